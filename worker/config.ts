@@ -1,4 +1,5 @@
-// What a worker process is told by its environment; parsed once, in main.ts, and passed down.
+// The configuration of a worker process from its environment; parsed once in main.ts and passed
+// down.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -14,11 +15,11 @@ const schema = z.object({
 });
 
 export interface WorkerConfig {
-  /** Downloads, token stores, volumes that stand for claims, runs. */
+  /** Folder of downloads, token stores, runs, and volumes in place of claims. */
   readonly cache: string;
-  /** Its place among the trainers of a run; absent for one that trains by itself. */
+  /** Its rank among the trainers of a run; undefined for a single process. */
   readonly member?: MemberRecord;
-  /** Absent where nobody would keep copies of the state. */
+  /** Undefined where the job keeps no copies of the state. */
   readonly copies?: CopiesPlan;
   /** The whole environment, for what libraries read themselves (tokens, endpoints). */
   readonly variables: Readonly<Record<string, string | undefined>>;

@@ -1,5 +1,5 @@
-// A worker process: `main.ts ROLE RUN-FOLDER`. The role is one stage of the story of a run; each
-// reads what the one before left in the run's folder. Ends with an exit code of the failure table.
+// A worker process: `main.ts ROLE RUN-FOLDER`. Roles run in sequence; each reads what the one
+// before wrote into the run folder. Ends with an exit code of the failure table.
 import { join } from 'node:path';
 import { toAnnealError, UserError } from '../crds/failures/errors.ts';
 import { failureOf } from '../crds/failures/table.ts';
@@ -33,8 +33,8 @@ async function perform(messages: Emitter): Promise<number> {
   const stop = new AbortController();
   let saveWanted = false;
   let counted: number | undefined;
-  // The parent says "stop" so that the run saves first; a terminal's Ctrl-C reaches only the
-  // parent.
+  // The parent sends "stop" so that the run saves first; a terminal's Ctrl-C is handled by the
+  // parent only.
   process.on('message', (message) => {
     const { data: order } = trainerOrder.safeParse(message);
     if (order === 'stop') stop.abort();
@@ -42,7 +42,7 @@ async function perform(messages: Emitter): Promise<number> {
     else if (order !== undefined) counted = order.counts;
   });
   process.on('SIGTERM', () => stop.abort());
-  // A parent that was killed cannot say anything; nobody would wait for the rest.
+  // A killed parent cannot send anything, and nobody waits for the result.
   process.on('disconnect', () => stop.abort());
   process.on('SIGINT', () => {});
   try {
@@ -87,11 +87,11 @@ async function perform(messages: Emitter): Promise<number> {
 }
 
 function sayWaiting(messages: Emitter): void {
-  const message = `a worker that was started earlier is still in ${folder}; this one waits until it has saved and ended`;
+  const message = `a worker that was started earlier still runs in ${folder}; this one waits until it has saved and ended`;
   messages.emit({ type: 'warning', reason: 'Waiting', message });
 }
 
-/** The reason of the stop itself, or what a stream of Node.js makes of it. */
+/** The reason of the stop itself, or Node.js's wrapper of it. */
 function isAbort(thrown: unknown): boolean {
   return thrown instanceof Error && thrown.name === 'AbortError';
 }

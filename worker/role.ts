@@ -2,24 +2,21 @@ import type { TelemetryBody } from '../crds/wire/telemetry.ts';
 import type { Clock } from './clock.ts';
 import type { WorkerConfig } from './config.ts';
 
-/** What every role of the worker gets. */
+/** What every role gets. */
 export interface RoleContext {
-  /** The run's folder. */
+  /** The run folder. */
   readonly folder: string;
   readonly config: WorkerConfig;
   readonly clock: Clock;
   emit(message: TelemetryBody): void;
-  /** Aborted when somebody wants the run to save and stop. */
+  /** Aborted when the run is asked to save and stop. */
   readonly stop: AbortSignal;
-  /**
-   * Another worker of the run heard that it is to stop: aborts `stop`. Absent where there is no
-   * other.
-   */
+  /** Aborts `stop` because another worker of the run was stopped. Undefined for a single worker. */
   stopToo?(): void;
-  /** True once after somebody wanted a save while training goes on. Absent where nobody can. */
+  /** True once after a save was requested without stopping. Undefined where nothing can ask. */
   takeSave?(): boolean;
   /**
-   * Step of the checkpoint that others would go on from; undefined where whatever is written
+   * Step of the checkpoint from which others would resume; undefined where every written checkpoint
    * counts.
    */
   countedStep?: () => number | undefined;

@@ -1,4 +1,4 @@
-// Reads and writes the files of a run; what they hold is in crds/wire/run-folder.ts.
+// Reads and writes the records of a run folder; their schemas are in crds/wire/run-folder.ts.
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as z from 'zod';
@@ -22,8 +22,8 @@ export async function readRecord<S extends z.ZodType>(
 function unreadable(path: string, cause: RefusedBytes): TerminalError {
   return new TerminalError({
     code: 'E_PLAN_MISMATCH',
-    message: `${path} ${cause.message}; a stage of the run wrote it, and it is not what it was`,
-    hint: 'begin a new run of the job',
+    message: `${path} ${cause.message}; a stage of the run wrote it, and it was changed since`,
+    hint: 'start a new run of the job',
     cause,
   });
 }
@@ -39,7 +39,7 @@ export async function requireRecord<S extends z.ZodType>(
   return record;
 }
 
-/** Writes the record so that readers see the old file or the whole new one. */
+/** Writes the record atomically: readers see the old file or the complete new one. */
 export async function writeRecord<S extends z.ZodType>(
   folder: string,
   file: string,

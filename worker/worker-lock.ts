@@ -1,7 +1,6 @@
-// One worker at a time in the folder of a run, or one of each rank. Two can meet there: the command
-// was killed, its worker still saves, and the command is started again. The lock is SQLite's own on
-// an empty file: the kernel drops it with the process that has it, however that ends, and file
-// systems that several machines share carry it too.
+// One worker at a time in a run folder, or one for each rank: after a killed command its worker may
+// still be saving when the command is started again. The lock is SQLite's own on an empty file: the
+// kernel drops it with the process, however that ends, and network file systems support it.
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { runFiles } from '../crds/wire/run-folder.ts';
@@ -10,10 +9,10 @@ import type { Clock } from './clock.ts';
 const pollMs = 100;
 /** SQLITE_BUSY. */
 const busy = 5;
-/** Nothing is ever written, so nothing needs a journal: a full disk can be locked too. */
+/** Nothing is ever written, so no journal is needed, and locking works on a full disk. */
 const exclusively = 'PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE';
 
-/** Waits until the folder is this process's own; `onWait` is called once, when another has it. */
+/** Waits until this process has the folder; `onWait` is called once if another has it. */
 export async function lockWorker(
   folder: string,
   clock: Clock,

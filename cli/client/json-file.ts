@@ -4,7 +4,7 @@ import { type JsonLimit, parseJson, RefusedBytes, requireLength } from '../../cr
 /** What the JSON in a file says; throws where it is not there, is too much, or no JSON. */
 export async function readJsonFile(path: string, limit: JsonLimit): Promise<unknown> {
   const stats = await stat(path);
-  if (!stats.isFile()) throw new RefusedBytes('is no regular file');
+  if (!stats.isFile()) throw new RefusedBytes('is not a regular file');
   requireLength(stats.size, limit.bytes);
   return parseJson(await readFile(path), limit);
 }

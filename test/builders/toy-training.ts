@@ -9,7 +9,7 @@ import { stateTensors } from '../../worker/checkpoint/state-tensors.ts';
 import type { RollbackAccount, TrainerState } from '../../worker/checkpoint/trainer-state.ts';
 import { readConfig } from '../../worker/decoder/config.ts';
 import { FileActivationOffload } from '../../worker/engine/activation-offload.ts';
-import { buildModel, type ShareOut, type Trains } from '../../worker/engine/build-model.ts';
+import { buildModel, type ShardLayer, type Trains } from '../../worker/engine/build-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import type { Parameter, Parameters } from '../../worker/engine/parameters.ts';
@@ -61,7 +61,7 @@ export interface ToyModelOptions {
 }
 
 /** The caller disposes its parameters. */
-export function aToyModel(options: ToyModelOptions = {}, shareOut?: ShareOut): Model {
+export function aToyModel(options: ToyModelOptions = {}, shardLayer?: ShardLayer): Model {
   const {
     dtype = 'float32',
     adapter = null,
@@ -75,9 +75,9 @@ export function aToyModel(options: ToyModelOptions = {}, shareOut?: ShareOut): M
   const model = buildModel(source, {
     ...{ dtype, adapter, coded, codebook, store, precision, sequenceLength: 64 },
     ...(trains === undefined ? {} : { trains }),
-    ...(shareOut === undefined ? {} : { shareOut }),
+    ...(shardLayer === undefined ? {} : { shardLayer }),
   });
-  if (shareOut === undefined) chooseToyCodes(options, model.parameters.all());
+  if (shardLayer === undefined) chooseToyCodes(options, model.parameters.all());
   return model;
 }
 
@@ -205,8 +205,8 @@ function holdToy(options: TrainingOptions): ShardedModel {
   const { group, layout = 'slice', dtype = 'float32', name = 'llama', config: changes } = options;
   if (group === undefined) return wholeModel(aToyModel(options));
   const config = readConfig({ ...goldenCase(name).config, ...changes });
-  const held = sharedModel({ group, layout, config, dtype, now: () => 0 }, (shareOut) =>
-    aToyModel(options, shareOut),
+  const held = sharedModel({ group, layout, config, dtype, now: () => 0 }, (shardLayer) =>
+    aToyModel(options, shardLayer),
   );
   chooseToyCodes(
     options,

@@ -19,7 +19,7 @@ export const damages: readonly Damage[] = [
       bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 1, bytes.length - 5);
       writeFileSync(path, bytes);
     },
-    words: /shard-1\.safetensors has another SHA-256 than its manifest says/,
+    words: /shard-1\.safetensors does not have the SHA-256 of its manifest/,
   },
   {
     what: 'the manifest is torn',

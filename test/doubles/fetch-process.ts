@@ -25,7 +25,7 @@ const environment = await sourceEnvironment({
 });
 const source = { huggingFace: { repository, revision: 'main' } };
 const { listing, files } = await locate(source, { type: 'model', field: '' }, environment, signal);
-if (files.type === 'Away') {
+if (files.type === 'Remote') {
   const target = { store: files.store, version: listing.version };
   await fetchFiles(listing.files, target, environment, signal);
 }

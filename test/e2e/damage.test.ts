@@ -59,7 +59,7 @@ const damages: readonly Damage[] = [
       bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 1, bytes.length - 5);
       writeFileSync(join(folder, shard), bytes);
     },
-    words: /shard-0\.safetensors has another SHA-256 than its manifest says/,
+    words: /shard-0\.safetensors does not have the SHA-256 of its manifest/,
   },
   {
     what: 'no manifest',
@@ -169,14 +169,17 @@ test('a disk that gets full costs checkpoints and not the run; a result that can
   const warnings = warningsOf(ended);
   t.is(warnings.length, saved.length - fitting);
   for (const warning of warnings) {
-    t.regex(warning, /^the checkpoint of step \d+ was not written: \S+ is full; training goes on$/);
+    t.regex(
+      warning,
+      /^the checkpoint of step \d+ was not written: \S+ is full; training continues$/,
+    );
   }
   const { whole: kept, partial } = checkpointsIn(ended.folder);
   t.deepEqual(partial, []);
   t.regex(
     ended.stderr,
     new RegExp(
-      `^the result of step 30 is not in \\S+: the disk was full; the newest is of step ${kept.at(-1)}\n`,
+      `^\\S+ has no checkpoint of the result, step 30: the disk was full; the newest is of step ${kept.at(-1)}\n`,
     ),
   );
   t.regex(ended.stderr, /hint: free space there/);

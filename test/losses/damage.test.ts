@@ -185,7 +185,7 @@ test(
     for (const step of steps) truncateSync(join(place, step, 'shard-0.safetensors'), 10);
     await endsBadly(t, job, {
       ...{ code: 'E_CHECKPOINT_CORRUPTED', reason: 'CheckpointCorrupted', exitCode: 73 },
-      words: /none of the [1-9]\d* checkpoints in \S+ is whole/,
+      words: /none of the [1-9]\d* checkpoints in \S+ is intact/,
     });
   }),
 );

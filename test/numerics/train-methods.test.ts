@@ -114,7 +114,7 @@ test('PV-Tuning keeps codes, tells which changed, and publishes the same bits in
     said.some((each) => Number.parseFloat(each) > 0),
     said.join(),
   );
-  t.true(notes.some((note) => /^what codes leave out is [\d.]+ % of the weights$/.test(note)));
+  t.true(notes.some((note) => /^relative error of the weights [\d.]+ %$/.test(note)));
   t.deepEqual(
     report.artifacts.map(({ format, reload }) => [format, reload?.largestLogitGap]),
     [

@@ -72,7 +72,7 @@ test('more skips in a row than are allowed go back to the last checkpoint, leavi
   t.deepEqual(drawn, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
   t.like(state, { step: 6, updates: 6, position: 9, rollbacks: 1, learningRateFactor: 0.5 });
   t.deepEqual(warnings(training).slice(-1), [
-    'step 5: not finite; went back to step 2, leaving this batch out',
+    'step 5: not finite; rolled back to step 2, skipping this batch',
   ]);
   const rates = training.ofType('step').map(({ learningRate }) => learningRate);
   t.deepEqual(rates, [...new Array(5).fill(1e-2), ...new Array(4).fill(5e-3)]);
@@ -116,7 +116,7 @@ test('without a checkpoint there is nothing to go back to', async (t) => {
   using _training = training;
   await t.throwsAsync(train(parts, freshState), {
     code: 'E_DIVERGED',
-    message: 'step 1: loss or gradient is not finite, and there is no checkpoint to go back to',
+    message: 'step 1: loss or gradient is not finite, and there is no checkpoint to roll back to',
   });
 });
 
@@ -125,7 +125,8 @@ test('Fail ends the run with the first step that is not finite', async (t) => {
   using _training = training;
   await t.throwsAsync(train(parts, freshState), {
     code: 'E_DIVERGED',
-    message: 'step 2: loss or gradient is not finite, and nonFinitePolicy is Fail',
+    message:
+      'step 2: loss or gradient is not finite, and spec.training.nonFinitePolicy.action is Fail',
   });
 });
 

@@ -38,7 +38,7 @@ test.serial('a volume without room costs checkpoints, and not what was trained',
     fillDisk(world.folder, littleBytes);
     return hasLine(
       world,
-      /the checkpoint of step \d+ was not written: \S+ is full; training goes on/,
+      /the checkpoint of step \d+ was not written: \S+ is full; training continues/,
     );
   });
   const { checkpoint } = await world.state();
@@ -71,7 +71,7 @@ test.serial('a result for which there is no room ends the job, and says so', asy
   await endsBadly(t, world, { code: 'E_STORAGE_FULL', reason: 'StorageFull', exitCode: 69 });
   t.regex(
     failureOf(await world.state()),
-    /^the result of step 40 is not in \S+: the disk was full; the newest is of step \d+$/,
+    /^\S+ has no checkpoint of the result, step 40: the disk was full; the newest is of step \d+$/,
   );
   t.is(pods.length, 2);
 });

@@ -1,5 +1,6 @@
-// The checkpoints of one run: save when due, keep what the policy says, restore the newest that is
-// whole. A disk that is full costs checkpoints, not the run; a damaged checkpoint costs itself.
+// The checkpoints of one run: saves when due, keeps what the policy says, restores the newest
+// intact one. A disk that is full costs checkpoints, not the run; a damaged checkpoint costs
+// itself.
 import { rm } from 'node:fs/promises';
 import {
   type AnnealError,
@@ -32,7 +33,7 @@ import { type RollbackAccount, type TrainerState, trainerState } from './trainer
 
 export interface CheckpointSettings {
   readonly root: string;
-  /** Digest of what decides the result: a checkpoint of another one is never restored. */
+  /** Digest of all that decides the result; checkpoints with another one are never restored. */
   readonly job: string;
   /** Digest of the frozen base. */
   readonly base: string;
@@ -43,35 +44,32 @@ export interface CheckpointSettings {
     readonly everySteps: number | null;
   };
   /**
-   * Step of the checkpoint that others would go on from, which is kept whatever its age; undefined
-   * where whatever is written counts.
+   * Step of the checkpoint from which others would resume, which is kept whatever its age;
+   * undefined where every written checkpoint counts.
    */
   counted?(): number | undefined;
-  /** @default a process by itself */
+  /** @default a single process */
   readonly world?: World;
   readonly clock: Clock;
   emit(message: TelemetryBody): void;
-  /** What the run has been through, to be kept with each save. */
+  /** The history of the run, stored with each save. */
   life?(): Readonly<Record<string, unknown>>;
 }
 
-/** The checkpoints of a run, and where the newest is. */
+/** The checkpoints of a run, and the location of the newest. */
 export interface RunCheckpoints extends Checkpoints {
-  /** As of a checkpoint; of `copy`, a folder in memory, where all ranks have theirs. */
+  /** Restores a checkpoint, or `copy`, a folder in memory that every rank has. Collective. */
   restore(copy?: string): Promise<TrainerState | null>;
   /**
-   * Folder of the checkpoint of this step, the last that was saved or restored; else the disk was
-   * full.
+   * Folder of the checkpoint of this step, the last one saved or restored. Throws `E_STORAGE_FULL`
+   * when it could not be saved.
    */
   at(step: number): string;
-  /** Folder of the checkpoint of a step, whether it is there or not. */
+  /** Folder of the checkpoint of a step, whether it exists or not. */
   folderOf(step: number): string;
-  /** Whether the checkpoint of a step is there and whole; a damaged one is set aside. */
+  /** Whether the checkpoint of a step exists and is intact; quarantines a damaged one. */
   isWhole(step: number): Promise<boolean>;
-  /**
-   * What the run had been through by the checkpoint that was restored; undefined where none was, or
-   * where it does not say.
-   */
+  /** The history stored in the restored checkpoint; undefined where there is none. */
   readonly life: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -103,10 +101,10 @@ class Folders implements RunCheckpoints {
     if (this.#latest?.step === step) return this.#latest.folder;
     const { root } = this.#settings;
     const before =
-      this.#latest === null ? 'none before it' : `the newest is of step ${this.#latest.step}`;
+      this.#latest === null ? 'there is no other' : `the newest is of step ${this.#latest.step}`;
     throw new TerminalError({
       code: 'E_STORAGE_FULL',
-      message: `the result of step ${step} is not in ${root}: the disk was full; ${before}`,
+      message: `${root} has no checkpoint of the result, step ${step}: the disk was full; ${before}`,
     });
   }
 
@@ -128,7 +126,7 @@ class Folders implements RunCheckpoints {
   }
 
   due(state: TrainerState): boolean {
-    // What is to be kept has to be written: a best one between two saves would be lost.
+    // The best state between two saves would be lost unless it is saved at once.
     const isBest = this.#settings.retain.best > 0 && state.best?.step === state.step;
     if (isBest && state.step !== this.#savedStep) return true;
     return saveIsDue(this.#settings.wish, {
@@ -189,7 +187,7 @@ class Folders implements RunCheckpoints {
 
   #tellFull(what: string, step: number): void {
     const { root, emit } = this.#settings;
-    const message = `${what}: ${root} is full; training goes on`;
+    const message = `${what}: ${root} is full; training continues`;
     emit({ type: 'warning', reason: warningReason.storageFull, message, step });
   }
 
@@ -218,7 +216,7 @@ class Folders implements RunCheckpoints {
     }
     const count = world.fromFirst(stored.length);
     if (count === 0) return null;
-    const message = `none of the ${count} checkpoints in ${root} is whole`;
+    const message = `none of the ${count} checkpoints in ${root} is intact`;
     throw new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message });
   }
 
@@ -229,13 +227,13 @@ class Folders implements RunCheckpoints {
       await writeRollback(folder, account);
     } catch (thrown) {
       if (!isStorageFull(thrown)) throw thrown;
-      this.#tellFull(`the rollback to step ${step} was not written down`, step);
+      this.#tellFull(`the rollback to step ${step} was not recorded`, step);
     }
   }
 
   /**
-   * All ranks go on from their parts of one moment, or none does: what is wrong with any of them is
-   * found before anything is read into the model.
+   * All ranks resume from copies of the same step, or none does: every copy is checked before
+   * anything is loaded into the model.
    */
   async #restoreCopy(folder: string, newest: number): Promise<TrainerState | undefined> {
     const { world, emit } = this.#settings;
@@ -266,15 +264,15 @@ class Folders implements RunCheckpoints {
   }
 
   /**
-   * Place of the first of the checkpoints from `next` on that is whole; the others are set aside.
-   * Rank 0 alone looks.
+   * Index of the first intact checkpoint from `next` on; quarantines the damaged ones before it.
+   * Rank 0 only.
    */
   async #firstWhole(stored: readonly StoredCheckpoint[], next: number): Promise<number> {
-    for (const [place, checkpoint] of stored.entries()) {
-      if (place < next) continue;
+    for (const [index, checkpoint] of stored.entries()) {
+      if (index < next) continue;
       try {
         await verifyCheckpoint(checkpoint.folder);
-        return place;
+        return index;
       } catch (thrown) {
         await this.#setAside(checkpoint, thrown, 'the one before is used');
       }
@@ -282,7 +280,7 @@ class Folders implements RunCheckpoints {
     return stored.length;
   }
 
-  /** Undefined where it was damaged after all, for any rank; it is set aside then. */
+  /** Undefined when any rank could not read it; it is quarantined then. */
   async #load(checkpoint: StoredCheckpoint): Promise<TrainerState | undefined> {
     const { world } = this.#settings;
     const tried = await this.#tryToLoad(checkpoint);
@@ -314,7 +312,7 @@ class Folders implements RunCheckpoints {
     }
   }
 
-  /** Only what is damaged; every other error is thrown on. */
+  /** Quarantines a damaged checkpoint; rethrows any other error. */
   async #setAside(checkpoint: StoredCheckpoint, thrown: unknown, then: string): Promise<void> {
     const error = throwUnlessCorrupted(toAnnealError(thrown));
     const aside = await quarantine(checkpoint);
@@ -336,11 +334,11 @@ class Folders implements RunCheckpoints {
     const what = manifest.job === job ? 'another base model' : 'another job';
     throw new TerminalError({
       code: 'E_PLAN_MISMATCH',
-      message: `${folder} belongs to ${what}; a run goes on only with what it began with`,
+      message: `${folder} belongs to ${what}; a run resumes only with its own job and base model`,
     });
   }
 
-  /** Steps whose checkpoints stay, rising. */
+  /** Deletes expired checkpoints; returns the steps of the others, ascending. */
   async #prune(state: TrainerState): Promise<readonly number[]> {
     const { retain, root } = this.#settings;
     const stored = await listCheckpoints(root);
@@ -354,7 +352,7 @@ class Folders implements RunCheckpoints {
   }
 }
 
-/** No step has this number. */
+/** Not a step. */
 const none = -1;
 
 function damagedElsewhere({ folder }: StoredCheckpoint): AnnealError {
@@ -367,7 +365,7 @@ function throwUnlessCorrupted(error: AnnealError): AnnealError {
   return error;
 }
 
-/** The best step by what the job measures, then those of the evaluations with the lowest loss. */
+/** The best step by the job's metric, then those of the evaluations with the lowest loss. */
 function bestSteps({ best, evaluations }: TrainerState, count: number): readonly number[] {
   const byLoss = evaluations
     .filter(({ loss, step }) => loss !== null && step > 0)

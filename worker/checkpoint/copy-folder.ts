@@ -1,6 +1,6 @@
-// The folder of copies on disk, or rather in memory: parts by their names, and which of them are
-// kept. Two of each kind are all there ever are: one that is whole everywhere, and the one that is
-// being made; so the room that they take is known before.
+// The folder of copies in memory: copies by name, and which of them are kept. There are at most two
+// of each kind, one that is complete on all ranks and one being written, so their size is known in
+// advance.
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -39,15 +39,15 @@ export async function allCopies(folder: string): Promise<readonly StoredCopy[]> 
   return (await Promise.all([listCopies(folder, 'own'), listCopies(folder, 'kept')])).flat();
 }
 
-/** The folder of a complete copy of whatever kind; undefined where there is none of this name. */
+/** The folder of a complete copy of either kind; undefined where there is none of this name. */
 export async function findCopy(folder: string, text: string): Promise<string | undefined> {
   const all = await allCopies(folder);
   return all.find(({ name }) => copyNameText(name) === text)?.folder;
 }
 
 /**
- * Makes room for another copy of this kind: all but the newest go, and what was never finished.
- * Returns where it is to be written.
+ * Makes room for another copy of this kind: removes all but the newest complete one. Returns the
+ * path to write to.
  */
 export async function beginCopy(folder: string, kind: CopyKind, text: string): Promise<string> {
   const root = join(folder, copyFiles[kind]);
@@ -62,7 +62,7 @@ export async function beginCopy(folder: string, kind: CopyKind, text: string): P
   return partial;
 }
 
-/** Gives what `beginCopy` returned its name. */
+/** Gives the finished copy its final name. */
 export async function endCopy(partial: string): Promise<string> {
   const folder = partial.replace(/\.partial$/, '');
   await rm(folder, { recursive: true, force: true });

@@ -1,6 +1,5 @@
-// Checkpoints of one run on disk: `step-00000042` beside each other. A save is written under
-// another name, synced, and renamed: a kill at any moment leaves either the whole checkpoint or
-// none.
+// Checkpoints of one run on disk: folders `step-00000042`. A save is written under another name,
+// synced and renamed: a kill at any moment leaves either the complete checkpoint or none.
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TerminalError } from '../../crds/failures/errors.ts';
@@ -32,18 +31,18 @@ export function checkpointFolder(root: string, step: number): string {
   return join(root, `step-${String(step).padStart(8, '0')}`);
 }
 
-/** Where the checkpoint of a step is written before it gets its name. */
+/** The folder into which the checkpoint of a step is written before the rename. */
 export function partialFolder(root: string, step: number): string {
   return checkpointFolder(root, step) + partialSuffix;
 }
 
-/** Files that are written into a checkpoint before it gets its name. */
+/** Writes one checkpoint. */
 export interface CheckpointWriter {
-  /** Where it is written: `partialFolder`. */
+  /** `partialFolder` of the step. */
   readonly folder: string;
-  /** Makes the checkpoint visible with this manifest; returns where it is. */
+  /** Renames the folder after writing this manifest; returns its location. */
   commit(manifest: CheckpointManifest): Promise<StoredCheckpoint & { readonly bytes: number }>;
-  /** Removes what was written so far; a second call, or one after the commit, does nothing. */
+  /** Removes what was written; does nothing after `commit` or on a second call. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -89,9 +88,7 @@ export async function readManifest(folder: string): Promise<CheckpointManifest> 
   return parseManifest(bytes, path);
 }
 
-/**
- * The manifest of a checkpoint, after every file of it was found whole; else throws what is wrong.
- */
+/** The manifest of a checkpoint whose files all match it; throws `E_CHECKPOINT_CORRUPTED` else. */
 export async function verifyCheckpoint(folder: string): Promise<CheckpointManifest> {
   const manifest = await readManifest(folder);
   for (const file of manifest.files) {
@@ -102,13 +99,13 @@ export async function verifyCheckpoint(folder: string): Promise<CheckpointManife
       throw corrupted(at, `has ${found.size} bytes; its manifest says ${file.bytes}`);
     }
     if ((await sha256OfFile(at)) !== file.sha256) {
-      throw corrupted(at, 'has another SHA-256 than its manifest says');
+      throw corrupted(at, 'does not have the SHA-256 of its manifest');
     }
   }
   return manifest;
 }
 
-/** Sets a damaged checkpoint aside under a name that nothing reads; it is never deleted. */
+/** Renames a damaged checkpoint so that nothing reads it; it is never deleted. */
 export async function quarantine({ folder }: StoredCheckpoint): Promise<string> {
   for (let attempt = 0; ; attempt += 1) {
     const aside = `${folder}.damaged${attempt === 0 ? '' : `-${attempt}`}`;
@@ -125,7 +122,7 @@ interface Retention {
   readonly everySteps: number | null;
 }
 
-/** Which of the checkpoints may go. Pure. */
+/** The checkpoints that may be deleted. Pure. */
 export function expired(
   stored: readonly StoredCheckpoint[],
   { latest, keep, everySteps }: Retention,
@@ -146,7 +143,7 @@ async function writeSynced(path: string, text: string): Promise<void> {
   await file.sync();
 }
 
-/** Makes the names in a folder durable, not only the files behind them. */
+/** Syncs a folder, since syncing files does not make their names durable. */
 async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path, 'r');
   await folder.sync();

@@ -1,8 +1,8 @@
-// When to save. A checkpoint costs time and a lost step costs time; without a wish of the user the
-// interval is the smallest one at which saving takes at most this share of training. Copies in
-// memory may take as much again: with what is lost around them they stay below two percent.
+// When to save. Without an interval of the user, saves come as often as possible while they take at
+// most this fraction of the training time. Copies in memory may take as much again; with all around
+// them both stay below two percent.
 export const saveShare = 0.005;
-/** Before the first save its cost is not known: it comes after so many seconds of training. */
+/** The first save comes after so many seconds of training, since its cost is not known yet. */
 export const firstSaveSeconds = 60;
 
 export interface SaveWish {
@@ -28,7 +28,7 @@ export function saveIsDue(wish: SaveWish, history: SaveHistory): boolean {
   return history.secondsSinceSave * saveShare >= history.saveSeconds;
 }
 
-/** The fewest steps between copies that take so long each. Pure. */
+/** The fewest steps between copies, for copies that take `copyMs`. Pure. */
 export function stepsBetween(copyMs: number, stepMs: number): number {
   return Math.max(1, Math.ceil(copyMs / (saveShare * stepMs)));
 }

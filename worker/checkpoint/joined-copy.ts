@@ -1,6 +1,6 @@
-// The parts of all ranks of one moment as one copy, for a world of another size: there each rank
-// needs shards of several parts, as it would of the files of a checkpoint. Files that are here get
-// a second name; they take no more memory.
+// Joins the copies of all ranks into one, for a world of another size: there each rank needs ranges
+// of several shards, as it would of a checkpoint's files. Local files are hard-linked and take no
+// more memory.
 import { link, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copyFiles } from '../../crds/wire/copies.ts';
@@ -8,10 +8,7 @@ import { allCopies, type StoredCopy } from './copy-folder.ts';
 import { manifestName, readManifest } from './folder.ts';
 import type { CheckpointManifest } from './manifest.ts';
 
-/**
- * An empty folder for the joined copy; what is of no use for it goes, to make room for the parts
- * that are elsewhere.
- */
+/** Creates an empty folder for the joined copy, and removes unneeded copies to make room. */
 export async function beginJoined(
   folder: string,
   isPart: (copy: StoredCopy) => boolean,
@@ -25,7 +22,7 @@ export async function beginJoined(
   return joined;
 }
 
-/** Joins the copies in these folders, which may be below the target. */
+/** Joins the copies in these folders, which may be inside the target. */
 export async function joinParts(target: string, parts: readonly string[]): Promise<void> {
   const manifests: CheckpointManifest[] = [];
   for (const part of parts) {

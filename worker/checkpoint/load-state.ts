@@ -1,5 +1,5 @@
-// Reads a verified checkpoint into tensors that are already there, or into shards of them: whatever
-// world wrote it, and whatever world reads it, the elements are the same.
+// Loads a verified checkpoint into existing tensors or shards. Elements are addressed in the
+// logical tensor, so a world of any size reads a checkpoint of any other.
 import { join } from 'node:path';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import { openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
@@ -10,9 +10,8 @@ import { releasePages } from '../tensor/tensor.ts';
 import type { CheckpointManifest } from './manifest.ts';
 
 /**
- * Copies the elements of every target from the checkpoint, in the types that the targets have. A
- * tensor that the checkpoint lacks, in whole or in part, is an error; those it has besides are left
- * alone.
+ * Copies the elements of every target from the checkpoint, converted to the types of the targets.
+ * Tensors that no target names are ignored. Throws `E_CHECKPOINT_CORRUPTED` for missing elements.
  */
 export function loadState(
   folder: string,
@@ -35,13 +34,13 @@ interface Copy {
   readonly file: string;
   readonly name: string;
   readonly target: TensorShard;
-  /** First element in what is stored and in the target, and how many. */
+  /** First element in the stored tensor and in the target, and their number. */
   readonly from: number;
   readonly to: number;
   readonly count: number;
 }
 
-/** What has to be copied from where, until each element of the target is there once. */
+/** The copies that fill each element of the target once. */
 function copiesOf(
   folder: string,
   name: string,
@@ -74,8 +73,8 @@ function copiesOf(
 }
 
 /**
- * Whether elements in row order mean the same: state that belongs to no shape is flat in one world
- * and not in another.
+ * Whether both shapes list the same elements in row order: state without a shape of its own may be
+ * flat in one world and not in another.
  */
 function areAlike(a: readonly number[], b: readonly number[]): boolean {
   if (a.length === 1 || b.length === 1) return sizeOf(a) === sizeOf(b);
@@ -92,6 +91,6 @@ function perform(open: SafetensorsFile, { name, target, from, to, count }: Copy)
     ops.narrow(ops.view(tensor, [-1]), 0, first, count);
   const stored = open.load(name);
   ops.copy_(flat(target.tensor, to), flat(stored, from));
-  // Of a file that is read once, or all of it would be in memory beside its copy.
+  // The file is read once; its pages would stay in memory beside the copy.
   releasePages(stored);
 }

@@ -1,11 +1,11 @@
-// What a checkpoint is: a folder `step-<n>` with files of tensors and this manifest beside them.
-// The folder appears by one rename after everything in it is on the disk, so a torn save is never
-// seen under its final name; digests tell a folder that was damaged later.
+// A checkpoint is a folder `step-<n>` with files of tensors and this manifest. The folder gets its
+// name by one rename after all of it is on disk, so an unfinished save never has a final name;
+// digests detect later damage.
 import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
 
-/** Raised when the layout changes in a way that older readers cannot follow. */
+/** Incremented when older readers cannot read a new layout. */
 export const manifestVersion = 2;
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
@@ -20,12 +20,12 @@ export const manifestFile = z.object({
 export const manifestTensor = z.object({
   name: z.string().max(512),
   file: z.string().max(100),
-  /** Where the stored shard begins in the whole tensor, and the shape of the shard. */
+  /** Where the shard begins in the logical tensor, and its shape. */
   start: z.array(count).max(8),
   shape: z.array(count).max(8),
   /**
-   * Shape of the whole tensor where the shard is a range of its elements, in row order: then both
-   * are one number.
+   * Shape of the logical tensor where the shard is a range of its elements in row order; start and
+   * shape are then one number each.
    */
   whole: z.array(count).max(8).optional(),
 });
@@ -39,19 +39,19 @@ export const checkpointManifest = z.object({
   /** Digest of the frozen base, which is referenced and not copied. */
   base: z.string().max(200),
   files: z.array(manifestFile).min(1).max(65_536),
-  /** Logical tensors: any world reads any checkpoint by ranges. */
+  /** Logical tensors, which a world of any size reads by ranges. */
   tensors: z.array(manifestTensor).max(1_000_000),
-  /** The trainer's own record: counters, cursor, evaluations. Opaque here. */
+  /** The trainer's state: counters, position, evaluations. Opaque here. */
   state: z.record(z.string(), z.unknown()),
-  /** What the run had been through; opaque here as well. */
+  /** The history of the run. Opaque here. */
   life: z.record(z.string(), z.unknown()).optional(),
-  /** How long training stood still for the save. */
+  /** How long the save stopped training. */
   ms: z.number().min(0).optional(),
 });
 
 export type CheckpointManifest = z.output<typeof checkpointManifest>;
 
-/** The manifest in `bytes`, or a UserError that says what is wrong with the file. */
+/** The manifest in `bytes`; throws a UserError that says what is wrong with the file. */
 export function parseManifest(bytes: Uint8Array, path: string): CheckpointManifest {
   const refuse = (what: string): never => {
     throw corrupted(path, what);
@@ -66,7 +66,7 @@ export function parseManifest(bytes: Uint8Array, path: string): CheckpointManife
   }
   const manifest = parsed.data as CheckpointManifest;
   const files = new Set(manifest.files.map(({ name }) => name));
-  if (files.size !== manifest.files.length) refuse('names a file twice');
+  if (files.size !== manifest.files.length) refuse('lists a file twice');
   for (const { name, file, start, shape, whole } of manifest.tensors) {
     if (!files.has(file)) refuse(`puts ${name} into ${file}, which it does not list`);
     if (start.length !== shape.length)
@@ -75,7 +75,7 @@ export function parseManifest(bytes: Uint8Array, path: string): CheckpointManife
     const [first = 0] = start;
     const [length = 0] = shape;
     if (start.length !== 1 || first + length > whole.reduce((size, one) => size * one, 1))
-      refuse(`gives ${name} a range that is not inside of it`);
+      refuse(`gives ${name} a range outside of the tensor`);
   }
   return manifest;
 }

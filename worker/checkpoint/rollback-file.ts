@@ -1,6 +1,6 @@
-// What a rollback changed, beside the checkpoint that it went back to: a checkpoint is never
-// changed, and the run may be killed before the next one. A file that cannot be read costs only the
-// replay of that rollback.
+// What a rollback changed, stored beside the checkpoint that it restored: checkpoints are
+// immutable, and the run may be killed before the next one. An unreadable file costs only a
+// repetition of the rollback.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AtomicFile } from '../files/atomic-file.ts';
@@ -14,7 +14,7 @@ export async function writeRollback(folder: string, account: RollbackAccount): P
   await file.commit();
 }
 
-/** Nothing where nobody went back to this checkpoint. */
+/** Empty where no rollback restored this checkpoint. */
 export async function readRollback(folder: string): Promise<Partial<RollbackAccount>> {
   try {
     return rollbackAccount.parse(JSON.parse(await readFile(join(folder, rollbackName), 'utf8')));

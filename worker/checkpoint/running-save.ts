@@ -1,7 +1,7 @@
-// One save of a checkpoint that goes on while training does. What is to be saved is written as it
-// is between two steps, which costs as much as copying memory does; that it gets to the disk, and
-// its name, comes while the next steps run. All ranks write into one folder, and rank 0 gives it
-// its name when all have. A disk that is full for one is full for all.
+// One save that runs beside training. Between two steps the state is written to files, at the cost
+// of a copy in memory; syncing and renaming happen while the next steps run. All ranks write into
+// one folder, which rank 0 renames when all have finished. A full disk at one rank fails the save
+// for all.
 import { setImmediate } from 'node:timers/promises';
 import { isStorageFull } from '../../crds/failures/errors.ts';
 import type { Clock } from '../clock.ts';
@@ -26,24 +26,24 @@ interface SavePlan {
   readonly step: number;
   readonly world: World;
   readonly clock: Clock;
-  /** What this rank keeps of the tensors. */
+  /** This rank's shards of the tensors. */
   readonly kept: ReadonlyMap<string, TensorShard>;
-  /** Of rank 0: from the parts of all. */
+  /** Builds the manifest from the parts of all ranks; used by rank 0. */
   readonly manifest: (parts: readonly ShardPart[]) => CheckpointManifest;
 }
 
-/** So long files may be attended to between two steps. */
+/** Time between two steps for file callbacks, in milliseconds. */
 const attentionMs = 2;
 
 export class RunningSave {
   readonly #plan: SavePlan;
-  /** Of rank 0. */
+  /** Null except on rank 0. */
   readonly #writer: CheckpointWriter | null;
   #work: Work;
-  /** Set when rank 0 begins to give it its name: what a rank that gives none knows of it. */
+  /** Set once rank 0 has begun to commit; other ranks do not know the bytes. */
   #written: WrittenCheckpoint | undefined;
 
-  /** All ranks; on return the state may change. */
+  /** Collective; on return the state may change. */
   static async begin(plan: SavePlan): Promise<RunningSave | 'full'> {
     const { root, step, world, kept } = plan;
     const begun = world.rank === 0 ? await unlessFull(beginCheckpoint(root, step)) : null;
@@ -65,7 +65,7 @@ export class RunningSave {
     this.#work = work;
   }
 
-  /** Asked by all ranks between two steps: undefined while it goes on. */
+  /** Collective, between two steps; undefined while the save runs. */
   async poll(): Promise<WrittenCheckpoint | 'full' | undefined> {
     const { clock } = this.#plan;
     const until = clock.monotonic() + attentionMs;
@@ -74,7 +74,7 @@ export class RunningSave {
     return this.#next();
   }
 
-  /** All ranks wait for it. */
+  /** Waits until the save has ended. Collective. */
   async finish(): Promise<WrittenCheckpoint | 'full'> {
     for (;;) {
       await this.#work.ended;
@@ -109,7 +109,7 @@ export class RunningSave {
   }
 }
 
-/** Work under way whose end can be evaluated at without waiting for it. */
+/** A promise whose outcome can be read without waiting. */
 class Work {
   outcome: 'done' | 'full' | Error | undefined;
   /** Never rejects. */

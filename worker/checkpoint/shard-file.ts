@@ -1,6 +1,5 @@
-// What one rank adds to a checkpoint: a file of tensors, and what the manifest says of it. The
-// ranks write into one folder; each leaves its part of the manifest beside its file, and rank 0
-// takes the parts when all are there.
+// One rank's part of a checkpoint: a file of tensors and its entries in the manifest. The ranks
+// write into one folder; each leaves its entries beside its file, and rank 0 collects them.
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -17,13 +16,13 @@ const shardPart = z.object({
 
 export type ShardPart = z.output<typeof shardPart>;
 
-/** A file of tensors that is written and not on the disk yet. */
+/** A file of tensors that is written but not yet synced. */
 interface BegunShard extends AsyncDisposable {
-  /** Leaves this rank's part of the manifest when the file is on the disk. */
+  /** Syncs the file, then leaves this rank's part of the manifest. */
   end(): Promise<ShardPart>;
 }
 
-/** Writes what a rank keeps of the tensors; on return they may change. */
+/** Writes this rank's shards of the tensors; on return they may change. */
 export async function beginShard(
   folder: string,
   rank: number,
@@ -32,11 +31,11 @@ export async function beginShard(
   const name = shardName(rank);
   const tensors = new Map([...kept].map(([each, { tensor }]) => [each, tensor] as const));
   const written = await beginSafetensors(join(folder, name), tensors);
-  const places = [...kept].map(([each, one]) => ({ name: each, file: name, ...placeOf(one) }));
+  const entries = [...kept].map(([each, one]) => ({ name: each, file: name, ...rangeOf(one) }));
   return {
     async end() {
       const { bytes, sha256 } = await written.commit();
-      const part: ShardPart = { file: { name, bytes, sha256 }, tensors: places };
+      const part: ShardPart = { file: { name, bytes, sha256 }, tensors: entries };
       await using file = await open(partPath(folder, rank), 'w');
       await file.writeFile(JSON.stringify(part));
       return part;
@@ -49,7 +48,7 @@ function shardName(rank: number): string {
   return `shard-${rank}.safetensors`;
 }
 
-/** The parts of all ranks, by rank; their files are gone then. */
+/** Reads the parts of all ranks, by rank, and removes their files. */
 export async function takeParts(folder: string, ranks: number): Promise<readonly ShardPart[]> {
   const parts: ShardPart[] = [];
   for (let rank = 0; rank < ranks; rank += 1) {
@@ -64,7 +63,7 @@ function partPath(folder: string, rank: number): string {
   return join(folder, `part-${rank}.json`);
 }
 
-function placeOf({
+function rangeOf({
   tensor,
   start,
   whole,

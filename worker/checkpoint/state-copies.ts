@@ -1,7 +1,7 @@
-// The copies that a trainer makes of its part of the state, every few steps, where its supervisor
-// keeps them for the one that comes after it. All ranks make one of the same moment, or none does.
-// No copy is made before the one before is where it is to be: then there is always a moment of
-// which every part is there twice, whoever is lost.
+// Copies of a trainer's shards in memory, made every few steps, from which a restarted trainer
+// resumes. All ranks copy the same step, or none does. The next copy waits until the last one has
+// been delivered to a peer, so whichever rank is lost, there is a step of which two copies of every
+// shard exist.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AnnealError, isStorageFull, toAnnealError } from '../../crds/failures/errors.ts';
@@ -22,12 +22,12 @@ import type { TrainerState } from './trainer-state.ts';
 
 interface CopySettings {
   readonly plan: CopiesPlan;
-  /** As of a checkpoint. */
+  /** As in a checkpoint. */
   readonly job: string;
   readonly base: string;
   readonly world: World;
   readonly clock: Clock;
-  /** Bytes of memory that are free for copies, besides what steps take. */
+  /** Bytes of free memory for copies, beyond what steps need. */
   room(): number;
   emit(message: TelemetryBody): void;
   life?(): Readonly<Record<string, unknown>>;
@@ -36,7 +36,7 @@ interface CopySettings {
 export class StateCopies {
   readonly #trained: TrainedTensors;
   readonly #settings: CopySettings;
-  /** Steps between copies; the first comes with the first step, to see what it costs. */
+  /** Steps between copies; the first step is always copied, to measure the cost. */
   #interval: number;
   #isGivenUp = false;
   #last: { readonly step: number; readonly atMs: number; readonly name: string } | undefined;
@@ -47,7 +47,7 @@ export class StateCopies {
     this.#interval = settings.plan.intervalSteps ?? 1;
   }
 
-  /** Asked by all ranks after each step. */
+  /** Collective, after each step. */
   async take(state: TrainerState): Promise<void> {
     const { plan, world, clock } = this.#settings;
     const last = this.#last;
@@ -93,7 +93,7 @@ export class StateCopies {
     await endCopy(partial);
   }
 
-  /** Steps come first: a pod that is killed for its memory is worse than one without copies. */
+  /** Steps come first: a pod killed for its memory is worse than one without copies. */
   #lackOfRoom(): string | undefined {
     const one = [...stateTensors(this.#trained).values()]
       .map(({ tensor }) => tensor.numel * dtypeBytes(tensor.dtype))
@@ -101,12 +101,10 @@ export class StateCopies {
     const all = copiesOfAKind * (this.#settings.plan.hasPeer ? 2 : 1) * one;
     const room = Math.max(0, this.#settings.room());
     if (all <= room) return undefined;
-    return `copies of the state in memory would take ${bytesInWords(all)}, and ${bytesInWords(room)} are free beside the steps`;
+    return `copies of the state in memory need ${bytesInWords(all)}, and ${bytesInWords(room)} are free beside the steps`;
   }
 
-  /**
-   * Training goes on as it would without copies. `why` is absent where another rank has it to tell.
-   */
+  /** Training continues without copies. `why` is undefined where another rank reports it. */
   #giveUp(step: number, why: string | undefined): void {
     this.#isGivenUp = true;
     if (why === undefined) return;

@@ -1,6 +1,6 @@
-// Which tensors a checkpoint holds: the value of every trained parameter under its own name, and
-// the optimizer state that lives under `<name>#<suffix>`. A frozen base is not among them: the
-// manifest names it by its digest. A rank of a world keeps a shard of each.
+// The tensors of a checkpoint: every trained parameter under its own name, and its optimizer state
+// under `<name>#<suffix>`. The frozen base is not among them: the manifest names its digest. A rank
+// of a world has a shard of each.
 
 import type { OptimizerStates } from '../sharding/optimizer-states.ts';
 import { type Shard, stateShard, type TensorShard, wholeTensor } from '../sharding/shards.ts';
@@ -11,14 +11,14 @@ export interface TrainedTensors {
 }
 
 /**
- * What was trained, by name: values, or codes with what makes numbers of them, `#scales` and the
- * like.
+ * Trained parameters by name: values, or quantized values or codes with the tensors that decode
+ * them (`#scales` and so on).
  */
 export function valueTensors(shards: readonly Shard[]): ReadonlyMap<string, TensorShard> {
   return new Map(
     shards.flatMap(({ parameter: { name, value, coded }, start, whole }) => [
       [name, { tensor: value, start, whole }] as const,
-      // Codes are never cut.
+      // Quantized parameters are never divided.
       ...Object.entries(coded?.parts ?? {}).map(
         ([suffix, each]) => [`${name}#${suffix}`, wholeTensor(each)] as const,
       ),
@@ -26,7 +26,7 @@ export function valueTensors(shards: readonly Shard[]): ReadonlyMap<string, Tens
   );
 }
 
-/** All tensors of the state, by name, in the order in which they are written. */
+/** All tensors of the state by name, in the order in which they are written. */
 export function stateTensors({ shards, states }: TrainedTensors): ReadonlyMap<string, TensorShard> {
   const all = new Map<string, TensorShard>(valueTensors(shards));
   for (const shard of shards) {

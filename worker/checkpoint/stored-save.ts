@@ -1,4 +1,4 @@
-// A checkpoint that is on the disk, as the report of a run tells it.
+// A checkpoint on disk, as the report of a run lists it.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listCheckpoints, manifestName, readManifest, type StoredCheckpoint } from './folder.ts';
@@ -7,11 +7,11 @@ export interface StoredSave {
   readonly step: number;
   readonly path: string;
   readonly bytes: number;
-  /** How long training stood still for it, where it says so. */
+  /** How long the save stopped training, where known. */
   readonly ms?: number;
 }
 
-/** Those that are there, oldest first. */
+/** The checkpoints on disk, oldest first. */
 export async function storedSaves(root: string): Promise<readonly StoredSave[]> {
   const found = await listCheckpoints(root);
   return Promise.all(found.toReversed().map(storedSave));

@@ -1,4 +1,4 @@
-// What a checkpoint has to hold beside tensors for the run to go on as if nothing had happened.
+// What a checkpoint holds beside tensors, so that a resumed run equals an uninterrupted one.
 import * as z from 'zod';
 
 const real = z.number().nullable();
@@ -14,16 +14,18 @@ const evaluationPoint = z.object({
 export const trainerState = z.object({
   /** Steps done, skipped ones included. */
   step: z.int(),
-  /** Steps that changed parameters. */
+  /** Steps that updated parameters. */
   updates: z.int(),
-  /** Of the optimizer state that lives, by place: the exponent of Adam's bias corrections. */
+  /**
+   * Step counts of the existing optimizer state, by layer: exponents of Adam's bias corrections.
+   */
   stepCounts: z.record(z.string(), z.int()),
-  /** Global batches drawn. A rollback goes back in `step`, never here: it leaves the batch out. */
+  /** Global batches used. A rollback reduces `step` but not this, so that it skips the batch. */
   position: z.int(),
   tokensSeen: z.int(),
   skipsInRow: z.int(),
   rollbacks: z.int(),
-  /** What rollbacks have multiplied the learning rate by. */
+  /** Product of the factors of all rollbacks. */
   learningRateFactor: z.number(),
   firstLoss: real,
   lastLoss: real,
@@ -31,7 +33,7 @@ export const trainerState = z.object({
   /** Evaluations since the last improvement. */
   stale: z.int(),
   best: z.object({ step: z.int(), value: z.number() }).nullable(),
-  /** Step of the last evaluation that came to its end, samples included. */
+  /** Step of the last complete evaluation, samples included. */
   evaluated: z.int().default(-1),
   /**
    * Answers to the job's prompts: before the first step, at the best evaluation, at the last one.
@@ -39,11 +41,11 @@ export const trainerState = z.object({
   samplesBefore: z.array(z.string()),
   samplesBest: z.array(z.string()).default([]),
   samplesLast: z.array(z.string()).default([]),
-  /** Processor-independent: seconds of training, the time before a kill included. */
+  /** Seconds of training in all processes of the run. */
   seconds: z.number(),
 });
 
-/** What a rollback changes beside going back, and what no rollback takes back. */
+/** The fields that a rollback changes, and that a later rollback does not restore. */
 export const rollbackAccount = trainerState.pick({
   position: true,
   rollbacks: true,

@@ -1,16 +1,16 @@
-// Added tokens are found in the text before anything else, the longest at each place, left to
-// right. A token that strips takes the blanks beside it along.
+// Added tokens are matched before anything else, from left to right, the longest at each position.
+// A token that strips also takes the blanks beside it.
 import type { AddedToken } from './tokenizer-definition.ts';
 
 interface Section {
-  /** The text that this section covers, blanks that its token took along included. */
+  /** The text of this section, including blanks that its token strips. */
   readonly text: string;
   readonly id?: number;
 }
 
 type SplitSections = (text: string) => Section[];
 
-/** `spell` gives the text under which a token is evaluated for. */
+/** `spell` gives the text that matches a token. */
 export function splitAt(
   tokens: readonly AddedToken[],
   spell: (content: string) => string = (content) => content,
@@ -39,14 +39,14 @@ export function splitAt(
 }
 
 /**
- * Blanks of Unicode: JavaScript's trim takes U+FEFF along and leaves U+0085. All are one UTF-16
- * unit.
+ * Unicode's White_Space, all single UTF-16 units. JavaScript's trim differs: it takes U+FEFF and
+ * leaves U+0085.
  */
 const blanksAtStart = /^\p{White_Space}+/u;
 
 /**
- * Where the blanks before a place begin. A pattern would look at each run of blanks in the text
- * again and again.
+ * Where the blanks before `end` begin. A pattern would scan each run of blanks in the text
+ * repeatedly.
  */
 function withoutBlanks(text: string, end: number): number {
   let start = end;

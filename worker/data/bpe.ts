@@ -1,18 +1,17 @@
-// Byte-pair encoding of one word: of all neighbours that the table of merges knows, the best ranked
-// pair is joined, the leftmost of equals, until none is left. The library's model does the same
-// with strings and took about twenty times as long on real text; it stays the judge in tests. A
-// heap of candidates keeps a word of any length at n log n.
+// Byte-pair encoding of one word: merges the best ranked pair of neighbours, the leftmost of
+// equals, until no pair has a rank. The library does the same with strings and took about twenty
+// times as long on real text; tests compare with it. A heap of candidates makes it n log n.
 
 interface BpeTable {
   readonly vocabulary: ReadonlyMap<string, number>;
   /** Pairs of tokens, best first. */
   readonly merges: readonly (readonly [string, string])[];
-  /** A word that is a token as a whole is never split. */
+  /** A word that is itself a token is never split. */
   readonly wholeWordsFirst: boolean;
-  /** A character without a token is spelled by tokens <0x00> to <0xFF>. */
+  /** Characters without a token become the tokens <0x00> to <0xFF> of their bytes. */
   readonly byteFallback: boolean;
   readonly unknown: number | undefined;
-  /** Unknown characters side by side are one unknown token. */
+  /** Consecutive unknown characters become one unknown token. */
   readonly fuseUnknown: boolean;
 }
 
@@ -28,7 +27,7 @@ export function createBpe(table: BpeTable): EncodeWord {
     const a = vocabulary.get(left);
     const b = vocabulary.get(right);
     const whole = vocabulary.get(left + right);
-    // A merge of words outside of the vocabulary can never apply.
+    // A merge that involves strings outside of the vocabulary can never apply.
     if (a === undefined || b === undefined || whole === undefined) continue;
     ranks.set(a * stride + b, rank);
     joined[rank] = whole;
@@ -65,7 +64,7 @@ function byteToken(byte: number): string {
 
 const gone = -1;
 
-/** Joins neighbours in place: `next` and `before` link the symbols that are left. */
+/** Merges neighbours in place: `next` and `before` link the remaining symbols. */
 function merge(
   symbols: number[],
   rankOf: (a: number, b: number) => number | undefined,
@@ -85,9 +84,9 @@ function merge(
   };
   for (let left = 0; left < length - 1; left += 1) offer(left);
   for (let best = heap.pop(); best !== undefined; best = heap.pop()) {
-    const left = best.place;
+    const left = best.position;
     const right = next[left] ?? length;
-    // Stale: one of the two has been joined with another since.
+    // Stale: one of the two has been merged since.
     if (at(left) === gone || right >= length || rankOf(at(left), at(right)) !== best.rank) continue;
     symbols[left] = joined[best.rank] ?? gone;
     symbols[right] = gone;
@@ -100,16 +99,13 @@ function merge(
   return symbols.filter((symbol) => symbol !== gone);
 }
 
-/**
- * A binary heap of (rank, place), lowest rank first, then lowest place; both are packed into one
- * number.
- */
+/** A binary heap of (rank, position), lowest first; each pair is packed into one number. */
 class Candidates {
   readonly #heap: number[] = [];
 
-  push(rank: number, place: number): void {
+  push(rank: number, position: number): void {
     const heap = this.#heap;
-    const key = rank * placeRange + place;
+    const key = rank * positionRange + position;
     let index = heap.length;
     heap.push(key);
     while (index > 0) {
@@ -122,13 +118,13 @@ class Candidates {
     heap[index] = key;
   }
 
-  pop(): { readonly rank: number; readonly place: number } | undefined {
+  pop(): { readonly rank: number; readonly position: number } | undefined {
     const heap = this.#heap;
     const top = heap[0];
     const last = heap.pop();
     if (top === undefined || last === undefined) return undefined;
     if (heap.length > 0) this.#sink(last);
-    return { rank: Math.floor(top / placeRange), place: top % placeRange };
+    return { rank: Math.floor(top / positionRange), position: top % positionRange };
   }
 
   #sink(key: number): void {
@@ -147,7 +143,5 @@ class Candidates {
   }
 }
 
-/**
- * Longer than any word that fits in memory as a string; rank * placeRange stays exact below 2^53.
- */
-const placeRange = 2 ** 30;
+/** More than the length of any string; rank * positionRange stays exact below 2^53. */
+const positionRange = 2 ** 30;

@@ -1,5 +1,5 @@
-// The bytes of a file in chunks, unpacked when they are gzip or zstd. What the bytes are is told by
-// their first four, not by the name, so that a misnamed file is still read.
+// The bytes of a file in chunks, unpacked from gzip or zstd. The first four bytes decide, not the
+// name, so that a misnamed file is still read.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
@@ -7,7 +7,7 @@ import { createGunzip, createZstdDecompress } from 'node:zlib';
 
 const chunkBytes = 1024 * 1024;
 
-/** `onBytes` hears how many bytes of the file have been read, packed ones where it is packed. */
+/** `onBytes` gets the number of bytes read from the file, before unpacking. */
 export async function* byteChunks(
   path: string,
   onBytes: (count: number) => void,
@@ -22,7 +22,7 @@ export async function* byteChunks(
   const options = { chunkSize: chunkBytes };
   const unpacked = packing === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
   const flow = pipeline(source, unpacked, { signal });
-  // The error of the flow also reaches the reader below; here it only must not go unhandled.
+  // The reader below gets the same error; here it only must not go unhandled.
   flow.catch(() => undefined);
   yield* unpacked;
   await flow;
@@ -35,13 +35,13 @@ async function* counted(path: string, onBytes: (count: number) => void, signal: 
   }
 }
 
-/** True for an error of the unpacker: the file is damaged or cut off, the disk is not. */
+/** Whether unpacking failed: the file is damaged or cut off, the disk is fine. */
 export function isDamagedPacking(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return code.startsWith('Z_') || code.startsWith('ZSTD_') || code.startsWith('ERR_ZSTD');
 }
 
-/** The first bytes, after unpacking, without blanks and byte order mark. */
+/** The first byte of the unpacked content after blanks and a byte order mark. */
 export async function firstByte(path: string, signal: AbortSignal): Promise<number | undefined> {
   for await (const chunk of byteChunks(path, () => undefined, signal)) {
     for (const byte of chunk) if (!blank.has(byte)) return byte;

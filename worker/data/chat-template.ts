@@ -1,5 +1,5 @@
-// A chat template: Jinja text that turns messages into the text a model was trained on. Rendering
-// is reproducible: a template that asks for the time gets the day the job was made, in UTC.
+// A chat template: Jinja text that turns messages into the text format of a model. Rendering is
+// reproducible: a template that asks for the time gets the day the job was created, in UTC.
 import { Template } from '@huggingface/jinja';
 import { UserError } from '../../crds/failures/errors.ts';
 import { type Message, UnusableRecord } from './sample.ts';
@@ -10,7 +10,7 @@ interface TemplateSetup {
   readonly eos?: string | undefined;
   /** spec.dataset.chatTemplateArguments. */
   readonly arguments?: Readonly<Record<string, unknown>> | undefined;
-  /** What strftime_now tells. */
+  /** The date of strftime_now. */
   readonly date?: Date | undefined;
 }
 
@@ -22,13 +22,13 @@ export interface ChatTemplate {
     addGenerationPrompt: boolean,
   ) => string;
   /**
-   * The same template with marks around what its generation tags enclose; undefined without such
+   * The same template with marks around the text of its generation tags; undefined without such
    * tags.
    */
   readonly tagged: ((...args: Parameters<ChatTemplate['render']>) => string) | undefined;
 }
 
-/** Characters that stand for the tags. Unicode guarantees that no text holds them. */
+/** Marks for the tags. Unicode reserves these characters: no text has them. */
 export const tagMarks = { begin: '\u{fdd0}', end: '\u{fdd1}' } as const;
 
 export function compileTemplate(setup: TemplateSetup): ChatTemplate {
@@ -59,9 +59,9 @@ function compile(source: string, setup: TemplateSetup): ChatTemplate['render'] {
 }
 
 /**
- * Two functions of the library cannot be replaced under their names, so calls go to other ones:
- * strftime_now reads the clock of the machine, and range fills memory with as many numbers as a
- * template asks for.
+ * Two functions of the library are unsafe but cannot be replaced under their names, so calls are
+ * redirected: strftime_now reads the clock of the machine, and range fills memory with as many
+ * numbers as a template asks for.
  */
 const ownFunctions: ReadonlyMap<unknown, string> = new Map([
   ['strftime_now', 'strftime_of_job'],
@@ -111,9 +111,9 @@ function unreadable(cause: unknown): UserError {
 }
 
 /**
- * `{% generation %}` … `{% endgeneration %}` → expressions that print the marks. A block at the
- * beginning of a line swallows the blanks before it, and every block the line end behind it; an
- * expression does neither, so both go here.
+ * `{% generation %}` … `{% endgeneration %}` → expressions that print the marks. A Jinja block
+ * removes blanks before it at the start of a line, and the line end after it; an expression does
+ * neither, so both are removed here.
  */
 function markTags(source: string): string {
   return source.replace(

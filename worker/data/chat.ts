@@ -1,7 +1,7 @@
-// A conversation → its text and the ranges of it that the model learns: the assistant's turns with
-// the token that ends them. Three ways to find the turns, in order; each is checked on the very
-// text, and the first that holds is taken: tags of the template, growing conversations (each
-// rendering must begin with the one before), markers of the family.
+// A conversation → its text and the target ranges in it: the assistant's turns with the token that
+// ends them. There are three ways to find the turns: tags of the template, growing conversations
+// (each rendering must begin with the one before), markers of the family. The first one that passes
+// its check on the actual text is used.
 import { type ChatTemplate, tagMarks } from './chat-template.ts';
 import { type ChatSample, type Message, type Range, UnusableRecord } from './sample.ts';
 import { markersIn } from './turn-markers.ts';
@@ -16,8 +16,8 @@ interface RenderedChat {
 }
 
 /**
- * `endTexts`: texts of special tokens; blanks that a template prints after one are not the
- * assistant's.
+ * `endTexts` are the texts of special tokens; blanks that a template prints after one are not part
+ * of the assistant's turn.
  */
 export function renderChat(
   sample: ChatSample,
@@ -52,7 +52,7 @@ const marked = new RegExp(
   'g',
 );
 
-/** Ranges between the marks, when the text without them is the text. */
+/** Ranges between the marks, where the text without them equals `text`. */
 function byTags(
   text: string,
   sample: ChatSample,
@@ -69,9 +69,9 @@ function byTags(
 }
 
 /**
- * Renders the conversation up to each turn of the assistant, without and with it. The last turn
- * must bear a further question behind it: else a template that ends every text in a token would
- * have it learned in some records only.
+ * Renders the conversation up to each turn of the assistant, without and with the turn. The last
+ * turn must also end the same way before another question: otherwise a token with which the
+ * template ends every text would be a target in some records only.
  */
 function byGrowth(
   text: string,
@@ -92,10 +92,14 @@ function byGrowth(
     turns.push({ start: before.length, end: withoutBlanks(after, before.length, endTexts) });
     last = after.length;
   }
-  return goesOn(text, sample, template) ? turns : undefined;
+  return acceptsFollowUp(text, sample, template) ? turns : undefined;
 }
 
-function goesOn(text: string, { messages, tools }: ChatSample, template: ChatTemplate): boolean {
+function acceptsFollowUp(
+  text: string,
+  { messages, tools }: ChatSample,
+  template: ChatTemplate,
+): boolean {
   if (messages.at(-1)?.role !== 'assistant') return true;
   const question: Message = { role: 'user', content: '?', isTarget: false };
   return (
@@ -103,7 +107,7 @@ function goesOn(text: string, { messages, tools }: ChatSample, template: ChatTem
   );
 }
 
-/** A template may refuse a part of a conversation that it accepts as a whole. */
+/** A template may refuse a part of a conversation although it accepts the whole. */
 function attempt(render: () => string): string | undefined {
   try {
     return render();
@@ -113,9 +117,7 @@ function attempt(render: () => string): string | undefined {
   }
 }
 
-/**
- * The end of a turn, without the line end that many templates print after the token that ends it.
- */
+/** The end of a turn without the line end that many templates print after the end token. */
 function withoutBlanks(text: string, start: number, endTexts: readonly string[]): number {
   const end = text.trimEnd().length;
   const stops = end > start && endTexts.some((token) => text.endsWith(token, end));
@@ -136,9 +138,7 @@ function byMarkers(text: string): readonly Range[] | undefined {
   return turns;
 }
 
-/**
- * One turn a message, each with what the message says; reasoning may be dropped by the template.
- */
+/** One turn for each message, containing its text; the template may drop reasoning. */
 function holdContents(
   text: string,
   turns: readonly Range[],
@@ -156,15 +156,13 @@ function withoutReasoning(content: string): string {
   return content.replace(/^.*<\/think>/s, '').trim();
 }
 
-/** The turn without what its message excludes. */
+/** The turn without the ranges that its message excludes. */
 function targetRanges(text: string, turn: Range, message: Message | undefined): Range[] {
   if (message === undefined || !message.isTarget || turn.start === turn.end) return [];
   if (message.excluded === undefined) return [turn];
   const content = text.indexOf(message.content, turn.start);
   if (content < 0 || content + message.content.length > turn.end) {
-    throw new UnusableRecord(
-      'has parts not to be learned in a turn that the chat template rewrites',
-    );
+    throw new UnusableRecord('excludes parts of a turn that the chat template rewrites');
   }
   const targets: Range[] = [];
   let start = turn.start;

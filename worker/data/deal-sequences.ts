@@ -1,21 +1,18 @@
-// Which rank computes which sequences of a global batch: dealt by what they cost, so that ranks end
-// at about the same time. Who computes a sequence changes nothing about it.
+// Assigns the sequences of a global batch to ranks by their cost, so that ranks finish at about the
+// same time. The assignment does not change how a sequence is computed.
 import { assignToRanks } from '../../crds/plan/batches.ts';
 
-/** Who is dealt to. */
+/** The rank that asks, and the cost model. */
 export interface Seat {
   readonly rank: number;
   readonly size: number;
-  /** What a token costs for each token that it may look at, in units of what it costs by itself. */
+  /** Cost of attending to one token, in units of a token's other cost. */
   readonly attentionCost: number;
 }
 
 export const onlySeat: Seat = { rank: 0, size: 1, attentionCost: 0 };
 
-/**
- * The sequences of the seat, in their order; each seat gets at least one where there are as many as
- * seats.
- */
+/** The sequences of the rank, in order; at least one where there are enough for all ranks. */
 export function dealSequences<T extends { readonly lengths: readonly number[] }>(
   sequences: readonly T[],
   { rank, size, attentionCost }: Seat,

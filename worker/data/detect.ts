@@ -1,10 +1,10 @@
-// Which shape the records of a data set have, by its first records. Nothing is guessed: exactly one
-// shape must fit most of them, or the job ends with both names and the field to set.
+// Detects the shape of a data set's records from the first ones. Exactly one shape must fit most of
+// them; otherwise the job ends, naming the shapes and the field to set.
 import { UserError } from '../../crds/failures/errors.ts';
 import { type Format, type Shape, shapes } from './formats.ts';
 import { isFields } from './messages.ts';
 
-/** So many records are evaluated at. */
+/** How many records are examined. */
 export const sampleForDetection = 100;
 
 export function detectShape(records: readonly unknown[], format: Format | 'Auto'): Shape {
@@ -31,7 +31,7 @@ function twoShapes(one: Shape, other: Shape, format: Format | 'Auto') {
   );
   const message =
     `the first records can be read as ${one.name} (${one.keys.join(', ')}) ` +
-    `and as ${other.name} (${other.keys.join(', ')}); one reading must be meant`;
+    `and as ${other.name} (${other.keys.join(', ')}); only one may fit`;
   const hint =
     format === 'Auto' && telling.length > 0
       ? `set spec.dataset.format to ${telling.join(' or ')}`

@@ -1,5 +1,4 @@
-// What the trainer is fed: the sequences of a step, and those of an evaluation, from the token
-// stores that `prepare` left.
+// The trainer's data: the sequences of a step and of an evaluation, from prepared token stores.
 
 import { invariant, TerminalError } from '../../crds/failures/errors.ts';
 import type { FineTuneJobSpec } from '../../crds/index.ts';
@@ -17,22 +16,21 @@ import { fillSequence } from './packed-sequences.ts';
 import { openTokenStore, type TokenStore } from './token-store.ts';
 
 export interface Feed extends Disposable {
-  /** Sequences of one pass over the data. */
+  /** Sequences of one epoch. */
   readonly sequences: number;
   /** Over all ranks. */
   readonly sequencesPerStep: number;
   /**
-   * Tokens of the largest sequence there can be, of so many sequences as are computed at once, and
-   * of the largest that is evaluated.
+   * Tokens of the largest sequence, of the largest micro-batch, and of the largest evaluated one.
    */
   readonly largestSequence: number;
   readonly largestMicroBatch: number;
   readonly largestEvaluationSequence: number;
   /** Sequences that are computed at once. */
   readonly microBatchSize: number;
-  /** Share of target tokens. */
+  /** Fraction of tokens that are targets. */
   readonly targetShare: number;
-  /** The global batch at a position, from 0: its numbers, and the sequences of this rank. */
+  /** The global batch at a position, from 0: its totals, and the sequences of this rank. */
   batch(position: number): Batch;
   /** The sequences of all ranks. */
   allSequences(position: number): readonly HostSequence[];
@@ -116,14 +114,14 @@ async function open(folder: string, signal: AbortSignal): Promise<TokenStore> {
   if (store !== undefined) return store;
   throw new TerminalError({
     code: 'E_SOURCE_NOT_FOUND',
-    message: `the prepared data ${folder} is gone; it was there when the run was prepared`,
-    hint: 'start the run again: it is prepared anew',
+    message: `the prepared data ${folder} no longer exists; it did when the run was prepared`,
+    hint: 'start the run again: that prepares the data again',
   });
 }
 
 /**
- * Tokens of the `count` largest sequences together: whole sequences where documents are packed,
- * else the longest documents.
+ * Tokens of the `count` largest sequences together: full sequences where documents are packed, else
+ * the longest documents.
  */
 function largestSequences(
   lengths: readonly number[],
@@ -133,11 +131,11 @@ function largestSequences(
   const sum = (of: readonly number[]) => of.reduce((all, one) => all + one, 0);
   if (tokensPerSequence !== undefined) return count * Math.min(tokensPerSequence, sum(lengths));
   const longest = lengths.toSorted((a, b) => b - a);
-  // Where there are fewer than that, the next pass begins in the same micro-batch.
+  // With fewer documents than `count`, a micro-batch continues with the next epoch.
   return sum(Array.from({ length: count }, (_, at) => longest[at % longest.length] ?? 0));
 }
 
-/** Packed whatever the job says: a loss does not depend on it, and it is faster. */
+/** Always packed: the loss does not depend on it, and it is faster. */
 function packedForEvaluation(
   documents: Documents,
   members: readonly number[],

@@ -1,6 +1,5 @@
-// The shapes in which people keep records, as a table: how a shape is recognised and what it
-// becomes. A shape claims a record by its fields alone; whether the record is sound is found when
-// it is converted.
+// The shapes of records that are supported, as a table: how each is recognised and converted. A
+// shape claims a record by its fields alone; the conversion checks their content.
 import { type Fields, isFields, toMessages, toTools } from './messages.ts';
 import { type Conversation, type Message, type Sample, UnusableRecord } from './sample.ts';
 
@@ -9,9 +8,9 @@ export type Format = 'Text' | 'PromptCompletion' | 'Chat' | 'Preference' | 'Toke
 
 export interface Shape {
   readonly name: string;
-  /** Formats under which this shape is evaluated for. */
+  /** Formats that include this shape. */
   readonly formats: readonly Format[];
-  /** Fields that it reads. */
+  /** Fields that the shape reads. */
   readonly keys: readonly string[];
   readonly claims: (record: Fields) => boolean;
   /** Throws UnusableRecord. */
@@ -101,10 +100,10 @@ export const shapes: readonly Shape[] = [
   },
 ];
 
-/** Fields that some shape reads: the columns worth reading of a parquet file. */
+/** Fields that any shape reads: the columns to read from a parquet file. */
 export const recordKeys: ReadonlySet<string> = new Set(shapes.flatMap((shape) => shape.keys));
 
-/** A record in a shape → a sample, or the reason why not. */
+/** Converts a record of a shape to a sample; throws UnusableRecord with the reason. */
 export function toSample(shape: Shape, value: unknown, hasTemplate: boolean): Sample {
   if (!isFields(value)) throw new UnusableRecord('is not an object with fields');
   if (!shape.claims(value)) {
@@ -134,7 +133,7 @@ function convertAlpaca(record: Fields, hasTemplate: boolean): Sample {
   const hasInput = isText(input) && input !== '';
   const prompt = asText(record['instruction'], 'instruction') + (hasInput ? `\n${input}` : '');
   const completion = asText(record['output'], 'output');
-  // Without a template nothing else parts question and answer.
+  // Without a template nothing else separates question and answer.
   if (!hasTemplate) return { type: 'PromptCompletion', prompt: `${prompt}\n`, completion };
   const past = (Array.isArray(record['history']) ? record['history'] : []).flatMap((pair) => {
     if (!Array.isArray(pair) || !isText(pair[0]) || !isText(pair[1])) {

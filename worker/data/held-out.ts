@@ -1,6 +1,6 @@
-// Which records are set aside for evaluation: those whose number hashes lowest. The choice knows
-// neither the seed of the job nor what is in the records, so that jobs with other seeds are
-// measured on the same ones.
+// Which records are held out for evaluation: those whose numbers have the lowest hashes. The choice
+// depends neither on the job's seed nor on the content of the records, so jobs with different seeds
+// are evaluated on the same ones.
 import { hash } from './order.ts';
 
 interface HeldOutAmount {
@@ -8,7 +8,7 @@ interface HeldOutAmount {
   readonly percent?: number | undefined;
 }
 
-/** Numbers of the records set aside, ascending; at least one record is left to learn from. */
+/** Numbers of the held-out records, ascending; at least one record remains for training. */
 export function chooseHeldOut(samples: number, amount: HeldOutAmount | undefined): number[] {
   const wanted = amount?.samples ?? Math.round(((amount?.percent ?? 0) / 100) * samples);
   const count = Math.max(0, Math.min(wanted, samples - 1));
@@ -24,5 +24,5 @@ export function chooseHeldOut(samples: number, amount: HeldOutAmount | undefined
   return [...chosen, ...tied.slice(0, count - chosen.length)].sort((a, b) => a - b);
 }
 
-/** Fixed for ever: another number would set aside other records. */
+/** Never changes: another key would hold out other records. */
 const key = 0x68656c64;

@@ -1,8 +1,7 @@
-// A JSON array of records, read one element at a time: the brackets and quotes are scanned here,
-// each element is parsed by JSON.parse alone. Streaming parsers of the registry were measured on a
-// real 125 MB file and took 1.5 to 2.6 times as long; none goes on after a bad element, tells
-// lines, or bounds the memory of one. A file that is cut off gives all its complete records, then
-// one problem.
+// A JSON array of records, read element by element: this scans brackets and quotes, and JSON.parse
+// parses each element. Streaming parsers of the registry took 1.5 to 2.6 times as long on a real
+// 125 MB file, and none continues after a bad element, reports lines, or bounds the memory of an
+// element. A truncated file yields all its complete records, then one problem.
 import { maxRecordBytes, parseRecord, type Reading, type ReadProblem } from './reading.ts';
 
 export async function* readJsonArray(
@@ -35,19 +34,14 @@ const backslash = 0x5c;
 const comma = 0x2c;
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/**
- * Splits the bytes of an array into its elements. Holds the bytes of one unfinished element and no
- * more.
- */
+/** Splits the bytes of an array into its elements, holding only one unfinished element. */
 class ArrayScan {
   /** Line of the next element. */
   line = 1;
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
   #expects: 'array' | 'element' | 'separator' | 'nothing' = 'array';
-  /**
-   * Of the element being scanned: where it starts, how deep the scan is, whether inside a string.
-   */
+  /** Scan state of an element: its start, the nesting depth, and whether inside a string. */
   #start = -1;
   #depth = 0;
   #inString = false;
@@ -79,7 +73,7 @@ class ArrayScan {
     return this.#scanElement() ? this.#takeElement() : undefined;
   }
 
-  /** Acts on a byte outside of elements. */
+  /** Processes a byte between elements. */
   #between(byte: number): ReadProblem | undefined {
     if (this.#expects === 'array' && byte === openList) this.#expects = 'element';
     else if (this.#expects === 'separator' && byte === comma) this.#expects = 'element';
@@ -106,12 +100,12 @@ class ArrayScan {
     return undefined;
   }
 
-  /** Bytes of a byte order mark before the array. */
+  /** Whether this is a byte of a byte order mark before the array. */
   #isMark(byte: number | undefined): boolean {
     return this.#expects === 'array' && (byte === 0xef || byte === 0xbb || byte === 0xbf);
   }
 
-  /** True when the element ends at #at (exclusive). */
+  /** True when the element ends before #at. */
   #scanElement(): boolean {
     const bytes = this.#bytes;
     while (this.#at < bytes.length) {
@@ -125,7 +119,7 @@ class ArrayScan {
       if (byte === quote) this.#inString = true;
       else if (byte === openObject || byte === openList) this.#depth += 1;
       else if (byte === closeObject || byte === closeList) {
-        // At depth 0 this is the end of the array, behind a bare number or word.
+        // At depth 0 this closes the array, after a bare number or word.
         if (this.#depth === 0) return true;
         this.#depth -= 1;
         if (this.#depth === 0) {

@@ -1,6 +1,5 @@
-// JSON lines: one record a line, LF or CRLF, blank lines skipped. A line is split off as bytes and
-// decoded alone, so a bad one costs one record, and memory is bounded by the longest line that is
-// allowed.
+// JSON lines: one record a line, LF or CRLF, blank lines skipped. Lines are split as bytes and
+// decoded one by one, so a bad line costs one record, and the longest permitted line bounds memory.
 import { maxRecordBytes, parseRecord, type Reading } from './reading.ts';
 
 const newline = 0x0a;
@@ -30,7 +29,7 @@ export async function* readJsonLines(
     }
     const rest = chunk.subarray(start);
     held += rest.length;
-    // Of a line that is too long only the length is remembered.
+    // Of a line that is too long only the length is kept.
     if (held > maxBytes) parts = [];
     else if (rest.length > 0) parts.push(rest);
   }

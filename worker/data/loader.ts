@@ -1,7 +1,7 @@
-// The sequence of sequences of a whole training, as a function: which documents lie in which
-// sequence depends on the documents, the seed and the size of a sequence, never on ranks or on
-// where a run was stopped. An epoch is a permutation of the documents, cut into windows; the
-// documents of a window are packed into sequences, and the sequences are permuted.
+// The order of all sequences of a training run, as a pure function: which documents a sequence
+// contains depends on the documents, the seed and the sequence length, never on ranks or on where a
+// run was resumed. An epoch is a permutation of the documents, divided into windows; the documents
+// of a window are packed into sequences, and the sequences are permuted.
 import { invariant } from '../../crds/failures/errors.ts';
 import type { Documents } from './documents.ts';
 import { permutation } from './order.ts';
@@ -9,22 +9,22 @@ import { packSequences } from './pack.ts';
 
 export interface LoaderPlan {
   readonly documents: Documents;
-  /** Documents to learn from; the others are set aside. */
+  /** Documents to train on; the others are held out. */
   readonly members: readonly number[];
   readonly seed: number | bigint;
-  /** Tokens of a sequence; undefined: a sequence is one document. */
+  /** Tokens of a packed sequence; undefined: one document a sequence. */
   readonly tokensPerSequence: number | undefined;
   /** Sequences of one step over all ranks. */
   readonly sequencesPerStep: number;
-  /** Documents that are packed together. */
+  /** Documents of one window. */
   readonly window?: number;
 }
 
-/** Where the next step begins. A hundred bytes in every checkpoint. */
+/** Where the next step begins; a hundred bytes in each checkpoint. */
 export interface Cursor {
   readonly epoch: number;
   readonly window: number;
-  /** Counts inside the window. */
+  /** Index within the window. */
   readonly sequence: number;
   readonly seed: string;
   readonly storeDigest: string;
@@ -32,7 +32,7 @@ export interface Cursor {
 
 interface GlobalBatch {
   readonly sequences: readonly PlannedSequence[];
-  /** Target tokens of all sequences: what every rank divides by. */
+  /** Target tokens of all sequences, by which every rank divides its loss. */
   readonly targetTokens: number;
   readonly tokens: number;
   /** Epoch of the first sequence. */
@@ -43,7 +43,7 @@ interface GlobalBatch {
 interface PlannedSequence {
   readonly documents: readonly number[];
   readonly lengths: readonly number[];
-  /** Number of the sequence in the whole training: names its random streams. */
+  /** Index of the sequence in the whole training run; names its random streams. */
   readonly key: number;
 }
 
@@ -51,7 +51,7 @@ interface Loader {
   readonly start: Cursor;
   /** The global batch at a cursor. */
   readonly take: (cursor: Cursor) => GlobalBatch;
-  /** The cursor of a step, counted from 0: packs all windows before it, without reading a token. */
+  /** The cursor of a step, from 0; packs all windows before it without reading tokens. */
   readonly seek: (step: number) => Cursor;
   /** Sequences of one epoch. */
   readonly sequencesIn: (epoch: number) => number;
@@ -61,7 +61,7 @@ const documentsPerWindow = 65_536;
 
 export function openLoader(plan: LoaderPlan): Loader {
   const { documents, members, sequencesPerStep } = plan;
-  invariant(members.length > 0, 'no documents to learn from');
+  invariant(members.length > 0, 'no documents to train on');
   invariant(sequencesPerStep > 0, 'a step without sequences');
   const name = { seed: String(plan.seed), storeDigest: documents.digest };
   const windowSize = plan.window ?? documentsPerWindow;
@@ -79,24 +79,24 @@ export function openLoader(plan: LoaderPlan): Loader {
     for (let window = 0; window < windows; window += 1) sequences += countIn(epoch, window);
     return sequences;
   };
-  /** The same place, with `sequence` inside its window. */
+  /** The same position with `sequence` inside its window. */
   const settle = (epoch: number, window: number, sequence: number): Cursor => {
-    let place = { epoch, window, sequence };
-    for (let count = countIn(epoch, window); place.sequence >= count; ) {
-      const isLast = place.window + 1 === windows;
-      place = {
-        epoch: isLast ? place.epoch + 1 : place.epoch,
-        window: isLast ? 0 : place.window + 1,
-        sequence: place.sequence - count,
+    let cursor = { epoch, window, sequence };
+    for (let count = countIn(epoch, window); cursor.sequence >= count; ) {
+      const isLast = cursor.window + 1 === windows;
+      cursor = {
+        epoch: isLast ? cursor.epoch + 1 : cursor.epoch,
+        window: isLast ? 0 : cursor.window + 1,
+        sequence: cursor.sequence - count,
       };
-      count = countIn(place.epoch, place.window);
+      count = countIn(cursor.epoch, cursor.window);
     }
-    return { ...place, ...name };
+    return { ...cursor, ...name };
   };
-  /** Sequences before each window, windows of all epochs counted on; as far as anyone has asked. */
+  /** Sequences before each window, counted over all epochs; extended on demand. */
   const before = [0];
-  /** The window of a sequence of the whole training. */
-  const placeOf = (sequence: number): number => {
+  /** The window of a sequence, counted over all epochs. */
+  const windowOf = (sequence: number): number => {
     while ((before.at(-1) ?? 0) <= sequence) {
       const last = before.length - 1;
       before.push((before[last] ?? 0) + countIn(Math.floor(last / windows), last % windows));
@@ -110,9 +110,9 @@ export function openLoader(plan: LoaderPlan): Loader {
     sequencesIn,
     seek: (step) => {
       const sequence = step * sequencesPerStep;
-      const place = placeOf(sequence);
-      const start = before[place] ?? 0;
-      return settle(Math.floor(place / windows), place % windows, sequence - start);
+      const window = windowOf(sequence);
+      const start = before[window] ?? 0;
+      return settle(Math.floor(window / windows), window % windows, sequence - start);
     },
     take: (cursor) => {
       checkCursor(cursor, name);
@@ -137,21 +137,21 @@ export function openLoader(plan: LoaderPlan): Loader {
   };
 }
 
-/** Documents of each sequence of a window, in the order of training. */
+/** Documents of each sequence of a window, in training order. */
 function packWindow(plan: LoaderPlan, epoch: number, window: number): number[][] {
   const { documents, members, seed, tokensPerSequence } = plan;
   const size = plan.window ?? documentsPerWindow;
   const order = permutation(members.length, 'documents', seed, epoch);
   const chosen: number[] = [];
   const end = Math.min(members.length, (window + 1) * size);
-  for (let place = window * size; place < end; place += 1) {
-    chosen.push(members[order.at(place)] ?? 0);
+  for (let position = window * size; position < end; position += 1) {
+    chosen.push(members[order.at(position)] ?? 0);
   }
   if (tokensPerSequence === undefined) return chosen.map((document) => [document]);
   const sequences = packSequences(chosen.map(documents.lengthOf), tokensPerSequence);
   const shuffled = permutation(sequences.length, 'bins', seed, epoch, window);
-  return sequences.map((_, place) =>
-    (sequences[shuffled.at(place)] ?? []).map((index) => chosen[index] ?? 0),
+  return sequences.map((_, position) =>
+    (sequences[shuffled.at(position)] ?? []).map((index) => chosen[index] ?? 0),
   );
 }
 
@@ -173,7 +173,7 @@ function rememberLast<T>(compute: (epoch: number, window: number) => T) {
   };
 }
 
-/** Index of the last value that is at most `limit`, of ascending values. */
+/** Index of the last of ascending values that is at most `limit`. */
 function lastAtMost(values: readonly number[], limit: number): number {
   let low = 0;
   let high = values.length;

@@ -1,9 +1,9 @@
-// Sequences that pass through the model as one: documents stay apart as inside a sequence, so only
-// the order of sums changes. Several short sequences at once make better use of the processor, and
-// take more memory at a time.
+// Joins sequences for one pass through the model. Documents stay separate, as within a sequence, so
+// only the order of sums changes. Several short sequences at once use the processor better, and
+// take more memory.
 import type { HostSequence } from '../engine/packed-sequence.ts';
 
-/** Neighbours in groups of `size`, the last one smaller where it does not come out even. */
+/** Consecutive sequences in groups of `size`; the last may be smaller. */
 export function mergeSequences(
   sequences: readonly HostSequence[],
   size: number,
@@ -16,8 +16,8 @@ export function mergeSequences(
 }
 
 /**
- * Random streams are those of the first sequence: a dropout mask covers the whole, so it differs
- * from that of two sequences.
+ * The random streams are those of the first sequence: one dropout mask covers all, so it differs
+ * from that of separate sequences.
  */
 function merged(sequences: readonly HostSequence[]): HostSequence {
   const [first] = sequences;

@@ -1,4 +1,4 @@
-// Conversations as people store them (OpenAI messages, ShareGPT turns, Alpaca fields) → messages.
+// Conversations in the usual formats (OpenAI messages, ShareGPT turns, Alpaca fields) → messages.
 import { parseJson as boundedJson, jsonLimits } from '../../crds/text/json.ts';
 import { type Message, type Range, type Role, roles, UnusableRecord } from './sample.ts';
 
@@ -8,7 +8,7 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The role that a name of any of the dialects stands for. */
+/** Roles by their names in these formats. */
 const roleNames: Readonly<Record<string, Role>> = {
   ...Object.fromEntries(roles.map((role) => [role, role])),
   human: 'user',
@@ -23,7 +23,7 @@ const roleNames: Readonly<Record<string, Role>> = {
   ipython: 'tool',
 };
 
-/** What templates read of a message beside role and content. */
+/** Fields of a message that templates read beside role and content. */
 const passedOn = ['name', 'tool_call_id', 'reasoning_content', 'thinking'];
 
 export function toMessages(value: unknown, where: string): Message[] {
@@ -86,10 +86,10 @@ function toFields(item: Fields, where: string): Fields | undefined {
   return Object.keys(fields).length > 0 ? fields : undefined;
 }
 
-/** Templates walk the arguments as an object; many records hold them as JSON text. */
+/** Templates read the arguments as an object; many records have them as JSON text. */
 function toToolCall(call: unknown, where: string): unknown {
   if (!isFields(call))
-    throw new UnusableRecord(`has ${where}.tool_calls with an entry that is no object`);
+    throw new UnusableRecord(`has ${where}.tool_calls with an entry that is not an object`);
   const body = isFields(call['function']) ? call['function'] : call;
   const parsed = typeof body['arguments'] === 'string' ? parseJson(body['arguments']) : undefined;
   const whole = { ...body, ...(isFields(parsed) && { arguments: parsed }) };
@@ -118,10 +118,7 @@ export function toTools(value: unknown): readonly unknown[] | undefined {
 
 const maxDepth = 64;
 
-/**
- * Templates and threads walk these values recursively; a hostile record must not overflow their
- * stack.
- */
+/** Templates and threads walk these values recursively: bounds their depth against overflow. */
 function checkedDepth<T>(value: T, where: string): T {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth += 1) {
@@ -137,7 +134,7 @@ function parseJson(text: string): unknown {
   try {
     return boundedJson(text, jsonLimits.record);
   } catch {
-    // Text that is not JSON, or too much of it, stays what it is: the callers check what they got.
+    // Callers check the value: text that is not JSON, or beyond the limits, is undefined.
     return undefined;
   }
 }

@@ -3,7 +3,7 @@ import type { ModelOnDisk } from '../decoder/model-headers.ts';
 import { readTokenizerFolder, type TokenizerDefinition } from './tokenizer-definition.ts';
 import { tokenizerFromGguf } from './tokenizer-gguf.ts';
 
-/** The tokenizer that came with a model: of its folder, or of the metadata of its GGUF file. */
+/** The tokenizer of a model: from its folder, or from the metadata of its GGUF file. */
 export async function modelTokenizer(
   model: Pick<ModelOnDisk, 'gguf' | 'path' | 'config'>,
 ): Promise<TokenizerDefinition> {
@@ -16,9 +16,7 @@ export async function modelTokenizer(
   return definition;
 }
 
-/**
- * An embedding may have more rows than there are tokens (they are padded for speed), never fewer.
- */
+/** An embedding may have more rows than tokens (padding for speed), never fewer. */
 function requireRows({ json }: TokenizerDefinition, rows: number, path: string): void {
   const { model, added_tokens: added } = json;
   const count = Array.isArray(model.vocab) ? model.vocab.length : 0;

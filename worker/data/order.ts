@@ -1,12 +1,12 @@
-// Orders that anyone can compute alone: a permutation of any size whose every position is a
-// function of the key (a Feistel network of keyed hashes, walked until it lands inside), and the
-// interleaving of weighted sources.
+// Orders that every rank computes by itself: a permutation of any size whose positions are
+// functions of a key (a Feistel network of keyed hashes, applied until the value is in range), and
+// the interleaving of weighted sources.
 import { createHash } from 'node:crypto';
 import { invariant } from '../../crds/failures/errors.ts';
 
 interface Permutation {
   readonly size: number;
-  /** What stands at a position. */
+  /** The element at a position. */
   readonly at: (position: number) => number;
 }
 
@@ -17,8 +17,7 @@ export function permutation(
   ...key: readonly (string | number | bigint)[]
 ): Permutation {
   invariant(Number.isSafeInteger(size) && size >= 0 && size <= 2 ** 48, `permutation of ${size}`);
-  // Two halves of `bits` bits each, so that the domain is the smallest even power of two that holds
-  // the size.
+  // Two halves of `bits` bits each: the smallest even power of two that is at least the size.
   const bits = Math.max(1, Math.ceil(Math.ceil(Math.log2(Math.max(2, size))) / 2));
   const half = 2 ** bits;
   const keys = roundKeys(key);
@@ -43,13 +42,13 @@ export function permutation(
   };
 }
 
-/** One 32-bit word a round from whatever names the order. */
+/** One 32-bit word for each round, from the parts that name the order. */
 function roundKeys(key: readonly (string | number | bigint)[]): number[] {
   const digest = createHash('sha256').update(key.join('/')).digest();
   return Array.from({ length: rounds }, (_, round) => digest.readUInt32LE(4 * round));
 }
 
-/** A 32-bit number that depends on every bit of both. */
+/** A 32-bit number that depends on every bit of both arguments. */
 export function hash(value: number, key: number): number {
   let word = Math.imul(value ^ key, 0x85ebca6b);
   word = Math.imul(word ^ (word >>> 13) ^ (key >>> 7), 0xc2b2ae35);
@@ -58,8 +57,8 @@ export function hash(value: number, key: number): number {
 }
 
 /**
- * Which source gives the next document, over and over: always the one that is furthest behind its
- * share of the tokens given so far (largest remainder), ties to the first.
+ * Yields the source of each next document: the one furthest behind its share of the tokens so far
+ * (largest remainder), ties to the first.
  */
 export function* interleave(
   weights: readonly number[],
@@ -73,7 +72,7 @@ export function* interleave(
     let next = -1;
     let most = Number.NEGATIVE_INFINITY;
     for (const [source, weight] of weights.entries()) {
-      // One token ahead, so that the first choice is the largest weight and not the first source.
+      // One token ahead, so that the first choice is the source with the largest weight.
       const behind = weight === 0 ? most : (weight / total) * (all + 1) - (given[source] ?? 0);
       if (behind > most) [next, most] = [source, behind];
     }

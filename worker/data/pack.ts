@@ -1,22 +1,22 @@
-// Documents → sequences by best fit, longest first: each document goes where it leaves least room.
-// Pure, so that every rank computes the same sequences.
+// Packs documents into sequences by best fit, longest first: each goes where it leaves the least
+// room. Pure, so that every rank computes the same sequences.
 
 /**
- * Documents of each sequence, by their place in `lengths`, in ascending order. No length may exceed
- * the capacity.
+ * Documents of each sequence, as ascending indices into `lengths`. No length may exceed the
+ * capacity.
  */
 export function packSequences(lengths: readonly number[], capacity: number): number[][] {
   const order = [...lengths.keys()].sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0) || a - b);
   const sequences: number[][] = [];
   const room = new RoomIndex(capacity);
-  for (const place of order) {
-    const length = lengths[place] ?? 0;
+  for (const document of order) {
+    const length = lengths[document] ?? 0;
     const fit = room.takeSmallest(length);
     if (fit === undefined) {
-      sequences.push([place]);
+      sequences.push([document]);
       room.put(capacity - length, sequences.length - 1);
     } else {
-      sequences[fit.sequence]?.push(place);
+      sequences[fit.sequence]?.push(document);
       room.put(fit.room - length, fit.sequence);
     }
   }
@@ -24,8 +24,8 @@ export function packSequences(lengths: readonly number[], capacity: number): num
 }
 
 /**
- * Open sequences by the room that they have left: a bit a size, in a tree of words of 32, finds the
- * next size that is used.
+ * Open sequences by remaining room: one bit for each size, in a tree of 32-bit words that finds the
+ * next used size.
  */
 class RoomIndex {
   readonly #sequences: (number[] | undefined)[] = [];
@@ -46,7 +46,7 @@ class RoomIndex {
     if (sequences === undefined || sequences.length === 1) this.#mark(room, true);
   }
 
-  /** Takes out a sequence with the least room that is at least `length`. */
+  /** Removes a sequence with the least room that is at least `length`. */
   takeSmallest(length: number): { readonly room: number; readonly sequence: number } | undefined {
     const room = this.#next(length);
     const sequences = room === undefined ? undefined : this.#sequences[room];
@@ -64,13 +64,13 @@ class RoomIndex {
       const before = level[word] ?? 0;
       const after = (used ? before | bit : before & ~bit) >>> 0;
       level[word] = after;
-      // Above, a word counts as used while any of its bits is.
+      // In the levels above, a bit is set while its word has any.
       if ((before !== 0) === (after !== 0)) return;
       index = word;
     }
   }
 
-  /** The smallest used size from `from` on. */
+  /** The smallest used size, from `from` on. */
   #next(from: number): number | undefined {
     let index = from;
     for (const [height, level] of this.#levels.entries()) {

@@ -1,15 +1,13 @@
-// Documents → the arrays of one sequence: laid side by side, positions starting anew in each, and
-// at every token the one to predict. The last token of a document predicts nothing, so no document
-// sees the next.
+// Documents → the arrays of one packed sequence: back to back, with positions restarting in each,
+// and a label at every token. The last token of a document has no label, so no document predicts
+// the next.
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Documents } from './documents.ts';
 
-/** Stands where nothing is to be predicted. */
+/** The label of positions without a loss. */
 export const ignored = -100;
 
-/**
- * `padTo`: length of the arrays; what is left over is a segment of its own that predicts nothing.
- */
+/** `padTo` is the length of the arrays; padding is a document of its own without labels. */
 export function fillSequence(
   documents: Documents,
   members: readonly number[],

@@ -1,6 +1,5 @@
-// Parquet: row group by row group, only the columns that some shape of record reads. Rows count
-// from 1, as lines do. Runs in a thread (parquet.ts says why), so it is given up by ending the
-// thread.
+// Decodes parquet row group by row group, reading only the columns of some record shape. Rows count
+// from 1, like lines. Runs in a thread (see parquet.ts) and is stopped by ending the thread.
 import { type FileHandle, open } from 'node:fs/promises';
 import {
   type AsyncBuffer,
@@ -32,8 +31,7 @@ export async function* decodeParquet(
       }
     }
   } catch (error) {
-    // Any error of the library means that the bytes are not what they claim; its text names the
-    // structure.
+    // Any error of the library means that the file is damaged; its text names the structure.
     const reason = error instanceof Error ? error.message : String(error);
     yield { line: row + 1, problem: `cannot be read as parquet: ${reason}`, ends: true };
   }
@@ -46,7 +44,7 @@ function rowsOf(count: bigint): number {
   throw new Error(`a row group of ${count} rows; it must have 0 to ${maxGroupRows}`);
 }
 
-/** All columns when none is known: detection then names those that it saw. */
+/** All columns when no shape knows any: detection then names those it found. */
 function columnsToRead(metadata: FileMetaData): string[] {
   const names = parquetSchema(metadata).children.map((child) => child.element.name);
   const known = names.filter((name) => recordKeys.has(name));

@@ -1,5 +1,4 @@
-// Decodes one parquet file and sends its readings in batches; the next one is sent when the last
-// was taken.
+// Decodes one parquet file and sends its readings in batches, one each time the last was received.
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../../crds/failures/errors.ts';

@@ -1,6 +1,6 @@
-// Parquet files in a thread of their own. The library believes what a file says of itself: a run
-// length in one damaged byte makes it fill memory or loop for hours, which nothing outside the loop
-// can stop. A thread can be ended, by the limit of its memory or by ours of time.
+// Reads parquet files in a thread of their own. The library trusts the file: one damaged byte in a
+// run length makes it fill memory or loop for hours, which nothing outside the loop can stop. A
+// thread can be ended, by a memory limit or by our time limit.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock } from '../clock.ts';
@@ -8,13 +8,13 @@ import type { Reading } from './reading.ts';
 
 export interface ParquetBatch {
   readonly readings: readonly Reading[];
-  /** Read from the file since the last batch. */
+  /** Bytes read from the file since the last batch. */
   readonly bytes: number;
   readonly isLast: boolean;
 }
 
 interface ParquetLimits {
-  /** For one batch, the decoding of a whole row group included. */
+  /** For one batch, including decoding a row group. */
   readonly batchMs: number;
   readonly heapMiB: number;
   readonly clock: Clock;
@@ -43,7 +43,7 @@ export async function* readParquet(
   }
 }
 
-/** A batch, or the reason why there will be none. */
+/** A batch, or the reason why none will come. */
 async function nextBatch(
   worker: Worker,
   { batchMs, clock }: ParquetLimits,
@@ -54,18 +54,18 @@ async function nextBatch(
   try {
     return await Promise.race([
       messageOf(worker, stop),
-      clock.sleep(batchMs, stop).then(() => `no row came for ${Math.round(batchMs / 1000)} s`),
+      clock.sleep(batchMs, stop).then(() => `no row came within ${Math.round(batchMs / 1000)} s`),
     ]);
   } catch (error) {
     signal.throwIfAborted();
     if (!isOutOfMemory(error)) throw error;
-    return 'a row group needs more memory than there is for reading one';
+    return 'a row group needs more memory than its reader may use';
   } finally {
     done.abort();
   }
 }
 
-/** The thread sends nothing else. */
+/** The thread sends batches only. */
 async function messageOf(worker: Worker, signal: AbortSignal): Promise<ParquetBatch> {
   const [batch] = (await once(worker, 'message', { signal })) as [ParquetBatch];
   return batch;

@@ -1,13 +1,13 @@
-// What every reader of records yields: a value with its place in the file, or the reason why there
-// is none. A problem is data, not an exception: whether one bad record ends a job is decided by
-// spec.dataset.invalidSamplePolicy.
+// What every reader of records yields: a value with its position in the file, or the problem with
+// it. A problem is data, not an exception: spec.dataset.invalidSamplePolicy decides whether one bad
+// record ends a job.
 
 import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
 
 export type Reading = RecordRead | ReadProblem;
 
 interface RecordRead {
-  /** Line of the file, from 1; the number of the row in parquet. */
+  /** Line in the file, or row in parquet; from 1. */
   readonly line: number;
   readonly value: unknown;
 }
@@ -20,14 +20,14 @@ export interface ReadProblem {
   readonly ends?: true;
 }
 
-/** Memory for one record is bounded by this, whatever the file says. */
+/** Bounds the memory of one record, whatever the file contains. */
 export const maxRecordBytes: number = jsonLimits.record.bytes;
 
 export function isProblem(reading: Reading): reading is ReadProblem {
   return 'problem' in reading;
 }
 
-/** One record from its bytes. */
+/** Parses one record. */
 export function parseRecord(line: number, bytes: Uint8Array): Reading {
   try {
     return { line, value: parseJson(bytes, jsonLimits.record) };

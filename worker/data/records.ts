@@ -1,5 +1,5 @@
-// One file of records, whatever its form: parquet by name, text by name, JSON by its first byte.
-// `[` begins an array, `{` a line, since data.json is as often the one as the other.
+// Reads one file of records in any format: parquet and text by name, JSON by its first byte: `[`
+// begins an array, `{` a line, since data.json may be either.
 import { byteChunks, firstByte, isDamagedPacking } from './byte-stream.ts';
 import { readJsonArray } from './json-array.ts';
 import { readJsonLines } from './jsonl.ts';
@@ -7,7 +7,7 @@ import { readParquet } from './parquet.ts';
 import type { Reading } from './reading.ts';
 import { readText } from './text.ts';
 
-/** Endings of files that hold records, without .gz and .zst. */
+/** Name endings of record files, without .gz and .zst. */
 const recordFileEndings: readonly string[] = ['.jsonl', '.json', '.ndjson', '.parquet', '.txt'];
 
 export function isRecordFile(name: string): boolean {
@@ -27,7 +27,7 @@ export async function* readRecords(
       yield reading;
     }
   } catch (error) {
-    // A stream that is stopped has an error of its own.
+    // A stopped stream throws an error of its own.
     signal.throwIfAborted();
     if (!isDamagedPacking(error)) throw error;
     yield {

@@ -1,5 +1,5 @@
-// A record after its shape has been understood: the five things that a model can learn from. Plain
-// data, since samples travel to the threads that tokenise them.
+// A record after conversion: the kinds of samples that a model is trained on. Plain data, since
+// samples are sent to the threads that tokenise them.
 
 export type Sample =
   | TextSample
@@ -9,20 +9,20 @@ export type Sample =
   | SegmentsSample
   | TokenizedSample;
 
-/** Learned as a whole. */
+/** All text is target. */
 interface TextSample {
   readonly type: 'Text';
   readonly text: string;
 }
 
-/** The completion is learned. */
+/** The completion is target. */
 interface PromptCompletionSample {
   readonly type: 'PromptCompletion';
   readonly prompt: string;
   readonly completion: string;
 }
 
-/** The assistant's turns are learned. */
+/** The assistant's turns are targets. */
 export interface ChatSample {
   readonly type: 'Chat';
   readonly messages: readonly Message[];
@@ -38,7 +38,7 @@ interface PreferenceSample {
 
 export type Conversation = string | readonly Message[];
 
-/** Pieces of text, each learned or not; the sequence is exactly their concatenation. */
+/** Segments of text, each target or not; the sequence is exactly their concatenation. */
 interface SegmentsSample {
   readonly type: 'Segments';
   readonly segments: readonly { readonly text: string; readonly isTarget: boolean }[];
@@ -47,18 +47,18 @@ interface SegmentsSample {
 interface TokenizedSample {
   readonly type: 'Tokenized';
   readonly tokens: readonly number[];
-  /** One a token; all are learned when absent. */
+  /** One for each token; without it all are targets. */
   readonly targets?: readonly boolean[];
 }
 
 export interface Message {
   readonly role: Role;
   readonly content: string;
-  /** False where the record says that this turn is not to be learned. */
+  /** False where the record excludes this turn from the targets. */
   readonly isTarget: boolean;
-  /** Ranges of the content that the record excludes from learning. */
+  /** Ranges of the content that the record excludes from the targets. */
   readonly excluded?: readonly Range[];
-  /** What else templates look at: tool calls, a name, reasoning. */
+  /** Other fields that templates read: tool calls, a name, reasoning. */
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 

@@ -1,6 +1,5 @@
-// What a file holds from which no record could be read, by its first bytes and without a word of
-// it: records are user data and stay out of messages, and a file that was named by mistake may hold
-// anything.
+// Describes a file without readable records by its first bytes, without quoting it: records are
+// user data and stay out of messages, and a file named by mistake may contain anything.
 import { byteChunks, isDamagedPacking } from './byte-stream.ts';
 
 interface Seen {
@@ -10,10 +9,10 @@ interface Seen {
 }
 
 const headBytes = 16 * 1024;
-/** Fewer lines of one pattern may be chance. */
+/** A single line with separators may be coincidence. */
 const fewestRows = 2;
 
-/** Undefined of an empty file. */
+/** Undefined for an empty file. */
 export async function seenIn(path: string, signal: AbortSignal): Promise<Seen | undefined> {
   try {
     for await (const chunk of byteChunks(path, () => undefined, signal)) {
@@ -31,7 +30,7 @@ export function seenInBytes(head: Buffer): Seen {
   const known = signatures.find(({ begin }) => head.indexOf(begin) === 0);
   if (known !== undefined) return known;
   if (head.includes(0) || !isText(head)) {
-    return { what: 'bytes that are no text', hint: recordsHint };
+    return { what: 'bytes that are not text', hint: recordsHint };
   }
   return seenInText(head.toString('utf8').replace(/^\ufeff/, ''));
 }
@@ -48,7 +47,7 @@ const signatures: readonly (Seen & { readonly begin: Buffer | string })[] = [
   { begin: 'GGUF', what: 'a model in GGUF', hint: recordsHint },
 ];
 
-/** The last character may be cut. */
+/** The last character may be incomplete. */
 function isText(head: Buffer): boolean {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   try {
@@ -65,7 +64,7 @@ function seenInText(text: string): Seen {
   if (begin.startsWith('<')) return { what: 'markup such as HTML or XML', hint: recordsHint };
   if (/^[{[]/.test(begin)) return { what: 'JSON that is damaged or cut off', hint: recordsHint };
   const lines = text.split('\n').slice(0, 100);
-  // The last one may be cut.
+  // The last line may be incomplete.
   const rows = lines.slice(0, Math.max(1, lines.length - 1)).filter((line) => line.trim() !== '');
   for (const [separator, name] of separators) {
     const fields = rows[0]?.split(separator).length ?? 1;
@@ -75,7 +74,7 @@ function seenInText(text: string): Seen {
       return { what, hint: 'write a table as JSON lines, one object a line, or as parquet' };
     }
   }
-  const hint = 'a text is read from a file whose name ends in .txt; chats are JSON lines';
+  const hint = 'plain text needs a file whose name ends in .txt; chats are JSON lines';
   return { what: 'plain text', hint };
 }
 

@@ -1,6 +1,5 @@
-// Whether a record teaches a model to say nothing: there is something to learn in it, the end of an
-// answer, and the answer before it is empty. One such record may be meant; a file of them is an
-// export that lost its answers.
+// Whether a record trains a model to answer nothing: its only target is the end of an empty answer.
+// One such record may be intended; a file of them is an export that lost its answers.
 import type { Sample } from './sample.ts';
 
 export function isSilent(sample: Sample): boolean {

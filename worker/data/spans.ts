@@ -1,5 +1,5 @@
 // Target ranges of a text → target tokens. Tokenizers give no offsets, so the bytes of the tokens
-// are laid along the bytes of the text that they spell; every byte must be accounted for. A token
+// are aligned with the bytes of the text that they spell; every byte must be accounted for. A token
 // that overlaps a target range is a target.
 import { type Range, UnusableRecord } from './sample.ts';
 import { plainSpaces } from './token-bytes.ts';
@@ -7,13 +7,13 @@ import type { Piece, Tokenizer } from './tokenizer.ts';
 
 interface TargetedTokens {
   readonly ids: readonly number[];
-  /** One a token: 1 for a target. */
+  /** One for each token: 1 for a target, else 0. */
   readonly targets: Uint8Array;
 }
 
 /**
- * `ranges` gives the target ranges, sorted, without overlap, in UTF-16 units of the text. Undefined
- * for a text of more than `most` tokens: it is not read to its end, and `ranges` is not called.
+ * `ranges` gives the target ranges, sorted and disjoint, in UTF-16 units of the text. Undefined for
+ * a text of more than `most` tokens: the rest is not read, and `ranges` is not called.
  */
 export function encodeWithRanges(
   text: string,
@@ -74,38 +74,38 @@ function mark(
   }
 }
 
-/** Where an added token stands among the blanks that it took along, which are nobody's to learn. */
+/** The range of an added token without the blanks that it stripped, which are never targets. */
 function ownText({ text, ids }: Piece, tokenizer: Tokenizer): Range {
   const own = tokenizer.decode(ids);
   const start = Math.max(0, text.indexOf(own));
   return { start, end: start + own.length };
 }
 
-/** Where a place of the text lies in the bytes that the tokens spell. */
+/** Offset of a position of the text in the bytes that the tokens spell. */
 function byteOffset(
   { text }: Piece,
   spelled: string,
-  place: number,
+  position: number,
   tokenizer: Tokenizer,
   first: boolean,
 ): number {
   const plain = plainSpaces(spelled);
-  const before = text.slice(0, place);
+  const before = text.slice(0, position);
   if (plain === text) return Buffer.byteLength(before);
-  // A sentencepiece text begins with a space of its own, which belongs to what follows.
+  // A sentencepiece text begins with an extra space, which belongs to the text after it.
   if (plain.length === text.length + 1 && plain.endsWith(text)) {
-    return place === 0 ? 0 : Buffer.byteLength(before) + 1;
+    return position === 0 ? 0 : Buffer.byteLength(before) + 1;
   }
-  const spelledBefore = place === 0 ? '' : tokenizer.spelling(before, first);
+  const spelledBefore = position === 0 ? '' : tokenizer.spelling(before, first);
   if (!spelled.startsWith(spelledBefore)) {
     throw new UnusableRecord(
-      'has text that the tokenizer normalises across the border of what is learned',
+      'has text that the tokenizer normalises across the edge of a target range',
     );
   }
   return Buffer.byteLength(plainSpaces(spelledBefore));
 }
 
-/** Bytes of each token, which together must be the bytes of the text. */
+/** Bytes of each token; together they must be the bytes of the text. */
 function consume(ids: readonly number[], text: string, tokenizer: Tokenizer): number[] {
   const bytes = Buffer.from(text);
   let at = 0;

@@ -1,8 +1,8 @@
-// What is said about a token store beside its bytes. Written last, read first; a store without it
-// does not exist.
+// Describes the bytes of a token store. Written last, read first; a store without it does not
+// exist.
 import * as z from 'zod';
 
-/** Counts up when the same inputs would give other bytes, or the layout changes. */
+/** Incremented when the same inputs give other bytes, or the layout changes. */
 export const storeVersion = 3;
 
 export const storeFiles = {
@@ -13,8 +13,8 @@ export const storeFiles = {
 } as const;
 
 /**
- * Bytes of a document in the index: u64 place of the first token, then u32 length, learned, line
- * and sample.
+ * Bytes of a document's index entry: u64 offset of its first token, then u32 length, target tokens,
+ * line and sample.
  */
 export const indexEntryBytes = 24;
 
@@ -25,7 +25,7 @@ export const storeManifest = z.strictObject({
   version: z.literal(storeVersion),
   /** Digest of the inputs: the name of the folder. */
   digest: sha256,
-  /** Everything that the tokens depend on. */
+  /** All inputs that the tokens depend on. */
   inputs: z.record(z.string(), z.unknown()),
   shape: z.string(),
   vocabularySize: z.int().min(1),
@@ -45,15 +45,15 @@ export const storeManifest = z.strictObject({
       reason: z.string(),
     }),
   ),
-  /** Records of which tokens were cut off, and how many tokens. */
+  /** Records that were truncated, and the number of tokens cut off. */
   cutSamples: count,
   lostTokens: count,
   /** Records whose answers are all empty. */
   silentSamples: count,
-  /** Documents of up to so many tokens, by powers of two. */
+  /** Number of documents by length, in powers of two. */
   lengths: z.array(z.strictObject({ upTo: count, documents: count })),
   files: z.array(z.strictObject({ path: z.string(), sha256, firstDocument: count })),
-  /** The first documents, as text that is learned and text that is not. */
+  /** The first documents, as segments of target text and other text. */
   examples: z.array(z.array(z.strictObject({ text: z.string(), isTarget: z.boolean() }))),
   /** SHA-256 of the other files. */
   contents: z.strictObject({ tokens: sha256, targets: sha256, index: sha256 }),

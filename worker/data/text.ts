@@ -1,6 +1,5 @@
-// Plain text: a file is one document. A long one is cut at a blank line or a line end near every
-// mebibyte, so that a file of any size is read in bounded memory; tokens are cut into sequences
-// later anyway.
+// Plain text: a file is one document. A long file is split near every mebibyte, at a blank line or
+// a line end, so that memory is bounded; tokens are divided into sequences later anyway.
 import type { Reading } from './reading.ts';
 
 const pieceCharacters = 1024 * 1024;
@@ -34,7 +33,7 @@ export async function* readText(
   if (held.trim() !== '') yield take(held.length);
 }
 
-/** Length of the piece to cut off: after a blank line, a line end, or between two characters. */
+/** Length to split off: after a blank line, a line end, or between two characters. */
 function cutBefore(text: string, limit: number): number {
   for (const end of ['\n\n', '\n']) {
     const at = text.lastIndexOf(end, limit - end.length);

@@ -1,10 +1,7 @@
-// The bytes behind the spelling of a token: byte-level vocabularies write every byte as one
-// printable character, sentencepiece vocabularies write a space as ▁ and lone bytes as <0xNN>.
+// The bytes that a token spells: byte-level vocabularies write every byte as one printable
+// character, sentencepiece vocabularies write a space as ▁ and single bytes as <0xNN>.
 
-/**
- * Byte → character: printable Latin-1 stands for itself, the other 68 bytes for the characters from
- * U+0100 on.
- */
+/** Byte → character: printable Latin-1 as it is, the other 68 bytes from U+0100 on. */
 const characterOf: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
   String.fromCharCode(isPrintable(byte) ? byte : 0x100 + countHidden(byte)),
 );
@@ -28,7 +25,7 @@ export function toByteAlphabet(text: string): string {
   return spelled;
 }
 
-/** Undefined when a character is none of the byte alphabet. */
+/** Undefined when a character is not in the byte alphabet. */
 export function fromByteAlphabet(token: string): Uint8Array | undefined {
   const bytes = new Uint8Array(token.length);
   for (let index = 0; index < token.length; index += 1) {
@@ -45,7 +42,7 @@ export function fromSentencePiece(token: string): Uint8Array {
   return Buffer.from(plainSpaces(token));
 }
 
-/** Text in which ▁ stands for a space, with spaces. */
+/** Replaces ▁ by spaces. */
 export function plainSpaces(text: string): string {
   return text.includes('▁') ? text.replaceAll('▁', ' ') : text;
 }

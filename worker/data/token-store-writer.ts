@@ -1,5 +1,5 @@
-// Writes a token store into a folder of its own: tokens and bits as they come, the index and the
-// manifest at the end, everything synced before the caller gives the folder its name.
+// Writes a token store into a new folder: tokens and target bits as they come, index and manifest
+// at the end. Everything is synced before the caller renames the folder.
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import {
 
 const flushBytes = 1024 * 1024;
 
-/** Where a document came from. */
+/** The record that a document comes from. */
 interface Origin {
   readonly line: number;
   readonly sample: number;
@@ -24,7 +24,7 @@ export class TokenStoreWriter implements AsyncDisposable {
   readonly #tokens: HashedFile;
   readonly #targets: HashedFile;
   readonly #index: HashedFile;
-  /** Bits of a byte that is not full. */
+  /** Bits of the unfinished byte. */
   #bits = 0;
   tokens = 0;
   documents = 0;
@@ -107,14 +107,14 @@ export class TokenStoreWriter implements AsyncDisposable {
   }
 }
 
-/** A first token has nothing before it to be predicted from. */
+/** The first token is never a target: nothing precedes it. */
 function countTargets(targets: Uint8Array): number {
   let count = 0;
   for (let token = 1; token < targets.length; token += 1) count += targets[token] ?? 0;
   return count;
 }
 
-/** Collects small writes, and digests what is written. */
+/** Buffers small writes, and computes the digest of all that is written. */
 class HashedFile {
   readonly #file: FileHandle;
   readonly #hash: Hash = createHash('sha256');

@@ -1,6 +1,6 @@
-// Tokenised documents on disk. The index is read whole; tokens are read from the file when a
-// sequence is filled, and the system's cache keeps what is used. A store is never changed: other
-// inputs give another folder.
+// Tokenised documents on disk. The index is kept in memory; tokens are read when a sequence is
+// filled, and the page cache keeps what is used. A store is immutable: other inputs give another
+// folder.
 import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -17,10 +17,10 @@ import {
   storeManifest,
 } from './store-manifest.ts';
 
-/** A store that is not what its manifest says. It can be made again; nobody else should use it. */
+/** A store that does not match its manifest; it can be rebuilt. */
 export class DamagedStore extends Error {}
 
-/** Undefined when there is none. Every byte is checked once. */
+/** Undefined when there is none. Verifies every byte. */
 export async function openTokenStore(
   folder: string,
   signal: AbortSignal,
@@ -84,7 +84,7 @@ export class TokenStore implements Documents, Disposable {
     return this.manifest.documents;
   }
 
-  // Arrow members: they are handed over as functions.
+  // Arrow members, since they are passed as functions.
   readonly lengthOf = (document: number): number => this.#field(document, 8);
   readonly targetTokensOf = (document: number): number => this.#field(document, 12);
   readonly lineOf = (document: number): number => this.#field(document, 16);

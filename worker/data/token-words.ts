@@ -1,7 +1,7 @@
-// Text → words: what tokenizer.json calls pre-tokenizer. Words are kept in plain characters, and
-// the byte alphabet is applied last, so that a word seen before needs one look-up. The library's
-// own steps run where they are exact; three are written anew, because JavaScript's \d and \s are
-// not Unicode's, and because it ignores where Metaspace splits.
+// Text → words: the pre-tokenizer of tokenizer.json. Words are plain characters, and the byte
+// alphabet is applied last, so that a cached word needs one look-up. The library's steps are used
+// where they are exact; three are reimplemented, because JavaScript's \d and \s are not Unicode's,
+// and because the library ignores where Metaspace splits.
 import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { toByteAlphabet } from './token-bytes.ts';
@@ -9,18 +9,18 @@ import { createSplit } from './tokenizer-library.ts';
 
 export interface Words {
   /**
-   * `first`: whether the text is the beginning of the whole. Pieces concatenated are what the
+   * `first`: whether the text is the beginning of the input. The words concatenated are what the
    * tokens spell.
    */
   readonly split: (text: string, first: boolean) => string[];
-  /** A word in the alphabet of the vocabulary. */
+  /** The word in the alphabet of the vocabulary. */
   readonly spell: (word: string) => string;
   readonly alphabet: 'bytes' | 'characters';
 }
 
 type Step = (text: string, first: boolean) => string[];
 
-/** The pattern of GPT-2, which `ByteLevel` means by use_regex. */
+/** The pattern of GPT-2, which `ByteLevel` uses with use_regex. */
 export const gpt2Pattern =
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
@@ -86,7 +86,7 @@ function toStep(config: StepConfig): Step {
     case 'ByteLevel':
       return byteLevel(config.add_prefix_space, config.use_regex);
     case 'Digits':
-      // What Unicode calls numeric, letter-like numbers and fractions included.
+      // Unicode's category N, including letter-like numbers and fractions.
       return isolate(config.individual_digits ? '\\p{N}' : '\\p{N}+');
     case 'Metaspace':
       return metaspace(config);
@@ -99,7 +99,7 @@ function splitBy({ pattern, behavior, invert }: z.output<typeof splitConfig>): S
   const name = behavior.toLowerCase();
   const Regex = 'String' in pattern ? literally(pattern.String) : pattern.Regex;
   if (name === 'isolated') return isolate(Regex);
-  // The library splits at the pattern, and JavaScript then puts captured groups between the pieces.
+  // The library uses String.split, which inserts captured groups between the parts.
   if (name === 'removed' && (invert || !/\((?!\?)/.test(Regex))) {
     return librarySplit({ pattern: { Regex }, behavior, invert });
   }
@@ -112,7 +112,7 @@ function splitBy({ pattern, behavior, invert }: z.output<typeof splitConfig>): S
   );
 }
 
-/** A text as the pattern that matches it. */
+/** A pattern that matches exactly this text. */
 function literally(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 }
@@ -140,8 +140,7 @@ function isolate(regex: string): Step {
 }
 
 /**
- * The library rewrites Oniguruma's syntax to JavaScript's, and throws at what it cannot, but for
- * \G.
+ * The library converts Oniguruma patterns to JavaScript, and throws where it cannot, except for \G.
  */
 function librarySplit(config: Parameters<typeof createSplit>[0]): Step {
   const { pattern } = config;

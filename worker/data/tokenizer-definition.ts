@@ -1,5 +1,5 @@
-// What a tokenizer is made of, wherever it was read: a parsed tokenizer.json and the few facts that
-// live beside it. Plain data, so that it can be digested and sent to threads.
+// The definition of a tokenizer from any source: a parsed tokenizer.json and a few facts beside it.
+// Plain data, so that it can be digested and sent to threads.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -12,7 +12,7 @@ export interface TokenizerDefinition {
   readonly json: TokenizerJson;
   readonly bos?: string;
   readonly eos?: string;
-  /** Whether plain text begins with the begin token; the post-processor decides when absent. */
+  /** Whether plain text begins with the begin token; if absent the post-processor decides. */
   readonly addBos?: boolean;
   /** The model's own chat template. */
   readonly chatTemplate?: string;
@@ -52,9 +52,7 @@ const unigramModel = z.object({
   byte_fallback: z.boolean().nullish(),
 });
 
-/**
- * What the tokens do not depend on, such as the decoder, is kept for whoever writes the file again.
- */
+/** Parts that tokens do not depend on, such as the decoder, are kept for writing the file again. */
 const tokenizerJson = z.looseObject({
   added_tokens: z.array(addedToken).default([]),
   normalizer: normalizer.nullish(),
@@ -64,7 +62,7 @@ const tokenizerJson = z.looseObject({
 });
 export type TokenizerJson = z.output<typeof tokenizerJson>;
 
-/** Old files leave the type of the model out. */
+/** Old files have no model type. */
 function withType(model: unknown): unknown {
   if (typeof model !== 'object' || model === null || 'type' in model) return model;
   return { ...model, type: 'merges' in model ? 'BPE' : 'Unigram' };
@@ -74,10 +72,8 @@ export function parseTokenizerJson(value: unknown, file: string): TokenizerJson 
   const parsed = tokenizerJson.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const place = issue === undefined || issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;
-  throw damaged(
-    `${file}${place} is no tokenizer that is supported: ${issue?.message ?? 'unknown'}`,
-  );
+  const where = issue === undefined || issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;
+  throw damaged(`${file}${where} is not a supported tokenizer: ${issue?.message ?? 'unknown'}`);
 }
 
 const tokenText = z.union([z.string(), z.object({ content: z.string() })]);
@@ -89,7 +85,7 @@ const tokenizerConfig = z.object({
   chat_template: z.union([z.string(), z.array(namedTemplate)]).nullish(),
 });
 
-/** The tokenizer of a folder in the layout of the hub. */
+/** Reads the tokenizer of a folder in the layout of the hub. */
 export async function readTokenizerFolder(folder: string): Promise<TokenizerDefinition> {
   const json = await readJson(folder, 'tokenizer.json', jsonLimits.tokenizer);
   if (json === undefined)
@@ -112,14 +108,11 @@ export async function readTokenizerFolder(folder: string): Promise<TokenizerDefi
   };
 }
 
-/**
- * Whether files that a folder would have, wherever they are, bring a chat template: from their
- * texts alone.
- */
+/** Whether these files of a model bring a chat template, from their texts alone. */
 export function bringsTemplate(tokenizerConfigText: string | undefined, jinja: boolean): boolean {
   if (jinja) return true;
   const config = tokenizerConfig.safeParse(jsonOr(tokenizerConfigText ?? '{}'));
-  // What is wrong with the file is told where it is read.
+  // An invalid file is reported where it is read.
   return !config.success || templateOf(config.data.chat_template) !== undefined;
 }
 
@@ -151,7 +144,7 @@ function readJson(folder: string, name: string, limit: JsonLimit): Promise<unkno
   return readJsonFile(join(folder, name), limit).catch(refused(name));
 }
 
-/** Templates have some ten thousand characters. */
+/** Real templates have some ten thousand characters. */
 const maxTemplateBytes = 4 * 2 ** 20;
 
 function readTemplate(folder: string): Promise<string | undefined> {

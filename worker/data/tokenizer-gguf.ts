@@ -1,6 +1,6 @@
-// The tokenizer inside a GGUF file, as the tokenizer.json that it was converted from: GGUF keeps
-// tokens, their types and merges (byte-level) or scores (sentencepiece), and only the name of the
-// splitting rules. The JSON is whole, so that other programs can read it from an exported model.
+// Rebuilds tokenizer.json from a GGUF file, which has tokens, their types, merges (byte-level) or
+// scores (sentencepiece), and only the name of the splitting rules. The JSON is complete, so that
+// other programs can read it from an exported model.
 import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { gpt2Pattern } from './token-words.ts';
@@ -11,7 +11,7 @@ interface GgufMetadata {
   readonly get: (key: string) => unknown;
 }
 
-/** Types of tokens in GGUF. */
+/** Token types in GGUF. */
 const TokenType = { Unknown: 2, Control: 3, UserDefined: 4 } as const;
 
 const metadataFields = z.object({
@@ -77,7 +77,7 @@ const contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
 const letters = '[^\\r\\n\\p{L}\\p{N}]?\\p{L}+';
 const others = ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
 
-/** By the names of tokenizer.ggml.pre. */
+/** Splitting rules by the names of tokenizer.ggml.pre. */
 export const splittingRules: Readonly<Record<string, SplittingRules>> = {
   default: { patterns: [gpt2Pattern] },
   'gpt-2': { patterns: [gpt2Pattern] },
@@ -123,7 +123,7 @@ function byteLevelJson(fields: Fields, vocab: Readonly<Record<string, number>>) 
   };
 }
 
-/** What readers of tokenizer.json want to see although it says nothing. */
+/** Fields that readers of tokenizer.json require although they are defaults. */
 const bpeFacts = {
   type: 'BPE',
   dropout: null,
@@ -164,7 +164,7 @@ function sentencePieceJson(fields: Fields, vocab: Readonly<Record<string, number
   };
 }
 
-/** A post-processor that puts the begin token before a text. */
+/** A post-processor that prepends the begin token. */
 function beginning(bos: string, id: number) {
   const begin = { SpecialToken: { id: bos, type_id: 0 } };
   const text = (name: string, type: number) => ({ Sequence: { id: name, type_id: type } });
@@ -177,8 +177,8 @@ function beginning(bos: string, id: number) {
 }
 
 /**
- * Sentencepiece joins the pair whose token scores best; as a list of merges this is every split of
- * every token.
+ * Sentencepiece merges the pair whose token has the best score; as a list of merges this is every
+ * split of every token.
  */
 function mergesByScore(
   tokens: readonly string[],
@@ -204,7 +204,7 @@ function mergesByScore(
   return merges.map(({ left, right }) => [left, right]);
 }
 
-/** All ways to cut a token between two characters. */
+/** All splits of a token between two characters. */
 function splitsOf(token: string): (readonly [string, string])[] {
   const characters = [...token];
   return characters.slice(1).map((_, index) => {

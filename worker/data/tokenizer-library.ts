@@ -1,5 +1,5 @@
 // The parts of @huggingface/tokenizers that we use, typed. Its declaration files import each other
-// without endings, which TypeScript cannot follow under Node's rules, so that the classes arrive
+// without extensions, which TypeScript cannot resolve under Node's rules, so its classes are
 // untyped: this is the one cast.
 import * as untyped from '@huggingface/tokenizers';
 
@@ -22,7 +22,7 @@ export interface LibraryTokenizer {
     ) => { readonly tokens: readonly string[] };
   } | null;
   readonly model: {
-    /** Tokens of the words, unknown neighbours joined. */
+    /** Tokens of the words; consecutive unknown ones are fused. */
     readonly _call: (words: readonly string[]) => readonly string[];
     readonly tokens_to_ids: ReadonlyMap<string, number>;
     readonly unk_token_id?: number;
@@ -51,7 +51,7 @@ export function createLibraryTokenizer(parts: TokenizerParts): LibraryTokenizer 
   return new library.Tokenizer(parts, {});
 }
 
-/** Text → pieces by a pattern in Oniguruma's syntax. Throws where JavaScript cannot match it. */
+/** Splits text by a pattern in Oniguruma's syntax. Throws where JavaScript cannot match it. */
 export function createSplit(config: Omit<SplitConfig, 'type'>): (text: string) => string[] {
   const split = new library.SplitPreTokenizer({ type: 'Split', ...config });
   return (text) => split.pre_tokenize_text(text);

@@ -1,6 +1,5 @@
-// What tokenizer.json may ask to be done to a text before it is split. The library skips what it
-// does not understand, with a warning on the terminal, and the tokens are then quietly other ones;
-// here it is refused by name instead.
+// The normalizers of tokenizer.json. The library skips those that it does not know with a warning
+// on the terminal, which silently changes the tokens; here they are refused by name instead.
 import * as z from 'zod';
 
 const pattern = z.union([z.object({ Regex: z.string() }), z.object({ String: z.string() })]);
@@ -20,9 +19,7 @@ const steps = [
   }),
 ] as const;
 
-/**
- * A sequence inside a sequence is in no file that was seen, and would be a way to nest without end.
- */
+/** Nested sequences are in no known file, and would allow unbounded nesting. */
 const sequence = z.object({
   type: z.literal('Sequence'),
   normalizers: z.array(z.discriminatedUnion('type', steps)),

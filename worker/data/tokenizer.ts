@@ -1,7 +1,7 @@
-// Text ↔ tokens. Normalisers, patterns and the Unigram model are the library's; what is ours is the
-// order of the steps, a memory of words already encoded (real text repeats its words: ten times
-// faster) and byte-pair encoding. In return every piece knows what its tokens spell, which is how
-// learned text is found again in tokens (spans.ts).
+// Text ↔ tokens. Normalisers, patterns and the Unigram model are the library's; ours are the order
+// of the steps, a cache of encoded words (real text repeats words: ten times faster) and byte-pair
+// encoding. So every piece knows what its tokens spell, which maps target text to target tokens
+// (spans.ts).
 import { UserError } from '../../crds/failures/errors.ts';
 import { splitAt } from './added-tokens.ts';
 import { createBpe, type EncodeWord } from './bpe.ts';
@@ -17,16 +17,16 @@ export interface Tokenizer {
   readonly eos: number | undefined;
   /** Whether plain text begins with the begin token. */
   readonly addBos: boolean;
-  /** Texts of the special tokens, such as those that end a turn. */
+  /** Texts of the special tokens, such as the end of a turn. */
   readonly specialTexts: readonly string[];
   /** Tokens of a text without begin or end token. */
   readonly encode: (text: string) => number[];
   /**
-   * The same tokens, in pieces: added tokens, and the text between them. Of more than `most` tokens
-   * only the first ones, `most` and some.
+   * The same tokens in pieces: added tokens, and the text between them. Stops soon after `most`
+   * tokens.
    */
   readonly pieces: (text: string, most?: number) => Piece[];
-  /** What the pieces of a text would spell, without tokens. */
+  /** What the pieces of a text would spell, without computing tokens. */
   readonly spelling: (text: string, first: boolean) => string;
   readonly bytesOf: (id: number) => Uint8Array;
   readonly decode: (ids: Iterable<number>) => string;
@@ -35,7 +35,7 @@ export interface Tokenizer {
 export interface Piece {
   /** Pieces concatenated are the text. */
   readonly text: string;
-  /** What the ids spell: the text after normalisation; undefined for an added token. */
+  /** What the ids spell: the normalised text; undefined for an added token. */
   readonly spelled: string | undefined;
   readonly ids: readonly number[];
 }
@@ -101,12 +101,12 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
     pieces,
     spelling: (text, first) => words.split(normalize(text), first).join(''),
     bytesOf,
-    // Buffer keeps a byte order mark, which a TextDecoder would take for a mark and drop.
+    // Buffer keeps a byte order mark, which a TextDecoder would drop.
     decode: (ids) => Buffer.concat(Array.from(ids, bytesOf)).toString(),
   };
 }
 
-/** Whether plain text begins with the begin token: known without the tables that encoding needs. */
+/** Whether plain text begins with the begin token, without the tables that encoding needs. */
 export function addsBos(
   { json, bos, addBos }: TokenizerDefinition,
   library: LibraryTokenizer = openLibrary(json),
@@ -122,9 +122,7 @@ function hasToken({ model, added_tokens: added }: TokenizerJson, text: string): 
     : model.vocab.some(([token]) => token === text);
 }
 
-/**
- * The library without a byte-pair model: building that one again would cost more than all the rest.
- */
+/** The library without a byte-pair model, since building it costs more than all the rest. */
 function openLibrary(json: TokenizerJson): LibraryTokenizer {
   const model = json.model.type === 'BPE' ? { type: 'BPE', vocab: {}, merges: [] } : json.model;
   const parts = {
@@ -174,9 +172,9 @@ function splitPair(pair: string): readonly [string, string] {
 }
 
 /**
- * Sentencepiece vocabularies have no pre-tokenizer: a whole text is one word. Before a ▁ it can be
- * cut without changing any token, unless some token holds the character before it and the ▁ side by
- * side.
+ * Sentencepiece vocabularies have no pre-tokenizer: a whole text is one word. It can be split
+ * before a ▁ without changing any token, unless some token contains the preceding character and the
+ * ▁.
  */
 function cutWhereNoTokenReaches({ model }: TokenizerJson): (word: string) => string[] {
   if (model.type !== 'BPE') return whole;
@@ -185,16 +183,14 @@ function cutWhereNoTokenReaches({ model }: TokenizerJson): (word: string) => str
     for (const [character] of token.matchAll(/.(?=▁)/gsu)) before.add(character);
   }
   const kept = [...before].map((character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
-  const place = new RegExp(`(?<=[^${kept.join('')}])(?=▁)`, 'u');
-  return (word) => (word.includes('▁') ? word.split(place) : [word]);
+  const cut = new RegExp(`(?<=[^${kept.join('')}])(?=▁)`, 'u');
+  return (word) => (word.includes('▁') ? word.split(cut) : [word]);
 }
 
 const mostWords = 200_000;
 const longestWord = 48;
 
-/**
- * Remembers the ids of words; forgets all when full, which costs less than knowing the least used.
- */
+/** Caches the ids of words; clears the cache when full, which costs less than an LRU. */
 function remembered(words: Words, encode: EncodeWord): (word: string) => readonly number[] {
   const known = new Map<string, readonly number[]>();
   return (word) => {
@@ -274,7 +270,7 @@ function toBytes({ text, added }: Spelling, alphabet: Words['alphabet']): Uint8A
     : fromSentencePiece(text);
 }
 
-/** Runs of ▁ are added tokens in some vocabularies; they mean spaces there too. */
+/** Some vocabularies have runs of ▁ as added tokens, which also mean spaces. */
 function fromAdded(text: string): Uint8Array {
   return /^▁+$/.test(text) ? Buffer.from(' '.repeat(text.length)) : Buffer.from(text);
 }

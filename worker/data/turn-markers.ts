@@ -1,10 +1,10 @@
-// Strings between which the assistant speaks, by family of chat templates: the last resort for
-// templates that rewrite earlier turns, such as those that drop reasoning.
+// Strings around the assistant's turns, by family of chat templates: the last resort for templates
+// that rewrite earlier turns, such as those that drop reasoning.
 
 interface TurnMarkers {
   readonly family: string;
   readonly begin: string;
-  /** Belongs to the turn: the model must learn to stop. */
+  /** Part of the turn: the model must learn to stop. */
   readonly end: string;
 }
 
@@ -22,7 +22,7 @@ const turnMarkers: readonly TurnMarkers[] = [
   { family: 'Llama 2, Mistral', begin: '[/INST]', end: '</s>' },
 ];
 
-/** The family whose markers both occur in a rendered conversation. */
+/** The first family whose two markers are both in a rendered conversation. */
 export function markersIn(text: string): TurnMarkers | undefined {
   return turnMarkers.find(({ begin, end }) => text.includes(begin) && text.includes(end));
 }

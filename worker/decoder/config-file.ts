@@ -1,6 +1,5 @@
-// The border where a foreign `config.json` becomes typed: the fields that decide what is computed,
-// with bounds that keep later loops and products small. Fields without effect on training are
-// dropped silently.
+// Parses an untrusted `config.json`: the fields that decide what is computed, with bounds that keep
+// later loops and products small. Fields without effect on training are dropped silently.
 import { z } from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 
@@ -95,7 +94,7 @@ export function parseConfigFile(json: unknown, path: string): ConfigFields {
   });
 }
 
-/** The text part of a multimodal file is the one that trains; its own class names stand outside. */
+/** The text part of a multimodal file, which is trained; the class names are outside of it. */
 function textPart(outer: Fields, path: string): Fields {
   if (outer['model_type'] !== 'gemma3' || outer['text_config'] === undefined) return outer;
   return {
@@ -106,8 +105,8 @@ function textPart(outer: Fields, path: string): Fields {
 }
 
 /**
- * The `config.json` of the decoder alone, for a folder that holds its tensors and nothing else: no
- * towers, and no names of code that is not there.
+ * The `config.json` of the decoder alone, for a folder with only its tensors: without towers, and
+ * without names of code.
  */
 export function textConfigJson(json: unknown, path: string): Fields {
   const outer = record(json, path);
@@ -126,7 +125,7 @@ function record(value: unknown, path: string): Fields {
   throw new UserError({
     code: 'E_INVALID_MODEL',
     path,
-    message: `${path} holds ${Array.isArray(value) ? 'a list' : typeof value}; it must be an object`,
+    message: `${path} has ${Array.isArray(value) ? 'a list' : typeof value}; it must have an object`,
   });
 }
 
@@ -134,9 +133,7 @@ function pick(from: Fields, keys: readonly string[]) {
   return Object.fromEntries(keys.filter((key) => key in from).map((key) => [key, from[key]]));
 }
 
-/**
- * Fields whose mere presence means that the model computes something that this decoder does not.
- */
+/** Fields whose presence means that the model computes something that this decoder does not. */
 const foreign: Readonly<Record<string, string>> = {
   num_experts: 'a mixture of experts',
   num_local_experts: 'a mixture of experts',

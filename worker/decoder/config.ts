@@ -1,5 +1,5 @@
-// `config.json` → one record that says what the decoder computes. Everything behind this file works
-// from the record alone; whether the tensors agree with it is asked in confirm.ts.
+// `config.json` → one record of what the decoder computes. All other code depends on the record
+// alone; confirm.ts checks it against the tensors.
 //
 // Legend: V vocabulary rows · H hidden size · L layers · NH query heads · NK key/value heads · D
 // head size · I MLP size
@@ -22,7 +22,7 @@ export interface DecoderConfig {
   readonly L: number;
   readonly NH: number;
   readonly NK: number;
-  /** NH * D need not be H. */
+  /** NH * D may differ from H. */
   readonly D: number;
   readonly I: number;
   readonly normEps: number;
@@ -44,17 +44,17 @@ export interface DecoderConfig {
   readonly attentionCap?: number;
   readonly logitCap?: number;
   readonly layers: readonly LayerKind[];
-  /** A token sees itself and `window - 1` before it. */
+  /** A token attends to itself and `window - 1` tokens before it. */
   readonly window?: number;
   readonly rope: { readonly full: RopeConfig; readonly sliding?: RopeConfig };
-  /** Longest sequence the model was made for. */
+  /** Longest sequence the model was pretrained for. */
   readonly contextLength: number;
 }
 
 export interface ReadOptions {
   /** Name of the file in messages. @default 'config.json' */
   readonly path?: string;
-  /** Accept a file that asks for dropout, which training here leaves out. @default false */
+  /** Accept a file with dropout, which training here leaves out. @default false */
   readonly ignoreDropout?: boolean;
 }
 
@@ -132,7 +132,7 @@ function familyOf(fields: ConfigFields, path: string): FamilyName {
 }
 
 /**
- * Published Phi-3 files name their own classes, which are the library's; other code may compute
+ * Published Phi-3 files name their own classes, which equal the library's; other code may compute
  * anything.
  */
 function refuseForeignCode(fields: ConfigFields, known: readonly string[], path: string): void {
@@ -143,7 +143,7 @@ function refuseForeignCode(fields: ConfigFields, known: readonly string[], path:
       code: 'E_UNKNOWN_ARCHITECTURE',
       path,
       value,
-      message: `${path}: auto_map names code of its own for ${key}; no code of a model is ever run`,
+      message: `${path}: auto_map names its own code for ${key}; code of a model is never run`,
     });
   }
 }
@@ -156,7 +156,7 @@ function refuseDropout(fields: ConfigFields, path: string): void {
       code: 'E_UNKNOWN_ARCHITECTURE',
       path,
       value,
-      message: `${path}: ${key} is ${value}; the base model trains with 0 here`,
+      message: `${path}: ${key} is ${value}; the base model is trained with 0 here`,
       hint: 'set ignoreDropout to train without it',
     });
   }
@@ -202,7 +202,7 @@ function queryScalar(fields: ConfigFields, family: Family): number | undefined {
   return fields.query_pre_attn_scalar ?? family.defaults.query_pre_attn_scalar;
 }
 
-/** A cap that the file sets to null is off; one that it leaves out is the class default. */
+/** null in the file disables a cap; a missing field is the class default. */
 function capsOf(
   fields: ConfigFields,
   family: Family,

@@ -1,12 +1,12 @@
-// Headers confirm the record: before anything is downloaded or placed, the presence and shape of
-// every tensor is compared with what `config.json` promised, and all differences come in one error.
+// Checks headers against the record: before anything is downloaded or loaded, compares the presence
+// and shape of every tensor with `config.json`, and reports all differences in one error.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { DecoderConfig } from './config.ts';
 import { canonicalName, type TensorSpec, tensorName, tensorSpecs } from './names.ts';
 
 export interface FoundTensor {
   readonly shape: readonly number[];
-  /** File that holds it, for messages. */
+  /** The file that contains it, for messages. */
   readonly file: string;
 }
 
@@ -14,17 +14,16 @@ interface Binding {
   readonly spec: TensorSpec;
   /** Its name in the file. */
   readonly nameInFile: string;
-  /** Rows to take when the file has more: multimodal embeddings carry tokens that are no text. */
+  /**
+   * Rows to take when the file has more: multimodal embeddings include tokens that are not text.
+   */
   readonly rows?: number;
 }
 
 interface Confirmed {
-  /** By the name that the worker uses. */
+  /** By the worker's names. */
   readonly tensors: ReadonlyMap<string, Binding>;
-  /**
-   * A head beside a tied embedding: legal when both hold the same bytes, which only the data can
-   * show.
-   */
+  /** A head beside a tied embedding: valid if both have the same bytes, which is checked later. */
   readonly tiedHead?: string;
 }
 
@@ -102,7 +101,7 @@ function contradiction(differences: readonly string[], path: string): UserError 
     value: differences,
     message:
       `the tensors of ${path} contradict its configuration: ${listed}` +
-      (more > 0 ? `; and ${more} more of the kind` : ''),
+      (more > 0 ? `; and ${more} more` : ''),
     hint: 'the configuration and the weights come from different models, or a file is incomplete',
   });
 }

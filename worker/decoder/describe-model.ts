@@ -1,5 +1,5 @@
-// What a model is, from its configuration and headers alone, wherever they were read: on this disk
-// or by ranges from a hub. No tensor is read and libtorch is not loaded.
+// Describes a model from its configuration and headers, read from this disk or by ranges from a
+// hub. Reads no tensor and does not load libtorch.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { GgufHeader } from '../files/gguf-header.ts';
 import type { SafetensorsHeader } from '../files/safetensors-header.ts';
@@ -10,32 +10,32 @@ import { ggufToConfigJson, type ReadTable } from './gguf-config.ts';
 import { ggufName, ropeTables } from './gguf-names.ts';
 import { type TensorSpec, tensorSpecs } from './names.ts';
 
-/** One tensor of the decoder and where it lies. */
+/** One tensor of the decoder and its location. */
 export interface StoredTensor {
   readonly spec: TensorSpec;
   readonly file: string;
   readonly nameInFile: string;
   /** Name of the type in the file: `BF16`, `Q4_K`. */
   readonly type: string;
-  /** First byte in the file, and the byte behind the last. */
+  /** First byte in the file, and the byte after the last. */
   readonly begin: number;
   readonly end: number;
 }
 
 export interface ModelHeaders {
-  /** The folder or file that was asked for. */
+  /** The requested folder or file. */
   readonly path: string;
   readonly format: 'safetensors' | 'gguf';
   readonly config: DecoderConfig;
-  /** The decoder's own `config.json`: as it was, or as a GGUF file's metadata would be written. */
+  /** The decoder's `config.json`: the original, or the one that a GGUF file's metadata gives. */
   readonly configJson: Readonly<Record<string, unknown>>;
-  /** By the name that the worker uses, in the order of computation. */
+  /** By the worker's names, in the order of computation. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Files with tensors, sorted. */
   readonly files: readonly string[];
-  /** The header of a GGUF model's one file. */
+  /** The header of a GGUF model. */
   readonly gguf?: GgufHeader;
-  /** A head beside a tied embedding: legal when both hold the same bytes. */
+  /** A head beside a tied embedding: valid if both have the same bytes. */
   readonly tiedHead?: StoredTensor;
 }
 
@@ -61,9 +61,9 @@ export function describeSafetensors(
   }
   const { tensors, tiedHead } = confirmTensors(config, found, path);
   const stored = (spec: TensorSpec, nameInFile: string): StoredTensor => {
-    const place = found.get(nameInFile);
-    if (place === undefined) throw invalid(path, `${nameInFile} is missing`);
-    const { shape: _, ...rest } = place;
+    const location = found.get(nameInFile);
+    if (location === undefined) throw invalid(path, `${nameInFile} is missing`);
+    const { shape: _, ...rest } = location;
     return { spec, ...rest };
   };
   const embedding = [...tensors.values()].find(({ spec }) => spec.role === 'embedding');
@@ -82,7 +82,7 @@ type Found = Omit<StoredTensor, 'spec'> & { readonly shape: readonly number[] };
 interface GgufParts {
   readonly file: string;
   readonly header: GgufHeader;
-  /** null: the data are not at hand. Sizes are right without; the rotation may lack its scaling. */
+  /** null: the data are not available. Sizes are still right; RoPE may lack its scaling. */
   readonly readTable: ReadTable | null;
 }
 

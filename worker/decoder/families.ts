@@ -1,5 +1,5 @@
-// What sets the supported decoder families apart, as data. A value that a `config.json` omits is
-// the default of that model's class in transformers, so the class defaults stand here too.
+// The differences between the supported decoder families, as data. A value missing in `config.json`
+// is the default of the model's class in transformers, so these defaults are here too.
 
 export const familyNames = [
   'llama',
@@ -13,26 +13,24 @@ export const familyNames = [
 ] as const;
 export type FamilyName = (typeof familyNames)[number];
 
-/** Which layers attend inside a window when the file has no `layer_types`. */
+/** Which layers use a window when the file has no `layer_types`. */
 type WindowRule =
   | { readonly type: 'none' }
   | { readonly type: 'all' }
-  /** Layers from `max_window_layers` on, and only when `use_sliding_window` is set. */
+  /** Layers from `max_window_layers` on, only when `use_sliding_window` is set. */
   | { readonly type: 'upper' }
   /** Layer i is full when `(i + 1) % period == 0`. */
   | { readonly type: 'periodic'; readonly period: number };
 
 export interface Family {
   readonly modelTypes: readonly string[];
-  /** Class names that may stand in `architectures`. */
+  /** Permitted class names in `architectures`. */
   readonly architectures: readonly string[];
   readonly normOffset: 0 | 1;
   readonly qkNorm: boolean;
   readonly sandwichNorms: boolean;
   readonly fused: boolean;
-  /**
-   * `always` and `never` are in the class; the rest is read from `attention_bias`, for o as well.
-   */
+  /** `configured` reads `attention_bias`, for o as well; the others are fixed by the class. */
   readonly qkvBias: 'always' | 'never' | 'configured';
   readonly mlpBias: 'never' | 'configured';
   /** The embedding is multiplied by sqrt(H). */

@@ -1,6 +1,5 @@
-// GGUF metadata → the `config.json` that the model would have, so that one reader (config.ts)
-// decides what is computed, and so that a model that came as GGUF can be written as a Hugging Face
-// folder.
+// GGUF metadata → the equivalent `config.json`, so that one reader (config.ts) decides what is
+// computed, and a model from GGUF can be written as a Hugging Face folder.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { GgufHeader } from '../files/gguf-header.ts';
 import { type FamilyName, families, familyNames } from './families.ts';
@@ -38,7 +37,7 @@ export function ggufToConfigJson(
   };
 }
 
-/** Not read here; whoever opens a folder that was written from the file generates with them. */
+/** Not used here, but written with an exported folder, for generation. */
 function specialIds(metadata: GgufMetadata): ConfigJson {
   const named = { bos: 'bos', eos: 'eos', pad: 'padding' };
   const pairs = Object.entries(named).map(([name, key]) => {
@@ -64,7 +63,7 @@ function familyOf(metadata: GgufMetadata, path: string): FamilyName {
     code: 'E_UNKNOWN_ARCHITECTURE',
     path,
     value: arch,
-    message: `${path}: general.architecture is ${JSON.stringify(arch) ?? 'missing'}; the ones that work are ${known}`,
+    message: `${path}: general.architecture is ${JSON.stringify(arch) ?? 'missing'}; supported are ${known}`,
   });
 }
 
@@ -77,7 +76,7 @@ function sizesOf({ header, metadata, arch, path }: Facts) {
     throw new UserError({
       code: 'E_INVALID_MODEL',
       path,
-      message: `${path} has no ${arch}.${key}; a model needs it`,
+      message: `${path} has no ${arch}.${key}, which is required`,
     });
   };
   const embedding = ggufName({ role: 'embedding', part: 'weight' });
@@ -122,7 +121,7 @@ function attentionOf({ metadata, family, arch }: Facts, sizes: Sizes): ConfigJso
 }
 
 /**
- * A whole number in every published model; the scale in the file is its root, rounded to float32.
+ * An integer in every published model; the file has its inverse square root, rounded to float32.
  */
 function scalarOf(scale: number): number {
   const scalar = scale ** -2;
@@ -130,9 +129,7 @@ function scalarOf(scale: number): number {
   return Math.abs(scalar - whole) <= 4 * 2 ** -24 * scalar ? whole : scalar;
 }
 
-/**
- * The format has no field for it: the two 27B models scale by H / NH, all others by the head size.
- */
+/** GGUF has no field for it: the two 27B models scale by H / NH, all others by the head size. */
 function scalarBySize(family: FamilyName, sizes: Sizes): number {
   const layersOf27B = family === 'gemma2' ? 46 : 62;
   const { hidden_size: H, num_attention_heads: NH, head_dim: D } = sizes;
@@ -207,9 +204,7 @@ function scalingOf(facts: Facts, rope: RopeFacts, readTable: ReadTable | null): 
   });
 }
 
-/**
- * The file always has the number; it is left out where it is the one that follows from the lengths.
- */
+/** The file always has the number; omitted where it follows from the lengths. */
 function longropeAttention(
   inFile: number | undefined,
   { metadata, arch }: Facts,

@@ -1,5 +1,5 @@
-// Typed access to the key-value pairs of a GGUF file; a pair of the wrong type is a sentence, never
-// a guess.
+// Typed access to the metadata of a GGUF file; a value of the wrong type is an error with a
+// sentence, never a guess.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { GgufHeader } from '../files/gguf-header.ts';
 import { GgufValueType } from '../files/gguf-types.ts';
@@ -13,7 +13,7 @@ export class GgufMetadata {
     this.#path = path;
   }
 
-  /** The value as it is. */
+  /** The value without a check. */
   get(key: string): unknown {
     return this.#header.metadata.get(key)?.value;
   }
@@ -32,7 +32,7 @@ export class GgufMetadata {
     return this.#typed(key, 'true or false', (value) => typeof value === 'boolean');
   }
 
-  /** One number, or one that is the same for all layers. */
+  /** One number, or a list of equal numbers for all layers. */
   uniform(key: string): number | undefined {
     const value = this.get(key);
     if (!Array.isArray(value)) return this.number(key);
@@ -41,7 +41,7 @@ export class GgufMetadata {
     throw new UserError({
       code: 'E_UNKNOWN_ARCHITECTURE',
       path: this.#path,
-      message: `${this.#path}: ${key} differs from layer to layer; this decoder has equal layers`,
+      message: `${this.#path}: ${key} differs between layers; this decoder has equal layers`,
     });
   }
 

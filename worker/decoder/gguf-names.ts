@@ -1,9 +1,9 @@
-// Names and layout of decoder tensors in GGUF files, against the names of Hugging Face files.
+// Names and layout of decoder tensors in GGUF files, by role.
 import type { DecoderConfig } from './config.ts';
 import type { FamilyName } from './families.ts';
 import type { Role, TensorSpec } from './names.ts';
 
-/** `general.architecture` by family; Mistral is written as Llama, whose mathematics it is. */
+/** `general.architecture` by family; Mistral computes the same as Llama and is written as it. */
 export const ggufArchitectures: Readonly<Record<FamilyName, string>> = {
   llama: 'llama',
   mistral: 'llama',
@@ -42,7 +42,7 @@ export function ggufName({ role, layer, part }: Pick<TensorSpec, 'role' | 'layer
   return layer === undefined ? name : `blk.${layer}.${name}`;
 }
 
-/** Tensors of the container that are no weights: tables of RoPE divisors. */
+/** Tensors of the container that are not weights: tables of RoPE divisors. */
 export const ropeTables = {
   llama3: 'rope_freqs.weight',
   long: 'rope_factors_long.weight',
@@ -50,9 +50,9 @@ export const ropeTables = {
 } as const;
 
 /**
- * Heads whose rows stand as neighbouring pairs (2i, 2i + 1) in the file and as halves (i, i + D/2)
- * here: q and k of the architecture `llama`. A wrong choice gives fluent nonsense. 0: rows are as
- * they are here.
+ * Number of heads whose rows the file has as neighbouring pairs (2i, 2i + 1), where Hugging Face
+ * has halves (i, i + D/2): q and k of the architecture `llama`. 0 for equal layouts. A wrong choice
+ * gives fluent nonsense.
  */
 export function pairedHeads(config: DecoderConfig, role: Role): number {
   if (ggufArchitectures[config.family] !== 'llama') return 0;

@@ -1,4 +1,4 @@
-// Tensors of a mapped GGUF file in the layout of Hugging Face: blocks decoded, q and k rows in
+// Tensors of a mapped GGUF file in the layout of Hugging Face: blocks dequantized, q and k rows in
 // halves, Gemma's norms without the 1 that the format adds.
 import { Bug } from '../../crds/failures/errors.ts';
 import type { GgufHeader, GgufTensorInfo } from '../files/gguf-header.ts';
@@ -8,8 +8,8 @@ import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { mapFile, releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { DecoderConfig } from './config.ts';
+import { convertByRows } from './convert-by-rows.ts';
 import { ggufName, hasShiftedNorm, pairedHeads } from './gguf-names.ts';
-import { madeByRows } from './made-by-rows.ts';
 import type { TensorSpec } from './names.ts';
 
 const plainTypes: Readonly<Record<string, DType>> = {
@@ -43,9 +43,7 @@ export class GgufWeights implements Disposable {
     });
   }
 
-  /**
-   * Rows of paired heads are put in order head by head: those of the heads that the range touches.
-   */
+  /** Reorders the rows of paired heads, for the heads that the range includes. */
   #inHalves(info: GgufTensorInfo, heads: number, rows: LoadOptions['rows'], dtype: DType): Tensor {
     const whole = info.shape[0] ?? 0;
     const [first, behind] = rows ?? [0, whole];
@@ -54,7 +52,7 @@ export class GgufWeights implements Disposable {
     const until = Math.ceil(behind / headRows);
     const values = this.#decode(info, [from * headRows, until * headRows], dtype);
     const ordered = halves(values, until - from);
-    // What is in another order is no longer the file.
+    // The reordered values are a copy; the pages of the file are no longer needed.
     releasePages(values);
     return ops.narrow(ordered, 0, first - from * headRows, behind - first);
   }
@@ -74,7 +72,7 @@ export class GgufWeights implements Disposable {
     if (plain === dtype) {
       return ops.view(typed(stored(first, last), begin + first * rowBytes, plain), sizes);
     }
-    return madeByRows(sizes, dtype, ([from, behind]) => {
+    return convertByRows(sizes, dtype, ([from, behind]) => {
       const bytes = stored(first + from, first + behind);
       const part = [behind - from, ...sizes.slice(1)];
       const count = part.reduce((n, size) => n * size, 1);
@@ -93,7 +91,7 @@ function halves(values: Tensor, heads: number): Tensor {
   return regroup(values, heads, [(values.shape[0] ?? 0) / heads / 2, 2]);
 }
 
-/** The way back, for files that are written. */
+/** The inverse of `halves`, for writing. */
 export function pairs(values: Tensor, heads: number): Tensor {
   return regroup(values, heads, [2, (values.shape[0] ?? 0) / heads / 2]);
 }

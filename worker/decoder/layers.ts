@@ -1,5 +1,5 @@
-// Which layers attend inside a window, and with which rotation: `layer_types` where the file has
-// them, else the rule of the family.
+// Which layers use a window, and with which rotation: from `layer_types` where the file has it,
+// else by the rule of the family.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { ConfigFields } from './config-file.ts';
 import type { Family } from './families.ts';
@@ -16,7 +16,7 @@ interface Stack {
   readonly path: string;
 }
 
-/** Without a window every layer attends to everything, but keeps the rotation of its type. */
+/** Without a window every layer attends to all tokens, but keeps the rotation of its type. */
 export function layersOf(stack: Stack, hasSlidingRope: boolean): readonly LayerKind[] {
   const window = windowOf(stack.fields, stack.family);
   return layerTypes(stack).map((type) => {

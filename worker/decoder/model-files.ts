@@ -1,5 +1,5 @@
-// The tensors of a model by the names that the worker uses, whatever files they come from. Opening
-// reads headers; a tensor is read, decoded and put into the layout of here when it is asked for.
+// The tensors of a model by the worker's names, from files of any format. Opening reads headers; a
+// tensor is read, dequantized and converted to the worker's layout on demand.
 import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
 import { Bug, UserError } from '../../crds/failures/errors.ts';
@@ -9,10 +9,10 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { DecoderConfig, ReadOptions } from './config.ts';
+import { convertByRows } from './convert-by-rows.ts';
 import type { StoredTensor } from './describe-model.ts';
 import { GgufMetadata } from './gguf-metadata.ts';
 import { GgufWeights } from './gguf-weights.ts';
-import { madeByRows } from './made-by-rows.ts';
 import { type ModelOnDisk, readModelHeaders } from './model-headers.ts';
 import { storedBfloat16 } from './stored-bfloat16.ts';
 
@@ -22,15 +22,14 @@ export interface ModelFiles extends Disposable {
   /** In the order of computation. */
   readonly tensorNames: readonly string[];
   readonly tokenizerSource: TokenizerSource;
-  /** Values that the files hold in bfloat16. */
+  /** Number of values that the files store in bfloat16. */
   readonly storedBfloat16: number;
   /**
-   * A tensor in the layout of here. Without a conversion it is the mapped file itself: clone what
-   * is to be trained. The default type is the file's own; blocks of a quantised file become
-   * float32.
+   * A tensor in the worker's layout. Without a conversion it is the mapped file itself: clone what
+   * is to be trained. The default type is that of the file; quantised blocks become float32.
    */
   load(name: string, options?: LoadOptions): Tensor;
-  /** SHA-256 over the bytes of all files with tensors: what a checkpoint names its base by. */
+  /** SHA-256 over all files with tensors; checkpoints name their base by it. */
   digest(): string;
 }
 
@@ -94,14 +93,14 @@ class OpenModel implements ModelFiles {
   }
 
   #loadSafetensors({ spec, file, nameInFile }: StoredTensor, options: LoadOptions): Tensor {
-    // Multimodal embeddings have rows behind those of the text vocabulary.
+    // Multimodal embeddings have more rows than the text vocabulary.
     const rows = options.rows ?? [0, spec.shape[0] ?? 1];
     const from = this.#open(file);
     return scope(() => {
       const mapped = from.load(nameInFile, { rows });
       if (options.dtype === undefined || options.dtype === mapped.dtype) return mapped;
       const { dtype } = options;
-      return madeByRows(mapped.shape, dtype, ([first, behind]) => {
+      return convertByRows(mapped.shape, dtype, ([first, behind]) => {
         const part =
           mapped.shape.length === 0 ? mapped : ops.narrow(mapped, 0, first, behind - first);
         const converted = ops.to(part, dtype);
@@ -118,7 +117,7 @@ class OpenModel implements ModelFiles {
   }
 }
 
-/** Names, sizes and bytes, so that neither a renamed nor a reordered shard goes unseen. */
+/** Covers names, sizes and bytes, so that renamed or reordered shards change it. */
 function digestOf({ folder, files }: ModelOnDisk): string {
   const whole = createHash('sha256');
   for (const file of files) {
@@ -138,7 +137,7 @@ function hashRange(file: string, begin: number, end: number): { hash: Hash; byte
   return { hash, bytes };
 }
 
-/** Some writers store the head beside the embedding that it is tied to. */
+/** Some writers store the head although it is tied to the embedding. */
 function confirmTiedHead({ tiedHead, tensors, path, folder }: ModelOnDisk): void {
   const embedding = tensors.get('model.embed_tokens.weight');
   if (tiedHead === undefined || embedding === undefined) return;
@@ -150,6 +149,6 @@ function confirmTiedHead({ tiedHead, tensors, path, folder }: ModelOnDisk): void
     code: 'E_INVALID_MODEL',
     path,
     message: `${path}: tie_word_embeddings is true, but ${tiedHead.nameInFile} differs from the embedding`,
-    hint: 'set tie_word_embeddings to false in config.json if the head was trained by itself',
+    hint: 'set tie_word_embeddings to false in config.json if the head was trained separately',
   });
 }

@@ -12,7 +12,7 @@ import type { ReadOptions } from './config.ts';
 import { describeGguf, describeSafetensors, type ModelHeaders } from './describe-model.ts';
 
 export interface ModelOnDisk extends ModelHeaders {
-  /** The files of the headers lie in it. */
+  /** The folder that contains the files. */
   readonly folder: string;
 }
 
@@ -63,7 +63,7 @@ function listedFiles(
   );
 }
 
-/** Folders often hold the weights twice, as one file and as something older beside it. */
+/** Folders often have the weights twice, in one file and in an older format. */
 function unlistedFiles(names: readonly string[]): readonly string[] {
   if (names.includes('model.safetensors')) return ['model.safetensors'];
   return names.filter((name) => name.endsWith('.safetensors'));
@@ -115,7 +115,7 @@ function notAModel(path: string, names: readonly string[]): UserError {
     return new UserError({
       code: 'E_INVALID_MODEL',
       path,
-      message: `${path} holds pickled weights; no pickle is ever read`,
+      message: `${path} has only pickled weights; pickle files are never read`,
       hint: 'convert them to safetensors first, with the tool that made them',
     });
   }
@@ -124,14 +124,12 @@ function notAModel(path: string, names: readonly string[]): UserError {
     return new UserError({
       code: 'E_INVALID_MODEL',
       path,
-      message:
-        `${path} holds ${ggufs.length} GGUF files; name one of them: ` +
-        ggufs.slice(0, 6).join(', '),
+      message: `${path} has ${ggufs.length} GGUF files; name one of them: ${ggufs.slice(0, 6).join(', ')}`,
     });
   }
   return notFound(
     path,
-    `${path} holds ${names.slice(0, 8).join(', ') || 'nothing'}; a model is config.json with ` +
+    `${path} has ${names.slice(0, 8).join(', ') || 'no files'}; a model is config.json with ` +
       'safetensors files, or one GGUF file',
   );
 }

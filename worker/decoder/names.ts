@@ -1,6 +1,5 @@
-// The tensors of a decoder: names of Hugging Face files, what each is for, and its shape from the
-// record. A module path is such a name without `.weight`, so names need no translation anywhere in
-// the worker.
+// The tensors of a decoder: names as in Hugging Face files, roles, and shapes from the record. A
+// module path is a name without `.weight`, so the worker never translates names.
 import type { DecoderConfig } from './config.ts';
 
 export type Role =
@@ -13,11 +12,11 @@ export type Role =
   | 'o'
   | 'qNorm'
   | 'kNorm'
-  /** Behind attention, before the residual sum (Gemma-2/3). */
+  /** After attention, before the residual sum (Gemma-2/3). */
   | 'postAttentionNorm'
   /** Before the MLP, in every family. */
   | 'preMlpNorm'
-  /** Behind the MLP, before the residual sum (Gemma-2/3). */
+  /** After the MLP, before the residual sum (Gemma-2/3). */
   | 'postMlpNorm'
   | 'gate'
   | 'up'
@@ -30,14 +29,14 @@ export interface TensorSpec {
   readonly name: string;
   readonly role: Role;
   readonly part: 'weight' | 'bias';
-  /** Block number; absent outside the blocks. */
+  /** Block number; undefined outside the blocks. */
   readonly layer?: number;
   readonly shape: readonly number[];
-  /** The fields of `config.json` that the shape comes from. */
+  /** The fields of `config.json` that give the shape. */
   readonly from: string;
 }
 
-/** Every tensor that the record asks for, in the order of computation. */
+/** Every tensor of the decoder, in the order of computation. */
 export function tensorSpecs(config: DecoderConfig): readonly TensorSpec[] {
   const { V, H, L, tied } = config;
   const table = { shape: [V, H], from: `vocab_size=${V} and hidden_size=${H}` };
@@ -103,15 +102,15 @@ const blockNames: Readonly<Record<Role, string>> = {
   down: 'mlp.down_proj',
 };
 
-/** `layer` for the roles of a block. */
+/** Roles of a block need `layer`. */
 export function tensorName(
   config: Pick<DecoderConfig, 'sandwichNorms'>,
   role: Role,
   layer?: number,
   part: 'weight' | 'bias' = 'weight',
 ): string {
-  // A trap: with two norms a block, the name of Gemma's norm *behind* attention is the one *before*
-  // the MLP.
+  // A trap: with two norms a block, Gemma's norm *after* attention has the name that others use for
+  // the one *before* the MLP.
   const isMlpNorm = role === 'preMlpNorm' && !config.sandwichNorms;
   const module = blockNames[isMlpNorm ? 'postAttentionNorm' : role];
   return layer === undefined ? `${module}.${part}` : `model.layers.${layer}.${module}.${part}`;
@@ -170,13 +169,13 @@ function shapeOf(
 }
 
 const prefixes = ['language_model.model.', 'model.language_model.'];
-/** Parts of multimodal files and caches of old ones that a text decoder does not have. */
+/** Parts of multimodal files, and caches in old ones, that a text decoder does not have. */
 const ignored = [
   /\.rotary_emb\.inv_freq$/,
   /^(model\.)?(vision_tower|multi_modal_projector|vision_model|audio_tower)\./,
 ];
 
-/** The name here of a tensor in a file, or null for one that text training does not use. */
+/** The worker's name of a tensor in a file; null for one that text training does not use. */
 export function canonicalName(nameInFile: string): string | null {
   if (ignored.some((pattern) => pattern.test(nameInFile))) return null;
   const prefix = prefixes.find((each) => nameInFile.startsWith(each));

@@ -1,5 +1,5 @@
-// Prints a `config.json`. JSON has one kind of number and JavaScript prints 30 for 30.0;
-// transformers checks types, so the fields that are fractions there keep their point.
+// Prints a `config.json`. JavaScript prints 30.0 as 30; transformers checks types, so fields that
+// are floats there keep their decimal point.
 
 const fractions = new Set([
   'attn_logit_softcapping',
@@ -18,7 +18,7 @@ const fractions = new Set([
   'initializer_range',
 ]);
 
-/** No name or value holds this character unescaped. */
+/** This character never occurs unescaped in JSON. */
 const mark = '\u0001';
 
 export function printConfig(json: Readonly<Record<string, unknown>>): string {

@@ -1,6 +1,5 @@
-// GGUF stores llama3 scaling as a table of divisors of the frequencies, not as the numbers it came
-// from. All published models share three of the four numbers, so the table is recognised; any other
-// one is kept as a table.
+// GGUF stores llama3 scaling as a table of frequency divisors, not as its parameters. All published
+// models share three of the four parameters, so their table is recognised; any other stays a table.
 import { type RopeConfig, ropeFrequencies } from './rope.ts';
 
 interface RopeScalingJson {
@@ -30,7 +29,7 @@ export function llama3FromDivisors(
   };
 }
 
-/** What each frequency is divided by, against theta alone. */
+/** Divisor of each frequency, relative to unscaled RoPE with the same theta. */
 export function ropeDivisors(rope: RopeConfig): readonly number[] {
   const base = ropeFrequencies({ theta: rope.theta, dims: rope.dims, kind: 'default' }, 1);
   const scaled = ropeFrequencies(rope, 1).frequencies;
@@ -38,9 +37,9 @@ export function ropeDivisors(rope: RopeConfig): readonly number[] {
 }
 
 /**
- * Writers compute the table in float32: the frequencies carry a relative error of 2^-24 ln(theta),
- * a divisor between 1 and the factor up to `factor` times as much. Other lengths differ in the
- * first digit.
+ * Writers compute the table in float32: the frequencies have a relative error of 2^-24 ln(theta), a
+ * divisor between 1 and the factor up to `factor` times that. Other lengths differ in the first
+ * digit.
  */
 function isSame(a: readonly number[], b: readonly number[]): boolean {
   const tolerance = 64 * 2 ** -24 * Math.max(...a);

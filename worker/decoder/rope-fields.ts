@@ -1,7 +1,7 @@
 // The two spellings of RoPE in `config.json`. Old: `rope_theta`, `rope_scaling`,
-// `partial_rotary_factor` at top level. New: `rope_parameters` with the same facts inside, once or
-// once for each layer type. The dictionary wins over the top-level key, which wins over the class
-// default.
+// `partial_rotary_factor` at top level. New: `rope_parameters` with the same fields, once or for
+// each layer type. The dictionary takes precedence over the top level, which takes precedence over
+// the class default.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { ConfigFields, RopeDictionary } from './config-file.ts';
 import type { Family } from './families.ts';
@@ -62,7 +62,7 @@ const kinds: Readonly<Record<string, RopeKind>> = {
 };
 
 function kindOf({ family, path }: Reader, name: string): RopeKind {
-  // Phi-3's first files called its own method "su", then "yarn".
+  // Phi-3's first files called their method "su", then "yarn".
   if (family.fused && name === 'yarn') return 'longrope';
   const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
   if (kind !== undefined) return kind;
@@ -129,7 +129,7 @@ function scaling(
 
 /** The entries that are neither null nor undefined. */
 function optional<T extends object>(entries: T): { [K in keyof T]?: NonNullable<T[K]> } {
-  // Only present values are left, which is what the type says; `Object.entries` cannot.
+  // Only present values remain, which the result type states and `Object.entries` cannot infer.
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value != null)) as {
     [K in keyof T]?: NonNullable<T[K]>;
   };

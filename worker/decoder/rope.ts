@@ -1,5 +1,5 @@
-// Rotation frequencies of every RoPE variant, in float64. Only numbers come from here; the tables
-// of cosines and the rotation itself are the engine's.
+// Frequencies of every RoPE variant, in float64. This file computes numbers only; tables of cosines
+// and the rotation itself are in nn/rope.ts.
 //
 // Legend: d rotated dims of a head · i pair index, 0 <= i < d/2 · f_i = theta^(-2i/d)
 import { UserError } from '../../crds/failures/errors.ts';
@@ -8,11 +8,11 @@ export type RopeKind = 'default' | 'linear' | 'dynamic' | 'llama3' | 'yarn' | 'l
 
 export interface RopeConfig {
   readonly theta: number;
-  /** Rotated dims of a head, even; dims behind them pass through. */
+  /** Rotated dims of a head, even; the dims after them pass through. */
   readonly dims: number;
   readonly kind: RopeKind;
   readonly factor?: number;
-  /** Length of the first training: `orig` of the formulae. */
+  /** Length of the pretraining: `orig` of the formulas. */
   readonly originalLength?: number;
   readonly low?: number;
   readonly high?: number;
@@ -27,15 +27,15 @@ export interface RopeConfig {
 }
 
 export interface RopeFrequencies {
-  /** Radians a position, one for each rotated pair. */
+  /** Radians for each position, one for each rotated pair. */
   readonly frequencies: readonly number[];
-  /** Multiplies cosines and sines. */
+  /** Factor of cosines and sines. */
   readonly attentionFactor: number;
-  /** Which of longrope's lists was taken; the exported model must be used the same way. */
+  /** The list that longrope uses; the exported model must be used with the same. */
   readonly list?: 'short' | 'long';
 }
 
-/** `sequenceLength` is the configured length of the whole run: longrope chooses its list by it. */
+/** `sequenceLength` is the configured length of the run, by which longrope chooses its list. */
 export function ropeFrequencies(rope: RopeConfig, sequenceLength: number): RopeFrequencies {
   const base = baseFrequencies(rope);
   const factor = rope.factor ?? 1;
@@ -71,7 +71,7 @@ function original(rope: RopeConfig): number {
   return rope.originalLength ?? Number.POSITIVE_INFINITY;
 }
 
-/** Beyond its first length "dynamic" changes with every length, so no one table fits a run. */
+/** Beyond its original length "dynamic" depends on each length, so no single table fits a run. */
 function refuseBeyond(rope: RopeConfig, sequenceLength: number): void {
   if (sequenceLength <= original(rope)) return;
   throw new UserError({
@@ -94,7 +94,7 @@ function llama3Frequency(rope: RopeConfig, f: number): number {
   return ((1 - smooth) * f) / factor + smooth * f;
 }
 
-/** Pairs before `low` keep their frequency, pairs behind `high` are divided by the factor. */
+/** Pairs before `low` keep their frequency, pairs after `high` are divided by the factor. */
 export function yarnRange(rope: RopeConfig): { readonly low: number; readonly high: number } {
   const { dims, theta, betaFast = 32, betaSlow = 1, truncate = true } = rope;
   const pairOf = (rotations: number): number =>

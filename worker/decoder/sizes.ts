@@ -1,4 +1,4 @@
-// Counts that follow from the record alone: parameters, and the work of a token.
+// Counts that follow from the record: parameters, and operations for a token.
 import type { DecoderConfig } from './config.ts';
 import { blockSpecs, type Role, type TensorSpec, tensorSpecs } from './names.ts';
 
@@ -10,13 +10,13 @@ export function blockParameterCount(config: DecoderConfig, layer = 0): number {
   return sum(blockSpecs(config, layer));
 }
 
-/** Parameters of the matrices that every token is multiplied by, the head included. */
+/** Parameters of the matrices that multiply every token, including the head. */
 export function linearParameterCount(config: DecoderConfig): number {
   const blocks = config.L * sum(blockSpecs(config, 0).filter(isLinear));
   return blocks + config.V * config.H;
 }
 
-/** A multiply-add counts as two; `meanAttended` is the mean number of tokens that a token sees. */
+/** A multiply-add counts as two; `meanAttended` is the mean number of tokens attended to. */
 export function forwardFlopsPerToken(config: DecoderConfig, meanAttended: number): number {
   const { NH, D, L } = config;
   return 2 * linearParameterCount(config) + 4 * NH * D * meanAttended * L;

@@ -1,7 +1,7 @@
-// Inputs of blocks that wait for their backward outside memory (`offload`). Training on a processor
-// they go to a file of the run: the system writes it when it likes, and drops what it has written
-// when memory is short. A step writes and reads each once, T x H values a block and sequence, which
-// is nothing beside computing the block.
+// Inputs of blocks that wait for their backward outside memory (`offload`). On a processor they go
+// to a file of the run: the kernel writes it back when it likes, and drops written pages when
+// memory is short. A step writes and reads each input once: `T * H` values for a block and
+// sequence, which costs little beside the block's products.
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStorageFull, TerminalError } from '../../crds/failures/errors.ts';
@@ -10,22 +10,22 @@ import { readValues, type Tensor, writeValues } from '../tensor/tensor.ts';
 
 export interface ActivationOffload {
   /** Copies the values; the tensor stays the caller's. */
-  put(x: Tensor): Shelved;
-  /** Forgets all, as each step does when it begins: one before it may have been cut off. */
+  put(x: Tensor): OffloadedInput;
+  /** Forgets all inputs. Each step begins with it, since the step before may have failed. */
   clear(): void;
 }
 
-export interface Shelved {
-  /** The tensor again, bit for bit; once. */
+export interface OffloadedInput {
+  /** Reads the tensor back, bit for bit; may be called once. */
   take(): Tensor;
 }
 
-/** In a file without a name, which is gone with the process however that ends. */
+/** Uses an unlinked file, so that nothing is left however the process ends. */
 export class FileActivationOffload implements ActivationOffload, Disposable {
   readonly #folder: string;
   readonly #open: (folder: string) => number;
   #file: number | undefined;
-  /** Where the next tensor goes. */
+  /** Offset at which the next tensor is written. */
   #end = 0;
 
   constructor(folder: string, open = openUnnamed) {
@@ -33,7 +33,7 @@ export class FileActivationOffload implements ActivationOffload, Disposable {
     this.#open = open;
   }
 
-  put(x: Tensor): Shelved {
+  put(x: Tensor): OffloadedInput {
     const { shape, dtype, bytes } = x;
     const start = this.#end;
     this.#write(x, start);
@@ -73,7 +73,7 @@ export class FileActivationOffload implements ActivationOffload, Disposable {
 function noSpace(folder: string, written: number, cause: unknown): TerminalError {
   return new TerminalError({
     code: 'E_STORAGE_FULL',
-    message: `${folder} has no space for inputs of blocks: the disk is full after ${written} bytes of them`,
+    message: `${folder} has no space for the inputs of blocks: the disk is full after ${written} bytes`,
     hint: 'spec.parallelism.activationRecomputation: Full keeps them in memory',
     cause,
   });

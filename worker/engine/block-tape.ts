@@ -1,7 +1,7 @@
-// Autograd lives for one block. Either the tape is made in the forward and kept (`keep`: more
+// Autograd lives for one block. Either the forward records a tape and keeps it (`keep`: more
 // memory, no second forward), or only the block's input is kept and the backward runs the block
 // again with a tape (`recompute`; `offload` keeps the input outside memory). All give the same
-// numbers: the block draws nothing at random that is not named by step, layer and sequence.
+// numbers, since every random stream of a block is named by step, layer and sequence.
 import { Bug } from '../../crds/failures/errors.ts';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
@@ -10,7 +10,7 @@ import { grad, leaf, withTape } from '../tensor/autograd.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { ActivationOffload, Shelved } from './activation-offload.ts';
+import type { ActivationOffload, OffloadedInput } from './activation-offload.ts';
 import { FactorTaps, type Projectors, projected, tensorsOfFactors } from './gradient-factors.ts';
 import { type Model, tensorsOf } from './model.ts';
 import { type PackedSequence, sequenceContext } from './packed-sequence.ts';
@@ -19,14 +19,14 @@ import type { Parameter } from './parameters.ts';
 /** What the forward of a block leaves behind for its backward. */
 export type BlockTrace =
   | { readonly mode: 'recompute'; readonly input: Tensor }
-  | { readonly mode: 'offload'; readonly input: Shelved }
+  | { readonly mode: 'offload'; readonly input: OffloadedInput }
   | ({ readonly mode: 'keep' } & Tape);
 
 interface Tape {
   readonly input: Tensor;
-  /** Of parameters whose gradients are made. */
+  /** Parameters whose full gradients are computed. */
   readonly leaves: readonly Tensor[];
-  /** Of the others. */
+  /** Factors of the gradients that are computed in subspaces. */
   readonly factors: FactorTaps['found'];
   readonly output: Tensor;
 }
@@ -37,15 +37,15 @@ export interface BlockPass {
   readonly active: readonly Parameter[];
   readonly sequence: PackedSequence;
   readonly draw: DropoutDraw | null;
-  /** Of weights whose gradients are wanted in subspaces. @default all are made */
+  /** Weights whose gradients are needed in subspaces. @default full gradients for all */
   readonly projectors?: Projectors;
-  /** Where inputs wait that are to be offloaded. */
+  /** Where inputs are offloaded to; required for `offload`. */
   readonly offload?: ActivationOffload | undefined;
 }
 
 /**
- * Runs the block on `x`, which it takes over; gives its output and what the backward needs. All
- * tensors belong to the caller's scope.
+ * Runs the block on `x [T, H]`, which it takes over; returns its output and what the backward
+ * needs. All tensors belong to the caller's scope.
  */
 export function forwardBlock(
   pass: BlockPass,
@@ -59,13 +59,13 @@ export function forwardBlock(
   }
   const output = runBlock(pass, x);
   if (mode === 'recompute') return { output, trace: { mode, input: x } };
-  if (pass.offload === undefined) throw new Bug('nothing to put the input of a block on');
+  if (pass.offload === undefined) throw new Bug('a block is to be offloaded, but nothing offloads');
   const input = pass.offload.put(x);
   x.dispose();
   return { output, trace: { mode, input } };
 }
 
-/** The block without a tape. */
+/** Runs the block without a tape. */
 export function runBlock(pass: Omit<BlockPass, 'active'>, x: Tensor): Tensor {
   return scope(() => {
     const tensors = tensorsOf(pass.model, new Map(), pass.draw);
@@ -80,8 +80,8 @@ export function runBlock(pass: Omit<BlockPass, 'active'>, x: Tensor): Tensor {
 }
 
 /**
- * Gradients of the block at `g [T, H]`, the gradient of its output: first for the input, then for
- * each moving parameter in order. Frees the trace.
+ * Gradients of the block for `g [T, H]`, the gradient of its output: first for the input, then for
+ * each active parameter in order. Frees the trace.
  */
 export function backwardBlock(
   pass: BlockPass,
@@ -109,7 +109,7 @@ function projectorsOf({ projectors = noProjectors }: BlockPass): Projectors {
   return projectors;
 }
 
-/** Parameters whose gradients are made. */
+/** Parameters whose full gradients are computed. */
 function madeOf(pass: BlockPass): readonly Parameter[] {
   const projectors = projectorsOf(pass);
   return pass.active.filter(({ name }) => !projectors.has(name));

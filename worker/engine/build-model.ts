@@ -1,4 +1,5 @@
-// Files + method → a model whose axes are filled in, on the device, ready for its first step.
+// Builds a model from files and a method: all axes filled in, on the device, ready for its first
+// step.
 
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
@@ -20,9 +21,9 @@ import { residentWeights } from './weights.ts';
 
 export interface ModelSource {
   readonly config: DecoderConfig;
-  /** Names in Hugging Face spelling, shapes confirmed. */
+  /** Names as in Hugging Face files; their shapes have been checked. */
   readonly tensorNames: readonly string[];
-  /** A tensor in the wanted type; may be the file itself, mapped. */
+  /** A tensor in the requested type; may be the mapped file itself. */
   load(name: string, dtype: DType): Tensor;
   /** Whether the files hold it in bfloat16. */
   isBfloat16(name: string): boolean;
@@ -39,12 +40,10 @@ export function modelSource(files: ModelFiles): ModelSource {
   };
 }
 
-/**
- * Takes the tensors of a place over, to keep a share of them, and gives back what stands for them.
- */
-export type ShareOut = (parameters: readonly Parameter[]) => readonly Parameter[];
+/** Takes over the tensors of one layer and returns this rank's shards of them. */
+export type ShardLayer = (parameters: readonly Parameter[]) => readonly Parameter[];
 
-/** Whether a tensor of the model's own trains at some time of the run. */
+/** Whether a tensor of the base model is trained at any time of the run. */
 export type Trains = (name: string, layer: Parameter['layer']) => boolean;
 
 export interface BuildOptions {
@@ -52,37 +51,33 @@ export interface BuildOptions {
   readonly adapter: Adapter | null;
   /** How frozen matrices are stored. @default dense */
   readonly store?: WeightStore;
-  /**
-   * How the linear layers of the blocks multiply. The model owns it. @default in the type of the
-   * model
-   */
+  /** Arithmetic of the blocks' linear layers; owned by the model. @default the model's type */
   readonly precision?: Precision | null;
-  /** @default without an adapter all train, with one none of the model's own */
+  /** @default all without an adapter; with one, none of the base model */
   readonly trains?: Trains;
-  /** Whether trained matrices of blocks are stored as codes of 8 bits. @default false */
+  /** Whether trained matrices of blocks are stored in 8 bits. @default false */
   readonly coded?: boolean;
   /**
-   * Or as codes into codebooks, which stand for zeros until they are chosen (choose-codes.ts).
-   * @default null
+   * Stores trained matrices of blocks as codes into codebooks, which decode to zeros until codes
+   * are chosen (choose-codes.ts). @default null
    */
   readonly codebook?: CodebookScheme | null;
   /**
-   * Called for one place after the other, so that no more than one is ever whole. @default all is
-   * kept
+   * Called layer by layer, so that at most one layer is unsharded at a time. @default keeps all
    */
-  readonly shareOut?: ShareOut;
+  readonly shardLayer?: ShardLayer;
   /** Longest sequence of the run; longrope depends on it. */
   readonly sequenceLength: number;
   readonly onTensor?: (done: number, total: number) => void;
 }
 
-/** Loads every tensor; the caller disposes `parameters`. */
+/** Loads every tensor; the caller disposes `parameters` of the result. */
 export function buildModel(source: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = source;
-  const { adapter, dtype, trains = () => adapter === null, shareOut = (all) => all } = options;
+  const { adapter, dtype, trains = () => adapter === null, shardLayer = (all) => all } = options;
   const parameters = new Parameters();
   const add = (ofLayer: readonly Parameter[]): void => {
-    for (const parameter of shareOut(ofLayer)) parameters.add(parameter);
+    for (const parameter of shardLayer(ofLayer)) parameters.add(parameter);
   };
   let done = 0;
   try {
@@ -120,12 +115,12 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
   }
 }
 
-/** One tensor at a time: what it was made from is given back before the next. */
+/** Loads one tensor; frees its source before the next is loaded. */
 function loadParameter(
   source: ModelSource,
   name: string,
   trained: boolean,
-  { coded = false, codebook = null, dtype, store = dense, shareOut }: BuildOptions,
+  { coded = false, codebook = null, dtype, store = dense, shardLayer }: BuildOptions,
 ): Parameter {
   const isMatrix = isBlockMatrix(name);
   if (trained && codebook !== null && isMatrix) {
@@ -134,11 +129,11 @@ function loadParameter(
   if (trained && coded && isMatrix) return codedParameter(source, name);
   const { quantize } = store;
   if (!trained && quantize !== null && isMatrix) return quantizedParameter(source, name, quantize);
-  if (trained && shareOut !== undefined) return borrowedParameter(source, name, dtype);
+  if (trained && shardLayer !== undefined) return borrowedParameter(source, name, dtype);
   return plainParameter(source, name, trained ? null : frozenType(source, name, dtype), dtype);
 }
 
-/** Codes are of the digits that the file has, whatever is computed in. */
+/** Quantizes from the type of the file, whatever type the model computes in. */
 function quantizedParameter(
   source: ModelSource,
   name: string,
@@ -155,8 +150,8 @@ function quantizedParameter(
 }
 
 /**
- * Frozen matrices stay in the bfloat16 of their file in a float32 model: products widen them on the
- * way, which gives the same bits for half the memory.
+ * In a float32 model, frozen matrices stay in the bfloat16 of their file: products widen them as
+ * they read, which gives the same bits for half the memory.
  */
 function frozenType(source: ModelSource, name: string, dtype: DType): DType {
   return dtype === 'float32' && source.isBfloat16(name) && !isVector(name) ? 'bfloat16' : dtype;
@@ -167,14 +162,14 @@ function isVector(name: string): boolean {
   return /(norm\.weight|bias)$/.test(name);
 }
 
-/** Norms and biases have no other dimension; embedding and head stand outside the blocks. */
+/** Matrices inside the blocks; embedding and head are outside. */
 function isBlockMatrix(name: string): boolean {
   return typeof layerOf(name) === 'number' && !isVector(name);
 }
 
 /**
- * `frozenAs` is null for a tensor that trains: that is a copy in `dtype`, the other may be the file
- * itself.
+ * `frozenAs` is null for a trained tensor, which is a copy in `dtype`; a frozen one may be the
+ * mapped file itself.
  */
 function plainParameter(
   source: ModelSource,
@@ -193,14 +188,14 @@ function plainParameter(
   return { ...baseParameter(name, value.shape), value: keep(value), trained: frozenAs === null };
 }
 
-/** The file itself, where it can be: whoever shares it out makes the type right. */
+/** The mapped file itself where possible: sharding copies and converts it. */
 function borrowedParameter(source: ModelSource, name: string, dtype: DType): Parameter {
   const stored = source.isBfloat16(name) ? 'bfloat16' : dtype;
   const value = scope(() => loadFinite(source, name, stored));
   return { ...baseParameter(name, value.shape), value: keep(value), trained: true };
 }
 
-/** What is the file itself was evaluated at once, and is not to stay in memory for that. */
+/** Checking a mapped file reads all of it; its pages are released again. */
 function loadFinite(source: ModelSource, name: string, dtype: DType): Tensor {
   const loaded = source.load(name, dtype);
   requireFinite(name, loaded);
@@ -208,7 +203,7 @@ function loadFinite(source: ModelSource, name: string, dtype: DType): Tensor {
   return loaded;
 }
 
-/** A matrix in codes of 8 bits, each the nearest. */
+/** A matrix quantized to 8 bits, each value to the nearest. */
 function codedParameter(source: ModelSource, name: string): Parameter {
   const { codes, scales, zeros } = scope(() => {
     const loaded = source.load(name, 'float32');

@@ -1,10 +1,10 @@
-// The two ends of the residual stream that share a matrix when the model ties them.
+// Embedding lookup and its gradient.
 import type { DecoderConfig } from '../decoder/config.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { embeddingName, type Model } from './model.ts';
 
-/** Rows of the embedding at `ids [T]` in the model's type, scaled as the family asks: `[T, H]`. */
+/** Rows of the embedding at `ids [T]` in the model's type, times the family's scale: `[T, H]`. */
 export function embed({ config, dtype, parameters }: Model, ids: Tensor): Tensor {
   const rows = ops.indexSelect(parameters.value(embeddingName), 0, ids);
   const x = rows.dtype === dtype ? rows : ops.to(rows, dtype);

@@ -1,6 +1,6 @@
-// Weights that are no numbers: a conversion that overflowed, a file that was damaged after its
-// digest was made. They train without a word, since every loss is then skipped or NaN, so they are
-// named where they are loaded: one pass over bytes that have to be read in any case.
+// Refuses weights that are NaN or infinite: a conversion that overflowed, or a file damaged after
+// its digest was computed. Training would only skip every step. The check is one pass over bytes
+// that have to be read in any case.
 import { UserError } from '../../crds/failures/errors.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -16,9 +16,9 @@ export function requireFinite(name: string, weights: Tensor): void {
   });
 }
 
-/** A tenth of the time of a norm, and nothing is added up that could overflow. */
+/** Takes a tenth of the time of a norm, and cannot overflow. */
 function hasFiniteEnds(weights: Tensor): boolean {
   const [least, greatest] = ops.aminmax(weights);
-  // One NaN makes both of them NaN.
+  // One NaN makes both ends NaN.
   return Number.isFinite(item(least)) && Number.isFinite(item(greatest));
 }

@@ -11,8 +11,8 @@ import { type PackedSequence, toSequence } from './packed-sequence.ts';
 import { type Layer, withLayer } from './weights.ts';
 
 /**
- * The residual streams of the sequences behind the last block, `[T, H]` each. Each block runs all
- * sequences before the next one does.
+ * The residual streams after the last block, `[T, H]` for each sequence. Each block runs all
+ * sequences before the next block starts.
  */
 export function residualStreams(
   model: Model,
@@ -37,13 +37,13 @@ export function residualStreams(
   });
 }
 
-/** Where the forward goes from a block. */
+/** The layer that runs after a block. */
 export function layerAfter({ L }: DecoderConfig, layer: number): Layer {
   return layer + 1 < L ? layer + 1 : 'head';
 }
 
 function missing(index: number): never {
-  throw new Bug(`no stream of the sequence ${index}`);
+  throw new Bug(`no residual stream for sequence ${index}`);
 }
 
 /** Normed hidden states of one document, ready for the head: `[T, H]`. */

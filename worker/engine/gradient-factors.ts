@@ -1,7 +1,6 @@
-// The gradient of a weight as what it is a product of, dy^T x, for updates that want it in a
-// subspace (methods/optimizers/galore.ts): then it is never made. Of x `[T, I]` a tape keeps what
-// it was made from anyway; dy `[T, O]` is the gradient of zeros that are added to what the layer
-// puts out, which take no memory.
+// The gradient of a weight, dy^T x, computed directly in a subspace (methods/optimizers/galore.ts)
+// without the full gradient. The tape keeps enough to recompute x `[T, I]`; dy `[T, O]` is the
+// gradient of zeros added to the layer's output, which take no memory.
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
 import type { LayerInput, Tap } from '../nn/linear.ts';
@@ -10,10 +9,10 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** How gradients of weights get into their subspaces, by name; others are made. */
+/** By weight name, how its gradient is projected; other weights get full gradients. */
 export type Projectors = ReadonlyMap<string, Projector>;
 
-/** Of one layer, while a tape lives. */
+/** The two factors of one layer's gradient, while its tape lives. */
 interface Factors {
   readonly name: string;
   readonly zeros: Tensor;
@@ -29,7 +28,7 @@ export class FactorTaps {
     this.#projectors = projectors;
   }
 
-  /** Null for a layer whose weight gets its gradient itself. */
+  /** Null for a layer whose weight gets a full gradient. */
   readonly of = (name: string): Tap | null => {
     if (!this.#projectors.has(name)) return null;
     return (output, input) => {
@@ -41,12 +40,12 @@ export class FactorTaps {
   };
 }
 
-/** What holds memory for the factors. */
+/** The tensors that the factors keep alive. */
 export function tensorsOfFactors(factors: readonly Factors[]): readonly Tensor[] {
   return factors.flatMap(({ zeros, input }) => [zeros, ...input.of]);
 }
 
-/** Gradients in their subspaces, by name; takes over `dys`, in the order of the factors. */
+/** Projected gradients by name; takes over `dys`, in the order of the factors. */
 export function projected(
   factors: readonly Factors[],
   dys: readonly (Tensor | null | undefined)[],
@@ -59,7 +58,7 @@ export function projected(
       const project = projectors.get(name);
       const dy = dys[index];
       if (project === undefined || made.has(name))
-        throw new Bug(`${name} has no factors of its own`);
+        throw new Bug(`${name} has no gradient factors, or was projected before`);
       if (dy === undefined || dy === null) continue;
       const x = inputs.get(input) ?? input.make();
       inputs.set(input, x);

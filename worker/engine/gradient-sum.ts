@@ -1,5 +1,5 @@
-// Adds the gradients of one place over the micro-batches of a step. One micro-batch passes through
-// untouched; several are added in float32 when the gradients are 16 bit wide.
+// Adds the gradients of one layer over the micro-batches of a step. A single micro-batch passes
+// through unchanged; several are added in float32 where gradients have 16 bits.
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Parameter } from './parameters.ts';
@@ -14,7 +14,7 @@ export class GradientSum {
     this.#terms = terms;
   }
 
-  /** Takes over one gradient for each parameter; null where a parameter was not used. */
+  /** Takes over one gradient for each parameter; null where a parameter was unused. */
   add(gradients: readonly (Tensor | null)[]): void {
     for (const [index, { name }] of this.#parameters.entries()) {
       const gradient = gradients[index];
@@ -29,7 +29,7 @@ export class GradientSum {
     }
   }
 
-  /** The sums, in the order of the parameters; unused parameters are left out. */
+  /** The sums, in the order of the parameters, without unused ones. */
   finish(): { readonly parameter: Parameter; readonly value: Tensor }[] {
     return this.#parameters.flatMap((parameter) => {
       const value = this.#sums.get(parameter.name);

@@ -1,6 +1,5 @@
-// Final norm, head and loss with their gradients by hand: no tape over the vocabulary. Only rows
-// that have a label get logits (prompts and padding never do), and those in chunks, so the largest
-// temporary of the model is `chunk * V` values.
+// Final norm, head and loss with gradients by hand, without a tape over the vocabulary. Only rows
+// with a label get logits, and these in chunks, so the largest temporary is `chunk * V` values.
 
 import { rmsNorm } from '../nn/rms-norm.ts';
 import { grad, leaf, withTape } from '../tensor/autograd.ts';
@@ -24,7 +23,7 @@ interface HeadGradients {
   readonly norm: Tensor | null;
 }
 
-/** The loss of the sequence's target rows; nothing is kept for a backward. */
+/** The loss of the sequence's target rows; keeps nothing for a backward. */
 export function headLoss(model: Model, x: Tensor, sequence: PackedSequence): HeadLoss {
   return scope(() => {
     const h = normed(
@@ -39,8 +38,8 @@ export function headLoss(model: Model, x: Tensor, sequence: PackedSequence): Hea
 }
 
 /**
- * Loss and gradients at once. `scale` is 1 over the target tokens of the whole global batch;
- * `dHead [V, H]` in float32 takes the head's gradient where the head is active.
+ * Loss and gradients at once. `scale` is 1 over the target tokens of the global batch; where the
+ * head is active, its gradient is added into `dHead [V, H]`, in float32.
  */
 export function headBackward(
   model: Model,
@@ -67,7 +66,7 @@ export function headBackward(
   });
 }
 
-/** `sums` are of the kernel: negative log-likelihood, objective, rows that were right. */
+/** `sums` of the kernel: negative log-likelihood, objective, correct rows. */
 function lossOf(sums: Tensor): HeadLoss {
   return { nll: ops.select(sums, 0, 0), correct: ops.select(sums, 0, 2) };
 }

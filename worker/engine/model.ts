@@ -1,4 +1,4 @@
-// A decoder with its axes filled in: configuration, parameters, and the adapter beside the linears.
+// A decoder with all axes filled in: configuration, parameters, and the adapter on its linears.
 
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { Adapter, Delta, DropoutDraw, LinearLayer } from '../methods/adapters/adapter.ts';
@@ -17,7 +17,7 @@ export interface Model {
   readonly rope: SequenceRope;
   readonly parameters: Parameters;
   readonly weights: Weights;
-  /** How the linear layers of the blocks multiply; null: in the types of their tensors. */
+  /** Arithmetic of the blocks' linear layers; null: in the types of their tensors. */
   readonly precision: Precision | null;
   readonly adapter: Adapter | null;
   /** The linears that carry the adapter, by module path. */
@@ -33,8 +33,8 @@ export function headName(config: DecoderConfig): string {
 }
 
 /**
- * A view on the model's tensors for one pass over one block. `leaves` stand in for the parameters
- * that get a gradient; `draw` is null where nothing may be dropped (evaluation).
+ * A view of the model's tensors for one pass over one block. `leaves` replace the parameters that
+ * get a gradient; without `draw` there is no dropout (evaluation).
  */
 export function tensorsOf(
   model: Model,

@@ -1,5 +1,5 @@
-// One sequence on the device: the documents of a micro-batch back to back, with what every block
-// needs to keep them apart. Made once a step, used by all blocks in forward and backward.
+// A packed sequence on the device: the documents of a micro-batch back to back, and what blocks
+// need to keep them apart. Built once a step, used by all blocks in forward and backward.
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { RopeFrequencies } from '../decoder/rope.ts';
 import type { BlockContext } from '../nn/block.ts';
@@ -8,28 +8,25 @@ import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 
-/** A sequence as the loader hands it over: `T` tokens of one or more whole documents. */
+/** A packed sequence from the loader: `T` tokens of one or more complete documents. */
 export interface HostSequence {
   readonly ids: Int32Array;
-  /** Token to predict at each position; -100 where nothing is learned. */
+  /** Token to predict at each position; -100 for positions without a loss. */
   readonly labels: Int32Array;
-  /** Position inside the own document. */
+  /** Position within its document. */
   readonly positions: Int32Array;
   /** Document offsets, `documents + 1` values, the last one `T`. */
   readonly offsets: Int32Array;
   /** Positions with a label. */
   readonly targetCount: number;
-  /**
-   * Names the random streams of this sequence: the same sequence draws the same dropout in any
-   * world.
-   */
+  /** Names the random streams: a sequence gets the same dropout in a world of any size. */
   readonly key: number;
 }
 
 export interface PackedSequence {
   readonly tokens: number;
   readonly ids: Tensor;
-  /** Rows with a label, and their labels. */
+  /** Indices of the rows with a label, and their labels. */
   readonly rows: Tensor;
   readonly labels: Tensor;
   readonly targetCount: number;
@@ -38,7 +35,7 @@ export interface PackedSequence {
   readonly key: number;
 }
 
-/** Frequencies of the run: longrope chooses them by the configured length, not by a sequence's. */
+/** Frequencies of the run: longrope depends on the configured length, not on a sequence's. */
 export interface SequenceRope {
   readonly full: RopeFrequencies;
   readonly sliding: RopeFrequencies | null;
@@ -67,10 +64,7 @@ export function toSequence(rope: SequenceRope, host: HostSequence, dtype: DType)
   };
 }
 
-/**
- * The sequence's documents back to back: none sees another, each token sees itself and what is
- * before.
- */
+/** Attention context: causal within each document, none across documents. */
 export function sequenceContext(config: DecoderConfig, sequence: PackedSequence): BlockContext {
   return {
     rope: sequence.rope,

@@ -10,11 +10,11 @@ export interface Parameter {
   readonly name: string;
   /** Block number, or where outside the blocks the tensor is used. */
   readonly layer: number | 'embedding' | 'head';
-  /** The value that the forward computes with, or its codes; bytes where it is quantised. */
+  /** The tensor of the forward, or its quantized values or codes. */
   readonly value: Tensor;
-  /** Of what the value stands for: `[out, in]` of a matrix, however it is stored. */
+  /** Shape of the decoded value: `[out, in]` for a matrix, however it is stored. */
   readonly shape: readonly number[];
-  /** Where the value is codes: what makes numbers of them. */
+  /** How `value` is decoded, where it is quantized values or codes. */
   readonly coded?: Coding;
   readonly trained: boolean;
   /** Multiplies the scheduled learning rate. */
@@ -27,11 +27,11 @@ export interface Parameter {
 export class Parameters implements Disposable {
   readonly #byName = new Map<string, Parameter>();
   /**
-   * What codes stand for. The tensors stay, so that a tape finds them again; their memory comes and
-   * goes with their place.
+   * Decoded values. The tensors stay, so that a tape finds them again; their storage exists only
+   * while their layer is decoded.
    */
-  readonly #made = new Map<string, Tensor>();
-  readonly #madeAt = new Set<Parameter['layer']>();
+  readonly #decoded = new Map<string, Tensor>();
+  readonly #decodedLayers = new Set<Parameter['layer']>();
 
   add(parameter: Parameter): void {
     if (this.#byName.has(parameter.name)) throw new Bug(`${parameter.name} was added twice`);
@@ -49,40 +49,35 @@ export class Parameters implements Disposable {
   }
 
   /**
-   * What is computed with. Where it is stored in codes it is there while its place is made; else it
-   * is made anew, in the caller's scope.
+   * The value that the forward computes with. A quantized one is decoded in the caller's scope,
+   * unless its layer is decoded already.
    */
   value(name: string): Tensor {
     const { value, coded, layer } = this.get(name);
     if (coded === undefined) return value;
-    const made = this.#madeAt.has(layer) ? this.#made.get(name) : undefined;
-    return made ?? decoded(value, coded);
+    const kept = this.#decodedLayers.has(layer) ? this.#decoded.get(name) : undefined;
+    return kept ?? decoded(value, coded);
   }
 
-  /**
-   * Makes the values of a place that are stored in codes, once for all that compute with them until
-   * `unmake`.
-   */
-  make(layer: Parameter['layer']): void {
+  /** Decodes the quantized values of a layer for all their uses until `releaseDecoded`. */
+  decodeLayer(layer: Parameter['layer']): void {
     for (const { name, value, coded } of this.#codedAt(layer)) {
       scope(() => {
         const fresh = decoded(value, coded);
-        const made = this.#made.get(name);
-        if (made === undefined) this.#made.set(name, keep(fresh));
-        else moveStorage(made, fresh);
+        const kept = this.#decoded.get(name);
+        if (kept === undefined) this.#decoded.set(name, keep(fresh));
+        else moveStorage(kept, fresh);
       });
     }
-    this.#madeAt.add(layer);
+    this.#decodedLayers.add(layer);
   }
 
-  /**
-   * Gives the memory of what was made back; a tape may read it again when it has been made again.
-   */
-  unmake(layer: Parameter['layer']): void {
-    this.#madeAt.delete(layer);
+  /** Frees the storage of the decoded values; a tape may read them after the next `decodeLayer`. */
+  releaseDecoded(layer: Parameter['layer']): void {
+    this.#decodedLayers.delete(layer);
     for (const { name } of this.#codedAt(layer)) {
-      const made = this.#made.get(name);
-      if (made !== undefined) resizeStorage(made, 0);
+      const kept = this.#decoded.get(name);
+      if (kept !== undefined) resizeStorage(kept, 0);
     }
   }
 
@@ -104,14 +99,14 @@ export class Parameters implements Disposable {
       for (const each of [value, ...Object.values(coded?.parts ?? {})]) each.dispose();
     }
     this.#byName.clear();
-    this.endMade();
+    this.disposeDecoded();
   }
 
-  /** Ends what was made, and nothing else: the tensors themselves may be somebody else's. */
-  endMade(): void {
-    for (const made of this.#made.values()) made.dispose();
-    this.#made.clear();
-    this.#madeAt.clear();
+  /** Disposes the decoded values only: the stored tensors may belong to another owner. */
+  disposeDecoded(): void {
+    for (const kept of this.#decoded.values()) kept.dispose();
+    this.#decoded.clear();
+    this.#decodedLayers.clear();
   }
 
   #codedAt(layer: Parameter['layer']) {

@@ -1,6 +1,6 @@
-// From gradients to new parameters. Gradients arrive block by block, last block first. `Global`
-// keeps them until the last has come, because the factor depends on all; `Block` and `None` step
-// at once and hold nothing.
+// From gradients to new parameters. Gradients arrive block by block, last block first. Clipping
+// `Global` keeps them until the last has come, because the factor depends on all; `Block` and
+// `None` update at once and keep nothing.
 
 import {
   codebooksOf,
@@ -30,20 +30,20 @@ export interface Clip {
 }
 
 export interface Update {
-  /** Learning rate of this step before parameters' own factors. */
+  /** Learning rate of this step, before the parameters' own factors. */
   readonly learningRate: number;
-  /** Updates of the state of a place, including this one. */
+  /** Number of updates of a layer's optimizer state, including this one. */
   count(layer: Parameter['layer']): number;
   /** Random stream of a parameter in this step. */
   stream(name: string): Stream;
 }
 
 export interface UpdateOutcome {
-  /** 2-norm over all gradients as the optimizer sees them, before clipping. */
+  /** 2-norm of all gradients as the optimizer sees them, before clipping. */
   readonly gradientNorm: number;
-  /** What gradients were multiplied by; 1 when nothing was clipped. */
+  /** Factor applied to the gradients; 1 when nothing was clipped. */
   readonly clipFactor: number;
-  /** False when the norm was not finite: no parameter was changed (`Global` only). */
+  /** False when the norm was not finite: no parameter was updated (`Global` only). */
   readonly applied: boolean;
 }
 
@@ -59,7 +59,7 @@ export class Updater {
   readonly #clip: Clip;
   readonly #world: World;
 
-  /** Ranks of a world offer the gradients of their own shards; norms are those of all. */
+  /** Ranks of a world offer the gradients of their own shards; norms are over all ranks. */
   constructor(
     optimizer: Optimizer,
     states: ReadonlyMap<string, OptimizerState>,
@@ -84,10 +84,7 @@ export class StepUpdate {
   readonly #world: World;
   readonly #update: Update;
   readonly #waiting: Gradient[] = [];
-  /**
-   * Parameters whose gradients are offered in their subspaces, and the type in which they got
-   * there.
-   */
+  /** Parameters whose gradients arrive projected, and the type they were projected in. */
   readonly #projected = new Map<string, DType>();
   #squares = 0;
   #smallestFactor = 1;
@@ -108,9 +105,9 @@ export class StepUpdate {
   }
 
   /**
-   * How the gradient of a matrix gets into the subspace of its update without being made, which is
-   * how it is offered then; null where it is to be offered whole. `tokens` of all micro-batches, in
-   * products of the type `dtype`.
+   * How to compute the gradient of a matrix directly in the subspace of its update; it must then be
+   * offered projected. Null where the full gradient is needed. `tokens` is the sum over all
+   * micro-batches, `dtype` the type of the products.
    */
   projector(parameter: Parameter, tokens: number, dtype: DType): Projector | null {
     const { name, shape } = parameter;
@@ -120,7 +117,7 @@ export class StepUpdate {
     return projector;
   }
 
-  /** Takes over the gradients of one place: a block, the embedding, the head. */
+  /** Takes over the gradients of one layer: a block, the embedding or the head. */
   offer(whole: readonly Gradient[]): void {
     const gradients = whole.map((one) => this.#seen(one));
     const own = squaredNorm(gradients.map(({ value }) => value));
@@ -148,7 +145,7 @@ export class StepUpdate {
       const gradientNorm = Math.sqrt(this.#squares);
       return { gradientNorm, clipFactor: this.#smallestFactor, applied: this.#finite };
     }
-    // What is not finite anywhere is not finite in the sum: all ranks skip the step, or none.
+    // One rank's NaN or infinity reaches the sum, so all ranks skip the step, or none does.
     const [squares = Number.NaN] = this.#world.sum([this.#squares]);
     const gradientNorm = Math.sqrt(squares);
     if (!Number.isFinite(squares)) {
@@ -161,8 +158,8 @@ export class StepUpdate {
   }
 
   /**
-   * What the optimizer sees of a gradient. Norms are of that, in steps that choose subspaces as in
-   * others, and nothing else waits.
+   * The gradient as the optimizer sees it: projected where it uses subspaces. Clipping takes the
+   * norm of this, and only this waits for the norm.
    */
   #seen(gradient: Gradient): Gradient {
     const { parameter, value } = gradient;
@@ -176,7 +173,7 @@ export class StepUpdate {
     return { parameter, value: low };
   }
 
-  /** And how many updates it has had before this one. */
+  /** The state of a parameter, and the number of its earlier updates. */
   #stateOf({ name, layer }: Parameter): readonly [OptimizerState, number] {
     return [this.#states.get(name) ?? {}, this.#update.count(layer) - 1];
   }
@@ -222,8 +219,8 @@ export class StepUpdate {
   }
 
   /**
-   * Codes are made whole for the change unless that is of low rank, and rounded stochastically
-   * behind it.
+   * A low-rank change goes directly into the quantized values; any other decodes the matrix,
+   * updates it, and rounds it stochastically.
    */
   #changeGroups(coded: Coded, gradient: Tensor, state: OptimizerState, step: UpdateStep): void {
     const optimizer = this.#optimizer;

@@ -1,29 +1,23 @@
-// Who sees to it that the tensors of a place are there while it is computed. A process that trains
-// by itself holds all of them; ranks of a world hold a share each, and gather the place that comes
-// next while the present one computes (sharded-weights.ts).
+// Provides the tensors of a layer while it is computed. A single process holds all of them; ranks
+// of a world hold a shard of each, and gather the next layer while the present one computes
+// (sharded-weights.ts).
 import type { Model } from './model.ts';
 import type { Parameter } from './parameters.ts';
 
 export type Layer = Parameter['layer'];
 
 export interface Weights {
-  /**
-   * The tensors of the place are whole from now on, until it is released. The head's include a tied
-   * embedding.
-   */
+  /** The tensors of the layer are complete until `release`. The head includes a tied embedding. */
   take(layer: Layer): void;
-  /** The place comes next: it may be gathered already. */
+  /** The layer comes next: gathering it may begin. */
   prefetch(layer: Layer): void;
   release(layer: Layer): void;
 }
 
-/** Everything is there, always. */
+/** All tensors are always complete. */
 export const residentWeights: Weights = { take() {}, prefetch() {}, release() {} };
 
-/**
- * Runs `body` while the place is whole, and gathers the one that comes next meanwhile. What is
- * stored in codes is made for it.
- */
+/** Runs `body` with the layer complete and decoded, and gathers `next` meanwhile. */
 export function withLayer<T>(
   { weights, parameters }: Pick<Model, 'weights' | 'parameters'>,
   layer: Layer,
@@ -32,9 +26,9 @@ export function withLayer<T>(
 ): T {
   weights.take(layer);
   if (next !== null) weights.prefetch(next);
-  parameters.make(layer);
+  parameters.decodeLayer(layer);
   const result = body();
-  parameters.unmake(layer);
+  parameters.releaseDecoded(layer);
   weights.release(layer);
   return result;
 }

@@ -1,5 +1,5 @@
-// A file that appears whole or not at all: written under another name, hashed on the way, synced,
-// renamed.
+// A file that appears complete or not at all: written under another name, hashed on the way,
+// synced, renamed.
 import { createHash, type Hash, randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -12,7 +12,7 @@ export interface WrittenFile {
   readonly sha256: string;
 }
 
-/** What was not committed when it is disposed of leaves nothing behind. */
+/** Disposing without `commit` removes what was written. */
 export class AtomicFile implements AsyncDisposable {
   readonly path: string;
   readonly #partial: string;
@@ -35,7 +35,7 @@ export class AtomicFile implements AsyncDisposable {
   async write(bytes: Uint8Array): Promise<void> {
     this.#bytes += bytes.length;
     const written = this.#writeAll(bytes);
-    // Meanwhile: the file is written by another thread.
+    // Hashing overlaps with the write, which runs in another thread.
     this.#hash.update(bytes);
     await written;
   }
@@ -77,7 +77,7 @@ export class AtomicFile implements AsyncDisposable {
 function storageFull(path: string, bytes: number, cause: unknown): TerminalError {
   return new TerminalError({
     code: 'E_STORAGE_FULL',
-    message: `${path} cannot be written: the disk is full; it would have at least ${bytes} bytes`,
+    message: `${path} cannot be written: the disk is full; the file needs at least ${bytes} bytes`,
     cause,
   });
 }
@@ -85,7 +85,7 @@ function storageFull(path: string, bytes: number, cause: unknown): TerminalError
 /** Linux writes at most 2 GiB at once. */
 const maxWrite = 2 ** 30;
 
-/** Makes the new name itself durable. */
+/** Makes the new name durable. */
 async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path, 'r');
   await folder.sync();

@@ -1,11 +1,10 @@
-// Files that are read whole: never more of one than its limit says, and regular files only, since a
-// pipe or a device has no end. What is not read is a RefusedBytes, whose message completes the
-// sentence "FILE …".
+// Reads whole files up to a limit, and regular files only, since a pipe or a device has no end.
+// Refusals are RefusedBytes, whose message completes the sentence "FILE …".
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type JsonLimit, parseJson, RefusedBytes, requireLength } from '../../crds/text/json.ts';
 
-/** Opening a pipe would wait for somebody who writes. */
+/** Opening a pipe would block until it has a writer. */
 const flags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** The bytes of a file; undefined where there is none. */
@@ -36,13 +35,13 @@ export function readBoundedSync(path: string, most: number): Buffer {
   }
 }
 
-/** What the JSON in a file says; undefined where there is no such file. */
+/** The parsed JSON of a file; undefined where there is no such file. */
 export async function readJsonFile(path: string, limit: JsonLimit): Promise<unknown> {
   const bytes = await readBounded(path, limit.bytes);
   return bytes === undefined ? undefined : parseJson(bytes, limit);
 }
 
-/** Text is decoded as it is elsewhere: what is no UTF-8 becomes a replacement character. */
+/** The text of a file; bytes that are not UTF-8 become replacement characters. */
 export async function readTextFile(path: string, most: number): Promise<string | undefined> {
   return (await readBounded(path, most))?.toString('utf8');
 }
@@ -51,7 +50,7 @@ function roomFor(
   stats: { readonly size: number; isFile(): boolean },
   most: number,
 ): Buffer<ArrayBuffer> {
-  if (!stats.isFile()) throw new RefusedBytes('is no regular file');
+  if (!stats.isFile()) throw new RefusedBytes('is not a regular file');
   requireLength(stats.size, most);
   return Buffer.allocUnsafeSlow(stats.size);
 }

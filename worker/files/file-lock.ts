@@ -1,8 +1,8 @@
-// One process at a time on a file, also between pods on one volume, where no operating system lock
-// reaches. The lock is a file made with O_EXCL that its owner touches; who sees it untouched for a
-// minute of its own time (clocks of two machines are never compared) takes it over; on the same
-// host it is the process that counts, dead or alive. Taking over is itself decided by one hard link
-// that only one contender can make.
+// A lock on a file that also works between pods on one volume, where no lock of the operating
+// system reaches. It is a file made with O_EXCL that its owner touches. A process that sees it
+// untouched for a minute of its own clock takes it over (clocks of two machines are never
+// compared); on the owner's host, it does so only once the owner is dead. One hard link, which only
+// one contender can make, decides who takes over.
 import { randomUUID } from 'node:crypto';
 import { link, open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -28,7 +28,7 @@ interface FileLock extends AsyncDisposable {
   readonly path: string;
 }
 
-/** Waits until the lock is ours. `onWait` is called once, when another process has it. */
+/** Waits until this process has the lock; `onWait` is called once if another process has it. */
 export async function lockFile(
   path: string,
   clock: Clock,
@@ -71,23 +71,23 @@ async function claim(path: string, me: Owner): Promise<boolean> {
   }
 }
 
-/** True when the lock was removed, so that claiming again makes sense at once. */
+/** True when the lock was removed and can be claimed at once. */
 async function takeOver(path: string, silentMs: number): Promise<boolean> {
   const owner = await readOwner(path);
   const isHere = owner?.host === hostname();
   const lives = isHere && (await startOf(owner.pid)) === owner.started;
-  // It may be stopped, or busy for longer than it touches; nobody else may write meanwhile.
+  // A live owner may be stopped or busy for longer than a minute; nobody else may write meanwhile.
   if (lives || (!isHere && silentMs < staleMs)) return false;
   const tomb = `${path}.${owner?.id ?? 'unreadable'}.stale`;
   try {
     await link(path, tomb);
   } catch (error) {
-    // Another contender is at it, or the lock has gone; a contender that died here is forgotten
-    // after a minute.
+    // Another contender is taking over, or the lock is gone. The link of a contender that died here
+    // is removed after a minute.
     if (isErrno(error, 'EEXIST') && silentMs > 2 * staleMs) await rm(tomb, { force: true });
     return false;
   }
-  // Between reading and linking the lock may have changed hands; then it stays.
+  // If the lock changed hands between reading and linking, it stays.
   const same = (await readOwner(tomb))?.id === owner?.id;
   if (same) await rm(path, { force: true });
   await rm(tomb, { force: true });
@@ -115,14 +115,14 @@ async function readOwner(path: string): Promise<Owner | undefined> {
   try {
     return ownerRecord.parse(await readJsonFile(path, jsonLimits.runRecord));
   } catch {
-    // Gone, or its owner died between making and writing it: age decides then.
+    // Gone, or its owner died between creating and writing it: its age decides then.
     return undefined;
   }
 }
 
 /**
- * Tells a process from a later one with the same number: its start, in ticks since boot, where
- * /proc shows it.
+ * Distinguishes a process from a later one with the same id: its start time in ticks since boot,
+ * where /proc has it.
  */
 async function startOf(pid: number): Promise<string> {
   try {

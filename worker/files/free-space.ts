@@ -1,10 +1,11 @@
-// Asked before the first byte is fetched: a disk that fills up after an hour is an hour lost.
+// Checks the free space before the first byte is fetched: a disk that fills up after an hour costs
+// the hour.
 import { stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { SourceFile } from '../remote/source-files.ts';
 
-/** Left for the rest of the system: a disk at its last byte stops more than us. */
+/** Kept free for the rest of the system. */
 const reservedBytes = 64 << 20;
 
 export async function ensureSpace(files: readonly SourceFile[], blobs: string): Promise<void> {
@@ -32,7 +33,7 @@ export function diskFull(path: string, cause: unknown): TerminalError {
 async function missingBytes(file: SourceFile, blobs: string): Promise<number> {
   const blob = join(blobs, file.version);
   if (await stat(blob).catch(() => undefined)) return 0;
-  // A sparse file: only its blocks take space already.
+  // A sparse file: its allocated blocks already count as used.
   const partial = await stat(`${blob}.partial`).catch(() => undefined);
   return Math.max(0, file.bytes - (partial?.blocks ?? 0) * 512);
 }

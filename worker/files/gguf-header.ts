@@ -1,6 +1,6 @@
-// The header of a GGUF file, from bytes that nobody vouches for. Pure and total: any bytes give a
-// header or a UserError. Every count is checked against the bytes that are left before anything of
-// its size is made.
+// Parses the header of an untrusted GGUF file. Pure and total: any bytes give a header or a
+// UserError. Every count is checked against the remaining bytes before anything is allocated for
+// it.
 import type { UserError } from '../../crds/failures/errors.ts';
 import {
   defaultAlignment,
@@ -24,7 +24,7 @@ export { type GgufValue, HeaderGoesOn } from './gguf-values.ts';
 
 export interface GgufTensorInfo {
   readonly type: GgufTensorType & { readonly name: GgufTypeName };
-  /** As in torch, slowest dimension first: the file has it the other way round. */
+  /** As in torch, slowest dimension first; the file has the reverse order. */
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
@@ -44,7 +44,7 @@ const maxTensors = 131_072;
 const maxNameBytes = 65_535;
 const maxRank = 4;
 
-/** `bytes` may be the beginning of the file; HeaderGoesOn is thrown when the header is longer. */
+/** `bytes` may be the beginning of the file; throws HeaderGoesOn when the header is longer. */
 export function parseGguf(
   bytes: Uint8Array,
   fileSize = bytes.length,
@@ -72,7 +72,7 @@ export function parseGguf(
     infos.set(name, readInfo(cursor, name));
   }
   const dataStart = Math.ceil(cursor.at / alignment) * alignment;
-  const tensors = placeTensors(infos, { dataStart, alignment, fileSize, path });
+  const tensors = locateTensors(infos, { dataStart, alignment, fileSize, path });
   return { version, alignment, metadata, tensors, dataStart };
 }
 
@@ -129,7 +129,7 @@ function readInfo(cursor: Cursor, name: string): RelativeInfo {
   if (type === undefined) {
     const spelled = otherGgufTypes[code] ?? `${code}`;
     const known = [...ggufTensorTypes.values()].map((each) => each.name).join(', ');
-    throw bad(`has the type ${spelled}; the types that are read are ${known}`);
+    throw bad(`has the type ${spelled}; supported types are ${known}`);
   }
   const offset = view.getBigUint64(take(cursor, 8, `the offset of ${shown(name)}`), true);
   const [row = 1, ...others] = dims;
@@ -144,13 +144,13 @@ function readInfo(cursor: Cursor, name: string): RelativeInfo {
   return { type, shape: dims.reverse(), offset, bytes };
 }
 
-/** Inside the file, aligned, and no two over each other. */
-function placeTensors(
+/** Checks that tensors are inside the file, aligned, and disjoint. */
+function locateTensors(
   infos: ReadonlyMap<string, RelativeInfo>,
   file: { dataStart: number; alignment: number; fileSize: number; path: string },
 ): ReadonlyMap<string, GgufTensorInfo> {
   const { dataStart, alignment, fileSize, path } = file;
-  const placed = new Map<string, GgufTensorInfo>();
+  const located = new Map<string, GgufTensorInfo>();
   for (const [name, { type, shape, offset, bytes }] of infos) {
     const room = fileSize - dataStart - bytes;
     if (room < 0 || offset > BigInt(room)) {
@@ -166,17 +166,17 @@ function placeTensors(
       );
     }
     const begin = dataStart + Number(offset);
-    placed.set(name, { type, shape, begin, end: begin + bytes });
+    located.set(name, { type, shape, begin, end: begin + bytes });
   }
-  refuseOverlaps(placed, path);
-  return placed;
+  refuseOverlaps(located, path);
+  return located;
 }
 
 function refuseOverlaps(tensors: ReadonlyMap<string, GgufTensorInfo>, path: string): void {
   let end = 0;
   for (const [name, tensor] of [...tensors].sort(([, a], [, b]) => a.begin - b.begin)) {
     if (tensor.begin < end && tensor.end > tensor.begin) {
-      throw invalid(path, `tensor ${shown(name)} lies over the one before it`);
+      throw invalid(path, `tensor ${shown(name)} overlaps the one before it`);
     }
     end = Math.max(end, tensor.end);
   }

@@ -1,4 +1,4 @@
-// Numbers of the GGUF container: types of metadata values and of tensors.
+// Constants of the GGUF container: types of metadata values and of tensors.
 
 export const GgufValueType = {
   Uint8: 0,
@@ -20,7 +20,7 @@ export type GgufValueType = (typeof GgufValueType)[keyof typeof GgufValueType];
 export interface GgufTensorType {
   readonly name: string;
   readonly code: number;
-  /** Elements of a block; rows are whole numbers of blocks. */
+  /** Elements of a block; rows consist of complete blocks. */
   readonly blockSize: number;
   readonly blockBytes: number;
 }
@@ -40,7 +40,7 @@ const types = [
 ] as const;
 export type GgufTypeName = (typeof types)[number][0];
 
-/** The types that are read here, by their code in a file. */
+/** The supported types, by their code in a file. */
 export const ggufTensorTypes: ReadonlyMap<number, GgufTensorType & { name: GgufTypeName }> =
   new Map(
     types.map(([name, code, blockSize, blockBytes]) => [
@@ -55,7 +55,7 @@ export function ggufTensorType(name: GgufTypeName): GgufTensorType {
   return found;
 }
 
-/** Types of other files, for messages that name what is not supported. */
+/** Unsupported types, named in messages. */
 export const otherGgufTypes: Readonly<Record<number, string>> = {
   9: 'Q8_1',
   10: 'Q2_K',

@@ -1,5 +1,5 @@
-// Reading on through the bytes of a GGUF header: counts, strings and typed values, each checked
-// against the bytes that are left before anything of its size is made.
+// Reads the parts of a GGUF header: counts, strings and typed values, each checked against the
+// remaining bytes before anything is allocated for it.
 import { UserError } from '../../crds/failures/errors.ts';
 import { GgufValueType } from './gguf-types.ts';
 
@@ -7,42 +7,40 @@ type GgufScalar = number | bigint | boolean | string;
 
 export interface GgufValue {
   readonly type: GgufValueType;
-  /** Of an array: the type of its elements. */
+  /** For an array: the type of its elements. */
   readonly elementType?: GgufValueType;
   /**
-   * 64-bit integers beyond 2^53 are bigints. A list is made when it is asked for, each time: of a
-   * vocabulary most readers want nothing.
+   * 64-bit integers beyond 2^53 are bigints. A list is decoded at each access, since most readers
+   * use little of a vocabulary.
    */
   readonly value: GgufScalar | readonly GgufScalar[];
-  /** The value as it stands in the file, behind its type: what a copy writes again, bit for bit. */
+  /** The bytes of the value after its type, so that a copy is exact. */
   readonly raw: Uint8Array;
 }
 
-/**
- * The bytes are the beginning of a longer file and end inside its header. Internal to the reader.
- */
+/** The header continues beyond the given bytes; the caller reads more. */
 export class HeaderGoesOn extends Error {}
 
-/** Longest tokens are a few hundred bytes, templates some ten thousand. */
+/** The longest tokens have a few hundred bytes, templates some ten thousand. */
 const maxStringBytes = 16 * 2 ** 20;
 /** The longest lists are merges of a vocabulary: 580,000 for one of 262,144 tokens. */
 const maxElements = 4_000_000;
-/** A vocabulary of 262,144 tokens takes 8 MB, one of a million some 40. */
+/** A vocabulary of 262,144 tokens takes 8 MB, one of a million about 40 MB. */
 export const maxGgufHeaderBytes: number = 64 * 2 ** 20;
 
 export interface Cursor {
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  /** The same bytes; a vocabulary is a quarter of a million short strings. */
+  /** The same bytes, for decoding: a vocabulary is a quarter of a million short strings. */
   readonly text: Buffer;
   readonly fileSize: number;
   readonly path: string;
   at: number;
-  /** Of all lists so far. */
+  /** Elements of all lists so far. */
   elements: number;
 }
 
-/** Moves over `length` bytes and returns where they begin; all reads go through here. */
+/** Advances by `length` bytes and returns their start; all reads go through here. */
 export function take(cursor: Cursor, length: number, what: string): number {
   const { at, fileSize, bytes, path } = cursor;
   if (length > fileSize - at) {
@@ -57,12 +55,15 @@ export function take(cursor: Cursor, length: number, what: string): number {
   return at;
 }
 
-/** A count of things that take at least `minBytes` each, so that it cannot exceed the file. */
+/** A count of items of at least `minBytes` each, so that it cannot exceed the file. */
 export function readCount(cursor: Cursor, max: number, what: string, minBytes: number): number {
   const count = cursor.view.getBigUint64(take(cursor, 8, `the number of ${what}`), true);
   const left = cursor.fileSize - cursor.at;
   if (count > BigInt(max) || Number(count) * minBytes > left) {
-    throw invalid(cursor.path, `it says to have ${count} ${what}; that cannot be in ${left} bytes`);
+    throw invalid(
+      cursor.path,
+      `it has ${count} ${what} by its header; ${left} bytes cannot hold them`,
+    );
   }
   return Number(count);
 }
@@ -75,7 +76,7 @@ export function readString(cursor: Cursor, max: number, what: string): string {
 function readLength(cursor: Cursor, max: number, what: string): number {
   const { view } = cursor;
   const field = take(cursor, 8, what);
-  // Two halves and not a bigint: there are as many lengths as tokens.
+  // Two halves instead of a bigint: this is called for every token.
   const length = view.getUint32(field, true) + 2 ** 32 * view.getUint32(field + 4, true);
   if (length > max) {
     throw invalid(
@@ -148,7 +149,7 @@ function isValueType(code: number): code is GgufValueType {
   return code <= GgufValueType.Float64;
 }
 
-/** Fewest bytes of one value, by type. */
+/** Minimum bytes of one value, by type. */
 const scalarBytes: Readonly<Record<GgufValueType, number>> = {
   [GgufValueType.Uint8]: 1,
   [GgufValueType.Int8]: 1,

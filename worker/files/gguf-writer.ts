@@ -1,6 +1,6 @@
-// GGUF v3 files, written in one pass: header, then each tensor as it is made. Values of the
-// metadata are typed by the caller, because the format has nine kinds of number and readers insist
-// on the right one.
+// Writes GGUF v3 files in one pass: the header, then each tensor as it is computed. The caller
+// gives the type of each metadata value, because the format has nine number types and readers
+// insist on the right one.
 import { Bug } from '../../crds/failures/errors.ts';
 import { AtomicFile, type WrittenFile } from './atomic-file.ts';
 import {
@@ -10,7 +10,7 @@ import {
   ggufTensorType,
   ggufVersion,
 } from './gguf-types.ts';
-import { giveBack } from './give-back.ts';
+import { releaseBytes } from './release-bytes.ts';
 
 export type GgufPair =
   | { readonly type: 'uint32' | 'int32' | 'float32'; readonly value: number }
@@ -18,14 +18,14 @@ export type GgufPair =
   | { readonly type: 'string'; readonly value: string }
   | { readonly type: 'int32s' | 'float32s'; readonly value: readonly number[] }
   | { readonly type: 'strings'; readonly value: readonly string[] }
-  /** As another file has it, behind its type number. */
+  /** The bytes of a value from another file, after its type. */
   | { readonly type: 'raw'; readonly valueType: GgufValueType; readonly value: Uint8Array };
 
 export interface GgufPlannedTensor {
   readonly type: GgufTypeName;
   /** As in torch, slowest dimension first. */
   readonly shape: readonly number[];
-  /** The bytes in the file's encoding, a part at a time; each is ended when it is written. */
+  /** The bytes in the file's encoding, part by part; each is freed once written. */
   parts(): Iterable<Uint8Array>;
 }
 
@@ -45,7 +45,7 @@ export async function writeGguf(
     for (const bytes of tensor.parts()) {
       written += bytes.length;
       await file.write(bytes);
-      giveBack(bytes);
+      releaseBytes(bytes);
     }
     const planned = byteCount(tensor);
     if (written !== planned) {
@@ -56,7 +56,7 @@ export async function writeGguf(
   return await file.commit();
 }
 
-/** All bytes before the padding that the data begins behind. Pure. */
+/** All bytes before the padding that precedes the data. Pure. */
 export function printGgufHeader(
   metadata: ReadonlyMap<string, GgufPair>,
   tensors: ReadonlyMap<string, GgufPlannedTensor>,
@@ -123,15 +123,15 @@ function string(text: string): Uint8Array {
 }
 
 /**
- * In one piece: a vocabulary with its merges has a million strings, and a buffer for each takes
- * some 500 MB.
+ * One buffer for all: a vocabulary with its merges has a million strings, and a buffer for each
+ * takes some 500 MB.
  */
 function strings(texts: readonly string[]): Uint8Array {
   const bytes = Buffer.alloc(texts.reduce((sum, text) => sum + 8 + Buffer.byteLength(text), 0));
   let at = 0;
   for (const text of texts) {
     const length = bytes.write(text, at + 8);
-    // Two halves and not a bigint: there are as many lengths as texts.
+    // Two halves instead of a bigint: this is called for every text.
     bytes.writeUInt32LE(length, at);
     at += 8 + length;
   }

@@ -1,5 +1,5 @@
-// Headers of model files from disk, without the data behind them and without libtorch: `estimate`
-// and the checks before a run need no more.
+// Reads the headers of model files from disk, without the data and without libtorch, for `estimate`
+// and the checks before a run.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../../crds/failures/errors.ts';
 import { type GgufHeader, HeaderGoesOn, parseGguf } from './gguf-header.ts';
@@ -30,7 +30,7 @@ export function readGgufHeader(path: string): GgufHeader {
   }
 }
 
-/** `bytes` bytes of a file from `begin` on, fewer at its end. */
+/** `bytes` bytes of a file from `begin` on; fewer at the end of the file. */
 export function readBytes(path: string, begin: number, bytes: number): Uint8Array {
   using file = new OpenFile(path);
   return file.read(begin, bytes);
@@ -81,7 +81,7 @@ function notFound(path: string, code: 'ENOENT' | 'EACCES', cause: unknown): User
 }
 
 /**
- * Hands a range of a file to `visit`, a megabyte at a time; the bytes are valid during the call.
+ * Passes a range of a file to `visit`, a megabyte at a time; the bytes are valid during the call.
  */
 export function forEachPiece(
   path: string,

@@ -1,15 +1,14 @@
-// Large matrices are written some rows at a time: a float32 copy of an embedding would be as large
-// as a small model.
+// Divides large matrices into panels of rows: a float32 copy of an embedding would be as large as a
+// small model.
 
-/** Rows from the first to the one behind the last. */
+/** A half-open range of rows. */
 export type Rows = readonly [first: number, behind: number];
 
-/** Values of a panel: 4 MiB of them in float32. */
+/** Values of a panel: 4 MiB in float32. */
 const panelValues = 2 ** 20;
 
 /**
- * Ranges that cover all rows of a tensor in order; each but the last is a multiple of `step` rows
- * long.
+ * Ranges that cover all rows of a tensor in order; their lengths, but the last, divide by `step`.
  */
 export function rowPanels(shape: readonly number[], step = 1): readonly Rows[] {
   const [rows = 1, ...inner] = shape;

@@ -1,6 +1,6 @@
-// The header of a safetensors file, from bytes that nobody vouches for. Pure and total: any bytes
-// give a header or a UserError. Layout: u64 little-endian N, N bytes of JSON, data; offsets in the
-// JSON are relative to the data.
+// Parses the header of an untrusted safetensors file. Pure and total: any bytes give a header or a
+// UserError. Layout: u64 little-endian N, N bytes of JSON, data; offsets in the JSON are relative
+// to the data.
 import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, RefusedBytes, requireBounded } from '../../crds/text/json.ts';
 import { parseStrictJson, type StrictJson, StrictJsonError } from './strict-json.ts';
@@ -37,20 +37,20 @@ interface SafetensorsEntry {
   readonly shape: readonly number[];
   /** First byte in the file. */
   readonly begin: number;
-  /** Byte behind the last. */
+  /** Byte after the last. */
   readonly end: number;
 }
 
 export interface SafetensorsHeader {
   readonly metadata: ReadonlyMap<string, string>;
   readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
-  /** Where the data begins in the file. */
+  /** Offset of the data in the file. */
   readonly dataStart: number;
 }
 
 const maxRank = 32;
 
-/** Bytes of length field and header together; `bytes` are the first 8 or more. */
+/** Length of length field and header together; `bytes` are the first 8 or more. */
 export function safetensorsDataStart(bytes: Uint8Array, fileSize: number, path: string): number {
   if (bytes.length < 8 || fileSize < 8) {
     throw invalid(path, `${fileSize} bytes long; a safetensors file has at least 10`);
@@ -67,7 +67,7 @@ export function safetensorsDataStart(bytes: Uint8Array, fileSize: number, path: 
   return dataStart;
 }
 
-/** `bytes` hold at least the header; `fileSize` is the whole file's. */
+/** `bytes` contain at least the header; `fileSize` is that of the whole file. */
 export function parseSafetensorsHeader(
   bytes: Uint8Array,
   fileSize: number,
@@ -153,9 +153,7 @@ function sizes(value: StrictJson | undefined): readonly number[] | null {
   return all.every(isSize) ? all : null;
 }
 
-/**
- * Bytes of a tensor; null where the count leaves the safe integers or is no whole number of bytes.
- */
+/** Bytes of a tensor; null for an unsafe integer or a fraction of a byte. */
 export function byteCount(shape: readonly number[], type: SafetensorsType): number | null {
   const elements = product(shape);
   if (elements === null) return null;
@@ -173,7 +171,7 @@ function product(shape: readonly number[]): number | null {
   return elements;
 }
 
-/** No holes, no overlaps: sorted intervals meet exactly and end where the file ends. */
+/** Refuses holes and overlaps: sorted intervals must be adjacent and end with the file. */
 function checkCover(
   tensors: ReadonlyMap<string, SafetensorsEntry>,
   dataStart: number,

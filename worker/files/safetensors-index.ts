@@ -1,12 +1,12 @@
-// `model.safetensors.index.json`: which of several files holds which tensor.
+// `model.safetensors.index.json`: the file of each tensor in a model of several files.
 import { z } from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
 
 interface SafetensorsIndex {
-  /** File name, inside the same folder, by tensor name. */
+  /** File name in the same folder, by tensor name. */
   readonly files: ReadonlyMap<string, string>;
-  /** Bytes of all tensors, when the index says so. */
+  /** Bytes of all tensors, where the index has it. */
   readonly totalBytes?: number;
 }
 
@@ -25,7 +25,7 @@ export function parseSafetensorsIndex(bytes: Uint8Array, path = indexFileName): 
   }
   const { weight_map: map, metadata } = parsed.data;
   for (const [name, file] of Object.entries(map)) {
-    // A name from a foreign file becomes a path: nothing may leave the folder.
+    // An untrusted name becomes a path, which must not leave the folder.
     if (!/^[\w][\w.-]*\.safetensors$/.test(file)) {
       throw invalid(path, `tensor ${name} is in ${JSON.stringify(file)}; it must be a file name`);
     }

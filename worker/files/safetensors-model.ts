@@ -1,5 +1,5 @@
-// The tensors of a model as the files that other tools expect: `model.safetensors`, or shards and
-// their index.
+// Writes the tensors of a model in the files that other tools expect: `model.safetensors`, or
+// shards and their index.
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dtypeBytes } from '../tensor/dtype.ts';
@@ -7,16 +7,14 @@ import { type WritableTensor, type WrittenFile, writeSafetensors } from './safet
 import { indexFileName, printSafetensorsIndex } from './safetensors-index.ts';
 
 interface ShardOptions {
-  /** @default 5 GB, as the hub has it */
+  /** @default 5 GB, as on the hub */
   readonly maxShardBytes?: number;
   readonly signal?: AbortSignal;
 }
 
 type Tensors = ReadonlyMap<string, WritableTensor>;
 
-/**
- * Tensors keep the order of the map over the shards. Returns the files, the index not among them.
- */
+/** Tensors keep the order of the map across shards. Returns the files without the index. */
 export async function writeSafetensorsModel(
   folder: string,
   tensors: Tensors,
@@ -31,7 +29,7 @@ export async function writeSafetensorsModel(
     written.push(await writeSafetensors(join(folder, file), shard, { format: 'pt' }, signal));
   }
   const index = join(folder, indexFileName);
-  // An index of an earlier export would rule over the one file that is here now.
+  // Readers would prefer the index of an earlier export to the one file.
   if (shards.length === 1) await rm(index, { force: true });
   else {
     const totalBytes = [...tensors.values()].reduce((sum, each) => sum + bytesOf(each), 0);
@@ -40,7 +38,7 @@ export async function writeSafetensorsModel(
   return written;
 }
 
-/** Fills shards in order; a tensor larger than a shard has one of its own. Pure. */
+/** Fills shards in order; a tensor larger than a shard gets one of its own. Pure. */
 export function splitShards(tensors: Tensors, maxShardBytes: number): readonly Tensors[] {
   const shards: Map<string, WritableTensor>[] = [new Map()];
   let bytes = 0;

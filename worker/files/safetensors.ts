@@ -1,14 +1,14 @@
-// Safetensors files to tensors and back. Reading maps: a tensor of the wanted type is the file
-// itself, and only the ranges that are touched are read. Writing streams: all sizes are known
-// before the first tensor is made.
+// Safetensors files to tensors and back. Files are mapped: a tensor of the requested type is the
+// file itself, and only touched pages are read. Writing streams: all sizes are known before the
+// first tensor is computed.
 import { Bug, UserError } from '../../crds/failures/errors.ts';
 import { type DType, dtypeBytes } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { mapFile, Tensor, toBytes } from '../tensor/tensor.ts';
 import { AtomicFile, type WrittenFile } from './atomic-file.ts';
-import { giveBack } from './give-back.ts';
 import { readSafetensorsHeader } from './header-files.ts';
+import { releaseBytes } from './release-bytes.ts';
 import { rowPanels } from './row-panels.ts';
 import type { SafetensorsHeader, SafetensorsType } from './safetensors-header.ts';
 
@@ -40,7 +40,7 @@ export function openSafetensors(path: string): SafetensorsFile {
   return new SafetensorsFile(path, readSafetensorsHeader(path));
 }
 
-/** A mapped file; tensors from it stay valid when it is disposed of. */
+/** A mapped file; its tensors stay valid after it is disposed. */
 export class SafetensorsFile implements Disposable {
   readonly path: string;
   readonly header: SafetensorsHeader;
@@ -60,7 +60,7 @@ export class SafetensorsFile implements Disposable {
       throw new UserError({
         code: 'E_INVALID_MODEL',
         path: this.path,
-        message: `${this.path}: tensor ${name} has the type ${type}, which is not computed with here`,
+        message: `${this.path}: tensor ${name} has the type ${type}, which is not supported here`,
       });
     }
     const [first, last] = rows ?? [0, shape[0] ?? 1];
@@ -90,21 +90,22 @@ export class SafetensorsFile implements Disposable {
 }
 
 /**
- * A type can be laid over bytes only where they are aligned for it; foreign writers need not align.
+ * A typed view needs aligned bytes, which other writers do not guarantee; unaligned ones are
+ * copied.
  */
 export function typed(bytes: Tensor, begin: number, dtype: DType): Tensor {
   const isAligned = begin % dtypeBytes(dtype) === 0;
   return ops.viewDtype(isAligned ? bytes : ops.clone(bytes), dtype);
 }
 
-/** A tensor that is made only when its turn to be written comes. */
+/** A tensor that is computed just before it is written. */
 export interface PlannedTensor {
   readonly shape: readonly number[];
   readonly dtype: DType;
   make(): Tensor;
 }
 
-/** One that is never whole: some of its rows at a time, each disposed of when it is written. */
+/** A tensor that is written in panels of rows, each disposed once written. */
 export interface PlannedPanels {
   readonly shape: readonly number[];
   readonly dtype: DType;
@@ -124,9 +125,8 @@ export async function writeSafetensors(
 }
 
 /**
- * Everything is written but nothing is on the disk for certain, nor under its name, until the file
- * is committed. Tensors go to it by falling size of their type, then by name, so that each is
- * aligned.
+ * Writes everything; it is durable and has its name only after the file is committed. Tensors are
+ * ordered by descending size of their type, then by name, so that each is aligned.
  */
 export async function beginSafetensors(
   path: string,
@@ -144,7 +144,7 @@ export async function beginSafetensors(
     signal?.throwIfAborted();
     for (const bytes of piecesOf(name, source)) {
       await file.write(bytes);
-      giveBack(bytes);
+      releaseBytes(bytes);
     }
   }
   unfinished.move();
@@ -193,10 +193,7 @@ function* piecesOf(name: string, source: WritableTensor): Generator<Uint8Array> 
   yield* bytesOfRows(made);
 }
 
-/**
- * The bytes of a large tensor all at once would be a second copy of it, beside everything that a
- * step holds.
- */
+/** Panels of rows: the bytes of a large tensor at once would be a second copy of it. */
 function* bytesOfRows(tensor: Tensor): Generator<Uint8Array> {
   const panels = rowPanels(tensor.shape);
   if (panels.length === 1) {

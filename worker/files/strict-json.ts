@@ -1,5 +1,5 @@
-// JSON as RFC 8259 has it, for headers of untrusted files: `JSON.parse` keeps the last of two equal
-// keys and nests without end, and both have been used to make two readers see two different files.
+// JSON by RFC 8259 for headers of untrusted files. `JSON.parse` keeps the last of two equal keys
+// and nests without limit; both have been used to show two readers different files.
 
 export type StrictJson =
   | null
@@ -107,7 +107,7 @@ function parseWord<T>(cursor: Cursor, word: string, value: T): T {
 
 function parsePiece(piece: string, at: number): string {
   try {
-    // A slice between two quotes parses to a string or throws.
+    // The text between two quotes parses to a string or throws.
     return JSON.parse(piece) as string;
   } catch (cause) {
     throw new StrictJsonError(`the string at character ${at} is not a JSON string`, { cause });

@@ -1,5 +1,5 @@
-// From the method that a job resolved to, to the implementations that run: one line for each member
-// of each axis. Everything else in the worker knows interfaces only.
+// From the method that a job resolved to, to its implementations: one line for each choice of each
+// axis. The rest of the worker depends on interfaces only.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { codedForm } from '../../crds/methods/coded.ts';
@@ -39,10 +39,7 @@ export function dtypeOf(method: ResolvedMethod): 'bfloat16' | 'float32' {
   return method.precision.type === 'Float32' ? 'float32' : 'bfloat16';
 }
 
-/**
- * How the model of a job is built: the same for whoever trains it and for whoever makes results of
- * what was trained.
- */
+/** How the model of a job is built; the same for training and for publishing its result. */
 export function buildOptionsOf(spec: FineTuneJobSpec, method: ResolvedMethod): BuildOptions {
   const dtype = dtypeOf(method);
   return {
@@ -56,9 +53,7 @@ export function buildOptionsOf(spec: FineTuneJobSpec, method: ResolvedMethod): B
   };
 }
 
-/**
- * How the linear layers of the blocks multiply while they train; null: in the type of the model.
- */
+/** Arithmetic of the blocks' linear layers in training; null: the type of the model. */
 export function precisionOf({ precision }: ResolvedMethod): Precision | null {
   if (precision.type !== 'HALO') return null;
   const { format, backward, rotation, tokenBlock, exclude = [] } = precision.halo;
@@ -73,7 +68,7 @@ export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
   switch (base.type) {
     case 'Dense':
       return dense;
-    // Of weights that train; those that are frozen stay dense.
+    // For trained weights only; frozen ones stay dense.
     case 'Codebook':
       return { ...dense, name: 'Codebook' };
     case 'NF4':
@@ -85,7 +80,7 @@ export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
   }
 }
 
-/** How matrices of the blocks become codes into codebooks; null where they do not. */
+/** How matrices of the blocks become codes into codebooks; null where they stay values. */
 export function codebookOf({ base }: ResolvedMethod): CodeChoice | null {
   return base.type === 'Codebook' ? base.codebook : null;
 }
@@ -107,13 +102,13 @@ export function adapterOf(method: ResolvedMethod, seed: bigint, dtype: DType): A
   });
 }
 
-/** A name matches a whole path or its last parts, as in PEFT. */
+/** A name matches a complete module path or its last parts, as in PEFT. */
 function targetsOf(modules: readonly string[]): (path: string) => boolean {
   if (modules.includes('AllLinear')) return () => true;
   return (path) => modules.some((module) => path === module || path.endsWith(`.${module}`));
 }
 
-/** `peak` is the learning rate of the job, which rates of parts are multiples of. */
+/** `peak` is the learning rate of the job; rates of single parts are multiples of it. */
 export function optimizerOf(method: ResolvedMethod, peak: number): Optimizer {
   const masterWeights = masterWeightsOf(method) ?? 'Float32';
   switch (method.optimizer.type) {
@@ -222,7 +217,7 @@ function adamSettings({ betas, epsilon, weightDecay }: AdamParameters) {
   };
 }
 
-/** Whether a tensor of the model trains at some time; those of an adapter always do. */
+/** Whether a tensor of the base model is trained at any time; tensors of an adapter always are. */
 function trainsOf({ adapter, selection }: ResolvedMethod): Trains {
   if (adapter.type !== 'None') return () => false;
   const draw = drawOf(selection);
@@ -235,7 +230,7 @@ function trainsOf({ adapter, selection }: ResolvedMethod): Trains {
   };
 }
 
-/** `scores` of the blocks are those of outliers.ts, for the selection that draws by them. */
+/** `scores` are those of train/outlier-scores.ts, for the selection that samples by them. */
 export function selectionOf(
   { selection }: ResolvedMethod,
   parameters: Parameters,

@@ -1,4 +1,4 @@
-// One decoder block from the record: every family of `decoder/families.ts` is this function.
+// One decoder block, computed from the record: the same function for every family.
 //
 // Shapes: T tokens of a sequence · H hidden size · N query heads · K key/value heads · D head size
 //         I MLP size
@@ -12,22 +12,22 @@ import { gatedLinear, type LinearTensors, linear, normLinears, type Tap } from '
 import { type Norm, rmsNorm } from './rms-norm.ts';
 import { type RopeTable, rotate } from './rope.ts';
 
-/** Where a block finds its tensors: values in the forward, leaves of a tape in the backward. */
+/** The tensors of a block: values in the forward, leaves of a tape in the backward. */
 export interface BlockTensors {
   /** A tensor by its full name in Hugging Face files. */
   weight(name: string): Tensor;
   hasWeight(name: string): boolean;
-  /** The adapter's change to the linear at a module path, or null where it has none. */
+  /** The adapter's change to the linear layer at a module path; null where it has none. */
   delta(path: string): Delta | null;
-  /** Is shown what goes into the linear at a module path. */
+  /** Called with the input of each linear layer. */
   observe?(path: string, input: Tensor): void;
-  /** Sees the linear with this weight, or null. */
+  /** The tap of the linear layer with this weight, or null. */
   tap?(name: string): Tap | null;
-  /** How linear layers multiply; null: in the types of their tensors. */
+  /** Arithmetic of the linear layers; null: in the types of their tensors. */
   readonly precision: Precision | null;
 }
 
-/** What surrounds the tokens of one pass: where they stand, and what they may look at. */
+/** The context of the tokens in one pass: their positions, and what they attend to. */
 export interface BlockContext {
   readonly rope: { readonly full: RopeTable; readonly sliding: RopeTable };
   /** Causal attention of `q [T, N, D]` over `k, v [·, K, D]` in layer `layer`: `[T, N, D]`. */
@@ -127,7 +127,7 @@ function tensorsAt(tensors: BlockTensors, path: string): LinearTensors {
   };
 }
 
-/** The parts of one fused product, or the products as they are. */
+/** The parts of one fused product, or the separate products. */
 function split<const Sizes extends readonly number[]>(
   products: readonly Tensor[],
   sizes: Sizes,

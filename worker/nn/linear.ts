@@ -1,31 +1,31 @@
-// Linear layers: the stored weights, and an adapter beside each where there is one. Which
-// arithmetic is used and how a weight is stored is the business of two axes; here they meet.
+// Linear layers: stored weights, with an adapter where there is one. Precision and weight storage
+// are two axes of the method; they meet here.
 import type { Delta } from '../methods/adapters/adapter.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Norm, rmsNorm } from './rms-norm.ts';
 
-/** What a layer reads: made of these tensors, again and again alike. */
+/** The input of a layer, as a function of tensors that the tape keeps; recomputed identically. */
 export interface LayerInput {
   readonly of: readonly Tensor[];
   make(): Tensor;
 }
 
-/** Is shown what a layer puts out, which it may replace, and what it reads. */
+/** Gets the output of a layer, which it may replace, and its input. */
 export type Tap = (output: Tensor, input: LayerInput) => Tensor;
 
 export interface LinearTensors {
-  /** Of the weight, as in Hugging Face files. */
+  /** Name of the weight, as in Hugging Face files. */
   readonly name: string;
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   readonly delta: Delta | null;
-  /** Is shown the layer's input, where somebody measures it. */
+  /** Called with the layer's input, where it is measured. */
   readonly observe: ((input: Tensor) => void) | null;
-  /** Only without an adapter, in the arithmetic of the tensors' types. */
+  /** Only without an adapter, and in the types of the tensors. */
   readonly tap: Tap | null;
-  /** Another arithmetic than that of the tensors' types; the same for all layers of a model. */
+  /** Null for the types of the tensors; the same for all layers of a model. */
   readonly precision: Precision | null;
 }
 
@@ -35,9 +35,7 @@ export function linear(x: Tensor, layer: LinearTensors): Tensor {
   return y;
 }
 
-/**
- * Layers that read the same `x`. Beside another arithmetic adapters stay in the type of the model.
- */
+/** Layers with the same input `x`. With a precision, adapters stay in the type of the model. */
 function linears(x: Tensor, layers: readonly LinearTensors[]): readonly Tensor[] {
   for (const { observe } of layers) observe?.(x);
   const precision = layers[0]?.precision ?? null;
@@ -65,9 +63,9 @@ function branch(x: Tensor, delta: Delta): Tensor {
 }
 
 /**
- * Layers that read the same normed `x`: it is packed once for all, the gradient of `x` is one sum,
- * and the tape keeps `x` alone. Only where they are alike: with adapters that drop nothing, or all
- * without.
+ * Layers with the same normed `x` as one operator: `x` is packed once, its gradient is one sum, and
+ * the tape keeps `x` alone. Only for layers that are all without an adapter, or all with one
+ * without dropout.
  */
 export function normLinears(
   x: Tensor,
@@ -113,12 +111,12 @@ function tapped(
   return ys.map((y, i) => layers[i]?.tap?.(y, input) ?? y);
 }
 
-/** Layers that one operator takes, or null. */
+/** The layers as arguments of one operator, or null. */
 function groupOf(layers: readonly LinearTensors[]) {
   if (layers.some(({ precision }) => precision !== null)) return null;
   const deltas = layers.flatMap(({ delta }) => (delta === null ? [] : [delta]));
   if (deltas.some(({ drops }) => drops)) return null;
-  // Inside one operator nobody sees what goes in.
+  // A single operator cannot show the input to an observer.
   if (layers.some(({ observe }) => observe !== null)) return null;
   if (deltas.length > 0 && deltas.length < layers.length) return null;
   return {

@@ -1,14 +1,12 @@
 // Rotary position embedding in the half-split form of Hugging Face files. Angles are computed in
-// float64 from the positions of a sequence and rounded once to the table's type: in bfloat16
-// position 5,000 is not representable, so the tables are float32 (float64 when the model is).
+// float64 and rounded once to the type of the table: float32 (float64 in a float64 model), since
+// bfloat16 cannot represent position 5,000.
 import type { RopeFrequencies } from '../decoder/rope.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 
-/**
- * Rotation tables of one sequence: cos and sin, `[T, dims / 2]`, attention factor multiplied in.
- */
+/** Rotation tables of one sequence: cos and sin, `[T, dims / 2]`, times the attention factor. */
 export interface RopeTable {
   readonly cos: Tensor;
   readonly sin: Tensor;
@@ -30,7 +28,7 @@ export function ropeTable(rope: RopeFrequencies, positions: Int32Array, dtype: D
   return { cos: tensor(cos, shape, table), sin: tensor(sin, shape, table) };
 }
 
-/** Rotates `x [T, heads, D]`; dimensions behind the rotated ones pass through. */
+/** Rotates `x [T, heads, D]`; dimensions after the rotated ones pass through. */
 export function rotate(x_TND: Tensor, table: RopeTable): Tensor {
   return ops.rope(x_TND, table.cos, table.sin);
 }

@@ -1,4 +1,4 @@
-// Reads, tokenises and writes one token store into an empty folder. What becomes of every record is
+// Reads, tokenises and writes one token store into an empty folder. The outcome of every record is
 // counted; nothing is dropped silently.
 import { UserError } from '../../crds/failures/errors.ts';
 import { type Problem, type StoreManifest, storeVersion } from '../data/store-manifest.ts';
@@ -16,7 +16,7 @@ interface StorePlan {
   readonly format: ReadingRules['format'];
   readonly rules: EncodingRules;
   readonly maxSamples: number | undefined;
-  /** The first invalid record ends the building. */
+  /** Whether the first invalid record ends the build. */
   readonly failAtInvalid: boolean;
   readonly threads: number;
   readonly timeLimits: TimeLimits;
@@ -24,7 +24,7 @@ interface StorePlan {
 }
 
 export interface DataFile {
-  /** As people know it. */
+  /** Path for messages. */
   readonly path: string;
   readonly absolute: string;
   readonly bytes: number;
@@ -41,7 +41,7 @@ export interface PrepareProgress {
   readonly skipped: Readonly<Record<SkipReason, number>>;
 }
 
-/** Of each kind. */
+/** For each kind of problem. */
 const mostProblems = 100;
 const exampleDocuments = 3;
 const exampleTokens = 512;
@@ -173,7 +173,7 @@ function noteSkipped(
   if (tally.skipped[skipped] <= mostProblems) tally.problems.push(problem);
 }
 
-/** The end of the building, and of the opening of a store that was built under another policy. */
+/** The error for an invalid record, during a build or when an existing store is opened. */
 export function invalidRecord({ skipped, file, line, reason }: Problem): UserError {
   const field = skipped === 'TooLong' ? 'overlength' : 'invalidSamplePolicy';
   return new UserError({
@@ -189,12 +189,12 @@ function stuck({ file, stuckAt, limitMs }: StuckBatch, { files, rules }: StorePl
   return new UserError({
     code: 'E_INVALID_TOKENIZER',
     message:
-      `the model's ${parts} did not come to an end with ${files[file]?.path}:${stuckAt} ` +
-      `in ${limitMs / 1000} s; a pattern or loop in it takes for ever`,
+      `the model's ${parts} did not finish ${files[file]?.path}:${stuckAt} ` +
+      `within ${limitMs / 1000} s; a pattern or loop in it does not terminate`,
   });
 }
 
-/** Runs of tokens that are learned and that are not, as text. */
+/** Consecutive target tokens and other tokens, as text. */
 function exampleOf(ids: Uint32Array, targets: Uint8Array, tokenizer: Tokenizer) {
   const runs: { text: string; isTarget: boolean }[] = [];
   const end = Math.min(ids.length, exampleTokens);
@@ -214,8 +214,8 @@ function onlySilence({ samples }: Tally, keys: readonly string[]): UserError {
   return new UserError({
     code: 'E_INVALID_DATA',
     path: 'spec.dataset.train',
-    message: `the answers of all ${samples} records are empty; a model that learns from them learns to say nothing`,
-    hint: `look at the fields ${keys.join(', ')} of the first records: the answers may have got lost where the file was made`,
+    message: `the answers of all ${samples} records are empty; a model trained on them learns to answer nothing`,
+    hint: `check the fields ${keys.join(', ')} of the first records: the answers may have been lost when the file was written`,
   });
 }
 

@@ -1,4 +1,4 @@
-// The role `describe`: what the model of a job is, without its weights, for `anneal estimate`.
+// The role `describe`: reads what a model is, without its weights, for `anneal estimate`.
 
 import { decoderFacts } from '../../crds/plan/decoder-facts.ts';
 import { describedModel, describedModelFile } from '../../crds/wire/described-model.ts';
@@ -18,7 +18,7 @@ export const describeRole: Role = async ({ folder, config, clock, stop, emit }) 
     jobFolder: run.folder,
     volumes: new Map(Object.entries(run.volumes)),
     network: systemNetwork(clock, emit),
-    // Headers are small: there is no progress worth telling.
+    // Headers are small: their progress is not reported.
     report: () => {},
   });
   const model = await fetchModelHeaders(run.spec.model, environment, stop);

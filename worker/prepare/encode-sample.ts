@@ -1,5 +1,5 @@
-// A sample → documents: tokens and which of them are learned, cut to what one sequence may hold.
-// The rules are plain data, so that every thread makes the same encoder from them.
+// A sample → documents: tokens and targets, divided to fit into a sequence. The rules are plain
+// data, from which every thread creates the same encoder.
 import { Bug } from '../../crds/failures/errors.ts';
 import { renderChat } from '../data/chat.ts';
 import { type ChatTemplate, compileTemplate } from '../data/chat-template.ts';
@@ -16,17 +16,17 @@ export interface EncodingRules {
   readonly template?: {
     readonly source: string;
     readonly arguments?: Readonly<Record<string, unknown>> | undefined;
-    /** What the template gets to know about the time. */
+    /** The date that templates see. */
     readonly date: Date;
   };
   readonly sequenceLength: number;
-  /** Split for text and Skip for all else when undefined. */
+  /** @default Split for text, else Skip */
   readonly overlength: Overlength | undefined;
 }
 
 interface EncodedDocument {
   readonly ids: readonly number[];
-  /** One a token, 1 for learned. */
+  /** One for each token, 1 for a target. */
   readonly targets: Uint8Array;
 }
 
@@ -40,9 +40,9 @@ export interface Skipped {
 
 export interface Kept {
   readonly documents: readonly EncodedDocument[];
-  /** Tokens that were cut off. */
+  /** Number of tokens cut off. */
   readonly lost: number;
-  /** Its answers are empty: it teaches to say nothing. */
+  /** Set when its answers are empty. */
   readonly silent?: true;
 }
 
@@ -73,7 +73,7 @@ export function createEncoder(
 const noTargets: Skipped = { skipped: 'NoTargets', detail: 'has no target tokens' };
 const empty: EncodedDocument = { ids: [], targets: new Uint8Array(0) };
 
-/** Undefined for one of more than `most` tokens, where that can be told early. */
+/** Undefined for a sample of more than `most` tokens, where that is known early. */
 function encode(
   sample: Sample,
   tokenizer: Tokenizer,
@@ -109,8 +109,8 @@ function encode(
       }
       if (template === undefined) throw new Bug('a conversation without a chat template');
       const chat = renderChat(sample, template, tokenizer.specialTexts);
-      // The template has written all special tokens. Telling the turns apart renders once a turn: a
-      // conversation that is too long is spared that.
+      // The template has written all special tokens. Turns are told apart by rendering each once
+      // more, which a conversation that is too long is spared.
       return encodeWithRanges(chat.text, chat.targets, tokenizer, most);
     }
     case 'Preference':
@@ -120,10 +120,7 @@ function encode(
   }
 }
 
-/**
- * With the begin token where the tokenizer asks for one, and always with the end token, which is a
- * target.
- */
+/** Begins with the begin token where the tokenizer asks for it; always ends with the end token. */
 function withEnds(
   text: string,
   range: Range,
@@ -152,7 +149,7 @@ function targetSegments(segments: readonly { text: string; isTarget: boolean }[]
   return ranges;
 }
 
-/** What is skipped is not counted to its end. */
+/** The tokens of skipped records are not all counted. */
 function tooLong(tokens: number | 'more', { sequenceLength }: EncodingRules): Skipped {
   const count = tokens === 'more' ? `more than ${sequenceLength}` : tokens;
   const detail = `has ${count} tokens; spec.dataset.sequenceLength is ${sequenceLength}`;

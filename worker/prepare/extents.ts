@@ -17,7 +17,7 @@ export function merge(extents: readonly Extent[]): readonly Extent[] {
   return merged;
 }
 
-/** What `extents` (merged) leave out of [0, bytes). */
+/** The part of [0, bytes) outside of `extents`, which are merged. */
 export function gaps(extents: readonly Extent[], bytes: number): readonly Extent[] {
   const bounds = [0, ...extents.flatMap(({ begin, end }) => [begin, end]), bytes];
   const found: Extent[] = [];

@@ -1,6 +1,6 @@
-// Brings files of a listing onto this disk: each once, whole and verified, whatever happens on the
-// way. Contents lie in `blobs/` by version and are linked into a folder a state of the place, so a
-// new commit fetches only what it changed. A blob that exists was verified before it got its name.
+// Fetches files of a listing to this disk: each once, complete and verified, despite interruptions.
+// Contents are in `blobs/` by version and linked into one folder for each version of the source, so
+// that a new commit fetches only what it changed. A blob is verified before it gets its name.
 import { mkdir, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { TerminalError, TransientError } from '../../crds/failures/errors.ts';
@@ -36,20 +36,17 @@ export interface FetchTools {
 }
 
 interface FetchTarget {
-  /** Holds blobs/ and one folder a version. */
+  /** Contains blobs/ and one folder for each version. */
   readonly store: string;
   readonly version: string;
 }
 
 const pieceBytes = 32 << 20;
 const journalledBytes = 1 << 20;
-/**
- * Files beyond the gate of connections only wait; a few more than one keep it full across file
- * ends.
- */
+/** More files than connections keep the gate full between files; the others wait at it. */
 const filesAtOnce = 4;
 
-/** Returns the folder that then holds the files under their paths. */
+/** Returns the folder that contains the files under their paths. */
 export async function fetchFiles(
   files: readonly SourceFile[],
   target: FetchTarget,
@@ -101,7 +98,7 @@ async function fetchFile(
       await tools.digests.know(target, sha256);
       return tools.report({ type: 'Done', path });
     }
-    await partial.startAnew();
+    await partial.restart();
     if (last) throw changed(file, digest);
     tools.report({ type: 'Start', path, held: 0, bytes: file.bytes });
   }
@@ -162,7 +159,7 @@ interface Batch {
   readonly bytes: number;
 }
 
-/** Fewer, larger writes. What came before a failure is handed out before the failure is. */
+/** Fewer, larger writes. Chunks before a failure are yielded before it is thrown. */
 async function* inBatches(chunks: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Batch> {
   let held: Uint8Array[] = [];
   let bytes = 0;
@@ -188,7 +185,7 @@ async function linkTo(blob: string, link: string): Promise<void> {
   try {
     await symlink(relative(dirname(link), blob), link);
   } catch (error) {
-    // The folder is named by the version, so a link that exists leads to the same blob.
+    // The folder is named by the version, so an existing link refers to the same blob.
     if (!isErrno(error, 'EEXIST')) throw error;
   }
 }
@@ -201,6 +198,6 @@ async function exists(path: string, bytes: number): Promise<boolean> {
 function changed(file: SourceFile, digest: FileDigest | undefined): TerminalError {
   return new TerminalError({
     code: 'E_DIGEST_MISMATCH',
-    message: `${file.path} came twice with other bytes than the ${digest?.type} ${digest?.hex} that was stated for it`,
+    message: `${file.path} arrived twice with other bytes than its stated ${digest?.type} ${digest?.hex}`,
   });
 }

@@ -1,5 +1,5 @@
-// A folder or file on this machine as a listing: a local path, or a claim that is mounted (on one
-// machine: a folder in the cache). Nothing is copied; the files are used where they lie.
+// Lists a folder or file on this machine: a local path, or a mounted claim (without a cluster: a
+// folder in the cache). Files are used in place, not copied.
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
@@ -8,13 +8,13 @@ import { isErrno } from '../files/errno.ts';
 import type { SourceFile, SourceListing } from '../remote/source-files.ts';
 
 interface LocalListing extends SourceListing {
-  /** The folder that the paths of the files count from. */
+  /** The folder to which paths are relative. */
   readonly root: string;
 }
 
 const maxFiles = 100_000;
 
-/** `hint`: what to do where the path does not exist. */
+/** `hint`: what to do if the path does not exist. */
 export async function listLocal(
   path: string,
   field?: string,
@@ -29,7 +29,7 @@ export async function listLocal(
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   const files: SourceFile[] = [];
   for (const entry of entries) {
-    // A hidden folder (.git, .cache) holds nothing that a job could mean.
+    // Hidden folders (.git, .cache) contain no model or data.
     const inside = relative(path, join(entry.parentPath, entry.name));
     if (entry.isDirectory() || inside.split(sep).some((part) => part.startsWith('.'))) continue;
     if (files.length === maxFiles) throw tooMany(path, field);
@@ -40,7 +40,7 @@ export async function listLocal(
   return { origin, version: 'local', root: path, files };
 }
 
-/** Throws for what is neither file nor link to one: sockets, dangling links. */
+/** Throws for anything but files and links to them, such as sockets and dangling links. */
 async function localFile(root: string, path: string): Promise<SourceFile> {
   const absolute = join(root, path);
   const found = await stat(absolute);
@@ -94,7 +94,7 @@ function notReadable(
 function tooMany(path: string, field: string | undefined): UserError {
   return new UserError({
     code: 'E_SOURCE_NOT_FOUND',
-    message: `${path} holds more than ${maxFiles} files; a model or data set has fewer`,
+    message: `${path} has more than ${maxFiles} files; a model or data set has fewer`,
     path: field,
     value: path,
   });

@@ -1,5 +1,5 @@
-// From a source of a job file to the listing of its place: the union of crds/api/source.ts, taken
-// apart once.
+// From a source in a job file to the listing of its files: the one switch over the union of
+// crds/api/source.ts.
 import { isAbsolute, join } from 'node:path';
 import type { Source } from '../../crds/api/source.ts';
 import { UserError } from '../../crds/failures/errors.ts';
@@ -17,15 +17,15 @@ import type { SourceEnvironment } from '../remote/source-environment.ts';
 import type { SourceListing } from '../remote/source-files.ts';
 import { listLocal } from './local.ts';
 
-export interface Place {
+export interface LocatedSource {
   readonly listing: SourceListing;
-  /** Files lie in the folder already, or are fetched into the store. */
+  /** Files are in a local folder, or must be fetched into the store. */
   readonly files:
-    | { readonly type: 'Here'; readonly root: string }
-    | { readonly type: 'Away'; readonly store: string };
+    | { readonly type: 'Local'; readonly root: string }
+    | { readonly type: 'Remote'; readonly store: string };
 }
 
-interface PlaceFacts {
+interface SourceFacts {
   readonly type: 'model' | 'dataset';
   /** `spec.model.source`, for errors. */
   readonly field: string;
@@ -33,10 +33,10 @@ interface PlaceFacts {
 
 export async function locate(
   source: Source,
-  facts: PlaceFacts,
+  facts: SourceFacts,
   environment: SourceEnvironment,
   signal: AbortSignal,
-): Promise<Place> {
+): Promise<LocatedSource> {
   const { huggingFace, s3, persistentVolumeClaim: claim, local, image } = source;
   const { field } = facts;
   if (huggingFace) return locateHub(huggingFace, facts, environment, signal);
@@ -45,7 +45,7 @@ export async function locate(
     const volume =
       environment.volumes.get(claim.claimName) ??
       join(environment.cache, 'volumes', claim.claimName);
-    return here(
+    return localSource(
       join(volume, claim.path),
       `${field}.persistentVolumeClaim`,
       claimHint(claim.claimName),
@@ -53,10 +53,14 @@ export async function locate(
   }
   if (local) {
     const { path } = local;
-    return here(isAbsolute(path) ? path : join(environment.jobFolder, path), `${field}.local.path`);
+    return localSource(
+      isAbsolute(path) ? path : join(environment.jobFolder, path),
+      `${field}.local.path`,
+    );
   }
-  const mounted = environment.images.get(placeOf(field));
-  if (image && mounted !== undefined) return here(join(mounted, image.path), `${field}.image.path`);
+  const mounted = environment.images.get(mountName(field));
+  if (image && mounted !== undefined)
+    return localSource(join(mounted, image.path), `${field}.image.path`);
   throw new UserError({
     code: 'E_SOURCE_NOT_FOUND',
     message: `${field} is an image, which only a cluster can mount`,
@@ -65,31 +69,28 @@ export async function locate(
   });
 }
 
-/** `spec.model.source` is the place model, `spec.dataset.train` the place train. */
-function placeOf(field: string): string {
+/** `spec.model.source` becomes model, `spec.dataset.train` becomes train. */
+function mountName(field: string): string {
   return field.replace(/\.source$/, '').replace(/^.*\./, '');
 }
 
-/**
- * On one machine nobody provides a claim but the person; only the one of the examples is made by
- * set-up.
- */
+/** Without a cluster the user provides claims; set-up creates only the one of the examples. */
 function claimHint(claim: string): string {
   const own = `--volume ${claim}=FOLDER names the folder that stands for the claim`;
   return claim === 'demo' ? `npm start fills the claim demo; ${own}` : own;
 }
 
-async function here(path: string, field: string, hint?: string): Promise<Place> {
+async function localSource(path: string, field: string, hint?: string): Promise<LocatedSource> {
   const listing = await listLocal(path, field, hint);
-  return { listing, files: { type: 'Here', root: listing.root } };
+  return { listing, files: { type: 'Local', root: listing.root } };
 }
 
 async function locateHub(
   source: NonNullable<Source['huggingFace']>,
-  { type, field }: PlaceFacts,
+  { type, field }: SourceFacts,
   environment: SourceEnvironment,
   signal: AbortSignal,
-): Promise<Place> {
+): Promise<LocatedSource> {
   const token = hubToken(source.tokenSecretRef, `${field}.huggingFace.tokenSecretRef`, environment);
   const repository: HubRepository = {
     endpoint: environment.hubEndpoint,
@@ -111,7 +112,7 @@ async function locateHub(
     await rememberEntries(store, commit, entries);
   }
   const listing = listHub(repository, commit, entries, network);
-  return { listing, files: { type: 'Away', store } };
+  return { listing, files: { type: 'Remote', store } };
 }
 
 async function commitOf(
@@ -137,7 +138,7 @@ async function locateBucket(
   field: string,
   environment: SourceEnvironment,
   signal: AbortSignal,
-): Promise<Place> {
+): Promise<LocatedSource> {
   const credentials = bucketCredentials(source.credentialsSecretRef, `${field}.s3`, environment);
   const bucket: Bucket = {
     uri: source.uri,
@@ -148,7 +149,7 @@ async function locateBucket(
     field: `${field}.s3`,
   };
   const listing = await listBucket(bucket, environment.network, signal);
-  return { listing, files: { type: 'Away', store: join(environment.cache, 's3') } };
+  return { listing, files: { type: 'Remote', store: join(environment.cache, 's3') } };
 }
 
 function notHere({ repository, revision, field }: HubRepository): UserError {

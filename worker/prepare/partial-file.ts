@@ -1,17 +1,17 @@
-// A file that is still coming: full size from the start (holes where bytes are missing), and beside
-// it a journal of the extents that are there. The journal is only appended to, one line an extent
-// and after the bytes it speaks of, so a process that is killed anywhere leaves a state that the
-// next one goes on from; a torn last line is ignored.
+// A file that is being fetched: full size from the start, with holes for missing bytes, and a
+// journal of the extents that have arrived. Each extent is appended to the journal after its bytes,
+// so a killed process leaves a state from which the next one resumes; an incomplete last line is
+// ignored.
 import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { type Extent, gaps, merge } from './extents.ts';
 
 interface PartialIdentity {
   readonly bytes: number;
-  /** Of the content that is fetched; another one starts anew. */
+  /** Of the content; a file of another version is discarded. */
   readonly version: string;
   /**
-   * Bytes reach the disk before the journal: for content that no digest will check after a power
-   * failure.
+   * Whether bytes are synced before the journal: for content without a digest that would reveal a
+   * loss after a power failure.
    */
   readonly durable: boolean;
 }
@@ -38,13 +38,13 @@ export class PartialFile implements AsyncDisposable {
     this.#identity = identity;
   }
 
-  /** The caller holds the lock of the file. */
+  /** The caller must hold the lock of the file. */
   static async open(path: string, identity: PartialIdentity): Promise<PartialFile> {
     const known = await readJournal(journalOf(path), identity);
     const data = known && (await openIfSized(path, identity.bytes));
     if (known && data) {
       const journal = await open(journalOf(path), 'a');
-      // Ends a torn line, so that the next one is read.
+      // Terminates an incomplete line, so that the next one is valid.
       await journal.write('\n');
       return new PartialFile(path, { data, journal }, known, identity);
     }
@@ -55,12 +55,12 @@ export class PartialFile implements AsyncDisposable {
     return new PartialFile(path, { data: fresh, journal }, [], identity);
   }
 
-  /** Bytes that are there. */
+  /** Number of bytes that have arrived. */
   get held(): number {
     return this.#extents.reduce((sum, { begin, end }) => sum + end - begin, 0);
   }
 
-  /** What is missing, in pieces of at most `pieceBytes`. */
+  /** The missing extents, each of at most `pieceBytes`. */
   missing(pieceBytes: number): readonly Extent[] {
     return gaps(this.#extents, this.#identity.bytes).flatMap(({ begin, end }) => {
       const count = Math.ceil((end - begin) / pieceBytes);
@@ -79,15 +79,15 @@ export class PartialFile implements AsyncDisposable {
     this.#extents = merge([...this.#extents, { begin, end: begin + length }]);
   }
 
-  /** Puts the whole file in its place. */
+  /** Syncs the complete file and renames it to `target`. */
   async finish(target: string): Promise<void> {
     await this.#data.sync();
     await rename(this.path, target);
     await rm(this.#journalPath, { force: true });
   }
 
-  /** Forgets all that came, for content that proved wrong. */
-  async startAnew(): Promise<void> {
+  /** Discards all bytes, for content that failed its check. */
+  async restart(): Promise<void> {
     this.#extents = [];
     await this.#journal.truncate(0);
     await this.#journal.write(headOf(this.#identity));
@@ -115,8 +115,7 @@ async function writeFully(
 ): Promise<void> {
   const { bytesWritten } = await file.writev(chunks, position);
   if (bytesWritten === length) return;
-  // A short write is rare (a signal, a nearly full disk); the rest goes out by itself and reports
-  // the reason.
+  // A short write is rare (a signal, a nearly full disk); writing the rest reports the reason.
   const rest = Buffer.concat(chunks).subarray(bytesWritten);
   await writeFully(file, [rest], position + bytesWritten, rest.length);
 }

@@ -1,5 +1,5 @@
-// The role `prepare`: the places that a job names in, a local model and a token store out. Loads no
-// libtorch: on a cluster it runs before a device is taken.
+// The role `prepare`: from the sources of a job to a local model and a token store. Does not load
+// libtorch: on a cluster it runs before a device is allocated.
 import { join } from 'node:path';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { podVariable } from '../../crds/wire/pod.ts';
@@ -80,8 +80,8 @@ export const prepareRole: Role = async (context) => {
 };
 
 /**
- * Of a model that brings no chat template, the data are evaluated at first: conversations without
- * one end the job, and gigabytes of weights need not be fetched and digested for that.
+ * Where the model has no chat template, checks the data first: conversations then end the job, and
+ * gigabytes of weights need not be fetched for that.
  */
 async function dataBeforeModel(
   run: RunRecord,
@@ -101,12 +101,12 @@ async function dataBeforeModel(
 
 async function requireDestination(run: RunRecord, context: RoleContext): Promise<void> {
   const inPod = context.config.variables[podVariable.jobUid] !== undefined;
-  // The pod that publishes alone is given what it takes to upload.
+  // In a cluster only the publishing pod has the credentials for an upload.
   if (!inPod) uploadTargets(run.spec, await environment(context, run, 'result'));
   if (isDestinationHere(run)) await requireWritable(destinationFolder(run, context.folder));
 }
 
-/** A claim for results alone is not mounted where data is prepared. */
+/** A claim used only for results is not mounted where data is prepared. */
 function isDestinationHere({ spec, volumes }: RunRecord): boolean {
   const claim = spec.output.destination?.persistentVolumeClaim?.claimName;
   const isElsewhere = claim !== undefined && Object.keys(volumes).length > 0;
@@ -151,13 +151,13 @@ function tools({ clock, emit }: RoleContext, run: RunRecord): PrepareTools {
   };
 }
 
-/** A single GGUF file is the model; else the folder is. */
+/** A single GGUF file is the model; otherwise the folder is. */
 function modelPath({ root, files }: ResolvedSource): string {
   const [only, ...others] = files.filter(({ path }) => path.endsWith('.gguf'));
   return only !== undefined && others.length === 0 ? only.absolute : root;
 }
 
-/** What PEFT users would pass as the base: the repository where there is one. */
+/** The name of the base for PEFT: its repository where there is one. */
 function nameOf({ spec }: RunRecord, { files, origin }: ResolvedSource): string {
   const { huggingFace } = spec.model.source;
   if (huggingFace !== undefined) return huggingFace.repository;

@@ -1,5 +1,5 @@
-// A data set → its token store. The name of the store is the digest of everything that its tokens
-// depend on, so what was prepared once is opened at once by every later job on the same volume.
+// A data set → its token store. A store is named by the digest of all that its tokens depend on, so
+// every later job on the same volume opens it at once.
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../crds/failures/errors.ts';
@@ -18,10 +18,10 @@ export interface DatasetInput {
   readonly files: readonly DataFile[];
   readonly format: Format | 'Auto';
   readonly tokenizer: TokenizerDefinition;
-  /** The template of conversations; the tokenizer's own when undefined. */
+  /** The template of conversations. @default the model's own */
   readonly chatTemplate?: string | undefined;
   readonly chatTemplateArguments?: Readonly<Record<string, string>> | undefined;
-  /** What a template that asks for the time is told. */
+  /** The date that templates see. */
   readonly date: Date;
   readonly sequenceLength: number;
   readonly overlength?: Overlength | undefined;
@@ -30,7 +30,7 @@ export interface DatasetInput {
 }
 
 export interface PrepareTools {
-  /** Holds the stores, each in a folder named by its digest. */
+  /** Contains the stores, each in a folder named by its digest. */
   readonly folder: string;
   readonly threads: number;
   readonly clock: Clock;
@@ -71,7 +71,7 @@ export async function prepareDataset(
     await rm(partial, { recursive: true, force: true });
   }
   const built = await openTokenStore(folder, signal);
-  if (built === undefined) throw new DamagedStore('the store that was just written is not there');
+  if (built === undefined) throw new DamagedStore('the store that was just written does not exist');
   return permitted(built, input, tools);
 }
 
@@ -84,13 +84,13 @@ function encodingRules(input: DatasetInput): EncodingRules {
   return { tokenizer, sequenceLength, overlength, template: { source, arguments: args, date } };
 }
 
-/** A job file holds texts only; templates want truth values and numbers as such. */
+/** A job file has texts only; templates expect booleans and numbers. */
 function argument(text: string): string | boolean | number {
   if (text === 'true' || text === 'false') return text === 'true';
   return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
 }
 
-/** Everything that decides a token, and nothing else. */
+/** Everything that tokens depend on, and nothing else. */
 function inputsOf(input: DatasetInput, files: readonly DataFile[], rules: EncodingRules) {
   const { template } = rules;
   const knowsTime = template?.source.includes('strftime_now') === true;
@@ -108,7 +108,7 @@ function inputsOf(input: DatasetInput, files: readonly DataFile[], rules: Encodi
   };
 }
 
-/** Starting threads costs as long as tokenising some megabytes. */
+/** Starting a thread costs as much as tokenising some megabytes. */
 function threadsFor(files: readonly DataFile[], threads: number): number {
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   return bytes < 4 * 1024 * 1024 ? 1 : threads;
@@ -129,7 +129,7 @@ async function openWhole(
   }
 }
 
-/** The policy is no part of the store: it may change between two jobs on the same data. */
+/** The policy is not part of the store: jobs on the same data may differ in it. */
 function permitted(
   store: TokenStore,
   { invalidSamplePolicy }: DatasetInput,
@@ -140,7 +140,7 @@ function permitted(
     const { silentSamples, samples } = store.manifest;
     if (silentSamples * 100 >= samples) {
       onWarning(
-        `${silentSamples} of ${samples} records have only empty answers, from which the model learns to say nothing`,
+        `${silentSamples} of ${samples} records have only empty answers, which train the model to answer nothing`,
       );
     }
     return store;

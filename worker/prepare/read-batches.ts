@@ -1,5 +1,5 @@
-// Files of records → batches of samples, in the order of the files and of the lines in them. The
-// shape is decided by the first records, before anything is tokenised.
+// Files of records → batches of samples, in the order of files and lines. The first records decide
+// the shape, before anything is tokenised.
 import { UserError } from '../../crds/failures/errors.ts';
 import { detectShape, sampleForDetection } from '../data/detect.ts';
 import { type Format, type Shape, toSample } from '../data/formats.ts';
@@ -41,8 +41,8 @@ export async function readBatches(rules: ReadingRules, signal: AbortSignal): Pro
 }
 
 /**
- * Throws where the first records need a chat template and there is none: before a model is fetched
- * for them.
+ * Throws where the first records need a chat template and there is none; called before the model is
+ * fetched.
  */
 export async function requireNoTemplate(
   rules: Pick<ReadingRules, 'files' | 'format'>,
@@ -61,7 +61,7 @@ async function* readFiles(rules: ReadingRules, signal: AbortSignal): AsyncGenera
   }
 }
 
-/** A batch is about as much text as is worth a message between threads. */
+/** A batch is large enough to be worth a message between threads. */
 const batchItems = 256;
 const batchCharacters = 256 * 1024;
 
@@ -91,7 +91,7 @@ async function* intoBatches(
     }
     if (items.length > 0) yield take();
   } finally {
-    // Whoever stops early stops the reading of files too.
+    // Stopping early also stops the reading of files.
     await rest.return(undefined);
   }
 }
@@ -119,7 +119,8 @@ function refuseUnsupported(sample: Sample, hasTemplate: boolean): void {
     throw new UserError({
       code: 'E_INVALID_DATA',
       path: 'spec.dataset.format',
-      message: 'the records are preferences (chosen, rejected); no objective learns from them yet',
+      message:
+        'the records are preferences (chosen, rejected); no training objective uses them yet',
       hint: 'use records of conversations, text, or prompt and completion',
     });
   }

@@ -1,6 +1,6 @@
-// A source of a job file becomes files on this disk and one digest. What is here already is used
-// where it lies; what is away is fetched into the cache, verified, and never fetched again for the
-// same content.
+// Resolves a source of a job file to files on this disk and one digest. Local files are used in
+// place; remote ones are fetched into the cache, verified, and never fetched again for the same
+// content.
 import { join } from 'node:path';
 import type { DataSource } from '../../crds/api/dataset.ts';
 import type { Model } from '../../crds/api/model.ts';
@@ -9,7 +9,7 @@ import { digestOfFiles, type FileDigests } from '../remote/file-digests.ts';
 import type { SourceEnvironment } from '../remote/source-environment.ts';
 import type { SourceFile } from '../remote/source-files.ts';
 import { fetchFiles } from './fetch.ts';
-import { locate, type Place } from './locate.ts';
+import { type LocatedSource, locate } from './locate.ts';
 import { selectDataFiles, selectModelFiles } from './select-files.ts';
 
 interface ResolvedFile {
@@ -21,16 +21,14 @@ interface ResolvedFile {
 }
 
 export interface ResolvedSource {
-  /** Folder that holds the files under their paths; other files may lie there too. */
+  /** Folder that contains the files under their paths; it may contain other files. */
   readonly root: string;
   readonly files: readonly ResolvedFile[];
-  /** Of all files together, as in `spec.model.digest`. */
+  /** Digest of all files, as in `spec.model.digest`. */
   readonly digest: `sha256:${string}`;
-  /** For sentences: "meta-llama/Llama-3.2-1B at 4e20de36", a path, a uri. */
+  /** For messages: "meta-llama/Llama-3.2-1B at 4e20de36", a path, a uri. */
   readonly origin: string;
-  /**
-   * Commit, or what else names the state of the place; `local` for files that anyone may change.
-   */
+  /** The commit or other version of the source; `local` for mutable files. */
   readonly version: string;
 }
 
@@ -40,14 +38,14 @@ export async function resolveModel(
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
   const facts = { type: 'model', field: 'spec.model.source' } as const;
-  const place = await locate(model.source, facts, environment, signal);
-  const chosen = selectModelFiles(place.listing, { file: model.source.file });
-  const resolved = await bringHere(place, chosen, environment, signal);
+  const located = await locate(model.source, facts, environment, signal);
+  const chosen = selectModelFiles(located.listing, { file: model.source.file });
+  const resolved = await materialize(located, chosen, environment, signal);
   if (model.digest === undefined || model.digest === resolved.digest) return resolved;
   throw new TerminalError({
     code: 'E_DIGEST_MISMATCH',
     message: `${resolved.origin} has the digest ${resolved.digest}; spec.model.digest is ${model.digest}`,
-    hint: 'the model was changed, or another one is meant; pin a commit to keep it',
+    hint: 'the model has changed, or another one was meant; a pinned commit does not change',
   });
 }
 
@@ -58,20 +56,20 @@ export async function resolveData(
   environment: SourceEnvironment,
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
-  const place = await locate(source, { type: 'dataset', field }, environment, signal);
-  const chosen = selectDataFiles(place.listing, source);
-  return bringHere(place, chosen, environment, signal);
+  const located = await locate(source, { type: 'dataset', field }, environment, signal);
+  const chosen = selectDataFiles(located.listing, source);
+  return materialize(located, chosen, environment, signal);
 }
 
-async function bringHere(
-  { listing, files }: Place,
+async function materialize(
+  { listing, files }: LocatedSource,
   chosen: readonly SourceFile[],
   environment: SourceEnvironment,
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
   const sorted = chosen.toSorted((a, b) => (a.path < b.path ? -1 : 1));
   const root =
-    files.type === 'Here'
+    files.type === 'Local'
       ? files.root
       : await fetchFiles(
           sorted,

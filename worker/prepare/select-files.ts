@@ -1,12 +1,12 @@
-// Which files of a place are wanted. For a model that is an allow-list: names that this project
-// reads or copies into an export, never code and never pickled weights, whatever else a repository
-// holds. For data: the files of known kinds, or those that the job names.
+// Which files of a source are needed. Models have an allow-list: names that this project reads or
+// copies into an export, never code and never pickled weights, whatever else a repository contains.
+// Data: files of known kinds, or those that the job names.
 import { UserError } from '../../crds/failures/errors.ts';
 import { isRecordFile } from '../data/records.ts';
 import type { SourceFile, SourceListing } from '../remote/source-files.ts';
 
 interface ModelChoice {
-  /** Of several models in one place, this file. */
+  /** The file to use where the source has several models. */
   readonly file?: string | undefined;
 }
 
@@ -34,7 +34,7 @@ const shard = /^(.*)-\d{5}-of-\d{5}\.(safetensors|gguf)$/;
 const indexName = 'model.safetensors.index.json';
 
 export function selectModelFiles(listing: SourceListing, choice: ModelChoice): SourceFile[] {
-  // The top folder is the model; folders below hold other formats of the same weights.
+  // The top folder is the model; subfolders have other formats of the same weights.
   const top = listing.files.filter(({ path }) => !path.includes('/'));
   if (choice.file !== undefined) return chosenModel(listing, choice.file);
   const weights = top.filter(({ path }) => path.endsWith('.safetensors'));
@@ -45,8 +45,8 @@ export function selectModelFiles(listing: SourceListing, choice: ModelChoice): S
   if (groups.size > 1) {
     throw new UserError({
       code: 'E_SOURCE_NOT_FOUND',
-      message: `${listing.origin} holds ${ggufs.length} GGUF files; one must be chosen`,
-      hint: `set file beside the place, to one of ${some(ggufs)}`,
+      message: `${listing.origin} has ${ggufs.length} GGUF files; one must be chosen`,
+      hint: `set file beside the source, to one of ${some(ggufs)}`,
       path: 'spec.model.source.file',
     });
   }
@@ -57,7 +57,7 @@ export function selectModelFiles(listing: SourceListing, choice: ModelChoice): S
       pickled.length > 0 ? `, only pickled weights (${some(pickled)}), which are never loaded` : ''
     }`,
     hint:
-      pickled.length > 0 ? 'convert the weights to safetensors' : 'check the place and its path',
+      pickled.length > 0 ? 'convert the weights to safetensors' : 'check the source and its path',
     path: 'spec.model.source',
   });
 }
@@ -85,7 +85,7 @@ const notData =
   /^(dataset_infos?|dataset_dict|state|config|.*_config)\.json$|^(requirements|license.*)\.txt$/i;
 
 /**
- * `train` finds train.jsonl, data/train-00000-of-00004.parquet and train/part.json, not
+ * `train` matches train.jsonl, data/train-00000-of-00004.parquet and train/part.json, not
  * pretrain.jsonl.
  */
 function isOfSplit(path: string, split: string): boolean {
@@ -103,7 +103,7 @@ function matching(listing: SourceListing, pattern: string): SourceFile[] {
   });
 }
 
-/** `*` stays inside a folder, `**` does not. */
+/** `*` matches within a folder, `**` across folders. */
 function globToRegExp(pattern: string): RegExp {
   const source = pattern
     .split(/(\*\*\/?|\*|\?)/)
@@ -136,8 +136,8 @@ function about(files: readonly SourceFile[]): SourceFile[] {
 }
 
 /**
- * Some repositories hold the same weights twice: model-0000N-of-0000M beside
- * consolidated.safetensors. What the index or the standard name speaks of is the model.
+ * Some repositories have the same weights twice: model-0000N-of-0000M beside
+ * consolidated.safetensors. Takes the files of the index, or the standard name.
  */
 function withoutTwins(top: readonly SourceFile[], weights: readonly SourceFile[]): SourceFile[] {
   const index = top.filter(({ path }) => path === indexName);

@@ -1,5 +1,5 @@
-// What `anneal estimate` needs of a model, without its weights: config.json and the headers of its
-// files, read by ranges from wherever they are. A 70 billion parameter model in safetensors is 30
+// Reads what `anneal estimate` needs of a model without its weights: config.json and the headers of
+// its files, by byte ranges from any source. A model of 70 billion parameters in safetensors has 30
 // headers, about 2 MB.
 import type { Model } from '../../crds/api/model.ts';
 import { TransientError, UserError } from '../../crds/failures/errors.ts';
@@ -20,18 +20,18 @@ import { readAll, type SourceFile } from '../remote/source-files.ts';
 import { locate } from './locate.ts';
 import { selectModelFiles } from './select-files.ts';
 
-/** Most headers end before this, so most files cost one request. */
+/** Most headers are shorter, so most files cost one request. */
 const firstReadBytes = 256 * 1024;
-/** The header of a GGUF holds the vocabulary: some megabytes. */
+/** A GGUF header includes the vocabulary: some megabytes. */
 const ggufReadBytes = 4 << 20;
 const maxTableBytes = 2 ** 16;
 
 interface FetchedHeaders extends ModelHeaders {
-  /** Conversations can be told apart without one of the job's own. */
+  /** Whether the model has its own chat template. */
   readonly hasChatTemplate: boolean;
 }
 
-/** `path` of the answer is the place in words: "owner/model at 01234567". */
+/** `path` of the result names the source: "owner/model at 01234567". */
 export async function fetchModelHeaders(
   model: Model,
   environment: SourceEnvironment,
@@ -58,7 +58,7 @@ export async function fetchModelHeaders(
   return { ...described, hasChatTemplate: await foldersTemplate(files, read) };
 }
 
-/** Some kilobytes of a model that may have gigabytes, before they are fetched. */
+/** Reads some kilobytes of a model before its gigabytes are fetched. */
 export async function fetchHasChatTemplate(
   model: Model,
   environment: SourceEnvironment,
@@ -88,7 +88,7 @@ async function openModel(model: Model, environment: SourceEnvironment, signal: A
   return { origin: listing.origin, files, weights, read };
 }
 
-/** Bytes of a file, cut at its end. */
+/** Bytes of a file, fewer at its end. */
 type ReadFile = (file: SourceFile, begin: number, end: number) => Promise<Buffer>;
 
 async function readRange(
@@ -139,7 +139,7 @@ async function describeRemoteGguf(
   return describeGguf(origin, { file: file.path, header, readTable });
 }
 
-/** Asks for four times as much each time, and for each byte once. */
+/** Reads four times as much each time, and each byte once. */
 async function readGguf(file: SourceFile, read: ReadFile): Promise<GgufHeader> {
   let known: Buffer = Buffer.alloc(0);
   for (;;) {
@@ -169,11 +169,11 @@ async function readConfigJson(file: SourceFile, read: ReadFile, origin: string):
 }
 
 function inParts(origin: string, count: number): UserError {
-  return invalid(`${origin} is a GGUF in ${count} parts; only one file is read`);
+  return invalid(`${origin} is a GGUF model in ${count} parts; only a single file is supported`);
 }
 
 function withoutConfig(origin: string): UserError {
-  return invalid(`${origin} has no config.json; it tells how the tensors are computed with`);
+  return invalid(`${origin} has no config.json, which a model needs`);
 }
 
 function invalid(message: string, cause?: unknown): UserError {

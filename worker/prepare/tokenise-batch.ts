@@ -1,24 +1,24 @@
-// What travels between the thread that reads and the threads that tokenise: some records in, their
-// tokens out, as flat arrays that change hands without a copy.
+// Messages between the reading thread and the tokenising threads: records in, tokens out, as flat
+// arrays that are transferred without a copy.
 import type { Sample } from '../data/sample.ts';
 import { TookTooLong, withinTime } from '../data/time-limit.ts';
 import type { Encoder, Kept, Skipped } from './encode-sample.ts';
 
-/** A record that was read, or why it was not. */
+/** A record, or why it cannot be read. */
 export type BatchItem =
   | { readonly line: number; readonly sample: Sample }
   | { readonly line: number; readonly problem: string };
 
 export interface Batch {
-  /** Number of the file. */
+  /** Index of the file. */
   readonly file: number;
   readonly items: readonly BatchItem[];
-  /** Of all texts together, about. */
+  /** Approximate length of all texts together. */
   readonly characters: number;
 }
 
 /**
- * How long a batch may take. Tokenising takes a microsecond a character; the machine may be busy.
+ * Time limits of a batch. Tokenising takes a microsecond for a character; the machine may be busy.
  */
 export interface TimeLimits {
   readonly batchMs: number;
@@ -38,14 +38,14 @@ export interface EncodedBatch {
 export type EncodedRecord =
   | {
       readonly line: number;
-      /** Tokens of each document. */
+      /** Number of tokens of each document. */
       readonly lengths: readonly number[];
       readonly lost: number;
       readonly silent: boolean;
     }
   | (Skipped & { readonly line: number });
 
-/** A batch that did not end in time, and the record that it was at. */
+/** A batch that exceeded its time, and the line of the record it was at. */
 export interface StuckBatch {
   readonly file: number;
   readonly stuckAt: number;

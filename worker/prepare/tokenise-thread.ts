@@ -1,11 +1,11 @@
-// The thread that tokenises: makes an encoder from the rules it was started with, then answers
-// batch by batch.
+// A tokenising thread: creates an encoder from the rules it was started with, then encodes batch by
+// batch.
 import { parentPort, workerData } from 'node:worker_threads';
 import { createEncoder } from './encode-sample.ts';
 import type { ThreadRules } from './tokenise.ts';
 import { type Batch, encodeBatch } from './tokenise-batch.ts';
 
-// Only tokenise.ts starts this thread, and only with these.
+// Only tokenise.ts starts this thread, with this data.
 const { rules, limits } = workerData as ThreadRules;
 const encode = createEncoder(rules);
 

@@ -1,6 +1,6 @@
-// A pool of threads that tokenises batches and gives them back in the order in which they came:
-// what is written does not depend on timing or on the number of threads. As many batches are under
-// way as keep all threads busy.
+// A pool of threads that tokenises batches and returns them in their original order, so the result
+// depends neither on timing nor on the number of threads. It keeps as many batches in progress as
+// the threads need.
 import { Worker } from 'node:worker_threads';
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Encoder, EncodingRules } from './encode-sample.ts';
@@ -13,13 +13,13 @@ import {
 } from './tokenise-batch.ts';
 
 interface Encoding {
-  /** From which other threads make their encoders. */
+  /** From which threads create their encoders. */
   readonly rules: EncodingRules;
-  /** That of this thread, for when it is the only one. */
+  /** The encoder of this thread, used when it is the only one. */
   readonly encode: Encoder;
 }
 
-/** What a thread is started with. */
+/** The start data of a thread. */
 export interface ThreadRules {
   readonly rules: EncodingRules;
   readonly limits: TimeLimits;
@@ -30,7 +30,7 @@ interface TokeniseOptions {
   readonly timeLimits: TimeLimits;
 }
 
-/** Nothing follows a batch that was stuck. */
+/** A stuck batch is the last one. */
 export type Tokenised = EncodedBatch | StuckBatch;
 
 export async function* tokenise(
@@ -94,7 +94,7 @@ class Pool implements AsyncDisposable {
 
   encode(batch: Batch): Promise<Tokenised> {
     const { promise, resolve, reject } = Promise.withResolvers<Tokenised>();
-    // Awaited in the order of batches, which may be long after it failed.
+    // Awaited in the order of batches, perhaps long after the failure.
     promise.catch(() => undefined);
     if (this.#broken !== undefined) reject(this.#broken);
     else this.#queue.push({ batch, resolve, reject });
@@ -115,7 +115,7 @@ class Pool implements AsyncDisposable {
     thread.postMessage(waiting.batch);
   }
 
-  /** One thread that breaks ends all: the order could not be kept. */
+  /** A failed thread ends the pool: the order could not be kept. */
   #fail(error: unknown): void {
     this.#broken ??= error;
     for (const { reject } of [...this.#busy.values(), ...this.#queue]) reject(this.#broken);
@@ -124,14 +124,14 @@ class Pool implements AsyncDisposable {
   }
 }
 
-/** Beside this file, in the same language: sources in development, compiled in a release. */
 /**
- * As the main thread of a process has. A template whose macro calls itself ends when the stack
- * does, in time that grows with the square of it: 86 ms a record with 1 MB, two seconds with the
+ * As for the main thread. A template whose macro calls itself ends with a stack overflow, after a
+ * time that grows with the square of the stack: 86 ms a record with 1 MB, two seconds with the
  * usual 4.
  */
 const stackSizeMb = 1;
 
+/** Beside this file, in the same language: sources in development, compiled in a release. */
 function threadFile(): URL {
   const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
   return new URL(`./tokenise-thread${ending}`, import.meta.url);

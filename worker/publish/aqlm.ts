@@ -1,8 +1,9 @@
-// The model as `aqlm` and transformers read it: codes, codebooks and scales of the linear layers as
-// they were trained, all else dense.
-//   <layer>.codes      int8 [O, J, K], a code of `bits` bits as a signed number of so many
+// The model in the format of `aqlm` and transformers: codes, codebooks and scales of the linear
+// layers as they were trained, all else dense.
+//   <layer>.codes      int8 [O, J, K], a code of `bits` bits as a signed integer
 //   <layer>.codebooks  float32 [K, E, 1, g]      <layer>.scales  float32 [O, 1, 1, 1]
-// Codebooks and scales keep the digits that they were trained with, so what is read back are the
+// Codebooks and scales keep the precision of training, so that the model read back has the same
+// bits; they are small.
 // same bits; they are a small part.
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -79,7 +80,7 @@ function plannedTensors(
   ];
 }
 
-/** A code from 2^(bits - 1) on is written as itself less 2^bits. */
+/** A code of 2^(bits - 1) or more is written minus 2^bits. */
 function signed(codes: Tensor, bits: number): Tensor {
   return scope(() => {
     const wide = ops.to(codes, 'int16');
@@ -88,10 +89,7 @@ function signed(codes: Tensor, bits: number): Tensor {
   });
 }
 
-/**
- * In the names of transformers' AqlmConfig. Whatever is no linear layer of a block is not
- * quantised.
- */
+/** Uses the names of transformers' AqlmConfig. Only linear layers of blocks are quantised. */
 function configOf({ files, model, method }: ArtifactFacts): Readonly<Record<string, unknown>> {
   if (method.base.type !== 'Codebook') throw new Bug('AQLM is a form of codebooks');
   const { codebooks, bits, groupSize } = method.base.codebook;
@@ -138,7 +136,7 @@ async function storedIn(folder: string): Promise<Stored> {
         const codebooks = ops.squeeze(required(`${path}.codebooks`), 2);
         const scales = ops.view(required(`${path}.scales`), [-1]);
         const value = decodeCodebook({ codes: unsigned(codes, bits), codebooks, scales }, dtype);
-        // What they were made of is not read again.
+        // The encoded tensors are not needed again.
         for (const each of [codes, codebooks, scales]) releasePages(each);
         return value;
       }),

@@ -13,7 +13,7 @@ export interface ArtifactFacts {
   readonly run: RunRecord;
   readonly prepared: PreparedRecord;
   readonly method: ResolvedMethod;
-  /** The base as it was before training. */
+  /** The base before training. */
   readonly files: ModelFiles;
   /** The trained model. */
   readonly model: Model;
@@ -22,17 +22,14 @@ export interface ArtifactFacts {
 
 export interface ArtifactWriter {
   readonly format: ArtifactFormat;
-  /** Name of the artefact's folder below the destination. */
+  /** Name of the artefact's folder in the destination. */
   readonly folder: string;
   /**
-   * Type that its matrices are rounded to; null where the artefact holds the very bits of the
-   * trained model.
+   * Type that matrices are rounded to; null where the artefact has the bits of the trained model.
    */
   readonly rounding: StoredType | null;
   /** Fills the folder; returns the bytes of the tensors written. */
   write(folder: string): Promise<number>;
-  /**
-   * The model as somebody else would load it from the folder, in `dtype`; the caller disposes it.
-   */
+  /** The model as a user would load it from the folder, in `dtype`; the caller disposes it. */
   reload(folder: string, dtype: DType): Promise<Model>;
 }

@@ -1,16 +1,13 @@
-// The event files of the run, copied to the place of its results: TensorBoard opens the folder
-// there, and the page of a repository on the hub shows the curves. The folder of an earlier run is
-// replaced as a whole, or its curves would go on in ours.
+// Copies the event files of the run to its results: TensorBoard opens that folder, and the page of
+// a hub repository shows the curves. Replaces the folder of an earlier run, whose curves would
+// otherwise continue in ours.
 import { cp, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import { replaceFolder } from '../remote/destination.ts';
 import { below, type ResultFile, resultFiles } from './result-files.ts';
 
-/**
- * Returns what was put in place, by paths below the destination; nothing where the job asks for
- * none.
- */
+/** Returns the copied files, by paths in the destination; none where the job disables them. */
 export async function publishBoard(
   run: RunRecord,
   runFolder: string,
@@ -19,7 +16,7 @@ export async function publishBoard(
 ): Promise<readonly ResultFile[]> {
   if (run.spec.observability.tensorboard === 'Disabled') return [];
   const from = run.tensorboard ?? join(runFolder, runFiles.tensorboard);
-  // Switched on after the last step: there is nothing to show.
+  // TensorBoard was enabled after the last step: there is nothing to copy.
   if (!(await stat(from).catch(() => undefined))?.isDirectory()) return [];
   const to = join(destination, runFiles.tensorboard);
   await replaceFolder(to, (partial) => cp(from, partial, { recursive: true }));

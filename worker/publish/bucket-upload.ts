@@ -1,7 +1,7 @@
-// Files of a result as objects of a bucket. Every byte travels under a SHA-256 that the service
-// checks: of the file, or of each part of a large one. An object appears whole or not at all; one
-// that is there with the same size and checksum is not sent again. Requests are tried again here,
-// part by part, and what a failure or a stop leaves of an upload in parts is removed.
+// Uploads files of a result to a bucket. The service checks every byte against a SHA-256: of the
+// file, or of each part of a large one. An object appears complete or not at all; one that exists
+// with the same size and checksum is not sent again. Requests are retried part by part, and the
+// parts of a failed or stopped upload are removed.
 import { createReadStream } from 'node:fs';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { UserError } from '../../crds/failures/errors.ts';
@@ -35,14 +35,14 @@ interface Target {
   readonly Key: string;
 }
 
-/** Few enough that four of them in memory do not matter, and large enough that requests do not. */
+/** Small enough to have four in memory, large enough to need few requests. */
 const leastPartBytes = 8 << 20;
 const mostParts = 10_000;
 const partsAtOnce = 4;
-/** A request is given up as silent no sooner than its body would take at this speed. */
+/** A request may take as long as its body needs at this speed before it counts as stalled. */
 const slowestBytesPerMs = 32;
 
-/** In the order of the list; what comes last says that the rest is there. */
+/** Uploads in the order of the list; the last file signals that the rest is complete. */
 export async function uploadToBucket(
   bucket: Bucket,
   files: readonly ResultFile[],
@@ -97,9 +97,9 @@ async function uploadObject(
 }
 
 /**
- * A process that was killed could not remove the parts that it had sent, and the bucket is charged
- * for them. There is one writer of a result, so what is begun under its key and not ended is of no
- * use to anybody. Keys that may only write cannot see it: it stays.
+ * Removes the parts that a killed process left, for which the bucket is charged. A result has one
+ * writer, so an unfinished upload under its key is garbage. Write-only credentials cannot list
+ * uploads; it stays then.
  */
 async function removeLeftParts(
   target: Target,
@@ -125,7 +125,7 @@ function partBytesOf({ bytes }: ResultFile): number {
   return Math.max(leastPartBytes, Math.ceil(bytes / mostParts));
 }
 
-/** Keys that may only write cannot see, and then everything is sent. */
+/** Write-only credentials cannot see objects; everything is then sent. */
 async function isThere(
   file: ResultFile,
   target: Target,
@@ -147,7 +147,7 @@ async function isThere(
   }
 }
 
-/** Of a file that we uploaded, the sizes of the parts are known. */
+/** The part sizes of our own uploads are known. */
 function digestOf(checksum: string | undefined, file: ResultFile): FileDigest | undefined {
   const [, base64, parts] = /^([^-]+)(?:-(\d+))?$/.exec(checksum ?? '') ?? [];
   if (base64 === undefined) return undefined;
@@ -161,9 +161,9 @@ function digestOf(checksum: string | undefined, file: ResultFile): FileDigest | 
 }
 
 /**
- * The client as `Upload` is to see it: each of its requests is tried again by our rules and ends
- * with our signal, which `Upload` does not pass on. Only the request that removes the parts goes on
- * after a stop; that it fails is nothing to tell beside what went before.
+ * A client for the SDK's `Upload` that retries each request and honours our signal, which `Upload`
+ * does not pass on. Only the request that removes the parts runs after a stop; its failure is not
+ * reported beside the original one.
  */
 function patientClient({ client, sdk, bucket, network }: Session, signal: AbortSignal): S3Client {
   type Command = Parameters<S3Client['send']>[0];

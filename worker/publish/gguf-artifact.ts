@@ -1,4 +1,4 @@
-// One GGUF file of the whole model, adapters folded in, for llama.cpp and what is built on it.
+// The whole model, adapters merged, as one GGUF file for llama.cpp and tools built on it.
 import { join } from 'node:path';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
@@ -36,7 +36,7 @@ export function ggufArtifact(facts: ArtifactFacts, fileType: GgufFileType): Arti
       return buildModel(modelSource(copy), {
         dtype,
         adapter: null,
-        // Nothing trains: the file itself is computed with where it can be.
+        // No tensor is trained: the mapped file itself is used where possible.
         trains: () => false,
         sequenceLength: run.spec.dataset.sequenceLength,
       });

@@ -1,4 +1,4 @@
-// The facts of a decoder as the key-value pairs and tables that readers of GGUF look for.
+// The configuration of a decoder as the metadata and tables that GGUF readers use.
 
 import type { DecoderConfig, RopeConfig } from '../decoder/config.ts';
 import { ggufArchitectures, ropeTables } from '../decoder/gguf-names.ts';
@@ -10,7 +10,7 @@ type Pairs = readonly (readonly [string, GgufPair])[];
 
 export type GgufFileType = 'F32' | 'F16' | 'BF16' | 'Q8_0';
 
-/** Numbers of `general.file_type`: what most matrices are. */
+/** Values of `general.file_type`: the type of most matrices. */
 const fileTypeNumbers: Readonly<Record<GgufFileType, number>> = {
   F32: 0,
   F16: 1,
@@ -69,7 +69,7 @@ function ropePairs({ rope, contextLength }: DecoderConfig): Pairs {
   ];
   const type = (name: string): Pairs => [['rope.scaling.type', { type: 'string', value: name }]];
   switch (full.kind) {
-    // Dynamic equals default up to the context length; llama3 is a table beside the weights.
+    // Dynamic equals default up to the context length; llama3 is a table among the tensors.
     case 'default':
     case 'dynamic':
     case 'llama3':
@@ -93,7 +93,7 @@ function ropePairs({ rope, contextLength }: DecoderConfig): Pairs {
   }
 }
 
-/** Readers multiply `attn_factor` on top of the usual `0.1 ln s + 1`. */
+/** Readers multiply `attn_factor` with the usual `0.1 ln s + 1`. */
 function yarnPairs(rope: RopeConfig): Pairs {
   const usual = ropeFrequencies({ ...withoutAttention(rope) }, 1).attentionFactor;
   const ratio = ropeFrequencies(rope, 1).attentionFactor / usual;
@@ -112,7 +112,7 @@ function withoutAttention({ attentionFactor: _, mscale: __, ...rope }: RopeConfi
   return rope;
 }
 
-/** Tables of divisors that stand among the tensors. */
+/** Tables of divisors, which are stored as tensors. */
 export function ggufTables({
   rope: { full },
 }: DecoderConfig): ReadonlyMap<string, readonly number[]> {
@@ -124,16 +124,13 @@ export function ggufTables({
   ]);
 }
 
-/**
- * What the format does not carry for this model, in sentences; readers compute something else
- * there.
- */
+/** What GGUF cannot express of this model, in sentences; readers compute something else there. */
 export function ggufLosses(config: DecoderConfig): readonly string[] {
   const { family, window, H, NH, D, L, attentionScale } = config;
   const losses: string[] = [];
   const isGemma = family === 'gemma2' || family === 'gemma3';
   if (window !== undefined && !isGemma) {
-    losses.push(`readers ignore the window of ${window} tokens: beyond it a token sees more`);
+    losses.push(`readers ignore the window of ${window} tokens: beyond it a token attends to more`);
   }
   const scalar = (family === 'gemma2' ? 46 : 62) === L ? H / NH : D;
   if (isGemma && Math.abs(attentionScale - scalar ** -0.5) > 1e-6) {

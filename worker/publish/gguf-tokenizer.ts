@@ -1,6 +1,6 @@
-// A tokenizer as the key-value pairs of a GGUF file. One that came out of a GGUF file goes back bit
-// for bit; one from tokenizer.json is translated: tokens and types, merges (byte-level) or scores
-// (sentencepiece), and the name of the splitting rules, which the format knows only by name.
+// A tokenizer as GGUF metadata. One from a GGUF file is copied bit for bit; one from tokenizer.json
+// is converted: tokens and types, merges (byte-level) or scores (sentencepiece), and the name of
+// the splitting rules, which the format has only by name.
 import { UserError } from '../../crds/failures/errors.ts';
 import { gpt2Pattern } from '../data/token-words.ts';
 import { addsBos } from '../data/tokenizer.ts';
@@ -19,7 +19,7 @@ const TokenType = {
   Byte: 6,
 } as const;
 
-/** `rows` is the number of rows of the embedding: the format has one token for each. */
+/** `rows` is the number of rows of the embedding: the format needs one token for each. */
 export function ggufTokenizer(definition: TokenizerDefinition, rows: number): Pairs {
   const { json } = definition;
   if (json.model.type !== 'BPE') {
@@ -64,7 +64,7 @@ function tokenList(
   { vocab, unk_token }: BpeModel,
   rows: number,
 ): readonly Token[] {
-  // Embeddings have more rows than there are tokens where they were padded for speed.
+  // Embeddings padded for speed have more rows than there are tokens.
   const tokens = Array.from({ length: rows }, (_, id) => ({
     text: `[PAD${id}]`,
     type: TokenType.Unused as number,
@@ -91,10 +91,7 @@ function mergesOf({ merges }: BpeModel): readonly string[] {
   return merges.map((merge) => (typeof merge === 'string' ? merge : merge.join(' ')));
 }
 
-/**
- * Sentencepiece joins the best-scored pair first: the earlier the merge that makes a token, the
- * higher.
- */
+/** Sentencepiece merges the pair with the best score: earlier merges give higher scores. */
 function scoresOf(model: BpeModel, tokens: readonly Token[]): readonly number[] {
   const ranks = new Map<string, number>();
   for (const [rank, merge] of model.merges.entries()) {
@@ -114,7 +111,7 @@ function idPair(key: string, texts: readonly string[], text: string | undefined)
   return [[`tokenizer.ggml.${key}`, { type: 'uint32', value: id }]] as const;
 }
 
-/** The name under which readers of the format know how this tokenizer splits text into words. */
+/** The name that GGUF readers use for the way this tokenizer splits text into words. */
 function rulesName({ pre_tokenizer }: TokenizerDefinition['json']): string {
   const patterns = patternsOf(pre_tokenizer);
   for (const [name, rules] of Object.entries(splittingRules)) {
@@ -152,7 +149,7 @@ interface PreTokenizer {
 }
 
 function preTokenizer(step: unknown): PreTokenizer {
-  // The tokenizer that was built from the same JSON has read and checked these fields.
+  // createTokenizer has checked these fields of the same JSON.
   return typeof step === 'object' && step !== null ? (step as PreTokenizer) : {};
 }
 

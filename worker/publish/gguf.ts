@@ -1,6 +1,6 @@
 // A model as one GGUF file: matrices in the chosen type, norms and biases in F32, q and k of the
-// architecture `llama` as neighbouring pairs, Gemma's norms with their 1. Tensors are made one
-// after the other while the file is written.
+// architecture `llama` as neighbouring pairs, Gemma's norms plus 1. Tensors are computed one after
+// the other while the file is written.
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
@@ -22,14 +22,14 @@ export type { GgufFileType } from './gguf-metadata.ts';
 
 interface GgufModel {
   readonly config: DecoderConfig;
-  /** For people. */
+  /** Display name. */
   readonly name: string;
   readonly fileType: GgufFileType;
-  /** Of a Hugging Face folder, or the header of the GGUF file that the model came from. */
+  /** From a Hugging Face folder, or the header of the GGUF file that the model came from. */
   readonly tokenizer: TokenizerDefinition | Pick<GgufHeader, 'metadata'>;
   /**
-   * A tensor by its Hugging Face name and layout, some rows at a time and a multiple of `step`;
-   * each is disposed of before the next. Asked for once, in the order of the file.
+   * A tensor by its Hugging Face name and layout, in panels of rows that are multiples of `step`;
+   * each is disposed before the next. Called once for each tensor, in the order of the file.
    */
   panels(name: string, step: number): Iterable<Tensor>;
 }
@@ -84,7 +84,7 @@ function* encoded(
   }
 }
 
-/** Rows that are no whole number of blocks stay in 16 bits, as other writers do. */
+/** Rows that are not complete blocks stay in 16 bits, as with other writers. */
 function typeOf({ shape }: TensorSpec, fileType: GgufFileType): GgufTypeName {
   if (shape.length < 2) return 'F32';
   const { blockSize } = ggufTensorType(fileType);
@@ -108,15 +108,12 @@ function encode(name: string, values: Tensor, type: GgufTypeName): Uint8Array {
   return toBytes(converted);
 }
 
-/**
- * Float16 ends at 65,504; a block has one scale for 32 values. Neither has a place for what is not
- * finite.
- */
+/** Refuses NaN and infinity: float16 ends at 65,504, and quantized blocks share one scale. */
 function requireFinite(name: string, values: Tensor, type: GgufTypeName): void {
   if (values.numel === 0 || item(ops.all(ops.isfinite(values))) !== 0) return;
   throw new TerminalError({
     code: 'E_PUBLISH_FAILED',
-    message: `${name} has a value that ${type} cannot hold; the GGUF file was not written`,
+    message: `${name} has a value that ${type} cannot represent; the GGUF file was not written`,
     hint: 'choose BF16 or F32',
   });
 }

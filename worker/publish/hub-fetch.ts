@@ -1,7 +1,7 @@
-// The fetch that @huggingface/hub uploads with: the token goes to the hub and never to the storage
-// that it sends us to, bodies are counted as they leave, silence ends a request, and what failed
-// for a while is tried again; all but the commit itself, of which nobody knows whether it was made
-// when its answer is lost: whoever made the request looks first (hub-upload.ts).
+// The fetch that @huggingface/hub uploads with. It sends the token to the hub only, never to the
+// storage that the hub redirects to, counts bodies as they are sent, limits silence, and retries
+// transient failures. The commit itself is not retried here, since a lost answer does not tell
+// whether it was made: hub-upload.ts checks first.
 import { AnnealError, TerminalError } from '../../crds/failures/errors.ts';
 import { RefusedBytes } from '../../crds/text/json.ts';
 import {
@@ -21,10 +21,7 @@ interface UploadTools {
   readonly progress: UploadProgress;
 }
 
-/**
- * Answers with a status of `accepts` are handed out as they are; every other refusal is thrown, in
- * words.
- */
+/** Returns answers with a status in `accepts`; throws other refusals as sentences. */
 export function hubFetch(
   hub: HubDestination,
   { network, progress }: UploadTools,
@@ -44,7 +41,7 @@ export function hubFetch(
     return /\/commit\/[^/]+$/.test(url.pathname) ? attempt() : retry(attempt, network, both);
   };
 
-  /** Answers are parsed by the package: no more of one than is read here. */
+  /** The package parses answers; this bounds their size. */
   async function readWhole(response: Response, url: URL, both: AbortSignal): Promise<Response> {
     const { status, statusText, headers } = response;
     try {
@@ -84,10 +81,7 @@ function oddAnswer(host: string, cause: RefusedBytes): TerminalError {
   return new TerminalError({ code: 'E_PUBLISH_FAILED', message, cause });
 }
 
-/**
- * Everything is sent as a stream of known length: storages refuse bodies whose length they are not
- * told.
- */
+/** Sends every body as a stream of known length: storages refuse others. */
 function bodyOf(
   body: RequestInit['body'],
   headers: Headers,

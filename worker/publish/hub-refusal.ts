@@ -1,5 +1,5 @@
-// What a hub's refusal of an upload means, beside hub-error.ts for reading. Tokens are named, never
-// shown.
+// Turns a hub's refusals of an upload into errors, as hub-error.ts does for reads. Tokens are
+// named, never shown.
 import { type AnnealError, TransientError, UserError } from '../../crds/failures/errors.ts';
 import type { Clock } from '../clock.ts';
 import { isTransientStatus, retryAfterMs } from '../remote/http.ts';
@@ -34,7 +34,7 @@ export function hubRefusal(response: Response, target: HubTarget, clock: Clock):
     });
   }
   if (status === 412) {
-    // Somebody else pushed meanwhile: what is there now is evaluated at again.
+    // Another push came first: the present state is checked again.
     return new TransientError({
       code: 'E_PUBLISH_FAILED',
       message: `${repository} was changed by somebody else while the result was uploaded`,

@@ -1,7 +1,6 @@
-// A result as one commit of a repository on a hub, which is made where it is missing, and its
-// branch too. The commit names the one that it was made for, so a push of somebody else in between
-// is seen and never overwritten; after every failure is evaluated first whether the files are there
-// already.
+// Uploads a result as one commit to a hub repository; creates a missing repository or branch. The
+// commit names its parent, so another push in between is detected and never overwritten; after a
+// failure it is checked first whether the files are there already.
 import { openAsBlob } from 'node:fs';
 import { AnnealError, UserError } from '../../crds/failures/errors.ts';
 import type { Network } from '../remote/http.ts';
@@ -15,13 +14,13 @@ import type { UploadProgress } from './upload-progress.ts';
 
 interface Push {
   readonly files: readonly ResultFile[];
-  /** First line of the commit. */
+  /** First line of the commit message. */
   readonly title: string;
   readonly network: Network;
   readonly progress: UploadProgress;
 }
 
-/** Returns the commit that holds the files. */
+/** Returns the commit that contains the files. */
 export async function uploadToHub(
   hub: HubDestination,
   push: Push,
@@ -47,7 +46,7 @@ async function commitOnce(hub: HubDestination, push: Push, signal: AbortSignal):
       ),
       fetch: hubFetch(hub, push, signal),
       abortSignal: signal,
-      // The other protocol cuts files into parts in WebAssembly; every hub takes whole files too.
+      // The Xet protocol needs WebAssembly; every hub accepts plain uploads too.
       useXet: false,
     }),
   );
@@ -58,15 +57,15 @@ function repositoryOf({ repository, endpoint }: HubDestination) {
   return { repo: { type: 'model', name: repository }, hubUrl: endpoint } as const;
 }
 
-/** Where the branch stands; repository and branch are made where they are missing. */
+/** The commit of the branch; creates the repository and branch where they are missing. */
 async function headOf(hub: HubDestination, push: Push, signal: AbortSignal): Promise<string> {
   const missing = await missingPart(hub, push, signal);
   if (missing !== undefined) {
     const { createBranch, createRepo } = await import('@huggingface/hub');
-    // Somebody else may have made it in between.
+    // Another process may have created it in between.
     const call = { ...repositoryOf(hub), fetch: hubFetch(hub, push, signal, [409]) };
     if (missing === 'Repository') {
-      // The token that is sent is set by our fetch; the package takes only those of one form.
+      // Our fetch sets the token that is sent; the package accepts only one form of token.
       const made = { ...call, visibility: hub.visibility, accessToken: 'hf_' };
       await worded(hub, signal, () => createRepo(made).catch(unlessThere));
     }
@@ -93,7 +92,7 @@ async function missingPart(
   return response.headers.get('x-error-code') === 'RevisionNotFound' ? 'Branch' : 'Repository';
 }
 
-/** It is there, or it could have been made. */
+/** The repository exists, or it could have been created. */
 function invisible({ repository, endpoint, tokenName, field }: HubDestination): UserError {
   const message = `${repository} does not exist on ${new URL(endpoint).host}, or ${tokenName} may not see it`;
   return new UserError({ code: 'E_PUBLISH_FAILED', message, path: field, value: repository });
@@ -103,7 +102,7 @@ function unlessThere(error: unknown): void {
   if (!(error instanceof Error && 'statusCode' in error && error.statusCode === 409)) throw error;
 }
 
-/** Small files are named by git's hash, large ones by their SHA-256. */
+/** The hub states git's hash for small files, SHA-256 for large ones. */
 async function holdsAll(
   entries: readonly HubEntry[],
   files: readonly ResultFile[],
@@ -123,10 +122,7 @@ async function holdsAll(
   return true;
 }
 
-/**
- * The package's own errors carry addresses and numbers of requests; those of our fetch pass through
- * it.
- */
+/** Replaces the package's own errors, which have addresses and request ids; passes on our own. */
 async function worded<T>(
   hub: HubDestination,
   signal: AbortSignal,

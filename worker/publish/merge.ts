@@ -1,6 +1,6 @@
-// `W + scale * B A`, added in float32 to the weight that was trained with and rounded once: the
-// original of the file, which has more digits than a dense copy in the model's type, or what a
-// quantised one stands for.
+// `W + scale * B A`, added in float32 and rounded once. W is the weight of training: the original
+// of the file, which is more precise than a dense copy in the model's type, or the dequantized
+// values of a quantised one.
 
 import { tensorsOf } from '../engine/model.ts';
 import { type Rows, rowPanels } from '../files/row-panels.ts';
@@ -13,8 +13,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts } from './artifact.ts';
 
 /**
- * The tensor `name` of the trained model, adapters folded in, in `dtype`: some rows at a time, a
- * multiple of `step`. Whoever asks for the next disposes of the one before.
+ * The tensor `name` of the trained model, adapters merged, in `dtype`, as panels of rows that are
+ * multiples of `step`. The caller disposes each panel before it asks for the next.
  */
 export function* mergedPanels(
   facts: Pick<ArtifactFacts, 'files' | 'model'>,
@@ -29,10 +29,7 @@ export function* mergedPanels(
   }
 }
 
-/**
- * The values of a tensor that is stored in fewer bits, which are made as a whole; null where they
- * are there.
- */
+/** The decoded values of a quantized tensor, all at once; null for one that is not quantized. */
 function madeOfCodes({ parameters }: ArtifactFacts['model'], name: string): Tensor | null {
   const { value, coded } = parameters.get(name);
   if (coded === undefined && !isQuantized(value)) return null;

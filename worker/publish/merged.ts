@@ -1,5 +1,5 @@
-// The whole model in Hugging Face form. An adapter is folded in: its change is added in float32 to
-// the original weight, and rounded once to the type of the file.
+// The complete model in Hugging Face form. The change of an adapter is added in float32 to the
+// original weight, and rounded once to the type of the file.
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
@@ -31,7 +31,7 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
       return buildModel(modelSource(copy), {
         dtype: type,
         adapter: null,
-        // Nothing trains: the file itself is computed with where it can be.
+        // No tensor is trained: the mapped file itself is used where possible.
         trains: () => false,
         sequenceLength: run.spec.dataset.sequenceLength,
       });

@@ -1,5 +1,5 @@
-// README.md of an artefact: what it is, how it was made, and what was measured; nothing is claimed
-// that the report does not hold.
+// README.md of an artefact: what it is, how it was made, and what was measured, all from the
+// report.
 import type { ArtifactFacts, ArtifactFormat } from './artifact.ts';
 
 export function modelCard(facts: ArtifactFacts, format: ArtifactFormat): string {
@@ -18,7 +18,7 @@ export function modelCard(facts: ArtifactFacts, format: ArtifactFormat): string 
   ].join('\n');
 }
 
-/** README.md of a repository that holds the result in several forms, a folder each. */
+/** README.md of a repository with several forms of the result, one in each folder. */
 export function repositoryCard(
   facts: ArtifactFacts,
   artifacts: readonly { readonly folder: string; readonly format: ArtifactFormat }[],
@@ -42,15 +42,15 @@ export function repositoryCard(
   ].join('\n');
 }
 
-/** An adapter knows the base that it was trained on, and that was not the one of the files. */
+/** An adapter of a quantised base was not trained on the base of the files. */
 function baseNote({ method: { base } }: ArtifactFacts): readonly string[] {
   if (base.type === 'Dense') return [];
-  const trained = `It was trained on the base in ${base.type}; on the dense base its answers differ by what the codes leave out.`;
+  const trained = `It was trained on the base in ${base.type}; on the dense base its answers differ by the quantization error.`;
   if (base.type !== 'NF4' || base.nf4.blockSize !== 64) return [trained, ''];
   const double = base.nf4.scales === 'DoubleQuantized' ? 'True' : 'False';
   return [
     trained,
-    'transformers makes the same base with ' +
+    'transformers builds the same base with ' +
       `\`BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=${double})\`.`,
     '',
   ];

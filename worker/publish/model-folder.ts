@@ -1,5 +1,5 @@
-// What lies beside the weights in a Hugging Face folder: configuration and tokenizer, copied from
-// where the base came from, or written from the metadata of a GGUF file.
+// Writes the other files of a Hugging Face folder: configuration and tokenizer, copied from the
+// base or built from the metadata of a GGUF file.
 import { copyFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { modelTokenizer } from '../data/model-tokenizer.ts';

@@ -1,6 +1,6 @@
-// The adapter as PEFT reads it: `adapter_model.safetensors` and `adapter_config.json`. Keys are
-// `base_model.model.` + module path + `.lora_A.weight`. `init_lora_weights` is true whatever the
-// training started from: any other value makes a loader recompute and change the base.
+// The adapter in PEFT's format: `adapter_model.safetensors` and `adapter_config.json`. Keys are
+// `base_model.model.` + module path + `.lora_A.weight`. `init_lora_weights` is always true: any
+// other value makes a loader recompute and change the base.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
@@ -30,7 +30,7 @@ export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
       await writeFile(join(folder, 'adapter_config.json'), config);
       return bytes;
     },
-    // The base is frozen and already there; only the adapter is read back.
+    // The base is frozen and already loaded; only the adapter is read back.
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
       const parameters = new Parameters();
@@ -46,7 +46,7 @@ export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
   };
 }
 
-/** Tensors of the adapter file, by the names PEFT looks for. */
+/** Tensors of the adapter file, by PEFT's names. */
 function peftTensors(parameters: readonly Parameter[]): ReadonlyMap<string, Tensor> {
   return new Map(
     parameters

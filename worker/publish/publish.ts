@@ -1,7 +1,7 @@
-// The role `publish`: a checkpoint in (the best one, or the last: choose-result.ts), artefacts out,
-// each read back and compared with the model that was trained before it takes its place; then
-// uploaded, where the job says so. The report in the folder of the run is written last of all: it
-// says that the run is done.
+// The role `publish`: takes the checkpoint of the result (train/result.ts), writes artefacts, reads
+// each back and compares it with the trained model before it gets its final name, then uploads them
+// where the job asks for it. The report in the run folder is written last: it marks the run as
+// done.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -66,9 +66,7 @@ export const publishRole: Role = async (context) => {
   });
 };
 
-/**
- * Two runs may name one place for their results: the second waits, and then replaces all of them.
- */
+/** Two runs may name the same folder for results: the second waits, then replaces all of them. */
 async function lockDestination({ clock, emit, stop }: RoleContext, destination: string) {
   await mkdir(destination, { recursive: true });
   return lockFile(join(destination, '.publishing'), clock, stop, () => {
@@ -84,7 +82,7 @@ function withPublish(memory: RunReport['memory']): RunReport['memory'] {
   return { ...memory, publish: { predicted, measured, gap: (measured - predicted) / predicted } };
 }
 
-/** Of the machine, this stage needs tokens and addresses alone. */
+/** Of this machine, publishing needs only tokens and addresses. */
 function environmentOf(
   run: RunRecord,
   variables: RoleContext['config']['variables'],
@@ -96,14 +94,14 @@ function environmentOf(
   });
 }
 
-/** Places and times of an upload only where there was one. */
+/** Locations and times of an upload, only where there was one. */
 function reportOf(
   { report }: TrainedRecord,
   artifacts: readonly WrittenArtifact[],
   uris: readonly (readonly string[])[],
   took: { readonly export: number; readonly upload: number },
 ): RunReport {
-  const isUploaded = uris.some((places) => places.length > 0);
+  const isUploaded = uris.some((locations) => locations.length > 0);
   return {
     ...report,
     artifacts: artifacts.map(({ reported }, i) => ({

@@ -1,6 +1,6 @@
-// An export is believed when it has been read back and gives the same logits. The check runs a
-// fixed text of 64 tokens through the trained model and through the artefact, and reports the
-// largest gap between two logits and the divergence of the distributions.
+// Checks an artefact by reading it back: runs a fixed sequence of 64 tokens through the trained
+// model and through the artefact, and reports the largest gap between two logits and the divergence
+// of the distributions.
 
 import { hiddenStates } from '../engine/forward.ts';
 import { headName, type Model } from '../engine/model.ts';
@@ -17,27 +17,24 @@ interface ReloadReport {
   readonly tokens: number;
 }
 
-/** Ids of the check: spread over the vocabulary, the same for every model of that size. */
+/** Token ids of the check: spread over the vocabulary, the same for every model of that size. */
 export function checkIds(vocabulary: number): Int32Array {
   return Int32Array.from({ length: checkTokens }, (_, i) => (i * 7919 + 11) % vocabulary);
 }
 
-/** Logits `[64, V]` of the check text, in float32 (float64 for a float64 model). */
+/** Logits `[64, V]` of the check's tokens, in float32 (float64 for a float64 model). */
 export function checkLogits(model: Model): Tensor {
   return scope(() => {
     const h = hiddenStates(model, checkIds(model.config.V));
     const z = ops.linear(h, model.parameters.value(headName(model.config)), null);
     const wide = ops.to(z, model.dtype === 'float64' ? 'float64' : 'float32');
     const cap = model.config.logitCap;
-    // In place: of a large vocabulary each of them would be a tenth of a small model.
+    // In place: each copy would be a tenth of a small model with a large vocabulary.
     return cap === undefined ? wide : ops.mulScalar_(ops.tanh(ops.divScalar_(wide, cap)), cap);
   });
 }
 
-/**
- * How far the artefact's logits are from the trained model's. Some rows at a time: in float64 a row
- * is large.
- */
+/** Compares logits in panels of rows: in float64 a row is large. */
 export function compareLogits(trained: Tensor, artefact: Tensor): ReloadReport {
   const [rows = 0, vocabulary = 1] = trained.shape;
   const rowsAtOnce = Math.max(1, Math.floor(valuesAtOnce / vocabulary));
@@ -50,7 +47,7 @@ export function compareLogits(trained: Tensor, artefact: Tensor): ReloadReport {
         ops.to(ops.narrow(z, 0, start, count), 'float64'),
       ) as [Tensor, Tensor];
       const gap = item(ops.amax(ops.abs(ops.sub(a, b))));
-      // Math.max keeps what is no number.
+      // Math.max keeps NaN.
       largest = Math.max(largest, gap);
       const [p, q] = [ops.logSoftmax(a, -1), ops.logSoftmax(b, -1)];
       divergence += item(ops.sum(ops.mul(ops.exp(p), ops.sub(p, q))));
@@ -59,5 +56,5 @@ export function compareLogits(trained: Tensor, artefact: Tensor): ReloadReport {
   return { largestLogitGap: largest, klDivergence: divergence / (rows || 1), tokens: rows };
 }
 
-/** Some ten float64 tensors of so many values are there at once. */
+/** About ten float64 tensors of this size exist at once. */
 const valuesAtOnce = 2 ** 19;

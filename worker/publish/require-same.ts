@@ -1,6 +1,6 @@
-// What makes a publish fail: an artefact that does not give what was trained. One that holds the
-// very bits must give the very logits; one that was rounded may diverge as far as rounding explains
-// (rounding.ts), and how far it does is reported.
+// Refuses an artefact that differs from the trained model. One with the same bits must give the
+// same logits; a rounded one may diverge as far as rounding explains (rounding.ts), and the
+// divergence is reported.
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { Model } from '../engine/model.ts';
@@ -13,20 +13,17 @@ import { roundingDivergence } from './rounding.ts';
 type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;
 type Written = Pick<ArtifactWriter, 'format' | 'rounding'>;
 
-/**
- * Compares the logits of the trained model with those of what was read back; `copy` is of no use
- * behind this.
- */
+/** Compares the logits of the trained model with those of `copy`, which is unusable afterwards. */
 export function requireSame({ format, rounding }: Written, trained: Tensor, copy: Model): Reload {
   using logits = keep(checkLogits(copy));
   const found = compareLogits(trained, logits);
   const { largestLogitGap: gap, klDivergence: divergence } = found;
   if (!Number.isFinite(gap))
-    throw differs(`${format}, read back, gives logits that are no numbers`);
+    throw differs(`${format}, read back, gives logits that are not finite`);
   if (rounding === null) {
     if (gap === 0) return { ...found, allowedDivergence: 0 };
     throw differs(
-      `${format}, read back, gives logits up to ${gap.toPrecision(3)} from those of the trained model; it holds the same bits, so they must be the same`,
+      `${format}, read back, gives logits up to ${gap.toPrecision(3)} from those of the trained model; its weights have the same bits, so they must be equal`,
     );
   }
   const allowedDivergence = roundingDivergence(copy, logits, rounding);
@@ -39,6 +36,6 @@ function differs(message: string): TerminalError {
   return new TerminalError({
     code: 'E_PUBLISH_FAILED',
     message,
-    hint: 'nothing was put in place; the same command writes it again, and if it fails again, report it',
+    hint: 'nothing was published; the same command writes it again, and if it fails again, report it',
   });
 }

@@ -1,12 +1,12 @@
-// The files of one artefact as they lie on this disk, hashed once: for the report, for the
-// checksums of an upload, and to see whether a place holds them already.
+// The files of one artefact on this disk, hashed once: for the report, for upload checksums, and to
+// detect files that a destination already has.
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { verify } from '../remote/verify.ts';
 
 export interface ResultFile {
-  /** Below the artefact, later below a prefix or a folder of a repository; with forward slashes. */
+  /** Relative to the artefact, later to a prefix or repository folder; with forward slashes. */
   readonly path: string;
   readonly absolute: string;
   readonly bytes: number;
@@ -40,14 +40,12 @@ export async function resultFile(
   return { path, absolute, bytes, sha256 };
 }
 
-/**
- * Of the names of the files and what is in them, so that it is the same wherever the artefact lies.
- */
+/** Digest of names and contents, independent of the artefact's location. */
 export function digestOfResult(files: readonly ResultFile[]): `sha256:${string}` {
   return `sha256:${digestOf(Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256])))}`;
 }
 
-/** Puts an artefact below a folder; '' leaves it where it is. */
+/** Prefixes paths by a folder; '' changes nothing. */
 export function below(folder: string, files: readonly ResultFile[]): readonly ResultFile[] {
   if (folder === '') return files;
   return files.map((file) => ({ ...file, path: `${folder}/${file.path}` }));

@@ -1,10 +1,10 @@
-// How far rounding alone may move an artefact. No formula bounds the logits of a deep network: a
-// few of its activations are a thousand times larger than the rest, and a unit in their last place
-// moves single logits far. So it is measured on the artefact itself: each weight is moved by one
-// unit in its last place, up or down at random, and the divergence that this makes is the bound.
-// Rounding moves a weight by half a unit at most and by 0.29 in the root mean square, and a
-// divergence grows with the square of what moves it, so what was only rounded stays some ten times
-// below; a weight that was lost, swapped or scaled does not.
+// How far rounding alone may change an artefact's logits. No formula bounds the logits of a deep
+// network: a few of its activations are a thousand times larger than the rest, and a unit in their
+// last place changes single logits a lot. So it is measured: each weight is changed by one unit in
+// its last place, up or down at random, and the resulting divergence is the bound. Rounding changes
+// a weight by at most half a unit, 0.29 in the root mean square, and divergence grows with the
+// square of the change, so a rounded artefact stays about ten times below the bound; a lost,
+// swapped or scaled weight does not.
 import type { Model } from '../engine/model.ts';
 import { type DType, dtypeEpsilon } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -17,8 +17,8 @@ import { checkLogits, compareLogits } from './reload-check.ts';
 export type StoredType = Extract<DType, 'float32' | 'float16' | 'bfloat16'> | 'Q8_0';
 
 /**
- * A linear and its adapter add their products in another order than the merged one: some units of
- * the float32 sums.
+ * A linear layer with an adapter adds its products in another order than the merged one: a few
+ * units of float32 sums.
  */
 const sumUnits = 8;
 const q8Values = 32;
@@ -35,19 +35,13 @@ export function roundingDivergence(model: Model, logits: Tensor, stored: StoredT
   return compareLogits(logits, after).klDivergence;
 }
 
-/**
- * Of the coarser of the two types that a weight passes through: that of the file, and that which is
- * computed in.
- */
+/** Of the coarser type of a weight: that of the file, or that of the model. */
 function unitOf({ dtype }: Model, stored: StoredType): number {
   const inFile = stored === 'Q8_0' ? 0 : dtypeEpsilon(stored);
   return Math.max(inFile, dtypeEpsilon(dtype)) + sumUnits * dtypeEpsilon('float32');
 }
 
-/**
- * Some rows at a time: an embedding in float32, and what is made of it, would be as large as the
- * model.
- */
+/** In panels of rows: a float32 copy of an embedding would be as large as the model. */
 function move_(value: Tensor, name: string, unit: number, inBlocks: boolean): void {
   const [rows = 0] = value.shape;
   const atOnce = Math.max(1, Math.floor((rows * valuesAtOnce) / Math.max(1, value.numel)));

@@ -1,19 +1,19 @@
-// What an upload reports: bytes that left this machine, over all files of one place. Something that
-// is sent again counts once.
+// Progress of an upload: bytes sent, over all files of one destination. Bytes that are sent again
+// count once.
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import { throttle } from '../remote/progress.ts';
 
-/** `sent` bytes of what has that key so far: a file, a part of one. */
+/** `sent` is the total so far for `key`: a file, or a part of one. */
 export type UploadProgress = (key: string, sent: number) => void;
 
 interface Reported {
-  /** The place: a bucket's address, a repository. */
+  /** The destination: a bucket's address, a repository. */
   readonly subject: string;
   readonly total: number;
 }
 
-/** Says that the upload began and ended, and how far it is in between. */
+/** Reports the start, progress and end of an upload. */
 export async function reportUpload<T>(
   { subject, total }: Reported,
   { emit, clock }: { readonly emit: (message: TelemetryBody) => void; readonly clock: Clock },

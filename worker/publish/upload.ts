@@ -1,6 +1,5 @@
-// Takes what was written and checked to where the job says: into a bucket, onto a hub, or both. The
-// report of the run goes last into the bucket, so that whoever finds it knows that all it names is
-// there.
+// Uploads checked artefacts to a bucket, a hub, or both, as the job says. In a bucket the report of
+// the run comes last, so that it exists only when everything it names does.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runFiles } from '../../crds/wire/run-folder.ts';
@@ -26,17 +25,17 @@ interface UploadTools {
 }
 
 interface Words {
-  /** First line of the commit. */
+  /** First line of the commit message. */
   readonly title: string;
-  /** README.md of a repository with several artefacts, each of which has one of its own. */
+  /** README.md of a repository with several artefacts; each artefact has its own too. */
   readonly card: string;
-  /** Folder of the run, where the card is kept. */
+  /** The run folder, where the card is kept. */
   readonly runFolder: string;
-  /** Files that come along without being an artefact. */
+  /** Other files to upload. */
   readonly beside?: readonly ResultFile[];
 }
 
-/** Returns where each artefact is now, in their order. */
+/** Returns the location of each artefact, in their order. */
 export async function uploadArtifacts(
   { bucket, hub }: UploadTargets,
   artifacts: readonly Uploaded[],
@@ -56,7 +55,7 @@ export async function uploadArtifacts(
     for (const [i, { folder }] of artifacts.entries()) uris[i]?.push(`${bucket.uri}/${folder}`);
   }
   if (hub !== undefined) {
-    // Tools look for one model at the root of a repository.
+    // Tools expect a single model at the root of a repository.
     const [only, ...more] = artifacts;
     const isOne = only !== undefined && more.length === 0;
     const own = isOne ? only.files : await inFolders(artifacts, words, signal);
@@ -84,7 +83,7 @@ async function inFolders(
   return [...files, await resultFile('README.md', path, signal)];
 }
 
-/** After everything else; hubs get none, since it names folders of this machine. */
+/** After everything else; hubs get no report, since it names folders of this machine. */
 export async function uploadReport(
   { bucket }: UploadTargets,
   folder: string,

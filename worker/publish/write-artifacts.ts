@@ -1,6 +1,5 @@
-// From a checkpoint to artefacts on this disk: the trained model is put together once, each form of
-// it is written, read back and compared before it takes its place, and hashed for whoever takes it
-// further.
+// From a checkpoint to artefacts on this disk: builds the trained model once, then writes each
+// form, reads it back and compares it before it gets its final name, and hashes its files.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resolveMethod } from '../../crds/index.ts';
@@ -36,7 +35,7 @@ interface Records {
 
 export interface WrittenArtifact {
   readonly format: ArtifactFormat;
-  /** Name of its folder below the destination. */
+  /** Name of its folder in the destination. */
   readonly folder: string;
   readonly files: readonly ResultFile[];
   readonly reported: RunReport['artifacts'][number];
@@ -44,7 +43,7 @@ export interface WrittenArtifact {
 
 interface Written {
   readonly artifacts: readonly WrittenArtifact[];
-  /** README.md for a place that shows all of them as one. */
+  /** README.md for a destination with all of them. */
   readonly card: string;
 }
 
@@ -87,12 +86,12 @@ async function writeOne(
     trimMemory();
     const copy = await writer.reload(partial, facts.model.dtype);
     using _copyParameters = copy.parameters;
-    // What tensors were converted from, and a header with a whole vocabulary.
+    // Frees the sources of converted tensors, and a header with a whole vocabulary.
     trimMemory();
     return { bytes: written, reload: requireSame(writer, reference, copy) };
   });
-  // What the copy was read into: its files are read for their digests, and the next form has a copy
-  // of its own.
+  // Frees the memory of the copy: its files are read next for their digests, and the next form has
+  // its own copy.
   trimMemory();
   emit({ type: 'artifact', format, path, bytes, report: reload });
   emit({ type: 'stage', stage: 'Export', state: 'Done', subject: format });

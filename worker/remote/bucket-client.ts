@@ -1,6 +1,6 @@
-// The client of an S3 service. The SDK does signing and the chain of credentials (workload identity
-// included); trying again is ours, so that there is one back-off and a download goes on where the
-// bytes stopped. The SDK is 13 MB and optional: it is loaded when the first bucket is named.
+// The client of an S3 service. The SDK signs and finds credentials (including workload identity);
+// retries are ours, so that there is one back-off and a download resumes where it stopped. The SDK
+// is 13 MB and optional: it is loaded for the first bucket.
 import type { S3Client } from '@aws-sdk/client-s3';
 import { isErrno } from '../files/errno.ts';
 import { type BucketTarget, bucketError, withoutSdk } from './bucket-error.ts';
@@ -15,13 +15,13 @@ export interface BucketCredentials {
 
 export interface Bucket extends BucketTarget {
   readonly region?: string | undefined;
-  /** The SDK's own chain when absent. */
+  /** @default the SDK's own chain */
   readonly credentials?: BucketCredentials | undefined;
 }
 
 export type Sdk = typeof import('@aws-sdk/client-s3');
 
-/** An optional dependency: an installation for one machine may have left it out. */
+/** An optional dependency, which a local installation may lack. */
 export async function loadSdk(): Promise<Sdk> {
   return orWithoutSdk(() => import('@aws-sdk/client-s3'));
 }

@@ -1,7 +1,6 @@
-// What a bucket states about the content of an object. Of what was uploaded in parts, most services
-// state a checksum over the checksums of the parts (COMPOSITE), which says nothing until the sizes
-// of the parts are known: they are asked for, in one call where the service allows it, else part by
-// part.
+// The digest that a bucket states for an object. For an upload in parts, most services state a
+// checksum over the checksums of the parts (COMPOSITE), which needs the sizes of the parts: these
+// are requested in one call where the service supports it, else part by part.
 import type { HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { UserError } from '../../crds/failures/errors.ts';
 import { type Bucket, patiently, type Sdk } from './bucket-client.ts';
@@ -17,7 +16,7 @@ interface Asked {
   readonly bytes: number;
 }
 
-/** A request a part beyond so many would take longer than it is worth. */
+/** With more parts, one request for each takes too long. */
 const mostParts = 1000;
 
 export async function statedDigest(
@@ -32,7 +31,7 @@ export async function statedDigest(
   return (await digestOfParts(head, asked, signal)) ?? digestOfWhole(head);
 }
 
-/** The ETag is the MD5 only of what was uploaded in one piece and not encrypted. */
+/** The ETag is the MD5 only for a single unencrypted upload. */
 function digestOfWhole(head: HeadObjectCommandOutput): FileDigest | undefined {
   const whole = head.ChecksumType !== 'COMPOSITE';
   if (head.ChecksumSHA256 && whole) return { type: 'sha256', hex: toHex(head.ChecksumSHA256) };
@@ -63,7 +62,7 @@ async function digestOfParts(
   return { type, hex: toHex(base64), partBytes };
 }
 
-/** Undefined where the service does not know the call, or the keys may not make it. */
+/** Undefined where the service lacks the call, or the credentials do not permit it. */
 async function unlessRefused<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

@@ -1,5 +1,5 @@
-// What an S3 service's refusal means. The SDK throws one class with a name from the service and the
-// status beside it.
+// Turns refusals of an S3 service into errors. The SDK throws one class with the service's error
+// name and the HTTP status.
 import {
   type AnnealError,
   AnnealError as Ours,
@@ -13,11 +13,11 @@ import { isTransientStatus, retryAfterMs } from './http.ts';
 export interface BucketTarget {
   readonly uri: string;
   readonly endpoint?: string | undefined;
-  /** Where the credentials came from; absent for the chain of the SDK. */
+  /** Origin of the credentials, for messages; undefined for the SDK's chain. */
   readonly credentialsName?: string | undefined;
   /** The field of the job that names the bucket. */
   readonly field?: string | undefined;
-  /** What was tried; reading where nothing is said. */
+  /** @default 'Read' */
   readonly access?: 'Read' | 'Write' | undefined;
 }
 
@@ -30,7 +30,7 @@ const unknownCredentials = new Set([
   'SignatureDoesNotMatch',
   'TokenRefreshRequired',
 ]);
-// Bytes that arrived as others are sent again, and an upload that is gone is begun again.
+// Bytes damaged on the way are sent again, and a lost upload is started again.
 const busy = new Set([
   'BadDigest',
   'NoSuchUpload',
@@ -66,11 +66,11 @@ export function bucketError(error: unknown, target: BucketTarget, clock: Clock):
     return new UserError({ ...facts, code: 'E_HUB_FORBIDDEN', message, hint });
   }
   if (status === 301 || name === 'PermanentRedirect' || name === 'AuthorizationHeaderMalformed') {
-    const message = `${uri} lies in another region than the one asked`;
+    const message = `${uri} is in another region than the one asked`;
     return new UserError({ ...facts, code: refusal, message, hint: 'set region' });
   }
   const isTransient = status === undefined || isTransientStatus(status) || busy.has(name);
-  // 501: a call that this service does not have, now or later.
+  // 501: a call that this service does not support.
   if (isTransient && status !== 501) {
     return new TransientError({
       code: 'E_HUB_UNAVAILABLE',
@@ -89,7 +89,7 @@ export function bucketError(error: unknown, target: BucketTarget, clock: Clock):
 export function nothingThere(target: BucketTarget): UserError {
   return new UserError({
     code: 'E_SOURCE_NOT_FOUND',
-    message: `${target.uri} holds no object`,
+    message: `${target.uri} has no objects`,
     path: target.field,
     value: target.uri,
   });
@@ -98,7 +98,7 @@ export function nothingThere(target: BucketTarget): UserError {
 export function oddBucket(target: BucketTarget, path: string, maxFiles: number): UserError {
   return new UserError({
     code: 'E_SOURCE_NOT_FOUND',
-    message: `${target.uri} holds an object named ${path}, or more than ${maxFiles} objects`,
+    message: `${target.uri} has an object named ${path}, or more than ${maxFiles} objects`,
     path: target.field,
     value: target.uri,
   });
@@ -118,7 +118,7 @@ const howToSetKeys =
 const howToAllow = 'allow s3:GetObject and s3:ListBucket for this prefix';
 const howToAllowWriting = 'allow s3:PutObject and s3:AbortMultipartUpload for this prefix';
 
-/** The SDK puts the answer into fields that its types do not promise. */
+/** The SDK sets these fields although its types do not have them. */
 function answerOf(error: unknown): {
   readonly status: number | undefined;
   readonly headers: Headers;

@@ -1,7 +1,4 @@
-// A prefix of an S3 bucket as a listing of files. The SDK does signing and the chain of credentials
-// (workload identity included); trying again is ours, so that there is one back-off and it starts
-// where the bytes stopped. The SDK is 13 MB and optional: it is loaded when the first bucket is
-// named.
+// Lists a prefix of an S3 bucket as files. See bucket-client.ts for the SDK and retries.
 import { createHash } from 'node:crypto';
 import type { S3Client } from '@aws-sdk/client-s3';
 import {
@@ -18,7 +15,7 @@ import { nothingThere, oddBucket } from './bucket-error.ts';
 import { type Network, readBody } from './http.ts';
 import { isSafePath, type SourceFile, type SourceListing } from './source-files.ts';
 
-/** An object as the listing of its bucket shows it. */
+/** An object in the listing of its bucket. */
 interface Listed {
   readonly key: string;
   readonly path: string;
@@ -90,8 +87,8 @@ function bucketFile(
 }
 
 /**
- * `s3://b/model` means the object `model` or what lies below `model/`, not `model-old/x`; undefined
- * for what is not meant and for keys that end in a slash, which is how some tools draw a folder.
+ * `s3://b/model` is the object `model` or the objects below `model/`, not `model-old/x`. Undefined
+ * for other keys, and for keys ending in a slash, with which some tools mark folders.
  */
 function pathBelow(key: string, prefix: string): string | undefined {
   if (key.endsWith('/')) return undefined;

@@ -1,5 +1,5 @@
-// Tokens and keys for the places of a job: those of the Secret that the job names, else what the
-// person has on this machine.
+// Tokens and keys for the sources and destinations of a job: those of the Secret that the job
+// names, else those of the user on this machine.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { BucketCredentials } from './bucket-client.ts';
 import type { Named, SourceEnvironment } from './source-environment.ts';
@@ -13,7 +13,7 @@ export function hubToken(
   const { name, key } = reference;
   const value = environment.secret(name, key);
   if (value !== undefined) return { value, name: `Secret ${name}, key ${key}` };
-  // A local run knows no Secrets; what the person has is used in their place.
+  // A local run has no Secrets and uses the user's own token.
   if (environment.hubToken) return environment.hubToken;
   throw new UserError({
     code: 'E_REFERENCE_NOT_FOUND',

@@ -1,6 +1,6 @@
-// Where results are written on this machine, from where they may be uploaded. Each artefact is
-// written under another name beside its place and renamed when it has passed its check: a reader
-// never sees half of one, and an older result stays until the new one is whole.
+// Where results are written on this machine before a possible upload. Each artefact is written
+// under another name and renamed after its check, so readers never see half of one, and an older
+// result stays until the new one is complete.
 import { mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Destination } from '../../crds/api/source.ts';
@@ -8,10 +8,7 @@ import { UserError } from '../../crds/failures/errors.ts';
 import { liesInTheWay } from '../../crds/names/result-folders.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 
-/**
- * The folder for results: a claim's folder, a local path, or the run's own where they go elsewhere
- * from there.
- */
+/** The folder for results: that of a claim, a local path, or one in the run folder for uploads. */
 export function destinationFolder(run: RunRecord, runFolder: string): string {
   const destination: Destination | undefined = run.spec.output.destination;
   if (destination?.local !== undefined) return resolve(run.folder, destination.local.path);
@@ -22,10 +19,7 @@ export function destinationFolder(run: RunRecord, runFolder: string): string {
   return join(runFolder, 'artifacts');
 }
 
-/**
- * Finds out before anything is trained whether results can be written, by writing; nothing is left
- * behind.
- */
+/** Checks before training that results can be written, by writing and removing a probe. */
 export async function requireWritable(folder: string): Promise<void> {
   const probe = join(folder, `.anneal-probe-${process.pid}`);
   try {
@@ -38,10 +32,7 @@ export async function requireWritable(folder: string): Promise<void> {
   }
 }
 
-/**
- * Results must not be put among the files of the model, or in their place: by what the paths are,
- * whatever links lead to them.
- */
+/** Refuses a destination inside or in place of the model, after resolving links. */
 export async function requireApart(destination: string, model: string): Promise<void> {
   const [to, from] = await Promise.all([realpath(destination), realpath(model)]);
   if (!liesInTheWay(to, from)) return;
@@ -49,7 +40,7 @@ export async function requireApart(destination: string, model: string): Promise<
     code: 'E_PUBLISH_FAILED',
     path: 'spec.output.destination',
     value: destination,
-    message: `results would be put into ${destination}, and the model is ${from}: they would lie among its files, or take their place`,
+    message: `results would be put into ${destination}, and the model is ${from}: they would mix with its files, or replace them`,
     hint: 'name a folder of its own, such as out',
   });
 }
@@ -62,7 +53,7 @@ function notWritable(error: unknown, folder: string): unknown {
     path: 'spec.output.destination',
     value: folder,
     message: `results cannot be written to ${folder}: ${why}`,
-    hint: 'let this user write there, or name another place; pods are user and group 10001',
+    hint: 'let this user write there, or name another folder; pods are user and group 10001',
     cause: error,
   });
 }
@@ -75,7 +66,7 @@ const unwritable: Readonly<Record<string, string>> = {
   EEXIST: 'a file has that name',
 };
 
-/** Lets `write` fill a folder, then puts it in the place of `folder`. */
+/** Lets `write` fill a new folder, then replaces `folder` by it. */
 export async function replaceFolder<T>(
   folder: string,
   write: (partial: string) => Promise<T>,

@@ -1,6 +1,6 @@
-// SHA-256 of files on this disk, remembered by what `stat` shows, since hashing a large model at
-// every start would cost what the start is meant to save. As in git, a file changed so recently
-// that a second change could hide behind the same time stamp is not remembered.
+// SHA-256 of files on this disk, cached by what `stat` shows, since hashing a large model takes
+// long. As in git, a file modified so recently that a second change could have the same time stamp
+// is not cached.
 import { createHash } from 'node:crypto';
 import { mkdir, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -15,7 +15,7 @@ const settledMs = 2000;
 
 export interface FileDigests {
   of(path: string, signal: AbortSignal): Promise<string>;
-  /** For a file that was just hashed and is not written again. */
+  /** For a file that was just hashed and will not be written again. */
   know(path: string, sha256: string): Promise<void>;
 }
 
@@ -55,8 +55,8 @@ async function recordOf(file: string, cache: string): Promise<RecordPlace> {
 }
 
 /**
- * One digest for a set of files: SHA-256 over lines "sha256 path", sorted by path. That of a single
- * file is the digest of its content, so that `sha256sum` shows it too.
+ * One digest for a set of files: SHA-256 over lines "sha256 path", sorted by path. For a single
+ * file it is the digest of its content, as `sha256sum` prints it.
  */
 export function digestOfFiles(
   files: readonly { readonly path: string; readonly sha256: string }[],
@@ -74,7 +74,7 @@ async function recall(path: string): Promise<z.output<typeof remembered> | undef
   try {
     return remembered.parse(await readJsonFile(path, jsonLimits.runRecord));
   } catch {
-    // Never seen, or a record that cannot be read: hash again.
+    // Unknown, or an unreadable record: hash again.
     return undefined;
   }
 }

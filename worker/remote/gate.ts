@@ -10,8 +10,7 @@ export function gate(limit: number): Gate {
     try {
       return await task();
     } finally {
-      // The place is handed to the next in line, so that nobody who comes meanwhile gets ahead of
-      // it.
+      // The slot passes to the next in line, so that no newcomer gets ahead.
       const next = waiting.shift();
       if (next) next();
       else running -= 1;
@@ -20,8 +19,8 @@ export function gate(limit: number): Gate {
 }
 
 /**
- * All results in order, with tasks started through the gate. The first failure aborts the signal
- * that the others hold, and is thrown only when all of them have ended.
+ * All results in order, with tasks started through the gate. The first failure aborts the signal of
+ * the others, and is thrown after all have ended.
  */
 export async function gatherThrough<In, Out>(
   inputs: readonly In[],

@@ -1,19 +1,15 @@
-// One GET over fetch, with what fetch lacks: a limit on silence (before the headers and inside the
-// body), one kind of error for everything that trying again may cure, and a sentence for what it
-// will not.
+// GET requests over fetch, with a limit on silence (before the headers and inside the body), one
+// kind of error for everything that a retry may cure, and a sentence for the rest.
 import { TransientError, UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, requireBounded, requireLength } from '../../crds/text/json.ts';
 import type { Clock } from '../clock.ts';
 import type { Gate } from './gate.ts';
 import type { RetryTools } from './retry.ts';
 
-/**
- * All that reading from afar needs. One gate for all requests bounds the connections of the
- * process.
- */
+/** What remote reads need. One gate for all requests bounds the connections of the process. */
 export interface Network extends RetryTools {
   readonly fetch: typeof fetch;
-  /** A request without a byte for so long is given up and tried again. */
+  /** A request without a byte for so long is aborted and retried. */
   readonly stallMs: number;
   readonly connections: Gate;
 }
@@ -24,7 +20,7 @@ export async function get(
   network: Network,
   signal: AbortSignal,
 ): Promise<Response> {
-  // Identity: a compressed body would make ranges and sizes mean something else.
+  // Identity, since ranges and sizes are those of the uncompressed body.
   const all = { 'accept-encoding': 'identity', ...headers };
   try {
     return await withinSilence(hostOf(url), network, signal, (both) =>
@@ -36,9 +32,7 @@ export async function get(
   }
 }
 
-/**
- * Gives up an answer that does not begin within `stallMs`, counted anew whenever the sender feeds.
- */
+/** Aborts a request whose answer does not begin within `stallMs` of the last `feed`. */
 export async function withinSilence<T>(
   where: string,
   network: Network,
@@ -79,16 +73,12 @@ export async function* readBody(
     signal.throwIfAborted();
     throw error instanceof TransientError ? error : connectionError(where, error);
   } finally {
-    // A reader that is left half-way must let go of its connection; whether that works is of no
-    // interest.
+    // An abandoned reader must release its connection; failing to do so is not an error.
     await reader.cancel().catch(() => undefined);
   }
 }
 
-/**
- * The JSON of a hub's answer, which others parse, a package among them: no more of it than is read,
- * or a RefusedBytes.
- */
+/** Reads the JSON of a hub's answer up to a limit; throws RefusedBytes beyond it. */
 export async function readJsonBody(
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<Buffer<ArrayBuffer>> {
@@ -106,8 +96,7 @@ export async function readJsonBody(
 }
 
 /**
- * `Retry-After` in milliseconds: seconds, or a date; else the reset time of the `RateLimit` draft
- * header.
+ * `Retry-After` in milliseconds: seconds or a date; else the reset time of the `RateLimit` draft.
  */
 export function retryAfterMs(headers: Headers, clock: Clock): number | undefined {
   const text = headers.get('retry-after');
@@ -160,10 +149,7 @@ interface Watchdog extends Disposable {
   rest(): void;
 }
 
-/**
- * Aborts its signal `ms` after the last feed; a resting dog (the reader is busy elsewhere) does not
- * count time.
- */
+/** Aborts its signal `ms` after the last feed; time does not count while it is paused. */
 function watchdog(ms: number, clock: Clock): Watchdog {
   const barked = new AbortController();
   const ended = new AbortController();
@@ -175,7 +161,7 @@ function watchdog(ms: number, clock: Clock): Watchdog {
       await clock.sleep(Math.min(leftMs, ms), ended.signal);
     }
   };
-  // The only way that sleep rejects is the end of the watch.
+  // sleep rejects only at the end of the watch.
   watch().catch(() => undefined);
   return {
     signal: barked.signal,

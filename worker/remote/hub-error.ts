@@ -1,6 +1,5 @@
-// What a hub's refusal means. The status alone is misleading (401 is also the answer for a
-// repository that does not exist), so the hub's own X-Error-Code decides first. Tokens are named,
-// never shown.
+// Turns refusals of a hub into errors. The status alone is misleading (a missing repository also
+// gets 401), so the hub's own X-Error-Code decides first. Tokens are named, never shown.
 import { type AnnealError, TransientError, UserError } from '../../crds/failures/errors.ts';
 import type { Clock } from '../clock.ts';
 import { isTransientStatus, retryAfterMs } from './http.ts';
@@ -10,9 +9,7 @@ export interface HubTarget {
   readonly type: 'model' | 'dataset';
   readonly repository: string;
   readonly revision: string;
-  /**
-   * Where the token came from: "Secret hub, key token" or "HF_TOKEN"; absent when there is none.
-   */
+  /** Origin of the token: "Secret hub, key token" or "HF_TOKEN"; undefined without one. */
   readonly tokenName?: string | undefined;
   /** The field of the job that names the repository. */
   readonly field?: string | undefined;

@@ -1,5 +1,5 @@
-// What was learned from a hub and stays true: the files of a commit, for ever; the commit that a
-// branch named, as of when it was asked (used only when a job says that it runs offline).
+// Caches answers of a hub: the files of a commit, which never change, and the commit that a branch
+// last had (used only in offline runs).
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -47,7 +47,7 @@ async function recall<S extends z.ZodType>(
   try {
     return schema.parse(await readJsonFile(path, jsonLimits.runRecord));
   } catch {
-    // Not there, torn or from another version: the hub is asked.
+    // Missing, incomplete or of another version: ask the hub.
     return undefined;
   }
 }

@@ -1,7 +1,6 @@
-// A repository of a Hugging Face hub as a listing of files. The branch is resolved to a commit once
-// and everything else names the commit, so a push in the middle of a download changes nothing.
-// Listing goes through @huggingface/hub with our fetch underneath (token, retries, abort); ranges
-// are plain requests, which that package does not offer.
+// Lists a repository of a Hugging Face hub. The branch is resolved to a commit once and everything
+// else names the commit, so a push during a download changes nothing. Listing uses @huggingface/hub
+// with our fetch (token, retries, abort); ranges are plain requests, which that package lacks.
 import { z } from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { RefusedBytes } from '../../crds/text/json.ts';
@@ -45,14 +44,14 @@ export async function resolveCommit(
   return understand(revisionAnswer, await response.json(), repository).sha;
 }
 
-/** The files of a commit as the hub describes them; never changes, so it may be kept. */
+/** The files of a commit; they never change, so they may be cached. */
 export async function listEntries(
   repository: HubRepository,
   commit: string,
   network: Network,
   signal: AbortSignal,
 ): Promise<readonly HubEntry[]> {
-  // A tenth of a second to load, which a model that is in the cache does without.
+  // Takes a tenth of a second to load, which a cached model saves.
   const { listFiles } = await import('@huggingface/hub');
   const entries: HubEntry[] = [];
   const answers = listFiles({
@@ -110,18 +109,18 @@ function hubFile(entry: HubEntry, repository: HubRepository, network: Network): 
   };
 }
 
-/** fetch for one repository: with its token, tried again, refusals turned into sentences. */
+/** fetch for one repository: with its token, retries, and refusals as sentences. */
 function hubFetch(repository: HubRepository, network: Network, signal: AbortSignal) {
   const origin = new URL(repository.endpoint).origin;
   return async (input: string | URL | Request): Promise<Response> => {
     const url = input instanceof Request ? input.url : String(input);
-    // The next page of a listing is an address that the answer names; the token goes nowhere else.
-    if (new URL(url).origin !== origin) throw odd(repository, `its listing goes on at ${url}`);
+    // The answer names the address of its next page; the token must go nowhere else.
+    if (new URL(url).origin !== origin) throw odd(repository, `its listing continues at ${url}`);
     return retry(
       async () => {
         const response = await get(url, authorisation(repository), network, signal);
         if (!response.ok) throw hubError(response, repository, undefined, network.clock);
-        // Read here, so that a body that breaks off is tried again too.
+        // Read inside the retry, so that a broken body is retried too.
         const body = await readAnswer(readBody(response.body, url, network, signal), repository);
         return new Response(body, { headers: response.headers });
       },
@@ -161,7 +160,7 @@ function understand<S extends z.ZodType>(
 function odd(repository: HubRepository, reason: string): UserError {
   return new UserError({
     code: 'E_SOURCE_NOT_FOUND',
-    message: `${repository.endpoint} answers for ${repository.repository} what no hub would: ${reason}`,
+    message: `${repository.endpoint} gives an unexpected answer for ${repository.repository}: ${reason}`,
     hint: 'check that the endpoint is a Hugging Face hub',
     path: repository.field,
   });

@@ -6,15 +6,15 @@ import { brisk } from './retry.ts';
 
 /** Connections at one time, over all files. */
 const connections = 8;
-/** A server that says nothing for so long is asked again. */
+/** A server that is silent for so long is asked again. */
 const stallMs = 30_000;
 
-/** Shorter waits are over before anybody has read of them. */
+/** Shorter waits are not reported. */
 const toldMs = 1000;
 
 /**
- * The network of this machine. Jitter needs no seed: nothing that is trained depends on it. Who
- * waits is told what for: a hub that does not answer is asked for two minutes.
+ * The network of this machine. Its jitter needs no seed, since training does not depend on it.
+ * Reports waits, because an unreachable hub is retried for two minutes.
  */
 export function systemNetwork(clock: Clock, emit: (message: TelemetryBody) => void): Network {
   const rng = (): number => {

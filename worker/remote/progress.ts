@@ -1,5 +1,5 @@
-// What fetching and tokenising report, as messages: at most a few a second, whatever the number of
-// events, and the last one of a stage always.
+// Progress messages of fetching and tokenising: a few a second at most, and always the last one of
+// a stage.
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import type { PrepareProgress } from '../prepare/build-store.ts';
@@ -9,7 +9,7 @@ const reportEveryMs = 250;
 
 type Emit = (message: TelemetryBody) => void;
 
-/** Adds up the bytes of all files that are fetched at one time. */
+/** Adds up the bytes of all files that are fetched concurrently. */
 export function fetchReporter(
   subject: string,
   emit: Emit,
@@ -35,7 +35,7 @@ export function fetchReporter(
         done.set(event.path, (done.get(event.path) ?? 0) + event.count);
         return due() ? say('Running') : undefined;
       case 'Retry':
-        // The network tells of every wait, also of those before a file is known.
+        // The network reports every wait, including those before a file is known.
         return;
       case 'Waiting': {
         const message = `${event.path} is being fetched by another process; waiting for it`;

@@ -1,4 +1,4 @@
-// The asked byte range out of an answer that may hold more: some servers ignore Range and send the
+// Extracts the requested byte range from an answer, since some servers ignore Range and send the
 // whole file.
 import { TerminalError, TransientError } from '../../crds/failures/errors.ts';
 

@@ -1,17 +1,17 @@
-// Tries again what failed with a TransientError, with doubling waits and jitter, until no progress
-// was made for the budget. Every other error passes at once. A server's own Retry-After wins over
-// our wait when it is longer.
+// Retries what failed with a TransientError, with doubling waits and jitter, until there was no
+// progress for the budget. Other errors pass at once. A longer Retry-After of the server takes
+// precedence.
 import { TransientError } from '../../crds/failures/errors.ts';
 import type { Clock } from '../clock.ts';
 
 export interface RetryPolicy {
   readonly firstMs: number;
   readonly longestMs: number;
-  /** How long without progress until the last error is thrown. */
+  /** Time without progress after which the last error is thrown. */
   readonly budgetMs: number;
 }
 
-/** A person who waits in front of a terminal wants to know within two minutes. */
+/** A user at a terminal should know within two minutes. */
 export const brisk: RetryPolicy = { firstMs: 500, longestMs: 15_000, budgetMs: 2 * 60_000 };
 
 export interface RetryTools {
@@ -22,7 +22,7 @@ export interface RetryTools {
   readonly onRetry?: (error: TransientError, waitMs: number) => void;
 }
 
-/** `attempt` calls `progressed` whenever it got further, which starts waits and budget anew. */
+/** `attempt` calls `progressed` after progress, which resets waits and budget. */
 export async function retry<T>(
   attempt: (progressed: () => void) => Promise<T>,
   tools: RetryTools,

@@ -1,6 +1,5 @@
-// What the resolving of sources must know about the machine that it runs on: where the cache is,
-// what folder a claim is mounted at, which tokens there are and what to call them in a sentence.
-// Made from environment variables in one place.
+// The facts of this machine that resolving sources needs: the cache, the folders of claims, and
+// tokens with their names for messages. Read from environment variables in one place.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -12,25 +11,25 @@ import { fileDigests } from './file-digests.ts';
 
 export interface Named<T> {
   readonly value: T;
-  /** For sentences; never the value. */
+  /** For messages; never the value. */
   readonly name: string;
 }
 
 export interface SourceEnvironment extends FetchTools {
   readonly cache: string;
-  /** Relative local paths count from here: the folder of the job file. */
+  /** The folder of the job file, to which local paths are relative. */
   readonly jobFolder: string;
-  /** Folder by claim; a claim that is not named here is `<cache>/volumes/<claim>`. */
+  /** Folder by claim; a claim without an entry is `<cache>/volumes/<claim>`. */
   readonly volumes: ReadonlyMap<string, string>;
-  /** Folder by place of the spec (model, train, eval), where a pod mounts its image. */
+  /** Folder by source of the spec (model, train, eval), where a pod mounts its image. */
   readonly images: ReadonlyMap<string, string>;
   readonly hubEndpoint: string;
-  /** Nothing is asked of a hub; a branch is the commit that it was when last asked. */
+  /** Do not ask hubs; a branch is the commit that it last was. */
   readonly offline: boolean;
   readonly hubToken: Named<string> | undefined;
   readonly bucketCredentials: Named<BucketCredentials> | undefined;
   readonly region: string | undefined;
-  /** A key of a Secret, where this process was given it. */
+  /** The value of a key of a Secret, where this process has it. */
   secret(name: string, key: string): string | undefined;
 }
 
@@ -42,10 +41,7 @@ interface MachineFacts extends Omit<FetchTools, 'digests'> {
   readonly secret?: (name: string, key: string) => string | undefined;
 }
 
-/**
- * The names of the variables are those that other tools for hubs and buckets read, so nothing is
- * set twice.
- */
+/** Uses the variables of other tools for hubs and buckets, so that nothing is set twice. */
 export async function sourceEnvironment(facts: MachineFacts): Promise<SourceEnvironment> {
   const { variables: env } = facts;
   return {
@@ -67,9 +63,7 @@ export async function sourceEnvironment(facts: MachineFacts): Promise<SourceEnvi
 
 const imageFolders = z.record(z.string(), z.string());
 
-/**
- * In a pod each key of a Secret is in a variable of its own, and one variable says which is which.
- */
+/** In a pod each key of a Secret is a variable, and one variable maps keys to variables. */
 function secretsOf(env: MachineFacts['variables']): SourceEnvironment['secret'] {
   const known = fromJson(env[podVariable.secrets], z.array(secretVariable)) ?? [];
   return (name, key) => {
@@ -90,7 +84,7 @@ async function hubToken(env: MachineFacts['variables']): Promise<Named<string> |
   const home = env['HF_HOME'] ?? (env['HOME'] && join(env['HOME'], '.cache', 'huggingface'));
   const path = env['HF_TOKEN_PATH'] ?? (home && join(home, 'token'));
   if (!path) return undefined;
-  // Nobody logged in on this machine: most repositories need no token.
+  // Without a login there is no token; most repositories need none.
   const value = (await readFile(path, 'utf8').catch(() => '')).trim();
   return value === '' ? undefined : { value, name: `the token in ${path}` };
 }

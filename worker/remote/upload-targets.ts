@@ -1,5 +1,5 @@
-// Where results are uploaded to, with the credentials for it: found out before anything is written,
-// so that a missing token is told at once.
+// The upload destinations and their credentials, resolved before anything is written, so that a
+// missing token is reported at once.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { UserError } from '../../crds/failures/errors.ts';
 import type { Bucket } from './bucket-client.ts';

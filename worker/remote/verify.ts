@@ -1,6 +1,5 @@
-// Does a file on disk hold what its place says it holds? The SHA-256 is computed in the same pass
-// whatever the place states, because our own records (source digests, token store) are always
-// SHA-256.
+// Verifies a file on disk against the digest that its source states. The same pass always computes
+// the SHA-256, because our own records (source digests, token store) use it.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
@@ -75,7 +74,7 @@ function crc32Digester(): Digester {
   };
 }
 
-/** A digest of each part, and one over these. */
+/** A digest of each part, and one over all of these. */
 function partsDigester(
   partBytes: readonly number[],
   fresh: () => Digester,

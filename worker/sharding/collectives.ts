@@ -1,9 +1,9 @@
-// How the tensors of a flat parameter come to all ranks, and their gradients to those who keep
-// them.
+// The collectives of one flat parameter: gathering its values on all ranks, and summing its
+// gradients for the ranks that own them.
 //
-// A flat parameter that every rank keeps an equal share of is gathered and summed up share by
-// share. One that a single rank keeps, as optimizers want that must see an embedding whole, would
-// be as long for each rank then: it is sent by its owner instead.
+// An evenly sharded flat parameter is all-gathered and reduce-scattered. One with a single owner,
+// for optimizers that need the complete embedding, is broadcast by that rank instead: in an
+// all-gather every rank's shard would be as long as the owner's.
 
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -12,27 +12,26 @@ import type { ProcessGroup, Work } from './process-group.ts';
 interface Sum {
   readonly work: Work;
   /**
-   * What this rank keeps of the sum when the work is done; its own tensor, as long as `whole` at
-   * most.
+   * This rank's shard of the sum once the work is done; its own tensor, at most as long as `whole`.
    */
   readonly share: Tensor;
 }
 
 export interface Collectives {
-  /** Values of the whole flat parameter for shares of so many. */
-  wholeOf(share: number): number;
-  /** Values that this rank keeps of shares of so many. */
-  shareOf(share: number): number;
-  /** `whole` gets the flat parameter; both are bytes. */
+  /** Length of the complete flat parameter, for `share` values a rank. */
+  completeSize(share: number): number;
+  /** Length of this rank's shard, for `share` values a rank. */
+  shardSize(share: number): number;
+  /** Fills `whole` with the complete flat parameter; both tensors are bytes. */
   gather(whole: Tensor, share: Tensor): Work;
-  /** Sums a whole flat parameter up over the ranks; `whole` is used up. */
+  /** Sums a complete flat parameter over the ranks; overwrites `whole`. */
   sum(whole: Tensor): Sum;
 }
 
 export function shardedCollectives(group: ProcessGroup): Collectives {
   return {
-    wholeOf: (share) => group.size * share,
-    shareOf: (share) => share,
+    completeSize: (share) => group.size * share,
+    shardSize: (share) => share,
     gather: (whole, share) => group.allGather(whole, share),
     sum(whole) {
       const share = ops.empty([whole.numel / group.size], { dtype: whole.dtype });
@@ -42,17 +41,17 @@ export function shardedCollectives(group: ProcessGroup): Collectives {
 }
 
 export function singleOwnerCollectives(group: ProcessGroup, owner: number): Collectives {
-  const keeps = group.rank === owner;
+  const isOwner = group.rank === owner;
   return {
-    wholeOf: (share) => share,
-    shareOf: (share) => (keeps ? share : 0),
+    completeSize: (share) => share,
+    shardSize: (share) => (isOwner ? share : 0),
     gather(whole, share) {
-      if (keeps) ops.copy_(whole, share);
+      if (isOwner) ops.copy_(whole, share);
       return group.broadcast(whole, owner);
     },
     sum(whole) {
       const work = group.allReduce(whole);
-      return { work, share: ops.narrow(whole, 0, 0, keeps ? whole.numel : 0) };
+      return { work, share: ops.narrow(whole, 0, 0, isOwner ? whole.numel : 0) };
     },
   };
 }

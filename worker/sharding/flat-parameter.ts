@@ -1,9 +1,9 @@
-// Parameters that travel together, and the share of this rank: those of one place that are of one
-// type and are active alike.
+// A flat parameter and this rank's shard of it. It holds the parameters of one layer that have the
+// same type and are active in the same steps.
 //
-// What is stored in codes lies in a flat parameter as bytes, each matrix at one owner, who alone
-// can round it or look for other codes; its gradient is that of the values that the codes stand
-// for, at the same owner.
+// Quantized parameters lie in it as bytes, each matrix complete at one owner, since rounding it or
+// searching its codes needs all of it. The owner also gets the gradient, which is that of the
+// decoded values.
 import { Bug } from '../../crds/failures/errors.ts';
 import {
   type FlatParameterPlan,
@@ -27,17 +27,17 @@ import { type Shard, sizeOf } from './shards.ts';
 export interface FlatParameterOptions {
   readonly group: ProcessGroup;
   readonly layout: ShardLayout;
-  /** Type of trained tensors that come in the bfloat16 of their files. */
+  /** Type of trained tensors whose files have bfloat16. */
   readonly dtype: DType;
 }
 
-/** Parameters with the same one lie in the same flat parameter. */
+/** Parameters with the same name share a flat parameter. */
 export function flatParameterName(parameter: Parameter, options: FlatParameterOptions): string {
   const { layer, trained, coded } = parameter;
   return `${layer} ${trained} ${coded?.type ?? typeOf(parameter, options)}`;
 }
 
-/** Adapters are never bfloat16: what is, is the model's own. */
+/** A trained bfloat16 tensor is from the base model: adapters never are bfloat16. */
 function typeOf({ trained, value }: Parameter, { dtype }: FlatParameterOptions): DType {
   return trained && value.dtype === 'bfloat16' ? dtype : value.dtype;
 }
@@ -45,55 +45,55 @@ function typeOf({ trained, value }: Parameter, { dtype }: FlatParameterOptions):
 export class FlatParameter implements Disposable {
   readonly layer: Layer;
   readonly trained: boolean;
-  /** Of the values, as gradients have them. */
+  /** Layout of the values, and of gradients. */
   readonly plan: FlatParameterPlan;
   readonly parameters: readonly Parameter[];
-  /** Where the values of the shards lie in the share of them. */
+  /** Layout of the shards' values within this rank's shard. */
   readonly shared: readonly FlatShard[];
   readonly shards: readonly Shard[];
-  /** Type in which gradients are summed up: bfloat16 would lose more with every rank. */
+  /** Gradients are summed in this type: bfloat16 would lose precision with every rank. */
   readonly gradientType: 'float32' | 'float64';
   readonly collectives: Collectives;
-  /** Of what is stored: values, or bytes of codes. */
+  /** Layout of the stored values, or of the bytes of quantized ones. */
   readonly #stored: FlatParameterPlan;
-  readonly #share: Tensor;
+  readonly #shard: Tensor;
   readonly #whole: Tensor;
-  /** Both as bytes: how values are stored is nothing to those who carry them. */
-  readonly #shareBytes: Tensor;
+  /** Both as bytes: collectives do not depend on the type. */
+  readonly #shardBytes: Tensor;
   readonly #wholeBytes: Tensor;
-  #state: 'away' | 'here' | { readonly coming: Work } = 'here';
+  #state: 'dropped' | 'gathered' | { readonly gathering: Work } = 'gathered';
 
   constructor(members: readonly Parameter[], options: FlatParameterOptions) {
     const { group } = options;
     const [first] = members;
-    if (first === undefined) throw new Bug('a line without parameters');
+    if (first === undefined) throw new Bug('a flat parameter needs at least one parameter');
     const { layer, trained, coded } = first;
     this.layer = layer;
     this.trained = trained;
     this.gradientType = gradientTypeOf(first);
-    const way = wayOf(first, options);
+    const layout = layoutOf(first, options);
     this.collectives =
-      way === 'sole'
+      layout === 'sole'
         ? singleOwnerCollectives(group, ownerOf(layer, group))
         : shardedCollectives(group);
-    const keeps = way !== 'sole' || group.rank === ownerOf(layer, group);
+    const hasShard = layout !== 'sole' || group.rank === ownerOf(layer, group);
     const values = members.map(({ name, shape, value }) => ({
       name,
       count: coded === undefined ? value.numel : sizeOf(shape),
     }));
     this.plan =
-      way === 'sole'
+      layout === 'sole'
         ? planFlatParameter(values, 1, 'slice')
-        : planFlatParameter(values, group.size, way, typeof layer === 'number' ? layer : 0);
+        : planFlatParameter(values, group.size, layout, typeof layer === 'number' ? layer : 0);
     this.#stored = coded === undefined ? this.plan : followOwners(this.plan, bytesByName(members));
-    const rank = way === 'sole' ? 0 : group.rank;
-    this.shared = keeps ? shardsOf(this.plan, rank) : [];
+    const rank = layout === 'sole' ? 0 : group.rank;
+    this.shared = hasShard ? shardsOf(this.plan, rank) : [];
     const dtype = coded === undefined ? typeOf(first, options) : 'uint8';
     const { share } = this.#stored;
-    this.#share = keep(ops.zeros([this.collectives.shareOf(share)], { dtype }));
-    this.shards = this.#takePieces(members, keeps ? shardsOf(this.#stored, rank) : []);
-    this.#whole = keep(ops.empty([this.collectives.wholeOf(share)], { dtype }));
-    this.#shareBytes = keep(ops.viewDtype(this.#share, 'uint8'));
+    this.#shard = keep(ops.zeros([this.collectives.shardSize(share)], { dtype }));
+    this.shards = this.#takeShards(members, hasShard ? shardsOf(this.#stored, rank) : []);
+    this.#whole = keep(ops.empty([this.collectives.completeSize(share)], { dtype }));
+    this.#shardBytes = keep(ops.viewDtype(this.#shard, 'uint8'));
     this.#wholeBytes = keep(ops.viewDtype(this.#whole, 'uint8'));
     this.parameters = this.#viewsOf(members);
     this.drop();
@@ -104,38 +104,38 @@ export class FlatParameter implements Disposable {
   }
 
   beginGather(): void {
-    if (this.#state !== 'away') return;
+    if (this.#state !== 'dropped') return;
     resizeStorage(this.#whole, this.#whole.bytes);
-    this.#state = { coming: this.collectives.gather(this.#wholeBytes, this.#shareBytes) };
+    this.#state = { gathering: this.collectives.gather(this.#wholeBytes, this.#shardBytes) };
   }
 
   finishGather(): void {
     if (typeof this.#state === 'string') return;
-    this.#state.coming.wait();
-    this.#state = 'here';
+    this.#state.gathering.wait();
+    this.#state = 'gathered';
   }
 
-  /** Gives back the memory of the whole flat parameter. */
+  /** Frees the storage of the complete flat parameter. */
   drop(): void {
     this.finishGather();
-    if (this.#state === 'away') return;
+    if (this.#state === 'dropped') return;
     resizeStorage(this.#whole, 0);
-    this.#state = 'away';
+    this.#state = 'dropped';
   }
 
   [Symbol.dispose](): void {
     const views = [...this.parameters, ...this.shards.map(({ parameter }) => parameter)];
     for (const tensor of views.flatMap(tensorsOf)) tensor.dispose();
-    for (const one of [this.#share, this.#whole, this.#shareBytes, this.#wholeBytes]) one.dispose();
+    for (const one of [this.#shard, this.#whole, this.#shardBytes, this.#wholeBytes]) one.dispose();
   }
 
-  #takePieces(members: readonly Parameter[], kept: readonly FlatShard[]): readonly Shard[] {
+  #takeShards(members: readonly Parameter[], kept: readonly FlatShard[]): readonly Shard[] {
     const byName = new Map(members.map((one) => [one.name, one]));
     const shards = kept.map((shard) => {
       const parameter = byName.get(shard.name) ?? missing(shard.name);
       const own =
         parameter.coded === undefined
-          ? this.#cut(parameter, shard)
+          ? this.#shardOf(parameter, shard)
           : this.#copied(parameter, shard);
       return { parameter: own, start: shard.start, whole: parameter.value.shape };
     });
@@ -143,21 +143,21 @@ export class FlatParameter implements Disposable {
     return shards;
   }
 
-  /** A shard of a tensor in its own part of the share. */
-  #cut(parameter: Parameter, { start, count, at }: FlatShard): Parameter {
+  /** Copies this rank's part of a tensor into the shard. */
+  #shardOf(parameter: Parameter, { start, count, at }: FlatShard): Parameter {
     const { shape, numel } = parameter.value;
     const value = scope(() => {
-      const shard = ops.narrow(this.#share, 0, at, count);
+      const shard = ops.narrow(this.#shard, 0, at, count);
       ops.copy_(shard, ops.narrow(ops.view(parameter.value, [-1]), 0, start, count));
       return count === numel ? ops.view(shard, shape) : shard;
     });
     return { ...parameter, value: keep(value) };
   }
 
-  /** Codes with their parts, which are never cut. */
+  /** Copies a quantized parameter, which is never divided, into the shard. */
   #copied(parameter: Parameter, { count, at }: FlatShard): Parameter {
     return scope(() => {
-      const own = laidOver(ops.narrow(this.#share, 0, at, count), parameter);
+      const own = laidOver(ops.narrow(this.#shard, 0, at, count), parameter);
       const targets = tensorsOf(own);
       for (const [i, from] of tensorsOf(parameter).entries()) {
         const target = targets[i];
@@ -182,10 +182,8 @@ export class FlatParameter implements Disposable {
   }
 }
 
-/**
- * How a flat parameter is kept: cut into slices, each tensor at an owner, or all of it at one rank.
- */
-function wayOf(
+/** Evenly sharded, each tensor at an owner, or all tensors at one rank. */
+function layoutOf(
   { layer, trained, coded }: Parameter,
   { layout }: FlatParameterOptions,
 ): 'slice' | 'owner' | 'sole' {
@@ -195,7 +193,7 @@ function wayOf(
   return layout === 'slice' ? 'slice' : 'owner';
 }
 
-/** Embedding and head are the largest of all: not the same rank keeps both. */
+/** Embedding and head are the largest matrices: two ranks own them. */
 function ownerOf(layer: Layer, { size }: ProcessGroup): number {
   return layer === 'head' ? size - 1 : 0;
 }

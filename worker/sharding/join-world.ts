@@ -1,15 +1,15 @@
-// From what a trainer was told to the world that it is a part of.
+// Joins the world that the trainer's record names.
 import type { MemberRecord } from '../../crds/wire/member.ts';
 import { ProcessGroup } from './process-group.ts';
 import { alone, type World, worldOf } from './world.ts';
 
 interface JoinedWorld extends Disposable {
   readonly world: World;
-  /** Null for a process by itself. */
+  /** Null for a single process. */
   readonly group: ProcessGroup | null;
 }
 
-/** Blocks until all ranks are there. */
+/** Blocks until all ranks have joined. */
 export function joinWorld(member: MemberRecord | undefined): JoinedWorld {
   if (member === undefined || member.size === 1) {
     return { world: alone, group: null, [Symbol.dispose]() {} };

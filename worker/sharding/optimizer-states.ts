@@ -1,5 +1,5 @@
-// The optimizer state of a run: made when a place becomes active, freed when it rests. What lives
-// is what a checkpoint holds and what the plan of the memory counts.
+// The optimizer state of a run: created when a layer becomes active, freed when it becomes
+// inactive. Checkpoints save exactly what exists, and the memory plan counts the same.
 
 import {
   codebooksOf,
@@ -20,14 +20,14 @@ export class OptimizerStates implements Disposable {
     this.#optimizer = optimizer;
   }
 
-  /** By name of the parameter. Changes with `follow`. */
+  /** By parameter name. `follow` changes it. */
   get byName(): ReadonlyMap<string, OptimizerState> {
     return this.#byName;
   }
 
   /**
-   * Makes what these places need and lacks, and what is to begin anew (age 0), from the values that
-   * parameters have now; frees what is of other places, first.
+   * Frees the state of layers without a step count, then creates missing state from the present
+   * values. A count of 0 recreates it.
    */
   follow(stepCounts: StepCounts): void {
     const kept = this.#shards.map(({ parameter, whole }) => ({ ...parameter, whole }));

@@ -1,35 +1,33 @@
-// A group of processes that train one model: collectives over tensors, and what is known when one
-// of them fails. gloo on the processor.
+// A group of processes that train one model: collectives over tensors, and which ranks are missing
+// after a failure. Uses gloo on the processor.
 //
-// A collective is begun and, later, waited for; between the two the caller computes. All ranks
-// begin the same collectives in the same order. After a failure the group is of no use: leave it,
-// and join another under another name.
+// A collective is begun and waited for later; meanwhile the caller computes. All ranks begin the
+// same collectives in the same order. After a failure the group is unusable: leave it, and join
+// another under a new name.
 import { TransientError } from '../../crds/failures/errors.ts';
 import { native } from '../tensor/native.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 export interface GroupPlan {
-  /** No two groups that one store has ever seen have the same: the job and its generation. */
+  /** Unique among all groups of the store: the job and its rendezvous round. */
   readonly name: string;
   readonly rank: number;
   readonly size: number;
-  /** Where rank 0 serves the store by which the ranks find each other. */
+  /** Rank 0 serves the store here; the other ranks find each other through it. */
   readonly store: { readonly host: string; readonly port: number };
-  /** Of this machine, as the others reach it. */
+  /** Address of this machine for the other ranks. */
   readonly address: string;
-  /** Of a collective: a rank that is silent for so long is taken for lost. */
+  /** A rank that does not answer a collective for so long is lost. */
   readonly timeoutMs: number;
-  /**
-   * How long the ranks that are left look for each other after a failure, to say who is missing.
-   */
+  /** How long the remaining ranks look for each other after a failure, to name the missing ones. */
   readonly probeMs?: number;
 }
 
-/** A collective under way. */
+/** A collective in progress. */
 export interface Work {
   /**
-   * Blocks this thread until it is done. Throws `TransientError` (`E_PEER_LOST`) when a rank is
-   * gone, with those that are missing.
+   * Blocks this thread until it is done. Throws `TransientError` (`E_PEER_LOST`) with the missing
+   * ranks when one is lost.
    */
   wait(): void;
 }
@@ -43,10 +41,7 @@ export class ProcessGroup implements Disposable {
   readonly #plan: GroupPlan;
   #failure: TransientError | undefined;
 
-  /**
-   * Blocks until all ranks are connected; throws `E_PEER_LOST` when they are not within the
-   * timeout.
-   */
+  /** Blocks until all ranks are connected; throws `E_PEER_LOST` after the timeout. */
   static join(plan: GroupPlan): ProcessGroup {
     const { name, rank, size, store, timeoutMs, address } = plan;
     try {
@@ -65,36 +60,36 @@ export class ProcessGroup implements Disposable {
     this.#group = group;
   }
 
-  /** The sum over all ranks, in place. */
+  /** Sums over all ranks, in place. */
   allReduce(tensor: Tensor): Work {
     return this.#begin('all-reduce', () => native.groupAllReduce(this.#group, tensor.handle));
   }
 
-  /** `output` [size × n, …] gets the `input` [n, …] of each rank, in their order. */
+  /** `output [size × n, …]` gets the `input [n, …]` of every rank, in rank order. */
   allGather(output: Tensor, input: Tensor): Work {
     return this.#begin('all-gather', () =>
       native.groupAllGather(this.#group, output.handle, input.handle),
     );
   }
 
-  /** `output` [n, …] gets this rank's part of the sum of all `input` [size × n, …]. */
+  /** `output [n, …]` gets this rank's shard of the sum of all `input [size × n, …]`. */
   reduceScatter(output: Tensor, input: Tensor): Work {
     return this.#begin('reduce-scatter', () =>
       native.groupReduceScatter(this.#group, output.handle, input.handle),
     );
   }
 
-  /** `tensor` becomes that of the rank `root`. */
+  /** `tensor` gets the values of rank `root`. */
   broadcast(tensor: Tensor, root: number): Work {
     return this.#begin('broadcast', () => native.groupBroadcast(this.#group, tensor.handle, root));
   }
 
-  /** Blocks until every rank is here. */
+  /** Blocks until every rank has called it. */
   barrier(): void {
     this.#begin('barrier', () => native.groupBarrier(this.#group)).wait();
   }
 
-  /** Closes the connections: what is under way, here or at another rank, ends with an error. */
+  /** Closes the connections: collectives in progress, here or at other ranks, fail. */
   leave(): void {
     native.groupLeave(this.#group);
   }
@@ -103,7 +98,9 @@ export class ProcessGroup implements Disposable {
     this.leave();
   }
 
-  /** What cannot be begun is a mistake of the caller, not a loss: its error comes as it is. */
+  /**
+   * An error in beginning a collective is the caller's mistake, not a lost rank; it passes as is.
+   */
   #begin(collective: string, begin: () => number): Work {
     if (this.#failure !== undefined) throw this.#failure;
     const work = begin();
@@ -120,7 +117,7 @@ export class ProcessGroup implements Disposable {
     }
   }
 
-  /** Whoever failed is not told by gloo; those that are left find out by who still answers. */
+  /** gloo does not tell which rank failed; the remaining ranks find out by probing. */
   #failureOf(collective: string, cause: unknown): TransientError {
     const { name, timeoutMs } = this.#plan;
     const missing = this.#missing();

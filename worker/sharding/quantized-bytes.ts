@@ -1,5 +1,5 @@
-// A parameter that is stored in codes as one run of bytes: its codes, and behind them what makes
-// numbers of them. So they have one owner, and travel as one.
+// A quantized parameter as one run of bytes: its codes, then scales and the other tensors that
+// decode them. So it has one owner and needs one collective.
 
 import type { Parameter } from '../engine/parameters.ts';
 import { withParts } from '../methods/weights/coding.ts';
@@ -7,10 +7,10 @@ import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** Each tensor begins at a whole multiple of these: values of any type may lie there. */
+/** Tensors begin at multiples of this, so that views of any type are aligned. */
 const alignment = 64;
 
-/** The tensors of a parameter: its value, or its codes and their parts. */
+/** All tensors of a parameter: its value, and what decodes it. */
 export function tensorsOf({ value, coded }: Parameter): readonly Tensor[] {
   return [value, ...Object.values(coded?.parts ?? {})];
 }
@@ -19,7 +19,7 @@ export function bytesOf(parameter: Parameter): number {
   return tensorsOf(parameter).reduce((sum, { bytes }) => sum + aligned(bytes), 0);
 }
 
-/** The parameter with views of `bytes` in the place of its tensors; nothing is copied. */
+/** The parameter with views of `bytes` as its tensors; copies nothing. */
 export function laidOver(bytes: Tensor, parameter: Parameter): Parameter {
   let at = 0;
   const take = (like: Tensor): Tensor => {

@@ -1,7 +1,6 @@
-// What this process holds of the model that it trains: all of it, or a rank's share. The loop is
-// the same for both.
+// The model as this process holds it: complete, or a rank's shards. The loop is the same for both.
 import type { DecoderConfig } from '../decoder/config.ts';
-import type { ShareOut } from '../engine/build-model.ts';
+import type { ShardLayer } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import type { Updater } from '../engine/update.ts';
 import type { DType } from '../tensor/dtype.ts';
@@ -12,13 +11,13 @@ import { type Shard, wholeShards } from './shards.ts';
 
 export interface ShardedModel extends Disposable {
   readonly model: Model;
-  /** Of the trained parameters. */
+  /** Shards of the trained parameters. */
   readonly shards: readonly Shard[];
-  /** An updater that is offered whole gradients, around one that updates the shards. */
+  /** Wraps an updater of shards in one that takes unsharded gradients. */
   offered(updater: Updater): TrainerParts['updater'];
-  /** The shards were changed by somebody else than the updater. */
+  /** To be called when something other than the updater changed the shards. */
   changed(): void;
-  /** Milliseconds that were waited for other ranks so far. */
+  /** Milliseconds spent waiting for other ranks so far. */
   waited(): Waited;
 }
 
@@ -41,22 +40,22 @@ export function wholeModel(model: Model): ShardedModel {
   };
 }
 
-interface SharedOut extends Omit<ShardedWeightsOptions, 'dtype' | 'tied' | 'onDrop'> {
+interface ShardedModelOptions extends Omit<ShardedWeightsOptions, 'dtype' | 'tied' | 'onDrop'> {
   readonly config: DecoderConfig;
   readonly dtype: DType;
 }
 
-/** This rank's share of the model that `build` makes, one place after the other. */
+/** This rank's shards of the model that `build` loads layer by layer. */
 export function sharedModel(
-  { config, ...shared }: SharedOut,
-  build: (shareOut: ShareOut) => Model,
+  { config, ...shared }: ShardedModelOptions,
+  build: (shardLayer: ShardLayer) => Model,
 ): ShardedModel {
   const { now } = shared;
   let precision: Model['precision'] = null;
-  // Codes of a weight are there as long as the weight is: for a block at a time, not for the model.
+  // Quantized values live as long as the gathered weight: for a few blocks, not the whole model.
   const onDrop = (name: string) => precision?.forget(name);
   const weights = new ShardedWeights({ ...shared, tied: config.tied, onDrop });
-  const model = build((parameters) => weights.share(parameters));
+  const model = build((parameters) => weights.shard(parameters));
   precision = model.precision;
   const updaters: ShardedUpdater[] = [];
   return {
@@ -67,14 +66,14 @@ export function sharedModel(
       updaters.push(sharded);
       return sharded;
     },
-    changed: () => weights.moved(),
+    changed: () => weights.dropTrained(),
     waited: () => ({
       gather: weights.waitedMs,
       reduce: updaters.reduce((sum, { waitedMs }) => sum + waitedMs, 0),
     }),
     [Symbol.dispose]() {
       model.precision?.forgetAll();
-      model.parameters.endMade();
+      model.parameters.disposeDecoded();
       weights[Symbol.dispose]();
     },
   };

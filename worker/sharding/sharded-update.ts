@@ -1,6 +1,6 @@
-// From the gradients of every rank to those of a rank's own share: summed over the ranks and cut in
-// one collective for each flat parameter, which runs while the backward goes on with the next
-// place. What then happens to the share is the business of the update inside.
+// Sums the gradients of all ranks and keeps this rank's shard: one collective for each flat
+// parameter, which runs while the backward computes the next layer. The wrapped updater then
+// updates the shards.
 
 import type { Parameter } from '../engine/parameters.ts';
 import type { Gradient, StepUpdate, Update, UpdateOutcome, Updater } from '../engine/update.ts';
@@ -15,9 +15,9 @@ import type { ShardedWeights } from './sharded-weights.ts';
 interface Reduction {
   readonly flat: FlatParameter;
   readonly offered: readonly Parameter[];
-  /** Gradients of the whole flat parameter, until the work is done. */
+  /** Unsharded gradients; in use until the work is done. */
   readonly whole: Tensor;
-  /** The sums of the own share. */
+  /** This rank's shard of the sums. */
   readonly share: Tensor;
   readonly work: Work;
 }
@@ -26,7 +26,7 @@ export class ShardedUpdater {
   readonly #updater: Updater;
   readonly #weights: ShardedWeights;
   readonly #now: () => number;
-  /** Milliseconds that were waited for gradients of others. */
+  /** Milliseconds spent waiting for gradients of other ranks. */
   waitedMs = 0;
 
   constructor(updater: Updater, weights: ShardedWeights, now: () => number) {
@@ -41,7 +41,7 @@ export class ShardedUpdater {
     );
     const inner = this.#updater.begin({
       ...update,
-      // Numbers of a stream are counted from the first element that a rank keeps.
+      // Each shard has its own stream, named by its first element.
       stream(name) {
         const start = starts.get(name) ?? 0;
         const stream = update.stream(name);
@@ -62,8 +62,8 @@ class ShardedUpdate {
   readonly #inner: StepUpdate;
   readonly #weights: ShardedWeights;
   readonly #wait: (work: Work) => void;
-  /** Of the place that was offered last; null when it was handed on. */
-  #underWay: readonly Reduction[] | null = null;
+  /** Reductions of the layer offered last; null once they were passed on. */
+  #inProgress: readonly Reduction[] | null = null;
 
   constructor(inner: StepUpdate, weights: ShardedWeights, wait: (work: Work) => void) {
     this.#inner = inner;
@@ -71,27 +71,26 @@ class ShardedUpdate {
     this.#wait = wait;
   }
 
-  /** Takes over the gradients of one place; the other ranks offer theirs of the same parameters. */
+  /** Takes over the gradients of one layer; the other ranks offer the same parameters. */
   offer(gradients: readonly Gradient[]): void {
-    // Whatever was under way while this place was computed has arrived, or is waited for before
-    // more memory is taken.
+    // Finishes the reductions that ran while this layer was computed, before allocating more.
     this.#settle();
     const byFlatParameter = Map.groupBy(gradients, ({ parameter }) =>
-      this.#weights.lineOf(parameter),
+      this.#weights.flatParameterOf(parameter),
     );
-    this.#underWay = [...byFlatParameter].map(([flat, own]) => this.#begin(flat, own));
+    this.#inProgress = [...byFlatParameter].map(([flat, own]) => this.#begin(flat, own));
   }
 
   finish(): UpdateOutcome {
     this.#settle();
     const outcome = this.#inner.finish();
-    this.#weights.moved();
+    this.#weights.dropTrained();
     return outcome;
   }
 
   #begin(flat: FlatParameter, gradients: readonly Gradient[]): Reduction {
     const { collectives, gradientType: dtype, plan } = flat;
-    const whole = ops.zeros([collectives.wholeOf(plan.share)], { dtype });
+    const whole = ops.zeros([collectives.completeSize(plan.share)], { dtype });
     const layers = new Map(plan.tensors.map(({ name, at }) => [name, at]));
     for (const { parameter, value } of gradients) {
       const at = layers.get(parameter.name) ?? 0;
@@ -105,14 +104,14 @@ class ShardedUpdate {
     return { flat, offered, whole, ...collectives.sum(whole) };
   }
 
-  /** Hands on what is under way. */
+  /** Waits for the reductions in progress and passes their sums on. */
   #settle(): void {
-    const reductions = this.#underWay;
-    this.#underWay = null;
+    const reductions = this.#inProgress;
+    this.#inProgress = null;
     if (reductions !== null) this.#inner.offer(reductions.flatMap((one) => this.#finish(one)));
   }
 
-  /** The sums of the own shards. */
+  /** Gradients of this rank's shards. */
   #finish({ flat, offered, whole, share, work }: Reduction): readonly Gradient[] {
     this.#wait(work);
     whole.dispose();
@@ -120,12 +119,12 @@ class ShardedUpdate {
     const gradients = flat.shards.flatMap(({ parameter }, i) => {
       const layer = flat.shared[i];
       if (layer === undefined || !names.has(parameter.name)) return [];
-      // Of codes it is the gradient of what they stand for.
+      // The gradient of a quantized parameter is that of the decoded values.
       const shape = parameter.coded === undefined ? parameter.value.shape : parameter.shape;
       const value = ops.view(ops.narrow(share, 0, layer.at, layer.count), shape);
       return [{ parameter, value }];
     });
-    // The shards hold what they need of it.
+    // The views keep the storage alive.
     share.dispose();
     return gradients;
   }

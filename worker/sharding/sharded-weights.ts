@@ -1,28 +1,24 @@
-// The tensors of a model shared out over the ranks of a world. The parameters of a place that are
-// of one type and are active alike lie on a flat parameter (crds/plan/shards.ts); a rank keeps its
-// share, and the whole flat parameter exists only while its place is computed.
+// The tensors of a model, sharded over the ranks of a world. Parameters of one layer with the same
+// type that are active together form a flat parameter (crds/plan/shards.ts). A rank keeps its
+// shard; the complete flat parameter exists only while its layer is computed.
 //
-// Whole flat parameters keep their tensors for the whole run: between two uses only the memory
-// behind them is given back. So a tape that was recorded in the forward finds its weights again in
-// the backward, at the place where it left them.
+// The tensors of a complete flat parameter live as long as the run, and only their storage is freed
+// between two uses. So a tape recorded in the forward finds its weights again in the backward.
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Parameter } from '../engine/parameters.ts';
 import type { Layer, Weights } from '../engine/weights.ts';
 import { FlatParameter, type FlatParameterOptions, flatParameterName } from './flat-parameter.ts';
 import type { Shard } from './shards.ts';
 
-/** Blocks that are whole at one time: the one that computes, and the one that comes. */
+/** Blocks that are gathered at the same time: the present one and the next. */
 const wholeBlocks = 2;
 
 export interface ShardedWeightsOptions extends FlatParameterOptions {
-  /** The head computes with the embedding. */
+  /** The head uses the embedding. */
   readonly tied: boolean;
-  /** Milliseconds that only differences are taken of. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /**
-   * Told of parameters that are whole no more: what was made of their values goes with them.
-   * @default nobody is
-   */
+  /** Called for parameters whose complete values are freed, with all that depends on them. */
   readonly onDrop?: (name: string) => void;
 }
 
@@ -30,9 +26,9 @@ export class ShardedWeights implements Weights, Disposable {
   readonly #flats: FlatParameter[] = [];
   readonly #options: ShardedWeightsOptions;
   readonly #taken = new Set<Layer>();
-  /** Blocks that are whole or coming, the one that was used longest ago first. */
+  /** Blocks gathered or being gathered, least recently used first. */
   #blocks: readonly number[] = [];
-  /** Milliseconds that were waited for gathers. */
+  /** Milliseconds spent waiting for gathers. */
   waitedMs = 0;
 
   constructor(options: ShardedWeightsOptions) {
@@ -40,10 +36,10 @@ export class ShardedWeights implements Weights, Disposable {
   }
 
   /**
-   * Takes parameters over and keeps this rank's share: their own tensors are disposed of. What it
-   * gives back stands for them, in their order, and is whole only while its place is taken.
+   * Takes over parameters and keeps this rank's shards; disposes the originals. The returned
+   * parameters, in the same order, are complete only between `take` and `release` of their layer.
    */
-  share(parameters: readonly Parameter[]): readonly Parameter[] {
+  shard(parameters: readonly Parameter[]): readonly Parameter[] {
     const byFlatParameter = Map.groupBy(parameters, (one) => flatParameterName(one, this.#options));
     const flats = [...byFlatParameter.values()].map(
       (members) => new FlatParameter(members, this.#options),
@@ -55,13 +51,13 @@ export class ShardedWeights implements Weights, Disposable {
     return parameters.map(({ name }) => whole.get(name) ?? missing(name));
   }
 
-  /** What this rank keeps of the trained parameters. */
+  /** This rank's shards of the trained parameters. */
   get shards(): readonly Shard[] {
     return this.#flats.flatMap((flat) => (flat.trained ? flat.shards : []));
   }
 
-  /** The flat parameter that a trained parameter lies on. */
-  lineOf(parameter: Parameter): FlatParameter {
+  /** The flat parameter that holds a trained parameter. */
+  flatParameterOf(parameter: Parameter): FlatParameter {
     return this.#flats.find((flat) => flat.has(parameter.name)) ?? missing(parameter.name);
   }
 
@@ -79,12 +75,12 @@ export class ShardedWeights implements Weights, Disposable {
 
   release(layer: Layer): void {
     this.#taken.delete(layer);
-    // Embedding and head are the largest matrices, and not asked for again soon.
+    // Embedding and head are the largest matrices, and not needed again soon.
     if (typeof layer !== 'number') this.#drop(this.#flatsOf(layer));
   }
 
-  /** The trained shares have changed: what was gathered of them is of no use any more. */
-  moved(): void {
+  /** The trained shards have changed: drops what was gathered before. */
+  dropTrained(): void {
     this.#drop(this.#flats.filter((flat) => flat.trained));
   }
 

@@ -1,20 +1,20 @@
-// What a process keeps and updates of the trained parameters: all of each, or its share of them in
-// a world.
+// What a process keeps and updates of the trained parameters: all of them, or its shards in a
+// world.
 import { Bug } from '../../crds/failures/errors.ts';
 import { cellSize } from '../../crds/plan/shards.ts';
 import type { Parameter, Parameters } from '../engine/parameters.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 export interface Shard {
-  /** Its value is the shard: flat where it is not the whole tensor. */
+  /** Its value is the shard, flat unless it is the complete tensor. */
   readonly parameter: Parameter;
-  /** First element of the whole tensor that is kept, in row order. */
+  /** First element of the shard in the complete tensor, in row order. */
   readonly start: number;
-  /** Shape of the whole tensor. */
+  /** Shape of the complete tensor. */
   readonly whole: readonly number[];
 }
 
-/** All of every trained parameter. */
+/** Every trained parameter, complete. */
 export function wholeShards(parameters: Parameters): readonly Shard[] {
   return parameters.trained().map((parameter) => ({
     parameter,
@@ -23,21 +23,21 @@ export function wholeShards(parameters: Parameters): readonly Shard[] {
   }));
 }
 
-/** A tensor that is kept of a logical one. */
+/** A shard of a logical tensor. */
 export interface TensorShard {
   readonly tensor: Tensor;
   readonly start: number;
   readonly whole: readonly number[];
 }
 
-/** All of a tensor. */
+/** A complete tensor. */
 export function wholeTensor(tensor: Tensor): TensorShard {
   return { tensor, start: 0, whole: tensor.shape };
 }
 
 /**
- * The tensor of the state of a shard as a part of that of the whole parameter: a value an element,
- * or a value a cell.
+ * A state tensor of a shard as a shard of the complete parameter's state, which has one value for
+ * each element or for each cell of 256.
  */
 export function stateShard({ parameter, start, whole }: Shard, tensor: Tensor): TensorShard {
   const { numel: count } = parameter.value;
@@ -48,7 +48,7 @@ export function stateShard({ parameter, start, whole }: Shard, tensor: Tensor): 
     return { tensor, start: start / cellSize, whole: [cells] };
   }
   throw new Bug(
-    `${parameter.name} is cut, and ${tensor.numel} values of its state belong to ${count} of its own`,
+    `${parameter.name} is sharded, and ${tensor.numel} state values do not match its ${count} elements`,
   );
 }
 

@@ -1,6 +1,6 @@
-// The ranks that train one model together, as everything but the engine sees them: a few numbers
-// that all of them agree on. Every function is asked by all ranks in the same order, or all of them
-// wait for ever.
+// The ranks that train one model together, as everything outside the engine uses them: they agree
+// on a few numbers. Every function is collective: all ranks call it in the same order, or all of
+// them block.
 import { scope } from '../tensor/scope.ts';
 import { tensor, toArray } from '../tensor/tensor.ts';
 import type { ProcessGroup } from './process-group.ts';
@@ -8,15 +8,15 @@ import type { ProcessGroup } from './process-group.ts';
 export interface World {
   readonly rank: number;
   readonly size: number;
-  /** The sums over all ranks, one for each value; the same bits at each of them. */
+  /** Sums over all ranks, one for each value; every rank gets the same bits. */
   sum(values: readonly number[]): readonly number[];
-  /** Whether any rank says so. */
+  /** Whether `flag` is true at any rank. */
   agree(flag: boolean): boolean;
-  /** What rank 0 says. */
+  /** The value of rank 0. */
   fromFirst(value: number): number;
 }
 
-/** A process that trains by itself. */
+/** The world of a single process. */
 export const alone: World = {
   rank: 0,
   size: 1,

@@ -1,6 +1,5 @@
-// Where messages go: to the parent process, which shows them, and into the run's own file, from
-// which they can be shown again. Neither a parent that went away nor a full disk is a reason to
-// stop.
+// Sends messages to the parent process, which shows them, and to the run's own file, from which
+// they can be shown again. Neither a lost parent nor a full disk stops the run.
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Telemetry, TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
@@ -9,14 +8,14 @@ import { isErrno } from '../files/errno.ts';
 const newline = 0x0a;
 
 /**
- * So many bytes of a file are written with every step, so many more with every second, so many more
- * with every fourth: a run of a million steps leaves 50 MB, not 400. The step before anything else
- * that is told is always there, so a checkpoint, an evaluation and the end stand behind the step
- * that they are about.
+ * The first so many bytes of a file get every step, the next so many every second step, the next
+ * every fourth: a run of a million steps leaves 50 MB, not 400. The step before any other message
+ * is always written, so that a checkpoint, an evaluation and the end follow the step they belong
+ * to.
  */
 export const bytesPerStride = 8 * 2 ** 20;
 
-/** Whether a file of that size gets this step too. */
+/** Whether a step is written to a file of this size. */
 export function isKept(step: number, size: number, stride: number): boolean {
   return step % 2 ** Math.floor(size / stride) === 0;
 }
@@ -35,10 +34,7 @@ export interface Parent {
   ): boolean;
 }
 
-/**
- * Passes messages to `parent`, and to no file: the other ranks of a run, whose words are rank 0's
- * too.
- */
+/** Sends messages to `parent` only: for ranks other than 0, which send the same messages. */
 export function emitterTo(parent: Parent, clock: Clock): Emitter {
   return {
     emit: (body) => tell(parent, { ...body, time: clock.now() / 1000 }),
@@ -47,7 +43,7 @@ export function emitterTo(parent: Parent, clock: Clock): Emitter {
 }
 
 /**
- * Appends one line a message to `file`, steps of a long run thinned, and passes each message to
+ * Appends each message to `file` as one line, thinning the steps of long runs, and sends it to
  * `parent`.
  */
 export function emitter(
@@ -89,18 +85,18 @@ export function emitter(
 }
 
 function tell(parent: Parent, message: Telemetry): void {
-  // Without a callback, a parent that was killed a moment ago would end this process too.
+  // Without a callback, a parent that was just killed would end this process too.
   if (parent.connected) parent.send?.(message, undefined, undefined, () => {});
 }
 
-/** True where the process before this one was killed while it wrote. */
+/** True where an earlier process was killed while writing a line. */
 function endsWithinLine(descriptor: number): boolean {
   const { size } = fstatSync(descriptor);
   const last = Buffer.alloc(1);
   return size > 0 && readSync(descriptor, last, 0, 1, size - 1) === 1 && last[0] !== newline;
 }
 
-/** Whether the whole line is in the file afterwards; a torn one before it is ended first. */
+/** Whether the complete line was written; terminates an unfinished line before it. */
 function appendLine(descriptor: number, line: string, torn: boolean): boolean {
   const bytes = Buffer.from(`${torn ? '\n' : ''}${line}\n`);
   try {

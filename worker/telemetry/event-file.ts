@@ -1,19 +1,19 @@
-// The file that TensorBoard reads: TFRecord framing around protobuf messages `tensorflow.Event`.
-// Five messages with nine fields are all that is written, so they are encoded by hand here; field
-// numbers are those of event.proto, summary.proto and tensor.proto.
+// The event files of TensorBoard: TFRecord framing around protobuf messages `tensorflow.Event`.
+// Only five messages with nine fields are written, so they are encoded by hand; field numbers are
+// those of event.proto, summary.proto and tensor.proto.
 
-/** What one record tells. */
+/** The content of one record. */
 export type BoardEvent = { readonly time: number; readonly step: number } & (
   | {
       readonly type: 'scalars';
       readonly values: readonly (readonly [tag: string, value: number])[];
     }
   | { readonly type: 'text'; readonly tag: string; readonly text: string }
-  /** Whatever was told for this step or a later one before this record counts no longer. */
+  /** Discards earlier records of this step and later ones. */
   | { readonly type: 'restart' }
 );
 
-/** First record of a file. Readers honour restarts from version 2 on. */
+/** The first record of a file. Readers honour restarts from version 2 on. */
 export function fileHeader(time: number): Uint8Array {
   return record(message(double(1, time), bytes(3, utf8('brain.Event:2'))));
 }
@@ -67,9 +67,7 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return rest;
 });
 
-/**
- * TFRecord rotates and shifts the checksum, so that data which holds checksums can be checksummed.
- */
+/** The masked checksum of TFRecord: rotated and shifted, so that data may contain checksums. */
 export function maskedCrc32c(data: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of data) crc = (crc >>> 8) ^ (table[(crc ^ byte) & 0xff] ?? 0);
@@ -107,7 +105,7 @@ function key(field: number, type: number): Uint8Array {
   return base128((field << 3) | type);
 }
 
-/** Steps and lengths: whole and not negative. */
+/** For steps and lengths: nonnegative integers. */
 function base128(value: number): Uint8Array {
   const groups: number[] = [];
   let rest = value;

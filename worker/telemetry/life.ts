@@ -1,19 +1,19 @@
-// What a run has been through, over all processes that worked on it: each checkpoint holds it
-// beside the state, so that the report of the last process tells of the first as well. Bounded,
-// however long the run; time after the last save of a process that was killed is not known.
+// The history of a run over all its processes. Each checkpoint stores it beside the state, so that
+// the report of the last process covers the first as well. Its size is bounded; the time between
+// the last save and a kill is lost.
 import * as z from 'zod';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 
 const lifeRecord = z.object({
   /** Milliseconds since 1970 at which the first process began. */
   startedAt: z.number(),
-  /** In which a process worked on it. */
+  /** Total time of all processes. */
   seconds: z.number(),
   evaluateSeconds: z.number(),
   /** Largest resident memory of any process. */
   peakBytes: z.number(),
   speeds: z.object({
-    /** Steps that were measured, and how many of them one entry stands for. */
+    /** Number of measured steps, and how many of them one entry represents. */
     measured: z.int(),
     every: z.int().min(1),
     stepMs: z.array(z.number()),
@@ -28,9 +28,9 @@ export type Life = z.output<typeof lifeRecord>;
 
 type BodyOf<T extends TelemetryBody['type']> = Extract<TelemetryBody, { type: T }>;
 
-/** Entries of speeds; where there would be more, every second goes. */
+/** Maximum entries of speeds; beyond it every second one is dropped. */
 const mostSpeeds = 512;
-/** The first ones are nearest to the cause. */
+/** The first warnings are kept, being nearest to the cause. */
 const mostWarnings = 200;
 
 export function newLife(startedAt: number): Life {
@@ -65,15 +65,12 @@ export function withEvaluation(life: Life, { seconds = 0 }: BodyOf<'evaluation'>
   return { ...life, evaluateSeconds: life.evaluateSeconds + seconds };
 }
 
-/**
- * What a checkpoint says of it; undefined for one of a version that said nothing, or something
- * else.
- */
+/** The history in a checkpoint; undefined for a missing or unknown record. */
 export function lifeIn(record: unknown): Life | undefined {
   return lifeRecord.safeParse(record).data;
 }
 
-/** Medians over the steps that were measured; absent where none was. */
+/** Medians over the measured steps; empty where there are none. */
 export function speedOf({ speeds: { stepMs, tokensPerSecond } }: Life): {
   readonly stepMs?: number;
   readonly tokensPerSecond?: number;

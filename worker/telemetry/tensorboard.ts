@@ -1,7 +1,6 @@
-// The run in files that TensorBoard opens: what the trainer says, as scalars. Each process writes a
-// file of its own, so a run that goes on never touches what a killed one left. Steps that are done
-// again are told by a restart record, after which TensorBoard forgets what was there for them. A
-// full disk costs points of a curve, not the run.
+// The run as scalars in TensorBoard's event files. Each process writes its own file, so a resumed
+// run never changes that of a killed one. Steps that are repeated begin with a restart record, at
+// which TensorBoard discards the old ones. A full disk costs points of a curve, not the run.
 import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
@@ -19,11 +18,11 @@ export const noBoard: Board = { see() {}, [Symbol.dispose]() {} };
 interface BoardSettings {
   readonly folder: string;
   readonly clock: Clock;
-  /** What the job asks for: the table of the tab "Text". */
+  /** The settings of the job: the table of the tab "Text". */
   readonly settings: object;
 }
 
-/** Made with the first event, or never: a run that ends before it trains leaves no file. */
+/** The file is created with the first event: a run that ends before it trains leaves none. */
 export function openBoard(
   { folder, clock, settings }: BoardSettings,
   stride = bytesPerStride,
@@ -55,7 +54,7 @@ export function openBoard(
   };
 }
 
-/** Half a record would hide all that come after it: it is cut off again. */
+/** Half a record would hide all later ones, so it is truncated again. */
 function appendWhole(descriptor: number, data: Uint8Array, size: number): boolean {
   let written = 0;
   try {
@@ -98,8 +97,7 @@ class Reduced {
       case 'step':
         return [{ type: 'scalars', step: message.step, values: stepValues(message) }];
       case 'evaluation':
-        // After a rollback the evaluation of the step that was gone back to is done again, and
-        // comes to the same.
+        // After a rollback the evaluation of the restored step is repeated with the same result.
         if (this.#evaluated === message.step) return [];
         this.#evaluated = message.step;
         return [{ type: 'scalars', step: message.step, values: evaluationValues(message) }];
@@ -113,7 +111,7 @@ class Reduced {
   }
 }
 
-/** A run that begins anew takes back everything, the evaluation before the first step too. */
+/** A run that starts again discards everything, including the evaluation before the first step. */
 function restartAfter(step: number): Untimed<BoardEvent> {
   return { type: 'restart', step: step === 0 ? 0 : step + 1 };
 }
@@ -121,7 +119,7 @@ function restartAfter(step: number): Untimed<BoardEvent> {
 type BodyOf<T extends TelemetryBody['type']> = Extract<TelemetryBody, { type: T }>;
 type Values = Extract<BoardEvent, { type: 'scalars' }>['values'];
 
-/** Names as the Trainer of transformers gives them, so that both can be laid over each other. */
+/** Names as the Trainer of transformers gives them, so that curves can be compared. */
 function stepValues(message: BodyOf<'step'>): Values {
   const { loss, gradNorm, learningRate, tokensPerSecond, stepMs, memory } = message;
   return [
@@ -144,9 +142,7 @@ function evaluationValues({ loss, perplexity, accuracy }: BodyOf<'evaluation'>):
   ];
 }
 
-/**
- * Markdown, which the tab shows as a table: `training.learningRate` and its value, line by line.
- */
+/** A Markdown table for the tab "Text": `training.learningRate` and its value, line by line. */
 function tableOf(settings: object): string {
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
   const rows = leavesOf('', settings).map(([name, value]) => `| ${name} | ${cell(value)} |`);

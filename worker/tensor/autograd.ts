@@ -1,5 +1,5 @@
-// The tape. It is off in the whole process: `withTape` turns it on for one function, `grad`
-// consumes what was recorded. There is no `.backward()` and no accumulated `.grad`.
+// The tape. Recording is off in the whole process: `withTape` turns it on for one function, and
+// `grad` consumes the tape. There is no `.backward()` and no accumulated `.grad`.
 import { native } from './native.ts';
 import { Tensor } from './tensor.ts';
 
@@ -13,14 +13,14 @@ export function withTape<T>(body: () => T): T {
   }
 }
 
-/** The same values without history, as the start of a tape: something to ask the gradient of. */
+/** The same values without history: a leaf of the tape, for which gradients can be computed. */
 export function leaf(t: Tensor): Tensor {
   return new Tensor(native.leaf(t.handle));
 }
 
 /**
- * Gradients of the outputs, weighted by the seeds, with respect to the inputs; the tape is freed. A
- * null seed stands for 1, for an output of one element. A null gradient: no output depends on it.
+ * Gradients of the outputs, weighted by the seeds, with respect to the inputs; frees the tape. A
+ * null seed is 1, for an output of one element. A null gradient: no output depends on the input.
  */
 export function grad(
   outputs: readonly Tensor[],

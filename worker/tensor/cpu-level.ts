@@ -1,7 +1,7 @@
 // One switch for the instruction set of all arithmetic in the process: ANNEAL_CPU_LEVEL. Our
 // kernels read it themselves (kernels/isa.cc); the libraries below have variables of their own,
-// which they read when they first compute something. So one processor can compute as a lesser one
-// does, and every level is tested wherever it is there.
+// which they read when they first compute something. So a processor can compute as a lesser one
+// does, and every level is tested wherever the processor has it.
 import { UserError } from '../../crds/failures/errors.ts';
 
 export const levelVariable = 'ANNEAL_CPU_LEVEL';
@@ -12,8 +12,8 @@ export const cpuLevels = ['avx2', 'avx512', 'amx'] as const;
 export type CpuLevel = (typeof cpuLevels)[number];
 
 /**
- * For ATen, oneDNN and MKL, each in its own words. The last two take less where the processor lacks
- * a part of a level (AVX-512 without products of bfloat16); ATen believes what it is told.
+ * The variables of ATen, oneDNN and MKL. The last two use less where the processor lacks a part of
+ * a level (AVX-512 without products of bfloat16); ATen does not check.
  */
 export const libraryVariables: Readonly<Record<CpuLevel, Readonly<Record<string, string>>>> = {
   avx2: {
@@ -33,7 +33,7 @@ export const libraryVariables: Readonly<Record<CpuLevel, Readonly<Record<string,
   },
 };
 
-/** Undefined where nothing is asked for: then each takes the best that it knows. */
+/** Undefined where no level is asked for: each library then uses the best it supports. */
 export function readLevel(wanted: string | undefined): CpuLevel | undefined {
   if (wanted === undefined || wanted === '') return undefined;
   const level = cpuLevels.find((each) => each === wanted);
@@ -41,7 +41,7 @@ export function readLevel(wanted: string | undefined): CpuLevel | undefined {
   return level;
 }
 
-/** To be asked before anything is computed: instructions that are not there end the process. */
+/** Call before anything is computed: unsupported instructions would kill the process. */
 export function requireLevel(wanted: CpuLevel | undefined, best: string): void {
   if (wanted === undefined || wanted === best) return;
   const has = best === 'portable' ? 'has none of avx2, avx512 and amx' : `has at most ${best}`;

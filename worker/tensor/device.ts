@@ -1,4 +1,4 @@
-// Where a tensor lives.
+// The device of a tensor.
 
 export type Device = 'cpu' | `cuda:${number}`;
 

@@ -1,4 +1,4 @@
-// Element types, by the names that safetensors, PyTorch and users know.
+// Element types, by the names of safetensors and PyTorch.
 
 export type DType =
   | 'float32'
@@ -18,7 +18,7 @@ interface Facts {
   /** libtorch's number of the type, part of its binary interface. */
   readonly code: number;
   readonly bytes: number;
-  /** Distance from 1 to the next value; 0 for whole numbers. */
+  /** Distance from 1 to the next value; 0 for integers and booleans. */
   readonly epsilon: number;
 }
 
@@ -37,7 +37,7 @@ const facts: Readonly<Record<DType, Facts>> = {
   float8_e4m3fn: { code: 24, bytes: 1, epsilon: 2 ** -3 },
 };
 
-// Object.keys of a record forgets the type of its keys.
+// Object.keys of a record loses the type of its keys.
 export const dtypes = Object.keys(facts) as readonly DType[];
 
 const byCode = new Map(dtypes.map((dtype) => [facts[dtype].code, dtype]));
@@ -56,7 +56,7 @@ export function dtypeBytes(dtype: DType): number {
   return facts[dtype].bytes;
 }
 
-/** Distance from 1 to the next value, the unit of tolerances; 0 for whole numbers and booleans. */
+/** Distance from 1 to the next value, the unit of tolerances; 0 for integers and booleans. */
 export function dtypeEpsilon(dtype: DType): number {
   return facts[dtype].epsilon;
 }

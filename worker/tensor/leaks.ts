@@ -1,11 +1,11 @@
-// Finds tensors that nobody freed: for development and tests, off otherwise. The collector sees a
-// Tensor object whose handle still lives; the report says where it was made.
+// Finds tensors that were not freed, for development and tests. The garbage collector finds a
+// Tensor object whose handle is still live; the report has the stack of its creation.
 import { native } from './native.ts';
 import { type Tensor, watchTensors } from './tensor.ts';
 
 /**
- * Calls `report` with the place of birth of each tensor that was collected without being freed.
- * When the collector looks is its own business: no report proves nothing, one report is a bug.
+ * Calls `report` with the creation stack of each tensor that was collected without being freed. The
+ * collector runs when it likes: a report is a bug, none proves nothing.
  */
 export function reportLeaks(report: (madeAt: string) => void): Disposable {
   const registry = new FinalizationRegistry<{ handle: number; madeAt: string }>((held) => {
@@ -24,6 +24,6 @@ function isLive(handle: number): boolean {
     native.describe(handle);
     return true;
   } catch {
-    return false; // released, which is what should have happened
+    return false; // released, as it should be
   }
 }

@@ -1,22 +1,20 @@
-// What memory the process uses, from the system's view and from libtorch's.
+// The memory of the process, as the system counts it and as libtorch does.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { native } from './native.ts';
 
-/** Tensors that JavaScript holds in this thread. The same before and after a step, or it leaks. */
+/** Live tensor handles of this thread. A change over a step is a leak. */
 export function liveHandles(): number {
   return native.live();
 }
 
 interface MemoryStatistics {
-  /**
-   * Bytes in CPU tensors of this process, mapped files apart, and the most since the last reset.
-   */
+  /** Bytes of CPU tensors without mapped files, and their peak since the last reset. */
   readonly tensorBytes: number;
   readonly tensorPeakBytes: number;
-  /** Resident memory of the process as the system counts it, mapped pages included. */
+  /** Resident memory of the process by the system's count, including mapped pages. */
   readonly residentBytes: number;
   readonly residentPeakBytes: number;
-  /** The part of residentBytes that is pages of files: shared, and given back under pressure. */
+  /** The part of residentBytes that is file pages: shared, and dropped under pressure. */
   readonly fileBytes: number;
 }
 
@@ -25,23 +23,20 @@ export function memoryStatistics(): MemoryStatistics {
   return { tensorBytes: held, tensorPeakBytes: peak, ...residentMemory() };
 }
 
-/** Starts a new measurement of both peaks (the resident one where the system allows it). */
+/** Resets both peaks (the resident one where the system allows it). */
 export function resetMemoryPeaks(): void {
   native.resetPeak();
   try {
     writeFileSync('/proc/self/clear_refs', '5');
   } catch {
-    // Not Linux, or forbidden: the resident peak then stays that of the whole process.
+    // Not Linux, or forbidden: the resident peak then is that of the whole process.
   }
 }
 
-/**
- * Gives memory back to the system that only loading needed: dead objects, heap pages that no tensor
- * uses, pages of libraries.
- */
+/** Frees memory that only loading needed: dead objects, unused heap pages, pages of libraries. */
 export function trimMemory(): void {
-  // Only there where Node was started with --expose-gc. Of its own accord V8 keeps pages that it
-  // has emptied for later: 170 MiB behind a vocabulary of 262,144 tokens.
+  // gc exists only with --expose-gc. By itself V8 keeps emptied pages for later: 170 MiB after a
+  // vocabulary of 262,144 tokens.
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   native.trim();
 }

@@ -1,12 +1,12 @@
-// The border where errors of libtorch become ours. The addon calls `toNativeError` for each one.
+// Converts errors of libtorch to ours. The addon calls `toNativeError` for each.
 import { TerminalError } from '../../crds/failures/errors.ts';
 
-/** libtorch refused: wrong shapes, types, devices, or a tensor that was released. */
+/** libtorch refused a call: wrong shapes, types or devices, or a released tensor. */
 export class NativeError extends Error {
   readonly code = 'ERR_TORCH';
   /** Full name of the operator, `aten::mm`; empty outside a call. */
   readonly operator: string;
-  /** Everything that C++ said, its backtrace included. */
+  /** The full C++ message with its backtrace. */
   readonly detail: string;
 
   constructor(operator: string, message: string, detail: string) {

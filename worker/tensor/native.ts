@@ -1,4 +1,4 @@
-// Finds and loads the addon, once a process or worker thread. Everything native goes through
+// Finds and loads the addon, once in each process or worker thread. All native calls go through
 // `native`.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,7 +9,9 @@ import { holdToLevel, letIdleThreadsSleep, nativeOverride } from './config.ts';
 import { requireLevel } from './cpu-level.ts';
 import { toNativeError } from './native-error.ts';
 
-/** What `worker/native/addon` exports. A handle is a positive integer that stands for a tensor. */
+/**
+ * The exports of `worker/native/addon`. A handle is a positive integer that identifies a tensor.
+ */
 interface Native {
   op(name: string, overload: string): number;
   call(operator: number, ...values: unknown[]): unknown;
@@ -34,7 +36,7 @@ interface Native {
   item(handle: number): number;
   map(path: string): number;
   releasePages(handle: number): number;
-  /** 0, or the number of the system's error. */
+  /** 0, or the negative errno. */
   writeValues(handle: number, file: number, position: number): number;
   readValues(handle: number, file: number, position: number): void;
   memory(): { readonly held: number; readonly peak: number; readonly reported: number };
@@ -78,7 +80,7 @@ function load(): Native {
   addon.onError(toNativeError);
   addon.loadLibrary(kernels(path, 'anneal_kernels'));
   requireLevel(level, String(addon.call(addon.op('anneal::choose_isa', ''), null)));
-  // Built only where a CUDA toolkit was given; it brings ATen's CUDA kernels with it.
+  // Built only with a CUDA toolkit; it brings ATen's CUDA kernels with it.
   const cuda = kernels(path, 'anneal_kernels_cuda');
   if (existsSync(cuda)) addon.loadLibrary(cuda);
   return addon;

@@ -1,29 +1,26 @@
-// What ops.generated.ts stands on: looking an operator up, and turning results into tensors.
+// Support for ops.generated.ts: looks up operators and converts results to tensors.
 import { TerminalError } from '../../crds/failures/errors.ts';
 import { native } from './native.ts';
 import { NativeError } from './native-error.ts';
 import { Tensor } from './tensor.ts';
 
-/**
- * A number for libtorch: without a fraction it is an integer there, which float tensors do not
- * mind.
- */
+/** A number for libtorch: an integer unless it has a fraction, which float tensors accept. */
 export type Scalar = number | bigint | boolean;
 
 const changed: string[] = [];
 
-/** The addon's number of the operator that had this schema when the functions were generated. */
+/** The addon's number of the operator; its schema must be that of the generated functions. */
 export function operator(schema: string): number {
   const fullName = schema.slice(0, schema.indexOf('('));
   const [name = '', overload = ''] = fullName.split('.');
   const found = native.schema(name, overload);
-  // A kernel of ours that is not built yet is named when it is called.
+  // A kernel of ours that is not built yet fails when it is called.
   const unbuilt = found === undefined && name.startsWith('anneal::');
   if (found !== schema && !unbuilt) changed.push(fullName);
   return native.op(name, overload);
 }
 
-/** Refuses a libtorch whose operators are not those that the functions were generated for. */
+/** Refuses a libtorch whose operators differ from those that the functions were generated for. */
 export function confirmOperators(): void {
   if (changed.length === 0) return;
   throw new TerminalError({
@@ -35,7 +32,7 @@ export function confirmOperators(): void {
 
 export function made(handle: unknown): Tensor {
   if (typeof handle === 'number') return new Tensor(handle);
-  throw new NativeError('', 'an operator gave no tensor where its schema promises one', '');
+  throw new NativeError('', 'an operator returned no tensor although its schema has one', '');
 }
 
 export function madeList(handles: unknown): Tensor[] {
@@ -44,7 +41,7 @@ export function madeList(handles: unknown): Tensor[] {
 
 export function results(values: unknown): unknown[] {
   if (Array.isArray(values)) return values;
-  throw new NativeError('', 'an operator gave one result where its schema promises several', '');
+  throw new NativeError('', 'an operator returned one result although its schema has several', '');
 }
 
 export function handlesOf(tensors: readonly Tensor[]): number[] {

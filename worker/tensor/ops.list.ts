@@ -1,7 +1,6 @@
 // The operators that the code base uses: our name → name in libtorch. To add one, add a line and
-// run `node worker/tensor/print-ops.ts`. The plain name goes to the overload that takes tensors,
-// `Scalar` is appended where a number stands in its place, and `_` marks writing in place, as in
-// libtorch.
+// run `node worker/tensor/print-ops.ts`. The plain name is the overload that takes tensors,
+// `Scalar` is appended where a number replaces one, and `_` marks writing in place, as in libtorch.
 
 export const operatorNames = {
   // arithmetic

@@ -1,5 +1,4 @@
-// Philox4x32-10 (Salmon et al. 2011) in JavaScript, the same function as
-// worker/native/kernels/philox.
+// Philox4x32-10 (Salmon et al. 2011) in JavaScript; equals worker/native/kernels/philox.
 
 export type Words4 = readonly [number, number, number, number];
 

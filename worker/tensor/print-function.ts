@@ -1,7 +1,7 @@
-// The TypeScript of one operator.
+// Prints the TypeScript function of one operator.
 import type { Parameter, Result, Schema, SchemaType } from './schema.ts';
 
-/** Types of arguments that are always left at their default, wherever they stand. */
+/** Types of arguments that always keep their default. */
 const neverPassed = new Set(['Layout', 'MemoryFormat', 'Generator']);
 
 const plainTypes: Readonly<Record<string, string>> = {
@@ -38,7 +38,7 @@ function isPassed(parameter: Parameter): boolean {
   return !neverPassed.has(parameter.type.base) && parameter.name !== 'pin_memory';
 }
 
-/** Nothing may be left out in front of options that must be given. */
+/** Positional arguments are optional only where no option is required. */
 function printPositional(parameter: Parameter, mayBeLeftOut: boolean): string {
   const type = printType(parameter.type);
   const name = identifier(parameter.name);
@@ -55,7 +55,7 @@ function printOptions(named: readonly Parameter[]): string {
   return `options: { ${fields.join('; ')} }${mark}`;
 }
 
-/** `Tensor?` without a default must be said: null is an answer, silence is not. */
+/** `Tensor?` without a default is required: null must be passed explicitly. */
 function isOptional(parameter: Parameter): boolean {
   return parameter.hasDefault;
 }

@@ -1,6 +1,5 @@
 // Prints ops.generated.ts: one typed function for each operator of ops.list.ts, from the schemas of
-// the loaded libraries. `node worker/tensor/print-ops.ts` rewrites it; a test prints it again and
-// compares.
+// the loaded libraries. `node worker/tensor/print-ops.ts` rewrites it; a test compares.
 import { writeFileSync } from 'node:fs';
 import { native } from './native.ts';
 import { operatorNames } from './ops.list.ts';

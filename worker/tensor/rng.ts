@@ -1,6 +1,6 @@
-// Randomness by name. A stream is a 64-bit key made from the job's seed, a purpose and where it is
-// used: `streamOf(seed, 'dropout', path, step, sample)`. There is no generator with a state, so the
-// same draw comes again when a block is recomputed, the job resumes, or the world is resized.
+// Named random streams. A stream is a 64-bit key made from the job's seed, a purpose and its place
+// of use: `streamOf(seed, 'dropout', path, step, sample)`. No generator has state, so the same
+// numbers are generated when a block is recomputed, the job is resumed, or the world is resized.
 import type { Device } from './device.ts';
 import type { DType } from './dtype.ts';
 import * as ops from './ops.generated.ts';
@@ -12,7 +12,7 @@ export interface Stream {
   readonly key: bigint;
 }
 
-/** The stream of these names. Different names, or the same in another order, give other streams. */
+/** The stream of these names. Other names, or another order, give another stream. */
 export function streamOf(
   seed: number | bigint,
   purpose: string,
@@ -71,7 +71,7 @@ interface Draws {
   below(count: number): number;
 }
 
-/** Numbers of a stream for decisions in JavaScript, such as which layers train. */
+/** Random numbers for decisions in JavaScript, such as which layers are active. */
 export function drawsOf(stream: Stream): Draws {
   const low = Number(BigInt.asUintN(32, stream.key));
   const high = Number(BigInt.asUintN(32, stream.key >> 32n));
@@ -83,10 +83,10 @@ export function drawsOf(stream: Stream): Draws {
   return { uniform, below: (count) => Math.floor(uniform() * count) };
 }
 
-/** Keeps host draws apart from the tensors of the same key, which use 0 and 1 (philox.h). */
+/** Separates these numbers from tensors of the same key, which use 0 and 1 (philox.h). */
 const hostDomain = 2;
 
-/** A part of a name as counters, so that no two lists of parts give the same blocks. */
+/** A part of a name as counters, so that different lists of parts give different blocks. */
 function* blocksOf(part: string | number | bigint): Generator<Words4> {
   if (typeof part === 'string') {
     const bytes = new TextEncoder().encode(part);

@@ -1,4 +1,4 @@
-// Reads libtorch's text of an operator: `aten::add.Tensor(Tensor self, …, *, Scalar alpha=1) ->
+// Parses the schema text of an operator: `aten::add.Tensor(Tensor self, …, *, Scalar alpha=1) ->
 // Tensor`.
 
 export interface Schema {
@@ -13,12 +13,12 @@ export interface Parameter {
   readonly name: string;
   readonly type: SchemaType;
   readonly hasDefault: boolean;
-  /** Stands behind `*`. */
+  /** Follows `*`. */
   readonly named: boolean;
 }
 
 export interface Result {
-  /** Empty when the schema gives none. */
+  /** Empty where the schema has none. */
   readonly name: string;
   readonly type: SchemaType;
 }
@@ -29,7 +29,7 @@ export interface SchemaType {
   readonly list: boolean;
   readonly optional: boolean;
   readonly optionalElement: boolean;
-  /** The letter of memory that is written, as in `Tensor(a!)`. */
+  /** The alias letter of an argument that is written, as in `Tensor(a!)`. */
   readonly writes: string | undefined;
 }
 

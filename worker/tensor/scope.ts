@@ -1,12 +1,12 @@
-// Lifetimes. Everything made inside a scope dies with it, but what its result holds: a step leaves
-// nothing behind, whatever path it took, and nobody frees by hand. Scopes are synchronous (an await
-// would let other code make tensors inside), and one a block is enough.
+// Lifetimes of tensors. All tensors made inside a scope are freed at its end, except those in its
+// result, so a step leaves nothing behind on any path. Scopes are synchronous (during an await
+// other code would make tensors inside), and one for each block is enough.
 import { native } from './native.ts';
 import { Tensor } from './tensor.ts';
 
 /**
- * Runs `body` and frees every tensor made inside, except those found in its result (arrays, maps,
- * sets and plain objects are searched), which move to the scope outside. A throw frees all.
+ * Runs `body` and frees every tensor made inside, except those in its result (arrays, maps, sets
+ * and plain objects are searched), which move to the enclosing scope. An exception frees all.
  */
 export function scope<T>(body: () => T): T {
   native.scopeBegin();
@@ -22,7 +22,7 @@ export function scope<T>(body: () => T): T {
   }
 }
 
-/** Takes a tensor out of every scope: the caller owns it and disposes it. */
+/** Removes a tensor from every scope: the caller owns and disposes it. */
 export function keep<T extends Tensor>(t: T): T {
   native.keep(t.handle);
   return t;
@@ -42,7 +42,7 @@ function collect(value: unknown, handles: number[]): void {
   }
 }
 
-/** Records of tensors. An instance of a class keeps its own tensors, and may lead anywhere. */
+/** Plain objects are searched. An instance of a class manages its own tensors. */
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

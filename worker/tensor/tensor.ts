@@ -1,6 +1,6 @@
-// A tensor is a handle into the addon; values are read and written through the functions below, and
-// computed with `ops`. Its life ends with its scope, with `using`, or with `dispose()`: never with
-// the garbage collector (a tensor that the collector finds is a leak, see leaks.ts).
+// A tensor is a handle into the addon. The functions below read and write values, `ops` computes.
+// Tensors are freed by their scope, by `using` or by `dispose()`, never by the garbage collector (a
+// tensor that it finds is a leak, see leaks.ts).
 import { getSystemErrorMap } from 'node:util';
 import { type Device, deviceOfIndex } from './device.ts';
 import { type DType, dtypeBytes, dtypeCode, dtypeOfCode } from './dtype.ts';
@@ -47,12 +47,12 @@ export class Tensor implements Disposable {
     return this.shape.reduce((product, size) => product * size, 1);
   }
 
-  /** Bytes of the elements; views of one memory count it each. */
+  /** Bytes of the elements; views of the same storage each count it. */
   get bytes(): number {
     return this.numel * dtypeBytes(this.dtype);
   }
 
-  /** Gives the handle back; a second time does nothing. */
+  /** Releases the handle; a second call does nothing. */
   dispose(): void {
     native.release(this.handle);
   }
@@ -73,14 +73,12 @@ export class Tensor implements Disposable {
 
 let watcher: ((made: Tensor) => void) | undefined;
 
-/** Shows every new tensor to `watch`; for leaks.ts. */
+/** Calls `watch` with every new tensor; for leaks.ts. */
 export function watchTensors(watch: ((made: Tensor) => void) | undefined): void {
   watcher = watch;
 }
 
-/**
- * Copies JavaScript numbers, in row order, into a new tensor; `dtype` defaults to the array's own.
- */
+/** Copies JavaScript numbers, in row order, into a new tensor; `dtype` defaults to the array's. */
 export function tensor(
   data: readonly number[] | TypedArray,
   shape: readonly number[],
@@ -104,8 +102,8 @@ export function toBytes(t: Tensor): Uint8Array {
 }
 
 /**
- * Writes the elements of a contiguous tensor to an open file, from byte `position` on. What the
- * system refuses is thrown as its own errors are, with a `code`.
+ * Writes the elements of a contiguous tensor to an open file at byte `position`. Throws system
+ * errors with a `code`, as Node does.
  */
 export function writeValues(t: Tensor, file: number, position: number): void {
   const number = native.writeValues(t.handle, file, position);
@@ -114,7 +112,7 @@ export function writeValues(t: Tensor, file: number, position: number): void {
   throw Object.assign(new Error(`${code}: ${message}, write`), { code });
 }
 
-/** Fills a contiguous tensor with what writeValues wrote there. */
+/** Fills a contiguous tensor with what writeValues wrote at `position`. */
 export function readValues(t: Tensor, file: number, position: number): void {
   native.readValues(t.handle, file, position);
 }
@@ -124,40 +122,39 @@ export function toArray(t: Tensor): number[] {
   return Array.from(new Float64Array(native.toBytes(t.handle, dtypeCode('float64'))));
 }
 
-/** The one element, read to the host: on a GPU this waits for all work before it. */
+/** The value of a one-element tensor; on a GPU this waits for all work before it. */
 export function item(t: Tensor): number {
   return native.item(t.handle);
 }
 
 /**
- * A whole file as uint8, mapped and not read: pages come when they are touched. Slices share it,
- * and `ops.viewDtype` gives them a type. Writing reaches a private copy of the page, never the
- * file.
+ * A whole file as uint8, mapped: pages are read when touched. Slices share the mapping, and
+ * `ops.viewDtype` gives them a type. Writes go to a private copy of the page, never to the file.
  */
 export function mapFile(path: string): Tensor {
   return new Tensor(native.map(path));
 }
 
 /**
- * Drops the pages of a slice of a mapped file from memory; they are read again when touched, and
- * what was written to them is lost. Returns the bytes dropped; 0 for any other tensor.
+ * Drops the pages of a slice of a mapped file; they are read again when touched, and writes to them
+ * are lost. Returns the number of bytes dropped; 0 for any other tensor.
  */
 export function releasePages(t: Tensor): number {
   return native.releasePages(t.handle);
 }
 
 /**
- * Gives back the memory behind a tensor and all its views (0 bytes), or takes it again. Values are
- * lost; reading the tensor while it has no memory crashes the process.
+ * Frees the storage of a tensor and all its views (0 bytes), or allocates it again. Values are
+ * lost; reading the tensor without storage crashes the process.
  */
 export function resizeStorage(t: Tensor, bytes: number): void {
   native.resizeStorage(t.handle, bytes);
 }
 
 /**
- * Gives the memory of `from` to `to`, a whole tensor of the same shape and type, and to the views
- * of it; `from` has none afterwards. A tape that holds `to` reads the new values, and does not say
- * that they have changed as it would if they were copied.
+ * Moves the storage of `from` to `to`, a complete tensor of the same shape and type, and to its
+ * views; `from` has none afterwards. A tape that holds `to` reads the new values and, unlike after
+ * a copy, does not report a change.
  */
 export function moveStorage(to: Tensor, from: Tensor): void {
   native.moveStorage(to.handle, from.handle);

@@ -1,5 +1,5 @@
-// The job's prompts through the model's own chat template, and its answers as text. The tokenizer
-// is loaded only where a job asks for samples.
+// Answers the job's prompts through the model's own chat template. The tokenizer is loaded only
+// where a job asks for samples.
 import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../../crds/failures/errors.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
@@ -18,7 +18,10 @@ interface Sample {
   readonly text: string;
 }
 
-/** A function that answers all prompts with the model as it is then; the order is the job's. */
+/**
+ * A function that answers all prompts, in the order of the job, with the model as it is at the
+ * call.
+ */
 export async function samplerOf(
   { spec }: RunRecord,
   files: ModelFiles,
@@ -53,14 +56,14 @@ export async function samplerOf(
       return { text: prompt, prompt: ids, draw: () => draws.uniform() };
     });
     for (const group of groupsOf(questions, world)) {
-      // A wish to stop is heard here.
+      // A request to stop is received here.
       await setImmediate();
       const made = generateTogether(model, group, {
         maxTokens: samples.maxTokens,
         temperature: Number(samples.temperature),
         ...{ stop, stopped, world },
       });
-      // Cut off by the stop, or as good as that.
+      // The stop has cut these answers off, or may have.
       if (stopped()) return null;
       for (const [i, { text }] of group.entries()) {
         answers.push({ prompt: text, text: tokenizer.decode([...(made[i] ?? [])]).trim() });
@@ -71,14 +74,14 @@ export async function samplerOf(
 }
 
 /**
- * Ranks answer all prompts at once, since each token of an answer gathers the model; a process by
- * itself saves the memory.
+ * With several ranks all prompts are answered together, since each token gathers the weights once;
+ * one process answers them one by one to save memory.
  */
 function groupsOf<T>(questions: readonly T[], { size }: World): readonly (readonly T[])[] {
   return size > 1 ? [questions] : questions.map((question) => [question]);
 }
 
-/** Generous: it takes milliseconds. */
+/** Generous: encoding takes milliseconds. */
 const promptMs = 60_000;
 
 function encodeInTime(encode: () => readonly number[]): readonly number[] {
@@ -92,12 +95,12 @@ function encodeInTime(encode: () => readonly number[]): readonly number[] {
 function stuck(cause: TookTooLong): UserError {
   return new UserError({
     code: 'E_INVALID_TOKENIZER',
-    message: `the model's tokenizer or chat template did not come to an end with a prompt of spec.training.samples in ${promptMs / 1000} s`,
+    message: `the model's tokenizer or chat template did not finish a prompt of spec.training.samples within ${promptMs / 1000} s`,
     cause,
   });
 }
 
-/** Tokens that end an answer: the end token, and those that chat templates close a turn with. */
+/** Tokens that end an answer: the end token, and those with which chat templates close a turn. */
 function stopIds(tokenizer: Tokenizer): ReadonlySet<number> {
   const ids = tokenizer.specialTexts
     .filter((text) => /end|eot|eos|<\/s>/i.test(text))

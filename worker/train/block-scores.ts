@@ -1,6 +1,6 @@
-// The scores by which blocks are drawn, where the job's method has any: computed from the model as
-// it was fetched, before a checkpoint is read into it, and kept in the folder of the run, so that a
-// run that goes on draws as it did.
+// The scores from which the selection samples blocks, where the method needs them. Computed from
+// the fetched model before a checkpoint is loaded into it, and kept in the run folder, so that a
+// resumed run samples the same blocks.
 
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
@@ -21,7 +21,7 @@ interface Scored {
   readonly world: World;
 }
 
-/** One for each block; none where blocks are not drawn by scores. */
+/** One score for each block; empty where the selection uses none. */
 export async function blockScores(
   { folder, emit }: Pick<RoleContext, 'folder' | 'emit'>,
   { method: { selection }, prepared, model, feed, world }: Scored,
@@ -35,7 +35,7 @@ export async function blockScores(
   });
   const known = await readRecord(folder, runFiles.scores, scoresRecord);
   const isKnown = known?.digest === digest;
-  // Ranks compute them together, or none does.
+  // All ranks compute the scores together, or none does.
   if (!world.agree(!isKnown) && isKnown) return known.scores;
   const report = { type: 'stage', stage: 'Prepare', subject: 'outliers of blocks' } as const;
   const sequences = firstSequences(feed, count);
@@ -55,7 +55,7 @@ export async function blockScores(
   return scores;
 }
 
-/** Those that the first steps learn from. */
+/** The sequences of the first steps. */
 function firstSequences(feed: Feed, count: number): readonly HostSequence[] {
   const sequences: HostSequence[] = [];
   for (let position = 0; sequences.length < count; position += 1)

@@ -1,12 +1,12 @@
-// An evaluation of the model during training: its loss on held-out records, and its answers to the
-// job's prompts. It counts whole or not at all: one that a stop cuts short leaves the state as it
-// was, and the process that resumes evaluates again.
+// An evaluation during training: loss on held-out records, and answers to the job's prompts. It
+// counts only when complete: a stop in the middle leaves the state unchanged, and the resumed
+// process repeats the evaluation.
 
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
 import { type Evaluation, heldOutLoss } from './held-out-loss.ts';
 import type { TrainerParts, TrainerPlan } from './parts.ts';
 
-/** Evaluation and samples before the first step: what the model could do by itself. */
+/** Evaluation and samples before the first step: the baseline. */
 export async function firstEvaluation(
   parts: TrainerParts,
   state: TrainerState,
@@ -21,7 +21,7 @@ export async function firstEvaluation(
   };
 }
 
-/** A stop on the way leaves the state as it was: all of it is done again by whoever goes on. */
+/** Returns `state` unchanged when a stop interrupts it; the resumed process then repeats all. */
 export async function evaluate(parts: TrainerParts, state: TrainerState): Promise<TrainerState> {
   const { model, emit, clock, stopping, world } = parts;
   const began = clock.monotonic();
@@ -44,7 +44,7 @@ export async function evaluate(parts: TrainerParts, state: TrainerState): Promis
   return found.tokens === 0 ? evaluated : judge(parts, evaluated, found, clock.monotonic() - began);
 }
 
-/** Puts an evaluation into the state, and says whether it is the best so far. */
+/** Adds an evaluation to the state and reports whether it is the best so far. */
 function judge(
   { plan, emit }: TrainerParts,
   state: TrainerState,
@@ -75,7 +75,7 @@ function isEvaluationStep(plan: TrainerPlan, { step: done }: TrainerState): bool
   return plan.evaluationInterval !== null && done % plan.evaluationInterval === 0;
 }
 
-/** A stop cut the evaluation of this step short: whoever goes on makes up for it first. */
+/** Whether a stop interrupted the evaluation of this step; a resumed run evaluates first. */
 export function missedEvaluation(plan: TrainerPlan, state: TrainerState): boolean {
   return state.evaluated !== state.step && isEvaluationStep(plan, state);
 }

@@ -1,5 +1,5 @@
-// The first codes of a run: each matrix that is to be stored as codes into codebooks is read, its
-// codes are chosen, and it is forgotten.
+// The initial codes of a run: reads each matrix that is stored as codes into codebooks, chooses its
+// codes, and frees the matrix.
 
 import type { ModelSource } from '../engine/build-model.ts';
 import { requireFinite } from '../engine/finite.ts';
@@ -19,13 +19,13 @@ interface Filling {
 export interface Filled {
   readonly done: number;
   readonly total: number;
-  /** Over all so far, of what codes leave out and of the weights: `|W - W'|²` and `|W|²`. */
+  /** `|W - W'|²` and `|W|²` over all matrices so far, where `W'` is the decoded matrix. */
   readonly squares: { readonly left: number; readonly all: number };
 }
 
 /**
- * Chooses codes in place, one matrix at each turn: whoever asks for the next can stop between them.
- * What is not coded is passed over.
+ * Chooses codes in place, one matrix for each turn of the generator, so that the caller can stop
+ * between matrices. Skips parameters that are not stored in codebooks.
  */
 export function* fillCodebooks(
   source: ModelSource,

@@ -1,6 +1,6 @@
-// Memory that this process may still take: what the machine has free, and what its control group
-// leaves. Pages of files that the kernel drops when they are in the way count as free in both; a
-// container that has just fetched a model is full of them.
+// Memory that this process may still take: what the machine has free, bounded by what its control
+// group leaves. Page cache that the kernel can drop counts as free in both; a container that has
+// just fetched a model is full of it.
 import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { join } from 'node:path';

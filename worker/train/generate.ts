@@ -1,6 +1,5 @@
-// Text from fixed prompts, so that people see a model change. The prompt runs at once, then one
-// token at a time over a cache of keys and values. Not made for speed: training asks for a handful
-// of short answers.
+// Text from fixed prompts, to show how training changes the model. Prefills the prompt, then
+// decodes token by token with a key-value cache. Not optimised: a run asks for a few short answers.
 
 import { embed } from '../engine/embedding.ts';
 import { layerAfter } from '../engine/forward.ts';
@@ -16,13 +15,15 @@ import { item, type Tensor, tensor, toArray } from '../tensor/tensor.ts';
 
 interface TogetherOptions {
   readonly maxTokens: number;
-  /** 0 takes the likeliest token. */
+  /** 0 takes the most likely token. */
   readonly temperature: number;
   /** Ids that end the text; they are not returned. */
   readonly stop: ReadonlySet<number>;
-  /** Asked before each token: somebody wants the run to stop. */
+  /** Asked before each token: whether the run was asked to stop. */
   readonly stopped?: () => boolean;
-  /** Ranks compute the same; where their processors round differently, rank 0 chooses the token. */
+  /**
+   * All ranks compute the logits; rank 0 chooses the token, since processors may round differently.
+   */
   readonly world?: World;
 }
 
@@ -34,7 +35,7 @@ interface Question {
 
 export type GenerateOptions = TogetherOptions & Pick<Question, 'draw'>;
 
-/** Token ids that follow `prompt`; fewer when it was stopped. */
+/** Token ids that follow `prompt`; fewer when `stopped`. */
 export function generate(
   model: Model,
   prompt: readonly number[],
@@ -44,9 +45,7 @@ export function generate(
   return made;
 }
 
-/**
- * Answers token by token side by side: whoever gathers the weights of a block does it once for all.
- */
+/** Answers all questions together, token by token: ranks gather each block once for all of them. */
 export function generateTogether(
   model: Model,
   questions: readonly Question[],
@@ -69,7 +68,7 @@ export function generateTogether(
   });
 }
 
-/** What there is of an answer; its cache lives in the scope it was made in. */
+/** An answer so far; its cache belongs to the scope that created it. */
 class Answer {
   readonly cache: KeyValueCache;
   readonly made: number[] = [];
@@ -98,7 +97,7 @@ class Answer {
   }
 }
 
-/** Logits `[V]` behind the last token of each answer. */
+/** Logits `[V]` after the last token of each answer. */
 function lastLogits(model: Model, answers: readonly Answer[]): readonly Tensor[] {
   const { config, parameters } = model;
   const contexts = answers.map(({ cache, ids }) => cache.extend(ids.length));
@@ -142,7 +141,7 @@ function choose(logits: Tensor, temperature: number, { draw, made }: Answer): nu
   return shares.length - 1;
 }
 
-/** Keys and values of all layers for one document; lives in the scope it was made in. */
+/** Keys and values of all layers for one document; belongs to the scope that created it. */
 class KeyValueCache {
   readonly #model: Model;
   readonly #keys: readonly Tensor[];
@@ -157,7 +156,7 @@ class KeyValueCache {
     this.#values = Array.from({ length: L }, make);
   }
 
-  /** The surroundings of `count` further tokens. */
+  /** Positions and attention of the next `count` tokens. */
   extend(count: number): BlockContext {
     const start = this.#length;
     this.#length += count;
@@ -195,7 +194,7 @@ class KeyValueCache {
 
 /**
  * Attention of one token: `q [1, N, D]` over `k, v [K, S, D]`. In float32: for bfloat16 libtorch
- * makes a program for each length it meets, and keeps them, 56 MiB for 48 tokens.
+ * compiles and caches a primitive for each length, 56 MiB for 48 tokens.
  */
 function decode(q: Tensor, k: Tensor, v: Tensor, scale: number, cap: number): Tensor {
   const [, heads = 0, size = 0] = q.shape;

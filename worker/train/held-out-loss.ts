@@ -1,4 +1,4 @@
-// Loss on records that are never trained on: the forward of training without a tape.
+// Loss on held-out records: the forward of training without a tape.
 import { setImmediate } from 'node:timers/promises';
 import { residualStreams } from '../engine/forward.ts';
 import { headLoss } from '../engine/head.ts';
@@ -13,13 +13,14 @@ export interface Evaluation {
   /** Mean negative log-likelihood of a target token, nats. */
   readonly loss: number;
   readonly perplexity: number;
-  /** Share of target tokens that the model would have chosen itself. */
+  /** Fraction of target tokens to which the model gives the highest probability. */
   readonly accuracy: number;
   readonly tokens: number;
 }
 
 /**
- * Runs the sequences one by one, each rank of a world one; `stopped` is asked before each round.
+ * Runs the sequences one at a time on each rank; `stopped` is asked before each round, and null is
+ * returned when it answers true.
  */
 export async function heldOutLoss(
   model: Model,
@@ -30,10 +31,10 @@ export async function heldOutLoss(
   const own: Sums = { nll: 0, correct: 0 };
   let tokens = 0;
   for (const round of roundsOf(sequences, world.size)) {
-    // A wish to stop is heard here, as between steps.
+    // A request to stop is received here, as between steps.
     await setImmediate();
     if (stopped()) return null;
-    // Whoever has no sequence in the last round still gathers the weights with the others.
+    // A rank without a sequence in the last round still takes part in gathering the weights.
     const sums = scope(() => lossOf(model, round.slice(world.rank, world.rank + 1)));
     own.nll += sums.nll;
     own.correct += sums.correct;
@@ -44,7 +45,7 @@ export async function heldOutLoss(
   return { loss, perplexity: Math.exp(loss), accuracy: correct / tokens, tokens };
 }
 
-/** Sequences that ranks run at the same time; those with nothing to measure are left out. */
+/** Groups of sequences that ranks run at the same time; those without target tokens are skipped. */
 function* roundsOf(
   sequences: Iterable<HostSequence>,
   size: number,

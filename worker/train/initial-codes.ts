@@ -1,4 +1,4 @@
-// The codes that the weights of a run are stored as, before its first step.
+// Chooses the codes that store the weights, before the first step of a run.
 import { setImmediate } from 'node:timers/promises';
 import type { ResolvedMethod } from '../../crds/index.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
@@ -18,8 +18,8 @@ interface Choosing {
 }
 
 /**
- * A run that begins chooses the codes that weights are stored as, each rank those that it keeps;
- * one that goes on has them.
+ * Chooses the codes of a new run, each rank those of its own shard. A resumed run reads them from
+ * its checkpoint.
  */
 export async function chooseAllCodes(
   { emit, stop }: RoleContext,
@@ -42,14 +42,14 @@ export async function chooseAllCodes(
       squares = next.value.squares;
       emit({ ...report, state: 'Running', unit: 'Tensors', done, total });
     }
-    // A wish to stop is heard here, and nowhere inside a matrix: nor does a rank wait longer than
-    // for one matrix of another.
+    // A request to stop is received here, between matrices. The ranks agree after each matrix, so
+    // none waits longer than for one matrix of another.
     await setImmediate();
     if (stopping()) stop.throwIfAborted();
     isOver = !world.agree(next.done !== true);
   }
   held.changed();
   const [left = 0, all = 0] = world.sum([squares.left, squares.all]);
-  const note = `what codes leave out is ${(100 * Math.sqrt(left / all)).toPrecision(3)} % of the weights`;
+  const note = `relative error of the weights ${(100 * Math.sqrt(left / all)).toPrecision(3)} %`;
   emit({ ...report, state: 'Done', note });
 }

@@ -1,6 +1,6 @@
-// The loop: steps, evaluations, checkpoints, and the end. Everything that decides the result is in
-// the state that a checkpoint holds or in the job; nothing else is carried from step to step, so a
-// run that was killed and started again ends with the same bits as one that was not.
+// The loop: steps, evaluations, checkpoints, and the end. The result depends only on the job and on
+// the state that checkpoints hold, so a run that was killed and resumed ends with the same bits as
+// an uninterrupted one.
 import { setImmediate } from 'node:timers/promises';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
@@ -33,27 +33,26 @@ export interface TrainerResult {
   readonly state: TrainerState;
 }
 
-/** Trains from `start` to the end of the plan, the early stop, or the wish to stop. */
+/** Trains from `start` to the end of the plan, the early stop, or a request to stop. */
 export async function train(parts: TrainerParts, start: TrainerState): Promise<TrainerResult> {
   const { plan, checkpoints, copies } = parts;
   let state = start.step === 0 ? await firstEvaluation(parts, start) : start;
   if (missedEvaluation(plan, state)) state = await evaluate(parts, state);
   let saved = state === start ? (checkpoints.savedStep ?? 0) : -1;
-  // Whoever goes on from a copy in memory may have lost the checkpoint of its very step, which may
-  // be the best.
+  // A run that resumes from a copy in memory may have lost the unfinished checkpoint of this step,
+  // which may be the best.
   if (state.step > 0 && saved !== state.step && checkpoints.due(state)) {
     await checkpoints.begin(state);
     saved = state.step;
   }
   while (state.step < plan.totalSteps) {
-    // Messages from the parent process are read here and between parts of a look, and nowhere
+    // Messages from the parent process are read here and between the parts of an evaluation, never
     // inside a step.
     await setImmediate();
     if (parts.stopping() || stoppedEarly(plan, state)) break;
     const next = oneStep(parts, state);
     state = next === 'rollback' ? await rollBack(parts, state) : next;
-    // The step that a rollback went back to is on the disk; a later one is not, whatever was saved
-    // before.
+    // The step that a rollback restored is on disk; the steps after it are discarded.
     if (next === 'rollback') saved = state.step;
     if (missedEvaluation(plan, state)) state = await evaluate(parts, state);
     await checkpoints.follow();
@@ -61,8 +60,8 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
       await checkpoints.begin(state);
       saved = state.step;
     }
-    // Whoever went on from a copy of then would miss the best checkpoint, if that were lost on its
-    // way.
+    // No copy while the best checkpoint is still being written: if that write were lost, a run
+    // resumed from the copy would have no best checkpoint.
     if (checkpoints.runningStep !== state.best?.step) await copies?.take(state);
   }
   if (saved !== state.step) await checkpoints.begin(state);
@@ -99,7 +98,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
       update,
       draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
     });
-    // No tensor: what the outermost scope returns would live on.
+    // No tensor may be returned: one that leaves the outermost scope would never be freed.
     const [sum = Number.NaN] = world.sum([item(nll)]);
     return { gradientNorm, clipFactor, applied, loss: sum / batch.targetTokens };
   });
@@ -142,20 +141,20 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
   return finite ? next : afterNonFinite(parts, next, outcome.applied);
 }
 
-/** What selection and optimizer say of a step that has just been done. */
+/** What selection and optimizer report about the step just done. */
 function saidOf({ selection, said }: TrainerParts, step: number): string | null {
   const words = [selection.describe(step), said?.() ?? null].filter((each) => each !== null);
   return words.length === 0 ? null : words.join(', ');
 }
 
-/** Part of the time to compute; absent for a process that waits for nobody. */
+/** Part of the compute time; absent in a world of one rank. */
 function waitedSince({ world, waited }: TrainerParts, before: ReturnType<TrainerParts['waited']>) {
   if (world.size === 1) return {};
   const { gather, reduce } = waited();
   return { gather: gather - before.gather, reduce: reduce - before.reduce };
 }
 
-/** What the policy says about a step whose loss or gradient is not finite. */
+/** Applies the job's policy to a step whose loss or gradient is not finite. */
 function afterNonFinite(
   { plan, emit }: TrainerParts,
   state: TrainerState,
@@ -169,7 +168,10 @@ function afterNonFinite(
     return state;
   }
   if (action !== 'Fail') return 'rollback';
-  throw new TerminalError({ code: 'E_DIVERGED', message: `${what}, and nonFinitePolicy is Fail` });
+  throw new TerminalError({
+    code: 'E_DIVERGED',
+    message: `${what}, and spec.training.nonFinitePolicy.action is Fail`,
+  });
 }
 
 async function rollBack(parts: TrainerParts, failed: TrainerState): Promise<TrainerState> {
@@ -181,19 +183,19 @@ async function rollBack(parts: TrainerParts, failed: TrainerState): Promise<Trai
   }
   const restored = await parts.checkpoints.restore();
   if (restored === null) {
-    const message = `step ${at}: loss or gradient is not finite, and there is no checkpoint to go back to`;
+    const message = `step ${at}: loss or gradient is not finite, and there is no checkpoint to roll back to`;
     throw new TerminalError({ code: 'E_DIVERGED', message });
   }
   parts.emit({
     type: 'warning',
     reason: 'RolledBack',
-    message: `step ${at}: not finite; went back to step ${restored.step}, leaving this batch out`,
+    message: `step ${at}: not finite; rolled back to step ${restored.step}, skipping this batch`,
     step: restored.step,
   });
   const account = {
     position: failed.position + 1,
     rollbacks: failed.rollbacks + 1,
-    // Not that of the checkpoint, which may be from before the rollback before this one.
+    // Not the factor of the checkpoint, which may be older than the previous rollback.
     learningRateFactor: failed.learningRateFactor * learningRateFactor,
   };
   await parts.checkpoints.rememberRollback(account);

@@ -1,6 +1,6 @@
-// The outlier score of each block: how much of |W| * norm(x) is far above its mean. One pass of the
-// model over some sequences, in which every linear layer shows its inputs; then two passes over the
-// weights. Linear layers of a block are judged together.
+// The outlier score of each block (OwLore): how much of |W| * norm(x) is far above its mean. One
+// pass over some sequences collects the norms of each linear layer's inputs; two passes over the
+// weights compute the score. All linear layers of a block share one mean.
 
 import { embed } from '../engine/embedding.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
@@ -12,7 +12,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
 
-/** D of each block, in percent: values above `threshold` times the mean of their block. */
+/** Score of each block, in percent: values above `threshold` times the mean of their block. */
 export function outlierScores(
   model: Model,
   sequences: readonly HostSequence[],
@@ -40,15 +40,14 @@ export function outlierScores(
 interface Judged {
   /** `[O, I]` */
   readonly weight: Tensor;
-  /** `[I]`, sums of the squares of what came in. */
+  /** `[I]`, sums over tokens of the squared inputs. */
   readonly squares: Tensor;
 }
 
-/** D of linear layers that are judged together. */
+/** Score of the linear layers of one block, in percent. */
 export function scoreOf(linears: readonly Judged[], threshold: number): number {
   const count = linears.reduce((sum, { weight }) => sum + weight.numel, 0);
-  // Not `sum`, which adds up in another order with each number of threads; nothing in it is
-  // negative.
+  // The 1-norm, since nothing is negative: the result of `sum` depends on the number of threads.
   const sum = linears.reduce(
     (total, one) => total + within(one, (a) => ops.linalgVectorNorm(a, 1)),
     0,
@@ -61,7 +60,7 @@ export function scoreOf(linears: readonly Judged[], threshold: number): number {
   return (100 * above) / count;
 }
 
-/** One number of `|W| * sqrt(c)`, in float64. */
+/** A reduction of `|W| * sqrt(squares)`, in float64. */
 function within({ weight, squares }: Judged, number: (a: Tensor) => Tensor): number {
   return scope(() => {
     const norms = ops.sqrt(squares);
@@ -69,7 +68,7 @@ function within({ weight, squares }: Judged, number: (a: Tensor) => Tensor): num
   });
 }
 
-/** Runs the sequence through the blocks; each linear layer adds the squares of its inputs. */
+/** Runs the sequence through the blocks and adds up the squared inputs of each linear layer. */
 function observe(model: Model, host: HostSequence, inputs: InputSquares): void {
   const sequence = toSequence(model.rope, host, model.dtype);
   const context = sequenceContext(model.config, sequence);
@@ -89,7 +88,7 @@ function observe(model: Model, host: HostSequence, inputs: InputSquares): void {
   }
 }
 
-/** Sums of squares by column, by path of the linear layer. */
+/** Sums of squares of each input column, by path of the linear layer. */
 class InputSquares implements Disposable {
   readonly #byLayer = new Map<number, Map<string, Tensor>>();
 

@@ -1,4 +1,4 @@
-// What the loop is made of: interfaces only, filled in by train.ts and by tests.
+// What the loop works with: interfaces only, implemented by role.ts and by tests.
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { RollbackAccount, TrainerState } from '../checkpoint/trainer-state.ts';
@@ -13,7 +13,7 @@ import type { World } from '../sharding/world.ts';
 import type { StepUpdateSink } from './step.ts';
 
 export interface Batch {
-  /** Those of this rank. */
+  /** The sequences of this rank. */
   readonly sequences: readonly HostSequence[];
   /** Target tokens of the global batch, all ranks. */
   readonly targetTokens: number;
@@ -48,14 +48,14 @@ export interface NonFinitePolicy {
 export interface TrainerParts {
   readonly model: Model;
   /**
-   * The ranks that train the model together; functions below that say so are asked by all of them
-   * at the same time.
+   * The ranks that train the model together. Functions marked as collective below are called by all
+   * of them at the same time.
    */
   readonly world: World;
   readonly selection: Selection;
   readonly states: OptimizerStates;
   readonly updater: { begin(update: Update): StepUpdateSink };
-  /** What the optimizer says of the step that has just been done; null where it says nothing. */
+  /** What the optimizer reports about the step just done; null where it reports nothing. */
   said?(): string | null;
   readonly plan: TrainerPlan;
   /** For blocks whose plan is `offload`. */
@@ -63,45 +63,45 @@ export interface TrainerParts {
   /** The global batch at a position of the data, from 0. */
   batch(position: number): Batch;
   evaluationSequences(): Iterable<HostSequence>;
-  /** Milliseconds that were waited for other ranks since the process began. */
+  /** Milliseconds spent waiting for other ranks since the process began. */
   waited(): { readonly gather: number; readonly reduce: number };
-  /** Answers to the job's prompts, in order; none where the job has none, null when `stopped`. */
+  /** Answers to the job's prompts, in order; empty where the job has none, null when `stopped`. */
   sample(
     stopped: () => boolean,
   ): Promise<readonly { readonly prompt: string; readonly text: string }[] | null>;
   readonly checkpoints: Checkpoints;
-  /** Copies in memory, taken by all ranks after a step; absent where nobody would keep them. */
+  /** Copies of the state in memory; collective. Absent where the job keeps none. */
   readonly copies?: { take(state: TrainerState): Promise<void> };
   emit(message: TelemetryBody): void;
   readonly clock: Clock;
-  /** Asked between steps, by all ranks: somebody wants the run to save and stop. */
+  /** Whether the run was asked to save and stop; collective, between steps. */
   stopping(): boolean;
 }
 
 export interface Checkpoints {
   /**
-   * Step of the newest save, or of the newest that there was when the run went on; null where there
-   * is none.
+   * Step of the newest save of this process, or of the newest one that existed when the run
+   * resumed; null where there is none.
    */
   readonly savedStep: number | null;
-  /** Whether a save is due after this step, by interval or measured cost. Asked by all ranks. */
+  /** Whether a save is due after this step, by interval or measured cost. Collective. */
   due(state: TrainerState): boolean;
   /**
-   * Saves what is there now; when it returns, that may change, and the save goes on. One that goes
-   * on is waited for first.
+   * Saves the state. When it returns, the state may change while the save continues in the
+   * background. Waits first for a save that is still running.
    */
   begin(state: TrainerState): Promise<void>;
-  /** Step of the save that goes on; null where none does. */
+  /** Step of the running save; null where none runs. */
   readonly runningStep: number | null;
-  /** Between steps, by all ranks: gives a save that goes on a moment. */
+  /** Lets a running save advance; collective, between steps. */
   follow(): Promise<void>;
-  /** Waits for the save that goes on. */
+  /** Waits for the running save. */
   finish(): Promise<void>;
-  /** Puts the newest whole checkpoint into the model; null when there is none. */
+  /** Loads the newest intact checkpoint into the model; null when there is none. */
   restore(): Promise<TrainerState | null>;
   /**
-   * Beside the checkpoint that was restored last: who goes on from it again goes on from here.
-   * Asked by all ranks.
+   * Writes the account beside the checkpoint that was restored last; a run that resumes from it
+   * later starts with this account. Collective.
    */
   rememberRollback(account: RollbackAccount): Promise<void>;
 }

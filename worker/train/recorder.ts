@@ -1,5 +1,5 @@
-// Watches the messages of a training and makes the run report from them: whatever the report says
-// was said to the watcher before.
+// Builds the run report from the telemetry of a training run, so that the report contains nothing
+// that was not sent as a message.
 import { cpus } from 'node:os';
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { methodInWords } from '../../crds/methods/in-words.ts';
@@ -34,7 +34,7 @@ interface RecorderFacts {
   readonly memory: MemoryPlan;
   readonly plan: TrainerPlan;
   readonly feed: Feed;
-  /** Trainers that share the model. */
+  /** Ranks that train the model. */
   readonly workers: number;
   readonly version: string;
   /** Milliseconds since 1970 at which the process began. */
@@ -45,9 +45,9 @@ type BodyOf<T extends TelemetryBody['type']> = Extract<TelemetryBody, { type: T 
 
 export class Recorder {
   readonly #facts: RecorderFacts;
-  /** Up to now, but for the time of this process. */
+  /** The run so far, without the time of this process. */
   #life: Life;
-  /** The first step of a process fills caches, and is not measured. */
+  /** The first step of a process fills caches and is not measured. */
   #isWarm = false;
   #resumedFrom = 0;
 
@@ -56,15 +56,15 @@ export class Recorder {
     this.#life = newLife(facts.startedAt);
   }
 
-  /** What the processes before this one went through; what this one did so far comes on top. */
-  goOnFrom(before: Life | undefined): void {
+  /** Continues the record of earlier processes; warnings of this process are added to it. */
+  resumeFrom(before: Life | undefined): void {
     if (before === undefined) return;
     const { warnings } = this.#life;
     this.#life = warnings.reduce((life, each) => withWarning(life, each), before);
   }
 
-  /** Sees what it passes on. */
-  hearing(emit: (message: TelemetryBody) => void): (message: TelemetryBody) => void {
+  /** Returns an `emit` that records each message before passing it on. */
+  recording(emit: (message: TelemetryBody) => void): (message: TelemetryBody) => void {
     return (message) => {
       this.see(message);
       emit(message);
@@ -80,7 +80,7 @@ export class Recorder {
     if (message.type === 'evaluation') this.#life = withEvaluation(this.#life, message);
   }
 
-  /** Of the run up to a moment of this process. */
+  /** The run from its start until `now`. */
   lifeAt(now: number): Life {
     const { startedAt } = this.#facts;
     return {
@@ -90,7 +90,7 @@ export class Recorder {
     };
   }
 
-  /** What will happen, before the first step of this process. */
+  /** Announces the run, before the first step of this process. */
   planMessage(firstStep: number): BodyOf<'plan'> {
     const { run, prepared, method, files, model, memory, plan, feed, workers } = this.#facts;
     this.#resumedFrom = firstStep;
@@ -191,7 +191,7 @@ export class Recorder {
   }
 }
 
-/** From the state, and not from messages: another process may have said them. */
+/** From the state, not from messages: an earlier process may have sent them. */
 function samplesOf(
   { spec }: RunRecord,
   { samplesBefore, samplesBest, samplesLast }: TrainerState,

@@ -1,5 +1,5 @@
-// The role `train`: prepared model and data in, checkpoints and a report out. Puts the parts
-// together as the job says and hands them to the loop.
+// The role `train`: takes prepared model and data, writes checkpoints and a report. Builds the
+// parts that the job asks for and hands them to the loop.
 import { join } from 'node:path';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../../crds/index.ts';
 import { copyBytes } from '../../crds/plan/copies.ts';
@@ -27,7 +27,7 @@ import { type Feed, openFeed } from '../data/feed.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { type ModelFiles, openModel } from '../decoder/model-files.ts';
 import { FileActivationOffload } from '../engine/activation-offload.ts';
-import { buildModel, modelSource, type ShareOut } from '../engine/build-model.ts';
+import { buildModel, modelSource, type ShardLayer } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import { Updater } from '../engine/update.ts';
 import {
@@ -73,8 +73,8 @@ export const trainRole: Role = async (context) => {
   });
   const memory = memoryPlan(run, method, files, feed, config);
   const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
-  const build = (shareOut?: ShareOut) => load(context, run, method, files, shareOut);
-  using held = hold(build, joined.group, {
+  const build = (shardLayer?: ShardLayer) => load(context, run, method, files, shardLayer);
+  using held = shardedModelOf(build, joined.group, {
     ...{ layout: layoutOf(method), config: files.config, dtype: dtypeOf(method) },
     now: () => clock.monotonic(),
   });
@@ -86,18 +86,18 @@ export const trainRole: Role = async (context) => {
     ...{ workers: world.size, version: programVersion, startedAt },
   });
   using board = world.rank === 0 ? boardOf(context, run, prepared, method) : noBoard;
-  const emit = toldTo(recorder, board, context);
+  const emit = recordedEmit(recorder, board, context);
   if (config.member?.cause !== undefined) emit(restarted(config.member.cause));
   const trained = { shards, states };
   const life = () => recorder.lifeAt(clock.now());
   const saving = { world, clock, emit, life, ...checkpointSettings(run, prepared) };
-  const checkpoints = checkpointsOf(trained, { ...placeOf(context), ...saving });
+  const checkpoints = checkpointsOf(trained, { ...locationOf(context), ...saving });
   const copies =
     config.copies &&
     new StateCopies(trained, { plan: config.copies, room: () => roomBeside(config), ...saving });
   const scores = await blockScores(context, { method, prepared, model, feed, world });
   const restored = await restoreAny(held, checkpoints, config.copies);
-  recorder.goOnFrom(lifeIn(checkpoints.life));
+  recorder.resumeFrom(lifeIn(checkpoints.life));
   const stopping = stopOf(context, world);
   if (restored === null) {
     await chooseAllCodes(context, run, method, { files, held, world, stopping });
@@ -120,7 +120,7 @@ export const trainRole: Role = async (context) => {
   };
   trimMemory();
   const ended = await train(parts, restored ?? freshState);
-  if (world.rank === 0) await leaveResult({ context, run, checkpoints, recorder }, ended);
+  if (world.rank === 0) await writeResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
 };
 
@@ -139,19 +139,23 @@ function boardOf(
   });
 }
 
-function toldTo(recorder: Recorder, board: Board, { emit }: RoleContext): RoleContext['emit'] {
-  return recorder.hearing((message) => {
+function recordedEmit(
+  recorder: Recorder,
+  board: Board,
+  { emit }: RoleContext,
+): RoleContext['emit'] {
+  return recorder.recording((message) => {
     board.see(message);
     emit(message);
   });
 }
 
-function placeOf({ folder, countedStep }: RoleContext) {
+function locationOf({ folder, countedStep }: RoleContext) {
   const root = join(folder, runFiles.checkpoints);
   return countedStep === undefined ? { root } : { root, counted: countedStep };
 }
 
-/** The checkpoints as the loop sees them: when to save, all ranks agree on. */
+/** The checkpoints as the loop uses them: all ranks agree on when to save. */
 function agreedOn(
   checkpoints: RunCheckpoints,
   { takeSave }: RoleContext,
@@ -174,19 +178,19 @@ function agreedOn(
   };
 }
 
-/** From memory where that is later, else from the newest checkpoint. */
+/** From a copy in memory where one is newer, else from the newest checkpoint. */
 async function restoreAny(
   held: ShardedModel,
   checkpoints: RunCheckpoints,
   copies: WorkerConfig['copies'],
 ): Promise<TrainerState | null> {
   const restored = await restoreInto(held, () => checkpoints.restore(copies?.from));
-  // Copies of this world come to lie in its place.
+  // The copies of this world will be written to the same folder.
   if (copies !== undefined) await removeJoined(copies.folder);
   return restored;
 }
 
-/** Whoever has made something of the values that were there before has to make it again. */
+/** Loads a state; everything that was computed from the old values is discarded. */
 async function restoreInto(
   held: ShardedModel,
   restore: () => Promise<TrainerState | null>,
@@ -203,8 +207,8 @@ interface Trained {
   readonly recorder: Recorder;
 }
 
-/** What publishing goes on with. */
-async function leaveResult(
+/** Writes the record that publishing reads. */
+async function writeResult(
   { context: { folder, clock }, run, checkpoints, recorder }: Trained,
   ended: TrainerResult,
 ): Promise<void> {
@@ -222,7 +226,7 @@ async function leaveResult(
   });
 }
 
-/** Asked by all ranks: whoever did not hear of the stop himself hears it from another. */
+/** Collective: a rank that has not received the stop learns of it from another. */
 function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
   return () => {
     const wanted = world.agree(stop.aborted);
@@ -233,16 +237,16 @@ function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
 
 const byItself = { size: 1, neighbours: 1 } as const;
 
-/** All of the model, or this rank's share of it. */
-function hold(
-  build: (shareOut?: ShareOut) => Model,
+/** The complete model, or the shards of this rank. */
+function shardedModelOf(
+  build: (shardLayer?: ShardLayer) => Model,
   group: ProcessGroup | null,
   shared: Omit<Parameters<typeof sharedModel>[0], 'group'>,
 ): ShardedModel {
   return group === null ? wholeModel(build()) : sharedModel({ ...shared, group }, build);
 }
 
-/** Products of a token with itself take some 24 L H^2, and with each token it may look at 4 L H. */
+/** Linear layers cost about 24 H^2 for a token, attention 4 H for each token it attends to. */
 function attentionCost({ H }: DecoderConfig): number {
   return 1 / (6 * H);
 }
@@ -256,7 +260,7 @@ function load(
   run: RunRecord,
   method: ResolvedMethod,
   files: ModelFiles,
-  shareOut?: ShareOut,
+  shardLayer?: ShardLayer,
 ): Model {
   const report = { type: 'stage', stage: 'Load', unit: 'Tensors' } as const;
   emit({ ...report, state: 'Started', total: files.tensorNames.length });
@@ -264,7 +268,7 @@ function load(
   const model = buildModel(modelSource(files), {
     ...buildOptionsOf(run.spec, method),
     precision,
-    ...(shareOut === undefined ? {} : { shareOut }),
+    ...(shardLayer === undefined ? {} : { shardLayer }),
   });
   emit({
     ...report,
@@ -304,14 +308,14 @@ function memoryPlan(
     stages: stagesOf(run.spec, feed.largestEvaluationSequence),
     device: {
       type: 'cpu',
-      // They come up at the same time, and find the same memory free; copies of the state come to
-      // lie in it too.
+      // All workers of the machine start together and see the same free memory, and their copies of
+      // the state will be in it too.
       bytes: Math.floor(freeMemory() / neighbours) - copyBytes(trained, size, mode),
     },
   });
 }
 
-/** Memory that no step has taken so far. */
+/** Free memory beyond the highest use of a step so far. */
 function roomBeside({ member }: WorkerConfig): number {
   const { residentBytes, residentPeakBytes } = memoryStatistics();
   const { neighbours } = member ?? byItself;
@@ -319,12 +323,12 @@ function roomBeside({ member }: WorkerConfig): number {
 }
 
 /**
- * Told and tried: what is free now need not be what is free then, and a plan for a processor is no
- * promise.
+ * A warning, not an error: memory may become free later, and on a processor the plan is an
+ * estimate.
  */
 function doesNotFit({ stage, peak, limit }: MemoryPlan): TelemetryBody {
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
-  const message = `${stageWords[stage]} needs ${gib(peak)} by plan, and ${gib(limit)} are free; anneal estimate tells what needs less`;
+  const message = `${stageWords[stage]} needs ${gib(peak)} by the memory plan, and ${gib(limit)} are free; anneal estimate shows what needs less`;
   return { type: 'warning', reason: 'DoesNotFit', message };
 }
 

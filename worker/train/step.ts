@@ -1,7 +1,7 @@
-// One optimizer step, block by block. No rank, however large the model, ever holds the gradient of
-// more than it updates: the forward keeps only what the plan allows (`modes`), the backward takes
-// the blocks from last to first, and each block's gradients go to the update as soon as all
-// micro-batches have added to them (block-major accumulation).
+// One optimizer step, block by block (block-major accumulation). The forward keeps only what the
+// plan allows (`modes`). The backward takes the blocks from last to first and hands each block's
+// gradients to the update as soon as all micro-batches have added to them, so a rank never holds
+// more gradients than it updates.
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { ActivationOffload } from '../engine/activation-offload.ts';
 import {
@@ -32,7 +32,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** Takes gradients as they become whole, place by place. */
+/** Takes gradients layer by layer, each once it is complete. */
 export type StepUpdateSink = Pick<StepUpdate, 'offer' | 'finish'> &
   Partial<Pick<StepUpdate, 'projector'>>;
 
@@ -44,21 +44,19 @@ interface StepInputs {
   readonly targetTokens: number;
   readonly active: Active;
   readonly modes: readonly TapeMode[];
-  /** Needed where a mode is `offload`. */
+  /** Required where a mode is `offload`. */
   readonly offload?: ActivationOffload | undefined;
   readonly update: StepUpdateSink;
   readonly draw: (sequence: PackedSequence) => DropoutDraw;
 }
 
 interface StepOutcome extends UpdateOutcome {
-  /**
-   * Sums over this rank's sequences; read them a step late, so that no step waits for the device.
-   */
+  /** Sums over this rank's sequences; read one step late, so that no step waits for the device. */
   readonly nll: Tensor;
   readonly correct: Tensor;
 }
 
-/** Runs the step on the current scope's device; every tensor but the two sums is freed inside. */
+/** Runs the step in its own scope: frees every tensor but the two sums. */
 export function step(inputs: StepInputs): StepOutcome {
   return scope(() => {
     const { model, sequences, active, update } = inputs;
@@ -93,7 +91,7 @@ export function step(inputs: StepInputs): StepOutcome {
   });
 }
 
-/** What the arithmetic of the layers has made of weights that moved is of no use any more. */
+/** Drops what the precision has cached of weights that were updated. */
 function forgetChanged({ model, active }: StepInputs): void {
   for (let layer = 0; layer < model.config.L; layer += 1) {
     for (const { name } of active(layer)) model.precision?.forget(name);
@@ -129,7 +127,7 @@ function forwardBlocks(inputs: StepInputs, projectors: Projectors): Traces {
   return { blocks, outputs: x };
 }
 
-/** A block that the backward does not reach leaves nothing behind. */
+/** A block without active parameters at or below it needs no trace. */
 function withoutTrace(pass: BlockPass, x: Tensor): Tensor {
   const output = runBlock(pass, x);
   x.dispose();
@@ -176,15 +174,13 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
   };
 }
 
-/**
- * A zero gradient for a vocabulary matrix: many small contributions are added, so not in 16 bit.
- */
+/** A zero gradient for a vocabulary matrix: it sums many small terms, so never in 16 bits. */
 function matrixGradient(model: Model, name: string): Tensor {
   const { shape, dtype } = model.parameters.value(name);
   return ops.zeros(shape, { dtype: dtype === 'float64' ? 'float64' : 'float32' });
 }
 
-/** Blocks below the first one that moves need no backward, unless the embedding below them does. */
+/** The lowest layer that needs a backward: it is active, or the embedding is. */
 function lowestActive({ model, active }: StepInputs): number {
   if (active('embedding').length > 0) return 0;
   for (let layer = 0; layer < model.config.L; layer += 1) {
@@ -211,8 +207,8 @@ function passOf(
 }
 
 /**
- * Of matrices of blocks. Layers with an adapter or another arithmetic make the gradients that they
- * have.
+ * Projectors of the block matrices whose gradients are needed in subspaces. Layers with an adapter
+ * or their own precision compute full gradients.
  */
 function projectorsOf({ model, sequences, active, update }: StepInputs): Projectors {
   if (model.adapter !== null || model.precision !== null) return new Map();

@@ -162,7 +162,7 @@ export class Trainers {
   #stepTogether(world: readonly SimTrainer[]): void {
     this.#restore(world);
     if (world.some(({ hasNoneWhole }) => hasNoneWhole)) {
-      const corrupted = failureWith('E_CHECKPOINT_CORRUPTED', 'no checkpoint is whole');
+      const corrupted = failureWith('E_CHECKPOINT_CORRUPTED', 'no checkpoint is intact');
       for (const each of world) this.end(each, corrupted);
       return;
     }

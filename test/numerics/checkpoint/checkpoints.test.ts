@@ -303,7 +303,7 @@ test('with none whole the run ends, and every one is kept for a person to look a
   const { checkpoints, messages } = open(training, folder.path);
   await t.throwsAsync(checkpoints.restore(), {
     code: 'E_CHECKPOINT_CORRUPTED',
-    message: `none of the 3 checkpoints in ${folder.path} is whole`,
+    message: `none of the 3 checkpoints in ${folder.path} is intact`,
   });
   t.is(warningsOf(messages).length, 3);
   t.is((await readdir(folder.path)).length, 3);
@@ -314,7 +314,7 @@ test('a checkpoint of another job or another base is refused and left where it i
   using training = new Training();
   await threeSaved(folder.path, training);
   const newest = join(folder.path, 'step-00000003');
-  const rule = 'a run goes on only with what it began with';
+  const rule = 'a run resumes only with its own job and base model';
   for (const [changes, what] of [
     [{ job: 'b'.repeat(64) }, 'another job'],
     [{ base: 'sha256:other' }, 'another base model'],
@@ -355,7 +355,7 @@ test('a result that is in no checkpoint is not handed out', async (t) => {
   const { checkpoints } = open(training, folder.path);
   t.throws(() => checkpoints.at(5), {
     code: 'E_STORAGE_FULL',
-    message: `the result of step 5 is not in ${folder.path}: the disk was full; none before it`,
+    message: `${folder.path} has no checkpoint of the result, step 5: the disk was full; there is no other`,
   });
   await save(checkpoints, at(4));
   t.throws(() => checkpoints.at(5), { message: /; the newest is of step 4$/ });

@@ -194,12 +194,12 @@ test('what is no model says what a model is', async (t) => {
   const message = (path: string) =>
     t.throws(() => openModel(path), { instanceOf: UserError }).message;
   t.regex(message(join(folder, 'nowhere')), /nowhere does not exist/);
-  t.regex(message(empty), /holds nothing; a model is config.json with safetensors files/);
+  t.regex(message(empty), /has no files; a model is config.json with safetensors files/);
   await writeFile(join(empty, 'pytorch_model.bin'), '');
-  t.regex(message(empty), /pickled weights; no pickle is ever read/);
+  t.regex(message(empty), /only pickled weights; pickle files are never read/);
   const two = join(empty, 'two');
   await mkdir(two);
   await writeFile(join(two, 'a.gguf'), '');
   await writeFile(join(two, 'b.gguf'), '');
-  t.regex(message(two), /holds 2 GGUF files; name one of them: a.gguf, b.gguf/);
+  t.regex(message(two), /has 2 GGUF files; name one of them: a.gguf, b.gguf/);
 });

@@ -65,7 +65,7 @@ test('the file has no name, and does not grow from step to step', async (t) => {
 test('a full disk is told with what would need none', (t) => {
   using offload = new FileActivationOffload('/runs/7', () => openSync('/dev/full', 'w+'));
   const error = t.throws(() => scope(() => offload.put(draw('x', 3))), { code: 'E_STORAGE_FULL' });
-  t.regex(String(error?.message), /^\/runs\/7 has no space for inputs of blocks/);
+  t.regex(String(error?.message), /^\/runs\/7 has no space for the inputs of blocks/);
 });
 
 test('a file that lost its end is no tensor of zeros', (t) => {

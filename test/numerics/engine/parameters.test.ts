@@ -85,7 +85,7 @@ function inCodes(): Parameters {
   return parameters;
 }
 
-test('what is stored in codes is made for its place, and a tape finds it when it is made again', (t) => {
+test('quantized values are decoded with their layer, and a tape finds them when they are decoded again', (t) => {
   scope(() => {
     using parameters = inCodes();
     const name = 'model.layers.0.a';
@@ -103,14 +103,14 @@ test('what is stored in codes is made for its place, and a tape finds it when it
         return { input, output: ops.linear(input, ops.to(weight, 'float32')) };
       });
     const before = held();
-    parameters.make(0);
+    parameters.decodeLayer(0);
     t.is(held() - before, 256 * 512 * 2, 'one matrix in bfloat16, and nothing of the other block');
     t.is(parameters.value(name), parameters.value(name));
     const tape = record();
     const whole = held();
-    parameters.unmake(0);
+    parameters.releaseDecoded(0);
     t.is(whole - held(), 256 * 512 * 2);
-    parameters.make(0);
+    parameters.decodeLayer(0);
     const [gradient] = grad([tape.output], [tape.input], [g]);
     // A sum of 256 products in float32, in whatever order: each term is rounded at most 256 times.
     const unit = 256 * 2 ** -24;
@@ -121,14 +121,14 @@ test('what is stored in codes is made for its place, and a tape finds it when it
   });
 });
 
-test('a place that is made again has the values of the codes that are there then', (t) => {
+test('decoding a layer again reads the present codes', (t) => {
   scope(() => {
     using parameters = inCodes();
     const values = () => toArray(parameters.value('model.layers.1.a'));
-    parameters.make(1);
+    parameters.decodeLayer(1);
     const first = values();
-    parameters.unmake(1);
-    t.deepEqual(values(), first, 'asked for between, they are made for whoever asks');
+    parameters.releaseDecoded(1);
+    t.deepEqual(values(), first, 'between, each caller gets its own decoded copy');
     const { value } = parameters.get('model.layers.1.a');
     ops.copy_(
       value,
@@ -136,7 +136,7 @@ test('a place that is made again has the values of the codes that are there then
     );
     const second = values();
     t.notDeepEqual(second, first);
-    parameters.make(1);
+    parameters.decodeLayer(1);
     t.deepEqual(values(), second);
   });
 });

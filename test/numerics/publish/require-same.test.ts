@@ -132,7 +132,7 @@ test('what holds the same bits must give the same logits; one other bit is found
   t.throws(() => requireSame(artifact(null), logits, model), {
     code: 'E_PUBLISH_FAILED',
     message:
-      /^PEFTAdapter, read back, gives logits up to \S+ from those of the trained model; it holds the same bits/,
+      /^PEFTAdapter, read back, gives logits up to \S+ from those of the trained model; its weights have the same bits/,
   });
 });
 
@@ -143,6 +143,6 @@ test('logits that are no numbers are refused', (t) => {
   scope(() => ops.mulScalar_(model.parameters.value('model.norm.weight'), Number.NaN));
   t.throws(() => requireSame(artifact('bfloat16'), logits, model), {
     code: 'E_PUBLISH_FAILED',
-    message: 'GGUF, read back, gives logits that are no numbers',
+    message: 'GGUF, read back, gives logits that are not finite',
   });
 });

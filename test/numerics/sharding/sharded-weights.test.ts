@@ -39,7 +39,7 @@ test('two blocks are whole at most, and the vocabulary only while it is used', a
   {
     using weights = weightsOf(group);
     const layers = ['embedding', 0, 1, 2, 3, 'head'] as const;
-    for (const layer of layers) weights.share([aParameter(layer)]);
+    for (const layer of layers) weights.shard([aParameter(layer)]);
     const shares = held();
     const whole = () => Math.round((held() - shares) / bytes);
     t.is(whole(), 0);
@@ -71,7 +71,7 @@ test('two blocks are whole at most, and the vocabulary only while it is used', a
 test('what has moved is gathered again, what is frozen is not', async (t) => {
   using group = await onlyRank();
   using weights = weightsOf(group);
-  const [frozen, trained] = weights.share([
+  const [frozen, trained] = weights.shard([
     aParameter(0, { name: 'frozen' }),
     aParameter(0, { name: 'trained', trained: true }),
   ]);
@@ -85,19 +85,19 @@ test('what has moved is gathered again, what is frozen is not', async (t) => {
   scope(() => ops.fill_(shard!.parameter.value, 7));
   t.is(toArray(trained!.value)[0], 1);
   const before = held();
-  weights.moved();
+  weights.dropTrained();
   t.is(held(), before - bytes);
   weights.take(0);
   t.is(toArray(trained!.value).at(-1), 7);
   t.is(toArray(frozen!.value).at(-1), 1);
-  t.is(weights.lineOf(trained!).trained, true);
+  t.is(weights.flatParameterOf(trained!).trained, true);
 });
 
 test('a trained tensor in the bfloat16 of its file becomes what the model computes in', async (t) => {
   using group = await onlyRank();
   using weights = weightsOf(group, 'float32');
   const stored = keep(tensor([0.5, -1.25, 3], [3], 'bfloat16'));
-  const [value] = weights.share([aParameter(0, { value: stored, trained: true })]);
+  const [value] = weights.shard([aParameter(0, { value: stored, trained: true })]);
   weights.take(0);
   t.is(value?.value.dtype, 'float32');
   t.deepEqual(toArray(value!.value), [0.5, -1.25, 3]);

@@ -18,6 +18,6 @@ test('operators that are not what they were are refused by name', (t) => {
 });
 
 test('a result that is no tensor is refused where a tensor is promised', (t) => {
-  t.throws(() => made(null), { message: /gave no tensor/ });
-  t.throws(() => results(1), { message: /gave one result/ });
+  t.throws(() => made(null), { message: /returned no tensor/ });
+  t.throws(() => results(1), { message: /returned one result/ });
 });

@@ -210,7 +210,7 @@ test('a damaged best checkpoint is set aside, and the last state is published wi
   await run.publish();
   const report = await requireRecord(run.folder, runFiles.report, runReport);
   t.like(report.result, { step: report.training.steps, choice: 'Last' });
-  t.regex(report.result?.why ?? '', /its checkpoint is not there any more$/);
+  t.regex(report.result?.why ?? '', /its checkpoint no longer exists$/);
   t.regex(report.warnings[0]?.message ?? '', /set aside as .*, and it cannot be the result$/);
 });
 

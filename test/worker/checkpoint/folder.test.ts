@@ -91,7 +91,7 @@ const damages: Readonly<Record<string, readonly [(folder: string) => Promise<unk
   ],
   'with other bytes': [
     (folder) => writeFile(join(folder, 'shard-0.safetensors'), 'some tensorS'),
-    /shard-0\.safetensors has another SHA-256 than its manifest says$/,
+    /shard-0\.safetensors does not have the SHA-256 of its manifest$/,
   ],
   'with a torn manifest': [
     (folder) => truncate(join(folder, 'manifest.json'), 50),

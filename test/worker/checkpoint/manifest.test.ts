@@ -35,7 +35,7 @@ const refused: Readonly<Record<string, readonly [unknown, RegExp]>> = {
     aManifest('', { files: [{ ...files[0]!, name: '../../secret' }] }),
     /: files\.0\.name /,
   ],
-  'with a file twice': [aManifest('', { files: [files[0]!, files[0]!] }), / names a file twice$/],
+  'with a file twice': [aManifest('', { files: [files[0]!, files[0]!] }), / lists a file twice$/],
   'with a tensor in a file that is not listed': [
     aManifest('', { tensors: [{ ...tensors[0]!, file: 'other' }] }),
     / puts w into other, which it does not list$/,

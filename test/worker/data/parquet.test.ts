@@ -58,7 +58,7 @@ test('A file that makes the decoder run for ever is a problem with a reason', as
   // Which of the two comes first depends on the machine.
   t.regex(
     JSON.stringify(readings),
-    /cannot be read as parquet: (no row came for 1 s|a row group needs more memory)/,
+    /cannot be read as parquet: (no row came within 1 s|a row group needs more memory)/,
   );
 });
 

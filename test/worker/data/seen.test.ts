@@ -22,8 +22,8 @@ const cases: readonly (readonly [what: string, head: string | Buffer])[] = [
   ['JSON that is damaged or cut off', '{"messages": ['],
   ['parquet under another name', Buffer.from('PAR1\x15\x04\x15')],
   ['a zip archive', Buffer.from('PK\x03\x04\x14\x00')],
-  ['bytes that are no text', Buffer.from([1, 2, 0, 4])],
-  ['bytes that are no text', Buffer.from([0xff, 0xd8, 0xff, 0xe0])],
+  ['bytes that are not text', Buffer.from([1, 2, 0, 4])],
+  ['bytes that are not text', Buffer.from([0xff, 0xd8, 0xff, 0xe0])],
   // A character of several bytes that is cut by the end of what is evaluated at.
   ['plain text', Buffer.from('Größe und Maß').subarray(0, 3)],
 ];

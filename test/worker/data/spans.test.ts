@@ -137,7 +137,7 @@ test('A border inside of a composed character is refused', (t) => {
   const error = t.throws(() => encodeWhole('e\u0301', [{ start: 1, end: 2 }], tokenizer), {
     instanceOf: UnusableRecord,
   });
-  t.regex(error.message, /normalises across the border/);
+  t.regex(error.message, /normalises across the edge/);
 });
 
 test('Text that the vocabulary cannot spell is refused where borders must be found in it', (t) => {

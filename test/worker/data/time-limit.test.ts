@@ -27,7 +27,7 @@ test('A pattern that backtracks for ever and a loop without an end are stopped',
   };
   t.throws(() => withinTime(20, loops), {
     instanceOf: TookTooLong,
-    message: 'it did not end in 0.02 s',
+    message: 'it did not end within 0.02 s',
   });
   t.is(
     withinTime(60_000, () => 'the thread works on'),

@@ -216,7 +216,7 @@ const refusals: readonly (readonly [string, object, RegExp])[] = [
   [
     'code of its own',
     { auto_map: { AutoModelForCausalLM: 'modeling_mine.MineForCausalLM' } },
-    /code of a model is ever run/,
+    /code of a model is never run/,
   ],
   ['dropout', { attention_dropout: 0.1 }, /attention_dropout is 0.1/],
   ['an odd activation', { hidden_act: 'relu' }, /hidden_act is "relu"/],

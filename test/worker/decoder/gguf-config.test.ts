@@ -66,7 +66,7 @@ test('one number for all layers may be written as a list of equal ones', (t) => 
   const list = { ...sizes('llama'), 'llama.attention.head_count_kv': [2, 2, 2] };
   t.is(read(list).NK, 2);
   const error = t.throws(() => read({ ...list, 'llama.attention.head_count_kv': [2, 4, 2] }));
-  t.regex(error.message, /head_count_kv differs from layer to layer/);
+  t.regex(error.message, /head_count_kv differs between layers/);
 });
 
 test('Gemma-3 has the local rotation and the pattern that its files leave out', (t) => {

@@ -47,7 +47,7 @@ test('what has no end is no file to read, and is not waited for', async (t) => {
   await symlink('/dev/zero', device);
   await mkdir(join(folder, 'folder'));
   for (const path of [pipe, device, join(folder, 'folder')]) {
-    const refusal = { instanceOf: RefusedBytes, message: 'is no regular file' };
+    const refusal = { instanceOf: RefusedBytes, message: 'is not a regular file' };
     await t.throwsAsync(readBounded(path, 1000), refusal);
     t.throws(() => readBoundedSync(path, 1000), refusal);
   }

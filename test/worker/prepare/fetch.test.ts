@@ -26,7 +26,7 @@ async function fetchAll(environment: TestEnvironment, signal = never): Promise<s
   const source = { huggingFace: { repository, revision: 'main' } };
   const facts = { type: 'model', field: 'spec.model.source' } as const;
   const { listing, files } = await locate(source, facts, environment, signal);
-  if (files.type !== 'Away') throw new Error('a hub is away');
+  if (files.type !== 'Remote') throw new Error('a hub is remote');
   const target = { store: files.store, version: listing.version };
   return fetchFiles(listing.files, target, environment, signal);
 }
@@ -191,7 +191,10 @@ test('Bytes that are not what the hub stated are fetched once more, then named',
   const again = testEnvironment(other.path, { hubEndpoint: hub.endpoint });
   const error = await t.throwsAsync(fetchAll(again), { instanceOf: TerminalError });
   t.is(error.code, 'E_DIGEST_MISMATCH');
-  t.regex(error.message, /^model\.safetensors came twice with other bytes than the sha256/);
+  t.regex(
+    error.message,
+    /^model\.safetensors arrived twice with other bytes than its stated sha256/,
+  );
   t.false(
     (await readdir(other.path, { recursive: true })).some((path) =>
       path.endsWith('/model.safetensors'),

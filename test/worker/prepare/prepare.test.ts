@@ -269,7 +269,7 @@ test(
   fails,
   lines([talk('a', ''), talk('b', ' '), { ...talk('c', '') }]),
   {},
-  /^the answers of all 3 records are empty; a model that learns from them learns to say nothing$/,
+  /^the answers of all 3 records are empty; a model trained on them learns to answer nothing$/,
   'spec.dataset.train',
 );
 test(
@@ -313,7 +313,7 @@ test(
   fails,
   lines([{ chosen: 'a', rejected: 'b' }]),
   {},
-  /no objective learns from them yet/,
+  /no training objective uses them yet/,
   'spec.dataset.format',
 );
 
@@ -387,7 +387,7 @@ test('A template that does not come to an end is named, with the record that it 
   });
   t.is(
     error?.message,
-    "the model's tokenizer or chat template did not come to an end with a.jsonl:2 in 0.1 s; a pattern or loop in it takes for ever",
+    "the model's tokenizer or chat template did not finish a.jsonl:2 within 0.1 s; a pattern or loop in it does not terminate",
   );
   t.deepEqual(
     (await readdir(here.stores)).filter((name) => !name.endsWith('.lock')),

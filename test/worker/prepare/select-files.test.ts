@@ -81,7 +81,7 @@ test(
   refused,
   ['a.gguf', 'b.gguf'],
   undefined,
-  /holds 2 GGUF files; one must be chosen · .*a.gguf, b.gguf/,
+  /has 2 GGUF files; one must be chosen · .*a.gguf, b.gguf/,
 );
 test(
   'Pickled weights are refused by name',

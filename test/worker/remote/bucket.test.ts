@@ -127,7 +127,7 @@ test('A prefix without objects is named', refusal, {
   uri: 's3://data/n',
   key: 'known',
   code: 'E_SOURCE_NOT_FOUND',
-  message: /^s3:\/\/data\/n holds no object$/,
+  message: /^s3:\/\/data\/n has no objects$/,
 });
 test('Unknown keys are named by their Secret', refusal, {
   uri: 's3://data/m',

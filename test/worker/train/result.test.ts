@@ -48,11 +48,11 @@ test('the last step is published where it is the best, or nothing was measured',
   const once = { step: 9, best: { step: 9, value: 1 }, evaluations: [point(0, 3), point(9, 1)] };
   t.is(
     (await chooseResult(once, aSpec(), never)).why,
-    'the last step, which has the lowest held-out loss of the only evaluation behind the start',
+    'the last step, which has the lowest held-out loss of the only evaluation after the start',
   );
   t.deepEqual(await chooseResult({ step: 9, best: null, evaluations: [] }, aSpec(), never), {
     ...{ step: 9, choice: 'Last' },
-    why: 'the last step; nothing was measured on held-out records',
+    why: 'the last step; there was no evaluation on held-out records',
   });
 });
 
@@ -65,6 +65,6 @@ test('a best step that is not kept, or lost, is named beside the last one that i
   });
   t.deepEqual(await chooseResult(worse, aSpec(), async () => false), {
     ...{ step: 9, choice: 'Last' },
-    why: `the last step; ${at}, but its checkpoint is not there any more`,
+    why: `the last step; ${at}, but its checkpoint no longer exists`,
   });
 });

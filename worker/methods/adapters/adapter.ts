@@ -1,5 +1,5 @@
-// The adapter axis: what trains beside a frozen linear layer. An adapter says which tensors it adds
-// and what they do to the weight (`factors`); forward, merge and export follow from that alone.
+// The adapter axis: what is trained beside a frozen linear layer. An adapter names the tensors that
+// it adds and how they change the weight (`factors`); forward, merge and export follow from that.
 import type { Tensor } from '../../tensor/tensor.ts';
 
 /** A linear layer as an adapter sees it: `y = x W^T`, `W` is `[out, in]`. */
@@ -16,26 +16,27 @@ export interface Delta {
   readonly A: Tensor;
   readonly B: Tensor;
   readonly scale: number;
-  /** Whether `dropped` gives another input than `x`. */
+  /** Whether `dropped` returns anything but null. */
   readonly drops: boolean;
-  /** The adapter's own input when it drops some of it in training; null leaves `x` as it is. */
+  /** The adapter's input after dropout; null where it is `x` itself. */
   dropped(x: Tensor): Tensor | null;
 }
 
 export interface Adapter {
   readonly name: string;
-  /** Whether the layer gets tensors at all. */
+  /** Whether the layer gets an adapter. */
   targets(layer: LinearLayer): boolean;
-  /** Fresh trained tensors by suffix (`lora_A.weight`); the model's function must not change. */
+  /**
+   * New trained tensors by suffix (`lora_A.weight`); the model must compute the same function with
+   * them.
+   */
   initialize(layer: LinearLayer): Readonly<Record<string, Tensor>>;
   factors(layer: LinearLayer, tensors: (suffix: string) => Tensor, draw: DropoutDraw | null): Delta;
-  /** Learning-rate factor of one tensor (LoRA+); 1 where nothing is said. */
+  /** Learning-rate factor of a tensor (LoRA+); 1 by default. */
   learningRateFactor(suffix: string): number;
 }
 
-/**
- * Names one dropout mask; null in evaluation. The same draw gives the same mask in recomputation.
- */
+/** Names one dropout mask, so that recomputation repeats it; null in evaluation. */
 export interface DropoutDraw {
   readonly seed: bigint;
   readonly step: number;

@@ -1,11 +1,11 @@
 // LoRA: Low-Rank Adaptation of Large Language Models (Hu et al. 2021).
 //
-// Against plain fine-tuning: W stays frozen, W + s B A acts, only A and B train.
+// Against full fine-tuning: W stays frozen, W + s B A is computed, only A and B are trained.
 //   y = x W^T + s (drop(x) A^T) B^T      A [R, I] · B [O, R] · s = alpha / R
-// With rsLoRA (Kalajdzievski 2023) s = alpha / sqrt(R). With LoRA+ (Hayou et al. 2024) B learns
-// `learningRateRatio` times faster than A. Initialisation: A uniform in ±1/sqrt(I) (Kaiming with a
-// = sqrt 5) or normal with deviation 1/R, as PEFT does; B zero: identity at step 0. State: A and B
-// in float32 whatever the model's type (float64 when the model is float64).
+// With rsLoRA (Kalajdzievski 2023) s = alpha / sqrt(R). With LoRA+ (Hayou et al. 2024) the learning
+// rate of B is `learningRateRatio` times that of A. Initialisation as in PEFT: A uniform in
+// ±1/sqrt(I) (Kaiming with a = sqrt 5) or normal with deviation 1/R, B zero, so that step 0 is the
+// base model. State: A and B in float32 whatever the model's type (float64 in a float64 model).
 import * as ops from '../../tensor/ops.generated.ts';
 import { dropoutMask, normal, streamOf, uniform } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -21,7 +21,7 @@ export interface LoraSettings {
   readonly scaling: 'Standard' | 'RankStabilized';
   readonly learningRateRatio: number;
   readonly initialization: 'KaimingUniform' | 'Gaussian';
-  /** Whether a module path gets an adapter. */
+  /** Whether the layer with this module path gets an adapter. */
   readonly targets: (path: string) => boolean;
   readonly seed: bigint;
   readonly dtype: 'float32' | 'float64';
@@ -56,7 +56,7 @@ export function lora(settings: LoraSettings): Adapter {
   };
 }
 
-/** Inverted dropout: kept values are divided by the share that is kept. */
+/** Inverted dropout: kept values are divided by `share`, the probability of keeping. */
 function drop(x: Tensor, share: number, layer: LinearLayer, draw: DropoutDraw): Tensor {
   const stream = streamOf(draw.seed, 'dropout', layer.path, draw.step, draw.key);
   return ops.mul(x, dropoutMask(x.shape, share, stream, x.dtype));

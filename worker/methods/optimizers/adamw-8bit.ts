@@ -1,11 +1,11 @@
 // AdamW with 8-bit moments: 8-bit Optimizers via Block-wise Quantization (Dettmers et al. 2022).
 //
-// The rule is that of adamw.ts; m and v are stored as one byte a value, an index into a dynamic
-// map, and one float32 scale (the largest magnitude) a block of 256 values. Each step decodes a
+// The update of adamw.ts, with m and v stored in one byte a value: an index into a dynamic map, and
+// one float32 scale (the largest magnitude) for each block of 256 values. Each step decodes a
 // block, updates it in float32 and encodes it again.
 //
-// State per parameter: two bytes and 8/256 bytes a value, and the master of a bfloat16 parameter.
-// Left out: paged state (CPU memory pages by itself). Parameters of fewer than 4,096 values keep
+// State per parameter: 2 + 8/256 bytes a value, and the master weights of a bfloat16 parameter.
+// Left out: paged state (the kernel pages CPU memory). Parameters of fewer than 4,096 values keep
 // float32 moments, as in the paper's release: they are small, and norms are sensitive.
 import { Bug } from '../../../crds/failures/errors.ts';
 import * as ops from '../../tensor/ops.generated.ts';

@@ -3,11 +3,10 @@
 //   m ← β1 m + (1 - β1) g      v ← β2 v + (1 - β2) g²      (g is scaled by the clip factor first)
 //   w ← w - η (m̂ / (√v̂ + ε) + λ w)      m̂ = m / (1 - β1^t)      v̂ = v / (1 - β2^t)
 //
-// State per parameter: m and v in float32 (float64 for a float64 parameter), or in bfloat16,
-// rounded up or down at random: to nearest, v would stand still, since (1 - β2) of its change is
-// below half a step. A bfloat16 parameter has a float32 master beside it, or with stochastic
-// rounding none: the update is then rounded up or down at random, so that changes below half a step
-// of bfloat16 survive on average.
+// State per parameter: m and v in float32 (float64 for a float64 parameter) or in bfloat16, rounded
+// stochastically: to nearest, v would never change, since its relative change of 1 - β2 is below
+// half a unit of bfloat16. A bfloat16 parameter has float32 master weights; with stochastic
+// rounding it has none, and updates below half a unit survive on average.
 import { Bug } from '../../../crds/failures/errors.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

@@ -1,11 +1,11 @@
 // The 256 values that an 8-bit optimizer state can take, between -1 or 0 and 1: the "dynamic" data
 // type of Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization", section 1.3.
 //
-// A code is (sign,) zero bits that count a power of ten, a one, and a linear fraction in what is
-// left: magnitude 10^(e - 6) has 2^e equal steps of (0.1, 1) for e = 0 … 6, and each step is
-// represented by its middle. Small states keep their order of magnitude, large ones get two digits.
-// The unsigned map spends the sign bit on the fraction. 0 and 1 are added, so that nothing and the
-// largest of a block are exact.
+// A code is (a sign bit,) zero bits that count a power of ten, a one bit, and a linear fraction in
+// the remaining bits: the magnitude 10^(e - 6) has 2^e equal steps of (0.1, 1) for e = 0 … 6, each
+// represented by its midpoint. Small values keep their order of magnitude, large ones two digits.
+// The unsigned map uses the sign bit for the fraction. 0 and 1 are added, so that zeros and the
+// largest value of a block are exact.
 
 const decades = 7;
 

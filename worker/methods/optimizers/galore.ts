@@ -1,24 +1,24 @@
 // GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection (Zhao et al. 2024).
 //
-// Against plain training: the optimizer of a block's matrix sees its gradient in a subspace of rank
-// R, and its state is of that size; every T updates the subspace is that of the gradient of the
-// moment.
+// Against full fine-tuning: the optimizer sees the gradient of a block's matrix projected into a
+// subspace of rank R, and its state has that size. Every T updates the subspace is recomputed from
+// the present gradient.
 //   B ← about the first R singular vectors of the smaller side of G, when (t - 1) mod T = 0
 //   low = G B (or B^T G)     u = inner(low)     W ← W - α back(u)     W ← W (1 - η λ)
 // G [O, I] · B [min(O, I), R] · α scale · T refresh · η rate · λ decay · t updates of the state
 //
-// State per matrix: B in float32, the inner optimizer's of low, and a master of a bfloat16 weight
-// unless it is rounded stochastically. Embedding, head, norms and biases go through the inner optimizer
-// as they are, at the rate without α. Means are neither turned nor cleared at a refresh, as in the
-// release: old ones are read in the new basis. Between refreshes one process makes low of dy and x,
-// whose product G is: (dy^T x) B = dy^T (x B) is a third of the work and makes no G
-// (engine/gradient-factors.ts). Ranks of a world, of which only the owner of a matrix has its
-// basis, sum G up. Differently from the release: the norms by which gradients are clipped are those
-// of low, the gradient of the active parameters; B comes from the Gram matrix, by directions that
-// are drawn and turned where not all are asked for, with signs of its own rule (subspace.ts); a
-// rank above the smaller side is that side; the update happens once a step, when all micro-batches
-// have been added, also where it runs inside the backward; state is freed with its block by LISA
-// and OwLore, and a block that enters begins with a refresh.
+// State per matrix: B in float32, the inner optimizer's state of low, and master weights of a
+// bfloat16 weight unless it is rounded stochastically. Embedding, head, norms and biases go to the
+// inner optimizer unprojected, at the rate without α. Moments are neither rotated nor reset at a
+// refresh, as in the release: the old ones are read in the new basis. Between refreshes a single
+// process computes low from dy and x, whose product is G: dy^T (x B) is a third of the work of
+// (dy^T x) B and needs no G (engine/gradient-factors.ts). In a world only the owner of a matrix has
+// its basis, so ranks sum G. Differences from the release: gradient clipping uses the norms of low,
+// for the active parameters; B comes from the Gram matrix, or from a randomized sketch unless exact
+// directions are asked for, with its own rule for signs (subspace.ts); a rank above the smaller
+// side becomes that side; the update happens once a step after all micro-batches, also where it
+// runs inside the backward; LISA and OwLore free the state with its block, and a block that becomes
+// active begins with a refresh.
 import { Bug } from '../../../crds/failures/errors.ts';
 import { rankWithin } from '../../../crds/methods/galore.ts';
 import { trimMemory } from '../../tensor/memory.ts';
@@ -40,7 +40,7 @@ import {
 } from './subspace.ts';
 
 export interface GaloreSettings {
-  /** Undefined is a quarter of the smaller side. */
+  /** R; undefined is a quarter of the smaller side. */
   readonly rank: number | undefined;
   /** α */
   readonly scale: number;
@@ -49,23 +49,23 @@ export interface GaloreSettings {
   readonly masterWeights: MasterWeights;
 }
 
-/** How bases are kept and when they are chosen. */
+/** How bases are stored and when they are refreshed. */
 export interface Subspaces {
-  /** A name of its state that every matrix has. */
+  /** Name of a state tensor that every projected matrix has. */
   readonly key: string;
-  /** Of a matrix with this smaller side; `dtype` is that of its arithmetic. */
+  /** State of a matrix whose smaller side is `smaller`; `dtype` is that of its arithmetic. */
   initialize(smaller: number, rank: number, dtype: 'float32' | 'float64'): OptimizerState;
-  /** Whether a matrix that has had so many updates wants another one. */
+  /** Whether the basis is to be refreshed after so many updates. */
   isDue(state: OptimizerState, updates: number): boolean;
-  /** From a gradient that is finite. */
+  /** Refreshes the basis from a finite gradient. */
   choose(gradient: Tensor, state: OptimizerState): void;
-  /** `[N, R]`, the last one that was chosen. */
+  /** The present basis, `[N, R]`. */
   kept(state: OptimizerState, dtype: Tensor['dtype']): Tensor;
-  /** Whether any was chosen since this was last asked. */
+  /** Whether a basis was refreshed since the last call. */
   takeChosen(): boolean;
 }
 
-/** `inner` has the same decay and master weights, for what is not projected. */
+/** `inner` has the same decay and master weights; it updates directly what is not projected. */
 export function galore(
   settings: GaloreSettings,
   inner: Optimizer,
@@ -96,7 +96,7 @@ export function galore(
       project(gradient, state, updates) {
         if (state[subspaces.key] === undefined) return null;
         if (subspaces.isDue(state, updates)) {
-          // The norm of the whole will say why.
+          // The norm of all gradients reports it.
           if (!isAllFinite(gradient)) return null;
           subspaces.choose(gradient, state);
         }
@@ -104,13 +104,13 @@ export function galore(
       },
     },
     endStep() {
-      // MKL's factorizations are up to 25 MiB of programs that nothing else runs.
+      // MKL's factorizations map up to 25 MiB of code that nothing else runs.
       if (subspaces.takeChosen()) trimMemory();
     },
   };
 }
 
-/** Bases in full, chosen every T updates. `find` is how directions are found. */
+/** Bases in full precision, refreshed every T updates by `find`. */
 export function exactSubspaces(refreshSteps: number, find = topSubspace): Subspaces {
   const since = choices();
   const basisOf = ({ basis }: OptimizerState) => {
@@ -137,7 +137,7 @@ function isAllFinite(gradient: Tensor): boolean {
   );
 }
 
-/** Whether there was a choice. */
+/** Remembers whether a basis was refreshed. */
 export function choices() {
   let any = false;
   return {
@@ -184,14 +184,13 @@ function change(
 ): ProductChange {
   const { scale, weightDecay } = settings;
   if (step.projectedIn === undefined) throw new Bug("a gradient is not in GaLore's subspace");
-  // A gradient in bfloat16 has no digits that products of bfloat16 would lose on the way back, and
-  // they take half the time or less.
+  // Products in bfloat16 lose nothing of a bfloat16 gradient, and take half the time or less.
   const basis = subspaces.kept(state, step.projectedIn);
-  // What the inner optimizer does to zeros is its change.
-  const moved = ops.zeros(low.shape, { dtype: low.dtype });
-  inner.update(moved, low, state, { ...step, decayed: false });
+  // The inner optimizer's update of zeros is the change.
+  const delta = ops.zeros(low.shape, { dtype: low.dtype });
+  inner.update(delta, low, state, { ...step, decayed: false });
   const kept = step.decayed ? 1 - step.learningRate * weightDecay : 1;
-  return { ...fromSubspace(moved, basis, shape), alpha: scale, kept };
+  return { ...fromSubspace(delta, basis, shape), alpha: scale, kept };
 }
 
 function update(
@@ -201,9 +200,9 @@ function update(
   { master, ...state }: OptimizerState,
   step: UpdateStep,
 ): void {
-  const moved = change(projected, low, state, step, value.shape);
+  const delta = change(projected, low, state, step, value.shape);
   const exact = exactOf(value, master);
-  addProduct_(exact, moved, moved.alpha);
-  if (moved.kept !== 1) ops.mulScalar_(exact, moved.kept);
+  addProduct_(exact, delta, delta.alpha);
+  if (delta.kept !== 1) ops.mulScalar_(exact, delta.kept);
   takeOver_(value, exact, master, step.stream);
 }

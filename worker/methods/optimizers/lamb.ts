@@ -5,10 +5,10 @@
 //   w ← w - η r c u            r = |w| / |u|, or 1 where either is 0
 //                              c = √(1 - β2^t) / (1 - β1^t)
 //
-// r is that of the whole tensor: η is the share of it that a step moves. c is Adam's correction of
-// young moments; since r divides by |u|, which it does not change, it acts as a warm-up (0.22,
-// 0.31, … for β2 = 0.95 and β1 = 0). Without LAMB r = 1: Adam, its ε not corrected. β1 = 0 keeps no
-// m. State is float32, or float64 for float64 values.
+// r is of the complete tensor: a step changes the tensor by the fraction η of its norm. c is Adam's
+// bias correction; since r divides by |u|, which c does not change, c acts as a warm-up (0.22,
+// 0.31, … for β2 = 0.95 and β1 = 0). Without LAMB r = 1: Adam with an uncorrected ε. β1 = 0 keeps
+// no m. State is float32, or float64 for float64 values.
 import { Bug } from '../../../crds/failures/errors.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -19,7 +19,7 @@ export interface LambSettings {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** Whether updates are scaled by the norm of what they change. */
+  /** Whether updates are scaled by the norm of their tensor. */
   readonly lamb: boolean;
 }
 
@@ -45,8 +45,8 @@ interface LambStep {
 }
 
 /**
- * Changes `value` in place and uses `gradient` up; both are of the type of the state. Takes the
- * room of one more tensor of that size.
+ * Updates `value` in place and overwrites `gradient`; both have the type of the state. Allocates
+ * one more tensor of that size.
  */
 export function lamb_(
   value: Tensor,

@@ -1,8 +1,8 @@
-// Bases in 4 bits that are chosen rarely: what Q-GaLore keeps in place of GaLore's.
+// The bases of Q-GaLore: 4 bits, refreshed rarely.
 //
-// N smaller side · R rank. State of a matrix: the basis turned, `[R, N]`, in 4 bits with a scale
-// and a zero a group; the first direction in float32; gap and cosines (subspace-control.ts).
-// Projecting and going back use the 4-bit basis alike.
+// N smaller side · R rank. State of a matrix: the transposed basis `[R, N]` in 4 bits with a scale
+// and a zero for each group; the first direction in float32; gap and cosines (subspace-control.ts).
+// Projection into the subspace and back both use the 4-bit basis.
 import { Bug } from '../../../crds/failures/errors.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -20,7 +20,7 @@ import {
   toNumbers,
 } from './subspace-control.ts';
 
-/** `find` is how directions are found. */
+/** `find` computes a basis from a gradient. */
 export function lazySubspaces(settings: LazySettings, find = topSubspace): Subspaces {
   const since = choices();
   return {
@@ -69,7 +69,7 @@ function choose(settings: LazySettings, kept: Kept, found: Tensor): void {
   ops.copy_(kept.control, tensor(numbers, [numbers.length], 'float64'));
 }
 
-/** `[N, R]` in the wanted type. */
+/** `[N, R]` in the requested type. */
 function basisOf(kept: Kept, dtype: Tensor['dtype']): Tensor {
   return scope(() => {
     const { basis_codes: codes, basis_scales: scales, basis_zeros: zeros } = kept;

@@ -1,5 +1,5 @@
-// What a bfloat16 parameter is changed through: a float32 master beside it, or with stochastic
-// rounding none, when each change is made in float32 and rounded up or down stochastically.
+// How a bfloat16 parameter is updated: through float32 master weights, or with stochastic rounding
+// without them, each update being computed in float32 and rounded stochastically.
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Stream } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -7,19 +7,19 @@ import type { OptimizerState } from './optimizer.ts';
 
 export type MasterWeights = 'Float32' | 'StochasticRounding';
 
-/** `{ master }` where the value has one, else `{}`. */
+/** `{ master }` where the parameter has master weights, else `{}`. */
 export function masterWeightOf(value: Tensor, masterWeights: MasterWeights): OptimizerState {
   return value.dtype === 'bfloat16' && masterWeights === 'Float32'
     ? { master: ops.to(value, 'float32') }
     : {};
 }
 
-/** What is to be changed in place of the value: the value itself, unless that is bfloat16. */
+/** The tensor to update in place of the value: the value itself unless it is bfloat16. */
 export function exactOf(value: Tensor, master: Tensor | undefined): Tensor {
   return master ?? (value.dtype === 'bfloat16' ? ops.to(value, 'float32') : value);
 }
 
-/** The value after what `exactOf` gave was changed. */
+/** Rounds the updated tensor of `exactOf` into the value. */
 export function takeOver_(
   value: Tensor,
   exact: Tensor,

@@ -1,23 +1,23 @@
 // PV-Tuning: Beyond Straight-Through Estimation for Extreme LLM Compression (Malinovskii et al.
 // 2024).
 //
-// Against LAMB on weights: the matrices W = s sum_k C_k[code] of the blocks are trained by what
-// they are made of.
+// Against LAMB on weights: the matrices W = s sum_k C_k[code] of the blocks are trained through
+// their codes, codebooks and scales.
 //   G = dL/dW
 //   P: (dC, ds) = G through the decoding      C, s ← LAMB(dC, ds)
 //   V: B ← B - LAMB(G), at a rate of its own  codes ← nearest to B under the new C, s, in the
 //                                             groups where B is far (search-codes.ts)
-//   B ← d W + (1 - d) B                       W = what the new codes stand for
-// B: the buffer, float32 [O, I], at first W · d: `deltaDecay`. 0 keeps all that has gathered (the
-// published recipe); with 1 there is no buffer and each step starts from W: as the paper says of
-// the linearised step, codes then hardly move unless the rate is large. A share tau of 1 with d = 0
-// is straight-through estimation.
+//   B ← d W + (1 - d) B                       W decoded from the new codes
+// B: the buffer, float32 [O, I], initially W · d: `deltaDecay`. 0 keeps all changes in the buffer
+// (the published recipe); with 1 there is no buffer and each step starts from W: codes then hardly
+// change unless the rate is large, as the paper says of the linearised step. A fraction tau of 1
+// with d = 0 is straight-through estimation.
 //
-// State of a matrix: buffer (d < 1), exp_avg_sq and, with a first code beta, exp_avg of W; those of
-// codebooks and scales. Nothing of W where codes stay. Norms, biases, embedding and head go through
-// LAMB as they are. Otherwise than the release: codebooks are visited in an order that the job's
-// seed says (there it is different at each run), and the loss is the job's, not the divergence from
-// the dense model.
+// State of a matrix: buffer (d < 1), exp_avg_sq and, with a nonzero first beta, exp_avg of W; those
+// of codebooks and scales. Nothing of W where codes are frozen. Norms, biases, embedding and head
+// are updated by LAMB directly. Differences from the release: the order of the codebooks in a
+// search follows the job's seed (there it differs between runs), and the loss is the job's, not the
+// divergence from the dense model.
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -28,9 +28,9 @@ import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 import { type SearchLimits, searchCodes } from './search-codes.ts';
 
 export interface PvTuningSettings extends LambSettings {
-  /** How codes move; null: they stay. */
+  /** How codes are updated; null freezes them. */
   readonly codes: CodeSettings | null;
-  /** Whether codebooks and scales move. */
+  /** Whether codebooks and scales are trained. */
   readonly updateCodebooks: boolean;
   readonly masterWeights: MasterWeights;
 }
@@ -38,7 +38,7 @@ export interface PvTuningSettings extends LambSettings {
 export interface CodeSettings extends SearchLimits {
   readonly beta1: number;
   readonly beta2: number;
-  /** Rate of codes as a multiple of the learning rate. */
+  /** Learning rate of codes as a multiple of the job's. */
   readonly rateRatio: number;
   readonly deltaDecay: number;
 }
@@ -85,7 +85,7 @@ function initialize(
   return { ...trained, ...moments, ...(codes.deltaDecay < 1 ? { buffer: whole } : {}) };
 }
 
-/** Returns how many groups have other codes. */
+/** Returns how many groups changed their codes. */
 function updateMatrix(
   settings: PvTuningSettings,
   matrix: CodebookMatrix,

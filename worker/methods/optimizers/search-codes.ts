@@ -1,14 +1,14 @@
-// The V step of PV-Tuning (Malinovskii et al. 2024): codes are chosen anew for what a reference
-// says that the weights should be, in the few groups where it is farthest from what they are.
+// The V step of PV-Tuning (Malinovskii et al. 2024): searches new codes for a reference matrix, in
+// the few groups where the decoded matrix is farthest from it.
 //
 //   delta[o, j] = |B[o, j] - s_o sum_k C_k[code]|²        n = ceil(tau · groups)
 //   S = the n groups with the largest delta, largest first
-//   codes of S ← beam search for B[o, j] / s_o, from the codes that are there
+//   codes of S ← beam search for B[o, j] / s_o, starting at the present codes
 //   with a trust ratio: as many of the changes, in that order, as keep |W' - W| <= trust · |W|,
-//   and always the first
+//   and at least the first
 //
-// Never further from B than before: a search keeps the codes it started from unless others are
-// strictly nearer. Scores are float32.
+// The error never grows: a search keeps its initial codes unless others are strictly nearer. Scores
+// are float32.
 import * as ops from '../../tensor/ops.generated.ts';
 import { drawsOf, type Stream } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -16,16 +16,16 @@ import { item, type Tensor } from '../../tensor/tensor.ts';
 import { type CodebookMatrix, decodeCodebook, nearestCodes, sumsOf } from '../weights/codebook.ts';
 
 export interface SearchLimits {
-  /** tau: share of the groups whose codes may change. */
+  /** tau: fraction of the groups whose codes may change. */
   readonly maxChange: number;
-  /** Share of the norm of the matrix that codes may move it by; null: no limit. */
+  /** Limit of the change, as a fraction of the norm of the matrix; null: no limit. */
   readonly trustRatio: number | null;
   readonly beam: number;
 }
 
 /**
- * Changes codes in place, for a reference `[O, J g]` in the type of the codebooks; returns how many
- * groups have other ones.
+ * Updates codes in place for a reference `[O, J g]` in the type of the codebooks; returns how many
+ * groups changed.
  */
 export function searchCodes(
   matrix: CodebookMatrix,
@@ -65,10 +65,7 @@ export function searchCodes(
   });
 }
 
-/**
- * Indices of the groups in which the reference is farthest from what codes stand for, farthest
- * first.
- */
+/** Indices of the groups where the reference is farthest from the decoded matrix, in that order. */
 function farthest(matrix: CodebookMatrix, reference: Tensor, share: number): Tensor {
   return scope(() => {
     const { codes, codebooks } = matrix;
@@ -85,7 +82,7 @@ interface Changes {
   readonly before: Tensor;
   readonly found: Tensor;
   readonly scales: Tensor;
-  /** Which of them are changes. */
+  /** 1 for groups whose codes change. */
   readonly changes: Tensor;
 }
 
@@ -100,8 +97,8 @@ function trusted(
 ) {
   const { codebooks } = matrix;
   const norm = item(ops.linalgVectorNorm(decodeCodebook(matrix, codebooks.dtype)));
-  const moved = ops.mul(ops.sub(sumsOf(found, codebooks), sumsOf(before, codebooks)), scales);
-  const squares = ops.cumsum(ops.to(ops.sumDim(ops.mul(moved, moved), [1]), 'float64'), 0);
+  const delta = ops.mul(ops.sub(sumsOf(found, codebooks), sumsOf(before, codebooks)), scales);
+  const squares = ops.cumsum(ops.to(ops.sumDim(ops.mul(delta, delta), [1]), 'float64'), 0);
   const within = ops.leScalar(squares, (ratio * norm) ** 2);
   const isFirst = ops.eqScalar(ops.cumsum(ops.to(changes, 'int64'), 0), 1);
   return ops.logicalAnd(changes, ops.logicalOr(within, isFirst));

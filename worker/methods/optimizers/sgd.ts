@@ -1,9 +1,9 @@
-// Stochastic gradient descent with momentum and L2 pull.
+// Stochastic gradient descent with momentum and L2 regularisation.
 //
 //   u ← μ u + g + λ w      w ← w - η u      (g is scaled by the clip factor first)
 //
-// State per parameter: u in float32 when μ > 0, and for a bfloat16 parameter a float32 master,
-// unless updates are rounded at random.
+// State per parameter: u in float32 when μ > 0, and float32 master weights of a bfloat16 parameter
+// unless it is rounded stochastically.
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

@@ -1,23 +1,23 @@
-// When the directions of a matrix are chosen anew: Q-GaLore's lazy, layer-adaptive rule. Choices
-// that turn out alike make the next ones rarer.
+// When the subspace of a matrix is refreshed: the lazy, layer-adaptive rule of Q-GaLore. Refreshes
+// that change little make the next ones rarer.
 //
-//   a choice is due when there is none, or (updates before this one) mod gap = 0
-//   at a choice: c = |cos(first direction of before, first direction now)| goes into a queue of Q,
-//   the oldest out
+//   a refresh is due when there was none, or (updates before this one) mod gap = 0
+//   at a refresh: c = |cos(first direction before, first direction now)| enters a queue of Q; the
+//   oldest leaves
 //   if the queue is full and its mean >= threshold: gap ← floor(gap · growth); the queue stays
-// Differently from the release: |cos|, since a direction is defined up to its sign.
+// Differs from the release in |cos|, since a direction is defined up to its sign.
 
 interface SubspaceControl {
-  /** Updates between two choices. */
+  /** Updates between two refreshes. */
   readonly gap: number;
-  /** Choices so far. */
+  /** Refreshes so far. */
   readonly choices: number;
   /** The last cosines, oldest first. */
   readonly queue: readonly number[];
 }
 
 export interface LazySettings {
-  /** The first gap. */
+  /** The initial gap. */
   readonly refreshSteps: number;
   readonly cosineThreshold: number;
   readonly gapGrowth: number;
@@ -30,12 +30,12 @@ export function firstControl({
   return { gap: refreshSteps, choices: 0, queue: [] };
 }
 
-/** `updates`: how many the matrix has had before this one. */
+/** `updates`: number of earlier updates of the matrix. */
 export function isDue({ gap, choices }: SubspaceControl, updates: number): boolean {
   return choices === 0 || updates % gap === 0;
 }
 
-/** After a choice; `cosine` is null for the first. */
+/** The state after a refresh; `cosine` is null for the first. */
 export function chosen(
   { gap, choices, queue: before }: SubspaceControl,
   cosine: number | null,
@@ -48,7 +48,7 @@ export function chosen(
   return { gap: isSettled ? Math.floor(gap * gapGrowth) : gap, choices: choices + 1, queue };
 }
 
-/** As numbers that a checkpoint holds: gap, choices, length of the queue, the queue, zeros. */
+/** The values that a checkpoint stores: gap, choices, length of the queue, the queue, zeros. */
 export function toNumbers({ gap, choices, queue }: SubspaceControl, queueSize: number): number[] {
   const rest = new Array<number>(queueSize - queue.length).fill(0);
   return [gap, choices, queue.length, ...queue, ...rest];

@@ -1,17 +1,17 @@
-// The subspace in which a matrix's gradient is largest, and the way into it and back.
+// The subspace of a matrix in which its gradient is largest, and the projections into it and back.
 //
 // O rows · I columns · N = min(O, I) · R rank · B basis [N, R], orthonormal columns
 //   tall or square (O >= I):  low = G B        back(u) = u B^T
 //   wide           (O <  I):  low = B^T G      back(u) = B u
 //
 // B holds the first R singular vectors of the smaller side. They are the eigenvectors of the Gram
-// matrix of that side, G^T G or G G^T, which is a sum over the other side: ranks that hold slices
-// of G add theirs and find the same basis, where an SVD of a slice finds another. Forming it
-// squares the spread of the singular values, so it is done in float64 where all directions are to
-// be exact. Drawn ones are found in float32, which tells directions apart that have a
-// three-thousandth of the largest or more: of a gradient in bfloat16 the others are its rounding. A
-// vector is defined up to its sign; the element of the largest magnitude is made positive, so that
-// a basis depends on G and not on the path of a solver.
+// matrix of that side, G^T G or G G^T, which is a sum over the other side: ranks with shards of G
+// add theirs and find the same basis, where an SVD of a shard would find another. The Gram matrix
+// squares the spread of the singular values, so exact directions need float64. Sketched directions
+// are computed in float32, which separates those above a three-thousandth of the largest; in a
+// bfloat16 gradient the smaller ones are rounding errors. A vector is defined up to its sign; its
+// element of the largest magnitude is made positive, so that a basis depends on G and not on the
+// solver.
 import * as ops from '../../tensor/ops.generated.ts';
 import { streamOf, uniform } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -19,14 +19,13 @@ import { item, type Tensor } from '../../tensor/tensor.ts';
 import { setThreads, threads } from '../../tensor/threads.ts';
 import type { ProductChange } from '../weights/affine-groups.ts';
 
-/** Shape of a gradient `[O, I]` in a subspace of rank R. */
+/** Shape of a gradient `[O, I]` projected to rank R. */
 export function lowShape([out = 0, inputs = 0]: readonly number[], rank: number): number[] {
   return out >= inputs ? [out, rank] : [rank, inputs];
 }
 
 /**
- * `[O, I]` → `[O, R]` or `[R, I]`, in the type of both; bfloat16 ones are multiplied as they are
- * and summed in float32.
+ * `[O, I]` → `[O, R]` or `[R, I]`, in the type of both; bfloat16 products are summed in float32.
  */
 export function intoSubspace(gradient: Tensor, basis: Tensor): Tensor {
   const tall = isTall(gradient.shape);
@@ -36,8 +35,8 @@ export function intoSubspace(gradient: Tensor, basis: Tensor): Tensor {
 }
 
 /**
- * What `intoSubspace` makes of the gradient `dy^T x`, of `dy [T, O]` and `x [T, I]`: the smaller of
- * both is projected, and no gradient made.
+ * The result of `intoSubspace` for the gradient `dy^T x`, from `dy [T, O]` and `x [T, I]`: projects
+ * the smaller of both, without the gradient itself.
  */
 export function productInSubspace(dy: Tensor, x: Tensor, basis: Tensor): Tensor {
   const shape = [dy.shape[1] ?? 0, x.shape[1] ?? 0];
@@ -47,7 +46,7 @@ export function productInSubspace(dy: Tensor, x: Tensor, basis: Tensor): Tensor 
   return ops.linearDw_(low, ops.linear(dy, turned), x);
 }
 
-/** Whether that is less work than the gradient and its way into the subspace. */
+/** Whether `productInSubspace` is less work than the full gradient and its projection. */
 export function isLessInFactors(
   [out = 0, inputs = 0]: readonly number[],
   rank: number,
@@ -59,8 +58,8 @@ export function isLessInFactors(
 type Factors = Pick<ProductChange, 'left' | 'right'>;
 
 /**
- * What `low` is in the whole space `shape`, as a product; beside a bfloat16 basis it is rounded to
- * it.
+ * `low` projected back to `shape`, as a product of two factors; rounded to bfloat16 for a bfloat16
+ * basis.
  */
 export function fromSubspace(low: Tensor, basis: Tensor, shape: readonly number[]): Factors {
   const rounded = basis.dtype === 'bfloat16' ? ops.to(low, 'bfloat16') : low;
@@ -73,8 +72,8 @@ export function addProduct_(into: Tensor, { left, right }: Factors, alpha: numbe
 }
 
 /**
- * The basis of the `rank` largest singular values, in descending order, in float32 or, of a float64
- * gradient, float64.
+ * The basis of the `rank` largest singular values, in descending order; float64 for a float64
+ * gradient, else float32.
  */
 export function topSubspace(gradient: Tensor, rank: number): Tensor {
   return scope(() => {
@@ -84,9 +83,9 @@ export function topSubspace(gradient: Tensor, rank: number): Tensor {
 }
 
 /**
- * Nearly the basis of `topSubspace`, for a fraction of its work: directions drawn by the shape
- * alone, a twelfth more than are wanted, are turned towards the largest ones twice (Halko,
- * Martinsson & Tropp 2011) and sorted among themselves.
+ * An approximation of `topSubspace` for a fraction of its work: a randomized range finder with two
+ * power iterations (Halko, Martinsson & Tropp 2011), oversampled by a twelfth. Its random
+ * directions depend on the shape alone.
  */
 export function sketchedSubspace(gradient: Tensor, rank: number): Tensor {
   const smaller = Math.min(...gradient.shape);
@@ -113,7 +112,7 @@ function product(a: Tensor, b: Tensor): Tensor {
   return ops.linear(a, ops.t(b));
 }
 
-/** What LAPACK computes, and a product in float64, depends on how many threads it has. */
+/** Results of LAPACK and of products in float64 depend on the number of threads. */
 function byOneThread<T>(compute: () => T): T {
   const before = threads();
   setThreads(1);
@@ -126,12 +125,12 @@ function byOneThread<T>(compute: () => T): T {
 
 const leastSpare = 8;
 const turns = 2;
-/** Of a singular value: far from where numbers of float32 end. */
+/** Bound of a squared singular value, far from the limits of float32. */
 const leastSquare = 1e-24;
 
 /**
- * What takes `[N, drawn]` times the Gram matrix: that matrix or, for few directions, the gradient
- * and back.
+ * Multiplies `[N, drawn]` by the Gram matrix: by the matrix itself or, for few directions, by the
+ * gradient and its transpose.
  */
 function timesGram(gradient: Tensor, drawn: number): (some: Tensor) => Tensor {
   const [smaller = 0, larger = 0] = [...gradient.shape].sort((a, b) => a - b);
@@ -145,15 +144,15 @@ function timesGram(gradient: Tensor, drawn: number): (some: Tensor) => Tensor {
   return (some) => product(ops.t(tall), product(tall, some));
 }
 
-/** Sums are made, and directions evaluated for, in float32 at least. */
+/** Sums and directions are computed in float32 at least. */
 export function wideOf({ dtype }: Tensor): 'float32' | 'float64' {
   return dtype === 'float64' ? 'float64' : 'float32';
 }
 
 /**
- * `[N, N]`: a sum over the larger side of the gradient, in float64 some of it at a time; bfloat16
- * ones are multiplied as they are where the sum is in float32. Half of it is computed, in bands of
- * rows from the diagonal on, and the other copied.
+ * The Gram matrix `[N, N]` of the smaller side, summed in `dtype`; for float64 the gradient is
+ * converted in panels, for float32 bfloat16 values are multiplied directly. Computes the upper
+ * half, in bands of rows, and copies it to the lower.
  */
 export function gramOf(gradient: Tensor, dtype: 'float32' | 'float64' = 'float64'): Tensor {
   const tall = isTall(gradient.shape) ? gradient : ops.t(gradient);
@@ -183,9 +182,9 @@ export function gramOf(gradient: Tensor, dtype: 'float32' | 'float64' = 'float64
   return sum;
 }
 
-/** Rows of the larger side that are multiplied at one time. */
+/** Rows of the larger side in one product. */
 const atOnce = 1024;
-/** Bands of rows of a Gram matrix. */
+/** Bands of rows of the Gram matrix. */
 const bands = 3;
 
 /** The last `count` columns, the last one first. */

@@ -1,23 +1,22 @@
 // HALO: Hadamard-Assisted Lower-Precision Optimization for LLMs (Ashkboos et al. 2025).
 //
-// Against plain mixed precision: the three products of a linear layer are of operands in 8 bits,
-// each with one scale a tensor, which is made of the tensor at hand (absmax / 127, or / 448 for
-// e4m3). Rotations spread what stands out before it sets the scale.
+// Against plain mixed precision: the three products of a linear layer have operands in 8 bits, each
+// with one scale for the tensor, computed from its present values (absmax / 127, or / 448 for
+// e4m3). Rotations spread outliers before the scale is computed.
 //   Y = q(X H) q(W H)^T · dX = B [q(B dY) q(W H)] H^T · dW = [q(dY)^T q(X H)] H^T
 //   (level 2; all levels: kernels/halo/halo.h)
-// H rotates channels, B blocks of tokens: activations have channels that stand out, errors have
-// tokens.
+// H rotates channels, B blocks of tokens: activations have outlier channels, errors outlier tokens.
 //
-// State: none beside the weights. Codes of a weight are made when it is first used and serve until
-// it moves: all micro-batches of a step, a whole evaluation, the whole run where it is frozen. A
-// resumed run makes the same. Ranks of a world make them of each block that they have gathered, by
-// the scale of the whole matrix, and keep them as long as the block: a tape has its own hold of
-// them. As the release: scales a tensor, e4m3 for errors too, embedding, head and norms outside.
-// Otherwise: an all-zero tensor has a scale (the release divides by zero), what is above 448
-// becomes 448 (a cast of libtorch makes NaN of it), biases are allowed, q, k and v quantize their
-// input once, widths of any odd part are rotated, and an input that is not finite makes a loss that
-// is not, which the job's policy for such steps then sees. Left out: scales a row, errors in e5m2,
-// codes that are gathered instead of weights.
+// State: only the weights. A weight is quantized at its first use and again after each update; the
+// result serves all micro-batches of a step, a whole evaluation, or the whole run for a frozen
+// weight. A resumed run computes the same values. Ranks of a world quantize each gathered block
+// with the scale of the complete matrix, and drop the result with the block; a tape keeps its own
+// reference. As in the release: one scale a tensor, e4m3 for errors too; embedding, head and norms
+// are not quantized. Differences: an all-zero tensor has a scale (the release divides by zero),
+// values above 448 saturate (a libtorch cast makes them NaN), biases are allowed, q, k and v
+// quantize their input once, widths with any odd part are rotated, and an input that is not finite
+// gives a loss that is not finite, which the job's nonFinitePolicy handles. Left out: one scale a
+// row, errors in e5m2, gathering quantized weights.
 import type { Parameter } from '../../engine/parameters.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { keep, scope } from '../../tensor/scope.ts';
@@ -30,14 +29,14 @@ export interface HaloSettings {
   readonly reuses: boolean;
   readonly rotation: 'Hartley' | 'Hadamard' | 'Blocks';
   readonly tokenBlock: number;
-  /** Whether a module path stays in the type of the model. */
+  /** Whether the layer with this module path stays in the type of the model. */
   readonly excludes: (path: string) => boolean;
 }
 
-/** Numbers of kernels/hadamard/hadamard.h. */
+/** Constants of kernels/hadamard/hadamard.h. */
 const formatCode = { Exact: 0, INT8: 1, FP8: 2 } as const;
 const kindCode = { Hartley: 1, Hadamard: 2, Blocks: 3 } as const;
-/** Parts that a rotation mixes at most: kLargestPart of kernels/hadamard/plan.h. */
+/** The most parts that a rotation mixes: kLargestPart of kernels/hadamard/plan.h. */
 const mostParts = 1024;
 
 interface Codes {
@@ -119,7 +118,7 @@ export class Halo implements Precision {
     return made;
   }
 
-  /** Why a layer is not computed in 8 bits; null where it is. */
+  /** Why a layer is not computed in 8 bits; null for one that is. */
   #reason(name: string, [, inputs = 1]: readonly number[]): string | null {
     const { excludes, level, rotation } = this.#settings;
     if (excludes(name.replace(/\.weight$/, ''))) return 'the job excludes them';
@@ -130,7 +129,7 @@ export class Halo implements Precision {
   }
 }
 
-/** Matrices of an adapter lie beside them. */
+/** Adapter matrices have other names. */
 function isBlockLinear(name: string): boolean {
   return /_proj\.weight$/.test(name);
 }

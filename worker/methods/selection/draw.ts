@@ -1,18 +1,18 @@
-// Which blocks train in an interval. A draw is named by seed and interval: there is no generator
-// whose state ranks would have to share, or a checkpoint to hold.
+// Samples the blocks that are active in an interval. The random stream is named by seed and
+// interval: no generator has state that ranks would have to share and checkpoints to hold.
 import { drawsOf, streamOf } from '../../tensor/rng.ts';
 
 interface Draw {
   readonly seed: bigint;
   /** From 0. */
   readonly interval: number;
-  /** Blocks that are drawn, all different. */
+  /** Number of different blocks to sample. */
   readonly count: number;
 }
 
 /**
- * `count` different blocks, ascending: one after the other with the probability of its weight among
- * those that are left. A block of weight 0 is drawn only where no other is left.
+ * Samples `count` blocks without replacement, each with the probability of its weight among the
+ * remaining ones; ascending. Blocks of weight 0 come last.
  */
 export function drawWeighted(weights: readonly number[], { seed, interval, count }: Draw) {
   const draws = drawsOf(streamOf(seed, 'blocks', interval));
@@ -28,7 +28,7 @@ export function drawWeighted(weights: readonly number[], { seed, interval, count
   return drawn.sort((a, b) => a - b);
 }
 
-/** All blocks in turn, in an order named by the seed: each comes once before one comes twice. */
+/** All blocks in turn, in an order named by the seed. */
 export function drawInTurn(blocks: number, { seed, interval, count }: Draw): readonly number[] {
   const draws = drawsOf(streamOf(seed, 'turns'));
   const order = Array.from({ length: blocks }, (_, block) => block);
@@ -43,7 +43,7 @@ export function drawInTurn(blocks: number, { seed, interval, count }: Draw): rea
   ).sort((a, b) => a - b);
 }
 
-/** Index of the weight into which `u`, from 0 to below 1, falls; the first when all are 0. */
+/** Index of the weight in which `u * sum` falls, `u` in [0, 1); the first when all are 0. */
 function pick(weights: readonly number[], u: number): number {
   let rest = u * weights.reduce((sum, weight) => sum + weight, 0);
   let last = 0;

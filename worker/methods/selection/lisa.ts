@@ -1,21 +1,21 @@
 // LISA: Layerwise Importance Sampling for Memory-Efficient Large Language Model Fine-Tuning (Pan et
 // al. 2024).
 //
-// Against plain fine-tuning: in interval i = floor(step / K) only the gamma blocks A_i train, with
-// their full rank, beside embedding, head and last norm; the others have no gradient and no
-// optimizer state.
+// Against full fine-tuning: in interval i = floor(step / K) only the gamma blocks A_i are trained,
+// with embedding, head and last norm; the others have no gradient and no optimizer state.
 //   A_i = gamma different blocks,  p(block) = gamma / L  (or by weights, one after the other)
 // K interval · gamma active layers · L blocks
 //
-// State: that of the optimizer, for A_i and what is outside the blocks. Drop (as the authors
-// announced it): a block that leaves frees its state, one that stays keeps it, one that returns
-// begins at update 1. Keep is the released code: nothing is ever freed, counts stand still while a
-// block rests. Reset is the paper's experiments, where each interval was a run of its own. A
-// bfloat16 weight's master is part of the state: it is made from the weight when a block enters.
-// Differently from the release: state is made when a block enters (there the optimizer is built
-// before the first freeze, and sharded ones allocate everything), blocks are known from the model
-// and not by class names, and a draw is named by seed and interval, so that all ranks and resumed
-// runs agree. With as many active layers as blocks nothing is drawn.
+// State: that of the optimizer, for A_i and the layers outside the blocks. Drop (as the authors
+// announced it): a block that becomes inactive frees its state, one that stays active keeps it, one
+// that becomes active again starts at update 1. Keep is the released code: nothing is ever freed,
+// and counts pause while a block is inactive. Reset is the paper's experiments, where each interval
+// was a run of its own. Master weights of a bfloat16 weight are part of the state: they are copied
+// from the weight when a block becomes active. Differences from the release: state is created when
+// a block becomes active (there the optimizer is built before the first freeze, and sharded ones
+// allocate everything), blocks are found from the model and not by class names, and sampling is
+// named by seed and interval, so that all ranks and resumed runs agree. With as many active layers
+// as blocks nothing is sampled.
 import { UserError } from '../../../crds/failures/errors.ts';
 import { inWords } from '../../../crds/schema/text.ts';
 import type { Active } from '../../engine/model.ts';
@@ -30,7 +30,7 @@ export interface LisaSettings {
   readonly intervalSteps: number;
   readonly state: 'Drop' | 'Keep' | 'Reset';
   readonly sampling: 'Uniform' | 'Cyclic' | 'Increasing' | 'Decreasing' | 'Weighted';
-  /** For Weighted: one for each block. */
+  /** For Weighted: one weight for each block. */
   readonly weights: readonly number[];
   readonly seed: bigint;
 }
@@ -51,13 +51,13 @@ export function lisa(settings: LisaSettings, parameters: Parameters): Selection 
     },
     stepCounts(step, before): StepCounts {
       const isActive = isActiveIn(step);
-      const anew = settings.state === 'Reset' && step % settings.intervalSteps === 0;
+      const isReset = settings.state === 'Reset' && step % settings.intervalSteps === 0;
       const kept = (layer: Parameter['layer']) =>
         isActive(layer) || (settings.state === 'Keep' && before[layer] !== undefined);
       return Object.fromEntries(
         [...byLayer.keys()]
           .filter(kept)
-          .map((layer) => [layer, anew ? 0 : (before[layer] ?? 0)] as const),
+          .map((layer) => [layer, isReset ? 0 : (before[layer] ?? 0)] as const),
       );
     },
     describe(step): string {
@@ -75,7 +75,7 @@ function intervalAt({ intervalSteps }: LisaSettings, step: number): number {
   return Math.floor(step / intervalSteps);
 }
 
-/** The active blocks of an interval; the last draw is remembered. */
+/** The active blocks of an interval; caches the last interval. */
 function drawerOf(settings: LisaSettings, blocks: number): (interval: number) => readonly number[] {
   const { activeLayers: count, sampling, seed } = settings;
   const weights = weightsOf(settings, blocks);
@@ -94,7 +94,7 @@ function weightsOf({ sampling, weights }: LisaSettings, blocks: number): readonl
   if (sampling === 'Weighted') {
     if (weights.length === blocks) return weights;
     const path = 'spec.method.selection.lisa.weights';
-    const message = `${path} has ${weights.length} numbers, and the model has ${blocks} blocks; each block needs one`;
+    const message = `${path} has ${weights.length} numbers, but the model has ${blocks} blocks; each block needs one`;
     throw new UserError({ code: 'E_INVALID_SPEC', message, path, value: weights.length });
   }
   return Array.from({ length: blocks }, (_, block) => {

@@ -1,46 +1,39 @@
-// The selection axis: which trained parameters are active in a step, and what becomes of the
-// optimizer state of those that rest.
+// The selection axis: which trained parameters are active in a step, and what happens to the
+// optimizer state of the inactive ones.
 import type { Active } from '../../engine/model.ts';
 import type { Parameter } from '../../engine/parameters.ts';
 
 /**
- * Updates that the optimizer state of a place has seen, by place: a block number, `embedding` or
- * `head`. A place that is not listed has no state.
+ * Updates of the optimizer state by layer: a block number, `embedding` or `head`. A layer that is
+ * not listed has no state.
  */
 export type StepCounts = Readonly<Record<string, number>>;
 
 export interface Selection {
   readonly name: string;
   /**
-   * Active parameters of step `step`, from 0. Depends on the step alone: ranks and resumed runs
-   * agree.
+   * Active parameters of step `step`, from 0. Depends on the step alone, so that all ranks agree.
    */
   at(step: number): Active;
-  /**
-   * StepCounts with which step `step` begins, after a step that left `before`; 0 is state that is
-   * made anew.
-   */
+  /** Counts at the start of step `step`, given those after the last one; 0 creates new state. */
   stepCounts(step: number, before: StepCounts): StepCounts;
-  /**
-   * What it says of itself at a step: `blocks 3 and 17 of 30, until step 40`. Null where there is
-   * nothing to say.
-   */
+  /** What it reports at a step: `blocks 3 and 17 of 30, until step 40`; null for nothing. */
   describe(step: number): string | null;
 }
 
-/** Trained parameters by place. */
+/** Trained parameters by layer. */
 export function layersOf(
   parameters: readonly Parameter[],
 ): ReadonlyMap<Parameter['layer'], readonly Parameter[]> {
   return Map.groupBy(parameters, ({ layer }) => layer);
 }
 
-/** The ages behind a step in which these places moved. */
-export function grown(stepCounts: StepCounts, moved: Active): StepCounts {
+/** The counts after a step in which these parameters were updated. */
+export function grown(stepCounts: StepCounts, updated: Active): StepCounts {
   return Object.fromEntries(
     Object.entries(stepCounts).map(([layer, stepCount]) => [
       layer,
-      moved(toLayer(layer)).length > 0 ? stepCount + 1 : stepCount,
+      updated(toLayer(layer)).length > 0 ? stepCount + 1 : stepCount,
     ]),
   );
 }

@@ -1,14 +1,14 @@
-// Numbers in a few bits: groups of up to 256 neighbours of a row share a scale and a zero.
+// Affine quantization: groups of up to 256 neighbours of a row share a scale and a zero point.
 //
-//   w ≈ (q - z) s      q, z whole, from 0 to 2^bits - 1
-// Groups never cross a row, so that rows can be shared out. Zero lies in the range of every group,
-// which so holds groups of one sign too (the release of Q-GaLore clamps z instead, and is wrong by
-// half for numbers from 0.5 to 0.6).
+//   w ≈ (q - z) s      q, z integers from 0 to 2^bits - 1
+// Groups never cross a row, so that rows can be sharded. The range of every group includes zero, so
+// that groups of one sign work too (the release of Q-GaLore clamps z instead, which is wrong by
+// half for values from 0.5 to 0.6).
 //
-// The range has one step less than there are codes, 2^bits - 2, and z is rounded up: then w/s + z +
-// u stays within the codes for every u from 0 to 1, and no number is cut off. To nearest, all are
-// off by half a scale at most; stochastically, the mean of what comes back is w, for the least and
-// the largest of a group too (the release rounds z to nearest and loses up to a third of a step
+// The range has one step less than the integers allow, 2^bits - 2, and z is rounded up: then
+// w/s + z + u is within range for every u from 0 to 1, and no value is clamped. Rounding to nearest
+// is off by half a scale at most; the mean of stochastic rounding is w, also for the least and the
+// largest value of a group (the release rounds z to nearest and loses up to a third of a step
 // there).
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Stream } from '../../tensor/rng.ts';
@@ -16,17 +16,17 @@ import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 
 export interface Coded {
-  /** uint8, the shape of what was coded, `[rows, columns]`. */
+  /** Quantized values: uint8, in the shape of the matrix, `[rows, columns]`. */
   readonly codes: Tensor;
-  /** `[rows, groups]`, float32, as what is coded. */
+  /** `[rows, groups]`, float32, or the type of the matrix. */
   readonly scales: Tensor;
-  /** `[rows, groups]`, uint8. */
+  /** Zero points: `[rows, groups]`, uint8. */
   readonly zeros: Tensor;
 }
 
 const largestGroup = 256;
 
-/** Length of the groups of a row: the largest divisor of its length up to 256. */
+/** Group size for rows of this length: the largest divisor up to 256. */
 export function groupOf(length: number): number {
   for (let size = Math.min(length, largestGroup); size > 1; size -= 1) {
     if (length % size === 0) return size;
@@ -34,7 +34,7 @@ export function groupOf(length: number): number {
   return 1;
 }
 
-/** Each number of `x [rows, columns]` by the code nearest to it: off by half a scale at most. */
+/** Quantizes `x [rows, columns]` to nearest: off by half a scale at most. */
 export function codeNearest(x: Tensor, bits: 4 | 8): Coded {
   const [rows = 0, columns = 1] = x.shape;
   const perGroup = [rows, columns / groupOf(columns)];
@@ -45,10 +45,7 @@ export function codeNearest(x: Tensor, bits: 4 | 8): Coded {
   return { codes, scales, zeros };
 }
 
-/**
- * Each number by a code beside it, up with the probability of its distance from below, in the place
- * of what was coded before.
- */
+/** Quantizes with stochastic rounding, overwriting the previous values. */
 export function quantizeStochastically_(
   { codes, scales, zeros }: Coded,
   x: Tensor,
@@ -59,20 +56,20 @@ export function quantizeStochastically_(
 }
 
 /**
- * What a matrix becomes: `kept (W + alpha left right)`, left `[rows, R]`, right `[R, columns]`,
- * both bfloat16 or both float32.
+ * A change of a matrix: `kept (W + alpha left right)`, left `[rows, R]`, right `[R, columns]`, both
+ * bfloat16 or both float32.
  */
 export interface ProductChange {
   readonly left: Tensor;
   readonly right: Tensor;
   readonly alpha: number;
-  /** What decay leaves. */
+  /** Factor of weight decay. */
   readonly kept: number;
 }
 
 /**
- * The same as changing numbers of 8 bits that were decoded and are quantized stochastically,
- * without a matrix of them.
+ * The same as decoding 8-bit values, changing them and quantizing them stochastically, without a
+ * decoded matrix.
  */
 export function changeStochastically_(
   { codes, scales, zeros }: Coded,
@@ -82,12 +79,12 @@ export function changeStochastically_(
   ops.affineAddProduct_(codes, scales, zeros, left, right, alpha, kept, stream.key);
 }
 
-/** The numbers again, in the given type. */
+/** Decodes to the given type. */
 export function decode({ codes, scales, zeros }: Coded, dtype: 'float32' | 'bfloat16'): Tensor {
   return ops.affineDecode(codes, scales, zeros, codes.shape[1] ?? 0, false, { dtype });
 }
 
-/** The numbers of codes of 4 bits that were packed by `packHalves`, `[rows, columns]`. */
+/** Decodes 4-bit values that were packed by `packHalves`, `[rows, columns]`. */
 export function decodeHalves(
   { codes, scales, zeros }: Coded,
   columns: number,
@@ -96,7 +93,7 @@ export function decodeHalves(
   return ops.affineDecode(codes, scales, zeros, columns, true, { dtype });
 }
 
-/** Two codes of 4 bits in a byte, the first in the low half; flat. An odd last one stands alone. */
+/** Packs two 4-bit values into a byte, the first in the low half; flat. The last may be alone. */
 export function packHalves(codes: Tensor): Tensor {
   return scope(() => {
     const flat = ops.view(codes, [-1]);

@@ -1,15 +1,15 @@
-// The codes that a run begins with: residual k-means, then codes, vectors and scales fitted to the
+// The initial codes of a run: residual k-means, then codes, vectors and scales fitted to the
 // weights in turn (AQLM, Egiazarian et al. 2024, without its calibration on activations).
 //
 //   s_o = |W_o| + 1e-9      t = W / s, in groups of g
-//   for each codebook k: k-means of the residual of t, E centroids, random points as start; an
-//   empty cluster keeps its centroid
+//   for each codebook k: k-means of the residual of t, E centroids, from random points; an empty
+//   cluster keeps its centroid
 //   `refinements` times: codes ← beam search for t
 //                        C_k[c] ← C_k[c] + mean residual of the groups with code c, k by k
 //                        s_o ← <W_o, U_o> / |U_o|², U the sum of vectors
-// k-means looks at 64 groups for each centroid; codes are then of all. Everything is drawn from one
-// stream and added up in an order that does not depend on threads: the same weights have the same
-// codes.
+// k-means uses 64 groups for each centroid; codes are then chosen for all groups. All random
+// numbers come from one stream, and sums do not depend on the number of threads: the same weights
+// get the same codes.
 import * as ops from '../../tensor/ops.generated.ts';
 import { drawsOf, type Stream } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -23,10 +23,10 @@ export interface CodeChoice extends CodebookScheme {
 
 const pointsPerCentroid = 64;
 const mostIterations = 25;
-/** k-means has settled when an iteration takes less than this share off the error. */
+/** k-means stops when an iteration reduces the error by less than this fraction. */
 const settled = 1e-3;
 
-/** For `weight [O, J g]` float32. */
+/** `weight [O, J g]` is float32. */
 export function chooseCodes(weight: Tensor, choice: CodeChoice, stream: Stream): CodebookMatrix {
   return scope(() => {
     const [outputs = 0, inputs = 0] = weight.shape;
@@ -60,8 +60,8 @@ export function chooseCodes(weight: Tensor, choice: CodeChoice, stream: Stream):
 }
 
 /**
- * One round: none of the three parts makes the error of the normed rows larger but the last, which
- * lessens that of the weights.
+ * One refinement. The first two parts do not increase the error of the normed rows, the last
+ * reduces that of the weights.
  */
 function refine_(matrix: CodebookMatrix, weight: Tensor, { beam, groupSize }: CodeChoice): void {
   scope(() => {
@@ -71,17 +71,17 @@ function refine_(matrix: CodebookMatrix, weight: Tensor, { beam, groupSize }: Co
     const flat = ops.view(codes, [-1, count]);
     const order = Array.from({ length: count }, (_, index) => index);
     ops.copy_(flat, nearestCodes(targets, codebooks, flat, { order, beam }));
-    for (const k of order) moveToCentroids_(flat, codebooks, targets, k);
+    for (const k of order) addMeanResiduals_(flat, codebooks, targets, k);
     const sums = ops.view(sumsOf(flat, codebooks), weight.shape);
     const squares = ops.sumDim(ops.mul(sums, sums), [1]);
     const best = ops.div(ops.sumDim(ops.mul(weight, sums), [1]), squares);
-    // A scale of 0, or one that is no number, would leave nothing to divide a row of zeros by.
+    // A scale of 0 or NaN would leave nothing to divide a row of zeros by.
     ops.copy_(scales, ops.where(ops.gtScalar(best, 0), best, scales));
   });
 }
 
-/** Each vector of codebook k by what is left over its groups, on average. */
-function moveToCentroids_(flat: Tensor, codebooks: Tensor, targets: Tensor, k: number): void {
+/** Adds to each vector of codebook k the mean residual of its groups. */
+function addMeanResiduals_(flat: Tensor, codebooks: Tensor, targets: Tensor, k: number): void {
   scope(() => {
     const rest = ops.sub(targets, sumsOf(flat, codebooks));
     const own = ops.contiguous(ops.narrow(flat, 1, k, 1));
@@ -92,7 +92,7 @@ function moveToCentroids_(flat: Tensor, codebooks: Tensor, targets: Tensor, k: n
 
 type Draws = ReturnType<typeof drawsOf>;
 
-/** `[1, E, g]` for `points [n, g]`. */
+/** Centroids `[1, E, g]` of `points [n, g]`. */
 function kMeans(points: Tensor, entries: number, draws: Draws): Tensor {
   return scope(() => {
     const [all = 0] = points.shape;
@@ -107,7 +107,7 @@ function kMeans(points: Tensor, entries: number, draws: Draws): Tensor {
         const { means, isUsed } = meansOf(codes, sample, entries);
         const [own = codebook] = ops.unbind(codebook, 0);
         ops.copy_(own, ops.where(ops.gtScalar(isUsed, 0), means, own));
-        // Not `sum`, which adds up in another order with each number of threads.
+        // Not `sum`, whose result depends on the number of threads.
         return item(ops.linalgVectorNorm(gap)) ** 2;
       });
       if (error - next <= settled * error) break;
@@ -117,10 +117,7 @@ function kMeans(points: Tensor, entries: number, draws: Draws): Tensor {
   });
 }
 
-/**
- * Points as first centroids; where there are fewer of them, the others are the first again, and
- * stay empty.
- */
+/** Points as initial centroids; missing ones repeat the first and keep empty clusters. */
 function startOf(points: Tensor, indices: Tensor, entries: number): Tensor {
   const found = ops.indexSelect(points, 0, indices);
   const missing = entries - (found.shape[0] ?? 0);
@@ -129,7 +126,7 @@ function startOf(points: Tensor, indices: Tensor, entries: number): Tensor {
   return ops.unsqueeze(ops.cat([found, first], 0), 0);
 }
 
-/** `[n, 1]`: the nearest of one codebook. */
+/** The nearest vector of one codebook for each point, `[n, 1]`. */
 function assigned(points: Tensor, codebook: Tensor): Tensor {
   return scope(() => {
     const codes = ops.zeros([points.shape[0] ?? 0, 1], { dtype: 'uint8' });
@@ -137,7 +134,7 @@ function assigned(points: Tensor, codebook: Tensor): Tensor {
   });
 }
 
-/** Means of points by code `[n, 1]`, and 1 where there is one, 0 elsewhere: `[E, g]`, `[E, 1]`. */
+/** Means of the points of each code, and 1 for a code with points, else 0: `[E, g]`, `[E, 1]`. */
 function meansOf(codes: Tensor, points: Tensor, entries: number) {
   return scope(() => {
     const shape = [1, entries, points.shape[1] ?? 0];
@@ -158,7 +155,7 @@ function targetsOf(weight: Tensor, scales: Tensor, groupSize: number): Tensor {
   return ops.view(ops.div(weight, ops.unsqueeze(scales, 1)), [-1, groupSize]);
 }
 
-/** So many different indices below `all`, or all of them, in the order in which they were drawn. */
+/** `wanted` different indices below `all` in random order, or all of them. */
 function drawn(all: number, wanted: number, draws: Draws): Tensor {
   const count = Math.min(all, wanted);
   const swapped = new Map<number, number>();

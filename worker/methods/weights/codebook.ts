@@ -29,12 +29,14 @@ export interface CodebookMatrix {
   readonly scales: Tensor;
 }
 
-/** `[O, J g]`. float32 codebooks give float32 and bfloat16, float64 ones float64 and float32. */
+/**
+ * Decodes to `[O, J g]`. float32 codebooks to float32 or bfloat16, float64 to float64 or float32.
+ */
 export function decodeCodebook({ codes, codebooks, scales }: CodebookMatrix, dtype: DType): Tensor {
   return ops.codebookDecode(codes, codebooks, scales, { dtype });
 }
 
-/** `[n, g]`: sums of the vectors that `codes [n, K]` name, in the type of `codebooks [K, E, g]`. */
+/** `[n, g]`: sums of the vectors at `codes [n, K]`, in the type of `codebooks [K, E, g]`. */
 export function sumsOf(codes: Tensor, codebooks: Tensor): Tensor {
   return scope(() => {
     const { dtype } = codebooks;
@@ -44,7 +46,7 @@ export function sumsOf(codes: Tensor, codebooks: Tensor): Tensor {
   });
 }
 
-/** Room for a matrix of this shape; all of it stands for zeros. */
+/** A matrix of this shape that decodes to zeros. */
 export function emptyCodebook(
   [outputs = 0, inputs = 0]: readonly number[],
   { codebooks, bits, groupSize }: CodebookScheme,
@@ -57,10 +59,7 @@ export function emptyCodebook(
   };
 }
 
-/**
- * Codes for `targets [n, g]` that are at least as near to them as `codes [n, K]`; computed in
- * float32.
- */
+/** Codes for `targets [n, g]`, at least as near to them as `codes [n, K]`; computed in float32. */
 export function nearestCodes(
   targets: Tensor,
   codebooks: Tensor,

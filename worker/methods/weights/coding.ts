@@ -1,5 +1,5 @@
-// How a trained matrix is stored where that is not as its values: codes, and what makes numbers of
-// them.
+// How a trained matrix is stored when not as its values: quantized values or codes, and the tensors
+// that decode them.
 import type { DType } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Coded, decode } from './affine-groups.ts';
@@ -13,13 +13,13 @@ interface GroupCoding {
 interface CodebookCoding {
   readonly type: 'Codebook';
   readonly parts: Pick<CodebookMatrix, 'codebooks' | 'scales'>;
-  /** Type that is computed with. */
+  /** Type of the decoded values. */
   readonly dtype: DType;
 }
 
 export type Coding = GroupCoding | CodebookCoding;
 
-/** The same coding with other tensors in the place of its parts, made in their order. */
+/** The same coding with each part replaced, in order. */
 export function withParts(coding: Coding, replace: (part: Tensor) => Tensor): Coding {
   if (coding.type === 'Groups') {
     const { scales, zeros } = coding.parts;
@@ -29,7 +29,7 @@ export function withParts(coding: Coding, replace: (part: Tensor) => Tensor): Co
   return { ...coding, parts: { codebooks: replace(codebooks), scales: replace(scales) } };
 }
 
-/** The numbers that codes stand for, in the type that is computed with; always a new tensor. */
+/** The decoded values, in the type of the model; always a new tensor. */
 export function decoded(codes: Tensor, coding: Coding): Tensor {
   return coding.type === 'Groups'
     ? decode({ codes, ...coding.parts }, 'bfloat16')

@@ -1,4 +1,4 @@
-// Frozen weights as they are: in the type of the model, or in the narrower one of their file
+// Frozen weights unquantized: in the type of the model, or in the narrower one of their file
 // (engine/build-model.ts).
 import type { WeightStore } from './weight-store.ts';
 

@@ -1,4 +1,4 @@
-// Whole numbers of 4 bits in groups.
+// 4-bit integers in groups.
 //   asymmetric: lo = min(0, min w) · hi = max(0, max w) · step = (hi - lo) / 15
 //               zero = round(-lo / step)
 //   symmetric:  step = max |w| / 7 · zero = 8

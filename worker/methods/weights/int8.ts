@@ -1,4 +1,4 @@
-// Whole numbers of 8 bits, symmetric.
+// 8-bit integers, symmetric.
 //   absmax_g = max |w| in g · code = round(127 w / absmax_g), ties to even
 //   w' = code * absmax_g / 127
 // g: `groupSize` neighbours of a row, or the whole row. Shapes: W [O, I] → codes [O, I] · absmax

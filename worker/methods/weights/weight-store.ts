@@ -1,33 +1,30 @@
-// The base axis: how the frozen matrices of the blocks' linear layers are stored. Products read
-// what is stored (`ops.linear` and its groups take dense and quantised weights alike), so that
-// nothing else in the engine knows the form.
+// The base axis: how the frozen matrices of the blocks' linear layers are stored. Products read the
+// stored form (`ops.linear` and its groups take dense and quantised weights alike), so nothing else
+// in the engine depends on it.
 import type { DType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 
 export interface WeightStore {
   readonly name: string;
-  /**
-   * A frozen matrix `[out, in]` in the form that products read; null leaves all as they are in
-   * their files.
-   */
+  /** A frozen matrix `[out, in]` in stored form; null keeps all as they are in their files. */
   readonly quantize: ((matrix: Tensor) => Tensor) | null;
 }
 
-/** Numbers of worker/native/kernels/quantized/layout.h. */
+/** Constants of worker/native/kernels/quantized/layout.h. */
 export const formats = { NF4: 1, NF4Double: 2, Int8: 3, Int4: 4 } as const;
 
-/** A weight in bytes: codes, scales, and a header that says what they are. */
+/** A quantised weight is bytes: codes, scales, and a header that describes them. */
 export function isQuantized(weight: Tensor): boolean {
   return weight.dtype === 'uint8';
 }
 
-/** A dense weight itself, or the float32 values that a quantised one stands for. */
+/** A dense weight itself, or the dequantized float32 values. */
 export function denseOf(weight: Tensor): Tensor {
   return isQuantized(weight) ? ops.dequantizeWeight(weight, { dtype: 'float32' }) : weight;
 }
 
-/** The values that a weight stands for, in `dtype`; always a new tensor. */
+/** The dense or dequantized values in `dtype`; always a new tensor. */
 export function denseCopy(weight: Tensor, dtype: DType): Tensor {
   return isQuantized(weight)
     ? ops.dequantizeWeight(weight, { dtype })

@@ -331,6 +331,6 @@ test('weights that are not one for each block are refused with both numbers', (t
   using parameters = model.parameters;
   t.throws(() => lisa({ ...settings, sampling: 'Weighted', weights: [1, 2] }, parameters), {
     message:
-      'spec.method.selection.lisa.weights has 2 numbers, and the model has 6 blocks; each block needs one',
+      'spec.method.selection.lisa.weights has 2 numbers, but the model has 6 blocks; each block needs one',
   });
 });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { madeByRows } from '../../../worker/decoder/made-by-rows.ts';
+import { convertByRows } from '../../../worker/decoder/convert-by-rows.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
@@ -12,7 +12,7 @@ for (const shape of sizes) {
     scope(() => {
       const values = normal(shape, 1, streamOf(0, 'rows', 'values'), 'float32');
       const atOnce: number[] = [];
-      const made = madeByRows(shape, 'bfloat16', ([first, behind]) => {
+      const made = convertByRows(shape, 'bfloat16', ([first, behind]) => {
         const part = shape.length === 0 ? values : ops.narrow(values, 0, first, behind - first);
         atOnce.push(part.numel);
         return ops.to(part, 'bfloat16');

@@ -1,14 +1,13 @@
-// Tensors that are converted while they are loaded: some rows at a time, or an embedding would be
-// there twice, as its file has it and as it is computed with, before any other part of the model
-// is.
+// Converts tensors in panels of rows while loading: otherwise an embedding would be in memory
+// twice, in the type of its file and in the type that is computed with.
 import { type Rows, rowPanels } from '../files/row-panels.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** What `make` gives for ranges of rows, one below the other. */
-export function madeByRows(
+/** Concatenates the results of `make` for ranges of rows. */
+export function convertByRows(
   shape: readonly number[],
   dtype: DType,
   make: (rows: Rows) => Tensor,
