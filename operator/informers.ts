@@ -20,7 +20,7 @@ import { type KubeObject, keyOf, type Resource } from './runtime/resource.ts';
 import { Store } from './runtime/store.ts';
 
 interface InformerFacts {
-  readonly connection: Pick<ReflectorFacts<KubeObject>, 'client' | 'clock' | 'chance'>;
+  readonly connection: Pick<ReflectorFacts<KubeObject>, 'client' | 'clock' | 'random'>;
   readonly namespaces: readonly string[] | undefined;
   readonly gang: GangFlavour | undefined;
   readonly readsWorkloads: boolean;

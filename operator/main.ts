@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { KubeConfig } from '@kubernetes/client-node';
 import { pino } from 'pino';
+import { systemClock } from '../crds/clock.ts';
 import { toAnnealError } from '../crds/failures/errors.ts';
 import { failureOf } from '../crds/failures/table.ts';
 import { programVersion } from '../crds/names/version.ts';
@@ -13,10 +14,10 @@ import { NatsBus } from './bus/nats-bus.ts';
 import { type OperatorConfig, operatorConfig } from './config.ts';
 import { runOperator } from './operator.ts';
 import { KubeClient } from './runtime/client.ts';
-import { systemChance, systemClock } from './runtime/clock.ts';
 import { clusterUid } from './runtime/cluster-uid.ts';
 import { CredentialSource } from './runtime/credentials.ts';
 import { createMetrics } from './runtime/metrics.ts';
+import { systemRandom } from './runtime/random.ts';
 import { shutdownSignal } from './runtime/shutdown.ts';
 import { Transport } from './runtime/transport.ts';
 
@@ -50,7 +51,7 @@ try {
       ...{ bus, log, metrics, identity, endNow, spans: exporter?.put },
       clients: { work: new KubeClient(work), lease: new KubeClient(lease) },
       clock: systemClock,
-      chance: systemChance,
+      random: systemRandom,
       loopLagMs: worstLag,
     },
     signal,
@@ -129,7 +130,7 @@ function startBus(
       ...(authority === undefined ? {} : { authority }),
     },
     {
-      ...{ clock: systemClock, chance: systemChance, replicas, identity, cluster },
+      ...{ clock: systemClock, random: systemRandom, replicas, identity, cluster },
       tell: (error) => log.warn({ err: error }, 'the bus does not answer'),
     },
   );

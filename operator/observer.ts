@@ -1,6 +1,7 @@
 // What the operator says about itself: log lines and metrics. The parts that work know of neither.
 import type { Logger } from 'pino';
 import { phases } from '../crds/api/conditions.ts';
+import type { Clock } from '../crds/clock.ts';
 import { newSpanId } from '../crds/trace/exporter.ts';
 import type { SpanSink } from '../crds/trace/span.ts';
 import type { JobBus } from './bus/job-bus.ts';
@@ -9,7 +10,6 @@ import type { JanitorEvent } from './job/janitor.ts';
 import type { PhaseChange } from './job/reconcile.ts';
 import { JobMetrics } from './job-metrics.ts';
 import { JobTraces } from './job-trace.ts';
-import type { Clock } from './runtime/clock.ts';
 import type { ReconcileOutcome } from './runtime/controller.ts';
 import type { LeaseEvent } from './runtime/lease.ts';
 import { beginAtZero, type Metrics } from './runtime/metrics.ts';

@@ -1,6 +1,7 @@
 // The operator as one thing that starts and stops: informers that every replica runs, and the work
 // that only the leader does.
 import type { Logger } from 'pino';
+import type { Clock } from '../crds/clock.ts';
 import type { SpanSink } from '../crds/trace/span.ts';
 import type { JobBus } from './bus/job-bus.ts';
 import type { OperatorConfig } from './config.ts';
@@ -12,12 +13,12 @@ import { ProgressWriter } from './job/progress-writer.ts';
 import { JobReconciler } from './job/reconcile.ts';
 import { Observer } from './observer.ts';
 import type { KubeClient } from './runtime/client.ts';
-import type { Chance, Clock } from './runtime/clock.ts';
 import { runController } from './runtime/controller.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { HealthServer } from './runtime/health.ts';
 import { LeaderElection } from './runtime/lease.ts';
 import type { Metrics } from './runtime/metrics.ts';
+import type { Random } from './runtime/random.ts';
 import { WorkQueue } from './runtime/work-queue.ts';
 
 interface OperatorFacts {
@@ -26,7 +27,7 @@ interface OperatorFacts {
   readonly clients: { readonly work: KubeClient; readonly lease: KubeClient };
   readonly bus: JobBus;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Absent where no collector is configured. */
@@ -42,13 +43,13 @@ const reconcileDeadlineMs = 30_000;
 const settleMs = 5_000;
 
 export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Promise<void> {
-  const { config, clients, bus, clock, chance, log, metrics } = facts;
+  const { config, clients, bus, clock, random, log, metrics } = facts;
   const observer = new Observer(log, metrics, clock, facts.spans);
   const { gangs, hasQueues } = await discover(clients.work, config.gangs, signal);
   const gang = gangs[0];
-  const queue = new WorkQueue({ clock, chance, added: () => observer.queueAdd() });
+  const queue = new WorkQueue({ clock, random, added: () => observer.queueAdd() });
   const informers = createInformers({
-    connection: { client: clients.work, clock, chance },
+    connection: { client: clients.work, clock, random },
     namespaces: config.namespaces,
     gang,
     readsWorkloads: hasQueues && config.features.has('kueueStatus'),
@@ -74,7 +75,7 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
   log.info({ port: health.port }, 'health endpoints are open');
   const following = informers.run(signal);
   const election = new LeaderElection({
-    ...{ client: clients.lease, clock, chance, lease: config.lease },
+    ...{ client: clients.lease, clock, random, lease: config.lease },
     identity: facts.identity,
     tell: (event) => observer.lease(event),
   });

@@ -1,11 +1,11 @@
 // A worker process: `main.ts ROLE RUN-FOLDER`. Roles run in sequence; each reads what the one
 // before wrote into the run folder. Ends with an exit code of the failure table.
 import { join } from 'node:path';
+import { systemClock } from '../crds/clock.ts';
 import { toAnnealError, UserError } from '../crds/failures/errors.ts';
 import { failureOf } from '../crds/failures/table.ts';
 import { runFiles } from '../crds/wire/run-folder.ts';
 import { trainerOrder } from '../crds/wire/trainer-order.ts';
-import { systemClock } from './clock.ts';
 import { workerConfig } from './config.ts';
 import type { RoleContext } from './role.ts';
 import { type Emitter, emitter, emitterTo } from './telemetry/emit.ts';

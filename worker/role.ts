@@ -1,5 +1,5 @@
+import type { Clock } from '../crds/clock.ts';
 import type { TelemetryBody } from '../crds/wire/telemetry.ts';
-import type { Clock } from './clock.ts';
 import type { WorkerConfig } from './config.ts';
 
 /** What every role gets. */

@@ -3,8 +3,8 @@
 // kernel drops it with the process, however that ends, and network file systems support it.
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../crds/clock.ts';
 import { runFiles } from '../crds/wire/run-folder.ts';
-import type { Clock } from './clock.ts';
 
 const pollMs = 100;
 /** SQLITE_BUSY. */

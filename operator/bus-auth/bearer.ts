@@ -3,10 +3,10 @@
 // a job of another namespace.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import type { Clock } from '../../crds/clock.ts';
 import { group } from '../../crds/names/group.ts';
 import { busAudience, viewAudience } from '../../crds/wire/pod.ts';
 import type { JobOnBus } from '../../crds/wire/subjects.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { KubeTransport } from '../runtime/transport.ts';
 
 export type Bearer = { readonly expiresAt: number } & (

@@ -3,9 +3,9 @@
 // is a client like any other.
 import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
+import type { Clock } from '../../crds/clock.ts';
 import type { BusOptions } from '../../crds/wire/connection.ts';
 import { Gateway } from '../gateway/gateway.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { Readiness } from '../runtime/health.ts';
 import type { KubeTransport } from '../runtime/transport.ts';
 import { Bearers } from './bearer.ts';

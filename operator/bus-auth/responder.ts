@@ -2,8 +2,8 @@
 // Replicas share the questions. A refusal says nothing to the client; the log has the reason.
 import { connect, type Msg, type NatsConnection, nkeyAuthenticator } from 'nats';
 import * as z from 'zod';
+import type { Clock } from '../../crds/clock.ts';
 import { jobPrefix } from '../../crds/wire/subjects.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { type Bearer, type Bearers, Refused } from './bearer.ts';
 import { type BusKeys, signedClaims } from './keys.ts';
 import { operatorRights, podRights, type Rights, viewRights } from './rights.ts';

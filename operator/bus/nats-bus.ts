@@ -1,6 +1,8 @@
 // JobBus on NATS: a mirror of the state bucket, kept by one watch, and of the last step that each
 // job told. Records that cannot be read are as good as absent: they are of another version, or
 // nobody's.
+
+import type { Clock } from '../../crds/clock.ts';
 import { TransientError } from '../../crds/failures/errors.ts';
 import type { Bucket } from '../../crds/wire/bucket.ts';
 import { Bus } from '../../crds/wire/bus.ts';
@@ -27,15 +29,15 @@ import {
 import { type TelemetryOf, telemetry, warningReason } from '../../crds/wire/telemetry.ts';
 import type { BusFacts } from '../job/facts.ts';
 import { type BackoffSettings, pauseOf } from '../runtime/backoff.ts';
-import type { Chance, Clock } from '../runtime/clock.ts';
 import { timeText } from '../runtime/conditions.ts';
+import type { Random } from '../runtime/random.ts';
 import { arrange } from './arrange.ts';
 import type { BusProgress, JobBus, NewRound } from './job-bus.ts';
 import { Records } from './records.ts';
 
 interface NatsBusFacts {
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   /** Told why the bus could not be used. */
   readonly tell: (error: unknown) => void;
   readonly replicas: number;
@@ -85,7 +87,7 @@ export class NatsBus implements JobBus {
 
   /** Connects and follows the bus until aborted; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, chance, tell } = this.#facts;
+    const { clock, random, tell } = this.#facts;
     for (let failures = 0; !signal.aborted; failures++) {
       try {
         const cluster = await this.#facts.cluster();
@@ -97,7 +99,7 @@ export class NatsBus implements JobBus {
         if (signal.aborted) return;
         tell(error);
         this.#leave();
-        await clock.sleep(pauseOf(failures, pauses, chance), signal).catch(() => undefined);
+        await clock.sleep(pauseOf(failures, pauses, random), signal).catch(() => undefined);
       }
     }
   }

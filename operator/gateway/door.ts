@@ -2,7 +2,7 @@
 // credit for; the server ends the subscription after so many and drops what comes later, before it
 // costs others anything. A job that floods closes its own door only.
 import type { Msg, NatsConnection, Subscription } from 'nats';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock } from '../../crds/clock.ts';
 import { Credit, type CreditSettings } from './credit.ts';
 
 export interface DoorSettings extends CreditSettings {

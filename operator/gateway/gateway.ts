@@ -3,6 +3,7 @@
 // server checks; answers go to the inbox of that sender, and the server lets a gateway publish to
 // inboxes only.
 import type { Msg, NatsConnection } from 'nats';
+import type { Clock } from '../../crds/clock.ts';
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import type { Bucket } from '../../crds/wire/bucket.ts';
 import { Bus } from '../../crds/wire/bus.ts';
@@ -24,7 +25,6 @@ import {
   stream,
   subjects,
 } from '../../crds/wire/subjects.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { Door } from './door.ts';
 import { Mirror, type MirroredJob } from './mirror.ts';
 import { doorsOf, refusalOf, type WriteRequest } from './rules.ts';

@@ -58,8 +58,8 @@ function startOver(view: View, workers: ChildJob, message: string): PolicyResult
   const { restarts } = view.status;
   const attempts = (restarts?.schedulingAttempts ?? 0) + 1;
   const pause = Math.min(firstPauseSeconds * 2 ** (attempts - 1), longestPauseSeconds);
-  const chance = drawOf(view.facts.job.uid, view.workerRevision);
-  const next = later(pause * (1 + jitter * chance), view.facts.now);
+  const random = drawOf(view.facts.job.uid, view.workerRevision);
+  const next = later(pause * (1 + jitter * random), view.facts.now);
   const nextStartTime = timeText(next + 999);
   const left = leaveRevision(view, workers);
   return {

@@ -120,8 +120,8 @@ function newRevision(
   });
   const before = view.status.restarts;
   const seconds = restartPauseSeconds(restarts);
-  const chance = drawOf(view.facts.job.uid, view.workerRevision);
-  const start = later(seconds * (1 + 0.1 * chance), view.facts.now);
+  const random = drawOf(view.facts.job.uid, view.workerRevision);
+  const start = later(seconds * (1 + 0.1 * random), view.facts.now);
   return {
     status: {
       ...next.status,

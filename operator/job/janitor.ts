@@ -1,9 +1,10 @@
 // Removes from the bus the records of old rounds, and what jobs left that no longer exist: a job
 // that was deleted while the bus was away could not do it itself. A job counts as gone when it was
 // missing in two passes, because the bus may know of it before our informer does.
+
+import type { Clock } from '../../crds/clock.ts';
 import type { JobOnBus } from '../../crds/wire/subjects.ts';
 import type { JobBus } from '../bus/job-bus.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { Store } from '../runtime/store.ts';
 import type { ObservedFineTuneJob } from './observed/fine-tune-job.ts';
 

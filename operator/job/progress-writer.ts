@@ -1,12 +1,13 @@
 // Writes progress into status: the second manager of status, with its own pace. A job is written
 // every ten seconds at most, all jobs together twenty times a second; what people watch live comes
 // from the bus.
+
+import type { Clock } from '../../crds/clock.ts';
 import { apiVersion, kind } from '../../crds/names/group.ts';
 import { fieldManager } from '../../crds/names/labels.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/client.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { Store } from '../runtime/store.ts';
 import { isOver } from './decide.ts';
 import { fineTuneJobs, type ObservedFineTuneJob } from './observed/fine-tune-job.ts';

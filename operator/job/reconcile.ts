@@ -3,13 +3,13 @@
 // speak of what was written.
 import { isDeepStrictEqual } from 'node:util';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
+import type { Clock } from '../../crds/clock.ts';
 import { apiVersion, controllerName, kind } from '../../crds/names/group.ts';
 import { fieldManager } from '../../crds/names/labels.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import type { GangFlavour } from '../objects/pod-group.ts';
 import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/client.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { Reconciled } from '../runtime/controller.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import type { KubeObject } from '../runtime/resource.ts';

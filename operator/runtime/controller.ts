@@ -1,9 +1,10 @@
 // Takes keys from a queue and reconciles them: so many at once, each within a deadline. Whatever a
 // reconcile throws is caught, counted, and tried again later; nothing that it does can end the
 // loop.
+
+import type { Clock } from '../../crds/clock.ts';
 import { AnnealError } from '../../crds/failures/errors.ts';
 import { ApiError, isPassing } from './api-error.ts';
-import type { Clock } from './clock.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export interface Reconciled {

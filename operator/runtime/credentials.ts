@@ -3,8 +3,8 @@
 // again, when a minute has passed or after a 401.
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
+import type { Clock } from '../../crds/clock.ts';
 import { TerminalError } from '../../crds/failures/errors.ts';
-import type { Clock } from './clock.ts';
 
 export interface TlsMaterial {
   readonly ca?: string | Buffer;

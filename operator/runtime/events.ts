@@ -2,9 +2,9 @@
 // on the first one; an object that makes many is held to a burst and then one every five minutes.
 // Events never hold up or fail a reconcile.
 import { createHash } from 'node:crypto';
+import type { Clock } from '../../crds/clock.ts';
 import { isAlreadyExists, isPassing, isStatus } from './api-error.ts';
 import type { KubeClient, Manifest } from './client.ts';
-import type { Clock } from './clock.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 interface EventSubject {

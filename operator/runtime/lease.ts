@@ -2,16 +2,17 @@
 // never compared with ours: a lease is stale when *we* saw no change of it for its whole length.
 // Losing it aborts the signal that everything runs under.
 import * as z from 'zod';
+import type { Clock } from '../../crds/clock.ts';
 import { isAlreadyExists, isStatus } from './api-error.ts';
 import type { Address, KubeClient, Manifest } from './client.ts';
-import type { Chance, Clock } from './clock.ts';
+import type { Random } from './random.ts';
 import { pathOf } from './resource.ts';
 
 interface LeaseFacts {
   /** A client of its own: behind the requests of the reconcilers a renewal would come too late. */
   readonly client: KubeClient;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly lease: Address;
   /** Differs between replicas and between restarts. */
   readonly identity: string;
@@ -101,7 +102,7 @@ export class LeaderElection {
   }
 
   async #acquire(signal: AbortSignal): Promise<void> {
-    const { clock, chance, tell } = this.#facts;
+    const { clock, random, tell } = this.#facts;
     const { retryMs } = this.#times;
     while (!signal.aborted) {
       try {
@@ -110,7 +111,7 @@ export class LeaderElection {
         if (signal.aborted) return;
         tell({ type: 'Unanswered', error });
       }
-      await clock.sleep(retryMs * (1 + 0.2 * chance()), signal).catch(() => undefined);
+      await clock.sleep(retryMs * (1 + 0.2 * random()), signal).catch(() => undefined);
     }
   }
 

@@ -3,10 +3,11 @@
 // 410, 429, a server that is away, a stream gone silent.
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import * as z from 'zod';
+import type { Clock } from '../../crds/clock.ts';
 import { ApiError, isStatus, toApiError } from './api-error.ts';
 import { type BackoffSettings, pauseOf } from './backoff.ts';
 import type { KubeClient, Selection } from './client.ts';
-import type { Chance, Clock } from './clock.ts';
+import type { Random } from './random.ts';
 import { type KubeObject, keyOf, pathOf, type Resource } from './resource.ts';
 import type { Store } from './store.ts';
 
@@ -16,7 +17,7 @@ export interface ReflectorFacts<T extends KubeObject> {
   readonly selection: Selection;
   readonly store: Store<T, string>;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   /** For logs and metrics: why the stream broke, or that an object could not be read. */
   readonly tell: (event: ReflectorEvent) => void;
 }
@@ -65,7 +66,7 @@ export class Reflector<T extends KubeObject> {
 
   /** Runs until aborted; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, chance, tell } = this.#facts;
+    const { clock, random, tell } = this.#facts;
     for (let failures = 0; !signal.aborted; ) {
       try {
         if (this.#version === undefined) await this.#list(signal);
@@ -77,7 +78,7 @@ export class Reflector<T extends KubeObject> {
         if (expired) this.#version = undefined;
         tell({ type: 'Broken', cause: expired ? 'Expired' : refused ? 'Refused' : 'Cut', error });
         const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-        const pause = Math.max(asked, pauseOf(failures++, pauses, chance));
+        const pause = Math.max(asked, pauseOf(failures++, pauses, random));
         await clock.sleep(pause, signal).catch(() => undefined); // aborted: the loop ends
       }
     }
@@ -115,8 +116,8 @@ export class Reflector<T extends KubeObject> {
 
   /** True when the stream told something before it ended. */
   async #watch(signal: AbortSignal): Promise<boolean> {
-    const { client, resource, selection, chance } = this.#facts;
-    const timeoutSeconds = Math.round(shortestWatchSeconds * (1 + chance()));
+    const { client, resource, selection, random } = this.#facts;
+    const timeoutSeconds = Math.round(shortestWatchSeconds * (1 + random()));
     const path = pathOf(resource, { namespace: selection.namespace });
     const query = {
       watch: true,

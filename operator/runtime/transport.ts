@@ -2,9 +2,9 @@
 // nothing is retried here, because only the caller knows whether a second try is harmless: an error
 // carries what the server said about waiting.
 import { Agent, type Dispatcher, request } from 'undici';
+import type { Clock } from '../../crds/clock.ts';
 import { linesOf } from '../../crds/text/lines.ts';
 import { type ApiError, toApiError, unanswered } from './api-error.ts';
-import type { Clock } from './clock.ts';
 import type { CredentialSource, TlsMaterial } from './credentials.ts';
 
 type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

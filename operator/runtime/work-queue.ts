@@ -1,13 +1,15 @@
 // Keys that wait to be worked on. A key is in line at most once and worked on by one worker at a
 // time; one that is added while it is worked on comes again. Delays and back-off only ever put a
 // key in line later. The rules are those of client-go.
+
+import type { Clock } from '../../crds/clock.ts';
 import { Backoff } from './backoff.ts';
-import type { Chance, Clock } from './clock.ts';
+import type { Random } from './random.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 interface WorkQueueFacts {
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   /** A key was added that was not waiting already: what Go's work queues count as an add. */
   readonly added?: () => void;
 }
@@ -28,10 +30,10 @@ export class WorkQueue {
   readonly #delayed = new Map<string, { readonly due: number; readonly cancel: AbortController }>();
   readonly #takers: (() => void)[] = [];
 
-  constructor({ clock, chance, added }: WorkQueueFacts) {
+  constructor({ clock, random, added }: WorkQueueFacts) {
     this.#clock = clock;
     this.#added = added ?? (() => undefined);
-    this.#backoff = new Backoff(retryPauses, chance);
+    this.#backoff = new Backoff(retryPauses, random);
     this.#retries = new TokenBucket(retryRate, clock.monotonic());
   }
 

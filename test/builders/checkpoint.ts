@@ -1,8 +1,8 @@
 // Checkpoints for tests: their manifests, and one that is waited for.
 import { createHash } from 'node:crypto';
 import { type CheckpointManifest, manifestVersion } from '../../worker/checkpoint/manifest.ts';
+import type { Checkpoints } from '../../worker/checkpoint/trainer-checkpoints.ts';
 import type { TrainerState } from '../../worker/checkpoint/trainer-state.ts';
-import type { Checkpoints } from '../../worker/train/loop.ts';
 
 export const jobDigest = 'a'.repeat(64);
 

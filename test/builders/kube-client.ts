@@ -1,7 +1,7 @@
 // A client of a server on this machine, and the smallest resource for it.
 import { KubeConfig } from '@kubernetes/client-node';
+import { systemClock } from '../../crds/clock.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
-import { systemClock } from '../../operator/runtime/clock.ts';
 import { CredentialSource } from '../../operator/runtime/credentials.ts';
 import type { KubeObject, ObjectMeta, Resource } from '../../operator/runtime/resource.ts';
 import { Transport, type TransportFacts } from '../../operator/runtime/transport.ts';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { readJob } from '../../cli/client/read-job.ts';
 import { resultDigest } from '../../cli/commands/run/run-on-machine.ts';
+import { systemClock } from '../../crds/clock.ts';
 import {
   type PreparedRecord,
   preparedRecord,
@@ -16,7 +17,6 @@ import {
 } from '../../crds/wire/run-folder.ts';
 import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
-import { systemClock } from '../../worker/clock.ts';
 import { prepareRole } from '../../worker/prepare/prepare-role.ts';
 import { publishRole } from '../../worker/publish/publish.ts';
 import type { Role } from '../../worker/role.ts';

@@ -7,12 +7,13 @@ import type { Model } from '../../worker/engine/model.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import { toSequence } from '../../worker/engine/packed-sequence.ts';
 import type { Parameter } from '../../worker/engine/parameters.ts';
+import type { StepUpdateSink } from '../../worker/engine/update.ts';
 import type { Adapter } from '../../worker/methods/adapters/adapter.ts';
 import type { Precision } from '../../worker/methods/precision/precision.ts';
 import { all } from '../../worker/methods/selection/all.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray } from '../../worker/tensor/tensor.ts';
-import { type StepUpdateSink, step } from '../../worker/train/step.ts';
+import { step } from '../../worker/train/step.ts';
 import type { GoldenCase } from '../toy/golden.ts';
 import { goldenConfig, goldenTensors } from '../toy/golden.ts';
 

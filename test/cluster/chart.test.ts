@@ -2,8 +2,8 @@
 // responder learns from it whose a token is.
 import test from 'ava';
 import { stringify } from 'yaml';
+import { systemClock } from '../../crds/clock.ts';
 import { Bearers, Refused } from '../../operator/bus-auth/bearer.ts';
-import { systemClock } from '../../operator/runtime/clock.ts';
 import { render } from '../charts/render.ts';
 import { aNamespace, configFrom, getJson, kubectl, never, transportTo } from './access.ts';
 

@@ -1,9 +1,10 @@
 // A reflector that follows what tests make in one namespace, and what it saw.
 
 import type { ExecutionContext } from 'ava';
+import { systemClock } from '../../crds/clock.ts';
 import { configMaps } from '../../operator/job/observed/child-object.ts';
 import type { KubeClient } from '../../operator/runtime/client.ts';
-import { systemChance, systemClock } from '../../operator/runtime/clock.ts';
+import { systemRandom } from '../../operator/runtime/random.ts';
 import { Reflector, type ReflectorEvent } from '../../operator/runtime/reflector.ts';
 import type { KubeObject, Resource } from '../../operator/runtime/resource.ts';
 import { Store } from '../../operator/runtime/store.ts';
@@ -19,7 +20,7 @@ export async function follow(
   const store = new Store<KubeObject, never>({ indexes: {} });
   const events: ReflectorEvent[] = [];
   const reflector = new Reflector({
-    ...{ client, resource, store, clock: systemClock, chance: systemChance },
+    ...{ client, resource, store, clock: systemClock, random: systemRandom },
     selection: { namespace, labelSelector: 'of=test' },
     tell: (event) => events.push(event),
   });

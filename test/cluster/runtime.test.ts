@@ -1,11 +1,12 @@
 // The controller runtime against what really happens to an API server and the way to it.
 import test, { type ExecutionContext } from 'ava';
+import { type Clock, systemClock } from '../../crds/clock.ts';
 import { configMaps } from '../../operator/job/observed/child-object.ts';
 import { fineTuneJobs } from '../../operator/job/observed/fine-tune-job.ts';
 import { type ApiError, isStatus } from '../../operator/runtime/api-error.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
-import { type Clock, systemChance, systemClock } from '../../operator/runtime/clock.ts';
 import { LeaderElection, type LeaseEvent } from '../../operator/runtime/lease.ts';
+import { systemRandom } from '../../operator/runtime/random.ts';
 import { Reflector, type ReflectorEvent } from '../../operator/runtime/reflector.ts';
 import type { KubeObject } from '../../operator/runtime/resource.ts';
 import { Store } from '../../operator/runtime/store.ts';
@@ -141,7 +142,7 @@ test('429 of the server’s fairness is waited out as it says', async (t) => {
   const store = new Store<KubeObject, never>({ indexes: {} });
   const events: ReflectorEvent[] = [];
   const reflector = new Reflector({
-    ...{ client: limited, resource: configMaps, store, clock: systemClock, chance: systemChance },
+    ...{ client: limited, resource: configMaps, store, clock: systemClock, random: systemRandom },
     selection: { namespace, labelSelector: 'of=test' },
     tell: (event) => events.push(event),
   });
@@ -167,7 +168,7 @@ function replica(
   const events: LeaseEvent['type'][] = [];
   const at: Record<string, number> = {};
   const election = new LeaderElection({
-    ...{ client, clock, chance: systemChance, identity },
+    ...{ client, clock, random: systemRandom, identity },
     times: { durationMs: 6_000, renewDeadlineMs: 4_000, retryMs: 500 },
     lease: { namespace, name: 'leader' },
     tell: ({ type }) => {

@@ -1,5 +1,5 @@
 // Time that stands still until a test moves it.
-import type { Clock } from '../../worker/clock.ts';
+import type { Clock } from '../../crds/clock.ts';
 
 interface Sleeper {
   readonly due: number;

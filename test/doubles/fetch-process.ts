@@ -1,6 +1,6 @@
 // A process that fetches a repository, for tests that kill it: node fetch-process.ts ENDPOINT CACHE
 // REPOSITORY. Prints one line of JSON an event.
-import { systemClock } from '../../worker/clock.ts';
+import { systemClock } from '../../crds/clock.ts';
 import { fetchFiles } from '../../worker/prepare/fetch.ts';
 import { locate } from '../../worker/prepare/locate.ts';
 import { gate } from '../../worker/remote/gate.ts';

@@ -10,12 +10,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../cli/client/free-port.ts';
 import { thisSetup } from '../../cli/setup/setup.ts';
+import { systemClock } from '../../crds/clock.ts';
 import type { Bucket } from '../../crds/wire/bucket.ts';
 import { Bus } from '../../crds/wire/bus.ts';
 import { bucket } from '../../crds/wire/subjects.ts';
 import { arrange } from '../../operator/bus/arrange.ts';
 import { Gateway } from '../../operator/gateway/gateway.ts';
-import { systemClock } from '../../operator/runtime/clock.ts';
 import { ensureNats } from '../setup/nats.ts';
 import { eventually } from './eventually.ts';
 

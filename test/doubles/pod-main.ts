@@ -1,7 +1,7 @@
 // A pod of a job whose trainer is the scripted one: everything else is the supervisor as it runs in
 // a cluster.
 import { join } from 'node:path';
-import { systemClock } from '../../worker/clock.ts';
+import { systemClock } from '../../crds/clock.ts';
 import { podConfig } from '../../worker/supervisor/config.ts';
 import { controlGroup } from '../../worker/supervisor/control-group.ts';
 import { runPod } from '../../worker/supervisor/pod.ts';

@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FetchEvent } from '../../worker/prepare/fetch.ts';
+import type { FetchEvent } from '../../worker/remote/fetch-tools.ts';
 import { fileDigests } from '../../worker/remote/file-digests.ts';
 import { gate } from '../../worker/remote/gate.ts';
 import type { Network } from '../../worker/remote/http.ts';

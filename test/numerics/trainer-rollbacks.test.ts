@@ -1,17 +1,14 @@
 // Rollbacks with checkpoints on a disk: what they add up to, and what a kill leaves of it.
+
 import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { checkpointsOf, type RunCheckpoints } from '../../worker/checkpoint/checkpoints.ts';
 import { listCheckpoints } from '../../worker/checkpoint/folder.ts';
+import type { Checkpoints } from '../../worker/checkpoint/trainer-checkpoints.ts';
 import { freshState } from '../../worker/checkpoint/trainer-state.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
-import {
-  type Checkpoints,
-  type NonFinitePolicy,
-  type TrainerParts,
-  train,
-} from '../../worker/train/loop.ts';
+import { type NonFinitePolicy, type TrainerParts, train } from '../../worker/train/loop.ts';
 import { jobDigest } from '../builders/checkpoint.ts';
 import { batchOf, countUp, Training, type TrainingOptions } from '../builders/toy-training.ts';
 import { aSequence } from '../builders/training.ts';

@@ -9,7 +9,7 @@ import { FakeClock } from '../doubles/clock.ts';
 function fixture(bus: JobBus = noBus) {
   const clock = new FakeClock();
   const observer = new Observer(pino({ level: 'silent' }), createMetrics(), clock);
-  const queue = new WorkQueue({ clock, chance: () => 0, added: () => observer.queueAdd() });
+  const queue = new WorkQueue({ clock, random: () => 0, added: () => observer.queueAdd() });
   const informers = { sizes: () => new Map([['pods', 3]]), stores: { jobs: new Map() } };
   observer.follow({ queue, bus, informers: informers as never, transport: { skewMs: 0 } as never });
   /** Samples whose name begins so. */

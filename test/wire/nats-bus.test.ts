@@ -1,11 +1,12 @@
 // The operator's side of the bus, with a real nats-server: what it mirrors, what it writes by
 // compare-and-set, and what happens when the server is away, comes back, or comes back empty.
 import test, { type ExecutionContext } from 'ava';
+import { systemClock } from '../../crds/clock.ts';
 import { Bus } from '../../crds/wire/bus.ts';
 import type { DesiredRecord } from '../../crds/wire/state.ts';
 import { keys, subjects } from '../../crds/wire/subjects.ts';
 import { NatsBus } from '../../operator/bus/nats-bus.ts';
-import { systemChance, systemClock } from '../../operator/runtime/clock.ts';
+import { systemRandom } from '../../operator/runtime/random.ts';
 import { aMember, aState } from '../builders/job-facts.ts';
 import { aPlan } from '../builders/trainer-messages.ts';
 import { eventually } from '../doubles/eventually.ts';
@@ -27,7 +28,7 @@ async function fixture(t: ExecutionContext, token?: string) {
   const bus = new NatsBus(
     { url: server.url, name: 'operator', ...known },
     {
-      ...{ clock: systemClock, chance: systemChance, replicas: 1, identity: 'operator-1' },
+      ...{ clock: systemClock, random: systemRandom, replicas: 1, identity: 'operator-1' },
       ...{ cluster: async () => cluster, tell: (error: unknown) => errors.push(error) },
     },
   );

@@ -2,6 +2,7 @@
 // intact one. A disk that is full costs checkpoints, not the run; a damaged checkpoint costs
 // itself.
 import { rm } from 'node:fs/promises';
+import type { Clock } from '../../crds/clock.ts';
 import {
   type AnnealError,
   isStorageFull,
@@ -9,9 +10,7 @@ import {
   toAnnealError,
 } from '../../crds/failures/errors.ts';
 import { mostKeptTold, type TelemetryBody, warningReason } from '../../crds/wire/telemetry.ts';
-import type { Clock } from '../clock.ts';
-import { alone, type World } from '../sharding/world.ts';
-import type { Checkpoints } from '../train/loop.ts';
+import { alone, type World } from '../engine/world.ts';
 import {
   checkpointFolder,
   expired,
@@ -29,6 +28,7 @@ import { readRollback, writeRollback } from './rollback-file.ts';
 import { RunningSave, type WrittenCheckpoint } from './running-save.ts';
 import type { ShardPart } from './shard-file.ts';
 import { stateTensors, type TrainedTensors } from './state-tensors.ts';
+import type { Checkpoints } from './trainer-checkpoints.ts';
 import { type RollbackAccount, type TrainerState, trainerState } from './trainer-state.ts';
 
 export interface CheckpointSettings {

@@ -3,10 +3,10 @@
 // one folder, which rank 0 renames when all have finished. A full disk at one rank fails the save
 // for all.
 import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '../../crds/clock.ts';
 import { isStorageFull } from '../../crds/failures/errors.ts';
-import type { Clock } from '../clock.ts';
+import type { World } from '../engine/world.ts';
 import type { TensorShard } from '../sharding/shards.ts';
-import type { World } from '../sharding/world.ts';
 import {
   beginCheckpoint,
   type CheckpointWriter,

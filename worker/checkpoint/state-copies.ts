@@ -4,13 +4,13 @@
 // shard exist.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../crds/clock.ts';
 import { type AnnealError, isStorageFull, toAnnealError } from '../../crds/failures/errors.ts';
 import { copiesOfAKind } from '../../crds/plan/copies.ts';
 import { bytesInWords } from '../../crds/schema/quantity.ts';
 import { type CopiesPlan, copyNameText } from '../../crds/wire/copies.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
-import type { Clock } from '../clock.ts';
-import type { World } from '../sharding/world.ts';
+import type { World } from '../engine/world.ts';
 import { dtypeBytes } from '../tensor/dtype.ts';
 import { beginCopy, deliveredCopy, endCopy } from './copy-folder.ts';
 import { manifestName } from './folder.ts';

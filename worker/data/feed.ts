@@ -5,7 +5,7 @@ import type { FineTuneJobSpec } from '../../crds/index.ts';
 import { sequencesPerStep, tokensPerSequence } from '../../crds/plan/batches.ts';
 import type { PreparedRecord } from '../../crds/wire/run-folder.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
-import type { Batch } from '../train/loop.ts';
+import type { Batch } from './batch.ts';
 import { dealSequences, onlySeat, type Seat } from './deal-sequences.ts';
 import type { Documents } from './documents.ts';
 import { chooseHeldOut } from './held-out.ts';

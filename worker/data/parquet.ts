@@ -3,7 +3,7 @@
 // thread can be ended, by a memory limit or by our time limit.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../../crds/clock.ts';
 import type { Reading } from './reading.ts';
 
 export interface ParquetBatch {

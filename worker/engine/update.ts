@@ -2,6 +2,7 @@
 // `Global` keeps them until the last has come, because the factor depends on all; `Block` and
 // `None` update at once and keep nothing.
 
+import { alone, type World } from '../engine/world.ts';
 import {
   codebooksOf,
   type Optimizer,
@@ -15,7 +16,6 @@ import {
   decode,
   quantizeStochastically_,
 } from '../methods/weights/affine-groups.ts';
-import { alone, type World } from '../sharding/world.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Stream } from '../tensor/rng.ts';
@@ -252,3 +252,7 @@ function normOf(tensor: Tensor): Tensor {
 function release(gradients: readonly Gradient[]): void {
   for (const { value } of gradients) value.dispose();
 }
+
+/** Takes gradients layer by layer, each once it is complete. */
+export type StepUpdateSink = Pick<StepUpdate, 'offer' | 'finish'> &
+  Partial<Pick<StepUpdate, 'projector'>>;

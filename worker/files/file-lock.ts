@@ -7,8 +7,8 @@ import { randomUUID } from 'node:crypto';
 import { link, open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import type { Clock } from '../../crds/clock.ts';
 import { jsonLimits } from '../../crds/text/json.ts';
-import type { Clock } from '../clock.ts';
 import { readJsonFile } from './bounded-file.ts';
 import { isErrno } from './errno.ts';
 

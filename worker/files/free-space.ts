@@ -3,12 +3,17 @@
 import { stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TerminalError } from '../../crds/failures/errors.ts';
-import type { SourceFile } from '../remote/source-files.ts';
 
 /** Kept free for the rest of the system. */
 const reservedBytes = 64 << 20;
 
-export async function ensureSpace(files: readonly SourceFile[], blobs: string): Promise<void> {
+interface Blob {
+  readonly version: string;
+  readonly bytes: number;
+}
+
+/** `blobs`: the folder in which each file will be under its version. */
+export async function ensureSpace(files: readonly Blob[], blobs: string): Promise<void> {
   // Two paths with the same content are one blob.
   const distinct = new Map(files.map((file) => [file.version, file]));
   let needed = 0;
@@ -30,7 +35,7 @@ export function diskFull(path: string, cause: unknown): TerminalError {
   return new TerminalError({ code: 'E_NO_SPACE', message, cause });
 }
 
-async function missingBytes(file: SourceFile, blobs: string): Promise<number> {
+async function missingBytes(file: Blob, blobs: string): Promise<number> {
   const blob = join(blobs, file.version);
   if (await stat(blob).catch(() => undefined)) return 0;
   // A sparse file: its allocated blocks already count as used.

@@ -7,33 +7,13 @@ import { TerminalError, TransientError } from '../../crds/failures/errors.ts';
 import { isErrno } from '../files/errno.ts';
 import { lockFile } from '../files/file-lock.ts';
 import { diskFull, ensureSpace } from '../files/free-space.ts';
-import type { FileDigests } from '../remote/file-digests.ts';
+import type { FetchTools } from '../remote/fetch-tools.ts';
 import { gate, gatherThrough } from '../remote/gate.ts';
-import type { Network } from '../remote/http.ts';
 import { retry } from '../remote/retry.ts';
 import type { FileDigest, SourceFile } from '../remote/source-files.ts';
 import { verify } from '../remote/verify.ts';
 import type { Extent } from './extents.ts';
 import { PartialFile } from './partial-file.ts';
-
-export type FetchEvent =
-  | { readonly type: 'Start'; readonly path: string; readonly held: number; readonly bytes: number }
-  | { readonly type: 'Bytes'; readonly path: string; readonly count: number }
-  | {
-      readonly type: 'Retry';
-      readonly path: string;
-      readonly reason: string;
-      readonly waitMs: number;
-    }
-  | { readonly type: 'Waiting'; readonly path: string }
-  | { readonly type: 'Verify'; readonly path: string }
-  | { readonly type: 'Done'; readonly path: string };
-
-export interface FetchTools {
-  readonly network: Network;
-  readonly digests: FileDigests;
-  readonly report: (event: FetchEvent) => void;
-}
 
 interface FetchTarget {
   /** Contains blobs/ and one folder for each version. */

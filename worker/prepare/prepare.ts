@@ -2,9 +2,9 @@
 // every later job on the same volume opens it at once.
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../crds/clock.ts';
 import { UserError } from '../../crds/failures/errors.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
-import type { Clock } from '../clock.ts';
 import type { Format } from '../data/formats.ts';
 import { type StoreManifest, storeVersion } from '../data/store-manifest.ts';
 import { DamagedStore, openTokenStore, type TokenStore } from '../data/token-store.ts';

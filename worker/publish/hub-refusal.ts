@@ -1,7 +1,8 @@
 // Turns a hub's refusals of an upload into errors, as hub-error.ts does for reads. Tokens are
 // named, never shown.
+
+import type { Clock } from '../../crds/clock.ts';
 import { type AnnealError, TransientError, UserError } from '../../crds/failures/errors.ts';
-import type { Clock } from '../clock.ts';
 import { isTransientStatus, retryAfterMs } from '../remote/http.ts';
 import type { HubTarget } from '../remote/hub-error.ts';
 

@@ -1,8 +1,9 @@
 // Progress of an upload: bytes sent, over all files of one destination. Bytes that are sent again
 // count once.
+
+import type { Clock } from '../../crds/clock.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
-import type { Clock } from '../clock.ts';
-import { throttle } from '../remote/progress.ts';
+import { throttle } from '../remote/throttle.ts';
 
 /** `sent` is the total so far for `key`: a file, or a part of one. */
 export type UploadProgress = (key: string, sent: number) => void;

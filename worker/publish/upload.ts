@@ -2,9 +2,9 @@
 // the run comes last, so that it exists only when everything it names does.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../crds/clock.ts';
 import { runFiles } from '../../crds/wire/run-folder.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
-import type { Clock } from '../clock.ts';
 import type { Network } from '../remote/http.ts';
 import type { UploadTargets } from '../remote/upload-targets.ts';
 import { uploadToBucket } from './bucket-upload.ts';

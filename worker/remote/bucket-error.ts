@@ -1,5 +1,7 @@
 // Turns refusals of an S3 service into errors. The SDK throws one class with the service's error
 // name and the HTTP status.
+
+import type { Clock } from '../../crds/clock.ts';
 import {
   type AnnealError,
   AnnealError as Ours,
@@ -7,7 +9,6 @@ import {
   TransientError,
   UserError,
 } from '../../crds/failures/errors.ts';
-import type { Clock } from '../clock.ts';
 import { isTransientStatus, retryAfterMs } from './http.ts';
 
 export interface BucketTarget {

@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import type { Clock } from '../../crds/clock.ts';
 import { jsonLimits } from '../../crds/text/json.ts';
-import type { Clock } from '../clock.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
 import { verify } from './verify.ts';
 

@@ -1,8 +1,9 @@
 // GET requests over fetch, with a limit on silence (before the headers and inside the body), one
 // kind of error for everything that a retry may cure, and a sentence for the rest.
+
+import type { Clock } from '../../crds/clock.ts';
 import { TransientError, UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, requireBounded, requireLength } from '../../crds/text/json.ts';
-import type { Clock } from '../clock.ts';
 import type { Gate } from './gate.ts';
 import type { RetryTools } from './retry.ts';
 

@@ -1,7 +1,8 @@
 // Turns refusals of a hub into errors. The status alone is misleading (a missing repository also
 // gets 401), so the hub's own X-Error-Code decides first. Tokens are named, never shown.
+
+import type { Clock } from '../../crds/clock.ts';
 import { type AnnealError, TransientError, UserError } from '../../crds/failures/errors.ts';
-import type { Clock } from '../clock.ts';
 import { isTransientStatus, retryAfterMs } from './http.ts';
 
 export interface HubTarget {

@@ -1,5 +1,5 @@
+import type { Clock } from '../../crds/clock.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
-import type { Clock } from '../clock.ts';
 import { gate } from './gate.ts';
 import type { Network } from './http.ts';
 import { brisk } from './retry.ts';

@@ -1,8 +1,9 @@
 // Retries what failed with a TransientError, with doubling waits and jitter, until there was no
 // progress for the budget. Other errors pass at once. A longer Retry-After of the server takes
 // precedence.
+
+import type { Clock } from '../../crds/clock.ts';
 import { TransientError } from '../../crds/failures/errors.ts';
-import type { Clock } from '../clock.ts';
 
 export interface RetryPolicy {
   readonly firstMs: number;

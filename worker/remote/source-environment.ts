@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { jsonLimits, parseJson } from '../../crds/text/json.ts';
 import { podVariable, secretVariable } from '../../crds/wire/pod.ts';
-import type { FetchTools } from '../prepare/fetch.ts';
 import type { BucketCredentials } from './bucket-client.ts';
+import type { FetchTools } from './fetch-tools.ts';
 import { fileDigests } from './file-digests.ts';
 
 export interface Named<T> {

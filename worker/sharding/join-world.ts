@@ -1,7 +1,8 @@
 // Joins the world that the trainer's record names.
 import type { MemberRecord } from '../../crds/wire/member.ts';
+import { alone, type World } from '../engine/world.ts';
 import { ProcessGroup } from './process-group.ts';
-import { alone, type World, worldOf } from './world.ts';
+import { worldOf } from './world.ts';
 
 interface JoinedWorld extends Disposable {
   readonly world: World;

@@ -2,9 +2,8 @@
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ShardLayer } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
-import type { Updater } from '../engine/update.ts';
+import type { StepUpdateSink, Update, Updater } from '../engine/update.ts';
 import type { DType } from '../tensor/dtype.ts';
-import type { TrainerParts } from '../train/parts.ts';
 import { ShardedUpdater } from './sharded-update.ts';
 import { ShardedWeights, type ShardedWeightsOptions } from './sharded-weights.ts';
 import { type Shard, wholeShards } from './shards.ts';
@@ -14,7 +13,7 @@ export interface ShardedModel extends Disposable {
   /** Shards of the trained parameters. */
   readonly shards: readonly Shard[];
   /** Wraps an updater of shards in one that takes unsharded gradients. */
-  offered(updater: Updater): TrainerParts['updater'];
+  offered(updater: Updater): { begin(update: Update): StepUpdateSink };
   /** To be called when something other than the updater changed the shards. */
   changed(): void;
   /** Milliseconds spent waiting for other ranks so far. */

@@ -3,10 +3,10 @@
 // "Connected" means that all records were read since the connection came back, so what is decided
 // then is never decided on old ones.
 import { readFileSync } from 'node:fs';
+import type { Clock } from '../../crds/clock.ts';
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { PodBus } from '../../crds/wire/pod-bus.ts';
 import type { PodOnBus } from '../../crds/wire/subjects.ts';
-import type { Clock } from '../clock.ts';
 import { type Change, foldRecords, type KeyEntry, noRecords, type Records } from './records.ts';
 import type { Pace } from './straggler.ts';
 

@@ -1,11 +1,12 @@
 // The program of every pod of a job: `main.ts prepare | supervise | publish`. It is pid 1 of its
 // container: its children start no processes of their own, so there is nothing to reap. It ends
 // with an exit code of the failure table.
+
+import { systemClock } from '../../crds/clock.ts';
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { podRole } from '../../crds/wire/pod.ts';
 import { terminationLog } from '../../crds/wire/termination-message.ts';
-import { systemClock } from '../clock.ts';
 import { workerFile } from './child.ts';
 import { type PodConfig, podConfig } from './config.ts';
 import { controlGroup } from './control-group.ts';

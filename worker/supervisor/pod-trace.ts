@@ -2,6 +2,7 @@
 // of its stages. It is made here, in the process that watches, so that the one that trains has no
 // part in it.
 
+import type { Clock } from '../../crds/clock.ts';
 import { programVersion } from '../../crds/names/version.ts';
 import { parseTraceparent } from '../../crds/trace/context.ts';
 import { newSpanId, SpanExporter } from '../../crds/trace/exporter.ts';
@@ -10,7 +11,6 @@ import { SampledSpans, type TraceSampling } from '../../crds/trace/sampled.ts';
 import type { podRole } from '../../crds/wire/pod.ts';
 import type { PodEventType } from '../../crds/wire/pod-messages.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
-import type { Clock } from '../clock.ts';
 import type { PodConfig } from './config.ts';
 
 export interface PodTrace {

@@ -1,12 +1,13 @@
 // One pod from its first line to its termination message: reads what it was given, does its role,
 // tells how it ended. Returns the exit code.
+
+import type { Clock } from '../../crds/clock.ts';
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
 import type { podRole } from '../../crds/wire/pod.ts';
 import { runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
 import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
-import type { Clock } from '../clock.ts';
 import { readRecord } from '../run-folder.ts';
 import { adoptPreparation } from './adopt-preparation.ts';
 import { BusLink } from './bus-link.ts';

@@ -1,6 +1,8 @@
 // What a pod tells the bus: telemetry, lines of its log, facts, heartbeats. Saying something never
 // waits: it goes into an outbox, and one loop sends. Everything passes the redactor first. Lines
 // also go to stdout, for whoever asks the cluster for the log of the pod.
+
+import type { Clock } from '../../crds/clock.ts';
 import type { PodBus } from '../../crds/wire/pod-bus.ts';
 import {
   type LogRecord,
@@ -11,7 +13,6 @@ import {
 import type { HeartbeatRecord } from '../../crds/wire/state.ts';
 import { heartbeatSeconds, type StreamName } from '../../crds/wire/subjects.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
-import type { Clock } from '../clock.ts';
 import { lineOf, stepLineMs } from './line-of.ts';
 import { logLimit } from './log-limit.ts';
 import { Outbox, type Parcel } from './outbox.ts';

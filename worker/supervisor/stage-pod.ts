@@ -1,12 +1,13 @@
 // A pod that does one stage and ends: `prepare`, `publish`, and the training of a site without a
 // bus, where the next pod goes on from the newest checkpoint in the folder of the run. What it put
 // in place is in its termination message.
+
+import type { Clock } from '../../crds/clock.ts';
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { preparedRecord, runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
 import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
-import type { Clock } from '../clock.ts';
 import { readRecord } from '../run-folder.ts';
 import { readPrepared, readPublished } from './achieved.ts';
 import { type Child, startChild } from './child.ts';

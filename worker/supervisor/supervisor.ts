@@ -1,12 +1,13 @@
 // Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and
 // looks again. Everything that it decides on is on the bus or can be seen again, so it may be
 // killed between any two lines.
+
+import type { Clock } from '../../crds/clock.ts';
 import { isStorageFull, toAnnealError } from '../../crds/failures/errors.ts';
 import { causeInWords } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { warningReason } from '../../crds/wire/telemetry.ts';
 import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
-import type { Clock } from '../clock.ts';
 import type { BusLink } from './bus-link.ts';
 import type { PodConfig } from './config.ts';
 import type { PodCopies } from './copies/pod-copies.ts';

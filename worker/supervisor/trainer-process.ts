@@ -1,7 +1,8 @@
 // The trainer of one round as the supervisor's decisions see it: a process, what it said, and what
 // was asked of it.
+
+import type { Clock } from '../../crds/clock.ts';
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
-import type { Clock } from '../clock.ts';
 import type { Child } from './child.ts';
 import { type Ending, endingOf, type Failure, failureWith } from './end-of-child.ts';
 import type { TrainerState, TrainingResult } from './situation.ts';

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import type { Clock } from '../../crds/clock.ts';
 import { digestOfText } from '../../crds/plan/digest.ts';
 import { copiesVariable } from '../../crds/wire/copies.ts';
 import { type MemberRecord, memberVariable } from '../../crds/wire/member.ts';
@@ -13,7 +14,6 @@ import type {
   StateRecord,
   WorldRecord,
 } from '../../crds/wire/state.ts';
-import type { Clock } from '../clock.ts';
 import { startChild } from './child.ts';
 import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';

@@ -1,8 +1,8 @@
 // Sends messages to the parent process, which shows them, and to the run's own file, from which
 // they can be shown again. Neither a lost parent nor a full disk stops the run.
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import type { Clock } from '../../crds/clock.ts';
 import type { Telemetry, TelemetryBody } from '../../crds/wire/telemetry.ts';
-import type { Clock } from '../clock.ts';
 import { isErrno } from '../files/errno.ts';
 
 const newline = 0x0a;

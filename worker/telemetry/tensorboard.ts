@@ -3,8 +3,8 @@
 // which TensorBoard discards the old ones. A full disk costs points of a curve, not the run.
 import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Clock } from '../../crds/clock.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
-import type { Clock } from '../clock.ts';
 import { isErrno } from '../files/errno.ts';
 import { bytesPerStride, isKept } from './emit.ts';
 import { type BoardEvent, eventRecord, fileHeader } from './event-file.ts';

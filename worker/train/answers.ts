@@ -9,7 +9,7 @@ import { TookTooLong, withinTime } from '../data/time-limit.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import type { Model } from '../engine/model.ts';
-import { alone, type World } from '../sharding/world.ts';
+import { alone, type World } from '../engine/world.ts';
 import { drawsOf, streamOf } from '../tensor/rng.ts';
 import { generateTogether } from './generate.ts';
 

@@ -8,9 +8,9 @@ import { type PreparedRecord, runFiles, scoresRecord } from '../../crds/wire/run
 import type { Feed } from '../data/feed.ts';
 import type { Model } from '../engine/model.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
+import type { World } from '../engine/world.ts';
 import type { RoleContext } from '../role.ts';
 import { readRecord, writeRecord } from '../run-folder.ts';
-import type { World } from '../sharding/world.ts';
 import { outlierScores } from './outlier-scores.ts';
 
 interface Scored {

@@ -5,7 +5,7 @@ import { headLoss } from '../engine/head.ts';
 import type { Model } from '../engine/model.ts';
 import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
 import { withLayer } from '../engine/weights.ts';
-import { alone, type World } from '../sharding/world.ts';
+import { alone, type World } from '../engine/world.ts';
 import { scope } from '../tensor/scope.ts';
 import { item } from '../tensor/tensor.ts';
 

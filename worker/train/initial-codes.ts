@@ -4,10 +4,10 @@ import type { ResolvedMethod } from '../../crds/index.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { modelSource } from '../engine/build-model.ts';
+import type { World } from '../engine/world.ts';
 import { codebookOf } from '../methods/index.ts';
 import type { RoleContext } from '../role.ts';
 import type { ShardedModel } from '../sharding/sharded-model.ts';
-import type { World } from '../sharding/world.ts';
 import { type Filled, fillCodebooks } from './fill-codebooks.ts';
 
 interface Choosing {

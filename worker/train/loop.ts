@@ -20,13 +20,7 @@ import {
 import type { TrainerParts } from './parts.ts';
 import { step } from './step.ts';
 
-export type {
-  Batch,
-  Checkpoints,
-  NonFinitePolicy,
-  TrainerParts,
-  TrainerPlan,
-} from './parts.ts';
+export type { NonFinitePolicy, TrainerParts, TrainerPlan } from './parts.ts';
 
 export interface TrainerResult {
   readonly reason: 'Finished' | 'FinishedEarly' | 'Stopped';

@@ -1,25 +1,18 @@
 // What the loop works with: interfaces only, implemented by role.ts and by tests.
+
+import type { Clock } from '../../crds/clock.ts';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
-import type { RollbackAccount, TrainerState } from '../checkpoint/trainer-state.ts';
-import type { Clock } from '../clock.ts';
+import type { Checkpoints } from '../checkpoint/trainer-checkpoints.ts';
+import type { TrainerState } from '../checkpoint/trainer-state.ts';
+import type { Batch } from '../data/batch.ts';
 import type { ActivationOffload } from '../engine/activation-offload.ts';
 import type { Model } from '../engine/model.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
-import type { Update } from '../engine/update.ts';
+import type { StepUpdateSink, Update } from '../engine/update.ts';
+import type { World } from '../engine/world.ts';
 import type { Selection } from '../methods/selection/selection.ts';
 import type { OptimizerStates } from '../sharding/optimizer-states.ts';
-import type { World } from '../sharding/world.ts';
-import type { StepUpdateSink } from './step.ts';
-
-export interface Batch {
-  /** The sequences of this rank. */
-  readonly sequences: readonly HostSequence[];
-  /** Target tokens of the global batch, all ranks. */
-  readonly targetTokens: number;
-  readonly tokens: number;
-  readonly epoch: number;
-}
 
 export interface TrainerPlan {
   readonly totalSteps: number;
@@ -76,32 +69,4 @@ export interface TrainerParts {
   readonly clock: Clock;
   /** Whether the run was asked to save and stop; collective, between steps. */
   stopping(): boolean;
-}
-
-export interface Checkpoints {
-  /**
-   * Step of the newest save of this process, or of the newest one that existed when the run
-   * resumed; null where there is none.
-   */
-  readonly savedStep: number | null;
-  /** Whether a save is due after this step, by interval or measured cost. Collective. */
-  due(state: TrainerState): boolean;
-  /**
-   * Saves the state. When it returns, the state may change while the save continues in the
-   * background. Waits first for a save that is still running.
-   */
-  begin(state: TrainerState): Promise<void>;
-  /** Step of the running save; null where none runs. */
-  readonly runningStep: number | null;
-  /** Lets a running save advance; collective, between steps. */
-  follow(): Promise<void>;
-  /** Waits for the running save. */
-  finish(): Promise<void>;
-  /** Loads the newest intact checkpoint into the model; null when there is none. */
-  restore(): Promise<TrainerState | null>;
-  /**
-   * Writes the account beside the checkpoint that was restored last; a run that resumes from it
-   * later starts with this account. Collective.
-   */
-  rememberRollback(account: RollbackAccount): Promise<void>;
 }

@@ -30,6 +30,7 @@ import { FileActivationOffload } from '../engine/activation-offload.ts';
 import { buildModel, modelSource, type ShardLayer } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import { Updater } from '../engine/update.ts';
+import type { World } from '../engine/world.ts';
 import {
   buildOptionsOf,
   dtypeOf,
@@ -43,7 +44,6 @@ import { joinWorld } from '../sharding/join-world.ts';
 import { OptimizerStates } from '../sharding/optimizer-states.ts';
 import type { ProcessGroup } from '../sharding/process-group.ts';
 import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
-import type { World } from '../sharding/world.ts';
 import { lifeIn } from '../telemetry/life.ts';
 import { type Board, noBoard, openBoard } from '../telemetry/tensorboard.ts';
 import { memoryStatistics, resetMemoryPeaks, trimMemory } from '../tensor/memory.ts';

@@ -24,17 +24,13 @@ import {
   type Model,
 } from '../engine/model.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
-import type { StepUpdate, UpdateOutcome } from '../engine/update.ts';
+import type { StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
 import { withLayer } from '../engine/weights.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-
-/** Takes gradients layer by layer, each once it is complete. */
-export type StepUpdateSink = Pick<StepUpdate, 'offer' | 'finish'> &
-  Partial<Pick<StepUpdate, 'projector'>>;
 
 interface StepInputs {
   readonly model: Model;

@@ -1,7 +1,7 @@
 /** Real conversations of the demo as rows of equal length: every program gets the same tokens. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../../../worker/clock.ts';
+import { systemClock } from '../../../crds/clock.ts';
 import { modelTokenizer } from '../../../worker/data/model-tokenizer.ts';
 import { ignored } from '../../../worker/data/packed-sequences.ts';
 import { readModelHeaders } from '../../../worker/decoder/model-headers.ts';

@@ -7,7 +7,7 @@ import { checkpointsOf } from '../../../worker/checkpoint/checkpoints.ts';
 import { listCopies, setDelivered } from '../../../worker/checkpoint/copy-folder.ts';
 import { StateCopies } from '../../../worker/checkpoint/state-copies.ts';
 import { freshState, type TrainerState } from '../../../worker/checkpoint/trainer-state.ts';
-import { alone, type World } from '../../../worker/sharding/world.ts';
+import { alone, type World } from '../../../worker/engine/world.ts';
 import { jobDigest, save } from '../../builders/checkpoint.ts';
 import { shake, Training } from '../../builders/toy-training.ts';
 import { FakeClock } from '../../doubles/clock.ts';

@@ -15,7 +15,7 @@ function start(
   changes: { workers?: number; deadlineMs?: number } = {},
 ) {
   const clock = new FakeClock();
-  const queue = new WorkQueue({ clock, chance: () => 0 });
+  const queue = new WorkQueue({ clock, random: () => 0 });
   const outcomes: ReconcileOutcome[] = [];
   const stop = new AbortController();
   const running = runController(

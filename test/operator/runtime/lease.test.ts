@@ -21,7 +21,7 @@ function replica(t: ExecutionContext, server: KubeServer, identity: string) {
   const election = new LeaderElection({
     client,
     clock,
-    chance: () => 0,
+    random: () => 0,
     lease,
     identity,
     tell: (event) => events.push(event),

@@ -19,7 +19,7 @@ async function fixture(t: ExecutionContext, prepare: (server: KubeServer) => voi
     selection: {},
     store,
     clock,
-    chance: () => 0,
+    random: () => 0,
     tell: (event) => events.push(event),
   });
   const stop = new AbortController();

@@ -6,7 +6,7 @@ import { FakeClock } from '../../doubles/clock.ts';
 const never = new AbortController().signal;
 const fixture = () => {
   const clock = new FakeClock();
-  return { clock, queue: new WorkQueue({ clock, chance: () => 0 }) };
+  return { clock, queue: new WorkQueue({ clock, random: () => 0 }) };
 };
 
 test('a key that is added many times is in line once', async (t) => {
@@ -29,7 +29,7 @@ test('a key that is added while it is worked on comes again, and not before it i
 
 test('adds are counted as Go counts them: not of a key that waits already, and once for work that comes again', async (t) => {
   let adds = 0;
-  const queue = new WorkQueue({ clock: new FakeClock(), chance: () => 0, added: () => adds++ });
+  const queue = new WorkQueue({ clock: new FakeClock(), random: () => 0, added: () => adds++ });
   for (const key of ['a', 'a', 'b']) queue.add(key);
   t.is(adds, 2);
   await queue.take(never);

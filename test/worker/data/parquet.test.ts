@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import { systemClock } from '../../../worker/clock.ts';
+import { systemClock } from '../../../crds/clock.ts';
 import { readParquet } from '../../../worker/data/parquet.ts';
 import type { Reading } from '../../../worker/data/reading.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';

@@ -6,8 +6,9 @@ import { createInterface } from 'node:readline';
 import test from 'ava';
 import fc from 'fast-check';
 import { TerminalError } from '../../../crds/failures/errors.ts';
-import { type FetchEvent, fetchFiles } from '../../../worker/prepare/fetch.ts';
+import { fetchFiles } from '../../../worker/prepare/fetch.ts';
 import { locate } from '../../../worker/prepare/locate.ts';
+import type { FetchEvent } from '../../../worker/remote/fetch-tools.ts';
 import { chunkBytes } from '../../doubles/http-server.ts';
 import { HubServer } from '../../doubles/hub-server.ts';
 import {

@@ -3,8 +3,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { systemClock } from '../../../crds/clock.ts';
 import { type RunRecord, runFiles, runRecord } from '../../../crds/wire/run-folder.ts';
-import { systemClock } from '../../../worker/clock.ts';
 import { prepareRole } from '../../../worker/prepare/prepare-role.ts';
 import { writeRecord } from '../../../worker/run-folder.ts';
 import { aSpec, type Changes } from '../../builders/job.ts';

@@ -1,6 +1,6 @@
 // The optimizer axis: how a complete gradient updates its parameter.
 import { Bug } from '../../../crds/failures/errors.ts';
-import type { World } from '../../sharding/world.ts';
+import type { World } from '../../engine/world.ts';
 import type { DType } from '../../tensor/dtype.ts';
 import type { Stream } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

@@ -3,6 +3,7 @@
 // not here. They are files, so they outlive every trainer; with the pod they go.
 import { mkdir, watch } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../../crds/clock.ts';
 import { TransientError, toAnnealError } from '../../../crds/failures/errors.ts';
 import { copyModeOf } from '../../../crds/plan/copies.ts';
 import {
@@ -14,7 +15,6 @@ import {
 import type { WorldRecord } from '../../../crds/wire/state.ts';
 import { allCopies, findCopy, listCopies, setDelivered } from '../../checkpoint/copy-folder.ts';
 import { beginJoined, joinParts, removeJoined } from '../../checkpoint/joined-copy.ts';
-import type { Clock } from '../../clock.ts';
 import type { PodConfig } from '../config.ts';
 import type { PodPlan } from '../pod-plan.ts';
 import type { RankAssignment } from '../rank-assignment.ts';

@@ -3,6 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { systemClock } from '../../../../crds/clock.ts';
 import { type CopyName, copyNameText } from '../../../../crds/wire/copies.ts';
 import { type WorldRecord, worldRecord } from '../../../../crds/wire/state.ts';
 import {
@@ -12,7 +13,6 @@ import {
   listCopies,
 } from '../../../../worker/checkpoint/copy-folder.ts';
 import { verifyCheckpoint } from '../../../../worker/checkpoint/folder.ts';
-import { systemClock } from '../../../../worker/clock.ts';
 import { PodCopies } from '../../../../worker/supervisor/copies/pod-copies.ts';
 import { assignmentIn } from '../../../../worker/supervisor/rank-assignment.ts';
 import { aManifest } from '../../../builders/checkpoint.ts';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { longestTimerMs, systemClock, timersFor } from '../../../operator/runtime/clock.ts';
+import { longestTimerMs, systemClock, timersFor } from '../../crds/clock.ts';
 
 const day = 86_400_000;
 

@@ -1,11 +1,11 @@
 // Progress messages of fetching and tokenising: a few a second at most, and always the last one of
 // a stage.
-import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
-import type { Clock } from '../clock.ts';
-import type { PrepareProgress } from '../prepare/build-store.ts';
-import type { FetchEvent } from '../prepare/fetch.ts';
 
-const reportEveryMs = 250;
+import type { Clock } from '../../crds/clock.ts';
+import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
+import type { FetchEvent } from '../remote/fetch-tools.ts';
+import { throttle } from '../remote/throttle.ts';
+import type { PrepareProgress } from './build-store.ts';
 
 type Emit = (message: TelemetryBody) => void;
 
@@ -59,16 +59,6 @@ export function prepareReporter(emit: Emit, clock: Clock): (progress: PreparePro
       total: totalBytes,
       note: `${records} records, ${tokens} tokens`,
     });
-  };
-}
-
-export function throttle(clock: Clock): () => boolean {
-  let last = Number.NEGATIVE_INFINITY;
-  return () => {
-    const now = clock.monotonic();
-    if (now - last < reportEveryMs) return false;
-    last = now;
-    return true;
   };
 }
 

@@ -1,5 +1,5 @@
-// Time and chance as parameters. Everything that waits or draws takes them, so that tests drive
-// both.
+// Time as a parameter. Decision code and everything that waits takes a Clock, so that tests drive
+// time themselves.
 import { setTimeout as wait } from 'node:timers/promises';
 
 export interface Clock {
@@ -36,8 +36,3 @@ export function* timersFor(ms: number): Generator<number, void> {
   for (; left > longestTimerMs; left -= longestTimerMs) yield longestTimerMs;
   yield Math.max(0, left);
 }
-
-/** A number in [0, 1). */
-export type Chance = () => number;
-
-export const systemChance: Chance = () => Math.random();
