@@ -173,7 +173,7 @@ test('each source has its mirror in test/, or is a part of a file that a test im
 test('time, chance and the environment come in as arguments', (t) => {
   const ambient =
     /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bprocess\.env\b|\bperformance\.now\(/;
-  const doors = /(^|\/)(main|config|clock)\.ts$|-main\.ts$|^cli\/(setup|dev)\//;
+  const doors = /(^|\/)(main|config|clock|random)\.ts$|-main\.ts$|^cli\/(setup|dev)\//;
   t.deepEqual(
     linesWith(product, ambient, ({ path }) => !doors.test(path)),
     [],

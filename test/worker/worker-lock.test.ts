@@ -14,7 +14,7 @@ const ignore = () => {};
 function program(folder: string): readonly string[] {
   const file = (name: string) => JSON.stringify(join(import.meta.dirname, '../../worker', name));
   const text = `
-    import { systemClock } from ${file('clock.ts')};
+    import { systemClock } from ${file('../crds/clock.ts')};
     import { lockWorker } from ${file('worker-lock.ts')};
     const folder = ${JSON.stringify(folder)};
     globalThis.kept = await lockWorker(folder, systemClock, () => {}, new AbortController().signal);

@@ -197,7 +197,7 @@ test(
   oddAnswers,
   [entry],
   { link: '<http://127.0.0.1:1/next>; rel="next"' },
-  /goes on at http:\/\/127.0.0.1:1\/next/,
+  /continues at http:\/\/127.0.0.1:1\/next/,
 );
 
 test('The package @huggingface/hub reads the double as it reads a hub', async (t) => {
