@@ -207,7 +207,7 @@ test('steps that workers tell become progress', async (t) => {
       type: 'step',
       step: 3,
       totalSteps: 9,
-      workerRevision: 0,
+      epoch: 0,
       loss: 1,
       targetTokens: 1,
       tokens: 1,
