@@ -34,7 +34,7 @@ function resourceMaps(requests: Record<string, string>, limits: Record<string, s
     .prefault({});
 }
 
-/** Of workers and of what publishes, memory is as the plan of the job foresees. */
+/** Of workers and of what publishes, memory is as the plan of the job predicts. */
 const podResources = z.object({
   prepare: resourceMaps({ cpu: '250m', memory: '512Mi' }, { memory: '16Gi' }),
   worker: resourceMaps({ cpu: '500m' }, {}),

@@ -1,8 +1,10 @@
-// Bytes of one rank, before anything is allocated: by part, at the moment of the largest sum, and with the choice of what is
-// kept between forward and backward. Pure, so that `estimate`, admission and the worker give one answer.
+// Bytes of one rank, before anything is allocated: by part, at the moment of the largest sum, and
+// with the choice of what is kept between forward and backward. Pure, so that `estimate`, admission
+// and the worker give one answer.
 //
-// A step passes three kinds of moments: the head, when all block inputs and kept tapes are there; the backward of each block,
-// when inputs go and gradients come; the update. The plan walks through all of them.
+// A step passes three kinds of moments: the head, when all block inputs and kept tapes are there;
+// the backward of each block, when inputs go and gradients come; the update. The plan walks through
+// all of them.
 import { projectionOf } from '../methods/projection.ts';
 import { type BlockBytes, blockBytes } from './block-bytes.ts';
 import { gradientBytes } from './gradient-bytes.ts';
@@ -148,7 +150,7 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
       gradients:
         outside +
         gradients +
-        // Those of the place before are on their way.
+        // Those of the layer before are on their way.
         (layer === facts.L - 1 ? shared.headExchange : shared.blockExchange),
       activations: held + 2 * stream + madeAgain(mode, bytes),
       working: bytes.backwardWorking,
@@ -182,7 +184,10 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
   return [atHead, forward, ...backward, ...(isAtOnce ? [first] : []), last, update];
 }
 
-/** The tape of the block that is run again; it begins with the input, which is already there unless it was offloaded. */
+/**
+ * The tape of the block that is run again; it begins with the input, which is already there unless
+ * it was offloaded.
+ */
 function madeAgain(mode: TapeMode, { tape, stream }: BlockBytes): number {
   if (mode === 'keep') return 0;
   return mode === 'offload' ? tape : tape - stream;

@@ -1,5 +1,6 @@
-// The account of restarts in the record of a job: what one more costs, and when it was one too many. Supervisors count what they mend
-// in place, the operator what only it can mend; both by these rules.
+// The account of restarts in the record of a job: what one more costs, and when it was one too
+// many. Supervisors count what they mend in place, the operator what only it can mend; both by
+// these rules.
 import { type FailurePolicy, windowEntries } from '../api/policy.ts';
 import type { FailureCode } from '../failures/table.ts';
 import type { StateRecord } from '../wire/state.ts';
@@ -10,7 +11,7 @@ const longestPauseSeconds = 300;
 /** Restarts without a new checkpoint between them: the next would not help either. */
 const withoutProgress = 3;
 
-/** How often in a row a cause is met, the present time included, before another answer than a restart is given. */
+/** How often in a row a cause may occur, this time included, before more than a restart is done. */
 export const tooOften = { deviceFault: 2, grow: 2, hostMemory: 3, ephemeralStorage: 2 } as const;
 
 /** The account after a counted restart. */

@@ -1,9 +1,11 @@
-// Which rank keeps which part of the tensors of a place. They lie one behind the other in a flat parameter of cells, and the flat parameter is cut into
-// equal shares, one a rank: whoever gathers the shares has every tensor whole, in place, by one collective and without a copy.
+// Which rank keeps which part of the tensors of a layer. They lie one behind the other in a flat
+// parameter of cells, and the flat parameter is cut into equal shares, one a rank: whoever gathers
+// the shares has every tensor whole, in place, by one collective and without a copy.
 //
-// Two ways to cut it. `slice` cuts where a share ends, between two cells: a cell is as long as the blocks of 8-bit moments, so optimizers
-// that work element by element, or block by block, find in a share what they would find in the whole. `owner` keeps each tensor whole at
-// one rank, for optimizers that need a matrix; shares are then as long as the largest needs to be.
+// Two ways to cut it. `slice` cuts where a share ends, between two cells: a cell is as long as the
+// blocks of 8-bit moments, so optimizers that work element by element, or block by block, find in a
+// share what they would find in the whole. `owner` keeps each tensor whole at one rank, for
+// optimizers that need a matrix; shares are then as long as the largest needs to be.
 import { splitEvenly } from './batches.ts';
 
 /** Elements of a cell: every tensor begins with one, and none is cut. */
@@ -11,7 +13,10 @@ export const cellSize = 256;
 
 type Cut = 'slice' | 'owner';
 
-/** Of a model: all in slices; matrices of the blocks whole and slices of the embedding and the head; each tensor whole at one rank. */
+/**
+ * Of a model: all in slices; matrices of the blocks whole and slices of the embedding and the head;
+ * each tensor whole at one rank.
+ */
 export type ShardLayout = 'slice' | 'matrices' | 'owner';
 
 export interface FlatParameterPlan {
@@ -38,7 +43,10 @@ export interface FlatShard {
   readonly at: number;
 }
 
-/** `first` is the rank that gets the largest tensor where they have owners: another one for each block, or all would keep large ones. */
+/**
+ * `first` is the rank that gets the largest tensor where they have owners: another one for each
+ * block, or all would keep large ones.
+ */
 export function planFlatParameter(
   tensors: readonly Pick<FlatTensor, 'name' | 'count'>[],
   ranks: number,
@@ -49,8 +57,8 @@ export function planFlatParameter(
 }
 
 /**
- * The same tensors at the owners that they have in a plan by `owner`, with other counts: bytes of codes, beside the values that they stand
- * for.
+ * The same tensors at the owners that they have in a plan by `owner`, with other counts: bytes of
+ * codes, beside the values that they stand for.
  */
 export function followOwners(
   plan: FlatParameterPlan,
@@ -72,7 +80,10 @@ export function followOwners(
   return { share, tensors };
 }
 
-/** The shards of a rank, in the order of the flat parameter; tensors of which it has nothing are left out. */
+/**
+ * The shards of a rank, in the order of the flat parameter; tensors of which it has nothing are
+ * left out.
+ */
 export function shardsOf(
   { share, tensors }: FlatParameterPlan,
   rank: number,
@@ -99,7 +110,10 @@ function inOrder(
   return { share: largest * cellSize, tensors: placed };
 }
 
-/** Largest tensor first, each to the rank that holds least so far; ties to the one that comes first, counted from `first`. */
+/**
+ * Largest tensor first, each to the rank that holds least so far; ties to the one that comes first,
+ * counted from `first`.
+ */
 function byOwner(
   tensors: readonly Pick<FlatTensor, 'name' | 'count'>[],
   ranks: number,

@@ -1,4 +1,4 @@
-// Processor and memory of a container: what the job says, else what its plan foresees, else what
+// Processor and memory of a container: what the job says, else what its plan predicts, else what
 // the site gives to pods of that kind. Each is asked for, so that a namespace with a quota lets the
 // pods in and a scheduler knows what to reserve.
 import type { V1ResourceRequirements } from '@kubernetes/client-node';

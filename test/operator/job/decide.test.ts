@@ -309,7 +309,7 @@ test('workers of a plan that was changed under them are stopped and replaced', (
   const facts = training();
   const edited = {
     ...facts.job,
-    round: 2,
+    generation: 2,
     spec: {
       ...facts.job.spec!,
       checkpoint: { ...facts.job.spec!.checkpoint, memory: { mode: 'Local' as const } },
