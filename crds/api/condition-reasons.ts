@@ -29,7 +29,7 @@ export const conditionReasons = {
       meaning: 'The queue has no room; its own words follow.',
       remedy: 'Wait, ask for less, or for a class of more priority.',
     },
-    Preempted: { meaning: 'The queue gave the place to another job. It costs no restart.' },
+    Preempted: { meaning: 'The queue gave the quota to another job. It costs no restart.' },
     QueueControllerMissing: {
       meaning: '`scheduling.queueName` is set and no Kueue is installed.',
       remedy: 'Install one, or leave the name out.',
@@ -97,7 +97,7 @@ export const conditionReasons = {
     Committed: { meaning: 'The checkpoint in `status.checkpoint` can be resumed.' },
     NeverSaved: { meaning: 'None was committed yet.' },
     NoDestination: {
-      meaning: 'Checkpoints have no place that outlives the pods; a lost pod begins at step 0.',
+      meaning: 'Checkpoints have no destination that outlives the pods; a lost pod begins at step 0.',
       remedy: 'Set `spec.checkpoint.destination` or `spec.storage.data`.',
     },
   },
@@ -130,7 +130,7 @@ export const conditionReasons = {
     },
   },
   Published: {
-    Uploaded: { meaning: 'The results are at the places in `status.artifacts`.' },
+    Uploaded: { meaning: 'The results are at the URIs in `status.artifacts`.' },
     InWorker: { meaning: 'The first worker writes them before it ends: an adapter to a claim.' },
     Publishing: { meaning: 'They are being made, read back and taken there.' },
     Pending: { meaning: 'The pod that publishes does not run yet; the words of kubelet follow.' },

@@ -1,4 +1,4 @@
-// What the model learns from: places, records, how they become sequences of tokens.
+// What the model learns from: sources, records, how they become sequences of tokens.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { mutable } from '../schema/mutability.ts';
@@ -14,7 +14,7 @@ const selection = {
     .min(1)
     .max(256)
     .optional()
-    .describe('File names or patterns with * inside the place; all readable files when absent.'),
+    .describe('File names or patterns with * inside the source; all readable files when absent.'),
 };
 
 const trainSource = sourceOf('dataset.train', selection);

@@ -7,7 +7,7 @@ const modelSource = sourceOf('model.source', {
   file: text(1024)
     .optional()
     .describe(
-      'The one file to read, where a place holds several models: the name of a GGUF file, say.',
+      'The one file to read, where a source holds several models: the name of a GGUF file, say.',
     ),
 });
 

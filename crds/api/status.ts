@@ -88,7 +88,7 @@ const stage = z.strictObject({
   type: text(32).describe(
     'What is done: Fetch, Prepare, Load, Evaluate, Export, Upload and so on.',
   ),
-  subject: words(1024).describe('What it is done to: a source, a file, a place.'),
+  subject: words(1024).describe('What it is done to: a source, a file, a destination.'),
   percent: z.int32().min(0).max(100).optional().describe('Share of it that is done, where known.'),
   note: words(1024).describe('Amounts, as a person reads them.'),
 });
@@ -161,7 +161,7 @@ const restarts = z.strictObject({
 const queue = z.strictObject({
   name: words(253).describe('Queue of the job.'),
   workload: words(253).describe('Its workload object.'),
-  position: z.int32().min(0).optional().describe('Place in the queue, where known.'),
+  position: z.int32().min(0).optional().describe('Position in the queue, where known.'),
   reason: words(1024).describe("The queue's own words."),
 });
 

@@ -150,7 +150,7 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
       gradients:
         outside +
         gradients +
-        // Those of the place before are on their way.
+        // Those of the layer before are on their way.
         (layer === facts.L - 1 ? shared.headExchange : shared.blockExchange),
       activations: held + 2 * stream + madeAgain(mode, bytes),
       working: bytes.backwardWorking,

@@ -35,7 +35,7 @@ type WriteRequest = Extract<AskRequest, { readonly key: string; readonly value: 
 const pulseMs = 5_000;
 /** At first sooner: a list may have been of a moment before. */
 const firstPulseMs = 500;
-const againMs = 1_000;
+const retryMs = 1_000;
 const doorTries = 5;
 const doorMs = 200;
 
@@ -122,7 +122,7 @@ export class PodBus implements AsyncDisposable {
       }
       if (lost.aborted && !signal.aborted)
         throw unavailable('the watch', 'the server has turned this connection away');
-      await pause(againMs, stop);
+      await pause(retryMs, stop);
       watcher.again();
     }
   }

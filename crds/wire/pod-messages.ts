@@ -12,7 +12,7 @@ const head = {
   podName: z.string().max(253),
 };
 
-/** Longer lines are cut: a stream is no place for a dump. */
+/** Longer lines are cut: a stream is not for dumps. */
 export const longestLogLine = 8192;
 
 export const logRecord = z.object({

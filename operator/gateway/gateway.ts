@@ -70,7 +70,7 @@ interface Open {
 
 type Kind = keyof ReturnType<typeof doorsOf>;
 
-const againMs = 1_000;
+const retryMs = 1_000;
 /** How soon a job that has credit again is heard. */
 const reopenMs = 100;
 /** A job has three doors, each with a subscription or two. */
@@ -114,7 +114,7 @@ export class Gateway {
         if (signal.aborted) return;
         tell(error);
       }
-      await clock.sleep(againMs, signal).catch(() => undefined);
+      await clock.sleep(retryMs, signal).catch(() => undefined);
     }
   }
 

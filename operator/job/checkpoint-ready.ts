@@ -23,7 +23,7 @@ function ready(view: View, step: number | undefined): PolicyResult {
     return condition(
       'False',
       'NoDestination',
-      'checkpoints have no place that outlives the pods; a lost pod starts again at step 0',
+      'checkpoints have no destination that outlives the pods; a lost pod starts again at step 0',
     );
   }
   return has(view, 'Running')

@@ -145,7 +145,7 @@ function published(view: View, artifacts: readonly Artifact[] = [], ending: Endi
     ...(digest === undefined ? {} : { digest }),
     ...(bytes === undefined ? {} : { size: String(bytes) }),
   }));
-  const places = written.map(({ uri }) => uri).join(', ') || 'where the job says';
+  const uris = written.map(({ uri }) => uri).join(', ') || 'where the job says';
   return together(
     {
       conditions: [
@@ -153,7 +153,7 @@ function published(view: View, artifacts: readonly Artifact[] = [], ending: Endi
           type: 'Published',
           status: 'True',
           reason: 'Uploaded',
-          message: `the result is at ${places}`,
+          message: `the result is at ${uris}`,
         },
       ],
       status: { artifacts: written },
