@@ -110,7 +110,7 @@ test(
   /must give the same tokens every time/,
 );
 test('No model', refused, {}, /tokenizer\.json at model/);
-test('No object', refused, 3, /tokenizer\.json is no tokenizer/);
+test('No object', refused, 3, /tokenizer\.json is not a supported tokenizer/);
 
 test('Files of before the type of a model was written are read', (t) => {
   const { model } = parseTokenizerJson({ model: { vocab: { a: 0 }, merges: [] } }, 'x');
