@@ -97,7 +97,8 @@ export const conditionReasons = {
     Committed: { meaning: 'The checkpoint in `status.checkpoint` can be resumed.' },
     NeverSaved: { meaning: 'None was committed yet.' },
     NoDestination: {
-      meaning: 'Checkpoints have no destination that outlives the pods; a lost pod begins at step 0.',
+      meaning:
+        'Checkpoints have no destination that outlives the pods; a lost pod begins at step 0.',
       remedy: 'Set `spec.checkpoint.destination` or `spec.storage.data`.',
     },
   },
