@@ -33,6 +33,16 @@ const refused: readonly Refused[] = [
   { pattern: /\b[Ss]eams?\b|[a-z]Seams?\b/, instead: 'axis of a method' },
   { pattern: /\b[Ff]ore(see|saw|seen|sight)/, instead: 'preflight' },
   { pattern: /\b[Pp]ilots?\b/, instead: 'navigator' },
+  { pattern: /\b[Ss]eats?\b|[a-z]Seats?\b/, instead: 'rank assignment' },
+  { pattern: /[Aa]gainAfterMs/, instead: 'requeueAfterMs' },
+  { pattern: /own-writes|[Oo]wnWrites/, instead: 'expectations' },
+  { pattern: /last-words|[Ll]astWords|\blast words\b/, instead: 'termination message' },
+  { pattern: /anneal_beat|(?<!eart)[Bb]eatRecord|[a-z]Beat\b/, instead: 'heartbeat' },
+  { pattern: /\b[Hh]appenings?\b|[a-z]Happenings?\b/, instead: 'event' },
+  { pattern: /\b[Hh]armless\b/, instead: 'sanitize, or safe to repeat' },
+  { pattern: /\b[Pp]lights?\b|[a-z]Plights?\b/, instead: 'condition' },
+  { pattern: /\b[Tt]roubles?\b|[a-z]Troubles?\b/, instead: 'problem or failure' },
+  { pattern: /\b[Oo]pinions?\b|[a-z]Opinions?\b/, instead: 'policy result' },
 ];
 
 /** Nothing that we wrote: printed, recorded, or of others. */

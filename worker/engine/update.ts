@@ -2,7 +2,7 @@
 // `Global` keeps them until the last has come, because the factor depends on all; `Block` and
 // `None` update at once and keep nothing.
 
-import { alone, type World } from '../engine/world.ts';
+import { alone, type World } from './world.ts';
 import {
   codebooksOf,
   type Optimizer,
