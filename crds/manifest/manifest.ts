@@ -1,12 +1,11 @@
-// A job file: YAML text to a FineTuneJob, or a list of everything that is wrong with it, each at
-// its line and column. Nothing is guessed and nothing is ignored: a job with a mistyped key never
-// runs.
+// Parses a job file: YAML text to FineTuneJobs, or a list of all problems, each with line and
+// column. Nothing is guessed or ignored: a job with a mistyped key never runs.
 import { type FineTuneJob, fineTuneJob } from '../api/job.ts';
 import { UserError } from '../failures/errors.ts';
 import { apiVersion, group, kind } from '../names/group.ts';
 import { editDistance } from '../text/nearest-name.ts';
 import { jobSchema } from '../tree/schema-tree.ts';
-import { byPlace, formatProblems, type Problem, valueInWords } from './problem.ts';
+import { byPosition, formatProblems, type Problem, valueInWords } from './problem.ts';
 import { sentenceOf } from './sentences.ts';
 import { splitKnown } from './unknown-keys.ts';
 import { maxBytes, readYaml, type YamlDocument } from './yaml-text.ts';
@@ -16,7 +15,7 @@ export { formatProblems, type Problem } from './problem.ts';
 export interface ParsedJob {
   readonly job: FineTuneJob;
   readonly file: string;
-  /** Turns what a later check found at a path into a problem at its place in the file. */
+  /** Converts what a later check found at a path into a problem with its position in the file. */
   problemAt(
     path: readonly PropertyKey[],
     found: Omit<Problem, 'file' | 'line' | 'column' | 'path'>,
@@ -27,7 +26,7 @@ export type Manifest =
   | { readonly ok: true; readonly jobs: readonly ParsedJob[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** All jobs of a file, which may hold several documents. */
+/** All jobs of a file, which may have several documents. */
 export function parseManifest(text: string, file: string): Manifest {
   const whole = (message: string, hint?: string): Manifest => ({
     ok: false,
@@ -43,14 +42,14 @@ export function parseManifest(text: string, file: string): Manifest {
   if (results.length === 0)
     return whole('has no job', `a job begins with apiVersion: ${apiVersion}`);
   const problems = results.flatMap((result) => (Array.isArray(result) ? result : []));
-  if (problems.length > 0) return { ok: false, problems: problems.toSorted(byPlace) };
+  if (problems.length > 0) return { ok: false, problems: problems.toSorted(byPosition) };
   return {
     ok: true,
     jobs: results.filter((result): result is ParsedJob => !Array.isArray(result)),
   };
 }
 
-/** The one job of a file; throws one UserError that tells all problems. */
+/** The only job of a file; throws one UserError with all problems. */
 export function parseJob(text: string, file: string): ParsedJob {
   const manifest = parseManifest(text, file);
   if (!manifest.ok) throw invalidManifest(manifest.problems);
@@ -76,11 +75,11 @@ export function invalidManifest(problems: readonly Problem[]): UserError {
 
 function parseDocument(document: YamlDocument, file: string): ParsedJob | Problem[] {
   const code = 'E_INVALID_SPEC' as const;
-  const at = (path: readonly PropertyKey[], place = document.placeOf(path)) => ({
+  const at = (path: readonly PropertyKey[], position = document.positionOf(path)) => ({
     code,
     file,
-    line: place.line,
-    column: place.column,
+    line: position.line,
+    column: position.column,
     path: path.map(String).join('.'),
   });
   if (document.problems.length > 0) {
@@ -95,7 +94,7 @@ function parseDocument(document: YamlDocument, file: string): ParsedJob | Proble
   const known = splitKnown(document.value, jobSchema());
   const parsed = fineTuneJob.safeParse(known.value);
   const problems: Problem[] = known.unknown.map(({ path, message, hint }) => ({
-    ...at(path, document.placeOfKey(path)),
+    ...at(path, document.positionOfKey(path)),
     message,
     hint,
   }));
@@ -120,9 +119,7 @@ interface Foreign {
   readonly hint?: string;
 }
 
-/**
- * A document that is not meant to be a job gets one sentence; a misspelt job is checked to its end.
- */
+/** A document of another kind gets one sentence; a misspelt job is validated completely. */
 function notAJob(value: unknown): Foreign | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { path: [], message: `the document is ${valueInWords(value)}; it must be a ${kind}` };

@@ -103,7 +103,7 @@ function placesUsed(spec: FineTuneJobSpec): readonly Used[] {
     reads('model', model.source, ['prepare', 'worker', 'publish']),
     reads('train', dataset.train, ['prepare']),
     reads('eval', dataset.eval, ['prepare']),
-    reads('resumeFrom', checkpoint.resumeFrom?.place, ['worker']),
+    reads('resumeFrom', checkpoint.resumeFrom?.source, ['worker']),
     { place: 'checkpoint', at: checkpoint.destination, roles: ['worker', 'publish'], writes: true },
     {
       place: 'output',

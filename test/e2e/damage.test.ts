@@ -169,7 +169,10 @@ test('a disk that gets full costs checkpoints and not the run; a result that can
   const warnings = warningsOf(ended);
   t.is(warnings.length, saved.length - fitting);
   for (const warning of warnings) {
-    t.regex(warning, /^the checkpoint of step \d+ was not written: \S+ is full; training goes on$/);
+    t.regex(
+      warning,
+      /^the checkpoint of step \d+ was not written: \S+ is full; training continues$/,
+    );
   }
   const { whole: kept, partial } = checkpointsIn(ended.folder);
   t.deepEqual(partial, []);

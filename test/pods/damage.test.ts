@@ -37,7 +37,7 @@ test.serial('a volume without room costs checkpoints, and not what was trained',
     fillDisk(world.folder, littleBytes);
     return hasLine(
       world,
-      /the checkpoint of step \d+ was not written: \S+ is full; training goes on/,
+      /the checkpoint of step \d+ was not written: \S+ is full; training continues/,
     );
   });
   const { checkpoint } = await world.state();
