@@ -1,10 +1,9 @@
 #!/usr/bin/env node
-// The command in a checkout: main.ts, with what Node.js made of the sources the last time.
-// Stripping types costs more than half of the time of `anneal --help`; a release has plain
-// JavaScript and starts main.js itself.
+// Starts main.ts in a checkout, with the compile cache of Node.js: stripping types takes more than
+// half of the time of `anneal --help`. A release has plain JavaScript and starts main.js directly.
 //
-// `npm link` puts it on the PATH, where `node` may be older than what runs TypeScript; then the
-// Node.js that came with the packages takes over.
+// `npm link` puts this file on the PATH, where `node` may be too old for TypeScript; it then starts
+// the Node.js that came with the packages.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as module from 'node:module';
@@ -27,7 +26,8 @@ if (major > 24 || (major === 24 && minor >= 12)) {
 
 function takeOver(node) {
   const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' });
-  // A terminal sends Ctrl-C to both; said twice it would mean: end at once, without saving.
+  // A terminal sends Ctrl-C to both processes. Forwarded, it would count twice, and the second one
+  // ends without saving.
   const passOn = (signal) => child.kill(signal);
   process.on('SIGINT', process.stdin.isTTY ? () => {} : passOn);
   process.on('SIGTERM', passOn).on('SIGHUP', passOn);

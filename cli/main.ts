@@ -1,26 +1,24 @@
 #!/usr/bin/env node
-// The command `anneal`: hands the arguments and the streams to the command table, and nothing else.
+// The command `anneal`: passes arguments and streams to the program.
 import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { run } from './program.ts';
 
-// React looks at it when the first screen is loaded: without a word it is the slower one for
-// developers.
+// React reads it when the first screen loads; unset, it uses its slower development build.
 process.env['NODE_ENV'] ??= 'production';
-// Young objects may fill one MiB, not 48, before they are looked through, and the old ones grow by
-// a fifth between two looks: a screen of 500 jobs then takes 120 MiB, not 175, and 135 instead of
-// 190 while jobs change.
+// V8: a young generation of 1 MiB instead of 48, and an old generation that grows by a fifth
+// between collections. A screen of 500 jobs takes 120 MiB instead of 175, and 135 instead of 190
+// while jobs change.
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--heap-growing-percent=20');
 setFlagsFromString('--optimize-for-size');
-// What is collected because nothing happens is two looks through all of it, half a second of
-// processor some eight seconds after the start.
+// The memory reducer of V8 collects twice when the process is idle: half a second of processor
+// time, some eight seconds after the start.
 setFlagsFromString('--no-memory-reducer');
-// The compiler between the quick one and the thorough one keeps some 20 MiB in the threads that it
-// works in, and a screen is no faster by it.
+// Maglev, the mid-tier compiler of V8, keeps some 20 MiB in its threads and makes no screen faster.
 setFlagsFromString('--no-maglev');
 
-// Whoever reads has seen enough, as `head` has: nothing is wrong, and nobody hears what comes.
+// A closed pipe, as after `head`, is not an error: the reader needs no more output.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', ({ code }: NodeJS.ErrnoException) => {
     if (code === 'EPIPE') process.exit();

@@ -1,4 +1,4 @@
-// The program as commander is told it. It imports commander and light files only: each action loads
+// The program in terms of commander. It imports only commander and small files: each action loads
 // its command when it runs, so that help and completion stay fast.
 import { Command, CommanderError } from 'commander';
 import { programVersion } from '../crds/names/version.ts';
@@ -11,7 +11,7 @@ import { usageError } from './usage-error.ts';
 export async function run(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   const { err } = surroundings;
   let code = 0;
-  // Help works whatever a configuration file says.
+  // Help works even if the configuration file is invalid.
   let broken: unknown;
   const variables = await withConfigFile(surroundings.variables).catch((error: unknown) => {
     broken = error;

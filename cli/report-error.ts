@@ -1,12 +1,12 @@
-// Errors as people read them: what, and what to do. The exit code comes from the failure table.
+// Prints errors as a sentence and a hint. The exit code comes from the failure table.
 import { type AnnealError, failureOf, toAnnealError } from '../crds/index.ts';
 
 export interface Telling {
-  /** Gets each line without its end. */
+  /** Receives each line without its line end. */
   readonly write: (line: string) => void;
-  /** Tell the chain of causes. */
+  /** Print the chain of causes. */
   readonly verbose: boolean;
-  /** Tell the stack. */
+  /** Print the stack. */
   readonly debug: boolean;
 }
 
@@ -14,7 +14,7 @@ export interface Telling {
 export function reportError(thrown: unknown, { write, verbose, debug }: Telling): number {
   const error: AnnealError = toAnnealError(thrown);
   write(error.message);
-  // A list of problems carries the hints of its own lines.
+  // A list of problems contains its own hints.
   if (error.hint !== '' && !error.message.includes('\n')) write(`hint: ${error.hint}`);
   if (verbose && !debug) for (const cause of causesOf(error)) write(`because: ${cause}`);
   if (debug) write(stackOf(error));
@@ -24,7 +24,7 @@ export function reportError(thrown: unknown, { write, verbose, debug }: Telling)
 function causesOf(error: Error): readonly string[] {
   const causes: string[] = [];
   let cause = error.cause;
-  // A chain that bites its own tail would never end.
+  // A cyclic chain of causes would never end.
   while (cause !== undefined && causes.length < 8) {
     causes.push(cause instanceof Error ? cause.message : String(cause));
     cause = cause instanceof Error ? cause.cause : undefined;

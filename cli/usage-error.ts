@@ -1,5 +1,4 @@
-// What commander says about a wrong command line, in our grammar: the thing, what was seen, the
-// rule; then what to do.
+// Error sentences for invalid command lines, from commander's messages: thing, value, rule, hint.
 import type { Command, CommanderError } from 'commander';
 
 interface UsageError {
@@ -50,14 +49,12 @@ export function usageError(
   }
 }
 
-/** `-o, --output <format>` is `--output`. */
+/** `-o, --output <format>` becomes `--output`. */
 function longName(flags: string): string {
   return /--[\w-]+/.exec(flags)?.[0] ?? flags;
 }
 
-/**
- * What follows the sentence about the value; commander's own list of choices is put into our words.
- */
+/** The rule after the value; commander's list of choices in our wording. */
 function ruleOf(message: string): string {
   const rule = /is invalid\. (.*)$/.exec(message)?.[1] ?? 'it is not understood';
   const choices = /^Allowed choices are (.*)\.$/.exec(rule)?.[1];
@@ -65,7 +62,7 @@ function ruleOf(message: string): string {
   return `it must be ${choices.replace(/, ([^,]*)$/, ' or $1')}`;
 }
 
-/** As it was typed, but harmless for a terminal. */
+/** As typed, sanitized for the terminal. */
 function shown(text: string): string {
   return /^[\w./=:@+-]{1,80}$/.test(text) ? text : JSON.stringify(text.slice(0, 80));
 }

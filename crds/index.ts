@@ -1,4 +1,4 @@
-// The public door of the contract: what a job is, what it means, what processes say to each other.
+// The public interface of the contract: schemas, plans, failures, messages between processes.
 export * from './api/conditions.ts';
 export type { DataSource, Dataset } from './api/dataset.ts';
 export * from './api/job.ts';

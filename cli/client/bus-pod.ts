@@ -1,6 +1,5 @@
-// The pod of the bus to which a port-forward goes. Whoever administers that namespace lists its
-// pods; whom the chart lets in for live numbers may read these pods one by one, by their names, and
-// nothing else there.
+// Selects the pod of the bus for a port-forward. An administrator of the namespace may list its
+// pods; users whom the chart grants live numbers may only get the bus pods by name.
 import * as z from 'zod';
 import { TerminalError, toAnnealError } from '../../crds/index.ts';
 import type { CliConfig } from '../process/config.ts';
@@ -19,7 +18,7 @@ type Pod = z.output<typeof pod>;
 
 type Where = Pick<CliConfig, 'systemNamespace' | 'release'>;
 
-/** The largest that the chart makes. */
+/** The most servers that the chart creates. */
 const mostServers = 5;
 
 export async function readyBusPod(
@@ -38,11 +37,11 @@ export async function readyBusPod(
   throw new TerminalError({
     code: 'E_BUS_UNAVAILABLE',
     message: `no pod of the bus is ready in ${namespace}`,
-    hint: 'set ANNEAL_SYSTEM_NAMESPACE to where the chart is, or ANNEAL_NATS_URL to the bus',
+    hint: 'set ANNEAL_SYSTEM_NAMESPACE to the namespace of the chart, or ANNEAL_NATS_URL to the address of the bus',
   });
 }
 
-/** Asked before a connection is tried, which would only be closed. */
+/** Checked before connecting: a refused connection would only be closed, without a reason. */
 export async function requireForward(
   kube: Kube,
   { namespace, name }: Pod['metadata'],
@@ -61,13 +60,13 @@ export async function requireForward(
       spec: { resourceAttributes },
     };
     const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
-    // Where even that may not be asked, the connection itself shows it.
+    // If the review itself is forbidden, the connection decides.
     const { data } = review.safeParse(
       await kube.send({ verb: 'POST', path, body }, signal).catch(() => undefined),
     );
     return data?.status.allowed ?? true;
   };
-  // Servers look at one or the other of them, by their version.
+  // API servers check one verb or the other, depending on their version.
   if ((await may('get')) || (await may('create'))) return;
   throw noRight(`forward a port to pod ${name} in ${namespace} (get and create pods/portforward)`);
 }
@@ -93,7 +92,7 @@ async function oneByOne(
       pods.push(pod.parse(await kube.send({ verb: 'GET', path }, signal)));
     } catch (error) {
       signal.throwIfAborted();
-      // The rights name the servers that there are; one that is away for a moment is none of them.
+      // The permissions name the existing servers; a missing pod is one that restarts.
       if (isForbidden(error) && index === 0) throw noRight(`get pod ${name} in ${systemNamespace}`);
       const isAway = error instanceof KubeError && error.status === 404;
       if (!isAway) break;
@@ -110,6 +109,6 @@ function noRight(what: string): TerminalError {
   return new TerminalError({
     code: 'E_NOT_PERMITTED',
     message: `live numbers need the right to ${what}, which you do not have; the value liveNumbers.subjects of the chart gives it`,
-    hint: 'what the status of a job says is shown without it',
+    hint: 'without it only the status of a job is shown',
   });
 }

@@ -1,6 +1,6 @@
-// The bus of a cluster from outside of it: where it is, and a token that lets a person read the
-// jobs of one namespace. The token is one that the API server gives for an account of that
-// namespace, so whoever may not ask for it reads nothing.
+// The bus of a cluster from outside: its address, and a token to read the jobs of one namespace.
+// The API server issues the token for a service account of that namespace, so a user without that
+// permission reads nothing.
 import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
 import { group, TerminalError } from '../../crds/index.ts';
@@ -32,7 +32,7 @@ export async function connectBus(
   signal: AbortSignal,
 ): Promise<ClusterBus> {
   const { busUrl } = config;
-  // A sentence now is better than a connection that is closed.
+  // Fails with a sentence now; otherwise the connection would only be closed.
   if (busUrl === undefined) {
     await requireForward(kube, await readyBusPod(kube, config, signal), signal);
   }
@@ -70,7 +70,7 @@ export async function connectBus(
   }
 }
 
-/** A connection that comes back after an hour needs a token that is still good. */
+/** A reconnect after an hour needs a valid token, so the token is renewed meanwhile. */
 async function renewedToken(kube: Kube, namespace: string, signal: AbortSignal) {
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
@@ -78,8 +78,8 @@ async function renewedToken(kube: Kube, namespace: string, signal: AbortSignal) 
   const renew = async (): Promise<void> => {
     while (!both.aborted) {
       await wait((tokenSeconds / 2) * 1000, undefined, { signal: both, ref: false });
-      // An API server that is away now may be there in half an hour; until then the old one is
-      // good.
+      // A temporarily unreachable API server does not matter: the old token stays valid until the
+      // next attempt.
       token = await viewToken(kube, namespace, both).catch(() => token);
     }
   };
@@ -100,7 +100,7 @@ async function viewToken(kube: Kube, namespace: string, signal: AbortSignal): Pr
   });
 }
 
-/** What the pods of the job trust the bus by stands beside their plan. */
+/** The trust anchor of the job's pods is stored beside their plan. */
 async function authorityOf(
   kube: Kube,
   { namespace, name }: { readonly namespace: string; readonly name: string },
@@ -113,7 +113,7 @@ async function authorityOf(
     return objects.map((object) => plan.safeParse(object).data?.data[podPath.authorityFile]).at(-1);
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof KubeError) return undefined; // who may not read it may have one from the system
+    if (error instanceof KubeError) return undefined; // without permission, fall back to the system's certificates
     throw error;
   }
 }
@@ -121,7 +121,7 @@ async function authorityOf(
 function silent(where: string, cause: unknown): TerminalError {
   return new TerminalError({
     code: 'E_BUS_UNAVAILABLE',
-    message: `${where} did not let anneal in within ${connectMs / 1000} seconds`,
+    message: `${where} did not accept the connection within ${connectMs / 1000} seconds`,
     cause,
   });
 }

@@ -1,5 +1,5 @@
-// Asks a worker process what the model of a job is. The command line reads no model files itself:
-// that is the worker's knowledge, and it is worth a process of half a second.
+// Asks a worker process to describe the model of a job. Only the worker knows model files; a
+// process of half a second is cheaper than a second reader here.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,12 +42,12 @@ export async function describeModel(
 }
 
 interface Location {
-  /** Where paths of the spec count from. */
+  /** Base of relative paths in the spec. */
   readonly folder: string;
   readonly cache: string;
 }
 
-/** The model of a spec that is no run of this machine, without a word about what is odd in it. */
+/** The model of a spec that is not a run of this machine, without warnings. */
 export function describeModelOf(
   spec: FineTuneJobSpec,
   { folder, cache }: Location,
@@ -64,7 +64,7 @@ export function describeModelOf(
 function interrupted(): UserError {
   return new UserError({
     code: 'E_INTERRUPTED',
-    message: 'the model was not looked at to the end: the command was interrupted',
+    message: 'the command was interrupted before the model was read',
     hint: 'run the command again',
   });
 }

@@ -1,12 +1,11 @@
-// A port of this machine that nobody listens at, for programs that want theirs told before they
-// start.
+// A free port of this machine, for programs that must be given one before they start.
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Below those that Linux gives to whoever connects or asks for any (from 32768 on): a port of these
- * would soon be taken by somebody's connection, before the program listens there.
+ * Below the ephemeral ports of Linux (from 32768 on): one of those may be taken by an outgoing
+ * connection before the program listens.
  */
 const first = 10_240;
 const end = 32_768;

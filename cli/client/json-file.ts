@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { type JsonLimit, parseJson, RefusedBytes, requireLength } from '../../crds/text/json.ts';
 
-/** What the JSON in a file says; throws where it is not there, is too much, or no JSON. */
+/** Parses a JSON file; throws where it is missing, over the limit, or invalid. */
 export async function readJsonFile(path: string, limit: JsonLimit): Promise<unknown> {
   const stats = await stat(path);
   if (!stats.isFile()) throw new RefusedBytes('is not a regular file');

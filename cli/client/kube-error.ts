@@ -1,5 +1,5 @@
-// What the API server refuses, in words for the person who asked. Callers look at `status`; the
-// code decides the exit code.
+// Errors of the API server as sentences. Callers branch on `status`; the code determines the exit
+// code.
 import * as z from 'zod';
 import { AnnealError, type ErrorFacts, type FailureCode, group } from '../../crds/index.ts';
 
@@ -41,7 +41,7 @@ export function unanswered(server: string, cause: unknown): KubeError {
     status: 0,
     reason: 'Unanswered',
     message: `the API server at ${server} does not answer: ${whyNot(cause)}`,
-    hint: 'anneal doctor checks the way to it; --local means the runs of this machine',
+    hint: 'anneal doctor checks the connection; --local shows the runs of this machine',
     cause,
   });
 }
@@ -74,14 +74,14 @@ function messageOf(what: string, status: number, message: string): string {
 const isForJobs = new RegExp(`/apis/${group}/`);
 
 /**
- * Of a resource that it does not know the server says so in plain text; a job that is not there has
- * a reason.
+ * For an unknown resource the server answers 404 in plain text; for a missing object, with a
+ * reason.
  */
 function notInstalled(what: string): KubeError {
   return new KubeError({
     ...{ code: 'E_NOT_FOUND', status: 404, reason: 'NotInstalled' },
     message: `the cluster has no FineTuneJobs: its API server knows nothing at ${what}`,
-    hint: 'helm install anneal charts/anneal brings them; anneal doctor checks what else is missing',
+    hint: 'helm install anneal charts/anneal installs them; anneal doctor checks the rest',
   });
 }
 
@@ -103,6 +103,6 @@ function jsonOrText(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return { message: text.slice(0, 512) }; // a proxy on the way answers in plain text
+    return { message: text.slice(0, 512) }; // a proxy in between answers in plain text
   }
 }

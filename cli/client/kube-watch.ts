@@ -1,5 +1,5 @@
-// A list that is kept up to date: all objects, then each change, again after every cut. A watch
-// that ends by itself is opened anew where it ended; one that is too old begins with a list.
+// A list kept up to date: all objects, then each change, again after every reconnect. A watch that
+// ends resumes from its resource version; if that is too old, it starts with a new list.
 import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
 import { AnnealError } from '../../crds/index.ts';
@@ -26,7 +26,10 @@ const event = z.object({
 
 const pageSize = 500;
 const watchSeconds = 300;
-/** The server sends a bookmark a minute; twice that without a byte is a dead connection. */
+/**
+ * The server sends a bookmark every minute; after more than two without a byte the connection is
+ * dead.
+ */
 const quietMs = 150_000;
 const firstPauseMs = 500;
 const longestPauseMs = 10_000;
@@ -58,7 +61,7 @@ export async function listAll(
   }
 }
 
-/** Runs until aborted. An error that a person must see ends it: not permitted, not found. */
+/** Runs until aborted. Errors that the user must see end it: forbidden, not found. */
 export async function* watchAll(
   kube: Kube,
   selection: Selection,
@@ -86,7 +89,7 @@ export async function* watchAll(
       else yield { type: 'Away', why: error.message };
       await pause(pauseMs, signal);
       pauseMs = Math.min(longestPauseMs, 2 * pauseMs);
-      // What was missed is in the list.
+      // The new list contains the missed changes.
       version = undefined;
     }
   }
@@ -122,5 +125,5 @@ async function* watchOnce(
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await wait(ms, undefined, { signal }).catch(() => undefined); // aborted: the caller looks
+  await wait(ms, undefined, { signal }).catch(() => undefined); // aborted: the caller checks
 }

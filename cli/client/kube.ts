@@ -1,6 +1,5 @@
-// The API server, as the command line needs it: requests with a deadline, and answers that go on.
-// Nothing is retried here, since a person can press a key again and a watch knows when to.
-
+// The API server for the command line: requests with a deadline, and streamed answers. Nothing is
+// retried here: a user can press a key again, and a watch has its own schedule.
 import {
   type ClientRequest,
   Agent as HttpAgent,
@@ -20,10 +19,10 @@ interface KubeAsked {
   readonly contentType?: string;
 }
 
-/** A connection that nobody used for so long may be cut on the way without a word. */
+/** An idle connection may be dropped in between without notice after this time. */
 const idleMs = 4_000;
 
-/** A connection that was kept was cut before anything came back over it. */
+/** A reused connection closed before any answer. */
 class ClosedUnused extends Error {
   readonly code = 'ECONNRESET';
 }
@@ -65,7 +64,7 @@ export class Kube implements AsyncDisposable {
     }
   }
 
-  /** Lines of an answer that goes on; `quietMs` without a byte ends it with an error. */
+  /** Lines of a streamed answer; `quietMs` without a byte ends it with an error. */
   async *lines(asked: KubeAsked, quietMs: number, signal: AbortSignal): AsyncGenerator<string> {
     const answer = await this.#ask(asked, signal, signal, quietMs);
     try {
@@ -92,8 +91,8 @@ export class Kube implements AsyncDisposable {
     let answer: IncomingMessage;
     try {
       answer = await this.#answer(asked, signal, quietMs).catch((error: unknown) => {
-        // The server closed a kept connection while we took it for open; what is asked for twice is
-        // the same but for a create.
+        // The server closed a kept-alive connection that looked open. Repeating a request is safe,
+        // except a create.
         if (!(error instanceof ClosedUnused) || verb === 'POST') throw error;
         return this.#answer(asked, signal, quietMs);
       });
@@ -104,7 +103,7 @@ export class Kube implements AsyncDisposable {
     answer.setEncoding('utf8');
     const status = answer.statusCode ?? 0;
     if (status < 300) return answer;
-    const text = await textOf(answer).catch(() => ''); // the number says enough
+    const text = await textOf(answer).catch(() => ''); // the status code is enough
     throw refused(`${verb} ${path}`, status, text);
   }
 
@@ -139,7 +138,7 @@ export class Kube implements AsyncDisposable {
   }
 }
 
-/** Resolves with the head of the answer; silence beyond the limit of the request destroys it. */
+/** Resolves with the head of the answer; a timeout of the request destroys it. */
 function answerTo(request: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     let heard: ClientRequest | IncomingMessage = request;
@@ -150,7 +149,7 @@ function answerTo(request: ClientRequest): Promise<IncomingMessage> {
       heard = answer;
       resolve(answer);
     });
-    // Whoever reads an answer that has begun is told by the answer itself.
+    // Errors after the head reach the reader through the answer itself.
     request.on('error', (error: NodeJS.ErrnoException) => {
       const isStale = request.reusedSocket && error.code === 'ECONNRESET';
       reject(isStale ? new ClosedUnused(error.message, { cause: error }) : error);

@@ -1,7 +1,7 @@
-// Which API server is meant and who asks: kubeconfig files, merged as kubectl merges them. Read
-// with the light parts of the official client; the whole of it has 900 modules, which took a third
-// of a second and 60 MiB of every command. It is loaded only for what is rare: logging in by an old
-// auth provider, a proxy, being inside of a pod.
+// The API server and the credentials: kubeconfig files, merged as kubectl merges them. Uses small
+// modules of the official client; all of its 900 modules would take a third of a second and 60 MiB
+// of every command. The whole client is loaded only for rare cases: an old auth provider, a proxy,
+// inside a pod.
 import { existsSync, readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
 import { dirname, resolve } from 'node:path';
@@ -17,23 +17,23 @@ import { ExecAuth } from '@kubernetes/client-node/dist/exec_auth.js';
 import { parse } from 'yaml';
 import { TerminalError, UserError } from '../../crds/index.ts';
 
-/** One cluster and one person, as the current context names them. */
+/** The cluster and the user of the current context. */
 export interface KubeAccess {
   readonly contextName: string;
   /** Of the context. */
   readonly namespace: string | undefined;
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   readonly server: string;
   /**
-   * What makes a request one of this person: keys, headers, an agent for a proxy. Asked anew for
-   * each, since tokens run out.
+   * Credentials of a request: certificates, headers, a proxy agent. Called for each request, since
+   * tokens expire.
    */
   authorize(): Promise<RequestOptions>;
 }
 
 interface KubeconfigAsked {
   readonly file: string | undefined;
-  /** Where kubectl looks; those that are there are merged. */
+  /** The default files of kubectl; those that exist are merged. */
   readonly defaults: readonly string[];
   readonly context: string | undefined;
 }
@@ -57,7 +57,7 @@ export async function readKubeconfig(asked: KubeconfigAsked): Promise<KubeAccess
     throw new TerminalError({
       code: 'E_UNREACHABLE',
       message: 'the kubeconfig names no cluster in its current context',
-      hint: 'set KUBECONFIG or --kubeconfig; --local means the runs of this machine',
+      hint: 'set KUBECONFIG or --kubeconfig; --local shows the runs of this machine',
     });
   }
   const user = entries.users.find(({ name }) => name === context.user);
@@ -69,7 +69,7 @@ export async function readKubeconfig(asked: KubeconfigAsked): Promise<KubeAccess
   };
 }
 
-/** The first file that has a name decides what it means. */
+/** The first file that defines a name wins. */
 function merged(all: readonly Entries[]): Entries {
   const first = <T extends { readonly name: string }>(lists: readonly (readonly T[])[]) => [
     ...new Map(lists.toReversed().flatMap((list) => list.map((one) => [one.name, one]))).values(),
@@ -105,10 +105,7 @@ const pathKeys = [
   'token-file',
 ];
 
-/**
- * Paths in a kubeconfig are relative to the file. kubectl writes tokenFile; the client reads
- * token-file.
- */
+/** Resolves paths relative to the file. kubectl writes tokenFile; the client reads token-file. */
 function withPaths(list: unknown, member: string, near: (path: string) => string): unknown {
   if (!Array.isArray(list)) return list;
   return list.map((entry: Readonly<Record<string, unknown>>) => {
@@ -151,13 +148,13 @@ function authorization(
   };
 }
 
-/** A token that anybody on the way can read is nobody's secret. */
+/** A bearer token must not be sent without TLS. */
 function requireTls({ server, skipTLSVerify }: Cluster): void {
   if (!server.startsWith('http:') || skipTLSVerify) return;
   throw new UserError({
     code: 'E_USAGE',
-    message: `the API server is at ${server}, and http: sends keys for everybody to read`,
-    hint: 'use https:, or say insecure-skip-tls-verify: true of that cluster in the kubeconfig',
+    message: `the API server is at ${server}, and http: would send credentials unencrypted`,
+    hint: 'use https:, or set insecure-skip-tls-verify: true for that cluster in the kubeconfig',
   });
 }
 
@@ -173,7 +170,7 @@ function tlsOf(cluster: Cluster, user: User | undefined): RequestOptions {
   return Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
 }
 
-/** Files are read anew: certificates are renewed in place. */
+/** Files are read each time: certificates are renewed in place. */
 function bytesOf(file: string | undefined, base64: string | undefined): Buffer | undefined {
   if (file) return readFileSync(file);
   return base64 ? Buffer.from(base64, 'base64') : undefined;

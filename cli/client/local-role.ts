@@ -1,15 +1,14 @@
-// One process of the worker on the folder of a run: what it says is passed on as it comes, and how
-// it ended is told.
+// One worker process on a run folder: passes its messages on, and returns how it ended.
 import { execa } from 'execa';
 import { type AnnealError, failureOf, TerminalError, UserError } from '../../crds/index.ts';
 import { type Telemetry, type TelemetryOf, telemetry } from '../../crds/wire/telemetry.ts';
 import { workerNodeArguments } from '../../crds/wire/worker-process.ts';
 
-/** Exit code of a worker that saved and stopped because it was asked to. */
+/** Exit code of a worker that saved and stopped on request. */
 const stoppedCode = 75;
 
 interface RoleProcess {
-  /** File to run as the worker. */
+  /** Main file of the worker process. */
   readonly worker: string;
   readonly role: string;
   readonly folder: string;
@@ -20,7 +19,7 @@ interface RoleProcess {
 
 export interface StartedRole {
   readonly ended: Promise<RoleEnd>;
-  /** It saves and stops. */
+  /** Save and stop. */
   stop(): void;
   /** SIGKILL. */
   kill(): void;
@@ -29,7 +28,7 @@ export interface StartedRole {
 export type RoleEnd =
   | { readonly type: 'Complete' }
   | { readonly type: 'Stopped' }
-  /** `how` it ended, for people: by which signal, with which code. */
+  /** `how` it ended, as text: by which signal, or with which code. */
   | { readonly type: 'Failed'; readonly error: AnnealError; readonly how: string };
 
 export function startRole(asked: RoleProcess): StartedRole {
@@ -60,9 +59,10 @@ export function startRole(asked: RoleProcess): StartedRole {
   return {
     ended: listen(),
     stop() {
-      // To one that has ended execa throws at once: within a promise it is the same.
+      // execa throws synchronously for a process that has ended; the promise turns that into a
+      // rejection.
       void (async () => child.sendMessage('stop'))().catch(() => {
-        // It has just ended by itself; nothing is left to stop.
+        // The process has just ended by itself.
       });
     },
     kill: () => void child.kill('SIGKILL'),
@@ -74,12 +74,12 @@ function errorOf({ code, message, hint }: TelemetryOf<'failure'>): AnnealError {
   return failureOf(code).class === 'UserError' ? new UserError(facts) : new TerminalError(facts);
 }
 
-/** A process that said nothing before it ended. */
+/** The error for a process that ended without a failure message. */
 function died(role: string, how: string, signal: string | undefined, stderr: string) {
   const last = stderr.trim().split('\n').at(-1) ?? '';
   return new TerminalError({
     code: signal === 'SIGKILL' ? 'E_HOST_OUT_OF_MEMORY' : 'E_CRASHED',
     message: `the process of the stage ${role} was ended ${how}${last === '' ? '' : `: ${last}`}`,
-    hint: 'run the same command again: it goes on from the last checkpoint',
+    hint: 'run the same command again: it resumes from the last checkpoint',
   });
 }

@@ -1,9 +1,9 @@
-// A job on this machine, without a cluster: the stages prepare, train and publish, each a worker
-// process on the run's folder, one after the other; or several that train together. What they say
-// is passed on as it comes.
+// A job on this machine, without a cluster: prepare, train and publish, each a worker process on
+// the run folder, one after the other; several trainers may run together. Their messages are passed
+// on.
 //
-// The first wish to stop lets the trainer save and end; the second kills it. Either way the folder
-// is in order: the next `anneal run` of the same job goes on from the last checkpoint.
+// The first stop request lets the trainer save and end; the second kills it. Either way the folder
+// is consistent: the next `anneal run` of the same job resumes from the last checkpoint.
 import type { AnnealError, FineTuneJobSpec } from '../../crds/index.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { startRole } from './local-role.ts';
@@ -14,21 +14,21 @@ type Stage = (typeof stages)[number];
 
 export interface LocalRun {
   readonly folder: string;
-  /** File to run as the worker. */
+  /** Main file of the worker process. */
   readonly worker: string;
   readonly onMessage: (message: Telemetry) => void;
-  /** Told of each stage, for traces. */
+  /** Called for each stage, for traces. */
   readonly onStage?: {
     began(stage: Stage): void;
     ended(outcome: LocalOutcome): void;
   };
-  /** Aborted once: save and stop. */
+  /** Aborted: save and stop. */
   readonly stop: AbortSignal;
   /** Aborted: end at once. */
   readonly kill: AbortSignal;
   /**
-   * Trainers that share the model, and how often they may be started again. @default one, which is
-   * not
+   * The trainers that share the model, and how often they may restart. @default one, without
+   * restarts
    */
   readonly world?: {
     readonly size: number;
@@ -54,7 +54,7 @@ export async function runStages(run: LocalRun, from: Stage): Promise<LocalOutcom
   return { type: 'Complete' };
 }
 
-/** One process of the worker to its end. */
+/** Runs one worker process to its end. */
 export async function runRole(run: LocalRun, role: string): Promise<LocalOutcome> {
   const { worker, folder, onMessage, stop, kill } = run;
   const started = startRole({ worker, role, folder, onMessage });

@@ -1,7 +1,6 @@
-// Several trainers of one run on this machine. They meet, share the model out, and end together.
-// When one of them is lost the others are of no use: all are ended and meet again, from the newest
-// checkpoint, as often as the job's policy allows. What was computed since then is computed again,
-// so the result is that of a run that nobody disturbed.
+// Several trainers of one run on this machine. They rendezvous, shard the model, and end together.
+// If one is lost, all are ended and start again from the newest checkpoint, as often as the policy
+// of the job allows. The lost steps are repeated, so the result is that of an undisturbed run.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { failureOf, TerminalError } from '../../crds/index.ts';
@@ -18,7 +17,7 @@ type World = NonNullable<LocalRun['world']>;
 type Failed = Extract<RoleEnd, { type: 'Failed' }>;
 
 const host = '127.0.0.1';
-/** Whoever is still there so long after a trainer ended by itself waits for it in vain. */
+/** After one trainer ends, the others would wait for it forever; this is their time to end. */
 const graceMs = 10_000;
 
 export async function runWorld(run: LocalRun, { size, policy }: World): Promise<LocalOutcome> {
@@ -44,7 +43,7 @@ export async function runWorld(run: LocalRun, { size, policy }: World): Promise<
     const why = overdrawn(account, policy, `worker ${rank}: ${message}`);
     if (why !== undefined) return { type: 'Failed', error: new TerminalError(why) };
     const from = committed < 0 ? 'the beginning' : `step ${committed}`;
-    cause = `worker ${rank} of ${size} ${whatHappened(end)}; all began again from ${from} (restart ${account.counted}; ${policy.maxRestarts} are allowed)`;
+    cause = `worker ${rank} of ${size} ${whatHappened(end)}; all restarted from ${from} (restart ${account.counted}; ${policy.maxRestarts} are allowed)`;
     await wait(1000 * restartPauseSeconds(account), undefined, { signal: run.stop }).catch(() => {
       // Stopped while waiting.
     });
@@ -52,7 +51,7 @@ export async function runWorld(run: LocalRun, { size, policy }: World): Promise<
   }
 }
 
-/** By a signal it ended without a word. */
+/** A process ended by a signal has no failure message. */
 function whatHappened({ how, error }: Failed): string {
   return how.startsWith('by ') ? `was ended ${how}` : `ended: ${error.message}`;
 }
@@ -74,12 +73,12 @@ async function memberOf(
 }
 
 interface RoundEnd {
-  /** The one whose end counts. */
+  /** The rank whose end is decisive. */
   readonly rank: number;
   readonly end: RoleEnd;
 }
 
-/** All trainers to their end. */
+/** Runs all trainers to their end. */
 async function oneRound(
   run: LocalRun,
   member: Member,
@@ -90,7 +89,7 @@ async function oneRound(
     startRole({
       ...{ worker, role: 'train', folder },
       variables: { [memberVariable]: JSON.stringify({ ...member, rank }) },
-      // Rank 0 speaks for all; of the others only their end counts.
+      // Rank 0 reports for all; of the others only the end counts.
       onMessage: rank === 0 ? onMessage : () => {},
     }),
   );
@@ -105,10 +104,7 @@ async function oneRound(
   return meaningOf(ends);
 }
 
-/**
- * In the order in which they came. After the first that is not well, the others have a moment to
- * end by themselves, or none.
- */
+/** In the order of their ends. After the first failure the others get a grace period, or none. */
 async function endsOf(
   trainers: readonly StartedRole[],
   killAll: () => void,
@@ -121,7 +117,7 @@ async function endsOf(
     killAll();
   };
   const see = (rank: number, ended: RoleEnd): void => {
-    // Killed from here: a consequence, and no cause.
+    // Killed from here: a consequence, not a cause.
     if (isOver && ended.type === 'Failed' && ended.how === 'by SIGKILL') return;
     ends.push({ rank, end: ended });
     if (ended.type !== 'Failed' || grace !== undefined) return;
@@ -137,7 +133,7 @@ async function endsOf(
   return ends;
 }
 
-/** A failure that is not the loss of another one, then any failure, then a stop. */
+/** A failure that is not the loss of another rank, then any failure, then a stop. */
 function meaningOf(ends: readonly RoundEnd[]): RoundEnd {
   const failed = ends.filter(
     (one): one is { rank: number; end: Failed } => one.end.type === 'Failed',

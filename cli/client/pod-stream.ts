@@ -1,6 +1,6 @@
-// One connection to a port of a pod, as `kubectl port-forward` makes it: a web socket to the API
-// server whose messages begin with the number of a channel. Channel 0 carries the bytes, channel 1
-// words about what went wrong; the first message of each is the number of the port.
+// One connection to a port of a pod, as `kubectl port-forward` opens it: a web socket to the API
+// server whose messages begin with a channel number. Channel 0 carries the bytes, channel 1 error
+// text; the first message of each contains the port number.
 import type { Socket } from 'node:net';
 import { WebSocketHandler } from '@kubernetes/client-node/dist/web-socket-handler.js';
 import type { KubeAccess } from './kubeconfig.ts';
@@ -15,7 +15,7 @@ const dataChannel = 0;
 const errorChannel = 1;
 const portBytes = 2;
 
-/** Joins a socket of this machine with the port; each of them ends with the other. */
+/** Connects a local socket with the port; when one ends, so does the other. */
 export async function openPodStream(
   access: KubeAccess,
   { namespace, name, port }: PodPort,
@@ -39,7 +39,7 @@ export async function openPodStream(
   socket.on('data', (bytes) => stream.send(Buffer.concat([Buffer.of(dataChannel), bytes])));
 }
 
-/** The handler asks a configuration of the official client for two things only. */
+/** The handler needs only two methods of the official client's configuration. */
 function handlerOf({ server, authorize }: KubeAccess): WebSocketHandler {
   const config = {
     getCurrentCluster: () => ({ server }),

@@ -1,5 +1,5 @@
-// A job file from this disk, with everything that speaks against running it here told at its place
-// in the file.
+// Reads a job file, with all problems that prevent running it here, each at its position in the
+// file.
 import { readFile } from 'node:fs/promises';
 import {
   incompatibilities,
@@ -24,14 +24,14 @@ export async function readText(file: string): Promise<string> {
     throw new UserError({
       code: 'E_NOT_FOUND',
       path: file,
-      message: `${file} ${troubles[cause.code ?? ''] ?? `cannot be read (${cause.code})`}`,
+      message: `${file} ${readErrors[cause.code ?? ''] ?? `cannot be read (${cause.code})`}`,
       hint: 'a job file is YAML; crds/examples has some to begin with',
       cause,
     });
   });
 }
 
-const troubles: Readonly<Record<string, string>> = {
+const readErrors: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
   EISDIR: 'is a folder; it must be a job file',
   EACCES: 'may not be read by this user',

@@ -1,7 +1,6 @@
-// One `anneal run` at a time in the folder of a run. The lock is SQLite's own on an empty file: the
-// kernel keeps it for a living process and drops it with the process, however that ends. So nothing
-// is ever left over, and nobody has to guess from a process number whether its owner is still
-// there.
+// One `anneal run` at a time in a run folder. The lock is SQLite's lock on an empty file: the
+// kernel ties it to the process, however that ends. So no stale lock remains, and no process id has
+// to be checked.
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -9,27 +8,27 @@ import { UserError } from '../../crds/index.ts';
 import { runFiles } from '../../crds/wire/run-folder.ts';
 import type { StoredRun } from './run-store.ts';
 
-/** Long enough for another command to look through the runs of a job and to make one. */
-const decidingMs = 10_000;
-/** Far longer than it takes to see whether a run is locked. */
-const lookingMs = 1_000;
+/** Long enough for another command to look through the runs of a job and create one. */
+const lockWaitMs = 10_000;
+/** Far longer than checking whether a run is locked. */
+const checkMs = 1_000;
 
-/** Waits until no other command chooses or makes a run of this job. */
+/** Waits until no other command selects or creates a run of this job. */
 export function lockJob(cache: string, job: string): Disposable {
   const path = join(cache, 'runs', job, 'job.lock');
   mkdirSync(dirname(path), { recursive: true });
-  const lock = lockFile(path, decidingMs);
+  const lock = lockFile(path, lockWaitMs);
   if (lock !== 'busy') return lock;
   throw new UserError({
     code: 'E_CONFLICT',
-    message: `another command has been choosing a run of ${job} for ${decidingMs / 1000} seconds; one may at a time`,
-    hint: 'run the command again; if it stays so, end the other one',
+    message: `another command has held the runs of ${job} for ${lockWaitMs / 1000} seconds; only one command may at a time`,
+    hint: 'run the command again; if that fails, end the other one',
   });
 }
 
-/** The run, for this command alone until it is disposed of. */
+/** Locks the run for this command until disposed. */
 export function lockRun({ folder, number, record }: StoredRun): Disposable {
-  const lock = lockFile(join(folder, runFiles.runLock), lookingMs);
+  const lock = lockFile(join(folder, runFiles.runLock), checkMs);
   if (lock !== 'busy') return lock;
   throw new UserError({
     code: 'E_CONFLICT',
@@ -38,7 +37,7 @@ export function lockRun({ folder, number, record }: StoredRun): Disposable {
   });
 }
 
-/** Whether some command owns the run. It looks for a moment that `lockRun` waits out. */
+/** Whether a command owns the run. It holds the lock for a moment, which `lockRun` waits out. */
 export function isRunLocked(folder: string): boolean {
   const path = join(folder, runFiles.runLock);
   if (!existsSync(path)) return false;
@@ -68,5 +67,5 @@ function lockFile(path: string, timeout: number): Disposable | 'busy' {
 
 /** SQLITE_BUSY. */
 const busy = 5;
-/** Nothing is ever written, so nothing needs a journal: a full disk can be locked too. */
+/** Nothing is ever written, so no journal is needed, and locking works on a full disk. */
 const exclusively = 'PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE';

@@ -1,5 +1,5 @@
-// Runs of this machine: `<cache>/runs/<job>/<number>`. A job that did not end goes on in its folder
-// when it is started again unchanged; anything else is a new run.
+// Runs of this machine: `<cache>/runs/<job>/<number>`. An unfinished run resumes in its folder when
+// the same job starts again; a changed job is a new run.
 import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jsonLimits } from '../../crds/text/json.ts';
@@ -23,8 +23,8 @@ export interface StoredRun {
 }
 
 /**
- * How it ended is another file, which has to be read after its lock by whoever tells a run that
- * ended from one that was killed.
+ * Without its outcome, which is a separate file. To tell an ended run from a killed one, read the
+ * lock before the outcome.
  */
 export type BegunRun = Omit<StoredRun, 'outcome'>;
 
@@ -51,7 +51,7 @@ export async function begunRuns(cache: string, job: string): Promise<readonly Be
   return runs;
 }
 
-/** The run that `record` continues: the newest one, unless it ended or began with another job. */
+/** The run that `record` resumes: the newest one, unless it has ended or belongs to another job. */
 export function resumable(runs: readonly StoredRun[], digest: string): StoredRun | null {
   const last = runs.at(-1);
   if (last === undefined || last.record.digest !== digest) return null;
@@ -59,8 +59,8 @@ export function resumable(runs: readonly StoredRun[], digest: string): StoredRun
 }
 
 /**
- * Goes on with a run by the job as it is now: where results go, how often is saved and on what may
- * have been changed since. The day stays, since chat templates may print it.
+ * Resumes a run with the current job: destinations, save interval and devices may have changed. The
+ * date stays, since chat templates may print it.
  */
 export async function continueRun(run: StoredRun, record: RunRecord): Promise<StoredRun> {
   const continued = { ...record, createdAt: run.record.createdAt };
@@ -82,7 +82,9 @@ export async function createRun(
   return { folder, number, record, outcome: null };
 }
 
-/** Null for a run that has not ended, or was killed. Written before the lock of a run is let go. */
+/**
+ * Null for a run that has not ended or was killed. Written before the lock of the run is released.
+ */
 export async function outcomeOf(folder: string): Promise<OutcomeRecord | null> {
   const outcome = outcomeRecord.safeParse(await readJson(join(folder, runFiles.outcome)));
   return outcome.success ? outcome.data : null;
@@ -92,13 +94,13 @@ export async function writeOutcome(folder: string, outcome: OutcomeRecord): Prom
   await writeFile(join(folder, runFiles.outcome), `${JSON.stringify(outcome, null, 2)}\n`);
 }
 
-/** The report that the run left; null when it left none, or one that was cut off. */
+/** The report of the run; null when it has none, or a truncated one. */
 export async function reportOf(folder: string): Promise<RunReport | null> {
   const report = runReport.safeParse(await readJson(join(folder, runFiles.report)));
   return report.success ? report.data : null;
 }
 
-/** Reports of all runs of a job that left one, oldest first. */
+/** Reports of all runs of a job that have one, oldest first. */
 export async function reportsOf(cache: string, job: string): Promise<readonly RunReport[]> {
   const found: RunReport[] = [];
   for (const { folder } of await runsOf(cache, job)) {
@@ -117,7 +119,7 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return await readJsonFile(path, jsonLimits.runRecord);
   } catch {
-    // Missing, or cut off by a kill: not a run that can be shown or continued.
+    // Missing, or truncated by a kill: not a run that can be shown or resumed.
     return undefined;
   }
 }

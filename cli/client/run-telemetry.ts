@@ -1,6 +1,5 @@
-// What a run of this machine said, from the file that it keeps: all of it, its end, or all of it
-// and then whatever is added by a process that is still at work. A line that is cut off is waited
-// for; one that cannot be read is passed over.
+// Messages of a run of this machine, from its file: all of them, the last ones, or all of them
+// followed by new ones. An incomplete line is waited for; an unreadable one is skipped.
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -11,10 +10,10 @@ import { type Telemetry, telemetry } from '../../crds/wire/telemetry.ts';
 /** Far more than a plan and a few steps take. */
 const tailBytes = 64 * 1024;
 const chunkBytes = 256 * 1024;
-/** A watcher of files would tell earlier, and not at all on some network disks. */
+/** A file watcher would be faster, but does not work on some network disks. */
 const pollMs = 200;
 
-/** The newest messages, oldest first. Enough to know where a run stands. */
+/** The newest messages, oldest first. Enough for the state of a run. */
 export async function lastMessages(folder: string): Promise<readonly Telemetry[]> {
   const file = await openIn(folder);
   if (file === undefined) return [];
@@ -24,17 +23,14 @@ export async function lastMessages(folder: string): Promise<readonly Telemetry[]
     const buffer = Buffer.alloc(size - from);
     await file.read(buffer, 0, buffer.length, from);
     const lines = buffer.toString('utf8').split('\n');
-    // The first is the end of a line where the file is longer than that.
+    // The first line is incomplete where the file is longer than the tail.
     return lines.slice(from === 0 ? 0 : 1).flatMap(messageOf);
   } finally {
     await file.close();
   }
 }
 
-/**
- * Everything there is; with `isOver`, then what is added until it says so and nothing more is
- * there.
- */
+/** All messages so far; with `isOver`, also new ones, until it returns true and the file ends. */
 export async function* runMessages(
   folder: string,
   isOver: () => boolean,
@@ -57,11 +53,11 @@ export async function* runMessages(
     }
     if (over) return;
     yield [];
-    await wait(pollMs, undefined, { signal }).catch(() => undefined); // aborted: told above
+    await wait(pollMs, undefined, { signal }).catch(() => undefined); // aborted: checked above
   }
 }
 
-/** Whole lines, however long one is. */
+/** Whole lines, of any length. */
 async function readFrom(file: FileHandle, at: number, size = chunkBytes): Promise<string> {
   const buffer = Buffer.alloc(size);
   const { bytesRead } = await file.read(buffer, 0, size, at);
@@ -71,7 +67,7 @@ async function readFrom(file: FileHandle, at: number, size = chunkBytes): Promis
 }
 
 async function openIn(folder: string): Promise<FileHandle | undefined> {
-  return open(join(folder, runFiles.telemetry)).catch(() => undefined); // nothing was said yet
+  return open(join(folder, runFiles.telemetry)).catch(() => undefined); // no message yet
 }
 
 function messageOf(line: string): readonly Telemetry[] {
@@ -80,6 +76,6 @@ function messageOf(line: string): readonly Telemetry[] {
     const parsed = telemetry.safeParse(parseJson(line, jsonLimits.line));
     return parsed.success ? [parsed.data] : [];
   } catch {
-    return []; // cut off by a kill
+    return []; // truncated by a kill
   }
 }

@@ -1,6 +1,6 @@
-// The trace of `anneal run`: from the command to the end of the run, sent where the environment
-// says. It belongs to the trace of TRACEPARENT where one is set, as in a pipeline. Spans are made
-// from what the worker says; the process that trains has no part in it.
+// The trace of `anneal run`, from the command to the end of the run, exported to the endpoint of
+// the environment. It joins the trace of TRACEPARENT where that is set, as in a pipeline. Spans are
+// derived from the worker's messages; the trainer itself does no tracing.
 
 import { programVersion } from '../../crds/names/version.ts';
 import { parseTraceparent } from '../../crds/trace/context.ts';
@@ -15,7 +15,7 @@ export interface RunTrace {
   began(role: ProcessRole): void;
   hear(message: Telemetry): void;
   ended(outcome: LocalOutcome): void;
-  /** Sends what is left, within seconds. */
+  /** Exports the remaining spans, within seconds. */
   close(outcome: LocalOutcome): Promise<void>;
 }
 
@@ -23,11 +23,11 @@ interface RunTraceFacts {
   readonly settings: TraceSettings;
   readonly traceparent: string | undefined;
   readonly sampling: TraceSampling;
-  /** Facts about the run. */
+  /** Attributes of the run. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly startMs: number;
   readonly now: () => Date;
-  /** A sentence for the person, after the run. */
+  /** Prints a sentence after the run. */
   readonly warn: (sentence: string) => void;
 }
 

@@ -1,16 +1,15 @@
-// What Ctrl-C means to a run: the first saves and stops, the second ends at once. npm passes a
-// Ctrl-C on to what it started, which the terminal has told already, so two within a moment are
-// one.
+// Ctrl-C during a run: the first saves and stops, the second ends at once. Under npm a Ctrl-C
+// arrives twice, from the terminal and from npm, so two within a moment count as one.
 
-/** Both come within a millisecond or two; no person presses twice so fast. */
+/** Both arrive within a millisecond or two; a person is slower. */
 const sameMs = 250;
 
 interface StopSignals {
-  /** The run saves and stops. */
+  /** Save and stop. */
   readonly stop: AbortSignal;
-  /** The run ends at once. */
+  /** End at once. */
   readonly kill: AbortSignal;
-  /** A signal came; true when it was the first. */
+  /** Records a signal; true for the first one. */
   press(at: Date): boolean;
 }
 

@@ -1,6 +1,6 @@
-// A port of this machine that leads to a port of a pod, through the API server: for the bus, which
-// lives inside of the cluster. A new connection here is a new stream there, so a reconnect of the
-// bus finds whatever pod is ready then.
+// A local port that forwards to a port of a pod through the API server: for the bus, which is
+// inside the cluster. Each connection opens a new stream, so a reconnect finds a pod that is ready
+// then.
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Kube } from './kube.ts';
 import { openPodStream } from './pod-stream.ts';
@@ -9,7 +9,7 @@ export interface Tunnel extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Finds the pod anew for each connection. */
+/** Selects the pod for each connection. */
 type FindPod = () => Promise<{ readonly namespace: string; readonly name: string }>;
 
 export async function openTunnel(kube: Kube, find: FindPod, remotePort: number): Promise<Tunnel> {
@@ -17,7 +17,7 @@ export async function openTunnel(kube: Kube, find: FindPod, remotePort: number):
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    socket.on('error', () => socket.destroy()); // whoever connected sees that it is closed
+    socket.on('error', () => socket.destroy()); // the client sees the closed socket
     connect(kube, find, remotePort, socket).catch(() => socket.destroy());
   });
   const port = await listen(server);

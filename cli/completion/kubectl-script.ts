@@ -1,4 +1,4 @@
-/** kubectl asks a program of this name what may follow `kubectl anneal`. */
+/** kubectl runs a program of this name to complete `kubectl anneal`. */
 export const kubectlScriptName = 'kubectl_complete-anneal';
 
 export const kubectlScript = `#!/bin/sh

@@ -1,5 +1,5 @@
-// Names for completion. Those of jobs are asked from the cluster, which takes a second, so they are
-// kept for five; a shell must never wait long for a tab.
+// Names for completion. Job names come from the cluster, which takes a second, so they are cached
+// for five seconds: a shell must not wait long for a tab.
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { now } from '../process/clock.ts';
@@ -53,6 +53,6 @@ async function jobs(config: CliConfig): Promise<readonly Suggestion[]> {
     await rename(`${file}.${process.pid}`, file);
     return list;
   } catch {
-    return []; // a shell that completes is no place for errors
+    return []; // completion must not print errors
   }
 }

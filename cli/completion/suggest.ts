@@ -1,6 +1,5 @@
-// What may come next on a command line, from the table of commands itself. Names of jobs, fields
-// and metrics are looked up by whoever asks, and only where one is wanted: completing a flag loads
-// nothing.
+// Completes a command line from the table of commands. The caller looks up names of jobs, fields
+// and metrics, and only where one is expected: completing a flag loads nothing.
 import type { Command, Option } from 'commander';
 
 export interface Suggestion {
@@ -10,13 +9,13 @@ export interface Suggestion {
 
 interface Suggestions {
   readonly list: readonly Suggestion[];
-  /** The shell's own names of files. */
+  /** Complete with file names, by the shell itself. */
   readonly files: boolean;
-  /** More follows without a space: `path=`. */
+  /** No space after the completion, as in `path=`. */
   readonly noSpace?: boolean;
 }
 
-/** What a place on the line takes. */
+/** What a position on the line expects. */
 export type Lookup = (
   what: 'job' | 'metric' | 'field' | 'explain',
 ) => Promise<readonly Suggestion[]>;

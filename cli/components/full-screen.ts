@@ -1,14 +1,14 @@
-// The alternate buffer of the terminal: one picture that keys change, and the shell as it was
-// behind it.
+// The alternate buffer of the terminal: a screen that keys change. The shell is as before when it
+// closes.
 import { render } from 'ink';
 import type { ReactNode } from 'react';
 
 /**
- * What comes is drawn ten times a second at most, which live.ts sees to; a key is answered sooner.
+ * live.ts draws messages ten times a second at most; the answer to a key must not wait that long.
  */
 const mostFps = 30;
 
-/** Resolves when the person leaves or the signal is aborted. */
+/** Resolves when the user quits or the signal is aborted. */
 export async function showFullScreen(picture: ReactNode, signal: AbortSignal): Promise<void> {
   const app = render(picture, {
     alternateScreen: true,

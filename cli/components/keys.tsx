@@ -1,5 +1,5 @@
-// The keys of a view: the few that matter as a line, all of them as help. A key that does nothing
-// now says why.
+// The keys of a view: the important ones in one line, all of them as help. A disabled key shows its
+// reason.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, Line, Rule } from './line.tsx';
@@ -7,7 +7,7 @@ import { type Display, Line, Rule } from './line.tsx';
 export interface Key {
   readonly key: string;
   readonly does: string;
-  /** Why it does nothing now. */
+  /** Why the key is disabled now. */
   readonly not?: string | undefined;
 }
 
@@ -18,7 +18,7 @@ export function KeyBar({
   readonly display: Display;
   readonly keys: readonly Key[];
 }): ReactNode {
-  // How to get out is told always.
+  // The keys that leave the view are always shown.
   const tail = display.columns < 60 ? 'q leave · ? keys' : 'esc back · q leave · ? keys';
   const able = keys.filter(({ not }) => not === undefined);
   const words = able.map(({ key, does }) => `${key} ${does}`);
@@ -61,6 +61,6 @@ export function Help({
 const everywhere: readonly Key[] = [
   { key: ':', does: 'type a command' },
   { key: 'esc', does: 'back' },
-  { key: 'q', does: 'leave; jobs go on' },
-  { key: 'ctrl-c', does: 'leave; jobs go on' },
+  { key: 'q', does: 'leave; jobs continue' },
+  { key: 'ctrl-c', does: 'leave; jobs continue' },
 ];

@@ -1,10 +1,10 @@
-// One line of a screen: never broken, without anything that moves the cursor, in the characters
+// One line of a screen: it never wraps, contains no control sequences, and uses only characters
 // that the terminal has.
 import { Text } from 'ink';
 import { memo, type ReactNode } from 'react';
 import type { GlyphSet } from '../terminal/glyphs.ts';
-import { harmless } from '../terminal/harmless.ts';
 import { type Colors, type Style, shadeOf } from '../terminal/palette.ts';
+import { sanitize } from '../terminal/sanitize.ts';
 
 export interface Display {
   readonly columns: number;
@@ -13,7 +13,7 @@ export interface Display {
   readonly color: Colors;
   /** Seconds since 1970. */
   readonly now: number;
-  /** No bar that fills. */
+  /** No animated bars. */
   readonly still?: boolean;
 }
 
@@ -21,13 +21,13 @@ interface LineProps {
   readonly display: Display;
   readonly children: string;
   readonly style?: Omit<Style, 'glyph'>;
-  /** The chosen row. */
+  /** The selected row. */
   readonly inverse?: boolean;
 }
 
 /**
- * Drawn again only where it says something else or looks otherwise: most lines of a picture are
- * those of the one before.
+ * Rendered again only when its text or style changes: most lines of a frame equal those of the
+ * frame before.
  */
 export const Line = memo(PlainLine, isSame);
 
@@ -55,12 +55,12 @@ function PlainLine({ display, children, style = {}, inverse = false }: LineProps
       inverse={inverse}
       {...(color === undefined ? {} : { color })}
     >
-      {display.glyphs.text(harmless(children).replaceAll('\n', ' ')) || ' '}
+      {display.glyphs.text(sanitize(children).replaceAll('\n', ' ')) || ' '}
     </Text>
   );
 }
 
-/** `── loss ───────────`: the head of a panel. */
+/** `── loss ───────────`: the title of a panel. */
 export function Rule({
   display,
   title,
@@ -77,7 +77,7 @@ export function Rule({
   );
 }
 
-/** Words at both ends of a line. */
+/** Text at both ends of a line. */
 export function ends(left: string, right: string, columns: number): string {
   const room = columns - [...right].length - 1;
   const head =

@@ -1,8 +1,8 @@
 /**
- * Loads `.tsx` while developing and in tests: Node strips types but does not compile JSX.
+ * Loads `.tsx` in development and tests: Node.js strips types but does not compile JSX.
  *
- * Only `.tsx` goes through esbuild; everything else is run by Node as it lies on disk, so stack
- * traces of `.ts` files stay true without source maps.
+ * Only `.tsx` goes through esbuild. Node.js runs all other files from disk, so stack traces of
+ * `.ts` files are exact without source maps.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -18,8 +18,8 @@ registerHooks({
 });
 
 /**
- * Kept beside what Node.js compiled, where it keeps anything: starting esbuild takes longer than
- * all the rest.
+ * Cached beside the compile cache of Node.js, where there is one: starting esbuild takes longer
+ * than everything else.
  */
 function compiled(path: string): string {
   const source = readFileSync(path, 'utf8');
@@ -33,12 +33,12 @@ function compiled(path: string): string {
     writeFileSync(`${kept}.${process.pid}`, code);
     renameSync(`${kept}.${process.pid}`, kept);
   } catch {
-    // A folder that cannot be written: the next start compiles again.
+    // The folder is not writable: the next start compiles again.
   }
   return code;
 }
 
-/** Raised when what is made of a source changes. */
+/** Increment when the output for the same source changes. */
 const version = 1;
 
 function compile(path: string, source: string): string {
@@ -55,7 +55,7 @@ function compile(path: string, source: string): string {
 
 let loaded: typeof import('esbuild') | undefined;
 
-/** esbuild is required on the first `.tsx`, so that processes without one do not pay for it. */
+/** Loaded on the first `.tsx`, so that processes without one do not pay for it. */
 function esbuild(): typeof import('esbuild') {
   loaded ??= createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
   return loaded;

@@ -1,5 +1,5 @@
 // What `anneal run` computes with: the addon, libtorch, and the tools that build and fetch them.
-// Tools are only needed while the addon is not built.
+// The tools are needed only until the addon is built.
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ export async function checkAddon(checkout: string): Promise<Check> {
   };
 }
 
-/** An installed Python torch serves as well; set-up finds it and notes its place in the cache. */
+/** An installed Python torch also works; setup finds it and records its path in the cache. */
 export async function checkLibtorch(machine: Machine, cache: string): Promise<Check> {
   const name = 'libtorch';
   const given = machine.env['LIBTORCH'];

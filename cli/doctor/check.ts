@@ -1,7 +1,7 @@
 /** One line of `anneal doctor`. */
 export interface Check {
   readonly name: string;
-  /** Failed: needed and not there. Warning: works, and could be better. Unused: not needed here. */
+  /** Failed: needed and missing. Warning: works, but can be better. Unused: not needed here. */
   readonly state: 'Passed' | 'Failed' | 'Warning' | 'Unused';
   /** What was seen. */
   readonly observed: string;

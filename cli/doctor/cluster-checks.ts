@@ -1,6 +1,6 @@
-// What jobs of a cluster need, in the order in which one thing needs the other: a kubeconfig, an
-// API server that answers, the resource definition, rights, an operator, a bus. What fails is a
-// warning: this machine can run jobs without any of it.
+// What jobs on a cluster need, in order of dependency: a kubeconfig, an API server that answers,
+// the resource definition, permissions, an operator, a bus. A failed check is only a warning: this
+// machine can run jobs without a cluster.
 import * as z from 'zod';
 import { group, plural, toAnnealError, version } from '../../crds/index.ts';
 import type { Kube } from '../client/kube.ts';
@@ -15,7 +15,7 @@ export interface ClusterFacts {
   readonly systemNamespace: string;
 }
 
-/** Stops at the first thing without which the others cannot be asked. */
+/** Stops at the first failure that makes the later checks impossible. */
 export async function clusterChecks(
   facts: ClusterFacts,
   signal: AbortSignal,

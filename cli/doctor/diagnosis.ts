@@ -1,4 +1,4 @@
-// `anneal doctor`: what a job on this machine needs, each with its fix. Looks, and changes nothing.
+// `anneal doctor`: checks what a job on this machine needs, each with its fix. Read-only.
 
 import type { Machine } from '../setup/machine.ts';
 import { checkAddon, checkLibtorch, checkPip, checkToolchain } from './build-checks.ts';

@@ -1,4 +1,4 @@
-// What this machine is: program, processor, memory, disk.
+// Checks of this machine: program, processor, memory, disk.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { passedMs } from '../process/clock.ts';
@@ -10,7 +10,7 @@ export interface MachineFacts {
   readonly platform: string;
   readonly arch: string;
   readonly cores: number;
-  /** Threads that a run uses; undefined: all cores. */
+  /** Threads of a run; undefined: all cores. */
   readonly threads: number | undefined;
   readonly totalBytes: number;
   readonly freeBytes: number;
@@ -37,7 +37,7 @@ export function checkProcessor({ cores, threads }: MachineFacts): Check {
   return { name: 'processor', state: 'Warning', observed, fix };
 }
 
-/** The demo takes about 1 GiB, its worker process included. */
+/** The demo takes about 1 GiB, including its worker process. */
 const leastFreeBytes = 2 * 2 ** 30;
 
 export function checkMemory({ totalBytes, freeBytes }: MachineFacts): Check {
@@ -63,10 +63,10 @@ export async function checkCache(
   return { name: 'cache', state: 'Warning', observed, fix };
 }
 
-/** Nobody waits longer to know how large a cache is. */
+/** Measuring a large cache must not delay the answer longer. */
 const sizeMs = 1_500;
 
-/** A folder that others write in: what vanishes meanwhile counts nothing. */
+/** Other processes write in the folder: a file that disappears meanwhile counts as empty. */
 async function sizeOf(folder: string): Promise<{ size: number; isWhole: boolean }> {
   const until = passedMs() + sizeMs;
   const folders = [folder];

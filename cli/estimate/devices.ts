@@ -1,11 +1,11 @@
-// Devices that an estimate is made for. Sizes and peaks are those that the makers publish (dense
-// products, no sparsity); what a job reaches of the peak is an assumption, and the table says so.
+// Devices for an estimate. Sizes and peaks are the vendors' figures (dense, no sparsity). The share
+// of the peak that a job reaches is an assumption, and the table says so.
 import type { MemoryQuestion } from '../../crds/index.ts';
 
 export interface Device {
   readonly name: string;
   readonly memory: MemoryQuestion['device'];
-  /** Floating-point operations a second; undefined where nobody knows before measuring. */
+  /** Floating-point operations per second; undefined where only a measurement can tell. */
   readonly peak: { readonly bfloat16: number; readonly float32: number } | undefined;
 }
 
@@ -14,7 +14,7 @@ const gib = 2 ** 30;
 /** Share of the peak that training of dense decoders commonly reaches. */
 export const assumedShare = 0.35;
 
-/** What is left of a card's memory after its driver. */
+/** Usable memory of a card: without what its driver reserves. */
 export const knownDevices: readonly Device[] = [
   gpu('NVIDIA L4', 22, 121, 30.3),
   gpu('NVIDIA RTX 4090', 23.5, 165, 82.6),

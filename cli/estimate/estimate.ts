@@ -1,6 +1,6 @@
-// `anneal estimate FILE`: the memory plan and the time of a job on devices that it could run on.
-// The same pure plan that the worker runs by, so a prediction that is wrong here is wrong there
-// too, and shows in the report of the run.
+// `anneal estimate FILE`: the memory plan and the time of a job on candidate devices. It is the
+// same pure plan that the worker uses, so a wrong prediction here also appears in the report of the
+// run.
 import { dirname, resolve } from 'node:path';
 import {
   type DecoderFacts,
@@ -44,16 +44,16 @@ export interface MemoryRow {
   readonly peak: number;
   readonly limit: number;
   readonly fits: boolean;
-  /** Blocks whose inner values are computed a second time. */
+  /** Blocks whose activations are recomputed in the backward. */
   readonly recomputed: number;
 }
 
 interface TimeRow {
   readonly device: string;
   readonly tokensPerSecond: number;
-  /** By an earlier run of this job; else from the peak of the device. */
+  /** From an earlier run of this job; otherwise from the peak of the device. */
   readonly measured: boolean;
-  /** Undefined when the job counts passes over data that nobody has looked at yet. */
+  /** Undefined when the job counts epochs over data of unknown size. */
   readonly seconds: number | undefined;
 }
 
@@ -67,7 +67,10 @@ export interface Estimate {
   readonly ranks: number;
   readonly devices: readonly MemoryRow[];
   readonly whatIf: { readonly device: string; readonly rows: readonly MemoryRow[] };
-  /** What a run does one after the other, on the device that decides; the largest is the peak. */
+  /**
+   * The processes of a run, one after the other, on the device that decides; the largest is the
+   * peak.
+   */
   readonly stages: {
     readonly device: string;
     readonly rows: readonly Pick<JobPlan['memory']['stages'][number], 'stage' | 'peak'>[];
@@ -76,7 +79,7 @@ export interface Estimate {
   readonly assumedShareOfPeak: number;
   readonly fits: boolean;
   readonly suggestion: Suggestion | undefined;
-  /** What may end the job whatever its memory. */
+  /** What may fail the job regardless of its memory. */
   readonly notes: readonly string[];
 }
 
@@ -132,8 +135,8 @@ export async function estimate(
 }
 
 /**
- * Conversations need a template: what the data are is seen only where they are read, unless the job
- * says it.
+ * Conversations need a chat template. Whether the data are conversations is known only when they
+ * are read, unless the job declares their format.
  */
 function templateNotes(
   { dataset }: FineTuneJobSpec,
@@ -141,7 +144,7 @@ function templateNotes(
 ): readonly string[] {
   const isMissing = hasChatTemplate === false && dataset.chatTemplate === undefined;
   if (!isMissing || (dataset.format !== 'Chat' && dataset.format !== 'Auto')) return [];
-  const hint = 'set spec.dataset.chatTemplate to the template that the model is to learn';
+  const hint = 'set spec.dataset.chatTemplate to the template to train with';
   if (dataset.format === 'Auto') {
     return [`the model has no chat template: if the records are conversations, ${hint}`];
   }
@@ -181,8 +184,7 @@ function devicesFor(
 }
 
 /**
- * The device that decides: the first one asked about, or for a job of GPUs the first one that it
- * fits.
+ * The device that decides: the first one of the list, or for a GPU job the first one that it fits.
  */
 function judgedIndex(rows: readonly MemoryRow[]): number {
   if (rows[0]?.name.startsWith('NVIDIA') !== true) return 0;
@@ -208,7 +210,7 @@ function timeRow({ name, peak }: Device, planned: JobPlan, ranks: number): reado
   return [{ ...timeAt(tokensPerSecond, planned), device: name, measured: false }];
 }
 
-/** This machine, as the newest run of the same sizes was. */
+/** This machine, with the speed of its newest run of the same sizes. */
 function measuredRow(
   planned: JobPlan,
   reports: readonly RunReport[],

@@ -1,6 +1,6 @@
-// What a job that is about to be submitted will need: the same plan as that of `anneal estimate`,
-// held against what the job file gives a worker. The command line reads what this machine can read;
-// the cluster looks again, at the files themselves, before it trains.
+// What a job will need before it is submitted: the plan of `anneal estimate`, compared with the
+// resources that the job file gives a worker. The client reads only what this machine can reach;
+// the cluster checks again, on the real files, before training.
 import {
   type FineTuneJobSpec,
   type MemoryPlan,
@@ -18,27 +18,27 @@ export type Preflighted =
       readonly parts: MemoryPlan['parts'];
       /** Bytes of one worker, or of one GPU. */
       readonly peak: number;
-      /** Bytes that it has; undefined where the file sets no limit. */
+      /** Its memory limit in bytes; undefined where the file sets none. */
       readonly limit: number | undefined;
       readonly fits: boolean;
-      /** Undefined when the job counts passes over data that nobody has looked at yet. */
+      /** Undefined when the job counts epochs over data of unknown size. */
       readonly steps: number | undefined;
       readonly tokensPerStep: number;
     }
   | { readonly type: 'Unknown'; readonly why: string };
 
 export interface Preflight {
-  /** A process that reads headers, here or on the hub. */
+  /** Starts a process that reads headers, from local files or the hub. */
   readonly describe: (spec: FineTuneJobSpec, signal: AbortSignal) => Promise<DescribedModel>;
-  /** Whether this machine has a folder that stands for the claim. */
+  /** Whether this machine has a folder that represents the claim. */
   readonly hasVolume: (claim: string) => boolean;
-  /** Nobody outside of the cluster is asked. */
+  /** No request leaves the cluster. */
   readonly offline: boolean;
   /** GPUs of the cluster. */
   readonly gpus: () => Promise<readonly Device[]>;
 }
 
-/** A hub that is slow must not keep a job from being submitted. */
+/** A slow hub must not block the submission of a job. */
 const describeMs = 10_000;
 
 export async function preflight(
@@ -53,7 +53,7 @@ export async function preflight(
     return unknown(`the model is in the claim ${claim.claimName}`);
   }
   const device = await deviceOf(spec, gpus);
-  if (device === null) return unknown('no node tells the memory of its GPUs');
+  if (device === null) return unknown('no node reports the memory of its GPUs');
   const limit = AbortSignal.timeout(describeMs);
   try {
     const model = await describe(spec, AbortSignal.any([signal, limit]));
@@ -69,7 +69,7 @@ function unknown(why: string): Preflighted {
   return { type: 'Unknown', why };
 }
 
-/** The largest that the cluster has; null where nobody knows. */
+/** The largest GPU of the cluster; null where no node reports its memory. */
 async function deviceOf(
   { worker }: FineTuneJobSpec,
   gpus: Preflight['gpus'],

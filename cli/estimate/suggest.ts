@@ -1,5 +1,6 @@
-// The one change that helps most when a job does not fit: every candidate is planned like a
-// --what-if, and the first that fits is told, in the order of how little it changes the result.
+// The most useful single change when a job does not fit. Each candidate is planned as a --what-if;
+// candidates are ordered by how little they change the result, and the first that fits is
+// suggested.
 import type { FineTuneJobSpec } from '../../crds/index.ts';
 import type { Assignment } from '../process/flags.ts';
 import { changedSpec } from './what-if.ts';
@@ -34,7 +35,7 @@ function pick({ peak, fits }: Planned): Planned {
   return { peak, fits };
 }
 
-/** From those that change nothing but time to those that change what is learned. */
+/** From changes that cost only time to changes that affect what the model learns. */
 function candidates(spec: FineTuneJobSpec): readonly (readonly Assignment[])[] {
   const { sequenceLength, tokensPerSequence } = spec.dataset;
   const half = String(Math.max(16, Math.floor(sequenceLength / 2)));

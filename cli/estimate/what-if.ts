@@ -1,4 +1,4 @@
-// A job file with some values changed, checked like any other: what a `--what-if` asks about.
+// A job file with some values changed and validated like any other: the subject of a `--what-if`.
 import { type Document, parse, parseDocument } from 'yaml';
 import {
   explainField,
@@ -19,7 +19,8 @@ interface Sentence {
 }
 
 /**
- * The spec of the file with these values set; sentences where they are wrong or do not go together.
+ * The spec of the file with these values set; error sentences where they are invalid alone or in
+ * combination.
  */
 export function changedSpec(text: string, changes: readonly Assignment[]): Changed {
   const document: Document = parseDocument(text);
@@ -45,11 +46,11 @@ export function requireChanged(text: string, changes: readonly Assignment[]): Fi
     message: `--what-if ${changesInWords(changes)}: ${changed.sentences.map(({ message }) => message).join('; ')}`,
     hint:
       changed.sentences.find(({ hint }) => hint !== undefined)?.hint ??
-      'anneal explain PATH tells what a field takes',
+      'anneal explain PATH shows the values of a field',
   });
 }
 
-/** Paths begin below `spec`, unless another beginning is named. */
+/** Paths are relative to `spec`, unless another root is named. */
 export function keysOf(path: string, below = 'spec.'): (string | number)[] {
   const whole = path.startsWith(below) ? path : `${below}${path}`;
   return whole
@@ -58,14 +59,14 @@ export function keysOf(path: string, below = 'spec.'): (string | number)[] {
     .map((key) => (/^\d+$/.test(key) ? Number(key) : key));
 }
 
-/** Decimals are written in quotes in a file; on a command line nobody wants to. */
+/** Decimals are quoted in a file; on a command line they need no quotes. */
 export function typedValue(path: string, value: string): unknown {
   const field = explainField(path);
   if (field?.type.startsWith('decimal') || field?.type === 'text') return value;
   try {
     return parse(value);
   } catch {
-    // Not YAML: a text, which the schema takes or refuses.
+    // Not YAML: a plain string, which the schema accepts or refuses.
     return value;
   }
 }

@@ -1,5 +1,5 @@
-// Four trainers, by the keys of their configuration files. A key that stands in none of these
-// tables is named to the person: nothing is dropped in silence.
+// The configuration keys of four trainers. A key that is in none of these tables is reported to the
+// user: nothing is dropped silently.
 import {
   type Dialect,
   decimal,
@@ -21,9 +21,9 @@ export type DialectName = (typeof dialectNames)[number];
 const ignored = (...keys: readonly string[]): Dialect =>
   Object.fromEntries(keys.map((key) => [key, 'Ignored']));
 
-const quantized = 'a quantised base is not there yet; the weights are kept as they are';
+const quantized = 'quantized bases are not imported; the weights keep their type';
 
-/** Of transformers' Trainer, which three of the four are built on. */
+/** Transformers' Trainer, which three of the four extend. */
 const trainer: Dialect = {
   learning_rate: decimal('learningRate'),
   num_train_epochs: decimal('epochs'),
@@ -42,9 +42,9 @@ const trainer: Dialect = {
   eval_steps: whole('evalSteps'),
   output_dir: text('output'),
   bf16: (value) => (isTrue(value) ? { float32: false } : {}),
-  fp16: notYet('float16 is not there; bfloat16 is used'),
+  fp16: notYet('float16 is not supported; bfloat16 is used'),
   gradient_checkpointing: flag('recompute'),
-  deepspeed: notYet('DeepSpeed is not used; spec.parallelism says how a model is spread'),
+  deepspeed: notYet('DeepSpeed is not used; spec.parallelism says how a model is sharded'),
   ...ignored(
     ...['logging_steps', 'logging_strategy', 'logging_dir', 'report_to', 'run_name', 'push_to_hub'],
     ...[
@@ -79,7 +79,7 @@ const trl: Dialect = {
   torch_dtype: (value) => ({ float32: String(value) === 'float32' }),
   load_in_4bit: notYet(quantized),
   load_in_8bit: notYet(quantized),
-  use_dora: notYet('DoRA is not there; plain LoRA is used'),
+  use_dora: notYet('DoRA is not supported; plain LoRA is used'),
 };
 
 const llamaFactory: Dialect = {
@@ -87,10 +87,10 @@ const llamaFactory: Dialect = {
   model_name_or_path: text('model'),
   dataset: text('data'),
   stage: (value) =>
-    value === 'sft' ? {} : new Told(`stage ${String(value)} is not there; only sft is`),
+    value === 'sft' ? {} : new Told(`stage ${String(value)} is not supported; only sft is`),
   finetuning_type: (value) => {
     if (value === 'full' || value === 'lora') return { full: value === 'full' };
-    return new Told(`finetuning_type ${String(value)} is not there; lora is used`);
+    return new Told(`finetuning_type ${String(value)} is not supported; lora is used`);
   },
   cutoff_len: whole('sequenceLength'),
   max_samples: whole('maxSamples'),
@@ -107,7 +107,7 @@ const llamaFactory: Dialect = {
   loraplus_lr_ratio: decimal('learningRateRatio'),
   val_size: (value) => ({ heldOutPercent: String(100 * Number(value)) }),
   quantization_bit: notYet(quantized),
-  use_dora: notYet('DoRA is not there; plain LoRA is used'),
+  use_dora: notYet('DoRA is not supported; plain LoRA is used'),
   ...ignored('dataset_dir', 'flash_attn', 'dataloader_num_workers', 'quantization_method'),
 };
 
@@ -117,8 +117,7 @@ const axolotl: Dialect = {
   datasets: (value) => {
     const [first, second] = Array.isArray(value) ? value : [];
     const path = (first as { path?: unknown } | undefined)?.path;
-    if (second !== undefined)
-      return new Told('several datasets: a job has one; put the records together');
+    if (second !== undefined) return new Told('several datasets: a job has one; merge the records');
     return typeof path === 'string' ? { data: path } : {};
   },
   adapter: (value): Partial<Wanted> | Told => {
@@ -221,7 +220,7 @@ export const dialects: Readonly<Record<DialectName, Dialect>> = {
   torchtune,
 };
 
-/** Keys that only one of them writes. */
+/** Keys that only one trainer writes. */
 const marks: readonly (readonly [DialectName, RegExp])[] = [
   ['torchtune', /\._component_$/],
   ['axolotl', /^(base_model|sequence_len|sample_packing|micro_batch_size)$/],

@@ -1,4 +1,5 @@
-// A file of another trainer as a job of ours, with everything that could not be taken over named.
+// Converts the configuration of another trainer to a job file, and lists every setting without an
+// equivalent.
 import { parse, stringify } from 'yaml';
 import {
   apiVersion,
@@ -17,9 +18,9 @@ interface Imported {
   readonly from: DialectName;
   /** The job file. */
   readonly text: string;
-  /** Keys that no table knows, each with the one that may be meant. */
+  /** Keys in no table, each with a similar known key. */
   readonly unknown: readonly { readonly key: string; readonly near?: string }[];
-  /** What is different here, in sentences. */
+  /** Differences from the original, as sentences. */
   readonly notes: readonly string[];
 }
 
@@ -29,8 +30,8 @@ export function importJob(text: string, file: string): Imported {
   if (from === undefined) {
     throw new UserError({
       code: 'E_INVALID_SPEC',
-      message: `${file} is of no trainer that is known`,
-      hint: `files of ${dialectNames.join(', ')} are; anneal init writes a job from a few answers`,
+      message: `${file} is not a configuration of a known trainer`,
+      hint: `known are ${dialectNames.join(', ')}; anneal init writes a job from a few answers`,
     });
   }
   const table = dialects[from];
@@ -53,7 +54,7 @@ export function importJob(text: string, file: string): Imported {
     ['data', 'data to train on'],
   ] as const) {
     if (wanted[name] !== undefined) continue;
-    notes.push(`the ${what} is not named in a way that is known; write it where OWNER/NAME stands`);
+    notes.push(`the ${what} was not found; replace OWNER/NAME with it`);
     wanted[name] = 'OWNER/NAME';
   }
   const job = jobText(wanted, from);
@@ -75,7 +76,7 @@ function notYaml(file: string, cause: unknown): UserError {
   return new UserError({ code: 'E_INVALID_SPEC', message: `${file} is no YAML: ${words}`, cause });
 }
 
-/** Lists stay whole; `model: {lora_rank: 8}` is `model.lora_rank`. */
+/** Lists stay whole; `model: {lora_rank: 8}` becomes `model.lora_rank`. */
 function flattened(value: unknown, prefix = ''): Map<string, unknown> {
   const flat = new Map<string, unknown>();
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return flat;

@@ -1,4 +1,4 @@
-// What other trainers ask for, in one form between their files and ours.
+// Settings of other trainers, in an intermediate form between their files and ours.
 export interface Wanted {
   model?: string;
   data?: string;
@@ -33,10 +33,12 @@ export interface Wanted {
   output?: string;
 }
 
-/** What a key of a file does: it sets something, is told about, or means nothing here. */
+/**
+ * The effect of a key: it sets a field, is reported to the user, or has no effect on the result.
+ */
 type Rule =
   | ((value: unknown) => Partial<Wanted> | Told)
-  /** Logging, places of caches: nothing of the result depends on it. */
+  /** Logging, cache paths: no effect on the result. */
   | 'Ignored';
 
 export class Told {
@@ -70,7 +72,7 @@ export const flag =
   (field: keyof Wanted) =>
   (value: unknown): Partial<Wanted> => ({ [field]: isTrue(value) });
 
-/** Something that this version does not do: told only where it is asked for. */
+/** An unsupported setting: reported only where it is enabled. */
 export const notYet =
   (words: string): Rule =>
   (value) =>
@@ -88,7 +90,7 @@ export function optimizerOf(value: unknown): Partial<Wanted> | Told {
   if (/8bit/.test(name)) return { optimizer: 'AdamW8bit' };
   if (/adam/.test(name)) return { optimizer: 'AdamW' };
   if (/sgd/.test(name)) return { optimizer: 'SGD' };
-  return new Told(`optimizer ${String(value)} is not there; AdamW is used`);
+  return new Told(`optimizer ${String(value)} is not supported; AdamW is used`);
 }
 
 export function scheduleOf(value: unknown): Partial<Wanted> | Told {
@@ -96,7 +98,7 @@ export function scheduleOf(value: unknown): Partial<Wanted> | Told {
   if (/cosine/.test(name)) return { schedule: 'Cosine' };
   if (/linear/.test(name)) return { schedule: 'Linear' };
   if (/constant/.test(name)) return { schedule: 'Constant' };
-  return new Told(`schedule ${String(value)} is not there; Linear is used`);
+  return new Told(`schedule ${String(value)} is not supported; Linear is used`);
 }
 
 export function targetsOf(value: unknown): Partial<Wanted> {

@@ -1,6 +1,6 @@
-// Where a job could train: the GPUs of a cluster, the processor of this machine, and common GPUs
-// for a cluster that is not there yet. Nodes tell product and memory by the labels of NVIDIA's
-// feature discovery; without them only the number is known.
+// Candidate devices: the GPUs of a cluster, the processor of this machine, and common GPUs for a
+// future cluster. Product and memory come from the node labels of NVIDIA's feature discovery;
+// without them only the number is known.
 import * as z from 'zod';
 import { type Device, gpuOf, knownDevices, thisMachine } from '../estimate/devices.ts';
 import { bytes } from '../terminal/numbers.ts';
@@ -19,19 +19,19 @@ interface Machine {
   readonly cores: number;
 }
 
-/** What the cluster has, or why nobody knows. */
+/** The GPUs of the cluster, or why they are unknown. */
 export type ClusterDevices =
   | { readonly type: 'Nodes'; readonly cluster: string; readonly nodes: readonly object[] }
   | { readonly type: 'Unknown'; readonly why: string };
 
 const mib = 2 ** 20;
-/** What the driver keeps of a card. */
+/** Memory that the driver reserves. */
 const driverBytes = 1024 * mib;
 
-/** What a flag said. */
+/** Given by a flag. */
 export const givenDevice = 'given';
 
-/** The recommended one first: a GPU that is there, else the processor. */
+/** The recommended device first: an existing GPU, otherwise the processor. */
 export function deviceOptions(
   cluster: ClusterDevices | null,
   machine: Machine,
@@ -47,7 +47,7 @@ export function deviceOptions(
   ];
 }
 
-/** Of a cluster, from its nodes. */
+/** The GPUs of a cluster's nodes. */
 export function gpusOf(nodes: readonly object[], cluster: string): readonly Device[] {
   return clusterGpus({ type: 'Nodes', cluster, nodes }).map(({ device }) => device);
 }
@@ -60,7 +60,7 @@ function processor({ freeBytes, cores }: Machine): DeviceOption {
 
 function commonGpu(device: Device): DeviceOption {
   const { name, memory } = device;
-  const why = `${name} with ${bytes(memory.bytes)}, on a cluster that is not known here.`;
+  const why = `${name} with ${bytes(memory.bytes)}, on another cluster.`;
   return { id: name, label: `${name}, elsewhere`, why, device };
 }
 
@@ -100,7 +100,7 @@ function clusterGpu(
 }
 
 /**
- * `NVIDIA A100 SXM4 80GB` is an `NVIDIA A100 80GB`: all words of the short name are in the long
+ * `NVIDIA A100 SXM4 80GB` is an `NVIDIA A100 80GB`: the long name contains all words of the short
  * one.
  */
 function isSame(short: string, long: string): boolean {

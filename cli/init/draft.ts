@@ -1,4 +1,4 @@
-// What the wizard shows, computed from what was answered: the manifest so far, what it needs on the
+// The preview of the wizard, computed from the answers: the manifest so far, and its memory on the
 // chosen device.
 import type { JobPlan } from '../../crds/index.ts';
 import { type Described, type Estimator, needsOf, planOf } from './estimator.ts';
@@ -13,7 +13,7 @@ import { answerOn, isAnswered, type Seen, type Wizard } from './wizard.ts';
 import { sourceOf } from './written-source.ts';
 
 export interface Drafted {
-  /** Of the model, once it was chosen. */
+  /** The source of the model, once it is chosen. */
   readonly source: string | undefined;
   readonly answers: Answers;
   readonly device: DeviceOption | undefined;
@@ -23,7 +23,8 @@ export interface Drafted {
 }
 
 /**
- * Everything that follows from the answers; what was not asked yet counts with its recommendation.
+ * Everything that follows from the answers; an open question counts as answered with its
+ * recommendation.
  */
 export function draft(
   wizard: Wizard,
@@ -53,14 +54,11 @@ export function draft(
 }
 
 interface ShownLine extends ManifestLine {
-  /** Brought by the question that is open. */
+  /** Added by the current question. */
   readonly isNew: boolean;
 }
 
-/**
- * Lines of the questions so far: the manifest grows. What it says of commands is told with the
- * whole file.
- */
+/** Lines of the questions so far. The comment about commands is shown only with the whole file. */
 export function shownLines(
   wizard: Wizard,
   { answers }: Pick<Drafted, 'answers'>,

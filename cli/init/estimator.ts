@@ -1,6 +1,5 @@
-// The memory of a job that is still being written. What a model is, a process of its own finds out,
-// from configuration and headers alone, once a place; the plan itself is arithmetic and is made
-// anew for every answer.
+// The memory of a job while it is being written. A separate process describes each model once, from
+// configuration and headers; the plan itself is arithmetic and is recomputed for every answer.
 import {
   formatProblems,
   invariant,
@@ -43,12 +42,12 @@ export class Estimator implements Disposable {
     return this.#version;
   }
 
-  /** What is known of the model at a place; undefined where nobody asked. */
+  /** The model at a source; undefined where it was not requested. */
   of(source: string): Described | undefined {
     return this.#known.get(source);
   }
 
-  /** Asks for the model at a place, and no longer for the one before. */
+  /** Requests the model at a source, and cancels the previous request. */
   ask(source: string, answers: Answers): void {
     if (source === '' || this.#known.has(source)) return;
     this.#asking.abort();

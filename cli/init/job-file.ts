@@ -1,5 +1,5 @@
-// `anneal init`: a job file to begin with, from flags. What it writes is parsed first: it never
-// leaves a file that does not run.
+// `anneal init`: a job file from flags. The text is parsed before it is written: it never leaves a
+// file that does not run.
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { formatProblems, invariant, parseManifest, UserError } from '../../crds/index.ts';

@@ -1,5 +1,5 @@
-// A job file with comments, made from few answers. The reason of each choice stands beside it, so
-// that it can be changed by somebody who has never seen one.
+// A job file with comments, made from a few answers. Each choice is explained beside it, so that a
+// new user can change it.
 import { parse } from 'yaml';
 import { apiVersion, kind } from '../../crds/names/group.ts';
 import type { Goal, Question } from './questions.ts';
@@ -12,7 +12,7 @@ export interface Answers {
   readonly goal: Goal;
   readonly model: WrittenSource;
   readonly data: WrittenSource;
-  /** Bytes of a GPU; undefined: trained on the processor. */
+  /** Bytes of a GPU; undefined for the processor. */
   readonly gpuMemory: number | undefined;
   readonly prefer: Preference;
 }
@@ -36,7 +36,7 @@ const loraWith = (rank: number, preset: 'LoRA' | 'QLoRA' = 'LoRA') => ({
 export const choices: Readonly<Record<Preference, Choice>> = {
   memory: {
     reason:
-      'memory: the model is frozen in 4 bits, adapters learn beside it; inner values are computed twice',
+      'memory: the model is frozen in 4 bits, adapters are trained beside it; activations are recomputed',
     ...loraWith(16, 'QLoRA'),
     learningRate: '2e-4',
     sequenceLength: 512,
@@ -44,7 +44,7 @@ export const choices: Readonly<Record<Preference, Choice>> = {
     format: 'PEFTAdapter',
   },
   speed: {
-    reason: 'speed: adapters beside a frozen model; the gradients of its weights are never made',
+    reason: 'speed: adapters beside a frozen model; its weights need no gradients',
     ...loraWith(16),
     learningRate: '2e-4',
     sequenceLength: 1024,
@@ -70,14 +70,14 @@ export const choices: Readonly<Record<Preference, Choice>> = {
   },
 };
 
-/** A line and the question whose answer brings it. */
+/** A line and the question that adds it. */
 export interface ManifestLine {
   readonly of: Question;
   readonly text: string;
 }
 
 interface Learning {
-  /** Lines below `dataset:` besides the place. */
+  /** Lines below `dataset:` besides the source. */
   readonly format: readonly string[];
   readonly sequenceLength: number | undefined;
   readonly length: readonly string[];
@@ -101,9 +101,9 @@ const learnings: Readonly<Record<Goal, Learning>> = {
     warmupSteps: 10,
   },
   try: {
-    format: ['maxSamples: 200             # a taste; remove it to learn from all'],
+    format: ['maxSamples: 200             # a sample; remove it to train on all'],
     sequenceLength: 256,
-    length: ['maxSteps: 20                # or epochs: "1" for one pass over the data'],
+    length: ['maxSteps: 20                # or epochs: "1" for one epoch'],
     globalBatchSize: 2,
     warmupSteps: 3,
   },
@@ -167,7 +167,7 @@ export function manifestLines(answers: Answers): readonly ManifestLine[] {
   ];
 }
 
-/** Results go where the inputs are: what lies on this machine stays on it. */
+/** Results go where the inputs are: local inputs give local results. */
 function destinationLines(model: WrittenSource, data: WrittenSource): readonly string[] {
   if (model.isLocal || data.isLocal) {
     return ['    destination:', '      local: { path: results }   # beside this file'];
@@ -188,8 +188,8 @@ function flow(source: WrittenSource['source']): string {
 }
 
 /**
- * Without quotes where everybody reads it as these letters: kubectl takes `on` and `no` for truth
- * values, others `0e0` for a number.
+ * Unquoted only where every YAML parser reads a string: kubectl takes `on` and `no` for booleans,
+ * others `0e0` for a number.
  */
 function scalar(text: string): string {
   const isPlain = /^\w[\w./-]*$/.test(text);
@@ -200,7 +200,7 @@ function scalar(text: string): string {
 
 const versions = ['1.1', '1.2'] as const;
 
-/** A name that Kubernetes takes. */
+/** A name that Kubernetes accepts. */
 function jobName(text: string): string {
   const name = text
     .toLowerCase()

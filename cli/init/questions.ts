@@ -1,5 +1,5 @@
-// The five questions of `anneal init` and what can be answered. The first option of each is the
-// recommended one. Pure: what this machine and a cluster have comes in as facts.
+// The five questions of `anneal init` and their options; the first option is the recommended one.
+// Pure: facts about this machine and a cluster are inputs.
 import { explainMethod } from '../../crds/explain/explain-method.ts';
 import type { Device } from '../estimate/devices.ts';
 import { choices, type preferences } from './manifest-text.ts';
@@ -7,7 +7,7 @@ import { choices, type preferences } from './manifest-text.ts';
 export const questions = ['goal', 'model', 'data', 'device', 'prefer'] as const;
 export type Question = (typeof questions)[number];
 
-/** What is asked, in words for somebody who has never trained a model. */
+/** The questions, for somebody who has never trained a model. */
 export const asked: Readonly<Record<Question, string>> = {
   goal: 'What should the model learn?',
   model: 'Which model does it start from?',
@@ -17,21 +17,21 @@ export const asked: Readonly<Record<Question, string>> = {
 };
 
 export interface Option {
-  /** What the answer is kept by; of a place, the place itself. */
+  /** Identifies the answer; for a source, the source itself. */
   readonly id: string;
   readonly label: string;
-  /** Why one would choose it. */
+  /** Why to choose it. */
   readonly why: string;
 }
 
-/** The option whose answer is typed. */
+/** The option with a typed answer. */
 export const other = 'other';
 
 export interface DeviceOption extends Option {
   readonly device: Device;
 }
 
-/** What is known of this machine and of a cluster. */
+/** Facts about this machine and a cluster. */
 export interface Found {
   readonly models: readonly Option[];
   readonly data: readonly Option[];
@@ -45,12 +45,12 @@ const goalOptions: readonly Option[] = [
   {
     id: 'chat',
     label: 'answer as in my conversations',
-    why: 'Records are conversations, or prompts with their answers; only the answers are learned.',
+    why: 'Records are conversations, or prompts with their answers; only the answers are target tokens.',
   },
   {
     id: 'text',
     label: 'know my texts',
-    why: 'Records are plain text. Long ones are split; every token is learned.',
+    why: 'Records are plain text. Long ones are split; every token is a target.',
   },
   {
     id: 'try',
@@ -64,9 +64,7 @@ const sourceForms =
 
 const typedOption: Option = { id: other, label: 'another source', why: sourceForms };
 
-/**
- * Needs of each preference on the chosen device, where they are known: bytes, and whether they fit.
- */
+/** The memory of each preference on the chosen device, where known: bytes, and whether they fit. */
 export type Needs = Readonly<
   Partial<Record<(typeof preferences)[number], { readonly words: string; readonly fits: boolean }>>
 >;
@@ -86,7 +84,7 @@ export function optionsOf(question: Question, found: Found, needs: Needs): reado
   }
 }
 
-/** Small to large, of families that a worker can train; none needs a token of the hub. */
+/** Small to large, of supported families; none needs a token of the hub. */
 const modelsOfTheHub: readonly Option[] = [
   {
     id: 'HuggingFaceTB/SmolLM2-360M-Instruct',
@@ -112,7 +110,7 @@ const preferWords: Readonly<Record<(typeof preferences)[number], string>> = {
   size: 'a small result',
 };
 
-/** What fits comes first; else the order in which people mostly want them. */
+/** What fits comes first; otherwise in the usual order of preference. */
 function preferOptions(needs: Needs): readonly Option[] {
   const usual = ['speed', 'memory', 'quality', 'size'] as const;
   const fits = (one: (typeof usual)[number]) => needs[one]?.fits !== false;
@@ -127,7 +125,7 @@ function preferOptions(needs: Needs): readonly Option[] {
   });
 }
 
-/** The method that is suggested, and the paper that it is from. */
+/** The suggested method and its paper. */
 function methodWords(id: (typeof preferences)[number]): string {
   const [doc] = explainMethod(choices[id].preset);
   const { paper } = doc ?? {};

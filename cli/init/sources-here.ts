@@ -1,14 +1,13 @@
-// Models and data that are on this machine already: what somebody most likely means stands first in
-// the wizard.
+// Models and data on this machine: the most likely choices come first in the wizard.
 import { type Dirent, existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Found, Option } from './questions.ts';
 
-/** More would be a list to read, not one to choose from. */
+/** With more, the list is too long to choose from. */
 const mostHere = 4;
 const dataFile = /\.(jsonl|parquet|json|txt)$/;
-/** JSON files of other trades. */
+/** JSON files with another purpose. */
 const notData =
   /^(package|package-lock|tsconfig.*|biome|config|tokenizer.*|generation_config)\.json$/;
 

@@ -1,6 +1,6 @@
-// The wizard as a value: which question is open, what was answered, what a key does. Pure. Answers
-// are kept by what they are, not by their place in a list, so that a list which grows while one
-// looks at it changes nothing, and going back loses nothing.
+// State of the wizard: the open question, the answers, the effect of a key. Pure. Answers are
+// stored by value, not by index, so that a list may grow while it is shown, and going back loses
+// nothing.
 
 import type { Pressed } from '../terminal/pressed.ts';
 import {
@@ -20,16 +20,16 @@ type Typed = 'model' | 'data' | 'file';
 
 export interface Wizard {
   readonly page: Page;
-  /** Pages that nobody has to answer: flags did. */
+  /** Pages that flags have answered. */
   readonly given: readonly Page[];
   /** Chosen option of a page; absent: the first. */
   readonly chosen: Readonly<Partial<Record<Page, string>>>;
   readonly typed: Readonly<Record<Typed, string>>;
-  /** Letters go into the place that is typed. */
+  /** Keys go into the text field. */
   readonly typing: boolean;
-  /** File that is written unless another one is typed. */
+  /** Default name of the file. */
   readonly file: string;
-  /** Why the last key did nothing. */
+  /** Why the last key had no effect. */
   readonly said: string;
 }
 
@@ -45,7 +45,7 @@ interface Answered {
   readonly effect?: Effect;
 }
 
-/** Flags have answered some questions. */
+/** Questions that flags have answered. */
 type Given = Readonly<Partial<Record<Question, string | undefined>>>;
 
 export function startWizard(flags: Given, file = 'job.yaml'): Wizard {
@@ -61,13 +61,13 @@ function openPages({ given }: Wizard): readonly Page[] {
   return pages.filter((page) => !given.includes(page));
 }
 
-/** Of the question that is open, among those that are asked. */
+/** Position of the open question among those to be asked. */
 export function numberOf(wizard: Wizard): { readonly number: number; readonly of: number } {
   const open = openPages(wizard);
   return { number: open.indexOf(wizard.page) + 1, of: open.length - 1 };
 }
 
-/** The answer is there: given by a flag, or of a question that lies behind. */
+/** Whether it is answered: by a flag, or on an earlier page. */
 export function isAnswered({ page, given }: Wizard, which: Page): boolean {
   return given.includes(which) || pages.indexOf(page) > pages.indexOf(which);
 }
@@ -75,9 +75,9 @@ export function isAnswered({ page, given }: Wizard, which: Page): boolean {
 export function optionsOn(page: Page, { found, needs }: Seen, wizard: Wizard): readonly Option[] {
   if (page !== 'file') return optionsOf(page, found, needs);
   const { file } = wizard;
-  const why = 'The name of a file that is not there yet.';
+  const why = 'The name of a new file.';
   return [
-    { id: file, label: file, why: `Writes ${file}. Nothing else is changed.` },
+    { id: file, label: file, why: `Writes ${file}. Changes nothing else.` },
     { id: other, label: 'another file', why },
   ];
 }
@@ -87,7 +87,7 @@ export function chosenOn(page: Page, seen: Seen, wizard: Wizard): Option | undef
   return options.find(({ id }) => id === wizard.chosen[page]) ?? options[0];
 }
 
-/** What a page was answered with: the id, or what was typed. */
+/** The answer of a page: the id of an option, or the typed text. */
 export function answerOn(page: Page, seen: Seen, wizard: Wizard): string {
   const id = chosenOn(page, seen, wizard)?.id ?? '';
   return id === other && isTyped(page) ? wizard.typed[page].trim() : id;
@@ -113,7 +113,10 @@ function isTyped(page: Page): page is Typed {
   return page === 'model' || page === 'data' || page === 'file';
 }
 
-/** Out of the typing first, then to the question before, from the first out of the wizard. */
+/**
+ * Leaves the text field first, then goes to the previous question, from the first one out of the
+ * wizard.
+ */
 function back(wizard: Wizard): Answered {
   if (wizard.typing) return { wizard: { ...wizard, typing: false } };
   const open = openPages(wizard);
@@ -134,7 +137,7 @@ function choose(wizard: Wizard, id: string): Wizard {
   return { ...wizard, chosen: { ...wizard.chosen, [wizard.page]: id } };
 }
 
-/** Paste comes as many letters at once; what moves the cursor is no part of a place. */
+/** Pasted text arrives as one input; control characters are removed from it. */
 function typedInto(wizard: Wizard, page: Typed, { input, key }: Pressed): Wizard {
   const before = wizard.typed[page];
   const letters = input.replaceAll(/\p{Cc}/gu, '');
@@ -158,8 +161,7 @@ function accepted(wizard: Wizard, seen: Seen): Answered {
   const answer = answerOn(page, seen, wizard);
   if (option === undefined || answer === '')
     return { wizard: { ...wizard, said: 'type a source first' } };
-  // Kept by its name, so that a better recommendation that comes later does not change what was
-  // answered.
+  // Stored by id, so that a better recommendation that arrives later does not change the answer.
   const kept = page === 'file' ? wizard : choose(wizard, option.id);
   if (page === 'file') {
     return { wizard: { ...kept, typing: false }, effect: { type: 'Write', file: answer } };

@@ -1,11 +1,10 @@
-// Where a model or data lies, from one word on the command line: `owner/name` on the hub,
-// `s3://bucket/prefix`, `claim:NAME/path` in a volume, anything that looks like a path on this
-// machine.
+// Parses the source of a model or data from one word on the command line: `owner/name` on the hub,
+// `s3://bucket/prefix`, `claim:NAME/path` in a volume, or a path on this machine.
 
 export interface WrittenSource {
   /** The member of a source and its fields, for the file. */
   readonly source: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Last word of the place, for names. */
+  /** Last segment of the source, for names. */
   readonly name: string;
   readonly isLocal: boolean;
 }

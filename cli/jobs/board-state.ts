@@ -1,5 +1,5 @@
-// What the board knows: the jobs of a place, the row that is chosen, what is filtered. Pure; the
-// order of messages does not matter.
+// State of the board: the jobs of a source, the selected row, the filter. Pure; the order of
+// messages does not matter.
 import { type Job, keyOf } from './job.ts';
 import type { JobsChange } from './source.ts';
 
@@ -7,7 +7,7 @@ export interface BoardState {
   /** By namespace and name. */
   readonly jobs: ReadonlyMap<string, Job>;
   readonly away: { readonly since: number; readonly why: string } | null;
-  /** Undefined until all were told once. */
+  /** False until the first complete list. */
   readonly isLoaded: boolean;
 }
 
@@ -34,7 +34,7 @@ export function seeBoard(state: BoardState, changes: readonly TimedChange[]): Bo
         away = null;
         break;
       case 'Gone':
-        // A job of the same name that was made since then stays.
+        // A newer job of the same name stays.
         if (jobs.get(keyOf(change.job))?.uid === change.job.uid) jobs.delete(keyOf(change.job));
         away = null;
         break;
@@ -46,7 +46,7 @@ export function seeBoard(state: BoardState, changes: readonly TimedChange[]): Bo
   return { jobs, away, isLoaded };
 }
 
-/** Rows in their order: those that go on first, then the newest. */
+/** Rows in order: active jobs first, then the newest. */
 export function rowsOf({ jobs }: BoardState, filter: string): readonly Job[] {
   const words = filter
     .toLowerCase()
@@ -62,13 +62,13 @@ export function rowsOf({ jobs }: BoardState, filter: string): readonly Job[] {
     );
 }
 
-/** By code units: names and times are plain, and five hundred of them are sorted often. */
+/** By code units: names and times are ASCII, and sorting five hundred of them happens often. */
 function ordered(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
 }
 
-/** `!word`: only those without it. */
+/** `!word` matches jobs without the word. */
 function isMatch(job: Job, word: string): boolean {
   const not = word.startsWith('!');
   const text = `${job.namespace}/${job.name} ${job.status.phase ?? ''}`.toLowerCase();
@@ -79,7 +79,7 @@ function hasEnded({ status: { phase } }: Job): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
 }
 
-/** The first row to draw, so that the chosen one is seen. */
+/** Index of the first visible row, such that the selected one is visible. */
 export function windowOf(chosen: number, count: number, height: number): number {
   const most = Math.max(0, count - height);
   return Math.max(0, Math.min(most, chosen - Math.floor(height / 2)));

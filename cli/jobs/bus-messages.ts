@@ -1,6 +1,6 @@
-// What the workers of a job say, from the streams of the bus: everything that is kept, also of pods
-// that are gone, then what comes. Cuts of the connection are told and waited out; nothing is told
-// twice or left out by them.
+// What the workers of a job publish: everything that the streams of the bus retain, also from pods
+// that are gone, then live messages. A lost connection is reported and retried; no message is
+// delivered twice or skipped.
 import { setTimeout as wait } from 'node:timers/promises';
 import { toAnnealError } from '../../crds/index.ts';
 import { logRecord, podEvent } from '../../crds/wire/pod-messages.ts';
@@ -26,7 +26,7 @@ export async function* busMessages(
   asked: BusAsked,
   signal: AbortSignal,
 ): AsyncGenerator<Heard> {
-  /** Where to go on in each stream after a cut. */
+  /** Next sequence number of each stream after a reconnect. */
   const next = new Map<StreamName, number>();
   for (;;) {
     try {
@@ -69,8 +69,8 @@ async function* readStreams(
       if (!both.aborted) queue.fail(error);
     });
   }
-  // Where no heartbeat comes, a screen shows the workers by their status alone.
-  using _heartbeats =
+  // Without heartbeats a screen shows the workers by their status alone.
+  using _beats =
     follow && streams.includes('metrics')
       ? bus.onHeartbeat(job, (index, heartbeat) =>
           queue.put({ type: 'Heartbeat', index, heartbeat }),
@@ -97,7 +97,7 @@ async function readOne(
   signal: AbortSignal,
 ): Promise<void> {
   const from = next.get(name) ?? 1;
-  // What was read before is on the screen already.
+  // After a reconnect the screen already shows the retained messages.
   let isBehind = from <= 1;
   if (!isBehind) caughtUp();
   for await (const { messages, left } of bus.pages(name, job, from, signal)) {
@@ -110,13 +110,13 @@ async function readOne(
       isBehind = false;
       caughtUp();
     }
-    // A stream of a million messages must not pile up before somebody who draws ten pictures a
+    // A stream of a million messages must not pile up before a screen that draws ten frames a
     // second.
     await queue.roomy();
   }
 }
 
-/** Undefined for what cannot be read: of another version, or nobody's. */
+/** Undefined for a message that cannot be parsed: of another version, or foreign. */
 function heardOf(
   name: StreamName,
   { index, value: raw }: { readonly index: number; readonly value: unknown },

@@ -1,6 +1,5 @@
-// Messages by their step, rising. Late, doubled and missing ones do no harm: for each step the
-// newest message counts, so that steps that were done again after a rollback replace what was
-// there.
+// Messages by step, ascending. Late, duplicate and missing messages do no harm: for each step the
+// newest message counts, so steps that were repeated after a rollback replace the earlier ones.
 
 interface Stepped {
   readonly step: number;
@@ -9,8 +8,8 @@ interface Stepped {
 }
 
 /**
- * The list with more in it. What mostly comes, steps behind the last one, costs no more than the
- * copy.
+ * The list with more messages merged in. The usual case, steps after the last one, costs no more
+ * than the copy.
  */
 export function mergedByStep<T extends Stepped>(
   list: readonly T[],

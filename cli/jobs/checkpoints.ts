@@ -1,5 +1,6 @@
-// What a job could go on from. On this machine the folder says; of a cluster the status knows the
-// newest and the best, and the workers tell with each save which are there.
+// The checkpoints that a job could resume from. On this machine they are read from the run folder.
+// On a cluster the status names the newest and the best, and with each save the workers list what
+// exists.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runFiles } from '../../crds/wire/run-folder.ts';
@@ -14,7 +15,7 @@ export interface Checkpoint {
   readonly time?: string;
   readonly evalLoss?: number;
   readonly best: boolean;
-  /** What `resume` takes. */
+  /** The checkpoint that `resume` uses. */
   readonly newest: boolean;
 }
 
@@ -49,14 +50,14 @@ export async function checkpointsOf(
 type Found = Omit<Checkpoint, 'best' | 'newest' | 'evalLoss'>;
 
 async function inFolder(folder: string): Promise<readonly Found[]> {
-  const names = await readdir(folder).catch(() => []); // nothing was saved
+  const names = await readdir(folder).catch(() => []); // no checkpoint yet
   const found: Found[] = [];
   for (const name of names) {
     const [, step] = /^step-(\d+)$/.exec(name) ?? [];
     if (step === undefined) continue;
     const location = join(folder, name);
     const files = await readdir(location, { withFileTypes: true });
-    // A folder without a manifest is one that was being written.
+    // A folder without a manifest is a save that was cut off.
     if (!files.some((file) => file.name === 'manifest.json')) continue;
     const sizes = await Promise.all(files.map((file) => stat(join(location, file.name))));
     const time = sizes.reduce((last, { mtimeMs }) => Math.max(last, mtimeMs), 0);
@@ -71,8 +72,8 @@ async function inFolder(folder: string): Promise<readonly Found[]> {
 }
 
 /**
- * Those that were written and are still there, as the first worker said last; where nobody heard
- * it, what the status names.
+ * Checkpoints that exist by the last list of the first worker; without messages, those that the
+ * status names.
  */
 function fromMessages({ status }: Job, messages: readonly Telemetry[]): readonly Found[] {
   const written = messages.filter((message) => message.type === 'checkpoint');
@@ -92,8 +93,8 @@ function fromMessages({ status }: Job, messages: readonly Telemetry[]): readonly
 }
 
 /**
- * By the last list, which says nothing of what was written since, nor, where it has its full
- * length, of what is older than its first.
+ * By the last list. It says nothing about checkpoints that were written later, nor, when it has its
+ * full length, about those before its first.
  */
 function isThere(step: number, { step: told, kept = [] }: TelemetryOf<'checkpoint'>): boolean {
   const isOlder = kept.length >= mostKeptTold && step < (kept[0] ?? 0);

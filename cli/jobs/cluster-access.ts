@@ -1,5 +1,4 @@
-// The cluster and the namespace that a command means, by its flags, the settings and the
-// kubeconfig.
+// The cluster and namespace of a command: from its flags, the settings and the kubeconfig.
 import { type KubeAccess, readKubeconfig } from '../client/kubeconfig.ts';
 import type { CliConfig } from '../process/config.ts';
 import type { SourceFlags } from '../process/source-flags.ts';

@@ -1,5 +1,5 @@
-// The jobs of a cluster: the objects from the API server, what the workers say from the bus.
-// Without the bus everything still works, at the pace of the status.
+// The jobs of a cluster: objects from the API server, messages of the workers from the bus. Without
+// the bus everything still works, as often as the status is written.
 import { group, plural, version } from '../../crds/index.ts';
 import { Kube } from '../client/kube.ts';
 import { listAll, watchAll } from '../client/kube-watch.ts';
@@ -7,11 +7,11 @@ import type { KubeAccess } from '../client/kubeconfig.ts';
 import type { CliConfig } from '../process/config.ts';
 import type { SourceFlags } from '../process/source-flags.ts';
 import { clusterAccess } from './cluster-access.ts';
-import { happeningsOf } from './happenings.ts';
+import { jobEvents } from './events.ts';
 import type { Job } from './job.ts';
 import { podLogs } from './pod-logs.ts';
 import { readJobObject } from './read-job-object.ts';
-import type { Follow, Happening, Heard, JobSource, JobsChange, LogsAsked } from './source.ts';
+import type { Follow, Heard, JobEvent, JobSource, JobsChange, LogsAsked } from './source.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export async function openCluster(flags: SourceFlags, config: CliConfig): Promise<ClusterSource> {
@@ -31,7 +31,7 @@ export class ClusterSource implements JobSource {
   /** Undefined: all. */
   readonly namespace: string | undefined;
   readonly location: string;
-  /** Namespace of the context, also where all are looked at. */
+  /** Namespace of the context, also when all namespaces are listed. */
   readonly home: string;
   readonly config: CliConfig;
 
@@ -77,7 +77,7 @@ export class ClusterSource implements JobSource {
     const { busMessages } = await import('./bus-messages.ts');
     let heard = false;
     for await (const one of busMessages(this, job, { ...asked, streams: ['logs'] }, signal)) {
-      // Nobody on the bus: the pods themselves have at least what they said since they started.
+      // Without the bus, the pod logs have at least what the pods said since they started.
       if (one.type === 'Away' && !heard) {
         yield { type: 'Away', why: `${one.why}; reading the pods` };
         yield* podLogs(this.kube, job, asked, signal);
@@ -88,8 +88,8 @@ export class ClusterSource implements JobSource {
     }
   }
 
-  happenings(job: Job, signal: AbortSignal): Promise<readonly Happening[]> {
-    return happeningsOf(this.kube, job, signal);
+  events(job: Job, signal: AbortSignal): Promise<readonly JobEvent[]> {
+    return jobEvents(this.kube, job, signal);
   }
 
   async surroundings(job: Job, signal: AbortSignal): Promise<Surroundings> {

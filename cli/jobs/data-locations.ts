@@ -1,6 +1,6 @@
-// Where a job has written: its checkpoints and its results. Those in volumes can be removed through
-// a pod that mounts them; for the others it is told where they are. Nothing that the job did not
-// write is named, and never a whole volume.
+// Where a job has written checkpoints and results. Those in volumes can be removed through a pod
+// that mounts them; for the others only the location is printed. The list never names data that the
+// job did not write, nor a whole volume.
 import * as z from 'zod';
 import { childName } from '../../crds/names/child-names.ts';
 import { podPath, podVariable } from '../../crds/wire/pod.ts';
@@ -8,13 +8,13 @@ import type { Job } from './job.ts';
 
 export interface VolumePath {
   readonly claimName: string;
-  /** Inside of the claim; never empty. */
+  /** Inside the claim; never empty. */
   readonly path: string;
 }
 
 interface DataLocations {
   readonly volumes: readonly VolumePath[];
-  /** Places that are no volumes: buckets, hubs. */
+  /** Locations that are not volumes: buckets, hubs. */
   readonly elsewhere: readonly string[];
 }
 
@@ -25,7 +25,7 @@ const container = z.object({
   env: z.array(z.object({ name: z.string(), value: z.string().optional() })).default([]),
 });
 
-/** What a Job of the cluster says about its pods; the fields that a pod of ours takes over. */
+/** The Job of the job on the cluster; only the pod fields that our own pod copies. */
 export const childJob = z.object({
   spec: z.object({
     template: z.object({
@@ -45,22 +45,23 @@ export function dataLocationsOf(
 ): DataLocations {
   const run = children.flatMap(runFolderOf);
   const claim = spec.checkpoint.destination?.persistentVolumeClaim;
-  // The folder that the workers make below the destination; the UID keeps jobs of one name apart.
+  // The workers write into this folder below the destination; the UID separates jobs of the same
+  // name.
   const checkpoints =
     claim === undefined
       ? []
       : [location(claim.claimName, `${claim.path}/${name}-${uid.slice(0, 8)}`)];
   const uris = (status.artifacts ?? []).map(({ uri }) => uri ?? '');
   const artifacts = uris.map(volumePathOf);
-  // A claim that was made for the job goes with it.
+  // A claim that was created for the job is deleted with it.
   const own =
     spec.storage.data?.volumeClaimTemplate === undefined ? undefined : childName.dataClaim(name);
   const all = [...run, ...checkpoints, ...artifacts]
     .filter((one) => one !== undefined)
     .filter(({ claimName }) => claimName !== own);
-  const byPlace = new Map(all.map((one) => [uriOf(one), one]));
+  const byLocation = new Map(all.map((one) => [uriOf(one), one]));
   return {
-    volumes: [...byPlace.values()],
+    volumes: [...byLocation.values()],
     elsewhere: uris.filter((uri, index) => uri !== '' && artifacts[index] === undefined),
   };
 }
@@ -70,15 +71,15 @@ export function uriOf({ claimName, path }: VolumePath): string {
 }
 
 /**
- * `pvc://notes/out` for `/volumes/notes/out`, the folder that only a pod knows; any other path
- * stays.
+ * `pvc://notes/out` for `/volumes/notes/out`, a path that only exists in a pod; any other path is
+ * unchanged.
  */
 export function outsideOfPod(path: string): string {
   const inside = below(podPath.volumes, path);
   return inside === '' ? path : `pvc://${inside}`;
 }
 
-/** Records and checkpoints of the run, where they lie on a volume. */
+/** Records and checkpoints of the run, where they are on a volume. */
 function runFolderOf({ spec }: ChildJob): readonly (VolumePath | undefined)[] {
   const variables = spec.template.spec.containers.flatMap(({ env }) => env);
   const folder = variables.find(({ name }) => name === podVariable.runFolder)?.value ?? '';
@@ -95,7 +96,7 @@ function volumePathOf(uri: string): VolumePath | undefined {
   return claimName === undefined || path === undefined ? undefined : location(claimName, path);
 }
 
-/** Undefined for what is a whole volume, or leads out of it. */
+/** Undefined for a whole volume, and for a path that leaves it. */
 function location(claimName: string, path: string): VolumePath | undefined {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.length === 0 || parts.includes('..')) return undefined;

@@ -1,5 +1,4 @@
-// Which job a word means: its name, `namespace/name`, the beginning of a name that no other has, or
-// `@latest`.
+// Which job a word names: its name, `namespace/name`, a unique prefix of a name, or `@latest`.
 import { nearestName, UserError } from '../../crds/index.ts';
 import { type Job, keyOf, localNamespace } from './job.ts';
 
@@ -8,7 +7,7 @@ export function at(location: string): string {
   return `${location.startsWith('this ') ? 'on' : 'in'} ${location}`;
 }
 
-/** `place` is named in the sentence when there is none. */
+/** The error sentence names `location` when there is no such job. */
 export function findJob(jobs: readonly Job[], word: string, location: string): Job {
   const newest = jobs.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
   if (word === '@latest') {
@@ -39,7 +38,7 @@ export function findJob(jobs: readonly Job[], word: string, location: string): J
   );
 }
 
-/** Runs of one job: the newest is meant. */
+/** Whether these are runs of one job; then the newest is taken. */
 function sameRunName(jobs: readonly Job[]): boolean {
   const names = new Set(jobs.map(({ name }) => name.split('/')[0]));
   return names.size === 1 && jobs.every(({ namespace }) => namespace === localNamespace);

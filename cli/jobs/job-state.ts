@@ -1,6 +1,6 @@
-// What the screen of a job knows: a pure function of what was heard, from the API server and from
-// the workers. Late, doubled and missing messages do no harm: whatever the order, the same set
-// gives the same state.
+// State of a job's screen: a pure function of the messages from the API server and from the
+// workers. Late, duplicate and missing messages do no harm: the same set gives the same state in
+// any order.
 import type { PodEvent } from '../../crds/wire/pod-messages.ts';
 import type { HeartbeatRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
@@ -12,25 +12,28 @@ export interface JobState {
   readonly job: Job | null;
   readonly gone: boolean;
   readonly run: RunState;
-  /** By number of the worker, rising. */
+  /** By number of the worker, ascending. */
   readonly workers: readonly WorkerState[];
-  /** By time, rising; the oldest are dropped. */
+  /** By time, ascending; the oldest are dropped. */
   readonly happened: readonly Happened[];
-  /** Who cannot be asked now, and since when, in seconds since 1970. */
+  /** Sources that do not answer now, and since when, in seconds since 1970. */
   readonly away: { readonly jobs: Away | null; readonly bus: Away | null };
 }
 
 interface WorkerState {
   readonly index: number;
-  /** Greatest round and step that its heartbeats told. */
+  /** The heartbeat with the greatest round and step. */
   readonly heartbeat: HeartbeatRecord;
 }
 
 interface Happened {
   readonly time: number;
   readonly words: string;
-  readonly trouble: boolean;
-  /** Of a checkpoint: its step, and whether all know by now that it can be gone on from. */
+  readonly isProblem: boolean;
+  /**
+   * Of a checkpoint: its step, and whether every worker has it by now, so that a run can resume
+   * from it.
+   */
   readonly saved?: { readonly step: number; readonly counts: boolean };
 }
 
@@ -62,7 +65,7 @@ export function seeJob(state: JobState, events: readonly JobEvent[]): JobState {
   for (const event of events) {
     if (event.type === 'Heard' && event.heard.type === 'Message') {
       const { index, message } = event.heard;
-      // The others say the same numbers: they are means over all workers.
+      // The other workers report the same numbers: they are means over all workers.
       if (index === 0 || message.type !== 'step') messages.push(message);
       next = withHappened(next, fromMessage(index, message));
       next = backOnBus(next);
@@ -119,7 +122,7 @@ function backOnBus(state: JobState): JobState {
   return state.away.bus === null ? state : { ...state, away: { ...state.away, bus: null } };
 }
 
-/** By the version of the object where both have one that can be compared. */
+/** By resourceVersion where both have a comparable one. */
 function isOlder(job: Job, than: Job): boolean {
   return versionOf(job) < versionOf(than);
 }
@@ -142,7 +145,8 @@ function withHeartbeat(
 }
 
 /**
- * A later round begins at an earlier step. Among equals the words decide, so that order does not.
+ * A later round begins at an earlier step. Ties are broken by text, so that the order of
+ * messages does not matter.
  */
 function rank({ round, step, stage, waitingOn = '' }: HeartbeatRecord): string {
   const number = (value: number) => String(value).padStart(12, '0');
@@ -161,8 +165,7 @@ function withHappened(state: JobState, more: readonly Happened[]): JobState {
 }
 
 /**
- * That a checkpoint was written says nothing more where it counts; where it never counted, it is
- * all that is known.
+ * "Counts" replaces "written" for the same checkpoint; one that never counted keeps its "written".
  */
 function toldOnce(all: Happened[]): Happened[] {
   const counting = new Set(all.flatMap(({ saved }) => (saved?.counts ? [saved.step] : [])));
@@ -181,51 +184,50 @@ function fromMessage(index: number, message: Telemetry): readonly Happened[] {
     case 'checkpoint': {
       const { step } = message;
       const saved = { step, counts: false };
-      return [{ time, words: `checkpoint of step ${step} written`, trouble: false, saved }];
+      return [{ time, words: `checkpoint of step ${step} written`, isProblem: false, saved }];
     }
     case 'evaluation': {
       const loss = message.loss === null ? 'not finite' : message.loss.toFixed(4);
       const best = message.best ? ', the best' : '';
-      return [{ time, words: `held out ${loss} at step ${message.step}${best}`, trouble: false }];
+      return [{ time, words: `held out ${loss} at step ${message.step}${best}`, isProblem: false }];
     }
     case 'artifact':
-      return [{ time, words: `${message.format} written`, trouble: false }];
+      return [{ time, words: `${message.format} written`, isProblem: false }];
     case 'warning':
-      return [{ time, words: message.message, trouble: true }];
+      return [{ time, words: message.message, isProblem: true }];
     case 'failure':
-      return [{ time, words: `worker ${index}: ${message.message}`, trouble: true }];
+      return [{ time, words: `worker ${index}: ${message.message}`, isProblem: true }];
     default:
       return [];
   }
 }
 
 /**
- * What a node has, and that a pod reached the bus: looked up where it matters; on the screen it
- * would hide what happened.
+ * Facts about the node, and that a pod reached the bus, are left out: on the screen they would hide
+ * other events.
  */
 const unshown: ReadonlySet<PodEvent['type']> = new Set(['NodeChecked', 'BusBack']);
 
-const troubles: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'TelemetryDropped']);
+const problemEvents: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'TelemetryDropped']);
 
-/** Of these it matters in which world they happened. */
+/** For these the round is part of the text. */
 const worlds: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'Restored']);
 
 function fromPodEvent({ time, index, type, message, round, step }: PodEvent): Happened {
   if (type === 'Committed' && step !== undefined) {
     const words = `checkpoint of step ${step} counts`;
-    return { time, words, trouble: false, saved: { step, counts: true } };
+    return { time, words, isProblem: false, saved: { step, counts: true } };
   }
   const tells = round !== undefined && worlds.has(type);
   const isSaid = message.includes(`round ${round}`);
   const world = tells && !isSaid ? `, round ${round}` : '';
-  return { time, words: `worker ${index}: ${message}${world}`, trouble: troubles.has(type) };
+  return { time, words: `worker ${index}: ${message}${world}`, isProblem: problemEvents.has(type) };
 }
 
-const troubleConditions = ['Failed', 'Stalled', 'Degraded', 'Restarting'];
+const problemConditions = ['Failed', 'Stalled', 'Degraded', 'Restarting'];
 
 /**
- * When a condition became true is told by the object itself, so nothing is missed while nobody
- * looked.
+ * The object records when a condition became true, so nothing is missed while no client watched.
  */
 function fromConditions(job: Job): readonly Happened[] {
   return (job.status.conditions ?? [])
@@ -233,11 +235,11 @@ function fromConditions(job: Job): readonly Happened[] {
     .map(({ type, reason, message, lastTransitionTime }) => ({
       time: Date.parse(lastTransitionTime) / 1000,
       words: `${type} (${reason})${message === '' ? '' : `: ${message}`}`,
-      trouble: troubleConditions.includes(type),
+      isProblem: problemConditions.includes(type),
     }));
 }
 
-/** Nothing more will come. */
+/** No more messages will come. */
 export function isOver({ job, gone }: JobState): boolean {
   if (gone) return true;
   return job !== null && (phaseOf(job) === 'Succeeded' || phaseOf(job) === 'Failed');

@@ -1,6 +1,6 @@
 import { type Job, methodOf, modelOf, phaseOf } from './job.ts';
 
-/** The fields of `-o json`; only ever added to. */
+/** The fields of `-o json`; fields are only ever added. */
 export function jobSummary(job: Job): object {
   const { status } = job;
   return {

@@ -1,6 +1,6 @@
-// A job as every command sees it, wherever it lives: the contract's own spec and status. A run of
-// this machine is told in the same words (run-as-job.ts), so there is one list, one `describe`, one
-// screen.
+// A job as every command sees it, on a cluster or on this machine: spec and status of the contract.
+// A run of this machine is converted to the same form (run-as-job.ts), so there is one list, one
+// `describe`, one screen.
 import {
   type FineTuneJobSpec,
   type FineTuneJobStatus,
@@ -23,18 +23,20 @@ export interface Job {
   readonly status: FineTuneJobStatus;
   /** As its source has it, for `get`. */
   readonly object: object;
-  /** What of the object this program cannot read; `spec` and `status` are without it. */
+  /**
+   * The part of the object that this program cannot read; `spec` and `status` do not contain it.
+   */
   readonly unread?: Unread;
 }
 
 export interface Unread {
-  /** The first of it: thing, value, rule. */
+  /** The first problem: thing, value, rule. */
   readonly message: string;
   /** `spec.worker.labels`. */
   readonly paths: readonly string[];
 }
 
-/** Namespace of the runs of this machine. No cluster has one of this name by itself. */
+/** Namespace of the runs of this machine. A cluster has none of this name by default. */
 export const localNamespace = 'local';
 
 export function keyOf({ namespace, name }: Pick<Job, 'namespace' | 'name'>): string {
@@ -51,7 +53,7 @@ interface MethodWords {
   readonly summary: string;
 }
 
-/** Not known: the object has it, and this program cannot read it. */
+/** Unknown: the object has it, but this program cannot read it. */
 const unknown = '?';
 
 function isUnread(unread: Unread | undefined, path: string): boolean {
@@ -64,13 +66,13 @@ export function methodOf({ spec, unread }: Pick<Job, 'spec' | 'unread'>): Method
     const method = resolveMethod(spec.method);
     return { name: methodName(method), summary: methodInWords(method) };
   } catch {
-    // A method of a newer version: its own words are better than none.
+    // A method of a newer version: print its own name.
     const { preset = unknown } = spec.method;
     return { name: preset.toLowerCase(), summary: preset };
   }
 }
 
-/** The model in a word or two. */
+/** Short name of the model. */
 export function modelOf({ spec, unread }: Pick<Job, 'spec' | 'unread'>): string {
   if (isUnread(unread, 'spec.model')) return unknown;
   const { huggingFace, s3, persistentVolumeClaim: claim, local, image } = spec.model.source;

@@ -1,5 +1,4 @@
-// The runs of this machine as jobs: read from their folders, looked at again now and then while
-// somebody watches.
+// The runs of this machine as jobs: read from their folders, and polled while a command watches.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -19,7 +18,7 @@ export class LocalSource implements JobSource {
   readonly type = 'local';
   readonly location = 'this machine';
   readonly #cache: string;
-  /** Newest messages by folder, as long as its file does not grow. */
+  /** Newest messages by folder, cached until the file grows. */
   readonly #seen = new Map<
     string,
     { readonly mark: string; readonly last: readonly Telemetry[] }
@@ -69,7 +68,7 @@ export class LocalSource implements JobSource {
     if (!told && !signal.aborted) yield { type: 'UpToDate' };
   }
 
-  /** A run of this machine keeps no log beside what it says. */
+  /** A run of this machine has no log besides its messages. */
   async *logs(job: Job, asked: LogsAsked, signal: AbortSignal): AsyncGenerator<Heard> {
     for await (const heard of this.telemetry(job, asked, signal)) {
       if (heard.type !== 'Message') yield heard;
@@ -82,7 +81,7 @@ export class LocalSource implements JobSource {
     }
   }
 
-  async happenings(): Promise<readonly []> {
+  async events(): Promise<readonly []> {
     return [];
   }
 
@@ -94,8 +93,8 @@ export class LocalSource implements JobSource {
 
   async #jobOf(begun: BegunRun): Promise<Job> {
     const { folder } = begun;
-    // Before its end is read: a run that ends in between is not to look like one that was killed,
-    // or as it ended before it went on.
+    // Read before the end of the run: a run that ends in between must not look killed, nor show the
+    // end of an earlier process.
     const isRunning = isRunLocked(folder);
     const run = { ...begun, outcome: await outcomeOf(folder) };
     const facts = await stat(join(folder, runFiles.telemetry)).catch(() => undefined);

@@ -1,11 +1,11 @@
-// The memory of a run in words. Training and writing the result are two processes: what was
-// predicted for one says nothing of the other.
+// The memory of a run as text. Training and writing the result are two processes with two
+// predictions.
 import type { TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { bytes } from '../terminal/numbers.ts';
 
 type Plan = Pick<TelemetryOf<'plan'>, 'memory' | 'memoryStages' | 'workers'>;
 
-/** Bytes of the process that trains, at most. */
+/** Peak bytes of the process that trains. */
 export function trainingPeak({ memory, memoryStages = [] }: Plan): number {
   const own = memoryStages.filter(({ stage }) => stage !== 'Publish');
   return own.length === 0 ? memory.peak : Math.max(...own.map(({ peak }) => peak));

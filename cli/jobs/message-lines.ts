@@ -1,23 +1,24 @@
-// What a worker says, as plain lines: for a run that is printed, and for the log of one that was.
+// Messages of a worker as plain lines: for a run that is printed, and for the log of an earlier
+// one.
 import type { RunReport } from '../../crds/index.ts';
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
-import { harmless } from '../terminal/harmless.ts';
 import { bytes, count, percent, real } from '../terminal/numbers.ts';
+import { sanitize } from '../terminal/sanitize.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { predictedWords } from './memory-words.ts';
 
-/** Columns where nobody says how many there are. */
+/** Columns where the terminal gives no width. */
 export const lineWidth = 100;
 
-/** What a message is worth in lines; none for progress within a stage, nor for a step. */
+/** The lines of a message; none for progress within a stage, nor for a step. */
 export function linesOf(message: Telemetry): readonly string[] {
-  return wordsOf(message).map(harmless);
+  return wordsOf(message).map(sanitize);
 }
 
 function wordsOf(message: Telemetry): readonly string[] {
   switch (message.type) {
     case 'stage': {
-      // The line of the result tells more.
+      // The line of the result says more.
       if (message.state !== 'Done' || message.stage === 'Export') return [];
       const what = [message.subject, message.note].filter((part) => part !== undefined).join(': ');
       if (what === '') return [];
@@ -59,7 +60,7 @@ function planLines(plan: TelemetryOf<'plan'>): readonly string[] {
     `           ${plan.method} · ${count(plan.trainableParameters)} trained (${share.toFixed(1)} %)`,
     `           ${plan.totalSteps} steps of up to ${count(plan.tokensPerStep)} tokens · ${plan.device}, ${processorWords(plan)}`,
     `           memory ${predictedWords(plan)} · ${blocksInWords(blocks)}`,
-    ...(plan.firstStep > 0 ? [`           going on after step ${plan.firstStep}`] : []),
+    ...(plan.firstStep > 0 ? [`           resuming after step ${plan.firstStep}`] : []),
   ];
 }
 
@@ -77,8 +78,8 @@ function indented(text: string): readonly string[] {
 }
 
 /**
- * How much of the trained model is in what was written. Rounding moves single logits far and
- * predictions little.
+ * How closely the written result reproduces the trained model. Rounding moves single logits much
+ * and predictions little.
  */
 export function reloadWords({ largestLogitGap: gap, klDivergence: divergence }: Reload): string {
   if (gap === 0) return 'read back with the same logits';

@@ -3,8 +3,8 @@ import type { Job } from './job.ts';
 import type { JobSource } from './source.ts';
 
 /**
- * Everything that is kept of what the workers of a job said. Where nobody can be asked, that is
- * told, and there is nothing.
+ * All retained messages of a job's workers. Where the source does not answer, a note says so and
+ * the list is empty.
  */
 export async function messagesOf(
   source: JobSource,

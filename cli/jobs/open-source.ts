@@ -1,5 +1,5 @@
-// Which jobs a command is about: those of a cluster where one is named or known, else those of this
-// machine. `--local` and names that begin with `local/` mean this machine always.
+// The source of jobs for a command: a cluster where one is named or configured, otherwise this
+// machine. `--local` and names that begin with `local/` always mean this machine.
 import { existsSync } from 'node:fs';
 import { type CliConfig, podToken } from '../process/config.ts';
 import type { SourceFlags } from '../process/source-flags.ts';
@@ -12,13 +12,13 @@ export async function openSource(flags: SourceFlags, config: CliConfig): Promise
   return await openCluster(flags, config);
 }
 
-/** Whether a command without further words is about a cluster. */
+/** Whether a command without further arguments uses a cluster. */
 export function knowsCluster(flags: SourceFlags, { kubeconfigs }: CliConfig): boolean {
   if (flags.local === true) return false;
   return namesCluster(flags) || [...kubeconfigs, podToken].some((file) => existsSync(file));
 }
 
-/** Whether the words of a command do; a command has other flags beside these. */
+/** Whether the flags name a cluster; a command has other flags besides these. */
 export function namesCluster(flags: SourceFlags): boolean {
   const names = [flags.namespace, flags.context, flags.kubeconfig, flags.allNamespaces];
   return names.some((name) => name !== undefined);

@@ -1,5 +1,5 @@
-// Whether anybody acts on jobs: the lease that the leading operator renews every two seconds. It
-// outlives the operator, so a lease that nobody renews says since when nobody acts.
+// Whether an operator acts on jobs: the leading operator renews a lease every two seconds. The
+// lease outlives the operator, so its last renewal tells since when no operator acts.
 import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Kube } from '../client/kube.ts';
@@ -8,7 +8,7 @@ import { leaseName } from '../client/system-pods.ts';
 import { now } from '../process/clock.ts';
 import type { CliConfig } from '../process/config.ts';
 
-/** Whoever must hold the lease, and what is seen of it. */
+/** The lease of the operator, and what is seen of it. */
 export interface OperatorLease {
   /** Namespace and name. */
   readonly at: string;
@@ -16,7 +16,7 @@ export interface OperatorLease {
     | { readonly type: 'Renewed' }
     | { readonly type: 'Stale'; readonly since: Date }
     | { readonly type: 'Absent' }
-    /** It may not be read, or nobody could be asked. */
+    /** The lease may not be read, or the API server did not answer. */
     | { readonly type: 'Hidden' };
 }
 
@@ -27,9 +27,9 @@ const lease = z.object({
   }),
 });
 
-/** Thirty times what lies between two renewals. */
+/** Thirty renewal intervals. */
 const staleMs = 60_000;
-/** A clock of this machine that is so far ahead would not let anybody log in. */
+/** With a larger clock skew on this machine no login would work. */
 const mostSkewMs = 600_000;
 /** Long enough for two renewals. */
 const confirmMs = 5_000;
@@ -48,7 +48,7 @@ export async function operatorLease(
     const ageMs = now().getTime() - first.getTime();
     if (ageMs < staleMs) return { at, state: { type: 'Renewed' } };
     if (ageMs < mostSkewMs) {
-      // The clocks may differ; a lease that changes is renewed, whatever they show.
+      // The clocks may differ; a lease that changes is being renewed, whatever they show.
       await wait(confirmMs, undefined, { signal });
       if ((await read()).getTime() !== first.getTime()) return { at, state: { type: 'Renewed' } };
     }

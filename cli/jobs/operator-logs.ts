@@ -1,4 +1,4 @@
-// What the operator says about one job: of its log, the lines that name the job.
+// The lines of the operator's log that name one job.
 import * as z from 'zod';
 import type { Kube } from '../client/kube.ts';
 import { partsOf } from '../client/system-pods.ts';
@@ -6,7 +6,7 @@ import { type Job, keyOf } from './job.ts';
 import { lineOf, logsOfPods, parsedOr } from './pod-logs.ts';
 import type { Heard, LogLine, LogsAsked } from './source.ts';
 
-/** By its name, or by its identity on the bus. */
+/** By name, or by identity on the bus. */
 const named = z.object({
   job: z.string().optional(),
   uid: z.string().optional(),

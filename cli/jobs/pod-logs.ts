@@ -1,5 +1,5 @@
-// The logs of the pods that are there, from the API server: for a cluster without a bus, and for
-// the container before the last restart.
+// Logs of existing pods from the API server: for a cluster without a bus, and for the container
+// before the last restart.
 import * as z from 'zod';
 import { label } from '../../crds/index.ts';
 import { jsonLimits, parseJson } from '../../crds/text/json.ts';
@@ -19,7 +19,7 @@ const pod = z.object({
 });
 
 const indexAnnotation = 'batch.kubernetes.io/job-completion-index';
-/** A line of a follower may come after any time. */
+/** A followed log may be silent for any time. */
 const quietMs = 0;
 
 export async function* podLogs(
@@ -38,7 +38,7 @@ interface Where {
   readonly labelSelector: string;
 }
 
-/** A line of a pod with its number; undefined where nobody asked for it. */
+/** A line of a pod with its number; undefined where it is filtered out. */
 type ReadLine = (line: string, index: number) => LogLine | undefined;
 
 export async function* logsOfPods(
@@ -87,8 +87,8 @@ async function* podLines(
       yield { line, index };
     }
   } catch (error) {
-    // A pod that has not started or has no earlier container has no log: that is no trouble of the
-    // others.
+    // A pod that has not started, or has no earlier container, has no log; the other pods have
+    // theirs.
     if (!(error instanceof KubeError) || ![400, 404].includes(error.status)) throw error;
   }
 }
@@ -101,7 +101,8 @@ async function* wanted(said: AsyncGenerator<Said>, read: ReadLine): AsyncGenerat
 }
 
 /**
- * `2026-01-01T00:00:00.1Z {"level":"info","msg":"…"}`: what a supervisor writes, or any other text.
+ * Parses `2026-01-01T00:00:00.1Z {"level":"info","msg":"…"}` as a supervisor writes it, or any
+ * other text.
  */
 export function lineOf(line: string, index: number): LogLine {
   const space = line.indexOf(' ');
@@ -125,14 +126,14 @@ function levelAndText(words: string): Pick<LogLine, 'level' | 'text'> {
   return { level: named, text: text ?? msg ?? words };
 }
 
-/** As pino numbers them. */
+/** Level numbers of pino. */
 function levelOfNumber(level: number): LogLine['level'] {
   if (level >= 50) return 'error';
   if (level >= 40) return 'warn';
   return level >= 30 ? 'info' : 'debug';
 }
 
-/** What a line says as JSON; undefined for any other text. */
+/** A line parsed as JSON; undefined for any other text. */
 export function parsedOr(text: string): unknown {
   try {
     return text.startsWith('{') ? parseJson(text, jsonLimits.line) : undefined;
@@ -141,7 +142,7 @@ export function parsedOr(text: string): unknown {
   }
 }
 
-/** Whatever comes next of any of them. */
+/** The next item of any of the streams. */
 async function* merged(streams: readonly AsyncGenerator<LogLine>[]): AsyncGenerator<Heard> {
   const waiting = new Map(streams.map((stream) => [stream, next(stream)]));
   try {

@@ -1,5 +1,5 @@
-// Items from several writers for one reader, in the order in which they came. Writers that can wait
-// do, when the reader is far behind.
+// A queue with several writers and one reader, in order of arrival. Writers that can wait do so
+// when the reader is far behind.
 
 /** Items that may wait for the reader. */
 const room = 1_000;
@@ -33,7 +33,9 @@ export class Queue<T> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Until it was ended or failed and everything was read, or the signal is aborted. */
+  /**
+   * Ends when the queue was ended or failed and everything is read, or when the signal is aborted.
+   */
   async *items(signal: AbortSignal): AsyncGenerator<T> {
     const aborted = () => this.#wake?.();
     signal.addEventListener('abort', aborted, { once: true });

@@ -1,8 +1,7 @@
-// An object of the cluster as a job. What cannot be read of it, because another version wrote it or
-// because the schema of the API server cannot say every rule of ours, is left out and told in a
-// sentence: one such object must not hide the others, and must not escape the commands that stop or
-// remove it.
-
+// An object of the cluster as a job. A field that cannot be read, because another version wrote it
+// or because the CRD schema cannot express every rule of ours, is left out and reported in a
+// sentence. One such object must not hide the others, and the commands that stop or delete it must
+// still reach it.
 import * as z from 'zod';
 import { fineTuneJobSpec } from '../../crds/api/job.ts';
 import { status } from '../../crds/api/status.ts';
@@ -13,7 +12,7 @@ import { nodeAt } from '../../crds/tree/schema-tree.ts';
 import { valueAt } from '../../crds/tree/value-at.ts';
 import type { Job, Unread } from './job.ts';
 
-/** The API server has judged it; a dot in a name is not ours to refuse here. */
+/** The API server has validated it; a dot in a name is not refused here. */
 const metadata = z.looseObject({
   namespace: z.string().default(''),
   name: z.string().default(''),
@@ -31,7 +30,7 @@ interface Part<T> {
   readonly unread: readonly { readonly path: Path; readonly message: string }[];
 }
 
-/** Fields of a newer version are left out without a word, as the API server does with them. */
+/** Unknown fields of a newer version are dropped silently, as the API server does. */
 export function readJobObject(object: object): Job {
   const { metadata: meta } = stored.parse(object);
   const spec = readPart('spec', fineTuneJobSpec, Reflect.get(object, 'spec'), blankSpec);
@@ -53,7 +52,9 @@ function unreadOf(found: Part<unknown>['unread']): Unread | undefined {
   return { message: `${first.message}${more}`, paths };
 }
 
-/** Values that were removed can uncover rules between the others; each round removes more. */
+/**
+ * A removed value can expose a violation of a rule between other fields; each round removes more.
+ */
 const mostRounds = 8;
 
 function readPart<S extends z.ZodType>(
@@ -74,20 +75,20 @@ function readPart<S extends z.ZodType>(
       const observed = { value: valueAt(value, issue.path), source: undefined };
       unread.push({ path, message: sentenceOf({ ...issue, path }, observed).message });
     }
-    // From the last: of a list the indices of those before stay what they are.
+    // From the last to the first, so that indices of a list stay valid.
     value = issues.reduceRight((kept, { path }) => without(kept, path, blank()), value);
   }
   return { value: schema.parse(blank()), unread };
 }
 
-/** A removed value that is then missing is no second problem. */
+/** A removed value that is then reported as missing is not a second problem. */
 function isWithin(path: Path, other: Path): boolean {
   return path.every((key, index) => other[index] === key);
 }
 
 /**
- * Without the value at the path; where that is missing, without what it is missing from; of a
- * member that is needed, the blank one.
+ * Removes the value at the path; where that is missing, its parent; a required member is replaced
+ * by the blank one.
  */
 function without(value: unknown, path: Path, blank: unknown): unknown {
   const [key] = path;
@@ -117,10 +118,7 @@ function removed(value: unknown, path: Path): unknown {
   return Object.fromEntries(entries);
 }
 
-/**
- * Stands for members that every job has, where those of an object are not to be read; nobody is
- * shown its values.
- */
+/** Replaces required members that cannot be read; its values are never shown. */
 function blankSpec(): z.input<typeof fineTuneJobSpec> {
   const location = { local: { path: '/unread' } };
   return {

@@ -1,11 +1,11 @@
-// Why Kubernetes makes no pods for a Job of a job: the words of whoever refuses them, a quota, an
-// admission policy, an account that is not there. They are in the events of the Job and nowhere
-// else; the operator may not read events.
+// Why Kubernetes creates no pods for a Job of a job: the message of the quota, the admission policy
+// or the missing service account that refuses them. It is only in the Events of the Job, which the
+// operator may not read.
 import * as z from 'zod';
 import { label } from '../../crds/index.ts';
 import type { Kube } from '../client/kube.ts';
 import { listAll } from '../client/kube-watch.ts';
-import { eventsOf } from './happenings.ts';
+import { eventsOf } from './events.ts';
 import type { Job } from './job.ts';
 
 export interface RefusedPods {
@@ -32,8 +32,7 @@ const child = z.object({
 type Child = z.output<typeof child>;
 
 /**
- * The newest Job that waits for pods, where somebody refuses them. Of a job that ended, its last
- * Job is asked about.
+ * The newest Job that waits for pods and has such an Event. For a job that has ended, its last Job.
  */
 export async function refusedPods(
   kube: Kube,
@@ -71,8 +70,8 @@ function isEnd({ type, status }: { readonly type: string; readonly status: strin
 }
 
 /**
- * `Error creating: pods "first-w1-0-" is forbidden: exceeded quota …`: what follows the name of a
- * pod that does not exist.
+ * Extracts the reason of `Error creating: pods "first-w1-0-" is forbidden: exceeded quota …`: the
+ * text after the name of a pod that does not exist.
  */
 function plainWords(note: string): string {
   return note.replace(/^Error creating: /, '').replace(/^pods "[^"]*" is forbidden: /, '');

@@ -1,5 +1,5 @@
-// A run of this machine in the words of the contract: spec and status as an operator would write
-// them. Only what the run's own files say is told; what nobody measured is absent.
+// A run of this machine as spec and status of the contract, as an operator would write them. It
+// states only what the files of the run say; a value that was not measured is absent.
 import type { FineTuneJobStatus, Phase, Telemetry, TelemetryOf } from '../../crds/index.ts';
 import { apiVersion, failureOf, formatDecimal, isFailureCode, kind } from '../../crds/index.ts';
 import type { OutcomeRecord } from '../../crds/wire/run-folder.ts';
@@ -8,7 +8,7 @@ import { type Job, localNamespace, methodOf } from './job.ts';
 
 interface RunNow {
   readonly run: StoredRun;
-  /** A process owns it. */
+  /** A process owns the run folder. */
   readonly isRunning: boolean;
   /** Its newest messages, oldest first. */
   readonly last: readonly Telemetry[];
@@ -59,7 +59,7 @@ function statusOf({ run, isRunning, last }: RunNow): FineTuneJobStatus {
   };
 }
 
-/** A run that nobody owns and that wrote no end was killed: it goes on when it is started again. */
+/** A run without an owner and without a recorded end was killed; starting it again resumes it. */
 function phaseOfRun(
   outcome: OutcomeRecord | null,
   isRunning: boolean,
@@ -130,7 +130,7 @@ function conditionsOf(
   last: readonly Telemetry[],
 ): NonNullable<FineTuneJobStatus['conditions']> {
   const at = outcome?.endedAt ?? timeText(last.at(-1)?.time ?? Date.parse(createdAt) / 1000);
-  // While it runs, the last message is no change of where it stands.
+  // While it runs, the time of the last message is not a transition.
   const lastTransitionTime = isRunning ? createdAt : at;
   const is = (type: string, reason: string, message: string) => [
     { type, status: 'True' as const, lastTransitionTime, reason, message },

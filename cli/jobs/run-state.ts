@@ -1,6 +1,6 @@
-// What a run looks like at a moment: a pure function of the messages seen. Late, doubled and
-// missing messages do no harm: whatever the order, the same set of messages gives the same state.
-// The newest message wins by its own time.
+// State of a run at one moment: a pure function of the messages seen. Late, duplicate and missing
+// messages do no harm: the same set gives the same state in any order, and the newest message wins
+// by its own time.
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { mergedByStep } from './by-step.ts';
 
@@ -8,9 +8,9 @@ export interface RunState {
   readonly plan: TelemetryOf<'plan'> | null;
   /** The newest stage message. */
   readonly stage: TelemetryOf<'stage'> | null;
-  /** The newest step, which after a rollback is not the greatest. */
+  /** The newest step; after a rollback it is not the greatest. */
   readonly step: TelemetryOf<'step'> | null;
-  /** By step, rising. */
+  /** By step, ascending. */
   readonly steps: readonly LossAt[];
   readonly evaluations: readonly TelemetryOf<'evaluation'>[];
   readonly checkpoint: TelemetryOf<'checkpoint'> | null;
@@ -92,7 +92,9 @@ export function see(state: RunState, message: Telemetry): RunState {
   }
 }
 
-/** The same as one after the other, in one go: a history may hold a hundred thousand steps. */
+/**
+ * Same as one message after the other, in one pass: a history may have a hundred thousand steps.
+ */
 export function seeAll(state: RunState, messages: readonly Telemetry[]): RunState {
   const others = messages.filter(({ type }) => type !== 'step').reduce(see, state);
   const steps = messages.filter((message) => message.type === 'step');
@@ -106,7 +108,7 @@ export function seeAll(state: RunState, messages: readonly Telemetry[]): RunStat
   return { ...others, step, since, until, steps: mergedByStep(state.steps, steps.map(lossAt)) };
 }
 
-/** Seconds to the end of training, by the mean of the last steps; null before there are two. */
+/** Seconds until training ends, from the mean of the last steps; null with fewer than two. */
 export function secondsLeft({ step, steps }: RunState): number | null {
   if (step === null) return null;
   const recent = steps.slice(-20);
@@ -116,7 +118,7 @@ export function secondsLeft({ step, steps }: RunState): number | null {
   return Math.max(0, each * (step.totalSteps - step.step));
 }
 
-/** Warnings that repeat are one warning. */
+/** Repeated warnings count as one. */
 function warningKey({ reason, message }: TelemetryOf<'warning'>): string {
   return `${reason}: ${message}`;
 }
@@ -130,7 +132,7 @@ function newer<T extends { readonly time: number }>(before: T | null, message: T
   return before === null || message.time >= before.time ? message : before;
 }
 
-/** The list sorted by key with this entry; of two with one key the newer stays. */
+/** The sorted list with this entry added; of two with the same key the newer one stays. */
 function withEntry<T extends { readonly time: number }, K extends string | number>(
   list: readonly T[],
   key: K,

@@ -1,27 +1,26 @@
-// Where jobs are: this machine or a cluster. Commands and screens know only this; the two
-// implementations are local-source.ts and cluster-source.ts. Everything that goes on ends with its
-// signal.
+// Where jobs are: this machine or a cluster. Commands and screens use only this interface;
+// local-source.ts and cluster-source.ts implement it. Every iterator ends with its signal.
 import type { PodEvent } from '../../crds/wire/pod-messages.ts';
 import type { HeartbeatRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import type { Job } from './job.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** What changed, or that nobody can be asked. */
+/** A change of the jobs, or that the source does not answer. */
 export type JobsChange =
-  /** All jobs, once at the beginning and after every cut. */
+  /** All jobs: once at the beginning and after every reconnect. */
   | { readonly type: 'All'; readonly jobs: readonly Job[] }
   | { readonly type: 'Changed'; readonly job: Job }
   | { readonly type: 'Gone'; readonly job: Job }
   | { readonly type: 'Away'; readonly why: string };
 
-/** What a worker says, or that nobody hears it. */
+/** A message of a worker, or that the bus does not answer. */
 export type Heard =
   | { readonly type: 'Message'; readonly index: number; readonly message: Telemetry }
   | { readonly type: 'Heartbeat'; readonly index: number; readonly heartbeat: HeartbeatRecord }
   | { readonly type: 'PodEvent'; readonly event: PodEvent }
   | { readonly type: 'Log'; readonly line: LogLine }
-  /** Everything that was kept has been told. */
+  /** All retained messages have been delivered. */
   | { readonly type: 'UpToDate' }
   | { readonly type: 'Away'; readonly why: string };
 
@@ -34,8 +33,8 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** Told by the cluster about the job: an Event. */
-export interface Happening {
+/** A Kubernetes Event of the job. */
+export interface JobEvent {
   readonly time: number;
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
@@ -44,14 +43,14 @@ export interface Happening {
 }
 
 export interface Follow {
-  /** Go on after what there is. */
+  /** Continue with new lines after the existing ones. */
   readonly follow: boolean;
 }
 
 export interface LogsAsked extends Follow {
   /** The container before the last restart, where the source still has it. */
   readonly previous: boolean;
-  /** What the operator says of the job, not its workers. */
+  /** The log of the operator about the job, not of its workers. */
   readonly operator?: boolean;
 }
 
@@ -63,7 +62,7 @@ export interface JobSource extends AsyncDisposable {
   changes(signal: AbortSignal): AsyncIterable<JobsChange>;
   telemetry(job: Job, asked: Follow, signal: AbortSignal): AsyncIterable<Heard>;
   logs(job: Job, asked: LogsAsked, signal: AbortSignal): AsyncIterable<Heard>;
-  happenings(job: Job, signal: AbortSignal): Promise<readonly Happening[]>;
-  /** Undefined where a job has none: nobody acts on a run of this machine but its own process. */
+  events(job: Job, signal: AbortSignal): Promise<readonly JobEvent[]>;
+  /** Undefined for a run of this machine: only its own process acts on it. */
   surroundings(job: Job, signal: AbortSignal): Promise<Surroundings | undefined>;
 }

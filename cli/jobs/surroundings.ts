@@ -1,5 +1,5 @@
-// What stands around a job that its own status cannot tell: whether an operator acts on it, and
-// whose words keep its pods from being made.
+// What the status of a job does not contain: whether an operator acts on it, and why Kubernetes
+// refuses its pods.
 import type { Kube } from '../client/kube.ts';
 import { now } from '../process/clock.ts';
 import type { CliConfig } from '../process/config.ts';
@@ -13,7 +13,7 @@ export interface Surroundings {
   readonly refused: RefusedPods | undefined;
 }
 
-/** Whoever may read less learns less; the status of the job is told in any case. */
+/** A user with fewer permissions gets less; the status of the job is shown in any case. */
 export async function surroundingsOf(
   { kube, config }: { readonly kube: Kube; readonly config: CliConfig },
   job: Job,

@@ -1,4 +1,4 @@
-// What of a job this program could not read, told once beside what it could.
+// Prints a note about the part of a job that this program could not read.
 import type { Job } from './job.ts';
 
 export function tellUnread(

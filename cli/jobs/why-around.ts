@@ -1,5 +1,5 @@
-// What the status of a job means where nobody acts on it, or where Kubernetes makes no pods for it:
-// the status goes on saying what was true before, and nothing in it would tell.
+// The answer of `why` when no operator acts on the job, or when Kubernetes creates no pods for it.
+// Its status then is out of date, and nothing in the status says so.
 import { fieldManager, isTerminal } from '../../crds/index.ts';
 import { ageInWords } from '../terminal/age.ts';
 import { sentence } from '../terminal/sentence.ts';
@@ -8,9 +8,9 @@ import type { RefusedPods } from './refused-pods.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { Why } from './why.ts';
 
-/** A new job is looked at within a second. */
+/** An operator handles a new job within a second. */
 const newSeconds = 60;
-/** Progress is written every ten seconds, while there is some. */
+/** Progress is written every ten seconds while there is some. */
 const silentSeconds = 600;
 
 export function withSurroundings(job: Job, why: Why, around: Surroundings, command: string): Why {
@@ -20,18 +20,18 @@ export function withSurroundings(job: Job, why: Why, around: Surroundings, comma
 }
 
 function withRefusal(job: Job, why: Why, { job: child, words }: RefusedPods): Why {
-  const told = `the cluster makes no pods for Job ${child}: ${words}`;
+  const told = `the cluster creates no pods for Job ${child}: ${words}`;
   if (isTerminal(phaseOf(job))) {
     return { ...why, happened: `${why.happened} ${sentence(told)}`, change: remedyOf(words) };
   }
   return {
     happened: sentence(told),
-    doing: 'Kubernetes tries again by itself, each time after a longer pause.',
+    doing: 'Kubernetes retries, with a longer pause each time.',
     change: remedyOf(words),
   };
 }
 
-/** By the words of Kubernetes itself; those of a policy say what it wants. */
+/** By the message of Kubernetes; an admission policy describes what it wants. */
 function remedyOf(words: string): string {
   if (/exceeded quota|failed quota|must specify/i.test(words)) {
     return 'Ask for less, wait until others end, or ask for more quota in this namespace.';
@@ -39,7 +39,7 @@ function remedyOf(words: string): string {
   if (/service ?account/i.test(words)) {
     return 'Create the account in this namespace, or name another one in spec.worker.serviceAccountName.';
   }
-  return 'Change what it names, or ask whoever keeps that rule.';
+  return 'Change what it names, or ask the owner of that policy.';
 }
 
 function withOperator(job: Job, why: Why, { operator, now }: Surroundings, command: string): Why {
@@ -53,7 +53,7 @@ function withOperator(job: Job, why: Why, { operator, now }: Surroundings, comma
         now,
       });
     case 'Absent': {
-      // A chart in another namespace: its operator writes the status all the same.
+      // The chart may be in another namespace: its operator still writes the status.
       const written = lastWritten(job);
       if (written !== undefined && secondsSince(written, now) < newSeconds) return why;
       return unattended(job, why, command, { found: `there is no lease ${at}`, now });
@@ -77,8 +77,8 @@ function unattended(
       ? ''
       : ` The status is ${ageInWords(secondsSince(written, now))} old: ${phaseOf(job)}${step}.`;
   const last = written === undefined ? why.happened : since.trim();
-  const missing = `${command} doctor tells what is missing. ANNEAL_SYSTEM_NAMESPACE and ANNEAL_RELEASE say where the chart is, if not there.`;
-  const pods = (job.status.workers?.replicas ?? 0) > 0 ? ' Its pods go on alone.' : '';
+  const missing = `${command} doctor shows what is missing. ANNEAL_SYSTEM_NAMESPACE and ANNEAL_RELEASE name the namespace and release of the chart, if they are others.`;
+  const pods = (job.status.workers?.replicas ?? 0) > 0 ? ' Its pods continue alone.' : '';
   return {
     happened: `No operator acts on the job: ${found}. ${last}`,
     doing: `Nothing is started, restarted, saved in the status or published until one runs.${pods}`,
@@ -86,11 +86,11 @@ function unattended(
   };
 }
 
-/** The lease may not be read: only what the job itself shows is told. */
+/** The lease may not be read: use only what the job itself shows. */
 function perhapsUnattended(job: Job, why: Why, at: string, now: Date): Why {
   const hidden = `Whether an operator runs cannot be seen: the lease ${at} may not be read`;
   if (unseen(job, now)) {
-    return { ...overlooked(job, now), change: `${hidden}; ask whoever runs the cluster.` };
+    return { ...overlooked(job, now), change: `${hidden}; ask the administrator of the cluster.` };
   }
   const written = lastWritten(job);
   if (written === undefined || !isMoving(job)) return why;
@@ -98,13 +98,13 @@ function perhapsUnattended(job: Job, why: Why, at: string, now: Date): Why {
   if (silent < silentSeconds) return why;
   return {
     ...why,
-    happened: `${why.happened} Nobody has written its status for ${ageInWords(silent)}.`,
+    happened: `${why.happened} Its status was last written ${ageInWords(silent)} ago.`,
     doing: `${hidden}.`,
-    change: why.change || 'Ask whoever runs the cluster, or wait where a step takes so long.',
+    change: why.change || 'Ask the administrator of the cluster; wait if a step takes that long.',
   };
 }
 
-/** It should have been looked at long ago. */
+/** An operator should have handled the job long ago. */
 function unseen(job: Job, now: Date): boolean {
   const { phase, conditions = [] } = job.status;
   const isNew = phase === undefined && conditions.length === 0;
@@ -116,19 +116,18 @@ function unseen(job: Job, now: Date): boolean {
 function overlooked({ createdAt }: Job, now: Date): Pick<Why, 'happened' | 'doing' | 'change'> {
   const age = ageInWords(secondsSince(new Date(createdAt), now));
   return {
-    happened: `No operator has looked at the job in the ${age} since it was made.`,
-    doing: 'One that looks after this namespace does so within seconds.',
-    change:
-      'Ask whether it does: value operator.namespaces of the chart, and spec.managedBy of the job.',
+    happened: `No operator has handled the job in the ${age} since it was created.`,
+    doing: 'An operator that watches this namespace does so within seconds.',
+    change: 'Check operator.namespaces of the chart and spec.managedBy of the job.',
   };
 }
 
-/** Its status changes by itself. */
+/** Whether its status changes without a user's action. */
 function isMoving(job: Job): boolean {
   return !['Pending', 'Queued', 'Suspended'].includes(phaseOf(job));
 }
 
-/** When the operator last wrote the status, as the API server notes it. */
+/** When the operator last wrote the status, from managedFields. */
 function lastWritten({ object, status }: Job): Date | undefined {
   const { metadata } = object as { metadata?: { managedFields?: readonly ManagedFields[] } };
   const managers: readonly string[] = Object.values(fieldManager);

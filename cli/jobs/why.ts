@@ -1,6 +1,6 @@
-// Why a job stands where it stands, for somebody who is tired: what happened, what is done about it
-// without them, what they can do. The first cause, not the last: a peer that left because another
-// ran out of memory is not told first.
+// Why a job is in its state: what happened, what happens next without the user, what the user can
+// do. The first cause is shown, not the last: a peer that left because another worker ran out of
+// memory is not the cause.
 import { type Failure, failureOf, failures, isFailureCode, type Phase } from '../../crds/index.ts';
 import { clockText } from '../terminal/age.ts';
 import { sentence } from '../terminal/sentence.ts';
@@ -10,14 +10,14 @@ import { withSurroundings } from './why-around.ts';
 
 export interface Why {
   readonly happened: string;
-  /** What goes on by itself. */
+  /** What happens automatically. */
   readonly doing: string;
-  /** What a person can do; empty where nothing needs to be done. */
+  /** What the user can do; empty where nothing is needed. */
   readonly change: string;
   readonly code?: string;
 }
 
-/** Without what stands around the job, from its own status alone. */
+/** From the status of the job alone, without its surroundings. */
 export function whyOf(job: Job, command = 'anneal', around?: Surroundings): Why {
   const why = byStatus(job, command);
   return around === undefined ? why : withSurroundings(job, why, around, command);
@@ -26,17 +26,17 @@ export function whyOf(job: Job, command = 'anneal', around?: Surroundings): Why 
 function byStatus(job: Job, command: string): Why {
   if (job.deleting) {
     return {
-      happened: 'Somebody asked for the job to be deleted.',
-      doing: 'Its pods are stopped; then the record goes. Checkpoints and results stay.',
+      happened: 'The job is being deleted.',
+      doing: 'Its pods are stopped, then the object is removed. Checkpoints and results stay.',
       change: '',
     };
   }
-  const trouble = conditionTrue(job, 'Stalled') ?? conditionTrue(job, 'Degraded');
+  const problem = conditionTrue(job, 'Stalled') ?? conditionTrue(job, 'Degraded');
   const phase = phaseOf(job);
-  if (phase !== 'Failed' && phase !== 'Succeeded' && trouble !== undefined) {
-    const remedy = remedyFor(trouble.reason, command);
+  if (phase !== 'Failed' && phase !== 'Succeeded' && problem !== undefined) {
+    const remedy = remedyFor(problem.reason, command);
     const { doing, change } = byPhase[phase](job, command);
-    return { happened: sentence(trouble.message), doing, change: remedy ?? change };
+    return { happened: sentence(problem.message), doing, change: remedy ?? change };
   }
   return byPhase[phase](job, command);
 }
@@ -49,20 +49,20 @@ const byPhase: Readonly<Record<Phase, (job: Job, command: string) => Why>> = {
     if (judged?.status === 'False') return refused(judged, command);
     if (job.unread !== undefined) return unreadWords(job, job.unread, command);
     return {
-      happened: 'The operator has not looked at the job yet.',
-      doing: 'It looks at new jobs within seconds, when it runs.',
-      change: `${command} doctor tells whether an operator runs.`,
+      happened: 'The operator has not handled the job yet.',
+      doing: 'A running operator handles new jobs within seconds.',
+      change: `${command} doctor shows whether an operator runs.`,
     };
   },
   Initializing: (job) => ({
     happened: messageOf(job, 'Initialized') ?? 'Model and data are fetched, checked and prepared.',
-    doing: 'Workers start when everything is in place.',
+    doing: 'Workers start when that is done.',
     change: '',
   }),
   Queued: ({ status: { queue } }) => ({
     happened: sentence(queue?.reason ?? `The queue ${queue?.name ?? ''} holds the workers back`),
-    doing: 'They start when the queue lets them.',
-    change: 'Ask whoever runs the queue, or ask for less.',
+    doing: 'They start when the queue admits them.',
+    change: 'Ask the administrator of the queue, or request less.',
   }),
   Starting: (job, command) => ({
     happened: startingWords(job),
@@ -75,24 +75,24 @@ const byPhase: Readonly<Record<Phase, (job: Job, command: string) => Why>> = {
   }),
   Running: (job) => ({
     happened: runningWords(job),
-    doing: 'Nothing needs to be done.',
+    doing: 'No action is needed.',
     change: '',
   }),
   Resizing: (job) => ({
     happened: messageOf(job, 'Resizing') ?? 'The number of workers is changing.',
-    doing: 'Workers save, form a new world and go on from that step.',
+    doing: 'Workers save, form a new world and resume from that step.',
     change: '',
   }),
   Restarting: restartingWords,
   Suspending: () => ({
     happened: 'The job was paused; its workers are saving.',
-    doing: 'They end when the save is done.',
+    doing: 'They stop when the save is done.',
     change: '',
   }),
   Suspended: suspendedWords,
   Publishing: (job) => ({
     happened: messageOf(job, 'Published') ?? 'Training is over; the results are written.',
-    doing: 'The job ends when they are where they should be.',
+    doing: 'The job ends when all of them are at their destinations.',
     change: '',
   }),
   Succeeded: ({ status }) => ({
@@ -103,17 +103,17 @@ const byPhase: Readonly<Record<Phase, (job: Job, command: string) => Why>> = {
   Failed: failedWords,
 };
 
-/** What the table of failures says to a reason that a condition names. */
+/** The remedy of the failure that a condition's reason names. */
 function remedyFor(reason: string, command: string): string | undefined {
   const known = Object.values(failures).find((failure) => failure.reason === reason);
   if (known === undefined) return undefined;
-  return `${sentence(known.remedy)} ${command} explain ${reason} tells more.`;
+  return `${sentence(known.remedy)} ${command} explain ${reason} says more.`;
 }
 
 function failedWords(job: Job, command: string): Why {
   const { failure } = job.status;
   if (failure === undefined) {
-    const message = conditionTrue(job, 'Failed')?.message ?? 'nobody said why';
+    const message = conditionTrue(job, 'Failed')?.message ?? 'no reason was recorded';
     return { happened: sentence(message), doing: 'The job ended.', change: '' };
   }
   const { code = '', message, index, node, step } = failure;
@@ -129,7 +129,7 @@ function failedWords(job: Job, command: string): Why {
     doing: doingWords(job, known),
     change: [
       ...(known === undefined ? [] : [sentence(known.remedy)]),
-      ...(code === '' ? [] : [`${command} explain ${code} tells more.`]),
+      ...(code === '' ? [] : [`${command} explain ${code} says more.`]),
     ].join(' '),
     ...(code === '' ? {} : { code }),
   };
@@ -139,9 +139,9 @@ function doingWords(job: Job, failure: Failure | undefined): string {
   const counted = job.status.restarts?.counted ?? 0;
   const kept = job.status.checkpoint?.latestStep;
   const saved = kept === undefined ? '' : ` The checkpoint of step ${kept} is kept.`;
-  if (isLocal(job)) return `The run ended.${saved} The same command goes on from there.`;
+  if (isLocal(job)) return `The run ended.${saved} The same command resumes it.`;
   const after = counted === 0 ? '' : ` after ${counted} ${counted === 1 ? 'restart' : 'restarts'}`;
-  const why = failure?.retry === 'Permanent' ? '; trying again would end the same way' : '';
+  const why = failure?.retry === 'Permanent' ? '; a retry would fail the same way' : '';
   return `The job ended${after}${why}.${saved}`;
 }
 
@@ -154,7 +154,7 @@ function restartingWords(job: Job): Why {
   return {
     happened: messageOf(job, 'Restarting') ?? sentence(restarts?.lastCause ?? 'Workers left'),
     doing:
-      `The workers form a new world${from === undefined ? '' : ` and go on from step ${from}`}` +
+      `The workers form a new world${from === undefined ? '' : ` and resume from step ${from}`}` +
       `${when === undefined ? '' : `, not before ${clockText(Date.parse(when) / 1000)}`}. ${counted} of ${most} restarts are used.`,
     change: '',
   };
@@ -174,7 +174,7 @@ function suspendedWords(job: Job, command: string): Why {
         ? 'The job was paused: spec.suspend is true.'
         : sentence(found?.message ?? 'the job is paused'),
     doing: `There are no workers, and no devices are held. ${saved}`,
-    change: `${command} resume ${job.name} goes on.`,
+    change: `${command} resume ${job.name} resumes it.`,
   };
 }
 
@@ -200,8 +200,8 @@ function runningWords(job: Job): string {
 function refused({ reason, message }: Condition, command: string): Why {
   return {
     happened: sentence(message),
-    doing: 'The operator waits for a changed job.',
-    change: `${command} explain ${reason} tells more.`,
+    doing: 'The operator waits for a change of the job.',
+    change: `${command} explain ${reason} says more.`,
   };
 }
 

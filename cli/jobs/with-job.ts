@@ -5,7 +5,7 @@ import { openSource } from './open-source.ts';
 import type { JobSource } from './source.ts';
 import { tellUnread } from './unread.ts';
 
-/** Opens the source and finds the job that a word means. */
+/** Opens the source and finds the job that a word names. */
 export async function withJob<T>(
   word: string,
   { flags, config, output, signal }: Viewing,

@@ -1,5 +1,5 @@
-// `anneal compare A B`: what differs in what was asked, and what came out at equal tokens, steps or
-// time. A difference is only called one when it is larger than the noise of its two moments.
+// `anneal compare A B`: what differs between the specs, and the results at equal tokens, steps or
+// time. A difference counts only where it exceeds the noise of the two means.
 import { type Job, methodOf } from '../jobs/job.ts';
 import type { History } from './history.ts';
 
@@ -8,21 +8,24 @@ export interface Compared {
   readonly history: History;
 }
 
-/** What is equal where jobs are compared. */
+/** The quantity that is equal where jobs are compared. */
 export type Equal = 'tokens' | 'steps' | 'time';
 
 export interface Comparison {
   readonly names: readonly string[];
-  /** Paths of the spec that are not equal everywhere; undefined where a job has none. */
+  /** Paths of the spec that are not equal in all jobs; undefined where a job has no value. */
   readonly differences: readonly { readonly path: string; readonly values: readonly string[] }[];
-  /** Where the jobs are compared: the most that all of them reached. Time is seconds of steps. */
+  /**
+   * The point of comparison: the most that every job has reached. Time is the sum of step times, in
+   * seconds.
+   */
   readonly at: { readonly equal: Equal; readonly value: number };
-  /** Tokens that all of them had seen by then. */
+  /** Tokens that every job had seen by then. */
   readonly tokens: number;
   readonly rows: readonly ComparedRow[];
   /**
-   * Where nobody heard the workers of one of them, its status has the last numbers: each job at its
-   * own step, and no noise is known.
+   * `status` where the messages of a job are not available: its status has the last numbers, each
+   * job at its own step and without noise.
    */
   readonly from: 'workers' | 'status';
 }
@@ -30,18 +33,15 @@ export interface Comparison {
 export interface ComparedRow {
   readonly name: 'steps' | 'train loss' | 'eval loss' | 'tokens/s' | 'peak memory' | 'time';
   readonly values: readonly (number | undefined)[];
-  /** Of each against the first. */
+  /** Each job against the first. */
   readonly differences: readonly (number | undefined)[];
   /**
-   * Half the width of the 95 % interval of each difference; undefined: nothing is known of the
-   * noise.
+   * Half the width of the 95 % interval of each difference; undefined where the noise is unknown.
    */
   readonly noise: readonly (number | undefined)[];
 }
 
-/**
- * Steps of the mean: as many as the noise of single steps needs, and no more than a sixth of all.
- */
+/** Steps in the mean: enough to average out the noise of single steps, at most a sixth of all. */
 const meanSteps = 50;
 
 export function compareJobs(all: readonly Compared[], equal: Equal = 'tokens'): Comparison {
@@ -55,7 +55,7 @@ export function compareJobs(all: readonly Compared[], equal: Equal = 'tokens'): 
     at: { equal, value },
     tokens: equal === 'tokens' ? value : Math.min(...seen),
   };
-  // Where one has done nothing there is nothing to compare, whatever the others did.
+  // With a job that has no step yet there is nothing to compare.
   if (value === 0) {
     const isKnown = all.every(({ job }) => (job.status.progress?.step ?? 0) > 0);
     return {
@@ -94,12 +94,12 @@ function statusRows(jobs: readonly Job[]): readonly ComparedRow[] {
   ].filter(({ values }) => values.some((one) => one !== undefined));
 }
 
-/** From the first step to the end, or to the last word; pauses count. */
+/** From the first step to the end or the last message, pauses included. */
 function secondsOf({ startTime = '', completionTime, progress }: Job['status']): number {
   return (Date.parse(completionTime ?? progress?.updatedAt ?? '') - Date.parse(startTime)) / 1000;
 }
 
-/** What a history had reached after each of its steps, rising: of steps that are kept. */
+/** The position of a history after each of its retained steps, ascending. */
 function reachedBy(history: History, equal: Equal): Float64Array {
   if (equal === 'time') return secondsAfter(history);
   const { steps } = history;
@@ -112,7 +112,7 @@ function reachedBy(history: History, equal: Equal): Float64Array {
 
 interface Mean {
   readonly value: number | undefined;
-  /** Variance of the value. */
+  /** Variance of the mean. */
   readonly variance?: number;
 }
 
@@ -132,7 +132,7 @@ function rowOf(name: ComparedRow['name'], means: readonly Mean[]): ComparedRow {
   };
 }
 
-/** The mean of the last steps; those that are not finite do not count. */
+/** The mean of the last steps, without those that are not finite. */
 function lastLosses({ steps }: History): Mean {
   const count = Math.max(1, Math.min(meanSteps, Math.floor(steps.length / 6)));
   const values: number[] = [];
@@ -160,9 +160,7 @@ function historyUntil(
   };
 }
 
-/**
- * One number over held-out records: how far two runs differ by their seeds alone was not measured.
- */
+/** One number over held-out records: its variance between seeds was not measured. */
 function lastEvaluation({ evaluations }: History): Mean {
   return { value: evaluations.at(-1)?.loss ?? undefined };
 }
@@ -184,8 +182,8 @@ function duration(history: History): Mean {
 }
 
 /**
- * Seconds of steps; pauses and restarts between them do not count. Of a long run not every step is
- * kept: one stands for those that were left out before it.
+ * Sum of step times, without pauses and restarts. A long run does not retain every step: each
+ * retained one represents those that were dropped before it.
  */
 function secondsAfter({ steps }: History): Float64Array {
   const after = new Float64Array(steps.length);
@@ -212,7 +210,7 @@ function specDifferences(jobs: readonly Job[]): Comparison['differences'] {
     .filter(({ values }) => new Set(values).size > 1);
 }
 
-/** Of a job that cannot be read whole, what was written says more than what is left of it. */
+/** For a job that is only partly readable, use the spec as written. */
 function writtenSpec({ object }: Job): unknown {
   return Reflect.get(object, 'spec');
 }

@@ -1,9 +1,9 @@
-// A curve in words: what a person sees in a plot, for those who see none.
+// A curve as a sentence, for users who see no plot.
 import type { Sample } from './history.ts';
 
 const recent = 100;
 
-/** Undefined where there are too few values for a curve. */
+/** Undefined where there are too few values. */
 export function curveSentence(samples: readonly Sample[], name = 'loss'): string | undefined {
   const finite = samples.filter(
     (sample): sample is Sample & { value: number } => sample.value !== null,

@@ -3,12 +3,12 @@ import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { mergedByStep } from '../jobs/by-step.ts';
 
 export interface History {
-  /** By step, rising. */
+  /** By step, ascending. */
   readonly steps: readonly TelemetryOf<'step'>[];
   readonly evaluations: readonly TelemetryOf<'evaluation'>[];
 }
 
-/** A history that grows with the messages that come. */
+/** A history that grows with the messages. */
 export class HistoryKeeper {
   #history: History = { steps: [], evaluations: [] };
   #steps: TelemetryOf<'step'>[] = [];
@@ -19,7 +19,9 @@ export class HistoryKeeper {
     if (message.type === 'evaluation') this.#evaluations.push(message);
   }
 
-  /** The same object until something new is there: what follows from it need not be found again. */
+  /**
+   * The same object until a message is added, so that callers can cache what they derive from it.
+   */
   get history(): History {
     const { steps, evaluations } = this.#history;
     if (this.#steps.length > 0 || this.#evaluations.length > 0) {
@@ -54,7 +56,7 @@ export const metricNames = [
 ] as const;
 export type MetricName = (typeof metricNames)[number];
 
-/** Short names that people type. */
+/** Short names for the command line. */
 export const metricAliases: Readonly<Record<string, MetricName>> = {
   lr: 'learning_rate',
   grad: 'grad_norm',
@@ -121,14 +123,14 @@ const evaluationValues: ValueOf<TelemetryOf<'evaluation'>> = {
   accuracy: ({ accuracy }) => accuracy ?? null,
 };
 
-/** Tokens seen when that step was done. */
+/** Tokens seen by the end of that step. */
 function tokensAt(steps: readonly TelemetryOf<'step'>[], step: number): number {
   return steps.findLast((message) => message.step <= step)?.tokensSeen ?? 0;
 }
 
 /**
- * An exponential mean that begins at the first value without leaning on it: y_t = Σ k^(t-i) x_i / Σ
- * k^(t-i). Values that are not finite count nothing.
+ * An exponential mean without bias towards the first value: y_t = Σ k^(t-i) x_i / Σ k^(t-i). Values
+ * that are not finite are skipped.
  */
 export function exponentialMean(samples: readonly Sample[], keep: number): readonly Sample[] {
   if (keep === 0) return samples;

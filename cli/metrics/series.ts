@@ -15,7 +15,7 @@ export type Axis = (typeof axes)[number];
 
 interface MetricsAsked {
   readonly names: readonly string[];
-  /** 0: no mean. */
+  /** 0: no smoothing. */
   readonly ema: number;
   readonly last: number | undefined;
 }
@@ -34,7 +34,7 @@ export function metricsOf(history: History, { names, ema, last }: MetricsAsked):
   });
 }
 
-/** The metric that a word means. */
+/** The metric that a word names. */
 export function metricNamed(word: string): MetricName {
   const name = word.toLowerCase().replaceAll('-', '_');
   const found = metricAliases[name] ?? metricNames.find((each) => each === name);
@@ -47,7 +47,7 @@ export function metricNamed(word: string): MetricName {
   });
 }
 
-/** The place of a sample on an axis; time in seconds since the first one. */
+/** The position of a sample on an axis; time in seconds since the first sample. */
 export function positionOn(axis: Axis, sample: Sample, first: Sample | undefined): number {
   if (axis === 'step') return sample.step;
   return axis === 'tokens' ? sample.tokens : sample.time - (first?.time ?? sample.time);

@@ -1,9 +1,9 @@
-/** The time of this machine: the one place where the command line asks for it. */
+/** The only place where the command line reads the clock. */
 export function now(): Date {
   return new Date();
 }
 
-/** Milliseconds of a clock that nobody sets: for how long something takes. */
+/** A monotonic clock in milliseconds, for durations. */
 export function passedMs(): number {
   return performance.now();
 }

@@ -1,5 +1,5 @@
-// The settings of a configuration file as the environment variables that they stand for; a sentence
-// for what it must not say.
+// The settings of a configuration file as environment variables; an error sentence for an invalid
+// one.
 import { parseDocument } from 'yaml';
 import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';

@@ -1,4 +1,5 @@
-// What the command line is told by its environment; parsed once per command, and passed down.
+// The configuration of the command line from its environment; parsed once per command and passed
+// on.
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import * as z from 'zod';
@@ -6,7 +7,7 @@ import { type TraceSettings, traceSettings } from '../../crds/trace/settings.ts'
 import { displays, glyphSets, themes } from './flags.ts';
 
 const text = z.string().min(1).optional().catch(undefined);
-/** Set and not a word for "no". */
+/** Set, and not a word for "no". */
 const on = z
   .string()
   .optional()
@@ -25,7 +26,7 @@ const schema = z.object({
   NO_COLOR: text,
   TERM: text,
   npm_command: text,
-  /** The name that the program was started by, from main.ts. */
+  /** The name by which the program was started, from main.ts. */
   ANNEAL_STARTED_AS: text,
   KUBECONFIG: text,
   ANNEAL_NAMESPACE: text,
@@ -45,46 +46,46 @@ const schema = z.object({
 });
 
 export interface CliConfig {
-  /** How a person starts the command again: npm start and npx leave no `anneal` on the PATH. */
+  /** How the user starts the command again: npm start and npx leave no `anneal` on the PATH. */
   readonly command: 'anneal' | 'npx anneal' | 'kubectl anneal';
-  /** Downloads, token stores, volumes that stand for claims, runs. */
+  /** Downloads, token stores, folders for claims, runs. */
   readonly cache: string;
   readonly threads: number | undefined;
   readonly display: (typeof displays)[number];
   readonly glyphs: (typeof glyphSets)[number];
   readonly theme: (typeof themes)[number];
-  /** Keys of a screen and the keys whose work they do. */
+  /** Key bindings: each key and the default key whose action it takes. */
   readonly keys: Readonly<Record<string, string>>;
   readonly accessible: boolean;
   readonly color: boolean;
   readonly dumbTerminal: boolean;
-  /** Colours also where nobody sees a terminal. */
+  /** Colours also without a terminal. */
   readonly forceColor: boolean;
-  /** Files that kubectl would look for, whether they are there or not. */
+  /** Files that kubectl would read, whether they exist or not. */
   readonly kubeconfigs: readonly string[];
-  /** From the environment; flags stand above them. */
+  /** From the environment; flags override it. */
   readonly namespace: string | undefined;
   readonly context: string | undefined;
-  /** How long the API server may take to answer. */
+  /** Limit for an answer of the API server. */
   readonly requestTimeoutMs: number;
-  /** Where operator and bus run. */
+  /** Namespace of operator and bus. */
   readonly systemNamespace: string;
-  /** Beginning of the names of what the chart made there. */
+  /** Release name of the chart: prefix of its objects. */
   readonly release: string;
-  /** Address of the bus where it can be reached without a port-forward. */
+  /** Address of the bus where it is reachable without a port-forward. */
   readonly busUrl: string | undefined;
-  /** No hub and no bucket is asked. */
+  /** No request to a hub or bucket. */
   readonly offline: boolean;
-  /** False: nothing on a screen moves by itself, and no bar fills. */
+  /** False: no animation on screens, and no progress bars. */
   readonly motion: boolean;
-  /** False where the locale says that only plain letters are shown. */
+  /** False where the locale allows only ASCII. */
   readonly unicode: boolean;
   readonly traces: TraceSettings;
-  /** The trace that this command is a part of. */
+  /** The trace that this command belongs to. */
   readonly traceparent: string | undefined;
 }
 
-/** There inside of a pod. */
+/** Exists inside a pod. */
 export const podToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 export function cliConfig(variables: Readonly<Record<string, string | undefined>>): CliConfig {
@@ -113,12 +114,12 @@ export function cliConfig(variables: Readonly<Record<string, string | undefined>
     requestTimeoutMs: 1000 * (env.ANNEAL_REQUEST_SECONDS ?? 30),
     traces: traceSettings(variables),
     traceparent: env.TRACEPARENT,
-    // No locale at all says nothing: containers often have none, and their terminals show UTF-8.
+    // An unset locale decides nothing: containers often have none, and their terminals show UTF-8.
     unicode: env.TERM !== 'linux' && (locale === undefined || /utf-?8/i.test(locale)),
   };
 }
 
-/** `n=j,e=k`: n does what j does. */
+/** Parses `n=j,e=k`: n does what j does. */
 function keysOf(text: string): Readonly<Record<string, string>> {
   const pairs = text.split(',').flatMap((pair) => {
     const [, key, does] = /^\s*(\S)=(\S)\s*$/u.exec(pair) ?? [];

@@ -1,5 +1,5 @@
-// What a command is given: streams and variables by whoever starts it; one that looks at jobs also
-// knows what the terminal shows, and ends by Ctrl-C.
+// What the caller gives a command: streams and variables. A command that shows jobs also gets the
+// properties of the terminal, and ends by Ctrl-C.
 import type { Output } from '../terminal/output.ts';
 import type { CliConfig } from './config.ts';
 import type { DisplayFlags } from './flags.ts';
@@ -7,16 +7,16 @@ import type { SourceFlags } from './source-flags.ts';
 
 export interface Surroundings {
   readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Answers. */
+  /** Standard output: answers. */
   readonly out: (text: string) => void;
-  /** Talk: hints, warnings, errors. */
+  /** Standard error: hints, warnings, errors. */
   readonly err: (text: string) => void;
 }
 
-/** What an action answers with: the exit code of `cli.md`. */
+/** An action returns its exit code (docs/reference/failures.md). */
 export type Perform = (action: () => Promise<number>) => Promise<void>;
 
-/** What commands that look at jobs are given. */
+/** The context of commands that show jobs. */
 export interface Viewing {
   readonly flags: SourceFlags;
   readonly config: CliConfig;
@@ -27,7 +27,7 @@ export interface Viewing {
 export type ViewFlags = SourceFlags & Partial<DisplayFlags>;
 type View = (viewing: Viewing) => Promise<number>;
 
-/** Opens what every command that looks needs, and turns Ctrl-C into an exit code. */
+/** Opens the source for a command that shows jobs, and turns Ctrl-C into an exit code. */
 export async function display(
   flags: ViewFlags,
   surroundings: Surroundings,

@@ -1,4 +1,4 @@
-// Flags that several commands share, and how their values are read.
+// Flags that several commands share, and their parsers.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 export function wholeNumber(text: string): number {
@@ -23,7 +23,7 @@ export interface Assignment {
   readonly value: string;
 }
 
-/** `path=value`, or several with commas between them; repeatable. */
+/** `path=value`, or several separated by commas; repeatable. */
 export function assignments(
   text: string,
   before: readonly (readonly Assignment[])[] = [],
@@ -40,7 +40,7 @@ function assignment(text: string): Assignment {
   return { path, value };
 }
 
-/** Bytes as Kubernetes writes them. */
+/** Bytes in the notation of Kubernetes. */
 export function byteQuantity(text: string): number {
   const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|k|M|G|T)?$/.exec(text) ?? [];
   const bytes = Number(digits) * (factors[unit] ?? 1);
@@ -109,7 +109,7 @@ export function withColors(command: Command): Command {
     .option('--no-color', 'no colours');
 }
 
-/** Every command takes them; errors are then told at more length. */
+/** Flags of every command: more detail of errors. */
 export function withVerbosity(command: Command): Command {
   return command
     .helpOption('-h, --help', 'print this help')

@@ -1,7 +1,7 @@
-// The flags that say which jobs a command is about; those of kubectl mean what they mean there.
+// The flags that select the source of jobs; those that kubectl has mean the same.
 import { type Command, Option } from 'commander';
 
-export const jobArgument = 'name, namespace/name, the beginning of a name, or @latest';
+export const jobArgument = 'name, namespace/name, a prefix of it, or @latest';
 
 export interface SourceFlags {
   readonly local?: boolean;
@@ -19,7 +19,7 @@ export function withSource(command: Command, many = false): Command {
   return withCluster(command);
 }
 
-/** For commands that only a cluster has. */
+/** For commands that need a cluster. */
 export function withCluster(command: Command): Command {
   return command
     .option('--context <name>', 'context of the kubeconfig')

@@ -1,6 +1,5 @@
-// The full screen: one view at a time, its keys below, a question or the help above it. Data flows
-// one way, from live.ts; keys go through press.ts; what they cause is done by whoever opened the
-// screen.
+// The full screen: one view, its keys below, a question or the help on top. Data flows one way,
+// from live.ts; keys go through press.ts; the caller of the screen performs their effects.
 import { Box, useApp, useInput, useWindowSize } from 'ink';
 import {
   type ReactNode,
@@ -30,23 +29,23 @@ export interface AppProps {
   readonly first: View;
   readonly location: string;
   readonly isCluster: boolean;
-  /** Keys that do what others do. */
+  /** Keys that act as other keys. */
   readonly keys: Readonly<Record<string, string>>;
   readonly namespaces: boolean;
   readonly glyphs: GlyphSet;
   readonly color: Colors;
-  /** Drawn only when something is new or a key was pressed. */
+  /** Render only for new data or a key. */
   readonly still: boolean;
   readonly now: () => Date;
-  /** Ctrl-C: not the same as leaving by a key. */
+  /** Ctrl-C, as opposed to quitting by a key. */
   readonly interrupted: () => void;
   readonly act: (act: Question['act'], job: Job) => Promise<string>;
   readonly textOf: (what: TextOf, job: Job, columns: number) => string;
 }
 
 /**
- * Time that passes without a message is shown too: how long a source is away, how old jobs are.
- * Other views show none.
+ * Interval of rendering without messages: views that show elapsed time, such as ages of jobs or of
+ * a lost connection.
  */
 function tickMs(view: View, isAway: boolean): number | null {
   if (view.type === 'Job' || isAway) return 1_000;
@@ -142,8 +141,7 @@ function Body({ live, display, at, list, view, job, ...props }: BodyProps): Reac
       return <Logs display={display} name={nameOf(view.key)} {...shown} />;
     }
     case 'Text': {
-      const text =
-        job === null ? 'asking for the job' : props.textOf(view.what, job, display.columns);
+      const text = job === null ? 'loading the job' : props.textOf(view.what, job, display.columns);
       const title = `${view.what} ${nameOf(view.key)}`;
       return <Pages display={display} title={title} text={text} scroll={at.scroll} />;
     }
@@ -158,12 +156,12 @@ interface ComparedProps {
   readonly keys: readonly string[];
 }
 
-/** Their workers are listened to as long as the comparison is seen. */
+/** The messages of their workers are received while the comparison is visible. */
 function Compared({ display, live, keys }: ComparedProps): ReactNode {
   const [stop] = useState(() => new AbortController());
   const [histories] = useState(() => live.histories(keys, stop.signal));
   useEffect(() => () => stop.abort(), [stop]);
-  // One row is for the keys, which are those of the whole screen.
+  // One row is for the keys of the whole screen.
   const rows = { ...display, rows: display.rows - 1 };
   const shown = { display: rows, histories, equal: 'tokens', metric: 'loss', keys: '' } as const;
   return <LiveComparison {...shown} />;
@@ -190,7 +188,7 @@ function Foot({ display, at: { question, command, marked }, said, keys }: FootPr
   }
   if (said !== '') return <Line display={display}>{said}</Line>;
   if (marked !== null) {
-    const words = `compare ${nameOf(marked)} with which job? choose it and press c · esc: none`;
+    const words = `compare ${nameOf(marked)} with which job? select it and press c · esc: cancel`;
     return (
       <Line display={display} style={{ bold: true }}>
         {words}
@@ -200,14 +198,14 @@ function Foot({ display, at: { question, command, marked }, said, keys }: FootPr
   return <KeyBar display={display} keys={keys} />;
 }
 
-/** What was drawn when it was frozen. */
+/** The last body before it was frozen. */
 function useFrozen(body: ReactNode, frozen: boolean): ReactNode {
   const kept = useRef<ReactNode>(body);
   if (!frozen) kept.current = body;
   return frozen ? kept.current : body;
 }
 
-/** Listens to the workers of the job in view; a second call for the same job does nothing. */
+/** Subscribes to the workers of the visible job; a second call for the same job does nothing. */
 function useOpened(live: Live, { previous }: Navigation, view: View, job: Job | null): void {
   useEffect(() => {
     if (job !== null) live.open(job, { logs: view.type === 'Logs', previous });

@@ -1,11 +1,10 @@
-// Words that are typed behind a colon: those of the shell, about the job in view or one that is
-// named. Pure.
+// Commands typed after a colon: those of the shell, about the visible job or a named one. Pure.
 import { findJob } from '../jobs/find.ts';
 import { type Job, keyOf } from '../jobs/job.ts';
 import { forJob, whyNot } from './job-keys.ts';
 import { type Answer, type Navigation, opened, type Seen, same, viewOf } from './navigation.ts';
 
-/** Keys that do what a word asks for. */
+/** The key that each command stands for. */
 const keys = {
   logs: 'l',
   describe: 'd',
@@ -35,7 +34,7 @@ export function obey(navigation: Navigation, text: string, seen: Seen): Answer {
     if (word === 'watch') return opened(navigation, { type: 'Job', key: keyOf(job) });
     return asked(navigation, word as Word, job, seen);
   } catch (error) {
-    return { navigation, said: (error as Error).message }; // no such job, or several
+    return { navigation, said: (error as Error).message }; // no such job, or an ambiguous name
   }
 }
 
@@ -74,5 +73,5 @@ function chosen(navigation: Navigation, { rows, job }: Seen): Job | undefined {
 }
 
 function unknown(word: string): string {
-  return `there is no command ${JSON.stringify(word)} here; there are ${words.join(', ')}`;
+  return `there is no command ${JSON.stringify(word)} here; commands are ${words.join(', ')}`;
 }

@@ -1,4 +1,4 @@
-// Keys that mean the same wherever a job is chosen, and why one of them does nothing now.
+// Keys that act on the selected job, and why one is disabled.
 import { isTerminal } from '../../crds/index.ts';
 import { type Job, keyOf, phaseOf } from '../jobs/job.ts';
 import type { Pressed } from '../terminal/pressed.ts';
@@ -15,7 +15,7 @@ export function forJob(
   if (input === 'd') return opened(navigation, { type: 'Text', key, what: 'describe' });
   if (input === 'y') return opened(navigation, { type: 'Text', key, what: 'yaml' });
   if (input === 'w') return opened(navigation, { type: 'Text', key, what: 'why' });
-  // Nothing ends by it, so nobody is asked.
+  // Saving interrupts nothing, so it needs no confirmation.
   if (input === 's' && whyNot('checkpoint', job, isCluster) === undefined) {
     return { navigation, effect: { type: 'Act', act: 'checkpoint', key } };
   }
@@ -31,16 +31,16 @@ export function forJob(
 
 function pauseQuestion(job: Job, key: string): Question {
   return job.spec.suspend
-    ? { act: 'resume', key, text: `Let ${job.name} go on?`, yes: 'r' }
+    ? { act: 'resume', key, text: `Resume ${job.name}?`, yes: 'r' }
     : {
         act: 'pause',
         key,
-        text: `Pause ${job.name}? It saves, then gives its devices back.`,
+        text: `Pause ${job.name}? It saves, then releases its devices.`,
         yes: 'p',
       };
 }
 
-/** Why a key does nothing now; undefined where it does. */
+/** Why a key is disabled; undefined where it works. */
 export function whyNot(
   act: 'pause' | 'cancel' | 'checkpoint',
   job: Job | null,
@@ -48,11 +48,11 @@ export function whyNot(
 ): string | undefined {
   if (!isCluster) {
     return act === 'checkpoint'
-      ? 'a run of this machine saves when its file says so'
-      : 'stop it with Ctrl-C where it was started';
+      ? 'a run of this machine saves at its checkpoint interval'
+      : 'stop it with Ctrl-C in its own terminal';
   }
-  if (job === null) return 'no job is chosen';
+  if (job === null) return 'no job is selected';
   if (isTerminal(phaseOf(job))) return 'the job has ended';
   if (act === 'checkpoint' && job.spec.suspend === true) return 'it is paused and saved';
-  return job.deleting ? `it is being deleted; ${act} comes too late` : undefined;
+  return job.deleting ? `it is being deleted` : undefined;
 }

@@ -1,5 +1,5 @@
-// Every key of a view, for the line at the foot and for the help: those that matter most first. A
-// key that does nothing now says why.
+// Every key of a view, for the bottom line and for the help, the important ones first. A disabled
+// key shows its reason.
 import type { Key } from '../components/keys.tsx';
 import type { Job } from '../jobs/job.ts';
 import { whyNot } from './job-keys.ts';
@@ -53,7 +53,7 @@ export function keysOf(view: View, job: Job | null, isCluster: boolean): readonl
         {
           key: 'p',
           does: 'before the restart',
-          not: isCluster ? undefined : 'a run of this machine keeps one log',
+          not: isCluster ? undefined : 'a run of this machine has only one log',
         },
         ...scroll,
       ];

@@ -1,5 +1,5 @@
-// The live data behind the screens: subscribes to a source, folds what comes into the states of the
-// reducers, and tells a screen at most ten times a second that there is something new.
+// The live data behind the screens: subscribes to a source, reduces its messages to state, and
+// notifies the screen at most ten times a second.
 import { toAnnealError } from '../../crds/index.ts';
 import { type BoardState, emptyBoard, seeBoard, type TimedChange } from '../jobs/board-state.ts';
 import { type Job, keyOf } from '../jobs/job.ts';
@@ -13,11 +13,11 @@ export interface LiveFacts {
   readonly source: JobSource;
   readonly now: () => Date;
   readonly signal: AbortSignal;
-  /** A problem that ends the screen. */
+  /** Called with an error that ends the screen. */
   readonly failed: (error: unknown) => void;
 }
 
-/** Lines that a screen keeps; scrolling further back is what `anneal logs` is for. */
+/** Lines that a screen keeps; `anneal logs` shows older ones. */
 const mostLines = 2_000;
 const frameMs = 100;
 const aroundMs = 15_000;
@@ -33,7 +33,7 @@ interface Opened {
   hasBefore: boolean;
 }
 
-/** What a view wants to hear besides numbers. */
+/** Subscriptions of a view besides telemetry. */
 interface Wanted {
   readonly logs: boolean;
   readonly previous: boolean;
@@ -73,7 +73,7 @@ export class Live {
     return (previous ? opened?.before : opened?.lines) ?? [];
   }
 
-  /** Jobs beside each other, as they go on; those that nobody knows any more are left out. */
+  /** Histories of several jobs, live; unknown jobs are left out. */
   histories(keys: readonly string[], until: AbortSignal): LiveHistories {
     const { source, now, signal } = this.#facts;
     const jobs = keys.flatMap((key) => this.#board.jobs.get(key) ?? []);
@@ -90,7 +90,7 @@ export class Live {
     return () => void this.#listeners.delete(listener);
   };
 
-  /** Begins to listen to the workers of a job. */
+  /** Subscribes to the workers of a job. */
   open(job: Job, { logs, previous }: Wanted): void {
     const key = keyOf(job);
     const known = this.#opened.get(key);
@@ -111,8 +111,8 @@ export class Live {
   }
 
   /**
-   * What stands around a job; undefined until it is known. Whoever draws it asks again and again:
-   * the cluster is asked now and then.
+   * The surroundings of a job; undefined until they are known. Called on every rendering; the
+   * cluster is asked only now and then.
    */
   around(job: Job): Surroundings | undefined {
     const key = keyOf(job);
@@ -126,7 +126,7 @@ export class Live {
 
   async #display(job: Job, key: string): Promise<void> {
     const { source, signal } = this.#facts;
-    const found = await source.surroundings(job, signal).catch(() => undefined); // shown by the status alone
+    const found = await source.surroundings(job, signal).catch(() => undefined); // the status alone is shown
     if (found === undefined) return;
     this.#around.set(key, { askedAt: passedMs(), found });
     this.#wake();
@@ -194,8 +194,8 @@ export class Live {
   }
 
   /**
-   * At once where the last picture is old enough: what is rare is seen without delay, what is
-   * frequent ten times a second.
+   * Folds at once if the last frame is old enough: rare messages appear without delay, frequent
+   * ones ten times a second.
    */
   #wake(): void {
     const since = passedMs() - this.#foldedAt;

@@ -1,5 +1,5 @@
-// Where a person is: views that lie on each other, a question, the help, and what each view
-// remembers. What keys make of it is in press.ts.
+// Navigation state: a stack of views, a question, the help, and what each view remembers. press.ts
+// has the effects of keys.
 import type { Job } from '../jobs/job.ts';
 
 export type View =
@@ -12,16 +12,16 @@ export type View =
 export type TextOf = 'describe' | 'yaml' | 'why';
 
 export interface Navigation {
-  /** The last one is seen. */
+  /** The last one is visible. */
   readonly views: readonly View[];
-  /** Number of the chosen row of the board. */
+  /** Index of the selected row of the board. */
   readonly row: number;
   readonly filter: string;
   /** The filter is being typed. */
   readonly typing: boolean;
   /** A command that is being typed; null: none. */
   readonly command: string | null;
-  /** Job that another one is to be compared with. */
+  /** The first job of a comparison. */
   readonly marked: string | null;
   readonly help: boolean;
   readonly question: Question | null;
@@ -34,7 +34,7 @@ export interface Navigation {
   readonly frozen: boolean;
   /** One worker; null: all. */
   readonly rank: number | null;
-  /** Of logs: long lines are broken, times are shown, the container before the last restart. */
+  /** For logs: wrap long lines, show times, show the container before the last restart. */
   readonly wrap: boolean;
   readonly times: boolean;
   readonly previous: boolean;
@@ -54,7 +54,7 @@ export type Effect =
 /** What is on the screen. */
 export interface Seen {
   readonly rows: readonly Job[];
-  /** Also those that the filter hides. */
+  /** Includes those that the filter hides. */
   readonly jobs: readonly Job[];
   readonly job: Job | null;
   readonly isCluster: boolean;
@@ -75,11 +75,11 @@ export function viewOf({ views }: Navigation): View {
 export interface Answer {
   readonly navigation: Navigation;
   readonly effect?: Effect;
-  /** Why nothing else happened. */
+  /** Why the key had no effect. */
   readonly said?: string;
 }
 
-/** Nothing but a step. */
+/** An answer without an effect. */
 export const same = (navigation: Navigation): Answer => ({ navigation });
 
 export function opened(navigation: Navigation, view: View): Answer {

@@ -1,5 +1,5 @@
-// Where a person is, kept beside what is drawn: keys come faster than pictures, and each of them
-// has to find what the one before it did.
+// Navigation state outside of rendering: keys arrive faster than frames, and each must see the
+// effect of the one before.
 
 import { rowsOf } from '../jobs/board-state.ts';
 import type { Job } from '../jobs/job.ts';
@@ -12,7 +12,7 @@ type Known = Pick<Live, 'board' | 'job'>;
 
 interface NavigatorFacts {
   readonly isCluster: boolean;
-  /** Keys that do what others do. */
+  /** Keys that act as other keys. */
   readonly keys: Readonly<Record<string, string>>;
 }
 
@@ -36,7 +36,7 @@ export class Navigator {
     return viewOf(this.#at);
   }
 
-  /** Of the board, in their order; the same array while nothing changes. */
+  /** Rows of the board in order; the same array while nothing changes. */
   get rows(): readonly Job[] {
     const { board } = this.#live;
     const filter = this.view.type === 'Board' ? this.#at.filter : '';
@@ -46,22 +46,20 @@ export class Navigator {
     return this.#rows.rows;
   }
 
-  /**
-   * The job that the view is about; null where it is about several, and where nobody knows it yet.
-   */
+  /** The job of the visible view; null where it has several, and while it is unknown. */
   get job(): Job | null {
     const { view } = this;
     if (view.type === 'Board' || view.type === 'Compare') return null;
     return this.#live.job(view.key).job ?? this.#live.board.jobs.get(view.key) ?? null;
   }
 
-  /** What has to be done besides moving, and what has to be said. */
+  /** Applies a key; returns the effect to perform and the message to show. */
   press(pressed: Pressed): { readonly effect?: Effect; readonly said?: string } {
     const jobs = [...this.#live.board.jobs.values()];
     const { isCluster, keys } = this.#facts;
     const seen = { rows: this.rows, jobs, job: this.job, isCluster };
     const { typing, command, question } = this.#at;
-    // What is typed, and what a question asks for, are letters.
+    // While typing or answering a question, keys are letters.
     const isWord = typing || command !== null || question !== null;
     const input = isWord ? pressed.input : (keys[pressed.input] ?? pressed.input);
     const { navigation, ...rest } = press(this.#at, { ...pressed, input }, seen);

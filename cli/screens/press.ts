@@ -1,4 +1,5 @@
-// What a key means where a person is. Pure, so that every key can be tested without a terminal.
+// The effect of a key, by navigation state. Pure, so that every key can be tested without a
+// terminal.
 import { keyOf } from '../jobs/job.ts';
 import type { Pressed } from '../terminal/pressed.ts';
 import { obey } from './command-line.ts';
@@ -51,7 +52,7 @@ function commanded(
   return same({ ...navigation, command: text });
 }
 
-/** Enter alone never destroys: the letter of the question has to be pressed. */
+/** Enter alone never destroys anything: the letter in the question must be pressed. */
 function answer(navigation: Navigation, { act, key, yes }: Question, { input }: Pressed): Answer {
   const closed = { ...navigation, question: null };
   if (input.toLowerCase() === yes) return { navigation: closed, effect: { type: 'Act', act, key } };
@@ -91,7 +92,7 @@ function onBoard(navigation: Navigation, pressed: Pressed, { rows, isCluster }: 
   return forJob(navigation, pressed, job, isCluster);
 }
 
-/** The first of two is marked, the second opens the comparison. */
+/** The first job is marked, the second opens the comparison. */
 function compared(navigation: Navigation, key: string): Answer {
   const { marked } = navigation;
   if (marked === null) return same({ ...navigation, marked: key });
@@ -99,7 +100,7 @@ function compared(navigation: Navigation, key: string): Answer {
   return marked === key ? same(before) : opened(before, { type: 'Compare', keys: [marked, key] });
 }
 
-/** The screen stops at the first line. */
+/** The screen clamps it to the first line. */
 const farAway = 1e9;
 const axisCount = 3;
 const metricCount = 4;
@@ -141,7 +142,7 @@ function onLogs(navigation: Navigation, pressed: Pressed, { isCluster }: Seen): 
   return same(scrolled(navigation, pressed, 'End'));
 }
 
-/** A log is read from its end, a text from its top. */
+/** A log scrolls from its end, a text from its top. */
 function scrolled(
   navigation: Navigation,
   { input, key }: Pressed,

@@ -1,5 +1,5 @@
 /**
- * Runs an entry point of set-up: Ctrl-C stops it, an error becomes a sentence, a hint and an exit
+ * Runs an entry point of setup: Ctrl-C stops it; an error becomes a sentence, a hint and an exit
  * code.
  */
 import {
@@ -35,7 +35,7 @@ function tell(thrown: unknown): number {
   return failureOf(error.code).cliExit;
 }
 
-/** Errors of the file system and of arguments, at the one place where they leave set-up. */
+/** Converts errors of the file system and of arguments, where they leave setup. */
 export function explain(thrown: unknown): AnnealError {
   if (!(thrown instanceof Error) || !('code' in thrown)) return toAnnealError(thrown);
   if (String(thrown.code).startsWith('ERR_PARSE_ARGS_')) {
@@ -47,18 +47,18 @@ export function explain(thrown: unknown): AnnealError {
   switch (thrown.code) {
     case 'ENOSPC':
     case 'EDQUOT': {
-      const message = `the disk became full while ${thrown.path} was written`;
+      const message = `the disk is full; ${thrown.path} could not be written`;
       return new TerminalError({ code: 'E_NO_SPACE', message, hint, cause: thrown });
     }
     case 'EACCES':
     case 'EPERM':
     case 'EROFS': {
-      const message = `${thrown.path} may not be written by this user`;
+      const message = `${thrown.path} is not writable by this user`;
       return new TerminalError({ code: 'E_SETUP', message, hint, cause: thrown });
     }
     case 'ENOTDIR':
     case 'EEXIST': {
-      const message = `${thrown.path} is in the way: a file where a folder must be`;
+      const message = `${thrown.path} is a file; it must be a folder`;
       return new TerminalError({ code: 'E_SETUP', message, hint, cause: thrown });
     }
     default:

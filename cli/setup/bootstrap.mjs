@@ -1,7 +1,6 @@
-// The first file that runs on a fresh checkout: plain JavaScript for Node 20 or newer, with no
-// packages. It refuses platforms that cannot work, installs the packages of package-lock.json when
-// node_modules does not hold them, and goes on in the TypeScript entry that it is given, on the
-// Node 24 that the npm package `node` brings.
+// The first file that runs in a fresh checkout: plain JavaScript for Node 20 or newer, without
+// packages. It refuses unsupported platforms, installs the packages of package-lock.json if they
+// are missing, and starts the given TypeScript entry with the Node 24 of the npm package `node`.
 //
 //   node cli/setup/bootstrap.mjs ENTRY.ts [ARGUMENT…]
 import { spawn, spawnSync } from 'node:child_process';
@@ -29,7 +28,7 @@ function platformRefusal(platform, arch, node) {
   if (!known.includes(here)) {
     return {
       message: `this machine is ${here}; Anneal runs on Linux x64, Linux arm64 and macOS arm64`,
-      hint: 'use one of these, a container or a virtual machine',
+      hint: 'use one of these, or a container or virtual machine on it',
     };
   }
   if (Number(node.split('.')[0]) < 20) {
@@ -39,7 +38,8 @@ function platformRefusal(platform, arch, node) {
 }
 
 /**
- * npm writes what it installed into a second lock file, last; equal entries mean a whole install.
+ * npm writes its installed packages into a second lock file, last; equal entries mean a complete
+ * install.
  */
 function packagesAreInstalled() {
   const installed = join(root, 'node_modules/.package-lock.json');
@@ -101,7 +101,7 @@ function npmTrouble(error, stderr) {
     .split('\n')
     .map((line) => line.replace(/^npm (error|ERR!)\s*/, '').trim())
     .find((line) => line !== '' && !/^code /.test(line));
-  return `npm ci did not install the packages of package-lock.json: ${said ?? error?.message ?? 'no Node 24 came with them'}`;
+  return `npm ci did not install the packages of package-lock.json: ${said ?? error?.message ?? 'it brought no Node 24'}`;
 }
 
 function npmHint(error) {
@@ -114,7 +114,7 @@ function node24() {
   return join(root, 'node_modules/node/bin/node');
 }
 
-/** Warm, npm itself has put Node 24 first on the PATH, and nothing needs to be started. */
+/** In a warm checkout npm has put Node 24 first on the PATH, and no process needs to be started. */
 async function goOn(entry, rest) {
   if (process.env.npm_lifecycle_event !== undefined) endWithShell();
   const [major, minor] = process.versions.node.split('.').map(Number);
@@ -128,7 +128,8 @@ async function goOn(entry, rest) {
     stdio: 'inherit',
     env: { ...process.env, PATH: `${bin}:${process.env.PATH ?? ''}` },
   });
-  // A terminal sends Ctrl-C to both; said twice it would mean: end at once, without saving.
+  // A terminal sends Ctrl-C to both processes. Forwarded, it would count twice, and the second one
+  // ends without saving.
   const passOn = (signal) => child.kill(signal);
   process.on('SIGINT', process.stdin.isTTY ? () => {} : passOn);
   process.on('SIGTERM', passOn).on('SIGHUP', passOn);
@@ -137,10 +138,7 @@ async function goOn(entry, rest) {
   });
 }
 
-/**
- * The shell of npm dies of the signal that npm got and tells nobody; what it started would go on
- * alone.
- */
+/** npm's shell dies of the signal without forwarding it; its child would continue alone. */
 function endWithShell() {
   const shell = process.ppid;
   const looking = setInterval(() => {

@@ -1,13 +1,13 @@
 /**
- * Where downloads and builds live: outside the checkout, so that clones share them and `git clean`
- * costs nothing. Every entry carries its version in its name; nothing in it is ever changed in
- * place, so it may be deleted whole at any time.
+ * Downloads and builds are outside the checkout, so that clones share them and `git clean` costs
+ * nothing. Every entry has its version in its name and is never changed in place, so the folder may
+ * be deleted at any time.
  */
 import { join } from 'node:path';
 
 export interface Cache {
   readonly root: string;
-  /** A persistent volume claim, on one machine, is a folder here. */
+  /** On one machine a persistent volume claim is a folder here. */
   readonly volumes: string;
   readonly locks: string;
   readonly wheels: string;

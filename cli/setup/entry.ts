@@ -1,6 +1,6 @@
 /**
- * A cache entry is a folder that exists whole or not at all: made in a staging folder beside its
- * place by one process at a time, then renamed. Space is looked at before anything is fetched.
+ * A cache entry is a folder that is complete or absent: one process at a time builds it in a
+ * staging folder, then renames it. Free space is checked before anything is fetched.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
@@ -13,12 +13,12 @@ import { megabytes } from './steps.ts';
 interface Entry {
   /** Absolute path of the finished folder. */
   readonly folder: string;
-  /** Bytes needed on its disk while it is made. */
+  /** Bytes needed on its disk during the build. */
   readonly bytes: number;
   make(staging: string): Promise<void>;
 }
 
-/** The folder of the entry, made now if it is not there. */
+/** The folder of the entry, built now if it is absent. */
 export async function ensureEntry(setup: Setup, entry: Entry): Promise<string> {
   if (existsSync(entry.folder)) return entry.folder;
   const name = basename(entry.folder);
@@ -35,14 +35,14 @@ export async function ensureEntry(setup: Setup, entry: Entry): Promise<string> {
       await rename(staging, entry.folder);
     } catch (error) {
       await rm(staging, { recursive: true, force: true });
-      // A lock that was wrongly taken for stale: the other process was faster.
+      // The lock was wrongly taken for stale, and the other process was faster.
       if (!existsSync(entry.folder)) throw error;
     }
     return entry.folder;
   });
 }
 
-/** What a killed process left; the lock is ours, so nobody uses it. */
+/** Leftovers of a killed process; we hold the lock, so no process uses them. */
 async function removeStaging(parent: string, name: string): Promise<void> {
   const left = (await readdir(parent)).filter((file) => file.startsWith(`.staging-${name}-`));
   for (const file of left) await rm(join(parent, file), { recursive: true, force: true });
@@ -58,7 +58,7 @@ async function requireSpace(
   if (free >= bytes) return;
   throw new TerminalError({
     code: 'E_NO_SPACE',
-    message: `${folder} has ${megabytes(free)} free; ${name} needs ${megabytes(bytes)} while it is made`,
+    message: `${folder} has ${megabytes(free)} free; ${name} needs ${megabytes(bytes)} during setup`,
     hint: 'free some disk space, or set ANNEAL_CACHE to a folder on a larger disk',
   });
 }

@@ -1,8 +1,8 @@
 /**
- * One process at a time per cache entry: the others wait and then find the entry made.
+ * One process at a time per cache entry: the others wait and then find the finished entry.
  *
- * The lock is a file that its holder touches; it is stale when the holder has ended or has not
- * touched it for a minute (another machine on a shared home, a pid that was given away again).
+ * The lock is a file that its holder touches. It is stale when the holder has ended, or has not
+ * touched it for a minute (another machine on a shared home, a reused pid).
  */
 import { link, mkdir, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -24,8 +24,7 @@ export async function exclusively<T>(
   await take(setup, path, name);
   const touch = setInterval(() => {
     const now = new Date();
-    // A lock that vanished was taken for stale; the atomic rename of the result keeps that
-    // harmless.
+    // A lock that vanished was taken for stale; the atomic rename of the result makes that safe.
     utimes(path, now, now).catch(() => undefined);
   }, touchEveryMs);
   touch.unref();
@@ -46,7 +45,7 @@ async function take(setup: Setup, path: string, name: string): Promise<void> {
       await breakLock(path, holder.text);
       continue;
     }
-    if (!told) setup.steps.note(`${name}: process ${holder.pid} is making it; waiting for it`);
+    if (!told) setup.steps.note(`${name}: process ${holder.pid} is building it; waiting`);
     told = true;
     await wait(pollMs, undefined, { signal: setup.signal });
   }
@@ -74,7 +73,7 @@ async function readHolder(path: string): Promise<Holder | undefined> {
     const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
     const [pid = '', host] = text.trim().split(' ');
     const ended = host === hostname() && !isAlive(Number(pid));
-    // A file without a host was created a moment ago and is not written yet.
+    // A file without a host was just created and is not written yet.
     const old = Date.now() - mtimeMs > staleAfterMs;
     return { text, pid: Number(pid), stale: old || (host !== undefined && ended) };
   } catch (error) {
@@ -84,7 +83,8 @@ async function readHolder(path: string): Promise<Holder | undefined> {
 }
 
 /**
- * Two processes may find it stale and the slower one then moves the faster one's new lock: back.
+ * Two processes may find it stale, and the slower one then moves the new lock of the faster one: it
+ * is moved back.
  */
 async function breakLock(path: string, stale: string): Promise<void> {
   const aside = `${path}.${process.pid}.stale`;

@@ -1,7 +1,6 @@
 /**
- * Fetches one pinned wheel into a folder and refuses any other bytes. A wheel that an earlier
- * set-up left in the cache (ANNEAL_KEEP_WHEELS=1, as the tests do) is used instead, after the same
- * check.
+ * Fetches one pinned wheel into a folder and refuses any other bytes. A wheel that an earlier setup
+ * kept in the cache (ANNEAL_KEEP_WHEELS=1, as in tests) is used after the same check.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
@@ -9,14 +8,14 @@ import { copyFile, link, mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { TerminalError } from '../../crds/failures/errors.ts';
-import { downloadArgs, findPip, pipTrouble } from './pip.ts';
+import { downloadArgs, findPip, pipError } from './pip.ts';
 import type { Setup } from './setup.ts';
 import { megabytes, type Progress } from './steps.ts';
 import type { Wheel } from './wheels.ts';
 
 const pollMs = 500;
 
-/** The path of the wheel below `folder`, which must be empty of wheels of that name. */
+/** Path of the wheel below `folder`, which must not contain another wheel of that name. */
 export async function fetchWheel(
   setup: Setup,
   wheel: Wheel,
@@ -44,29 +43,29 @@ async function download(
   const watch = setInterval(() => {
     sizeOf(folder).then(
       (bytes) => progress(`${megabytes(bytes)} of ${megabytes(wheel.bytes)}`),
-      // A file that pip moved while we looked; the next look finds it.
+      // pip moved the file in between; the next poll finds it.
       () => undefined,
     );
   }, pollMs);
   try {
-    // pip downloads to TMPDIR first: kept on the disk whose space was looked at.
+    // pip downloads to TMPDIR first: use the disk whose free space was checked.
     const env = { TMPDIR: folder };
     const ran = await machine.run(file, [...first, ...downloadArgs(wheel, into)], { env, signal });
-    if (ran.kind === 'missing' || !ran.ok) throw notFetched(wheel, pipTrouble(ran));
+    if (ran.kind === 'missing' || !ran.ok) throw notFetched(wheel, pipError(ran));
   } finally {
     clearInterval(watch);
   }
   const found = await wheelIn(into, wheel);
-  if (found === undefined) throw notFetched(wheel, 'it ended well and left no wheel');
+  if (found === undefined) throw notFetched(wheel, 'it succeeded but wrote no wheel');
   const path = join(folder, found);
   await rename(join(into, found), path);
   return path;
 }
 
-function notFetched(wheel: Wheel, trouble: string): TerminalError {
+function notFetched(wheel: Wheel, reason: string): TerminalError {
   return new TerminalError({
     code: 'E_SETUP',
-    message: `pip did not fetch ${wheel.name} ${wheel.version}: ${trouble}`,
+    message: `pip did not fetch ${wheel.name} ${wheel.version}: ${reason}`,
     hint: 'check the connection and pip’s index (pip config list), then run the command again',
   });
 }
@@ -99,7 +98,7 @@ async function requireDigest(wheel: Wheel, path: string): Promise<void> {
   throw new TerminalError({
     code: 'E_DIGEST_MISMATCH',
     message: `${wheel.name} ${wheel.version} has SHA-256 ${found.slice(0, 12)}…; it must be ${wheel.sha256.slice(0, 12)}…`,
-    hint: 'the index served another file than the one that Anneal was tested with; check pip’s index (pip config list)',
+    hint: 'the index served a different file; check pip’s index (pip config list)',
   });
 }
 

@@ -1,7 +1,7 @@
 /**
- * libtorch, from the first place that has it: $LIBTORCH, an installed Python torch of exactly our
- * version, or PyPI's wheel, of which the files that the CPU needs are kept (0.5 of 1.1 GB). No
- * Python runs: pip only says where packages lie and downloads a file.
+ * libtorch from the first source that has it: $LIBTORCH, an installed Python torch of exactly our
+ * version, or PyPI's wheel, of which only the CPU files are kept (0.5 of 1.1 GB). No Python runs:
+ * pip only locates packages and downloads a file.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import { megabytes } from './steps.ts';
 import { unpack } from './unpack.ts';
 import { libtorchWheels, type System, torchVersion, type Wheel } from './wheels.ts';
 
-/** The folder that holds `lib/` and `include/` of libtorch. */
+/** The folder with `lib/` and `include/` of libtorch. */
 export async function ensureLibtorch(setup: Setup): Promise<string> {
   const system = systemOf(setup);
   const given = setup.machine.env['LIBTORCH'];
@@ -33,8 +33,8 @@ export function systemOf({ machine }: Setup): System {
   if (Object.hasOwn(libtorchWheels, system)) return system as System;
   throw new TerminalError({
     code: 'E_SETUP',
-    message: `this machine is ${machine.platform} ${machine.arch}; libtorch is there for Linux x64, Linux arm64 and macOS arm64`,
-    hint: 'use one of these, a container or a virtual machine',
+    message: `this machine is ${machine.platform} ${machine.arch}; libtorch exists for Linux x64, Linux arm64 and macOS arm64`,
+    hint: 'use one of these, or a container or virtual machine on it',
   });
 }
 
@@ -55,7 +55,7 @@ function refusedLibtorch(given: string, observed: string): UserError {
     path: 'LIBTORCH',
     value: given,
     message: `LIBTORCH=${given} ${observed}; it must be an unpacked libtorch ${torchVersion}`,
-    hint: 'unset LIBTORCH and it is fetched',
+    hint: 'unset LIBTORCH to fetch it',
   });
 }
 
@@ -66,7 +66,7 @@ export async function versionOf(folder: string): Promise<string> {
   return /TORCH_VERSION[\s\\]*"([^"]+)"/.exec(text)?.[1] ?? 'of an unknown version';
 }
 
-/** Asks pip where torch lies, once: the answer is kept, since pip takes half a second. */
+/** Asks pip once where torch is installed; the answer is cached, since pip takes half a second. */
 async function installedLibtorch(setup: Setup): Promise<string | undefined> {
   const note = join(setup.cache.root, `installed-torch-${torchVersion}`);
   const kept = existsSync(note) ? (await readFile(note, 'utf8')).trim() : undefined;
@@ -97,7 +97,7 @@ async function fetchLibtorch(
   const largest = Math.max(...wheels.map(({ bytes }) => bytes));
   await ensureEntry(setup, {
     folder,
-    // Unpacked files, and the largest wheel twice while pip moves it.
+    // The unpacked files, and the largest wheel twice while pip moves it.
     bytes: (withCuda ? 2.2 : 1.1) * fetched + 2 * largest,
     async make(staging) {
       for (const wheel of wheels) await addWheel(setup, wheel, staging, withCuda);
@@ -120,9 +120,7 @@ function addWheel(setup: Setup, wheel: Wheel, staging: string, withCuda: boolean
   });
 }
 
-/**
- * Headers, and of the libraries all but Python's and CUDA's; arm64 has BLAS libraries of its own.
- */
+/** Headers, and all libraries except those of Python and CUDA; arm64 has its own BLAS libraries. */
 export function keepForCpu(name: string): boolean {
   if (/^torch\/include\//.test(name)) return true;
   if (/^torch\.libs\//.test(name)) return true;
@@ -135,7 +133,7 @@ export function keepForCpu(name: string): boolean {
   );
 }
 
-/** With CUDA, everything but Python: libtorch_cuda names all the NVIDIA libraries. */
+/** With CUDA, everything but Python: libtorch_cuda links all NVIDIA libraries. */
 export function keepForCuda(name: string): boolean {
   if (/^torch\/lib\/lib(torch_python|shm)\./.test(name)) return false;
   return /^(torch\/(include|lib)\/|torch\.libs\/|nvidia\/[^/]+\/(lib|include)\/)/.test(name);

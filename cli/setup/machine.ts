@@ -1,6 +1,6 @@
 /**
- * What set-up may ask of the machine. Everything it decides depends on these answers, so tests give
- * it a machine without a compiler, pip or disk space instead of breaking a real one.
+ * What setup may ask the machine. All its decisions depend on these answers, so tests pass a
+ * machine without a compiler, pip or disk space.
  */
 import { mkdir, statfs } from 'node:fs/promises';
 import { availableParallelism, homedir } from 'node:os';
@@ -12,9 +12,9 @@ export interface Machine {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly cores: number;
-  /** Bytes that this user may still write in a folder. */
+  /** Bytes that this user can still write in a folder. */
   freeBytes(folder: string): Promise<number>;
-  /** Runs a program to its end. Never throws: a missing program is an answer. */
+  /** Runs a program to its end. Never throws: a missing program is a result. */
   run(file: string, args: readonly string[], options?: RunOptions): Promise<Ran>;
 }
 

@@ -1,6 +1,4 @@
-/**
- * `npm run native`: libtorch and the addon, and nothing else. What developers run after an edit.
- */
+/** `npm run native`: builds libtorch and the addon. For developers, after an edit. */
 import { join } from 'node:path';
 import { attempt } from './attempt.ts';
 import { ensureNative } from './native.ts';

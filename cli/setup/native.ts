@@ -1,10 +1,9 @@
 /**
- * Builds worker/native with CMake into the cache and puts the two libraries into
- * worker/native/dist.
+ * Builds worker/native with CMake in the cache and copies the two libraries to worker/native/dist.
  *
- * The result is keyed by everything that it depends on (sources, libtorch, compiler, processor), so
- * a second clone copies instead of building. CMake's own tree is kept per checkout: after an edit
- * only what changed is compiled.
+ * The result is keyed by all its inputs (sources, libtorch, compiler, processor), so a second clone
+ * copies instead of building. CMake's build tree is kept per checkout, so an edit rebuilds only
+ * what changed.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -31,7 +30,7 @@ export async function ensureNative(setup: Setup, checkout: string): Promise<stri
   const key = sha256(`${sourceKey}\n${toolchain.compilerVersion}`).slice(0, 24);
   const built = await ensureEntry(setup, {
     folder: join(setup.cache.root, 'native', key),
-    // Two precompiled headers are most of it.
+    // Two precompiled headers take most of it.
     bytes: 900e6,
     async make(out) {
       await build(setup, { checkout, sources, libtorch, toolkit, toolchain, out });
@@ -42,7 +41,7 @@ export async function ensureNative(setup: Setup, checkout: string): Promise<stri
   return dist;
 }
 
-/** With ANNEAL_CUDA=1 the kernels are compiled for GPUs too, by the toolkit in $CUDA_HOME. */
+/** With ANNEAL_CUDA=1 the kernels are also compiled for GPUs, with the toolkit in $CUDA_HOME. */
 function cudaToolkit({ machine }: Setup): string | undefined {
   if (machine.env['ANNEAL_CUDA'] !== '1') return undefined;
   const folder = machine.env['CUDA_HOME'] || '/usr/local/cuda';
@@ -96,21 +95,21 @@ async function cmake(setup: Setup, toolchain: Toolchain, args: readonly string[]
   if (ran.kind === 'ended' && ran.ok) return;
   throw new TerminalError({
     code: 'E_SETUP',
-    message: `worker/native does not build: ${buildTrouble(ran)}`,
-    hint: `run it by hand for the whole output: ${toolchain.cmake} ${args.join(' ')}`,
+    message: `worker/native does not build: ${buildError(ran)}`,
+    hint: `run it directly for the whole output: ${toolchain.cmake} ${args.join(' ')}`,
   });
 }
 
-/** The first line of a compiler, linker or CMake that says what is wrong. */
-export function buildTrouble(ran: Ran): string {
-  if (ran.kind === 'missing') return 'CMake is gone from the PATH';
+/** The first line of the output that contains an error of compiler, linker or CMake. */
+export function buildError(ran: Ran): string {
+  if (ran.kind === 'missing') return 'CMake is no longer on the PATH';
   const lines = `${ran.stderr}\n${ran.stdout}`.split('\n').map((line) => line.trim());
   const cmakeError = lines.findIndex((line) => /^CMake Error/.test(line));
   if (cmakeError >= 0) {
     return lines.slice(cmakeError + 1).find((line) => line !== '') ?? lines[cmakeError] ?? '';
   }
   const cause = lines.find((line) => /error:|undefined reference|Killed/i.test(line));
-  return cause ?? lines.findLast((line) => line !== '') ?? 'CMake said nothing';
+  return cause ?? lines.findLast((line) => line !== '') ?? 'CMake printed nothing';
 }
 
 /**
@@ -137,7 +136,7 @@ async function stampOf(dist: string): Promise<string | undefined> {
   return whole ? await readFile(stamp, 'utf8') : undefined;
 }
 
-/** An edit during the build would be kept under the key of the sources before it. */
+/** A build of edited sources must not be cached under the key of the earlier ones. */
 async function requireUnchanged(
   sources: string,
   facts: readonly string[],
@@ -146,8 +145,8 @@ async function requireUnchanged(
   if ((await digestOf(sources, facts)) === key) return;
   throw new TerminalError({
     code: 'E_SETUP',
-    message: 'worker/native was edited while it was built',
-    hint: 'run the command again; what is compiled already is kept',
+    message: 'worker/native was edited during the build',
+    hint: 'run the command again; compiled files are kept',
   });
 }
 

@@ -1,12 +1,12 @@
 /**
- * pip as a downloader: it knows the user's index, proxy and certificates, which we would have to
- * learn again. It is asked for one file at a time and installs nothing.
+ * pip as a downloader: it knows the user's index, proxy and certificates. It fetches one file at a
+ * time and installs nothing.
  */
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { Machine, Ran } from './machine.ts';
 import type { Wheel } from './wheels.ts';
 
-/** How pip is started here: program and first arguments. */
+/** The command that runs pip: program and first arguments. */
 type Pip = readonly [string, ...string[]];
 
 const spellings: readonly Pip[] = [
@@ -24,7 +24,7 @@ export async function findPip(machine: Machine): Promise<Pip> {
   }
   throw new TerminalError({
     code: 'E_SETUP',
-    message: 'pip is not on the PATH; libtorch and the demo model are fetched with it',
+    message: 'pip is not on the PATH; it fetches libtorch and the demo model',
     hint: pipHint(machine.platform),
   });
 }
@@ -34,7 +34,7 @@ function pipHint(platform: string): string {
     platform === 'darwin'
       ? 'brew install python'
       : 'apt install python3-pip, or dnf install python3-pip';
-  return `${install}; libtorch alone can also be given as LIBTORCH=FOLDER`;
+  return `${install}; libtorch can also be given as LIBTORCH=FOLDER`;
 }
 
 export function downloadArgs(wheel: Wheel, into: string): readonly string[] {
@@ -53,11 +53,11 @@ export function downloadArgs(wheel: Wheel, into: string): readonly string[] {
   ];
 }
 
-/** What pip said when it did not succeed: its first ERROR line, which names the cause. */
-export function pipTrouble(ran: Ran): string {
-  if (ran.kind === 'missing') return 'it is gone from the PATH';
+/** Why pip failed: its first ERROR line, which names the cause. */
+export function pipError(ran: Ran): string {
+  if (ran.kind === 'missing') return 'it is no longer on the PATH';
   const lines = `${ran.stderr}\n${ran.stdout}`.split('\n').map((line) => line.trim());
   const cause =
     lines.find((line) => /^ERROR:/i.test(line)) ?? lines.findLast((line) => line !== '');
-  return cause?.replace(/^ERROR:\s*/i, '') ?? 'it said nothing';
+  return cause?.replace(/^ERROR:\s*/i, '') ?? 'it printed nothing';
 }

@@ -1,6 +1,4 @@
-/**
- * What every step of set-up is given: the machine it asks, the cache it fills, the lines it prints.
- */
+/** The context of every setup step: the machine, the cache, the output lines. */
 import { type Cache, openCache } from './cache.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { createSteps, type Steps } from './steps.ts';

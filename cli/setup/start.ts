@@ -1,6 +1,6 @@
 /**
- * `npm start`: everything that the first run needs, then the first run. Arguments after `--` go to
- * `anneal run`, so `npm start -- --steps 5` works.
+ * `npm start`: setup, then the first run. Arguments after `--` go to `anneal run`, so `npm start --
+ * --steps 5` works.
  */
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -17,7 +17,7 @@ await attempt(async (setup) => {
   await ensureDemo(setup);
   const took = seconds(performance.now() - start);
   setup.steps.note(`set-up ready (${took}); cache in ${setup.cache.root}`);
-  // As a person would write it, so that the end of the run names a command that can be copied.
+  // Printed as the user would type it, so that it can be copied.
   const job = 'crds/examples/first.yaml';
   setup.steps.note(`npx anneal run ${job}`);
   const anneal = join(checkout, 'cli/anneal.mjs');
@@ -26,7 +26,8 @@ await attempt(async (setup) => {
     stdio: 'inherit',
     reject: false,
   });
-  // Ctrl-C reaches the run by itself. Said twice it would mean: end at once, without saving.
+  // The terminal sends Ctrl-C to the run too. Forwarded, it would count twice, and the second one
+  // ends without saving.
   const leave = (): void => {};
   const passOn = (): void => void ran.kill('SIGTERM');
   process.on('SIGINT', leave).on('SIGTERM', passOn);

@@ -1,12 +1,12 @@
 /**
- * One line a step: what is fetched or built and how large it is when the step begins, how long it
- * took when it ends. A step that has nothing to do prints nothing, so a warm start is silent. On a
- * terminal the line also counts while it waits.
+ * One line per step: what is fetched or built and its size at the start, the duration at the end. A
+ * step without work prints nothing, so a warm start is silent. On a terminal the line also shows
+ * progress.
  */
 export interface Steps {
   /** Prints `name  text … `, runs the body, ends the line with the seconds it took. */
   step<T>(name: string, text: string, body: (progress: Progress) => Promise<T>): Promise<T>;
-  /** A line by itself. */
+  /** Prints a separate line. */
   note(text: string): void;
 }
 
@@ -46,7 +46,7 @@ export function seconds(milliseconds: number): string {
   return `${Math.round(milliseconds / 1000)} s`;
 }
 
-/** Sizes as people compare them with their disks: powers of ten. */
+/** Decimal units, as disk sizes are given. */
 export function megabytes(bytes: number): string {
   if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
   if (bytes >= 10e6) return `${Math.round(bytes / 1e6)} MB`;

@@ -1,13 +1,13 @@
 /**
- * The C++ compiler and CMake of this machine, or the sentence that says which one is missing and
- * how to install it. A compiler is judged by a small C++20 program, not by its version number.
+ * The C++ compiler and CMake of this machine, or an error with the command that installs the
+ * missing one. A compiler is tested with a small C++20 program, not by its version.
  */
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { Machine } from './machine.ts';
 
 export interface Toolchain {
   readonly compiler: string;
-  /** First line of `--version`: part of the key of what was built with it. */
+  /** First line of `--version`: part of the build key. */
   readonly compilerVersion: string;
   readonly cmake: string;
 }
@@ -32,7 +32,7 @@ async function findCmake(machine: Machine): Promise<string> {
   const cmake = machine.env['CMAKE'] || 'cmake';
   const ran = await machine.run(cmake, ['--version']);
   if (ran.kind === 'missing' || !ran.ok) {
-    throw missing('CMake is not on the PATH; the native addon is built with it', machine, {
+    throw missing('CMake is not on the PATH; it builds the native addon', machine, {
       apt: 'cmake',
       dnf: 'cmake',
       brew: 'brew install cmake',
@@ -45,7 +45,7 @@ async function findCmake(machine: Machine): Promise<string> {
     throw new TerminalError({
       code: 'E_SETUP',
       message: `CMake is ${version?.[0]}; the native addon needs ${oldMajor}.${oldMinor} or newer`,
-      hint: 'pip install cmake gives a current one, or set CMAKE to its path',
+      hint: 'pip install cmake installs a current one, or set CMAKE to its path',
     });
   }
   return cmake;
@@ -62,7 +62,7 @@ async function findCompiler(
     }
   }
   const observed = given ? `CXX is ${given}, which does not run` : 'no C++ compiler is on the PATH';
-  throw missing(`${observed}; the native addon is compiled here`, machine, {
+  throw missing(`${observed}; it builds the native addon`, machine, {
     apt: 'g++ cmake',
     dnf: 'gcc-c++ cmake',
     brew: 'xcode-select --install',

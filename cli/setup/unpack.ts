@@ -1,7 +1,7 @@
 /**
- * Unpacks chosen entries of a zip archive (a wheel is one), streaming, so that a file of 450 MB
- * never sits in memory. yauzl refuses absolute names and `..`; sizes and checksums are the wheel
- * digest's task.
+ * Unpacks chosen entries of a zip archive such as a wheel, streaming, so that a file of 450 MB is
+ * never in memory. yauzl refuses absolute names and `..`; the digest of the wheel covers sizes and
+ * checksums.
  */
 import { createWriteStream } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
@@ -13,11 +13,11 @@ import yauzl, { type Entry, type ZipFile } from 'yauzl';
 interface Unpack {
   readonly archive: string;
   readonly into: string;
-  /** Path below `into` for an entry, or undefined to leave it out. */
+  /** Path below `into` for an entry, or undefined to skip it. */
   location(name: string): string | undefined;
 }
 
-/** Unpacks and returns how many files were written. */
+/** Unpacks, and returns the number of files written. */
 export async function unpack(unpacking: Unpack, signal: AbortSignal): Promise<number> {
   const zip = await promisify<string, yauzl.Options, ZipFile>(yauzl.open)(unpacking.archive, {
     lazyEntries: true,
@@ -68,7 +68,7 @@ async function write(zip: ZipFile, entry: Entry, path: string, signal: AbortSign
   if ((mode & 0o100) !== 0) await chmod(path, 0o755);
 }
 
-// openReadStream is overloaded; promisify takes the last overload's types without this.
+// openReadStream is overloaded; without this type promisify takes the last overload.
 type OpenStream = (
   entry: Entry,
   done: (error: Error | null, stream: NodeJS.ReadableStream) => void,

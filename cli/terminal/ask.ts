@@ -1,14 +1,14 @@
-// Questions on a terminal that are answered with a line.
+// Questions on a terminal, answered with a line.
 import { createInterface } from 'node:readline/promises';
 import { UserError } from '../../crds/index.ts';
 import type { Output } from './output.ts';
 
 interface Lines extends Disposable {
-  /** What was typed, without the spaces around it; null where nobody answers any more. */
+  /** The typed line, trimmed; null when the input has ended. */
   ask(question: string): Promise<string | null>;
 }
 
-/** Until the signal, Ctrl-C or Ctrl-D: nobody answers any more then. */
+/** Ends with the signal, Ctrl-C or Ctrl-D; questions then return null. */
 export function openLines(signal: AbortSignal): Lines {
   const lines = createInterface({ input: process.stdin, output: process.stdout });
   const closed = new AbortController();
@@ -28,8 +28,8 @@ export function openLines(signal: AbortSignal): Lines {
 }
 
 /**
- * Anything but yes is no. A question with nobody to answer it is an error: scripts leave the flag
- * out.
+ * Any answer but yes means no. Without a terminal a question is an error: scripts pass the flag
+ * instead.
  */
 export async function asksYes(
   question: string,
@@ -42,7 +42,7 @@ export async function asksYes(
   );
 }
 
-/** What was typed; empty where the line was closed. */
+/** The typed line; empty where the input was closed. */
 export async function answerTo(
   question: string,
   flag: string,
@@ -50,11 +50,11 @@ export async function answerTo(
   signal: AbortSignal,
 ): Promise<string> {
   if (!isTerminal || process.stdin.isTTY !== true) {
-    const message = `${flag} asks a question, and nobody is there to answer it`;
+    const message = `${flag} asks a question, and there is no terminal to answer it`;
     throw new UserError({
       code: 'E_USAGE',
       message,
-      hint: 'use a terminal, or the flag that answers it',
+      hint: 'use a terminal, or give the value with the flag',
     });
   }
   using lines = openLines(signal);

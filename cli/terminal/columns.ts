@@ -1,20 +1,19 @@
-// Rows of words in columns that fit a width: the last columns give way first, and a row never
-// breaks.
+// Rows in columns that fit a width: columns of low importance are left out, and a row never wraps.
 
 export interface Column<T> {
   readonly head: string;
   readonly cell: (row: T) => string;
-  /** Numbers. */
+  /** Right-aligned, for numbers. */
   readonly right?: boolean;
   /** Least wins: columns of the greatest rank are left out first. */
   readonly rank: number;
-  /** Escape sequences around a cell that was padded. */
+  /** Adds escape sequences to a padded cell. */
   readonly paint?: (row: T, text: string) => string;
 }
 
 const gap = 2;
 
-/** With infinite width all columns are shown. */
+/** An infinite width shows all columns. */
 export function columnsOf<T>(
   rows: readonly T[],
   columns: readonly Column<T>[],
@@ -57,7 +56,7 @@ function pad(text: string, width: number, right: boolean): string {
   return right ? space + text : text + space;
 }
 
-/** Its end: places and lists differ there. */
+/** Keeps the end, where paths and lists differ. */
 export function shortened(text: string, longest: number): string {
   return text.length <= longest ? text : `…${text.slice(text.length - longest + 1)}`;
 }

@@ -1,12 +1,12 @@
-// Which characters a terminal can show. Meaning is always in a word; glyphs repeat it, so they can
-// be exchanged.
+// Which characters a terminal can show. A word always carries the meaning; glyphs repeat it, so
+// they can be replaced.
 import type { CliConfig } from '../process/config.ts';
 
 export interface GlyphSet {
   readonly plot: 'braille' | 'block' | 'ascii';
   readonly full: string;
   readonly empty: string;
-  /** Replaces what the terminal cannot show. */
+  /** Replaces characters that the terminal cannot show. */
   readonly text: (text: string) => string;
 }
 
@@ -53,8 +53,7 @@ const replacements: Readonly<Record<string, string>> = {
 };
 
 /**
- * Letters of any language in an answer of a model become question marks, not bytes that break the
- * line.
+ * Non-ASCII letters in a model's output become question marks, so that they do not break the line.
  */
 function asAscii(text: string): string {
   return text.replaceAll(/[^\n\u0020-\u007e]/gu, (char) => replacements[char] ?? '?');

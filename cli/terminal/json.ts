@@ -1,4 +1,4 @@
-/** The stable form for programs: fields are only ever added. */
+/** The stable JSON form: fields are only ever added. */
 export function jsonOf(kind: string, content: object): string {
   return `${JSON.stringify({ apiVersion: 'cli.anneal.dev/v1', kind, ...content }, null, 2)}\n`;
 }

@@ -1,7 +1,7 @@
-// Numbers as people read them. Human output only; JSON keeps them plain.
+// Numbers for people; JSON output keeps plain values.
 export { bytesInWords as bytes } from '../../crds/schema/quantity.ts';
 
-/** Losses: null is what JSON makes of a value that is not finite. */
+/** A loss; null is a value that is not finite, as in JSON. */
 export function real(value: number | null | undefined, digits = 4): string {
   return value === null || value === undefined ? 'not finite' : value.toFixed(digits);
 }
@@ -19,7 +19,7 @@ export function short(value: number): string {
   return inUnits(value, 10_000, ' ');
 }
 
-/** `41.2k`, in columns. */
+/** `41.2k`, for columns. */
 export function shortCount(value: number | undefined): string {
   return value === undefined || !Number.isFinite(value) ? '–' : inUnits(value, 1000, '');
 }

@@ -1,5 +1,4 @@
-// What commands know of the place where they print: its width, whether it shows colours, which
-// characters.
+// What commands know about their output: its width, colours and characters.
 
 import type { CliConfig } from '../process/config.ts';
 import type { DisplayFlags, Theme } from '../process/flags.ts';
@@ -7,12 +6,12 @@ import { type GlyphSet, glyphSet } from './glyphs.ts';
 import { type Colors, type Paint, painter } from './palette.ts';
 
 export interface Output {
-  /** Answers; each text ends with its own line end. */
+  /** Standard output; each text ends with its own line end. */
   readonly write: (text: string) => void;
-  /** Talk: hints, what comes next. */
+  /** Standard error: hints, next steps. */
   readonly talk: (text: string) => void;
   readonly isTerminal: boolean;
-  /** Columns of a terminal; undefined in a pipe. */
+  /** Columns of the terminal; undefined in a pipe. */
   readonly columns: number | undefined;
   readonly glyphs: GlyphSet;
   readonly paint: Paint;
@@ -30,12 +29,12 @@ interface Streams {
   readonly err: (text: string) => void;
 }
 
-/** Of a screen, which is always a terminal. */
+/** For a screen, which is always a terminal. */
 export function colorsOf({ color, theme }: CliConfig, flags: ColorFlags): Colors {
   return color && flags.color !== false && (flags.theme ?? theme);
 }
 
-/** Width where nobody says how wide a line may be. */
+/** Width where the terminal gives none. */
 export const pipeWidth = 100;
 
 export function outputOf(config: CliConfig, flags: Flags, { out, err }: Streams): Output {

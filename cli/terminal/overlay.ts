@@ -1,18 +1,18 @@
-// Several curves in one picture, in one frame. Each has a dash of its own beside its colour: solid,
-// dashed, dotted, dash-dotted; where there are no dots, a letter. A cell that two curves cross
-// belongs to the later one and shows the dots of both.
+// Several curves in one plot. Each has its own dash besides its colour: solid, dashed, dotted,
+// dash-dotted; without Braille dots, a letter. A cell that two curves cross takes the colour of the
+// later one and shows the dots of both.
 import type { GlyphSet } from './glyphs.ts';
 import { brailleBits, dots, frameOf, type Point, type Range, rangesOf } from './plot.ts';
 
 interface Cell {
   readonly text: string;
-  /** Number of the curve; undefined: nothing is there. */
+  /** Number of the curve; undefined: empty cell. */
   readonly series: number | undefined;
 }
 
 export const mostSeries = 4;
 export const seriesLetters = ['A', 'B', 'C', 'D'] as const;
-/** Of dot columns, by curve: how long a period is, and how many of it are drawn. */
+/** In columns of dots, by curve: the period of the dash, and how much of it is drawn. */
 const dashes = [
   [1, 1],
   [6, 4],

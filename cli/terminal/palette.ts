@@ -1,7 +1,7 @@
-// Colours and marks of states. The word says it, mark and colour repeat it; nothing is green, which
-// two in a hundred people cannot tell from yellow. The names are those of the terminal's own
-// sixteen colours, so that themes and light backgrounds keep working; who asks for it gets true
-// colours that were measured for three kinds of colour blindness, on a dark or on a light ground.
+// Colours and marks of states. The word carries the meaning; mark and colour repeat it. Nothing is
+// green, which two in a hundred people cannot tell from yellow. Colours are the terminal's own
+// sixteen, so that themes and light backgrounds work; the themes dark and light use true colours
+// that were measured for three kinds of colour blindness.
 import { styleText } from 'node:util';
 import type { Phase } from '../../crds/index.ts';
 import type { Theme } from '../process/flags.ts';
@@ -37,16 +37,16 @@ export function styleOf(phase: Phase): Style {
 
 type Name = NonNullable<Style['color']>;
 
-/** Whether there are colours, and which. */
+/** The theme, or false without colours. */
 export type Colors = false | Theme;
 
-/** On white two are dark enough to be read; the word, the mark and bold letters tell the rest. */
+/** On white only two are dark enough to be read; words, marks and bold text carry the rest. */
 const trueColors: Readonly<Record<'dark' | 'light', Readonly<Record<Name, string>>>> = {
   dark: { yellow: '#f0e442', cyan: '#56b4e9', red: '#ff6e40', magenta: '#cc79a7' },
   light: { yellow: '#b83a00', cyan: '#0072b2', red: '#b83a00', magenta: '#0072b2' },
 };
 
-/** A name that the terminal knows, or `#rrggbb`; undefined where there are no colours. */
+/** A name that the terminal knows, or `#rrggbb`; undefined without colours. */
 export function shadeOf(name: Name | undefined, colors: Colors): string | undefined {
   if (name === undefined || colors === false) return undefined;
   return colors === 'terminal' ? name : trueColors[colors][name];
@@ -54,7 +54,7 @@ export function shadeOf(name: Name | undefined, colors: Colors): string | undefi
 
 export type Paint = (text: string, style: Omit<Style, 'glyph'>) => string;
 
-/** Escape sequences for lines that no screen draws. */
+/** Escape sequences for lines outside of a screen. */
 export function painter(colors: Colors): Paint {
   if (colors === false) return (text) => text;
   return (text, { color: name, bold, dim }) => {

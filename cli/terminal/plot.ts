@@ -1,6 +1,6 @@
-// A curve as lines of text: Braille dots, blocks, or plain letters. A column shows the range from
-// the least to the greatest value of its steps, so that spikes cannot hide; between far points the
-// curve is drawn straight.
+// A curve as lines of text: Braille dots, blocks, or ASCII. A column shows the range from the least
+// to the greatest value of its steps, so that spikes stay visible; distant points are joined by
+// straight lines.
 import type { GlyphSet } from './glyphs.ts';
 
 export interface Point {
@@ -9,16 +9,16 @@ export interface Point {
 }
 
 interface Size {
-  /** Characters. */
+  /** In characters. */
   readonly width: number;
   readonly height: number;
 }
 
-/** Dots of a character: across, down. */
+/** Dots per character: across, down. */
 export const dots = { braille: [2, 4], block: [1, 8], ascii: [1, 1] } as const;
 
 /**
- * `height` lines of at most `width` characters; top is the greatest value. Empty without finite
+ * At most `height` lines of `width` characters, the greatest value on top. Empty without finite
  * points.
  */
 export function plot(
@@ -46,13 +46,13 @@ export function plot(
   );
 }
 
-/** Rows of dots from the top, both included. */
+/** Rows of dots from the top, both ends included. */
 export interface Range {
   readonly low: number;
   readonly high: number;
 }
 
-/** What the edges of a picture stand for. */
+/** Values at the edges of a plot. */
 interface Frame {
   readonly first: number;
   readonly last: number;
@@ -70,13 +70,13 @@ export function frameOf(points: readonly Point[]): Frame {
   return { first, last, ...boundsOf(points) };
 }
 
-/** For each column of dots the rows that the curve covers. */
+/** The rows that the curve covers in each column of dots. */
 export function rangesOf(
   points: readonly Point[],
   { columns, rows }: { readonly columns: number; readonly rows: number },
   { first, last, least, greatest }: Frame,
 ): readonly (Range | undefined)[] {
-  // A hundred thousand points are drawn ten times a second: nothing is made for each of them.
+  // No allocation per point: a hundred thousand points are drawn ten times a second.
   const lows = new Int32Array(columns).fill(nowhere);
   const highs = new Int32Array(columns).fill(-1);
   const mark = (column: number, row: number): void => {
@@ -85,7 +85,7 @@ export function rangesOf(
   };
   let column = -1;
   let row = 0;
-  for (const { x, y } of byPosition(points)) {
+  for (const { x, y } of byX(points)) {
     const toColumn =
       last === first ? 0 : Math.round(((x - first) / (last - first)) * (columns - 1));
     const toRow =
@@ -102,16 +102,16 @@ export function rangesOf(
   );
 }
 
-/** Below every row of dots. */
+/** Below all rows of dots. */
 const nowhere = 2 ** 31 - 1;
 
-/** Rising; steps mostly come so. */
-function byPosition(points: readonly Point[]): readonly Point[] {
+/** Sorted by x; steps usually are already. */
+function byX(points: readonly Point[]): readonly Point[] {
   const isRising = points.every(({ x }, index) => index === 0 || x >= (points[index - 1]?.x ?? x));
   return isRising ? points : points.toSorted((a, b) => a.x - b.x);
 }
 
-/** Without gaps: a steep part covers all rows that it passes. */
+/** Joins points without gaps: a steep part covers all rows that it crosses. */
 function drawStraight(
   [fromColumn, fromRow]: readonly [number, number],
   [toColumn, toRow]: readonly [number, number],
@@ -122,7 +122,8 @@ function drawStraight(
   for (let step = 1; step <= distance; step++) {
     const row = Math.round(fromRow + ((toRow - fromRow) * step) / distance);
     mark(fromColumn + step, row);
-    // The row before belongs to the column before; the ones between are shared by neither.
+    // The row before belongs to the column before; rows in between belong to one of the two
+    // columns.
     if (Math.abs(row - before) > 1) mark(fromColumn + step, before + Math.sign(row - before));
     before = row;
   }
@@ -138,7 +139,7 @@ export function boundsOf(points: readonly Point[]): { least: number; greatest: n
   return { least, greatest };
 }
 
-/** Bits of the eight dots, by column and row, as Unicode numbers them. */
+/** Bits of the eight dots by column and row, in the order of Unicode. */
 export const brailleBits = [
   [0x01, 0x02, 0x04, 0x40],
   [0x08, 0x10, 0x20, 0x80],
@@ -166,7 +167,7 @@ function blockAt(range: Range | undefined, row: number, height: number): string 
   return eighths[Math.max(0, Math.min(8, filled))] ?? ' ';
 }
 
-/** A share of a whole as a bar. */
+/** A bar for a fraction. */
 export function bar(
   share: number,
   width: number,
@@ -176,10 +177,7 @@ export function bar(
   return full.repeat(filled) + empty.repeat(Math.max(0, width - filled));
 }
 
-/**
- * Each value as the mean of the last so many that are finite, itself included; one that is not
- * stays so.
- */
+/** Each finite value replaced by the mean of the last `count` finite values, itself included. */
 export function trailingMeans(points: readonly Point[], count: number): readonly Point[] {
   if (count === 1) return points;
   return points.map(({ x, y }, index) => {

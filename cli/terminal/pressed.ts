@@ -1,4 +1,4 @@
-// A key of the terminal as reducers take it.
+// A key of the terminal in the form that reducers take.
 import type { Key } from 'ink';
 
 export interface Pressed {
@@ -19,7 +19,7 @@ function pressedOf(input: string, key: Key): Pressed {
   return { input, key: names.find(([, is]) => is)?.[0] };
 }
 
-/** Keys one by one: those that are pressed faster than they are read come as one text. */
+/** Splits input into keys: fast typing arrives as one text. */
 export function pressesOf(input: string, key: Key): readonly Pressed[] {
   const letters = [...input];
   if (letters.length < 2) return [pressedOf(input, key)];
@@ -30,9 +30,7 @@ export function pressesOf(input: string, key: Key): readonly Pressed[] {
   );
 }
 
-/**
- * Where places are typed, a text is pasted as one; its last line end is the key that follows it.
- */
+/** Text fields take pasted text as a whole; a line end at its end is a key of its own. */
 export function typedOf(input: string, key: Key): readonly Pressed[] {
   const [, text = '', end] = /^([^\r\n]+)([\r\n])$/.exec(input) ?? [];
   if (end === undefined) return [pressedOf(input, key)];

@@ -1,4 +1,4 @@
-/** With a capital letter and a full stop, as people write. */
+/** Adds a capital letter and a full stop. */
 export function sentence(text: string): string {
   const trimmed = text.trim();
   const first = /^[a-z]+\b(?![.\w-]*[./:=])/.test(trimmed)

@@ -1,4 +1,4 @@
-// Rows of words in columns: the first to the left, the others to the right.
+// Cells in columns: the first left-aligned, the others right-aligned.
 
 export function table(rows: readonly (readonly string[])[], gap = 2): readonly string[] {
   const count = Math.max(0, ...rows.map((row) => row.length));

@@ -1,2 +1,2 @@
-/** Rows of a window that a full screen needs; in a lower one there are plain lines. */
+/** Fewest rows for a full screen; lower windows get plain lines. */
 export const fewestRows = 12;

@@ -1,6 +1,6 @@
-// Text in lines of a width, and columns of words.
+// Wraps text to a width, and puts text into columns.
 
-/** Breaks at spaces; a word that is too long gets a line of its own. */
+/** Breaks at spaces; a longer word gets a line of its own. */
 export function wrap(text: string, width: number, indent = ''): readonly string[] {
   const room = Math.max(10, width - indent.length);
   return text.split('\n').flatMap((paragraph) => {

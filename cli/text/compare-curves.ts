@@ -1,5 +1,4 @@
-// The curves of jobs that are compared, in one picture, and how each of them is told apart: a
-// letter, a dash, a colour.
+// The curves of compared jobs in one plot. A letter, a dash and a colour identify each job.
 import type { Compared, Comparison } from '../metrics/comparison.ts';
 import { exponentialMean, type History, type MetricName, seriesOf } from '../metrics/history.ts';
 import { type Axis, positionOn } from '../metrics/series.ts';
@@ -17,14 +16,14 @@ export function letterOf(index: number): string {
   return seriesLetters[index] ?? String(index + 1);
 }
 
-/** `A ─ halo`: the letter, the dash and the colour of a job, wherever it is drawn. */
+/** `A ─ halo`: letter, dash and colour of a job, the same wherever it is drawn. */
 export function seriesMark(name: string, index: number, { plot }: Pick<GlyphSet, 'plot'>): Piece {
   const line = plot === 'braille' ? `${lines[index] ?? ''} ` : '';
   const color = seriesColors[index];
   return { text: `${letterOf(index)} ${line}${name}`, ...(color === undefined ? {} : { color }) };
 }
 
-/** Letters in one colour. */
+/** Text in one colour. */
 interface Piece {
   readonly text: string;
   readonly color?: NonNullable<Style['color']>;
@@ -37,7 +36,7 @@ interface Picture {
 
 const axisNames = { tokens: 'tokens', steps: 'step', time: 'time' } as const;
 
-/** Of the picture: what is equal in the table. */
+/** The x axis of the plot: the quantity that is equal in the table. */
 export function axisOf({ at }: Comparison): Axis {
   return axisNames[at.equal];
 }
@@ -47,7 +46,7 @@ interface Drawn {
   readonly axis: Axis;
 }
 
-/** Curves of histories to which nothing is added any more are found once. */
+/** Cache of curves by history: a history that changes is a new object. */
 const known = new WeakMap<History, Map<string, readonly Point[]>>();
 
 function curveOf(history: History, { metric, axis }: Drawn): readonly Point[] {
@@ -70,8 +69,8 @@ function curveOf(history: History, { metric, axis }: Drawn): readonly Point[] {
 const mostPoints = 4_000;
 
 /**
- * Of many neighbours the least and the greatest, so that no spike is lost; those that are not
- * finite are left out.
+ * Keeps the least and greatest of each group of neighbours, so that no spike is lost; drops values
+ * that are not finite.
  */
 function thinned(points: readonly Point[]): readonly Point[] {
   if (points.length <= mostPoints) return points;
@@ -92,7 +91,7 @@ function thinned(points: readonly Point[]): readonly Point[] {
   return kept;
 }
 
-/** The curves in one frame; undefined where there are not two values yet. */
+/** The curves in one frame; undefined with fewer than two values. */
 export function curvePicture(
   all: readonly Compared[],
   drawn: Drawn,

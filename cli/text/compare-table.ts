@@ -1,4 +1,4 @@
-// What differs between jobs and what came out, as tables with verdicts.
+// Differences between jobs and their results, as tables with verdicts.
 import type { ComparedRow, Comparison, Equal } from '../metrics/comparison.ts';
 import { type Column, columnsOf, shortened } from '../terminal/columns.ts';
 import { bytes, seconds, shortCount } from '../terminal/numbers.ts';
@@ -10,7 +10,7 @@ export function differenceLines(
   width: number,
 ): readonly string[] {
   if (differences.length === 0) return ['the jobs ask for the same'];
-  // A place or a list may be long; half of the room is enough to tell two apart by their ends.
+  // A path or list may be long; half of the width is enough to tell two apart by their ends.
   const longest = Math.max(12, Math.floor((width - 20) / names.length));
   const rows = differences.map(({ path, values }) => ({
     path,
@@ -43,7 +43,7 @@ function positionText({ equal, value }: { readonly equal: Equal; readonly value:
     : `at step ${value.toLocaleString('en')}`;
 }
 
-/** A narrow window has the values as a table, and each verdict as a line below it. */
+/** A narrow window shows the values as a table, and each verdict as a line below it. */
 export function tableLines(comparison: Comparison, width: number): readonly string[] {
   const { rows, names } = comparison;
   if (rows.length === 0) return ['one of them has done no step yet; nothing can be compared'];

@@ -5,7 +5,7 @@ import type { Column } from '../terminal/columns.ts';
 import { shortCount } from '../terminal/numbers.ts';
 import { type Paint, styleOf } from '../terminal/palette.ts';
 
-/** What is not known. */
+/** An unknown value. */
 const none = '–';
 
 interface ListColumns {
@@ -90,7 +90,7 @@ function restartWords({ restarts }: Job['status']): string {
   return others === 0 ? String(counted) : `${counted}+${others}`;
 }
 
-/** One word beside a phase that is no good news. */
+/** The reason beside a phase that is a problem, in one word. */
 function reasonOf(job: Pick<Job, 'status' | 'unread'>): string {
   const { unread } = job;
   const { failure, conditions = [], queue } = job.status;

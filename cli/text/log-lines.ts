@@ -1,16 +1,16 @@
-// Lines of several workers as one log: in the order of time, with a short mark of the worker, and a
-// line that several of them said is said once.
+// Lines of several workers as one log: by time, with a short mark of the worker; a line that
+// several workers wrote appears once.
 import type { LogLine } from '../jobs/source.ts';
 import { clockText } from '../terminal/age.ts';
-import { harmless } from '../terminal/harmless.ts';
 import type { Paint, Style } from '../terminal/palette.ts';
+import { sanitize } from '../terminal/sanitize.ts';
 
 export interface LogFilter {
   readonly ranks: ReadonlySet<number> | undefined;
   /** Seconds since 1970. */
   readonly since: number | undefined;
   readonly grep: RegExp | undefined;
-  /** Of these levels and above. */
+  /** Lowest level to show. */
   readonly least: LogLine['level'];
 }
 
@@ -26,16 +26,16 @@ export function isWanted(line: LogLine, { ranks, since, grep, least }: LogFilter
 }
 
 export interface FoldedLine extends Omit<LogLine, 'index'> {
-  /** Workers that said it, rising. */
+  /** Workers that wrote it, ascending. */
   readonly indexes: readonly number[];
-  /** How often, where more often than there are workers. */
+  /** Number of repetitions, where greater than the number of workers. */
   readonly times: number;
 }
 
-/** How far apart the same words of two workers may be to be one line. */
+/** Lines of two workers with the same text are merged if at most this far apart. */
 const togetherSeconds = 2;
 
-/** Sorts by time; a run of lines with the same words becomes one line. */
+/** Sorts by time; successive lines with the same text become one. */
 export function foldLines(lines: readonly LogLine[]): readonly FoldedLine[] {
   const folded: FoldedLine[] = [];
   for (const { index, ...line } of lines.toSorted((a, b) => a.time - b.time)) {
@@ -73,7 +73,7 @@ const levelStyles: Readonly<Record<LogLine['level'], Omit<Style, 'glyph'>>> = {
 interface LogStyle {
   readonly paint: Paint;
   readonly time: boolean;
-  /** Marks of workers; left out where there is one. */
+  /** Marks of workers; omitted with one worker. */
   readonly marks: boolean;
 }
 
@@ -84,6 +84,6 @@ export function logLineText(line: FoldedLine, { paint, time, marks }: LogStyle):
   const when = time ? `${paint(clockText(line.time), { dim: true })} ` : '';
   const level = line.level === 'error' || line.level === 'warn' ? `${line.level}: ` : '';
   const times = line.times > line.indexes.length ? ` (×${line.times})` : '';
-  const words = harmless(line.text).replaceAll('\n', ' ');
+  const words = sanitize(line.text).replaceAll('\n', ' ');
   return `${when}${mark}${paint(`${level}${words}${times}`, levelStyles[line.level])}`;
 }

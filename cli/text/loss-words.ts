@@ -1,6 +1,6 @@
 import type { Job } from '../jobs/job.ts';
 
-/** `loss 1.9012`, `held out 2.0210`: those that a status has. */
+/** `loss 1.9012`, `held out 2.0210`: those that the status has. */
 export function lossWords({ progress = {} }: Job['status']): readonly string[] {
   const { trainLoss, evalLoss } = progress;
   return [

@@ -1,19 +1,18 @@
-// What a run leaves on the screen: whether it learned, what it says now, where the result lies,
-// what to try next. Everything is read from the report that the run wrote, so it says nothing that
-// was not measured.
+// The summary that a run leaves on the screen: its losses, a sample, the path of the result, next
+// steps. Everything comes from the report of the run, so each number was measured.
 import { basename, dirname } from 'node:path';
 import type { Source } from '../../crds/api/source.ts';
 import type { RunReport } from '../../crds/index.ts';
 import { reloadWords } from '../jobs/message-lines.ts';
-import { harmless } from '../terminal/harmless.ts';
 import { bytes, count, real, seconds } from '../terminal/numbers.ts';
+import { sanitize } from '../terminal/sanitize.ts';
 import { entry } from '../terminal/wrap.ts';
 import type { EndedRun, RunView } from './run-view.ts';
 
 const column = 12;
 
 export function summaryLines(ended: EndedRun, width: number, command: string): readonly string[] {
-  return linesFor(ended, width, command).map(harmless);
+  return linesFor(ended, width, command).map(sanitize);
 }
 
 function linesFor(ended: EndedRun, width: number, command: string): readonly string[] {
@@ -21,7 +20,7 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
   const { name } = run.record;
   if (outcome.type === 'Stopped') {
     return [
-      `‖ ${name} stopped; the same command goes on from the last checkpoint`,
+      `‖ ${name} stopped; the same command resumes from the last checkpoint`,
       `  ${run.folder}`,
     ];
   }
@@ -44,14 +43,14 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
   ];
 }
 
-/** Of all processes that worked on it. */
+/** Total of all processes of the run. */
 function timeWords({ seconds: took, end }: RunReport): string {
   const since =
     end.resumedFrom > 0 ? ` over several starts, the last after step ${end.resumedFrom}` : '';
   return `in ${seconds(took.total)}${since}`;
 }
 
-/** After means: of the state that was published. */
+/** The loss after training is that of the published state. */
 function lossWords({ evaluation, training, dataset, result }: RunReport): string {
   const { before, best } = evaluation;
   const after = result?.choice === 'Best' ? best : evaluation.after;
@@ -91,7 +90,7 @@ function sampleLines(
   return ['', ...row('asked', prompt), ...row('before', before), ...row('after', after)];
 }
 
-/** One paragraph. */
+/** As one paragraph. */
 function flat(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim();
 }
@@ -121,14 +120,16 @@ function nextLines(
   ];
 }
 
-/** A place in one word, as `init` takes it. */
+/** A source in one word, in the notation of `init`. */
 function sourceText({ huggingFace, s3, persistentVolumeClaim: claim, local }: Source): string {
   if (huggingFace !== undefined) return huggingFace.repository;
   if (claim !== undefined) return `claim:${claim.claimName}/${claim.path}`;
   return s3?.uri ?? local?.path ?? 'MODEL';
 }
 
-/** How transformers and PEFT load the result; a GGUF base is named by its folder and file. */
+/**
+ * Code that loads the result with transformers and PEFT; a GGUF base is named by folder and file.
+ */
 function pythonLine({ run, modelPath }: EndedRun, report: RunReport): [string, string][] {
   const adapter = report.artifacts.find(({ format }) => format === 'PEFTAdapter');
   if (adapter === undefined) return [];
@@ -142,7 +143,7 @@ function pythonLine({ run, modelPath }: EndedRun, report: RunReport): [string, s
   return [['in Python', `${base}\n${whole}`]];
 }
 
-/** Only the end: for scripts that want the result and no talk. */
+/** Only the summary: for scripts that need no progress. */
 export function runSummary(write: (line: string) => void, command = 'anneal'): RunView {
   return {
     begin() {},

@@ -3,7 +3,7 @@ import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import type { LocalOutcome } from '../client/local-run.ts';
 import type { StoredRun } from '../client/run-store.ts';
 
-/** What shows a run, whatever it looks like. */
+/** A view of a run: screen, lines, JSON or summary. */
 export interface RunView {
   begin(run: StoredRun, continued: boolean): void;
   see(message: Telemetry): void;
@@ -11,12 +11,12 @@ export interface RunView {
 }
 
 export interface EndedRun {
-  /** The job file as it was named. */
+  /** The job file as given. */
   readonly file: string;
   readonly run: StoredRun;
   readonly outcome: LocalOutcome;
   /** Null when the run left none. */
   readonly report: RunReport | null;
-  /** Folder or file of the model that was trained; null when it was not found. */
+  /** Folder or file of the base model; null when it was not found. */
   readonly modelPath: string | null;
 }

@@ -3,13 +3,13 @@ import * as z from 'zod';
 import { objectName } from '../schema/text.ts';
 import { key, labelSelector, nodeSelectorTerm } from './pod-fields.ts';
 
-const weight = () => z.int32().min(1).max(100).describe('How much this wish counts.');
+const weight = () => z.int32().min(1).max(100).describe('Weight of this preference.');
 
 const podAffinityTerm = z.strictObject({
-  labelSelector: labelSelector.optional().describe('Pods to be near, or far from.'),
+  labelSelector: labelSelector.optional().describe('Pods that the term selects.'),
   namespaces: z.array(objectName(63)).max(32).optional().describe('Namespaces of those pods.'),
   namespaceSelector: labelSelector.optional().describe('Namespaces of those pods, by label.'),
-  topologyKey: key().describe('Node label that says what near means.'),
+  topologyKey: key().describe('Node label of the domain: nodes with the same value count as near.'),
 });
 
 const nodeAffinity = z.strictObject({
@@ -19,7 +19,7 @@ const nodeAffinity = z.strictObject({
         .array(nodeSelectorTerm)
         .min(1)
         .max(16)
-        .describe('A node must match one of these.'),
+        .describe('A node must match one of these terms.'),
     })
     .optional()
     .describe('Rules that a node must match.'),
@@ -27,12 +27,12 @@ const nodeAffinity = z.strictObject({
     .array(
       z.strictObject({
         weight: weight(),
-        preference: nodeSelectorTerm.describe('Nodes that are liked.'),
+        preference: nodeSelectorTerm.describe('Nodes that are preferred.'),
       }),
     )
     .max(16)
     .optional()
-    .describe('Wishes about nodes.'),
+    .describe('Preferences about nodes.'),
 });
 
 const podAffinity = z.strictObject({
@@ -52,6 +52,6 @@ const podAffinity = z.strictObject({
 
 export const affinity = z.strictObject({
   nodeAffinity: nodeAffinity.optional().describe('Which nodes.'),
-  podAffinity: podAffinity.optional().describe('Near which pods.'),
-  podAntiAffinity: podAffinity.optional().describe('Far from which pods.'),
+  podAffinity: podAffinity.optional().describe('Pods to be near to.'),
+  podAntiAffinity: podAffinity.optional().describe('Pods to be far from.'),
 });

@@ -1,4 +1,4 @@
-// What is saved on the way, where, how often, and how much of it is kept.
+// Checkpoints: where, how often, and how many are kept.
 import * as z from 'zod';
 import { mutable } from '../schema/mutability.ts';
 import { text } from '../schema/text.ts';
@@ -10,13 +10,13 @@ const memory = z.strictObject({
     .enum(['None', 'Local', 'LocalAndPeer'])
     .optional()
     .describe(
-      'Copies in the memory of the pods. LocalAndPeer when absent and there are several workers, else None.',
+      'Copies in the memory of the pods. When absent: LocalAndPeer with several workers, else None.',
     ),
   intervalSteps: z
     .int32()
     .min(1)
     .optional()
-    .describe('Steps between copies; from the measured cost when absent.'),
+    .describe('Steps between copies; chosen by the measured cost when absent.'),
 });
 
 const retain = z.strictObject({
@@ -27,9 +27,13 @@ const retain = z.strictObject({
     .max(100)
     .default(1)
     .describe(
-      'Best ones by evaluation to keep; the best of all is what is published. With 0 it is the last step.',
+      'Best checkpoints by evaluation to keep; the best one is published. With 0 the last step is published.',
     ),
-  everySteps: z.int32().min(1).optional().describe('Also keep each one at a multiple of this.'),
+  everySteps: z
+    .int32()
+    .min(1)
+    .optional()
+    .describe('Also keep every checkpoint whose step is a multiple of this.'),
 });
 
 const resumeFrom = exactlyOne(
@@ -37,10 +41,10 @@ const resumeFrom = exactlyOne(
     job: text(253).optional().describe('Name of another job of this namespace.'),
     source: destinationOf('checkpoint.resumeFrom.source')
       .optional()
-      .describe('Folder of checkpoints of another run.'),
+      .describe('Checkpoint folder of another run.'),
     step: z.int32().min(0).optional().describe('Step to start from; the newest when absent.'),
   }),
-  'checkpoint.resumeFrom has one origin',
+  'checkpoint.resumeFrom has one source',
   ['job', 'source'],
 );
 
@@ -50,9 +54,11 @@ export const checkpoint = z.strictObject({
     .describe('Where checkpoints go. A local run uses its own folder when absent.'),
   intervalSteps: mutable(z.int32().min(1), 'Live')
     .optional()
-    .describe('Steps between saves. With neither interval: sized from the measured cost.'),
+    .describe('Steps between saves. With neither interval: chosen by the measured cost.'),
   intervalSeconds: mutable(z.int32().min(1), 'Live').optional().describe('Seconds between saves.'),
-  memory: mutable(memory, 'Suspended').prefault({}).describe('Copies that survive a lost process.'),
-  retain: mutable(retain, 'Live').prefault({}).describe('What is not deleted.'),
-  resumeFrom: resumeFrom.optional().describe('Start from the state of another run.'),
+  memory: mutable(memory, 'Suspended')
+    .prefault({})
+    .describe('Copies in memory, which survive the loss of a process.'),
+  retain: mutable(retain, 'Live').prefault({}).describe('Checkpoints that are kept.'),
+  resumeFrom: resumeFrom.optional().describe('Start from a checkpoint of another run.'),
 });

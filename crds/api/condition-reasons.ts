@@ -1,16 +1,16 @@
-// The reasons that a condition may have besides those of the table of failures: what is going on,
-// not what went wrong. Each with what it means and what a person does about it, if anything.
+// Condition reasons that are not failures (those are in the table of failures): each with its
+// meaning, and with a remedy where the user can act.
 import type { ConditionType } from './conditions.ts';
 
 export interface ReasonMeaning {
   readonly meaning: string;
-  /** Absent: nothing. */
+  /** Absent: no action is needed. */
   readonly remedy?: string;
 }
 
 const containerConfigError: ReasonMeaning = {
-  meaning: 'A container cannot be made from what the pod names: a Secret, a key, a claim.',
-  remedy: 'Make what the message names, in the namespace of the job.',
+  meaning: 'A container cannot be created: a Secret, key or claim that the pod names is missing.',
+  remedy: 'Create what the message names, in the namespace of the job.',
 };
 
 export const conditionReasons = {
@@ -18,128 +18,140 @@ export const conditionReasons = {
   Suspended: {
     SuspendedByUser: {
       meaning: '`spec.suspend` is true.',
-      remedy: 'Set it to false when the job is to go on.',
+      remedy: 'Set it to false to resume the job.',
     },
-    Suspending: { meaning: 'Workers save and go, within `suspendTimeoutSeconds`.' },
+    Suspending: { meaning: 'Workers save and stop, within `suspendTimeoutSeconds`.' },
     Resumed: { meaning: 'Workers may start.' },
   },
   QuotaReserved: {
-    Admitted: { meaning: 'The queue let the pods start.' },
+    Admitted: { meaning: 'The queue admitted the pods.' },
     Pending: {
-      meaning: 'The queue has no room; its own words follow.',
-      remedy: 'Wait, ask for less, or for a class of more priority.',
+      meaning: 'The queue has no quota left; its message follows.',
+      remedy: 'Wait, request less, or use a class of higher priority.',
     },
-    Preempted: { meaning: 'The queue gave the quota to another job. It costs no restart.' },
+    Preempted: {
+      meaning: 'The queue preempted the job for another one. This is not counted as a restart.',
+    },
     QueueControllerMissing: {
-      meaning: '`scheduling.queueName` is set and no Kueue is installed.',
-      remedy: 'Install one, or leave the name out.',
+      meaning: '`scheduling.queueName` is set but Kueue is not installed.',
+      remedy: 'Install Kueue, or remove the name.',
     },
   },
   Initialized: {
-    Ready: { meaning: 'Model and data are in place and verified.' },
-    Preparing: { meaning: 'They are being fetched and made into tokens: `status.progress.stage`.' },
+    Ready: { meaning: 'Model and data are fetched, prepared and verified.' },
+    Preparing: { meaning: 'They are being fetched and tokenised: `status.progress.stage`.' },
     Reused: {
-      meaning: 'Another job of the namespace put the same in place; the workers look at it.',
+      meaning: 'Another job of the namespace has prepared the same; the workers verify it.',
     },
-    WaitsForSibling: { meaning: 'Another job of the namespace is putting the same in place.' },
+    WaitsForSibling: { meaning: 'Another job of the namespace is preparing the same.' },
     InWorker: {
       meaning:
-        'The pod of the only worker does it, in a container before it trains: nothing has to be fetched.',
+        'The pod of the only worker prepares in an init container: nothing has to be fetched.',
     },
-    NotShared: { meaning: 'Pods share no volume; each worker prepares for itself.' },
-    Pending: { meaning: 'The pod that prepares does not run yet; the words of kubelet follow.' },
+    NotShared: { meaning: 'The pods share no volume; each worker prepares by itself.' },
+    Pending: {
+      meaning: 'The pod that prepares does not run yet; the message of the kubelet follows.',
+    },
     ContainerConfigError: containerConfigError,
   },
   PodsReady: {
     AllReady: { meaning: 'All workers of the revision are ready.' },
-    Pending: { meaning: 'Workers start, or there are none on purpose; the message says which.' },
+    Pending: { meaning: 'Workers start, or the job has none now; the message says which.' },
     ContainerConfigError: containerConfigError,
   },
   Running: {
-    Training: { meaning: 'A world is agreed on and trains.' },
-    WaitingForMembers: { meaning: 'Workers are there and have not agreed on a world yet.' },
+    Training: { meaning: 'The rendezvous is complete and the workers train.' },
+    WaitingForMembers: { meaning: 'Workers exist, but the rendezvous is not complete.' },
     Stopped: { meaning: 'Workers were stopped; another condition says why.' },
     Finished: { meaning: 'All steps are done.' },
-    FinishedEarly: { meaning: 'The evaluation stopped getting better, as the job asked.' },
+    FinishedEarly: { meaning: 'Early stopping: the evaluation no longer improved.' },
   },
   Restarting: {
-    Restarted: { meaning: 'A world trains again.' },
-    Start: { meaning: 'The workers of another revision form their first world.' },
+    Restarted: { meaning: 'The workers train again.' },
+    Start: { meaning: 'The workers of a new revision start their first rendezvous.' },
     ProcessFailed: {
-      meaning: 'A training process ended badly and starts again in its pod.',
+      meaning: 'A trainer failed and restarts in its pod.',
       remedy: 'Read the event and the log of the worker if it repeats.',
     },
     PodFailed: {
-      meaning: 'A worker pod ended badly.',
+      meaning: 'A worker pod failed.',
       remedy: 'Read the event and the log of the pod if it repeats.',
     },
-    PodLost: { meaning: 'A pod was deleted, or its node is gone. It costs no restart.' },
-    MemberUnreachable: {
-      meaning: 'A worker told nothing for too long while its pod stayed.',
-      remedy: 'Look at the network between its node and the bus if it repeats.',
+    PodLost: {
+      meaning: 'A pod was deleted, or its node is lost. This is not counted as a restart.',
     },
-    Rollback: { meaning: 'Numbers were not finite; an earlier checkpoint is taken.' },
-    OutOfMemory: { meaning: 'A device was full; the next world uses less memory.' },
-    Disruption: { meaning: 'A pod was evicted, drained or preempted. It costs no restart.' },
-    Resize: { meaning: 'A world of another size is formed.' },
-    Requested: { meaning: 'Somebody asked for it, or a rule of the job ignores the failure.' },
+    MemberUnreachable: {
+      meaning: 'A worker sent no heartbeat for too long while its pod existed.',
+      remedy: 'Check the network between its node and the bus if it repeats.',
+    },
+    Rollback: {
+      meaning: 'Loss or gradients were not finite; training returns to an earlier checkpoint.',
+    },
+    OutOfMemory: { meaning: 'A device ran out of memory; the next round uses less.' },
+    Disruption: {
+      meaning: 'A pod was evicted, drained or preempted. This is not counted as a restart.',
+    },
+    Resize: { meaning: 'The number of workers changes.' },
+    Requested: { meaning: 'It was requested, or a rule of the job ignores the failure.' },
   },
   Resizing: {
-    ScaleUp: { meaning: 'More workers start; the others train on.' },
-    ScaleDown: { meaning: 'Workers save, and some of them leave.' },
-    Resized: { meaning: 'As many workers train as are wanted.' },
+    ScaleUp: { meaning: 'More workers start; the others continue training.' },
+    ScaleDown: { meaning: 'Workers save, and some of them stop.' },
+    Resized: { meaning: 'The requested number of workers trains.' },
     Refused: {
-      meaning: 'No new worker became ready in time; those that are there go on.',
-      remedy: 'Free devices, then ask again with another value.',
+      meaning: 'No new worker became ready in time; the existing ones continue.',
+      remedy: 'Free devices, then set another value.',
     },
   },
   CheckpointReady: {
     Committed: { meaning: 'The checkpoint in `status.checkpoint` can be resumed.' },
-    NeverSaved: { meaning: 'None was committed yet.' },
+    NeverSaved: { meaning: 'No checkpoint is committed yet.' },
     NoDestination: {
       meaning:
-        'Checkpoints have no destination that outlives the pods; a lost pod begins at step 0.',
+        'No destination of checkpoints outlives the pods; after the loss of a pod training starts at step 0.',
       remedy: 'Set `spec.checkpoint.destination` or `spec.storage.data`.',
     },
   },
   Stalled: {
-    Moving: { meaning: 'Nothing is in the way any more.' },
+    Moving: { meaning: 'The job makes progress again.' },
     GangTimeout: {
-      meaning: 'No nodes for all workers within `schedulingTimeoutSeconds`; they are tried again.',
-      remedy: 'Free devices, or ask for less.',
+      meaning: 'No nodes for all workers within `schedulingTimeoutSeconds`; scheduling is retried.',
+      remedy: 'Free devices, or request less.',
     },
     SuspendedElsewhere: {
-      meaning: 'A Job of it is suspended, by nobody whom the job names.',
+      meaning: 'Another controller, which the job does not name, suspended a Job of it.',
       remedy:
-        'Set `scheduling.queueName` where a queue manages all Jobs of the namespace; else see who suspended the Job, and lift it.',
+        'Set `scheduling.queueName` where a queue manages all Jobs of the namespace; otherwise find out what suspended the Job, and resume it.',
     },
-    BackOff: { meaning: 'The next worker revision starts at the time in the message.' },
+    BackOff: { meaning: 'The next revision of the workers starts at the time in the message.' },
     NoSteps: {
-      meaning: 'A world trains and told no step for twice `hangTimeoutSeconds`.',
-      remedy: 'Read the logs of the workers; raise the time if steps are that long.',
+      meaning: 'The workers reported no step for twice `hangTimeoutSeconds`.',
+      remedy: 'Read the logs of the workers; raise the limit if steps take that long.',
     },
   },
   Degraded: {
-    AsAsked: { meaning: 'The job runs as it was asked to.' },
-    FewerWorkers: { meaning: 'Some workers are not ready while the world trains.' },
-    DeviceExcluded: { meaning: 'A node is avoided because its device failed twice.' },
+    AsAsked: { meaning: 'The job runs as specified.' },
+    FewerWorkers: { meaning: 'Training continues, but some workers are not ready.' },
+    DeviceExcluded: { meaning: 'A node is avoided because a device of it failed twice.' },
     Straggler: {
       meaning:
         'One worker is so slow that the others wait for it; the message names it and its node.',
       remedy:
-        'Look at the clock, heat and other load of the node; cordon it and delete the pod to have it made elsewhere.',
+        'Check clock rate, temperature and load of the node; cordon it and delete the pod to move the worker.',
     },
   },
   Published: {
-    Uploaded: { meaning: 'The results are at the URIs in `status.artifacts`.' },
-    InWorker: { meaning: 'The first worker writes them before it ends: an adapter to a claim.' },
-    Publishing: { meaning: 'They are being made, read back and taken there.' },
-    Pending: { meaning: 'The pod that publishes does not run yet; the words of kubelet follow.' },
+    Uploaded: { meaning: 'The results are at the locations in `status.artifacts`.' },
+    InWorker: { meaning: 'The first worker writes the adapter to a claim before it ends.' },
+    Publishing: { meaning: 'The results are being written, read back and uploaded.' },
+    Pending: {
+      meaning: 'The pod that publishes does not run yet; the message of the kubelet follows.',
+    },
     ContainerConfigError: containerConfigError,
   },
   Complete: {
-    Finished: { meaning: 'All steps are done and the results are in place.' },
-    FinishedEarly: { meaning: 'It stopped early as asked, and the results are in place.' },
+    Finished: { meaning: 'All steps are done and the results are published.' },
+    FinishedEarly: { meaning: 'Training stopped early, and the results are published.' },
   },
   Failed: {},
 } as const satisfies Record<ConditionType, Readonly<Record<string, ReasonMeaning>>>;

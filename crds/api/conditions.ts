@@ -1,5 +1,5 @@
-// Condition types and phases, and how the phase follows from the conditions. A phase is for people;
-// nothing reads it to decide.
+// Condition types and phases, and the phase that follows from the conditions. The phase is for
+// users; no code decides by it.
 import * as z from 'zod';
 import { text } from '../schema/text.ts';
 
@@ -42,29 +42,36 @@ export function isTerminal(phase: Phase): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
 }
 
-/** What `True` means, for pages and `explain`. Reasons that are failures stand in failures.ts. */
+/**
+ * The meaning of `True`, for the docs and `explain`. Reasons that are failures are in
+ * crds/failures.
+ */
 export const conditionMeaning: Readonly<Record<ConditionType, string>> = {
   Validated: 'The spec is resolved and its plan fits.',
-  Suspended: 'There are no workers, on purpose.',
+  Suspended: 'The job is suspended and has no workers.',
   QuotaReserved: 'The queue admitted the workers.',
-  Initialized: 'Model and data are in place and verified.',
+  Initialized: 'Model and data are fetched, prepared and verified.',
   PodsReady: 'All workers of the revision are ready.',
-  Running: 'A committed world is training.',
-  Restarting: 'A new rendezvous round has begun.',
+  Running: 'The rendezvous is complete and the workers train.',
+  Restarting: 'A new rendezvous is in progress.',
   Resizing: 'The number of workers is changing.',
   CheckpointReady: 'A committed checkpoint can be resumed.',
-  Stalled: 'Progress is impossible without a change outside.',
-  Degraded: 'The job runs, but not as asked.',
-  Published: 'The wanted results are where they should be.',
-  Complete: 'The job finished well; this never changes again.',
-  Failed: 'The job finished badly; this never changes again.',
+  Stalled: 'The job cannot make progress without a change from outside.',
+  Degraded: 'The job runs, but not as specified.',
+  Published: 'The requested results are at their destination.',
+  Complete: 'The job succeeded; this is final.',
+  Failed: 'The job failed; this is final.',
 };
 
 /** `metav1.Condition`. */
 export const condition = z.strictObject({
   type: text(64).describe('What the condition is about.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
-  observedGeneration: z.int().min(0).optional().describe('Generation of the spec that was judged.'),
+  observedGeneration: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('Generation of the spec that it is about.'),
   lastTransitionTime: z.iso.datetime().describe('When status last changed.'),
   reason: text(128, /^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/).describe('Why, as one word.'),
   message: z.string().max(32_768).describe('Why, as a sentence.'),

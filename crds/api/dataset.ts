@@ -1,4 +1,4 @@
-// What the model learns from: sources, records, how they become sequences of tokens.
+// The training data: sources, format of records, and how they become sequences of tokens.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { mutable } from '../schema/mutability.ts';
@@ -32,10 +32,10 @@ const DatasetFormat = z.enum([
 
 const heldOut = exactlyOne(
   z.strictObject({
-    samples: z.int32().min(1).max(1_000_000).optional().describe('How many records to set aside.'),
+    samples: z.int32().min(1).max(1_000_000).optional().describe('Number of records to set aside.'),
     percent: decimal({ above: 0, max: 50 })
       .optional()
-      .describe('Which share of the records to set aside, in percent.'),
+      .describe('Percentage of the records to set aside.'),
   }),
   'dataset.heldOut has one amount',
   ['samples', 'percent'],
@@ -47,21 +47,19 @@ const fields = z.strictObject({
   heldOut: heldOut
     .optional()
     .describe(
-      'Records taken from `train` for evaluation, by a deterministic choice, where no `eval` is given.',
+      'Records of `train` to set aside for evaluation, chosen deterministically, instead of `eval`.',
     ),
   format: DatasetFormat.default('Auto').describe(
-    'Shape of a record. Auto decides by the first records and refuses to guess between two.',
+    'Format of a record. Auto detects it from the first records, and fails if two formats match.',
   ),
   maxSamples: z
     .int()
     .min(1)
     .optional()
-    .describe(
-      'Use only so many records, held-out ones included; the first of the order of the data.',
-    ),
+    .describe('Use only the first records, up to this number, held-out ones included.'),
   chatTemplate: text(262_144)
     .optional()
-    .describe("Template (Jinja) that turns a conversation into text; the model's own when absent."),
+    .describe("Jinja template that renders a conversation; the model's own when absent."),
   chatTemplateArguments: mapOf(text(64), text(1024), 64)
     .optional()
     .describe('Variables for the template. `true`, `false` and whole numbers are passed as such.'),
@@ -69,27 +67,27 @@ const fields = z.strictObject({
     .int32()
     .min(16)
     .max(1_048_576)
-    .describe('Largest number of tokens of one sequence.'),
+    .describe('Maximum length of a document, in tokens.'),
   packing: z
     .enum(['None', 'Packed'])
     .default('None')
     .describe(
-      'None: a sequence is one document, cut to its length. Packed: documents are laid side by side into one sequence of tokensPerSequence tokens, and never see each other.',
+      'None: each document is its own sequence. Packed: documents are concatenated into sequences of tokensPerSequence tokens, and do not attend to each other.',
     ),
   tokensPerSequence: z
     .int32()
     .min(16)
     .max(16_777_216)
     .optional()
-    .describe('Tokens of a packed sequence, with Packed; sequenceLength when absent.'),
+    .describe('Tokens of a packed sequence; sequenceLength when absent.'),
   overlength: z
     .enum(['Split', 'Truncate', 'Skip', 'Fail'])
     .optional()
     .describe(
-      'What happens to a document of more than sequenceLength tokens. When absent: Split for Text, Skip for all others. Always counted and reported.',
+      'What to do with a document of more than sequenceLength tokens. When absent: Split for Text, Skip for other formats. Such documents are counted and reported.',
     ),
   invalidSamplePolicy: mutable(z.enum(['Skip', 'Fail']).default('Skip'), 'Suspended').describe(
-    'A record that cannot be used: skip and count it (more than 1 percent end the job), or end the job.',
+    'What to do with an invalid record: skip and count it (more than 1 percent fail the job), or fail the job.',
   ),
   shuffleSeed: z.int().min(0).default(0).describe('Seed of the order of the records.'),
 });

@@ -1,5 +1,4 @@
-// FineTuneJob: spec and status in one schema. Everything that two processes must agree on about a
-// job begins here.
+// FineTuneJob: spec and status in one schema, the contract between all processes.
 import * as z from 'zod';
 import { apiVersion, kind } from '../names/group.ts';
 import { rule } from '../schema/rule.ts';
@@ -17,7 +16,7 @@ const stringMap = z.record(z.string(), z.string());
 const plainName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const nameWords = 'small letters, digits and hyphens, with a letter or digit at both ends';
 
-/** Only what we read; the API server checks the rest. */
+/** Only the fields that we read; the API server validates the rest. */
 export const objectMeta = z.looseObject({
   name: z
     .string()
@@ -27,7 +26,7 @@ export const objectMeta = z.looseObject({
   generateName: z
     .string()
     .optional()
-    .describe('Beginning of a name that a cluster completes, in place of `name`.'),
+    .describe('Prefix of a name that the cluster generates, instead of `name`.'),
   namespace: z
     .string()
     .max(63)
@@ -48,25 +47,26 @@ const longestName = 40;
 export const fineTuneJob = rule(
   z.strictObject({
     apiVersion: z.literal(apiVersion).describe('Version of the schema of this file.'),
-    kind: z.literal(kind).describe('What the file is.'),
-    metadata: objectMeta.describe('Who the job is.'),
-    spec: fineTuneJobSpec.describe('What is wanted.'),
+    kind: z.literal(kind).describe('Kind of the object.'),
+    metadata: objectMeta.describe('Name, namespace and labels of the job.'),
+    spec: fineTuneJobSpec.describe('The desired state.'),
     status: status.optional().describe('What is.'),
   }),
   {
     id: 'job: names of pods stay short enough',
     cel: `size(self.metadata.name) <= ${longestName}`,
     check: ({ metadata }) => (metadata.name ?? '').length <= longestName,
-    message: `must be at most ${longestName} characters, because names of pods are made from it`,
+    message: `must be at most ${longestName} characters, because it is part of pod names`,
     path: ['metadata', 'name'],
   },
   {
-    // Here the form of the field says it; the API server takes dots in the name of any object.
+    // On this machine the pattern of the field checks it; the API server allows dots in any
+    // object's name.
     id: 'job: the name can be that of a pod',
     where: 'cluster',
     cel: `self.metadata.name.matches(${celText(plainName.source)})`,
     check: ({ metadata }) => plainName.test(metadata.name ?? ''),
-    message: `must be ${nameWords}, because pods are called after it`,
+    message: `must be ${nameWords}, because it is part of pod names`,
     path: ['metadata', 'name'],
   },
   {
@@ -77,7 +77,7 @@ export const fineTuneJob = rule(
       const { headlessService = worker.replicas > 1 ? 'Enabled' : 'Disabled' } = network;
       return headlessService === 'Disabled' || !/^[0-9]/.test(metadata.name ?? '');
     },
-    message: 'must begin with a letter, because the Service of several workers is called after it',
+    message: 'must begin with a letter, because it is the name of the Service of several workers',
     hint: 'choose another name, or set spec.network.headlessService: Disabled',
     path: ['metadata', 'name'],
   },

@@ -1,5 +1,4 @@
-// What changes and how: a point in the space of axes. `preset` is sugar for a known point; what the
-// job writes itself wins.
+// The method: one value for each axis. `preset` sets several axes; explicit fields override it.
 import * as z from 'zod';
 import { writtenAxis } from '../methods/axis.ts';
 import { axisEntries, presets } from '../methods/index.ts';
@@ -12,7 +11,9 @@ const fields = z.strictObject({
   preset: z
     .enum(presetNames)
     .optional()
-    .describe(`Short name of a method; fills the axes below that are not written. ${presetWords}`),
+    .describe(
+      `Short name of a method; sets the axes below that the job does not set. ${presetWords}`,
+    ),
   precision: writtenAxis('precision', axisEntries.precision)
     .optional()
     .describe('Arithmetic of the linear layers. BFloat16 when absent.'),
@@ -21,7 +22,7 @@ const fields = z.strictObject({
     .describe('How frozen weights are stored. Dense when absent.'),
   adapter: writtenAxis('adapter', axisEntries.adapter)
     .optional()
-    .describe('What is added to the model and trained in its place. None when absent.'),
+    .describe('Parameters that are added and trained instead of the weights. None when absent.'),
   selection: writtenAxis('selection', axisEntries.selection)
     .optional()
     .describe('Which tensors are trained in a step. All when absent.'),
@@ -34,7 +35,7 @@ export const method = rule(fields, {
   id: 'method: says what is trained',
   cel: 'has(self.preset) || has(self.adapter)',
   check: (self) => self.preset !== undefined || self.adapter !== undefined,
-  message: 'must have preset or adapter, so that nobody trains a whole model by accident',
+  message: 'must have preset or adapter, so that a whole model is not trained by accident',
   hint: 'write preset: LoRA, or preset: Full',
 });
 

@@ -6,15 +6,10 @@ import { sourceOf } from './source.ts';
 const modelSource = sourceOf('model.source', {
   file: text(1024)
     .optional()
-    .describe(
-      'The one file to read, where a source holds several models: the name of a GGUF file, say.',
-    ),
+    .describe('File to read where the source has several models, such as the name of a GGUF file.'),
 });
 
-/**
- * The format is never asked for: a folder of safetensors and a GGUF file are told apart by their
- * content.
- */
+/** The format is detected from the files: a folder of safetensors, or a GGUF file. */
 export const model = z.strictObject({
   source: modelSource.describe(
     'Where the weights are: a folder of safetensors with config.json and tokenizer.json, or a GGUF file.',
@@ -22,7 +17,7 @@ export const model = z.strictObject({
   digest: text(71, /^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hexadecimal digits')
     .optional()
     .describe(
-      'SHA-256 over the files of the model. Checked when given, always recorded in status.',
+      'SHA-256 over the files of the model. Verified when given; always recorded in status.',
     ),
 });
 

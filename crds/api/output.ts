@@ -1,4 +1,4 @@
-// What the job leaves behind: in which forms, where, and on which hub.
+// The results: formats, destination, and upload to a hub.
 import * as z from 'zod';
 import { mutable } from '../schema/mutability.ts';
 import { rule } from '../schema/rule.ts';
@@ -10,11 +10,14 @@ const pushToHub = z.strictObject({
     200,
     /^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/,
     'a repository such as owner/name',
-  ).describe('Repository on the hub, `owner/name`; made when it does not exist.'),
-  visibility: z.enum(['Private', 'Public']).default('Private').describe('Of a new repository.'),
+  ).describe('Repository on the hub, `owner/name`; created if it does not exist.'),
+  visibility: z
+    .enum(['Private', 'Public'])
+    .default('Private')
+    .describe('Visibility of a new repository.'),
   tokenSecretRef: secretKeyRef
     .optional()
-    .describe('Secret with a token that may write. A local run reads HF_TOKEN instead.'),
+    .describe('Secret with a token that has write access. A local run reads HF_TOKEN instead.'),
   revision: text(200).default('main').describe('Branch to write to.'),
 });
 
@@ -36,12 +39,12 @@ export const output = rule(
     )
       .optional()
       .describe(
-        'Forms of the result. When absent: PEFTAdapter where an adapter was trained, else MergedSafetensors, which is then the whole model. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers.',
+        'Formats of the result. When absent: PEFTAdapter if an adapter is trained, else MergedSafetensors, which is then the whole model. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers.',
       ),
-    gguf: mutable(gguf, 'Suspended').prefault({}).describe('Details of the format GGUF.'),
+    gguf: mutable(gguf, 'Suspended').prefault({}).describe('Settings of the format GGUF.'),
     destination: destinationOf('output.destination')
       .optional()
-      .describe('Folder or prefix for the result.'),
+      .describe('Folder or prefix for the results.'),
     pushToHub: mutable(pushToHub, 'Suspended')
       .optional()
       .describe('Upload to the Hugging Face hub.'),

@@ -1,4 +1,4 @@
-// How one model is spread over devices. The plan chooses when nothing is said.
+// How a model is distributed over devices. Absent fields are chosen by the plan.
 import * as z from 'zod';
 import { mutable } from '../schema/mutability.ts';
 
@@ -17,18 +17,16 @@ export const parallelism = z.strictObject({
       'Hybrid',
     ])
     .default('Auto')
-    .describe(
-      'Auto shards as much as the memory plan needs. The others are the names of the field.',
-    ),
-  tensorSize: size().describe('Devices that share each matrix product.'),
-  pipelineSize: size().describe('Groups of blocks that work one after another.'),
-  contextSize: size().describe('Devices that share one long sequence.'),
-  expertSize: size().describe('Devices that share the experts of a layer.'),
+    .describe('Auto shards as much as the memory plan needs.'),
+  tensorSize: size().describe('Tensor parallelism: devices that share each matrix product.'),
+  pipelineSize: size().describe('Pipeline parallelism: number of stages.'),
+  contextSize: size().describe('Context parallelism: devices that share one sequence.'),
+  expertSize: size().describe('Expert parallelism: devices that share the experts of a layer.'),
   activationRecomputation: mutable(
     z.enum(['Auto', 'None', 'Full', 'Offload']).default('Auto'),
     'Suspended',
   ).describe(
-    'What is kept between forward and backward. Auto: as much as memory allows, last blocks first. None: everything. Full: only the input of each block. Offload: as Full, with the inputs in host memory, or in a file where blocks are computed by processors.',
+    'Activations that are kept between forward and backward. Auto: as many as fit, last blocks first. None: nothing is recomputed. Full: only the input of each block. Offload: as Full, with the inputs in host memory, or in a file when training on processors.',
   ),
 });
 

@@ -1,5 +1,5 @@
-// The few fields of a pod that a job may set, as Kubernetes spells them. Not the whole pod: no
-// sidecars, no security context, no host network, no arbitrary volumes.
+// The few fields of a pod that a job may set, with the names of Kubernetes. No sidecars, no
+// security context, no host network, no arbitrary volumes.
 import * as z from 'zod';
 import { compareQuantities, quantity } from '../schema/quantity.ts';
 import { type Rule, rule } from '../schema/rule.ts';
@@ -7,10 +7,7 @@ import { mapOf, objectName, text, wordsKey } from '../schema/text.ts';
 import { exactlyOne } from '../schema/union.ts';
 
 const labelKey = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
-/**
- * Keys stand in lists of lists: as rules they would cost the API server more than it lets a
- * definition have.
- */
+/** Keys occur in nested lists: as CEL rules they would exceed the cost limit of the API server. */
 export const key = () =>
   text(317, labelKey, 'a label key such as example.com/name').meta({ [wordsKey]: undefined });
 
@@ -30,8 +27,8 @@ export const annotationMap = () => mapOf(key(), z.string().max(4096), 64);
 const requirementOf = (operators: readonly [string, ...string[]]) =>
   rule(
     z.strictObject({
-      key: key().describe('Label key that the rule looks at.'),
-      operator: z.enum(operators).describe('How the values are compared.'),
+      key: key().describe('Label key of the requirement.'),
+      operator: z.enum(operators).describe('Comparison with the values.'),
       values: z
         .array(z.string().max(63))
         .max(64)
@@ -55,12 +52,12 @@ const labelRequirement = requirementOf(['In', 'NotIn', 'Exists', 'DoesNotExist']
 const nodeRequirement = requirementOf(['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt']);
 
 export const labelSelector = z.strictObject({
-  matchLabels: labelMap().optional().describe('Labels that must be there with these values.'),
+  matchLabels: labelMap().optional().describe('Required labels and their values.'),
   matchExpressions: z
     .array(labelRequirement)
     .max(32)
     .optional()
-    .describe('Rules that must all hold.'),
+    .describe('Requirements that must all hold.'),
 });
 
 export const nodeSelectorTerm = z.strictObject({
@@ -68,14 +65,18 @@ export const nodeSelectorTerm = z.strictObject({
     .array(nodeRequirement)
     .max(32)
     .optional()
-    .describe('Rules on labels of the node.'),
-  matchFields: z.array(nodeRequirement).max(8).optional().describe('Rules on fields of the node.'),
+    .describe('Requirements on labels of the node.'),
+  matchFields: z
+    .array(nodeRequirement)
+    .max(8)
+    .optional()
+    .describe('Requirements on fields of the node.'),
 });
 
 export const toleration = rule(
   z.strictObject({
     key: key().optional().describe('Taint key; all keys when absent.'),
-    operator: z.enum(['Exists', 'Equal']).optional().describe('How the value is compared.'),
+    operator: z.enum(['Exists', 'Equal']).optional().describe('Comparison with the value.'),
     value: labelValue.optional().describe('Taint value to tolerate.'),
     effect: z
       .enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute'])
@@ -112,7 +113,7 @@ export const topologySpreadConstraint = z.strictObject({
   topologyKey: key().describe('Node label that names the domain.'),
   whenUnsatisfiable: z
     .enum(['DoNotSchedule', 'ScheduleAnyway'])
-    .describe('Whether the constraint is a rule or a wish.'),
+    .describe('Whether the constraint is required or preferred.'),
   labelSelector: labelSelector.optional().describe('Pods that are counted.'),
   minDomains: z.int32().min(1).optional().describe('Smallest number of domains.'),
 });
@@ -132,8 +133,8 @@ export const resourceClaim = exactlyOne(
 );
 
 /**
- * Devices have fields of their own, which limits of a site count: no other name of one may stand
- * here.
+ * Devices have their own fields, which limits of an administrator count; other device resources are
+ * refused here.
  */
 const plainResources = ['cpu', 'memory', 'ephemeral-storage'] as const;
 const plainPrefixes = ['hugepages-', 'rdma/', 'vpc.amazonaws.com/'] as const;
@@ -142,8 +143,12 @@ const isPlain = (name: string) =>
   plainPrefixes.some((prefix) => name.startsWith(prefix));
 
 const resourceFields = z.strictObject({
-  requests: mapOf(text(317), quantity(), 32).optional().describe('What the scheduler sets aside.'),
-  limits: mapOf(text(317), quantity(), 32).optional().describe('What the container may use.'),
+  requests: mapOf(text(317), quantity(), 32)
+    .optional()
+    .describe('Resources that the scheduler reserves.'),
+  limits: mapOf(text(317), quantity(), 32)
+    .optional()
+    .describe('Resources that the container may use.'),
 });
 
 export const resources = rule(
@@ -160,7 +165,7 @@ export const resources = rule(
       id: `worker.resources.${map}: no devices`,
       cel: `!has(self.${map}) || self.${map}.all(name, name in [${plainResources.map((name) => `'${name}'`).join(', ')}] || ${plainPrefixes.map((prefix) => `name.startsWith('${prefix}')`).join(' || ')})`,
       check: (self) => Object.keys(self[map] ?? {}).every(isPlain),
-      message: `has a name besides ${plainResources.join(', ')} and those that begin with ${plainPrefixes.join(', ')}; devices are asked for by devicesPerWorker or resourceClaims`,
+      message: `has a name besides ${plainResources.join(', ')} and those that begin with ${plainPrefixes.join(', ')}; devices are requested with devicesPerWorker or resourceClaims`,
       path: [map],
     }),
   ),
@@ -168,7 +173,7 @@ export const resources = rule(
 
 const reservedEnv = [
   ...['ANNEAL_', 'KUBERNETES_', 'NATS_', 'NCCL_SOCKET_', 'AWS_', 'HF_'],
-  // NVIDIA_VISIBLE_DEVICES would give a container devices that nobody counted.
+  // NVIDIA_VISIBLE_DEVICES would give a container devices that the scheduler did not count.
   'NVIDIA_',
 ] as const;
 

@@ -1,4 +1,4 @@
-// What happens when things go wrong or end: failures, network, observation.
+// Failure policy, network and observability.
 import * as z from 'zod';
 import { closedNetworks, isClosed, parseCidr } from '../schema/cidr.ts';
 import { mutable } from '../schema/mutability.ts';
@@ -6,7 +6,7 @@ import { type Rule, rule } from '../schema/rule.ts';
 import { text } from '../schema/text.ts';
 import { exactlyOne } from '../schema/union.ts';
 
-/** The times of so many restarts are in the account of a job, which has to stay small. */
+/** The restart times are stored in the job's status, which must stay small. */
 export const windowEntries = 128;
 
 const failureRule = exactlyOne(
@@ -16,17 +16,17 @@ const failureRule = exactlyOne(
       .min(1)
       .max(32)
       .optional()
-      .describe('Exit codes of a worker that this rule is about.'),
+      .describe('Exit codes of a worker that this rule matches.'),
     onReasons: z
       .array(text(64))
       .min(1)
       .max(32)
       .optional()
-      .describe('Reasons of a failure that this rule is about.'),
+      .describe('Failure reasons that this rule matches.'),
     action: z
       .enum(['Restart', 'RestartExcludingNode', 'Ignore', 'Fail'])
       .describe(
-        'What is done: a counted restart, one elsewhere, one that is not counted, or the end.',
+        'Action: a counted restart, a restart on another node, an uncounted restart, or failure of the job.',
       ),
   }),
   'failurePolicy.rules: one condition',
@@ -39,12 +39,16 @@ const failureFields = z.strictObject({
     .int32()
     .min(0)
     .default(3600)
-    .describe('Length of the window; 0 counts over the whole life.'),
-  hangTimeoutSeconds: z.int32().min(10).default(600).describe('Longest time without a step.'),
+    .describe('Length of the window; 0 counts over the life of the job.'),
+  hangTimeoutSeconds: z
+    .int32()
+    .min(10)
+    .default(600)
+    .describe('Longest time without a completed step.'),
   nodeLostPolicy: z
     .enum(['Wait', 'ForceReplace'])
     .default('Wait')
-    .describe('Wait for a lost node, or replace its pod by force.'),
+    .describe('Wait for a lost node, or force the replacement of its pod.'),
   nodeLostGraceSeconds: z
     .int32()
     .min(0)
@@ -53,16 +57,12 @@ const failureFields = z.strictObject({
   deviceOutOfMemoryPolicy: z
     .enum(['Adjust', 'Fail'])
     .default('Adjust')
-    .describe('Adjust the memory plan step by step, or fail at once.'),
+    .describe('Reduce the memory plan step by step, or fail at once.'),
   hostOutOfMemoryPolicy: z
     .enum(['Fail', 'Grow'])
     .default('Fail')
-    .describe('Fail at the third time, or give the workers a quarter more memory.'),
-  rules: z
-    .array(failureRule)
-    .max(16)
-    .default([])
-    .describe('Exceptions, the first that matches counts.'),
+    .describe('Fail the third time, or raise the memory of the workers by a quarter.'),
+  rules: z.array(failureRule).max(16).default([]).describe('Exceptions; the first match applies.'),
 });
 
 export const failurePolicy = mutable(
@@ -71,7 +71,7 @@ export const failurePolicy = mutable(
     cel: `self.restartWindowSeconds == 0 || self.maxRestarts < ${windowEntries}`,
     check: (self) => self.restartWindowSeconds === 0 || self.maxRestarts < windowEntries,
     message: `is more than ${windowEntries - 1}, and a window remembers the last ${windowEntries} restarts`,
-    hint: 'set restartWindowSeconds to 0 to count over the whole life, or allow fewer',
+    hint: 'set restartWindowSeconds to 0 to count over the life of the job, or allow fewer',
     path: ['maxRestarts'],
   }),
   'Suspended',
@@ -85,12 +85,12 @@ const networkFields = z.strictObject({
   headlessService: z
     .enum(['Enabled', 'Disabled'])
     .optional()
-    .describe('Stable names for the pods; Enabled when absent and there are several workers.'),
+    .describe('Stable DNS names of the pods; when absent, Enabled with several workers.'),
   egressCIDRs: z
     .array(text(64))
     .max(64)
     .default([])
-    .describe('Networks that the pods of the job may reach besides.'),
+    .describe('Additional networks that the pods may reach.'),
   allowMetadataService: z
     .enum(['Deny', 'Allow'])
     .default('Deny')
@@ -119,7 +119,7 @@ const networkRules: readonly Rule<z.output<typeof networkFields>>[] = [
       }),
     message:
       'name an address of the metadata service of a cloud or of the link, which allowMetadataService: Deny closes',
-    hint: 'set spec.network.allowMetadataService: Allow if the job needs the rights of its node',
+    hint: 'set spec.network.allowMetadataService: Allow if the job needs the permissions of its node',
     path: ['egressCIDRs'],
   },
 ];
@@ -135,21 +135,21 @@ export const observability = mutable(
     logLevel: z
       .enum(['Error', 'Warn', 'Info', 'Debug'])
       .default('Info')
-      .describe('Least important log line that is written.'),
+      .describe('Lowest level of log lines.'),
     retentionSeconds: z
       .int32()
       .min(0)
       .default(604_800)
-      .describe('How long logs and metrics are kept after the end.'),
+      .describe('How long logs and metrics are kept after the job ends.'),
     tensorboard: z
       .enum(['Enabled', 'Disabled'])
       .default('Disabled')
-      .describe('Curves of the run as TensorBoard files, in `tensorboard/` beside the result.'),
+      .describe('Curves of the run as TensorBoard files, in `tensorboard/` beside the results.'),
     traceSampling: z
       .enum(['None', 'Errors', 'All'])
       .default('None')
       .describe(
-        'Which jobs send traces, where a collector is configured: None, those that fail, or All.',
+        'Which jobs export traces, if a collector is configured: none, failed ones, or all.',
       ),
   }),
   'Live',

@@ -1,5 +1,5 @@
-// Where bytes come from or go to: a union by member presence, exactly one member. The same file
-// runs on a cluster and on one machine, where a claim is a folder of that name in the cache.
+// A source or destination of files: a union with exactly one member. The same file works on a
+// cluster and on one machine, where a claim is a folder of that name in the cache.
 import * as z from 'zod';
 import { type Rule, rule } from '../schema/rule.ts';
 import { objectName, text } from '../schema/text.ts';
@@ -32,12 +32,10 @@ const huggingFace = z.strictObject({
   ).describe('Repository on the hub, `owner/name`.'),
   revision: text(200)
     .default('main')
-    .describe('Branch, tag or commit. The commit it stood for is recorded in status.'),
+    .describe('Branch, tag or commit. The resolved commit is recorded in status.'),
   tokenSecretRef: secretKeyRef
     .optional()
-    .describe(
-      'Secret with a token that may read the repository. A local run reads HF_TOKEN instead.',
-    ),
+    .describe('Secret with a token that has read access. A local run reads HF_TOKEN instead.'),
 });
 
 const s3 = z.strictObject({
@@ -59,37 +57,37 @@ const s3 = z.strictObject({
 
 const persistentVolumeClaim = z.strictObject({
   claimName: objectName().describe(
-    'Claim in the namespace of the job. On one machine: a folder of this name among the local volumes.',
+    'Claim in the namespace of the job. On one machine: a folder of this name in the folder of local volumes.',
   ),
   path: rule(text(1024), staysInside).default('.').describe('File or folder inside the volume.'),
 });
 
 const image = z.strictObject({
   reference: imageReference().describe(
-    'Image whose file system holds the files, best with a digest.',
+    'Image whose file system has the files, preferably with a digest.',
   ),
   path: text(1024).default('/').describe('File or folder inside the image.'),
 });
 
 const local = z.strictObject({
   path: text(4096).describe(
-    'File or folder on this machine; relative paths count from the folder of the job file.',
+    'File or folder on this machine; relative to the folder of the job file.',
   ),
 });
 
-const sources = {
+const members = {
   huggingFace: huggingFace.optional().describe('A repository on the Hugging Face hub.'),
   s3: s3.optional().describe('A prefix in a bucket.'),
   persistentVolumeClaim: persistentVolumeClaim.optional().describe('A folder or file in a volume.'),
   image: image.optional().describe('A folder or file in a container image.'),
-  local: local.optional().describe('A folder or file on this machine. Refused on a cluster.'),
+  local: local.optional().describe('A folder or file on this machine. Not on a cluster.'),
 };
 
-/** `extra` are the fields that a user of sources adds: which files, which split. */
+/** `extra`: additional fields of a source, such as files or split. */
 export function sourceOf<Extra extends z.ZodRawShape>(id: string, extra: Extra) {
-  const schema = z.strictObject({ ...sources, ...extra });
+  const schema = z.strictObject({ ...members, ...extra });
   return refuseLocalOnCluster(
-    exactlyOne(schema, `${id} has one kind`, Object.keys(sources)),
+    exactlyOne(schema, `${id} has one member`, Object.keys(members)),
     `${id} is not local`,
   );
 }
@@ -98,14 +96,14 @@ const source = sourceOf('source', {});
 export type Source = z.output<typeof source>;
 
 const sinks = {
-  s3: sources.s3,
-  persistentVolumeClaim: sources.persistentVolumeClaim,
-  local: sources.local,
+  s3: members.s3,
+  persistentVolumeClaim: members.persistentVolumeClaim,
+  local: members.local,
 };
 
 export function destinationOf(id: string) {
   return refuseLocalOnCluster(
-    exactlyOne(z.strictObject(sinks), `${id} has one kind`, Object.keys(sinks)),
+    exactlyOne(z.strictObject(sinks), `${id} has one member`, Object.keys(sinks)),
     `${id} is not local`,
   );
 }

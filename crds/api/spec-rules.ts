@@ -1,4 +1,4 @@
-// Rules between parts of a spec that belong to different files.
+// Rules between fields of different files.
 import type * as z from 'zod';
 import { type Rule, rule } from '../schema/rule.ts';
 import type { SpecFields } from './spec.ts';

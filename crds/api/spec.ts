@@ -1,4 +1,4 @@
-// The parts of a spec, one file each, put together. Rules between the parts are in spec-rules.ts.
+// The spec, composed of one file for each part. Rules between the parts are in spec-rules.ts.
 import * as z from 'zod';
 import { controllerName, multiKueueName } from '../names/group.ts';
 import { mutable } from '../schema/mutability.ts';
@@ -15,24 +15,24 @@ import { training } from './training.ts';
 import { worker } from './worker.ts';
 
 export const specFields = z.strictObject({
-  model: model.describe('The model to start from.'),
-  dataset: dataset.describe('What it learns from.'),
-  method: method.describe('What is changed and how, axis by axis.'),
-  training: training.describe('How long, how fast, on how much at once.'),
-  parallelism: parallelism.prefault({}).describe('How the model is spread over devices.'),
+  model: model.describe('The base model.'),
+  dataset: dataset.describe('The training data.'),
+  method: method.describe('The fine-tuning method, one value for each axis.'),
+  training: training.describe('Steps, learning rate, batch size.'),
+  parallelism: parallelism.prefault({}).describe('How the model is distributed over devices.'),
   worker: worker.prefault({}).describe('The pods that train.'),
-  scheduling: scheduling.prefault({}).describe('When and where they start.'),
+  scheduling: scheduling.prefault({}).describe('Scheduling of the workers.'),
   storage: storage.prefault({}).describe('Volumes of the pods.'),
-  checkpoint: checkpoint.prefault({}).describe('What is saved on the way.'),
-  output: output.describe('What the job leaves behind.'),
-  failurePolicy: failurePolicy.prefault({}).describe('What happens when something fails.'),
-  network: network.prefault({}).describe('Whom the pods may talk to.'),
+  checkpoint: checkpoint.prefault({}).describe('Checkpoints during training.'),
+  output: output.describe('Formats and destination of the results.'),
+  failurePolicy: failurePolicy.prefault({}).describe('Reactions to failures.'),
+  network: network.prefault({}).describe('Network access of the pods.'),
   observability: observability.prefault({}).describe('Logs, metrics, traces.'),
   suspend: mutable(z.boolean().default(false), 'Live').describe(
-    'True saves and removes the workers; false lets them come back.',
+    'True saves and stops the workers; false starts them again.',
   ),
   suspendTimeoutSeconds: mutable(z.int32().min(1).default(600), 'Live').describe(
-    'How long a save may take on suspending.',
+    'How long the save on suspension may take.',
   ),
   busOutageTimeoutSeconds: mutable(z.int32().min(1).default(900), 'Live').describe(
     'How long a restart may wait for the bus.',
@@ -40,18 +40,18 @@ export const specFields = z.strictObject({
   managedBy: z
     .enum([controllerName, multiKueueName])
     .default(controllerName)
-    .describe('Controller that acts on the job.'),
+    .describe('Controller that manages the job.'),
   activeDeadlineSeconds: mutable(z.int().min(1), 'Live')
     .optional()
-    .describe('Longest time the job may run, without the time it is suspended or queued.'),
+    .describe('Longest time that the job may run, not counting time suspended or queued.'),
   ttlSecondsAfterFinished: mutable(z.int32().min(0), 'Live')
     .optional()
     .describe('After this time a finished job is deleted; results and checkpoints stay.'),
   podCleanupPolicy: mutable(z.enum(['Running', 'All', 'None']).default('Running'), 'Live').describe(
-    'Pods that are deleted at the end: those that still run, all, or none.',
+    'Pods to delete when the job ends: running ones, all, or none.',
   ),
   deletionPolicy: mutable(z.enum(['Now', 'Save']).default('Now'), 'Live').describe(
-    'Whether workers save before a deleted job goes.',
+    'Whether workers save when the job is deleted.',
   ),
 });
 

@@ -1,5 +1,5 @@
-// What the operator reports. Written only by the controller (all but progress) and by the progress
-// writer, never by people. Numbers that are not whole are decimals in strings, as everywhere.
+// The status. Written by the controller (all but progress) and the progress writer. Fractional
+// numbers are decimals in strings, as everywhere.
 import * as z from 'zod';
 import { quantity } from '../schema/quantity.ts';
 import { mapOf, text } from '../schema/text.ts';
@@ -12,16 +12,14 @@ const words = (max: number) => z.string().max(max).optional();
 
 const memoryPlan = z.strictObject({
   weights: quantity().optional().describe('Weights of the model and adapters.'),
-  optimizer: quantity().optional().describe('MasterWeights and state of the optimizer.'),
+  optimizer: quantity().optional().describe('Master weights and optimizer state.'),
   gradients: quantity().optional().describe('Gradients at their peak.'),
-  activations: quantity().optional().describe('What is kept between forward and backward.'),
-  workspace: quantity().optional().describe('Head chunk, working set of a block, libraries.'),
-  peak: quantity().optional().describe('Largest sum at one moment.'),
-  limit: quantity().optional().describe('What the device has.'),
-  least: quantity()
-    .optional()
-    .describe('Peak of a worker that keeps nothing it can compute again.'),
-  most: quantity().optional().describe('Peak of a worker that keeps all that is worth it.'),
+  activations: quantity().optional().describe('Activations kept between forward and backward.'),
+  workspace: quantity().optional().describe('Working memory of head and block, libraries.'),
+  peak: quantity().optional().describe('Largest sum at one time.'),
+  limit: quantity().optional().describe('Memory of the device.'),
+  least: quantity().optional().describe('Peak of a worker that recomputes all activations.'),
+  most: quantity().optional().describe('Peak of a worker that recomputes none.'),
   publish: quantity().optional().describe('Peak of the process that writes the results.'),
 });
 
@@ -29,27 +27,27 @@ const resolvedAxis = z.strictObject({
   type: text(64).describe('Value of the axis.'),
   parameters: mapOf(text(64), z.string().max(1024), 32)
     .optional()
-    .describe('All parameters in force, as text.'),
+    .describe('All effective parameters, as text.'),
 });
 
 const resolvedMethod = z.strictObject({
   preset: words(64).describe('Preset that the job names.'),
   precision: resolvedAxis.optional().describe('Arithmetic of the linear layers.'),
   base: resolvedAxis.optional().describe('Storage of frozen weights.'),
-  adapter: resolvedAxis.optional().describe('What is added and trained.'),
+  adapter: resolvedAxis.optional().describe('Parameters that are added and trained.'),
   selection: resolvedAxis.optional().describe('Which tensors are trained.'),
   optimizer: resolvedAxis.optional().describe('How gradients become updates.'),
-  summary: words(128).describe('The method in a few words, for the column of kubectl.'),
+  summary: words(128).describe('Short text of the method, for the column of kubectl.'),
 });
 
 const plan = z.strictObject({
-  sha256: words(64).describe('Digest of the plan that workers run.'),
-  prepareSha256: words(64).describe('Digest of what was asked to be put in place, once it is.'),
+  sha256: words(64).describe('Digest of the plan of the workers.'),
+  prepareSha256: words(64).describe('Digest of the model and data that are prepared.'),
   preparedBy: words(128).describe(
-    'Run of another job, `<job>-<first eight of its UID>`, that put in place what this one trains on; its own name once that was of no use.',
+    'Run that prepared model and data, `<job>-<first eight characters of its UID>`, if another job did; its own name if that preparation was unusable.',
   ),
-  method: resolvedMethod.optional().describe('The axes in force, presets resolved.'),
-  parallelism: words(128).describe('How the model is spread, in words.'),
+  method: resolvedMethod.optional().describe('The method with presets and defaults resolved.'),
+  parallelism: words(128).describe('How the model is distributed, as text.'),
   trainableParameters: count().describe('Parameters that are trained.'),
   totalParameters: count().describe('Parameters of the model.'),
   memory: memoryPlan.optional().describe('Predicted memory of a device.'),
@@ -61,12 +59,12 @@ const plan = z.strictObject({
 });
 
 const rendezvous = z.strictObject({
-  round: count().describe('Number of the present world.'),
-  worldSize: count().describe('Workers in it.'),
+  round: count().describe('Number of the current rendezvous round.'),
+  worldSize: count().describe('Ranks in it.'),
   targetWorkers: count().describe('Workers wanted.'),
-  openedBy: words(253).describe('Who opened the round.'),
+  openedBy: words(253).describe('Process that opened the round.'),
   openedAt: time().describe('When it was opened.'),
-  committedAt: time().describe('When its members were agreed on.'),
+  committedAt: time().describe('When its members were committed.'),
 });
 
 const notReady = z.strictObject({
@@ -79,35 +77,31 @@ const workers = z.strictObject({
   replicas: z.int32().min(0).optional().describe('Worker pods that exist.'),
   ready: z.int32().min(0).optional().describe('Worker pods that are ready.'),
   failed: z.int32().min(0).optional().describe('Worker pods that failed.'),
-  summary: words(32).describe('Ready and wanted workers, such as 3/4.'),
+  summary: words(32).describe('Ready and requested workers, such as 3/4.'),
   selector: words(1024).describe('Label selector of the pods, for kubectl scale.'),
-  notReadyReasons: z.array(notReady).max(16).optional().describe('Why some are not ready.'),
+  notReadyReasons: z.array(notReady).max(16).optional().describe('Why some workers are not ready.'),
 });
 
 const stage = z.strictObject({
-  type: text(32).describe(
-    'What is done: Fetch, Prepare, Load, Evaluate, Export, Upload and so on.',
-  ),
-  subject: words(1024).describe('What it is done to: a source, a file, a destination.'),
-  percent: z.int32().min(0).max(100).optional().describe('Share of it that is done, where known.'),
-  note: words(1024).describe('Amounts, as a person reads them.'),
+  type: text(32).describe('The stage: Fetch, Prepare, Load, Evaluate, Export, Upload and so on.'),
+  subject: words(1024).describe('Its subject: a source, a file, a destination.'),
+  percent: z.int32().min(0).max(100).optional().describe('Completed percentage, where known.'),
+  note: words(1024).describe('Amounts, as text.'),
 });
 
 const progress = z.strictObject({
-  stage: stage
-    .optional()
-    .describe('What is done before the first step, between steps or after the last one.'),
+  stage: stage.optional().describe('The current stage outside of steps.'),
   step: count().describe('Optimizer steps done.'),
   totalSteps: count().describe('Optimizer steps of the whole job.'),
-  percent: z.int32().min(0).max(100).optional().describe('Share of the steps done.'),
-  epoch: number().describe('Passes over the data.'),
+  percent: z.int32().min(0).max(100).optional().describe('Completed percentage of the steps.'),
+  epoch: number().describe('Epochs so far.'),
   trainLoss: number().describe('Loss of the last steps.'),
   evalLoss: number().describe('Loss on held-out data.'),
   learningRate: number().describe('Learning rate of the last step.'),
-  tokensPerSecond: number().describe('Tokens of all devices in a second.'),
-  gradientNorm: number().describe('Norm of the gradient before clipping.'),
+  tokensPerSecond: number().describe('Tokens per second, of all devices.'),
+  gradientNorm: number().describe('Gradient norm before clipping.'),
   tokensSeen: count().describe('Tokens so far.'),
-  estimatedCompletionTime: time().describe('When the job should end at this pace.'),
+  estimatedCompletionTime: time().describe('When the job is expected to end.'),
   updatedAt: time().describe('When this was written.'),
 });
 
@@ -116,7 +110,7 @@ const checkpoint = z.strictObject({
   latestTime: time().describe('When it was committed.'),
   latestDigest: words(71).describe('Digest of its manifest.'),
   latestURI: words(1024).describe('Where it is.'),
-  round: count().describe('Round that wrote it.'),
+  round: count().describe('Rendezvous round that wrote it.'),
   verified: z
     .enum(['Verified', 'Unverified'])
     .optional()
@@ -124,80 +118,80 @@ const checkpoint = z.strictObject({
   memoryStep: count().describe('Step of the newest copy in memory.'),
   bestStep: count().describe('Step of the best checkpoint.'),
   bestMetric: number().describe('Its evaluation loss.'),
-  stepsAtRisk: count().describe('Steps that a loss of all pods would cost now.'),
-  corrupted: count().describe('Checkpoints that were set aside as damaged.'),
+  stepsAtRisk: count().describe('Steps that would be lost with all pods.'),
+  corrupted: count().describe('Checkpoints that are damaged and were set aside.'),
 });
 
 const save = z.strictObject({
-  asked: words(64).describe('Newest wish: the value of the annotation `anneal.dev/save`.'),
-  workerRevision: count().describe('Worker revision that was asked.'),
-  count: count().describe('Saves that its workers were asked for.'),
-  done: words(64).describe('Newest wish that was fulfilled.'),
+  asked: words(64).describe('Newest request: the value of the annotation `anneal.dev/save`.'),
+  workerRevision: count().describe('Revision of the workers that got the request.'),
+  count: count().describe('Save requests to its workers.'),
+  done: words(64).describe('Newest completed request.'),
   step: count().describe('Step that was saved for it.'),
 });
 
 const restarts = z.strictObject({
-  counted: count().describe('Restarts that count against the budget.'),
+  counted: count().describe('Restarts that count against maxRestarts.'),
   disruptions: count().describe('Restarts by preemption, drain or eviction.'),
   resizes: count().describe('Changes of the number of workers.'),
-  window: z.array(z.iso.datetime()).max(128).optional().describe('Times of the counted ones.'),
-  lastCause: words(256).describe('Cause of the last one.'),
+  window: z.array(z.iso.datetime()).max(128).optional().describe('Times of the counted restarts.'),
+  lastCause: words(256).describe('Cause of the last restart.'),
   repeats: count().describe('How often in a row it was the cause.'),
   sinceCommit: count().describe('Counted restarts since the last checkpoint.'),
   podFailures: z
     .strictObject({
-      workerRevision: z.int().min(0).describe('Worker revision of the count.'),
+      workerRevision: z.int().min(0).describe('Revision of the workers that the count is for.'),
       count: z.int().min(0).describe('How many.'),
     })
     .optional()
-    .describe('Failures of pods that are counted already.'),
+    .describe('Pod failures that are already counted.'),
   grown: count().describe('How often the memory of the workers was raised by a quarter.'),
-  schedulingAttempts: count().describe('How often the workers waited for nodes in vain.'),
-  nextStartTime: time().describe('Before this time the workers are not started again.'),
-  lastRecoverySeconds: number().describe('Time from the loss to the next step.'),
+  schedulingAttempts: count().describe('How often scheduling timed out.'),
+  nextStartTime: time().describe('The workers are not restarted before this time.'),
+  lastRecoverySeconds: number().describe('Seconds from the loss to the next step.'),
   excludedNodes: z.array(text(253)).max(64).optional().describe('Nodes that are avoided.'),
 });
 
 const queue = z.strictObject({
   name: words(253).describe('Queue of the job.'),
-  workload: words(253).describe('Its workload object.'),
+  workload: words(253).describe('Workload object of the job.'),
   position: z.int32().min(0).optional().describe('Position in the queue, where known.'),
-  reason: words(1024).describe("The queue's own words."),
+  reason: words(1024).describe('Message of the queue.'),
 });
 
 const artifact = z.strictObject({
-  type: text(64).describe('Form of the result.'),
+  type: text(64).describe('Format of the result.'),
   uri: text(1024).describe('Where it is.'),
   digest: words(71).describe('Digest over its files.'),
   size: quantity().optional().describe('Its size.'),
 });
 
 const resolvedModel = z.strictObject({
-  revision: words(200).describe('Commit that the revision stood for.'),
+  revision: words(200).describe('Resolved commit of the revision.'),
   digest: words(71).describe('Digest over the files.'),
   family: words(64).describe('Decoder family.'),
-  format: z.enum(['Safetensors', 'GGUF']).optional().describe('Format that was found.'),
+  format: z.enum(['Safetensors', 'GGUF']).optional().describe('Detected format.'),
 });
 
 const resolvedDataset = z.strictObject({
-  revision: words(200).describe('Commit that the revision stood for.'),
+  revision: words(200).describe('Resolved commit of the revision.'),
   digest: words(71).describe('Digest of the token store.'),
   samples: count().describe('Records that are used.'),
   tokens: count().describe('Tokens of those records.'),
   targetTokens: count().describe('Target tokens: those that the loss is computed on.'),
-  skipped: count().describe('Records that were left out.'),
+  skipped: count().describe('Records that were skipped.'),
 });
 
 const failure = z.strictObject({
   code: words(64).describe('Code in the table of failures: anneal explain CODE.'),
   reason: text(128).describe('Why, as one word.'),
   message: words(4096).describe('Why, as a sentence.'),
-  index: z.int32().min(0).optional().describe('Worker where it began.'),
+  index: z.int32().min(0).optional().describe('Worker where it started.'),
   node: words(253).describe('Its node.'),
   exitCode: z.int32().optional().describe('Its exit code.'),
   step: count().describe('Last step before it.'),
   record: words(4096).describe('Termination message of the worker.'),
-  logs: words(1024).describe('Where the log lines around it are.'),
+  logs: words(1024).describe('Location of the log lines around it.'),
 });
 
 const logs = z.strictObject({
@@ -207,42 +201,44 @@ const logs = z.strictObject({
 });
 
 export const status = z.strictObject({
-  observedGeneration: count().describe('Generation of the spec that this status is about.'),
-  phase: Phase.optional().describe('Where the job stands, in one word; computed from conditions.'),
+  observedGeneration: count().describe('Generation of the spec that this status reflects.'),
+  phase: Phase.optional().describe('State of the job in one word, derived from the conditions.'),
   conditions: z
     .array(condition)
     .max(32)
     .optional()
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
-    .describe('Where the job stands, in detail.'),
+    .describe('State of the job in detail.'),
   startTime: time().describe('When training began.'),
   completionTime: time().describe('When the job ended.'),
-  activeSeconds: count().describe('Time that counts for the deadline, up to activeSince.'),
-  activeSince: time().describe('Since when time counts; absent while suspended or queued.'),
-  workerRevision: count().describe('Number of the present worker Job.'),
+  activeSeconds: count().describe('Seconds that count for the deadline, up to activeSince.'),
+  activeSince: time().describe(
+    'Time since when the deadline clock runs; absent while suspended or queued.',
+  ),
+  workerRevision: count().describe('Revision: number of the current worker Job.'),
   jobRef: z
     .strictObject({
       name: text(253).describe('Its name.'),
       uid: text(64).describe('Its UID.'),
     })
     .optional()
-    .describe('The present worker Job.'),
-  plan: plan.optional().describe('What was decided before the start.'),
-  rendezvous: rendezvous.optional().describe('The present world of workers.'),
+    .describe('The current worker Job.'),
+  plan: plan.optional().describe('The plan of the run.'),
+  rendezvous: rendezvous.optional().describe('The current rendezvous of the workers.'),
   workers: workers.optional().describe('Worker pods.'),
-  progress: progress.optional().describe('How far training is.'),
-  checkpoint: checkpoint.optional().describe('What could be resumed.'),
-  save: save.optional().describe('The save that was asked for.'),
+  progress: progress.optional().describe('Progress of training.'),
+  checkpoint: checkpoint.optional().describe('Checkpoints that can be resumed from.'),
+  save: save.optional().describe('The requested save.'),
   restarts: restarts.optional().describe('Restarts so far.'),
-  queue: queue.optional().describe('What the queue says.'),
+  queue: queue.optional().describe('State of the job in its queue.'),
   artifacts: z
     .array(artifact)
     .max(32)
     .optional()
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['uri'] })
     .describe('Results.'),
-  model: resolvedModel.optional().describe('The model that was found.'),
-  dataset: resolvedDataset.optional().describe('The data that was found.'),
+  model: resolvedModel.optional().describe('The resolved model.'),
+  dataset: resolvedDataset.optional().describe('The resolved data.'),
   failure: failure.optional().describe('First cause of a failure.'),
   logs: logs.optional().describe('Where the logs are.'),
 });

@@ -1,5 +1,4 @@
-// Volumes of the pods: fetched models and tokens (`data`), and space that nobody misses
-// (`scratch`).
+// Volumes of the pods: fetched models and tokens (`data`), and disposable space (`scratch`).
 import * as z from 'zod';
 import { quantity } from '../schema/quantity.ts';
 import { objectName } from '../schema/text.ts';
@@ -17,25 +16,25 @@ const template = z.strictObject({
   accessMode: z
     .enum(['ReadWriteOnce', 'ReadWriteMany', 'ReadWriteOncePod'])
     .default('ReadWriteOnce')
-    .describe('ReadWriteMany where several nodes share it.'),
+    .describe('ReadWriteMany if several nodes share it.'),
 });
 
 const ephemeral = z.strictObject({
-  size: quantity().describe('Most that may be used of the disk of the node.'),
+  size: quantity().describe('Limit of disk space on the node.'),
 });
 
 const volumeOf = (id: string) =>
   exactlyOne(
     z.strictObject({
       persistentVolumeClaim: existing.optional().describe('An existing claim.'),
-      volumeClaimTemplate: template.optional().describe('A claim made for this job.'),
-      ephemeral: ephemeral.optional().describe('Disk of the node, gone with the pod.'),
+      volumeClaimTemplate: template.optional().describe('A claim that is created for this job.'),
+      ephemeral: ephemeral.optional().describe('Disk of the node, lost with the pod.'),
     }),
     `${id} has one volume`,
     ['persistentVolumeClaim', 'volumeClaimTemplate', 'ephemeral'],
   );
 
 export const storage = z.strictObject({
-  data: volumeOf('storage.data').optional().describe('Where model and tokens are kept.'),
+  data: volumeOf('storage.data').optional().describe('Volume for model and tokens.'),
   scratch: volumeOf('storage.scratch').optional().describe('Working space of a worker.'),
 });

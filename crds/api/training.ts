@@ -1,5 +1,4 @@
-// How long, how fast and on how much at once the model learns. The optimizer is an axis: see
-// method.ts.
+// Steps, learning rate, batch size. The optimizer is an axis of the method: see method.ts.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { mutable } from '../schema/mutability.ts';
@@ -11,16 +10,20 @@ const schedule = z.strictObject({
     .enum(['Constant', 'Linear', 'Cosine', 'WarmupStableDecay'])
     .default('Cosine')
     .describe('Shape of the learning rate after the warm-up.'),
-  warmupSteps: z.int32().min(0).default(0).describe('Steps over which the rate rises from 0.'),
+  warmupSteps: z
+    .int32()
+    .min(0)
+    .default(0)
+    .describe('Steps over which the learning rate rises from 0.'),
   minRatio: decimal({ min: 0, max: 1 })
     .default('0')
-    .describe('Rate at the end, as a share of learningRate. Constant does not use it.'),
+    .describe('Final rate, as a fraction of learningRate. Not used by Constant.'),
   decaySteps: z
     .int32()
     .min(1)
     .optional()
     .describe(
-      'Last steps over which WarmupStableDecay falls; a tenth of all steps when absent. Others do not use it.',
+      'Last steps, over which the rate of WarmupStableDecay falls; a tenth of all steps when absent. Not used by others.',
     ),
 });
 
@@ -29,16 +32,16 @@ const gradientClip = z.strictObject({
     .enum(['Global', 'Block', 'None'])
     .default('Global')
     .describe(
-      'Global: by the norm of all gradients, of projected ones in their subspaces. Block: each block by its own, which needs less memory and changes the mathematics; reports say so. None: not at all.',
+      'Global: by the norm of all gradients, where projected ones count in their subspaces. Block: each block by its own norm, which needs less memory but computes a different update; reports say so. None: no clipping.',
     ),
-  norm: decimal({ above: 0 }).default('1').describe('Largest norm that is left as it is.'),
+  norm: decimal({ above: 0 }).default('1').describe('Largest norm that is not clipped.'),
 });
 
 const nonFinitePolicy = z.strictObject({
   action: z
     .enum(['SkipStep', 'Rollback', 'Fail'])
     .default('SkipStep')
-    .describe('What follows a loss or gradient that is not finite.'),
+    .describe('Reaction to a loss or gradient that is not finite.'),
   maxSkips: z
     .int32()
     .min(0)
@@ -52,12 +55,12 @@ const nonFinitePolicy = z.strictObject({
 });
 
 const earlyStopping = z.strictObject({
-  metric: z.enum(['Loss', 'Accuracy']).default('Loss').describe('Which value has to get better.'),
+  metric: z.enum(['Loss', 'Accuracy']).default('Loss').describe('Value that must improve.'),
   patience: z
     .int32()
     .min(1)
     .max(10_000)
-    .describe('Evaluations without improvement before the end.'),
+    .describe('Evaluations without improvement before training stops.'),
   minDelta: decimal({ min: 0 })
     .default('0')
     .describe('Smallest change that counts as improvement.'),
@@ -76,10 +79,10 @@ const evaluation = z.strictObject({
     .min(1)
     .max(8)
     .default(['Loss', 'Perplexity', 'Accuracy'])
-    .describe('What is computed on the held-out records.'),
+    .describe('Metrics on the held-out records.'),
   earlyStopping: earlyStopping
     .optional()
-    .describe('Ends the job when evaluation stops getting better.'),
+    .describe('Stops training when evaluation no longer improves.'),
 });
 
 const samples = z.strictObject({
@@ -87,12 +90,12 @@ const samples = z.strictObject({
     .array(text(8192))
     .min(1)
     .max(8)
-    .describe('Questions that the model answers at each evaluation, so that people see it change.'),
+    .describe('Prompts that the model completes at each evaluation.'),
   maxTokens: z.int32().min(1).max(4096).default(64).describe('Longest answer.'),
   temperature: decimal({ min: 0, max: 10 })
     .default('0')
     .describe(
-      '0 always takes the likeliest token; larger is more varied. Drawn from training.seed.',
+      '0 always takes the most likely token; higher values vary more. Sampled with training.seed.',
     ),
 });
 
@@ -102,7 +105,7 @@ const fields = z.strictObject({
     .describe('Optimizer steps. Exactly one of maxSteps and epochs.'),
   epochs: mutable(decimal({ above: 0, max: 10_000 }), 'Suspended')
     .optional()
-    .describe('Passes over the data, such as "3" or "0.5". Exactly one of maxSteps and epochs.'),
+    .describe('Epochs, such as "3" or "0.5". Exactly one of maxSteps and epochs.'),
   globalBatchSize: z
     .int32()
     .min(1)
@@ -120,21 +123,21 @@ const fields = z.strictObject({
   microBatchSize: mutable(z.int32().min(1), 'Suspended')
     .optional()
     .describe(
-      'Sequences that one device computes at once, 1 when absent: more is faster where they are short, and needs more memory. The result is the same but for the order of sums, and for masks of dropout.',
+      'Sequences that one device computes at once, 1 when absent: more is faster for short sequences, and needs more memory. The result differs only by the order of sums and by dropout masks.',
     ),
   learningRate: mutable(decimal({ above: 0 }), 'Suspended').describe(
-    'Largest learning rate of the schedule, such as "2e-4".',
+    'Peak learning rate of the schedule, such as "2e-4".',
   ),
-  schedule: mutable(schedule, 'Suspended').prefault({}).describe('Learning rate over the steps.'),
-  gradientClip: mutable(gradientClip, 'Suspended').prefault({}).describe('Bound on gradients.'),
-  seed: z.int().min(0).default(0).describe('Seed of everything random but the order of the data.'),
+  schedule: mutable(schedule, 'Suspended').prefault({}).describe('Learning rate schedule.'),
+  gradientClip: mutable(gradientClip, 'Suspended').prefault({}).describe('Gradient clipping.'),
+  seed: z.int().min(0).default(0).describe('Seed of all randomness except the order of the data.'),
   nonFinitePolicy: mutable(nonFinitePolicy, 'Suspended')
     .prefault({})
-    .describe('Infinite and undefined losses or gradients.'),
+    .describe('Handling of losses and gradients that are not finite.'),
   evaluation: mutable(evaluation, 'Suspended')
     .prefault({})
-    .describe('Measurement on records that are not trained on.'),
-  samples: mutable(samples, 'Suspended').optional().describe('Answers to fixed questions.'),
+    .describe('Evaluation on records that are not trained on.'),
+  samples: mutable(samples, 'Suspended').optional().describe('Completions of fixed prompts.'),
 });
 
 export const training = rule(
@@ -168,7 +171,7 @@ export const training = rule(
     check: (self) =>
       self.nonFinitePolicy.action !== 'SkipStep' || self.gradientClip.mode === 'Global',
     message:
-      'is SkipStep, which cannot undo the blocks that were stepped before; without gradientClip.mode Global it must be Rollback or Fail',
+      'is SkipStep, which cannot undo blocks that were already updated; without gradientClip.mode Global it must be Rollback or Fail',
     path: ['nonFinitePolicy', 'action'],
   },
 );

@@ -1,4 +1,4 @@
-// The pods that train: how many, with what devices, where.
+// The worker pods: number, devices, scheduling.
 import * as z from 'zod';
 import { group } from '../names/group.ts';
 import { reservedLabelPrefixes } from '../names/labels.ts';
@@ -25,27 +25,32 @@ const fields = z.strictObject({
   replicas: mutable(replicas().default(1), 'LiveIfElastic').describe(
     'Worker pods; the target of kubectl scale.',
   ),
-  minReplicas: replicas().optional().describe('Fewest workers with which training goes on.'),
-  maxReplicas: replicas().optional().describe('Most workers to grow to.'),
+  minReplicas: replicas().optional().describe('Fewest workers to train with.'),
+  maxReplicas: replicas().optional().describe('Most workers to scale to.'),
   elasticity: z
     .enum(['None', 'AtStart', 'Live'])
     .default('None')
     .describe(
-      'None: exactly replicas. AtStart: any number in range at a start. Live: at any time.',
+      'None: exactly replicas. AtStart: any number in the range at each start. Live: the number may change at any time.',
     ),
-  devicesPerWorker: z.int32().min(0).max(64).default(0).describe('Devices of a worker; 0 is CPU.'),
+  devicesPerWorker: z
+    .int32()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe('Devices of a worker; 0 for the processor.'),
   deviceResourceName: text(
     317,
     /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/,
     'an extended resource such as nvidia.com/gpu',
   )
     .default('nvidia.com/gpu')
-    .describe('Extended resource under which the cluster offers devices.'),
+    .describe('Extended resource that provides devices on the cluster.'),
   resourceClaims: z
     .array(resourceClaim)
     .max(16)
     .optional()
-    .describe('Devices by dynamic resource allocation, in place of deviceResourceName.'),
+    .describe('Devices by dynamic resource allocation, instead of deviceResourceName.'),
   image: imageReference().optional().describe('Worker image; that of the chart when absent.'),
   imagePullPolicy: z
     .enum(['Always', 'IfNotPresent', 'Never'])
@@ -61,7 +66,7 @@ const fields = z.strictObject({
     .describe('Processor and memory of a worker; from the memory plan when absent.'),
   nodeSelector: labelMap().optional().describe('Labels that a node must have.'),
   tolerations: z.array(toleration).max(32).optional().describe('Taints that are tolerated.'),
-  affinity: affinity.optional().describe('Rules and wishes about nodes and other pods.'),
+  affinity: affinity.optional().describe('Node and pod affinity.'),
   topologySpreadConstraints: z
     .array(topologySpreadConstraint)
     .max(8)
@@ -77,14 +82,14 @@ const fields = z.strictObject({
     .min(0)
     .max(86_400)
     .default(120)
-    .describe('Time to finish a save after SIGTERM.'),
+    .describe('Time for a save after SIGTERM.'),
   sharedMemorySize: quantity().optional().describe('Size of /dev/shm; from the plan when absent.'),
   env: z
     .array(env)
     .max(64)
     .optional()
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
-    .describe('Environment variables. Secrets do not belong here: they have fields of their own.'),
+    .describe('Environment variables. Not for secrets, which have their own fields.'),
   labels: labelMap().optional().describe('Labels of the worker pods.'),
   annotations: annotationMap().optional().describe('Annotations of the worker pods.'),
 });

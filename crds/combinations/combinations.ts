@@ -1,23 +1,23 @@
-// Which values of two axes combine, asked of the same rules that refuse a job. Two values combine
-// when some job with both is allowed: whatever a third axis would have to be, the page of the two
-// says no only where nothing helps.
+// Which values of two axes combine, by the rules that refuse a job. Two values combine if some job
+// with both is allowed, whatever the third axes have to be: the page says no only where no job
+// exists.
 import { type FineTuneJobSpec, fineTuneJob } from '../api/job.ts';
 import { axisEntries } from '../methods/index.ts';
 import { type AxisName, axisNames } from '../methods/method.ts';
 import { apiVersion, kind } from '../names/group.ts';
 import { incompatibilities } from './compatibility.ts';
 
-/** A value of each axis. */
+/** One value for each axis. */
 export type Combination = Readonly<Record<AxisName, string>>;
 
 export interface Verdict {
   readonly one: readonly [AxisName, string];
   readonly other: readonly [AxisName, string];
-  /** Why not, where they do not combine. */
+  /** Why they do not combine; null if they do. */
   readonly refused: string | null;
 }
 
-/** Types of an axis, in the order of their list. */
+/** Types of an axis, in registry order. */
 export function typesOf(axis: AxisName): readonly string[] {
   return axisEntries[axis].map(({ type }) => type);
 }
@@ -28,16 +28,16 @@ export function allCombinations(): readonly Combination[] {
   for (const axis of axisNames) {
     made = made.flatMap((one) => typesOf(axis).map((type) => ({ ...one, [axis]: type })));
   }
-  // Every axis was filled in.
+  // Every axis is set.
   return made as readonly Combination[];
 }
 
-/** The first sentence that speaks against a combination, or null. */
+/** The first sentence that refuses a combination, or null. */
 export function refusalOf(combination: Combination): string | null {
   return incompatibilities(specOf(combination), 'anywhere')[0]?.message ?? null;
 }
 
-/** A method of a job with these values and all else as it comes. */
+/** The method of a job with these values and defaults otherwise. */
 export function methodOf(combination: Combination) {
   return Object.fromEntries(axisNames.map((axis) => [axis, { type: combination[axis] }]));
 }
@@ -67,8 +67,8 @@ export function pairsOfAxes(): readonly (readonly [AxisName, AxisName])[] {
 }
 
 /**
- * As few allowed combinations as a greedy choice finds, in which every pair that is allowed stands
- * at least once: what a test has to run to have seen all of them.
+ * A small set of allowed combinations, chosen greedily, that covers every allowed pair at least
+ * once: the combinations that a test has to run.
  */
 export function coveringCombinations(): readonly Combination[] {
   const allowed = allCombinations().filter((one) => refusalOf(one) === null);
@@ -93,17 +93,17 @@ function commonest(sentences: readonly string[]): string {
   return sentence;
 }
 
-/** The smallest job around the method. */
+/** The smallest job with this method. */
 function specOf(combination: Combination): FineTuneJobSpec {
-  const onClaim = (path: string) => ({ persistentVolumeClaim: { claimName: 'any', path } });
+  const sourceAt = (path: string) => ({ persistentVolumeClaim: { claimName: 'any', path } });
   return fineTuneJob.parse({
     ...{ apiVersion, kind, metadata: { name: 'any' } },
     spec: {
-      model: { source: onClaim('model') },
-      dataset: { train: onClaim('data'), sequenceLength: 1024 },
+      model: { source: sourceAt('model') },
+      dataset: { train: sourceAt('data'), sequenceLength: 1024 },
       method: methodOf(combination),
       training: { maxSteps: 1, globalBatchSize: 1, learningRate: '1e-4' },
-      output: { destination: onClaim('out') },
+      output: { destination: sourceAt('out') },
     },
   }).spec;
 }

@@ -1,6 +1,6 @@
-// What cannot be combined, with a sentence. Each part is right by itself, so the schema cannot say
-// it; a job is refused here, before anything is fetched. `where` is a cluster or this one machine.
-
+// Combinations that are refused, each with a sentence. Each part is valid alone, so the schema
+// cannot express it; the job is refused here, before anything is fetched. `where` is a cluster or
+// this machine.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { Worker } from '../api/worker.ts';
 import type { FailureCode } from '../failures/table.ts';
@@ -13,7 +13,7 @@ import { sequencesPerStep } from '../plan/batches.ts';
 import { placedRules, printedJob } from '../tree/schema-tree.ts';
 import { valueAt } from '../tree/value-at.ts';
 
-/** Anywhere: what can be planned, wherever it would run. */
+/** Anywhere: what can be planned, wherever it runs. */
 export type Where = 'machine' | 'cluster' | 'anywhere';
 
 export interface Incompatibility {
@@ -24,16 +24,16 @@ export interface Incompatibility {
 }
 
 interface Pair {
-  /** Tests keep a rejecting example under this name. */
+  /** Tests name a refused example by it. */
   readonly id: string;
   readonly where?: Where;
-  /** `E_NOT_BUILT` for names of the API that this version does not do yet. */
+  /** `E_NOT_BUILT` for API values that this version does not implement. */
   readonly code?: FailureCode;
   readonly path: readonly string[];
   readonly meets: (spec: FineTuneJobSpec, method: ResolvedMethod) => boolean;
   /**
-   * The opposite, as CEL asks it of a spec, so that the API server refuses the job at once; absent
-   * where parameters of presets decide, which only resolving tells.
+   * The allowed case as CEL on the spec, so that the API server refuses the job at once. Absent
+   * where the rule depends on preset parameters, which only resolving yields.
    */
   readonly cel?: string;
   /** Follows the path: "is Preference, which ...". */
@@ -81,8 +81,8 @@ export const pairs: readonly Pair[] = [
     path: ['output', 'destination'],
     meets: resultsHitModel,
     sentence:
-      'is where the model lies: results would be put among its files, or in their place while they are read',
-    hint: 'name a folder of its own, such as out',
+      'is the location of the model: results would be mixed with its files, or replace them while they are read',
+    hint: 'name a separate folder, such as out',
   },
   {
     id: 'a quantised base needs an adapter',
@@ -100,7 +100,7 @@ export const pairs: readonly Pair[] = [
     meets: (_, { adapter, base }) => adapter.type !== 'None' && base.type === 'Codebook',
     cel: `${is.adapter} == 'None' || ${is.base} != 'Codebook'`,
     sentence:
-      'trains beside frozen weights; those of a Codebook base train themselves, by their codes and vectors',
+      'trains beside frozen weights, but a Codebook base is trained itself, by its codes and vectors',
     hint: 'write adapter: { type: None }, or method.base: { type: NF4 }',
   },
   {
@@ -108,7 +108,7 @@ export const pairs: readonly Pair[] = [
     path: ['method', 'base', 'type'],
     meets: (_, { base, optimizer }) => base.type === 'Codebook' && optimizer.type !== 'PVTuning',
     cel: `${is.base} != 'Codebook' || ${is.optimizer} == 'PVTuning'`,
-    sentence: 'is Codebook, and of the optimizers only PVTuning knows how to move codes',
+    sentence: 'is Codebook, and only the optimizer PVTuning trains codes',
     hint: 'write method.optimizer: { type: PVTuning }, or preset: PVTuning',
   },
   {
@@ -126,7 +126,7 @@ export const pairs: readonly Pair[] = [
       base.type === 'Codebook' &&
       precision.type === 'BFloat16' &&
       precision.bfloat16.trainedWeights === 'Int8',
-    sentence: 'is Int8, and method.base stores the same weights as codes into codebooks',
+    sentence: 'is Int8, but method.base stores the same weights as codes of codebooks',
     hint: 'leave it out',
   },
   {
@@ -135,7 +135,7 @@ export const pairs: readonly Pair[] = [
     meets: (_, { base, selection }) => base.type === 'Codebook' && selection.type === 'OwLore',
     cel: `${is.base} != 'Codebook' || ${is.selection} != 'OwLore'`,
     sentence:
-      'draws blocks by the outliers of their weights, which are counted before there are codes',
+      'draws blocks by the outliers of their weights, which are counted before the weights are quantized',
     hint: 'write selection: { type: All } or { type: LISA }',
   },
   {
@@ -144,7 +144,7 @@ export const pairs: readonly Pair[] = [
     meets: (_, { base, precision }) => precision.type === 'HALO' && base.type !== 'Dense',
     cel: `${is.precision} != 'HALO' || ${is.base} == 'Dense'`,
     sentence:
-      'stores weights in fewer bits, but method.precision is HALO, which rotates dense weights and stores the codes of those: they would be rounded twice',
+      'stores weights in fewer bits, but method.precision is HALO, which quantizes rotated dense weights: they would be rounded twice',
     hint: 'write method.base: { type: Dense }, or method.precision: { type: BFloat16 }',
   },
   {
@@ -154,7 +154,7 @@ export const pairs: readonly Pair[] = [
       precision.type === 'HALO' &&
       precision.halo.backward === 'Textbook' &&
       levelOf(precision.halo) === 3,
-    sentence: 'is Textbook, but level 3 computes with what the forward has made',
+    sentence: 'is Textbook, but level 3 reuses quantized values of the forward',
     hint: 'write backward: Reuse, or level: 2',
   },
   {
@@ -170,7 +170,7 @@ export const pairs: readonly Pair[] = [
     meets: (_, { selection }) =>
       selection.type === 'LISA' &&
       (selection.lisa.weights !== undefined) !== (selection.lisa.sampling === 'Weighted'),
-    sentence: 'must be there when sampling is Weighted, and only then',
+    sentence: 'must be set if sampling is Weighted, and only then',
     hint: 'write sampling: Weighted and one weight for each block of the model, or neither',
   },
   {
@@ -181,7 +181,7 @@ export const pairs: readonly Pair[] = [
       precision.type === 'BFloat16' &&
       precision.bfloat16.trainedWeights === 'Int8',
     sentence:
-      'is Int8, which is about weights that train; beside an adapter they are frozen, and how frozen weights are stored is said by method.base',
+      'is Int8, which stores trained weights; with an adapter they are frozen, and method.base decides how frozen weights are stored',
     hint: 'leave it out, or write adapter: { type: None }',
   },
   {
@@ -191,7 +191,7 @@ export const pairs: readonly Pair[] = [
       adapter.type !== 'None' && projectionOf(optimizer) !== null,
     cel: `${is.adapter} == 'None' || !(${is.optimizer} in ['GaLore', 'QGaLore'])`,
     sentence:
-      'is one that trains the matrices of the blocks by their largest directions; with an adapter they are frozen, and what trains is of low rank already',
+      'projects the gradients of the matrices of the blocks; with an adapter these are frozen, and the trained matrices already have low rank',
     hint: 'write adapter: { type: None }, or another optimizer such as AdamW8bit',
   },
   {
@@ -211,7 +211,7 @@ export const pairs: readonly Pair[] = [
     path: ['dataset', 'format'],
     meets: ({ dataset }) => dataset.format === 'Preference',
     cel: "self.dataset.format != 'Preference'",
-    sentence: 'is Preference; this version learns from Text, PromptCompletion, Chat and Tokenized',
+    sentence: 'is Preference; this version trains on Text, PromptCompletion, Chat and Tokenized',
   },
   {
     id: 'some strategies are only names so far',
@@ -221,7 +221,7 @@ export const pairs: readonly Pair[] = [
       strategy !== 'Auto' && strategy !== 'FullyShardedDataParallel',
     cel: "self.parallelism.strategy in ['Auto', 'FullyShardedDataParallel']",
     sentence:
-      'is a strategy that this version does not have; it shards weights, gradients and state over all workers',
+      'is a strategy that this version does not implement; it shards weights, gradients and state over all workers',
     hint: 'write Auto or FullyShardedDataParallel',
   },
   {
@@ -242,7 +242,7 @@ export const pairs: readonly Pair[] = [
       sequencesPerStep(training, dataset) < mostWorkers(worker),
     cel: `${mostWorkersInCel} <= ${sequencesInCel}`,
     sentence: 'gives a step fewer sequences than there are workers; each needs at least one',
-    hint: 'ask for fewer workers, or raise globalBatchSize or globalBatchTokens',
+    hint: 'use fewer workers, or raise globalBatchSize or globalBatchTokens',
   },
   {
     id: 'images are mounted by a cluster',
@@ -261,13 +261,13 @@ export const pairs: readonly Pair[] = [
     hint: 'use local, persistentVolumeClaim, huggingFace or s3',
   },
   {
-    id: 'one machine goes on with its own runs only',
+    id: 'one machine resumes its own runs only',
     where: 'machine',
     code: 'E_NOT_BUILT',
     path: ['checkpoint', 'resumeFrom'],
     meets: ({ checkpoint }) => checkpoint.resumeFrom !== undefined,
-    sentence: 'is set; on one machine this version goes on with a run of the same job only',
-    hint: 'run the same job file again: it goes on from its last checkpoint',
+    sentence: 'is set; on one machine this version resumes only a run of the same job',
+    hint: 'run the same job file again: it resumes from its last checkpoint',
   },
 ];
 
@@ -275,7 +275,7 @@ function mostWorkers({ elasticity, replicas, maxReplicas }: Worker): number {
   return elasticity === 'None' ? replicas : Math.max(replicas, maxReplicas ?? replicas);
 }
 
-/** Everything that speaks against running this job there; empty when nothing does. */
+/** All reasons that prevent running this job there. */
 export function incompatibilities(spec: FineTuneJobSpec, where: Where): readonly Incompatibility[] {
   const method = resolveMethod(spec.method);
   const met = pairs
@@ -286,7 +286,7 @@ export function incompatibilities(spec: FineTuneJobSpec, where: Where): readonly
   return where === 'cluster' ? [...met, ...clusterRules(spec)] : met;
 }
 
-/** The rules that the CRD carries and a local run does not know. */
+/** The rules of the CRD that a local run does not check. */
 function clusterRules(spec: FineTuneJobSpec): readonly Incompatibility[] {
   const { rules } = printedJob();
   return placedRules()

@@ -1,13 +1,13 @@
-// What the API has a name for and pods of this version do not do yet. Said before anything is
-// created, with a way around it: by the API server when the job is applied, and by the operator of
-// a job that another version of the definition let in.
+// Fields of the API that pods of this version do not implement. Refused before anything is created,
+// with a workaround: by the API server when the job is applied, and by the operator for a job that
+// was created under another version of the CRD.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import { UserError } from '../failures/errors.ts';
 import { controllerName } from '../names/group.ts';
 
 interface ClusterLimit {
   readonly path: string;
-  /** What the API server asks of the spec; the same as `isKept`. */
+  /** The same condition as `isKept`, as CEL on the spec. */
   readonly cel: string;
   readonly isKept: (spec: FineTuneJobSpec) => boolean;
   /** Follows the path. */
@@ -25,28 +25,28 @@ export const clusterLimits: readonly ClusterLimit[] = [
       return !several || claim === undefined || claim.accessMode === 'ReadWriteMany';
     },
     message:
-      'lets the workers of one node mount it; several workers share the folder of the job, which takes ReadWriteMany',
-    hint: 'set accessMode: ReadWriteMany, with a storage class that has it',
+      'can be mounted on one node only; several workers share the volume of the job, which needs ReadWriteMany',
+    hint: 'set accessMode: ReadWriteMany, with a storage class that supports it',
   },
   {
     path: 'worker.elasticity',
     cel: "self.worker.elasticity != 'AtStart'",
     isKept: ({ worker }) => worker.elasticity !== 'AtStart',
-    message: 'is AtStart; this version starts with the workers that the job asks for',
+    message: 'is AtStart; this version always starts with spec.worker.replicas workers',
     hint: 'use None, or Live',
   },
   {
     path: 'worker.devicesPerWorker',
     cel: 'self.worker.devicesPerWorker == 0',
     isKept: ({ worker }) => worker.devicesPerWorker === 0,
-    message: 'asks for devices; this version trains on the processor',
+    message: 'requests devices; on a cluster this version trains on the processor',
     hint: 'leave it out, or set spec.worker.devicesPerWorker: 0',
   },
   {
     path: 'checkpoint.resumeFrom',
     cel: '!has(self.checkpoint.resumeFrom)',
     isKept: ({ checkpoint }) => checkpoint.resumeFrom === undefined,
-    message: 'is set; this version starts each job from its model',
+    message: 'is set; on a cluster this version starts each job from its base model',
     hint: 'leave it out',
   },
   {
@@ -57,7 +57,7 @@ export const clusterLimits: readonly ClusterLimit[] = [
     hint: 'name a claim',
   },
   {
-    // What one pod leaves must be seen by the next one.
+    // The pods share files only through a claim.
     path: 'storage.data',
     cel: '(has(self.storage.data) && (has(self.storage.data.volumeClaimTemplate) || has(self.storage.data.persistentVolumeClaim))) || (has(self.checkpoint.destination) && has(self.checkpoint.destination.persistentVolumeClaim)) || (has(self.output.destination) && has(self.output.destination.persistentVolumeClaim))',
     isKept: ({ storage, checkpoint, output }) =>
@@ -68,7 +68,7 @@ export const clusterLimits: readonly ClusterLimit[] = [
         output.destination?.persistentVolumeClaim,
       ].some((claim) => claim !== undefined),
     message:
-      'is no claim and no destination is one; in this version the pods of a job share a claim',
+      'is not a claim, and no destination is one; in this version the pods of a job share files on a claim',
     hint: 'set spec.storage.data: { volumeClaimTemplate: { size: 20Gi } }, or name a claim there',
   },
   {
@@ -76,12 +76,12 @@ export const clusterLimits: readonly ClusterLimit[] = [
     cel: `self.managedBy == '${controllerName}'`,
     isKept: ({ managedBy }) => managedBy === controllerName,
     message:
-      'hands the job to MultiKueue, which has no adapter for jobs of this kind: nothing would run it',
+      'delegates the job to MultiKueue, which has no adapter for FineTuneJob: it would never run',
     hint: 'leave it out; scheduling.queueName puts the job into a queue of this cluster',
   },
 ];
 
-/** The first part of the job that this version cannot do on a cluster. */
+/** The first field of the job that this version does not implement on a cluster. */
 export function notBuiltOnCluster(spec: FineTuneJobSpec): UserError | undefined {
   const broken = clusterLimits.find(({ isKept }) => !isKept(spec));
   if (broken === undefined) return undefined;

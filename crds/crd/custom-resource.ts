@@ -51,7 +51,7 @@ export function openApiSchema(): SchemaNode {
   invariant(spec && status, 'the schema of a job has no spec or no status');
   return {
     ...withoutFieldPaths(toStructural(root)),
-    description: 'A fine-tuning job: a model, data, a method, and what is to come out.',
+    description: 'A fine-tuning job: a model, data, a method, and the results.',
     required: ['spec'],
     properties: {
       ...typeMeta,
@@ -61,14 +61,14 @@ export function openApiSchema(): SchemaNode {
   };
 }
 
-/** The API server knows the rest of these three, and says so in its own words. */
+/** The API server defines these three itself. */
 const typeMeta: Readonly<Record<string, SchemaNode>> = {
   apiVersion: { type: 'string', description: 'Version of this schema.' },
   kind: { type: 'string', description: 'Kind of the object.' },
   metadata: { type: 'object' },
 };
 
-/** A CRD may not name a field path inside `metadata`; the sentence names it instead. */
+/** A CRD rule may not have a fieldPath inside `metadata`; its message names the field instead. */
 function withoutFieldPaths(root: SchemaNode): SchemaNode {
   const own = validationsOf(root).map(({ rule, message, fieldPath = '' }) => ({
     rule,
@@ -82,8 +82,8 @@ function validationsOf(node: SchemaNode): readonly Validation[] {
 }
 
 /**
- * What the operator would refuse as soon as it sees the job is refused before there is one, as far
- * as the API server can ask for it.
+ * The rules that the operator would refuse a job by, as far as CEL can express them, so that the
+ * API server refuses it first.
  */
 function withCombinations(spec: SchemaNode): SchemaNode {
   const limits = clusterLimits.map(({ cel, message, hint, path }) =>
@@ -102,7 +102,7 @@ function withTransitions(spec: SchemaNode): SchemaNode {
   const transition: Validation = {
     rule: cel,
     messageExpression: message,
-    message: 'has a change that an existing job does not take',
+    message: 'has a change that is not allowed on an existing job',
   };
   return { ...spec, 'x-kubernetes-validations': [...validationsOf(spec), transition] };
 }

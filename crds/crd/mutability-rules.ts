@@ -1,11 +1,10 @@
-// Transition rules, made from the marks of mutability.ts: what may change on an existing job, as
-// CEL for the API server and as a comparison for the command line. All stand at `spec`, because
-// most need to see `oldSelf.suspend`.
+// Transition rules from the marks of mutability.ts: what may change on an existing job, as CEL for
+// the API server and as a comparison for the command line. All are attached to `spec`, because most
+// need `oldSelf.suspend`.
 //
-// The API server is given one rule that holds them all. It evaluates the rules of the spec at every
-// write of the status too, where the spec is the same: comparing it once, as a whole, took a third
-// off what such a write costs it.
-
+// The API server gets one rule that contains them all. It also evaluates the rules of the spec at
+// every write of the status, where the spec is unchanged: comparing the spec once, as a whole,
+// reduced the cost of such a write by a third.
 import { isDeepStrictEqual } from 'node:util';
 import { invariant } from '../failures/errors.ts';
 import type { Mutability } from '../schema/mutability.ts';
@@ -20,7 +19,7 @@ interface TransitionRule {
   readonly message: string;
 }
 
-/** One rule for each largest part of the spec that changes under one condition. */
+/** One rule for each largest part of the spec with one mutability. */
 export function transitionRules(): readonly TransitionRule[] {
   const spec = jobSchema().properties?.['spec'];
   invariant(spec, 'the schema of a job has no spec');
@@ -39,8 +38,8 @@ export function transitionRules(): readonly TransitionRule[] {
 }
 
 /**
- * Holds when every transition rule does; where it does not, `message` is an expression for the
- * sentence about the first that is broken.
+ * Holds if every transition rule does; otherwise `message` is an expression for the sentence about
+ * the first broken rule.
  */
 export function wholeTransition(): { readonly cel: string; readonly message: string } {
   const rules = transitionRules();
@@ -59,7 +58,7 @@ interface RefusedChange {
   readonly message: string;
 }
 
-/** What an edit may not change; both are specs with their defaults filled in. */
+/** Edits that are not allowed; both specs have their defaults filled in. */
 export function refusedChanges(before: SuspendableSpec, after: object): readonly RefusedChange[] {
   return transitionRules()
     .filter(({ path, mutability }) => {
@@ -78,7 +77,7 @@ interface SuspendableSpec {
 interface Part {
   readonly path: readonly string[];
   readonly mutability: Mutability;
-  /** Required, or filled in by the API server: no rule has to ask whether it is there. */
+  /** Required, or defaulted by the API server: no rule has to check for it. */
   readonly present: boolean;
 }
 

@@ -1,6 +1,6 @@
 // Writes crds/finetunejob.yaml and the chart's template of it from the schemas: `node
-// crds/crd/print-crd.ts`. Tests compare the files with what this prints. A template, because Helm
-// does not upgrade its folder `crds`; with the keep policy, because deleting the CRD would delete
+// crds/crd/print-crd.ts`. Tests compare the files with its output. It is a template because Helm
+// does not upgrade its folder `crds`, and has the keep policy because deleting the CRD would delete
 // every job.
 import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';

@@ -1,7 +1,7 @@
-// From our schema tree to a structural schema of Kubernetes (KEP-2335), or a reason why not.
-// Structural means: every value has a type stated outside anyOf, and nothing is said that the API
-// server does not understand. Our own strictness about unknown keys is dropped here, because the
-// API server prunes unknown keys itself and rejects them under strict field validation.
+// Converts our schema tree to a structural schema of Kubernetes (KEP-2335), or throws with the
+// reason. Structural means: every value has a type outside of anyOf, and only keywords that the API
+// server knows. Our strictness about unknown keys is dropped: the API server prunes them, and
+// rejects them under strict field validation.
 import { Bug } from '../failures/errors.ts';
 import { intOrStringKey } from '../schema/quantity.ts';
 import type { Rule } from '../schema/rule.ts';
@@ -25,7 +25,7 @@ const kept = new Set([
   'maxProperties',
 ]);
 
-/** Bounds that only say what a 32-bit or a safe integer is. */
+/** Bounds that only restate the range of a 32-bit or safe integer. */
 const bareBounds = new Set([
   2 ** 31 - 1,
   -(2 ** 31),
@@ -39,7 +39,7 @@ export function toStructural(node: SchemaNode, path = ''): SchemaNode {
   for (const [key, value] of Object.entries(node)) {
     if (key.startsWith('x-kubernetes-') || kept.has(key)) out[key] = value;
     else if (!isDropped(key))
-      throw new Bug(`the schema of ${path} has ${key}, which no CRD can say`);
+      throw new Bug(`the schema of ${path} has ${key}, which a CRD cannot express`);
   }
   if (node.type === undefined) throw new Bug(`the schema of ${path} has no type`);
   if (node.format === 'date-time') delete out['pattern'];
@@ -52,7 +52,7 @@ export function toStructural(node: SchemaNode, path = ''): SchemaNode {
   const rules = [...form, ...rulesIn(node).map(toValidation)];
   if (rules.length > 0) {
     out['x-kubernetes-validations'] = rules;
-    // The API server holds a default against the rules before it fills in the defaults inside.
+    // The API server validates a default against the rules before it fills in nested defaults.
     if (node.default !== undefined) out['default'] = filledIn(node, node.default);
   }
   Object.assign(out, structuralParts(node, path));
@@ -72,12 +72,12 @@ function filledIn(node: SchemaNode, value: unknown): unknown {
 export interface Validation {
   readonly rule: string;
   readonly message: string;
-  /** Stands above the message where it can be evaluated. */
+  /** Takes precedence over the message where it can be evaluated. */
   readonly messageExpression?: string;
   readonly fieldPath?: string;
 }
 
-/** The API server says of a pattern only what it is; of a rule, the words that belong to it. */
+/** For a violated pattern the API server prints the pattern; for a rule, its message. */
 function formOf({ pattern = '' }: SchemaNode, words: string): Validation {
   return { rule: `self.matches(${celText(pattern)})`, message: `must be ${words}` };
 }
@@ -111,7 +111,7 @@ function structuralParts(node: SchemaNode, path: string): Record<string, unknown
   return parts;
 }
 
-/** The one union that a structural schema allows, in the spelling of Kubernetes' own types. */
+/** The one union that a structural schema allows, as in Kubernetes' own types. */
 function intOrString({ description, pattern, minimum }: SchemaNode): SchemaNode {
   return {
     ...(description === undefined ? {} : { description }),

@@ -1,4 +1,4 @@
-// docs/reference/combinations.md: a table for each two axes, and the sentences behind each no.
+// docs/reference/combinations.md: a table for each pair of axes, and the reasons of each "no".
 import { pairsOfAxes, typesOf, type Verdict, verdicts } from '../combinations/combinations.ts';
 import type { AxisName } from '../methods/method.ts';
 import { markdownTable } from '../text/markdown-table.ts';
@@ -10,7 +10,7 @@ export function combinationsPage(): string {
   const tables = pairsOfAxes().flatMap(([one, other]) => pairTable(one, other, all, reasons));
   return [
     '# What combines',
-    'A method is a value for each of five axes. Two values combine (`yes`) when a job may have both, whatever its other axes\nhave to be for that; a number names the reason why not. The tables come from the rules that refuse a job, and a test trains a toy for\ntwo steps in every pair that is allowed.',
+    'A method is a value for each of five axes. Two values combine (`yes`) if some choice of the other axes allows a job\nwith both; otherwise a number refers to the reason. The tables come from the rules that refuse a job, and a test trains a tiny model\nfor two steps with every allowed pair.',
     ...tables,
     ...(reasons.length === 0
       ? []
@@ -40,6 +40,6 @@ function pairTable(
   return [`## ${one} and ${other}`, markdownTable(head, rows)];
 }
 
-function isAt(side: Verdict['one'], axis: AxisName, type: string): boolean {
-  return side[0] === axis && side[1] === type;
+function isAt(value: Verdict['one'], axis: AxisName, type: string): boolean {
+  return value[0] === axis && value[1] === type;
 }

@@ -1,5 +1,5 @@
-// What `anneal explain QLoRA` knows about a name of a method: a preset and the axes that it sets,
-// or one value of an axis and its parameters. A name may be both (LoRA).
+// The answer of `anneal explain QLoRA`: a preset and the axes that it sets, or a value of an axis
+// and its parameters. A name may be both (LoRA).
 import { axisEntries, presets } from '../methods/index.ts';
 import { type AxisEntry, type AxisName, axisNames, type Paper } from '../methods/method.ts';
 
@@ -8,9 +8,9 @@ export interface MethodDoc {
   readonly kind: 'preset' | AxisName;
   readonly summary: string;
   readonly paper: Paper | undefined;
-  /** What writing the name sets: `spec.method.adapter.type` and `LoRA`. */
+  /** What the name sets: `spec.method.adapter.type` and `LoRA`. */
   readonly sets: readonly (readonly [path: string, value: string])[];
-  /** Path of its parameters, for `explain`; undefined when there are none. */
+  /** Path of its parameters, for `explain`; undefined without parameters. */
   readonly parameters: string | undefined;
 }
 
@@ -18,7 +18,9 @@ const entries: readonly AxisEntry[] = axisNames.flatMap(
   (axis): readonly AxisEntry[] => axisEntries[axis],
 );
 
-/** All docs of a name; case, hyphens and underscores do not count. Empty when it is no method. */
+/**
+ * All meanings of a name; case, hyphens and underscores are ignored. Empty if it is not a method.
+ */
 export function explainMethod(name: string): readonly MethodDoc[] {
   const wanted = plain(name);
   return [
@@ -27,7 +29,7 @@ export function explainMethod(name: string): readonly MethodDoc[] {
   ];
 }
 
-/** Names to choose from, presets first, each once. */
+/** Names to choose from, presets first, without duplicates. */
 export function methodNames(): readonly string[] {
   return [...new Set([...presets.map(({ preset }) => preset), ...entries.map(({ type }) => type)])];
 }

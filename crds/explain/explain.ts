@@ -1,5 +1,5 @@
-// What `anneal explain PATH` knows about a field, read from the schema: what it is, what it takes,
-// what it is when absent, and whether it can be changed later.
+// The answer of `anneal explain PATH`, read from the schema: description, type, default, and
+// whether the field may change later.
 
 import type { Mutability } from '../schema/mutability.ts';
 import { boundsOf } from '../tree/field-words.ts';
@@ -20,19 +20,19 @@ export interface FieldDoc {
   readonly default: unknown;
   readonly allowed: readonly unknown[] | undefined;
   readonly mutability: Mutability;
-  /** Paths of the fields inside. */
+  /** Paths of the nested fields. */
   readonly fields: readonly string[];
 }
 
 let docs: ReadonlyMap<string, FieldDoc> | undefined;
 
-/** All fields by path; list items carry `[]`, map values `.*`. */
+/** All fields by path; list items have `[]`, map values `.*`. */
 export function fieldDocs(): ReadonlyMap<string, FieldDoc> {
   docs ??= new Map(walk(jobSchema(), '', false, 'Immutable').map((doc) => [doc.path, doc]));
   return docs;
 }
 
-/** Takes `spec.training`, `training`, `.spec.training.epochs`, `spec.worker.env[0].name`. */
+/** Accepts `spec.training`, `training`, `.spec.training.epochs`, `spec.worker.env[0].name`. */
 export function explainField(path: string): FieldDoc | undefined {
   const plain = path.replace(/^\./, '').replaceAll(/\[\d+\]/g, '[]');
   const all = fieldDocs();

@@ -1,6 +1,6 @@
 // Writes finetunejob.md, failures.md and combinations.md in docs/reference: `node
-// crds/explain/print-reference.ts`. A test compares the files with what this prints, so the pages
-// are never older than the schemas, the table of failures and the rules.
+// crds/explain/print-reference.ts`. A test compares the files with its output, so the pages always
+// match the schemas, the table of failures and the rules.
 import { writeFileSync } from 'node:fs';
 import { conditionReasons, type ReasonMeaning } from '../api/condition-reasons.ts';
 import { conditionMeaning } from '../api/conditions.ts';
@@ -23,7 +23,7 @@ export const referenceFiles = {
   combinations: new URL('../../docs/reference/combinations.md', import.meta.url),
 };
 
-/** Objects that are those of a Pod: their own reference is the one of Kubernetes. */
+/** Objects of the Pod API; the reference of Kubernetes describes them. */
 const foreign = ['spec.worker.affinity', 'spec.worker.topologySpreadConstraints'];
 
 export function printJobReference(): string {
@@ -39,7 +39,7 @@ export function printJobReference(): string {
     `# Fields of a ${kind}`,
     `A job file has \`apiVersion: ${apiVersion}\`, \`kind: ${kind}\`, \`metadata\` with a \`name\`, and \`spec\`. A cluster adds`,
     '`status`. `anneal explain PATH` prints the same text for one field. The column *Changes* says when a field may be changed',
-    'on a cluster; a job on one machine is started anew instead. `[]` stands for each item of a list, `*` for any name.',
+    'on a cluster; a job on one machine starts a new run instead. `[]` is each item of a list, `*` any name.',
   ];
   return `${header}\n${intro[0]}\n\n${intro.slice(1).join('\n')}\n\n${[...metadata, ...parts].join('\n\n')}\n`;
 }
@@ -51,7 +51,7 @@ function section(top: FieldDoc, docs: readonly FieldDoc[]): readonly string[] {
   return [`### ${top.path}`, own, ...(rows.length === 0 ? [] : [fieldTable(top.path, rows)])];
 }
 
-/** For a field without fields of its own. */
+/** For a field without nested fields. */
 function facts(doc: FieldDoc): string {
   if (doc.fields.length > 0) return doc.required ? 'Required.' : '';
   return `Takes ${doc.type}. ${defaultWords(doc)}Changes: ${changes[doc.mutability]}.`;
@@ -63,7 +63,7 @@ function defaultWords(doc: FieldDoc): string {
   return value === '' ? '' : `Default: ${value}. `;
 }
 
-/** That an object is empty when absent says nothing: its fields have defaults of their own. */
+/** "Empty when absent" is misleading for an object: its fields have their own defaults. */
 function defaultOf({ default: value }: FieldDoc): string {
   const words = value === undefined ? '{}' : JSON.stringify(value);
   return words === '{}' ? '' : code(words);
@@ -71,7 +71,7 @@ function defaultOf({ default: value }: FieldDoc): string {
 
 function fieldTable(top: string, docs: readonly FieldDoc[]): string {
   return markdownTable(
-    ['Field', 'Takes', 'Default', 'Changes', 'What it is'],
+    ['Field', 'Takes', 'Default', 'Changes', 'Description'],
     docs.map((doc) => [
       code(doc.path.slice(top.length).replace(/^\./, '')),
       doc.type,
@@ -103,8 +103,8 @@ function isForeign(path: string): boolean {
 }
 
 const groups: readonly (readonly [string, Readonly<Record<string, Failure>>])[] = [
-  ['What a person wrote', inputFailures],
-  ['Places: hubs, buckets, volumes, files', sourceFailures],
+  ['Input of the user', inputFailures],
+  ['Sources and destinations: hubs, buckets, volumes, files', sourceFailures],
   ['While a job runs', runtimeFailures],
   ['Commands, this machine, and the cluster before a worker runs', commandFailures],
 ];
@@ -117,7 +117,7 @@ export function printFailureReference(): string {
   const all = groups.flatMap(([, failures]) => Object.entries(failures));
   const parts = [
     '# Failures',
-    'Everything that can end or disturb a job, a worker or a command has a code. Messages say what was seen and what to do;\nthe code is in JSON output and in the status of a job. `anneal explain CODE` prints one row of this page. Rows that speak of\nclusters, nodes or peers belong to the operator.',
+    'Everything that can end or disturb a job, a worker or a command has a code. Messages say what was observed and what to do;\nthe code is in JSON output and in the status of a job. `anneal explain CODE` prints one row of this page. Rows about clusters,\nnodes or peers are reported by the operator.',
     ...groups.flatMap(([title, failures]) => [`## ${title}`, failureTable(failures)]),
     '## Exit codes of `anneal`',
     markdownTable(
@@ -128,18 +128,18 @@ export function printFailureReference(): string {
       ],
     ),
     '## Exit codes of a worker',
-    'For whoever sees only the code of the process: a Pod failure policy, the command line.',
+    'For a Pod failure policy and the command line, which see only the exit code.',
     markdownTable(
       ['Exit', 'Meaning', 'Then'],
       workerExits.map(({ code: exit, meaning, retry }) => [String(exit), meaning, then[retry]]),
     ),
     '## Conditions of a job',
-    'On a cluster, in `status.conditions`. A reason that is a reason of this page means what it means here.',
+    'On a cluster, in `status.conditions`. A reason that is also a failure of this page has the same meaning.',
     markdownTable(['Condition', 'True means'], Object.entries(conditionMeaning)),
-    'The reasons that only conditions have:',
+    'Reasons that only conditions have:',
     reasonTable(),
-    '## Why a new rendezvous round begins',
-    'The events of a job on a cluster have these reasons, and `status.rendezvous` tells who opened the last one.',
+    '## Why a new rendezvous round is opened',
+    'The events of a job on a cluster have these reasons, and `status.rendezvous` names what opened the last one.',
     markdownTable(
       ['Cause', 'Meaning', 'Counted against `maxRestarts`'],
       Object.entries(rendezvousCauses).map(([cause, { meaning, counted }]) => [
@@ -181,7 +181,7 @@ const then: Readonly<Record<RetryClass, string>> = {
   Counted: 'restart, counted',
   MemoryLadder: 'restart with a smaller plan',
   Ignored: 'restart, not counted',
-  InPlace: 'the process tries again',
+  InPlace: 'the process retries',
   None: 'nothing to restart',
 };
 

@@ -1,5 +1,4 @@
-// Failures of a command and of the machine it runs on, and those the cluster reports before any
-// worker runs.
+// Failures of commands, of this machine, and of a cluster before a worker runs.
 import type { Failure } from './failure.ts';
 
 export const commandFailures = {
@@ -18,8 +17,8 @@ export const commandFailures = {
     retry: 'None',
     workerExit: 77,
     cliExit: 4,
-    meaning: 'The cluster does not let this identity do that.',
-    remedy: 'ask for the role named, or log in',
+    meaning: 'The cluster does not permit this to the user.',
+    remedy: 'ask for the role that the message names, or log in',
   },
   E_UNREACHABLE: {
     reason: 'Unreachable',
@@ -36,8 +35,8 @@ export const commandFailures = {
     retry: 'None',
     workerExit: 69,
     cliExit: 6,
-    meaning: 'A command waited longer than its --timeout; the job goes on.',
-    remedy: 'the status of the job shows where it stands',
+    meaning: 'A command waited longer than its --timeout; the job continues.',
+    remedy: 'the status of the job shows its state',
   },
   E_CONFLICT: {
     reason: 'NameConflict',
@@ -45,8 +44,7 @@ export const commandFailures = {
     retry: 'None',
     workerExit: 64,
     cliExit: 7,
-    meaning:
-      'An object of this name exists already, belongs to someone else, or changed meanwhile.',
+    meaning: 'An object of this name already exists, has another owner, or was changed meanwhile.',
     remedy: 'choose another name, or delete the other object',
   },
   E_JOB_FAILED: {
@@ -55,8 +53,8 @@ export const commandFailures = {
     retry: 'None',
     workerExit: 70,
     cliExit: 10,
-    meaning: 'The job that a command waited for ended badly.',
-    remedy: 'status.failure of the job tells the first cause',
+    meaning: 'The job that a command waited for failed.',
+    remedy: 'status.failure of the job names the first cause',
   },
   E_JOB_CANCELLED: {
     reason: 'JobCancelled',
@@ -65,7 +63,7 @@ export const commandFailures = {
     workerExit: 75,
     cliExit: 11,
     meaning: 'The job that a command waited for was cancelled or deleted.',
-    remedy: 'checkpoints and results that it wrote are kept',
+    remedy: 'its checkpoints and results are kept',
   },
   E_INTERRUPTED: {
     reason: 'Interrupted',
@@ -74,7 +72,7 @@ export const commandFailures = {
     workerExit: 75,
     cliExit: 130,
     meaning: 'The command was interrupted from the keyboard.',
-    remedy: 'the same command goes on from the last checkpoint',
+    remedy: 'the same command resumes from the last checkpoint',
   },
   E_SETUP: {
     reason: 'SetupIncomplete',
@@ -82,8 +80,7 @@ export const commandFailures = {
     retry: 'None',
     workerExit: 64,
     cliExit: 5,
-    meaning:
-      'Something that this machine needs is missing or too old: a compiler, pip, disk space.',
+    meaning: 'A requirement is missing or too old on this machine: a compiler, pip, disk space.',
     remedy: 'install what the message names, then run the command again',
   },
   E_NATIVE_MISSING: {
@@ -101,7 +98,7 @@ export const commandFailures = {
     retry: 'Permanent',
     workerExit: 64,
     cliExit: 2,
-    meaning: 'The API has a name for this and this version does not do it.',
+    meaning: 'The API defines this, but this version does not implement it.',
     remedy: 'use one of the values that the message names',
   },
   E_UNSCHEDULABLE: {
@@ -111,7 +108,7 @@ export const commandFailures = {
     workerExit: 69,
     cliExit: 10,
     meaning: 'No node could take the workers within schedulingTimeoutSeconds.',
-    remedy: 'ask for fewer or other devices, or wait longer',
+    remedy: 'request fewer or other devices, or wait longer',
   },
   E_QUOTA_EXCEEDED: {
     reason: 'QuotaExceeded',
@@ -120,7 +117,7 @@ export const commandFailures = {
     workerExit: 69,
     cliExit: 10,
     meaning: 'The quota of the namespace does not allow the pods of the job.',
-    remedy: 'ask for less, or for more quota',
+    remedy: 'request less, or ask for more quota',
   },
   E_ADMISSION_DENIED: {
     reason: 'AdmissionDenied',
@@ -129,7 +126,7 @@ export const commandFailures = {
     workerExit: 69,
     cliExit: 10,
     meaning: 'A policy of the cluster refuses the pods of the job.',
-    remedy: 'anneal why JOB tells the words of the policy; change what they name',
+    remedy: 'anneal why JOB shows the message of the policy; change what it names',
   },
   E_IMAGE_PULL: {
     reason: 'ImagePullFailed',

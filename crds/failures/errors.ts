@@ -1,19 +1,18 @@
-// The four kinds of error. Which kind a failure is, and with what codes a process ends, is a row of
-// failures.ts; these classes only carry the facts of one occurrence. Compare by `code`, never by
-// message.
+// The four kinds of error. The table of failures maps a code to its kind and exit codes; these
+// classes carry the facts of one occurrence. Compare by `code`, never by message.
 import { type FailureCode, failureOf } from './table.ts';
 
 export interface ErrorFacts {
   readonly code: FailureCode;
-  /** thing + observed + rule, without "failed to" and without a full stop. */
+  /** Thing, value, rule; without "failed to" and without a full stop. */
   readonly message: string;
-  /** What the person can do; the table's remedy when absent. */
+  /** What the user can do; the table's remedy when absent. */
   readonly hint?: string | undefined;
   readonly cause?: unknown;
 }
 
 export interface UserErrorFacts extends ErrorFacts {
-  /** Where in the input: `spec.method.adapter.lora.rank`, a file name, a flag. */
+  /** The position in the input: `spec.method.adapter.lora.rank`, a file name, a flag. */
   readonly path?: string | undefined;
   readonly value?: unknown;
 }
@@ -22,7 +21,7 @@ export interface TransientErrorFacts extends ErrorFacts {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** What all errors of the project have in common; catch this, then switch on `code`. */
+/** Base class of all errors of the project; catch it, then switch on `code`. */
 export abstract class AnnealError extends Error {
   readonly code: FailureCode;
   readonly hint: string;
@@ -35,7 +34,7 @@ export abstract class AnnealError extends Error {
   }
 }
 
-/** The input is wrong; a person changes it. Never retried. */
+/** The input is wrong, and the user must change it. Never retried. */
 export class UserError extends AnnealError {
   readonly path: string | undefined;
   readonly value: unknown;
@@ -47,10 +46,10 @@ export class UserError extends AnnealError {
   }
 }
 
-/** The input is right and cannot succeed here and now. Never retried. */
+/** The input is right, but cannot succeed here and now. Never retried. */
 export class TerminalError extends AnnealError {}
 
-/** Trying again may help; the caller's back-off decides when. */
+/** A retry may succeed; the caller's back-off decides when. */
 export class TransientError extends AnnealError {
   readonly retryAfterMs: number | undefined;
 
@@ -60,7 +59,7 @@ export class TransientError extends AnnealError {
   }
 }
 
-/** An invariant of ours broke. */
+/** An invariant of our own is broken. */
 export class Bug extends AnnealError {
   constructor(message: string, cause?: unknown) {
     super({ code: 'E_INTERNAL', message, cause });
@@ -71,10 +70,7 @@ export function invariant(condition: unknown, message: string): asserts conditio
   if (!condition) throw new Bug(message);
 }
 
-/**
- * Any thrown thing as an error of ours; foreign errors become bugs that keep their cause, but for a
- * full disk.
- */
+/** Converts any thrown value; foreign errors become bugs with their cause, except a full disk. */
 export function toAnnealError(thrown: unknown): AnnealError {
   if (thrown instanceof AnnealError) return thrown;
   if (isStorageFull(thrown)) {
@@ -85,7 +81,7 @@ export function toAnnealError(thrown: unknown): AnnealError {
   return new Bug(thrown instanceof Error ? thrown.message : String(thrown), thrown);
 }
 
-/** Whether a write found no room; the errors of the operating system and ours. */
+/** Whether a write failed for lack of space, by an error of the operating system or ours. */
 export function isStorageFull(thrown: unknown): thrown is Error {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'E_STORAGE_FULL';

@@ -1,14 +1,13 @@
-// What a row of the table of failures says.
+// A row of the table of failures.
 /**
- * Who acts: the person, the person later, the caller's back-off, us. Names of the classes in
- * errors.ts.
+ * Who acts: the user, the user later, the caller's back-off, the project. Class names of errors.ts.
  */
 export type ErrorClass = 'UserError' | 'TerminalError' | 'TransientError' | 'Bug';
 
 /**
- * What the supervisor or the operator does about it. Permanent: the job ends. Counted: restart,
+ * The reaction of the supervisor or operator. Permanent: the job fails. Counted: restart, counted
  * against the budget. MemoryLadder: restart with a smaller plan. Ignored: restart, not counted.
- * InPlace: the process tries again itself. None: nothing runs that could restart.
+ * InPlace: the process retries itself. None: nothing to restart.
  */
 export type RetryClass = 'Permanent' | 'Counted' | 'MemoryLadder' | 'Ignored' | 'InPlace' | 'None';
 
@@ -20,6 +19,6 @@ export interface Failure {
   readonly cliExit: number;
   /** One sentence. */
   readonly meaning: string;
-  /** What to do. */
+  /** The remedy. */
   readonly remedy: string;
 }

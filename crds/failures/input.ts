@@ -1,4 +1,4 @@
-// Failures of what a person wrote: command line, job file, combination of methods, data.
+// Failures of the user's input: command line, job file, combination of methods, data.
 import type { Failure } from './failure.ts';
 
 export const inputFailures = {
@@ -8,8 +8,8 @@ export const inputFailures = {
     retry: 'None',
     workerExit: 64,
     cliExit: 2,
-    meaning: 'A command, flag or argument is not understood.',
-    remedy: 'see anneal --help, or the command with --help',
+    meaning: 'A command, flag or argument is not valid.',
+    remedy: 'see anneal --help, or --help of the command',
   },
   E_INVALID_SPEC: {
     reason: 'InvalidSpec',
@@ -18,7 +18,7 @@ export const inputFailures = {
     workerExit: 64,
     cliExit: 2,
     meaning: 'The job file does not follow the schema of a FineTuneJob.',
-    remedy: 'correct the fields named; anneal explain PATH tells what each takes',
+    remedy: 'correct the fields that the message names; anneal explain PATH shows their values',
   },
   E_INCOMPATIBLE_METHOD: {
     reason: 'IncompatibleMethod',
@@ -26,8 +26,8 @@ export const inputFailures = {
     retry: 'Permanent',
     workerExit: 64,
     cliExit: 2,
-    meaning: 'Two parts of the job are each right and cannot be combined.',
-    remedy: 'change one of the two fields named',
+    meaning: 'Two settings of the job are valid alone, but cannot be combined.',
+    remedy: 'change one of the two fields that the message names',
   },
   E_DOES_NOT_FIT: {
     reason: 'DoesNotFit',
@@ -36,7 +36,7 @@ export const inputFailures = {
     workerExit: 64,
     cliExit: 12,
     meaning: 'The memory plan is larger than the device.',
-    remedy: 'anneal estimate FILE shows which change helps most',
+    remedy: 'anneal estimate FILE suggests a change',
   },
   E_UNKNOWN_ARCHITECTURE: {
     reason: 'UnknownArchitecture',
@@ -44,8 +44,8 @@ export const inputFailures = {
     retry: 'Permanent',
     workerExit: 64,
     cliExit: 2,
-    meaning: 'The model is of a family that is not supported.',
-    remedy: 'use a model of a family named in the message',
+    meaning: 'The model has an unsupported architecture.',
+    remedy: 'use a model of a family that the message names',
   },
   E_INVALID_MODEL: {
     reason: 'InvalidModel',
@@ -62,7 +62,7 @@ export const inputFailures = {
     retry: 'Permanent',
     workerExit: 65,
     cliExit: 2,
-    meaning: 'The tokenizer or chat template is damaged or uses a feature that is not supported.',
+    meaning: 'The tokenizer or chat template is damaged or uses an unsupported feature.',
     remedy: 'set spec.dataset.chatTemplate, or use the tokenizer of another revision',
   },
   E_INVALID_DATA: {
@@ -73,7 +73,7 @@ export const inputFailures = {
     cliExit: 10,
     meaning:
       'Training data cannot be used, or more of it was skipped than invalidSamplePolicy allows.',
-    remedy: 'look at the first records named, or set spec.dataset.format',
+    remedy: 'check the records that the message names, or set spec.dataset.format',
   },
   E_PLAN_MISMATCH: {
     reason: 'PlanMismatch',
@@ -81,7 +81,7 @@ export const inputFailures = {
     retry: 'Permanent',
     workerExit: 64,
     cliExit: 10,
-    meaning: 'The plan that was mounted or stored is not the one that this worker was started for.',
+    meaning: 'The mounted or stored plan is not the plan that this worker was started with.',
     remedy: 'start the job again; if the data changed on purpose, use a new job name',
   },
   E_VERSION_SKEW: {
@@ -90,7 +90,7 @@ export const inputFailures = {
     retry: 'Permanent',
     workerExit: 64,
     cliExit: 2,
-    meaning: 'Two parts of the system speak versions that have nothing in common.',
-    remedy: 'update the older one; anneal version prints all',
+    meaning: 'Two components have incompatible versions.',
+    remedy: 'update the older one; anneal version prints the versions',
   },
 } as const satisfies Record<`E_${string}`, Failure>;

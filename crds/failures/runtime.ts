@@ -1,4 +1,4 @@
-// Failures while a job runs: devices, memory, numbers, peers, the cluster around it.
+// Failures while a job runs: devices, memory, numerics, peers, the cluster.
 import type { Failure } from './failure.ts';
 
 export const runtimeFailures = {
@@ -8,7 +8,7 @@ export const runtimeFailures = {
     retry: 'Counted',
     workerExit: 70,
     cliExit: 1,
-    meaning: 'An invariant of Anneal broke.',
+    meaning: 'An internal invariant is broken.',
     remedy: 'report it, with what --debug prints',
   },
   E_DIVERGED: {
@@ -26,8 +26,8 @@ export const runtimeFailures = {
     retry: 'MemoryLadder',
     workerExit: 72,
     cliExit: 10,
-    meaning: 'The device has no memory left, and every smaller plan was tried.',
-    remedy: 'anneal estimate FILE shows which change helps most',
+    meaning: 'The device has no memory left, even with the smallest plan.',
+    remedy: 'anneal estimate FILE suggests a change',
   },
   E_HOST_OUT_OF_MEMORY: {
     reason: 'HostOutOfMemory',
@@ -45,7 +45,7 @@ export const runtimeFailures = {
     workerExit: 71,
     cliExit: 10,
     meaning: 'A device reported a fault or gave a wrong result in the check before the start.',
-    remedy: 'look at the device; the operator avoids its node after the second time',
+    remedy: 'check the device; the operator avoids its node after the second fault',
   },
   E_HANG: {
     reason: 'Hang',
@@ -54,7 +54,7 @@ export const runtimeFailures = {
     workerExit: 76,
     cliExit: 10,
     meaning: 'No step ended within hangTimeoutSeconds.',
-    remedy: 'status.failure names the rank that did not wait in the collective',
+    remedy: 'status.failure names the rank that did not enter the collective',
   },
   E_PEER_LOST: {
     reason: 'PeerLost',
@@ -63,7 +63,7 @@ export const runtimeFailures = {
     workerExit: 76,
     cliExit: 10,
     meaning: 'Another worker left while this one was waiting for it.',
-    remedy: 'none needed: a new rendezvous round begins from the last checkpoint',
+    remedy: 'no action: the workers rendezvous again and resume from the last checkpoint',
   },
   E_BUS_UNAVAILABLE: {
     reason: 'BusUnavailable',
@@ -71,8 +71,8 @@ export const runtimeFailures = {
     retry: 'Counted',
     workerExit: 69,
     cliExit: 5,
-    meaning: 'The message bus was away longer than busOutageTimeoutSeconds.',
-    remedy: 'look at the NATS pods',
+    meaning: 'The message bus was unavailable longer than busOutageTimeoutSeconds.',
+    remedy: 'check the NATS pods',
   },
   E_PLANNED_STOP: {
     reason: 'PlannedStop',
@@ -80,8 +80,8 @@ export const runtimeFailures = {
     retry: 'Ignored',
     workerExit: 75,
     cliExit: 130,
-    meaning: 'The worker was asked to stop and did.',
-    remedy: 'start the job again to go on from the last checkpoint',
+    meaning: 'The worker stopped on request.',
+    remedy: 'start the job again to resume from the last checkpoint',
   },
   E_TERMINATED: {
     reason: 'Terminated',
@@ -90,7 +90,7 @@ export const runtimeFailures = {
     workerExit: 143,
     cliExit: 143,
     meaning: 'The process was terminated from outside.',
-    remedy: 'start the job again to go on from the last checkpoint',
+    remedy: 'start the job again to resume from the last checkpoint',
   },
   E_CRASHED: {
     reason: 'ProcessCrashed',
@@ -107,8 +107,8 @@ export const runtimeFailures = {
     retry: 'Permanent',
     workerExit: 70,
     cliExit: 10,
-    meaning: 'Three restarts in a row did not lead to a new checkpoint.',
-    remedy: 'status.failure of the job tells the first cause',
+    meaning: 'Three restarts in a row produced no new checkpoint.',
+    remedy: 'status.failure of the job names the first cause',
   },
   E_BUDGET_EXHAUSTED: {
     reason: 'RestartBudgetExhausted',
@@ -117,7 +117,7 @@ export const runtimeFailures = {
     workerExit: 70,
     cliExit: 10,
     meaning: 'More restarts were needed than failurePolicy.maxRestarts allows.',
-    remedy: 'status.failure of the job tells the first cause',
+    remedy: 'status.failure of the job names the first cause',
   },
   E_DEADLINE_EXCEEDED: {
     reason: 'DeadlineExceeded',
@@ -125,7 +125,7 @@ export const runtimeFailures = {
     retry: 'Permanent',
     workerExit: 75,
     cliExit: 10,
-    meaning: 'The time of activeDeadlineSeconds ran out; a last checkpoint was taken.',
+    meaning: 'The job exceeded activeDeadlineSeconds; a last checkpoint was saved.',
     remedy: 'raise spec.activeDeadlineSeconds and start again from the checkpoint',
   },
   E_NODE_LOST: {
@@ -134,7 +134,7 @@ export const runtimeFailures = {
     retry: 'Ignored',
     workerExit: 137,
     cliExit: 10,
-    meaning: 'A node is not reachable and its pod was not given back.',
+    meaning: 'A node is unreachable and its pod was not released.',
     remedy: 'set failurePolicy.nodeLostPolicy: ForceReplace with a durable checkpoint destination',
   },
   E_EPHEMERAL_STORAGE: {
@@ -143,7 +143,7 @@ export const runtimeFailures = {
     retry: 'Counted',
     workerExit: 137,
     cliExit: 10,
-    meaning: 'A pod used more local disk than it asked for.',
+    meaning: 'A pod used more local disk than it requested.',
     remedy: 'raise spec.storage.scratch',
   },
 } as const satisfies Record<`E_${string}`, Failure>;

@@ -1,4 +1,4 @@
-// Failures of places: hubs, buckets, volumes, files, and what is stored there.
+// Failures of sources and destinations: hubs, buckets, volumes, files.
 import type { Failure } from './failure.ts';
 
 export const sourceFailures = {
@@ -8,9 +8,8 @@ export const sourceFailures = {
     retry: 'Permanent',
     workerExit: 66,
     cliExit: 10,
-    meaning:
-      'Model or data that another job had put in place are not there any more, or not whole.',
-    remedy: 'none needed: the job prepares them anew',
+    meaning: 'Model or data that another job prepared are missing or incomplete.',
+    remedy: 'no action: the job prepares them itself',
   },
   E_SOURCE_NOT_FOUND: {
     reason: 'SourceNotFound',
@@ -45,8 +44,8 @@ export const sourceFailures = {
     retry: 'Permanent',
     workerExit: 77,
     cliExit: 4,
-    meaning: 'The credentials are known and may not do this.',
-    remedy: 'give the token the right to this repository, with write access for publishing',
+    meaning: 'The credentials are valid, but lack a permission.',
+    remedy: 'give the token access to this repository, with write access for publishing',
   },
   E_LICENSE_NOT_ACCEPTED: {
     reason: 'LicenseNotAccepted',
@@ -54,7 +53,7 @@ export const sourceFailures = {
     retry: 'Permanent',
     workerExit: 77,
     cliExit: 4,
-    meaning: 'The model is gated and its terms were not accepted by the owner of the token.',
+    meaning: 'The model is gated and the owner of the token has not accepted its terms.',
     remedy: 'accept the terms on the page of the model',
   },
   E_HUB_UNAVAILABLE: {
@@ -64,7 +63,7 @@ export const sourceFailures = {
     workerExit: 69,
     cliExit: 5,
     meaning: 'The hub or bucket cannot be reached or is busy.',
-    remedy: 'try again later; what was transferred so far is kept',
+    remedy: 'retry later; transferred data is kept',
   },
   E_DIGEST_MISMATCH: {
     reason: 'DigestMismatch',
@@ -72,8 +71,8 @@ export const sourceFailures = {
     retry: 'Permanent',
     workerExit: 65,
     cliExit: 10,
-    meaning: 'A file differs from the digest that was recorded or published for it.',
-    remedy: 'fetch it again; if it differs again, the place serves a changed file',
+    meaning: 'A file does not match its recorded or published digest.',
+    remedy: 'fetch it again; if it differs again, the source serves a changed file',
   },
   E_NO_SPACE: {
     reason: 'NoSpace',
@@ -81,8 +80,9 @@ export const sourceFailures = {
     retry: 'Counted',
     workerExit: 69,
     cliExit: 10,
-    meaning: 'A disk is full while model or data are put in place.',
-    remedy: 'free the space named, or point ANNEAL_CACHE to a larger disk',
+    meaning: 'A disk is full while model or data are being prepared.',
+    remedy:
+      'free the space that the message names, or set ANNEAL_CACHE to a folder on a larger disk',
   },
   E_STORAGE_FULL: {
     reason: 'StorageFull',
@@ -90,7 +90,7 @@ export const sourceFailures = {
     retry: 'Counted',
     workerExit: 69,
     cliExit: 10,
-    meaning: 'The place for checkpoints or results is full.',
+    meaning: 'The destination of checkpoints or results is full.',
     remedy: 'free space there, or keep fewer with spec.checkpoint.retain',
   },
   E_CHECKPOINT_CORRUPTED: {
@@ -99,7 +99,7 @@ export const sourceFailures = {
     retry: 'Permanent',
     workerExit: 73,
     cliExit: 10,
-    meaning: 'No checkpoint is left whose pieces are whole.',
+    meaning: 'No complete checkpoint is left.',
     remedy: 'start the job again from step 0, or resume from another run',
   },
   E_PUBLISH_FAILED: {
@@ -108,7 +108,7 @@ export const sourceFailures = {
     retry: 'Permanent',
     workerExit: 69,
     cliExit: 10,
-    meaning: 'The trained model could not be written or uploaded in a wanted form.',
+    meaning: 'The trained model could not be written or uploaded in a requested format.',
     remedy: 'the checkpoint is kept: the same command repeats this part alone',
   },
 } as const satisfies Record<`E_${string}`, Failure>;

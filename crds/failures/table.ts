@@ -1,7 +1,7 @@
 // The closed list of failures: everything that can end or disturb a job, a worker or a command. A
 // failure has a code, a condition reason, a class, a retry rule and two exit codes (worker:
 // sysexits numbers that a Pod failure policy matches; command line: the table of `anneal --help`).
-// Nothing else in the project invents codes, reasons or exits.
+// No other code defines codes, reasons or exit codes.
 import { commandFailures } from './command.ts';
 import type { Failure, RetryClass } from './failure.ts';
 import { inputFailures } from './input.ts';
@@ -32,8 +32,8 @@ export function isFailureCode(text: string): text is FailureCode {
 export const Exit = { Done: 0, PlannedStop: 75 } as const;
 
 /**
- * What the exit code of a worker container means to whoever only sees the code: a Pod failure
- * policy, the supervisor, the command line of a local run. Signals are 128 + number.
+ * The meaning of a worker's exit code for a Pod failure policy, the supervisor, or the command
+ * line, which see only the code. Signals are 128 + number.
  */
 export const workerExits: readonly WorkerExit[] = [
   { code: 0, meaning: 'finished, or the result was already recorded', retry: 'None' },
@@ -44,7 +44,7 @@ export const workerExits: readonly WorkerExit[] = [
   },
   { code: 65, meaning: 'bad training data beyond invalidSamplePolicy', retry: 'Permanent' },
   { code: 66, meaning: 'model, data or checkpoint source not found', retry: 'Permanent' },
-  { code: 69, meaning: 'a dependency was away too long', retry: 'Counted' },
+  { code: 69, meaning: 'a dependency was unavailable too long', retry: 'Counted' },
   { code: 70, meaning: 'internal error', retry: 'Counted' },
   { code: 71, meaning: 'device fault or node check', retry: 'Counted' },
   { code: 72, meaning: 'device out of memory', retry: 'MemoryLadder' },

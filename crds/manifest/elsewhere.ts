@@ -1,4 +1,4 @@
-// Where a misplaced name belongs, and what other tools call our fields. Used in hints only.
+// The field that a misplaced or foreign name probably means. Used in hints only.
 import { allPaths } from '../explain/explain.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import { pathInWords } from './problem.ts';
@@ -8,18 +8,19 @@ interface Elsewhere {
   readonly text: string;
 }
 
-/** Names that are kept for later, or that people expect and that are left out on purpose. */
+/** Reserved names, and names that users expect but that are omitted on purpose. */
 const sentences = new Map(
   Object.entries({
-    'spec.federated': 'the name is kept for federated training, which this version does not have',
+    'spec.federated':
+      'the name is reserved for federated training, which this version does not implement',
     'spec.packing':
-      'for packing sequences, set spec.dataset.packing; packing of jobs is not in this version',
-    'spec.preflight': 'the name is kept, and this version does not have it',
+      'for packing sequences, set spec.dataset.packing; packing of jobs is not implemented',
+    'spec.preflight': 'the name is reserved; this version does not implement it',
     'spec.dataset.trainOn':
-      'the name is kept; chats are trained on the turns of the assistant, completions without their prompts',
-    'spec.model.ref': 'sources are written under spec.model.source',
+      'the name is reserved; chats are trained on the turns of the assistant, completions without their prompts',
+    'spec.model.ref': 'a source is written under spec.model.source',
     'spec.model.precision': 'set spec.method.precision; frozen weights are stored in its type',
-    'spec.model.format': 'the format is recognised by the files; remove this line',
+    'spec.model.format': 'the format is detected from the files; remove this line',
     'spec.model.trustRemoteCode': 'code from a hub is never run; remove this line',
     'spec.worker.command': 'workers run the program of their image; the command cannot be replaced',
     'spec.worker.securityContext': 'workers always run under the restricted Pod Security profile',
@@ -30,7 +31,7 @@ const sentences = new Map(
   }),
 );
 
-/** Other tools' names, from their documentation, lower case without underscores. */
+/** Names of other tools, from their documentation, in lower case without underscores. */
 const foreign = new Map(
   Object.entries({
     modelnameorpath: 'spec.model.source',
@@ -43,7 +44,7 @@ const foreign = new Map(
     samplepacking: 'spec.dataset.packing',
     perdevicetrainbatchsize: 'spec.training.microBatchSize',
     gradientaccumulationsteps:
-      'spec.training.globalBatchSize, which is what a step sees on all devices',
+      'spec.training.globalBatchSize, the sequences of a step over all devices',
     batchsize: 'spec.training.globalBatchSize',
     numtrainepochs: 'spec.training.epochs',
     numepochs: 'spec.training.epochs',
@@ -81,7 +82,7 @@ export function elsewhere(path: readonly PropertyKey[], key: string): Elsewhere 
   return key.length < 3 ? undefined : ownName(key);
 }
 
-/** The shallowest field whose last word is this name. */
+/** The shallowest field with this name. */
 function ownName(key: string): Elsewhere | undefined {
   const byName = new Map<string, string>();
   for (const path of allPaths()) {

@@ -1,6 +1,5 @@
-// A job file: YAML text to a FineTuneJob, or a list of everything that is wrong with it, each at
-// its line and column. Nothing is guessed and nothing is ignored: a job with a mistyped key never
-// runs.
+// Parses a job file: YAML text to FineTuneJobs, or a list of all problems, each with line and
+// column. Nothing is guessed or ignored: a job with a mistyped key never runs.
 import { type FineTuneJob, fineTuneJob } from '../api/job.ts';
 import { UserError } from '../failures/errors.ts';
 import { apiVersion, group, kind } from '../names/group.ts';
@@ -17,7 +16,7 @@ export { formatProblems, type Problem } from './problem.ts';
 export interface ParsedJob {
   readonly job: FineTuneJob;
   readonly file: string;
-  /** Turns what a later check found at a path into a problem at its position in the file. */
+  /** Converts what a later check found at a path into a problem with its position in the file. */
   problemAt(
     path: readonly PropertyKey[],
     found: Omit<Problem, 'file' | 'line' | 'column' | 'path'>,
@@ -28,7 +27,7 @@ export type Manifest =
   | { readonly ok: true; readonly jobs: readonly ParsedJob[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** All jobs of a file, which may hold several documents. */
+/** All jobs of a file, which may have several documents. */
 export function parseManifest(text: string, file: string): Manifest {
   const whole = (message: string, hint?: string): Manifest => ({
     ok: false,
@@ -51,7 +50,7 @@ export function parseManifest(text: string, file: string): Manifest {
   };
 }
 
-/** The one job of a file; throws one UserError that tells all problems. */
+/** The only job of a file; throws one UserError with all problems. */
 export function parseJob(text: string, file: string): ParsedJob {
   const manifest = parseManifest(text, file);
   if (!manifest.ok) throw invalidManifest(manifest.problems);
@@ -121,9 +120,7 @@ interface Foreign {
   readonly hint?: string;
 }
 
-/**
- * A document that is not meant to be a job gets one sentence; a misspelt job is checked to its end.
- */
+/** A document of another kind gets one sentence; a misspelt job is validated completely. */
 function notAJob(value: unknown): Foreign | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { path: [], message: `the document is ${valueInWords(value)}; it must be a ${kind}` };

@@ -1,36 +1,36 @@
-// One thing that is wrong with a job file, and how a list of them is printed.
+// A problem of a job file, and the text of a list of them.
 import type { FailureCode } from '../failures/table.ts';
 
 export interface Problem {
   readonly code: FailureCode;
   readonly file: string;
-  /** Both count from 1; absent where the file as a whole is meant. */
+  /** Both count from 1; absent for the whole file. */
   readonly line?: number | undefined;
   readonly column?: number | undefined;
   /** `spec.training.epochs`; empty for a whole document. */
   readonly path: string;
-  /** Thing, observed, rule: a whole sentence without a full stop. */
+  /** Thing, value, rule: a sentence without a full stop. */
   readonly message: string;
   readonly hint?: string | undefined;
 }
 
 /**
- * `first.yaml:14:13 spec.method.adapter.lora.rank is 0; it must be 1 to 1024`, one a line, hints
+ * `first.yaml:14:13 spec.method.adapter.lora.rank is 0; it must be 1 to 1024`, one per line, hints
  * below.
  */
 export function formatProblems(problems: readonly Problem[], most = 20): string {
   const lines = problems.slice(0, most).flatMap((problem) => {
     const { file, message } = problem;
-    // The position names the file already.
+    // The position already names the file.
     const told = message.startsWith(`${file} `) ? message.slice(file.length + 1) : message;
-    const line = `${positionOf(problem)}  ${told}`;
+    const line = `${positionText(problem)}  ${told}`;
     return problem.hint === undefined ? [line] : [line, `  hint: ${problem.hint}`];
   });
   const more = problems.length - most;
   return [...lines, ...(more > 0 ? [`and ${more} more problems`] : [])].join('\n');
 }
 
-function positionOf({ file, line, column }: Problem): string {
+function positionText({ file, line, column }: Problem): string {
   return [file, line, column].filter((part) => part !== undefined).join(':');
 }
 
@@ -41,8 +41,8 @@ export function byPosition(a: Problem, b: Problem): number {
 const plainKey = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 
 /**
- * `spec.worker.env[2].name`; keys that are no plain words are quoted, so that they cannot disturb a
- * terminal.
+ * `spec.worker.env[2].name`; keys that are not plain words are quoted, so that they cannot affect
+ * the terminal.
  */
 export function pathInWords(path: readonly PropertyKey[]): string {
   return path
@@ -55,13 +55,13 @@ export function pathInWords(path: readonly PropertyKey[]): string {
     .join('');
 }
 
-/** A value as it appears in a sentence: short, in one line, harmless for a terminal. */
+/** A value within a sentence: short, in one line, sanitized for the terminal. */
 export function valueInWords(value: unknown): string {
   if (value === null) return 'empty';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'an object';
   if (typeof value !== 'string') return String(value);
-  if (value === '') return 'an empty text';
+  if (value === '') return 'an empty string';
   const short = value.length > 60 ? `${value.slice(0, 57)}...` : value;
   return /^[\w.:/@+-]+$/.test(short) ? short : JSON.stringify(short);
 }

@@ -1,4 +1,4 @@
-// From an issue that the schema found to a sentence for a person: thing, observed, rule.
+// Converts an issue of the schema into a sentence: thing, value, rule.
 import type * as z from 'zod';
 import { decimalPattern } from '../schema/decimal.ts';
 import { nearestName } from '../text/nearest-name.ts';
@@ -13,7 +13,7 @@ interface Sentence {
 
 interface Observed {
   readonly value: unknown;
-  /** The scalar as it was written. */
+  /** The scalar as written. */
   readonly source: string | undefined;
 }
 
@@ -57,7 +57,7 @@ function mustBe(node: SchemaNode | undefined): string {
   return node === undefined ? 'must be another value' : `must be ${boundsOf(node).must}`;
 }
 
-/** A number where a text is wanted is nearly always a missing pair of quotes. */
+/** A number for a string field is nearly always a missing pair of quotes. */
 function ofType(is: string, thing: string, node: SchemaNode | undefined, seen: Observed): Sentence {
   const written = seen.source ?? String(seen.value);
   const wantsText = node?.type === 'string';
@@ -65,7 +65,7 @@ function ofType(is: string, thing: string, node: SchemaNode | undefined, seen: O
     const rule =
       node.pattern === decimalPattern.source
         ? 'decimals are written in quotes'
-        : 'it must be a text';
+        : 'it must be a string';
     return {
       message: `${thing} is the ${typeof seen.value} ${written}; ${rule}`,
       hint: `write "${written}"`,
@@ -93,21 +93,19 @@ function ofSize(
   const bound = nearerBound(issue, node);
   const side = issue.code === 'too_small' ? 'at least' : 'at most';
   if (typeof value === 'string') {
-    if (value === '') return `${thing} is an empty text; it must have at least ${bound} character`;
+    if (value === '')
+      return `${thing} is an empty string; it must have at least ${bound} character`;
     return `${thing} has ${value.length} characters; it must have ${side} ${bound}`;
   }
   if (Array.isArray(value)) return `${thing} has ${value.length} items; it ${mustBe(node)}`;
   const words = isTold(bound) ? boundsOf(node ?? {}).must : `${side} ${bound}`;
-  // Of a number that JavaScript cannot hold, what was written.
+  // For a number beyond JavaScript's integers, the text as written.
   const isHeld = typeof value !== 'number' || Number.isSafeInteger(value);
   const observed = isHeld || source === undefined ? valueInWords(value) : source;
   return `${thing} is ${observed}; it must be ${words}`;
 }
 
-/**
- * Beyond what JavaScript can count the schema names that limit, however near the limit of the field
- * is.
- */
+/** Beyond safe integers the schema reports that limit, even if the limit of the field is lower. */
 function nearerBound(issue: SizeIssue, node: SchemaNode | undefined): number {
   if (issue.code === 'too_small') {
     return Math.max(Number(issue.minimum), node?.minimum ?? Number.NEGATIVE_INFINITY);
@@ -122,10 +120,10 @@ function formatWords(
   if (issue.message !== '' && !issue.message.startsWith('Invalid')) return issue.message;
   return node?.pattern === undefined
     ? boundsOf(node ?? {}).must
-    : `a text of the form ${node.pattern}`;
+    : `a string of the form ${node.pattern}`;
 }
 
-/** Rules bring their own words: "must be ...", "is set, but ...". */
+/** Rules have their own text: "must be ...", "is set, but ...". */
 function ofRule(issue: z.core.$ZodIssueCustom, thing: string, value: unknown): Sentence {
   const scalar = value !== undefined && value !== null && typeof value !== 'object';
   const observed =

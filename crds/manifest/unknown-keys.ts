@@ -1,7 +1,6 @@
-// Keys that the schema does not know. They are found before the schema is applied and taken out, so
-// that one mistyped key does not hide what else is wrong. Each comes with the best guess: a name
-// nearby, the path where the name belongs, or a sentence for names that are kept for later or left
-// out on purpose.
+// Unknown keys. They are found and removed before the schema is applied, so that one mistyped key
+// does not hide other problems. Each comes with a hint: a similar name, the position where the name
+// belongs, or a sentence for reserved and omitted names.
 
 import { inWords } from '../schema/text.ts';
 import { nearestName } from '../text/nearest-name.ts';
@@ -37,7 +36,7 @@ export function splitKnown(
     return { value, unknown: [] };
   }
   const known = node.properties;
-  // `metadata` is open: the API server knows it better than we do.
+  // `metadata` is open: the API server validates it.
   const open = node.additionalProperties !== false;
   const entries = Object.entries(value);
   const kept = entries.filter(([key]) => open || Object.hasOwn(known, key));

@@ -1,5 +1,5 @@
-// YAML text to plain values that remember where they stand. Hostile files are bounded by size,
-// depth and the number of values after aliases are followed, before anything is built from them.
+// YAML text to plain values with their positions. Hostile files are bounded by size, depth and the
+// number of values after aliases, before any value is built.
 import {
   type Alias,
   type Document,
@@ -32,9 +32,9 @@ export interface YamlDocument {
   readonly problems: readonly YamlProblem[];
   /** Where a value begins; for a missing value, the key of the closest object around it. */
   positionOf(path: readonly PropertyKey[]): Position;
-  /** Where the key stands that leads to a value. */
+  /** Position of the key of a value. */
   positionOfKey(path: readonly PropertyKey[]): Position;
-  /** A scalar as it was written: `2e-4` where the value is 0.0002. */
+  /** A scalar as written: `2e-4` where the value is 0.0002. */
   sourceOf(path: readonly PropertyKey[]): string | undefined;
 }
 
@@ -48,7 +48,7 @@ interface Spot {
   readonly source: string | undefined;
 }
 
-/** Undefined for a text of more parts than any job has: the parser would be slow on it. */
+/** Undefined for a text with more parts than any job has: the parser would be slow. */
 export function readYaml(text: string): readonly YamlDocument[] | undefined {
   if (hasTooManyTokens(text)) return undefined;
   const lines = new LineCounter();
@@ -81,7 +81,7 @@ class TooLarge extends Error {
   }
 }
 
-/** Walks one document; keeps the spots of all values by path. */
+/** Walks one document; records the positions of all values by path. */
 class Reader {
   readonly #document: Document;
   readonly #lines: LineCounter;
@@ -98,12 +98,12 @@ class Reader {
 
   read(): YamlDocument {
     const { errors, warnings, contents } = this.#document;
-    // One slip makes the parser stumble many times; the first positions are the ones to look at.
+    // One mistake causes many parser errors; the first ones are the useful ones.
     const found = [...errors, ...warnings].slice(0, mostSyntaxProblems);
     for (const error of found) this.#problems.push(this.#fromParser(error));
     const value = found.length > 0 ? undefined : this.#bounded(contents);
     const spots = this.#spots;
-    const at = (offset: number) => this.#position(offset);
+    const at = (offset: number) => this.#positionAt(offset);
     return {
       value,
       problems: this.#problems,
@@ -122,7 +122,7 @@ class Reader {
       return this.#value(contents, [], offsetOf(contents));
     } catch (thrown) {
       if (!(thrown instanceof TooLarge)) throw thrown;
-      this.#problems.push({ ...this.#position(thrown.offset), message: thrown.message });
+      this.#problems.push({ ...this.#positionAt(thrown.offset), message: thrown.message });
       return undefined;
     }
   }
@@ -149,7 +149,7 @@ class Reader {
     const target = alias.resolve(this.#document);
     if (target === undefined) {
       const message = `repeats *${alias.source}, but nothing before it is marked &${alias.source}`;
-      this.#problems.push({ ...this.#position(offset), message });
+      this.#problems.push({ ...this.#positionAt(offset), message });
     }
     return target ?? null;
   }
@@ -159,15 +159,15 @@ class Reader {
       const offset = offsetOf(key);
       if (!isScalar(key)) {
         this.#problems.push({
-          ...this.#position(offset),
-          message: 'has a key that is no plain word',
+          ...this.#positionAt(offset),
+          message: 'has a key that is not a plain word',
         });
         return [];
       }
       const name = typeof key.value === 'string' ? key.value : String(key.source ?? key.value);
       return [[name, this.#value(value, [...path, name], offset)]];
     });
-    // fromEntries defines keys, so that a key named __proto__ is a key like any other.
+    // fromEntries defines keys, so that a key named __proto__ is an ordinary key.
     return Object.fromEntries(entries);
   }
 
@@ -175,12 +175,12 @@ class Reader {
     const key = /^["']?([\w-]{1,60})/.exec(this.#text.slice(pos[0], pos[0] + 80))?.[1];
     const words =
       code === 'DUPLICATE_KEY'
-        ? `has the key ${key ?? 'here'} twice in one object; a key may stand once`
+        ? `has the key ${key ?? 'here'} twice in one object; a key may occur once`
         : `is not valid YAML: ${firstLine(message)}`;
-    return { ...this.#position(pos[0]), message: words };
+    return { ...this.#positionAt(pos[0]), message: words };
   }
 
-  #position(offset: number): Position {
+  #positionAt(offset: number): Position {
     const { line, col } = this.#lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   }
@@ -212,9 +212,9 @@ function offsetOf(node: unknown): number {
 }
 
 function firstLine(message: string): string {
-  // The parser calls itself for each level, and reports the end of the stack like any other error.
+  // The parser recurses for each level, and reports a stack overflow like any other error.
   if (/call stack|stack overflow/i.test(message)) return 'it is nested too deeply';
-  // It quotes the text as it is: a tab would move what a terminal shows behind it.
+  // The parser quotes the text as it is: a tab would shift what follows in the terminal.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what goes
   const line = (message.split('\n', 1)[0] ?? '').replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
   return line.charAt(0).toLowerCase() + line.slice(1);

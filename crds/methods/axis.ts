@@ -1,7 +1,6 @@
-// From the entries of an axis: its schema as written in a job (nothing filled in), and as resolved
-// (all filled in). Defaults do not stand in the printed schema: the API server would fill them in
-// before a preset could. They are kept in metadata, so that `explain` and the field descriptions
-// tell them.
+// From the entries of an axis: its schema as written in a job (without defaults), and as resolved
+// (with all defaults). The printed schema has no defaults, because the API server would fill them
+// in before a preset could. They are in metadata, for `explain` and the field descriptions.
 import * as z from 'zod';
 import { onlyNamedMember } from '../schema/union.ts';
 import type { AxisEntry } from './method.ts';
@@ -22,10 +21,10 @@ type Intersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: 
   ? I
   : never;
 
-/** `{type, lora?: {rank?: ...}}`: what a person writes. */
+/** `{type, lora?: {rank?: ...}}`: as the user writes it. */
 type WrittenAxis<E extends AnyEntry> = { readonly type: E['type'] } & Intersection<Written<E>>;
 
-/** `{type: 'LoRA', lora: {rank: 16, ...}} | {type: 'None'}`: what runs. */
+/** `{type: 'LoRA', lora: {rank: 16, ...}} | {type: 'None'}`: as it runs. */
 export type ResolvedAxis<E extends AnyEntry> = E extends {
   type: infer T;
   member: infer M extends string;
@@ -47,14 +46,14 @@ export function writtenAxis<const E extends Entries>(axis: string, entries: E) {
   }
   const told = entries.map((entry) => `${entry.type}: ${entry.summary}`).join(' ');
   const schema = z.strictObject({ type: z.enum(types).describe(told), ...members });
-  // The members are made in a loop, which types cannot follow; the entries say what they are.
+  // The members are created in a loop, which types cannot follow; the entries define them.
   return onlyNamedMember(schema, `method.${axis}`, memberOf) as unknown as z.ZodType<
     WrittenAxis<E[number]>,
     WrittenAxis<E[number]>
   >;
 }
 
-/** Fills the parameters of the entry named by `type`. */
+/** Fills in the parameters of the entry that `type` names. */
 export function resolveAxis<const E extends Entries>(
   entries: E,
   written: WrittenAxis<E[number]> | undefined,

@@ -1,8 +1,8 @@
 import type { ResolvedMethod } from './resolve.ts';
 
 /**
- * How trained matrices of the blocks are stored where that is not as their values: codes of 8 bits
- * in groups, or codes into codebooks. Both are made whole where they are used.
+ * How trained matrices of the blocks are stored, if not densely: quantized to 8 bits in groups, or
+ * as codes of codebooks. Both are dequantized where they are used.
  */
 export function codedForm({
   base,
@@ -14,7 +14,7 @@ export function codedForm({
 }
 
 /**
- * Whether trained matrices of the blocks are stored in codes, and made whole where they are used.
+ * Whether trained matrices of the blocks are stored quantized and dequantized where they are used.
  */
 export function storesCodes(method: Pick<ResolvedMethod, 'base' | 'precision'>): boolean {
   return codedForm(method) !== null;

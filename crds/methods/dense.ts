@@ -3,5 +3,5 @@ import { plainEntry } from './method.ts';
 export const dense = plainEntry({
   axis: 'base',
   type: 'Dense',
-  summary: 'Frozen weights are stored as they are, in the type of the precision.',
+  summary: 'Frozen weights are not quantized; they have the type of the precision.',
 });

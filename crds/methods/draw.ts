@@ -1,4 +1,4 @@
-// What all selections have in common that draw blocks.
+// What all selections that sample blocks have in common.
 import type { ResolvedMethod } from './resolve.ts';
 
 type Selection = ResolvedMethod['selection'];
@@ -7,7 +7,7 @@ type Draw = Pick<
   'activeLayers' | 'intervalSteps' | 'state' | 'trainEmbeddings' | 'trainHead' | 'trainFinalNorm'
 >;
 
-/** How blocks are drawn; null where all train in every step. */
+/** How blocks are sampled; null if all are trained in every step. */
 export function drawOf(selection: Selection): Draw | null {
   switch (selection.type) {
     case 'All':

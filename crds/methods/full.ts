@@ -3,7 +3,7 @@ import { type Preset, plainEntry } from './method.ts';
 export const allTensors = plainEntry({
   axis: 'selection',
   type: 'All',
-  summary: 'Every tensor that can be trained is trained at every step.',
+  summary: 'Every trainable tensor is trained at every step.',
 });
 
 export const fullPreset = {

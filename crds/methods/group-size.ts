@@ -1,4 +1,4 @@
-// How many neighbours of a row share one scale where weights are stored in fewer bits.
+// How many adjacent weights of a row share one scale where weights are quantized.
 import * as z from 'zod';
 import { rule } from '../schema/rule.ts';
 

@@ -1,6 +1,6 @@
 // HALO: Hadamard-Assisted Lower-Precision Optimization for LLMs. The three products of a linear
-// layer are of operands in 8 bits, each with one scale; operands are rotated first, so that what
-// stands out in one place is spread over all of them.
+// layer have 8-bit operands, each with one scale; operands are rotated first, so that outliers are
+// spread over all values.
 import * as z from 'zod';
 import { text } from '../schema/text.ts';
 import { masterWeights } from './master-weights.ts';
@@ -23,7 +23,7 @@ export const halo = axisEntry({
       .enum(['INT8', 'FP8'])
       .default('INT8')
       .describe(
-        'Numbers that are multiplied. INT8: whole numbers, faster where the device multiplies them. FP8: e4m3, computed exactly on processors, where it saves memory and no time.',
+        'Type of the operands. INT8: faster where the device has integer products. FP8: e4m3, computed exactly on processors, where it saves memory but no time.',
       ),
     level: z
       .int32()
@@ -31,26 +31,26 @@ export const halo = axisEntry({
       .max(3)
       .optional()
       .describe(
-        'What is rotated. 0: nothing. 1: input and weight, over the channels. 2: the error too, over tokens, where the gradient of the input is made. 3, an experiment that no release has: also where the gradient of the weight is made. When absent 2 for INT8 and 0 for FP8, which rotations do not help.',
+        'What is rotated. 0: nothing. 1: input and weight, over channels. 2: also the output gradient, over tokens, for the gradient of the input. 3 (experimental): also for the gradient of the weight. When absent 2 for INT8 and 0 for FP8, which rotations do not help.',
       ),
     backward: z
       .enum(['Reuse', 'Textbook'])
       .default('Reuse')
       .describe(
-        'Reuse computes gradients from the rotated codes of the forward and turns the results back; Textbook quantizes input and weight again without a rotation, and keeps both in bfloat16 for it. Level 3 is Reuse.',
+        'Reuse computes gradients from the quantized values of the forward and rotates the results back; Textbook keeps input and weight in bfloat16 and quantizes them again without a rotation. Level 3 requires Reuse.',
       ),
     rotation: z
       .enum(['Hartley', 'Hadamard', 'Blocks'])
       .default('Hartley')
       .describe(
-        'How the odd part of a width that is no power of two is mixed. Hartley: by a small matrix of sines and cosines, which exists for each. Hadamard: by one of 1 and -1 of order up to 64 where there is one (36 for a width of 576), which takes longer. Blocks: not at all.',
+        'Rotation for the odd factor of a width that is not a power of two. Hartley: a small matrix of sines and cosines, which exists for every size. Hadamard: a matrix of 1 and -1 of order up to 64 if one exists (36 for a width of 576), which is slower. Blocks: none.',
       ),
     tokenBlock: z
       .int32()
       .min(1)
       .max(4096)
       .default(1024)
-      .describe('Most tokens that are mixed with each other: a power of two.'),
+      .describe('Tokens that are rotated together, at most: a power of two.'),
     exclude: z
       .array(text(256))
       .min(1)

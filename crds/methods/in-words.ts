@@ -1,4 +1,4 @@
-// A method in a few words for screens and columns, and as text by axis for `status.plan.method`.
+// A method as short text for screens and columns, and by axis for `status.plan.method`.
 import type { Method } from '../api/method.ts';
 import { drawOf } from './draw.ts';
 import { levelOf } from './halo-level.ts';
@@ -24,7 +24,7 @@ export function methodName({ adapter, base, selection }: ResolvedMethod): string
   return selection.type === 'All' ? 'full' : selection.type.toLowerCase();
 }
 
-/** `2 blocks at a time by LISA`; nothing where all train. */
+/** `2 blocks at a time by LISA`; nothing if all are trained. */
 function selectionInWords({ selection }: ResolvedMethod): readonly string[] {
   const count = drawOf(selection)?.activeLayers;
   if (count === undefined) return [];
@@ -69,7 +69,7 @@ function adapterInWords({ adapter, base }: ResolvedMethod): string {
 type Base = ResolvedMethod['base'];
 type Scheme = Extract<Base, { type: 'Codebook' }>['codebook'];
 
-/** As papers write it: `2x8g8`. */
+/** The notation of the papers: `2x8g8`. */
 function schemeOf({ codebooks, bits, groupSize }: Scheme): string {
   return `${codebooks}x${bits}g${groupSize}`;
 }

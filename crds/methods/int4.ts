@@ -1,6 +1,5 @@
-// Frozen weights as whole numbers of 4 bits in groups: w = (code - zero) * step. Asymmetric groups
-// spend all 16 codes between their smallest and largest value; symmetric ones have zero in the
-// middle.
+// Frozen weights as 4-bit integers in groups: w = (code - zero) * step. Asymmetric groups use all
+// 16 values between their minimum and maximum; symmetric ones have zero in the middle.
 import * as z from 'zod';
 import { groupSize } from './group-size.ts';
 import { axisEntry } from './method.ts';
@@ -10,18 +9,18 @@ export const int4 = axisEntry({
   type: 'Int4',
   member: 'int4',
   summary:
-    'Linear layers of the blocks are stored in 4-bit whole numbers, in groups; embeddings, head and norms stay dense.',
+    'Linear layers of the blocks are stored as 4-bit integers, in groups; embeddings, head and norms stay dense.',
   parameters: z.strictObject({
     groupSize: groupSize('int4.groupSize')
       .default(64)
       .describe(
-        'Neighbours of a row that share one step and zero; it must divide the inputs of each layer.',
+        'Adjacent weights of a row that share one step and zero; must divide the inputs of each layer.',
       ),
     range: z
       .enum(['Asymmetric', 'Symmetric'])
       .default('Asymmetric')
       .describe(
-        'Asymmetric: from the smallest to the largest value. Symmetric: as far on both sides of 0.',
+        'Asymmetric: from the minimum to the maximum. Symmetric: the same range on both sides of 0.',
       ),
   }),
 });

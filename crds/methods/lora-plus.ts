@@ -1,10 +1,10 @@
-// LoRA+: Efficient Low Rank Adaptation of Large Models. LoRA with a larger learning rate for B than
+// LoRA+: Efficient Low Rank Adaptation of Large Models. LoRA with a higher learning rate for B than
 // for A.
 import type { Preset } from './method.ts';
 
 export const loraPlusPreset = {
   preset: 'LoRAPlus',
-  summary: 'LoRA whose matrix B learns sixteen times as fast as A.',
+  summary: 'LoRA whose matrix B has sixteen times the learning rate of A.',
   axes: {
     base: { type: 'Dense' },
     adapter: { type: 'LoRA', lora: { learningRateRatio: '16' } },

@@ -1,8 +1,8 @@
-// LoRA: Low-Rank Adaptation of Large Language Models. Freezes W and learns a product of two thin
+// LoRA: Low-Rank Adaptation of Large Language Models. Freezes W and trains a product of two thin
 // matrices beside it:
 //   y = x W^T + s * drop(x) A^T B^T,   A: R x I, B: O x R
 //   s = alpha / R, or alpha / sqrt(R) (rank-stabilized)
-// A starts random, B starts at zero, so that the first step sees the model as it was.
+// A starts random, B at zero, so that the first step sees the base model unchanged.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { text } from '../schema/text.ts';
@@ -18,16 +18,21 @@ export const lora = axisEntry({
   type: 'LoRA',
   member: 'lora',
   summary:
-    'Learns a low-rank matrix beside each chosen linear layer; the model itself stays frozen.',
+    'Trains a low-rank product beside each chosen linear layer; the model itself stays frozen.',
   paper,
   parameters: z.strictObject({
-    rank: z.int32().min(1).max(1024).default(16).describe('Inner dimension of the two matrices.'),
+    rank: z
+      .int32()
+      .min(1)
+      .max(1024)
+      .default(16)
+      .describe('Rank: inner dimension of the two matrices.'),
     alpha: decimal({ above: 0 })
       .optional()
-      .describe('Strength: the product is multiplied by alpha / rank. Twice the rank when absent.'),
+      .describe('Scaling: the product is multiplied by alpha / rank. Twice the rank when absent.'),
     dropout: decimal({ min: 0, below: 1 })
       .default('0')
-      .describe('Share of inputs of the adapter that are dropped while training.'),
+      .describe('Dropout on the inputs of the adapter.'),
     targetModules: z
       .array(text(256))
       .min(1)
@@ -46,7 +51,7 @@ export const lora = axisEntry({
     initialization: z
       .enum(['KaimingUniform', 'Gaussian'])
       .default('KaimingUniform')
-      .describe('How A starts; B starts at zero.'),
+      .describe('Initialization of A; B is zero.'),
   }),
 });
 

@@ -1,4 +1,4 @@
-// How trained bfloat16 weights take updates that are smaller than their steps.
+// How trained bfloat16 weights accept updates that are smaller than their precision.
 import * as z from 'zod';
 import type { ResolvedMethod } from './resolve.ts';
 
@@ -6,10 +6,10 @@ export const masterWeights = z
   .enum(['Float32', 'StochasticRounding'])
   .default('Float32')
   .describe(
-    'How trained bfloat16 weights take small updates. Float32 keeps a second copy; StochasticRounding rounds at random, without one.',
+    'How trained bfloat16 weights accept small updates. Float32 keeps master weights; StochasticRounding needs none.',
   );
 
-/** Of the method's trained weights; null where they are float32 themselves. */
+/** Of the trained weights; null if they are float32 themselves. */
 export function masterWeightsOf({
   precision,
 }: Pick<ResolvedMethod, 'precision'>): 'Float32' | 'StochasticRounding' | null {

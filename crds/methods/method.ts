@@ -1,6 +1,6 @@
-// What an entry of the method registry is. A method is a point in a space of five axes; an entry is
-// one value of one axis, with its parameters. From the entries come the enum of the axis, its typed
-// members, the rules, the pages and the presets.
+// An entry of the method registry. A method is a point in a space of five axes; an entry is one
+// value of one axis, with its parameters. The enum of an axis, its typed members, the rules, the
+// pages and the presets are all derived from the entries.
 import type * as z from 'zod';
 
 export const axisNames = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
@@ -13,9 +13,9 @@ export interface AxisEntry<
   Parameters extends z.ZodObject = z.ZodObject,
 > {
   readonly axis: Axis;
-  /** Value of `type`, in the spelling of the paper. */
+  /** Value of `type`, as the paper spells it. */
   readonly type: Type;
-  /** Key of the parameters beside `type`; absent together with `parameters`. */
+  /** Key of the parameters; absent together with `parameters`. */
   readonly member?: Member;
   /** Every field has a description, and a default unless it is optional. */
   readonly parameters?: Parameters;
@@ -26,11 +26,11 @@ export interface AxisEntry<
 
 export interface Paper {
   readonly title: string;
-  /** Identifier at arXiv. */
+  /** arXiv identifier. */
   readonly arxiv: string;
 }
 
-/** A short name for a choice of axes. It fills only what the job does not write. */
+/** A short name for values of several axes. It sets only what the job does not. */
 export interface Preset<Name extends string = string, Axes = unknown> {
   readonly preset: Name;
   readonly summary: string;
@@ -52,7 +52,7 @@ export function axisEntry<
   return entry;
 }
 
-/** An entry that has nothing to set. */
+/** An entry without parameters. */
 export function plainEntry<const Axis extends AxisName, const Type extends string>(entry: {
   readonly axis: Axis;
   readonly type: Type;

@@ -1,5 +1,5 @@
 // QLoRA: Efficient Finetuning of Quantized LLMs. Frozen weights in 4-bit NormalFloat, whose 16
-// values are quantiles of a normal distribution, with adapters trained beside them:
+// values are quantiles of a normal distribution, with adapters beside them:
 //   y = x decode(W)^T + s x A^T B^T
 //   decode(W) = nf4[code] * absmax,   one absmax for `blockSize` neighbours
 // Double quantisation stores each absmax in 8 bits, with one float32 for 256 of them.
@@ -17,26 +17,26 @@ export const nf4 = axisEntry({
   type: 'NF4',
   member: 'nf4',
   summary:
-    'Linear layers of the blocks are stored in 4-bit NormalFloat: about 4.13 bits a weight; embeddings, head and norms stay dense.',
+    'Linear layers of the blocks are stored in 4-bit NormalFloat: about 4.13 bits per weight; embeddings, head and norms stay dense.',
   paper,
   parameters: z.strictObject({
     blockSize: groupSize('nf4.blockSize')
       .default(64)
       .describe(
-        'Neighbours of a row that share one scale; it must divide the inputs of each layer.',
+        'Adjacent weights of a row that share one scale; must divide the inputs of each layer.',
       ),
     scales: z
       .enum(['DoubleQuantized', 'Float32'])
       .default('DoubleQuantized')
       .describe(
-        'How scales are stored: DoubleQuantized takes 8 bits each, and 32 for 256 of them, as in the paper.',
+        'How scales are stored: DoubleQuantized takes 8 bits for each, and 32 more for 256 of them, as in the paper.',
       ),
   }),
 });
 
 export const qloraPreset = {
   preset: 'QLoRA',
-  summary: 'Low-rank adapters on all linear layers of a base frozen in 4 bits, with AdamW.',
+  summary: 'Low-rank adapters on all linear layers of a base model frozen in 4 bits, with AdamW.',
   axes: {
     base: { type: 'NF4' },
     adapter: { type: 'LoRA' },

@@ -1,6 +1,6 @@
 // OwLore: Outlier-weighed Layerwise Sampled Low-Rank Projection for Memory-Efficient LLM
-// Fine-tuning. Blocks are drawn as by LISA, with the probability of their share of outliers, and
-// the gradients of those that are drawn are projected (GaLore):
+// Fine-tuning. Blocks are sampled as in LISA, with probabilities proportional to their share of
+// outliers, and the gradients of active blocks are projected (GaLore):
 //   A = |W| * norm of the column's inputs,   D(block) = share of A above M * mean(A)
 //   p(block) ~ D(block)
 import * as z from 'zod';
@@ -21,7 +21,7 @@ export const owlore = axisEntry({
   type: 'OwLore',
   member: 'owlore',
   summary:
-    'A few blocks train, as by LISA; those with many outliers, seen on records of the job before the first step, are drawn more often.',
+    'A few blocks are trained, as in LISA; those with more outliers, counted on training records before the first step, are sampled more often.',
   paper,
   parameters: drawParameters.extend({
     activeLayers: activeLayers
@@ -34,19 +34,17 @@ export const owlore = axisEntry({
       .describe(intervalSteps.description ?? ''),
     outlierThreshold: decimal({ above: 0 })
       .default('13')
-      .describe('How many times the mean of its block a value must be to count as an outlier: M.'),
+      .describe('Threshold of an outlier, as a multiple of the mean of its block: M.'),
     calibrationSequences: z
       .int32()
       .min(1)
       .max(65_536)
       .default(128)
-      .describe(
-        'Sequences of the training data on which outliers are counted, from the first; no more than there are.',
-      ),
+      .describe('Training sequences, from the first, on which outliers are counted.'),
     floor: decimal({ min: 0, max: 1 })
       .default('0.05')
       .describe(
-        'Share of the probability that is given to all blocks alike, so that each is drawn at times.',
+        'Share of the probability that is uniform over all blocks, so that each is sampled at times.',
       ),
   }),
 });
@@ -54,7 +52,7 @@ export const owlore = axisEntry({
 export const owlorePreset = {
   preset: 'OwLore',
   summary:
-    'Five blocks at a time, drawn by their outliers, by gradients in their largest directions.',
+    'Five blocks at a time, sampled by their outliers, with low-rank projections of their gradients.',
   axes: {
     adapter: { type: 'None' },
     selection: { type: 'OwLore' },

@@ -1,4 +1,4 @@
-// What all optimizers have in common that project gradients.
+// What all optimizers that project gradients have in common.
 import type { ResolvedMethod } from './resolve.ts';
 
 type Optimizer = ResolvedMethod['optimizer'];
@@ -7,7 +7,7 @@ type Projection = Pick<
   'rank' | 'scale' | 'refreshSteps' | 'directions'
 >;
 
-/** How gradients are projected; null where the optimizer sees them as they are. */
+/** How gradients are projected; null if the optimizer sees them unprojected. */
 export function projectionOf(optimizer: Optimizer): Projection | null {
   switch (optimizer.type) {
     case 'AdamW':

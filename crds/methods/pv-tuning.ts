@@ -1,8 +1,8 @@
-// PV-Tuning: Beyond Straight-Through Estimation for Extreme LLM Compression. What codes stand for
-// trains while they are fixed (P), and a few codes, those that would move most, are chosen anew for
-// the vectors that result (V):
+// PV-Tuning: Beyond Straight-Through Estimation for Extreme LLM Compression. The values of codes
+// are trained while the codes are fixed (P); then a few codes, those with the largest changes, are
+// chosen again for the new values (V):
 //   C, s, norms, embeddings <- LAMB(gradients)      buffer <- buffer - LAMB(dL/dW)
-//   codes <- nearest to the buffer, where it is far
+//   codes <- nearest to the buffer, where the distance is large
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { adamParameters } from './adamw.ts';
@@ -20,13 +20,13 @@ export const pvTuning = axisEntry({
   type: 'PVTuning',
   member: 'pvTuning',
   summary:
-    'Trains codebooks, scales and what is dense by LAMB, and moves the few codes whose weights would move most.',
+    'Trains codebooks, scales and dense tensors by LAMB, and changes the few codes whose weights would change most.',
   paper,
   parameters: z.strictObject({
     betas: betas
       .unwrap()
       .default(['0.9', '0.95'])
-      .describe('How much of the moments is kept at each step, for all but codes.'),
+      .describe('Decay rates of the moments, for all but codes.'),
     epsilon: epsilon
       .unwrap()
       .default('1e-6')
@@ -35,50 +35,48 @@ export const pvTuning = axisEntry({
       .boolean()
       .default(true)
       .describe(
-        'Whether an update is scaled by the size of what it changes (LAMB): the learning rate is then the share of it that a step moves.',
+        'Whether an update is scaled by the norm of its tensor (LAMB): the learning rate is then relative to that norm.',
       ),
     codeLearningRate: decimal({ above: 0 })
       .default('0.01')
-      .describe(
-        'Learning rate of what codes are chosen for, at the peak of the schedule: of W in place of C.',
-      ),
+      .describe('Peak learning rate of the buffer that codes are chosen for: of W instead of C.'),
     codeBetas: betas
       .unwrap()
       .default(['0', '0.95'])
-      .describe('The same as betas, for codes. A first of 0 keeps no mean of gradients.'),
+      .describe('Like betas, for codes. If the first is 0, there is no first moment.'),
     maxCodeChange: decimal({ above: 0, max: 1 })
       .default('0.01')
       .describe(
-        'Share of the groups of a matrix whose codes may change at a step: tau. 1 with a deltaDecay of 0 is straight-through estimation.',
+        'Share of the groups of a matrix whose codes may change in a step: tau. 1 with deltaDecay 0 is straight-through estimation.',
       ),
     codeTrustRatio: decimal({ above: 0 })
       .optional()
       .describe(
-        'How far a step may move a matrix by its codes, as a share of its norm; one group may always change. No limit when absent.',
+        'Largest change of a matrix by its codes in a step, relative to its norm; one group may always change. No limit when absent.',
       ),
     beamSize: z
       .int32()
       .min(1)
       .max(16)
       .default(5)
-      .describe('Hypotheses that the search for codes keeps for each group.'),
+      .describe('Beam size of the search for the codes of each group.'),
     deltaDecay: decimal({ min: 0, max: 1 })
       .default('0')
       .describe(
-        'Share by which the buffer that codes are chosen for is drawn back to what they stand for. 0 keeps what has gathered; 1 keeps no buffer: codes then move only by steps that are far enough by themselves.',
+        'Decay of the buffer, which codes are chosen for, towards the values of the current codes. 0 keeps everything; 1 keeps no buffer: codes then change only by single steps that are large enough.',
       ),
-    updateCodes: z.boolean().default(true).describe('Whether codes train: the V step.'),
+    updateCodes: z.boolean().default(true).describe('Whether codes are trained: the V step.'),
     updateCodebooks: z
       .boolean()
       .default(true)
-      .describe('Whether codebooks and scales train: the P step.'),
+      .describe('Whether codebooks and scales are trained: the P step.'),
   }),
 });
 
 export const pvTuningPreset = {
   preset: 'PVTuning',
   summary:
-    'Linear layers in 2 bits a weight, as sums of vectors from codebooks; codes, codebooks and all that is dense train.',
+    'Linear layers in 2 bits per weight, as sums of vectors from codebooks; codes, codebooks and dense tensors are trained.',
   axes: {
     base: { type: 'Codebook' },
     adapter: { type: 'None' },

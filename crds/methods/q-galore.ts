@@ -1,6 +1,6 @@
 // Q-GaLore: Quantized GaLore with INT4 Projection and Layer-Adaptive Low-Rank Gradients. GaLore
-// whose directions are kept in 4 bits and chosen ever more rarely where they settle, with moments
-// in 8 bits.
+// with projections in 4 bits, which are recomputed less often where they have converged, and
+// moments in 8 bits.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { projectionParameters } from './galore.ts';
@@ -18,7 +18,7 @@ export const qGalore = axisEntry({
   type: 'QGaLore',
   member: 'qGalore',
   summary:
-    'GaLore with directions in 4 bits that are chosen more rarely where they settle, and moments in 8 bits.',
+    'GaLore with projections in 4 bits, recomputed less often where they have converged, and moments in 8 bits.',
   paper,
   parameters: projectionParameters.extend({
     betas: betas
@@ -27,18 +27,20 @@ export const qGalore = axisEntry({
       .describe(betas.description ?? ''),
     cosineThreshold: decimal({ min: 0, max: 1 })
       .default('0.4')
-      .describe('Mean cosine of successive first directions from which they count as settled.'),
+      .describe(
+        'Mean cosine of successive first directions above which a projection counts as converged.',
+      ),
     gapGrowth: decimal({ min: 1, max: 1000 })
       .default('2')
-      .describe('What refreshSteps is multiplied by, at each choice at which they are: gamma.'),
-    queueSize: z.int32().min(1).max(1000).default(5).describe('Cosines that the mean is taken of.'),
+      .describe('Factor on refreshSteps at each computation of a converged projection: gamma.'),
+    queueSize: z.int32().min(1).max(1000).default(5).describe('Number of cosines in the mean.'),
   }),
 });
 
 export const qGalorePreset = {
   preset: 'QGaLore',
   summary:
-    'All weights are trained, in 8 bits and rounded stochastically, by gradients in their largest directions, with state in 4 and 8 bits.',
+    'All weights are trained, in 8 bits with stochastic rounding, by low-rank projections of their gradients, with state in 4 and 8 bits.',
   axes: {
     precision: {
       type: 'BFloat16',

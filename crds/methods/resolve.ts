@@ -1,6 +1,6 @@
-// From what a job writes to what runs: defaults of the axes, then the preset, then the job's own
-// words, parameter by parameter. Where a job writes another `type` than the preset has, the
-// preset's parameters of that axis are dropped.
+// Resolves a method: defaults of the axes, then the preset, then the job's own values, parameter by
+// parameter. If a job sets another `type` than its preset, the preset's parameters of that axis are
+// dropped.
 import type { Method } from '../api/method.ts';
 import { type ResolvedAxis, resolveAxis } from './axis.ts';
 import { axisEntries, presets } from './index.ts';

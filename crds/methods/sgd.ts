@@ -7,9 +7,11 @@ export const sgd = axisEntry({
   axis: 'optimizer',
   type: 'SGD',
   member: 'sgd',
-  summary: 'Stochastic gradient descent; without momentum it keeps no state.',
+  summary: 'Stochastic gradient descent; without momentum it has no state.',
   parameters: z.strictObject({
-    momentum: decimal({ min: 0, below: 1 }).default('0').describe('Share of the last update kept.'),
-    weightDecay: decimal({ min: 0 }).default('0').describe('Pull of weights towards 0.'),
+    momentum: decimal({ min: 0, below: 1 })
+      .default('0')
+      .describe('Fraction of the last update that is kept.'),
+    weightDecay: decimal({ min: 0 }).default('0').describe('Weight decay, added to the gradient.'),
   }),
 });

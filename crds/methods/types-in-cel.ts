@@ -1,5 +1,5 @@
-// Which value of an axis a job resolves to, as CEL asks it of a spec: the job's own, else that of
-// its preset, else the first of the axis.
+// The value of an axis that a job resolves to, as CEL on the spec: the job's own, else that of its
+// preset, else the first of the axis.
 import { celText } from '../schema/text.ts';
 import { axisEntries, presets } from './index.ts';
 import type { AxisName } from './method.ts';

@@ -1,7 +1,7 @@
-// Names of the objects that belong to a job. Each can be told from the job alone, so that a lost
-// answer to a create meets the same name again.
+// Names of the objects of a job. They follow from the job alone, so that a repeated create after a
+// lost answer has the same name.
 
-/** Names of what the jobs of a namespace share. No name of a child has a dot. */
+/** Names of objects that the jobs of a namespace share. No child name has a dot. */
 export const sharedName = { policy: (network: string) => `anneal.dev.${network}` } as const;
 
 export const childName = {

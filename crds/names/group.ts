@@ -1,4 +1,4 @@
-/** The names under which the cluster, the command line and the worker know a fine-tuning job. */
+/** The API names of a fine-tuning job for the cluster, the command line and the worker. */
 export const group = 'anneal.dev';
 export const version = 'v1alpha1';
 export const apiVersion = `${group}/${version}`;
@@ -8,6 +8,6 @@ export const singular = 'finetunejob';
 export const plural = 'finetunejobs';
 export const shortName = 'ftj';
 
-/** Also the value of `spec.managedBy` that means "this operator". */
+/** Also the value of `spec.managedBy` for this operator. */
 export const controllerName = `${group}/operator`;
 export const multiKueueName = 'kueue.x-k8s.io/multikueue';

@@ -1,4 +1,4 @@
-// Every label, annotation and finalizer that the project writes or reads. Nothing else spells them.
+// Every label, annotation and finalizer that the project writes or reads. Defined only here.
 import { group } from './group.ts';
 
 export const label = {
@@ -8,24 +8,24 @@ export const label = {
   workerRevision: `${group}/worker-revision`,
   /** Number of an init or publish Job. */
   attempt: `${group}/attempt`,
-  /** Of a pod, and of the policy of its namespace that holds it: values of `Network`. */
+  /** On a pod, and on the NetworkPolicy that selects it: values of `Network`. */
   network: `${group}/network`,
 } as const;
 
 export const annotation = {
   planDigest: `${group}/plan-sha256`,
   traceparent: `${group}/traceparent`,
-  /** On a job: names a wish for a save while training goes on; another value is another wish. */
+  /** On a job: identifies a request to save during training; another value is another request. */
   save: `${group}/save`,
-  /** On an object that may change: digest of what it was last made to contain. */
+  /** On an object that may change: digest of the content that was last applied. */
   content: `${group}/content-sha256`,
-  /** On an init Job: digest of what it was asked to put in place. */
+  /** On an init Job: digest of the model and data to prepare. */
   prepareDigest: `${group}/prepare-sha256`,
 } as const;
 
 export const finalizer = `${group}/cleanup`;
 
-/** Managers of server-side apply: who owns which fields. */
+/** Field managers of server-side apply. */
 export const fieldManager = {
   controller: 'anneal-controller',
   progress: 'anneal-progress',
@@ -43,7 +43,8 @@ export const queueLabel = 'kueue.x-k8s.io/queue-name';
 export const priorityClassLabel = 'kueue.x-k8s.io/priority-class';
 
 /**
- * Prefixes that a user may not set on workers: they belong to us, to Kubernetes or to the queue.
+ * Prefixes that a user may not set on workers: they belong to the project, to Kubernetes or to the
+ * queue.
  */
 export const reservedLabelPrefixes: readonly string[] = [
   `${group}/`,

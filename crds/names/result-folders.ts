@@ -1,9 +1,8 @@
-// Folders below the destination into which results are put, and what lies in their way. A result
-// replaces the whole folder of its name, so a model or data in there would be lost, while it is
-// read.
+// Folders of the results below the destination, and conflicts with them. A result replaces the
+// whole folder of its name, so a model or data in it would be lost while it is read.
 import type { FineTuneJobSpec } from '../api/job.ts';
 
-/** By form of the result. */
+/** By format of the result. */
 export const resultFolder = {
   PEFTAdapter: 'adapter',
   MergedSafetensors: 'merged',
@@ -12,8 +11,8 @@ export const resultFolder = {
 } as const;
 
 /**
- * Whether results would be put into the model's own folder, or in the place of what is read.
- * `read`: the model. Plain paths of one volume.
+ * Whether results would be written into the model's folder, or would replace what is read. `read`:
+ * the model. Plain paths of one volume.
  */
 export function liesInTheWay(destination: string, read: string): boolean {
   const [to, from] = [partsOf(destination), partsOf(read)];
@@ -22,7 +21,7 @@ export function liesInTheWay(destination: string, read: string): boolean {
   return next === undefined || Object.values<string>(resultFolder).includes(next);
 }
 
-/** As far as the spec says it: two paths of one claim, or of this machine. */
+/** As far as the spec shows: two paths of one claim, or of this machine. */
 export function resultsHitModel({ model, output }: FineTuneJobSpec): boolean {
   const { source } = model;
   const { destination } = output;
@@ -33,7 +32,7 @@ export function resultsHitModel({ model, output }: FineTuneJobSpec): boolean {
   }
   if (source.local === undefined || destination?.local === undefined) return false;
   const [to, from] = [destination.local.path, source.local.path];
-  // What a relative path is in an absolute one is seen where the files are.
+  // A relative and an absolute path can be compared only where the files are.
   return to.startsWith('/') === from.startsWith('/') && liesInTheWay(to, from);
 }
 

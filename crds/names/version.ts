@@ -1,2 +1,2 @@
-// The version of the program, as package.json has it; a test compares the two.
+// The version of the program; a test compares it with package.json.
 export const programVersion = '0.1.0';

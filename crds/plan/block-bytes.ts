@@ -1,4 +1,4 @@
-// Bytes of one block and one micro-batch: what stays, what passes, what the head needs.
+// Bytes of one block and one micro-batch: kept, temporary, and those of the head.
 import { storesCodes } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
@@ -12,9 +12,9 @@ import { valueBytes } from './static-bytes.ts';
 export interface BlockBytes {
   /** The stream between blocks: T x H. */
   readonly stream: number;
-  /** What a micro-batch leaves behind in a block, by mode. */
+  /** What a micro-batch keeps in a block, by mode. */
   readonly held: Readonly<Record<TapeMode, number>>;
-  /** And what all micro-batches together do. */
+  /** What all micro-batches together keep. */
   readonly heldOnce: Readonly<Record<TapeMode, number>>;
   readonly tape: number;
   readonly forwardWorking: number;
@@ -35,7 +35,7 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   return {
     stream,
     held: { keep: tape, recompute: stream, offload: 0 },
-    // Elsewhere the codes of all blocks stay (static-bytes.ts).
+    // Elsewhere the quantized values of all blocks are kept (static-bytes.ts).
     heldOnce: { keep: question.shards === 1 ? 0 : halo.taped, recompute: 0, offload: 0 },
     tape,
     forwardWorking: T * width * units(facts, working.forward) + halo.forwardWorking + made,
@@ -45,14 +45,14 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   };
 }
 
-/** Matrices of a block that are stored in codes, made whole while it is computed. */
+/** Matrices of a block that are stored quantized, dequantized while it is computed. */
 export function madeOfCodes(facts: DecoderFacts, method: ResolvedMethod): number {
   return storesCodes(method) ? parametersOf(facts).blockMatrices * valueBytes(method) : 0;
 }
 
 /**
- * That of the embedding grows through the whole backward; that of the head is summed up over the
- * ranks at once.
+ * The gradient of the embedding accumulates through the whole backward; that of the head is reduced
+ * over the ranks at once.
  */
 function outsideGradient({ facts, method, shards }: MemoryQuestion): number {
   const { outside, embedding } = trainedOf(facts, method);
@@ -61,7 +61,7 @@ function outsideGradient({ facts, method, shards }: MemoryQuestion): number {
   return 4 * (whole + (outside - whole) * keptParts(facts, method, shards).outside);
 }
 
-/** The tape of one block for one token, adapters included. */
+/** The tape of one block per token, adapters included. */
 function tapeBytesPerToken(question: MemoryQuestion): number {
   const { facts, method } = question;
   const { tape } = memoryConstants;
@@ -74,8 +74,8 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
 }
 
 /**
- * Whether layers that read the same input are computed one by one: some have no adapter, it drops
- * inputs, or stands beside products in 8 bits.
+ * Whether layers with the same input are computed one by one: some have no adapter, the adapter
+ * drops inputs, or it is beside 8-bit products.
  */
 function isApart({ facts, method }: MemoryQuestion): boolean {
   if (method.adapter.type === 'None') return false;
@@ -99,9 +99,9 @@ function units({ H, NH, NK, D, I }: DecoderFacts, count: Units): number {
 
 function headWorking({ facts, method, microBatchTokens, targetShare }: MemoryQuestion): number {
   const { head } = memoryConstants;
-  const learned = microBatchTokens * targetShare;
+  const targetRows = microBatchTokens * targetShare;
   const bytes = trainedOf(facts, method).head ? head.bytesWithGradient : head.bytes;
   const fitting = Math.max(head.fewestRows, Math.min(head.mostRows, bytes / (4 * facts.V)));
-  const logits = Math.min(fitting, learned) * facts.V * 4;
-  return logits + head.H * learned * facts.H * valueBytes(method);
+  const logits = Math.min(fitting, targetRows) * facts.V * 4;
+  return logits + head.H * targetRows * facts.H * valueBytes(method);
 }

@@ -1,4 +1,4 @@
-// Bytes of linear layers that are sums of vectors from codebooks, and what a scheme must be to pay.
+// Bytes of linear layers that are sums of vectors from codebooks, and the limits of such a scheme.
 import { UserError } from '../failures/errors.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
@@ -17,8 +17,8 @@ interface CodebookBlock {
 const largestShare = 0.25;
 
 /**
- * Of each block; a scheme that does not fit the layers is refused. Codes take a byte each,
- * codebooks and scales float32.
+ * The codebooks of a block; a scheme that does not fit the layers is refused. Codes take a byte
+ * each, codebooks and scales are float32.
  */
 export function codebookBlock(facts: DecoderFacts, { base }: ResolvedMethod): CodebookBlock {
   if (base.type !== 'Codebook') return { codes: 0, values: 0, bytes: 0 };
@@ -31,7 +31,7 @@ export function codebookBlock(facts: DecoderFacts, { base }: ResolvedMethod): Co
   return { codes, values, bytes: codes + 4 * values };
 }
 
-/** Codes of so many values; none where they are not stored so. */
+/** Number of codes of so many values; 0 if they are not stored as codes. */
 export function codebookCodes(values: number, { base }: ResolvedMethod): number {
   return base.type === 'Codebook' ? codesOf(values, base.codebook) : 0;
 }
@@ -59,7 +59,7 @@ function requireWholeGroups(linears: readonly Linear[], { groupSize }: Scheme): 
   });
 }
 
-/** As they are published: 16 bits for a value of a codebook, `bits` for a code. */
+/** As published: 16 bits per value of a codebook, `bits` per code. */
 function requireSmallCodebooks(linears: readonly Linear[], scheme: Scheme): void {
   const { codebooks, bits, groupSize } = scheme;
   const weights = linears.reduce((sum, { out, in: inputs }) => sum + out * inputs, 0);
@@ -70,9 +70,9 @@ function requireSmallCodebooks(linears: readonly Linear[], scheme: Scheme): void
   const path = 'spec.method.base.codebook.bits';
   throw new UserError({
     code: 'E_INVALID_SPEC',
-    message: `${path} is ${bits}; codebooks may take a quarter of what is stored, and in this model they would take ${Math.round(100 * share)} %`,
+    message: `${path} is ${bits}; codebooks may take a quarter of the stored bytes, but in this model they would take ${Math.round(100 * share)} %`,
     path,
     value: bits,
-    hint: 'ask for fewer bits, fewer codebooks or a smaller groupSize',
+    hint: 'use fewer bits, fewer codebooks or a smaller groupSize',
   });
 }

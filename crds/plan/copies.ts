@@ -1,5 +1,5 @@
-// Copies of the state in the memory of pods: whether there are any, and the room that they take.
-// Pure, so that the operator gives a pod what its supervisor will use.
+// Copies of the state in the memory of pods: whether there are any, and their size. Pure, so that
+// the operator reserves the memory that the supervisor will use.
 import type { FineTuneJobSpec } from '../api/job.ts';
 
 type CopyMode = NonNullable<FineTuneJobSpec['checkpoint']['memory']['mode']>;
@@ -11,15 +11,15 @@ export function copyModeOf({
   return checkpoint.memory.mode ?? (worker.replicas > 1 ? 'LocalAndPeer' : 'None');
 }
 
-/** Of a trained parameter: a float32 value and two moments. */
+/** Per trained parameter: a float32 value and two moments. */
 const bytesPerParameter = 12;
 
-/** Of each kind: one that is whole everywhere, and the one that is being made. */
+/** Copies of each kind: a complete one on all pods, and the next one in progress. */
 export const copiesOfAKind = 2;
 
 /**
- * The most bytes that a pod keeps. `shards`: ranks of the smallest world that may train, among
- * which the parameters are shared out.
+ * The most bytes that a pod keeps. `shards`: ranks of the smallest possible world, over which the
+ * parameters are sharded.
  */
 export function copyBytes(trainedParameters: number, shards: number, mode: CopyMode): number {
   const kinds = { None: 0, Local: 1, LocalAndPeer: 2 }[mode];

@@ -1,6 +1,6 @@
-// What a plan has to know about a decoder: sizes and a few traits. The worker derives them from
-// config.json (its record satisfies this type), and `estimate` gets them over the same path.
-// Nothing here needs weights.
+// Sizes and traits of a decoder that a plan depends on. The worker derives them from config.json
+// (its record satisfies this type), and `estimate` gets them the same way. None of them needs
+// weights.
 //
 // Legend: V vocabulary · H hidden size · L blocks · NH query heads · NK key/value heads · D head
 // size · I MLP size

@@ -1,4 +1,4 @@
-// A digest that does not depend on the order of keys or on spaces: SHA-256 over canonical JSON (RFC
+// A digest that does not depend on key order or white space: SHA-256 over canonical JSON (RFC
 // 8785).
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
@@ -9,10 +9,10 @@ export function digestOf(value: unknown): string {
   return digestOfText(canonicalText(value));
 }
 
-/** The text whose digest it is. */
+/** The text that is digested. */
 export function canonicalText(value: unknown): string {
   const text = canonicalize(value);
-  invariant(text !== undefined, 'a digest was asked of something that JSON cannot say');
+  invariant(text !== undefined, 'a digest needs a value that JSON can represent');
   return text;
 }
 

@@ -1,5 +1,5 @@
-// Work of one token, in floating-point operations (a multiply-add counts as two). Used for times in
-// `estimate` and for the share of the device's peak in telemetry.
+// Floating-point operations per token (a multiply-add counts as two). Used for times in `estimate`
+// and for the share of the device's peak in telemetry.
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { parametersOf, type TrainedCounts, trainedOf } from './parameters.ts';
@@ -8,9 +8,9 @@ export interface FlopsPerToken {
   readonly forward: number;
   /** Gradients of inputs, all blocks. */
   readonly inputGradients: number;
-  /** Gradients of what is trained. */
+  /** Gradients of trained parameters. */
   readonly weightGradients: number;
-  /** Second forward of the blocks whose tape is not kept. */
+  /** Second forward of the blocks that are recomputed. */
   readonly recompute: number;
   /** Head of the target tokens: logits and their gradient. */
   readonly head: number;
@@ -20,11 +20,11 @@ export interface FlopsPerToken {
 interface FlopsQuestion {
   readonly facts: DecoderFacts;
   readonly method: ResolvedMethod;
-  /** Tokens that a token sees on average: half a document's length for causal attention. */
+  /** Tokens that a token attends to on average: half a document's length for causal attention. */
   readonly meanAttended: number;
-  /** Share of the blocks that are run a second time. */
+  /** Share of the blocks that are recomputed. */
   readonly recomputedShare: number;
-  /** Share of target tokens: only they pass through the head. */
+  /** Share of target tokens: only they pass the head. */
   readonly targetShare: number;
 }
 
@@ -54,9 +54,9 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
 }
 
 /**
- * Share of the blocks that a backward passes through on average: down to the lowest active one,
- * unless something below moves as well. Of gamma out of L, drawn alike, the lowest is the (L + 1) /
- * (gamma + 1)th on average.
+ * Share of the blocks that the backward passes through on average: down to the lowest active one,
+ * unless the embedding is active too. Of gamma blocks out of L, sampled uniformly, the lowest is on
+ * average the (L + 1) / (gamma + 1)th.
  */
 function passedShare(blocks: number, { activeBlocks, embedding }: TrainedCounts): number {
   if (embedding) return 1;

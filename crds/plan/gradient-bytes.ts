@@ -1,5 +1,5 @@
-// Bytes of the gradients of one block: while they are made, as the step offers them, and as they
-// wait where all are clipped together.
+// Bytes of the gradients of one block: while they are computed, as the step offers them to the
+// update, and while they wait for the norm of all.
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { keptParts } from './kept-parts.ts';
@@ -10,13 +10,13 @@ import { valueBytes } from './static-bytes.ts';
 
 interface GradientBytes {
   /**
-   * All of them, or what they are products of where they are wanted in a subspace
+   * All of them, or their factors if the optimizer wants them in a subspace
    * (worker/engine/gradient-factors.ts).
    */
   readonly made: number;
-  /** This rank's. */
+  /** The share of this rank. */
   readonly offered: number;
-  /** What the optimizer sees of those. */
+  /** The part of them that the optimizer sees. */
   readonly waiting: number;
 }
 
@@ -27,17 +27,16 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
   const micros = question.perWave * question.waves;
   const own = isAdapter ? 4 : valueBytes(method);
   const summed = isAdapter || micros > 1 ? 4 : own;
-  // While the second micro-batch is added, its own gradient is there as well.
+  // While the second micro-batch is accumulated, its own gradient exists too.
   const whole = trained.block * (summed + (micros > 1 ? own : 0));
-  // What ranks have summed up is float32.
+  // Gradients that were reduced over ranks are float32.
   const kept = shards === 1 ? summed : 4;
   const part = keptParts(facts, method, shards).block;
   const offered = trained.block * kept * part;
   const low = isAdapter ? null : lowValues(facts, method);
   if (low === null) return { made: whole, offered, waiting: offered };
-  // Ranks make gradients whole, and choose directions while tapes, sums on their way and what
-  // logits left in the allocator are still there: by measurement two of them take what they would
-  // if their shares waited whole.
+  // Ranks compute whole gradients, and compute projections while tapes, pending reductions and
+  // freed logits are still allocated: as measured, two ranks take the memory of unprojected shares.
   if (shards > 1) return { made: whole, offered, waiting: offered };
   const sums = 4 * low * Math.min(2, micros);
   return {
@@ -48,8 +47,7 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
 }
 
 /**
- * Values of the gradients of a block's matrices in their subspaces; null where they are seen as
- * they are.
+ * Values of the gradients of a block's matrices in their subspaces; null if they are not projected.
  */
 export function lowValues(facts: DecoderFacts, method: Pick<ResolvedMethod, 'optimizer'>) {
   const projected = projectedLinears(facts, method);
@@ -57,8 +55,8 @@ export function lowValues(facts: DecoderFacts, method: Pick<ResolvedMethod, 'opt
 }
 
 /**
- * Of one micro-batch, until the backward of its block is done: gradients of what layers put out,
- * and what they read, made again.
+ * Factors of one micro-batch, until the backward of its block is done: output gradients of layers,
+ * and their recomputed inputs.
  */
 function factors({ facts, method, microBatchTokens }: MemoryQuestion): number {
   if (method.precision.type === 'HALO') return 0;

@@ -1,16 +1,14 @@
-// What products in 8 bits keep and need beside what the same method keeps in bfloat16.
+// Memory of 8-bit products beyond that of the same method in bfloat16.
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { type Linear, lastPart, linearsOf } from './parameters.ts';
 
 interface HaloBytes {
-  /** Codes of the weights of a block. */
+  /** Quantized weights of a block. */
   readonly codes: number;
-  /**
-   * Of them, what the tape of a block holds for all tokens; nothing more where codes stay anyway.
-   */
+  /** The part of them that the tape of a block keeps for all tokens; 0 if they are kept anyway. */
   readonly taped: number;
-  /** What a token leaves on the tape of a block. */
+  /** What the tape of a block keeps per token. */
   readonly tapePerToken: number;
   /** While a block runs, forward and backward, for so many tokens. */
   readonly forwardWorking: number;
@@ -35,8 +33,8 @@ export function haloBytes(facts: DecoderFacts, method: ResolvedMethod, tokens: n
     taped: backward === 'Reuse' ? codes : 0,
     tapePerToken: perInput * sum(inputs),
     forwardWorking: tokens * Math.max(0, ...inputs),
-    // The gradient of the input in float32, before and behind a rotation, and two forms of the
-    // errors; or, of the weight.
+    // The gradient of the input in float32, before and after a rotation, and two forms of the
+    // output gradients; or that of the weight.
     backwardWorking: Math.max(
       ...coded.map((group) => {
         const outputs = sum(group.map(({ out }) => out));
@@ -50,7 +48,7 @@ export function haloBytes(facts: DecoderFacts, method: ResolvedMethod, tokens: n
 /** Names of the layers that read one input. */
 const readers = [/^(q|k|v|qkv)_proj$/, /^o_proj$/, /^(gate|up|gate_up)_proj$/, /^down_proj$/];
 
-/** Those of them that read the same input. */
+/** Groups of layers that read the same input. */
 function groupsOf(linears: readonly Linear[]): readonly (readonly Linear[])[] {
   return readers
     .map((names) => linears.filter(({ name }) => names.test(name)))

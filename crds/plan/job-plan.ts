@@ -1,5 +1,5 @@
-// The whole plan of a job on one kind of device: method, steps, batches, memory, work. What the
-// worker runs, `estimate` prints and admission checks are fields of this one value.
+// The whole plan of a job on one kind of device: method, steps, batches, memory, FLOPs. The worker,
+// `estimate` and the admission checks all use this one value.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { type BatchPlan, planBatches, sequencesPerStep, tokensPerSequence } from './batches.ts';
@@ -14,18 +14,18 @@ import { totalSteps } from './steps.ts';
 export interface JobQuestion {
   readonly spec: FineTuneJobSpec;
   readonly facts: DecoderFacts;
-  /** Base values that the files hold in bfloat16. */
+  /** Values of the base that the files have in bfloat16. */
   readonly storedBfloat16?: number;
   readonly device: MemoryQuestion['device'];
-  /** Ranks of the world, and among how many of them weights and state are shared. */
+  /** Ranks of the world, and how many of them shard weights and state. */
   readonly ranks: number;
   readonly shards: number;
-  /** What is known about the data; absent before it was prepared. */
+  /** Facts about the data; absent before it is prepared. */
   readonly data?: PreparedData;
 }
 
 export interface PreparedData {
-  /** Sequences of one pass: documents, or sequences when packed. */
+  /** Sequences of one epoch: documents, or packed sequences. */
   readonly sequences: number;
   readonly targetShare: number;
   /** Tokens of the longest sequence. */
@@ -37,7 +37,7 @@ export interface PreparedData {
 export interface JobPlan {
   readonly method: ResolvedMethod;
   readonly trained: TrainedCounts;
-  /** Undefined when the job counts epochs and the data is not known yet. */
+  /** Undefined if the job counts epochs and the data is not known yet. */
   readonly totalSteps: number | undefined;
   readonly batch: BatchPlan;
   /** Tokens of one step at most. */
@@ -84,8 +84,8 @@ interface DevicePlan {
 }
 
 /**
- * All micro-batches at once where that fits; then more waves, where the engine has them; then what
- * comes closest.
+ * All micro-batches at once if they fit; otherwise more waves, if the engine has them; otherwise
+ * the closest choice.
  */
 function planDevice(
   question: JobQuestion,

@@ -1,5 +1,5 @@
-// Splits a spec into what is fixed while workers run and what may change under them. Which field is
-// which is said where the field is declared (mutability.ts).
+// Splits a spec into what is fixed while workers run and what may change. The declaration of a
+// field says which (mutability.ts).
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { Mutability } from '../schema/mutability.ts';
 import { jobSchema, mutabilityOf, type SchemaNode } from '../tree/schema-tree.ts';
@@ -20,7 +20,7 @@ export function splitLive(spec: FineTuneJobSpec): SplitSpec {
   };
 }
 
-/** What stays as it is for the whole life of a job. */
+/** The part that never changes during the life of a job. */
 export function immutablePart(spec: FineTuneJobSpec): Readonly<Record<string, unknown>> {
   const node = jobSchema().properties?.['spec'] ?? {};
   return partOf(spec, node, 'Immutable', (mutability) => mutability === 'Immutable');

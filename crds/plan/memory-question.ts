@@ -1,4 +1,4 @@
-// What the memory of a rank depends on.
+// The inputs of the memory plan of a rank.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
@@ -9,48 +9,52 @@ export type TapeMode = 'keep' | 'recompute' | 'offload';
 
 export type ResultForm = NonNullable<FineTuneJobSpec['output']['formats']>[number];
 
-/** What a run does besides steps. */
+/** Stages of a run besides training steps. */
 interface OtherStages {
-  /** Tokens of an evaluation sequence; absent where nothing is held out. */
+  /** Tokens of an evaluation sequence; absent without held-out records. */
   readonly evaluationTokens?: number;
-  /** Tokens of the longest prompt with its answer; absent where nothing is asked. */
+  /** Tokens of the longest prompt with its answer; absent without prompts. */
   readonly sampleTokens?: number;
-  /** Prompts, which several ranks answer side by side. */
+  /** Number of prompts, which several ranks answer in parallel. */
   readonly prompts?: number;
-  /** Forms of the result. */
+  /** Formats of the result. */
   readonly formats: readonly ResultForm[];
-  /** Of the matrices of a GGUF file. */
+  /** Type of the matrices of a GGUF file. */
   readonly ggufType: FineTuneJobSpec['output']['gguf']['type'];
 }
 
 export interface MemoryQuestion {
   readonly facts: DecoderFacts;
   /**
-   * Base values that the files hold in bfloat16: frozen matrices stay so, whatever is computed in.
+   * Values of the base that the files have in bfloat16: frozen matrices stay so, whatever the type
+   * of the computation.
    */
   readonly storedBfloat16?: number;
   readonly method: ResolvedMethod;
   /** Tokens that a device computes at once. */
   readonly microBatchTokens: number;
-  /** Micro-batches that pass through a block before the next block. */
+  /** Micro-batches that pass a block before the next block. */
   readonly perWave: number;
   readonly waves: number;
-  /** Ranks that share weights, gradients and state. */
+  /** Ranks that shard weights, gradients and state. */
   readonly shards: number;
   readonly clip: 'Global' | 'Block' | 'None';
   readonly recomputation: 'Auto' | 'None' | 'Full' | 'Offload';
-  /** Share of target tokens, and pass through the head. */
+  /** Share of target tokens, which pass the head. */
   readonly targetShare: number;
   /** Absent: steps alone. */
   readonly stages?: OtherStages;
   readonly device: { readonly type: DeviceType; readonly bytes: number };
 }
 
-/** A prompt is not tokenised for a plan: tokens of three characters, and a template around them. */
+/**
+ * Prompts are not tokenised for a plan: assume three characters per token, and a template around
+ * them.
+ */
 const charactersPerToken = 3;
 const templateTokens = 64;
 
-/** `evaluationTokens`: of the largest sequence of an evaluation. */
+/** `evaluationTokens`: tokens of the largest sequence of an evaluation. */
 export function stagesOf(
   { dataset, training, output, method }: FineTuneJobSpec,
   evaluationTokens: number,

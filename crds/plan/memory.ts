@@ -1,10 +1,10 @@
-// Bytes of one rank, before anything is allocated: by part, at the moment of the largest sum, and
-// with the choice of what is kept between forward and backward. Pure, so that `estimate`, admission
-// and the worker give one answer.
+// Bytes of one rank, before anything is allocated: by part, at the moment of the largest sum, with
+// the choice of activations that are kept. Pure, so that `estimate`, admission and the worker give
+// the same answer.
 //
-// A step passes three kinds of moments: the head, when all block inputs and kept tapes are there;
-// the backward of each block, when inputs go and gradients come; the update. The plan walks through
-// all of them.
+// A step has three kinds of moments: the head, when all block inputs and kept tapes exist; the
+// backward of each block, when inputs are freed and gradients appear; the update. The plan
+// evaluates all of them.
 import { projectionOf } from '../methods/projection.ts';
 import { type BlockBytes, blockBytes } from './block-bytes.ts';
 import { gradientBytes } from './gradient-bytes.ts';
@@ -24,9 +24,9 @@ export interface MemoryPlan {
   /** At the moment of the largest sum; they add up to `peak`. */
   readonly parts: MemoryParts;
   readonly peak: number;
-  /** When that is. */
+  /** The stage of that moment. */
   readonly stage: StageName;
-  /** Each stage that the job has, steps first. */
+  /** Each stage of the job, steps first. */
   readonly stages: readonly StagePeak[];
   readonly limit: number;
   readonly fits: boolean;
@@ -56,7 +56,7 @@ export function planMemory(question: MemoryQuestion): MemoryPlan {
   return offloaded(L);
 }
 
-/** Modes for given blocks, without choosing: what a fixed list of modes costs. */
+/** The plan for given modes, without choosing. */
 export function planFor(question: MemoryQuestion, blocks: readonly TapeMode[]): MemoryPlan {
   const limit = question.device.bytes;
   const stages = [stagePeak('Step', stepParts(question, blocks)), ...otherStages(question)];
@@ -64,7 +64,7 @@ export function planFor(question: MemoryQuestion, blocks: readonly TapeMode[]): 
   return { parts, peak, stage, stages, limit, fits: peak <= limit, blocks };
 }
 
-/** The most kept blocks that stay within the budget; peaks grow with each. */
+/** The most kept blocks within the budget; peaks grow with each. */
 function largest(
   most: number,
   planWith: (kept: number) => MemoryPlan,
@@ -77,7 +77,7 @@ function largest(
   return undefined;
 }
 
-/** What is kept between forward and backward changes steps alone. */
+/** The choice of kept activations affects only steps. */
 function stepPeakOf({ stages, peak }: Pick<MemoryPlan, 'stages' | 'peak'>): number {
   return stages.find(({ stage }) => stage === 'Step')?.peak ?? peak;
 }
@@ -113,7 +113,7 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
     optimizer: fixed.optimizer,
     gradients: worst.gradients,
     activations: worst.activations,
-    // Before the first step there is only the model.
+    // Before the first step only the model exists.
     workspace: Math.max(working, loading - (dynamic - worst.working)),
   };
 }
@@ -121,7 +121,8 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
 function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): readonly Moment[] {
   const { facts, method, perWave, clip } = question;
   const { activeBlocks, embedding } = trainedOf(facts, method);
-  // Where less moves, no backward goes below the lowest block that does, and no tape is kept there.
+  // With fewer active blocks no backward passes below the lowest active one, and no tape is kept
+  // there.
   const reachesAll = embedding || activeBlocks === facts.L;
   const bytes = blockBytes(question);
   const { made, offered, waiting: kept } = gradientBytes(question);
@@ -143,28 +144,28 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
     working: bytes.forwardWorking,
   };
   const backward = blocks.flatMap((mode, layer): readonly Moment[] => {
-    // the active blocks are drawn: at worst those above this one have, and their gradients wait.
+    // Which blocks are active is random: at worst all above this one are, and their gradients wait.
     const waiting = (count: number) =>
       clip === 'Global' ? Math.min(facts.L - 1 - layer, Math.max(0, count)) * kept : 0;
     const at = (gradients: number, held: number): Moment => ({
       gradients:
         outside +
         gradients +
-        // Those of the layer before are on their way.
+        // Pending reductions of the block before.
         (layer === facts.L - 1 ? shared.headExchange : shared.blockExchange),
-      activations: held + 2 * stream + madeAgain(mode, bytes),
+      activations: held + 2 * stream + recomputedTape(mode, bytes),
       working: bytes.backwardWorking,
     });
     const [below = 0, withOwn = 0] = before.slice(layer, layer + 2);
     if (reachesAll) return [at(made + waiting(activeBlocks - 1), withOwn)];
     const lowest = at(made + waiting(activeBlocks - 1), withOwn - below);
     if (layer === 0) return [lowest];
-    // One of the active ones is further down, or nothing would be held of the blocks below.
+    // If another active block is further down; otherwise nothing is kept for the blocks below.
     const own = activeBlocks > 1 ? made : 0;
     return [lowest, at(own + waiting(activeBlocks - 2), withOwn)];
   });
   const updating = updateWorking(facts, method);
-  // Of the block on top: by an update, or the choice of a subspace, which is not put off.
+  // Of the top block: by an update, or the computation of a projection, which is not deferred.
   const first: Moment = {
     gradients: outside + offered,
     activations: (before.at(-2) ?? 0) + 2 * stream,
@@ -185,10 +186,10 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
 }
 
 /**
- * The tape of the block that is run again; it begins with the input, which is already there unless
- * it was offloaded.
+ * The tape of the block that is recomputed; it begins with the input, which is in memory already
+ * unless it was offloaded.
  */
-function madeAgain(mode: TapeMode, { tape, stream }: BlockBytes): number {
+function recomputedTape(mode: TapeMode, { tape, stream }: BlockBytes): number {
   if (mode === 'keep') return 0;
   return mode === 'offload' ? tape : tape - stream;
 }

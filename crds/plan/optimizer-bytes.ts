@@ -1,5 +1,5 @@
-// Bytes that an optimizer keeps: master weights, moments, bases of subspaces. Of blocks that rest
-// it keeps nothing, unless the method says so.
+// Bytes of an optimizer: master weights, moments, projections. Inactive blocks have no state,
+// unless the method keeps it.
 import { codedForm, storesCodes } from '../methods/coded.ts';
 import { drawOf } from '../methods/draw.ts';
 import { masterWeightsOf } from '../methods/master-weights.ts';
@@ -15,7 +15,7 @@ type Optimizer = ResolvedMethod['optimizer'];
 
 interface OptimizerBytes {
   readonly blocks: number;
-  /** Whether those are all blocks of the model. */
+  /** Whether these are all blocks of the model. */
   readonly ofAll: boolean;
   readonly outside: number;
 }
@@ -33,8 +33,8 @@ export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): Opt
 }
 
 /**
- * What one update needs while it runs; most optimizers work in place. Of the largest matrix, with
- * the choice of its directions.
+ * Workspace of one update; most optimizers work in place. Of the largest matrix, including the
+ * computation of its projection.
  */
 export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): number {
   const projection = projectionOf(method.optimizer);
@@ -53,8 +53,8 @@ export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): numb
 }
 
 /**
- * In float32, of one matrix: a weight that has no master. One in groups of codes is changed row by
- * row where its change is of low rank.
+ * Float32 copies of one matrix for a weight without master weights. A quantized matrix is updated
+ * row by row if its update has low rank.
  */
 function wideCopies(method: ResolvedMethod): number {
   const form = codedForm(method);
@@ -64,8 +64,8 @@ function wideCopies(method: ResolvedMethod): number {
 }
 
 /**
- * The same for what trains outside the blocks: LAMB needs an update as a whole before it knows how
- * far to go.
+ * The same for trained tensors outside the blocks: LAMB needs the whole update before it can scale
+ * it.
  */
 export function outsideWorking(facts: DecoderFacts, method: ResolvedMethod): number {
   if (method.optimizer.type !== 'PVTuning') return 0;
@@ -73,7 +73,7 @@ export function outsideWorking(facts: DecoderFacts, method: ResolvedMethod): num
   return 4 * (embedding || head ? parametersOf(facts).embedding : 0);
 }
 
-/** Whether state stays when a block rests: in the end there is state of all that trains. */
+/** Whether inactive blocks keep their state: eventually everything trainable has state. */
 function keepsAll({ selection }: ResolvedMethod): boolean {
   return (drawOf(selection)?.state ?? 'Keep') === 'Keep';
 }
@@ -92,7 +92,7 @@ function blockBytes(facts: DecoderFacts, method: ResolvedMethod, trained: number
   return matrices + parametersOf(facts).blockVectors * valueBytes(method);
 }
 
-/** Of codes, of codebooks and scales, and of vectors as they are. */
+/** State of codes, of codebooks and scales, and of dense tensors. */
 function codedBlockBytes(facts: DecoderFacts, method: ResolvedMethod): number {
   if (method.optimizer.type !== 'PVTuning') return 0;
   const { updateCodes, updateCodebooks, codeBetas, deltaDecay } = method.optimizer.pvTuning;
@@ -107,7 +107,7 @@ function codedBlockBytes(facts: DecoderFacts, method: ResolvedMethod): number {
   );
 }
 
-/** Of one value of what the optimizer sees, without a master. */
+/** Per value that the optimizer sees, without master weights. */
 function valueBytes({ optimizer }: { readonly optimizer: Optimizer }): number {
   const { AdamW, AdamW8bit, SGDMomentum } = memoryConstants.optimizer;
   const byMoments = { Float32: AdamW, BFloat16: AdamW / 2, EightBit: AdamW8bit } as const;
@@ -129,7 +129,7 @@ function valueBytes({ optimizer }: { readonly optimizer: Optimizer }): number {
   }
 }
 
-/** Of one trained parameter. Adapters are float32 and need no master. */
+/** Per trained parameter. Adapters are float32 and need no master weights. */
 function masterBytes(method: ResolvedMethod): number {
   const mastered = masterWeightsOf(method) === 'Float32' && method.adapter.type === 'None';
   return mastered ? memoryConstants.optimizer.master : 0;

@@ -1,5 +1,5 @@
-// Counts and shapes that follow from the sizes of a decoder: its linear layers, its parameters, and
-// those of them that a method trains.
+// Counts and shapes from the sizes of a decoder: its linear layers, its parameters, and those that
+// a method trains.
 import { UserError } from '../failures/errors.ts';
 import { drawOf } from '../methods/draw.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
@@ -14,7 +14,7 @@ export interface Linear {
   readonly in: number;
 }
 
-/** The linear layers of one block, in the order in which they run. */
+/** The linear layers of one block, in execution order. */
 export function linearsOf({ H, NH, NK, D, I, fused }: DecoderFacts): readonly Linear[] {
   const attention = fused
     ? [{ name: 'qkv_proj', out: (NH + 2 * NK) * D, in: H }]
@@ -38,11 +38,11 @@ export function linearsOf({ H, NH, NK, D, I, fused }: DecoderFacts): readonly Li
 }
 
 interface ParameterCounts {
-  /** Of one block: matrices, and norms and biases. */
+  /** Per block: matrices, and norms and biases. */
   readonly blockMatrices: number;
   readonly blockVectors: number;
   readonly embedding: number;
-  /** 0 when the head is the embedding. */
+  /** 0 if the head is tied to the embedding. */
   readonly head: number;
   readonly total: number;
 }
@@ -62,16 +62,16 @@ export function parametersOf(facts: DecoderFacts): ParameterCounts {
 export interface TrainedCounts {
   /** In one block. */
   readonly block: number;
-  /** Of embedding, head and last norm together. */
+  /** Of embedding, head and final norm together. */
   readonly outside: number;
-  /** All that train at some time. */
+  /** All parameters that are trained at some time. */
   readonly total: number;
   /** Of the total: matrices of an adapter. */
   readonly adapter: number;
-  /** Active blocks of one step, and active parameters in all. */
+  /** Active blocks of one step, and active parameters in total. */
   readonly activeBlocks: number;
   readonly active: number;
-  /** Whether the embedding is active, and the matrix that makes logits. */
+  /** Whether the embedding is active, and the matrix of the head. */
   readonly embedding: boolean;
   readonly head: boolean;
 }
@@ -99,9 +99,7 @@ function activeBlocksOf({ L }: DecoderFacts, { selection }: ResolvedMethod): num
   return Math.min(L, drawOf(selection)?.activeLayers ?? L);
 }
 
-/**
- * What trains outside the blocks, when the weights themselves train. A tied head is the embedding.
- */
+/** Trained parameters outside the blocks, if weights are trained. A tied head is the embedding. */
 function outsideOf(
   facts: DecoderFacts,
   { selection }: ResolvedMethod,
@@ -120,8 +118,8 @@ function outsideOf(
 const nothingOutside = { embedding: false, head: false } as const;
 
 /**
- * The linears of a block that get an adapter. A name is the last part of a module path, or a longer
- * tail of it (`mlp.up_proj`); `AllLinear` is all of them, and never the head.
+ * The linear layers of a block that get an adapter. A name is the last part of a module path, or a
+ * longer suffix of it (`mlp.up_proj`); `AllLinear` is all of them, and never the head.
  */
 export function adaptedLinears(facts: DecoderFacts, targets: readonly string[]): readonly Linear[] {
   const all = linearsOf(facts);
@@ -135,7 +133,7 @@ export function adaptedLinears(facts: DecoderFacts, targets: readonly string[]):
 }
 
 /**
- * Of a name as jobs write it, which may be a longer tail of a module path: the name of the linear.
+ * The name of the linear layer for a name in a job, which may be a longer suffix of a module path.
  */
 export function lastPart(target: string): string {
   return target.slice(target.lastIndexOf('.') + 1);

@@ -1,5 +1,4 @@
-// What preparing is asked to put in place, as a name: as long as it stays the same, it need not be
-// done again.
+// Identifies what is to be prepared: with the same digest a preparation can be reused.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import { digestOf } from './digest.ts';
 

@@ -1,4 +1,4 @@
-// The matrices of a block whose gradients an optimizer sees in subspaces.
+// The matrices of a block whose gradients the optimizer projects.
 import { rankWithin } from '../methods/galore.ts';
 import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
@@ -8,11 +8,11 @@ import { linearsOf } from './parameters.ts';
 interface ProjectedLinear {
   readonly smaller: number;
   readonly larger: number;
-  /** Directions of the smaller side. */
+  /** Rank of the projection of the smaller dimension. */
   readonly rank: number;
 }
 
-/** All linear layers, or null where their gradients are seen as they are. */
+/** All linear layers, or null if gradients are not projected. */
 export function projectedLinears(
   facts: DecoderFacts,
   { optimizer }: Pick<ResolvedMethod, 'optimizer'>,

@@ -1,7 +1,7 @@
-// Forms of the result, and which pod writes it. A Job of its own does what takes memory or a
-// Secret: merging, converting, uploading. An adapter that goes to a claim is a file of what the
-// first worker holds anyway: that one writes it before it ends, with the same program, and no other
-// pod is made.
+// Formats of the result, and the pod that writes them. A separate Job does what needs memory or a
+// Secret: merging, converting, uploading. An adapter that goes to a claim is written by the first
+// worker, which has it in memory: it runs the same program before it ends, and no other pod is
+// created.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import { resolveMethod } from '../methods/resolve.ts';
 

@@ -1,6 +1,6 @@
-// What the process takes that writes the result: the trained model and its logits, then what one
-// form is written with, or the copy that was read back and its logits beside them. Forms are
-// written one after the other, and the memory of one is given back before the next.
+// Memory of the process that writes the result: the trained model and its logits, plus either the
+// workspace of one format, or the copy that was read back and its logits. Formats are written one
+// after the other, and the memory of one is released before the next.
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { madeOfCodes } from './block-bytes.ts';
@@ -14,7 +14,7 @@ import { staticBytes, valueBytes } from './static-bytes.ts';
 
 const { publish } = memoryConstants;
 
-/** None where nothing is published. */
+/** None if nothing is published. */
 export function publishStage(question: MemoryQuestion): readonly StagePeak[] {
   const formats = question.stages?.formats ?? [];
   if (formats.length === 0) return [];
@@ -31,12 +31,12 @@ export function publishStage(question: MemoryQuestion): readonly StagePeak[] {
   ];
 }
 
-/** The whole model, whoever trained it. */
+/** The whole model, even if several ranks trained it. */
 function modelBytes(question: MemoryQuestion): number {
   return staticBytes({ ...question, shards: 1 }).weights;
 }
 
-/** The last matrix that is put into fewer bits, as its file has it. */
+/** The last matrix that is quantized, as in its file. */
 function loadingBytes({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number {
   return isQuantized(method) ? (storedBfloat16 > 0 ? 2 : 4) * largestLinear(facts) : 0;
 }
@@ -51,30 +51,30 @@ interface FormBytes {
   readonly compared: number;
 }
 
-/** Beside the model, at both moments. */
+/** In addition to the model, at both moments. */
 function formBytes(question: MemoryQuestion, format: ResultForm): FormBytes {
   const { facts, method } = question;
   const width = valueBytes(method);
   const logits = 4 * publish.tokens * facts.V;
-  // As the model computes them, until they are float32.
+  // In the type of the model, before they are float32.
   const narrow = width === 4 ? 0 : width * publish.tokens * facts.V;
   const compared = Math.min(publish.tokens * facts.V, Math.max(facts.V, publish.comparedValues));
   const comparing = 8 * publish.comparedTensors * compared;
-  // Made again for the logits of the model, and for those of what was read.
+  // Dequantized for the logits of the model, and for those of the copy.
   const block = madeOfCodes(facts, method);
   return {
     writing: logits + narrow + Math.max(block, writingBytes(question, format)),
     compared:
       copyBytes(question, format) +
-      // How far rounding may move logits is computed from a third set of them.
+      // The bound on rounding is computed from a third set of logits.
       (isRounded(question, format) ? 3 : 2) * logits +
       Math.max(narrow, comparing, block),
   };
 }
 
 /**
- * Rows at a time; whole are only values that a tensor of codes stands for, and the tables of a
- * vocabulary.
+ * Rows at a time; only the values of a quantized tensor and the tables of a vocabulary exist as a
+ * whole.
  */
 function writingBytes({ facts, method }: MemoryQuestion, format: ResultForm): number {
   if (format === 'PEFTAdapter') return 0;
@@ -101,7 +101,8 @@ function isQuantized({ base }: ResolvedMethod): boolean {
 }
 
 /**
- * Matrices that an adapter was folded into came from their file again, whose pages were given back.
+ * Matrices that an adapter was merged into were read again from their file, whose pages are
+ * released.
  */
 function leftByWriting(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method, storedBfloat16 = 0 } = question;
@@ -121,7 +122,7 @@ function copyBytes(question: MemoryQuestion, format: ResultForm): number {
   const width = valueBytes(method);
   const isBfloat16 = format === 'GGUF' && stages?.ggufType === 'BF16';
   if (!isBfloat16 || width === 2) return total * width;
-  // Matrices stay in the 16 bits of the file.
+  // Matrices keep the 16 bits of the file.
   const matrices = embedding + head + facts.L * blockMatrices;
   return 2 * total + 2 * (total - matrices);
 }

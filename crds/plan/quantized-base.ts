@@ -1,6 +1,6 @@
-// Bytes of linear layers that are stored in fewer bits: codes, scales, and what scales are made
-// from. A matrix is one piece of memory with a header; its sections begin at whole multiples of 64
-// bytes (worker/native/kernels/quantized/layout.h).
+// Bytes of quantized linear layers: quantized values, scales, and the parameters of scales. A
+// matrix is one allocation with a header; its sections begin at multiples of 64 bytes
+// (worker/native/kernels/quantized/layout.h).
 import { UserError } from '../failures/errors.ts';
 import { groupSizes } from '../methods/group-size.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
@@ -8,14 +8,14 @@ import type { DecoderFacts } from './decoder-facts.ts';
 import { type Linear, linearsOf } from './parameters.ts';
 
 interface QuantizedBlock {
-  /** Weights of a block that are stored so. */
+  /** Quantized weights of a block. */
   readonly values: number;
   readonly bytes: number;
 }
 
 /**
- * Of each block; nothing where no matrix is frozen so. A group that does not divide a layer is
- * refused.
+ * The quantized weights of a block; none if no matrix is quantized. A group that does not divide a
+ * layer is refused.
  */
 export function quantizedBlock(facts: DecoderFacts, { base }: ResolvedMethod): QuantizedBlock {
   if (base.type === 'Dense' || base.type === 'Codebook') return { values: 0, bytes: 0 };
@@ -35,7 +35,7 @@ const sectionBytes = 64;
 const nested = 256;
 const mapBytes = 256 * 4;
 
-/** Bytes of one matrix as it lies in memory. */
+/** Bytes of one matrix in memory. */
 export function matrixBytes({ out, in: inputs }: Sizes, base: QuantizedBase): number {
   const groups = (out * inputs) / (groupOf(base) ?? inputs);
   return sectionsOf(base, out * inputs, groups).reduce(

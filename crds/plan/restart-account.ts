@@ -1,6 +1,6 @@
-// The account of restarts in the record of a job: what one more costs, and when it was one too
-// many. Supervisors count what they mend in place, the operator what only it can mend; both by
-// these rules.
+// The account of restarts in the status of a job: the cost of another restart, and when there were
+// too many. Supervisors count the failures that they recover in place, the operator those that only
+// it can recover; both use these rules.
 import { type FailurePolicy, windowEntries } from '../api/policy.ts';
 import type { FailureCode } from '../failures/table.ts';
 import type { StateRecord } from '../wire/state.ts';
@@ -8,12 +8,12 @@ import type { StateRecord } from '../wire/state.ts';
 type Restarts = StateRecord['restarts'];
 
 const longestPauseSeconds = 300;
-/** Restarts without a new checkpoint between them: the next would not help either. */
+/** Restarts without a new checkpoint in between: another one would not help. */
 const withoutProgress = 3;
 
 /**
- * How often in a row a cause is met, the present time included, before another answer than a
- * restart is given.
+ * How often in a row the same cause may occur, the current one included, before the reaction is no
+ * longer a restart.
  */
 export const tooOften = { deviceFault: 2, grow: 2, hostMemory: 3, ephemeralStorage: 2 } as const;
 
@@ -38,7 +38,7 @@ export function countRestart(
   };
 }
 
-/** Why this account is overdrawn; undefined where the job may go on. */
+/** Why this account is exhausted; undefined if the job may continue. */
 export function overdrawn(
   account: Restarts,
   { maxRestarts, restartWindowSeconds }: FailurePolicy,
@@ -55,7 +55,7 @@ export function overdrawn(
   return { code: 'E_NO_PROGRESS', message };
 }
 
-/** Pause before the restart that is the last in the account: 1, 2, 4 … 300 s. */
+/** Pause before the last restart of the account: 1, 2, 4 … 300 s. */
 export function restartPauseSeconds({ sinceCommit }: Restarts): number {
   return sinceCommit === 0 ? 0 : Math.min(2 ** (sinceCommit - 1), longestPauseSeconds);
 }

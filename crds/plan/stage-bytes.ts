@@ -1,6 +1,5 @@
-// What a run needs apart from training steps: evaluation and answers to prompts, which happen in
-// the same process beside the state of the optimizer, and the publishing of the result, a process
-// of its own.
+// Memory of a run apart from training steps: evaluation and generation, in the same process beside
+// the optimizer state, and publishing, in a separate process.
 import { madeOfCodes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
@@ -10,7 +9,7 @@ import { type StageName, type StagePeak, stagePeak } from './stage-peak.ts';
 import { staticBytes, valueBytes } from './static-bytes.ts';
 
 /**
- * Those that the job has. Results are written on a processor, so they do not count on another
+ * The stages of the job. Results are written on the processor, so they do not count on another
  * device.
  */
 export function otherStages(question: MemoryQuestion): readonly StagePeak[] {
@@ -22,16 +21,14 @@ export function otherStages(question: MemoryQuestion): readonly StagePeak[] {
   ];
 }
 
-/**
- * What a tokenizer takes in JavaScript; only jobs that ask the model something load one to train.
- */
+/** JavaScript memory of a tokenizer; only jobs with prompts load one for training. */
 export function tokenizerBytes({ facts, stages }: MemoryQuestion): number {
   return stages?.sampleTokens === undefined ? 0 : facts.V * memoryConstants.tokenizerBytesPerToken;
 }
 
 /**
- * One sequence after the other, without a tape: the stream into a block and out of it, and the head
- * without a gradient.
+ * One sequence after the other, without a tape: input and output of a block, and the head without a
+ * gradient.
  */
 function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
   const { facts, method } = question;

@@ -1,4 +1,4 @@
-// The largest sum of what a run holds while it does one thing.
+// The memory peak of one stage of a run.
 
 export type StageName = 'Step' | 'Evaluate' | 'Sample' | 'Publish';
 

@@ -1,5 +1,4 @@
-// Bytes that are there from the first step to the last: weights, master weights, state of the
-// optimizer.
+// Bytes that exist from the first step to the last: weights, master weights, optimizer state.
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { codebookBlock } from './codebook-bytes.ts';
@@ -15,7 +14,7 @@ import { quantizedBlock } from './quantized-base.ts';
 interface StaticBytes {
   readonly weights: number;
   readonly optimizer: number;
-  /** What products in 8 bits make of all weights; a process that does not train makes none. */
+  /** Quantized values of all weights; a process that does not train has none. */
   readonly codes: number;
 }
 
@@ -37,18 +36,18 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
         2 * frozenInBfloat16(question) +
         trained.adapter * memoryConstants.adapterBytes) /
         shards,
-    // the active blocks are drawn: at worst one rank owns most of each.
+    // Which blocks are active is random: at worst one rank owns most of each.
     optimizer:
       (optimizer.ofAll ? kept.blocks : kept.block) * optimizer.blocks +
       kept.outside * optimizer.outside,
-    // Made in the forward of each step; there at all its largest moments. Ranks make those of whole
-    // blocks (shared-bytes.ts).
+    // Computed in the forward of each step and present at its largest moments. Sharded ranks do so
+    // per block (shared-bytes.ts).
     codes: shards === 1 ? facts.L * haloBytes(facts, method, 0).codes : 0,
   };
 }
 
 /**
- * Frozen values that stay in the 16 bits of their file while the rest is float32: each saves two
+ * Frozen values that keep the 16 bits of their file while the rest is float32: each saves two
  * bytes.
  */
 export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number {
@@ -58,16 +57,14 @@ export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQu
   return Math.min(storedBfloat16, dense - (trained.total - trained.adapter));
 }
 
-/** What is saved by trained matrices that are stored in codes. */
+/** Bytes saved by trained matrices that are stored quantized. */
 function codedSaving({ facts, method }: MemoryQuestion): number {
   const stored = codedBlock(facts, method);
   if (stored === null) return 0;
   return facts.L * (parametersOf(facts).blockMatrices * valueBytes(method) - stored);
 }
 
-/**
- * Bytes of the trained matrices of a block in codes; null where they are stored as their values.
- */
+/** Bytes of the quantized trained matrices of a block; null if they are dense. */
 export function codedBlock(facts: DecoderFacts, method: ResolvedMethod): number | null {
   switch (codedForm(method)) {
     case 'Groups':

@@ -1,5 +1,5 @@
-// How many optimizer steps a job has, and the learning rate of each. Steps count from 0 here: step
-// s is the update that makes checkpoint s + 1.
+// The number of optimizer steps of a job, and the learning rate of each. Steps count from 0 here:
+// step s is the update before checkpoint s + 1.
 import type { Schedule } from '../api/training.ts';
 import { invariant } from '../failures/errors.ts';
 import { parseDecimal } from '../schema/decimal.ts';
@@ -11,9 +11,9 @@ interface Amount {
 }
 
 /**
- * Steps of the whole job. `sequences` is what one pass over the data has: documents, or sequences
- * when packed. A batch that reaches the end of the data goes on with the next pass, so all batches
- * have the same size.
+ * Steps of the whole job. `sequences` is the size of one epoch: documents, or packed sequences. A
+ * batch that reaches the end of the data continues with the next epoch, so all batches have the
+ * same size.
  */
 export function totalSteps(amount: Amount, sequences: number, batch: number): number {
   if (amount.maxSteps !== undefined) return amount.maxSteps;
@@ -21,21 +21,21 @@ export function totalSteps(amount: Amount, sequences: number, batch: number): nu
   return Math.max(1, Math.ceil(roundNoise((parseDecimal(amount.epochs) * sequences) / batch)));
 }
 
-/** Passes over the data after so many steps. */
+/** Epochs after so many steps. */
 export function epochAt(steps: number, sequences: number, batch: number): number {
   return sequences === 0 ? 0 : (steps * batch) / sequences;
 }
 
 interface LearningRate {
   readonly schedule: Schedule;
-  /** Largest rate; a decimal. */
+  /** Peak rate; a decimal. */
   readonly learningRate: string;
   readonly totalSteps: number;
 }
 
 /**
- * Rate of step s. It rises over warmupSteps in equal parts without being 0, is at its largest at
- * step warmupSteps, and would reach its end (minRatio) one step behind the last.
+ * The rate of step s. It rises linearly over warmupSteps, never 0, peaks at step warmupSteps, and
+ * would reach its end (minRatio) one step after the last.
  */
 export function learningRateAt(
   { schedule, learningRate, totalSteps: total }: LearningRate,
@@ -66,13 +66,13 @@ export function ratioAt(schedule: Schedule, total: number, s: number): number {
   }
 }
 
-/** The steps over which WarmupStableDecay falls; never longer than what the warm-up leaves. */
+/** The steps over which WarmupStableDecay falls; at most those after the warm-up. */
 export function decayStepsOf({ decaySteps, warmupSteps }: Schedule, total: number): number {
   const wanted = decaySteps ?? Math.ceil(total / 10);
   return Math.max(1, Math.min(wanted, total - warmupSteps));
 }
 
-/** Removes what binary fractions add: 0.1 * 30 is 3, not 3.0000000000000004. */
+/** Removes the noise of binary fractions: 0.1 * 30 is 3, not 3.0000000000000004. */
 function roundNoise(value: number): number {
   const nearest = Math.round(value);
   return Math.abs(value - nearest) < 1e-9 * Math.max(1, Math.abs(value)) ? nearest : value;

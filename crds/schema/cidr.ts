@@ -1,5 +1,5 @@
-// Networks in CIDR notation, read as the API server reads them (Go's netip): no leading zeros, no
-// zone, no IPv4 inside of IPv6.
+// Networks in CIDR notation, parsed like the API server does (Go's netip): no leading zeros, no
+// zone, no IPv4-mapped IPv6.
 interface Cidr {
   /** Length of an address: 32 or 128. */
   readonly bits: 32 | 128;
@@ -8,8 +8,8 @@ interface Cidr {
 }
 
 /**
- * Where clouds answer a pod with the rights of its node, and what else is local to a link. Hosts on
- * the way, never a job's own.
+ * Metadata services, where clouds give a pod the permissions of its node, and other link-local
+ * networks. Never addresses of a job's own services.
  */
 export const closedNetworks = [
   // Link-local: the metadata service of AWS, Google, Azure, Oracle, OpenStack and others is
@@ -36,19 +36,19 @@ export function parseCidr(text: string): Cidr | undefined {
   return { bits, address, prefix: Number(digits) };
 }
 
-/** Whether every address of `inner` is one of `outer`. */
+/** Whether every address of `inner` is in `outer`. */
 export function contains(outer: Cidr, inner: Cidr): boolean {
   if (outer.bits !== inner.bits || inner.prefix < outer.prefix) return false;
   const shift = BigInt(outer.bits - outer.prefix);
   return outer.address >> shift === inner.address >> shift;
 }
 
-/** Whether all of it is closed: nothing would be left if the closed networks were cut out. */
+/** Whether it is completely closed: no address is left without the closed networks. */
 export function isClosed(cidr: Cidr): boolean {
   return closed.some(({ network }) => contains(network, cidr));
 }
 
-/** Closed networks inside of it. */
+/** Closed networks inside it. */
 export function closedWithin(cidr: Cidr): readonly string[] {
   return closed
     .filter(({ network }) => contains(cidr, network) && !contains(network, cidr))
@@ -73,10 +73,7 @@ function sixOf(text: string): bigint | undefined {
   return address >> 32n === mapped ? undefined : address;
 }
 
-/**
- * Eight groups of 16 bits; `::` stands for as many zeros as are missing, an IPv4 address at the end
- * for two.
- */
+/** Eight groups of 16 bits; `::` is as many zeros as are missing, an IPv4 suffix is two groups. */
 function groupsOf(text: string): readonly bigint[] | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
@@ -102,6 +99,6 @@ function hexGroups(parts: readonly string[], isEnd: boolean): readonly bigint[] 
 
 const closed = closedNetworks.map((text) => {
   const network = parseCidr(text);
-  if (network === undefined) throw new Error(`${text} is no network`);
+  if (network === undefined) throw new Error(`${text} is not a network`);
   return { text, network };
 });

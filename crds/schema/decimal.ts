@@ -1,5 +1,5 @@
-// Decimal numbers as strings. The API has no floating-point fields: different languages print them
-// differently, and an object that is read and written back must not change. A decimal is parsed
+// Decimal numbers as strings. The API has no floating-point fields: languages print them
+// differently, and an object must not change when it is read and written back. A decimal is parsed
 // once, where it is used.
 import * as z from 'zod';
 import { invariant } from '../failures/errors.ts';
@@ -17,7 +17,7 @@ interface DecimalBounds {
   readonly max?: number;
 }
 
-/** `decimal({above: 0})` takes "2e-4", refuses "0". */
+/** `decimal({above: 0})` accepts "2e-4" and refuses "0". */
 export function decimal(bounds: DecimalBounds = {}): z.ZodString {
   const text = z
     .string()
@@ -29,8 +29,8 @@ export function decimal(bounds: DecimalBounds = {}): z.ZodString {
 }
 
 /**
- * The pattern bounds the exponent, so that no value overflows where it is multiplied; whoever met
- * that limit is told it.
+ * The pattern bounds the exponent, so that no product overflows; a value beyond that gets its own
+ * sentence.
  */
 const anyExponent = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?[eE][+-]?[0-9]{3,}$/;
 
@@ -41,17 +41,17 @@ function patternInWords(input: unknown): string {
 }
 
 export function parseDecimal(text: string): number {
-  invariant(decimalPattern.test(text), `"${text}" is used as a decimal and is none`);
+  invariant(decimalPattern.test(text), `"${text}" is used as a decimal, but is not one`);
   return Number(text);
 }
 
-/** The shortest text that reads back as the same number. */
+/** The shortest text that parses to the same number. */
 export function formatDecimal(value: number, digits?: number): string {
   invariant(Number.isFinite(value), `${value} cannot be written as a decimal`);
   return String(digits === undefined ? value : Number(value.toPrecision(digits)));
 }
 
-/** "greater than 0 and at most 1": used in messages, in `explain` and as the text of the rule. */
+/** "greater than 0 and at most 1": for messages, `explain` and the text of the rule. */
 export function boundsInWords({ above, min, below, max }: DecimalBounds): string {
   const words = [
     above === undefined ? undefined : `greater than ${above}`,
@@ -75,7 +75,7 @@ function boundRules(bounds: DecimalBounds): Rule<string>[] {
   return [
     {
       id: `decimal ${words}`,
-      // Of what is no number, the rule about its form speaks.
+      // For a non-number, the rule about its form reports.
       cel: `!self.matches(${celText(decimalPattern.source)}) || (${parts.join(' && ')})`,
       check: (self) => isWithin(Number(self), bounds),
       message: `must be ${words}`,

@@ -1,11 +1,11 @@
-// Which fields may change after a job was created. A field says it where it is declared; a field
-// without a word of its own follows the object around it. Rules for the API server and sentences
-// for the command line are both made from this.
+// Which fields may change after a job was created. A field declares it; without a declaration it
+// follows the object around it. Rules for the API server and sentences for the command line are
+// both derived from this.
 import type * as z from 'zod';
 
 /**
- * Immutable: never. Suspended: only while `spec.suspend` was true before the change. Live: any
- * time. LiveIfElastic: as Live where `worker.elasticity` is Live, else as Suspended.
+ * Immutable: never. Suspended: only if `spec.suspend` was true before the change. Live: any time.
+ * LiveIfElastic: as Live with `worker.elasticity` Live, otherwise as Suspended.
  */
 export type Mutability = 'Immutable' | 'Suspended' | 'Live' | 'LiveIfElastic';
 

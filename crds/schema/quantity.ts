@@ -1,11 +1,11 @@
-// Kubernetes quantities ("16Gi", "500m", 2): schema, parse, print, compare. Numbers are kept as
-// doubles: exact to 2^53, which is 8 PiB in bytes.
+// Kubernetes quantities ("16Gi", "500m", 2): schema, parse, print, compare. Numbers are doubles:
+// exact to 2^53, which is 8 PiB in bytes.
 import * as z from 'zod';
 import { invariant } from '../failures/errors.ts';
 
 /**
- * The pattern that Kubernetes itself prints into CRDs for quantities, without its rarer spellings:
- * of what is given, none is negative.
+ * The pattern that Kubernetes prints into CRDs for quantities, without rare spellings and without
+ * negative values.
  */
 const pattern =
   /^([+]?[0-9]+(?:\.[0-9]*)?|[+]?\.[0-9]+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?[0-9]{1,2})?$/;
@@ -31,7 +31,7 @@ const factors: Readonly<Record<string, number>> = {
 export type Quantity = string | number;
 
 /**
- * Marks the one union that a structural schema can express: structural.ts prints it as
+ * Marks the only union that a structural schema can express: structural.ts prints it as
  * int-or-string.
  */
 export const intOrStringKey = 'x-kubernetes-int-or-string';
@@ -52,7 +52,7 @@ export function isQuantity(text: string): boolean {
 export function parseQuantity(value: Quantity): number {
   if (typeof value === 'number') return value;
   const match = pattern.exec(value);
-  invariant(match, `"${value}" is used as a quantity and is none`);
+  invariant(match, `"${value}" is used as a quantity, but is not one`);
   const [, digits = '', suffix = ''] = match;
   if (suffix === '') return Number(digits);
   const factor = factors[suffix];
@@ -63,7 +63,7 @@ export function compareQuantities(a: Quantity, b: Quantity): number {
   return parseQuantity(a) - parseQuantity(b);
 }
 
-/** Whole bytes with the largest binary suffix that loses nothing: 1610612736 is "1536Mi". */
+/** Whole bytes with the largest exact binary suffix: 1610612736 is "1536Mi". */
 export function formatBytes(bytes: number): string {
   invariant(Number.isSafeInteger(bytes), `${bytes} is not a whole number of bytes`);
   for (const suffix of ['Ti', 'Gi', 'Mi', 'Ki'] as const) {

@@ -1,12 +1,12 @@
-// One validation rule, once as a predicate for our own checks and once as CEL for the API server.
-// The two are written side by side, and a test runs the same cases through both.
+// A validation rule: a predicate for our own checks, and CEL for the API server. Both are written
+// side by side, and a test runs the same cases through both.
 //
-// A rule is judged only when what it reads is of the right type: otherwise one wrong value would be
-// reported twice. What a rule reads is taken from its CEL text (`self.a.b`).
+// A rule is evaluated only if the values that it reads have the right type: otherwise one wrong
+// value would be reported twice. The values that it reads are taken from its CEL text (`self.a.b`).
 import type * as z from 'zod';
 
 export interface Rule<T = unknown> {
-  /** Unique; tests keep accepting and rejecting examples under this name. */
+  /** Unique; tests have accepted and rejected examples under this name. */
   readonly id: string;
   /** `self` is the value that the rule is attached to. */
   readonly cel: string;
@@ -14,11 +14,11 @@ export interface Rule<T = unknown> {
   /** Says what is wrong and what is right; printed after the path. */
   readonly message: string;
   readonly hint?: string;
-  /** Where the problem is shown, below the value; the value itself when absent. */
+  /** Where the problem is reported, below the value; the value itself when absent. */
   readonly path?: readonly string[];
   /**
-   * `everywhere` is the default; `cluster` rules are printed into the CRD, and `problemsOnCluster`
-   * checks them, but a local run does not know them.
+   * Default `everywhere`. `cluster` rules are printed into the CRD and checked by
+   * `problemsOnCluster`, but not by a local run.
    */
   readonly where?: 'everywhere' | 'cluster';
 }
@@ -28,12 +28,12 @@ export const ruleKey = 'x-anneal-rules';
 export function rule<S extends z.ZodType>(schema: S, ...added: readonly Rule<z.output<S>>[]): S {
   let checked: S = schema;
   for (const one of added) if (one.where !== 'cluster') checked = withRefinement(checked, one);
-  // The registry of zod is untyped; every entry under this key is written here.
+  // The registry of zod is untyped; all entries under this key are written here.
   const rules = [...rulesOf(schema), ...(added as readonly Rule[])];
   return checked.meta({ [ruleKey]: rules });
 }
 
-/** The rules attached to this very schema, without those of its parts. */
+/** The rules attached to this schema itself, without those of its parts. */
 export function rulesOf(schema: z.ZodType): readonly Rule[] {
   return (schema.meta()?.[ruleKey] ?? []) as readonly Rule[];
 }

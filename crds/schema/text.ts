@@ -2,14 +2,14 @@
 import * as z from 'zod';
 
 /**
- * Of a text with a pattern: what completes the sentence "it must be ...". The CRD says it in place
- * of the pattern.
+ * For a string with a pattern: completes the sentence "it must be ...". The CRD shows it instead of
+ * the pattern.
  */
 export const wordsKey = 'x-anneal-words';
 
 /**
- * A text with bounds; every string of the API has some, so that the API server can price its rules.
- * `words` complete the sentence "it must be ...".
+ * A bounded string; every string of the API is bounded, so that the API server can estimate the
+ * cost of its rules. `words` complete the sentence "it must be ...".
  */
 export function text(max: number, pattern?: RegExp, words?: string): z.ZodString {
   const bounded = z.string().min(1).max(max);
@@ -19,17 +19,17 @@ export function text(max: number, pattern?: RegExp, words?: string): z.ZodString
 
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-/** What objects of Kubernetes may be called. */
+/** A name of a Kubernetes object. */
 export function objectName(max = 253): z.ZodString {
   return text(max, subdomain, 'the name of an object: small letters, digits, dots and hyphens');
 }
 
-/** A text as CEL writes it. */
+/** A string literal of CEL. */
 export function celText(value: string): string {
   return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
-/** A map with bounded keys and values, and at most `most` of them. */
+/** A map with bounded keys and values, and at most `most` entries. */
 export function mapOf<V extends z.ZodType>(
   key: z.ZodString,
   value: V,

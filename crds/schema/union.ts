@@ -1,5 +1,5 @@
 // Unions in the only form that a structural schema allows: an object whose members are all
-// optional. Two kinds: by `type` (`{type: LoRA, lora: {...}}`), and by presence (exactly one place
+// optional. Two kinds: by `type` (`{type: LoRA, lora: {...}}`), and by presence (exactly one member
 // of a source).
 import type * as z from 'zod';
 import { type Rule, rule } from './rule.ts';
@@ -21,7 +21,7 @@ export function exactlyOne<S extends z.ZodType>(
   return rule(schema, one);
 }
 
-/** No member other than the one that `type` names. */
+/** No member other than that of `type`. */
 export function onlyNamedMember<S extends z.ZodType>(
   schema: S,
   id: string,

@@ -1,14 +1,14 @@
-// JSON from bytes that nobody vouches for: bounded in bytes, depth and number of values before it
-// is parsed. `JSON.parse` itself has no bound: 200 MB of nested brackets take it 8 GB and minutes.
-// One linear pass without recursion counts; the text is decoded behind it.
+// JSON from untrusted bytes: bounded in bytes, depth and number of values before it is parsed.
+// `JSON.parse` has no bounds: 200 MB of nested brackets take it 8 GB and minutes. One linear pass
+// without recursion counts; then the text is decoded.
 
 export interface JsonLimit {
   readonly bytes: number;
-  /** Lists and objects inside of each other. */
+  /** Nesting depth of lists and objects. */
   readonly depth: number;
   /**
-   * Values of lists and objects, each of which costs some 50 bytes of memory whatever it takes in
-   * the text.
+   * Values in lists and objects, each of which costs some 50 bytes of memory regardless of its
+   * length in the text.
    */
   readonly values: number;
 }
@@ -16,7 +16,7 @@ export interface JsonLimit {
 const mib = 2 ** 20;
 const million = 1e6;
 
-/** Several times what is known of each kind; the largest that was seen stands behind it. */
+/** Several times the largest known size of each kind, which is given in its comment. */
 export const jsonLimits = {
   /** `config.json`: some KB; a megabyte where each layer is described. */
   modelConfig: { bytes: 16 * mib, depth: 32, values: million },
@@ -29,31 +29,30 @@ export const jsonLimits = {
   tokenizerConfig: { bytes: 16 * mib, depth: 32, values: million },
   /** `model.safetensors.index.json`: 9 MB and 92,000 tensors (DeepSeek V3). */
   safetensorsIndex: { bytes: 64 * mib, depth: 8, values: 2 * million },
-  /** Of one safetensors file: the format's own limit of bytes; 7 values describe a matrix. */
+  /** Of one safetensors file: the byte limit of the format; 7 values describe a matrix. */
   safetensorsHeader: { bytes: 100_000_000, depth: 4, values: 4 * million },
   /** A manifest of 10,000 tensors has 2 MB. */
   checkpointManifest: { bytes: 64 * mib, depth: 64, values: 4 * million },
   /** One record of a data set. */
   record: { bytes: 64 * mib, depth: 128, values: 4 * million },
-  /** A file that a run, its cache or its volume keeps. */
+  /** A file of a run, its cache or its volume. */
   runRecord: { bytes: 64 * mib, depth: 64, values: 4 * million },
   /** A line of telemetry or of a log. */
   line: { bytes: 16 * mib, depth: 64, values: million },
   /**
-   * A record of the bus, a plan, a variable of the environment: servers refuse more than a megabyte
-   * or two.
+   * A bus record, a plan, an environment variable: servers refuse more than one or two megabytes.
    */
   message: { bytes: 8 * mib, depth: 64, values: million },
   /** A page of a hub's listing has 1,000 files. */
   hubAnswer: { bytes: 64 * mib, depth: 32, values: 4 * million },
 } as const satisfies Record<string, JsonLimit>;
 
-/** Bytes that are not read. The message completes the sentence "FILE …". */
+/** Bytes that are refused. The message completes the sentence "FILE …". */
 export class RefusedBytes extends Error {}
 
-/** What `source` says; a RefusedBytes where it is too much, or no JSON. */
+/** Parses `source`; throws RefusedBytes if it exceeds the limit or is not JSON. */
 export function parseJson(source: Uint8Array | string, limit: JsonLimit): unknown {
-  // A character has at least one byte: text that is too long is not copied first.
+  // A character has at least one byte: refuse a longer text before copying it.
   requireLength(source.length, limit.bytes);
   const bytes = typeof source === 'string' ? new TextEncoder().encode(source) : source;
   requireBounded(bytes, limit);
@@ -66,8 +65,8 @@ export function parseJson(source: Uint8Array | string, limit: JsonLimit): unknow
 }
 
 /**
- * Throws where `bytes` are more, nest deeper or have more values than the limit says; whether they
- * are JSON is not asked.
+ * Throws if `bytes` exceed the limit in size, depth or number of values; does not check whether
+ * they are valid JSON.
  */
 export function requireBounded(bytes: Uint8Array, { bytes: most, depth, values }: JsonLimit): void {
   requireLength(bytes.length, most);
@@ -99,7 +98,7 @@ const closeList = 0x5d;
 const openObject = 0x7b;
 const closeObject = 0x7d;
 
-/** Where the string that begins at `start` ends. */
+/** The end of the string that begins at `start`. */
 function endOfString(bytes: Uint8Array, start: number): number {
   let at = start + 1;
   while (at < bytes.length && bytes[at] !== quote) at += bytes[at] === backslash ? 2 : 1;
@@ -116,10 +115,7 @@ function decoded(bytes: Uint8Array): string {
   }
 }
 
-/**
- * V8 quotes the text around the error; what is read may be somebody's data and stays out of
- * messages.
- */
+/** V8 quotes the text around the error; it may be private data and must not be in messages. */
 function withoutText(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/(, )?(\.\.\.)?".*$/s, '').toLowerCase();

@@ -1,7 +1,7 @@
-// "Did you mean": the known name that is closest to a mistyped one. Case, hyphens and underscores
-// do not count, so that names from other tools (`learning_rate`) find ours.
+// "Did you mean": the known name closest to a mistyped one. Case, hyphens and underscores are
+// ignored, so that names of other tools (`learning_rate`) match ours.
 
-/** Undefined when nothing is close enough to be a likely slip. */
+/** Undefined if nothing is close enough to be a likely typo. */
 export function nearestName(typed: string, known: readonly string[]): string | undefined {
   const target = squash(typed);
   let best: string | undefined;
@@ -39,7 +39,7 @@ export function editDistance(a: string, b: string): number {
   return at(a.length, b.length);
 }
 
-/** Long names are cut: a distance costs the product of both lengths. */
+/** Long names are cut: the cost is the product of both lengths. */
 function squash(name: string): string {
   return name.slice(0, 64).toLowerCase().replaceAll(/[-_]/g, '');
 }

@@ -1,22 +1,19 @@
-// Which trace a job belongs to. `traceparent` is that of W3C Trace Context: whoever creates a job
-// may put one on it, and its spans become part of that trace; otherwise the trace follows from the
-// UID of the job, so that any replica of the operator names the same one.
+// The trace of a job. `traceparent` is that of W3C Trace Context: the creator of a job may set it,
+// and the spans of the job then join that trace. Otherwise the trace id is derived from the UID of
+// the job, so that all replicas of the operator agree on it.
 import { createHash } from 'node:crypto';
 import type { SpanContext } from './span.ts';
 
 const form =
   /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/;
 
-/**
- * Undefined for text that is none, as the recommendation asks: whoever gets it begins a trace of
- * his own.
- */
+/** Undefined for an invalid value, as W3C requires: the receiver then starts a new trace. */
 export function parseTraceparent(text: string | undefined): SpanContext | undefined {
   const [, traceId, spanId] = form.exec(text?.trim() ?? '') ?? [];
   return traceId === undefined || spanId === undefined ? undefined : { traceId, spanId };
 }
 
-/** Of a trace that is recorded: nobody is told of another. */
+/** Always sampled: a trace that is not recorded is not propagated. */
 export function traceparentOf({ traceId, spanId }: SpanContext): string {
   return `00-${traceId}-${spanId}-01`;
 }
@@ -24,7 +21,7 @@ export function traceparentOf({ traceId, spanId }: SpanContext): string {
 export interface JobTrace {
   /** The span of the whole job: parent of all others. */
   readonly job: SpanContext;
-  /** Span of whoever asked for the job, where that is known. */
+  /** Span of the job's creator, where known. */
   readonly parentId: string | undefined;
 }
 

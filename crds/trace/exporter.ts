@@ -1,21 +1,21 @@
-// The only place that knows OpenTelemetry: takes finished spans and sends them by OTLP. Nothing
-// waits for it: spans wait in a bounded queue, one request at a time is on its way, what a
-// collector does not take is given up and counted, and the end waits a few seconds at most. Its
-// packages are loaded with the first span, so a process that sends none does not carry them.
+// The only module that uses OpenTelemetry: exports finished spans by OTLP. Nothing waits for it:
+// spans are in a bounded queue, one request is in flight, spans that a collector refuses are
+// dropped and counted, and shutdown waits a few seconds at most. Its packages are loaded with the
+// first span, so that a process without spans does not pay for them.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { BatchSpanProcessor, ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { Span, SpanAttributes } from './span.ts';
 
 export interface ExporterSettings {
-  /** Address that spans are sent to. */
+  /** Endpoint of the export. */
   readonly endpoint: string;
   /** Value of `service.name`. */
   readonly service: string;
   readonly version: string;
-  /** Facts about the process: its pod, its node. */
+  /** Attributes of the process: its pod, its node. */
   readonly resource?: Readonly<Record<string, string>>;
-  /** The most that a request may take with all its repetitions, and the end. */
+  /** Limit for a request with all its retries, and for shutdown. */
   readonly timeoutMs: number;
   /** Spans that may wait. @default 2048 */
   readonly queue?: number;
@@ -33,7 +33,7 @@ interface Loaded {
 export class SpanExporter {
   readonly #settings: ExporterSettings;
   readonly #queue: number;
-  /** Spans that came before the packages were there. */
+  /** Spans that arrived before the packages were loaded. */
   readonly #early: Span[] = [];
   #loading: Promise<void> | undefined;
   #loaded: Loaded | undefined;
@@ -46,7 +46,7 @@ export class SpanExporter {
     this.#queue = settings.queue ?? 2048;
   }
 
-  /** Spans that were given up so far. */
+  /** Spans dropped so far. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -62,7 +62,7 @@ export class SpanExporter {
     this.#loading ??= this.#load();
   };
 
-  /** Sends what is left, for so long; never rejects. */
+  /** Exports the remaining spans within the time limit; never rejects. */
   async close(): Promise<void> {
     const { timeoutMs } = this.#settings;
     const over = new AbortController();
@@ -75,13 +75,13 @@ export class SpanExporter {
 
   async #finish(): Promise<void> {
     await this.#loading;
-    await this.#loaded?.processor.shutdown().catch(() => {}); // what was not sent is counted
+    await this.#loaded?.processor.shutdown().catch(() => {}); // unsent spans are counted
   }
 
   async #load(): Promise<void> {
     try {
       this.#loaded = await load(this.#settings, this.#queue, (spans, why) => {
-        // What was given up at the end is counted already.
+        // Spans dropped at shutdown are already counted.
         if (this.#isClosed) return;
         this.#waiting -= spans;
         if (why !== undefined) this.#drop(spans, why);
@@ -122,7 +122,7 @@ async function load(
       export(spans, told) {
         sender.export(spans, ({ error }) => {
           done(spans.length, error?.message);
-          // It is counted; the processor would only say it again.
+          // It is counted; the processor would only log it again.
           told({ code: 0 });
         });
       },
@@ -130,7 +130,7 @@ async function load(
       forceFlush: () => sender.forceFlush(),
     },
   });
-  // What a person says in OTEL_RESOURCE_ATTRIBUTES stands above what we say.
+  // OTEL_RESOURCE_ATTRIBUTES of the user overrides ours.
   const said = detectResources({ detectors: [envDetector] });
   return { processor, resource: resourceFromAttributes(own).merge(said) };
 }

@@ -1,6 +1,6 @@
-// What a process of a job did, as spans, from the messages that it sends anyway: so the process
-// that trains knows nothing of traces, and whoever watches it makes them. Stages, the plan, the
-// first step, checkpoints, and the process itself around all of them.
+// Spans of a job's process, derived from its messages: the trainer itself does no tracing, and the
+// process that supervises it creates the spans. Stages, the plan, the first step, checkpoints, and
+// the process around them.
 import type { Telemetry, TelemetryOf } from '../wire/telemetry.ts';
 import type { Span, SpanAttributes, SpanContext, SpanSink } from './span.ts';
 
@@ -26,11 +26,11 @@ export class ProcessSpans {
   readonly #facts: ProcessFacts;
   readonly #own: SpanContext;
   /**
-   * By stage and subject. Files are fetched and verified side by side, so those stay open until
-   * something else begins.
+   * By stage and subject. Files are fetched and verified concurrently, so those stages stay open
+   * until another one begins.
    */
   readonly #open = new Map<string, OpenStage>();
-  /** When the last part before the first step ended; undefined once there was a step. */
+  /** When the last part before the first step ended; undefined after the first step. */
   #readyMs: number | undefined;
   #error: string | undefined;
 
@@ -72,20 +72,20 @@ export class ProcessSpans {
     }
   }
 
-  /** Workers have found each other, and a trainer starts. */
+  /** The rendezvous is complete, and a trainer starts. */
   rendezvousDone(timeMs: number, round: number | undefined): void {
     const startMs = this.#readyMs ?? timeMs;
     this.#part('rendezvous', startMs, timeMs, { 'anneal.round': round });
     this.#readyMs = timeMs;
   }
 
-  /** The trainer ended, and another one will be started: what comes is counted from here. */
+  /** The trainer ended, and another one will start: later parts are measured from here. */
   lost(timeMs: number): void {
     this.#closeAll();
     this.#readyMs = timeMs;
   }
 
-  /** The process is gone. What was still going on ends with it. */
+  /** The process has ended, and all open stages with it. */
   end(timeMs: number, error?: string): void {
     this.#closeAll();
     const { role, parent, startMs, attributes = {}, put } = this.#facts;
@@ -98,7 +98,7 @@ export class ProcessSpans {
 
   #stage({ stage, state, subject, total, unit }: TelemetryOf<'stage'>, timeMs: number): void {
     const sideBySide = stage === 'Fetch' || stage === 'Verify';
-    // The words of an evaluation change on the way, and files are verified one by one.
+    // The subject of an evaluation changes meanwhile, and files are verified one by one.
     const key = stage === 'Fetch' ? `${stage} ${subject}` : stage;
     if (!sideBySide) this.#closeAll(key);
     const open = this.#open.get(key) ?? {
@@ -151,7 +151,7 @@ export class ProcessSpans {
   }
 }
 
-/** `Prepare` is tokenising, but for a trainer that looks at the model first. */
+/** `Prepare` is tokenisation, except for a trainer, which inspects the model. */
 function nameOf(stage: TelemetryOf<'stage'>['stage'], role: ProcessRole): string {
   return stage === 'Prepare' && role === 'prepare' ? 'tokenise' : stage.toLowerCase();
 }

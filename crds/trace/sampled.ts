@@ -1,6 +1,6 @@
-// Which spans are sent: `observability.traceSampling`, judged once for a job. Of a job that only
-// counts if it fails, spans wait here until that is known; they are bounded, and the middle of a
-// long life is given up first.
+// Which spans are exported: `observability.traceSampling`, decided once per job. If only failed
+// jobs are traced, the spans wait here until the outcome is known; their number is bounded, and
+// those in the middle of a long run are dropped first.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { Span, SpanSink } from './span.ts';
 

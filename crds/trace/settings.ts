@@ -1,16 +1,15 @@
-// Where traces are sent to, by the variables that every OpenTelemetry program reads. The exporter
-// reads the rest of them itself (headers, certificates, compression); these decide whether there is
-// one.
+// The trace endpoint, from the standard OpenTelemetry variables. The exporter reads the other ones
+// itself (headers, certificates, compression); these decide whether to export at all.
 
 export type TraceSettings =
   | { readonly type: 'Off' }
   | {
       readonly type: 'On';
-      /** Address that spans are sent to. */
+      /** Endpoint of the export. */
       readonly endpoint: string;
       readonly timeoutMs: number;
     }
-  /** Asked for in a way that is not built: said once, and nothing is sent. */
+  /** Requested in an unsupported way: reported once, and nothing is exported. */
   | { readonly type: 'Refused'; readonly message: string };
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -32,12 +31,12 @@ export function traceSettings(variables: Variables): TraceSettings {
     const message = `${named} is "${endpoint}"; it must be an address such as http://collector:4318, and no trace is sent`;
     return { type: 'Refused', message };
   }
-  // The one for all signals is the root of several addresses; the one for traces is taken as it is.
+  // The endpoint for all signals is a root; the one for traces is used unchanged.
   const address = named === one ? endpoint : `${endpoint.replace(/\/+$/, '')}/v1/traces`;
   return { type: 'On', endpoint: address, timeoutMs: timeoutOf(variables) };
 }
 
-/** Nobody should wait longer for the end of a program than this; who wants less says so. */
+/** The longest delay at the end of a program; users can set less. */
 const longestMs = 3_000;
 
 function timeoutOf(variables: Variables): number {

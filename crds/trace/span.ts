@@ -1,8 +1,7 @@
-// A span as our processes make it: work that has ended, with the place in the trace that it belongs
-// to. Sending it is the exporter's affair.
+// A span of our processes: finished work, with its trace context. The exporter sends it.
 
 export interface Span {
-  /** 32 hexadecimal digits: the same for all that belongs to one job. */
+  /** 32 hexadecimal digits, the same for all spans of a job. */
   readonly traceId: string;
   /** 16 hexadecimal digits. */
   readonly spanId: string;
@@ -12,13 +11,13 @@ export interface Span {
   readonly startMs: number;
   readonly endMs: number;
   readonly attributes: SpanAttributes;
-  /** Why it did not succeed. */
+  /** Why it failed. */
   readonly error?: string | undefined;
 }
 
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Where spans are put under: a trace and a span in it. */
+/** The parent of a span: a trace and a span in it. */
 export interface SpanContext {
   readonly traceId: string;
   readonly spanId: string;

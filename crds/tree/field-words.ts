@@ -1,12 +1,12 @@
-// A schema node in words: what kind of value it takes, and within which bounds. Shared by `explain`
-// and the sentences about a bad job file, so that both say the same.
+// The type and bounds of a schema node as text. Used by `explain` and by sentences about invalid
+// job files, so that both agree.
 import { decimalPattern } from '../schema/decimal.ts';
 import { intOrStringKey } from '../schema/quantity.ts';
 import { inWords } from '../schema/text.ts';
 import type { SchemaNode } from './schema-tree.ts';
 
 interface FieldWords {
-  /** For a reference: `whole number, 1 to 1024`. */
+  /** For the reference: `whole number, 1 to 1024`. */
   readonly type: string;
   /** Completes "it must be ...": `1 to 1024`, `Constant, Linear or Cosine`. */
   readonly must: string;
@@ -64,12 +64,12 @@ function between(low: number | undefined, high: number | undefined): string {
   return high === undefined ? '' : `at most ${high}`;
 }
 
-/** Bounds that only say how many bits a number has are no news to anybody who keeps them. */
+/** Bounds that only restate the size of an integer are not worth printing. */
 function bound(value: number | undefined): number | undefined {
   return value === undefined || !isTold(value) ? undefined : value;
 }
 
-/** Whether a description of the field names this bound. */
+/** Whether a description of the field states this bound. */
 export function isTold(value: number): boolean {
   return Math.abs(value) < 2 ** 31 - 1;
 }

@@ -1,6 +1,6 @@
-// The schema of a job as a plain tree, printed from zod, with our own notes still on it: rules,
-// mutability, documented defaults. The CRD, `explain`, the sentences about a bad job file and the
-// mutability rules are all read from this one tree.
+// The schema of a job as a plain tree, printed from zod, with our own metadata: rules, mutability,
+// documented defaults. The CRD, `explain`, the sentences about invalid job files and the mutability
+// rules are all derived from it.
 import * as z from 'zod';
 import { fineTuneJob } from '../api/job.ts';
 import { defaultKey } from '../methods/axis.ts';
@@ -31,16 +31,13 @@ export interface SchemaNode {
 
 interface PrintedSchema {
   readonly root: SchemaNode;
-  /**
-   * Rules with their predicates, which do not survive printing. The same id is the same rule
-   * wherever it stands.
-   */
+  /** Rules with their predicates, which printing loses. The same id is the same rule everywhere. */
   readonly rules: ReadonlyMap<string, Rule>;
 }
 
 let printed: PrintedSchema | undefined;
 
-/** Printed once a process; printing takes some tens of milliseconds. */
+/** Printed once per process, since it takes some tens of milliseconds. */
 export function printedJob(): PrintedSchema {
   printed ??= printSchema(fineTuneJob);
   return printed;
@@ -64,7 +61,7 @@ export function printSchema(schema: z.ZodType): PrintedSchema {
       for (const one of rulesIn(jsonSchema as SchemaNode)) rules.set(one.id, one);
     },
   });
-  // The keywords are those of the interface: structural.ts refuses a tree with any other.
+  // These are the keywords of the interface: structural.ts refuses a tree with others.
   return { root: json as unknown as SchemaNode, rules };
 }
 
@@ -72,7 +69,7 @@ export function mutabilityOf(node: SchemaNode): Mutability | undefined {
   return node[mutabilityKey] as Mutability | undefined;
 }
 
-/** The default that the API server fills in, or the one that a preset may replace. */
+/** The default that the API server fills in, or one that a preset may replace. */
 export function defaultOf(node: SchemaNode): unknown {
   return node.default ?? node[defaultKey];
 }
@@ -85,8 +82,8 @@ interface PlacedRule {
 let placed: readonly PlacedRule[] | undefined;
 
 /**
- * Every rule with the path of the value it is attached to: `spec.training`, `spec.worker.env[]`.
- * Walked once a process.
+ * Every rule with the path of its value: `spec.training`, `spec.worker.env[]`. Computed once per
+ * process.
  */
 export function placedRules(): readonly PlacedRule[] {
   placed ??= rulesBelow(jobSchema(), '');

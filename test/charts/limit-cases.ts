@@ -126,7 +126,7 @@ export const limitCases: Readonly<Record<string, LimitCase>> = {
       { 'worker.replicas': 3, 'worker.devicesPerWorker': 4 },
       { 'worker.replicas': 1, 'worker.maxReplicas': 9, 'worker.devicesPerWorker': 1 },
     ],
-    ofDefinition: /asks for devices; this version trains on the processor/,
+    ofDefinition: /requests devices; on a cluster this version trains on the processor/,
     words: /more devices, over all workers, than the 8 that a job may have here$/,
   },
   'finished jobs do not stay for ever': {

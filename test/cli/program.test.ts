@@ -118,7 +118,7 @@ const mistakes: readonly (readonly [words: string, code: number, said: string])[
   [
     'init --model a/b',
     2,
-    'anneal init needs --data; it is not given\nhint: anneal init --help; on a terminal anneal init asks for what is missing\n',
+    'anneal init needs --data; it is not given\nhint: see anneal init --help; on a terminal anneal init asks for missing values\n',
   ],
   [
     'run no-such-job.yaml',

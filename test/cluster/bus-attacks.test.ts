@@ -151,7 +151,7 @@ test('a worker with its own token does nothing to the job of another namespace',
   // time that one gives it.
   const throughTunnel = async () => {
     const { stdout, stderr } = await annealOn(victims, release.namespace, ['logs', 'toy']);
-    return stdout.length > 0 && !/reading the pods|did not let anneal in/.test(stderr);
+    return stdout.length > 0 && !/reading the pods|did not accept the connection/.test(stderr);
   };
   await t.notThrowsAsync(eventually('a person is let in', throughTunnel, { withinMs: 180_000 }));
 });

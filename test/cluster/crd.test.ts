@@ -149,7 +149,7 @@ const atApply: readonly (readonly [string, Record<string, unknown>, RegExp])[] =
   [
     'a GPU by another door',
     { 'worker.resources': { limits: { 'nvidia.com/gpu': 8 } } },
-    /devices are asked for by devicesPerWorker/,
+    /devices are requested with devicesPerWorker/,
   ],
   [
     'a network that is none',
@@ -164,12 +164,12 @@ const atApply: readonly (readonly [string, Record<string, unknown>, RegExp])[] =
   [
     'a device',
     { 'worker.devicesPerWorker': 1 },
-    /asks for devices; this version trains on the processor/,
+    /requests devices; on a cluster this version trains on the processor/,
   ],
   [
     'another run',
     { 'checkpoint.resumeFrom': { job: 'a' } },
-    /this version starts each job from its model/,
+    /on a cluster this version starts each job from its base model/,
   ],
   [
     'checkpoints in a bucket',
@@ -179,13 +179,9 @@ const atApply: readonly (readonly [string, Record<string, unknown>, RegExp])[] =
   [
     'pods without a claim',
     { 'output.destination': { s3: { uri: 's3://b/x' } } },
-    /in this version the pods of a job share a claim/,
+    /in this version the pods of a job share files on a claim/,
   ],
-  [
-    'MultiKueue',
-    { managedBy: 'kueue.x-k8s.io/multikueue' },
-    /has no adapter for jobs of this kind/,
-  ],
+  ['MultiKueue', { managedBy: 'kueue.x-k8s.io/multikueue' }, /has no adapter for FineTuneJob/],
   [
     'an adapter file without an adapter',
     { method: { preset: 'Full' }, 'output.formats': ['PEFTAdapter'] },

@@ -93,7 +93,7 @@ for (const [kind, [apiVersion, nameOf, spec]] of Object.entries(theirs)) {
     t.is(after.metadata.ownerReferences, undefined);
     // The cluster may have bound a claim meanwhile.
     t.deepEqual({ ...after.spec, volumeName: '' }, { ...before.spec, volumeName: '' });
-    // It is deleted by its owner; the job goes on by itself.
+    // It is deleted by its owner; the job continues by itself.
     await kubectl(['-n', namespace, 'delete', kind, name, '--timeout=60s']);
     await job.untilPhase('Succeeded');
     t.is(is(await job.status(), 'Stalled'), 'False/Moving');

@@ -44,7 +44,7 @@ test('a job trains on while the release around it is upgraded and rolled back, a
   const worker = await workerPod(jobs, 'toy');
 
   const saved = await annealOn(jobs, release.namespace, ['checkpoint', 'toy']);
-  t.regex(saved.stdout, /^toy is saved at step \d+; training goes on$/);
+  t.regex(saved.stdout, /^toy is saved at step \d+; training continues$/);
   await eventually('the checkpoint is in status', async () => {
     const { save, checkpoint } = await statusOf(jobs, 'toy');
     return (checkpoint?.latestStep ?? 0) >= (save?.step ?? Number.POSITIVE_INFINITY);

@@ -96,13 +96,13 @@ test('an account that is not there and a quota are told in the words of the clus
   };
   await tells(
     'first',
-    /makes no pods for Job first-\w+-1: error looking up service account[\s\S]*serviceAccountName/,
+    /creates no pods for Job first-\w+-1: error looking up service account[\s\S]*serviceAccountName/,
   );
   await kubectl(['-n', job.namespace, 'create', 'quota', 'small', '--hard=pods=0']);
   await job.another('second', {}, {}).apply();
   await tells(
     'second',
-    /makes no pods for Job second-\w+-1: exceeded quota: small[\s\S]*more quota/,
+    /creates no pods for Job second-\w+-1: exceeded quota: small[\s\S]*more quota/,
   );
 });
 

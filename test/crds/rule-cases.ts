@@ -18,7 +18,7 @@ const network = (changes: Record<string, unknown>) => changed(aSpec().network, c
 const claim = { claimName: 'a', path: 'b' };
 const s3 = { uri: 's3://bucket' };
 
-const oneKind: Cases = {
+const oneMember: Cases = {
   accepts: [{ persistentVolumeClaim: claim }, { s3 }],
   rejects: [{}, { s3, persistentVolumeClaim: claim }],
 };
@@ -178,21 +178,21 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     ],
     rejects: [spec({ 'failurePolicy.nodeLostPolicy': 'ForceReplace' })],
   },
-  'model.source has one kind': oneKind,
+  'model.source has one member': oneMember,
   'model.source is not local': notLocal,
-  'dataset.train has one kind': oneKind,
+  'dataset.train has one member': oneMember,
   'dataset.train is not local': notLocal,
-  'dataset.eval has one kind': oneKind,
+  'dataset.eval has one member': oneMember,
   'dataset.eval is not local': notLocal,
-  'checkpoint.destination has one kind': oneKind,
+  'checkpoint.destination has one member': oneMember,
   'checkpoint.destination is not local': notLocal,
-  'checkpoint.resumeFrom.source has one kind': oneKind,
+  'checkpoint.resumeFrom.source has one member': oneMember,
   'checkpoint.resumeFrom.source is not local': notLocal,
-  'checkpoint.resumeFrom has one origin': {
+  'checkpoint.resumeFrom has one source': {
     accepts: [{ job: 'a' }, { source: { s3 }, step: 3 }],
     rejects: [{}, { step: 3 }, { job: 'a', source: { s3 } }],
   },
-  'output.destination has one kind': oneKind,
+  'output.destination has one member': oneMember,
   'output.destination is not local': notLocal,
   'output: somewhere to put the result': {
     accepts: [{ destination: { s3 } }, { pushToHub: { repository: 'a/b' } }],

@@ -137,7 +137,7 @@ async function goOn(
 function saysWorkerDied(t: ExecutionContext, { code, stderr }: Session): void {
   t.is(code, 10);
   t.regex(stderr, /^the process of the stage \w+ was ended by SIGKILL\n/);
-  t.regex(stderr, /run the same command again: it goes on from the last checkpoint/);
+  t.regex(stderr, /run the same command again: it resumes from the last checkpoint/);
 }
 
 function wordsOf(kill: Kill | null, { folder, lines }: Session): string {

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildTrouble } from '../../cli/setup/native.ts';
+import { buildError } from '../../cli/setup/native.ts';
 import { findPip } from '../../cli/setup/pip.ts';
 import type { Setup } from '../../cli/setup/setup.ts';
 import { findToolchain } from '../../cli/setup/toolchain.ts';
@@ -81,7 +81,7 @@ async function runCmake(
   if (ran.kind === 'ended' && ran.ok) return;
   throw new TerminalError({
     code: 'E_SETUP',
-    message: `llama.cpp does not build: ${buildTrouble(ran)}`,
+    message: `llama.cpp does not build: ${buildError(ran)}`,
     hint: `run it by hand for the whole output: ${cmake} ${args.join(' ')}`,
   });
 }

@@ -3,7 +3,7 @@
  * cache. The product never comes here.
  */
 import { join } from 'node:path';
-import { pipTrouble } from '../../cli/setup/pip.ts';
+import { pipError } from '../../cli/setup/pip.ts';
 import type { Setup } from '../../cli/setup/setup.ts';
 import { TerminalError } from '../../crds/failures/errors.ts';
 
@@ -77,7 +77,7 @@ export async function mustRun(
   });
   if (ran?.kind === 'ended' && ran.ok) return ran.stdout;
   const how = ran
-    ? `did not succeed: ${pipTrouble(ran)}`
+    ? `did not succeed: ${pipError(ran)}`
     : `did not end in ${Math.round(limitMs / 60_000)} minutes`;
   throw new TerminalError({
     code: 'E_SETUP',

@@ -68,7 +68,7 @@ test('ctrl-c saves and stops, says so, and exits with 130', async (t) => {
   await terminal.shows(/loading the model/);
   terminal.type('\u0003');
   t.is(await terminal.ended(), 130);
-  t.regex(text(), /‖ first stopped; the same command goes on from the last checkpoint/);
+  t.regex(text(), /‖ first stopped; the same command resumes from the last checkpoint/);
   const outcome = await readFile(join(folder, 'cache/runs/first/1/outcome.json'), 'utf8');
   t.is(JSON.parse(outcome).state, 'Stopped');
   t.true(terminal.raw.lastIndexOf(showCursor) >= terminal.raw.lastIndexOf(hideCursor));
@@ -79,7 +79,7 @@ test('ctrl-c twice ends at once, even where the worker does not listen', async (
   const { terminal, text } = await started(t, deaf);
   await terminal.shows(/loading the model/);
   terminal.type('\u0003');
-  await terminal.shows(/ctrl-c once more ends at once/);
+  await terminal.shows(/ctrl-c again ends at once/);
   // npm passes a ctrl-c on, so what comes at once is the same one; a person takes longer than that.
   await setTimeout(300);
   terminal.type('\u0003');

@@ -121,7 +121,7 @@ test('keys lead from the board to a job, its logs, a text, the help and back; q 
   terminal.type('\u001b');
   await terminal.shows(/1 loss/);
   terminal.type('?');
-  await terminal.shows(/keys of a job[\s\S]*pause \(stop it with Ctrl-C where it was started\)/);
+  await terminal.shows(/keys of a job[\s\S]*pause \(stop it with Ctrl-C in its own terminal\)/);
   terminal.type('?');
   await terminal.shows(/1 loss/);
   terminal.type('q');
@@ -136,7 +136,7 @@ test('ctrl-c leaves the screen, says that the run goes on, and exits with 130', 
   at.terminal.type('\u0003');
   t.is(await at.terminal.ended(), 130);
   leftClean(t, at);
-  t.regex(at.text(), /● first\/1 Running; the run goes on\nnext: anneal watch first\/1/);
+  t.regex(at.text(), /● first\/1 Running; the run continues\nnext: anneal watch first\/1/);
 });
 
 /** Escape sequences that choose a colour of letters; bold and dim are none. */

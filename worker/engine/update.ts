@@ -2,7 +2,6 @@
 // `Global` keeps them until the last has come, because the factor depends on all; `Block` and
 // `None` update at once and keep nothing.
 
-import { alone, type World } from './world.ts';
 import {
   codebooksOf,
   type Optimizer,
@@ -22,6 +21,7 @@ import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
 import type { Parameter } from './parameters.ts';
+import { alone, type World } from './world.ts';
 
 export interface Clip {
   readonly mode: 'Global' | 'Block' | 'None';

@@ -1,6 +1,6 @@
-// Commands that change a job: pause, resume, checkpoint, scale, cancel, delete. Everything goes
-// through the object, so kubectl could do the same; each says what changed and waits until the
-// operator has done it, unless it is told not to.
+// Commands that change a job: pause, resume, checkpoint, scale, cancel, delete. Each changes only
+// the object, as kubectl could, reports the change, and waits until the operator has acted, except
+// with --no-wait.
 import { setTimeout as wait } from 'node:timers/promises';
 import {
   annotation,
@@ -19,7 +19,7 @@ import { seconds } from '../../terminal/numbers.ts';
 export interface Acting {
   readonly source: ClusterSource;
   readonly job: Job;
-  /** Undefined: nobody waits. */
+  /** Undefined: do not wait. */
   readonly timeoutMs: number | undefined;
   readonly talk: (text: string) => void;
   readonly signal: AbortSignal;
@@ -32,12 +32,12 @@ export function requireCluster(source: JobSource, what: string): ClusterSource {
   if (source.type === 'cluster') return source as ClusterSource;
   throw new UserError({
     code: 'E_USAGE',
-    message: `${what} is for jobs of a cluster; a run of this machine is stopped where it was started`,
-    hint: 'Ctrl-C there saves and stops; the same command goes on',
+    message: `${what} is for jobs of a cluster; a run of this machine is stopped in its own terminal`,
+    hint: 'Ctrl-C there saves and stops; the same command resumes it',
   });
 }
 
-/** One sentence about what changed. */
+/** Returns one sentence about the change. */
 export async function pause(acting: Acting): Promise<string> {
   const { job } = acting;
   requireAlive(job, 'paused');
@@ -54,13 +54,16 @@ export async function resume(acting: Acting): Promise<string> {
   requireAlive(job, 'resumed');
   if (!job.spec.suspend) return `${job.name} is not paused (${phaseOf(job)})`;
   await patchSpec(acting, { suspend: false });
-  const going = await until(acting, 'it goes on', (now) => !/^Suspend/.test(phaseOf(now)));
+  const going = await until(acting, 'it resumes', (now) => !/^Suspend/.test(phaseOf(now)));
   const step = job.status.checkpoint?.latestStep;
   const from = step === undefined ? '' : ` from step ${step}`;
-  return `${job.name} goes on${from}${going === undefined ? '' : ` (${phaseOf(going)})`}`;
+  return `${job.name} resumes${from}${going === undefined ? '' : ` (${phaseOf(going)})`}`;
 }
 
-/** A save while training goes on. The time names the wish, so that asking twice saves twice. */
+/**
+ * Requests a checkpoint during training. The time identifies the request, so that two requests save
+ * twice.
+ */
 export async function checkpoint(acting: Acting, now: Date): Promise<string> {
   const { job } = acting;
   requireAlive(job, 'saved');
@@ -75,14 +78,14 @@ export async function checkpoint(acting: Acting, now: Date): Promise<string> {
     if (status.save?.asked === wish && status.save.count === undefined) throw noBus(job);
     return status.save?.done === wish;
   });
-  if (saved === undefined) return `${job.name} will be saved; training goes on`;
-  return `${job.name} is saved at step ${saved.status.save?.step}; training goes on`;
+  if (saved === undefined) return `${job.name} will be saved; training continues`;
+  return `${job.name} is saved at step ${saved.status.save?.step}; training continues`;
 }
 
 function noBus(job: Job): TerminalError {
   return new TerminalError({
     code: 'E_BUS_UNAVAILABLE',
-    message: `${job.name} cannot be asked for a save: its operator has no bus to tell the workers by`,
+    message: `${job.name} cannot be saved now: its operator has no bus to reach the workers`,
     hint: `anneal pause ${job.name} saves and stops it`,
   });
 }
@@ -102,7 +105,7 @@ export async function scale(acting: Acting, workers: number): Promise<string> {
     },
     signal,
   );
-  return `${job.name} is to have ${workers} workers; it had ${before}`;
+  return `${job.name} is scaled from ${before} to ${workers} workers`;
 }
 
 interface CancelOptions {
@@ -113,7 +116,7 @@ interface CancelOptions {
 export async function cancel(acting: Acting, { now }: CancelOptions): Promise<string> {
   const { job } = acting;
   if (isTerminal(phaseOf(job))) {
-    return `${job.name} has ended already (${phaseOf(job)}); anneal delete ${job.name} removes its record`;
+    return `${job.name} has ended already (${phaseOf(job)}); anneal delete ${job.name} removes it`;
   }
   const isSet = await setDeletionPolicy(acting, now ? 'Now' : 'Save');
   const gone = await remove(acting);
@@ -124,8 +127,8 @@ export async function cancel(acting: Acting, { now }: CancelOptions): Promise<st
 }
 
 /**
- * Of an object that breaks a rule the server may refuse every change; it is deleted all the same.
- * False: it was refused.
+ * The server may refuse every change of an object that breaks a rule; such an object is deleted
+ * without it. Returns false if the change was refused.
  */
 async function setDeletionPolicy(acting: Acting, deletionPolicy: 'Now' | 'Save'): Promise<boolean> {
   const { job, talk } = acting;
@@ -136,26 +139,28 @@ async function setDeletionPolicy(acting: Acting, deletionPolicy: 'Now' | 'Save')
   } catch (error) {
     const isRefused = error instanceof KubeError && error.status === 422;
     if (!isRefused || job.unread === undefined) throw error;
-    talk(`${job.name} is deleted as it is; the cluster takes no change of it: ${error.message}\n`);
+    talk(
+      `${job.name} is deleted without the change, which the cluster refuses: ${error.message}\n`,
+    );
     return false;
   }
 }
 
-/** The record of a job that ended; one that goes on is cancelled, not deleted by mistake. */
+/** Deletes an ended job; an active one must be cancelled, not deleted by mistake. */
 export async function deleteRecord(acting: Acting): Promise<string> {
   const { job } = acting;
   if (!isTerminal(phaseOf(job))) {
     throw new UserError({
       code: 'E_USAGE',
-      message: `${job.name} has not ended (${phaseOf(job)}); only records of jobs that ended are deleted`,
+      message: `${job.name} has not ended (${phaseOf(job)}); only an ended job can be deleted`,
       hint: `anneal cancel ${job.name} saves, stops and removes it`,
     });
   }
   await remove(acting);
-  return `the record of ${job.name} is deleted; checkpoints and results stay`;
+  return `${job.name} is deleted; checkpoints and results stay`;
 }
 
-/** Whether it is gone by now. */
+/** Returns whether it is gone by now. */
 async function remove(acting: Acting): Promise<boolean> {
   const { job, source, signal, timeoutMs } = acting;
   const path = jobPath(job.namespace, job.name);
@@ -188,7 +193,7 @@ async function patch(
       verb: 'PATCH',
       path: jobPath(job.namespace, job.name),
       query: { fieldManager: manager, fieldValidation: 'Strict' },
-      // With the UID, the change cannot hit a later job of the same name.
+      // With the UID, the change cannot affect a later job of the same name.
       body: { metadata: { uid: job.uid, ...metadata }, ...(spec === undefined ? {} : { spec }) },
       contentType: 'application/merge-patch+json',
     },
@@ -196,7 +201,7 @@ async function patch(
   );
 }
 
-/** The job as it is then; undefined where nobody waits or it is gone. */
+/** The job when the condition holds; undefined with --no-wait or when the job is gone. */
 async function until(
   { source, job, timeoutMs, talk, signal }: Acting,
   what: string,
@@ -219,13 +224,13 @@ async function until(
     const words = now.deleting ? 'stopping' : phaseOf(now);
     if (words !== last) talk(`${job.name} ${words}\n`);
     last = words;
-    await wait(pollMs, undefined, { signal: both }).catch(() => undefined); // looked at below
+    await wait(pollMs, undefined, { signal: both }).catch(() => undefined); // checked below
     signal.throwIfAborted();
     if (limit.aborted) {
       throw new TransientError({
         code: 'E_TIMEOUT',
         message: `${job.name} is ${phaseOf(now)} after ${seconds(timeoutMs / 1000)}; the command waited until ${what}`,
-        hint: `it goes on by itself; anneal why ${job.name} tells what it waits for`,
+        hint: `the operator continues; anneal why ${job.name} shows what it waits for`,
       });
     }
   }

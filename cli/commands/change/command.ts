@@ -14,18 +14,18 @@ const verbs: readonly {
     verb: 'pause',
     summary: 'save and release the devices',
     description:
-      'Saves, then removes the workers and gives their devices back. resume goes on from there.',
+      'Saves, then removes the workers and releases their devices. resume continues from the checkpoint.',
   },
   {
     verb: 'resume',
-    summary: 'go on with a paused job',
-    description: 'Goes on with a paused job from its last checkpoint.',
+    summary: 'resume a paused job',
+    description: 'Resumes a paused job from its last checkpoint.',
   },
   {
     verb: 'checkpoint',
-    summary: 'save now, and go on',
+    summary: 'save now, and continue',
     description:
-      'Asks the workers for a checkpoint that outlives them, while they train, and tells its step once it is there.',
+      'Asks the workers for a durable checkpoint while they train, and prints its step when it is complete.',
   },
   {
     verb: 'scale',
@@ -39,8 +39,8 @@ const verbs: readonly {
   },
   {
     verb: 'delete',
-    summary: 'remove the record of a job that ended',
-    description: 'Removes the record of a job that ended. Checkpoints and results stay.',
+    summary: 'remove an ended job',
+    description: 'Removes the object of an ended job. Checkpoints and results stay.',
   },
 ];
 
@@ -55,21 +55,21 @@ export function addChanges(program: Command, at: Surroundings, perform: Perform)
     if (verb === 'cancel') {
       command
         .option('--now', 'end at once, without a save')
-        .option('--delete-data', 'remove its checkpoints and results too, for ever')
-        .option('--confirm <name>', 'name of the job, where --delete-data would ask for it');
+        .option('--delete-data', 'also remove its checkpoints and results, irreversibly')
+        .option('--confirm <name>', 'name of the job, so that --delete-data does not ask for it');
     }
     command
       .option('--no-wait', 'do not wait until it is done')
-      .option('--timeout <seconds>', 'wait so long at most', wholeNumber, 900)
+      .option('--timeout <seconds>', 'longest time to wait', wholeNumber, 900)
       .option('-n, --namespace <name>', 'namespace of the cluster');
     withVerbosity(withColors(withCluster(command))).action(
       (name: string, second: unknown, third: unknown) => {
         const flags = (verb === 'scale' ? third : second) as SourceFlags & ChangeFlags;
         const workers = verb === 'scale' ? Number(second) : 0;
         return perform(() =>
-          display(flags, at, async (looking) => {
+          display(flags, at, async (viewing) => {
             const { changeFromTerminal } = await import('./run.ts');
-            return changeFromTerminal(verb, name, flags, looking, workers);
+            return changeFromTerminal(verb, name, flags, viewing, workers);
           }),
         );
       },

@@ -1,5 +1,5 @@
-// `anneal cancel --delete-data`: removes what a job has written in volumes, by a Job of the cluster
-// that mounts them. Its pod is like those of the job: the same image, the same rights, nothing
+// `anneal cancel --delete-data`: removes what a job has written in volumes, with a Job on the
+// cluster that mounts them. Its pod has the image and the permissions of the job's pods, and no
 // more.
 import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
@@ -17,11 +17,11 @@ import {
 import type { Job } from '../../jobs/job.ts';
 import { seconds } from '../../terminal/numbers.ts';
 
-/** What can be removed, and how. */
+/** The data to remove, and the Job that removes it. */
 interface Erasure {
   readonly volumes: readonly VolumePath[];
   readonly elsewhere: readonly string[];
-  /** Undefined where nothing lies in a volume. */
+  /** Undefined where nothing is in a volume. */
   readonly manifest: object | undefined;
 }
 
@@ -33,13 +33,10 @@ interface Erasing {
 }
 
 const pollMs = 500;
-/** Its record goes by itself. */
+/** The Job deletes itself after it ends. */
 const keepSeconds = 60;
 
-/**
- * Asks the server whether it would take the Job, so that nothing is cancelled whose data then
- * cannot be removed.
- */
+/** A dry run on the server: a job must not be cancelled if its data then cannot be removed. */
 export async function prepareErasure({ source, job, signal }: Omit<Erasing, 'timeoutMs'>) {
   const { namespace, uid } = job;
   const selection = { path: jobsPath(namespace), labelSelector: `${label.jobUid}=${uid}` };
@@ -62,7 +59,7 @@ export async function prepareErasure({ source, job, signal }: Omit<Erasing, 'tim
 }
 
 /**
- * After the job is gone: waits until its last pod has ended, which may still write, then until
+ * After the job is gone: waits until its last pod, which may still write, has ended, then until
  * everything is removed.
  */
 export async function erase({ source, job, timeoutMs, signal }: Erasing, { manifest }: Erasure) {
@@ -72,7 +69,7 @@ export async function erase({ source, job, timeoutMs, signal }: Erasing, { manif
   const both = AbortSignal.any([signal, limit]);
   const until = async (holds: () => Promise<boolean>): Promise<void> => {
     while (!(await holds())) {
-      await wait(pollMs, undefined, { signal: both }).catch(() => undefined); // looked at below
+      await wait(pollMs, undefined, { signal: both }).catch(() => undefined); // checked below
       signal.throwIfAborted();
       if (limit.aborted) throw late(name, timeoutMs);
     }
@@ -96,7 +93,7 @@ export async function erase({ source, job, timeoutMs, signal }: Erasing, { manif
   });
 }
 
-/** It writes no more; the garbage collector takes its record in its own time. */
+/** An ended pod no longer writes; the garbage collector removes its object later. */
 function hasEnded(object: object): boolean {
   const { data } = podRecord.safeParse(object);
   return data?.status.phase === 'Succeeded' || data?.status.phase === 'Failed';
@@ -117,7 +114,7 @@ const madeJob = z.object({
 
 const jobsPath = (namespace: string) => `/apis/batch/v1/namespaces/${namespace}/jobs`;
 
-/** The words of the pod: each argument is removed with everything below it. */
+/** Script of the pod: removes each argument with everything below it. */
 const script =
   'for (const p of process.argv.slice(1)) fs.rmSync(p, { recursive: true, force: true })';
 
@@ -171,8 +168,8 @@ function eraseJob({ name, uid }: Job, { spec }: ChildJob, volumes: readonly Volu
 function noPod({ name }: Job, volumes: readonly VolumePath[]): TerminalError {
   return new TerminalError({
     code: 'E_CONFLICT',
-    message: `the data of ${name} cannot be removed: no Job of it is left that tells which image mounts its volumes`,
-    hint: `remove by hand: ${volumes.map(uriOf).join(', ')}`,
+    message: `the data of ${name} cannot be removed: none of its Jobs is left to take the image and volumes from`,
+    hint: `remove manually: ${volumes.map(uriOf).join(', ')}`,
   });
 }
 
@@ -180,7 +177,7 @@ function late(name: string, timeoutMs: number): TransientError {
   return new TransientError({
     code: 'E_TIMEOUT',
     message: `${name} is cancelled, and its data was not removed within ${seconds(timeoutMs / 1000)}`,
-    hint: 'kubectl get jobs -l app.kubernetes.io/component=erase shows what removes it',
+    hint: 'kubectl get jobs -l app.kubernetes.io/component=erase shows the Job that removes it',
   });
 }
 
@@ -188,6 +185,6 @@ function notErased(name: string, eraser: string, message: string): TerminalError
   return new TerminalError({
     code: 'E_CONFLICT',
     message: `${name} is cancelled, and its data was not removed: ${message}`,
-    hint: `kubectl logs job/${eraser} tells why`,
+    hint: `kubectl logs job/${eraser} shows why`,
   });
 }

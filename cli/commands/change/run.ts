@@ -1,5 +1,4 @@
-// pause, resume, checkpoint, scale, cancel and delete with their words: what changed, and the
-// commands that come next.
+// Prints what pause, resume, checkpoint, scale, cancel and delete changed, and the next commands.
 import { isTerminal, UserError } from '../../../crds/index.ts';
 import { uriOf } from '../../jobs/data-locations.ts';
 import { phaseOf } from '../../jobs/job.ts';
@@ -25,7 +24,7 @@ export interface ChangeFlags {
   readonly timeout: number;
   readonly now?: boolean;
   readonly deleteData?: boolean;
-  /** The name of the job, in place of typing it. */
+  /** The name of the job, instead of typing it. */
   readonly confirm?: string;
   readonly yes?: boolean;
 }
@@ -36,15 +35,15 @@ export async function changeFromTerminal(
   verb: Verb,
   word: string,
   flags: ChangeFlags,
-  looking: Viewing,
+  viewing: Viewing,
   workers = 0,
 ): Promise<number> {
-  const { output, config, signal } = looking;
-  return withJob(word, looking, async (job, found) => {
+  const { output, config, signal } = viewing;
+  return withJob(word, viewing, async (job, found) => {
     const source = requireCluster(found, verb);
     const timeoutMs = flags.wait ? flags.timeout * 1000 : undefined;
     const acting: Acting = { source, job, timeoutMs, talk: output.talk, signal };
-    const said = await perform(verb, acting, flags, workers, looking);
+    const said = await perform(verb, acting, flags, workers, viewing);
     output.write(`${said}\n`);
     const next = nextAfter[verb];
     if (next !== undefined) output.talk(`next: ${config.command} ${next} ${job.name}\n`);
@@ -66,7 +65,7 @@ function perform(
   acting: Acting,
   flags: ChangeFlags,
   workers: number,
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<string> {
   switch (verb) {
     case 'pause':
@@ -78,14 +77,14 @@ function perform(
     case 'scale':
       return scale(acting, workers);
     case 'cancel':
-      if (flags.deleteData === true) return cancelWithData(acting, flags, looking);
+      if (flags.deleteData === true) return cancelWithData(acting, flags, viewing);
       return cancel(acting, { now: flags.now === true });
     case 'delete':
       return deleteRecord(acting);
   }
 }
 
-/** What cannot be undone needs the name of the job, typed or written. */
+/** An irreversible change requires the name of the job, typed or as a flag. */
 async function cancelWithData(
   acting: Acting,
   { confirm }: ChangeFlags,
@@ -108,13 +107,13 @@ async function cancelWithData(
       hint: `--confirm ${job.name} answers without being asked`,
     });
   }
-  // A save that is removed a moment later helps nobody.
+  // A save that is removed a moment later is useless.
   if (isTerminal(phaseOf(job))) await deleteRecord(acting);
   else await cancel(acting, { now: true });
   await erase({ source, job, timeoutMs, signal }, erasure);
   const removed =
     erasure.volumes.length > 0
       ? 'its checkpoints and results are removed'
-      : 'it had left nothing in a volume';
+      : 'it has no data in a volume';
   return `${job.name} is gone; ${removed}`;
 }

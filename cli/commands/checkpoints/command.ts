@@ -7,14 +7,14 @@ export function addCheckpoints(program: Command, at: Surroundings, perform: Perf
   const command = program
     .command('checkpoints')
     .argument('<name>', jobArgument)
-    .summary('what a job can go on from')
+    .summary('checkpoints that a job can resume from')
     .description('Lists the checkpoints of a job: the newest, the best, where they are.');
   withOutput(withColors(withSource(command)), ['table', 'json']);
   withVerbosity(command).action((name: string, flags: ViewFlags & { readonly output: string }) =>
     perform(() =>
-      display(flags, at, async (looking) => {
+      display(flags, at, async (viewing) => {
         const { checkpointsFromTerminal } = await import('./run.ts');
-        return checkpointsFromTerminal(name, flags.output, looking);
+        return checkpointsFromTerminal(name, flags.output, viewing);
       }),
     ),
   );

@@ -1,4 +1,4 @@
-// `anneal checkpoints`: what a job could go on from.
+// `anneal checkpoints`: the checkpoints that a job can resume from.
 import { checkpointsOf } from '../../jobs/checkpoints.ts';
 import { messagesOf } from '../../jobs/messages.ts';
 import { withJob } from '../../jobs/with-job.ts';
@@ -9,10 +9,10 @@ import { checkpointsText } from './text.ts';
 export async function checkpointsFromTerminal(
   word: string,
   format: string,
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<number> {
-  const { output, config, signal } = looking;
-  return withJob(word, looking, async (job, source) => {
+  const { output, config, signal } = viewing;
+  return withJob(word, viewing, async (job, source) => {
     const messages = await messagesOf(source, job, output.talk, signal);
     const found = await checkpointsOf(job, messages);
     if (format === 'json') output.write(jsonOf('CheckpointList', { job: job.name, items: found }));

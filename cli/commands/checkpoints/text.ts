@@ -3,14 +3,14 @@ import type { Checkpoint } from '../../jobs/checkpoints.ts';
 import { columnsOf, shortened } from '../../terminal/columns.ts';
 import { bytes } from '../../terminal/numbers.ts';
 
-/** What stands before the places of checkpoints. */
+/** Width of the columns before the locations. */
 const locationColumn = 66;
 
 export function checkpointsText(
   found: readonly Checkpoint[],
   columns = Number.POSITIVE_INFINITY,
 ): string {
-  // The end of a place tells one from another; programs get all of it.
+  // The end of a location identifies it; JSON has all of it.
   const room = Math.max(20, columns - locationColumn);
   const lines = columnsOf(
     found,

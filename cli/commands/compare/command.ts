@@ -8,24 +8,24 @@ export function addCompare(program: Command, at: Surroundings, perform: Perform)
   const command = program
     .command('compare')
     .argument('<names...>', 'two to four jobs; the first is the base')
-    .summary('jobs beside each other: what differs, what came out')
+    .summary('compare the settings and results of jobs')
     .description(
-      'Tells what differs in what was asked, draws the curves in one picture, and compares at equal tokens. ' +
-        'A difference is only called one when it is larger than the noise.',
+      'Shows how the specs differ, draws the curves in one plot, and compares at equal tokens. ' +
+        'A difference counts only where it exceeds the noise.',
     )
     .addOption(
-      new Option('--at <what>', 'what is equal where they are compared')
+      new Option('--at <what>', 'quantity that is equal where jobs are compared')
         .choices(['tokens', 'steps', 'time'])
         .default('tokens'),
     )
-    .option('--metric <name>', 'the curve that is drawn, such as eval_loss', 'loss')
-    .option('--live', 'on a screen, while they go on');
+    .option('--metric <name>', 'curve to draw, such as eval_loss', 'loss')
+    .option('--live', 'on a live screen');
   withOutput(withColors(withSource(command)), ['text', 'json']);
   withVerbosity(command).action((names: readonly string[], flags: ViewFlags & CompareFlags) =>
     perform(() =>
-      display(flags, at, async (looking) => {
+      display(flags, at, async (viewing) => {
         const { compareFromTerminal } = await import('./run.ts');
-        return compareFromTerminal(names, flags, looking);
+        return compareFromTerminal(names, flags, viewing);
       }),
     ),
   );

@@ -1,5 +1,5 @@
-// `anneal compare A B --live`: the comparison on a screen while the jobs go on; what it last said
-// is left on the normal screen.
+// `anneal compare A B --live`: the comparison on a screen while the jobs run; the last one stays on
+// the normal screen.
 import { failureOf, UserError } from '../../../crds/index.ts';
 import { findJob } from '../../jobs/find.ts';
 import { openSource } from '../../jobs/open-source.ts';

@@ -1,4 +1,4 @@
-// `anneal compare`: jobs beside each other, as text, as JSON or on a screen.
+// `anneal compare`: jobs side by side, as text, JSON or a screen.
 import { UserError } from '../../../crds/index.ts';
 import { messagesOf } from '../../jobs/messages.ts';
 import { withJob } from '../../jobs/with-job.ts';
@@ -24,9 +24,9 @@ export interface CompareFlags {
 export async function compareFromTerminal(
   words: readonly string[],
   flags: CompareFlags,
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<number> {
-  const { output, signal, config } = looking;
+  const { output, signal, config } = viewing;
   const { output: format, at, metric: name, live } = flags;
   if (words.length > mostSeries) {
     const message = `${words.length} jobs are named; at most ${mostSeries} can be compared`;
@@ -35,18 +35,18 @@ export async function compareFromTerminal(
   const metric = metricNamed(name);
   if (live === true) {
     const { compareLive } = await import('./live.ts');
-    return compareLive(words, { color: colorsOf(config, flags), at, metric }, looking);
+    return compareLive(words, { color: colorsOf(config, flags), at, metric }, viewing);
   }
   const all: Compared[] = [];
   const told = new Set<string>();
-  // What is wrong with the way to the bus is the same for each of them.
+  // An error of the bus connection is the same for each job.
   const talkOnce = (text: string): void => {
     if (!told.has(text)) output.talk(text);
     told.add(text);
   };
   for (const word of words) {
     all.push(
-      await withJob(word, looking, async (job, source) => ({
+      await withJob(word, viewing, async (job, source) => ({
         job,
         history: historyOf(await messagesOf(source, job, talkOnce, signal)),
       })),

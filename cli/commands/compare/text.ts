@@ -1,4 +1,4 @@
-// `anneal compare` as text: differences of the specs, the curves in one picture, the table with its
+// `anneal compare` as text: differences of the specs, the curves in one plot, the table with
 // verdicts.
 import type { Compared, Comparison } from '../../metrics/comparison.ts';
 import { type MetricName, metricLabel } from '../../metrics/history.ts';

@@ -12,7 +12,7 @@ export function addCompletion(
 ): void {
   const command = program
     .command('completion')
-    .addArgument(new Argument('<shell>', 'shell that asks').choices([...shells]))
+    .addArgument(new Argument('<shell>', 'shell to complete for').choices([...shells]))
     .summary('completion for a shell, or for kubectl')
     .description(
       'Prints a script that lets a shell complete commands, flags, jobs and fields. In bash: source <(anneal completion bash). ' +
@@ -24,7 +24,7 @@ export function addCompletion(
       return completionFromTerminal(shell, surroundings.out);
     }),
   );
-  // What the scripts call, with the words of the line after two hyphens.
+  // The scripts call it with the words of the line after `--`.
   const asked = program.command('complete', { hidden: true }).argument('[words...]');
   asked.passThroughOptions().allowUnknownOption();
   asked.action((words: readonly string[]) =>

@@ -1,4 +1,4 @@
-// `anneal completion`: the script for a shell, and what that script asks for while somebody types.
+// `anneal completion`: the script for a shell, and the completions that the script requests.
 import type { Command } from 'commander';
 import { type Lookup, suggest, suggestionsText } from '../../completion/suggest.ts';
 import type { Surroundings } from '../../process/context.ts';
@@ -23,7 +23,7 @@ export async function completeWords(
   words: readonly string[],
   { variables, out }: Pick<Surroundings, 'variables' | 'out'>,
 ): Promise<number> {
-  // A flag or a command is completed without reading any configuration.
+  // Completing a flag or a command reads no configuration.
   const lookup: Lookup = async (what) => {
     const { lookupIn } = await import('../../completion/lookup.ts');
     const { cliConfig } = await import('../../process/config.ts');

@@ -7,14 +7,16 @@ export function addDescribe(program: Command, at: Surroundings, perform: Perform
   const command = program
     .command('describe')
     .argument('<name>', jobArgument)
-    .summary('what a job is, where it runs, how it stands, why')
-    .description('Tells what a job is, where it runs, how it stands and why.');
+    .summary('spec, workers, progress and state of a job')
+    .description(
+      'Shows the spec, workers, progress and state of a job, and the reason for its state.',
+    );
   withOutput(withColors(withSource(command)), ['text', 'json']);
   withVerbosity(command).action((name: string, flags: ViewFlags & { readonly output: string }) =>
     perform(() =>
-      display(flags, at, async (looking) => {
+      display(flags, at, async (viewing) => {
         const { describeFromTerminal } = await import('./run.ts');
-        return describeFromTerminal(name, flags.output, looking);
+        return describeFromTerminal(name, flags.output, viewing);
       }),
     ),
   );

@@ -1,4 +1,4 @@
-// `anneal describe`: what is known of a job, gathered.
+// `anneal describe`: gathers what is known of a job.
 import { jobSummary } from '../../jobs/job-summary.ts';
 import { messagesOf } from '../../jobs/messages.ts';
 import { whyOf } from '../../jobs/why.ts';
@@ -13,20 +13,20 @@ import { describeText } from './text.ts';
 export async function describeFromTerminal(
   word: string,
   format: string,
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<number> {
-  const { output, config, signal } = looking;
-  return withJob(word, looking, async (job, source) => {
+  const { output, config, signal } = viewing;
+  return withJob(word, viewing, async (job, source) => {
     const losses = seriesOf(historyOf(await messagesOf(source, job, output.talk, signal)), 'loss');
-    const happenings = await source.happenings(job, signal);
+    const events = await source.events(job, signal);
     const why = whyOf(job, config.command, await source.surroundings(job, signal));
     if (format === 'json') {
-      output.write(jsonOf('JobDescription', { job: jobSummary(job), why, happenings }));
+      output.write(jsonOf('JobDescription', { job: jobSummary(job), why, happenings: events }));
       return 0;
     }
     const width = Math.min(100, output.columns ?? pipeWidth);
     const style = { width, now: now(), paint: output.paint };
-    output.write(describeText({ job, losses, happenings, why }, style));
+    output.write(describeText({ job, losses, events, why }, style));
     return 0;
   });
 }

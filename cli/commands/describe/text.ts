@@ -1,7 +1,7 @@
-// `anneal describe`: what the job is, where it runs, how it stands, why.
+// `anneal describe` as text: spec, workers, progress, state and its reason.
 import { isTerminal, parseQuantity } from '../../../crds/index.ts';
 import { type Job, keyOf, localNamespace, methodOf, modelOf, phaseOf } from '../../jobs/job.ts';
-import type { Happening } from '../../jobs/source.ts';
+import type { JobEvent } from '../../jobs/source.ts';
 import type { Why } from '../../jobs/why.ts';
 import { curveSentence } from '../../metrics/curve-sentence.ts';
 import type { Sample } from '../../metrics/history.ts';
@@ -16,7 +16,7 @@ import { lossWords } from '../../text/loss-words.ts';
 interface Described {
   readonly job: Job;
   readonly losses: readonly Sample[];
-  readonly happenings: readonly Happening[];
+  readonly events: readonly JobEvent[];
   readonly why: Why;
 }
 
@@ -92,7 +92,7 @@ function batchWords({ globalBatchSize, globalBatchTokens }: Job['spec']['trainin
 }
 
 function passesWords(epochs = '1'): string {
-  return Number(epochs) === 1 ? 'one pass over the data' : `${epochs} passes over the data`;
+  return Number(epochs) === 1 ? 'one epoch' : `${epochs} epochs`;
 }
 
 function whereRows(job: Job, row: Row): readonly string[] {
@@ -118,14 +118,15 @@ function whereRows(job: Job, row: Row): readonly string[] {
 }
 
 /**
- * A worker by its pod; any other is a process of the operator, whose name tells nobody anything.
+ * The number of the worker that opened the round; any other opener is a process of the operator,
+ * and its name means nothing to a user.
  */
 function openerWords({ name, status }: Job): string {
   const by = status.rendezvous?.openedBy ?? '';
   return by.startsWith(`${name}-w`) ? by : 'the operator';
 }
 
-function nowRows({ job, losses, happenings }: Described, row: Row, style: DescribeStyle) {
+function nowRows({ job, losses, events }: Described, row: Row, style: DescribeStyle) {
   const { status } = job;
   const { progress, checkpoint, restarts, conditions = [], artifacts = [] } = status;
   const step =
@@ -160,7 +161,7 @@ function nowRows({ job, losses, happenings }: Described, row: Row, style: Descri
       .flatMap(({ type, reason, lastTransitionTime }) =>
         row('condition', `${type}, ${reason}, for ${ageOf(lastTransitionTime, style.now)}`),
       ),
-    ...happenings
+    ...events
       .slice(-5)
       .flatMap(({ time, reason, message, count }) =>
         row('event', `${clockText(time)} ${reason}${count > 1 ? ` ×${count}` : ''}: ${message}`),
@@ -170,7 +171,7 @@ function nowRows({ job, losses, happenings }: Described, row: Row, style: Descri
 
 function whyRows({ job, why: found }: Described, row: Row): readonly string[] {
   const { happened, doing } = found;
-  // Of a job that went well the results are told above.
+  // A job that succeeded has its results listed above.
   const change = phaseOf(job) === 'Succeeded' ? '' : found.change;
   return [...row('happened', happened), ...row('then', doing), ...row('change', change)];
 }

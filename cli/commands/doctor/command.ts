@@ -14,10 +14,10 @@ export function addDoctor(
 ): void {
   const command = program
     .command('doctor')
-    .summary('what this machine and the cluster lack')
+    .summary('check this machine and the cluster')
     .description(
-      'Checks what jobs need, on this machine and on the cluster where one is known, and tells the fix of each thing that is missing. ' +
-        'Changes nothing. Exit code 5 when this machine lacks something that it needs, or a cluster that was named does.',
+      'Checks what jobs need, on this machine and on the cluster where one is known, and shows a fix for each thing that is missing. ' +
+        'Changes nothing. Exit code 5 when a required check fails on this machine, or on a cluster that the command names.',
     );
   command.option('-n, --namespace <name>', 'namespace of the cluster');
   withCluster(command);

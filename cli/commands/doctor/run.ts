@@ -12,7 +12,7 @@ import { glyphSet } from '../../terminal/glyphs.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { diagnosisText } from './text.ts';
 
-/** `anneal doctor` on this machine; the exit code says whether something needed is missing. */
+/** `anneal doctor` on this machine; the exit code says whether a required check failed. */
 export async function doctorFromTerminal(
   { output, asked }: { readonly output: OutputFormat; readonly asked: SourceFlags },
   config: CliConfig,
@@ -34,7 +34,8 @@ export async function doctorFromTerminal(
   const all = { ...found, checks: [...found.checks, ...cluster] };
   const text = glyphSet(config).text(diagnosisText(found, cluster));
   out(output === 'json' ? jsonOf('Diagnosis', all) : text);
-  // A cluster that nobody named may lack anything: this machine runs jobs without one.
+  // A cluster that the command does not name may fail its checks: this machine runs jobs without
+  // one.
   const isWell =
     found.healthy && (!namesCluster(asked) || cluster.every(({ state }) => state === 'Passed'));
   return isWell ? 0 : failureOf('E_SETUP').cliExit;
@@ -42,7 +43,7 @@ export async function doctorFromTerminal(
 
 const timeoutMs = 10_000;
 
-/** None where no cluster is known. */
+/** Empty where no cluster is known. */
 async function checksOfCluster(asked: SourceFlags, config: CliConfig): Promise<readonly Check[]> {
   if (!knowsCluster(asked, config)) return [];
   const { Kube } = await import('../../client/kube.ts');

@@ -1,4 +1,4 @@
-// `anneal doctor` as text: a mark, a name, what was seen, and below it the fix.
+// `anneal doctor` as text: mark, name, observation, and the fix below it.
 
 import type { Check } from '../../doctor/check.ts';
 import type { Diagnosis } from '../../doctor/diagnosis.ts';

@@ -16,17 +16,17 @@ export function addEstimate(program: Command, surroundings: Surroundings, perfor
     .argument('<file>', 'job file')
     .summary('memory and time of a job, before it runs')
     .description(
-      'Tells how much memory a job takes and how long it runs, from the sizes of the model alone: no weights are read. ' +
-        'Exit code 12 when it does not fit.',
+      'Predicts the memory and the time of a job from the sizes of the model: no weights are read. ' +
+        'Exit code 12 when the job does not fit.',
     )
     .option('--gpu-memory <amount>', 'memory of one GPU, such as 24Gi', byteQuantity)
     .option('--workers <n>', 'workers that share the job', wholeNumber)
     .option(
       '--what-if <path=value>',
-      'one more row with this change, or with several: a=1,b=2 (repeatable)',
+      'add a row with this change, or with several: a=1,b=2 (repeatable)',
       assignments,
     )
-    .option('--volume <name=folder>', 'folder that stands for a claim (repeatable)', volume);
+    .option('--volume <name=folder>', 'folder to use for a claim (repeatable)', volume);
   withVerbosity(withJson(command)).action((file: string, flags: EstimateFlags) =>
     perform(async () => {
       const { estimateFromTerminal } = await import('./run.ts');

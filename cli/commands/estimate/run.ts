@@ -9,8 +9,8 @@ import type { CliConfig } from '../../process/config.ts';
 import type { Surroundings } from '../../process/context.ts';
 import type { Assignment, OutputFormat } from '../../process/flags.ts';
 import { glyphSet } from '../../terminal/glyphs.ts';
-import { harmless } from '../../terminal/harmless.ts';
 import { jsonOf } from '../../terminal/json.ts';
+import { sanitize } from '../../terminal/sanitize.ts';
 import { estimateText } from './text.ts';
 
 export interface EstimateFlags {
@@ -34,7 +34,7 @@ export async function estimateFromTerminal(
   const volumes = Object.fromEntries(
     Object.entries(volume).map(([name, folder]) => [name, resolve(folder)]),
   );
-  const warn = (message: string): void => err(`${harmless(message)}\n`);
+  const warn = (message: string): void => err(`${sanitize(message)}\n`);
   const worker = join(import.meta.dirname, '../../../worker/main.ts');
   const found = await estimate(
     { file, gpuMemory, workers, whatIf, volumes },

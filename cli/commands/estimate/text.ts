@@ -1,5 +1,4 @@
-// `anneal estimate` as text: what is trained, memory by device, memory of each change, time by
-// device.
+// `anneal estimate` as text: trained parameters, memory by device and by change, time by device.
 import type { Estimate, MemoryRow } from '../../estimate/estimate.ts';
 import { changesInWords } from '../../estimate/what-if.ts';
 import { bytes, count, percent, seconds, short } from '../../terminal/numbers.ts';
@@ -43,7 +42,7 @@ function planLines({ model, method, steps, tokensPerStep, ranks, ...rest }: Esti
   ];
 }
 
-/** A change may be longer than a line has room for beside the numbers: it stands above them. */
+/** A change may be too long for the line of its numbers: it gets a line above them. */
 function whatIfTable({ device, rows }: Estimate['whatIf']): readonly string[] {
   const [head = '', ...lines] = memoryTable(
     `on ${device}`,
@@ -76,7 +75,7 @@ const stageWords = {
   Publish: 'publishing, a process of its own',
 } as const;
 
-/** One stage alone needs no table. */
+/** A single stage needs no table. */
 function stageTable({ device, rows }: Estimate['stages']): readonly string[] {
   if (rows.length < 2) return [];
   const lines = rows.map(({ stage, peak }) => [stageWords[stage], gib(peak)]);

@@ -10,8 +10,8 @@ export function addExplain(program: Command, { out }: Surroundings, perform: Per
   const command = program
     .command('explain')
     .argument('[name]', 'field, method or failure: training.epochs, LoRA, E_DOES_NOT_FIT')
-    .summary('what a field, a method or a failure is')
-    .description('Tells what a field of a job file, a method or a failure is. Needs no network.');
+    .summary('explain a field, a method or a failure')
+    .description('Explains a field of a job file, a method or a failure. Needs no network.');
   withVerbosity(withJson(command)).action((name: string | undefined, flags: ExplainFlags) =>
     perform(async () => {
       const { explainFromTerminal } = await import('./run.ts');

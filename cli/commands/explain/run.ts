@@ -1,6 +1,5 @@
-// `anneal explain NAME`: a field by its path, a method by its paper's name, a failure by its code
-// or reason. A name may mean several of them (LoRA is a preset and a value of an axis); then all
-// are told.
+// `anneal explain NAME`: a field by path, a method by its name in the paper, a failure by code or
+// reason. A name with several meanings (LoRA is a preset and a value of an axis) shows all of them.
 import {
   explainField,
   explainMethod,
@@ -20,7 +19,7 @@ import { jsonOf } from '../../terminal/json.ts';
 import { explanationText } from './text.ts';
 
 export interface FieldAbout extends FieldDoc {
-  /** The fields inside, in short. */
+  /** Summary of the nested fields. */
   readonly inside: readonly Pick<FieldDoc, 'path' | 'type' | 'description' | 'required'>[];
 }
 
@@ -32,7 +31,7 @@ export interface Explanation {
   readonly methods: readonly MethodDoc[];
   readonly fields: readonly FieldAbout[];
   readonly failures: readonly FailureAbout[];
-  /** Names to ask for next; only where none was given. */
+  /** Names to ask for next, where no name was given. */
   readonly names?: Names;
 }
 
@@ -77,7 +76,7 @@ function aboutField(doc: FieldDoc): FieldAbout {
   return { ...doc, inside };
 }
 
-/** By code, or by all codes of a reason as conditions show it. */
+/** By code; a condition's reason may name several codes. */
 function failuresNamed(name: string): readonly FailureAbout[] {
   const code = name.toUpperCase();
   if (isFailureCode(code)) return [{ code, ...failures[code] }];
@@ -111,6 +110,6 @@ function unknownName(name: string): UserError {
   return new UserError({
     code: 'E_USAGE',
     message: `${JSON.stringify(name)} is no field, method or failure`,
-    hint: near === undefined ? 'anneal explain lists what there is' : `did you mean ${near}?`,
+    hint: near === undefined ? 'anneal explain lists all names' : `did you mean ${near}?`,
   });
 }

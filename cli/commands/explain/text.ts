@@ -49,8 +49,8 @@ function fieldLines(doc: FieldAbout, width: number): readonly string[] {
 }
 
 function insideLines(doc: FieldAbout, width: number): readonly string[] {
-  // What has no description is not for people: fields that a cluster fills, the form of a list's
-  // items.
+  // Fields without a description are not for users: fields that a cluster sets, the items of a
+  // list.
   const short = doc.inside
     .filter(({ description }) => description !== '')
     .map(({ path, description, required }) => ({
@@ -62,7 +62,7 @@ function insideLines(doc: FieldAbout, width: number): readonly string[] {
   return short.flatMap(({ name, text }) => entry(name, text, { width, column }));
 }
 
-/** That an object is empty when absent says nothing: its fields have defaults of their own. */
+/** "Empty when absent" is misleading for an object: its fields have their own defaults. */
 function defaultWords(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   const words = JSON.stringify(value);
@@ -70,7 +70,7 @@ function defaultWords(value: unknown): string | undefined {
 }
 
 const changes: Readonly<Record<FieldAbout['mutability'], string>> = {
-  Immutable: 'fixed once the job exists',
+  Immutable: 'never, once the job exists',
   Suspended: 'while the job is suspended',
   Live: 'at any time',
   LiveIfElastic: 'at any time, when the job is elastic',
@@ -96,13 +96,13 @@ const retries: Readonly<Record<FailureAbout['retry'], string>> = {
   Counted: 'the job starts again, up to its limit of restarts',
   MemoryLadder: 'the job starts again with a smaller plan',
   Ignored: 'the job starts again; it is not counted',
-  InPlace: 'the same process tries again',
+  InPlace: 'the same process retries',
   None: 'nothing: no job is running yet',
 };
 
 function namesLines({ methods, fields, failures }: Names, width: number): readonly string[] {
   return [
-    'anneal explain NAME tells what these are:',
+    'anneal explain NAME explains each of:',
     '',
     'Methods',
     ...wrap(methods.join('  '), width, '  '),

@@ -7,14 +7,14 @@ export function addGet(program: Command, at: Surroundings, perform: Perform): vo
   const command = program
     .command('get')
     .argument('<name>', jobArgument)
-    .summary('a job as it is, in YAML or JSON')
-    .description('Prints the whole object of a job: what was asked and what is.');
+    .summary('the object of a job, in YAML or JSON')
+    .description('Prints the whole object of a job: spec and status.');
   withOutput(withSource(command), ['yaml', 'json']);
   withVerbosity(command).action((name: string, flags: ViewFlags & { readonly output: string }) =>
     perform(() =>
-      display(flags, at, async (looking) => {
+      display(flags, at, async (viewing) => {
         const { getFromTerminal } = await import('./run.ts');
-        return getFromTerminal(name, flags.output, looking);
+        return getFromTerminal(name, flags.output, viewing);
       }),
     ),
   );

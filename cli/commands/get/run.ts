@@ -1,4 +1,4 @@
-// `anneal get`: the object of a job as it is.
+// `anneal get`: the object of a job, unchanged.
 import { stringify } from 'yaml';
 import { withJob } from '../../jobs/with-job.ts';
 import type { Viewing } from '../../process/context.ts';
@@ -6,11 +6,11 @@ import type { Viewing } from '../../process/context.ts';
 export async function getFromTerminal(
   word: string,
   format: string,
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<number> {
-  return withJob(word, looking, async ({ object }) => {
+  return withJob(word, viewing, async ({ object }) => {
     const text = format === 'json' ? `${JSON.stringify(object, null, 2)}\n` : stringify(object);
-    looking.output.write(text);
+    viewing.output.write(text);
     return 0;
   });
 }

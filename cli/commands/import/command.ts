@@ -7,9 +7,9 @@ export function addImport(program: Command, at: Surroundings, perform: Perform):
   const command = program
     .command('import')
     .argument('<file>', 'configuration of TRL, LLaMA-Factory, axolotl or torchtune')
-    .summary('a job file from a file of another trainer')
+    .summary('convert the configuration of another trainer')
     .description(
-      'Writes a job file from a configuration of TRL, LLaMA-Factory, axolotl or torchtune. What cannot be taken over is named.',
+      'Writes a job file from a configuration of TRL, LLaMA-Factory, axolotl or torchtune. Settings without an equivalent are listed.',
     )
     .option('--file <file>', 'file to write; printed when absent');
   withVerbosity(command).action((file: string, flags: ImportFlags) =>

@@ -1,12 +1,12 @@
-// `anneal import`: a job file from a configuration of another trainer, and what could not be taken
-// over.
+// `anneal import`: a job file from the configuration of another trainer, and a list of the settings
+// without an equivalent.
 import { readText } from '../../client/read-job.ts';
 import { importJob } from '../../import/import-job.ts';
 import { writeNew } from '../../init/job-file.ts';
 import type { Surroundings } from '../../process/context.ts';
 
 export interface ImportFlags {
-  /** Undefined: it is printed. */
+  /** Undefined: print the job file. */
   readonly file?: string;
 }
 
@@ -23,7 +23,7 @@ export async function importFromTerminal(
   }
   for (const note of notes) err(`note: ${note}\n`);
   for (const { key, near } of unknown) {
-    err(`not taken over: ${key}${near === undefined ? '' : ` (is ${near} meant?)`}\n`);
+    err(`not converted: ${key}${near === undefined ? '' : ` (did you mean ${near}?)`}\n`);
   }
   if (written !== undefined) err(`next: anneal estimate ${written}\n`);
   return 0;

@@ -7,16 +7,16 @@ import type { InitFlags } from './run.ts';
 export function addInit(program: Command, at: Surroundings, perform: Perform): void {
   const command = program
     .command('init')
-    .summary('write a job file to begin with')
+    .summary('write a first job file')
     .description(
-      'Writes a job file with comments. On a terminal it asks five questions and shows the file as it grows; what is given is ' +
-        'not asked. A source is owner/name on the Hugging Face hub, s3://bucket/prefix, claim:NAME/path in a volume, or a path ' +
+      'Writes a job file with comments. On a terminal it asks up to five questions and shows the file as it grows; a flag answers ' +
+        'its question. A source is owner/name on the Hugging Face hub, s3://bucket/prefix, claim:NAME/path in a volume, or a path ' +
         'on this machine.',
     )
-    .option('--model <source>', 'model to start from')
+    .option('--model <source>', 'base model')
     .option('--data <source>', 'conversations or text to train on')
     .addOption(
-      new Option('--goal <what>', 'what the model learns; chat where nothing is said').choices([
+      new Option('--goal <what>', 'what the model learns; default chat').choices([
         'chat',
         'text',
         'try',
@@ -24,11 +24,11 @@ export function addInit(program: Command, at: Surroundings, perform: Perform): v
     )
     .option(
       '--gpu-memory <amount>',
-      'memory of a GPU, such as 24Gi; none: the processor',
+      'memory of a GPU, such as 24Gi; none for the processor',
       byteQuantity,
     )
     .addOption(
-      new Option('--prefer <what>', 'what matters most; speed where nothing is said').choices([
+      new Option('--prefer <what>', 'what matters most; default speed').choices([
         'memory',
         'speed',
         'quality',
@@ -40,9 +40,9 @@ export function addInit(program: Command, at: Surroundings, perform: Perform): v
     .option('--accessible', 'questions as lines instead of a screen');
   withVerbosity(withColors(withCluster(command))).action((flags: InitFlags & SourceFlags) =>
     perform(() =>
-      display(flags, at, async (looking) => {
+      display(flags, at, async (viewing) => {
         const { initFromTerminal } = await import('./run.ts');
-        return initFromTerminal(flags, looking);
+        return initFromTerminal(flags, viewing);
       }),
     ),
   );

@@ -1,4 +1,4 @@
-// `anneal init` on a terminal: the wizard where flags are missing, plain flags elsewhere.
+// `anneal init`: the wizard on a terminal where flags are missing; otherwise flags alone.
 import { availableParallelism, freemem } from 'node:os';
 import { failureOf, toAnnealError, UserError } from '../../../crds/index.ts';
 import { describeModelOf } from '../../client/describe-model.ts';
@@ -29,17 +29,17 @@ export interface InitFlags {
   readonly theme?: Theme;
 }
 
-export async function initFromTerminal(flags: InitFlags, looking: Viewing): Promise<number> {
+export async function initFromTerminal(flags: InitFlags, viewing: Viewing): Promise<number> {
   const { model, data, goal = 'chat', gpuMemory, prefer = 'speed', file, output } = flags;
   if (model === undefined || data === undefined) {
-    if (canAsk(looking)) return wizard(flags, looking);
+    if (canAsk(viewing)) return wizard(flags, viewing);
     throw missing(model === undefined ? '--model' : '--data');
   }
   const text = initText({ goal, model, data, gpuMemory, prefer });
-  if (output === 'yaml') looking.output.write(text);
+  if (output === 'yaml') viewing.output.write(text);
   else {
     await writeNew(file, text);
-    looking.output.talk(`wrote ${file}\nnext: ${looking.config.command} estimate ${file}\n`);
+    viewing.output.talk(`wrote ${file}\nnext: ${viewing.config.command} estimate ${file}\n`);
   }
   return 0;
 }
@@ -52,12 +52,12 @@ function missing(flag: string): UserError {
   return new UserError({
     code: 'E_USAGE',
     message: `anneal init needs ${flag}; it is not given`,
-    hint: 'anneal init --help; on a terminal anneal init asks for what is missing',
+    hint: 'see anneal init --help; on a terminal anneal init asks for missing values',
   });
 }
 
-async function wizard(flags: InitFlags, looking: Viewing): Promise<number> {
-  const { config, output, signal } = looking;
+async function wizard(flags: InitFlags, viewing: Viewing): Promise<number> {
+  const { config, output, signal } = viewing;
   const machine = { freeBytes: freemem(), cores: availableParallelism() };
   const here = await sourcesHere(process.cwd(), config.cache);
   const foundWith = (cluster: ClusterDevices | null): Found => ({
@@ -65,7 +65,7 @@ async function wizard(flags: InitFlags, looking: Viewing): Promise<number> {
     devices: deviceOptions(cluster, machine, flags.gpuMemory),
   });
   using estimator = new Estimator(describer(config, signal));
-  const cluster = devicesOf(looking.flags, config, signal).then((devices) => ({
+  const cluster = devicesOf(viewing.flags, config, signal).then((devices) => ({
     found: foundWith(devices),
     words: clusterWords(devices),
   }));
@@ -82,7 +82,7 @@ async function wizard(flags: InitFlags, looking: Viewing): Promise<number> {
       else await writeNew(name, text);
     },
   };
-  const ended = await ask(facts, flags, looking);
+  const ended = await ask(facts, flags, viewing);
   if (ended.type === 'Left') {
     output.talk('nothing was written\n');
     return failureOf('E_INTERRUPTED').cliExit;
@@ -107,7 +107,7 @@ async function ask(facts: Facts, { accessible }: InitFlags, { config, signal, ou
   return showWizard(facts, signal);
 }
 
-/** What the GPUs of the cluster are; null where no cluster is known. */
+/** The GPUs of the cluster; null where no cluster is known. */
 async function devicesOf(
   flags: SourceFlags,
   config: CliConfig,
@@ -126,12 +126,12 @@ async function devicesOf(
 }
 
 function clusterWords(devices: ClusterDevices | null): string {
-  if (devices === null) return 'No kubeconfig is there, so no cluster was asked for its GPUs.';
-  if (devices.type === 'Unknown') return `The cluster does not tell its GPUs: ${devices.why}.`;
-  return `The cluster ${devices.cluster} was asked for its GPUs.`;
+  if (devices === null) return 'There is no kubeconfig, so no cluster was asked for its GPUs.';
+  if (devices.type === 'Unknown') return `The GPUs of the cluster are unknown: ${devices.why}.`;
+  return `The GPUs are those of the cluster ${devices.cluster}.`;
 }
 
-/** A hub that does not answer must not keep the bar waiting for ever. */
+/** A hub that does not answer must not keep the progress bar forever. */
 const describeMs = 60_000;
 
 function describer(config: CliConfig, outer: AbortSignal): Describe {

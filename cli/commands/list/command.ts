@@ -11,7 +11,7 @@ export function addList(program: Command, at: Surroundings, perform: Perform): v
     .description(
       'Lists the jobs of a namespace, or the runs of this machine where no cluster is known.',
     )
-    .option('-w, --watch', 'go on with a line for each change')
+    .option('-w, --watch', 'continue with a line for each change')
     .option('-l, --selector <key=value>', 'only jobs with these labels')
     .option('--phase <phase...>', 'only jobs in these phases, such as Running')
     .option('--method <name>', 'only jobs of this method')
@@ -23,10 +23,10 @@ export function addList(program: Command, at: Surroundings, perform: Perform): v
   withOutput(withColors(withSource(command, true)), structuredOutputs);
   withVerbosity(command).action((flags: ViewFlags & ListFlags) =>
     perform(() =>
-      display(flags, at, async (looking) => {
+      display(flags, at, async (viewing) => {
         const { listFromTerminal } = await import('./run.ts');
         const { phase, method, selector, sort, output, watch = false } = flags;
-        return listFromTerminal({ phase, method, selector, sort }, { output, watch }, looking);
+        return listFromTerminal({ phase, method, selector, sort }, { output, watch }, viewing);
       }),
     ),
   );

@@ -1,11 +1,11 @@
-// Which jobs `anneal list` tells of, and in which order.
+// Filter and order of `anneal list`.
 import { type Phase, phases, UserError } from '../../../crds/index.ts';
 import { type Job, methodOf, phaseOf } from '../../jobs/job.ts';
 
 export interface ListFilter {
   readonly phase: readonly string[] | undefined;
   readonly method: string | undefined;
-  /** `key=value`, several joined by commas. */
+  /** `key=value`, several separated by commas. */
   readonly selector: string | undefined;
   readonly sort: SortField;
 }
@@ -42,7 +42,7 @@ function selectorOf(text: string | undefined): readonly (readonly [string, strin
   return text.split(',').map((part) => {
     const [, key, value] = /^([^=!]+?)==?(.*)$/.exec(part.trim()) ?? [];
     if (key === undefined || value === undefined) {
-      const message = `--selector is ${JSON.stringify(text)}; it must be key=value, several joined by commas`;
+      const message = `--selector is ${JSON.stringify(text)}; it must be key=value, several separated by commas`;
       throw new UserError({ code: 'E_USAGE', message });
     }
     return [key, value] as const;

@@ -1,4 +1,4 @@
-// `anneal list`: the jobs of a place, once or as they change.
+// `anneal list`: the jobs of a source, once or with every change.
 import { stringify } from 'yaml';
 import { UserError } from '../../../crds/index.ts';
 import { at } from '../../jobs/find.ts';
@@ -16,9 +16,9 @@ import { type ListFilter, listJobs } from './filter.ts';
 export async function listFromTerminal(
   filter: ListFilter,
   { output: format, watch }: { readonly output: string; readonly watch: boolean },
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<number> {
-  const { flags, config, output, signal } = looking;
+  const { flags, config, output, signal } = viewing;
   await using source = await openSource(flags, config);
   if (watch) {
     const { isWatchOutput, watchList } = await import('./watch.ts');
@@ -26,7 +26,7 @@ export async function listFromTerminal(
       const message = `--output is ${format}; with --watch it must be table, wide, json or name`;
       throw new UserError({ code: 'E_USAGE', message });
     }
-    await watchList(source, filter, format, looking);
+    await watchList(source, filter, format, viewing);
     return 0;
   }
   const jobs = listJobs(await source.list(signal), filter);

@@ -1,5 +1,5 @@
-// `anneal list --watch`, and the board in a pipe: the table, then a line for each change, in the
-// columns of the table.
+// `anneal list --watch`, and the board in a pipe: the table, then a line in its columns for each
+// change.
 import { emptyBoard, seeBoard } from '../../jobs/board-state.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
 import { jobSummary } from '../../jobs/job-summary.ts';
@@ -18,7 +18,7 @@ export function isWatchOutput(word: string): word is WatchOutput {
   return outputs.some((output) => output === word);
 }
 
-/** Until nobody asks any more. */
+/** Until the signal is aborted. */
 export async function watchList(
   source: JobSource,
   filter: ListFilter,

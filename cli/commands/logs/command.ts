@@ -8,35 +8,35 @@ export function addLogs(program: Command, at: Surroundings, perform: Perform): v
   const command = program
     .command('logs')
     .argument('<name>', jobArgument)
-    .summary('what the workers of a job say')
+    .summary('the log of the workers of a job')
     .description(
-      'Prints the lines of all workers in the order of time. A line that several of them say is printed once.',
+      'Prints the lines of all workers by time. A line that several workers write is printed once.',
     )
-    .option('-f, --follow', 'go on with new lines')
+    .option('-f, --follow', 'continue with new lines')
     .option('--full', 'on a screen, with search and scrolling')
     .option('--rank <numbers>', 'only these workers, such as 0,2 or 0-3')
     .option('--since <time>', 'only lines of the last 30s, 10m, 2h')
     .option('--tail <n>', 'only the last lines', wholeNumber)
     .option('--grep <pattern>', 'only lines that match')
     .addOption(
-      new Option('--level <level>', 'only lines as important as that')
+      new Option('--level <level>', 'only lines of this level or above')
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
     .option('--previous', 'of the container before the last restart')
-    .option('--operator', 'what the operator says of this job')
-    .option('--raw', 'only the words, as they were said');
+    .option('--operator', 'lines of the operator about this job')
+    .option('--raw', 'only the text, unchanged');
   withOutput(withColors(withSource(command)), ['text', 'json']);
   withVerbosity(command).action(
     (name: string, flags: ViewFlags & LogsFlags & { readonly full?: boolean }) =>
       perform(() =>
-        display(flags, at, async (looking) => {
+        display(flags, at, async (viewing) => {
           if (flags.full) {
             const { watchLogs } = await import('../watch/run.ts');
-            return watchLogs(name, flags, looking);
+            return watchLogs(name, flags, viewing);
           }
           const { logsFromTerminal } = await import('./run.ts');
-          return logsFromTerminal(name, flags, looking);
+          return logsFromTerminal(name, flags, viewing);
         }),
       ),
   );

@@ -1,6 +1,5 @@
-// `anneal logs`: what the workers of a job say. Lines that are there are put in order and folded;
-// lines that come are held for a moment, so that what several workers say at once is one line here
-// too.
+// `anneal logs`: the log of a job's workers. Existing lines are sorted and folded; new lines are
+// held for a moment, so that a line that several workers write at once is also folded.
 import { setTimeout as wait } from 'node:timers/promises';
 import { UserError } from '../../../crds/index.ts';
 import type { Heard, LogLine } from '../../jobs/source.ts';
@@ -28,21 +27,21 @@ export interface LogsFlags {
   readonly output: 'text' | 'json';
 }
 
-/** Long enough for workers that say the same to be heard together, too short to be noticed. */
+/** Long enough to gather the same line from several workers, too short to be noticed. */
 const gatherMs = 150;
 
 export async function logsFromTerminal(
   word: string,
   flags: LogsFlags,
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<number> {
-  const { output, signal } = looking;
+  const { output, signal } = viewing;
   const filter = filterOf(flags, now());
-  return withJob(word, looking, async (job, source) => {
+  return withJob(word, viewing, async (job, source) => {
     const follow = flags.follow === true;
     const operator = flags.operator === true;
     if (operator && source.type === 'local') throw noOperator(job.name);
-    const printer = new Printer(flags, looking, !operator && job.spec.worker.replicas > 1);
+    const printer = new Printer(flags, viewing, !operator && job.spec.worker.replicas > 1);
     const wanted: LogLine[] = [];
     let upToDate = false;
     using _flushing = follow ? printer.every(gatherMs, signal) : undefined;
@@ -69,7 +68,7 @@ function noOperator(name: string): UserError {
   return new UserError({
     code: 'E_USAGE',
     message,
-    hint: `anneal logs ${name} shows what it said`,
+    hint: `anneal logs ${name} shows its own log`,
   });
 }
 
@@ -84,13 +83,13 @@ function lastOf(lines: readonly LogLine[], tail: number | undefined): readonly L
 
 class Printer {
   readonly #flags: LogsFlags;
-  readonly #looking: Viewing;
+  readonly #viewing: Viewing;
   readonly #marks: boolean;
   #held: LogLine[] = [];
 
-  constructor(flags: LogsFlags, looking: Viewing, marks: boolean) {
+  constructor(flags: LogsFlags, viewing: Viewing, marks: boolean) {
     this.#flags = flags;
-    this.#looking = looking;
+    this.#viewing = viewing;
     this.#marks = marks;
   }
 
@@ -118,7 +117,7 @@ class Printer {
   }
 
   print(lines: readonly LogLine[]): void {
-    const { output } = this.#looking;
+    const { output } = this.#viewing;
     if (this.#flags.output === 'json') {
       for (const line of lines) output.write(`${JSON.stringify(line)}\n`);
     } else if (this.#flags.raw) {
@@ -129,7 +128,7 @@ class Printer {
   }
 
   #text(line: FoldedLine): string {
-    const { paint } = this.#looking.output;
+    const { paint } = this.#viewing.output;
     return logLineText(line, { paint, time: true, marks: this.#marks });
   }
 }

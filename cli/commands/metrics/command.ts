@@ -16,9 +16,9 @@ export function addMetrics(program: Command, at: Surroundings, perform: Perform)
     .argument('<name>', jobArgument)
     .argument('[metrics...]', 'loss, eval_loss, lr, grad_norm, tokens_per_second, …')
     .summary('numbers of a job as plots, CSV or JSON')
-    .description('Draws numbers of a job on a terminal; in a pipe, prints them as rows.')
+    .description('Plots numbers of a job on a terminal; in a pipe, prints them as rows.')
     .addOption(
-      new Option('--x <axis>', 'what runs to the right')
+      new Option('--x <axis>', 'horizontal axis')
         .choices(['step', 'tokens', 'time'])
         .default('step'),
     )
@@ -33,9 +33,9 @@ export function addMetrics(program: Command, at: Surroundings, perform: Perform)
   withVerbosity(command).action(
     (name: string, metrics: readonly string[], flags: ViewFlags & MetricsFlags) =>
       perform(() =>
-        display(flags, at, async (looking) => {
+        display(flags, at, async (viewing) => {
           const { metricsFromTerminal } = await import('./run.ts');
-          return metricsFromTerminal(name, metrics, flags, looking);
+          return metricsFromTerminal(name, metrics, flags, viewing);
         }),
       ),
   );

@@ -1,4 +1,4 @@
-// `anneal metrics`: the numbers of a job, as pictures on a terminal and as rows in a pipe.
+// `anneal metrics`: numbers of a job, as plots on a terminal and as rows in a pipe.
 import { messagesOf } from '../../jobs/messages.ts';
 import { withJob } from '../../jobs/with-job.ts';
 import { historyOf } from '../../metrics/history.ts';
@@ -14,7 +14,7 @@ export interface MetricsFlags {
   readonly log?: boolean;
   readonly last?: number;
   readonly width?: number;
-  /** A picture on a terminal, rows in a pipe, unless it says. */
+  /** Default: a plot on a terminal, rows in a pipe. */
   readonly output?: 'plot' | 'csv' | 'json';
 }
 
@@ -22,12 +22,12 @@ export async function metricsFromTerminal(
   word: string,
   names: readonly string[],
   flags: MetricsFlags,
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<number> {
-  const { output, signal } = looking;
-  // A name that is no metric is told before a cluster is asked.
+  const { output, signal } = viewing;
+  // An unknown metric is an error before a cluster is asked.
   metricsOf({ steps: [], evaluations: [] }, { names, ema: 0, last: undefined });
-  return withJob(word, looking, async (job, source) => {
+  return withJob(word, viewing, async (job, source) => {
     const history = historyOf(await messagesOf(source, job, output.talk, signal));
     if (history.steps.length === 0) tellStatus(job, output.talk);
     const { ema, last } = flags;

@@ -30,7 +30,7 @@ function plotLines({ metric, samples }: Series, style: PlotStyle): readonly stri
     y: scaled(sample.value, log),
   }));
   const finite = points.filter(({ y }) => Number.isFinite(y));
-  if (finite.length === 0) return [metric, '  nothing was measured yet'];
+  if (finite.length === 0) return [metric, '  no values yet'];
   const bounds = boundsOf(finite);
   const greatest = metricText(metric, log ? 10 ** bounds.greatest : bounds.greatest);
   const least = metricText(metric, log ? 10 ** bounds.least : bounds.least);
@@ -65,7 +65,7 @@ function positionText(axis: Axis, position = 0): string {
   return axis === 'tokens' ? shortCount(position) : position.toLocaleString('en');
 }
 
-/** One row a step, a column a metric: for spreadsheets and other programs. */
+/** One row per step, one column per metric: for spreadsheets and other programs. */
 export function metricsCsv(series: readonly Series[]): string {
   const steps = new Map<number, { sample: Sample; values: (number | null | undefined)[] }>();
   for (const [index, { samples }] of series.entries()) {
@@ -86,7 +86,7 @@ export function metricsCsv(series: readonly Series[]): string {
   return `${[head, ...rows].join('\n')}\n`;
 }
 
-/** Where nobody heard the workers, their last numbers. */
+/** The last numbers of the status, where no messages of the workers are available. */
 export function tellStatus({ status: { progress } }: Job, talk: (text: string) => void): void {
   const { step, totalSteps, trainLoss, evalLoss, tokensPerSecond } = progress ?? {};
   if (step === undefined) return;

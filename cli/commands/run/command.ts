@@ -23,7 +23,7 @@ export function addRun(program: Command, { variables }: Surroundings, perform: P
     .summary('train on this machine')
     .description(
       'Trains a job on this machine, without a cluster. The first Ctrl-C saves and stops, the second ends at once; ' +
-        'the same command goes on from the last checkpoint.',
+        'the same command resumes from the last checkpoint.',
     )
     .option(
       '--workers <n>',
@@ -31,9 +31,9 @@ export function addRun(program: Command, { variables }: Surroundings, perform: P
       wholeNumber,
     )
     .option('--threads <n>', 'processor threads of each worker', wholeNumber)
-    .option('--steps <n>', 'train so many steps instead of what the file says', wholeNumber)
-    .option('--volume <name=folder>', 'folder that stands for a claim (repeatable)', volume)
-    .option('--fresh', 'start anew where an earlier run could be continued');
+    .option('--steps <n>', 'number of steps, instead of the one in the file', wholeNumber)
+    .option('--volume <name=folder>', 'folder to use for a claim (repeatable)', volume)
+    .option('--fresh', 'start a new run even if an earlier one could be resumed');
   withVerbosity(withDisplay(command)).action((file: string, flags: RunFlags) =>
     perform(async () => {
       const { runFromTerminal } = await import('./run.ts');

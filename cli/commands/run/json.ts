@@ -1,10 +1,10 @@
-// A run as JSON, one object a line: what the worker says, with a line before and a line after.
-// Fields are only ever added.
+// A run as JSON lines: the worker's messages, with a line before and a line after them. Fields are
+// only ever added.
 import type { RunView } from '../../text/run-view.ts';
 
 export function runJson(write: (line: string) => void): RunView {
   let job = '';
-  // The messages of a worker may have a field of that name.
+  // Messages of a worker may have a field of that name.
   const say = (content: object): void =>
     write(JSON.stringify(Object.assign({ job }, content, { job })));
   return {

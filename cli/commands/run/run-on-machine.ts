@@ -1,4 +1,4 @@
-// `anneal run FILE`: the job on this machine. Prints what the worker says, and ends with the
+// `anneal run FILE`: runs the job on this machine, prints the worker's messages, and returns the
 // outcome.
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
@@ -32,19 +32,19 @@ export interface RunOptions {
   /** Folder by claim name. */
   readonly volumes: Readonly<Record<string, string>>;
   readonly steps: number | undefined;
-  /** Start anew even where a run could be continued. */
+  /** Start a new run even if one could be resumed. */
   readonly fresh: boolean;
 }
 
 interface RunContext {
   readonly config: CliConfig;
-  /** File to run as the worker. */
+  /** Main file of the worker process. */
   readonly worker: string;
   readonly view: RunView;
   readonly now: () => Date;
   readonly stop: AbortSignal;
   readonly kill: AbortSignal;
-  /** A sentence for the person, after the run. */
+  /** Prints a sentence after the run. */
   readonly warn: (sentence: string) => void;
 }
 
@@ -72,8 +72,8 @@ export async function runCommand(options: RunOptions, context: RunContext): Prom
     'prepare',
   );
   await writeOutcome(run.folder, outcomeOf(outcome, now())).catch((error: unknown) => {
-    // Without a record the run counts as killed: the same command goes on with it, and the worker's
-    // words are told.
+    // Without a recorded outcome the run counts as killed: the same command resumes it, and the
+    // error of the worker is shown.
     if (!isStorageFull(error)) throw error;
   });
   await view.end({
@@ -104,7 +104,7 @@ function traceOf(
 interface ChosenRun {
   readonly run: StoredRun;
   readonly continued: boolean;
-  /** Keeps other commands out of the run. */
+  /** Keeps other commands out of the run folder. */
   readonly lock: Disposable;
 }
 
@@ -160,7 +160,9 @@ function requireShares({ training, dataset }: FineTuneJobSpec, workers: number):
   });
 }
 
-/** Digest of what decides the trained weights: not where results go, nor how often is saved. */
+/**
+ * Digest of the fields that determine the trained weights: not destinations, nor how often to save.
+ */
 export function resultDigest({ model, dataset, method, training }: FineTuneJobSpec): string {
   const { samples: _samples, ...decisive } = training;
   return digestOf({ model, dataset, method, training: decisive });

@@ -25,7 +25,7 @@ export async function runFromTerminal(
   const onSignal = (): void => {
     const isFirst = signals.press(now());
     if (isFirst && !view.live)
-      process.stderr.write('saving and stopping; once more ends at once\n');
+      process.stderr.write('saving and stopping; press again to end at once\n');
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
@@ -51,7 +51,7 @@ export async function runFromTerminal(
 
 interface ChosenView {
   readonly view: RunView;
-  /** It says itself that the run is stopping. */
+  /** The view itself shows that the run is stopping. */
   readonly live: boolean;
 }
 

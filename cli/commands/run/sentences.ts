@@ -1,5 +1,5 @@
-// A run for screen readers: whole sentences, said when something changes and at most every ten
-// seconds while training. No boxes, no bars, nothing that is drawn twice.
+// A run for screen readers: whole sentences on changes, and at most every ten seconds while
+// training. No boxes, no bars, no redrawing.
 import { linesOf } from '../../jobs/message-lines.ts';
 import { emptyRun, type RunState, secondsLeft, see } from '../../jobs/run-state.ts';
 import { real, seconds } from '../../terminal/numbers.ts';
@@ -13,7 +13,7 @@ export function runSentences(write: (line: string) => void, command = 'anneal'):
   let saidAt = Number.NEGATIVE_INFINITY;
   return {
     begin({ record, number }, continued) {
-      const what = continued ? `Going on with run ${number}` : `Starting run ${number}`;
+      const what = continued ? `Resuming run ${number}` : `Starting run ${number}`;
       write(`${what} of the job ${record.name}.`);
     },
     see(message) {
@@ -41,7 +41,9 @@ function progressSentence(state: RunState): string {
   return `${share} percent, step ${step.step} of ${step.totalSteps}${eta}. The loss is ${real(step.loss)}.`;
 }
 
-/** `  loss        2.4` is `loss: 2.4`; the mark before a line repeats its words. */
+/**
+ * `  loss        2.4` becomes `loss: 2.4`; the mark before a line repeats its words and is dropped.
+ */
 function spoken(line: string): string {
   return line
     .replace(/^[✓✗‖] /u, '')

@@ -1,24 +1,24 @@
-// A run as plain lines: for pipes, logs and terminals that cannot redraw. One line when something
-// changes, and while training one line every few seconds.
+// A run as plain lines: for pipes, logs and terminals that cannot redraw. One line per change, and
+// one every few seconds of training.
 import type { TelemetryOf } from '../../../crds/wire/telemetry.ts';
 import { linesOf, lineWidth } from '../../jobs/message-lines.ts';
 import { emptyRun, type RunState, secondsLeft, see } from '../../jobs/run-state.ts';
-import { harmless } from '../../terminal/harmless.ts';
 import { count, real, seconds } from '../../terminal/numbers.ts';
+import { sanitize } from '../../terminal/sanitize.ts';
 import { summaryLines } from '../../text/run-summary.ts';
 import type { RunView } from '../../text/run-view.ts';
 
 /** Seconds between two lines of steps. */
 const stepLineSeconds = 3;
 
-/** Prints lines; `write` gets each without its line end. */
+/** Prints lines; `write` receives each without its line end. */
 export function runLines(write: (line: string) => void, command = 'anneal'): RunView {
   let state: RunState = emptyRun;
   let lastStepAt = Number.NEGATIVE_INFINITY;
   let said: string | undefined;
   return {
     begin({ record, folder }, continued) {
-      write(`${record.name}: ${continued ? 'going on with' : 'new run'} ${folder}`);
+      write(`${record.name}: ${continued ? 'resuming' : 'new run'} ${folder}`);
     },
     see(message) {
       state = see(state, message);
@@ -28,7 +28,7 @@ export function runLines(write: (line: string) => void, command = 'anneal'): Run
       }
       if (message.method !== undefined && message.method !== said) {
         said = message.method;
-        write(harmless(`method     step ${message.step} · ${said}`));
+        write(sanitize(`method     step ${message.step} · ${said}`));
       }
       const last = message.step === message.totalSteps;
       if (!last && message.time - lastStepAt < stepLineSeconds) return;

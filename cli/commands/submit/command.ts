@@ -29,30 +29,28 @@ export function addSubmit(program: Command, at: Surroundings, perform: Perform):
   const command = program
     .command('submit')
     .argument('<files...>', 'job files; - reads standard input')
-    .summary('give jobs to a cluster')
+    .summary('submit jobs to a cluster')
     .description(
-      'Checks job files here and on the server, then applies them. On a terminal the job is watched; leaving never stops it. ' +
-        'With --watch, --wait or --logs the exit code is that of the job; it is 12 where a job would not fit, and none is sent then.',
+      'Checks job files here and on the server, then applies them. On a terminal the job is watched; leaving the screen does not stop it. ' +
+        'With --watch, --wait or --logs the exit code is that of the job; it is 12 where a job would not fit, and then nothing is submitted.',
     )
     .option('--set <path=value>', 'change a field of the file (repeatable)', assignments)
-    .option('--name <name>', 'name in place of the one in the file')
-    .option('--generate-name <prefix>', 'let the cluster complete the name')
+    .option('--name <name>', 'name instead of the one in the file')
+    .option('--generate-name <prefix>', 'prefix of a generated name')
     .option('-l, --label <key=value>', 'label (repeatable)', keyValue)
-    .addOption(
-      new Option('--dry-run <where>', 'check, and change nothing').choices(['client', 'server']),
-    )
-    .option('--force-conflicts', 'take fields over that others have set')
+    .addOption(new Option('--dry-run <where>', 'validate only').choices(['client', 'server']))
+    .option('--force-conflicts', 'overwrite fields that others have set')
     .option('--watch', 'watch it; the default on a terminal')
     .option('--no-watch', 'do not watch it')
-    .option('--wait', 'wait for the end in silence')
-    .option('--logs', 'show what its workers say, until it ends')
-    .option('--confirm', 'show what it needs, and ask before it is sent')
-    .option('--force', 'send it also where it would not fit')
+    .option('--wait', 'wait for the end without output')
+    .option('--logs', 'print the log of its workers until it ends')
+    .option('--confirm', 'show the plan, and ask before submitting')
+    .option('--force', 'submit even if it would not fit')
     .option('-n, --namespace <name>', 'namespace of the cluster');
   withOutput(withMotion(withColors(withCluster(command))), ['text', 'json', 'name']);
   withVerbosity(command).action((files: readonly string[], flags: SubmitCommandFlags) =>
     perform(() =>
-      display(flags, at, async (looking) => {
+      display(flags, at, async (viewing) => {
         const { submitFromTerminal } = await import('./run.ts');
         const { set = [], name, generateName, label = {}, dryRun = 'none', watch, output } = flags;
         return submitFromTerminal(
@@ -66,7 +64,7 @@ export function addSubmit(program: Command, at: Surroundings, perform: Perform):
             confirm: flags.confirm === true,
             motion: flags.motion !== false,
           },
-          looking,
+          viewing,
         );
       }),
     ),

@@ -1,5 +1,5 @@
-// `anneal submit` on a terminal or in a script: what the job needs, what the cluster made of it,
-// and the job itself where somebody wants to see it.
+// `anneal submit`: prints the plan of the job and the answer of the cluster, then watches the job
+// if asked to.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
@@ -29,26 +29,26 @@ import { plansOf, tell } from './text.ts';
 export interface SubmitFlags extends SubmitOptions {
   readonly watch: boolean | undefined;
   readonly wait: boolean;
-  /** What its workers say, until it ends. */
+  /** Print the log of its workers until it ends. */
   readonly logs: boolean;
-  /** Also where it would not fit. */
+  /** Submit even if it would not fit. */
   readonly force: boolean;
   /** Show the plan and ask. */
   readonly confirm: boolean;
-  /** False: nothing moves by itself where it is watched. */
+  /** False: no animation while it is watched. */
   readonly motion: boolean;
   readonly output: 'text' | 'json' | 'name';
 }
 
-/** Exit codes of `watch` where it is watched or waited for. */
+/** Exit codes are those of `watch` where the job is watched or waited for. */
 export async function submitFromTerminal(
   files: readonly string[],
   flags: SubmitFlags,
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<number> {
-  const { output, config, signal } = looking;
-  // Everything is read before anything is sent: a mistake in the second file must not leave half of
-  // them submitted.
+  const { output, config, signal } = viewing;
+  // All files are read before anything is submitted: a mistake in the second must not leave the
+  // first submitted.
   const jobs: WrittenJob[] = [];
   for (const file of files) {
     const text = file === '-' ? await readAll(process.stdin) : await readText(file);
@@ -56,37 +56,37 @@ export async function submitFromTerminal(
   }
   if (jobs.length === 0) throw new UserError({ code: 'E_USAGE', message: 'no job is given' });
   if (flags.dryRun === 'client') {
-    const home = await homeOf(looking);
-    const preflighted = await preflightJobs(jobs, undefined, flags, looking);
+    const home = await homeOf(viewing);
+    const preflighted = await preflightJobs(jobs, undefined, flags, viewing);
     tell(
       jobs.map((job) => tryJob(job, home)),
       preflighted,
       flags,
-      looking,
+      viewing,
     );
     return 0;
   }
-  await using source = await openCluster(looking.flags, config);
-  const preflighted = await preflightJobs(jobs, source, flags, looking);
+  await using source = await openCluster(viewing.flags, config);
+  const preflighted = await preflightJobs(jobs, source, flags, viewing);
   if (flags.dryRun === 'none' && (jobs.length > 1 || flags.confirm)) {
     const tried: Submitted[] = [];
     for (const job of jobs) {
       tried.push(await submitJob(source, job, { ...flags, dryRun: 'server' }, signal));
     }
-    if (flags.confirm && !(await confirmed(tried, preflighted, looking))) {
+    if (flags.confirm && !(await confirmed(tried, preflighted, viewing))) {
       output.talk('nothing was submitted\n');
       return failureOf('E_INTERRUPTED').cliExit;
     }
   }
   const submitted: Submitted[] = [];
   for (const job of jobs) submitted.push(await submitJob(source, job, flags, signal));
-  tell(submitted, preflighted, flags, looking);
+  tell(submitted, preflighted, flags, viewing);
   const [only, second] = submitted;
   if (only === undefined || flags.dryRun !== 'none' || second !== undefined) return 0;
-  return follow(only.job, flags, looking);
+  return follow(only.job, flags, viewing);
 }
 
-/** The namespace that is meant, where no cluster need be known. */
+/** The target namespace; needs no cluster. */
 async function homeOf({ flags, config }: Viewing): Promise<string> {
   const said = flags.namespace ?? config.namespace;
   if (said !== undefined) return said;
@@ -101,7 +101,7 @@ async function homeOf({ flags, config }: Viewing): Promise<string> {
   }
 }
 
-/** What each of them will need; one that would not fit is not submitted. */
+/** Plans each job; one that would not fit is not submitted. */
 async function preflightJobs(
   jobs: readonly WrittenJob[],
   source: ClusterSource | undefined,
@@ -114,7 +114,7 @@ async function preflightJobs(
     describe: (spec, until) => describeModelOf(spec, location, until),
     offline,
     hasVolume: (claim: string) => existsSync(join(cache, 'volumes', claim)),
-    // A dry run by the client asks nobody.
+    // A client dry run makes no requests.
     gpus: async () => (source === undefined ? [] : await clusterGpus(source, signal)),
   };
   const all: Preflighted[] = [];
@@ -131,7 +131,7 @@ async function preflightJobs(
   throw new UserError({
     code: 'E_DOES_NOT_FIT',
     message: misfits.join('\n'),
-    hint: `${command} estimate FILE tells which change helps; --force submits it all the same`,
+    hint: `${command} estimate FILE suggests a change; --force submits it anyway`,
   });
 }
 
@@ -141,7 +141,7 @@ async function clusterGpus({ kube, location }: ClusterSource, signal: AbortSigna
     return gpusOf(objects, location);
   } catch {
     signal.throwIfAborted();
-    return []; // whoever may not look at nodes learns it from the operator
+    return []; // without permission to list nodes; the operator checks later
   }
 }
 
@@ -156,12 +156,12 @@ async function confirmed(
   return asksYes(`Submit ${what} to ${first?.job.namespace}?`, '--confirm', output, signal);
 }
 
-async function follow(job: Job, flags: SubmitFlags, looking: Viewing): Promise<number> {
-  const { output } = looking;
+async function follow(job: Job, flags: SubmitFlags, viewing: Viewing): Promise<number> {
+  const { output } = viewing;
   const isWatched = flags.watch ?? (output.isTerminal && flags.output === 'text');
   if (!isWatched && !flags.wait && !flags.logs) return 0;
   const { watchFromTerminal } = await import('../watch/run.ts');
-  const from = { ...looking, flags: { ...looking.flags, namespace: job.namespace } };
+  const from = { ...viewing, flags: { ...viewing.flags, namespace: job.namespace } };
   const watch = { exitStatus: true, until: undefined, motion: flags.motion };
   if (flags.logs) {
     return besideLogs(job, from, (last) =>
@@ -172,21 +172,21 @@ async function follow(job: Job, flags: SubmitFlags, looking: Viewing): Promise<n
   return watchFromTerminal(job.name, { ...watch, display }, from);
 }
 
-/** The last lines of a job that ended are still on their way. */
+/** The last lines of an ended job may still arrive. */
 const lateMs = 1_000;
 
-/** What the workers say until the job ends, then how it ended. */
+/** Prints the log until the job ends, then its outcome. */
 async function besideLogs(
   { name }: Job,
-  looking: Viewing,
-  watch: (looking: Viewing) => Promise<number>,
+  viewing: Viewing,
+  watch: (viewing: Viewing) => Promise<number>,
 ): Promise<number> {
-  const { output, signal } = looking;
+  const { output, signal } = viewing;
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
   const { logsFromTerminal } = await import('../logs/run.ts');
   const asked = { follow: true, level: 'info', output: 'text' } as const;
-  const lines = logsFromTerminal(name, asked, { ...looking, signal: both });
+  const lines = logsFromTerminal(name, asked, { ...viewing, signal: both });
   const broken = new Promise<never>((_, reject) => lines.catch(reject));
   const held: (() => void)[] = [];
   const last: Viewing['output'] = {
@@ -195,11 +195,11 @@ async function besideLogs(
     talk: (text) => void held.push(() => output.talk(text)),
   };
   try {
-    return await Promise.race([watch({ ...looking, output: last }), broken]);
+    return await Promise.race([watch({ ...viewing, output: last }), broken]);
   } finally {
-    await wait(lateMs, undefined, { signal }).catch(() => undefined); // interrupted: nobody waits
+    await wait(lateMs, undefined, { signal }).catch(() => undefined); // interrupted
     ended.abort();
-    await lines.catch(() => undefined); // told above
+    await lines.catch(() => undefined); // reported above
     for (const say of held) say();
   }
 }

@@ -1,6 +1,6 @@
-// `anneal submit`: job files become objects of the cluster. Everything that is wrong is told at
-// once and at its place in the file: first by the schema, then by the rules of the server, which
-// knows policies and quotas that nobody else knows.
+// `anneal submit`: turns job files into objects of the cluster. All problems are reported at once,
+// each at its position in the file: first those of the schema, then those of the server, which
+// alone knows policies and quotas.
 import { isMap, parseAllDocuments } from 'yaml';
 import {
   formatProblems,
@@ -34,7 +34,7 @@ export interface Submitted {
 
 const manager = 'anneal-cli';
 
-/** As it was written, with the words of the command line in it. */
+/** As written, with the overrides of the command line. */
 export interface WrittenJob {
   readonly object: Readonly<Record<string, unknown>>;
   readonly parsed: ParsedJob;
@@ -48,7 +48,7 @@ export function readJobs(
   const documents = parseAllDocuments(text);
   const changed = 'empty' in documents ? [] : documents.filter(({ contents }) => contents !== null);
   for (const document of changed) {
-    if (!isMap(document.contents)) continue; // told below, in better words
+    if (!isMap(document.contents)) continue; // reported below, in a better sentence
     for (const { path, value } of options.set) {
       document.setIn(keysOf(path), typedValue(path, value));
     }
@@ -61,7 +61,7 @@ export function readJobs(
       document.setIn(['metadata', 'labels', key], value);
     }
   }
-  // Without a change the text stays as it is, so that lines and columns are those of the file.
+  // Without overrides the text is unchanged, so that lines and columns match the file.
   const isChanged =
     options.set.length > 0 || options.name !== undefined || options.generateName !== undefined;
   const whole = isChanged ? changed.map(String).join('---\n') : text;
@@ -88,13 +88,13 @@ function nameless(parsed: ParsedJob): readonly Problem[] {
   return [parsed.problemAt(['metadata'], { code: 'E_INVALID_SPEC', message, hint })];
 }
 
-/** A dry run that asks nobody. */
+/** A client dry run: no request. */
 export function tryJob({ object }: WrittenJob, home: string): Submitted {
-  return { job: readJobObject(placedIn(home, object)), change: 'valid' };
+  return { job: readJobObject(inNamespace(home, object)), change: 'valid' };
 }
 
-/** In the namespace that the file names, or in that of the command. */
-function placedIn(home: string, object: WrittenJob['object']) {
+/** In the namespace that the file names, or else that of the command. */
+function inNamespace(home: string, object: WrittenJob['object']) {
   const metadata = object['metadata'] as Record<string, unknown>;
   return { ...object, metadata: { ...metadata, namespace: String(metadata['namespace'] ?? home) } };
 }
@@ -105,7 +105,7 @@ export async function submitJob(
   options: SubmitOptions,
   signal: AbortSignal,
 ): Promise<Submitted> {
-  const body = placedIn(source.home, object);
+  const body = inNamespace(source.home, object);
   const { namespace, ...metadata }: Record<string, unknown> & { namespace: string } = body.metadata;
   const name = typeof metadata['name'] === 'string' ? metadata['name'] : undefined;
   const query = {
@@ -163,7 +163,7 @@ async function versionOf(
   }
 }
 
-/** What the server refuses, at its place in the file where it names a field. */
+/** An error of the server, at its position in the file where it names a field. */
 function inWords(error: unknown, parsed: ParsedJob, name: string): unknown {
   if (!(error instanceof KubeError)) return error;
   if (error.status === 404) {
@@ -180,7 +180,7 @@ function inWords(error: unknown, parsed: ParsedJob, name: string): unknown {
     return new UserError({
       code: 'E_CONFLICT',
       message: `${name}: ${error.message}`,
-      hint: 'choose another --name, or take the fields over with --force-conflicts',
+      hint: 'choose another --name, or overwrite the fields with --force-conflicts',
       cause: error,
     });
   }

@@ -1,5 +1,4 @@
-// What `submit` says of jobs: the plan, the memory that each needs, how long it is, and what became
-// of it.
+// The text of `submit`: plan, memory and length of each job, and the answer of the cluster.
 import type { Preflighted } from '../../estimate/preflight.ts';
 import { type Job, keyOf, methodOf, modelOf } from '../../jobs/job.ts';
 import { jobSummary } from '../../jobs/job-summary.ts';
@@ -35,7 +34,7 @@ export function plansOf(
   });
 }
 
-/** Answers and what comes next. */
+/** The answers, and the next commands. */
 export function tell(
   submitted: readonly Submitted[],
   preflighted: readonly Preflighted[],
@@ -102,7 +101,7 @@ const partWords = [
 
 function memoryWords({ spec }: Job, preflighted: Preflighted, { glyphs }: Style): string {
   if (preflighted.type === 'Unknown') {
-    return `not known here: ${preflighted.why}; the cluster looks before it trains`;
+    return `unknown: ${preflighted.why}; the cluster checks before training`;
   }
   const { peak, limit, parts } = preflighted;
   const each = spec.worker.devicesPerWorker === 0 ? 'a worker' : 'a GPU';

@@ -17,9 +17,9 @@ export function addVersion(
     .command('version')
     .summary('versions of this program and its parts')
     .description(
-      'Prints the version of this program, of its job files and of Node.js, and where a cluster is known what runs there.',
+      'Prints the version of this program, of its job files and of Node.js, and those on the cluster where one is known.',
     )
-    .option('--client', 'only what is here; asks no cluster');
+    .option('--client', 'only this program; no request to a cluster');
   withCluster(command);
   withVerbosity(withJson(command)).action(({ output, client, ...asked }: VersionFlags) =>
     perform(async () => {

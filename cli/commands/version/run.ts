@@ -1,5 +1,5 @@
-// `anneal version`: what this program is, and what runs in the cluster beside it. A cluster that
-// does not answer keeps nobody from the rest.
+// `anneal version`: versions of this program and of the cluster. A cluster that does not answer
+// must not prevent the rest.
 import * as z from 'zod';
 import { apiVersion, group, plural } from '../../../crds/names/group.ts';
 import { programVersion } from '../../../crds/names/version.ts';
@@ -14,7 +14,7 @@ import { versionText } from './text.ts';
 
 export interface Versions {
   readonly program: string;
-  /** Of job files. */
+  /** API version of job files. */
   readonly jobs: string;
   readonly node: string;
   readonly platform: string;
@@ -24,15 +24,15 @@ export interface Versions {
 export interface ClusterVersions {
   readonly context?: string;
   readonly server?: string;
-  /** Versions of the job files that the API server takes. */
+  /** Versions of FineTuneJob that the API server serves. */
   readonly definition?: readonly string[];
   readonly operator?: string;
   readonly worker?: string;
-  /** Who could not be asked. */
+  /** Why the cluster did not answer. */
   readonly away?: string;
 }
 
-/** Without a configuration only what is here is told. */
+/** Without a configuration, only this program. */
 export async function versionFromTerminal(
   { output, asked }: { readonly output: OutputFormat; readonly asked: SourceFlags },
   config: CliConfig | undefined,

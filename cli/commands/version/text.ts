@@ -27,7 +27,7 @@ function clusterLines(cluster: ClusterVersions | undefined): (readonly [string, 
   ];
 }
 
-/** Versions may differ by one minor; messages of others are read in part or not at all. */
+/** A difference of one minor version is supported; messages of other versions may be unreadable. */
 function differenceLines(program: string, cluster: ClusterVersions | undefined): string[] {
   const [major, minor] = numbersOf(program) ?? [0, 0];
   const tag = /:v?([^:/@]+)$/.exec(cluster?.operator ?? '')?.[1];

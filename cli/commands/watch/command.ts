@@ -15,25 +15,25 @@ export function addWatch(program: Command, at: Surroundings, perform: Perform): 
     .argument('[name]', `${jobArgument}; none: all jobs`)
     .summary('follow a job, or all jobs, on a live screen')
     .description(
-      'Follows a job until it ends, or shows all jobs. Leaving never changes a job. In a pipe it prints a line a change. ' +
+      'Follows a job until it ends, or shows all jobs. Leaving the screen does not change a job. In a pipe it prints a line for each change. ' +
         'The exit code is that of the job: 10 when it failed, 11 when it was deleted.',
     )
-    .option('--until <what>', 'leave at a phase such as Running, or at step=500')
+    .option('--until <what>', 'stop watching at a phase such as Running, or at step=500')
     .option(
       '--interval <seconds>',
-      'between two lines about steps; 10 where nothing is said',
+      'seconds of training between two lines; default 10',
       wholeNumber,
     )
-    .option('--no-exit-status', 'exit with 0 whatever became of the job');
+    .option('--no-exit-status', 'exit with 0 whatever the outcome of the job');
   withVerbosity(withDisplay(withSource(command, true))).action(
     (name: string | undefined, flags: WatchCommandFlags) =>
       perform(() =>
-        display(flags, at, async (looking) => {
+        display(flags, at, async (viewing) => {
           const { watchFromTerminal } = await import('./run.ts');
           const { display, until, interval, exitStatus, accessible = false } = flags;
           const { color = true, theme, motion } = flags;
           const watch = { display, until, interval, exitStatus, accessible, color, theme, motion };
-          return watchFromTerminal(name, watch, looking);
+          return watchFromTerminal(name, watch, viewing);
         }),
       ),
   );

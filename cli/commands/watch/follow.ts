@@ -1,4 +1,4 @@
-// One job in lines, until it ends or what was asked for is there.
+// Follows one job in lines, until it ends or the --until condition holds.
 import { UserError } from '../../../crds/index.ts';
 import { type Job, keyOf, phaseOf } from '../../jobs/job.ts';
 import { emptyJob, isOver, type JobEvent, type JobState, seeJob } from '../../jobs/job-state.ts';
@@ -9,15 +9,17 @@ import type { Viewing } from '../../process/context.ts';
 import type { WatchFlags } from './run.ts';
 import { type WatchView, watchJson, watchLines, watchSentences } from './text.ts';
 
-/** Everything that is heard of one job, until it ends or what was asked for is there. */
+/**
+ * Feeds all changes and messages of a job to a view, until it ends or the --until condition holds.
+ */
 export async function lines(
   source: JobSource,
   job: Job,
   flags: WatchFlags,
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<JobState> {
-  const { signal } = looking;
-  const view = viewOf(job, flags, looking);
+  const { signal } = viewing;
+  const view = viewOf(job, flags, viewing);
   const wanted = flags.until === undefined ? undefined : conditionOf(flags.until);
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
@@ -34,7 +36,7 @@ export async function lines(
   see({ type: 'Job', job });
   try {
     if (ended) {
-      // What it said before it ended is told too.
+      // The messages before the end are delivered too.
       for await (const heard of source.telemetry(job, { follow: false }, both)) {
         see({ type: 'Heard', heard, at: now().getTime() / 1000 });
       }
@@ -60,7 +62,7 @@ function viewOf(job: Job, flags: WatchFlags, { output, config }: Viewing): Watch
   return watchLines(job.name, write, flags.interval);
 }
 
-/** A run of this machine that nobody owns any more does not go on by itself. */
+/** A run of this machine without a process will not continue by itself. */
 export function isDone(
   source: JobSource,
   state: JobState,
@@ -105,7 +107,7 @@ async function listen(
 function conditionOf(text: string): (state: JobState) => boolean {
   const [, step] = /^step=(\d+)$/.exec(text) ?? [];
   if (step !== undefined) {
-    // Of a job whose workers nobody hears, the status knows it ten seconds later.
+    // Without messages of the workers, the status has the step ten seconds later.
     return ({ run, job }) =>
       Math.max(run.step?.step ?? 0, job?.status.progress?.step ?? 0) >= Number(step);
   }

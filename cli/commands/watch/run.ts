@@ -1,5 +1,5 @@
-// `anneal watch`: the board, or one job until it ends. On a terminal a full screen, in a pipe
-// lines. Leaving never changes the job.
+// `anneal watch`: the board, or one job until it ends; a full screen on a terminal, lines in a
+// pipe. Leaving never changes the job.
 import { failureOf, TerminalError, UserError } from '../../../crds/index.ts';
 import { findJob } from '../../jobs/find.ts';
 import { phaseOf } from '../../jobs/job.ts';
@@ -20,7 +20,7 @@ export interface WatchFlags {
   readonly color?: boolean | undefined;
   readonly theme?: Theme | undefined;
   readonly motion?: boolean | undefined;
-  /** False: 0 whatever became of the job. */
+  /** False: 0 whatever the outcome of the job. */
   readonly exitStatus: boolean;
   /** A phase, or `step=500`. */
   readonly until: string | undefined;
@@ -31,50 +31,52 @@ export interface WatchFlags {
 export async function watchFromTerminal(
   word: string | undefined,
   flags: WatchFlags,
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<number> {
   const local = word?.startsWith('local/') === true;
-  const asked = local ? { ...looking.flags, local: true } : looking.flags;
-  const isScreen = await wantsScreen(flags, looking);
-  // Loaded while the API server is asked.
-  if (isScreen) void loadScreens().catch(() => undefined); // told where it is needed
-  await using source = await openSource(asked, looking.config);
+  const asked = local ? { ...viewing.flags, local: true } : viewing.flags;
+  const isScreen = await wantsScreen(flags, viewing);
+  // Loaded while the API server answers.
+  if (isScreen) void loadScreens().catch(() => undefined); // reported where it is needed
+  await using source = await openSource(asked, viewing.config);
   if (word === undefined) {
     if (!isScreen) {
       const { watchList } = await import('../list/watch.ts');
       const format = flags.display === 'json' ? 'json' : 'table';
-      await watchList(source, everyJob, format, looking);
+      await watchList(source, everyJob, format, viewing);
       return 0;
     }
-    const { interrupted } = await screen(source, undefined, flags, looking);
+    const { interrupted } = await screen(source, undefined, flags, viewing);
     return interrupted ? failureOf('E_INTERRUPTED').cliExit : 0;
   }
   const name = local ? word.slice('local/'.length) : word;
-  const job = findJob(await source.list(looking.signal), name, source.location);
-  tellUnread([job], looking.output.talk);
+  const job = findJob(await source.list(viewing.signal), name, source.location);
+  tellUnread([job], viewing.output.talk);
   if (isScreen && flags.until === undefined) {
-    const { state, interrupted } = await screen(source, job, flags, looking);
-    const code = ended(state, source, flags, looking);
+    const { state, interrupted } = await screen(source, job, flags, viewing);
+    const code = ended(state, source, flags, viewing);
     return interrupted ? failureOf('E_INTERRUPTED').cliExit : code;
   }
-  const state = await lines(source, job, flags, looking);
-  return ended(state, source, flags, looking);
+  const state = await lines(source, job, flags, viewing);
+  return ended(state, source, flags, viewing);
 }
 
-/** `logs --full`: the screen of a job, opened at its log. Nobody stays for the end of the job. */
+/**
+ * `logs --full`: the screen of a job, opened at its log. It does not wait for the end of the job.
+ */
 export async function watchLogs(
   word: string,
   { color, theme }: Pick<WatchFlags, 'color' | 'theme'>,
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<number> {
   const flags = { display: 'auto', color, theme, exitStatus: false, until: undefined } as const;
-  if (!(await wantsScreen(flags, looking))) {
-    const message = '--full is a screen, and this is no terminal that shows one';
+  if (!(await wantsScreen(flags, viewing))) {
+    const message = '--full needs a terminal that can show a screen';
     throw new UserError({ code: 'E_USAGE', message, hint: 'leave --full out for plain lines' });
   }
-  return withJob(word, looking, async (job, source) => {
-    const { state, interrupted } = await screen(source, job, flags, looking, 'Logs');
-    ended(state, source, flags, looking);
+  return withJob(word, viewing, async (job, source) => {
+    const { state, interrupted } = await screen(source, job, flags, viewing, 'Logs');
+    ended(state, source, flags, viewing);
     return interrupted ? failureOf('E_INTERRUPTED').cliExit : 0;
   });
 }
@@ -112,7 +114,7 @@ function ended(
   const { failure } = job.status;
   throw new TerminalError({
     code: 'E_JOB_FAILED',
-    message: `${job.name} failed: ${failure?.message ?? 'nobody said why'}`,
-    hint: `${command} why ${job.name} tells what to change`,
+    message: `${job.name} failed: ${failure?.message ?? 'no reason was recorded'}`,
+    hint: `${command} why ${job.name} shows what to change`,
   });
 }

@@ -1,4 +1,4 @@
-// The full screen of one job or of all of them, and what its keys do to a job.
+// The full screen of one job or of all jobs, and the actions of its keys.
 import { stringify } from 'yaml';
 import { type Job, keyOf } from '../../jobs/job.ts';
 import { emptyJob, type JobState } from '../../jobs/job-state.ts';
@@ -14,7 +14,7 @@ import { describeText } from '../describe/text.ts';
 import { isDone } from './follow.ts';
 import type { WatchFlags } from './run.ts';
 
-/** Takes a quarter of a second of processor the first time. */
+/** The first load takes a quarter of a second of processor time. */
 export async function loadScreens() {
   await import('../../dev/tsx-hook.ts');
   return await import('../../screens/show.tsx');
@@ -24,10 +24,10 @@ export async function screen(
   source: JobSource,
   job: Job | undefined,
   flags: WatchFlags,
-  looking: Viewing,
+  viewing: Viewing,
   first: 'Job' | 'Logs' = 'Job',
 ): Promise<{ readonly state: JobState; readonly interrupted: boolean }> {
-  const { config, output, signal } = looking;
+  const { config, output, signal } = viewing;
   const { Live } = await import('../../screens/live.ts');
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
@@ -52,7 +52,7 @@ export async function screen(
       ...{ live, location: source.location, now, glyphs: output.glyphs },
       first: key === undefined ? { type: 'Board' } : { type: first, key },
       isCluster: source.type === 'cluster',
-      namespaces: looking.flags.allNamespaces === true,
+      namespaces: viewing.flags.allNamespaces === true,
       ...{ color: colorsOf(config, flags), keys: config.keys },
       still: flags.motion === false || !config.motion,
       interrupted() {
@@ -79,7 +79,7 @@ function actOn(
   signal: AbortSignal,
 ): Promise<string> {
   const source = requireCluster(found, act);
-  // The screen shows what becomes of it; nobody has to wait.
+  // The screen shows the result; the key does not wait for it.
   const acting = { source, job, timeoutMs: undefined, talk: () => {}, signal };
   if (act === 'pause') return pause(acting);
   if (act === 'checkpoint') return checkpoint(acting, now());
@@ -93,5 +93,5 @@ function textOf(what: 'describe' | 'yaml' | 'why', job: Job, columns: number, wh
     return [happened, doing, change].filter((text) => text !== '').join('\n');
   }
   const style = { width: Math.min(100, columns), now: now(), paint: painter(false) };
-  return describeText({ job, losses: [], happenings: [], why }, style);
+  return describeText({ job, losses: [], events: [], why }, style);
 }

@@ -1,4 +1,4 @@
-// What stays on the screen after a job was watched.
+// The summary that stays on the terminal after a job was watched.
 import { phaseOf } from '../../jobs/job.ts';
 import type { JobState } from '../../jobs/job-state.ts';
 import { isOver } from '../../jobs/job-state.ts';
@@ -21,7 +21,7 @@ export function watchSummary(state: JobState, style: SummaryStyle): readonly str
   const phase = phaseOf(job);
   const { glyph, ...display } = styleOf(phase);
   if (!isOver(state)) {
-    const where = isCluster ? 'the job goes on' : 'the run goes on';
+    const where = isCluster ? 'the job continues' : 'the run continues';
     return [
       `${paint(`${glyph} ${job.name} ${phase}`, display)}; ${where}`,
       `next: ${command} watch ${job.name}`,

@@ -1,16 +1,16 @@
-// A job as plain lines while it goes on: one when something changes, and while it trains one now
-// and then. As sentences for screen readers, as JSON for programs.
+// A job as plain lines: one per change, and one per interval of training. As sentences for screen
+// readers, as JSON for programs.
 import { type Job, localNamespace, phaseOf } from '../../jobs/job.ts';
 import { isOver, type JobEvent, type JobState } from '../../jobs/job-state.ts';
 import { secondsLeft } from '../../jobs/run-state.ts';
 import { clockText } from '../../terminal/age.ts';
-import { harmless } from '../../terminal/harmless.ts';
 import { percent, real, seconds, shortCount } from '../../terminal/numbers.ts';
+import { sanitize } from '../../terminal/sanitize.ts';
 
 export interface WatchView {
   /**
-   * Until it is disposed nothing is told; then all of it, by time: of a job that has ended
-   * everything comes at once.
+   * Holds lines back until disposed, then prints them by time: the messages of an ended job arrive
+   * all at once.
    */
   readonly held?: () => Disposable;
   see(before: JobState, after: JobState, events: readonly JobEvent[]): void;
@@ -25,10 +25,10 @@ export function watchLines(
   interval = usualInterval,
 ): WatchView & { readonly held: () => Disposable } {
   const toldAt = { step: Number.NEGATIVE_INFINITY };
-  /** Lines that wait for those that are older; null: nothing waits. */
+  /** Lines held back for older ones; null: not holding. */
   let waiting: Said[] | null = null;
   const say = (line: Said): void => {
-    if (waiting === null) write(`${clockText(line.time)} ${name} ${harmless(line.words)}`);
+    if (waiting === null) write(`${clockText(line.time)} ${name} ${sanitize(line.words)}`);
     else waiting.push(line);
   };
   return {
@@ -55,7 +55,7 @@ export function watchSentences(write: (line: string) => void, interval = usualIn
   const toldAt = { step: Number.NEGATIVE_INFINITY };
   return {
     see(before, after) {
-      for (const { words } of changes(before, after)) write(`${harmless(words)}.`);
+      for (const { words } of changes(before, after)) write(`${sanitize(words)}.`);
       const { step } = after.run;
       if (step === null || step === before.run.step || !isDue(toldAt, after, interval)) return;
       const left = secondsLeft(after.run);
@@ -69,7 +69,7 @@ export function watchSentences(write: (line: string) => void, interval = usualIn
   };
 }
 
-/** Every message as it came; fields are only ever added. */
+/** Every message unchanged; fields are only ever added. */
 export function watchJson(job: string, write: (line: string) => void): WatchView {
   let last: string | undefined;
   const say = (content: object): void => write(JSON.stringify({ job, ...content }));
@@ -94,7 +94,7 @@ export function watchJson(job: string, write: (line: string) => void): WatchView
   };
 }
 
-/** True once an interval of training, and at the last step. */
+/** True after each interval of training, and at the last step. */
 function isDue(toldAt: { step: number }, { run: { step } }: JobState, interval: number): boolean {
   if (step === null) return false;
   if (step.time - toldAt.step < interval && step.step !== step.totalSteps) return false;
@@ -107,10 +107,10 @@ interface Said {
   readonly words: string;
 }
 
-/** Phases, what happened, and who cannot be asked. */
+/** Changes of phase, events, and sources that do not answer. */
 function changes(before: JobState, after: JobState): readonly Said[] {
   const known = new Set(before.happened.map(({ time, words }) => `${time} ${words}`));
-  // On a cluster a checkpoint is told once it counts; that it was written comes a moment earlier.
+  // On a cluster only "counts" is printed; "written" comes a moment earlier.
   const isLocal = after.job?.namespace === localNamespace;
   const said: Said[] = after.happened.filter(
     ({ time, words, saved }) =>
@@ -135,7 +135,7 @@ function phaseText(job: Job | null): string {
   if (job === null) return '';
   const phase = phaseOf(job);
   const summary = job.status.workers?.summary;
-  // Later the count lags behind: what trains says how many train.
+  // Later the count is out of date: the steps show that the workers train.
   return phase === 'Starting' && summary !== undefined ? `${phase}, ${summary} workers` : phase;
 }
 

@@ -7,17 +7,17 @@ export function addWhy(program: Command, at: Surroundings, perform: Perform): vo
   const command = program
     .command('why')
     .argument('<name>', jobArgument)
-    .summary('why a job stands where it stands, and what to do')
+    .summary('why a job is in its state, and what to do')
     .description(
-      'Tells the first cause of trouble, what goes on by itself, and what you can change. ' +
-        'For a job that is well: what it waits for.',
+      'Shows the first cause of a problem, what happens automatically, and what you can change. ' +
+        'For a healthy job: what it waits for.',
     );
   withOutput(withColors(withSource(command)), ['text', 'json']);
   withVerbosity(command).action((name: string, flags: ViewFlags & { readonly output: string }) =>
     perform(() =>
-      display(flags, at, async (looking) => {
+      display(flags, at, async (viewing) => {
         const { whyFromTerminal } = await import('./run.ts');
-        return whyFromTerminal(name, flags.output, looking);
+        return whyFromTerminal(name, flags.output, viewing);
       }),
     ),
   );

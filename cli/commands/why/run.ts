@@ -1,4 +1,4 @@
-// `anneal why`: the first cause of trouble, or what a job waits for.
+// `anneal why`: the first cause of a problem, or what a job waits for.
 import { jobSummary } from '../../jobs/job-summary.ts';
 import { whyOf } from '../../jobs/why.ts';
 import { withJob } from '../../jobs/with-job.ts';
@@ -10,10 +10,10 @@ import { whyText } from './text.ts';
 export async function whyFromTerminal(
   word: string,
   format: string,
-  looking: Viewing,
+  viewing: Viewing,
 ): Promise<number> {
-  const { output, config, signal } = looking;
-  return withJob(word, looking, async (job, source) => {
+  const { output, config, signal } = viewing;
+  return withJob(word, viewing, async (job, source) => {
     const why = whyOf(job, config.command, await source.surroundings(job, signal));
     if (format === 'json') {
       output.write(jsonOf('Why', { ...jobSummary(job), ...why }));

@@ -1,4 +1,5 @@
-// `anneal why` as text: the job, what happened, what goes on by itself, what can be changed.
+// `anneal why` as text: the job, what happened, what happens automatically, what the user can
+// change.
 import { type Job, phaseOf } from '../../jobs/job.ts';
 import type { Why } from '../../jobs/why.ts';
 import { type Paint, styleOf } from '../../terminal/palette.ts';

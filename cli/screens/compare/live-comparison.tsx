@@ -1,4 +1,4 @@
-// The comparison, drawn again when its histories have something new.
+// The comparison, rendered again when its histories change.
 import { type ReactNode, useMemo, useSyncExternalStore } from 'react';
 import type { LiveHistories } from './live-histories.ts';
 import { type CompareProps, CompareScreen } from './screen.tsx';

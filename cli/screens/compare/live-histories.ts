@@ -1,6 +1,6 @@
-// The histories of jobs that are compared while they go on: what is kept, then what comes. A screen
-// is told at most twice a second that there is something new, and of long runs less often: a
-// comparison looks at every step, and may take a twentieth of the time.
+// The histories of compared jobs while they run: retained messages, then live ones. A screen is
+// notified at most twice a second, and less often for long runs: a comparison reads every step, and
+// may take a twentieth of the time.
 import { toAnnealError } from '../../../crds/index.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
 import type { JobSource } from '../../jobs/source.ts';
@@ -25,7 +25,7 @@ export interface Away {
 }
 
 const frameMs = 500;
-/** Of the time, for pictures. */
+/** Share of the time for rendering. */
 const share = 1 / 20;
 
 export class LiveHistories {
@@ -48,7 +48,7 @@ export class LiveHistories {
     });
   }
 
-  /** How long it took to make the picture: the next one waits accordingly. */
+  /** Duration of the last rendering; the next notification waits accordingly. */
   readonly took = (ms: number): void => {
     this.#pauseMs = Math.max(frameMs, ms / share);
   };
@@ -62,7 +62,7 @@ export class LiveHistories {
     return this.#kept.map(({ job, keeper }) => ({ job, history: keeper.history }));
   }
 
-  /** Who cannot be asked now. */
+  /** Sources that do not answer now. */
   get away(): readonly (Away & { readonly name: string })[] {
     return this.#kept.flatMap(({ job, away }) =>
       away === undefined ? [] : [{ ...away, name: job.name }],

@@ -1,6 +1,6 @@
-// Jobs beside each other while they go on: the curves in one picture, the table with its verdicts,
-// then what was asked differently, as far as the window reaches. Curves differ by dash and by
-// letter; colours repeat it.
+// Jobs side by side while they run: the curves in one plot, the table with its verdicts, then the
+// differences of the specs as far as they fit. Dash and letter tell the curves apart; colours
+// repeat it.
 import { Box, Text } from 'ink';
 import { type ReactNode, useEffect, useMemo } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';
@@ -26,20 +26,20 @@ export interface CompareProps {
   readonly away: readonly (Away & { readonly name: string })[];
   readonly equal: Equal;
   readonly metric: MetricName;
-  /** Told how many milliseconds the comparison took. */
+  /** Receives the milliseconds that the comparison took. */
   readonly took?: (ms: number) => void;
-  /** The line at the foot; empty where the screen around it has one. */
+  /** The last line; empty where the surrounding screen has one. */
   readonly keys?: string;
 }
 
 export function CompareScreen(props: CompareProps): ReactNode {
-  const { display, all, away, equal, metric, keys = 'q leave; jobs go on' } = props;
-  // Time passes between two messages too, and alone it changes no comparison.
+  const { display, all, away, equal, metric, keys = 'q leave; jobs continue' } = props;
+  // The clock ticks between messages, but does not change the comparison.
   const compared = useMemo(() => timed(() => compareJobs(all, equal)), [all, equal]);
   const { found: comparison } = compared;
   const table = tableLines(comparison, display.columns);
   const differences = differenceLines(comparison, display.columns);
-  // Head, rule, keys, the frame of the picture, the rules above table and differences.
+  // Title, rule, keys, the frame of the plot, the rules above table and differences.
   const fixed = 7 + away.length + all.length + table.length;
   const height = Math.max(3, Math.min(14, display.rows - fixed - Math.min(6, differences.length)));
   const room = display.rows - fixed - height;
@@ -60,7 +60,7 @@ export function CompareScreen(props: CompareProps): ReactNode {
         {...{ display, all, height, comparison, metric, took: props.took }}
         before={compared.ms}
       />
-      <Rule display={display} title={all.length === 2 ? 'B beside A' : 'beside A'} />
+      <Rule display={display} title={all.length === 2 ? 'B against A' : 'against A'} />
       {table.map((line) => (
         <Line key={line} display={display}>
           {line}
@@ -108,7 +108,7 @@ function timed<T>(find: () => T): { readonly found: T; readonly ms: number } {
 
 interface PictureProps extends Pick<CompareProps, 'display' | 'all' | 'metric'> {
   readonly took: CompareProps['took'] | undefined;
-  /** Milliseconds of what was found before. */
+  /** Milliseconds of the previous comparison. */
   readonly before: number;
   readonly height: number;
   readonly comparison: Comparison;
@@ -128,9 +128,7 @@ function Picture(props: PictureProps): ReactNode {
     return (
       <>
         <Rule display={display} title={title} />
-        <Line display={display}>
-          {metric === 'loss' ? '  no steps yet' : '  nothing was measured yet'}
-        </Line>
+        <Line display={display}>{metric === 'loss' ? '  no steps yet' : '  no values yet'}</Line>
       </>
     );
   }
@@ -138,7 +136,7 @@ function Picture(props: PictureProps): ReactNode {
     <>
       <Rule display={display} title={title} />
       {picture.rows.map(({ label, pieces }, row) => (
-        // Rows have no identity beyond their place.
+        // Rows have no identity other than their index.
         // biome-ignore lint/suspicious/noArrayIndexKey: the number of rows is fixed
         <Text key={row} wrap="truncate-end">
           {display.glyphs.text(`${label} ┤`)}
@@ -163,7 +161,7 @@ function Picture(props: PictureProps): ReactNode {
 
 type Pieces = NonNullable<ReturnType<typeof curvePicture>>['rows'][number]['pieces'];
 
-/** Neighbours of one colour are one piece: fewer to draw. */
+/** Merges neighbours of one colour: fewer elements to draw. */
 function joined(pieces: Pieces): Pieces {
   const all: { text: string; color?: Pieces[number]['color'] }[] = [];
   for (const { text, color } of pieces) {
@@ -186,7 +184,7 @@ function Differences({ display, lines, room }: DifferencesProps): ReactNode {
   const more = lines.length - shown.length;
   return (
     <>
-      <Rule display={display} title="what was asked differently" />
+      <Rule display={display} title="differences of the specs" />
       {shown.map((line) => (
         <Line key={line} display={display}>
           {line}
@@ -196,7 +194,7 @@ function Differences({ display, lines, room }: DifferencesProps): ReactNode {
         <Line
           display={display}
           style={{ dim: true }}
-        >{`and ${more} lines more; anneal compare prints all`}</Line>
+        >{`and ${more} more lines; anneal compare prints all`}</Line>
       )}
     </>
   );

@@ -1,4 +1,4 @@
-// Opens the comparison on the alternate buffer; resolves when the person leaves or the signal is
+// Opens the comparison on the alternate buffer; resolves when the user quits or the signal is
 // aborted.
 import { useApp, useInput, useWindowSize } from 'ink';
 import type { ReactNode } from 'react';
@@ -17,7 +17,7 @@ interface CompareFacts {
   readonly equal: Equal;
   readonly metric: MetricName;
   readonly now: () => Date;
-  /** Ctrl-C: not the same as leaving by a key. */
+  /** Ctrl-C, as opposed to quitting by a key. */
   readonly interrupted: () => void;
 }
 

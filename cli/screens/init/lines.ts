@@ -1,5 +1,5 @@
-// The wizard where nothing may be redrawn: each question once, its answers as a numbered list, a
-// number or a place typed back.
+// The wizard without redrawing: each question once, its options as a numbered list, answered with a
+// number or a source.
 import { existsSync } from 'node:fs';
 import { draft } from '../../init/draft.ts';
 import { manifestText } from '../../init/manifest-text.ts';
@@ -51,7 +51,7 @@ export async function askInLines(
 type Seen = Parameters<typeof optionsOn>[1];
 
 function questionText(page: Page, wizard: Wizard, seen: Seen, words: string): string {
-  const title = page === 'file' ? 'Where is it written?' : asked[page];
+  const title = page === 'file' ? 'Which file is it written to?' : asked[page];
   const rows = optionsOn(page, seen, wizard).map(
     ({ label, why }, index) => `  ${index + 1} ${label}. ${why}`,
   );
@@ -65,7 +65,7 @@ function promptOf(page: Page): string {
   return `number${page in typed ? typed[page as keyof typeof typed] : ''} [1]: `;
 }
 
-/** A number takes an option; anything else where a place can be typed is the place. */
+/** A number selects an option; other text is the answer where one can be typed. */
 function answered(wizard: Wizard, text: string, seen: Seen): ReturnType<typeof pressKey> {
   const { page } = wizard;
   if (text === '' || /^[1-9]$/.test(text)) {
@@ -73,10 +73,10 @@ function answered(wizard: Wizard, text: string, seen: Seen): ReturnType<typeof p
     if (option !== undefined && option.id !== other) return taken(wizard, option.id, seen);
     const known = answerOn(page, seen, { ...wizard, chosen: { ...wizard.chosen, [page]: other } });
     if (option !== undefined && known !== '') return taken(wizard, other, seen);
-    return { wizard: { ...wizard, said: 'type a source, or the number of an answer' } };
+    return { wizard: { ...wizard, said: 'type a source, or the number of an option' } };
   }
   if (page !== 'model' && page !== 'data' && page !== 'file') {
-    return { wizard: { ...wizard, said: 'type the number of an answer' } };
+    return { wizard: { ...wizard, said: 'type the number of an option' } };
   }
   const typed = { ...wizard, typed: { ...wizard.typed, [page]: text } };
   return taken(typed, other, seen);

@@ -1,5 +1,5 @@
-// The wizard: the question at the left, the manifest as it grows at the right, what it needs below.
-// In a narrow window the manifest is below the question. Everything is a word; the bar repeats it.
+// The wizard: the question on the left, the growing manifest on the right, its memory below. In a
+// narrow window the manifest is below the question. Words carry the meaning; the bar repeats it.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';
@@ -15,7 +15,7 @@ interface WizardProps {
   readonly wizard: Wizard;
   readonly found: Found;
   readonly drafted: Drafted;
-  /** What is known of a cluster, in a line. */
+  /** The state of the cluster, in one line. */
   readonly cluster: string;
 }
 
@@ -27,16 +27,12 @@ export function WizardScreen(props: WizardProps): ReactNode {
   const { number, of } = numberOf(wizard);
   const step = wizard.page === 'file' ? 'the file' : `question ${number} of ${of}`;
   const question = askedLines({ ...props, display: wide ? half : display });
-  // Head, rule, estimate and keys have a row each, and so has the rule above the manifest.
+  // One row each for title, rule, estimate and keys, and for the rule above the manifest.
   const room = display.rows - 5 - (wide ? 0 : question.length);
   return (
     <Box flexDirection="column" height={display.rows} width={display.columns} overflow="hidden">
       <Line display={display} style={{ bold: true }}>
-        {ends(
-          wide ? 'anneal init · a job file to begin with' : 'anneal init',
-          step,
-          display.columns,
-        )}
+        {ends(wide ? 'anneal init · a first job file' : 'anneal init', step, display.columns)}
       </Line>
       <Rule display={display} title="" />
       <Box flexGrow={1} flexDirection={wide ? 'row' : 'column'}>
@@ -87,7 +83,7 @@ function askedLines({
   const seen = { found, needs: drafted.needs };
   const options = optionsOn(page, seen, wizard);
   const chosen = chosenOn(page, seen, wizard);
-  const title = page === 'file' ? 'Where is it written?' : asked[page];
+  const title = page === 'file' ? 'Which file is it written to?' : asked[page];
   const rows = options.map(({ id, label }, index): AskedLine => {
     const isChosen = id === chosen?.id;
     const name = id === other ? typedLabel(label, wizard, isChosen) : label;
@@ -113,7 +109,7 @@ function typedLabel(label: string, { page, typed, typing }: Wizard, isChosen: bo
   return `${label}: ${text}${typing && isChosen ? '▏' : ''}`;
 }
 
-/** The lines around the newest ones, where the window is too low for all. */
+/** The lines around the newest ones, if the window is too low for all. */
 function Manifest({
   display,
   wizard,
@@ -130,7 +126,7 @@ function Manifest({
         title={wizard.page === 'file' ? 'the job file' : 'the job file so far'}
       />
       {lines.slice(from, from + room).map(({ text, isNew }, index) => (
-        // Lines of a text have no identity beyond their place.
+        // Lines have no identity other than their index.
         // biome-ignore lint/suspicious/noArrayIndexKey: the text grows
         <Line key={from + index} display={display} style={isNew ? { bold: true } : { dim: true }}>
           {text}
@@ -162,9 +158,9 @@ function Estimate({ display, drafted }: WizardProps): ReactNode {
 }
 
 function unknownWords({ described, device, source }: Drafted): string {
-  if (source === undefined) return 'is told once a model is chosen';
-  if (described?.type === 'Asking') return 'is told in a moment: reading what the model is';
-  if (described?.type === 'Unknown') return `is not known: ${described.why}`;
-  if (device?.device.memory.bytes === 0) return 'is not known: nobody says how much the GPU has';
-  return 'is not known';
+  if (source === undefined) return 'is shown once a model is chosen';
+  if (described?.type === 'Asking') return 'is shown in a moment: reading the model';
+  if (described?.type === 'Unknown') return `is unknown: ${described.why}`;
+  if (device?.device.memory.bytes === 0) return 'is unknown: the memory of the GPU is not known';
+  return 'is unknown';
 }

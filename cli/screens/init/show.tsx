@@ -1,5 +1,5 @@
-// Opens the wizard on the alternate buffer; resolves with the file to write and its text, or with
-// nothing where the person left.
+// Opens the wizard on the alternate buffer; resolves with the file name and its text, or with
+// nothing when the user quits.
 import { existsSync } from 'node:fs';
 import { useApp, useInput, useWindowSize } from 'ink';
 import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
@@ -19,10 +19,10 @@ export interface WizardFacts {
   readonly glyphs: GlyphSet;
   readonly color: Colors;
   readonly estimator: Estimator;
-  /** What this machine has, and what is added once a cluster has answered. */
+  /** Facts of this machine; those of the cluster are added when it answers. */
   readonly found: Found;
   readonly cluster: Promise<{ readonly found: Found; readonly words: string }>;
-  /** Writes the file; what speaks against it is thrown. */
+  /** Writes the file; throws if that fails. */
   readonly write: (file: string, text: string) => Promise<void>;
 }
 
@@ -41,7 +41,7 @@ function App(props: AppProps): ReactNode {
   const { exit } = useApp();
   const { columns, rows } = useWindowSize();
   const [wizard, show] = useState(props.start);
-  // Keys may come faster than pictures.
+  // Keys may arrive faster than frames.
   const newest = useRef(props.start);
   const setWizard = (next: Wizard): void => {
     newest.current = next;
@@ -52,7 +52,7 @@ function App(props: AppProps): ReactNode {
   useInput((input, key) => {
     if (key.ctrl && input === 'c') return exit();
     for (const pressed of typedOf(input, key)) {
-      // Of this key, not of the last picture.
+      // Computed for this key, not for the last frame.
       const { needs } = draft(newest.current, found, estimator, existsSync);
       const { wizard: next, effect } = pressKey(newest.current, pressed, { found, needs });
       setWizard(next);
@@ -78,14 +78,14 @@ function App(props: AppProps): ReactNode {
   return <WizardScreen {...shown} />;
 }
 
-/** What the machine has at once; with the cluster once it has answered. */
+/** Facts of the machine at once; those of the cluster once it has answered. */
 function useCluster({ found, cluster }: AppProps): { found: Found; words: string } {
   const [known, setKnown] = useState({ found, words: 'Asking the cluster for its GPUs.' });
   useEffect(() => void cluster.then(setKnown), [cluster]);
   return known;
 }
 
-/** What follows from the answers; a model that was chosen is looked at in the background. */
+/** The draft of the current answers; a chosen model is described in the background. */
 function useDraft(wizard: Wizard, found: Found, estimator: Estimator): Drafted {
   const version = useSyncExternalStore(estimator.subscribe, () => estimator.version);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new version means that the estimator knows more

@@ -1,5 +1,5 @@
-// How many rows each part of the screen of a job gets, so that all of them are seen: first what is
-// needed to understand each, then more of the curve, of what happened, of the workers.
+// Distributes the rows of a job's screen over its panels: first the least that each needs, then
+// more for the curve, the events and the workers.
 
 interface Heights {
   readonly plot: number;
@@ -8,12 +8,12 @@ interface Heights {
 }
 
 interface Wanted {
-  /** Rows of the panels, their heads included. */
+  /** Rows of the panels, titles included. */
   readonly rows: number;
-  /** Curve and workers lie beside each other. */
+  /** Curve and workers are side by side. */
   readonly beside: boolean;
   readonly panels: ReadonlySet<number>;
-  /** Lines that workers fill. */
+  /** Lines of workers. */
   readonly workers: number;
   /** Lines below them: memory, reasons. */
   readonly belowWorkers: number;
@@ -23,12 +23,12 @@ interface Wanted {
 }
 
 /**
- * The head of a panel; of a curve also its axis and its numbers; of workers also the names of their
- * columns.
+ * Rows around the lines of a panel: its title, for the curve also axis and numbers, for the workers
+ * also column names.
  */
 const around = { curve: 3, workers: 2, what: 1, method: 1 } as const;
 const least = { plot: 3, workers: 2, what: 2 } as const;
-/** Rows of a plot: enough to see a curve, and more than anybody needs. */
+/** Rows of a plot: enough to see a curve, and more than anyone needs. */
 const plotRows = { good: 8, most: 14 } as const;
 
 export function heightsOf(wanted: Wanted): Heights {

@@ -1,4 +1,4 @@
-// The panel of the method: what each axis was set to, what it says of itself now.
+// The method panel: the settings of each axis, and its current state.
 import type { ReactNode } from 'react';
 import { parseQuantity } from '../../../crds/index.ts';
 import { type Display, Line, Rule } from '../../components/line.tsx';
@@ -9,7 +9,7 @@ import { wrap } from '../../terminal/wrap.ts';
 
 const axes = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
 const column = 11;
-/** Parameters that people look for first. */
+/** Parameters to show first. */
 const first = ['rank', 'alpha'];
 
 export function methodLines({ job, run }: JobState, columns: number): readonly string[] {

@@ -1,6 +1,5 @@
-// The screen of one job: how far it is, the curve, the workers, what happened, the method. Panels
-// are switched by their numbers; below 60 columns only the essentials are left. Everything is a
-// word; bars and colours repeat it.
+// The screen of one job: progress, curve, workers, events, method. Digits toggle the panels; below
+// 60 columns only the essentials remain. Words carry the meaning; bars and colours repeat it.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';
@@ -28,14 +27,14 @@ interface JobProps {
 export function JobScreen(props: JobProps): ReactNode {
   const { display, state, name } = props;
   const { job } = state;
-  if (job === null) return <Line display={display}>{`${name}: asking for the job`}</Line>;
+  if (job === null) return <Line display={display}>{`${name}: loading the job`}</Line>;
   const wide = display.columns >= 60;
   const two = display.columns >= 100 && props.at.panels.has(1) && props.at.panels.has(2);
   const half = { ...display, columns: Math.floor((display.columns - 1) / 2) };
   const left = { ...display, columns: display.columns - 1 - half.columns };
   const method = methodLines(state, display.columns);
   const heights = heightsOf({
-    // Without head, progress and the line of the keys.
+    // Without title, progress and keys.
     rows: display.rows - 3 - bannersOf(props).length,
     ...{ beside: two, panels: props.at.panels, method: method.length },
     ...{ workers: state.workers.length, belowWorkers: linesBelow(state) },
@@ -96,7 +95,7 @@ function Head({ display, state: { job, gone }, name }: JobProps): ReactNode {
 
 function bannersOf({ display, state: { away }, at }: JobProps): readonly string[] {
   return [
-    ...(at.frozen ? ['frozen; space goes on'] : []),
+    ...(at.frozen ? ['frozen; space continues'] : []),
     ...[away.jobs, away.bus].flatMap((one) =>
       one === null ? [] : [`stale ${seconds(display.now - one.since)} · ${one.why}`],
     ),
@@ -111,7 +110,7 @@ function Banner(props: JobProps): ReactNode {
   ));
 }
 
-/** Steps as the workers say them; as the status has them where nobody hears the workers. */
+/** Steps from the workers' messages, or from the status without them. */
 function stepsOf({ job, run }: JobState): { step: number; total: number } | undefined {
   const { step, totalSteps } = job?.status.progress ?? {};
   if (run.step !== null) return { step: run.step.step, total: run.step.totalSteps };
@@ -191,7 +190,7 @@ function Curve({ display, state, at, height }: JobProps & { readonly height: num
   const finite = points.filter(({ y }) => Number.isFinite(y));
   const title = `1 ${metric.name}${mean > 1 ? `, mean of ${mean} steps` : ''}`;
   if (finite.length < 2) {
-    const words = state.away.bus === null ? 'no steps yet' : 'not known without the bus';
+    const words = state.away.bus === null ? 'no steps yet' : 'unknown without the bus';
     return (
       <>
         <Rule display={display} title={title} />
@@ -213,7 +212,7 @@ function Curve({ display, state, at, height }: JobProps & { readonly height: num
       {lines.map((line, row) => {
         const edge = row === 0 ? greatest : row === height - 1 ? least : undefined;
         const text = (edge?.toFixed(metric.digits) ?? '').padStart(label);
-        // Rows have no identity beyond their place.
+        // Rows have no identity other than their index.
         // biome-ignore lint/suspicious/noArrayIndexKey: the number of rows is fixed
         return <Line key={row} display={display}>{`${text} ┤${line}`}</Line>;
       })}
@@ -268,11 +267,11 @@ function What({
     <>
       <Rule display={display} title="3 what happened" />
       {happened.length === 0 ? <Line display={display}>{'  nothing yet'}</Line> : null}
-      {(room === 0 ? [] : happened.slice(-room)).map(({ time, words, trouble }) => (
+      {(room === 0 ? [] : happened.slice(-room)).map(({ time, words, isProblem }) => (
         <Line
           key={`${time} ${words}`}
           display={display}
-          style={trouble ? { color: 'yellow', bold: true } : {}}
+          style={isProblem ? { color: 'yellow', bold: true } : {}}
         >
           {`${clockText(time)} ${words}`}
         </Line>
@@ -281,7 +280,7 @@ function What({
   );
 }
 
-/** What is left below 60 columns. */
+/** What remains below 60 columns. */
 function Essentials({ display, state }: JobProps): ReactNode {
   const last = state.happened.at(-1);
   return (

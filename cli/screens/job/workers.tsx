@@ -1,5 +1,5 @@
-// The panel of the workers: how far each of them is, what it does, who is behind. The slowest is
-// told in a word.
+// The panel of the workers: step and stage of each, and how far it is behind. The slowest is marked
+// with a word.
 import type { ReactNode } from 'react';
 import { type Display, Line, Rule } from '../../components/line.tsx';
 import type { JobState } from '../../jobs/job-state.ts';

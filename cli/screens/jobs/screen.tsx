@@ -1,4 +1,4 @@
-// The board: the jobs of a place, one a line, kept up to date.
+// The board: the jobs of a source, one per line, kept up to date.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';
@@ -11,7 +11,7 @@ import { styleOf } from '../../terminal/palette.ts';
 import { jobColumns } from '../../text/job-columns.ts';
 
 /**
- * Of a clock with seconds: with them the whole picture would be made anew every second, although
+ * The clock has no seconds: with them the whole screen would be rendered every second, although
  * nothing happens.
  */
 const minutes = '14:38'.length;
@@ -24,7 +24,7 @@ interface BoardProps {
   readonly chosen: number;
   readonly filter: string;
   readonly typing: boolean;
-  /** Of a comparison, the first. */
+  /** The first job of a comparison. */
   readonly marked?: string | null;
   readonly namespaces: boolean;
 }
@@ -59,7 +59,7 @@ export function Board(props: BoardProps): ReactNode {
 
 function Rows({ display, rows, chosen, board, namespaces, marked = null }: BoardProps): ReactNode {
   if (rows.length === 0) {
-    const words = board.isLoaded ? 'no jobs; anneal submit FILE starts one' : 'asking for the jobs';
+    const words = board.isLoaded ? 'no jobs; anneal submit FILE starts one' : 'loading the jobs';
     return <Line display={display}>{`  ${words}`}</Line>;
   }
   const height = Math.max(1, display.rows - 6);

@@ -1,4 +1,4 @@
-// Lines of the workers, and texts that are longer than a window.
+// Logs of the workers, and texts longer than the window.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';
@@ -15,7 +15,7 @@ interface LogsProps {
   readonly rank: number | null;
   readonly search: string;
   readonly typing: boolean;
-  /** Long lines are broken. */
+  /** Long lines are wrapped. */
   readonly wrap?: boolean;
   readonly times?: boolean;
   /** Of the containers before the last restart. */
@@ -40,7 +40,7 @@ export function Logs(props: LogsProps): ReactNode {
   };
   const isShown = (line: LogLine): boolean =>
     isWanted(line, filter) && (words === '' || line.text.toLowerCase().includes(words));
-  // Only what is seen is put in order and folded; a window of five screens holds what comes late.
+  // Only what is visible is sorted and folded; a margin of five screens catches late lines.
   const near = lastOf(lines, isShown, scroll + 5 * height);
   const rows = foldLines(near).flatMap((line) => rowsOf(line, props));
   const up = Math.min(scroll, Math.max(0, rows.length - height));
@@ -49,7 +49,7 @@ export function Logs(props: LogsProps): ReactNode {
   const where = props.previous ? '' : up === 0 ? 'following' : `${up} lines above the end`;
   const who = rank === null ? 'all workers' : `worker ${rank}`;
   const when = props.previous ? ' before the last restart' : '';
-  const nothing = search === '' ? 'nothing was said yet' : `no line has ${JSON.stringify(search)}`;
+  const nothing = search === '' ? 'no lines yet' : `no line contains ${JSON.stringify(search)}`;
   return (
     <Box flexDirection="column">
       <Line display={display} style={{ bold: true }}>
@@ -69,7 +69,10 @@ export function Logs(props: LogsProps): ReactNode {
   );
 }
 
-/** The last so many that are wanted; those before them are not looked at, ten times a second. */
+/**
+ * The last `count` matching lines; runs ten times a second, so it does not read the lines before
+ * them.
+ */
 function lastOf(
   lines: readonly LogLine[],
   isShown: (line: LogLine) => boolean,
@@ -126,7 +129,7 @@ export function Pages({ display, title, text, scroll }: PagesProps): ReactNode {
       </Line>
       <Rule display={display} title="" />
       {shown.map((line, index) => (
-        // Lines of a text have no identity beyond their place.
+        // Lines have no identity other than their index.
         // biome-ignore lint/suspicious/noArrayIndexKey: the text does not move
         <Line key={first + index} display={display}>
           {line}

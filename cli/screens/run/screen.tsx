@@ -1,14 +1,14 @@
-// The live part of `anneal run`: what is trained, how far it is, the curve, what was measured.
-// Everything is a word; bars and colours repeat it. Below 60 columns only the essentials are left.
+// The live part of `anneal run`: method, progress, curve, evaluations. Words carry the meaning;
+// bars and colours repeat it. Below 60 columns only the essentials remain.
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
 import { predictedWords, trainingPeak } from '../../jobs/memory-words.ts';
 import { type RunState, secondsLeft } from '../../jobs/run-state.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';
-import { harmless } from '../../terminal/harmless.ts';
 import { bytes, count, percent, real, seconds } from '../../terminal/numbers.ts';
 import { type Colors, shadeOf } from '../../terminal/palette.ts';
 import { bar, boundsOf, plot, trailingMeans } from '../../terminal/plot.ts';
+import { sanitize } from '../../terminal/sanitize.ts';
 
 export interface RunScreenProps {
   readonly name: string;
@@ -20,7 +20,7 @@ export interface RunScreenProps {
   readonly now: number;
   /** True after the first Ctrl-C. */
   readonly stopping: boolean;
-  /** No bar that fills. */
+  /** No progress bar. */
   readonly still?: boolean;
 }
 
@@ -45,9 +45,9 @@ export function RunScreen(props: RunScreenProps): ReactNode {
 }
 
 function keysWords(stopping: boolean, wide: boolean): string {
-  if (stopping) return 'saving and stopping; ctrl-c once more ends at once';
+  if (stopping) return 'saving and stopping; ctrl-c again ends at once';
   const first = 'ctrl-c saves and stops';
-  return wide ? `${first}; the same command goes on later` : first;
+  return wide ? `${first}; the same command resumes later` : first;
 }
 
 interface LineProps {
@@ -65,7 +65,7 @@ function Line({ children, color, bold = false, dim = false }: LineProps): ReactN
       dimColor={dim}
       {...(color === undefined ? {} : { color })}
     >
-      {harmless(children)}
+      {sanitize(children)}
     </Text>
   );
 }
@@ -100,8 +100,8 @@ function Progress({ state, columns, glyphs, color, now, still }: RunScreenProps)
 }
 
 /**
- * Steps are what is going on, unless something that began after the newest one has not ended: an
- * evaluation, a save.
+ * True unless a stage that began after the newest step, such as an evaluation or a save, is still
+ * running.
  */
 function isTraining({ step, stage, end }: RunState): boolean {
   if (step === null || end !== null || step.step === step.totalSteps) return false;
@@ -142,7 +142,7 @@ function stageWords({ stage, end, plan, step }: RunState, now: number): string {
   return `${what.join(' ')}${amount}${waiting}`;
 }
 
-/** A wait worth telling. */
+/** A wait that is long enough to show. */
 function sinceWords(time: number, now: number): string {
   const since = now - time;
   return since >= 2 ? ` · ${seconds(since)}` : '';
@@ -157,7 +157,7 @@ function amountOf(done: number, total: number | undefined, unit: string | undefi
 
 const plotHeight = 6;
 
-/** Rows of a window for the whole screen; in a lower one it would scroll by itself. */
+/** Fewest rows for the whole screen; in a lower window it would scroll. */
 export const fewestRows = 16;
 
 function Curve({ state: { steps }, columns, glyphs }: RunScreenProps): ReactNode {
@@ -179,7 +179,7 @@ function Curve({ state: { steps }, columns, glyphs }: RunScreenProps): ReactNode
   return (
     <Box flexDirection="column">
       {lines.map((line, row) => (
-        // Rows have no identity beyond their place.
+        // Rows have no identity other than their index.
         // biome-ignore lint/suspicious/noArrayIndexKey: the number of rows is fixed
         <Line key={row}>{`${label(row).padStart(7)} ${glyphs.text('┤')}${line}`}</Line>
       ))}
@@ -188,9 +188,7 @@ function Curve({ state: { steps }, columns, glyphs }: RunScreenProps): ReactNode
   );
 }
 
-/**
- * Steps differ by what they happen to learn from; a mean over a sixth of them shows where they go.
- */
+/** The loss of a step depends on its batch; a mean over a sixth of the steps shows the trend. */
 function meanOver(steps: number): number {
   return Math.max(1, Math.min(20, Math.floor(steps / 6)));
 }

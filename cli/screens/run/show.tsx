@@ -1,6 +1,5 @@
-// Shows a run on a terminal: one live region below what was printed before, not a screen of its
-// own, so that scrolling back keeps working. At the end the last picture stays and the summary
-// follows it.
+// Shows a run on a terminal: one live region below earlier output, not a full screen, so that
+// scrolling back keeps working. At the end the last frame stays and the summary follows.
 import { render } from 'ink';
 import { emptyRun, see } from '../../jobs/run-state.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';
@@ -16,13 +15,13 @@ export interface Terminal {
   readonly now: () => Date;
   /** Aborted by the first Ctrl-C. */
   readonly stop: AbortSignal;
-  /** Drawn only when something is new. */
+  /** Render only for new data. */
   readonly still: boolean;
-  /** How a person starts the command. */
+  /** How the user starts the command. */
   readonly command: string;
 }
 
-/** Time that passes without a message is shown too. */
+/** Elapsed time is shown without messages too. */
 const tickMs = 1000;
 
 export function runScreen(terminal: Terminal): RunView {
@@ -47,8 +46,8 @@ export function runScreen(terminal: Terminal): RunView {
   return {
     begin({ record, folder }, continued) {
       name = record.name;
-      stdout.write(`${glyphs.text(continued ? 'going on with' : 'new run')} ${folder}\n`);
-      // Keys are not read, so that Ctrl-C stays a signal.
+      stdout.write(`${glyphs.text(continued ? 'resuming' : 'new run')} ${folder}\n`);
+      // No keys are read, so that Ctrl-C stays a signal.
       live = render(picture(), { stdout, exitOnCtrlC: false, patchConsole: false, maxFps: 10 });
       if (!still) tick = setInterval(draw, tickMs);
       stop.addEventListener('abort', draw, { once: true });

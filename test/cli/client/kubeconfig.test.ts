@@ -123,5 +123,7 @@ test('what is wrong with a kubeconfig is told in a sentence', async (t) => {
   await writeFile(broken, '{}');
   await t.throwsAsync(ask({ file: broken }), { message: /names no cluster/ });
   const open = await aKubeconfig(folder.path, { cluster: { server: 'http://cluster.test' } });
-  await t.throwsAsync(ask({ file: open }), { message: /http: sends keys for everybody to read$/ });
+  await t.throwsAsync(ask({ file: open }), {
+    message: /http: would send credentials unencrypted$/,
+  });
 });

@@ -58,7 +58,7 @@ test('when one is killed all are started again, and are told why', async (t) => 
   t.deepEqual(outcome, { type: 'Complete' });
   t.is(stages.filter((stage) => stage === 'train 0 of 2').length, 2);
   const [cause = '', ...others] = causes;
-  t.regex(cause, /^worker 1 of 2 was ended by SIGKILL; all began again from /);
+  t.regex(cause, /^worker 1 of 2 was ended by SIGKILL; all restarted from /);
   t.regex(cause, /\(restart 1; 10 are allowed\)$/);
   t.deepEqual(others, [cause], 'each of the two was told');
 });

@@ -55,7 +55,7 @@ test('one job that cannot be read is a row with what is wrong; the others and it
   const cancelled = await cluster.anneal('cancel', 'odd', '--no-wait');
   t.is(cancelled.code, 0, cancelled.err);
   t.is(cancelled.out, 'odd will be cancelled; checkpoints and results stay\n');
-  t.regex(cancelled.err, /odd is deleted as it is; the cluster takes no change of it: /);
+  t.regex(cancelled.err, /odd is deleted without the change, which the cluster refuses: /);
   t.is(cluster.get('odd'), undefined);
   t.is((await cluster.anneal('cancel', 'halo', '--no-wait')).code, 2);
 });
@@ -87,7 +87,7 @@ test('submit creates, tells what comes next, and applies the same file again wit
     first.out,
     [
       'plan    model · LoRA r=16 on all linear layers, AdamW, bfloat16 · 1 worker × processor',
-      'memory  not known here: the model is not on this machine; the cluster looks before it trains',
+      'memory  unknown: the model is not on this machine; the cluster checks before training',
       'created first in team-a\n',
     ].join('\n'),
   );
@@ -145,7 +145,7 @@ test('what the server refuses is told at its place in the file', async (t) => {
   const file = await cluster.write('job.yaml', JSON.stringify(aWrittenJob(), null, 2));
   const cause = {
     field: 'spec.training.epochs',
-    message: 'Invalid value: "object": spec.training.epochs is fixed once the job exists',
+    message: 'Invalid value: "object": spec.training.epochs is never, once the job exists',
   };
   cluster.server.intercept = ({ verb }) =>
     verb === 'PATCH'
@@ -158,7 +158,7 @@ test('what the server refuses is told at its place in the file', async (t) => {
   t.is(code, 2);
   t.regex(
     err,
-    /job\.yaml:\d+:\d+ +spec\.training\.epochs: spec\.training\.epochs is fixed once the job exists/,
+    /job\.yaml:\d+:\d+ +spec\.training\.epochs: spec\.training\.epochs is never, once the job exists/,
   );
 });
 
@@ -179,7 +179,7 @@ test('pause and resume wait for the operator and say from which step', async (t)
   t.is(paused.err, 'next: anneal resume halo\n');
   t.is((await cluster.anneal('pause', 'halo')).out, 'halo is paused already (Suspended)\n');
   const resumed = await cluster.anneal('resume', 'halo');
-  t.is(resumed.out, 'halo goes on from step 110 (Running)\n');
+  t.is(resumed.out, 'halo resumes from step 110 (Running)\n');
 });
 
 test('checkpoint asks for a save by an annotation and waits until the operator says that it is done', async (t) => {
@@ -198,14 +198,14 @@ test('checkpoint asks for a save by an annotation and waits until the operator s
     return undefined;
   };
   const { code, out, err } = await cluster.anneal('checkpoint', 'halo');
-  t.is(out, 'halo is saved at step 117; training goes on\n');
+  t.is(out, 'halo is saved at step 117; training continues\n');
   t.is(err, 'next: anneal checkpoints halo\n');
   t.is(code, 0);
   t.regex(wish, /^\d{4}-\d\d-\d\dT/);
   const before = wish;
   t.is(
     (await cluster.anneal('checkpoint', 'halo', '--no-wait')).out,
-    'halo will be saved; training goes on\n',
+    'halo will be saved; training continues\n',
   );
   await cluster.anneal('checkpoint', 'halo');
   t.not(wish, before);
@@ -226,7 +226,7 @@ test('checkpoint of a job that nobody can tell, that is paused, and that has end
   t.is(alone.code, 5);
   t.is(
     alone.err,
-    'halo cannot be asked for a save: its operator has no bus to tell the workers by\nhint: anneal pause halo saves and stops it\n',
+    'halo cannot be saved now: its operator has no bus to reach the workers\nhint: anneal pause halo saves and stops it\n',
   );
   const status = { phase: 'Suspended', checkpoint: { latestStep: 110 } };
   cluster.put('paused', { spec: { suspend: true }, status });
@@ -263,7 +263,7 @@ test('cancel saves and removes; a job that ended is only deleted by delete', asy
   );
   t.is(
     (await cluster.anneal('delete', 'done')).out,
-    'the record of done is deleted; checkpoints and results stay\n',
+    'done is deleted; checkpoints and results stay\n',
   );
 });
 
@@ -274,14 +274,14 @@ test('delete refuses a job that goes on, and nothing is done to runs of this mac
   t.is(refused.code, 2);
   t.is(
     refused.err,
-    'halo has not ended (Running); only records of jobs that ended are deleted\nhint: anneal cancel halo saves, stops and removes it\n',
+    'halo has not ended (Running); only an ended job can be deleted\nhint: anneal cancel halo saves, stops and removes it\n',
   );
 });
 
 test('scale asks through the scale subresource', async (t) => {
   await using cluster = await aCluster();
   cluster.put('halo', { status: running });
-  t.is((await cluster.anneal('scale', 'halo', '8')).out, 'halo is to have 8 workers; it had 1\n');
+  t.is((await cluster.anneal('scale', 'halo', '8')).out, 'halo is scaled from 1 to 8 workers\n');
   const asked = cluster.server.seen.at(-1);
   t.true(asked?.path.endsWith('/finetunejobs/halo/scale'));
   t.deepEqual(asked?.body, { spec: { replicas: 8 } });

@@ -110,7 +110,7 @@ const mistakes: readonly (readonly [line: string, code: number, said: string])[]
   ],
   ['logs first --grep (', 2, '--grep is "("; it must be a regular expression\n'],
   ['list --phase Runing', 2, '--phase is Runing; it must be Pending, '],
-  ['list -l a', 2, '--selector is "a"; it must be key=value, several joined by commas\n'],
+  ['list -l a', 2, '--selector is "a"; it must be key=value, several separated by commas\n'],
   ['compare a b c d e', 2, '5 jobs are named; at most 4 can be compared\n'],
 ];
 

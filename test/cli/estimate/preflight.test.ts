@@ -69,7 +69,7 @@ test('a job of GPUs is held against the largest of the cluster', async (t) => {
     );
   t.like(await on(8 * gib), { type: 'Known', limit: 8 * gib, fits: false });
   t.like(await on(8 * gib, 79 * gib), { type: 'Known', limit: 79 * gib, fits: true });
-  const nobody = { type: 'Unknown', why: 'no node tells the memory of its GPUs' };
+  const nobody = { type: 'Unknown', why: 'no node reports the memory of its GPUs' };
   t.deepEqual(await on(), nobody as never);
   t.deepEqual(await on(0), nobody as never);
 });

@@ -122,7 +122,7 @@ test('a file of LLaMA-Factory, with the key that nobody knows here', (t) => {
 test('a file of axolotl that wants a quantised base is told so', (t) => {
   const found = importJob(axolotl, 'x.yaml');
   t.is(found.from, 'axolotl');
-  t.regex(found.notes.join('\n'), /a quantised base is not there yet/);
+  t.regex(found.notes.join('\n'), /quantized bases are not imported/);
   t.deepEqual(
     found.unknown.map(({ key }) => key),
     ['lora_fan_in_fan_out'],
@@ -138,7 +138,7 @@ test('a file of torchtune, whose keys lie in groups', (t) => {
   const found = importJob(torchtune, 'x.yaml');
   t.is(found.from, 'torchtune');
   t.deepEqual(found.unknown, []);
-  t.regex(found.notes.join('\n'), /data to train on is not named/);
+  t.regex(found.notes.join('\n'), /data to train on was not found/);
   t.like(specOf(torchtune), {
     model: { source: { local: { path: './Llama-3.2-1B-Instruct' } } },
     method: { adapter: { lora: { rank: 64, targetModules: ['q_proj', 'v_proj'] } } },
@@ -147,7 +147,9 @@ test('a file of torchtune, whose keys lie in groups', (t) => {
 });
 
 test('a file of nobody, and one that is no YAML, are told in a sentence', (t) => {
-  t.throws(() => importJob('a: 1', 'x.yaml'), { message: 'x.yaml is of no trainer that is known' });
+  t.throws(() => importJob('a: 1', 'x.yaml'), {
+    message: 'x.yaml is not a configuration of a known trainer',
+  });
   t.throws(() => importJob('a: [', 'x.yaml'), {
     code: 'E_INVALID_SPEC',
     message: /x\.yaml is no YAML/,

@@ -52,7 +52,7 @@ test('a lease that is renewed leaves the words of the status', async (t) => {
   await using cluster = await aCluster();
   cluster.put('halo', { status: running });
   leaseOf(cluster, new Date(Date.now()).toISOString());
-  t.regex((await cluster.anneal('why', 'halo')).out, /It trains: step 118 of 300\.\nNothing needs/);
+  t.regex((await cluster.anneal('why', 'halo')).out, /It trains: step 118 of 300\.\nNo action/);
 });
 
 test('an uninstalled operator without a lease, and one that may not be seen', async (t) => {
@@ -74,7 +74,7 @@ test('the words by which the cluster refuses pods are told, while there are none
   leaseOf(cluster, new Date(Date.now()).toISOString());
   workerJob(cluster, { active: 0 });
   const { out } = await cluster.anneal('why', 'halo');
-  t.regex(out, /The cluster makes no pods for Job halo-w1: error looking up service account\s/);
+  t.regex(out, /The cluster creates no pods for Job halo-w1: error looking up service account\s/);
   t.regex(out, /spec\.worker\.serviceAccountName/);
   const asked = cluster.server.seen.find(({ path }) => path.endsWith('/events'));
   t.regex(asked?.query.get('fieldSelector') ?? '', /^regarding\.uid=/);

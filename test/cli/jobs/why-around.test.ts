@@ -43,9 +43,9 @@ test('a lease that nobody renews is told before the status, which is as old as i
     happened:
       'No operator acts on the job: its lease anneal-system/anneal-operator was last renewed 12 minutes ago. The status is 12 minutes old: Running, step 118.',
     doing:
-      'Nothing is started, restarted, saved in the status or published until one runs. Its pods go on alone.',
+      'Nothing is started, restarted, saved in the status or published until one runs. Its pods continue alone.',
     change:
-      'anneal doctor tells what is missing. ANNEAL_SYSTEM_NAMESPACE and ANNEAL_RELEASE say where the chart is, if not there.',
+      'anneal doctor shows what is missing. ANNEAL_SYSTEM_NAMESPACE and ANNEAL_RELEASE name the namespace and release of the chart, if they are others.',
   });
 });
 
@@ -60,7 +60,7 @@ test('without a lease nobody acts, unless somebody has just written the status',
 
 test('who may not see the lease is told how old the status is, and that it cannot be seen', (t) => {
   const { happened, doing, change } = why(running(1500), hidden);
-  t.is(happened, 'It trains: step 118 of 300. Nobody has written its status for 25 minutes.');
+  t.is(happened, 'It trains: step 118 of 300. Its status was last written 25 minutes ago.');
   t.is(
     doing,
     'Whether an operator runs cannot be seen: the lease anneal-system/anneal-operator may not be read.',
@@ -72,7 +72,7 @@ test('who may not see the lease is told how old the status is, and that it canno
 test('a job that nobody has looked at for a minute is told so, whoever asks', (t) => {
   for (const state of [renewed, hidden]) {
     const { happened } = why(aListedJob({ createdAt: ago(180) }), state);
-    t.is(happened, 'No operator has looked at the job in the 3 minutes since it was made.');
+    t.is(happened, 'No operator has handled the job in the 3 minutes since it was created.');
     const fresh = aListedJob({ createdAt: ago(5) });
     t.deepEqual(why(fresh, state), whyOf(fresh));
   }
@@ -92,10 +92,10 @@ const refusals: readonly (readonly [words: string, change: RegExp])[] = [
     'error looking up service account team-a/nobody: serviceaccount "nobody" not found',
     /spec\.worker\.serviceAccountName/,
   ],
-  ['admission webhook "images.corp" denied the request: only corp/ images', /keeps that rule/],
+  ['admission webhook "images.corp" denied the request: only corp/ images', /owner of that policy/],
   [
     'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false',
-    /keeps that rule/,
+    /owner of that policy/,
   ],
 ];
 
@@ -103,7 +103,7 @@ for (const [words, change] of refusals) {
   test(`pods that are refused are told in the words of the cluster: ${words.slice(0, 30)}`, (t) => {
     const job = aListedJob({ status: { phase: 'Starting', workers: { replicas: 0, ready: 0 } } });
     const told = why(job, renewed, words);
-    t.is(told.happened, `The cluster makes no pods for Job first-w1: ${words}.`);
+    t.is(told.happened, `The cluster creates no pods for Job first-w1: ${words}.`);
     t.regex(told.change, change);
     const failure = { code: 'E_ADMISSION_DENIED', reason: 'AdmissionDenied', message: 'no pod' };
     const after = why(aListedJob({ status: { phase: 'Failed', failure } }), renewed, words);

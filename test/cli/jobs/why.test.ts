@@ -21,7 +21,7 @@ test('a failure is told by its first cause, with what to change', (t) => {
     'The device has 79.0 GiB and 81.2 GiB were needed (worker 2, on node n2, after step 11).',
   );
   t.is(why.doing, 'The job ended after 3 restarts.');
-  t.regex(why.change, /anneal explain E_DEVICE_OUT_OF_MEMORY tells more\.$/);
+  t.regex(why.change, /anneal explain E_DEVICE_OUT_OF_MEMORY says more\.$/);
 });
 
 test('a job of this machine is told what the same command does', (t) => {
@@ -37,17 +37,17 @@ test('a job of this machine is told what the same command does', (t) => {
   });
 });
 
-test('trouble of a job that goes on is told before its phase', (t) => {
+test('a problem of an active job is shown before its phase', (t) => {
   const conditions = [holds('Degraded', 'FewerWorkers', '3 of 4 workers train')];
   const why = whyOf(aListedJob({ status: { phase: 'Running', conditions } }));
   t.is(why.happened, '3 of 4 workers train.');
 });
 
-test('trouble that the table of failures knows comes with its remedy', (t) => {
+test('a problem of the table of failures comes with its remedy', (t) => {
   const conditions = [holds('Stalled', 'ImagePullFailed', 'the image is not there')];
   const { happened, change } = whyOf(aListedJob({ status: { phase: 'Initializing', conditions } }));
   t.is(happened, 'The image is not there.');
-  t.regex(change, /^Check spec\.worker\.image.*\. anneal explain ImagePullFailed tells more\.$/);
+  t.regex(change, /^Check spec\.worker\.image.*\. anneal explain ImagePullFailed says more\.$/);
 });
 
 test('every phase has whole sentences, with much and with nothing known', (t) => {

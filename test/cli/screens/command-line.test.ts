@@ -56,7 +56,7 @@ test('two jobs are compared, or the chosen one with one that is named', (t) => {
 });
 
 test('a word or a name that is not known is told in a sentence', (t) => {
-  t.regex(at('logz').said ?? '', /there is no command "logz" here; there are list, watch/);
+  t.regex(at('logz').said ?? '', /there is no command "logz" here; commands are list, watch/);
   t.regex(at('logs zzz').said ?? '', /there is no job "zzz"/);
   t.regex(at('logs ha').said ?? '', /"ha" is the beginning of 2 jobs: halo, hard/);
   t.is(at('logs', { rows: [] }).said, 'logs which job? name one');

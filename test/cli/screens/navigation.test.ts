@@ -67,7 +67,7 @@ test('whatever is pressed, a job is only changed after a question', (t) => {
 test('keys of a job that ended or of this machine do nothing, and say why', (t) => {
   const ended = aListedJob({ status: { phase: 'Failed' } });
   t.is(whyNot('pause', ended, true), 'the job has ended');
-  t.is(whyNot('cancel', rows[0]!, false), 'stop it with Ctrl-C where it was started');
+  t.is(whyNot('cancel', rows[0]!, false), 'stop it with Ctrl-C in its own terminal');
   t.is(pressed(['p', 'x'], undefined, { ...seen, rows: [ended] }).navigation.question, null);
 });
 
@@ -75,7 +75,7 @@ test('s saves at once, since nothing ends by it, but not where it cannot be done
   t.deepEqual(pressed(['s']).effects, [{ type: 'Act', act: 'checkpoint', key: 'team-a/a' }]);
   const ended = aListedJob({ status: { phase: 'Succeeded' } });
   t.deepEqual(pressed(['s'], undefined, { ...seen, rows: [ended] }).effects, []);
-  t.regex(whyNot('checkpoint', rows[0]!, false) ?? '', /saves when its file says so/);
+  t.regex(whyNot('checkpoint', rows[0]!, false) ?? '', /saves at its checkpoint interval/);
   const paused = aListedJob({ spec: { suspend: true } });
   t.is(whyNot('checkpoint', paused, true), 'it is paused and saved');
 });

@@ -12,15 +12,15 @@ test('a cache folder below a file is a sentence, not a stack trace', async (t) =
   const thrown = await mkdir(join(file, 'cache'), { recursive: true }).catch((error) => error);
   const error = explain(thrown);
   t.is(error.code, 'E_SETUP');
-  t.regex(error.message, /is in the way: a file where a folder must be$/);
+  t.regex(error.message, /is a file; it must be a folder$/);
   t.regex(error.hint, /ANNEAL_CACHE/);
 });
 
 test('a disk that fills up and a folder of someone else are told by their path', (t) => {
   const failing = (code: string) => Object.assign(new Error(code), { code, path: '/c/torch' });
-  t.is(explain(failing('ENOSPC')).message, 'the disk became full while /c/torch was written');
+  t.is(explain(failing('ENOSPC')).message, 'the disk is full; /c/torch could not be written');
   t.is(explain(failing('ENOSPC')).code, 'E_NO_SPACE');
-  t.is(explain(failing('EACCES')).message, '/c/torch may not be written by this user');
+  t.is(explain(failing('EACCES')).message, '/c/torch is not writable by this user');
 });
 
 test('an option that there is not is told, and is no bug', (t) => {

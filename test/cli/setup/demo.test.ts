@@ -23,5 +23,5 @@ test('a disk without room for model and conversations is told', async (t) => {
   const { setup } = await aSetup(t, { free: 100e6 });
   const error = await t.throwsAsync<AnnealError>(ensureDemo(setup));
   t.is(error?.code, 'E_NO_SPACE');
-  t.regex(error?.message ?? '', /volumes has 100 MB free; demo needs 464 MB while it is made$/);
+  t.regex(error?.message ?? '', /volumes has 100 MB free; demo needs 464 MB during setup$/);
 });

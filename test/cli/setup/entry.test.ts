@@ -61,7 +61,7 @@ test('a disk that is too full is told before anything is fetched', async (t) => 
   t.is(error?.code, 'E_NO_SPACE');
   t.is(
     error?.message,
-    `${setup.cache.root} has 812 MB free; libtorch-2.15.0 needs 1.7 GB while it is made`,
+    `${setup.cache.root} has 812 MB free; libtorch-2.15.0 needs 1.7 GB during setup`,
   );
   t.regex(error?.hint ?? '', /ANNEAL_CACHE/);
 });

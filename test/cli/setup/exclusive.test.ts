@@ -45,5 +45,5 @@ test('who waits says for whom, and stops waiting when told to', async (t) => {
   };
   const waiting = { ...setup, signal: stop.signal, steps: { ...setup.steps, note } };
   await t.throwsAsync(exclusively(waiting, 'entry', async () => t.fail('it was not free')));
-  t.is(printed(), `entry: process ${process.pid} is making it; waiting for it\n`);
+  t.is(printed(), `entry: process ${process.pid} is building it; waiting\n`);
 });

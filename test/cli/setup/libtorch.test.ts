@@ -41,7 +41,7 @@ test('a LIBTORCH of another version is refused with both versions', async (t) =>
     error?.message,
     `LIBTORCH=${folder} is libtorch 2.6.0; it must be an unpacked libtorch ${torchVersion}`,
   );
-  t.is(error?.hint, 'unset LIBTORCH and it is fetched');
+  t.is(error?.hint, 'unset LIBTORCH to fetch it');
 });
 
 test('a LIBTORCH that is no libtorch is refused', async (t) => {
@@ -64,7 +64,7 @@ for (const { platform, arch } of wrong) {
     t.is(error?.code, 'E_SETUP');
     t.is(
       error?.message,
-      `this machine is ${platform} ${arch}; libtorch is there for Linux x64, Linux arm64 and macOS arm64`,
+      `this machine is ${platform} ${arch}; libtorch exists for Linux x64, Linux arm64 and macOS arm64`,
     );
   });
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { buildTrouble, ensureNative } from '../../../cli/setup/native.ts';
+import { buildError, ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { torchVersion } from '../../../cli/setup/wheels.ts';
 import type { AnnealError } from '../../../crds/failures/errors.ts';
@@ -76,7 +76,7 @@ test('a source that does not compile is told by the line of the compiler', async
   };
   const error = await t.throwsAsync<AnnealError>(ensureNative(withCmake(cmake), checkout));
   t.is(error?.message, `worker/native does not build: ${line}`);
-  t.regex(error?.hint ?? '', /^run it by hand for the whole output: cmake --build /);
+  t.regex(error?.hint ?? '', /^run it directly for the whole output: cmake --build /);
   t.false(existsSync(join(checkout, 'worker/native/dist/anneal.node')));
 });
 
@@ -90,17 +90,17 @@ test('an edit during the build is not kept under the key of the text before it',
     return ran;
   };
   await t.throwsAsync(ensureNative(withCmake(cmake), checkout), {
-    message: 'worker/native was edited while it was built',
+    message: 'worker/native was edited during the build',
   });
 });
 
 test('the cause of a failed build is found in what CMake and compilers print', (t) => {
   const cmake = 'CMake Error at CMakeLists.txt:38 (message):\n  ANNEAL_LIBTORCH is empty\n';
-  t.is(buildTrouble(breaks(cmake)), 'ANNEAL_LIBTORCH is empty');
+  t.is(buildError(breaks(cmake)), 'ANNEAL_LIBTORCH is empty');
   const link = 'x.o: undefined reference to `anneal::f()`\ncollect2: error: ld returned 1';
-  t.regex(buildTrouble(breaks(link)), /undefined reference/);
-  t.regex(buildTrouble(breaks('g++: fatal error: Killed signal terminated')), /Killed/);
-  t.is(buildTrouble(breaks('')), 'CMake said nothing');
+  t.regex(buildError(breaks(link)), /undefined reference/);
+  t.regex(buildError(breaks('g++: fatal error: Killed signal terminated')), /Killed/);
+  t.is(buildError(breaks('')), 'CMake printed nothing');
 });
 
 test('with ANNEAL_CUDA=1 the kernels are compiled by the toolkit named, and without one there is a sentence', async (t) => {

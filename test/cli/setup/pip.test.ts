@@ -1,5 +1,5 @@
 import test from 'ava';
-import { downloadArgs, findPip, pipTrouble } from '../../../cli/setup/pip.ts';
+import { downloadArgs, findPip, pipError } from '../../../cli/setup/pip.ts';
 import type { AnnealError } from '../../../crds/failures/errors.ts';
 import { aMachine, breaks, says } from '../../doubles/machine.ts';
 
@@ -14,7 +14,7 @@ test('pip is found under each of its names, and the first that runs is used', as
 test('without pip there is a sentence with the way to install it', async (t) => {
   const linux = await t.throwsAsync<AnnealError>(findPip(aMachine({})));
   t.is(linux?.code, 'E_SETUP');
-  t.is(linux?.message, 'pip is not on the PATH; libtorch and the demo model are fetched with it');
+  t.is(linux?.message, 'pip is not on the PATH; it fetches libtorch and the demo model');
   t.regex(linux?.hint ?? '', /^apt install python3-pip/);
   const mac = await t.throwsAsync<AnnealError>(findPip(aMachine({ platform: 'darwin' })));
   t.regex(mac?.hint ?? '', /^brew install python/);
@@ -32,6 +32,6 @@ test('one exact wheel is asked for, without its dependencies', (t) => {
 
 test('the ERROR line of pip is what a person is told', (t) => {
   const ran = breaks(`WARNING: Retrying\nERROR: Could not find a version that satisfies torch\nx`);
-  t.is(pipTrouble(ran), 'Could not find a version that satisfies torch');
-  t.is(pipTrouble(breaks('')), 'it said nothing');
+  t.is(pipError(ran), 'Could not find a version that satisfies torch');
+  t.is(pipError(breaks('')), 'it printed nothing');
 });

@@ -43,7 +43,7 @@ test(
   refusal,
   { programs: { 'c++': gcc } },
   {
-    message: 'CMake is not on the PATH; the native addon is built with it',
+    message: 'CMake is not on the PATH; it builds the native addon',
     hint: 'apt install cmake, or dnf install cmake',
   },
 );
@@ -53,7 +53,7 @@ test(
   refusal,
   { platform: 'darwin', programs: { 'c++': gcc } },
   {
-    message: 'CMake is not on the PATH; the native addon is built with it',
+    message: 'CMake is not on the PATH; it builds the native addon',
     hint: 'brew install cmake',
   },
 );
@@ -65,7 +65,7 @@ test(
   { programs: { cmake: oldCmake, 'c++': gcc } },
   {
     message: 'CMake is 3.16.3; the native addon needs 3.18 or newer',
-    hint: 'pip install cmake gives a current one, or set CMAKE to its path',
+    hint: 'pip install cmake installs a current one, or set CMAKE to its path',
   },
 );
 
@@ -74,7 +74,7 @@ test(
   refusal,
   { programs: { cmake } },
   {
-    message: 'no C++ compiler is on the PATH; the native addon is compiled here',
+    message: 'no C++ compiler is on the PATH; it builds the native addon',
     hint: 'apt install g++ cmake, or dnf install gcc-c++ cmake',
   },
 );
@@ -84,7 +84,7 @@ test(
   refusal,
   { env: { CXX: 'g++-99' }, programs: { cmake } },
   {
-    message: 'CXX is g++-99, which does not run; the native addon is compiled here',
+    message: 'CXX is g++-99, which does not run; it builds the native addon',
     hint: 'apt install g++ cmake, or dnf install gcc-c++ cmake',
   },
 );

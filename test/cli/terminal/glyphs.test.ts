@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { cliConfig } from '../../../cli/process/config.ts';
 import { ascii, glyphSet } from '../../../cli/terminal/glyphs.ts';
-import { harmless } from '../../../cli/terminal/harmless.ts';
+import { sanitize } from '../../../cli/terminal/sanitize.ts';
 import { anyText } from '../../builders/any-text.ts';
 
 const glyphsWith = (variables: Readonly<Record<string, string>>) =>
@@ -28,5 +28,5 @@ test('plain letters are really plain, whatever the text', (t) => {
 });
 
 test('what others wrote cannot command a terminal', (t) => {
-  t.is(harmless('a\u001b[2J\u0007b\nc\u009bd\te'), 'a[2Jb\ncde');
+  t.is(sanitize('a\u001b[2J\u0007b\nc\u009bd\te'), 'a[2Jb\ncde');
 });

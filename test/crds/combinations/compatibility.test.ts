@@ -136,7 +136,7 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     apart: {},
     where: 'machine',
   },
-  'one machine goes on with its own runs only': {
+  'one machine resumes its own runs only': {
     meet: { 'checkpoint.resumeFrom': { job: 'earlier' } },
     apart: {},
     where: 'machine',

@@ -20,7 +20,7 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
   [
     'a claim of one node for two workers',
     { 'worker.replicas': 2, 'storage.data': { volumeClaimTemplate: { size: '1Gi' } } },
-    /^spec\.storage\.data\.volumeClaimTemplate\.accessMode lets the workers of one node mount it; /,
+    /^spec\.storage\.data\.volumeClaimTemplate\.accessMode can be mounted on one node only; /,
   ],
   [
     'a start with fewer workers',
@@ -35,12 +35,12 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
   [
     'a device',
     { 'worker.devicesPerWorker': 1 },
-    /^spec\.worker\.devicesPerWorker asks for devices; /,
+    /^spec\.worker\.devicesPerWorker requests devices; /,
   ],
   [
     'another cluster',
     { managedBy: 'kueue.x-k8s.io/multikueue' },
-    /^spec\.managedBy hands the job to MultiKueue, /,
+    /^spec\.managedBy delegates the job to MultiKueue, /,
   ],
   [
     'another run',
@@ -55,7 +55,7 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
   [
     'a job without a claim that its pods share',
     { 'output.destination': { s3: { uri: 's3://b/x' } } },
-    /^spec\.storage\.data is no claim and no destination is one; /,
+    /^spec\.storage\.data is not a claim, and no destination is one; /,
   ],
 ];
 

@@ -47,7 +47,7 @@ test(
   one,
   7,
   '  method: { presett: LoRA }',
-  `job.yaml:7:11  spec.method must have preset or adapter, so that nobody trains a whole model by accident
+  `job.yaml:7:11  spec.method must have preset or adapter, so that a whole model is not trained by accident
   hint: write preset: LoRA, or preset: Full
 job.yaml:7:13  spec.method.presett is not a field of spec.method
   hint: did you mean preset?`,
@@ -186,7 +186,7 @@ test(
   6,
   '  dataset: { train: { s3: { uri: "s3://b" } }, sequenceLength: 512, trainOn: assistant }',
   `job.yaml:6:69  spec.dataset.trainOn is not a field of spec.dataset
-  hint: the name is kept; chats are trained on the turns of the assistant, completions without their prompts`,
+  hint: the name is reserved; chats are trained on the turns of the assistant, completions without their prompts`,
 );
 
 test(
@@ -229,7 +229,7 @@ test(
   one,
   3,
   `metadata: { name: ${'a'.repeat(41)} }`,
-  `job.yaml:3:19  metadata.name is ${'a'.repeat(41)}; it must be at most 40 characters, because names of pods are made from it`,
+  `job.yaml:3:19  metadata.name is ${'a'.repeat(41)}; it must be at most 40 characters, because it is part of pod names`,
 );
 
 test(
@@ -237,7 +237,7 @@ test(
   one,
   9,
   '  method: { preset: Full }',
-  'job.yaml:9:3  has the key method twice in one object; a key may stand once',
+  'job.yaml:9:3  has the key method twice in one object; a key may occur once',
 );
 
 test(

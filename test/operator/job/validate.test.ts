@@ -61,7 +61,7 @@ test('what pods of this version do not do is refused with a way around it', (t) 
   t.is(device.is('Failed'), 'True/NotBuilt');
   t.is(
     device.message('Validated'),
-    'spec.worker.devicesPerWorker asks for devices; this version trains on the processor; leave it out, or set spec.worker.devicesPerWorker: 0',
+    'spec.worker.devicesPerWorker requests devices; on a cluster this version trains on the processor; leave it out, or set spec.worker.devicesPerWorker: 0',
   );
   t.deepEqual(device.words, []);
   const hub = {

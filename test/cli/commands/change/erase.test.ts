@@ -132,7 +132,7 @@ test('without the right name, or with --no-wait, nothing is done', async (t) => 
   );
   const unasked = await cluster.anneal('cancel', 'first', '--delete-data');
   t.is(unasked.code, 2);
-  t.regex(unasked.err, /--delete-data asks a question, and nobody is there to answer it/);
+  t.regex(unasked.err, /--delete-data asks a question, and there is no terminal to answer it/);
   const both = ['--delete-data', '--confirm', 'first', '--no-wait'];
   t.is((await cluster.anneal('cancel', 'first', ...both)).code, 2);
   t.not(cluster.get('first'), undefined);
@@ -159,14 +159,14 @@ test('a removal that fails is told with where to look', async (t) => {
   const told = await cluster.anneal('cancel', 'first', '--delete-data', '--confirm', 'first');
   t.is(told.code, 7);
   t.regex(told.err, /first is cancelled, and its data was not removed: Job has reached/);
-  t.regex(told.err, /hint: kubectl logs job\/first-erase-\S+ tells why/);
+  t.regex(told.err, /hint: kubectl logs job\/first-erase-\S+ shows why/);
 });
 
 test('a job that never started has left nothing', async (t) => {
   await using cluster = await aCluster();
   cluster.put('first', { status: { phase: 'Pending' } });
   const told = await cluster.anneal('cancel', 'first', '--delete-data', '--confirm', 'first');
-  t.is(told.out, 'first is gone; it had left nothing in a volume\n');
+  t.is(told.out, 'first is gone; it has no data in a volume\n');
 });
 
 test('results without a Job that tells how they are mounted are named, and nothing is done', async (t) => {
@@ -174,6 +174,6 @@ test('results without a Job that tells how they are mounted are named, and nothi
   cluster.put('first', { status: { phase: 'Succeeded', artifacts } });
   const told = await cluster.anneal('cancel', 'first', '--delete-data', '--confirm', 'first');
   t.is(told.code, 7);
-  t.regex(told.err, /hint: remove by hand: pvc:\/\/notes\/out\/adapter/);
+  t.regex(told.err, /hint: remove manually: pvc:\/\/notes\/out\/adapter/);
   t.not(cluster.get('first'), undefined);
 });

@@ -111,7 +111,7 @@ test('a run that did not end well goes on in its folder, and a complete one begi
   t.regex(first.lines[0] ?? '', /new run .*first\/1$/);
   await writeFile(join(folder, 'script.json'), JSON.stringify(goodRun));
   const second = await start();
-  t.regex(second.lines[0] ?? '', /going on with .*first\/1$/);
+  t.regex(second.lines[0] ?? '', /resuming .*first\/1$/);
   await writeFile(join(folder, 'script.json'), JSON.stringify(broken));
   t.regex((await start()).lines[0] ?? '', /new run .*first\/2$/);
   const record = JSON.parse(
@@ -126,7 +126,7 @@ test('other steps make another run, and --fresh does not go on', async (t) => {
   await start();
   t.regex((await start({ fresh: true })).lines[0] ?? '', /new run .*first\/2$/);
   t.regex((await start({ steps: 7 })).lines[0] ?? '', /new run .*first\/3$/);
-  t.regex((await start({ steps: 7 })).lines[0] ?? '', /going on with .*first\/3$/);
+  t.regex((await start({ steps: 7 })).lines[0] ?? '', /resuming .*first\/3$/);
 });
 
 test('the digest of a result ignores where results go, and sees what is learned', (t) => {

@@ -22,7 +22,7 @@ function aSource(heard: readonly Heard[], changes: readonly JobsChange[] = []): 
     changes: (signal: AbortSignal) => saying(changes, signal),
     telemetry: (_job: unknown, _asked: unknown, signal: AbortSignal) => saying(heard, signal),
     logs: (_job: unknown, _asked: unknown, signal: AbortSignal) => saying([], signal),
-    happenings: async () => [],
+    events: async () => [],
     surroundings: async () => undefined,
     async [Symbol.asyncDispose]() {},
   } as JobSource;

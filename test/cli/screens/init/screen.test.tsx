@@ -56,5 +56,5 @@ test('in plain letters nothing is lost, and a low window shows the question', (t
 
 test('a model that nobody can look at leaves the file as it is, with the reason', (t) => {
   const chosen = { model: 'Qwen/Qwen2.5-7B-Instruct' };
-  t.regex(drawn(at('data', { chosen }), 80), /\nmemory is not known\n/);
+  t.regex(drawn(at('data', { chosen }), 80), /\nmemory is unknown\n/);
 });

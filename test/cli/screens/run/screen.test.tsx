@@ -50,5 +50,5 @@ test('the screen never grows taller than the window that it asks for', (t) => {
 });
 
 test('the first ctrl-c is confirmed, and the second one explained', (t) => {
-  t.regex(screen(10, 80, { stopping: true }), /saving and stopping; ctrl-c once more ends at once/);
+  t.regex(screen(10, 80, { stopping: true }), /saving and stopping; ctrl-c again ends at once/);
 });

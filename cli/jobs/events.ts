@@ -1,8 +1,8 @@
-// Events of a job: what the operator and the cluster said about it, oldest first.
+// Kubernetes Events of a job, from the operator and the cluster, oldest first.
 import * as z from 'zod';
 import type { Kube } from '../client/kube.ts';
 import type { Job } from './job.ts';
-import type { Happening } from './source.ts';
+import type { JobEvent } from './source.ts';
 
 const time = z.string().nullish();
 const happening = z.object({
@@ -17,21 +17,21 @@ const happening = z.object({
 });
 const list = z.object({ items: z.array(z.unknown()).nullish() });
 
-export function happeningsOf(
+export function jobEvents(
   kube: Kube,
   { namespace, uid }: Job,
   signal: AbortSignal,
-): Promise<readonly Happening[]> {
+): Promise<readonly JobEvent[]> {
   return eventsOf(kube, namespace, uid, signal);
 }
 
-/** Of any object. */
+/** Events of any object. */
 export async function eventsOf(
   kube: Kube,
   namespace: string,
   uid: string,
   signal: AbortSignal,
-): Promise<readonly Happening[]> {
+): Promise<readonly JobEvent[]> {
   const path = `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
   const query = { fieldSelector: `regarding.uid=${uid}`, limit: 500 };
   const { items } = list.parse(await kube.send({ verb: 'GET', path, query }, signal));
@@ -43,7 +43,7 @@ export async function eventsOf(
     .toSorted((a, b) => a.time - b.time);
 }
 
-function toHappening(one: z.output<typeof happening>): Happening {
+function toHappening(one: z.output<typeof happening>): JobEvent {
   const at =
     one.series?.lastObservedTime ??
     one.deprecatedLastTimestamp ??
