@@ -3,7 +3,7 @@
 // given) then holds an SBOM of each image, and values for the chart that name the images by digest.
 //
 // Docker and cosign do the work. A step of theirs that fails ends the release; run again, it begins
-// anew, and pushing the same is harmless.
+// anew, and pushing the same changes nothing.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -5,7 +5,7 @@ import type { Job } from './job.ts';
 import type { JobEvent } from './source.ts';
 
 const time = z.string().nullish();
-const happening = z.object({
+const eventObject = z.object({
   type: z.string().default('Normal'),
   reason: z.string().default(''),
   note: z.string().default(''),
@@ -37,13 +37,13 @@ export async function eventsOf(
   const { items } = list.parse(await kube.send({ verb: 'GET', path, query }, signal));
   return (items ?? [])
     .flatMap((item) => {
-      const parsed = happening.safeParse(item);
-      return parsed.success ? [toHappening(parsed.data)] : [];
+      const parsed = eventObject.safeParse(item);
+      return parsed.success ? [toJobEvent(parsed.data)] : [];
     })
     .toSorted((a, b) => a.time - b.time);
 }
 
-function toHappening(one: z.output<typeof happening>): JobEvent {
+function toJobEvent(one: z.output<typeof eventObject>): JobEvent {
   const at =
     one.series?.lastObservedTime ??
     one.deprecatedLastTimestamp ??

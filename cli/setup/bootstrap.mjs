@@ -85,7 +85,7 @@ function installPackages() {
   );
   if (error || status !== 0 || !existsSync(node24())) {
     process.stderr.write('\n');
-    refuse({ message: npmTrouble(error, stderr), hint: npmHint(error) });
+    refuse({ message: npmFailure(error, stderr), hint: npmHint(error) });
   }
   process.stderr.write(`${Math.round((performance.now() - start) / 1000)} s\n`);
 }
@@ -95,7 +95,7 @@ function npm() {
   return script && /\.[cm]?js$/.test(script) ? [process.execPath, script] : ['npm'];
 }
 
-function npmTrouble(error, stderr) {
+function npmFailure(error, stderr) {
   if (error?.code === 'ENOENT') return 'npm is not on the PATH; it installs the packages';
   const said = (stderr ?? '')
     .split('\n')

@@ -1,5 +1,5 @@
 // Requests to the API server over one pool of connections. Each has a deadline and an AbortSignal;
-// nothing is retried here, because only the caller knows whether a second try is harmless: an error
+// nothing is retried here, because only the caller knows whether a second try is safe: an error
 // carries what the server said about waiting.
 import { Agent, type Dispatcher, request } from 'undici';
 import type { Clock } from '../../crds/clock.ts';

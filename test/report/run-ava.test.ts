@@ -56,7 +56,7 @@ test('of a large difference the first lines are told, and how many there were', 
   t.regex(printed, /^ {4}\d{3,} more lines$/m);
 });
 
-test('a test file that a signal ends is told with its last words', async (t) => {
+test('a test file that a signal ends is told with its last lines', async (t) => {
   const { tally, printed } = await runFile(
     t,
     `test('good', async (t) => {

@@ -3,7 +3,7 @@
  * by title, everything else only as a number.
  *
  * AVA 7.0.0's TAP reporter throws when a test file times out or calls process.exit. That ends AVA
- * without a plan, which is counted as one failure and told with AVA's last words.
+ * without a plan, which is counted as one failure and told with AVA's last lines.
  */
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
@@ -59,7 +59,7 @@ export async function runAva(
   if (!whole || (ended.exitCode !== 0 && count.failed === 0)) {
     count.failed += 1;
     print(describeCrash(ended.stderr, run.patterns));
-  } else if (hasDied) print(lastWords(ended.stderr));
+  } else if (hasDied) print(lastLines(ended.stderr));
   return count;
 }
 
@@ -100,12 +100,12 @@ function cut(line: string): string {
 export function describeCrash(stderr: string, patterns: readonly string[]): string {
   return [
     'FAILED: AVA ended before its plan: a test file timed out or called process.exit',
-    lastWords(stderr),
+    lastLines(stderr),
     `    hint: npx ava ${patterns.join(' ')} shows which one`,
   ].join('\n');
 }
 
-function lastWords(stderr: string): string {
+function lastLines(stderr: string): string {
   const lines = stderr.trim().split('\n').slice(-25);
   return lines.map((line) => `    ${line}`).join('\n');
 }

@@ -62,7 +62,7 @@ export interface RunLimits {
   readonly limitMs?: number;
 }
 
-/** What the program printed; its first words of trouble as an error when it did not succeed. */
+/** What the program printed; the first line of its error when it did not succeed. */
 export async function mustRun(
   { machine, signal }: Setup,
   file: string,

@@ -73,11 +73,11 @@ for (const [phase, code, words] of [
     await terminal.shows(/the model is there/);
     const failure = { code: 'E_DIVERGED', reason: 'Diverged', message: 'the loss was not finite' };
     cluster.put('first', { status: { phase, ...(phase === 'Failed' ? { failure } : {}) } });
-    await say('these are the last words', 0);
+    await say('this is the last line', 0);
     t.is(await terminal.ended(), code);
     const text = terminal.lines().join('\n');
     t.regex(text, words);
-    t.true(text.indexOf('the last words') < text.search(words), text);
+    t.true(text.indexOf('the last line') < text.search(words), text);
     t.is(terminal.buffer, 'normal');
   });
 }

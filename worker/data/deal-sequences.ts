@@ -3,19 +3,19 @@
 import { assignToRanks } from '../../crds/plan/batches.ts';
 
 /** The rank that asks, and the cost model. */
-export interface Seat {
+export interface RankAssignment {
   readonly rank: number;
   readonly size: number;
   /** Cost of attending to one token, in units of a token's other cost. */
   readonly attentionCost: number;
 }
 
-export const onlySeat: Seat = { rank: 0, size: 1, attentionCost: 0 };
+export const onlyRank: RankAssignment = { rank: 0, size: 1, attentionCost: 0 };
 
 /** The sequences of the rank, in order; at least one where there are enough for all ranks. */
 export function dealSequences<T extends { readonly lengths: readonly number[] }>(
   sequences: readonly T[],
-  { rank, size, attentionCost }: Seat,
+  { rank, size, attentionCost }: RankAssignment,
 ): readonly T[] {
   if (size === 1) return sequences;
   const costs = sequences.map(({ lengths }) =>

@@ -6,7 +6,7 @@ import { sequencesPerStep, tokensPerSequence } from '../../crds/plan/batches.ts'
 import type { PreparedRecord } from '../../crds/wire/run-folder.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Batch } from './batch.ts';
-import { dealSequences, onlySeat, type Seat } from './deal-sequences.ts';
+import { dealSequences, onlyRank, type RankAssignment } from './deal-sequences.ts';
 import type { Documents } from './documents.ts';
 import { chooseHeldOut } from './held-out.ts';
 import { openLoader } from './loader.ts';
@@ -41,7 +41,7 @@ export async function openFeed(
   spec: FineTuneJobSpec,
   data: PreparedRecord['data'],
   signal: AbortSignal,
-  seat: Seat = onlySeat,
+  assignment: RankAssignment = onlyRank,
 ): Promise<Feed> {
   const { dataset, training } = spec;
   const store = await open(data.train, signal);
@@ -52,8 +52,11 @@ export async function openFeed(
   const packedTokens = dataset.packing === 'Packed' ? tokensPerSequence(dataset) : undefined;
   const perStep = sequencesPerStep(training, dataset);
   // The command line and the CRD refuse it, each in its own words.
-  invariant(perStep >= seat.size, `${seat.size} workers share ${perStep} sequences of a step`);
-  const most = Math.ceil(perStep / seat.size);
+  invariant(
+    perStep >= assignment.size,
+    `${assignment.size} workers share ${perStep} sequences of a step`,
+  );
+  const most = Math.ceil(perStep / assignment.size);
   const microBatchSize = Math.min(training.microBatchSize ?? 1, most);
   const loader = openLoader({
     documents: store,
@@ -85,7 +88,7 @@ export async function openFeed(
       const epoch = (position * perStep) / loader.sequencesIn(0);
       return {
         sequences: mergeSequences(
-          dealSequences(sequences, seat).map(({ documents, key }) =>
+          dealSequences(sequences, assignment).map(({ documents, key }) =>
             fillSequence(store, documents, key),
           ),
           microBatchSize,

@@ -21,7 +21,7 @@ export async function describeFromTerminal(
     const events = await source.events(job, signal);
     const why = whyOf(job, config.command, await source.surroundings(job, signal));
     if (format === 'json') {
-      output.write(jsonOf('JobDescription', { job: jobSummary(job), why, happenings: events }));
+      output.write(jsonOf('JobDescription', { job: jobSummary(job), why, events }));
       return 0;
     }
     const width = Math.min(100, output.columns ?? pipeWidth);

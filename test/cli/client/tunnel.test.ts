@@ -45,7 +45,7 @@ test('bytes go to the port of the pod and come back, without the channel and wit
   t.deepEqual(value, data('CONNECT\r\n'));
 });
 
-test('a pod that goes away closes the connection here, and so do words about trouble', async (t) => {
+test('a pod that goes away closes the connection here, and so does an error message', async (t) => {
   for (const end of [
     ({ there }: Awaited<ReturnType<typeof aTunnel>>) => there.close(),
     ({ there }: Awaited<ReturnType<typeof aTunnel>>) => {

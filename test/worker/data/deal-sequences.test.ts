@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { dealSequences, onlySeat } from '../../../worker/data/deal-sequences.ts';
+import { dealSequences, onlyRank } from '../../../worker/data/deal-sequences.ts';
 
 const sequences = fc.array(
   fc.array(fc.integer({ min: 1, max: 900 }), { minLength: 1, maxLength: 5 }),
@@ -60,5 +60,5 @@ test('long documents weigh more where attention costs more', (t) => {
 
 test('a process by itself computes everything', (t) => {
   const all = [{ lengths: [3] }, { lengths: [1] }];
-  t.is(dealSequences(all, onlySeat), all);
+  t.is(dealSequences(all, onlyRank), all);
 });

@@ -50,7 +50,7 @@ test('each codebook and each refinement takes something off the error', (t) => {
   });
 });
 
-test('a row of zeros and equal rows are no trouble', (t) => {
+test('a row of zeros and equal rows are clustered too', (t) => {
   scope(() => {
     const weight = draw(8, 32);
     ops.zero_(ops.select(weight, 0, 3));
