@@ -23,8 +23,8 @@ export async function ensureNative(setup: Setup, checkout: string): Promise<stri
   const dist = join(sources, 'dist');
   const libtorch = await ensureLibtorch(setup);
   const toolkit = cudaToolkit(setup);
-  const facts = [libtorch, setup.machine.arch, ...(toolkit === undefined ? [] : [toolkit])];
-  const sourceKey = await digestOf(sources, facts);
+  const inputs = { sources, toolkit, facts: [libtorch, setup.machine.arch] };
+  const sourceKey = await digestOf(inputs);
   if ((await stampOf(dist)) === sourceKey) return dist;
   const toolchain = await findToolchain(setup.machine);
   const key = sha256(`${sourceKey}\n${toolchain.compilerVersion}`).slice(0, 24);
@@ -34,7 +34,7 @@ export async function ensureNative(setup: Setup, checkout: string): Promise<stri
     bytes: 900e6,
     async make(out) {
       await build(setup, { checkout, sources, libtorch, toolkit, toolchain, out });
-      await requireUnchanged(sources, facts, sourceKey);
+      await requireUnchanged(inputs, sourceKey);
     },
   });
   await publish(setup, built, dist, sourceKey);
@@ -137,12 +137,8 @@ async function stampOf(dist: string): Promise<string | undefined> {
 }
 
 /** A build of edited sources must not be cached under the key of the earlier ones. */
-async function requireUnchanged(
-  sources: string,
-  facts: readonly string[],
-  key: string,
-): Promise<void> {
-  if ((await digestOf(sources, facts)) === key) return;
+async function requireUnchanged(inputs: Inputs, key: string): Promise<void> {
+  if ((await digestOf(inputs)) === key) return;
   throw new TerminalError({
     code: 'E_SETUP',
     message: 'worker/native was edited during the build',
@@ -150,19 +146,30 @@ async function requireUnchanged(
   });
 }
 
-async function digestOf(sources: string, facts: readonly string[]): Promise<string> {
+/** What the result depends on, the compiler apart. */
+interface Inputs {
+  readonly sources: string;
+  readonly toolkit: string | undefined;
+  readonly facts: readonly string[];
+}
+
+async function digestOf({ sources, toolkit, facts }: Inputs): Promise<string> {
   const hash = createHash('sha256');
-  for (const fact of facts) hash.update(`${fact}\0`);
-  for (const path of await sourceFiles(sources)) {
+  for (const fact of [...facts, ...(toolkit === undefined ? [] : [toolkit])]) {
+    hash.update(`${fact}\0`);
+  }
+  for (const path of await sourceFiles(sources, toolkit !== undefined)) {
     hash.update(`${relative(sources, path)}\0`).update(await readFile(path));
   }
   return hash.digest('hex');
 }
 
-async function sourceFiles(sources: string): Promise<readonly string[]> {
+/** CUDA sources are read where a toolkit compiles them; elsewhere an edit of one changes nothing. */
+async function sourceFiles(sources: string, withCuda = false): Promise<readonly string[]> {
+  const wanted = withCuda ? /\.(cc|h|cu|cuh|txt|cmake)$/ : /\.(cc|h|txt|cmake)$/;
   const entries = await readdir(sources, { recursive: true, withFileTypes: true });
   return entries
-    .filter((entry) => entry.isFile() && /(\.(cc|h|txt|cmake))$/.test(entry.name))
+    .filter((entry) => entry.isFile() && wanted.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => !path.startsWith(join(sources, 'dist')))
     .sort();

@@ -1,3 +1,5 @@
+import { deviceTests } from '../gpu/device-tests.ts';
+
 /**
  * The groups of tests in the order they run, quick ones first. A group names the folders it owns
  * and what must stand before it can run; `check` is the part that needs nothing but the packages.
@@ -19,6 +21,8 @@ export interface TestGroup {
    * level that it has (cpu-levels.ts).
    */
   readonly atEachLevel?: readonly string[];
+  /** Files of kernels that run again as CUDA kernels on the emulated device (test/gpu/emulator), whose threads take turns in several orders. */
+  readonly onDevice?: readonly string[];
   /** Many files in one process (suites.ts): for quick files that keep nothing to themselves. */
   readonly inSuites?: boolean;
   /**
@@ -36,7 +40,7 @@ export interface TestGroup {
  * What set-up makes before the group runs, so that it is told and timed by itself, and what cannot
  * be made is told once.
  */
-export type Need = 'native' | 'demo' | 'peers' | 'llama' | 'nvcc' | 'images' | 'kueue';
+export type Need = 'native' | 'demo' | 'peers' | 'llama' | 'nvcc' | 'emulator' | 'images' | 'kueue';
 
 const heavy = { concurrency: 1, timeout: '20m', needs: ['native', 'demo'] } as const;
 
@@ -78,7 +82,8 @@ export const testGroups: readonly TestGroup[] = [
     name: 'gpu',
     patterns: ['test/gpu/**/*.test.ts'],
     ...heavy,
-    needs: ['native', 'peers', 'nvcc'],
+    needs: ['native', 'peers', 'nvcc', 'emulator'],
+    onDevice: [...new Set(Object.values(deviceTests))],
   },
   {
     name: 'fuzz',

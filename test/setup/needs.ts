@@ -6,6 +6,7 @@ import type { Setup } from '../../cli/setup/setup.ts';
 import { givenCluster } from './cluster/cluster.ts';
 import { ensureKueue } from './cluster/kueue.ts';
 import { ensurePrograms } from './cluster/programs.ts';
+import { ensureEmulator } from './emulator.ts';
 import type { Need } from './groups.ts';
 import { ensureImages } from './images.ts';
 import { ensureLlama } from './llama.ts';
@@ -20,6 +21,7 @@ const make: Readonly<Record<Need, (setup: Setup) => Promise<unknown>>> = {
   peers: ensurePeers,
   llama: ensureLlama,
   nvcc: (setup) => ensureNvcc(setup),
+  emulator: (setup) => ensureEmulator(setup),
   images: ours(async (setup) => ensureImages(setup, await ensurePrograms(setup))),
   kueue: ours(ensureKueue),
 };

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
 import { seconds } from '../../cli/setup/steps.ts';
+import { inEachOrder, orders, orderVariable } from '../gpu/device-tests.ts';
 import { inWords } from '../report/in-words.ts';
 import { runAva } from '../report/run-ava.ts';
 import { add, closingLine, exitCodeOf, nothing, type Tally } from '../report/tally.ts';
@@ -20,6 +21,7 @@ import { givenCluster } from './cluster/cluster.ts';
 import { runOnCluster } from './cluster/on-cluster.ts';
 import { whyNoCluster } from './cluster/probe.ts';
 import { cpuLevelsHere, heldTo, levelsInWords } from './cpu-levels.ts';
+import { deviceConfig, emulatorVariable, ensureEmulator } from './emulator.ts';
 import { runGates } from './gates.ts';
 import { chooseGroups, inTurns, type Need, type TestGroup } from './groups.ts';
 import { meetNeeds } from './needs.ts';
@@ -139,7 +141,8 @@ async function runGroup(
     return { ...nothing, failed: 1 };
   }
   if (group.onCluster !== true) {
-    return add(await runFiles(setup, group, {}), await runAtLevels(setup, group));
+    const here = await runFiles(setup, group, {});
+    return add(here, add(await runAtLevels(setup, group), await runOnDevice(setup, group)));
   }
   const run = (variables: Readonly<Record<string, string>>) => runFiles(setup, group, variables);
   const told = await runOnCluster(setup, run, (failure) =>
@@ -165,14 +168,30 @@ async function runAtLevels(setup: Setup, group: TestGroup): Promise<Tally> {
   return sum;
 }
 
+/** Again, as kernels of the emulated device. */
+async function runOnDevice(setup: Setup, group: TestGroup): Promise<Tally> {
+  if (group.onDevice === undefined) return nothing;
+  const library = await ensureEmulator(setup);
+  const env = { NODE_COMPILE_CACHE: nodeCache(setup), [emulatorVariable]: library };
+  const run = { ...group, config: deviceConfig, concurrency: 2, cwd: checkout };
+  const atOnce = group.onDevice.filter((path) => !inEachOrder.includes(path));
+  let sum = await runAva({ ...run, patterns: atOnce, env }, print, setup.signal);
+  for (const order of Object.values(orders)) {
+    const variables = { ...env, [orderVariable]: String(order) };
+    const here = { ...run, patterns: inEachOrder, env: variables };
+    sum = add(sum, await runAva(here, print, setup.signal));
+  }
+  print(`${group.name.padEnd(13)} on the emulated device: ${closingLine(sum)}`);
+  return sum;
+}
+
 async function runFiles(
   setup: Setup,
   group: TestGroup,
   variables: Readonly<Record<string, string>>,
 ): Promise<Tally> {
-  // Stripping types costs more than running most tests; Node keeps the result between runs.
-  const NODE_COMPILE_CACHE = join(setup.cache.root, 'node-compile-cache');
-  const run = { ...group, cwd: checkout, env: { ...variables, NODE_COMPILE_CACHE } };
+  const env = { ...variables, NODE_COMPILE_CACHE: nodeCache(setup) };
+  const run = { ...group, cwd: checkout, env };
   if (group.alone !== undefined) {
     const first = await runAva(
       { ...run, patterns: group.alone, concurrency: 1 },
@@ -184,6 +203,11 @@ async function runFiles(
   if (!group.inSuites) return runAva(run, print, setup.signal);
   await writeSuites(checkout, group.patterns);
   return runAva({ ...run, patterns: [], config: suitesConfig }, print, setup.signal);
+}
+
+/** Stripping types costs more than running most tests; Node keeps the result between runs. */
+function nodeCache({ cache }: Setup): string {
+  return join(cache.root, 'node-compile-cache');
 }
 
 /** What cannot be made is told with its reason; it is no use to run the group then. */

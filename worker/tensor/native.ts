@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import { holdToLevel, letIdleThreadsSleep, nativeOverride } from './config.ts';
 import { requireLevel } from './cpu-level.ts';
+import type { Device } from './device.ts';
 import { toNativeError } from './native-error.ts';
 
 /**
@@ -18,7 +19,7 @@ interface Native {
   schema(name: string, overload: string): string | undefined;
   schemas(): string[];
   loadLibrary(path: string): void;
-  scopeBegin(): void;
+  scopeBegin(device?: Device): void;
   scopeEnd(kept?: readonly number[]): void;
   keep(handle: number): void;
   release(handle: number): void;

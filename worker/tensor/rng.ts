@@ -37,7 +37,7 @@ export function uniform(
   high: number,
   stream: Stream,
   dtype: DType = 'float32',
-  device: Device = 'cpu',
+  device?: Device,
 ): Tensor {
   return ops.philoxUniform_(ops.empty(shape, { dtype, device }), stream.key, low, high);
 }
@@ -48,7 +48,7 @@ export function normal(
   std: number,
   stream: Stream,
   dtype: DType = 'float32',
-  device: Device = 'cpu',
+  device?: Device,
 ): Tensor {
   return ops.philoxNormal_(ops.empty(shape, { dtype, device }), stream.key, 0, std);
 }
@@ -59,7 +59,7 @@ export function dropoutMask(
   share: number,
   stream: Stream,
   dtype: DType = 'float32',
-  device: Device = 'cpu',
+  device?: Device,
 ): Tensor {
   return ops.philoxMask_(ops.empty(shape, { dtype, device }), stream.key, 1 - share);
 }

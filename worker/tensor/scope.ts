@@ -1,15 +1,19 @@
 // Lifetimes of tensors. All tensors made inside a scope are freed at its end, except those in its
 // result, so a step leaves nothing behind on any path. Scopes are synchronous (during an await
 // other code would make tensors inside), and one for each block is enough.
+import type { Device } from './device.ts';
 import { native } from './native.ts';
 import { Tensor } from './tensor.ts';
 
 /**
  * Runs `body` and frees every tensor made inside, except those in its result (arrays, maps, sets
  * and plain objects are searched), which move to the enclosing scope. An exception frees all.
+ *
+ * A tensor that is made inside from no other tensor, by a call that names no device, is on
+ * `device`. The default is the device of the enclosing scope; without a scope it is the CPU.
  */
-export function scope<T>(body: () => T): T {
-  native.scopeBegin();
+export function scope<T>(body: () => T, device?: Device): T {
+  native.scopeBegin(device);
   let kept: number[] | undefined;
   try {
     const result = body();

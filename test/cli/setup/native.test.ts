@@ -67,6 +67,33 @@ test('an edited source is compiled again; the way back comes from the cache', as
   t.is(builds(), 2);
 });
 
+test('an edited CUDA source is compiled again where a toolkit compiles it, and nowhere else', async (t) => {
+  const { setup, checkout, builds, folder } = await aCheckout(t);
+  const source = join(checkout, 'worker/native/addon/a.cu');
+  const header = join(checkout, 'worker/native/addon/a.cuh');
+  const toolkit = join(folder, 'cuda');
+  await mkdir(join(toolkit, 'bin'), { recursive: true });
+  await writeFile(join(toolkit, 'bin/nvcc'), '');
+  await mkdir(join(setup.cache.root, `libtorch-${torchVersion}-linux-x64-cuda`));
+  const env = { ANNEAL_CUDA: '1', CUDA_HOME: toolkit };
+  const onGpu = { ...setup, machine: { ...setup.machine, env } };
+  for (const [built, each] of [
+    [onGpu, [1, 2, 3]],
+    [setup, [4, 4, 4]],
+  ] as const) {
+    await writeFile(source, 'int a;');
+    await writeFile(header, 'int a;');
+    await ensureNative(built, checkout);
+    t.is(builds(), each[0]);
+    await writeFile(source, 'int b;');
+    await ensureNative(built, checkout);
+    t.is(builds(), each[1]);
+    await writeFile(header, 'int b;');
+    await ensureNative(built, checkout);
+    t.is(builds(), each[2]);
+  }
+});
+
 test('a source that does not compile is told by the line of the compiler', async (t) => {
   const { checkout, withCmake } = await aCheckout(t);
   const line = "kernels/rope/rope.cc:12:3: error: 'foo' was not declared in this scope";

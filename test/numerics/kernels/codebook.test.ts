@@ -6,6 +6,7 @@ import { type DType, dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
+import { hasEmulatedDevice } from '../../builders/emulated-device.ts';
 import { bytesByThreads, distance, draw, largest, onEachIsa, run, wide } from './compare.ts';
 
 interface Shape {
@@ -257,9 +258,10 @@ test('what does not fit is told in a sentence', (t) => {
     const codebooks = draw('c', [2, 4, 2], 'float32');
     const scales = draw('s', [1], 'float32');
     const beyond = tensor([0, 4], [1, 1, 2], 'uint8');
-    t.throws(() => ops.codebookDecode(beyond, codebooks, scales, { dtype: 'float32' }), {
-      message: /a code is 4; the codebooks have 4 entries/,
-    });
+    const decode = () => ops.codebookDecode(beyond, codebooks, scales, { dtype: 'float32' });
+    // A device would have to be waited for.
+    if (hasEmulatedDevice()) t.true(toArray(decode()).every(Number.isNaN));
+    else t.throws(decode, { message: /a code is 4; the codebooks have 4 entries/ });
     const codes = tensor([0, 1], [1, 2], 'uint8');
     const targetCount = draw('t', [1, 2], 'float32');
     t.throws(() => ops.codebookSearch(targetCount, codebooks, codes, [0, 0], 1), {

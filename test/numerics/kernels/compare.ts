@@ -7,6 +7,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { item, type Tensor, toBytes } from '../../../worker/tensor/tensor.ts';
 import { setThreads, threads } from '../../../worker/tensor/threads.ts';
+import { hasEmulatedDevice, onEachSchedule } from '../../builders/emulated-device.ts';
 
 export const dtypesUnderTest = ['float64', 'float32', 'bfloat16'] as const;
 
@@ -83,8 +84,12 @@ export function bytesByThreads(counts: readonly number[], body: () => Run): Uint
   }
 }
 
-/** Runs `body` for every instruction set that this processor has. */
+/** Runs `body` for every instruction set that this processor has, or in every order of threads where the emulated device is loaded. */
 export function onEachIsa(body: (isa: string) => void): void {
+  if (hasEmulatedDevice()) {
+    onEachSchedule(body);
+    return;
+  }
   try {
     for (const isa of ['portable', 'avx2', 'avx512', 'amx']) {
       if (ops.chooseIsa(isa) === isa) body(isa);

@@ -4,6 +4,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
 import { setThreads, threads } from '../../../worker/tensor/threads.ts';
+import { testOfProcessor } from '../../builders/emulated-device.ts';
 import { arithmeticEpsilon, distance, draw, largest, onEachIsa, storedError } from './compare.ts';
 
 const kinds = { hartley: 1, paley: 2, blocks: 3 } as const;
@@ -80,6 +81,26 @@ test('every kind is orthogonal, and the transposed is the way back', (t) => {
   }
 });
 
+test('rows longer than the shared memory of a GPU are rotated too', (t) => {
+  // 112 KiB, which is the input of a down projection of 70B, and 256 KiB, which no GPU has.
+  for (const [n, dtype, near] of [
+    [28_672, 'float32', 1e-4],
+    [32_768, 'float64', 1e-12],
+  ] as const) {
+    scope(() => {
+      const x = draw('x', [3, n], dtype);
+      onEachIsa((isa) => {
+        const y = ops.rotateRows(x, kinds.hartley);
+        const back = ops.rotateRows(y, kinds.hartley, { transposed: true });
+        t.true(distance(back, x) < near, `${n} ${isa}`);
+        const length = (z: Tensor) => item(ops.linalgVectorNorm(ops.to(z, 'float64')));
+        t.true(Math.abs(length(y) / length(x) - 1) < near, `${n} ${isa} keeps lengths`);
+        t.true(distance(y, x) > 1, `${n} ${isa} is rotated`);
+      });
+    });
+  }
+});
+
 test('Paley matrices have entries of one magnitude; those of Hartley are at most sqrt 2 above it', (t) => {
   for (const n of [12, 20, 28, 36, 40, 44, 60, 576, 1536, 5120]) {
     scope(() => {
@@ -127,23 +148,27 @@ test('float32 and bfloat16 are within their rounding, on each instruction set', 
   }
 });
 
-test('results that no cache holds are written past them, with the same bits', (t) => {
-  for (const n of [576, 1024]) {
-    scope(() => {
-      // 17 MiB, and each half of it.
-      const half = Math.ceil((17 * 2 ** 20) / 2 / 2 / n);
-      const x = draw('x', [2 * half, n], 'bfloat16');
-      const parts = [0, half].map((at) => ops.narrow(x, 0, at, half));
-      onEachIsa((isa) => {
-        const expected = ops.cat(
-          parts.map((part) => ops.rotateRows(part, kinds.hartley)),
-          0,
-        );
-        t.is(distance(ops.rotateRows(x, kinds.hartley), expected), 0, `${n} ${isa}`);
+testOfProcessor(
+  'results that no cache holds are written past them, with the same bits',
+  (t) => {
+    for (const n of [576, 1024]) {
+      scope(() => {
+        // 17 MiB, and each half of it.
+        const half = Math.ceil((17 * 2 ** 20) / 2 / 2 / n);
+        const x = draw('x', [2 * half, n], 'bfloat16');
+        const parts = [0, half].map((at) => ops.narrow(x, 0, at, half));
+        onEachIsa((isa) => {
+          const expected = ops.cat(
+            parts.map((part) => ops.rotateRows(part, kinds.hartley)),
+            0,
+          );
+          t.is(distance(ops.rotateRows(x, kinds.hartley), expected), 0, `${n} ${isa}`);
+        });
       });
-    });
-  }
-});
+    }
+  },
+  'it writes past no cache',
+);
 
 test('tokens are rotated as columns are, in blocks, and what is not there counts as zero', (t) => {
   for (const [rows, columns, block] of [

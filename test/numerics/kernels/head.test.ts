@@ -6,6 +6,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
 import { setThreads, threads } from '../../../worker/tensor/threads.ts';
+import { hasEmulatedDevice, testOfProcessor } from '../../builders/emulated-device.ts';
 import { distance, draw, largest, onEachIsa, wide } from './compare.ts';
 
 interface Case {
@@ -108,14 +109,17 @@ function agrees(c: Case): string[] {
       const objective =
         (1 + 2 * c.zLoss * lse) * (logit + unit * lse) * c.rows * (steepest / c.scale);
       check('objective', ops.select(got.sums, 0, 1), exact.objective, objective);
+      // A GPU rounds derivatives of logits, whose sizes add up to 2 in a row, to the type of h before it multiplies them.
+      const isShort = hasEmulatedDevice() && c.dtype === 'bfloat16';
+      const short = isShort ? (steepest * dtypeEpsilon(c.dtype)) / 4 : 0;
       const rounding = 0.51 * dtypeEpsilon(got.dh.dtype) * largest(exact.dh);
       check(
         'dh',
         got.dh,
         exact.dh,
-        steepest * (logit + 8 * unit) * largest(inputs.weight) * 2 + rounding,
+        (steepest * (logit + 8 * unit) + short) * largest(inputs.weight) * 2 + rounding,
       );
-      const rows = steepest * (logit + 8 * unit) * largest(inputs.h) * 2 * c.rows;
+      const rows = (steepest * (logit + 8 * unit) + short) * largest(inputs.h) * 2 * c.rows;
       check('dweight', got.dweight, exact.dweight, rows);
       const hits = item(ops.select(got.sums, 0, 2));
       if (hits !== exact.hits) wrong.push(`${isa}: ${hits} hits, not ${exact.hits}`);
@@ -172,7 +176,7 @@ test('logits far apart neither overflow nor lose the loss', (t) => {
   });
 });
 
-test('the size of a chunk changes no bit of loss and input gradient', (t) => {
+testOfProcessor('the size of a chunk changes no bit of loss and input gradient', (t) => {
   scope(() => {
     const inputs = inputsOf(plain);
     const whole = head(plain, inputs);
@@ -202,7 +206,7 @@ test('evaluation without gradients gives the loss of training bit by bit', (t) =
   });
 });
 
-test('the head gives the same bits for any number of threads', (t) => {
+testOfProcessor('the head gives the same bits for any number of threads', (t) => {
   const before = threads();
   try {
     scope(() => {
@@ -255,6 +259,13 @@ test('the head refuses a label outside the vocabulary, with its place', (t) => {
   scope(() => {
     const { h, weight } = inputsOf({ ...plain, rows: 2 });
     for (const label of [1000, -100]) {
+      if (hasEmulatedDevice()) {
+        // A device is not waited for: the row of the label is NaN, and nothing is read beyond the others.
+        const [nll, , dh] = ops.headNll(h, weight, tensor([3, label], [2], 'int64'));
+        t.deepEqual(toArray(nll).map(Number.isNaN), [false, true]);
+        t.deepEqual(toArray(ops.sumDim(dh, [1])).map(Number.isNaN), [false, true]);
+        continue;
+      }
       t.throws(() => ops.headNll(h, weight, tensor([3, label], [2], 'int64')), {
         message: new RegExp(`labels\\[1\\] is ${label}; it must be in \\[0, 1000\\)`),
       });

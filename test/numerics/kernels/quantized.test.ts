@@ -8,6 +8,7 @@ import { type DType, dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
+import { testOfProcessor } from '../../builders/emulated-device.ts';
 import { bytesByThreads, distance, draw, largest, onEachIsa, run } from './compare.ts';
 
 const groups = [32, 64, 128] as const;
@@ -300,36 +301,39 @@ function sameBits(a: readonly Buffer[], b: readonly Buffer[]): boolean {
   return a.length === b.length && a.every((each, i) => each.equals(b[i] as Buffer));
 }
 
-test('a product with a quantised weight, and its gradient, have the bits of the product with its values in the type of the operand', (t) => {
-  fc.assert(
-    fc.property(
-      anyForm,
-      fc.integer({ min: 0, max: 130 }),
-      fc.integer({ min: 1, max: 150 }),
-      fc.constantFrom(128, 256, 384),
-      fc.constantFrom<DType>('float32', 'bfloat16'),
-      (form, rows, outputs, inputs, dtype) =>
-        scope(() => {
-          const weight = quantized(draw('w', [outputs, inputs], 'float32'), form);
-          const x = draw('x', [rows, inputs], dtype);
-          const dy = draw('dy', [rows, outputs], dtype);
-          const bias = draw('bias', [outputs], 'float32');
-          const dense = values(weight, dtype);
-          let same = true;
-          onEachIsa(() => {
-            const got = bits((x) => ops.linear(x, weight, bias), x, [dy]);
-            same &&= sameBits(
-              got,
-              bits((x) => ops.linear(x, dense, bias), x, [dy]),
-            );
-          });
-          return same;
-        }),
-    ),
-    { numRuns: 60 },
-  );
-  t.pass();
-});
+testOfProcessor(
+  'a product with a quantised weight, and its gradient, have the bits of the product with its values in the type of the operand',
+  (t) => {
+    fc.assert(
+      fc.property(
+        anyForm,
+        fc.integer({ min: 0, max: 130 }),
+        fc.integer({ min: 1, max: 150 }),
+        fc.constantFrom(128, 256, 384),
+        fc.constantFrom<DType>('float32', 'bfloat16'),
+        (form, rows, outputs, inputs, dtype) =>
+          scope(() => {
+            const weight = quantized(draw('w', [outputs, inputs], 'float32'), form);
+            const x = draw('x', [rows, inputs], dtype);
+            const dy = draw('dy', [rows, outputs], dtype);
+            const bias = draw('bias', [outputs], 'float32');
+            const dense = values(weight, dtype);
+            let same = true;
+            onEachIsa(() => {
+              const got = bits((x) => ops.linear(x, weight, bias), x, [dy]);
+              same &&= sameBits(
+                got,
+                bits((x) => ops.linear(x, dense, bias), x, [dy]),
+              );
+            });
+            return same;
+          }),
+      ),
+      { numRuns: 60 },
+    );
+    t.pass();
+  },
+);
 
 test('several blocks of rows, columns and depth read a quantised weight as its values', (t) => {
   scope(() => {
@@ -349,44 +353,47 @@ test('several blocks of rows, columns and depth read a quantised weight as its v
   });
 });
 
-test('layers that share an input, with adapters, a norm or a gate inside, read quantised weights alike', (t) => {
-  scope(() => {
-    for (const format of allFormats) {
-      for (const rows of [4, 140]) {
-        const form = { format, group: 32 };
-        const weights = [96, 40].map((n) =>
-          quantized(draw(`w${n}`, [n, 64], 'float32', 0.3), form),
-        );
-        const dense = weights.map((each) => values(each, 'bfloat16'));
-        const A = [0, 1].map((i) => draw(`a${i}`, [4, 64], 'float32', 0.3));
-        const B = [96, 40].map((n) => draw(`b${n}`, [n, 4], 'float32', 0.3));
-        const x = draw('x', [rows, 64], 'bfloat16');
-        const dy = [96, 40].map((n) => draw(`dy${n}`, [rows, n], 'bfloat16'));
-        const norm = draw('norm', [64], 'float32');
-        const [up, first] = [draw('up', [rows, 64], 'bfloat16'), weights[0]!];
-        const forms: Record<string, (x: Tensor, w: readonly Tensor[]) => readonly Tensor[]> = {
-          group: (x, w) => ops.linearGroup(x, w, []),
-          adapters: (x, w) => ops.loraLinearGroup(x, w, [], A, B, [2, 0.5]),
-          norm: (x, w) => ops.normLinearGroup(x, norm, 1e-5, 0, w, [], A, B, [2, 0.5]),
-        };
-        for (const [name, f] of Object.entries(forms)) {
-          const got = bits((x) => f(x, weights), x, dy);
-          t.true(
-            sameBits(
-              got,
-              bits((x) => f(x, dense), x, dy),
-            ),
-            `${format}, ${name}, ${rows} rows`,
+testOfProcessor(
+  'layers that share an input, with adapters, a norm or a gate inside, read quantised weights alike',
+  (t) => {
+    scope(() => {
+      for (const format of allFormats) {
+        for (const rows of [4, 140]) {
+          const form = { format, group: 32 };
+          const weights = [96, 40].map((n) =>
+            quantized(draw(`w${n}`, [n, 64], 'float32', 0.3), form),
           );
+          const dense = weights.map((each) => values(each, 'bfloat16'));
+          const A = [0, 1].map((i) => draw(`a${i}`, [4, 64], 'float32', 0.3));
+          const B = [96, 40].map((n) => draw(`b${n}`, [n, 4], 'float32', 0.3));
+          const x = draw('x', [rows, 64], 'bfloat16');
+          const dy = [96, 40].map((n) => draw(`dy${n}`, [rows, n], 'bfloat16'));
+          const norm = draw('norm', [64], 'float32');
+          const [up, first] = [draw('up', [rows, 64], 'bfloat16'), weights[0]!];
+          const forms: Record<string, (x: Tensor, w: readonly Tensor[]) => readonly Tensor[]> = {
+            group: (x, w) => ops.linearGroup(x, w, []),
+            adapters: (x, w) => ops.loraLinearGroup(x, w, [], A, B, [2, 0.5]),
+            norm: (x, w) => ops.normLinearGroup(x, norm, 1e-5, 0, w, [], A, B, [2, 0.5]),
+          };
+          for (const [name, f] of Object.entries(forms)) {
+            const got = bits((x) => f(x, weights), x, dy);
+            t.true(
+              sameBits(
+                got,
+                bits((x) => f(x, dense), x, dy),
+              ),
+              `${format}, ${name}, ${rows} rows`,
+            );
+          }
+          const gated = (w: Tensor) => (gate: Tensor) =>
+            ops.swigluLinear(gate, up, 0, w, null, [A[0]!], [B[0]!], [2]);
+          const got = bits(gated(first), x, [dy[0]!]);
+          t.true(sameBits(got, bits(gated(dense[0]!), x, [dy[0]!])), `${format}, gate`);
         }
-        const gated = (w: Tensor) => (gate: Tensor) =>
-          ops.swigluLinear(gate, up, 0, w, null, [A[0]!], [B[0]!], [2]);
-        const got = bits(gated(first), x, [dy[0]!]);
-        t.true(sameBits(got, bits(gated(dense[0]!), x, [dy[0]!])), `${format}, gate`);
       }
-    }
-  });
-});
+    });
+  },
+);
 
 test('adapters beside a quantised weight get the gradients that they get beside its values', (t) => {
   scope(() => {

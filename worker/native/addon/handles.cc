@@ -66,7 +66,8 @@ void HandleTable::free_slot(Slot& slot) {
   --live_;
 }
 
-void HandleTable::begin_scope() {
+void HandleTable::begin_scope(std::optional<c10::Device> given) {
+  devices_.push_back(given.value_or(device()));
   marks_.push_back(scoped_.size());
 }
 
@@ -89,6 +90,7 @@ void HandleTable::close_scope(const std::vector<Handle>& kept) {
   }
   const size_t mark = marks_.back();
   marks_.pop_back();
+  devices_.pop_back();
   const bool outermost = marks_.empty();
   size_t end = mark;
   for (size_t i = mark; i < scoped_.size(); ++i) {

@@ -7,8 +7,10 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace anneal {
@@ -22,7 +24,8 @@ class HandleTable {
   const at::Tensor& at(Handle handle) const;
   void release(Handle handle);
 
-  void begin_scope();
+  // What is made in the scope and names no device lies on `device`; without one, where the scope outside has it.
+  void begin_scope(std::optional<c10::Device> device = std::nullopt);
   // Releases what was made since begin_scope; `kept` moves to the scope outside. The scope ends
   // even when this throws because something in `kept` is not alive.
   void end_scope(const std::vector<Handle>& kept);
@@ -31,6 +34,8 @@ class HandleTable {
 
   size_t live() const { return live_; }
   size_t open_scopes() const { return marks_.size(); }
+  // Of the innermost open scope; the processor where none is open.
+  c10::Device device() const { return devices_.empty() ? c10::Device(c10::kCPU) : devices_.back(); }
 
  private:
   enum class Owner : uint8_t { kScope, kCaller, kMoving };
@@ -49,6 +54,7 @@ class HandleTable {
   std::vector<int32_t> unused_;
   std::vector<Handle> scoped_; // all scopes, innermost last
   std::vector<size_t> marks_;  // where each open scope begins in scoped_
+  std::vector<c10::Device> devices_; // of each open scope
   size_t live_ = 0;
 };
 

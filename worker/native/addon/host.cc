@@ -46,7 +46,7 @@ napi_value describe(Call& call) {
   return array;
 }
 
-// fromBytes(bytes, shape, dtype, as) → values of `dtype` in row order, cast to `as`.
+// fromBytes(bytes, shape, dtype, as) → values of `dtype` in row order, cast to `as`, on the device of the scope.
 napi_value from_bytes(Call& call) {
   const Bytes bytes = bytes_of(call, 0);
   const std::vector<int64_t> shape = call.integer_list(1);
@@ -57,7 +57,7 @@ napi_value from_bytes(Call& call) {
               tensor.sizes(), " of ", dtype, " needs ", tensor.nbytes());
   if (bytes.size > 0)
     std::memcpy(tensor.mutable_data_ptr(), bytes.data, bytes.size);
-  return call.handle_of(tensor.to(as));
+  return call.handle_of(tensor.to(call.environment.handles.device(), as));
 }
 
 // toBytes(tensor, as) → ArrayBuffer with the values in row order, cast to `as`.

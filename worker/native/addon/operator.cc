@@ -59,6 +59,22 @@ Kind kind_of(const c10::Type& type) {
   }
 }
 
+bool is_tensor(Kind kind) {
+  return kind == Kind::kTensor || kind == Kind::kTensorList || kind == Kind::kOptionalTensorList;
+}
+
+// What is made like a tensor lies where that one does; what is made from none has its device from an argument.
+std::optional<size_t> place_of_device(const std::vector<Parameter>& parameters) {
+  std::optional<size_t> found;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (is_tensor(parameters[i].kind))
+      return std::nullopt;
+    if (parameters[i].kind == Kind::kDevice && parameters[i].optional)
+      found = i;
+  }
+  return found;
+}
+
 Parameter parameter_of(const c10::Argument& argument) {
   const c10::Type& type = *argument.type();
   const bool optional = type.kind() == c10::TypeKind::OptionalType;
@@ -75,12 +91,13 @@ Operator find_operator(const std::string& name, const std::string& overload) {
   const auto handle = c10::Dispatcher::singleton().findSchema({name, overload});
   const std::string full_name = overload.empty() ? name : name + "." + overload;
   if (!handle)
-    return {std::nullopt, full_name, {}, {}};
+    return {std::nullopt, full_name, {}, {}, std::nullopt};
   const c10::FunctionSchema& schema = handle->schema();
-  Operator result{handle, full_name, {}, {}};
+  Operator result{handle, full_name, {}, {}, std::nullopt};
   for (const c10::Argument& argument : schema.arguments()) {
     result.parameters.push_back(parameter_of(argument));
   }
+  result.made_on = place_of_device(result.parameters);
   for (const c10::Argument& value : schema.returns()) {
     result.returns_argument.push_back(value.alias_info() != nullptr &&
                                       value.alias_info()->isWrite());

@@ -38,6 +38,8 @@ struct Operator {
   std::string name;
   std::vector<Parameter> parameters;
   std::vector<bool> returns_argument; // results that are an argument written in place
+  // Of an operator that makes a tensor from no tensor: its argument `device`, which a scope may answer for the caller.
+  std::optional<size_t> made_on;
 };
 
 // An operator that no library has is found out when it is called, so that one kernel which is not

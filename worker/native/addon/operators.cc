@@ -66,6 +66,8 @@ napi_value invoke(Call& call) {
       stack.push_back(parameter.default_value.value_or(c10::IValue()));
     }
   }
+  if (op.made_on && stack[*op.made_on].isNone())
+    stack[*op.made_on] = environment.handles.device();
   op.handle->callBoxed(stack);
   const napi_value result = results_of(call, op);
   stack.clear();

@@ -1,12 +1,20 @@
 // Lifetimes as JavaScript asks for them.
 
+#include <c10/core/Device.h>
+
+#include <optional>
+
 #include "exports.h"
 #include "memory.h"
 
 namespace anneal {
 
+// scopeBegin(device?: 'cpu' | 'cuda:N')
 napi_value scope_begin(Call& call) {
-  call.environment.handles.begin_scope();
+  std::optional<c10::Device> device;
+  if (call.count > 0 && !call.is_nullish(0))
+    device = c10::Device(call.text(0));
+  call.environment.handles.begin_scope(device);
   return call.undefined();
 }
 

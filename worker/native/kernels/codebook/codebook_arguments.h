@@ -3,6 +3,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
 #include "codebook.h"
 
 namespace anneal::codebook {
@@ -33,6 +37,41 @@ inline Sizes check_matrix(const at::Tensor& codes, const at::Tensor& codebooks, 
               "scales are ", scales.scalar_type(), " ", scales.sizes(), "; they must be [", size.rows,
               "] in the type of the codebooks");
   return size;
+}
+
+inline void check_decoded(const at::Tensor& codebooks, at::ScalarType dtype) {
+  const bool is_double = codebooks.scalar_type() == at::kDouble;
+  TORCH_CHECK(dtype == at::kFloat || dtype == (is_double ? at::kDouble : at::kBFloat16), "dtype is ", dtype, "; ",
+              codebooks.scalar_type(), " codebooks give float32 and ", is_double ? "float64" : "bfloat16");
+}
+
+inline void check_gradient(const Sizes& size, const at::Tensor& codebooks, const at::Tensor& gradient) {
+  TORCH_CHECK(gradient.scalar_type() == codebooks.scalar_type() && gradient.is_contiguous() && gradient.dim() == 2 &&
+                  gradient.size(0) == size.rows && gradient.size(1) == size.groups * size.values,
+              "gradient is ", gradient.scalar_type(), " ", gradient.sizes(), "; it must be contiguous [", size.rows,
+              ", ", size.groups * size.values, "] in the type of the codebooks");
+}
+
+inline Sizes check_search(const at::Tensor& targets, const at::Tensor& codebooks, const at::Tensor& codes, int64_t beam) {
+  const Sizes size = check_codes(codes, codebooks);
+  TORCH_CHECK(codebooks.scalar_type() == at::kFloat, "codebooks are ", codebooks.scalar_type(),
+              "; codes are searched in float32");
+  TORCH_CHECK(codes.dim() == 2 && targets.scalar_type() == at::kFloat && targets.is_contiguous() &&
+                  targets.dim() == 2 && targets.size(0) == size.rows && targets.size(1) == size.values,
+              "targets are ", targets.scalar_type(), " ", targets.sizes(), "; they must be contiguous float32 [",
+              size.rows, ", ", size.values, "] beside codes [targets, codebooks]");
+  TORCH_CHECK(beam >= 1 && beam <= kMostBeam, "beam is ", beam, "; it must be 1 to ", kMostBeam);
+  return size;
+}
+
+// The codebooks in the order in which a search visits them.
+inline std::vector<int> order_of(at::IntArrayRef order, int codebooks) {
+  std::vector<int> checked(order.begin(), order.end()), sorted = checked;
+  std::sort(sorted.begin(), sorted.end());
+  bool is_order = static_cast<int>(sorted.size()) == codebooks;
+  for (int k = 0; is_order && k < codebooks; ++k) is_order = sorted[static_cast<size_t>(k)] == k;
+  TORCH_CHECK(is_order, "order is [", order, "]; it must name each of the ", codebooks, " codebooks once");
+  return checked;
 }
 
 } // namespace anneal::codebook

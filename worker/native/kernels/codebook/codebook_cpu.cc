@@ -68,8 +68,7 @@ Tensor decode_float(const Coded<float>& w, const Tensor& out) {
 
 Tensor decode_cpu(const Tensor& codes, const Tensor& codebooks, const Tensor& scales, at::ScalarType dtype) {
   const bool isDouble = codebooks.scalar_type() == at::kDouble;
-  TORCH_CHECK(dtype == at::kFloat || dtype == (isDouble ? at::kDouble : at::kBFloat16), "dtype is ", dtype,
-              "; ", codebooks.scalar_type(), " codebooks give float32 and ", isDouble ? "float64" : "bfloat16");
+  check_decoded(codebooks, dtype);
   const Sizes size = check_matrix(codes, codebooks, scales);
   const Tensor out = at::empty({size.rows, size.groups * size.values}, codebooks.options().dtype(dtype));
   if (!isDouble) return decode_float(coded_of<float>(codes, codebooks, scales), out);
@@ -113,36 +112,15 @@ std::tuple<Tensor, Tensor> gradient_of(const Coded<S>& w, const Tensor& gradient
 
 std::tuple<Tensor, Tensor> gradient_cpu(const Tensor& codes, const Tensor& codebooks, const Tensor& scales,
                                         const Tensor& gradient) {
-  const Sizes size = check_matrix(codes, codebooks, scales);
-  TORCH_CHECK(gradient.scalar_type() == codebooks.scalar_type() && gradient.is_contiguous() && gradient.dim() == 2 &&
-                  gradient.size(0) == size.rows && gradient.size(1) == size.groups * size.values,
-              "gradient is ", gradient.scalar_type(), " ", gradient.sizes(), "; it must be contiguous [", size.rows,
-              ", ", size.groups * size.values, "] in the type of the codebooks");
+  check_gradient(check_matrix(codes, codebooks, scales), codebooks, gradient);
   if (codebooks.scalar_type() == at::kDouble)
     return gradient_of(coded_of<double>(codes, codebooks, scales), gradient, codebooks);
   return gradient_of(coded_of<float>(codes, codebooks, scales), gradient, codebooks);
 }
 
-std::vector<int> order_of(at::IntArrayRef order, int codebooks) {
-  std::vector<int> checked(order.begin(), order.end()), sorted = checked;
-  std::sort(sorted.begin(), sorted.end());
-  bool isOrder = static_cast<int>(sorted.size()) == codebooks;
-  for (int k = 0; isOrder && k < codebooks; ++k)
-    isOrder = sorted[static_cast<size_t>(k)] == k;
-  TORCH_CHECK(isOrder, "order is [", order, "]; it must name each of the ", codebooks, " codebooks once");
-  return checked;
-}
-
 Tensor search_cpu(const Tensor& targets, const Tensor& codebooks, const Tensor& codes, at::IntArrayRef order,
                   int64_t beam) {
-  const Sizes size = check_codes(codes, codebooks);
-  TORCH_CHECK(codebooks.scalar_type() == at::kFloat, "codebooks are ", codebooks.scalar_type(),
-              "; codes are searched in float32");
-  TORCH_CHECK(codes.dim() == 2 && targets.scalar_type() == at::kFloat && targets.is_contiguous() &&
-                  targets.dim() == 2 && targets.size(0) == size.rows && targets.size(1) == size.values,
-              "targets are ", targets.scalar_type(), " ", targets.sizes(), "; they must be contiguous float32 [",
-              size.rows, ", ", size.values, "] beside codes [targets, codebooks]");
-  TORCH_CHECK(beam >= 1 && beam <= kMostBeam, "beam is ", beam, "; it must be 1 to ", kMostBeam);
+  const Sizes size = check_search(targets, codebooks, codes, beam);
   check_range(codes, size.entries);
   const std::vector<int> visited = order_of(order, size.codebooks);
   constexpr int64_t lanes = 16; // of the widest vectors

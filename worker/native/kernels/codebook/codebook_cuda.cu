@@ -20,10 +20,13 @@ namespace {
 using namespace device;
 using at::Tensor;
 
+// The host cannot look at codes without waiting: one beyond its codebook makes NaN, and nothing is read or written for it.
 template <class S> __device__ inline S sum_at(const Coded<S>& w, const uint8_t* code, int i) {
   S sum = 0;
   for (int k = 0; k < w.size.codebooks; ++k)
-    sum += w.codebooks[(static_cast<int64_t>(k) * w.size.entries + code[k]) * w.size.values + i];
+    sum += code[k] < w.size.entries
+               ? w.codebooks[(static_cast<int64_t>(k) * w.size.entries + code[k]) * w.size.values + i]
+               : static_cast<S>(NAN);
   return sum;
 }
 
@@ -50,7 +53,7 @@ __global__ void gradient_kernel(Coded<S> w, const S* gradient, S* tables, S* sca
       const int64_t at = row * w.size.groups + j;
       const uint8_t* code = w.codes + at * w.size.codebooks;
       const S value = gradient[at * g + lane];
-      table[static_cast<int64_t>(code[k]) * g + lane] += scale * value;
+      if (code[k] < w.size.entries) table[static_cast<int64_t>(code[k]) * g + lane] += scale * value;
       if (k == 0) own += value * sum_at(w, code, lane);
     }
     own = warp_sum(own);
@@ -68,8 +71,12 @@ __global__ void search_kernel(Search s, Order order, int64_t count_of_targets) {
     const uint8_t* code = s.codes + n * s.codebooks;
     Hypothesis kept[kMostBeam], next[kMostBeam];
     int count = 1;
-    for (int k = 0; k < s.codebooks; ++k) kept[0].code[k] = code[k];
-    for (int step = 0; step < s.codebooks; ++step) {
+    bool is_known = true;
+    for (int k = 0; k < s.codebooks; ++k) {
+      kept[0].code[k] = code[k];
+      is_known = is_known && code[k] < s.entries;
+    }
+    for (int step = 0; is_known && step < s.codebooks; ++step) {
       const int k = order.at[step], most = step == s.codebooks - 1 ? 1 : s.beam;
       int filled = 0;
       for (int h = 0; h < count; ++h) {
@@ -92,7 +99,7 @@ __global__ void search_kernel(Search s, Order order, int64_t count_of_targets) {
       count = filled;
       for (int h = 0; h < count; ++h) kept[h] = next[h];
     }
-    const bool is_better = error_of(s, target, kept[0].code) < error_of(s, target, code);
+    const bool is_better = is_known && error_of(s, target, kept[0].code) < error_of(s, target, code);
     for (int k = 0; k < s.codebooks; ++k)
       s.found[n * s.codebooks + k] = is_better ? kept[0].code[k] : code[k];
   }
@@ -103,52 +110,55 @@ Coded<S> coded_of(const Sizes& size, const Tensor& codes, const Tensor& codebook
   return {size, codes.const_data_ptr<uint8_t>(), codebooks.const_data_ptr<S>(), scales.const_data_ptr<S>()};
 }
 
+template <class S, class T> void decode(const Coded<S>& w, T* out) {
+  decode_kernel<S, T><<<blocks_for(w.size.rows * w.size.groups, kThreads), kThreads, 0,
+                        c10::cuda::getCurrentCUDAStream()>>>(w, out);
+  C10_CUDA_KERNEL_LAUNCH_CHECK();
+}
+
 Tensor decode_cuda(const Tensor& codes, const Tensor& codebooks, const Tensor& scales, at::ScalarType dtype) {
   const c10::cuda::CUDAGuard guard(codes.device());
   const Sizes size = check_matrix(codes, codebooks, scales);
-  TORCH_CHECK(codebooks.scalar_type() == at::kFloat, "codebooks are ", codebooks.scalar_type(),
-              "; on a GPU they must be float32");
+  check_decoded(codebooks, dtype);
   const Tensor out = at::empty({size.rows, size.groups * size.values}, codebooks.options().dtype(dtype));
   if (out.numel() == 0) return out;
-  const auto w = coded_of<float>(size, codes, codebooks, scales);
-  with_element(rows::element_of(out, "dtype"), [&](auto element) {
-    using T = typename decltype(element)::Type;
-    decode_kernel<float, T><<<blocks_for(size.rows * size.groups, kThreads), kThreads, 0,
-                              c10::cuda::getCurrentCUDAStream()>>>(w, static_cast<T*>(out.mutable_data_ptr()));
-  });
-  C10_CUDA_KERNEL_LAUNCH_CHECK();
+  if (dtype == at::kDouble)
+    decode(coded_of<double>(size, codes, codebooks, scales), out.mutable_data_ptr<double>());
+  else if (codebooks.scalar_type() == at::kDouble)
+    decode(coded_of<double>(size, codes, codebooks, scales), out.mutable_data_ptr<float>());
+  else if (dtype == at::kFloat)
+    decode(coded_of<float>(size, codes, codebooks, scales), out.mutable_data_ptr<float>());
+  else
+    decode(coded_of<float>(size, codes, codebooks, scales), static_cast<Bf16*>(out.mutable_data_ptr()));
   return out;
+}
+
+template <class S> std::tuple<Tensor, Tensor> gradient_of(const Coded<S>& w, const Tensor& gradient) {
+  const int64_t chunks = std::max<int64_t>(1, std::min<int64_t>(kChunks, w.size.rows));
+  const Tensor tables = at::zeros({chunks, w.size.codebooks, w.size.entries, w.size.values}, gradient.options());
+  const Tensor own = at::empty({w.size.rows}, gradient.options());
+  const dim3 grid(static_cast<unsigned>(chunks), static_cast<unsigned>(w.size.codebooks));
+  gradient_kernel<S><<<grid, kWarp, 0, c10::cuda::getCurrentCUDAStream()>>>(
+      w, gradient.const_data_ptr<S>(), tables.mutable_data_ptr<S>(), own.mutable_data_ptr<S>());
+  C10_CUDA_KERNEL_LAUNCH_CHECK();
+  return {at::sum(tables, 0), own};
 }
 
 std::tuple<Tensor, Tensor> gradient_cuda(const Tensor& codes, const Tensor& codebooks, const Tensor& scales,
                                          const Tensor& gradient) {
   const c10::cuda::CUDAGuard guard(codes.device());
   const Sizes size = check_matrix(codes, codebooks, scales);
-  TORCH_CHECK(codebooks.scalar_type() == at::kFloat && gradient.scalar_type() == at::kFloat &&
-                  gradient.is_contiguous() && gradient.numel() == size.rows * size.groups * size.values,
-              "gradient is ", gradient.scalar_type(), " ", gradient.sizes(),
-              "; on a GPU it must be contiguous float32, a value for each of the matrix");
-  const int64_t chunks = std::max<int64_t>(1, std::min<int64_t>(kChunks, size.rows));
-  const Tensor tables =
-      at::zeros({chunks, size.codebooks, size.entries, size.values}, codebooks.options());
-  const Tensor own = at::empty({size.rows}, codebooks.options());
-  const dim3 grid(static_cast<unsigned>(chunks), static_cast<unsigned>(size.codebooks));
-  gradient_kernel<float><<<grid, kWarp, 0, c10::cuda::getCurrentCUDAStream()>>>(
-      coded_of<float>(size, codes, codebooks, scales), gradient.const_data_ptr<float>(),
-      tables.mutable_data_ptr<float>(), own.mutable_data_ptr<float>());
-  C10_CUDA_KERNEL_LAUNCH_CHECK();
-  return {at::sum(tables, 0), own};
+  check_gradient(size, codebooks, gradient);
+  if (codebooks.scalar_type() == at::kDouble)
+    return gradient_of(coded_of<double>(size, codes, codebooks, scales), gradient);
+  return gradient_of(coded_of<float>(size, codes, codebooks, scales), gradient);
 }
 
 Tensor search_cuda(const Tensor& targets, const Tensor& codebooks, const Tensor& codes, at::IntArrayRef order,
                    int64_t beam) {
   const c10::cuda::CUDAGuard guard(codes.device());
-  const Sizes size = check_codes(codes, codebooks);
-  TORCH_CHECK(codebooks.scalar_type() == at::kFloat && targets.scalar_type() == at::kFloat &&
-                  targets.is_contiguous() && targets.numel() == size.rows * size.values,
-              "targets are ", targets.scalar_type(), " ", targets.sizes(), "; they must be float32 [targets, values]");
-  TORCH_CHECK(beam >= 1 && beam <= kMostBeam && static_cast<int>(order.size()) == size.codebooks, "beam is ", beam,
-              " and order [", order, "]; a beam is 1 to ", kMostBeam, ", and each codebook is named once");
+  const Sizes size = check_search(targets, codebooks, codes, beam);
+  const std::vector<int> visited_order = order_of(order, size.codebooks);
   const Tensor found = at::empty_like(codes);
   if (found.numel() == 0) return found;
   Search search{};
@@ -161,7 +171,7 @@ Tensor search_cuda(const Tensor& targets, const Tensor& codebooks, const Tensor&
   search.codes = codes.const_data_ptr<uint8_t>();
   search.found = found.mutable_data_ptr<uint8_t>();
   Order visited{};
-  for (int k = 0; k < size.codebooks; ++k) visited.at[k] = static_cast<int>(order[static_cast<size_t>(k)]);
+  for (int k = 0; k < size.codebooks; ++k) visited.at[k] = visited_order[static_cast<size_t>(k)];
   search_kernel<<<blocks_for(size.rows, kThreads), kThreads, 0, c10::cuda::getCurrentCUDAStream()>>>(
       search, visited, size.rows);
   C10_CUDA_KERNEL_LAUNCH_CHECK();

@@ -6,13 +6,16 @@
 //   objective = sum over rows of weight * inv_n * ((1 - s) nll + s (lse - mean z) + z_loss lse^2),  s = smoothing
 //
 // h [..., H] and E [V, H] float32 or bfloat16 in any combination (float64, other devices: libtorch), labels
-// [...] int64, every one of them learned: the caller picks the rows. row_weight [...] float32, or none.
+// [...] int64, every one of them learned: the caller picks the rows. One outside of [0, V) is refused on the
+// processor; a GPU is not waited for, and makes loss and gradient of its row NaN. row_weight [...] float32, or none.
 //
 // nll       [rows] float32 (float64 for float64)
 // sums      [3] float64: sum of nll, objective, rows whose label has no larger rival
 // dh        the derivative of the objective by h, like h; undefined contents are never returned: empty [0]
 //           without need_dh
 // dweight   float32 [V, H] (float64 for float64), added to
+//
+// A GPU rounds the derivative by a logit to the type of h before it is multiplied: tensor cores take no other.
 //
 // Only `chunk` rows of logits exist at a time, in float32 (0: as many as fit 32 MiB, or
 // 64 MiB with dweight, over which each chunk passes; 64 to 512). On the CPU

@@ -61,7 +61,9 @@ __global__ void rows_kernel(T* u, const int64_t* labels,
   const auto logit = [&](S x) { return rule.cap > 0 ? rule.cap * tanh(x / rule.cap) : x; };
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
     T* z = u + row * vocabulary;
+    // The host cannot look at labels without waiting: one that is no row of the vocabulary makes its own row NaN, and nothing is read.
     const int64_t label = labels[row];
+    const bool is_known = label >= 0 && label < vocabulary;
     Online<S> mine{-INFINITY, 0};
     S total = 0;
     for (int64_t i = threadIdx.x; i < vocabulary; i += kThreads) {
@@ -77,7 +79,7 @@ __global__ void rows_kernel(T* u, const int64_t* labels,
     const Online<S> all = block_merge(mine);
     if (rule.smoothing > 0) total = block_sum(total);
     const S lse = all.largest + log(all.sum);
-    const S at_label = logit(load(z[label]));
+    const S at_label = is_known ? logit(load(z[label])) : static_cast<S>(NAN);
     if (threadIdx.x == 0) {
       const S nll = lse - at_label;
       const S smooth =
@@ -93,7 +95,7 @@ __global__ void rows_kernel(T* u, const int64_t* labels,
       const S x = logit(load(z[i]));
       S g = exp(x - lse) * by - minus - (i == label ? 1 - rule.smoothing : 0);
       if (rule.cap > 0) g *= 1 - (x / rule.cap) * (x / rule.cap);
-      store(z[i], g * factors[row]);
+      store(z[i], is_known ? g * factors[row] : at_label);
     }
   }
 }

@@ -27,6 +27,13 @@ void add(Tensor& sum, const Tensor& left, const Tensor& right) {
     sum = at::mm(left, right);
 }
 
+// a b as `type`. A GPU adds products of short types up in float32: where that is wanted, it is not rounded in between.
+Tensor product(const Tensor& a, const Tensor& b, at::ScalarType type) {
+  if (a.is_cuda() && type == at::kFloat && a.scalar_type() != at::kFloat && a.scalar_type() != at::kDouble)
+    return at::mm(a, b, type);
+  return at::mm(a, b).to(type);
+}
+
 // x W^T + bias.
 Tensor plain(const Tensor& x, const Member& m) {
   const auto type = x.scalar_type();
@@ -80,11 +87,11 @@ Gradients backward_by_libtorch(const Group& group, const std::vector<Tensor>& dy
       const Tensor dy = flat(dys[i]);
       const auto type = dy.scalar_type();
       if (needs.x) add_times(dx, dy, m.weight);
-      if (needs.weight[i]) dw = at::mm(dy.t(), x).to(m.weight.scalar_type());
+      if (needs.weight[i]) dw = product(dy.t(), x, m.weight.scalar_type());
       if (m.a.defined()) {
         const Tensor dt = at::mm(dy, m.b.to(type)).mul_(m.scale);
-        if (needs.b[i]) db = at::mm(dy.t(), t.narrow(1, offset, m.a.size(0)).to(type)).to(m.b.scalar_type());
-        if (needs.a[i]) da = at::mm(dt.t(), dropped).to(m.a.scalar_type());
+        if (needs.b[i]) db = product(dy.t(), t.narrow(1, offset, m.a.size(0)).to(type), m.b.scalar_type());
+        if (needs.a[i]) da = product(dt.t(), dropped, m.a.scalar_type());
         if (needs.separate ? needs.dropped : needs.x) add(needs.separate ? ddropped : dx, dt, m.a.to(type));
       }
     }

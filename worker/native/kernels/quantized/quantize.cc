@@ -256,11 +256,17 @@ Tensor quantize(const Tensor& given, int64_t format, int64_t group, bool symmetr
   return out;
 }
 
+// A matrix on a GPU is quantised once in its life: on the host, where its codes get the bits that every other device has.
+at::Tensor quantize_on_host(const at::Tensor& weight, int64_t format, int64_t group, bool symmetric) {
+  return quantize(weight.cpu(), format, group, symmetric).to(weight.device());
+}
+
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(anneal, m) {
   for (const char* schema : kSchemas) m.def(schema);
 }
 TORCH_LIBRARY_IMPL(anneal, CPU, m) { m.impl("quantize_weight", TORCH_FN(quantize)); }
+TORCH_LIBRARY_IMPL(anneal, CUDA, m) { m.impl("quantize_weight", TORCH_FN(quantize_on_host)); }
 
 }  // namespace anneal::quantized

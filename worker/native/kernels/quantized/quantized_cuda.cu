@@ -40,6 +40,8 @@ template <Format F> void launch(const at::Tensor& weight, const at::Tensor& out,
 
 at::Tensor dequantize_cuda(const at::Tensor& weight, at::ScalarType dtype, int64_t first,
                            std::optional<int64_t> wanted) {
+  const bool ours = dtype == at::kDouble || dtype == at::kFloat || dtype == at::kBFloat16;
+  if (!ours) return dequantize_cuda(weight, at::kFloat, first, wanted).to(dtype);
   const c10::cuda::CUDAGuard guard(weight.device());
   const Header h = header_of(weight);
   const int64_t count = wanted.value_or(h.rows - first);
