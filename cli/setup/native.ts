@@ -164,7 +164,9 @@ async function digestOf({ sources, toolkit, facts }: Inputs): Promise<string> {
   return hash.digest('hex');
 }
 
-/** CUDA sources are read where a toolkit compiles them; elsewhere an edit of one changes nothing. */
+/**
+ * CUDA sources are read where a toolkit compiles them; elsewhere an edit of one changes nothing.
+ */
 async function sourceFiles(sources: string, withCuda = false): Promise<readonly string[]> {
   const wanted = withCuda ? /\.(cc|h|cu|cuh|txt|cmake)$/ : /\.(cc|h|txt|cmake)$/;
   const entries = await readdir(sources, { recursive: true, withFileTypes: true });

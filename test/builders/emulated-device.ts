@@ -1,4 +1,7 @@
-/** The emulated CUDA device as a test sees it: whether it is there, in which order its threads run, what it has counted. */
+/**
+ * The emulated CUDA device as a test sees it: whether it is there, in which order its threads run,
+ * what it has counted.
+ */
 import test, { type ExecutionContext } from 'ava';
 import { native } from '../../worker/tensor/native.ts';
 import { orders } from '../gpu/device-tests.ts';
@@ -8,7 +11,9 @@ export function hasEmulatedDevice(): boolean {
   return native.schema('anneal_emulator::order', '') !== undefined;
 }
 
-/** A test of what the processor promises and a device does not: it is left out there, and says why. */
+/**
+ * A test of what the processor promises and a device does not: it is left out there, and says why.
+ */
 export function testOfProcessor(
   title: string,
   body: (t: ExecutionContext) => void,

@@ -1,5 +1,6 @@
-// CUDA sources on a machine without a GPU: they compile for both architectures, link with every symbol
-// resolved, load into a process that has libtorch, and register a CUDA kernel for the schemas of the CPU side.
+// CUDA sources on a machine without a GPU: they compile for both architectures, link with every
+// symbol resolved, load into a process that has libtorch, and register a CUDA kernel for the
+// schemas of the CPU side.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,6 @@
-// Whether the tests on the emulated device would notice: a barrier, a bound or a part of a sum is taken out of a kernel, that kernel
-// alone is compiled again, and its own test must fail, by a wrong value or by what the emulator says.
+// Whether the tests on the emulated device would notice: a barrier, a bound or a part of a sum is
+// taken out of a kernel, that kernel alone is compiled again, and its own test must fail, by a
+// wrong value or by what the emulator says.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';

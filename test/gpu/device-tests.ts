@@ -1,6 +1,7 @@
 /**
- * Which test compares the CUDA kernels of a folder of worker/native/kernels with their references: the same file that tests the
- * processor's, run on the emulated device. kernels-tested.test.ts holds this to the folders that there are.
+ * Which test compares the CUDA kernels of a folder of worker/native/kernels with their references:
+ * the same file that tests the processor's, run on the emulated device. kernels-tested.test.ts
+ * holds this to the folders that there are.
  */
 export const deviceTests = {
   adamw: 'test/numerics/tensor/adamw.test.ts',
@@ -36,7 +37,10 @@ export const orders = {
 /** The order of a process that chooses none. */
 export const orderVariable = 'ANNEAL_EMULATED_ORDER';
 
-/** Operators that only the processor has: they read and write files of models, whose bytes the host reads anyway. */
+/**
+ * Operators that only the processor has: they read and write files of models, whose bytes the host
+ * reads anyway.
+ */
 export const processorOnly = ['gguf_dequantize', 'gguf_quantize'] as const;
 /** Operators that take a matrix of a device to the host, work there, and take the result back. */
 export const onHost = ['quantize_weight'] as const;

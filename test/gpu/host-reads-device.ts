@@ -1,4 +1,5 @@
-// The host reads memory of a device by its pointer, which ends this process; for emulated-device.test.ts.
+// The host reads memory of a device by its pointer, which ends this process; for
+// emulated-device.test.ts.
 import './on-device.ts';
 import { native } from '../../worker/tensor/native.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';

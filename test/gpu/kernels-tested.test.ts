@@ -1,4 +1,5 @@
-// That no CUDA kernel is without a test on the emulated device, and none is missed silently: read from the sources.
+// That no CUDA kernel is without a test on the emulated device, and none is missed silently: read
+// from the sources.
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import test from 'ava';

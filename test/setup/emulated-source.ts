@@ -1,10 +1,14 @@
 /**
- * CUDA C++ as test/gpu/emulator reads it. A C++ compiler takes most of it with a few macros; two things it does not: a launch,
- * `kernel<<<grid, block>>>(…)`, and variables in shared memory, which every block must find unwritten. Lines stay where they are, so
- * that a message names the line of the source.
+ * CUDA C++ as test/gpu/emulator reads it. A C++ compiler takes most of it with a few macros; two
+ * things it does not: a launch, `kernel<<<grid, block>>>(…)`, and variables in shared memory, which
+ * every block must find unwritten. Lines stay where they are, so that a message names the line of
+ * the source.
  */
 
-/** The text of a .cu or .cuh file for a C++ compiler. Throws where a `<<<` has no kernel before it or no end. */
+/**
+ * The text of a .cu or .cuh file for a C++ compiler. Throws where a `<<<` has no kernel before it
+ * or no end.
+ */
 export function emulatedSource(text: string): string {
   return withLaunches(withSharedVariables(withDynamicShared(text)));
 }
@@ -66,7 +70,10 @@ function openingOf(text: string): number {
   return 0;
 }
 
-/** Its name, and the kernel: how to call it, and its address where the types of the arguments are those of its parameters. */
+/**
+ * Its name, and the kernel: how to call it, and its address where the types of the arguments are
+ * those of its parameters.
+ */
 function launched(kernel: string): string {
   const name = kernel.trim().replace(/\s+/g, ' ');
   const call = `[&](auto... arguments) { ${kernel}(arguments...); }`;

@@ -1,10 +1,12 @@
 /**
- * Builds the emulated CUDA device of test/gpu/emulator, and with it the CUDA sources of worker/native/kernels, by the C++ compiler:
- * one library that a process loads to have devices `cuda:0` and further, whose memory is that of the host. It lies in the cache;
- * the product neither builds nor looks for it.
+ * Builds the emulated CUDA device of test/gpu/emulator, and with it the CUDA sources of
+ * worker/native/kernels, by the C++ compiler: one library that a process loads to have devices
+ * `cuda:0` and further, whose memory is that of the host. It lies in the cache; the product neither
+ * builds nor looks for it.
  *
- * Each unit is kept as an object under the digest of all that it depends on, so that an edit of one kernel compiles one kernel.
- * libtorch's headers, most of the time of a unit, are read once (prelude.h).
+ * Each unit is kept as an object under the digest of all that it depends on, so that an edit of one
+ * kernel compiles one kernel. libtorch's headers, most of the time of a unit, are read once
+ * (prelude.h).
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -36,7 +38,10 @@ export interface Changed {
   readonly unit: string;
 }
 
-/** The library, made now if it is not there. Throws where the compiler refuses a source, with what it said. */
+/**
+ * The library, made now if it is not there. Throws where the compiler refuses a source, with what
+ * it said.
+ */
 export async function ensureEmulator(setup: Setup, changed?: Changed): Promise<string> {
   if (setup.machine.arch !== 'x64') {
     throw new Error(

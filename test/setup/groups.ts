@@ -21,7 +21,10 @@ export interface TestGroup {
    * level that it has (cpu-levels.ts).
    */
   readonly atEachLevel?: readonly string[];
-  /** Files of kernels that run again as CUDA kernels on the emulated device (test/gpu/emulator), whose threads take turns in several orders. */
+  /**
+   * Files of kernels that run again as CUDA kernels on the emulated device (test/gpu/emulator),
+   * whose threads take turns in several orders.
+   */
   readonly onDevice?: readonly string[];
   /** Many files in one process (suites.ts): for quick files that keep nothing to themselves. */
   readonly inSuites?: boolean;

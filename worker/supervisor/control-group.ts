@@ -1,5 +1,6 @@
-// What the kernel says of the memory of this container. Control groups of both versions: with version 1 a child that is killed for
-// memory leaves no trace in the status of the pod, so the count of such kills is the only evidence.
+// What the kernel says of the memory of this container. Control groups of both versions: with
+// version 1 a child that is killed for memory leaves no trace in the status of the pod, so the
+// count of such kills is the only evidence.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

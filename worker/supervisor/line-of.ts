@@ -1,5 +1,5 @@
-// Telemetry as lines for whoever reads the log of a pod: what began, what ended, what is odd. Steps are told now and then; all of them
-// are in the stream of metrics.
+// Telemetry as lines for whoever reads the log of a pod: what began, what ended, what is odd. Steps
+// are told now and then; all of them are in the stream of metrics.
 import type { LogRecord } from '../../crds/wire/pod-messages.ts';
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 
@@ -43,7 +43,8 @@ export function lineOf(message: Telemetry): Line | undefined {
     case 'end':
       return { level: 'info', text: `ended (${message.reason}) after step ${message.step}` };
     case 'sample':
-      // Texts of the model may hold anything from the data: they belong to the metrics, not to the log.
+      // Texts of the model may hold anything from the data: they belong to the metrics, not to the
+      // log.
       return undefined;
     default:
       return message satisfies never;

@@ -1,5 +1,6 @@
-// How many lines of a log go to the bus: a burst, then so many a second. The rest is counted, and the next line that passes says how
-// many were left out. Errors have a bucket of their own: a flood of chatter must not hide them.
+// How many lines of a log go to the bus: a burst, then so many a second. The rest is counted, and
+// the next line that passes says how many were left out. Errors have a bucket of their own: a flood
+// of chatter must not hide them.
 interface LogLimit {
   /** Undefined where the line is left out; else how many were left out before it. */
   admit(isError: boolean, nowMs: number): number | undefined;

@@ -1,5 +1,6 @@
-// Messages on their way to the bus. Bounded in bytes: when the bus is away for long, the oldest go and are counted, and whoever says
-// something never waits. A message keeps its id, so one whose answer was lost may be sent again.
+// Messages on their way to the bus. Bounded in bytes: when the bus is away for long, the oldest go
+// and are counted, and whoever says something never waits. A message keeps its id, so one whose
+// answer was lost may be sent again.
 import type { StreamName } from '../../crds/wire/subjects.ts';
 
 export interface Parcel {

@@ -1,4 +1,5 @@
-// Takes credentials out of what a pod says. It knows the values that this pod was given, and how tokens of hubs and buckets look.
+// Takes credentials out of what a pod says. It knows the values that this pod was given, and how
+// tokens of hubs and buckets look.
 const mark = '[redacted]';
 /** Shorter values would be found inside ordinary words. */
 const shortest = 6;

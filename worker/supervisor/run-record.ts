@@ -1,5 +1,5 @@
-// `run.json` of a pod: who, what, where, from the plan and the environment. The day of the first pod stays, since chat templates may
-// print it; everything else is written anew by each pod.
+// `run.json` of a pod: who, what, where, from the plan and the environment. The day of the first
+// pod stays, since chat templates may print it; everything else is written anew by each pod.
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -40,8 +40,8 @@ export async function writeRun(
 }
 
 /**
- * A checkpoint belongs to the job object and to what is fixed in it: number of steps, learning rate and the like may be changed
- * while the job is suspended, and its checkpoints stay good.
+ * A checkpoint belongs to the job object and to what is fixed in it: number of steps, learning rate
+ * and the like may be changed while the job is suspended, and its checkpoints stay good.
  */
 export function jobDigest(uid: string, spec: FineTuneJobSpec): string {
   const { model, dataset, method, training } = immutablePart(spec);

@@ -32,7 +32,8 @@ struct Thread {
   dim3 place{0, 0, 0};
 };
 
-// Lanes that exchange under one mask. Two rounds are kept: a lane may give to the next while another has not read this one.
+// Lanes that exchange under one mask. Two rounds are kept: a lane may give to the next while
+// another has not read this one.
 struct Meeting {
   unsigned mask = 0, arrived = 0, round = 0;
   uint64_t values[2][kWarpThreads];
@@ -84,7 +85,8 @@ Meeting& meeting_of(size_t warp, unsigned mask) {
   return all.back();
 }
 
-// Ends the round of a meeting at which all living lanes of its mask have arrived, and lets them go on.
+// Ends the round of a meeting at which all living lanes of its mask have arrived, and lets them go
+// on.
 bool end_round(size_t warp, Meeting& meeting) {
   const unsigned living = block.warps[warp].living;
   if (meeting.arrived == 0 || (meeting.arrived & living) != (meeting.mask & living)) return false;
@@ -174,7 +176,8 @@ bool take_turns(std::vector<size_t>& turn, std::mt19937_64& random) {
   return moved;
 }
 
-// Lets all go on who wait at a barrier, once nobody is elsewhere. CUDA wants them at one and the same.
+// Lets all go on who wait at a barrier, once nobody is elsewhere. CUDA wants them at one and the
+// same.
 bool pass_barrier() {
   const Thread* first = nullptr;
   for (const Thread& thread : block.threads) {

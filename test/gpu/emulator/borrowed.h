@@ -1,4 +1,5 @@
-// Tensors of the processor over the memory of a device, and back: how libtorch's own operators run on the emulated device.
+// Tensors of the processor over the memory of a device, and back: how libtorch's own operators run
+// on the emulated device.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,9 +14,11 @@ class Borrowed {
 public:
   explicit Borrowed(int device) : device_(device) {}
 
-  // A tensor of the processor over the same elements; views of one memory stay views of one memory. Any other tensor is itself.
+  // A tensor of the processor over the same elements; views of one memory stay views of one memory.
+  // Any other tensor is itself.
   at::Tensor lend(const at::Tensor& tensor);
-  // What an operator returned, as a tensor of the device: one that was lent is the original, one that was made is copied there.
+  // What an operator returned, as a tensor of the device: one that was lent is the original, one
+  // that was made is copied there.
   at::Tensor give_back(const at::Tensor& tensor);
   // Tells the originals that were lent what the operator has changed in size.
   void settle();

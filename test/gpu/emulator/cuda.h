@@ -1,5 +1,6 @@
-// CUDA C++ as a C++ compiler reads it: qualifiers, the place of a thread, barriers and exchanges of lanes. Read before each source
-// of a kernel; test/setup/emulator.ts rewrites what no macro can (a launch, and variables in shared memory).
+// CUDA C++ as a C++ compiler reads it: qualifiers, the place of a thread, barriers and exchanges of
+// lanes. Read before each source of a kernel; test/setup/emulator.ts rewrites what no macro can (a
+// launch, and variables in shared memory).
 #pragma once
 
 #include <algorithm>
@@ -20,7 +21,8 @@
 #define __align__(bytes) alignas(bytes)
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
-// Kernels that ask whether nvcc compiles them share their arithmetic with the processor, which is what is wanted here too.
+// Kernels that ask whether nvcc compiles them share their arithmetic with the processor, which is
+// what is wanted here too.
 
 #define threadIdx ::emulator::place.thread
 #define blockIdx ::emulator::place.block
@@ -30,7 +32,8 @@ constexpr int warpSize = emulator::kWarpThreads;
 
 namespace emulator {
 
-// `kernel<<<grid, block, shared, stream>>>(arguments…)` is rewritten to `launch(name, kernel, grid, block, shared, stream)(arguments…)`.
+// `kernel<<<grid, block, shared, stream>>>(arguments…)` is rewritten to `launch(name, kernel, grid,
+// block, shared, stream)(arguments…)`.
 template <class Kernel> struct Launch {
   const char* name;
   Kernel kernel;
@@ -48,7 +51,8 @@ private:
     if constexpr (std::is_pointer_v<A>) check_pointer(name, static_cast<const void*>(argument));
   }
 };
-// The kernel as it was written: a lambda that calls it, and one that gives its address for arguments of these types, where it has one.
+// The kernel as it was written: a lambda that calls it, and one that gives its address for
+// arguments of these types, where it has one.
 template <class Call, class Address> struct Kernel {
   Call call;
   Address find;
@@ -61,7 +65,8 @@ Launch<K> launch(const char* name, K kernel, dim3 grid, dim3 block, size_t share
   return {name, kernel, {grid, block, shared}};
 }
 
-// A variable in shared memory: one for each block. `Tag` is a lambda, of a type of its own at each place and instantiation.
+// A variable in shared memory: one for each block. `Tag` is a lambda, of a type of its own at each
+// place and instantiation.
 template <class T, class Tag> T& shared_variable(Tag) {
   alignas(16) static unsigned char memory[sizeof(T)];
   static uint64_t seen_in = 0;

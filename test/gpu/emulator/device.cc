@@ -1,5 +1,6 @@
-// Makes libtorch believe in CUDA devices: the guard that chooses one, and the hooks that it asks what is there. There is one stream a
-// device, and what is put on it has run when the call returns; so events have always happened.
+// Makes libtorch believe in CUDA devices: the guard that chooses one, and the hooks that it asks
+// what is there. There is one stream a device, and what is put on it has run when the call returns;
+// so events have always happened.
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>

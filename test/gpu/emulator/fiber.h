@@ -5,12 +5,13 @@
 
 namespace emulator {
 
-// Saves the running stack in *save and goes on where `load` was saved. Keeps what a call keeps; nothing is said to the kernel, so
-// that a switch costs some nanoseconds.
+// Saves the running stack in *save and goes on where `load` was saved. Keeps what a call keeps;
+// nothing is said to the kernel, so that a switch costs some nanoseconds.
 extern "C" void emulator_switch(void** save, void* load);
 
-// Memory for `count` stacks side by side. Each ends, at its low side, in a page that cannot be touched: a thread that needs more
-// than kStackBytes dies there and does not write into its neighbour.
+// Memory for `count` stacks side by side. Each ends, at its low side, in a page that cannot be
+// touched: a thread that needs more than kStackBytes dies there and does not write into its
+// neighbour.
 class Stacks {
 public:
   static constexpr size_t kStackBytes = 256 << 10;

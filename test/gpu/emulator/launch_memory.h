@@ -6,7 +6,8 @@
 
 namespace emulator {
 
-// While one lives, a kernel runs on the current device: its memory may be touched, that of other devices may not.
+// While one lives, a kernel runs on the current device: its memory may be touched, that of other
+// devices may not.
 class LaunchMemory {
 public:
   LaunchMemory();

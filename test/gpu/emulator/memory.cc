@@ -22,8 +22,8 @@ namespace {
 
 constexpr size_t kRangeBytes = size_t{64} << 30; // of addresses; memory comes as it is touched
 constexpr size_t kPageBytes = 4096;
-// The first part of a range is closed to the host; what lies behind it is open once it was used, since closing and opening costs time
-// for each page that it has, twice for each operator.
+// The first part of a range is closed to the host; what lies behind it is open once it was used,
+// since closing and opening costs time for each page that it has, twice for each operator.
 constexpr size_t kClosedBytes = 4 << 20;
 constexpr size_t kGranule = 256;   // as CUDA aligns
 constexpr size_t kWatched = 256;   // bytes before and after each allocation that nobody may write
@@ -33,8 +33,8 @@ struct Taken {
   size_t bytes = 0, rounded = 0;
 };
 
-// A range of addresses, handed out upwards; a piece that is given back is handed out again for the same rounded size. Kept short:
-// every operator opens and closes all of it.
+// A range of addresses, handed out upwards; a piece that is given back is handed out again for the
+// same rounded size. Kept short: every operator opens and closes all of it.
 struct Range {
   std::mutex mutex;
   char* base = nullptr;

@@ -11,12 +11,13 @@ constexpr int kMostDevices = 8;
 
 // How many devices there are: ANNEAL_EMULATED_DEVICES, 1 to kMostDevices; 1 where it is not set.
 int device_count();
-// The device of this thread, as cudaSetDevice and c10::DeviceGuard choose it. An index that is not there is refused.
+// The device of this thread, as cudaSetDevice and c10::DeviceGuard choose it. An index that is not
+// there is refused.
 int current_device();
 void set_current_device(int device);
 
-// While one lives, this process may touch memory of the device: an operator, a copy or a kernel runs there. Otherwise a touch ends
-// the process with a sentence, as a pointer of a GPU does.
+// While one lives, this process may touch memory of the device: an operator, a copy or a kernel
+// runs there. Otherwise a touch ends the process with a sentence, as a pointer of a GPU does.
 class Access {
 public:
   explicit Access(int device);
@@ -28,8 +29,9 @@ private:
   int device_;
 };
 
-// Allocates on the current device. Fresh bytes are 0xff, which is NaN in each floating type; the bytes around an allocation are
-// watched (LaunchMemory::damage). Throws c10::OutOfMemoryError beyond the limit of the device.
+// Allocates on the current device. Fresh bytes are 0xff, which is NaN in each floating type; the
+// bytes around an allocation are watched (LaunchMemory::damage). Throws c10::OutOfMemoryError
+// beyond the limit of the device.
 c10::Allocator* device_allocator();
 // The same on a device that need not be the current one.
 c10::DataPtr allocate_on(int device, size_t bytes);
@@ -44,7 +46,8 @@ Counts counts(int device);
 void reset_counts(int device);
 void count_wait(int device);
 
-// Bytes that the device has; what is allocated beyond them is out of memory. The size of its range of addresses at first.
+// Bytes that the device has; what is allocated beyond them is out of memory. The size of its range
+// of addresses at first.
 void set_limit(int device, int64_t bytes);
 
 } // namespace emulator

@@ -1,5 +1,6 @@
-// libtorch's operators on the emulated device: made there, copied to and from there, and all others on the processor over the
-// device's memory. What a real GPU refuses is refused: tensors of two devices in one operator, an operator of ours without a kernel.
+// libtorch's operators on the emulated device: made there, copied to and from there, and all others
+// on the processor over the device's memory. What a real GPU refuses is refused: tensors of two
+// devices in one operator, an operator of ours without a kernel.
 #include <ATen/EmptyTensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/mm.h>
@@ -49,7 +50,8 @@ template <class Change> void change_tensors(torch::jit::Stack& stack, size_t fir
   }
 }
 
-// The device that the tensors lie on. A number (a tensor of the processor without dimensions) goes with any.
+// The device that the tensors lie on. A number (a tensor of the processor without dimensions) goes
+// with any.
 int common_device(const OperatorHandle& op, const std::vector<Tensor>& tensors) {
   int device = -1;
   const Tensor* other = nullptr;
@@ -141,7 +143,8 @@ Tensor as_strided(const Tensor& self, c10::SymIntArrayRef size, c10::SymIntArray
   return made;
 }
 
-// The processor has no such product: the values widened are the same values, and sums are kept in the wider type there too.
+// The processor has no such product: the values widened are the same values, and sums are kept in
+// the wider type there too.
 Tensor mm_dtype(const Tensor& left, const Tensor& right, at::ScalarType type) { return at::mm(left.to(type), right.to(type)); }
 
 std::vector<int64_t> counts_of(int64_t device) {
@@ -163,7 +166,8 @@ TORCH_LIBRARY_IMPL(aten, CUDA, m) {
   m.impl("mm.dtype", TORCH_FN(mm_dtype));
 }
 
-// For tests: the schedule (block.h), what a device has counted (held bytes, peak bytes, waits, launches), its memory in bytes.
+// For tests: the schedule (block.h), what a device has counted (held bytes, peak bytes, waits,
+// launches), its memory in bytes.
 TORCH_LIBRARY(anneal_emulator, m) {
   m.def("set_order(int order) -> ()", [](int64_t order) { set_order(order); });
   m.def("order() -> int", [] { return order(); });

@@ -18,7 +18,8 @@ namespace emulator {
 
 // Lets the kernel take so many bytes of dynamic shared memory.
 cudaError_t opt_in(const void* kernel, cudaFuncAttribute attribute, int bytes);
-// Throws where a kernel takes more than kStaticSharedBytes and did not opt in. A kernel without an address (null) is not looked at.
+// Throws where a kernel takes more than kStaticSharedBytes and did not opt in. A kernel without an
+// address (null) is not looked at.
 void check_opt_in(size_t bytes, const void* kernel);
 // Throws where an argument of a kernel is a pointer that does not lead into memory of the device.
 void check_pointer(const char* kernel, const void* pointer);

@@ -1,5 +1,5 @@
-// Codes of groups with a scale and a zero: against the rule in operators of libtorch, bit by bit, and their chance against Philox in
-// JavaScript.
+// Codes of groups with a scale and a zero: against the rule in operators of libtorch, bit by bit,
+// and their chance against Philox in JavaScript.
 import test from 'ava';
 import fc from 'fast-check';
 import {
@@ -39,7 +39,10 @@ const numbers = ({ rows, columns, mean }: Case): Tensor =>
 
 const { key } = streamOf(1, 'affine-groups.test');
 
-/** The rule; `lift [rows, columns]` is what makes a whole number of a place when the rest is cut off. */
+/**
+ * The rule; `lift [rows, columns]` is what makes a whole number of a place when the rest is cut
+ * off.
+ */
 function defined(x: Tensor, bits: number, lift: Tensor): Coded {
   const [rows = 1, columns = 1] = x.shape;
   const size = groupOf(columns);

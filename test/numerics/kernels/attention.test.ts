@@ -128,9 +128,10 @@ function exact({ qkv, seed, scale }: Inputs, c: Case): Run {
 }
 
 /**
- * Bounds of |error| of out, dq, dk, dv. A score is off by e = eps (sqrt(D) + |score|) of its size, so a
- * weight by e of itself; sums add eps sqrt(T). dP - delta is at most twice |dO| |v|; keys gather over
- * `reach`, the largest sum of weights that one key gets. bfloat16 rounds results, and `out` inside delta.
+ * Bounds of |error| of out, dq, dk, dv. A score is off by e = eps (sqrt(D) + |score|) of its size,
+ * so a weight by e of itself; sums add eps sqrt(T). dP - delta is at most twice |dO| |v|; keys
+ * gather over `reach`, the largest sum of weights that one key gets. bfloat16 rounds results, and
+ * `out` inside delta.
  */
 function bounds({ qkv, seed, scale }: Inputs, c: Case, dtype: DType): readonly number[] {
   const [q, k, v] = qkv;

@@ -1,5 +1,5 @@
-// Matrices that are sums of vectors from codebooks: decoding, its gradient and the search for codes, against their definitions in
-// operators of libtorch and against all pairs of codes.
+// Matrices that are sums of vectors from codebooks: decoding, its gradient and the search for
+// codes, against their definitions in operators of libtorch and against all pairs of codes.
 import test from 'ava';
 import fc from 'fast-check';
 import { type DType, dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
@@ -245,7 +245,8 @@ test.serial('codes of what they stand for stay, and so do those of what is no nu
         dtype: 'float32',
       });
       const found = ops.codebookSearch(values, codebooks, flat, [0, 1], 4);
-      // Rounding of the sums leaves an error of some units, which another pair cannot undercut here.
+      // Rounding of the sums leaves an error of some units, which another pair cannot undercut
+      // here.
       t.deepEqual(toBytes(found), toBytes(flat), isa);
       const broken = ops.mulScalar(values, Number.NaN);
       t.deepEqual(toBytes(ops.codebookSearch(broken, codebooks, flat, [1, 0], 4)), toBytes(flat));

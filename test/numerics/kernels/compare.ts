@@ -84,7 +84,10 @@ export function bytesByThreads(counts: readonly number[], body: () => Run): Uint
   }
 }
 
-/** Runs `body` for every instruction set that this processor has, or in every order of threads where the emulated device is loaded. */
+/**
+ * Runs `body` for every instruction set that this processor has, or in every order of threads where
+ * the emulated device is loaded.
+ */
 export function onEachIsa(body: (isa: string) => void): void {
   if (hasEmulatedDevice()) {
     onEachSchedule(body);

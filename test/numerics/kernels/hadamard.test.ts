@@ -1,4 +1,5 @@
-// Rotations against their matrices in float64, and codes of rotated values against their definition in operators of libtorch.
+// Rotations against their matrices in float64, and codes of rotated values against their definition
+// in operators of libtorch.
 import test from 'ava';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';

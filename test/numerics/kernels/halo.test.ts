@@ -1,5 +1,5 @@
-// The three products of HALO: exact where nothing is quantized, equal to the products of their codes where something is, and as
-// much better with rotations as its specification says.
+// The three products of HALO: exact where nothing is quantized, equal to the products of their
+// codes where something is, and as much better with rotations as its specification says.
 import test from 'ava';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
@@ -232,7 +232,10 @@ test('in float32 products of whole numbers are exact but for the scale, and long
 const relative = (got: Tensor, exact: Tensor) =>
   item(ops.linalgVectorNorm(ops.sub(wide(got), exact))) / item(ops.linalgVectorNorm(exact));
 
-/** Relative errors of the three products with outliers: 6 channels of x and 6 tokens of dy, 50 times as large. */
+/**
+ * Relative errors of the three products with outliers: 6 channels of x and 6 tokens of dy, 50 times
+ * as large.
+ */
 function errors(form: Form, compensated = false): readonly number[] {
   return scope(() => {
     const [tokens, inputs, out] = [512, 1024, 1024];

@@ -80,8 +80,8 @@ function definition(
 }
 
 /**
- * Logits are sums of `size` products of size one; exp turns their absolute error into a relative one of
- * the gradient, which meets |E| or |h| again. Results are rounded once.
+ * Logits are sums of `size` products of size one; exp turns their absolute error into a relative
+ * one of the gradient, which meets |E| or |h| again. Results are rounded once.
  */
 function agrees(c: Case): string[] {
   return scope(() => {
@@ -109,7 +109,8 @@ function agrees(c: Case): string[] {
       const objective =
         (1 + 2 * c.zLoss * lse) * (logit + unit * lse) * c.rows * (steepest / c.scale);
       check('objective', ops.select(got.sums, 0, 1), exact.objective, objective);
-      // A GPU rounds derivatives of logits, whose sizes add up to 2 in a row, to the type of h before it multiplies them.
+      // A GPU rounds derivatives of logits, whose sizes add up to 2 in a row, to the type of h
+      // before it multiplies them.
       const isShort = hasEmulatedDevice() && c.dtype === 'bfloat16';
       const short = isShort ? (steepest * dtypeEpsilon(c.dtype)) / 4 : 0;
       const rounding = 0.51 * dtypeEpsilon(got.dh.dtype) * largest(exact.dh);
@@ -260,7 +261,8 @@ test('the head refuses a label outside the vocabulary, with its place', (t) => {
     const { h, weight } = inputsOf({ ...plain, rows: 2 });
     for (const label of [1000, -100]) {
       if (hasEmulatedDevice()) {
-        // A device is not waited for: the row of the label is NaN, and nothing is read beyond the others.
+        // A device is not waited for: the row of the label is NaN, and nothing is read beyond the
+        // others.
         const [nll, , dh] = ops.headNll(h, weight, tensor([3, label], [2], 'int64'));
         t.deepEqual(toArray(nll).map(Number.isNaN), [false, true]);
         t.deepEqual(toArray(ops.sumDim(dh, [1])).map(Number.isNaN), [false, true]);

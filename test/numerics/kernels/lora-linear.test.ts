@@ -87,15 +87,16 @@ function seedsOf(c: Case): Tensor[] {
 }
 
 /**
- * Sums of `depth` terms of size one or less, through an inner product of `inputs` or outputs terms; each
- * result rounded once to its own type.
+ * Sums of `depth` terms of size one or less, through an inner product of `inputs` or outputs terms;
+ * each result rounded once to its own type.
  */
 function tolerance(c: Case, depth: number, of: Tensor): number {
   const sum = c.dtype === 'float64' ? dtypeEpsilon('float64') : dtypeEpsilon('float32');
   const near = sum * 16 * (8 + depth) + 0.51 * dtypeEpsilon(of.dtype) * largest(of);
   if (!hasEmulatedDevice() || c.dtype !== 'bfloat16') return near;
-  // A GPU multiplies bfloat16 alone: adapters, and what is between them, are rounded to it, so that each term is off by some of its
-  // units, without a common sign; and what an adapter adds is added to a result that was rounded before.
+  // A GPU multiplies bfloat16 alone: adapters, and what is between them, are rounded to it, so that
+  // each term is off by some of its units, without a common sign; and what an adapter adds is added
+  // to a result that was rounded before.
   const unit = dtypeEpsilon('bfloat16');
   return near + unit * (4 * Math.sqrt(depth) + 0.51 * largest(of));
 }

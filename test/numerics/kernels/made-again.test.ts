@@ -142,7 +142,8 @@ test('the tape of a norm and its layers holds no normed copy of the stream', (t)
     const before = kept(() =>
       ops.loraLinearGroup(ops.rmsNorm(input, norm, epsilon, 0), [w], [], [A], [B], [1]),
     );
-    // A heap counts its chunks, not what was asked for: the few small tensors may differ by some words.
+    // A heap counts its chunks, not what was asked for: the few small tensors may differ by some
+    // words.
     const words = Math.abs(before - inside - x.bytes);
     t.true(words < 4096, `${before} - ${inside} bytes, ${x.bytes} expected`);
   });

@@ -1,5 +1,5 @@
-// What the tests of matrix products share: operands of any size, type and layout, and how far a product
-// with float32 sums may be from the exact one.
+// What the tests of matrix products share: operands of any size, type and layout, and how far a
+// product with float32 sums may be from the exact one.
 import fc from 'fast-check';
 import { type DType, dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
@@ -37,9 +37,9 @@ export function operand(name: string, rows: number, columns: number, kind: Kind)
 }
 
 /**
- * The largest share of its allowance that an element of `got` uses up. Sums of `depth` products of a
- * walk of float32 roundings: (4 + sqrt(depth)) units of the sum of magnitudes; then half a unit of the
- * type that holds the result.
+ * The largest share of its allowance that an element of `got` uses up. Sums of `depth` products of
+ * a walk of float32 roundings: (4 + sqrt(depth)) units of the sum of magnitudes; then half a unit
+ * of the type that holds the result.
  */
 export function share(got: Tensor, exact: Tensor, magnitudes: Tensor, depth: number): number {
   if (got.numel === 0) return 0;

@@ -1,5 +1,5 @@
-// Frozen weights in 8 and 4 bits: what is stored, against its definition in operators of libtorch, and products that read it,
-// against the same products of the values that it stands for.
+// Frozen weights in 8 and 4 bits: what is stored, against its definition in operators of libtorch,
+// and products that read it, against the same products of the values that it stands for.
 import test from 'ava';
 import fc from 'fast-check';
 import { formats } from '../../../worker/methods/weights/weight-store.ts';
@@ -61,7 +61,8 @@ const nf4Table = [
 ];
 
 test('the table of NF4 is the normalised quantiles of a normal distribution', (t) => {
-  // Phi^-1 at eight places above one half and seven below, outermost 0.9677083, divided by the largest; by erfinv of libtorch.
+  // Phi^-1 at eight places above one half and seven below, outermost 0.9677083, divided by the
+  // largest; by erfinv of libtorch.
   scope(() => {
     const outermost = 0.9677083;
     const place = (count: number, index: number) => outermost + ((0.5 - outermost) * index) / count;
@@ -215,7 +216,8 @@ test('what lies on the grid stays as it is: codes of decoded weights are the sam
   fc.assert(
     fc.property(anyForm, fc.integer({ min: 1, max: 20 }), (form, rows) =>
       scope(() => {
-        // Scales that were rounded once more are other scales, and an asymmetric range need not be fifteen steps.
+        // Scales that were rounded once more are other scales, and an asymmetric range need not be
+        // fifteen steps.
         if (form.format === 'NF4Double') return true;
         if (form.format === 'Int4' && form.symmetric !== true) return true;
         const stored = quantized(matrix(rows, 256, 'float32'), form);

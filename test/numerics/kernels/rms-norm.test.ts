@@ -71,7 +71,8 @@ for (const shape of shapes) {
             t.true(relativeDistance(y, exactY, 1e-30) <= e + stored, `${isa}: y`);
             const [dx, dw] = got.gradients as [Tensor, Tensor];
             const [exactDx, exactDw] = expected.gradients as [Tensor, Tensor];
-            // |g| rstd and |n| mean(g n) rstd cancel; x of deviation 2 gives rstd near 1/2, but a short row may be small.
+            // |g| rstd and |n| mean(g n) rstd cancel; x of deviation 2 gives rstd near 1/2, but a
+            // short row may be small.
             const steepest = (largest(weight) + offset) * longestRow(dy) * rstdOf(x);
             t.true(
               distance(dx, exactDx) <= (e + stored) * 2 * steepest * Math.sqrt(D),

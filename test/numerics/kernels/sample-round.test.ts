@@ -1,4 +1,4 @@
-// Rounding to bfloat16 by chance: bit by bit against the rule with the generator in JavaScript.
+// Rounding to bfloat16 stochastically: bit by bit against the rule with the generator in JavaScript.
 import test from 'ava';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { philox4x32 } from '../../../worker/tensor/philox.ts';
@@ -9,7 +9,10 @@ import { draw, onEachIsa } from './compare.ts';
 const [seed, offset] = [0x1234_5678_9abc_def0n, 7];
 const words = [Number(seed & 0xffff_ffffn), Number(seed >> 32n)] as const;
 
-/** The 16 bits that element `i` is compared with: counter (i / 8, 0, 3, offset), low half of each word first. */
+/**
+ * The 16 bits that element `i` is compared with: counter (i / 8, 0, 3, offset), low half of each
+ * word first.
+ */
 function chance(i: number): number {
   const word = philox4x32([Math.floor(i / 8), 0, 3, offset], words)[(i % 8) >> 1] ?? Number.NaN;
   return i % 2 === 1 ? word >>> 16 : word & 0xffff;

@@ -33,8 +33,9 @@ for (const { name, code, act } of activations) {
             [wide(gate), wide(up)],
             [wide(dy)],
           );
-          // exp of |x| <= 20 is off by 1 + |x| / 8 units. The slope crosses zero, and ATen writes gelu as
-          // x (1 + erf) / 2, which cancels in the left tail: there the floor is the size of the terms.
+          // exp of |x| <= 20 is off by 1 + |x| / 8 units. The slope crosses zero, and ATen writes
+          // gelu as x (1 + erf) / 2, which cancels in the left tail: there the floor is the size of
+          // the terms.
           const e = arithmeticEpsilon(dtype) * (code === 0 ? 8 : 64) + 1.01 * storedError(dtype);
           onEachIsa((isa) => {
             const got = run((g, u) => ops.swiglu(g as Tensor, u as Tensor, code), [gate, up], [dy]);

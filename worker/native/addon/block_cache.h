@@ -1,13 +1,13 @@
 // Large blocks of memory for tensors, kept for the next tensors.
 //
 // A training step makes the same large tensors each time, but frees short-lived ones between those
-// that a tape keeps: in the heap of libc the holes add up (a step of 2,048 tokens through a 135M model
-// held 1.5 GiB of tensors in 2.6 GiB of heap), and mapping each block anew costs a page fault for
-// every 4 KiB. Here blocks come from free areas, the smallest that is large enough, and what is left of
-// an area stays free; blocks that are given back join their free neighbors. So gradients lie where
-// activations lay, and the next step's activations where those gradients lay. Free areas are unmapped,
-// longest unused first, as soon as live and free bytes together would exceed what was once live at the
-// same time: resident memory follows the largest sum of tensors.
+// that a tape keeps: in the heap of libc the holes add up (a step of 2,048 tokens through a 135M
+// model held 1.5 GiB of tensors in 2.6 GiB of heap), and mapping each block anew costs a page fault
+// for every 4 KiB. Here blocks come from free areas, the smallest that is large enough, and what is
+// left of an area stays free; blocks that are given back join their free neighbors. So gradients
+// lie where activations lay, and the next step's activations where those gradients lay. Free areas
+// are unmapped, longest unused first, as soon as live and free bytes together would exceed what was
+// once live at the same time: resident memory follows the largest sum of tensors.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,8 @@ class BlockCache {
   };
   // At least `size` bytes at the begin of a page; no data where the system has none left.
   Block take(size_t size);
-  // Takes back the data of a block and returns its bytes; 0, and nothing done, for any other address.
+  // Takes back the data of a block and returns its bytes; 0, and nothing done, for any other
+  // address.
   size_t give(void* data);
   // Unmaps all that is free, and forgets how much once was live.
   void trim();

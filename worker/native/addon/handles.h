@@ -24,7 +24,8 @@ class HandleTable {
   const at::Tensor& at(Handle handle) const;
   void release(Handle handle);
 
-  // What is made in the scope and names no device lies on `device`; without one, where the scope outside has it.
+  // What is made in the scope and names no device lies on `device`; without one, where the scope
+  // outside has it.
   void begin_scope(std::optional<c10::Device> device = std::nullopt);
   // Releases what was made since begin_scope; `kept` moves to the scope outside. The scope ends
   // even when this throws because something in `kept` is not alive.

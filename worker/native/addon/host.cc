@@ -46,7 +46,8 @@ napi_value describe(Call& call) {
   return array;
 }
 
-// fromBytes(bytes, shape, dtype, as) → values of `dtype` in row order, cast to `as`, on the device of the scope.
+// fromBytes(bytes, shape, dtype, as) → values of `dtype` in row order, cast to `as`, on the device
+// of the scope.
 napi_value from_bytes(Call& call) {
   const Bytes bytes = bytes_of(call, 0);
   const std::vector<int64_t> shape = call.integer_list(1);

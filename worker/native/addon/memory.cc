@@ -59,8 +59,8 @@ void free_counted(void* data) {
   c10::free_cpu(data);
 }
 
-// Large tensors from the cache, small ones from libtorch's own allocation; both counted. The size of a
-// small one comes from the heap's header, so nothing is stored a tensor.
+// Large tensors from the cache, small ones from libtorch's own allocation; both counted. The size
+// of a small one comes from the heap's header, so nothing is stored a tensor.
 class CountingAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t size) override {
@@ -84,8 +84,8 @@ class CountingAllocator final : public c10::Allocator {
   }
 };
 
-// What libraries allocate for themselves is large too, and the same in each step: glibc would map, zero
-// and unmap it again. Both limits at their largest keep it in the heap.
+// What libraries allocate for themselves is large too, and the same in each step: glibc would map,
+// zero and unmap it again. Both limits at their largest keep it in the heap.
 void keep_large_blocks() {
 #ifdef __GLIBC__
   constexpr int kOlderGlibcLimit = 32 << 20; // larger thresholds were refused before 2.35
@@ -126,8 +126,9 @@ std::vector<Mapping> file_mappings() {
   return mappings;
 }
 
-// What of programs and libraries was read while they were loaded, 115 MiB of them, and is next to never read again. The pages are those of
-// files, and come back from there when they are touched: 60 MiB do not.
+// What of programs and libraries was read while they were loaded, 115 MiB of them, and is next to
+// never read again. The pages are those of files, and come back from there when they are touched:
+// 60 MiB do not.
 void drop_library_pages() {
 #ifdef __linux__
   const std::vector<Mapping> mappings = file_mappings();
@@ -197,8 +198,8 @@ napi_value trim(Call& call) {
   return call.undefined();
 }
 
-// resizeStorage(tensor, bytes): the memory behind a tensor and its views is given back (0 bytes) or taken again. Its values are lost, and
-// whoever reads the tensor while it has no memory crashes.
+// resizeStorage(tensor, bytes): the memory behind a tensor and its views is given back (0 bytes) or
+// taken again. Its values are lost, and whoever reads the tensor while it has no memory crashes.
 napi_value resize_storage(Call& call) {
   c10::StorageImpl* const storage = call.tensor(0).storage().unsafeGetStorageImpl();
   const size_t bytes = static_cast<size_t>(call.integer64(1));
@@ -212,8 +213,9 @@ napi_value resize_storage(Call& call) {
   return call.undefined();
 }
 
-// moveStorage(to, from): `to` and its views get the memory of `from`, which has none afterwards. A tape that holds `to` finds the new
-// values and does not take them for a change, as it would if they were copied.
+// moveStorage(to, from): `to` and its views get the memory of `from`, which has none afterwards. A
+// tape that holds `to` finds the new values and does not take them for a change, as it would if
+// they were copied.
 napi_value move_storage(Call& call) {
   const at::Tensor& to = call.tensor(0);
   const at::Tensor& from = call.tensor(1);

@@ -63,7 +63,8 @@ bool is_tensor(Kind kind) {
   return kind == Kind::kTensor || kind == Kind::kTensorList || kind == Kind::kOptionalTensorList;
 }
 
-// What is made like a tensor lies where that one does; what is made from none has its device from an argument.
+// What is made like a tensor lies where that one does; what is made from none has its device from
+// an argument.
 std::optional<size_t> place_of_device(const std::vector<Parameter>& parameters) {
   std::optional<size_t> found;
   for (size_t i = 0; i < parameters.size(); ++i) {

@@ -38,7 +38,8 @@ struct Operator {
   std::string name;
   std::vector<Parameter> parameters;
   std::vector<bool> returns_argument; // results that are an argument written in place
-  // Of an operator that makes a tensor from no tensor: its argument `device`, which a scope may answer for the caller.
+  // Of an operator that makes a tensor from no tensor: its argument `device`, which a scope may
+  // answer for the caller.
   std::optional<size_t> made_on;
 };
 

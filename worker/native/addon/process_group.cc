@@ -1,8 +1,10 @@
-// Groups of processes that exchange tensors: gloo on the processor. A group is made under a name in a store that its first rank serves;
-// after a failure it is of no use any more, and a new one is made under another name.
+// Groups of processes that exchange tensors: gloo on the processor. A group is made under a name in
+// a store that its first rank serves; after a failure it is of no use any more, and a new one is
+// made under another name.
 //
-// Collectives run on threads of the group. The caller's thread goes on until it waits, so that communication hides behind arithmetic.
-// All ranks must begin the same collectives in the same order.
+// Collectives run on threads of the group. The caller's thread goes on until it waits, so that
+// communication hides behind arithmetic. All ranks must begin the same collectives in the same
+// order.
 
 #include <ATen/core/Tensor.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -41,7 +43,8 @@ struct Running {
   std::function<void()> finish;
 };
 
-// Groups and work are the process's, not an environment's: sockets and threads do not belong to one thread.
+// Groups and work are the process's, not an environment's: sockets and threads do not belong to one
+// thread.
 std::map<int32_t, Group>& groups() {
   static auto* const all = new std::map<int32_t, Group>;
   return *all;
@@ -92,7 +95,8 @@ std::vector<at::Tensor> parts_of(const at::Tensor& line, int64_t count, int rank
   return parts;
 }
 
-// Every rank sends to each other one part and receives one, all at the same time: `sent(peer)` and `received(peer)` say which.
+// Every rank sends to each other one part and receives one, all at the same time: `sent(peer)` and
+// `received(peer)` say which.
 template <class Sent, class Received>
 void exchange(Group& group, Running& work, Sent sent, Received received) {
   TORCH_CHECK(group.gloo, "the group has failed");
@@ -109,8 +113,8 @@ void exchange(Group& group, Running& work, Sent sent, Received received) {
   }
 }
 
-// libtorch tells of each lost connection by itself, with a C++ stack; what is said of it is ours to say. Whoever wants to see it sets the
-// variable to WARNING.
+// libtorch tells of each lost connection by itself, with a C++ stack; what is said of it is ours to
+// say. Whoever wants to see it sets the variable to WARNING.
 void quieten() {
   setenv("TORCH_CPP_LOG_LEVEL", "ERROR", 0);
   c10::initLogging();
@@ -120,8 +124,9 @@ std::string present_key(int rank) { return "present/" + std::to_string(rank); }
 
 } // namespace
 
-// groupJoin(name, rank, size, host, port, timeoutMs, address) → group. Rank 0 serves the store at the port of `host`; `address` is one of this
-// machine's, at which the others reach it. Returns when all ranks are connected; throws after the timeout.
+// groupJoin(name, rank, size, host, port, timeoutMs, address) → group. Rank 0 serves the store at
+// the port of `host`; `address` is one of this machine's, at which the others reach it. Returns
+// when all ranks are connected; throws after the timeout.
 napi_value group_join(Call& call) {
   const std::string name = call.text(0), host = call.text(3), address = call.text(6);
   const int rank = call.integer(1), size = call.integer(2), port = call.integer(4);
@@ -152,8 +157,8 @@ napi_value group_all_reduce(Call& call) {
   return started(call, work, tensors);
 }
 
-// groupAllGather(group, output, input) → work: the inputs of all ranks, one after the other. Each comes straight to its place; libtorch's
-// own goes through a tensor as long as the output.
+// groupAllGather(group, output, input) → work: the inputs of all ranks, one after the other. Each
+// comes straight to its place; libtorch's own goes through a tensor as long as the output.
 napi_value group_all_gather(Call& call) {
   Group& group = group_at(call.integer(0));
   const at::Tensor output = values_of(call.tensor(1)), input = values_of(call.tensor(2));
@@ -167,8 +172,9 @@ napi_value group_all_gather(Call& call) {
   return started(call, std::move(work));
 }
 
-// groupReduceScatter(group, output, input) → work: of the sum of all inputs, this rank's part. The sum is in the order of the ranks, and
-// each value is sent once; libtorch's own sends twice as much.
+// groupReduceScatter(group, output, input) → work: of the sum of all inputs, this rank's part. The
+// sum is in the order of the ranks, and each value is sent once; libtorch's own sends twice as
+// much.
 napi_value group_reduce_scatter(Call& call) {
   Group& group = group_at(call.integer(0));
   const at::Tensor output = values_of(call.tensor(1)), input = values_of(call.tensor(2));
@@ -219,8 +225,9 @@ napi_value work_wait(Call& call) {
   return call.undefined();
 }
 
-// groupMissing(group, waitMs) → after a failure, the ranks that do not say within that time that they have seen it too. Closes the
-// connections first, so that a rank that waits for this one sees the failure at once. Throws when the store is gone, that is, rank 0.
+// groupMissing(group, waitMs) → after a failure, the ranks that do not say within that time that
+// they have seen it too. Closes the connections first, so that a rank that waits for this one sees
+// the failure at once. Throws when the store is gone, that is, rank 0.
 napi_value group_missing(Call& call) {
   Group& group = group_at(call.integer(0));
   const milliseconds wait(call.integer64(1));

@@ -1,4 +1,5 @@
-// Values of a tensor in an open file and back, without a copy in JavaScript: what waits outside memory must not wait in a heap.
+// Values of a tensor in an open file and back, without a copy in JavaScript: what waits outside
+// memory must not wait in a heap.
 
 #include <unistd.h>
 

@@ -9,9 +9,9 @@
 
 namespace anneal {
 
-// Runs body(begin, end) for pieces of [0, count), so many at a time. A thread begins with a share of neighbors, the same each time, so that
-// it finds in its cache what it made there; then it takes from the shares of others, because the cores of a shared machine are not equally
-// fast.
+// Runs body(begin, end) for pieces of [0, count), so many at a time. A thread begins with a share
+// of neighbors, the same each time, so that it finds in its cache what it made there; then it takes
+// from the shares of others, because the cores of a shared machine are not equally fast.
 template <class Body>
 void each(int64_t count, int64_t together, const Body& body) {
   const int64_t pieces = (count + together - 1) / together;

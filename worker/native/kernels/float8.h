@@ -1,5 +1,5 @@
-// e4m3 (a sign, four bits of exponent with bias 7, three of mantissa; no infinity, NaN is 0x7f), for loops that a compiler
-// vectorises. Static on purpose: see isa.h.
+// e4m3 (a sign, four bits of exponent with bias 7, three of mantissa; no infinity, NaN is 0x7f),
+// for loops that a compiler vectorises. Static on purpose: see isa.h.
 #pragma once
 
 #include "bfloat16.h"

@@ -23,7 +23,8 @@ namespace {
 constexpr const char* kNames[] = {"portable", "avx2", "avx512", "amx"};
 constexpr int kCount = 4;
 
-// The processor has tiles of bfloat16 and of 8 bits, and the kernel of the system lets this process use them.
+// The processor has tiles of bfloat16 and of 8 bits, and the kernel of the system lets this process
+// use them.
 bool has_amx() {
 #if defined(__x86_64__) && defined(__linux__)
   unsigned a = 0, b = 0, c = 0, d = 0;

@@ -19,7 +19,10 @@ export interface CopyPlace {
 /** So long a connection may say nothing. */
 const silenceMs = 10_000;
 
-/** Puts a copy of this pod's at another one's. Throws `TransientError` (`E_PEER_LOST`) where that does not answer. */
+/**
+ * Puts a copy of this pod's at another one's. Throws `TransientError` (`E_PEER_LOST`) where that
+ * does not answer.
+ */
 export async function putCopy(
   place: CopyPlace,
   { name, folder }: StoredCopy,

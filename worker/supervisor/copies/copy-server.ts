@@ -1,5 +1,6 @@
-// Copies over the network, between the pods of one job: a pod puts its own at the next rank's, and a new pod gets what is its rank's from whoever
-// has it. A request names the pod that it is for: addresses are given to other pods again.
+// Copies over the network, between the pods of one job: a pod puts its own at the next rank's, and
+// a new pod gets what is its rank's from whoever has it. A request names the pod that it is for:
+// addresses are given to other pods again.
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';

@@ -14,8 +14,8 @@ struct Bf16 {
   uint16_t bits;
 };
 
-// A moment that is rounded up or down stochastically: to nearest, v would stand still where (1 - beta2) of
-// its change is less than half a step.
+// A moment that is rounded up or down stochastically: to nearest, v would stand still where (1 -
+// beta2) of its change is less than half a step.
 struct ChanceBf16 {
   uint16_t bits;
 };

@@ -3,13 +3,13 @@
 //
 // Elements are taken in blocks of kBlock; the last one may be shorter. A moment is stored as
 // map[code] * absmax[block], where absmax is the block's largest magnitude and map (256 ascending
-// values from -1 or 0 to 1, worker/methods/optimizers/dynamic-map.ts) is signed for m and unsigned for v. A
-// block is read to float32, updated as in adamw.h (m and v enter the step before they are rounded),
-// and written as the codes nearest to m / absmax and v / absmax; a value half way between two codes
-// takes the lower.
+// values from -1 or 0 to 1, worker/methods/optimizers/dynamic-map.ts) is signed for m and unsigned
+// for v. A block is read to float32, updated as in adamw.h (m and v enter the step before they are
+// rounded), and written as the codes nearest to m / absmax and v / absmax; a value half way between
+// two codes takes the lower.
 //
-// param float32, or bfloat16 rounded to nearest or, with rounding_key, stochastically as in adamw.h;
-// grad float32 or bfloat16; codes uint8 [numel]; absmax float32 [blocks], 0 at first. All
+// param float32, or bfloat16 rounded to nearest or, with rounding_key, stochastically as in
+// adamw.h; grad float32 or bfloat16; codes uint8 [numel]; absmax float32 [blocks], 0 at first. All
 // contiguous. Arithmetic in float32, bias corrections in float64. Blocks are independent: the same
 // bits for any number of threads.
 #pragma once
@@ -26,9 +26,11 @@ inline constexpr const char* kSchema =
 
 constexpr int kBlock = 256;
 
-// The key of a number is a whole number that ascends with it: its bits, but of negative ones all except the sign inverted. Borders are the
-// keys of what lies half way from a code to the next, a node of `tree`, k, above nodes 2 k and 2 k + 1. `entry` has, by the upper word of a
-// key, the least code and the last lower word that takes it: what shares an upper word is so narrow that it holds one border at most.
+// The key of a number is a whole number that ascends with it: its bits, but of negative ones all
+// except the sign inverted. Borders are the keys of what lies half way from a code to the next, a
+// node of `tree`, k, above nodes 2 k and 2 k + 1. `entry` has, by the upper word of a key, the
+// least code and the last lower word that takes it: what shares an upper word is so narrow that it
+// holds one border at most.
 struct alignas(64) Words {
   uint16_t upper[256], lower[256];
 };

@@ -1,5 +1,6 @@
-// CUDA entry of adamw8bit_: a block of threads is a block of the state, one thread an element. Products
-// may be contracted with sums, so the last bit may differ from the CPU's, and a code with it.
+// CUDA entry of adamw8bit_: a block of threads is a block of the state, one thread an element.
+// Products may be contracted with sums, so the last bit may differ from the CPU's, and a code with
+// it.
 
 #include <torch/library.h>
 

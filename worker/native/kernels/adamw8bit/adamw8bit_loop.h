@@ -1,4 +1,5 @@
-// The loop of adamw8bit.h, compiled once an instruction set. A block lives in small arrays that stay in the first cache.
+// The loop of adamw8bit.h, compiled once an instruction set. A block lives in small arrays that
+// stay in the first cache.
 #include "../bfloat16.h"
 #include "../simd/simd.h"
 #include "adamw8bit.h"
@@ -42,8 +43,8 @@ void read(const uint8_t* codes, float absmax, const Finder& finder, float* value
   }
 }
 
-// Keys are taken apart into upper and lower words. A step down the tree waits for the one before, so all vectors take it in turn, and `beside`
-// has roots and divisions between.
+// Keys are taken apart into upper and lower words. A step down the tree waits for the one before,
+// so all vectors take it in turn, and `beside` has roots and divisions between.
 template <class Beside>
 ANNEAL_INLINE void find(const float* values, float divisor, const Finder& finder, uint8_t* codes, Beside beside) {
   const U even = kLane * 0x40004 + 0x20000;

@@ -1,18 +1,20 @@
-// Numbers in a few bits: groups of up to 256 neighbours of a row share a scale and a zero (worker/methods/weights/affine-groups.ts says why the
-// range is as it is).
+// Numbers in a few bits: groups of up to 256 neighbours of a row share a scale and a zero
+// (worker/methods/weights/affine-groups.ts says why the range is as it is).
 //
 //   code    low = min(x, 0), high = max(x, 0) of the group     s = max((high - low) / (2^bits - 2), 1e-12)     z = ceil(-low / s)
 //           q = min(max(trunc(x / s + z + u), 0), 2^bits - 1)
 //   decode  x = (q - z) s, rounded once to the type that is wanted
 //   add     x = (x + (q - z) s) kept, for codes that are changed by a product of low rank before they are coded again
 //
-// u is 1/2 to nearest; stochastically it is (h + 1/2) 2^-16, where h are 16 bits of Philox4x32-10 (philox.h): value i of group g takes half
-// i % 8 of block 32 g + i / 8 of domain kDomain, halves of the four words in order, low half first. So a code depends on the key and its
-// place alone, and is the same on each device and for any number of threads. All arithmetic is float32, each operation rounded.
-// A group with a value that is not finite has a scale that is none.
+// u is 1/2 to nearest; stochastically it is (h + 1/2) 2^-16, where h are 16 bits of Philox4x32-10
+// (philox.h): value i of group g takes half i % 8 of block 32 g + i / 8 of domain kDomain, halves
+// of the four words in order, low half first. So a code depends on the key and its place alone, and
+// is the same on each device and for any number of threads. All arithmetic is float32, each
+// operation rounded. A group with a value that is not finite has a scale that is none.
 //
-// x [rows, columns] float32 · codes like it, uint8; of 4 bits that are read they are two in a byte, the first in the low half, flat over
-// all rows · s [rows, groups] float32 · z [rows, groups] uint8.
+// x [rows, columns] float32 · codes like it, uint8; of 4 bits that are read they are two in a byte,
+// the first in the low half, flat over all rows · s [rows, groups] float32 · z [rows, groups]
+// uint8.
 #pragma once
 
 #include <stdint.h>

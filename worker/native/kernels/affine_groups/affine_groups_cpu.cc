@@ -45,7 +45,8 @@ Tensor decode_cpu(const Tensor& codes, const Tensor& scales, const Tensor& zeros
   return x;
 }
 
-// Rows of the product are in a cache when what they are added to is read and coded again: no matrix is written but codes.
+// Rows of the product are in a cache when what they are added to is read and coded again: no matrix
+// is written but codes.
 Tensor& add_product_cpu(Tensor& codes, Tensor& scales, Tensor& zeros, const Tensor& left, const Tensor& right, double alpha, double kept,
                         int64_t key) {
   const Coded from = check_add(codes, scales, zeros, left, right);

@@ -1,5 +1,5 @@
-// The loops of affine_groups.h, compiled once an instruction set. A group that is not whole vectors is worked on in a copy, filled up with
-// zeros: they change neither end of its range.
+// The loops of affine_groups.h, compiled once an instruction set. A group that is not whole vectors
+// is worked on in a copy, filled up with zeros: they change neither end of its range.
 #include "../bfloat16.h"
 #include "../philox/philox_lanes.h"
 #include "../simd/simd.h"

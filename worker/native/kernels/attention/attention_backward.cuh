@@ -1,5 +1,5 @@
-// Backward: dq by queries as in the forward; dk and dv by keys, over all query heads of their kv head.
-// Weights are computed again in both.
+// Backward: dq by queries as in the forward; dk and dv by keys, over all query heads of their kv
+// head. Weights are computed again in both.
 #pragma once
 
 #include "attention_device.cuh"

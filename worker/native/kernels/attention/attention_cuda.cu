@@ -1,5 +1,6 @@
-// CUDA entry of attention: written for correctness on every architecture, without tensor cores. Heads of
-// 1 to 256 values; `cu` lies on the same device and is trusted (reading it would wait for the GPU).
+// CUDA entry of attention: written for correctness on every architecture, without tensor cores.
+// Heads of 1 to 256 values; `cu` lies on the same device and is trusted (reading it would wait for
+// the GPU).
 
 #include <ATen/ops/empty.h>
 #include <torch/library.h>

@@ -1,10 +1,10 @@
 // Parts that the three CUDA kernels of attention share.
 //
-// A warp works for a few rows (queries in the forward and for dq, keys for dk and dv); the block walks
-// the other side in tiles of one token a lane, held in shared memory. A lane computes the score of its
-// token with each row and owns the dimensions lane, lane + 32, … of the row's sums. Blocks cut
-// the packed sequence, not documents: each row finds its own document, so many short ones share a block.
-// No atomic operation: the same bits every time.
+// A warp works for a few rows (queries in the forward and for dq, keys for dk and dv); the block
+// walks the other side in tiles of one token a lane, held in shared memory. A lane computes the
+// score of its token with each row and owns the dimensions lane, lane + 32, … of the row's sums.
+// Blocks cut the packed sequence, not documents: each row finds its own document, so many short
+// ones share a block. No atomic operation: the same bits every time.
 #pragma once
 
 #include "../device.cuh"
@@ -71,7 +71,8 @@ template <class T> __host__ __device__ constexpr int shared_stride(int size) {
   return sizeof(T) == 2 ? ((size + 1) / 2 | 1) * 2 : size | 1;
 }
 
-// Rows [first, first + count) of a head, all threads together; rows outside of the sequence read as zero.
+// Rows [first, first + count) of a head, all threads together; rows outside of the sequence read as
+// zero.
 template <class T, class To>
 __device__ void copy_rows(const T* head, int64_t stride, int first, int count, int tokens, int size,
                           To* to, int ld) {

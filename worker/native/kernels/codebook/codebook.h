@@ -1,16 +1,21 @@
-// Matrices as sums of vectors from codebooks (AQLM, PV-Tuning): each group of g neighbours of a row is
+// Matrices as sums of vectors from codebooks (AQLM, PV-Tuning): each group of g neighbours of a row
+// is
 //
 //   W[o, j] = s_o * sum_k C_k[code[o, j, k]]
 //
-// codes uint8 [rows, groups, K] · codebooks [K, entries, g] and scales [rows], float32 or, for codebook_decode and
-// codebook_gradient, float64 · 1 to 8 codebooks of at most 256 entries, g from 1 to 32.
+// codes uint8 [rows, groups, K] · codebooks [K, entries, g] and scales [rows], float32 or, for
+// codebook_decode and codebook_gradient, float64 · 1 to 8 codebooks of at most 256 entries, g from
+// 1 to 32.
 //
-// codebook_decode: W [rows, groups * g] in `dtype`: the sum over k in order, in the type of the codebooks, times s, rounded
+// codebook_decode: W [rows, groups * g] in `dtype`: the sum over k in order, in the type of the
+// codebooks, times s, rounded
 //   once.
-// codebook_gradient: from dL/dW [rows, groups * g] in the type of the codebooks: dC [K, entries, g] and ds [rows],
+// codebook_gradient: from dL/dW [rows, groups * g] in the type of the codebooks: dC [K, entries, g]
+// and ds [rows],
 //   dC_k[c] = sum over groups with code c at k of s_o dW · ds_o = sum_j dW[o, j] . sum_k C_k[code[o, j, k]]
 //   An entry that no group names has a gradient of exactly 0. Rows are added in chunks that do not depend on threads.
-// codebook_search: new codes for targets [n, g] float32, from codes [n, K]: what makes |target - sum_k C_k[code]|^2 small.
+// codebook_search: new codes for targets [n, g] float32, from codes [n, K]: what makes |target -
+// sum_k C_k[code]|^2 small.
 //   Codebooks are visited in `order`, and `beam` hypotheses kept behind each but the last. Codes change only where the
 //   error, added up in float64, becomes strictly smaller: it never grows, whatever order and beam.
 #pragma once

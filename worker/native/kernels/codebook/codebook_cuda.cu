@@ -1,5 +1,6 @@
-// CUDA entries of codebook.h. Decoding: one thread a group. Gradient: one warp a chunk of rows and a codebook, a lane a
-// value, so that no two threads add to one place and the sum has one order. Search: one thread a target.
+// CUDA entries of codebook.h. Decoding: one thread a group. Gradient: one warp a chunk of rows and
+// a codebook, a lane a value, so that no two threads add to one place and the sum has one order.
+// Search: one thread a target.
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -20,7 +21,8 @@ namespace {
 using namespace device;
 using at::Tensor;
 
-// The host cannot look at codes without waiting: one beyond its codebook makes NaN, and nothing is read or written for it.
+// The host cannot look at codes without waiting: one beyond its codebook makes NaN, and nothing is
+// read or written for it.
 template <class S> __device__ inline S sum_at(const Coded<S>& w, const uint8_t* code, int i) {
   S sum = 0;
   for (int k = 0; k < w.size.codebooks; ++k)

@@ -1,5 +1,5 @@
-// The loops of codebook.h, compiled once an instruction set. A score is |r|^2 / 2 - r . C + |C|^2 / 2 for all entries at
-// once, one in each lane; none is written to memory but those of a beam.
+// The loops of codebook.h, compiled once an instruction set. A score is |r|^2 / 2 - r . C + |C|^2 /
+// 2 for all entries at once, one in each lane; none is written to memory but those of a beam.
 #include "../simd/simd.h"
 #include "coded_loops.h"
 #include "hypothesis.h"
@@ -24,7 +24,8 @@ inline void residual_of(const Search& s, const float* target, const uint8_t* cod
   }
 }
 
-// Values of a group, each in all lanes and with the other sign: in registers where their number is a constant.
+// Values of a group, each in all lanes and with the other sign: in registers where their number is
+// a constant.
 template <int G> struct Spread {
   F value[G > 0 ? G : kMostValues];
 

@@ -1,5 +1,5 @@
-// Decoding and its gradient, for any type and compiled once an instruction set: the number of values of a group is a
-// constant where it is a usual one.
+// Decoding and its gradient, for any type and compiled once an instruction set: the number of
+// values of a group is a constant where it is a usual one.
 #pragma once
 
 #include "../bfloat16.h"

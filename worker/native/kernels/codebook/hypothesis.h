@@ -1,5 +1,5 @@
-// What a search for codes keeps and how it judges, on a CPU and on a GPU. In an anonymous namespace: each file that is compiled for
-// other instructions has its own.
+// What a search for codes keeps and how it judges, on a CPU and on a GPU. In an anonymous
+// namespace: each file that is compiled for other instructions has its own.
 #pragma once
 
 #include "../host_device.h"

@@ -1,4 +1,5 @@
-// What products in panels of 32 lines share, in AMX tiles or beside them. Included by files that are compiled for such processors alone.
+// What products in panels of 32 lines share, in AMX tiles or beside them. Included by files that
+// are compiled for such processors alone.
 #pragma once
 #include "gemm_table.h"
 #include "simd/simd.h"
@@ -76,7 +77,8 @@ ANNEAL_INLINE __m512 as_floats(__m512i sums) {
 ANNEAL_INLINE __m512 as_floats(const float *sums) { return _mm512_load_ps(sums); }
 ANNEAL_INLINE __m512 as_floats(const int32_t *sums) { return as_floats(_mm512_load_si512(sums)); }
 
-// c = factor * sum, or c += factor * sum, in some of sixteen lanes. Nothing is added to bfloat16, which is rounded as by Table::finish.
+// c = factor * sum, or c += factor * sum, in some of sixteen lanes. Nothing is added to bfloat16,
+// which is rounded as by Table::finish.
 ANNEAL_INLINE void put(float *c, __mmask16 lanes, __m512 factor, __m512 sum, bool add) {
   const __m512 value = add ? _mm512_fmadd_ps(factor, sum, _mm512_maskz_loadu_ps(lanes, c))
                            : _mm512_mul_ps(factor, sum);

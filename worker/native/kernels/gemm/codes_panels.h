@@ -1,6 +1,7 @@
-// Packed operands in whole numbers of 8 bits, for gemm_codes_amx.cc and gemm_codes_avx512.cc. Panels are 32 rows (of A) or columns
-// (of B) wide: for each 64 values of the depth two tiles of 16 lines of 64 bytes. A line of A is 64 values of a row; a line of B is
-// four values of each of 16 columns, as both kinds of instructions want it.
+// Packed operands in whole numbers of 8 bits, for gemm_codes_amx.cc and gemm_codes_avx512.cc.
+// Panels are 32 rows (of A) or columns (of B) wide: for each 64 values of the depth two tiles of 16
+// lines of 64 bytes. A line of A is 64 values of a row; a line of B is four values of each of 16
+// columns, as both kinds of instructions want it.
 #pragma once
 #include "amx_tiles.h"
 
@@ -25,7 +26,8 @@ template <int Flip> ANNEAL_INLINE void put(char *to, const __m512i (&line)[kSide
     _mm512_store_si512(to + i * 64, Flip ? _mm512_xor_si512(line[i], bits) : line[i]);
 }
 
-// Lines that are values of rows: those of A as they are, those of B turned. `Flip` changes bits of each value.
+// Lines that are values of rows: those of A as they are, those of B turned. `Flip` changes bits of
+// each value.
 template <Side For, int Flip>
 void pack_depth_inner(Stored s, int64_t row, int64_t count, int64_t from, int64_t depth, float *to,
                       int64_t stride) {
@@ -45,7 +47,8 @@ void pack_depth_inner(Stored s, int64_t row, int64_t count, int64_t from, int64_
   }
 }
 
-// Four rows of 64 columns as a line for each 16 of the columns: all four values of a column together.
+// Four rows of 64 columns as a line for each 16 of the columns: all four values of a column
+// together.
 ANNEAL_INLINE void interleave(const __m512i (&row)[4], __m512i (&line)[4]) {
   const __m512i a = _mm512_unpacklo_epi8(row[0], row[1]), b = _mm512_unpackhi_epi8(row[0], row[1]);
   const __m512i c = _mm512_unpacklo_epi8(row[2], row[3]), d = _mm512_unpackhi_epi8(row[2], row[3]);

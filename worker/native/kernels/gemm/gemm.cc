@@ -78,7 +78,8 @@ Layout layout(bool depth_contiguous) {
 
 const Table &table() {
 #if defined(__x86_64__)
-  // What makes these tables is compiled for the processors that have a use for them, and must not run on others.
+  // What makes these tables is compiled for the processors that have a use for them, and must not
+  // run on others.
   if (isa() == Isa::kAmx) {
     static const Table amx = with_amx(kAvx512);
     return amx;
@@ -208,7 +209,8 @@ struct Task {
   int64_t row, rows, column, columns;
 };
 
-// Adds all terms up in c by one of a Table's functions. B is packed here, by the thread that needs it, straight into its cache.
+// Adds all terms up in c by one of a Table's functions. B is packed here, by the thread that needs
+// it, straight into its cache.
 template <class Multiply, class Out>
 void sum(const std::vector<Term> &terms, Multiply Table::*multiply, const Task &task, Out *c,
          int64_t ldc, float alpha, bool add) {

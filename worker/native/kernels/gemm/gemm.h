@@ -1,7 +1,8 @@
-// Our own matrix product for the CPU: C = alpha * (A1 B1 + A2 B2 + ...) (+ C) (+ bias) (+ residual), with
-// float32 sums whatever the operands are stored as. Operands are converted to float32 while they are
-// packed for the cache, so a bfloat16 (or, later, quantised) weight is never widened as a whole, and
-// several products can end in one rounding: x W^T + t B^T of LoRA is one pass over y.
+// Our own matrix product for the CPU: C = alpha * (A1 B1 + A2 B2 + ...) (+ C) (+ bias) (+
+// residual), with float32 sums whatever the operands are stored as. Operands are converted to
+// float32 while they are packed for the cache, so a bfloat16 (or, later, quantised) weight is never
+// widened as a whole, and several products can end in one rounding: x W^T + t B^T of LoRA is one
+// pass over y.
 //
 // Two steps, so that one packed operand serves several products (q, k and v read the same x):
 //
@@ -83,8 +84,8 @@ struct Output {
   Storage residual_storage = Storage::kFloat32;
 };
 
-// A finished piece of C, float32, while it is still in the cache of the thread that made it. Pieces begin
-// at multiples of kStrip columns.
+// A finished piece of C, float32, while it is still in the cache of the thread that made it. Pieces
+// begin at multiples of kStrip columns.
 struct Piece {
   float *data;
   int64_t ld, row, rows, column, columns;
@@ -92,12 +93,13 @@ struct Piece {
 constexpr int64_t kStrip = 96;
 using Visit = std::function<void(const Piece &)>;
 
-// Each term by the table of its A. Codes of 8 bits are multiplied with such codes alone. `visit` is for float32 outputs without bias or residual; its pieces
-// have whole groups of `together` rows.
+// Each term by the table of its A. Codes of 8 bits are multiplied with such codes alone. `visit` is
+// for float32 outputs without bias or residual; its pieces have whole groups of `together` rows.
 void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out,
               const Visit &visit = nullptr, int64_t together = 1);
 
-// alpha A B in pieces of some rows and all columns, for what is done to whole rows: a piece is gone after its visit.
+// alpha A B in pieces of some rows and all columns, for what is done to whole rows: a piece is gone
+// after its visit.
 void multiply_rows(const Matrix &a, const Matrix &b, float alpha, const Visit &visit);
 
 // How many rows to pack at a time, so that the packed rows stay in the last cache.

@@ -5,7 +5,8 @@
 namespace anneal::gemm {
 namespace {
 
-// One panel of A with one of B: Rows x Columns tiles of sums, tiles 0 to 3; A in 4 and 5, B in 6 and 7.
+// One panel of A with one of B: Rows x Columns tiles of sums, tiles 0 to 3; A in 4 and 5, B in 6
+// and 7.
 template <int Rows, int Columns>
 void product(int64_t depth, const char *a, int a_pieces, const char *b, int b_pieces, float *c,
              int64_t ldc) {

@@ -1,5 +1,5 @@
-// The blocked product of whole numbers of 8 bits: sums in 32 bits of up to 960 products, which float32 holds exactly; only the sum of
-// such blocks of the depth is rounded.
+// The blocked product of whole numbers of 8 bits: sums in 32 bits of up to 960 products, which
+// float32 holds exactly; only the sum of such blocks of the depth is rounded.
 #pragma once
 #include "gemm_table.h"
 

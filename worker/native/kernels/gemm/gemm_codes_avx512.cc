@@ -1,5 +1,6 @@
-// Products of whole numbers of 8 bits by AVX-512's dot products of bytes (VNNI), in panels of codes_panels.h. The instruction takes
-// bytes without a sign on one side: A is packed with 128 added to each, and 128 times the sum of B is taken off in the end.
+// Products of whole numbers of 8 bits by AVX-512's dot products of bytes (VNNI), in panels of
+// codes_panels.h. The instruction takes bytes without a sign on one side: A is packed with 128
+// added to each, and 128 times the sum of B is taken off in the end.
 #include "codes_panels.h"
 #include "gemm_codes.h"
 

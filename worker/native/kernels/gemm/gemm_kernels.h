@@ -1,7 +1,8 @@
 // The blocked product for one instruction set. A source file defines ANNEAL_GEMM_WIDTH (floats in a
-// vector), ANNEAL_GEMM_ROWS and ANNEAL_GEMM_VECTORS (the register tile), ANNEAL_GEMM_DEPTH (the block
-// of the depth), ANNEAL_GEMM_NAME and ANNEAL_GEMM_TABLE, then includes this file. Everything is in an anonymous namespace: the same code is compiled several
-// times with different flags, and the copies must not be merged by the linker.
+// vector), ANNEAL_GEMM_ROWS and ANNEAL_GEMM_VECTORS (the register tile), ANNEAL_GEMM_DEPTH (the
+// block of the depth), ANNEAL_GEMM_NAME and ANNEAL_GEMM_TABLE, then includes this file. Everything
+// is in an anonymous namespace: the same code is compiled several times with different flags, and
+// the copies must not be merged by the linker.
 //
 // The register tile keeps rows x vectors sums in registers; one step of the depth loads `vectors`
 // vectors of B, broadcasts each of `rows` values of A and does rows x vectors fused multiply-adds.
@@ -27,8 +28,8 @@ constexpr int kVectors = ANNEAL_GEMM_VECTORS;
 constexpr int kColumns = kWidth * kVectors;
 static_assert(kRows % 4 == 0 && kColumns % 4 == 0, "panels are transposed four rows at a time");
 
-// Steps of the depth written out in the inner loop: fewer instructions for the loop itself, which is
-// what counts when another process shares the core.
+// Steps of the depth written out in the inner loop: fewer instructions for the loop itself, which
+// is what counts when another process shares the core.
 constexpr int kUnroll = 8;
 
 typedef float Vector __attribute__((vector_size(kWidth * 4)));
@@ -250,8 +251,8 @@ void pack_depth_inner(Stored s, int64_t row, int rows, int64_t from, int64_t dep
       to[k * Panel + i] = i < rows ? Reader::one(s, row + i, from + k) : 0.0f;
 }
 
-// Panels of `Panel` columns of stored rows, copied: to[k * Panel + j] = value j of row k. Rows outside,
-// panels inside: a row is read once from end to end, as the prefetcher likes it.
+// Panels of `Panel` columns of stored rows, copied: to[k * Panel + j] = value j of row k. Rows
+// outside, panels inside: a row is read once from end to end, as the prefetcher likes it.
 template <class Reader, int Panel>
 void pack_depth_outer(Stored s, int64_t column, int64_t columns, int64_t from, int64_t depth,
                       float *to, int64_t stride) {
@@ -338,8 +339,8 @@ void finish(const float *sum, int64_t sum_ld, int64_t rows, int64_t columns, con
     finish_rows<Storage::kBFloat16>(sum, sum_ld, rows, columns, f);
 }
 
-// Products of `Rows` rows of x with `Stored` rows of W at a time: sums of eight lanes, added up in a
-// fixed order at the end, then the rest of the depth one by one.
+// Products of `Rows` rows of x with `Stored` rows of W at a time: sums of eight lanes, added up in
+// a fixed order at the end, then the rest of the depth one by one.
 template <class Reader, int Rows, int Columns>
 inline void dots(Stored w, int64_t column, const float *x, int64_t x_ld, int64_t depth, float *y,
                  int64_t y_ld) {

@@ -1,5 +1,6 @@
-// The blocked product of operands in bfloat16 on a processor with AVX-512's dot products of pairs and without AMX. A float32 operand beside
-// them comes in three pieces (gemm_amx.h); products of two float32 operands are faster as they are.
+// The blocked product of operands in bfloat16 on a processor with AVX-512's dot products of pairs
+// and without AMX. A float32 operand beside them comes in three pieces (gemm_amx.h); products of
+// two float32 operands are faster as they are.
 #pragma once
 #include "gemm_table.h"
 

@@ -1,4 +1,5 @@
-// Products of bfloat16 by AVX-512's dot products of pairs (AVX512_BF16), in panels of pair_panels.h.
+// Products of bfloat16 by AVX-512's dot products of pairs (AVX512_BF16), in panels of
+// pair_panels.h.
 #include "gemm_pairs.h"
 #include "pair_panels.h"
 

@@ -1,5 +1,5 @@
-// Any machine, in vectors of four floats: 32 registers on arm64, 16 with SSE2, where a product needs
-// one more for itself.
+// Any machine, in vectors of four floats: 32 registers on arm64, 16 with SSE2, where a product
+// needs one more for itself.
 #define ANNEAL_GEMM_WIDTH 4
 #if defined(__aarch64__)
 #define ANNEAL_GEMM_ROWS 8

@@ -68,7 +68,8 @@ struct ReadCode8 {
   }
 };
 
-// e4m3: its bits in the places of float16 have its value divided by 2^8, as exponents are 15 and 7 off.
+// e4m3: its bits in the places of float16 have its value divided by 2^8, as exponents are 15 and 7
+// off.
 struct ReadFloat8 {
   static constexpr int64_t kLine = 64;
   static inline const uint8_t *address(Stored s, int64_t row, int64_t column) {
@@ -95,9 +96,9 @@ struct ReadFloat8 {
   }
 };
 
-// Quantised matrices. Eight values begin at a multiple of eight columns and so share one scale: panels
-// with vectors of eight are whole numbers of eight wide, and groups are longer. Without such vectors
-// panels may begin anywhere, and values are read one by one.
+// Quantised matrices. Eight values begin at a multiple of eight columns and so share one scale:
+// panels with vectors of eight are whole numbers of eight wide, and groups are longer. Without such
+// vectors panels may begin anywhere, and values are read one by one.
 using quantized::Format;
 using quantized::Header;
 

@@ -1,16 +1,18 @@
 // What one instruction set offers to the blocked product: the sizes of its register tile and the
-// functions on packed panels. No torch and no standard library here, because this header is compiled
-// once per instruction set and an inline function built with AVX-512 must not serve other objects.
+// functions on packed panels. No torch and no standard library here, because this header is
+// compiled once per instruction set and an inline function built with AVX-512 must not serve other
+// objects.
 #pragma once
 #include <cstdint>
 
 namespace anneal::gemm {
 
-// How a matrix lies in memory. Each is one Reader in gemm_read.h and one line in the tables at the end of
-// gemm_kernels.h. kCode8 are whole numbers of 8 bits, kFloat8 is e4m3; what they are multiplied with is the
-// alpha of the product. What is quantised (../quantized/layout.h) can only be B of a product. It is read as the
-// float32 values that it stands for or, from kNF4Rounded on, as those rounded to bfloat16: beside operands
-// in bfloat16 the rest would cost three products where one does (gemm_amx.h).
+// How a matrix lies in memory. Each is one Reader in gemm_read.h and one line in the tables at the
+// end of gemm_kernels.h. kCode8 are whole numbers of 8 bits, kFloat8 is e4m3; what they are
+// multiplied with is the alpha of the product. What is quantised (../quantized/layout.h) can only
+// be B of a product. It is read as the float32 values that it stands for or, from kNF4Rounded on,
+// as those rounded to bfloat16: beside operands in bfloat16 the rest would cost three products
+// where one does (gemm_amx.h).
 enum class Storage : int {
   kFloat32 = 0,
   kBFloat16 = 1,
@@ -29,8 +31,8 @@ constexpr int kStorages = 12;
 constexpr int kDenseStorages = 4;
 constexpr int kRoundedStorages = 8; // the first of them
 
-// Stored rows of `ld` values each; a value is reached as (row, column). Of a quantised matrix `data` is its
-// header, which knows its rows.
+// Stored rows of `ld` values each; a value is reached as (row, column). Of a quantised matrix
+// `data` is its header, which knows its rows.
 struct Stored {
   const void *data;
   int64_t ld;
@@ -49,14 +51,15 @@ struct Finish {
   Storage residual_storage;
 };
 
-// Which dimension of a stored operand is contiguous: the depth (x in x W^T, and W there), so packing
-// transposes, or the other one (W in dy W), so packing copies.
+// Which dimension of a stored operand is contiguous: the depth (x in x W^T, and W there), so
+// packing transposes, or the other one (W in dy W), so packing copies.
 enum class Layout : int { kDepthInner = 0, kDepthOuter = 1 };
 constexpr int kLayouts = 2;
 
-// Packs rows of A (or columns of B) [first, first + count), values [from, from + depth) of the depth,
-// as panels of one register tile with the depth outermost; panel p starts at to + p * stride. Short
-// panels are filled up with zeros, where the product reads them. Nothing behind the last panel is written.
+// Packs rows of A (or columns of B) [first, first + count), values [from, from + depth) of the
+// depth, as panels of one register tile with the depth outermost; panel p starts at to + p *
+// stride. Short panels are filled up with zeros, where the product reads them. Nothing behind the
+// last panel is written.
 using Pack = void (*)(Stored s, int64_t first, int64_t count, int64_t from, int64_t depth,
                       float *to, int64_t stride);
 
@@ -78,7 +81,8 @@ struct Table {
   // Packed rows times packed columns: c = alpha * product, or c += alpha * product.
   void (*multiply)(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc,
                    float alpha, bool add);
-  // alpha * product rounded to bfloat16, of operands that are a single block of the depth; may be null.
+  // alpha * product rounded to bfloat16, of operands that are a single block of the depth; may be
+  // null.
   void (*multiply_rounded)(int64_t depth, const Panels &a, const Panels &b, uint16_t *c,
                            int64_t ldc, float alpha, bool add);
   Pack pack_a[kLayouts][kDenseStorages];

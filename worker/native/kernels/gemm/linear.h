@@ -3,9 +3,9 @@
 //   linear     y = x W^T (+ bias)         linear_dx   dx = dy W
 //   linear_dw  dW = dy^T x                linear_dw_  out += alpha * dy^T x  (out float32, or float64 for float64)
 //
-// On the CPU float32 and bfloat16 in any combination are multiplied by gemm.h with float32 sums; results
-// have the type of x (or dy), that of linear_dw can be chosen. Other types and devices: libtorch.
-// linear has a gradient; x is saved only where the weight wants one.
+// On the CPU float32 and bfloat16 in any combination are multiplied by gemm.h with float32 sums;
+// results have the type of x (or dy), that of linear_dw can be chosen. Other types and devices:
+// libtorch. linear has a gradient; x is saved only where the weight wants one.
 #pragma once
 
 namespace anneal::linear {

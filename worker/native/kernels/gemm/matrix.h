@@ -14,9 +14,10 @@ namespace anneal::gemm {
 
 inline bool storable(at::ScalarType type) { return type == at::kFloat || type == at::kBFloat16; }
 
-// float32, bfloat16 and what is quantised are ours; anything else goes to libtorch. Undefined operands do not count.
-// A product of bfloat16 alone is not left to libtorch's own instructions for it either: it rounds
-// outputs and weights where ours sums in float32, and its bits depend on the number of threads.
+// float32, bfloat16 and what is quantised are ours; anything else goes to libtorch. Undefined
+// operands do not count. A product of bfloat16 alone is not left to libtorch's own instructions for
+// it either: it rounds outputs and weights where ours sums in float32, and its bits depend on the
+// number of threads.
 bool ours(std::initializer_list<at::Tensor> operands);
 
 inline Storage storage_of(const at::Tensor& t) {
@@ -38,7 +39,8 @@ inline at::Tensor flat(const at::Tensor& t) {
   return t.reshape({c10::multiply_integers(t.sizes().slice(0, t.dim() - 1)), t.size(-1)});
 }
 
-// A tensor that a Matrix can describe: itself if one dimension is dense or it is quantised, else a copy.
+// A tensor that a Matrix can describe: itself if one dimension is dense or it is quantised, else a
+// copy.
 inline at::Tensor dense(const at::Tensor& t) {
   if (quantized::is_quantized(t)) return t;
   return t.stride(1) == 1 || t.stride(0) == 1 ? t : t.contiguous();

@@ -1,6 +1,7 @@
-// Packed operands in pairs of bfloat16, for gemm_amx.cc and gemm_pairs_avx512.cc. Panels are 32 rows (of A) or columns (of B) wide: for
-// each 32 values of the depth, for each piece (gemm_amx.h), two tiles of 16 lines of 64 bytes. A line of A is 32 values of a row; a line of
-// B is a pair of values of 16 columns, as both kinds of instructions want it.
+// Packed operands in pairs of bfloat16, for gemm_amx.cc and gemm_pairs_avx512.cc. Panels are 32
+// rows (of A) or columns (of B) wide: for each 32 values of the depth, for each piece (gemm_amx.h),
+// two tiles of 16 lines of 64 bytes. A line of A is 32 values of a row; a line of B is a pair of
+// values of 16 columns, as both kinds of instructions want it.
 #pragma once
 #include "amx_tiles.h"
 #include "quantized/layout.h"
@@ -27,7 +28,8 @@ struct BFloat16 {
   }
 };
 
-// Exact in bfloat16. The bits of e4m3 in the places of float16 have its value divided by 2^8: exponents are 15 and 7 off.
+// Exact in bfloat16. The bits of e4m3 in the places of float16 have its value divided by 2^8:
+// exponents are 15 and 7 off.
 struct Float8 {
   static constexpr int kPieces = 1;
   static ANNEAL_INLINE __m512 sixteen(Stored s, int64_t row, int64_t column, __mmask16 lanes) {
@@ -39,8 +41,8 @@ struct Float8 {
   }
 };
 
-// A quantised matrix. Sixteen values begin at a multiple of sixteen columns and so share one scale; there
-// are sixteen, or only the last of a row of Int8 without groups.
+// A quantised matrix. Sixteen values begin at a multiple of sixteen columns and so share one scale;
+// there are sixteen, or only the last of a row of Int8 without groups.
 template <quantized::Format F, bool Rounded> struct Quantized {
   static constexpr int kPieces = Rounded ? 1 : 3;
   static ANNEAL_INLINE __m512 sixteen(Stored s, int64_t row, int64_t column, __mmask16 lanes) {
@@ -127,7 +129,8 @@ ANNEAL_INLINE void lines_of_rows(Stored s, int64_t row, int64_t count, int64_t f
   }
 }
 
-// Sixteen lines of 64 bytes: line i has rows `from` + 2 i and `from` + 2 i + 1 of 16 columns, in pairs.
+// Sixteen lines of 64 bytes: line i has rows `from` + 2 i and `from` + 2 i + 1 of 16 columns, in
+// pairs.
 template <class Source>
 ANNEAL_INLINE void lines_of_pairs(Stored s, int64_t column, int64_t count, int64_t from,
                                   int64_t depth, __m512i (&line)[Source::kPieces][kSide]) {

@@ -1,5 +1,5 @@
-// One block of each type, bytes to floats, as the formats define it. Low nibbles are the first half of a group of
-// values, high nibbles the second; scales are IEEE half precision.
+// One block of each type, bytes to floats, as the formats define it. Low nibbles are the first half
+// of a group of values, high nibbles the second; scales are IEEE half precision.
 #pragma once
 
 #include <c10/util/Half.h>
@@ -85,8 +85,9 @@ struct Q8_0 {
   }
 };
 
-// Eight pairs of 6-bit scale and minimum in 12 bytes: bytes 0-3 scales of groups 0-3, bytes 4-7 their minima, bytes
-// 8-11 the low 4 bits of groups 4-7, whose upper 2 bits are the upper 2 bits of bytes 0-7.
+// Eight pairs of 6-bit scale and minimum in 12 bytes: bytes 0-3 scales of groups 0-3, bytes 4-7
+// their minima, bytes 8-11 the low 4 bits of groups 4-7, whose upper 2 bits are the upper 2 bits of
+// bytes 0-7.
 inline void scale_and_min(const uint8_t* scales, int group, int* scale, int* min) {
   if (group < 4) {
     *scale = scales[group] & 63;
@@ -138,7 +139,8 @@ struct Q5_K {
   }
 };
 
-// Two halves of 128 values; in each, 64 bytes of low nibbles and 32 bytes with four pairs of upper bits.
+// Two halves of 128 values; in each, 64 bytes of low nibbles and 32 bytes with four pairs of upper
+// bits.
 struct Q6_K {
   static constexpr int64_t kValues = 256, kBytes = 210;
   static void decode(const uint8_t* block, float* out) {

@@ -1,9 +1,11 @@
 // Quantised blocks of GGUF files, to and from floating point.
 //
-// in:   gguf_dequantize: uint8, contiguous, whole blocks in file order. gguf_quantize: float32, bfloat16, float16 or
+// in: gguf_dequantize: uint8, contiguous, whole blocks in file order. gguf_quantize: float32,
+// bfloat16, float16 or
 //       float64, contiguous, a whole number of blocks.
-// out:  a new tensor, 1-dimensional: `numel` values of `dtype`, or the bytes of the blocks.
-// maths: float32, each product and sum rounded once (no fma), so that the values are those of the reference
+// out: a new tensor, 1-dimensional: `numel` values of `dtype`, or the bytes of the blocks. maths:
+// float32, each product and sum rounded once (no fma), so that the values are those of the
+// reference
 //       implementation bit for bit; then one rounding to `dtype`.
 // Deterministic; blocks are independent and divided over threads.
 #pragma once

@@ -1,4 +1,5 @@
-// CPU entry of anneal::gguf_quantize: Q8_0 and Q4_0, with the roundings of the reference implementation.
+// CPU entry of anneal::gguf_quantize: Q8_0 and Q4_0, with the roundings of the reference
+// implementation.
 
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>

@@ -1,19 +1,24 @@
-// Rotations by orthonormal Hadamard matrices, and what is made of rotated values without storing them.
+// Rotations by orthonormal Hadamard matrices, and what is made of rotated values without storing
+// them.
 //
 //   rows     y = x H         H = (S (x) V) / sqrt(n)     a row of n = K p values is K x p of them; V: Walsh-Hadamard of p = 2^k,
 //                                                        natural order; S: mixes the K parts
 //   tokens   y = (I (x) V) x / sqrt(block)               over rows, in blocks of 2^k of them; rows behind the last are zero
 //
-// S by kind: Hartley, S_ij = cos(2 pi i j / K) + sin(2 pi i j / K) with K the odd part of n: its own inverse, entries up to sqrt(2);
-// Paley, entries of 1 and -1, where n has one with K at most 64, else Hartley; Block, S = I: parts are not mixed. For a power of
-// two all are the Walsh-Hadamard matrix. The way back is the transposed matrix: of rows by `transposed`, of tokens the same again.
+// S by kind: Hartley, S_ij = cos(2 pi i j / K) + sin(2 pi i j / K) with K the odd part of n: its
+// own inverse, entries up to sqrt(2); Paley, entries of 1 and -1, where n has one with K at most
+// 64, else Hartley; Block, S = I: parts are not mixed. For a power of two all are the
+// Walsh-Hadamard matrix. The way back is the transposed matrix: of rows by `transposed`, of tokens
+// the same again.
 //
-// Arithmetic is float32 (float64 for float64), rounded once at the end. Stages of V go from the widest to the narrowest.
+// Arithmetic is float32 (float64 for float64), rounded once at the end. Stages of V go from the
+// widest to the narrowest.
 //
 //   quantize   codes = to nearest of y / s, ties to even; s = max(|y| max, 1e-12) / most; one s a tensor
 //
-// format 1: whole numbers of 8 bits, most = 127; 2: e4m3, most = 448, magnitudes above it become it; 0: y itself and s = 1. y is x
-// with its rows rotated (kind), then tokens (block). What is not finite gives s = NaN: whatever is multiplied with s is NaN.
+// format 1: whole numbers of 8 bits, most = 127; 2: e4m3, most = 448, magnitudes above it become
+// it; 0: y itself and s = 1. y is x with its rows rotated (kind), then tokens (block). What is not
+// finite gives s = NaN: whatever is multiplied with s is NaN.
 #pragma once
 
 #include <stdint.h>
@@ -46,12 +51,14 @@ struct Job {
   int64_t block;         // of rotated tokens
   double factor;
   float inverse;  // codes are of y * inverse
-  // What `both` makes of x as it is: in_rows rows, as far apart as those of out; codes of x * plain_inverse.
+  // What `both` makes of x as it is: in_rows rows, as far apart as those of out; codes of x *
+  // plain_inverse.
   void* plain_out;
   float plain_inverse;
 };
 
-// The bits of the largest magnitude, which order as numbers do, and what is not finite above all others. For kLargest.
+// The bits of the largest magnitude, which order as numbers do, and what is not finite above all
+// others. For kLargest.
 struct Most {
   uint32_t rotated, plain;
 };
@@ -62,7 +69,8 @@ struct Loops {
   Most (*rows)(const Job& job, int64_t begin, int64_t end, void* buffer);
   // Columns [begin, end) of a block of tokens; `buffer` has kStripBytes a token. `out` may be `in`.
   Most (*tokens)(const Job& job, int64_t number, int64_t begin, int64_t end, void* buffer);
-  // The same, and what becomes of tokens that are not rotated, in one reading. Null where no codes are made.
+  // The same, and what becomes of tokens that are not rotated, in one reading. Null where no codes
+  // are made.
   Most (*both)(const Job& job, int64_t number, int64_t begin, int64_t end, void* buffer);
 };
 namespace portable {

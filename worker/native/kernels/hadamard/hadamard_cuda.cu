@@ -1,5 +1,5 @@
-// CUDA entry of hadamard.h: a block of threads rotates one row, or some columns of one block of tokens, in shared memory. A scale
-// stays on the device: nothing waits for it.
+// CUDA entry of hadamard.h: a block of threads rotates one row, or some columns of one block of
+// tokens, in shared memory. A scale stays on the device: nothing waits for it.
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
@@ -26,7 +26,8 @@ using at::Tensor;
 constexpr int64_t kTokenValues = 8192; // of a block of tokens at a time
 constexpr int64_t kScratchRows = 256;  // rows too long for shared memory that are rotated at a time
 
-// Bytes of shared memory that a block may take: 227 KiB on sm_90, 163 on sm_80, 99 on sm_86 and sm_89.
+// Bytes of shared memory that a block may take: 227 KiB on sm_90, 163 on sm_80, 99 on sm_86 and
+// sm_89.
 int64_t most_shared() {
   int device = 0, most = 0;
   C10_CUDA_CHECK(cudaGetDevice(&device));
@@ -72,7 +73,8 @@ __device__ void raise(uint32_t* largest, uint32_t bits) {
   if (threadIdx.x % kWarp == 0 && bits > 0) atomicMax(largest, bits);
 }
 
-// Walsh-Hadamard over `size` values that are `pitch` apart, for each of `count` of them side by side at distances of `step`.
+// Walsh-Hadamard over `size` values that are `pitch` apart, for each of `count` of them side by
+// side at distances of `step`.
 template <class S>
 __device__ void walsh(S* x, int64_t size, int64_t pitch, int64_t count, int64_t step) {
   for (int64_t half = size / 2; half > 0; half /= 2) {
@@ -88,7 +90,8 @@ __device__ void walsh(S* x, int64_t size, int64_t pitch, int64_t count, int64_t 
   __syncthreads();
 }
 
-// A row lies in shared memory while it is rotated, or, where it is too long for that, in the row of `scratch` of its block.
+// A row lies in shared memory while it is rotated, or, where it is too long for that, in the row of
+// `scratch` of its block.
 template <class T>
 __global__ void rows_kernel(Job job, Target<typename Arithmetic<T>::Type> target,
                             typename Arithmetic<T>::Type* scratch) {

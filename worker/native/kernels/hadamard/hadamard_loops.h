@@ -28,8 +28,9 @@ template <class V, int Stride = sizeof(V) / sizeof(V{}[0]) / 2> ANNEAL_INLINE V 
   return x;
 }
 
-// What stages work on: two vectors of one place. Of bfloat16 they are the even and the odd values of so many neighbours, which are the halves of
-// words as they lie, so that reading and writing move no value to another lane; of other types the first vector and the second.
+// What stages work on: two vectors of one place. Of bfloat16 they are the even and the odd values
+// of so many neighbours, which are the halves of words as they lie, so that reading and writing
+// move no value to another lane; of other types the first vector and the second.
 template <class S> struct Two {
   Vec<S> a, b;
 };
@@ -41,8 +42,9 @@ ANNEAL_INLINE Two<float> load_two(const Bf16* p) {
   memcpy(&words, p, sizeof(words));
   return {bits_of<F>(words << 16), bits_of<F>(words & 0xffff0000)};
 }
-// Asks for a place: a pass takes them far from each other, which the prefetcher does not predict. What is about to be written is asked for as well:
-// without it a store waits for the line that it falls into.
+// Asks for a place: a pass takes them far from each other, which the prefetcher does not predict.
+// What is about to be written is asked for as well: without it a store waits for the line that it
+// falls into.
 template <int kWrites, int64_t kSize> ANNEAL_INLINE void expect(const void* at) {
 #pragma GCC unroll 4
   for (int64_t i = 0; i < kSize; i += 64) __builtin_prefetch(static_cast<const char*>(at) + i, kWrites);
@@ -72,7 +74,8 @@ template <class S> struct Buffer {
 // So many places of a pass are in registers.
 constexpr int kRadix = kRegisters / 4;
 
-// `Radix` places that are `step` apart become their transform, from the widest pairs to the narrowest.
+// `Radix` places that are `step` apart become their transform, from the widest pairs to the
+// narrowest.
 template <int Radix, Inside kInside, class S, class From, class To>
 ANNEAL_INLINE void transform(From& from, To& to, int64_t first, int64_t step, int64_t w) {
   Two<S> v[Radix];
@@ -95,7 +98,8 @@ ANNEAL_INLINE void narrowest(From& from, To& to, int64_t first, int64_t count, i
   for (int64_t i = first; i < first + count; i += Radix)
     for (int64_t w = 0; w < wide; ++w) transform<Radix, kInside, S>(from, to, i, 1, w);
 }
-// What is left to do of places [first, first + count) when stages of `span` places and wider are done.
+// What is left to do of places [first, first + count) when stages of `span` places and wider are
+// done.
 template <Inside kInside, class S, class From, class To>
 ANNEAL_INLINE void narrowest(From& from, To& to, int64_t first, int64_t count, int64_t wide, int64_t span) {
   if (span == 8) return narrowest<8, kInside, S>(from, to, first, count, wide);
@@ -116,8 +120,9 @@ template <class S> void wide_stages(Buffer<S> x, int64_t first, int64_t count, i
   const int64_t part = count / kRadix;
   for (int64_t i = first; part > kRadix && i < first + count; i += part) wide_stages(x, i, part, wide);
 }
-// A Walsh-Hadamard transform over `count` places: the first pass reads `from`, the last writes `to`, and what lies between them is in `x`. A part of a
-// long one is done before the next begins, so that it stays in the first cache.
+// A Walsh-Hadamard transform over `count` places: the first pass reads `from`, the last writes
+// `to`, and what lies between them is in `x`. A part of a long one is done before the next begins,
+// so that it stays in the first cache.
 template <Inside kInside, class S, class From, class To>
 ANNEAL_INLINE void walsh(From& from, Buffer<S> x, To& to, int64_t count, int64_t wide) {
   int64_t part = count, span = count;
@@ -156,7 +161,8 @@ template <class S> void mix_values(S* x, S* kept, const S* mixing, int64_t parts
   }
 }
 
-// Parts become sums of parts: y_k = sum over i of mixing[k][i] x_i, for the vectors of them that begin at x; `to` gets y_k with k.
+// Parts become sums of parts: y_k = sum over i of mixing[k][i] x_i, for the vectors of them that
+// begin at x; `to` gets y_k with k.
 template <class S, int Outputs, class To>
 ANNEAL_INLINE void mix_some(const S* x, To& to, int64_t k, const S* mixing, int64_t parts, int64_t size) {
   Vec<S> sum[Outputs] = {};
@@ -178,7 +184,8 @@ template <class S> struct Mixed {
   }
 };
 
-// What the sum and the difference of parts i and `parts` - i are multiplied by for outputs k and `parts` - k: number `at` of the pairs (k, i).
+// What the sum and the difference of parts i and `parts` - i are multiplied by for outputs k and
+// `parts` - k: number `at` of the pairs (k, i).
 template <class S> void pair_of(const S* mixing, int64_t parts, int64_t at, S* cosine, S* sine) {
   const S* row = mixing + (at / (parts / 2) + 1) * parts;
   const int64_t i = at % (parts / 2) + 1;
@@ -186,8 +193,8 @@ template <class S> void pair_of(const S* mixing, int64_t parts, int64_t at, S* c
   *sine = (row[i] - row[parts - i]) / 2;
 }
 
-// The same of a Hartley matrix of a small odd order: sums and differences of parts i and Parts - i meet cosines and sines apart, which
-// is half the work.
+// The same of a Hartley matrix of a small odd order: sums and differences of parts i and Parts - i
+// meet cosines and sines apart, which is half the work.
 template <class S, int Parts> struct Hartley {
   static constexpr int kHalf = Parts / 2;
   S cosine[kHalf][kHalf], sine[kHalf][kHalf];
@@ -281,7 +288,8 @@ template <class S> struct State {
   uint32_t largest_one;
 };
 
-// A sink takes values at place i of `out`, where each has kSize bytes: a vector of them, one, or a place of halves.
+// A sink takes values at place i of `out`, where each has kSize bytes: a vector of them, one, or a
+// place of halves.
 template <class T> struct Store {
   static constexpr int kSize = sizeof(T);
   template <class S> static ANNEAL_INLINE void take(State<S>& s, int64_t i, Vec<S> x) {
@@ -290,7 +298,8 @@ template <class T> struct Store {
   template <class S> static ANNEAL_INLINE void one(State<S>& s, int64_t i, S x) {
     store_part(static_cast<T*>(s.out) + i, splat(x * s.factor), 1);
   }
-  // What was bfloat16 and was multiplied is, as NaN, quiet and zero below: it stays NaN without being asked.
+  // What was bfloat16 and was multiplied is, as NaN, quiet and zero below: it stays NaN without
+  // being asked.
   static ANNEAL_INLINE U words(const State<float>& s, Two<float> x) {
     return rounded_up(x.a * s.factor) >> 16 | (rounded_up(x.b * s.factor) & 0xffff0000);
   }
@@ -380,7 +389,8 @@ template <class S> uint32_t largest_of(const State<S>& s) {
   return float_to_bits(bits_to_float(most) * static_cast<float>(s.factor)) & 0x7fffffffu;
 }
 
-// A row that is read, and where its rotated values go; those of the next row are asked for meanwhile.
+// A row that is read, and where its rotated values go; those of the next row are asked for
+// meanwhile.
 template <class T> struct Row {
   using S = typename Arithmetic<T>::Type;
   const T* x;
@@ -504,8 +514,8 @@ template <class T, class To> Most rows(const Job& job, int64_t begin, int64_t en
 
 template <class S> constexpr int64_t kStrip = kStripBytes / static_cast<int64_t>(sizeof(S));
 
-// Some columns of a block of tokens. What is read, and the codes that are written, of the next strip are fetched meanwhile: a stride beyond a page
-// defeats the machine's own prefetcher.
+// Some columns of a block of tokens. What is read, and the codes that are written, of the next
+// strip are fetched meanwhile: a stride beyond a page defeats the machine's own prefetcher.
 template <class T, class To> struct TakenTokens {
   using S = typename Arithmetic<T>::Type;
   State<S> state;
@@ -539,7 +549,8 @@ void rotate_strip(const Job& job, const T* x, Buffer<S> between, State<S>& state
   state = to.state;
 }
 template <class S> void walsh_here(Buffer<S> x, int64_t count, int64_t wide) { walsh<Inside::kNone>(x, x, x, count, wide); }
-// The same of `width` columns of a block of which `there` tokens exist and `wanted` are kept: edges are looked at.
+// The same of `width` columns of a block of which `there` tokens exist and `wanted` are kept: edges
+// are looked at.
 template <bool Both, class T, class To, class S>
 void rotate_edges(const Job& job, const T* x, S* buffer, State<S>& state, State<S>& plain, int64_t width, int64_t there, int64_t wanted) {
   const auto take = [&](State<S>& s, const S* from, int64_t at) {

@@ -1,5 +1,5 @@
-// How a row of n values is rotated: n = outer * inner, inner = 2^k; with the matrices S of hadamard.h. A header, since the library of the CUDA
-// kernels is linked without that of the others.
+// How a row of n values is rotated: n = outer * inner, inner = 2^k; with the matrices S of
+// hadamard.h. A header, since the library of the CUDA kernels is linked without that of the others.
 #pragma once
 
 #include <c10/util/Exception.h>
@@ -40,7 +40,8 @@ inline bool is_prime(int64_t q) {
 inline bool is_first(int64_t order) { return is_prime(order - 1) && (order - 1) % 4 == 3; }
 inline bool is_second(int64_t order) { return order % 4 == 0 && is_prime(order / 2 - 1) && (order / 2 - 1) % 4 == 1; }
 
-// [q + 1, q + 1]: 0 on the diagonal, and elsewhere whether j - i is a square modulo q; a border of `side` and 1.
+// [q + 1, q + 1]: 0 on the diagonal, and elsewhere whether j - i is a square modulo q; a border of
+// `side` and 1.
 inline std::vector<double> residues(int64_t q, double side) {
   std::vector<double> chi(static_cast<size_t>(q), -1);
   chi[0] = 0;
@@ -114,7 +115,8 @@ inline Plan make(int64_t n, int64_t kind) {
 
 }  // namespace plans
 
-// Made once for each n and kind. Throws where a dense matrix of the odd part would be larger than kLargestPart.
+// Made once for each n and kind. Throws where a dense matrix of the odd part would be larger than
+// kLargestPart.
 inline std::shared_ptr<const Plan> plan_of(int64_t n, int64_t kind) {
   static std::mutex mutex;
   static std::map<std::pair<int64_t, int64_t>, std::shared_ptr<const Plan>> made;

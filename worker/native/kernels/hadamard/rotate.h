@@ -1,4 +1,5 @@
-// What halo takes of the rotations on the CPU while its products are still in a cache, beside the operators of hadamard.h.
+// What halo takes of the rotations on the CPU while its products are still in a cache, beside the
+// operators of hadamard.h.
 #pragma once
 
 #include <memory>
@@ -31,8 +32,8 @@ struct BothQuantized {
   Quantized plain, rotated;
 };
 
-// quantize_rotated(x, format) and quantize_rotated(x, format, 0, block), of one reading of x each for scales and codes. Format is not
-// kExact.
+// quantize_rotated(x, format) and quantize_rotated(x, format, 0, block), of one reading of x each
+// for scales and codes. Format is not kExact.
 BothQuantized quantize_both(const at::Tensor& x, int64_t format, int64_t block);
 
 }  // namespace anneal::hadamard

@@ -1,5 +1,6 @@
-// Products of quantized matrices, and of groups of layers that read one input. On the CPU what follows a product is done while its
-// pieces are in a cache, but for float64; elsewhere it follows as an operator of its own.
+// Products of quantized matrices, and of groups of layers that read one input. On the CPU what
+// follows a product is done while its pieces are in a cache, but for float64; elsewhere it follows
+// as an operator of its own.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,8 +24,8 @@ at::Tensor rotate_rows_back(const at::Tensor& x, int64_t kind, at::ScalarType ty
 void outputs(const Codes& x, const std::vector<Codes>& weights, const std::vector<at::Tensor>& biases,
              const std::vector<at::Tensor>& ys);
 
-// The first `tokens` rows of B (sum over i of errors[i] weights[i]) H^T in `type`; no B where block is 0, no H where kind is. `wide`:
-// what is summed in before rotations.
+// The first `tokens` rows of B (sum over i of errors[i] weights[i]) H^T in `type`; no B where block
+// is 0, no H where kind is. `wide`: what is summed in before rotations.
 at::Tensor input_gradient(const std::vector<Codes>& errors, const std::vector<Codes>& weights, int64_t tokens, int64_t block,
                           int64_t kind, at::ScalarType type, at::ScalarType wide);
 

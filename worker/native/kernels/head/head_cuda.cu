@@ -1,6 +1,6 @@
-// _head_rows_ of head.h on CUDA: one block a row, two passes over the logits: the first finds the largest,
-// the sum of exponentials and the label's logit, the second overwrites logits with their gradient. The
-// products around it are libtorch's (head_libtorch.cc).
+// _head_rows_ of head.h on CUDA: one block a row, two passes over the logits: the first finds the
+// largest, the sum of exponentials and the label's logit, the second overwrites logits with their
+// gradient. The products around it are libtorch's (head_libtorch.cc).
 
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
@@ -61,7 +61,8 @@ __global__ void rows_kernel(T* u, const int64_t* labels,
   const auto logit = [&](S x) { return rule.cap > 0 ? rule.cap * tanh(x / rule.cap) : x; };
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
     T* z = u + row * vocabulary;
-    // The host cannot look at labels without waiting: one that is no row of the vocabulary makes its own row NaN, and nothing is read.
+    // The host cannot look at labels without waiting: one that is no row of the vocabulary makes
+    // its own row NaN, and nothing is read.
     const int64_t label = labels[row];
     const bool is_known = label >= 0 && label < vocabulary;
     Online<S> mine{-INFINITY, 0};

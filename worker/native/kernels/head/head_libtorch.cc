@@ -1,5 +1,6 @@
-// head.h in operators of libtorch, for float64, other devices and CPUs that multiply bfloat16 themselves. The
-// gradient of the rows is an operator of its own, so that CUDA can replace it by one kernel (head_cuda.cu).
+// head.h in operators of libtorch, for float64, other devices and CPUs that multiply bfloat16
+// themselves. The gradient of the rows is an operator of its own, so that CUDA can replace it by
+// one kernel (head_cuda.cu).
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -54,8 +55,8 @@ std::tuple<Tensor, Tensor, Tensor> rows_(Tensor& u, const Tensor& labels, const 
   return op.call(u, labels, factor, set.cap, set.smoothing, set.z_loss, need_grad);
 }
 
-// a b, its sums neither kept nor returned in less than float32: a GPU multiplies the short types and adds in float32, and what is
-// rounded to bfloat16 in between costs a loss of 10 some 0.05.
+// a b, its sums neither kept nor returned in less than float32: a GPU multiplies the short types
+// and adds in float32, and what is rounded to bfloat16 in between costs a loss of 10 some 0.05.
 Tensor summed(const Tensor& a, const Tensor& b) {
   const auto type = a.scalar_type();
   if (type == at::kDouble || type == at::kFloat) return at::mm(a, b);

@@ -11,8 +11,8 @@ namespace {
 
 constexpr int kWidth = kLanes<float>;
 
-// body(p, vector, lanes) for every vector of a row; lanes beyond the row read as `fill`. Returns what body
-// wants stored.
+// body(p, vector, lanes) for every vector of a row; lanes beyond the row read as `fill`. Returns
+// what body wants stored.
 template <class Body>
 ANNEAL_INLINE void each(float* z, int64_t columns, float fill, Body body) {
   int64_t i = 0;

@@ -7,9 +7,9 @@
 
 namespace anneal::head {
 
-// Checked: h [rows, H], weight [V, H], labels [rows] contiguous and in [0, V), row_weight [rows] float32
-// contiguous or undefined, dweight [V, H] contiguous or undefined; nll and dh are to be written (dh is empty
-// where not wanted).
+// Checked: h [rows, H], weight [V, H], labels [rows] contiguous and in [0, V), row_weight [rows]
+// float32 contiguous or undefined, dweight [V, H] contiguous or undefined; nll and dh are to be
+// written (dh is empty where not wanted).
 struct Input {
   at::Tensor h, weight, labels, row_weight, dweight, nll, dh;
 };

@@ -5,13 +5,13 @@
 // x [..., I], W_m [O_m, I], A_m [r_m, I], B_m [O_m, r_m]. W, A, B, bias float32 or bfloat16 in any
 // combination; y has the type of x. One rounding: the adapter is further depth of the same sum.
 //
-// Saved for the backward: x (the same tensor for all of a block's layers), what the caller owns anyway,
-// and t = scale * xd A^T, [rows, r], float32. With dt_m = scale_m * dy_m B_m:
+// Saved for the backward: x (the same tensor for all of a block's layers), what the caller owns
+// anyway, and t = scale * xd A^T, [rows, r], float32. With dt_m = scale_m * dy_m B_m:
 //
 //   dx = sum over m of dy_m W_m + dt_m A_m      dA_m = dt_m^T xd      dB_m = dy_m^T t_m      dW_m = dy_m^T x
 //
-// as one sum into one buffer. x is packed once for the whole group, and what nobody asked for is not
-// computed: a frozen W costs no product and, without adapters, saves no x.
+// as one sum into one buffer. x is packed once for the whole group, and what nobody asked for is
+// not computed: a frozen W costs no product and, without adapters, saves no x.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -27,8 +27,8 @@ inline constexpr const char* kSchemas[] = {
     "-> Tensor",
     "lora_linear_group(Tensor x, Tensor[] weights, Tensor?[] biases, Tensor[] a, Tensor[] b, float[] scales, "
     "Tensor? dropped=None) -> Tensor[]",
-    // x = rms_norm(stream, norm) and x = swiglu(gate, up), not kept for the backward but made again (source.h).
-    // a, b and scales are empty where there are no adapters.
+    // x = rms_norm(stream, norm) and x = swiglu(gate, up), not kept for the backward but made again
+    // (source.h). a, b and scales are empty where there are no adapters.
     "norm_linear_group(Tensor stream, Tensor norm, float eps, float offset, Tensor[] weights, Tensor?[] biases, "
     "Tensor[] a, Tensor[] b, float[] scales) -> Tensor[]",
     "swiglu_linear(Tensor gate, Tensor up, int activation, Tensor weight, Tensor? bias, Tensor[] a, Tensor[] b, "

@@ -62,7 +62,8 @@ bool wants(const Tensor& t) { return t.defined() && t.requires_grad(); }
 
 constexpr size_t kBefore = 3;  // tensors before those of the members
 
-// All tensors of a group in a fixed order: its source's two, dropped, then weight, bias, a, b of each member.
+// All tensors of a group in a fixed order: its source's two, dropped, then weight, bias, a, b of
+// each member.
 variable_list tensors_of(const Source& source, const Group& group) {
   variable_list all{source.first, source.second, group.dropped};
   for (const Member& m : group.members) all.insert(all.end(), {m.weight, m.bias, m.a, m.b});
@@ -78,8 +79,8 @@ Group group_of(at::TensorList all, const std::vector<double>& scales) {
   return group;
 }
 
-// Autograd takes no undefined tensor as an input: the function gets those that are there, and where the
-// others would stand.
+// Autograd takes no undefined tensor as an input: the function gets those that are there, and where
+// the others would stand.
 variable_list spread(at::TensorList inputs, const std::vector<int64_t>& present) {
   variable_list all(present.size());
   size_t next = 0;

@@ -27,7 +27,8 @@ void add(Tensor& sum, const Tensor& left, const Tensor& right) {
     sum = at::mm(left, right);
 }
 
-// a b as `type`. A GPU adds products of short types up in float32: where that is wanted, it is not rounded in between.
+// a b as `type`. A GPU adds products of short types up in float32: where that is wanted, it is not
+// rounded in between.
 Tensor product(const Tensor& a, const Tensor& b, at::ScalarType type) {
   if (a.is_cuda() && type == at::kFloat && a.scalar_type() != at::kFloat && a.scalar_type() != at::kDouble)
     return at::mm(a, b, type);

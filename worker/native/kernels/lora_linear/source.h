@@ -1,7 +1,7 @@
-// Where a group of linear layers gets its input from. A normed input and a gated product are made from
-// what the tape holds anyway (the residual stream; gate and up), so the backward makes them again
-// rather than keep them: three of the eleven tensors that a block would leave behind, for two passes
-// over memory.
+// Where a group of linear layers gets its input from. A normed input and a gated product are made
+// from what the tape holds anyway (the residual stream; gate and up), so the backward makes them
+// again rather than keep them: three of the eleven tensors that a block would leave behind, for two
+// passes over memory.
 #pragma once
 
 #include <ATen/core/Tensor.h>

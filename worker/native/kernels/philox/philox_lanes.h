@@ -1,5 +1,6 @@
-// Several Philox blocks at once, one in each 64-bit lane, because the generator multiplies 32-bit words to 64 bits. The words are those of
-// block() in philox.h, to which this is held by test/numerics/kernels/affine-groups.test.ts. Included by files of one instruction set (isa.h).
+// Several Philox blocks at once, one in each 64-bit lane, because the generator multiplies 32-bit
+// words to 64 bits. The words are those of block() in philox.h, to which this is held by
+// test/numerics/kernels/affine-groups.test.ts. Included by files of one instruction set (isa.h).
 #pragma once
 
 #include "../simd/simd.h"
@@ -32,7 +33,8 @@ constexpr Wide kIota = {0, 1, 2, 3};
 constexpr Wide kIota = {0, 1};
 #endif
 
-// a[0], b[0], a[1], b[1], …: in registers, because what is written by halves and read as a whole waits for memory.
+// a[0], b[0], a[1], b[1], …: in registers, because what is written by halves and read as a whole
+// waits for memory.
 ANNEAL_INLINE void store_in_turns(Wide a, Wide b, uint32_t* to) {
 #if defined(__AVX512F__)
   const Wide low = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
@@ -48,8 +50,9 @@ ANNEAL_INLINE void store_in_turns(Wide a, Wide b, uint32_t* to) {
   memcpy(to + kWords / 2, &high, sizeof high);
 }
 
-// The kWords words of blocks [index, index + kLanes), block after block; counter (index low, index high, domain, offset). High halves of a
-// lane may hold rubbish on the way: only low halves are multiplied, and the end cuts them off.
+// The kWords words of blocks [index, index + kLanes), block after block; counter (index low, index
+// high, domain, offset). High halves of a lane may hold rubbish on the way: only low halves are
+// multiplied, and the end cuts them off.
 ANNEAL_INLINE void draw(uint64_t key, uint32_t domain, uint32_t offset, uint64_t index,
                         uint32_t* words) {
   const Wide lane = kIota + index;

@@ -1,10 +1,12 @@
-// How a quantised matrix lies in memory: one piece of bytes that says itself what it is, so that a weight
-// stays one tensor wherever it goes. No libtorch and no standard library here: this header is compiled
-// once for each instruction set and for GPUs (isa.h); its functions are static for that reason.
+// How a quantised matrix lies in memory: one piece of bytes that says itself what it is, so that a
+// weight stays one tensor wherever it goes. No libtorch and no standard library here: this header
+// is compiled once for each instruction set and for GPUs (isa.h); its functions are static for that
+// reason.
 //
 //   header · codes, row after row · a scale for each group · what the scales are made from
 //
-// A group is 2^group_shift neighbours of a row, or the whole row. Sections begin at multiples of 64 bytes.
+// A group is 2^group_shift neighbours of a row, or the whole row. Sections begin at multiples of 64
+// bytes.
 #pragma once
 
 #include <stdint.h>

@@ -136,8 +136,8 @@ Step int4_group(const float* w, int64_t count, bool symmetric, uint8_t* to) {
   return {stored, static_cast<uint8_t>(zero)};
 }
 
-// The map "dynamic" of bitsandbytes: seven decades, each with twice as many linear steps as the one below, both signs,
-// 0 and 1. By libtorch's own operators, because its last bits are theirs.
+// The map "dynamic" of bitsandbytes: seven decades, each with twice as many linear steps as the one
+// below, both signs, 0 and 1. By libtorch's own operators, because its last bits are theirs.
 Tensor dynamic_map() {
   std::vector<Tensor> parts{at::zeros({1}), at::zeros({1}).add_(1)};
   for (int decade = 0; decade < 7; ++decade) {
@@ -149,7 +149,8 @@ Tensor dynamic_map() {
   return std::get<0>(at::cat(parts).sort());
 }
 
-// bitsandbytes looks a code up in 65,536 cells of equal width between -1 and 1, each with the code of its middle.
+// bitsandbytes looks a code up in 65,536 cells of equal width between -1 and 1, each with the code
+// of its middle.
 struct Cells {
   std::vector<uint8_t> code;
   explicit Cells(const float* map) : code(65536) {
@@ -256,7 +257,8 @@ Tensor quantize(const Tensor& given, int64_t format, int64_t group, bool symmetr
   return out;
 }
 
-// A matrix on a GPU is quantised once in its life: on the host, where its codes get the bits that every other device has.
+// A matrix on a GPU is quantised once in its life: on the host, where its codes get the bits that
+// every other device has.
 at::Tensor quantize_on_host(const at::Tensor& weight, int64_t format, int64_t group, bool symmetric) {
   return quantize(weight.cpu(), format, group, symmetric).to(weight.device());
 }

@@ -1,19 +1,22 @@
-// Frozen matrices in 8 or 4 bits: made once from a dense one, read by products (gemm.h) panel by panel, never widened
-// as a whole.
+// Frozen matrices in 8 or 4 bits: made once from a dense one, read by products (gemm.h) panel by
+// panel, never widened as a whole.
 //
 //   NF4        w = nf4[code] * absmax                     absmax float32 a group (Dettmers et al. 2023, QLoRA)
 //   NF4Double  the same, absmax = map[code8] * s + o      s float32 for 256 of them, o their mean
 //   Int8       w = code * (absmax / 127)                  code from -127 to 127; a group, or one a row
 //   Int4       w = (code - zero) * step                   step bfloat16 rounded up, zero from 0 to 15
 //
-// in:   quantize_weight: float32 or bfloat16 [rows, columns], finite. `group` values of a row share a scale: a power of
+// in: quantize_weight: float32 or bfloat16 [rows, columns], finite. `group` values of a row share a
+// scale: a power of
 //       two from 32 to 4096 that divides the columns, or, for Int8, 0 for the whole row. symmetric: Int4 alone, the
 //       range is the same on both sides and zero is 8.
-// Products read the float32 values above beside float32 operands, and those rounded to bfloat16 beside bfloat16 ones; other
-// types and devices as the type of the operands has them.
-// out:  one contiguous uint8 tensor, layout.h. dequantize_weight: rows [first, first + count) as float32 rounded once
+// Products read the float32 values above beside float32 operands, and those rounded to bfloat16
+// beside bfloat16 ones; other types and devices as the type of the operands has them. out: one
+// contiguous uint8 tensor, layout.h. dequantize_weight: rows [first, first + count) as float32
+// rounded once
 //       to `dtype`. quantized_parts: copies of codes and scales, then map, nested and offset of NF4Double, or zeros.
-// Bits: codes, absmax and, with double quantisation, codes of absmax, s, map and o are those of bitsandbytes 0.50.2 on a
+// Bits: codes, absmax and, with double quantisation, codes of absmax, s, map and o are those of
+// bitsandbytes 0.50.2 on a
 //       processor, torch on one thread. Codes are computed with the exact absmax, as there. Deterministic for any number
 //       of threads.
 #pragma once
@@ -34,7 +37,8 @@ inline constexpr const char* kSchemas[] = {
 
 inline bool is_quantized(const at::Tensor& weight) { return weight.defined() && weight.scalar_type() == at::kByte; }
 
-// The checked header of a quantised weight. From another device it is copied, which waits for that device.
+// The checked header of a quantised weight. From another device it is copied, which waits for that
+// device.
 inline Header header_of(const at::Tensor& weight) {
   TORCH_CHECK(weight.scalar_type() == at::kByte && weight.dim() == 1 && weight.is_contiguous() &&
                   weight.numel() >= static_cast<int64_t>(sizeof(Header)),
@@ -64,8 +68,8 @@ inline Shape shape_of(const at::Tensor& weight) {
 // Rows of a weight in a dense type; the weight itself where it is dense.
 at::Tensor dense_rows(const at::Tensor& weight, at::ScalarType dtype, int64_t first, int64_t count);
 
-// x W^T for x [rows, inputs] and dy W for dy [rows, outputs] in operators of libtorch, on any device and in any type: W
-// is made dense some rows at a time.
+// x W^T for x [rows, inputs] and dy W for dy [rows, outputs] in operators of libtorch, on any
+// device and in any type: W is made dense some rows at a time.
 at::Tensor times_transposed(const at::Tensor& x, const at::Tensor& weight);
 at::Tensor times(const at::Tensor& dy, const at::Tensor& weight);
 

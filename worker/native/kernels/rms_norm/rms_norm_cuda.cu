@@ -35,8 +35,8 @@ template <class T> __global__ void forward_kernel(Forward f, int64_t count) {
   }
 }
 
-// One block of threads a group of rows; a thread owns columns of `dweight`, so their sums run in the
-// order of the rows.
+// One block of threads a group of rows; a thread owns columns of `dweight`, so their sums run in
+// the order of the rows.
 template <class T>
 __global__ void backward_kernel(Backward b, void* dweights, int64_t group, int64_t count) {
   using S = typename Arithmetic<T>::Type;

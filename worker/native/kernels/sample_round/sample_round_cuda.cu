@@ -1,4 +1,5 @@
-// CUDA entry of stochastic_round_: one thread a group of eight elements, the same bits as on the CPU.
+// CUDA entry of stochastic_round_: one thread a group of eight elements, the same bits as on the
+// CPU.
 
 #include <torch/library.h>
 

@@ -140,7 +140,8 @@ ANNEAL_INLINE D load(const double* p) {
   return x;
 }
 
-// The upper half of each is what is nearest in bfloat16, of two the even one; a NaN may become another number.
+// The upper half of each is what is nearest in bfloat16, of two the even one; a NaN may become
+// another number.
 ANNEAL_INLINE U rounded_up(F x) {
   const U u = bits_of<U>(x);
 #if defined(__AVX512F__)
@@ -175,7 +176,8 @@ ANNEAL_INLINE void store(float* p, F x) {
 ANNEAL_INLINE void store(double* p, D x) {
   memcpy(p, &x, sizeof(x));
 }
-// Past the caches, to where a vector is aligned: the lines that it fills are not read first. Where others read them, `streamed` comes before.
+// Past the caches, to where a vector is aligned: the lines that it fills are not read first. Where
+// others read them, `streamed` comes before.
 ANNEAL_INLINE void stream(void* p, U x) {
 #if defined(__AVX512F__)
   _mm512_stream_si512(static_cast<__m512i*>(p), bits_of<__m512i>(x));
