@@ -1,4 +1,5 @@
-// Rounding to bfloat16 stochastically: bit by bit against the rule with the generator in JavaScript.
+// Rounding to bfloat16 stochastically: bit by bit against the rule with the generator in
+// JavaScript.
 import test from 'ava';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { philox4x32 } from '../../../worker/tensor/philox.ts';
