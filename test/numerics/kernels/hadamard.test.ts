@@ -5,7 +5,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
 import { setThreads, threads } from '../../../worker/tensor/threads.ts';
-import { testOfProcessor } from '../../builders/emulated-device.ts';
+import { testOfProcessor } from '../../builders/test-of-processor.ts';
 import { arithmeticEpsilon, distance, draw, largest, onEachIsa, storedError } from './compare.ts';
 
 const kinds = { hartley: 1, paley: 2, blocks: 3 } as const;

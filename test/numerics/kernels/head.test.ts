@@ -6,7 +6,8 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
 import { setThreads, threads } from '../../../worker/tensor/threads.ts';
-import { hasEmulatedDevice, testOfProcessor } from '../../builders/emulated-device.ts';
+import { hasEmulatedDevice } from '../../builders/emulated-device.ts';
+import { testOfProcessor } from '../../builders/test-of-processor.ts';
 import { distance, draw, largest, onEachIsa, wide } from './compare.ts';
 
 interface Case {

@@ -5,7 +5,8 @@ import { type DType, dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, toBytes } from '../../../worker/tensor/tensor.ts';
-import { hasEmulatedDevice, testOfProcessor } from '../../builders/emulated-device.ts';
+import { hasEmulatedDevice } from '../../builders/emulated-device.ts';
+import { testOfProcessor } from '../../builders/test-of-processor.ts';
 import { bytesByThreads, distance, draw, largest, type Run, run, wide } from './compare.ts';
 
 interface Layer {

@@ -8,7 +8,7 @@ import { type DType, dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
-import { testOfProcessor } from '../../builders/emulated-device.ts';
+import { testOfProcessor } from '../../builders/test-of-processor.ts';
 import { bytesByThreads, distance, draw, largest, onEachIsa, run } from './compare.ts';
 
 const groups = [32, 64, 128] as const;
