@@ -17,7 +17,7 @@ const responder = z
     replicas: replicas(
       2,
       9,
-      'Pods; without one of them nobody can connect anew, and for pods of jobs the bus is away.',
+      'Pods; without one of them no client can connect, and pods of jobs cannot use the bus.',
     ),
     command: z
       .array(z.string())
@@ -31,7 +31,7 @@ const responder = z
   })
   .prefault({})
   .describe(
-    'The program that says who a connection is, and answers pods and people who may not ask NATS itself.',
+    'The program that authenticates connections, and answers pods and people, who may not use NATS itself.',
   );
 
 const auth = z
@@ -40,14 +40,14 @@ const auth = z
       .enum(['PerJob', 'None'])
       .default('PerJob')
       .describe(
-        'PerJob: a pod shows its service-account token and may touch its own job only. None: whoever reaches the port may do everything; for trials.',
+        'PerJob: a pod presents its service-account token and may access its own job only. None: any client that reaches the port may do everything; for trials.',
       ),
     keysSecretName: z
       .string()
       .max(253)
       .default('')
       .describe(
-        'Secret with 32 random bytes under the key seed; one that the chart makes and keeps when empty. Needed where templates are rendered without a cluster, as GitOps tools do.',
+        'Secret with 32 random bytes under the key seed; when empty, the chart creates one and keeps it. Needed where templates are rendered without a cluster, as GitOps tools do.',
       ),
     responder,
   })
@@ -64,7 +64,7 @@ export const bus = z
       .string()
       .regex(/^((nats|tls):\/\/[^,\s]+(,(nats|tls):\/\/[^,\s]+)*)?$/)
       .default('')
-      .describe('Address of a NATS that is there; the chart installs its own when empty.'),
+      .describe('Address of an existing NATS; the chart installs its own when empty.'),
     namespace: optionalNamespace(
       '',
       'Namespace where that NATS runs, for the network policies of jobs; anywhere when empty.',
@@ -74,11 +74,11 @@ export const bus = z
       .min(0)
       .max(5)
       .default(0)
-      .describe('Copies of what the bus keeps; as many as servers, at most 3, when 0.'),
+      .describe('Copies of the data on the bus; as many as servers, at most 3, when 0.'),
     auth,
   })
   .prefault({})
-  .describe('How workers, operator and command line talk to each other.');
+  .describe('How workers, operator and command line communicate.');
 
 export const nats = z
   .strictObject({
@@ -99,7 +99,7 @@ export const nats = z
           .boolean()
           .default(false)
           .describe(
-            'Node disk in place of volumes. What the bus knew is lost with its pods, and made again from status.',
+            'Node disk instead of volumes. Data on the bus is lost with its pods; records are recreated from status.',
           ),
       })
       .prefault({})
@@ -111,12 +111,12 @@ export const nats = z
           .max(253)
           .default('')
           .describe(
-            'Secret with tls.crt, tls.key and ca.crt for the names of the service, of the servers and localhost; one that the chart makes and keeps when empty. Needed where templates are rendered without a cluster.',
+            'Secret with tls.crt, tls.key and ca.crt for the names of the service, of the servers and localhost; when empty, the chart creates one and keeps it. Needed where templates are rendered without a cluster.',
           ),
         plainText: z
           .boolean()
           .default(false)
-          .describe('No encryption: tokens and telemetry cross the network readable. For trials.'),
+          .describe('No encryption: tokens and telemetry are readable on the network. For trials.'),
       })
       .prefault({})
       .describe('Encryption between the bus and its clients.'),

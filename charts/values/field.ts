@@ -23,7 +23,7 @@ export function image(repository: string, tag: string, what: string) {
         .string()
         .regex(/^(sha256:[0-9a-f]{64})?$/)
         .default('')
-        .describe('Digest such as sha256:…; stands above the tag when given.'),
+        .describe('Digest such as sha256:…; overrides the tag when given.'),
       pullPolicy: z
         .enum(['Always', 'IfNotPresent', 'Never'])
         .default('IfNotPresent')
@@ -63,7 +63,7 @@ export const placement = {
   affinity: z
     .looseObject({})
     .default({})
-    .describe('Affinity as in a pod; when empty, replicas prefer nodes of their own.'),
+    .describe('Affinity as in a pod; when empty, replicas prefer different nodes.'),
   priorityClassName: z.string().max(253).default('').describe('Priority class of the pods.'),
   podLabels: stringMap('Labels of the pods, beside those of the chart.'),
   podAnnotations: stringMap('Annotations of the pods.'),
@@ -83,16 +83,16 @@ export const podDisruptionBudget = z
     maxUnavailable: z.int().min(1).max(9).default(1).describe('Pods that may be away at once.'),
   })
   .prefault({})
-  .describe('How many pods a drain may take at once.');
+  .describe('How many pods a drain may evict at once.');
 
 export const serviceAccount = z
   .strictObject({
-    create: z.boolean().default(true).describe('Whether the chart makes the account.'),
+    create: z.boolean().default(true).describe('Whether the chart creates the account.'),
     name: z
       .string()
       .max(253)
       .default('')
-      .describe('Its name; one made from the release when empty.'),
+      .describe('Its name; derived from the release when empty.'),
     annotations: stringMap('Annotations of the account.'),
   })
   .prefault({})

@@ -23,7 +23,7 @@ export const chartValues = z.strictObject({
     .string()
     .max(40)
     .default('')
-    .describe('Beginning of the names of all objects; made from the release when empty.'),
+    .describe('Beginning of the names of all objects; derived from the release when empty.'),
   clusterDomain: z
     .string()
     .min(1)

@@ -18,13 +18,13 @@ export const operator = z
       .array(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/))
       .default([])
       .describe(
-        'Namespaces whose jobs are run, with a Role in each; all of the cluster, with a ClusterRole, when empty.',
+        'Namespaces whose jobs are run, with a Role in each; when empty all of the cluster, with a ClusterRole.',
       ),
     logLevel: z
       .enum(['error', 'warn', 'info', 'debug'])
       .default('info')
-      .describe('Least important lines that are logged.'),
-    reconcilers: z.int().min(1).max(256).default(16).describe('Jobs that are looked at at once.'),
+      .describe('Lowest level that is logged.'),
+    reconcilers: z.int().min(1).max(256).default(16).describe('Concurrent reconciles.'),
     extraEnvironment: z
       .array(z.looseObject({ name: z.string().min(1) }))
       .default([])
@@ -50,7 +50,7 @@ function podResources(
 ) {
   return z
     .strictObject({
-      requests: quantities(requests, 'What the scheduler sets aside.'),
+      requests: quantities(requests, 'What the scheduler reserves.'),
       limits: quantities(limits, 'What a container may use.'),
     })
     .prefault({})
@@ -70,7 +70,7 @@ export const jobs = z
       .regex(/^([0-9]+(Ki|Mi|Gi|Ti)?)?$/)
       .default('')
       .describe(
-        'Memory of the smallest device, such as 80Gi: jobs that need more are refused before they start. Not judged when empty.',
+        'Memory of the smallest device, such as 80Gi: jobs that need more are refused before they start. Not checked when empty.',
       ),
     resources: z
       .strictObject({
@@ -82,7 +82,7 @@ export const jobs = z
         worker: podResources(
           { cpu: '500m' },
           {},
-          'Of a worker, where the job says nothing. Memory is that of its plan.',
+          'Of a worker, where the job sets none. Memory is that of its plan.',
         ),
         publish: podResources(
           { cpu: '250m', memory: '512Mi' },
@@ -94,7 +94,7 @@ export const jobs = z
       .describe('Processor and memory of the pods of jobs.'),
   })
   .prefault({})
-  .describe('What the pods of jobs get.');
+  .describe('Settings of the pods of jobs.');
 
 export const features = z
   .strictObject({
@@ -117,7 +117,7 @@ export const features = z
     kueueStatus: z
       .boolean()
       .default(false)
-      .describe('The words of Kueue appear in status. Right: read Workloads.'),
+      .describe('Messages of Kueue appear in status. Right: read Workloads.'),
     gangs: z
       .array(z.enum(['Native', 'Coscheduling', 'Volcano']))
       .default([])
@@ -132,7 +132,7 @@ export const features = z
       .describe('Name of the second scheduler, for Coscheduling.'),
   })
   .prefault({})
-  .describe('What the operator may do beyond the least. Each one adds rights.');
+  .describe('Optional features of the operator. Each one adds rights.');
 
 export const crds = z
   .strictObject({
@@ -147,5 +147,5 @@ export const crds = z
 
 export const monitoringNamespace = optionalNamespace(
   '',
-  'Namespace of Prometheus, which network policies let in; nobody when empty.',
+  'Namespace of Prometheus, which network policies admit; none when empty.',
 );

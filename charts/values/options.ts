@@ -9,7 +9,7 @@ export const networkPolicies = z
     enabled: z
       .boolean()
       .default(false)
-      .describe('Policies for operator, NATS and responder. Jobs bring their own.'),
+      .describe('Policies for operator, NATS and responder. Jobs have their own.'),
     apiServerPorts: z
       .array(z.int().min(1).max(65_535))
       .min(1)
@@ -23,11 +23,11 @@ export const networkPolicies = z
       .array(z.string().regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}$/))
       .default(['169.254.20.10/32'])
       .describe(
-        'Networks that answer names besides the pods of the cluster, on port 53 only: for the policies of the chart and of jobs, also when enabled is false. The default is the address of NodeLocal DNSCache; it uses the address of the service kube-dns as well where kube-proxy works with iptables. The operator adds the name servers of its own pod to the policies of jobs.',
+        'Networks of name servers besides the pods of the cluster, on port 53 only: for the policies of the chart and of jobs, also when enabled is false. The default is the address of NodeLocal DNSCache; it uses the address of the service kube-dns as well where kube-proxy works with iptables. The operator adds the name servers of its own pod to the policies of jobs.',
       ),
   })
   .prefault({})
-  .describe('Who may talk to the parts of the chart.');
+  .describe('Who may connect to the parts of the chart.');
 
 function option(what: string, more: z.ZodRawShape = {}) {
   return z
@@ -73,7 +73,7 @@ export const traces = z
       .regex(/^(https?:\/\/.+)?$/)
       .default('')
       .describe(
-        'Address of a collector of OTLP over HTTP, such as http://collector.tracing:4318; operator and pods send there the spans of jobs that ask for it. None when empty.',
+        'Address of a collector of OTLP over HTTP, such as http://collector.tracing:4318; operator and pods send the spans of jobs with traces there. None when empty.',
       ),
     namespace: optionalNamespace(
       '',
@@ -109,7 +109,7 @@ export const liveNumbers = z
       .array(subject)
       .default([])
       .describe(
-        'Users, groups and accounts, as in a RoleBinding, that may open a port-forward to the pods of NATS. What they read there is decided by the bus.',
+        'Users, groups and accounts, as in a RoleBinding, that may open a port-forward to the pods of NATS. The bus decides what they may read.',
       ),
   })
   .prefault({})
@@ -117,16 +117,16 @@ export const liveNumbers = z
 
 export const admissionPolicies = z
   .strictObject({
-    enabled: z.boolean().default(false).describe('Whether the limits below are in force.'),
+    enabled: z.boolean().default(false).describe('Whether the limits below apply.'),
     namespaceSelector: z
       .looseObject({})
       .default({})
-      .describe('Namespaces that they hold for, as a label selector; all when empty.'),
+      .describe('Namespaces to which they apply, as a label selector; all when empty.'),
     actions: z
       .array(z.enum(['Deny', 'Warn', 'Audit']))
       .min(1)
       .default(['Deny'])
-      .describe('What happens to a job that breaks one. Deny and Warn exclude each other.'),
+      .describe('What happens to a job that breaks a limit. Deny and Warn exclude each other.'),
     imagePrefixes: z
       .array(z.string().min(1))
       .default([])
@@ -154,7 +154,7 @@ export const admissionPolicies = z
     metadataService: z
       .enum(['Allow', 'Deny'])
       .default('Allow')
-      .describe('Whether a job may ask for the metadata service of the cloud.'),
+      .describe('Whether a job may use the metadata service of the cloud.'),
     egressCIDRs: z
       .array(z.string().regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}$/))
       .default([])
