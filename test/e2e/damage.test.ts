@@ -141,7 +141,7 @@ test('with no whole checkpoint left the run ends in words, and does not begin an
   t.is(ended.code, 10);
   t.is(
     ended.stderr.split('\n')[0],
-    `none of the ${whole.length} checkpoints in ${join(before.folder, 'checkpoints')} is whole`,
+    `none of the ${whole.length} checkpoints in ${join(before.folder, 'checkpoints')} is intact`,
   );
   t.is(warningsOf(ended).length, whole.length);
   t.deepEqual(readdirSync(job.destination), []);

@@ -50,7 +50,7 @@ test('a second command on a run in progress is refused with one sentence, and th
   t.is(
     second.stderr,
     `run 1 of shared is in progress in another process (${folder}); only one may train it\n` +
-      'hint: wait for it, or stop it with Ctrl-C in its own terminal\n',
+      'hint: wait for it, or stop it with Ctrl-C where it was started\n',
   );
   t.deepEqual(lines, []);
   first.anneal.stop();

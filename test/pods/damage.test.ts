@@ -154,7 +154,7 @@ test.serial('with no whole checkpoint left the job ends, and nobody begins anew'
   await endsBadly(t, world, {
     ...{ code: 'E_CHECKPOINT_CORRUPTED', reason: 'CheckpointCorrupted', exitCode: 73 },
   });
-  t.regex(failureOf(await world.state()), /^none of the [1-9]\d* checkpoints in \S+ is whole$/);
+  t.regex(failureOf(await world.state()), /^none of the [1-9]\d* checkpoints in \S+ is intact$/);
 });
 
 test.serial('numbers that stay not finite end the job for all ranks', async (t) => {

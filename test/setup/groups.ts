@@ -83,10 +83,18 @@ export const testGroups: readonly TestGroup[] = [
   { name: 'terminal', patterns: ['test/terminal/**/*.test.{ts,tsx}'], ...heavy },
   {
     name: 'gpu',
-    patterns: ['test/gpu/**/*.test.ts'],
+    patterns: ['test/gpu/*.test.ts'],
     ...heavy,
     needs: ['native', 'peers', 'nvcc', 'emulator'],
+  },
+  // The tests of kernels again, as CUDA kernels on the emulated device.
+  {
+    name: 'device',
+    patterns: ['test/gpu/damaged/*.test.ts'],
+    ...heavy,
+    needs: ['native', 'peers', 'emulator'],
     onDevice: [...new Set(Object.values(deviceTests))],
+    heldBack: 'its time on two cores is not bounded yet; name it to run it',
   },
   {
     name: 'fuzz',
