@@ -113,7 +113,8 @@ for (const [title, damage] of Object.entries(damages)) {
     t.is(text.split(damage.from).length, 2, `${path} has it once`);
     const changed = { path, text: text.replace(damage.from, damage.to), unit };
     const library = await ensureEmulator(setup, changed);
-    // Which order of threads shows it depends on the barrier. Other files go through all by themselves.
+    // Which order of threads shows it depends on the barrier. Other files go through all by
+    // themselves.
     const each = inEachOrder.includes(deviceTests[damage.kernel]) ? Object.values(orders) : [0];
     const noticed = [];
     for (const order of each) {
