@@ -195,7 +195,7 @@ const atApply: readonly (readonly [string, Record<string, unknown>, RegExp])[] =
   [
     'projected gradients beside an adapter',
     { method: { preset: 'GaLore', adapter: { type: 'LoRA' } } },
-    /with an adapter they are frozen/,
+    /with an adapter these are frozen/,
   ],
   [
     'more workers than sequences',
@@ -220,7 +220,7 @@ for (const [what, changes, words] of atApply) {
 
 for (const [name, replicas, words] of [
   ['qwen2.5-lora', 1, /metadata\.name must be small letters, digits and hyphens/],
-  ['7b-x', 2, /metadata\.name must begin with a letter, because the Service/],
+  ['7b-x', 2, /metadata\.name must begin with a letter, because it is the name of the Service/],
   ['7b-x', 1, /^$/],
 ] as const) {
   test(`a job of ${replicas} workers called ${name} is judged by what its pods can be called`, async (t) => {
@@ -282,7 +282,7 @@ test('kubectl explain has a sentence for every field, and get has the columns', 
   const plain = await kubectl(['-n', namespace, 'get', 'ftj']);
   t.regex(plain.stdout, /NAME\s+PHASE\s+WORKERS\s+STEP\s+PROGRESS\s+LOSS\s+RESTARTS\s+AGE/);
   const wide = await kubectl(['-n', namespace, 'get', 'ftj', '-o', 'wide']);
-  t.regex(wide.stdout, /METHOD\s+MODEL\s+QUEUE\s+CHECKPOINT\s+GENERATION\s+REASON/);
+  t.regex(wide.stdout, /METHOD\s+MODEL\s+QUEUE\s+CHECKPOINT\s+ROUND\s+REASON/);
   const all = await kubectl(['-n', namespace, 'get', 'all']);
   t.regex(all.stdout, /finetunejob\.anneal\.dev\/first/);
 });
