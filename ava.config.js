@@ -1,4 +1,5 @@
-// Node 24 runs .ts by itself; .tsx needs the hook. Native code is loaded in one thread of a process of its own.
+// Node 24 runs .ts by itself; .tsx needs the hook. Native code is loaded in one thread of a process
+// of its own.
 /** Of those that run beside others, the one that takes longest begins first. */
 const longest = /\/cluster\/real-pods\.test\.ts$/;
 

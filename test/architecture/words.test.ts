@@ -85,7 +85,7 @@ test('the glossary is one page, one line a word, in order', (t) => {
 });
 
 test('comments end at column 100, as code does; formulas and tables, which are indented, may not', (t) => {
-  const commented = /\.(ts|tsx|mjs|cc|h|cu|cuh)$/;
+  const commented = /\.(ts|tsx|mjs|js|cc|h|cu|cuh)$/;
   const long = sources
     .filter(({ path }) => commented.test(path))
     .flatMap((file) => linesWith(file, /^(?=.{101})\s*(\/\/|\*|\/\*\*?) (?! {2}|biome-ignore)/));

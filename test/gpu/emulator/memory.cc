@@ -27,7 +27,10 @@ constexpr size_t kPageBytes = 4096;
 constexpr size_t kClosedBytes = 4 << 20;
 constexpr size_t kGranule = 256;   // as CUDA aligns
 constexpr size_t kWatched = 256;   // bytes before and after each allocation that nobody may write
-constexpr unsigned char kUnwritten = 0xff;
+constexpr unsigned char kUnwritten = 0xff; // NaN in each floating type
+// Not NaN: a sum with a NaN is the same NaN again, and writing that back would change no byte. A
+// value of these bytes is huge in each floating type.
+constexpr unsigned char kBeyond = 0xfd;
 
 struct Taken {
   size_t bytes = 0, rounded = 0;
@@ -147,8 +150,14 @@ struct Allocator final : c10::Allocator {
 };
 Allocator allocator;
 
-bool is_unwritten(const char* from, size_t bytes) {
-  return std::all_of(from, from + bytes, [](char byte) { return static_cast<unsigned char>(byte) == kUnwritten; });
+// Before and behind an allocation, the rest of its granule included.
+void fill_beyond(char* data, const Taken& taken) {
+  std::memset(data - kWatched, kBeyond, kWatched);
+  std::memset(data + taken.bytes, kBeyond, taken.rounded - taken.bytes + kWatched);
+}
+
+bool is_beyond(const char* from, size_t bytes) {
+  return std::all_of(from, from + bytes, [](char byte) { return static_cast<unsigned char>(byte) == kBeyond; });
 }
 
 } // namespace
@@ -198,8 +207,9 @@ c10::DataPtr allocate_on(int device, size_t bytes) {
                    "CUDA out of memory: cuda:", device, " of the emulator holds ", range.counts.held_bytes, " of ",
                    range.limit, " bytes, and ", rounded, " more are asked for");
   char* data = take(range, rounded);
-  std::memset(data - kWatched, kUnwritten, rounded + 2 * kWatched);
+  std::memset(data, kUnwritten, bytes);
   range.taken[data] = {bytes, rounded};
+  fill_beyond(data, range.taken[data]);
   range.counts.held_bytes += static_cast<int64_t>(rounded);
   range.counts.peak_bytes = std::max(range.counts.peak_bytes, range.counts.held_bytes);
   return {data, data, &give_back, where};
@@ -248,10 +258,9 @@ std::optional<std::string> LaunchMemory::damage() const {
   Range& range = ranges[device_];
   const std::lock_guard lock(range.mutex);
   for (const auto& [data, taken] : range.taken) {
-    const bool before = !is_unwritten(data - kWatched, kWatched);
-    if (!before && is_unwritten(data + taken.bytes, taken.rounded - taken.bytes + kWatched)) continue;
-    std::memset(data - kWatched, kUnwritten, kWatched);
-    std::memset(data + taken.bytes, kUnwritten, taken.rounded - taken.bytes + kWatched);
+    const bool before = !is_beyond(data - kWatched, kWatched);
+    if (!before && is_beyond(data + taken.bytes, taken.rounded - taken.bytes + kWatched)) continue;
+    fill_beyond(data, taken);
     return std::string("it wrote ") + (before ? "before" : "behind") + " an allocation of " +
            std::to_string(taken.bytes) + " bytes";
   }

@@ -27,6 +27,8 @@ const shapes = [
   [300, 576],
   [5, 9, 64],
   [3, 1031],
+  // On a device more rows than blocks: a block adds up several rows, one after the other.
+  [1030, 40],
   [0, 8],
 ] as const;
 

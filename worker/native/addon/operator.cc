@@ -63,9 +63,9 @@ bool is_tensor(Kind kind) {
   return kind == Kind::kTensor || kind == Kind::kTensorList || kind == Kind::kOptionalTensorList;
 }
 
-// What is made like a tensor lies where that one does; what is made from none has its device from
-// an argument.
-std::optional<size_t> place_of_device(const std::vector<Parameter>& parameters) {
+// The argument `device` of an operator that takes no tensor: its result lies there. The result of
+// another operator lies where its tensors do.
+std::optional<size_t> device_argument_of(const std::vector<Parameter>& parameters) {
   std::optional<size_t> found;
   for (size_t i = 0; i < parameters.size(); ++i) {
     if (is_tensor(parameters[i].kind))
@@ -98,7 +98,7 @@ Operator find_operator(const std::string& name, const std::string& overload) {
   for (const c10::Argument& argument : schema.arguments()) {
     result.parameters.push_back(parameter_of(argument));
   }
-  result.made_on = place_of_device(result.parameters);
+  result.made_on = device_argument_of(result.parameters);
   for (const c10::Argument& value : schema.returns()) {
     result.returns_argument.push_back(value.alias_info() != nullptr &&
                                       value.alias_info()->isWrite());

@@ -39,6 +39,7 @@ __device__ uint8_t nearest(const float* map, float x) {
 __device__ void write(uint8_t* code, float* absmax, const float* map, float value, bool inside) {
   const float most = block_max(inside ? fabsf(value) : 0);
   if (inside) *code = nearest(map, value / (most > 0 ? most : 1));
+  // Behind the barriers of block_max every thread has read the old one.
   if (threadIdx.x == 0) *absmax = most;
 }
 
@@ -69,7 +70,6 @@ __global__ void update_kernel(Arrays a, Factors f, const float* map_signed,
         param[i] = p;
       }
     }
-    __syncthreads(); // every thread has read the old absmax
     write(a.m_codes + i, a.m_absmax + block, m_map, m, inside);
     write(a.v_codes + i, a.v_absmax + block, v_map, v, inside);
   }
