@@ -103,8 +103,8 @@ function readBy(tree: ReadonlyMap<string, string>, unit: string): readonly strin
   const found = new Set([unit, 'emulator/prelude.h']);
   for (const path of found) {
     for (const [, name = ''] of (tree.get(path) ?? '').matchAll(/^#include [<"]([^>"]+)[>"]/gm)) {
-      const places = [join(dirname(path), name), join('emulator', name), join('kernels', name)];
-      for (const place of places) if (tree.has(place)) found.add(place);
+      const paths = [join(dirname(path), name), join('emulator', name), join('kernels', name)];
+      for (const each of paths) if (tree.has(each)) found.add(each);
     }
   }
   return [...found].sort().flatMap((path) => [path, tree.get(path) ?? '']);
@@ -185,18 +185,14 @@ function includesOf({ libtorch }: Plan, tree: string): readonly string[] {
 
 /** The folder of the precompiled headers. */
 async function ensurePrelude(setup: Setup, plan: Plan): Promise<string> {
-  const own = [...plan.tree].filter(([path]) => /^emulator\/.*\.h$/.test(path)).flat();
-  const key = digest([recipe, ...flags, plan.toolchain.compilerVersion, plan.libtorch, ...own]);
+  const headers = [...plan.tree].filter(([path]) => /^emulator\/.*\.h$/.test(path));
+  const { libtorch, toolchain } = plan;
+  const key = digest([recipe, ...flags, toolchain.compilerVersion, libtorch, ...headers.flat()]);
   return ensureEntry(setup, {
     folder: join(setup.cache.root, 'emulator-prelude', key),
     bytes: 600e6,
     async make(staging) {
-      await writeTree(
-        staging,
-        new Map(
-          own.length > 0 ? [...plan.tree].filter(([path]) => path.startsWith('emulator/')) : [],
-        ),
-      );
+      await writeTree(staging, new Map(headers));
       await copyFile(join(staging, 'emulator/prelude.h'), join(staging, 'prelude.h'));
       await mustRun(setup, plan.toolchain.compiler, [
         ...[...flags, ...includesOf(plan, staging), '-x', 'c++-header', join(staging, 'prelude.h')],

@@ -57,21 +57,21 @@ export async function readPublished(
   // A job that names no folder keeps a copy in its run, which nobody was promised.
   const { local, persistentVolumeClaim: claim } = spec.output.destination ?? {};
   const keepsFolder = local !== undefined || claim !== undefined;
-  const said = artifacts.flatMap(({ format, path, bytes, digest, uris = [] }) => {
-    const places = [...(keepsFolder ? [placeOf(path, volumes)] : []), ...uris];
-    return places.map((uri) => ({
+  const said = artifacts.flatMap(({ format, path, bytes, digest, uris: uploaded = [] }) => {
+    const uris = [...(keepsFolder ? [uriOf(path, volumes)] : []), ...uploaded];
+    return uris.map((uri) => ({
       ...{ type: format, uri, bytes },
       ...(digest === undefined ? {} : { digest }),
     }));
   });
-  return { artifacts: said.slice(0, mostPlaces) };
+  return { artifacts: said.slice(0, mostUris) };
 }
 
 /** As many as fit into a termination message. */
-const mostPlaces = 16;
+const mostUris = 16;
 
 /** `pvc://claim/path`: the folder where a claim is mounted means nothing outside of the pod. */
-function placeOf(path: string, volumes: Readonly<Record<string, string>>): string {
+function uriOf(path: string, volumes: Readonly<Record<string, string>>): string {
   for (const [claim, folder] of Object.entries(volumes)) {
     const below = relative(folder, path);
     if (!below.startsWith('..') && below !== path) return `pvc://${claim}/${below}`;

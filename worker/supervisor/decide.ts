@@ -5,7 +5,7 @@ import { Exit, failureOf } from '../../crds/failures/table.ts';
 import { failureWith } from './end-of-child.ts';
 import { endedTrainer, uncommitted } from './ended-trainer.ts';
 import { assignmentIn, isFirst } from './rank-assignment.ts';
-import { placeOf } from './records.ts';
+import { memberKey } from './records.ts';
 import { formingWorld, joining, opened, starting } from './rendezvous.ts';
 import { silenceDue, silentMember } from './silent-member.ts';
 import { type Action, exit, type Situation, stateOf } from './situation.ts';
@@ -172,7 +172,7 @@ function stopWanted(situation: Situation): Action | undefined {
   const by = desired.deadline === undefined ? now + idleMs : Date.parse(desired.deadline);
   if (trainer.type === 'Running') return stopTrainer(situation, by);
   const { round, checkpoint } = stateOf(situation);
-  const ack = records.acks.get(placeOf(round, me.index))?.record;
+  const ack = records.acks.get(memberKey(round, me.index))?.record;
   const isMine = ack?.podUID === me.podUID;
   if (isMine && ack.stoppedStep !== undefined) return { type: 'Wait' };
   return { type: 'Acknowledge', change: { stoppedStep: checkpoint?.step ?? 0 } };
@@ -184,7 +184,7 @@ function saveWanted(situation: Situation): Action | undefined {
   if (desired?.workerRevision !== me.workerRevision || trainer.type !== 'Running') return undefined;
   // Told one, all save: two that hear of it at different steps would save twice.
   if (!isFirst(situation)) return undefined;
-  const ack = records.acks.get(placeOf(trainer.round, me.index))?.record;
+  const ack = records.acks.get(memberKey(trainer.round, me.index))?.record;
   if (desired.save <= (ack?.saved ?? 0)) return undefined;
   const { save } = trainer;
   if (save.asked < desired.save) return { type: 'Ask', what: 'save', value: desired.save };
@@ -196,6 +196,6 @@ function saveWanted(situation: Situation): Action | undefined {
 function restored(situation: Situation): Action | undefined {
   const { records, me, trainer } = situation;
   if (trainer.type !== 'Running' || !trainer.restored) return undefined;
-  const ack = records.acks.get(placeOf(trainer.round, me.index))?.record;
+  const ack = records.acks.get(memberKey(trainer.round, me.index))?.record;
   return ack?.restored ? undefined : { type: 'Acknowledge', change: { restored: true } };
 }

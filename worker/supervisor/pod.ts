@@ -20,7 +20,7 @@ import { noTrace, openPodTrace } from './pod-trace.ts';
 import { Probes } from './probes.ts';
 import { redactor } from './redact.ts';
 import { Report } from './report.ts';
-import { runPlace, settleTrained } from './round-folder.ts';
+import { runFolders, settleTrained } from './round-folder.ts';
 import { runStage } from './stage-pod.ts';
 import { StateWriter } from './state-writer.ts';
 import { type PodEnd, Supervisor } from './supervisor.ts';
@@ -228,11 +228,11 @@ const probeMs = 250;
  */
 async function requireTrained(pod: RunningPod, plan: PodPlan): Promise<void> {
   const { config, clock, link, terminate } = pod;
-  const place = runPlace(config.runFolder, plan.spec, config.volumes);
+  const folders = runFolders(config.runFolder, plan.spec, config.volumes);
   for (let waited = 0; waited < resultMs; waited += probeMs) {
     const state = link?.records.state?.record;
     if (state?.result?.type === 'Succeeded' && state.checkpoint !== undefined) {
-      await settleTrained(place, state.checkpoint.round);
+      await settleTrained(folders, state.checkpoint.round);
     }
     if ((await readRecord(config.runFolder, runFiles.trained, trainedRecord)) !== null) return;
     if (link === undefined) return;

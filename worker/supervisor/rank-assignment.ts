@@ -22,7 +22,7 @@ export interface RankAssignment {
 export function worldIn({ state, worlds }: Records): WorldRecord | undefined {
   const { world } = state?.record ?? {};
   if (world === undefined) return undefined;
-  const list = worlds.get(partsOf(world.key).place)?.record;
+  const list = worlds.get(partsOf(world.key).suffix)?.record;
   return list !== undefined && digestOnce(list) === world.digest ? list : undefined;
 }
 

@@ -56,7 +56,7 @@ export const noRecords: Records = {
   unreadable: [],
 };
 
-export function placeOf(round: number, index: number): string {
+export function memberKey(round: number, index: number): string {
   return `${round}.${index}`;
 }
 
@@ -74,7 +74,7 @@ export function foldRecords(before: Records, change: Change): Records {
 }
 
 function withEntry(before: Records, entry: KeyEntry): Records {
-  const { kind, place } = partsOf(entry.key);
+  const { kind, suffix } = partsOf(entry.key);
   const others = before.unreadable.filter((key) => key !== entry.key);
   const lost: Records = { ...before, unreadable: [...others, entry.key] };
   const readable: Records = { ...before, unreadable: others };
@@ -91,16 +91,16 @@ function withEntry(before: Records, entry: KeyEntry): Records {
     case 'member': {
       const member = parsed(memberRecord, entry);
       if (member === undefined) return lost;
-      return { ...readable, members: withNewer(before.members, place, member) };
+      return { ...readable, members: withNewer(before.members, suffix, member) };
     }
     case 'ack': {
       const ack = parsed(ackRecord, entry);
-      return ack === undefined ? lost : { ...readable, acks: withNewer(before.acks, place, ack) };
+      return ack === undefined ? lost : { ...readable, acks: withNewer(before.acks, suffix, ack) };
     }
     case 'world': {
       const world = parsed(worldRecord, entry);
       if (world === undefined) return lost;
-      return { ...readable, worlds: withNewer(before.worlds, place, world) };
+      return { ...readable, worlds: withNewer(before.worlds, suffix, world) };
     }
     default:
       // Other keys belong to newer versions.
@@ -118,30 +118,30 @@ function newer<T>(known: Stored<T> | undefined, found: Stored<T>): Stored<T> {
 
 function withNewer<T>(
   known: ReadonlyMap<string, Stored<T>>,
-  place: string,
+  suffix: string,
   found: Stored<T>,
 ): ReadonlyMap<string, Stored<T>> {
-  return new Map(known).set(place, newer(known.get(place), found));
+  return new Map(known).set(suffix, newer(known.get(suffix), found));
 }
 
 function without(before: Records, key: string): Records {
-  const { kind, place } = partsOf(key);
+  const { kind, suffix } = partsOf(key);
   const unreadable = before.unreadable.filter((each) => each !== key);
   if (kind === 'state') return { ...before, unreadable, state: undefined };
   if (kind === 'desired') return { ...before, unreadable, desired: undefined };
   const members = new Map(before.members);
   const acks = new Map(before.acks);
   const worlds = new Map(before.worlds);
-  if (kind === 'member') members.delete(place);
-  if (kind === 'ack') acks.delete(place);
-  if (kind === 'world') worlds.delete(place);
+  if (kind === 'member') members.delete(suffix);
+  if (kind === 'ack') acks.delete(suffix);
+  if (kind === 'world') worlds.delete(suffix);
   return { ...before, unreadable, members, acks, worlds };
 }
 
 /** What a key is of, and the round and index that follow. */
-export function partsOf(key: string): { readonly kind: string; readonly place: string } {
-  const [kind = '', ...place] = (parseKey(key)?.what ?? '').split('.');
-  return { kind, place: place.join('.') };
+export function partsOf(key: string): { readonly kind: string; readonly suffix: string } {
+  const [kind = '', ...suffix] = (parseKey(key)?.what ?? '').split('.');
+  return { kind, suffix: suffix.join('.') };
 }
 
 function parsed<S extends z.ZodType>(schema: S, entry: KeyEntry): Stored<z.output<S>> | undefined {

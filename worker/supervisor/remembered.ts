@@ -14,7 +14,7 @@ import {
 import { AtomicFile } from '../files/atomic-file.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
 import { isErrno } from '../files/errno.ts';
-import { type RunPlace, roundIn } from './round-folder.ts';
+import { type RunFolders, roundIn } from './round-folder.ts';
 
 const markName = 'committed.json';
 
@@ -31,13 +31,13 @@ export interface Remembered {
 }
 
 /** Remembers a checkpoint that counts by now. */
-export async function remember({ folder }: RunPlace, { head, restarts }: Mark): Promise<void> {
+export async function remember({ folder }: RunFolders, { head, restarts }: Mark): Promise<void> {
   await using file = await AtomicFile.create(join(folder, markName));
   await file.write(new TextEncoder().encode(JSON.stringify({ ...head, restarts })));
   await file.commit();
 }
 
-export async function rememberedIn({ folder }: RunPlace): Promise<Remembered> {
+export async function rememberedIn({ folder }: RunFolders): Promise<Remembered> {
   const names = await readdir(folder).catch(missing(() => []));
   const round = Math.max(0, ...names.flatMap((name) => roundIn(name) ?? []));
   return { mark: await markIn(join(folder, markName)), round };

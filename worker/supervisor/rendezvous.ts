@@ -5,7 +5,7 @@ import { Exit } from '../../crds/failures/table.ts';
 import { restartPauseSeconds } from '../../crds/plan/restart-account.ts';
 import { rendezvousCauses } from '../../crds/wire/rendezvous-causes.ts';
 import { assignmentIn } from './rank-assignment.ts';
-import { placeOf } from './records.ts';
+import { memberKey } from './records.ts';
 import { type Action, type Situation, stateOf } from './situation.ts';
 
 /** So long a world that may be smaller waits for all that are wanted. */
@@ -23,7 +23,7 @@ export function joining(situation: Situation): Action | undefined {
     const why = 'Kubernetes has this pod no more, and another one takes its place';
     return { type: 'Exit', code: Exit.PlannedStop, why };
   }
-  const member = records.members.get(placeOf(round, me.index));
+  const member = records.members.get(memberKey(round, me.index));
   if (member === undefined) {
     // One that is to go, or that nobody waits for yet, is no member: its end is no loss.
     if (world !== undefined || me.index >= wantedOf(situation)) return undefined;
@@ -60,7 +60,7 @@ export function formingWorld(situation: Situation): Action | undefined {
     if (now < due) return { type: 'Wait', until: due };
   }
   const leads = Math.min(...present) === me.index;
-  return leads && records.members.has(placeOf(round, me.index))
+  return leads && records.members.has(memberKey(round, me.index))
     ? { type: 'CommitWorld' }
     : { type: 'Wait' };
 }
@@ -71,8 +71,8 @@ export function membersOf(situation: Situation) {
   const round = records.state?.record.round ?? 0;
   const wanted = wantedOf(situation);
   return [...records.members]
-    .map(([place, { record }]) => {
-      const [of = 0, index = 0] = place.split('.').map(Number);
+    .map(([suffix, { record }]) => {
+      const [of = 0, index = 0] = suffix.split('.').map(Number);
       return { of, index, member: record };
     })
     .filter(({ of, index }) => of === round && index < wanted)
@@ -90,7 +90,7 @@ export function starting(situation: Situation): Action | undefined {
   if (pause !== undefined) return pause;
   const isReady =
     assignment.rank === 0 ||
-    records.acks.get(placeOf(round, assignment.first))?.record.opened === true;
+    records.acks.get(memberKey(round, assignment.first))?.record.opened === true;
   return isReady ? { type: 'Start', round, assignment } : { type: 'Wait' };
 }
 
@@ -99,7 +99,7 @@ export function opened(situation: Situation): Action | undefined {
   const { records, me, trainer } = situation;
   const assignment = assignmentIn(situation);
   if (trainer.type === 'None' || assignment?.rank !== 0 || assignment.size === 1) return undefined;
-  const ack = records.acks.get(placeOf(trainer.round, me.index))?.record;
+  const ack = records.acks.get(memberKey(trainer.round, me.index))?.record;
   const isTold = ack?.podUID === me.podUID && ack.opened;
   return isTold ? undefined : { type: 'Acknowledge', change: { opened: true } };
 }

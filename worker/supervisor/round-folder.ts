@@ -25,18 +25,18 @@ import { listCheckpoints } from '../checkpoint/folder.ts';
 import { isErrno } from '../files/errno.ts';
 import { readRecord, requireRecord, writeRecord } from '../run-folder.ts';
 
-export interface RunPlace {
+export interface RunFolders {
   /** Folder of the run. */
   readonly folder: string;
   /** Folder for checkpoints elsewhere, where the job names one. */
   readonly checkpoints: string | undefined;
 }
 
-export function runPlace(
+export function runFolders(
   runFolder: string,
   { checkpoint }: FineTuneJobSpec,
   volumes: Readonly<Record<string, string>>,
-): RunPlace {
+): RunFolders {
   const claim = checkpoint.destination?.persistentVolumeClaim;
   const volume = claim === undefined ? undefined : volumes[claim.claimName];
   // The name of the run keeps jobs apart that name the same place.
@@ -55,7 +55,7 @@ export function roundIn(name: string): number | undefined {
   return number === undefined ? undefined : Number(number);
 }
 
-export function roundFolder({ folder }: RunPlace, round: number): string {
+export function roundFolder({ folder }: RunFolders, round: number): string {
   return join(folder, nameOf(round));
 }
 
@@ -65,34 +65,34 @@ export function roundFolder({ folder }: RunPlace, round: number): string {
  * round: nobody begins anew unasked.
  */
 export async function openRound(
-  place: RunPlace,
+  folders: RunFolders,
   round: number,
   head: Pick<CheckpointHead, 'step' | 'round'> | undefined,
   run: RunRecord,
 ): Promise<string> {
-  const folder = roundFolder(place, round);
+  const folder = roundFolder(folders, round);
   await mkdir(folder, { recursive: true });
-  const checkpoints = await checkpointsIn(place, round);
+  const checkpoints = await checkpointsIn(folders, round);
   if (head !== undefined && head.round !== round) {
-    await linkCheckpoints(await checkpointsIn(place, head.round), checkpoints, head.step);
+    await linkCheckpoints(await checkpointsIn(folders, head.round), checkpoints, head.step);
   }
   if (head !== undefined && (await listCheckpoints(checkpoints)).length === 0) {
     const message = `the checkpoint of step ${head.step} counts and is not in ${checkpoints}, nor is any other of round ${head.round}`;
     throw new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message });
   }
-  await removeOthers(place, round, head?.round);
-  const prepared = await requireRecord(place.folder, runFiles.prepared, preparedRecord);
+  await removeOthers(folders, round, head?.round);
+  const prepared = await requireRecord(folders.folder, runFiles.prepared, preparedRecord);
   await writeRecord(folder, runFiles.prepared, preparedRecord, prepared);
   await writeRecord(folder, runFiles.run, runRecord, run);
   return folder;
 }
 
-async function checkpointsIn(place: RunPlace, round: number): Promise<string> {
-  const inRun = join(roundFolder(place, round), runFiles.checkpoints);
-  if (place.checkpoints === undefined) return inRun;
-  const elsewhere = join(place.checkpoints, nameOf(round));
+async function checkpointsIn(folders: RunFolders, round: number): Promise<string> {
+  const inRun = join(roundFolder(folders, round), runFiles.checkpoints);
+  if (folders.checkpoints === undefined) return inRun;
+  const elsewhere = join(folders.checkpoints, nameOf(round));
   await mkdir(elsewhere, { recursive: true });
-  await mkdir(roundFolder(place, round), { recursive: true });
+  await mkdir(roundFolder(folders, round), { recursive: true });
   await symlink(elsewhere, inRun).catch(ignoring('EEXIST'));
   return inRun;
 }
@@ -141,11 +141,14 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
  * there is.
  */
 async function removeOthers(
-  place: RunPlace,
+  folders: RunFolders,
   round: number,
   committed: number | undefined,
 ): Promise<void> {
-  const roots = [place.folder, ...(place.checkpoints === undefined ? [] : [place.checkpoints])];
+  const roots = [
+    folders.folder,
+    ...(folders.checkpoints === undefined ? [] : [folders.checkpoints]),
+  ];
   for (const root of roots) {
     for (const name of await readdir(root)) {
       const number = roundIn(name) ?? round;
@@ -156,16 +159,16 @@ async function removeOthers(
 }
 
 /** What the trainer of a round left when it ended well. */
-export function trainedIn(place: RunPlace, round: number): Promise<TrainedRecord | null> {
-  return readRecord(roundFolder(place, round), runFiles.trained, trainedRecord);
+export function trainedIn(folders: RunFolders, round: number): Promise<TrainedRecord | null> {
+  return readRecord(roundFolder(folders, round), runFiles.trained, trainedRecord);
 }
 
 /** Makes the result of this round the result of the run. Done again, it changes nothing. */
-export async function settleTrained(place: RunPlace, round: number): Promise<void> {
-  const trained = await trainedIn(place, round);
+export async function settleTrained(folders: RunFolders, round: number): Promise<void> {
+  const trained = await trainedIn(folders, round);
   if (trained === null) return;
-  await writeRecord(place.folder, runFiles.trained, trainedRecord, trained);
-  await removeOthers(place, round, undefined);
+  await writeRecord(folders.folder, runFiles.trained, trainedRecord, trained);
+  await removeOthers(folders, round, undefined);
 }
 
 function ignoring(...codes: string[]): (error: unknown) => void {

@@ -9,7 +9,7 @@ import { type AckRecord, ackRecord } from '../../crds/wire/state.ts';
 import { keys } from '../../crds/wire/subjects.ts';
 import type { BusLink } from './bus-link.ts';
 import type { PodConfig } from './config.ts';
-import { placeOf } from './records.ts';
+import { memberKey } from './records.ts';
 import { type FoundMember, withWorld, worldOf } from './state-changes.ts';
 
 export class StateWriter {
@@ -67,7 +67,7 @@ export class StateWriter {
 
   async acknowledge(round: number, change: Partial<AckRecord>): Promise<boolean> {
     const { job, pod } = this.#config;
-    const known = this.#link.records.acks.get(placeOf(round, pod.index));
+    const known = this.#link.records.acks.get(memberKey(round, pod.index));
     const before = known?.record.podUID === pod.uid ? known.record : undefined;
     const record = ackRecord.parse({ ...before, v: 1, podUID: pod.uid, ...change });
     return this.#write(keys.ack(job, round, pod.index), record, known?.revision);

@@ -25,9 +25,9 @@ import { type Mark, type Remembered, remember, rememberedIn } from './remembered
 import type { Report } from './report.ts';
 import {
   openRound,
-  type RunPlace,
+  type RunFolders,
   roundFolder,
-  runPlace,
+  runFolders,
   settleTrained,
   trainedIn,
 } from './round-folder.ts';
@@ -63,17 +63,17 @@ const peersFirstSeconds = 4;
 
 export class Training {
   readonly #parts: TrainingParts;
-  readonly #place: RunPlace;
+  readonly #folders: RunFolders;
 
   constructor(parts: TrainingParts) {
     this.#parts = parts;
     const { config, plan } = parts;
-    this.#place = runPlace(config.runFolder, plan.spec, config.volumes);
+    this.#folders = runFolders(config.runFolder, plan.spec, config.volumes);
   }
 
   checkNode(hasBegun: boolean): Promise<NodeCheck> {
     const { config, group } = this.#parts;
-    const { folder, checkpoints } = this.#place;
+    const { folder, checkpoints } = this.#folders;
     const folders = [folder, ...(checkpoints === undefined ? [] : [checkpoints])];
     return checkNode({ folders, podUid: config.pod.uid, group, hasBegun });
   }
@@ -121,9 +121,9 @@ export class Training {
   ): Promise<string> {
     const { config, clock } = this.#parts;
     const { round, checkpoint } = state;
-    if (rank > 0) return roundFolder(this.#place, round);
+    if (rank > 0) return roundFolder(this.#folders, round);
     const run = await writeRun(config, spec, clock.now());
-    return openRound(this.#place, round, checkpoint, run);
+    return openRound(this.#folders, round, checkpoint, run);
   }
 
   /**
@@ -140,27 +140,27 @@ export class Training {
   }
 
   remembered(): Promise<Remembered> {
-    return rememberedIn(this.#place);
+    return rememberedIn(this.#folders);
   }
 
   remember(mark: Mark): Promise<void> {
-    return remember(this.#place, mark);
+    return remember(this.#folders, mark);
   }
 
   /** Makes the committed result the result of the run, for whoever publishes it. */
   async settle({ checkpoint }: StateRecord): Promise<void> {
-    if (checkpoint !== undefined) await settleTrained(this.#place, checkpoint.round);
+    if (checkpoint !== undefined) await settleTrained(this.#folders, checkpoint.round);
   }
 
   async #result(round: number): Promise<(TrainingResult & { readonly saved: Saved }) | undefined> {
-    const trained = await trainedIn(this.#place, round);
+    const trained = await trainedIn(this.#folders, round);
     if (trained === null) return undefined;
     const { report, checkpoint } = trained;
     const reason = report.end.reason === 'FinishedEarly' ? 'FinishedEarly' : 'Finished';
     if (report.end.reason === 'Stopped' || report.end.reason === 'Failed') return undefined;
     const step = report.training.steps;
     // The path that the trainer wrote leads through the folder of its round.
-    const folder = join(roundFolder(this.#place, round), 'checkpoints');
+    const folder = join(roundFolder(this.#folders, round), 'checkpoints');
     return { reason, step, saved: { step, path: join(folder, basename(checkpoint)) } };
   }
 }

@@ -12,7 +12,7 @@ import { timeText } from '../../../operator/runtime/conditions.ts';
 import { decide } from '../../../worker/supervisor/decide.ts';
 import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
 import { worldIn } from '../../../worker/supervisor/rank-assignment.ts';
-import { noRecords, partsOf, placeOf, type Records } from '../../../worker/supervisor/records.ts';
+import { memberKey, noRecords, partsOf, type Records } from '../../../worker/supervisor/records.ts';
 import { caughtUp, type Mark } from '../../../worker/supervisor/remembered.ts';
 import { membersOf } from '../../../worker/supervisor/rendezvous.ts';
 import type { Action, Situation } from '../../../worker/supervisor/situation.ts';
@@ -189,9 +189,9 @@ export class Supervisors {
     const round = state?.round ?? 0;
     const revision = 1;
     const stored = <T>(map: ReadonlyMap<number, T>) =>
-      new Map([...map].map(([index, record]) => [placeOf(round, index), { record, revision }]));
+      new Map([...map].map(([index, record]) => [memberKey(round, index), { record, revision }]));
     const lists = [...this.#lists].map(([key, record]) => {
-      return [partsOf(key).place, { record, revision }] as const;
+      return [partsOf(key).suffix, { record, revision }] as const;
     });
     return {
       ...noRecords,

@@ -4,8 +4,8 @@ import { keys } from '../../../crds/wire/subjects.ts';
 import {
   type Change,
   foldRecords,
+  memberKey,
   noRecords,
-  placeOf,
 } from '../../../worker/supervisor/records.ts';
 import { aDesired, aList, aMember, anAck, aState } from '../../builders/situation.ts';
 
@@ -29,9 +29,9 @@ test('keys become records, and later revisions replace earlier ones', (t) => {
   t.is(records.state?.record.round, 2);
   t.is(records.state?.revision, 5);
   t.is(records.desired?.record.workers, 1);
-  t.is(records.members.get(placeOf(1, 0))?.record.podUID, 'pod-a');
-  t.true(records.acks.get(placeOf(1, 0))?.record.restored);
-  t.deepEqual(records.worlds.get(placeOf(1, 0))?.record.order, [0, 1]);
+  t.is(records.members.get(memberKey(1, 0))?.record.podUID, 'pod-a');
+  t.true(records.acks.get(memberKey(1, 0))?.record.restored);
+  t.deepEqual(records.worlds.get(memberKey(1, 0))?.record.order, [0, 1]);
   t.deepEqual(records.unreadable, []);
 });
 

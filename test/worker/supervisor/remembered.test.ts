@@ -20,17 +20,17 @@ const markOf = (round: number, step: number, counted = 0) => ({
 
 test('what was committed last is remembered beside the rounds that trained', async (t) => {
   await using folder = await temporaryFolder();
-  const place = { folder: join(folder.path, 'run'), checkpoints: undefined };
-  t.deepEqual(await rememberedIn(place), { mark: undefined, round: 0 }, 'nothing is there');
+  const folders = { folder: join(folder.path, 'run'), checkpoints: undefined };
+  t.deepEqual(await rememberedIn(folders), { mark: undefined, round: 0 }, 'nothing is there');
   for (const name of ['round-2', 'round-10', 'round-9', 'round-x']) {
-    await mkdir(join(place.folder, name), { recursive: true });
+    await mkdir(join(folders.folder, name), { recursive: true });
   }
-  await remember(place, markOf(9, 30));
-  await remember(place, markOf(10, 33, 2));
-  t.deepEqual(await rememberedIn(place), { mark: markOf(10, 33, 2), round: 10 });
-  t.is((await readdir(place.folder)).length, 5, 'no file is left of writing');
-  await writeFile(join(place.folder, 'committed.json'), '{"step": 3');
-  t.deepEqual(await rememberedIn(place), { mark: undefined, round: 10 });
+  await remember(folders, markOf(9, 30));
+  await remember(folders, markOf(10, 33, 2));
+  t.deepEqual(await rememberedIn(folders), { mark: markOf(10, 33, 2), round: 10 });
+  t.is((await readdir(folders.folder)).length, 5, 'no file is left of writing');
+  await writeFile(join(folders.folder, 'committed.json'), '{"step": 3');
+  t.deepEqual(await rememberedIn(folders), { mark: undefined, round: 10 });
 });
 
 test('a record that knows of all that is remembered stays as it is', (t) => {

@@ -11,7 +11,7 @@ import { Bug } from '../../../crds/failures/errors.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { keep } from '../../tensor/scope.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
-import { type AdamWSettings, adamW } from './adamw.ts';
+import { type AdamWSettings, adamW, kernelOptions } from './adamw.ts';
 import { dynamicMap } from './dynamic-map.ts';
 import { masterWeightOf } from './master-weights.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
@@ -73,16 +73,7 @@ function update(
     v_absmax,
     maps.signed,
     maps.unsigned,
-    {
-      lr: step.learningRate,
-      beta1: settings.beta1,
-      beta2: settings.beta2,
-      eps: settings.epsilon,
-      weightDecay: step.decayed ? settings.weightDecay : 0,
-      step: step.count,
-      gradScale: step.gradientScale,
-      roundingKey: exact.dtype === 'bfloat16' ? step.stream.key : null,
-    },
+    kernelOptions(settings, step, exact.dtype === 'bfloat16'),
   );
   if (master !== undefined) ops.copy_(value, master);
 }

@@ -55,7 +55,19 @@ function update(
   if (exp_avg === undefined || exp_avg_sq === undefined) throw new Bug('AdamW has no state');
   const isRounded =
     exp_avg.dtype === 'bfloat16' || (value.dtype === 'bfloat16' && master === undefined);
-  ops.adamw_(value, gradient, exp_avg, exp_avg_sq, master ?? null, {
+  ops.adamw_(
+    value,
+    gradient,
+    exp_avg,
+    exp_avg_sq,
+    master ?? null,
+    kernelOptions(settings, step, isRounded),
+  );
+}
+
+/** Numbers of a step for the kernels; `isRounded`: what they write is rounded stochastically. */
+export function kernelOptions(settings: AdamWSettings, step: UpdateStep, isRounded: boolean) {
+  return {
     lr: step.learningRate,
     beta1: settings.beta1,
     beta2: settings.beta2,
@@ -64,5 +76,5 @@ function update(
     step: step.count,
     gradScale: step.gradientScale,
     roundingKey: isRounded ? step.stream.key : null,
-  });
+  };
 }

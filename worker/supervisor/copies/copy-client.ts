@@ -10,7 +10,7 @@ import { beginCopy, endCopy, type StoredCopy } from '../../checkpoint/copy-folde
 import { manifestName, readManifest } from '../../checkpoint/folder.ts';
 
 /** Where the copies of a pod are asked for. */
-export interface CopyPlace {
+export interface CopyAddress {
   readonly host: string;
   readonly port: number;
   readonly podUID: string;
@@ -24,7 +24,7 @@ const silenceMs = 10_000;
  * does not answer.
  */
 export async function putCopy(
-  place: CopyPlace,
+  address: CopyAddress,
   { name, folder }: StoredCopy,
   signal: AbortSignal,
 ): Promise<void> {
@@ -32,7 +32,7 @@ export async function putCopy(
   for (const file of [...files.map((each) => each.name), manifestName]) {
     const path = join(folder, file);
     const { size } = await stat(path);
-    await exchange(place, 'PUT', `${copyNameText(name)}/${file}`, signal, {
+    await exchange(address, 'PUT', `${copyNameText(name)}/${file}`, signal, {
       size,
       send: (to) => pipeline(createReadStream(path), to),
     });
@@ -41,25 +41,25 @@ export async function putCopy(
 
 /** Gets the copy of a rank as one of this pod's own; returns its folder. */
 export async function fetchCopy(
-  place: CopyPlace,
+  address: CopyAddress,
   name: CopyName,
   into: string,
   signal: AbortSignal,
 ): Promise<string> {
   const partial = await beginCopy(into, copyFiles.own, copyNameText(name));
-  await fetchFiles(place, name, partial, signal);
+  await fetchFiles(address, name, partial, signal);
   return endCopy(partial);
 }
 
 /** Gets the files of a copy into a folder that is there. */
 export async function fetchFiles(
-  place: CopyPlace,
+  address: CopyAddress,
   name: CopyName,
   into: string,
   signal: AbortSignal,
 ): Promise<void> {
   const get = async (file: string) =>
-    exchange(place, 'GET', `${copyNameText(name)}/${file}`, signal, {
+    exchange(address, 'GET', `${copyNameText(name)}/${file}`, signal, {
       receive: (from) => pipeline(from, createWriteStream(join(into, file))),
     });
   await get(manifestName);
@@ -73,7 +73,7 @@ interface Body {
 }
 
 async function exchange(
-  { host, port, podUID }: CopyPlace,
+  { host, port, podUID }: CopyAddress,
   method: 'GET' | 'PUT',
   path: string,
   signal: AbortSignal,

@@ -19,7 +19,7 @@ import type { PodConfig } from '../config.ts';
 import type { PodPlan } from '../pod-plan.ts';
 import type { RankAssignment } from '../rank-assignment.ts';
 import type { Report } from '../report.ts';
-import { type CopyPlace, fetchCopy, fetchFiles, putCopy } from './copy-client.ts';
+import { type CopyAddress, fetchCopy, fetchFiles, putCopy } from './copy-client.ts';
 import { CopyServer } from './copy-server.ts';
 
 interface CopyParts {
@@ -85,7 +85,7 @@ export class PodCopies implements AsyncDisposable {
     const from = await this.#restorePoint(world, assignment);
     // All ranks must come to the same answer: they agree on each copy.
     const hasPeer = assignment.size > 1 && world.members.every(({ copyPort }) => copyPort !== 0);
-    const peer = placeOf(world, world.order[(assignment.rank + 1) % assignment.size]);
+    const peer = addressOf(world, world.order[(assignment.rank + 1) % assignment.size]);
     if (hasPeer && peer !== undefined) void this.#deliver(peer, round, this.#ended.signal);
     const { intervalSteps = null } = plan.spec.checkpoint.memory;
     return { folder, round, intervalSteps, hasPeer, ...(from === undefined ? {} : { from }) };
@@ -115,7 +115,7 @@ export class PodCopies implements AsyncDisposable {
       if (!isCutAlike) return await this.#joined(world, restore);
       const here = await findCopy(folder, copyNameText(name));
       if (here !== undefined) return here;
-      return await fetchCopy(placeIn(world, holders[rank]), name, folder, this.#ended.signal);
+      return await fetchCopy(addressIn(world, holders[rank]), name, folder, this.#ended.signal);
     } catch (error) {
       report.line('warn', 'supervisor', toAnnealError(error).message);
       const { own, joined } = copyFiles;
@@ -135,7 +135,7 @@ export class PodCopies implements AsyncDisposable {
       const part = here ?? join(joined, copyNameText(name));
       if (here === undefined) {
         await mkdir(part);
-        await fetchFiles(placeIn(world, holders[rank]), name, part, this.#ended.signal);
+        await fetchFiles(addressIn(world, holders[rank]), name, part, this.#ended.signal);
       }
       parts.push(part);
     }
@@ -147,7 +147,7 @@ export class PodCopies implements AsyncDisposable {
    * Brings each own copy of this round to the next rank, until the signal is aborted. Never
    * rejects.
    */
-  async #deliver(place: CopyPlace, round: number, signal: AbortSignal): Promise<void> {
+  async #deliver(address: CopyAddress, round: number, signal: AbortSignal): Promise<void> {
     const { config, clock, report } = this.#parts;
     const own = join(config.copiesFolder, copyFiles.own);
     let before = '';
@@ -159,7 +159,7 @@ export class PodCopies implements AsyncDisposable {
           if (newest?.name.round !== round) continue;
           const text = copyNameText(newest.name);
           if (text === before) continue;
-          await putCopy(place, newest, signal);
+          await putCopy(address, newest, signal);
           await setDelivered(config.copiesFolder, text);
           this.#deliveredStep = newest.name.step;
           before = text;
@@ -176,15 +176,15 @@ export class PodCopies implements AsyncDisposable {
 }
 
 /** Of a member that has what is asked for. */
-function placeIn(world: WorldRecord, index: number | undefined): CopyPlace {
-  const place = placeOf(world, index);
-  if (place !== undefined) return place;
+function addressIn(world: WorldRecord, index: number | undefined): CopyAddress {
+  const address = addressOf(world, index);
+  if (address !== undefined) return address;
   const message = `the copies of pod ${index} cannot be reached`;
   throw new TransientError({ code: 'E_PEER_LOST', message });
 }
 
 /** Undefined for a pod that serves none. */
-function placeOf(world: WorldRecord, index: number | undefined): CopyPlace | undefined {
+function addressOf(world: WorldRecord, index: number | undefined): CopyAddress | undefined {
   const member = world.members.find((each) => each.index === index);
   if (member === undefined || member.copyPort === 0) return undefined;
   return { host: member.podIP, port: member.copyPort, podUID: member.podUID };

@@ -32,7 +32,7 @@ async function aServer(t: ExecutionContext) {
   t.teardown(() => root[Symbol.asyncDispose]());
   const server = await CopyServer.listen({ host, port: 0, podUID: 'pod-b', folder: root.path });
   t.teardown(() => server[Symbol.asyncDispose]());
-  return { root: root.path, place: { host, port: server.port, podUID: 'pod-b' } };
+  return { root: root.path, address: { host, port: server.port, podUID: 'pod-b' } };
 }
 
 const kept = async (root: string) =>
@@ -40,12 +40,12 @@ const kept = async (root: string) =>
 
 test('what is put is kept whole, and can be fetched from there as it was', async (t) => {
   await using own = await temporaryFolder();
-  const { root, place } = await aServer(t);
+  const { root, address } = await aServer(t);
   const text = 'tensors'.repeat(100_000);
-  await putCopy(place, await write(own.path, 'own', at(8), text), never);
+  await putCopy(address, await write(own.path, 'own', at(8), text), never);
   await verifyCheckpoint((await listCopies(root, 'kept'))[0]?.folder ?? '');
   await using newcomer = await temporaryFolder();
-  const fetched = await fetchCopy(place, at(8), newcomer.path, never);
+  const fetched = await fetchCopy(address, at(8), newcomer.path, never);
   t.is(await readFile(join(fetched, 'shard-0.safetensors'), 'utf8'), text);
   t.deepEqual(
     (await listCopies(newcomer.path, 'own')).map(({ folder }) => folder),
@@ -55,9 +55,9 @@ test('what is put is kept whole, and can be fetched from there as it was', async
 
 test('the one before stays until the next is whole, and none before that', async (t) => {
   await using own = await temporaryFolder();
-  const { root, place } = await aServer(t);
+  const { root, address } = await aServer(t);
   for (const position of [1, 2, 3]) {
-    await putCopy(place, await write(own.path, 'own', at(position), `state ${position}`), never);
+    await putCopy(address, await write(own.path, 'own', at(position), `state ${position}`), never);
     t.deepEqual(
       await kept(root),
       [position, position - 1].filter((each) => each > 0),
@@ -67,9 +67,9 @@ test('the one before stays until the next is whole, and none before that', async
 
 test('one that is cut off on the way is none', async (t) => {
   await using own = await temporaryFolder();
-  const { root, place } = await aServer(t);
-  await putCopy(place, await write(own.path, 'own', at(1), 'whole'), never);
-  const socket = createConnection(place.port, host);
+  const { root, address } = await aServer(t);
+  await putCopy(address, await write(own.path, 'own', at(1), 'whole'), never);
+  const socket = createConnection(address.port, host);
   const path = `/pod-b/${copyNameText(at(2))}/shard-0.safetensors`;
   socket.write(`PUT ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nhalf`);
   const partial = join(root, 'kept', `${copyNameText(at(2))}.partial`, 'shard-0.safetensors');
@@ -77,7 +77,7 @@ test('one that is cut off on the way is none', async (t) => {
   await eventually('half of it is there', half, { withinMs: 5_000, everyMs: 10 });
   socket.destroy();
   t.deepEqual(await kept(root), [1]);
-  await putCopy(place, await write(own.path, 'own', at(2), 'all of it'), never);
+  await putCopy(address, await write(own.path, 'own', at(2), 'all of it'), never);
   await eventually('it is there', async () => (await kept(root)).includes(2), {
     ...{ withinMs: 5_000, everyMs: 10 },
   });
@@ -86,9 +86,9 @@ test('one that is cut off on the way is none', async (t) => {
 
 test('a request for another pod is refused: its address was given to this one', async (t) => {
   await using own = await temporaryFolder();
-  const { root, place } = await aServer(t);
+  const { root, address } = await aServer(t);
   const copy = await write(own.path, 'own', at(1), 'state');
-  const before = { ...place, podUID: 'pod-a' };
+  const before = { ...address, podUID: 'pod-a' };
   await t.throwsAsync(putCopy(before, copy, never), { code: 'E_PEER_LOST' });
   t.deepEqual(await kept(root), []);
   await write(root, 'own', at(1), 'state');
@@ -96,10 +96,10 @@ test('a request for another pod is refused: its address was given to this one', 
 });
 
 test('only copies are given away, and only what is there', async (t) => {
-  const { root, place } = await aServer(t);
+  const { root, address } = await aServer(t);
   await writeFile(join(root, 'secret'), 'x');
   const statusOf = async (path: string) =>
-    (await fetch(`http://${host}:${place.port}${path}`)).status;
+    (await fetch(`http://${host}:${address.port}${path}`)).status;
   const copy = copyNameText(at(1));
   for (const path of [
     '/pod-b/..%2Fsecret/manifest.json',
@@ -111,6 +111,6 @@ test('only copies are given away, and only what is there', async (t) => {
   }
   t.is(await statusOf(`/pod-b/${copy}/manifest.json`), 404);
   await using own = await temporaryFolder();
-  await t.throwsAsync(fetchCopy(place, at(1), own.path, never), { code: 'E_PEER_LOST' });
+  await t.throwsAsync(fetchCopy(address, at(1), own.path, never), { code: 'E_PEER_LOST' });
   t.deepEqual(await listCopies(own.path, 'own'), []);
 });
