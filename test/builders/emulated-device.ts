@@ -23,6 +23,16 @@ export function onEachSchedule(body: (schedule: string) => void): void {
   }
 }
 
+/** What a device has counted since `resetCounts`: bytes, waits of the host, launches of kernels. */
+export function countsOf(device: number) {
+  const [held = 0, peak = 0, waits = 0, launches = 0] = call('counts', device) as number[];
+  return { held, peak, waits, launches };
+}
+
+export function resetCounts(device: number): void {
+  call('reset_counts', device);
+}
+
 function call(name: string, ...values: readonly unknown[]): unknown {
   return native.call(native.op(`anneal_emulator::${name}`, ''), ...values);
 }

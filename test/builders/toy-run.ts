@@ -26,10 +26,14 @@ import { temporaryFolder } from '../doubles/sources.ts';
 import { type ToyJobOptions, writeToyJob } from '../toy/toy-job.ts';
 
 /** In a folder that goes with the test. */
-export async function aToyRun(t: ExecutionContext, options: ToyJobOptions): Promise<ToyRun> {
+export async function aToyRun(
+  t: ExecutionContext,
+  options: ToyJobOptions,
+  device?: string,
+): Promise<ToyRun> {
   const folder = await temporaryFolder();
   t.teardown(() => folder[Symbol.asyncDispose]());
-  return ToyRun.make(folder.path, options);
+  return ToyRun.make(folder.path, options, device);
 }
 
 export class ToyRun {
@@ -42,7 +46,8 @@ export class ToyRun {
   /** Called with each message; a test may stop the run here. */
   onMessage: (message: TelemetryBody) => void = () => {};
 
-  static async make(root: string, options: ToyJobOptions): Promise<ToyRun> {
+  /** @default on the processor */
+  static async make(root: string, options: ToyJobOptions, device = 'cpu'): Promise<ToyRun> {
     const { file, destination } = await writeToyJob(root, options);
     const { job } = await readJob(file, 'machine');
     const folder = join(root, 'run');
@@ -50,7 +55,7 @@ export class ToyRun {
     const record: RunRecord = {
       ...{ version: 1, name: options.name, namespace: 'default', folder: root, spec: job.spec },
       ...{ digest: resultDigest(job.spec), volumes: {}, cache: join(root, 'cache') },
-      ...{ device: 'cpu', threads: 1, createdAt: '2026-01-01T00:00:00Z' },
+      ...{ device, threads: 1, createdAt: '2026-01-01T00:00:00Z' },
     };
     await writeRecord(folder, runFiles.run, runRecord, record);
     return new ToyRun(folder, destination, record);

@@ -76,7 +76,12 @@ export function gradientsOf(
         value.dispose();
       }
     },
-    finish: () => ({ gradientNorm: 0, clipFactor: 1, applied: true }),
+    finish: (sums = []) => ({
+      gradientNorm: 0,
+      clipFactor: 1,
+      applied: true,
+      sums: sums.map((sum) => item(sum)),
+    }),
   };
   const targetTokens = sequences.reduce((sum, { targetCount }) => sum + targetCount, 0);
   using offload = new FileActivationOffload(tmpdir());
@@ -91,6 +96,6 @@ export function gradientsOf(
       update: sink,
       draw: ({ key }) => ({ seed: 1n, step: 0, key }),
     });
-    return { loss: item(outcome.nll) / targetTokens, gradients };
+    return { loss: outcome.nll / targetTokens, gradients };
   });
 }

@@ -2,10 +2,24 @@
 import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
+import {
+  deviceMemory,
+  requireDeterministicOperators,
+  resetDevicePeak,
+} from '../../worker/tensor/device.ts';
 import { native } from '../../worker/tensor/native.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
-import { item, type Tensor, tensor, toArray } from '../../worker/tensor/tensor.ts';
+import {
+  copyFromHost,
+  copyToHost,
+  item,
+  joinCopies,
+  onDevice,
+  type Tensor,
+  tensor,
+  toArray,
+} from '../../worker/tensor/tensor.ts';
 
 process.env['ANNEAL_EMULATED_DEVICES'] = '2';
 await import('./on-device.ts');
@@ -89,6 +103,65 @@ test.serial('a device has so much memory and no more', (t) => {
     ops.zeros([1 << 16]);
   }, 'cuda:1');
 });
+
+test.serial('libtorch tells the memory of a device, and its peak', (t) => {
+  call('set_limit', 1, 1 << 20);
+  resetDevicePeak('cuda:1');
+  const before = deviceMemory('cuda:1');
+  t.is(before.total, 1 << 20);
+  scope(() => {
+    ops.zeros([1 << 16]);
+    const now = deviceMemory('cuda:1');
+    t.is(now.allocated - before.allocated, 1 << 18);
+    t.is(before.free - now.free, 1 << 18);
+  }, 'cuda:1');
+  const after = deviceMemory('cuda:1');
+  t.is(after.allocated, before.allocated);
+  t.is(after.reservedPeak, before.reserved + (1 << 18));
+});
+
+test.serial('from the host to a device nobody waits', (t) => {
+  scope(() => {
+    call('reset_counts', 0);
+    const host = scope(() => tensor([1, 2, 3], [3]), 'cpu');
+    const there = [onDevice(host, 'cuda:0'), tensor([1, 2, 3], [3], 'float64')];
+    t.is(counts(0).waits, 0);
+    for (const each of there) t.deepEqual(toArray(each), [1, 2, 3]);
+    ops.copy_(ops.empty([3]), host);
+    t.is(counts(0).waits, 3, 'a copy of memory that is not pinned is waited for');
+  });
+});
+
+test.serial('copies beside the computation are there when they were joined, not before', (t) => {
+  scope(() => {
+    call('reset_counts', 0);
+    const x = ops.full([1000], 7, { dtype: 'float32' });
+    const host = copyToHost(x);
+    // Its memory may be asked for again before the copy was made.
+    x.dispose();
+    ops.full([1000], 9, { dtype: 'float32' });
+    const early = copyFromHost(host, 'cuda:0');
+    const sum = ops.sum(early);
+    joinCopies('cuda:0');
+    const late = ops.sum(early);
+    t.is(counts(0).waits, 0);
+    t.true(Number.isNaN(item(sum)));
+    t.is(item(late), 7000);
+  });
+});
+
+test.serial(
+  'operators that add in any order are refused once results must be the same twice',
+  (t) => {
+    scope(() => {
+      const x = ops.ones([4]);
+      t.deepEqual(toArray(ops.cumsum(x, 0)), [1, 2, 3, 4]);
+      requireDeterministicOperators();
+      t.throws(() => ops.cumsum(x, 0), { message: /does not have a deterministic implementation/ });
+      t.deepEqual(toArray(ops.cumsum(ops.to(x, 'int64'), 0)), [1, 2, 3, 4]);
+    });
+  },
+);
 
 test.serial('an operator without a CUDA kernel is refused', (t) => {
   scope(() => {

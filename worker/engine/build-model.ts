@@ -1,5 +1,6 @@
-// Builds a model from files and a method: all axes filled in, on the device, ready for its first
-// step.
+// Builds a model from files and a method: all axes filled in, on its device, ready for its first
+// step. Tensors are read, checked and quantized on the host, which has them anyway, so every device
+// begins with the same bits.
 
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
@@ -8,12 +9,14 @@ import type { Adapter, LinearLayer } from '../methods/adapters/adapter.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import { codeNearest } from '../methods/weights/affine-groups.ts';
 import { type CodebookScheme, emptyCodebook } from '../methods/weights/codebook.ts';
+import { withParts } from '../methods/weights/coding.ts';
 import { dense } from '../methods/weights/dense.ts';
 import type { WeightStore } from '../methods/weights/weight-store.ts';
+import type { Device } from '../tensor/device.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { releasePages, type Tensor } from '../tensor/tensor.ts';
+import { onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
 import { requireFinite } from './finite.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters } from './parameters.ts';
@@ -23,7 +26,7 @@ export interface ModelSource {
   readonly config: DecoderConfig;
   /** Names as in Hugging Face files; their shapes have been checked. */
   readonly tensorNames: readonly string[];
-  /** A tensor in the requested type; may be the mapped file itself. */
+  /** A tensor of the host in the requested type; may be the mapped file itself. */
   load(name: string, dtype: DType): Tensor;
   /** Whether the files hold it in bfloat16. */
   isBfloat16(name: string): boolean;
@@ -35,7 +38,7 @@ export function modelSource(files: ModelFiles): ModelSource {
   return {
     config,
     tensorNames,
-    load: (name, dtype) => files.load(name, { dtype }),
+    load: (name, dtype) => scope(() => files.load(name, { dtype }), 'cpu'),
     isBfloat16: (name) => headers.tensors.get(name)?.type === 'BF16',
   };
 }
@@ -48,6 +51,8 @@ export type Trains = (name: string, layer: Parameter['layer']) => boolean;
 
 export interface BuildOptions {
   readonly dtype: DType;
+  /** @default the processor */
+  readonly device?: Device;
   readonly adapter: Adapter | null;
   /** How frozen matrices are stored. @default dense */
   readonly store?: WeightStore;
@@ -74,17 +79,23 @@ export interface BuildOptions {
 /** Loads every tensor; the caller disposes `parameters` of the result. */
 export function buildModel(source: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = source;
-  const { adapter, dtype, trains = () => adapter === null, shardLayer = (all) => all } = options;
+  const { adapter, dtype, device = 'cpu', trains = () => adapter === null } = options;
+  const { shardLayer = (all) => all } = options;
   const parameters = new Parameters();
   const add = (ofLayer: readonly Parameter[]): void => {
     for (const parameter of shardLayer(ofLayer)) parameters.add(parameter);
   };
+  const made = <T>(make: () => T): T => scope(make, 'cpu');
   let done = 0;
   try {
     for (const names of Map.groupBy(tensorNames, layerOf).values()) {
       add(
         names.map((name) => {
-          const loaded = loadParameter(source, name, trains(name, layerOf(name)), options);
+          const trained = trains(name, layerOf(name));
+          const loaded = placed(
+            made(() => loadParameter(source, name, trained, options)),
+            device,
+          );
           done += 1;
           options.onTensor?.(done, tensorNames.length);
           return loaded;
@@ -93,12 +104,14 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
     }
     const adapted = adapter === null ? [] : adaptedLayers(config, parameters, adapter);
     for (const layers of Map.groupBy(adapted, ({ layer }) => layer).values()) {
-      add(layers.flatMap((layer) => adapterParameters(adapter, layer)));
+      const parameters = made(() => layers.flatMap((layer) => adapterParameters(adapter, layer)));
+      add(parameters.map((parameter) => placed(parameter, device)));
     }
     const { full, sliding } = config.rope;
     return {
       config,
       dtype,
+      device,
       rope: {
         full: ropeFrequencies(full, options.sequenceLength),
         sliding: sliding === undefined ? null : ropeFrequencies(sliding, options.sequenceLength),
@@ -115,12 +128,28 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
   }
 }
 
+/** Moves a parameter of the host to a device and gives its memory back. */
+function placed(parameter: Parameter, device: Device): Parameter {
+  if (device === 'cpu') return parameter;
+  const move = (host: Tensor): Tensor => {
+    const there = keep(onDevice(host, device));
+    releasePages(host);
+    host.dispose();
+    return there;
+  };
+  const { coded } = parameter;
+  const value = move(parameter.value);
+  return coded === undefined
+    ? { ...parameter, value }
+    : { ...parameter, value, coded: withParts(coded, move) };
+}
+
 /** Loads one tensor; frees its source before the next is loaded. */
 function loadParameter(
   source: ModelSource,
   name: string,
   trained: boolean,
-  { coded = false, codebook = null, dtype, store = dense, shardLayer }: BuildOptions,
+  { coded = false, codebook = null, dtype, store = dense, shardLayer, device }: BuildOptions,
 ): Parameter {
   const isMatrix = isBlockMatrix(name);
   if (trained && codebook !== null && isMatrix) {
@@ -130,7 +159,10 @@ function loadParameter(
   const { quantize } = store;
   if (!trained && quantize !== null && isMatrix) return quantizedParameter(source, name, quantize);
   if (trained && shardLayer !== undefined) return borrowedParameter(source, name, dtype);
-  return plainParameter(source, name, trained ? null : frozenType(source, name, dtype), dtype);
+  // What goes to a device is a copy already.
+  const isCopied = device !== undefined && device !== 'cpu';
+  const type = trained ? dtype : frozenType(source, name, dtype);
+  return plainParameter(source, name, type, { trained, isOwn: trained && !isCopied });
 }
 
 /** Quantizes from the type of the file, whatever type the model computes in. */
@@ -167,25 +199,22 @@ function isBlockMatrix(name: string): boolean {
   return typeof layerOf(name) === 'number' && !isVector(name);
 }
 
-/**
- * `frozenAs` is null for a trained tensor, which is a copy in `dtype`; a frozen one may be the
- * mapped file itself.
- */
+/** `isOwn`: a copy; otherwise it may be the mapped file itself. */
 function plainParameter(
   source: ModelSource,
   name: string,
-  frozenAs: DType | null,
   dtype: DType,
+  { trained, isOwn }: { readonly trained: boolean; readonly isOwn: boolean },
 ): Parameter {
   const value = scope(() => {
-    const loaded = loadFinite(source, name, frozenAs ?? dtype);
-    if (frozenAs !== null) return loaded;
+    const loaded = loadFinite(source, name, dtype);
+    if (!isOwn) return loaded;
     // Training in place would copy a mapped file page by page.
     const own = ops.clone(loaded);
     releasePages(loaded);
     return own;
   });
-  return { ...baseParameter(name, value.shape), value: keep(value), trained: frozenAs === null };
+  return { ...baseParameter(name, value.shape), value: keep(value), trained };
 }
 
 /** The mapped file itself where possible: sharding copies and converts it. */

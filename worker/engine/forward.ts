@@ -34,7 +34,7 @@ export function residualStreams(
       );
     }
     return streams;
-  });
+  }, model.device);
 }
 
 /** The layer that runs after a block. */
@@ -66,5 +66,5 @@ export function hiddenStates(model: Model, ids: Int32Array): Tensor {
     const norm = { weight, epsilon: normEps, offset: normOffset };
     const [x = missing(0)] = residualStreams(model, [sequence]);
     return rmsNorm(x, norm);
-  });
+  }, model.device);
 }

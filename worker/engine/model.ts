@@ -4,6 +4,7 @@ import type { DecoderConfig } from '../decoder/config.ts';
 import type { Adapter, Delta, DropoutDraw, LinearLayer } from '../methods/adapters/adapter.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import type { BlockTensors } from '../nn/block.ts';
+import type { Device } from '../tensor/device.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { SequenceRope } from './packed-sequence.ts';
@@ -14,6 +15,8 @@ export interface Model {
   readonly config: DecoderConfig;
   /** Type of the residual stream and of all products. */
   readonly dtype: DType;
+  /** Where its tensors are, and where it computes. */
+  readonly device: Device;
   readonly rope: SequenceRope;
   readonly parameters: Parameters;
   readonly weights: Weights;

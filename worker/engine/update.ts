@@ -19,7 +19,7 @@ import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
-import { item, type Tensor } from '../tensor/tensor.ts';
+import { item, type Tensor, toArray } from '../tensor/tensor.ts';
 import type { Parameter } from './parameters.ts';
 import { alone, type World } from './world.ts';
 
@@ -45,6 +45,8 @@ export interface UpdateOutcome {
   readonly clipFactor: number;
   /** False when the norm was not finite: no parameter was updated (`Global` only). */
   readonly applied: boolean;
+  /** Values of the tensors that `finish` was given. */
+  readonly sums: readonly number[];
 }
 
 export interface Gradient {
@@ -86,6 +88,8 @@ export class StepUpdate {
   readonly #waiting: Gradient[] = [];
   /** Parameters whose gradients arrive projected, and the type they were projected in. */
   readonly #projected = new Map<string, DType>();
+  /** Of each offer, on the device: under `Global` nothing is read before all have come. */
+  readonly #squaresOf: Tensor[] = [];
   #squares = 0;
   #smallestFactor = 1;
   #finite = true;
@@ -122,11 +126,12 @@ export class StepUpdate {
     const gradients = whole.map((one) => this.#seen(one));
     const own = squaredNorm(gradients.map(({ value }) => value));
     if (this.#clip.mode === 'Global') {
-      this.#squares += own;
+      this.#squaresOf.push(own);
       this.#waiting.push(...gradients);
       return;
     }
-    const [square = own] = this.#world.sum([own]);
+    const [square = Number.NaN] = this.#world.sum([item(own)]);
+    own.dispose();
     this.#squares += square;
     this.#finite &&= Number.isFinite(square);
     if (Number.isFinite(square))
@@ -134,19 +139,26 @@ export class StepUpdate {
     else release(gradients);
   }
 
-  finish(): UpdateOutcome {
-    const outcome = this.#finish();
+  /**
+   * Updates what waits. `sums` are float64 scalars of the step; they are read together with the
+   * norm, the only time that the host waits for the device, while it still has to update.
+   */
+  finish(sums: readonly Tensor[] = []): UpdateOutcome {
+    const values = valuesOf([...this.#squaresOf, ...sums]);
+    const own = values.slice(0, this.#squaresOf.length).reduce((sum, one) => sum + one, 0);
+    for (const each of this.#squaresOf) each.dispose();
+    const outcome = this.#finish(own);
     this.#optimizer.endStep?.();
-    return outcome;
+    return { ...outcome, sums: values.slice(this.#squaresOf.length) };
   }
 
-  #finish(): UpdateOutcome {
+  #finish(own: number): Omit<UpdateOutcome, 'sums'> {
     if (this.#clip.mode !== 'Global') {
       const gradientNorm = Math.sqrt(this.#squares);
       return { gradientNorm, clipFactor: this.#smallestFactor, applied: this.#finite };
     }
     // One rank's NaN or infinity reaches the sum, so all ranks skip the step, or none does.
-    const [squares = Number.NaN] = this.#world.sum([this.#squares]);
+    const [squares = Number.NaN] = this.#world.sum([own]);
     const gradientNorm = Math.sqrt(squares);
     if (!Number.isFinite(squares)) {
       release(this.#waiting);
@@ -235,12 +247,17 @@ export class StepUpdate {
   }
 }
 
+/** Values of float64 scalars, all read at once. */
+function valuesOf(scalars: readonly Tensor[]): readonly number[] {
+  return scalars.length === 0 ? [] : scope(() => toArray(ops.stack(scalars)));
+}
+
 /** Sum of squares over all tensors, each reduced in float32 at least, added in float64. */
-function squaredNorm(tensors: readonly Tensor[]): number {
-  if (tensors.length === 0) return 0;
+function squaredNorm(tensors: readonly Tensor[]): Tensor {
   return scope(() => {
+    if (tensors.length === 0) return ops.zeros([], { dtype: 'float64' });
     const norms = tensors.map((tensor) => ops.to(normOf(tensor), 'float64'));
-    return item(ops.sum(ops.square(ops.stack(norms))));
+    return ops.sum(ops.square(ops.stack(norms)));
   });
 }
 

@@ -36,10 +36,12 @@ export class OptimizerStates implements Disposable {
       if (stepCounts[layer] === undefined || this.#byName.has(name)) continue;
       const isBlockMatrix = typeof layer === 'number' && whole.length === 2;
       const role = { isBlockMatrix, count: sizeOf(whole) };
-      const state = scope(() =>
-        coded?.type === 'Codebook'
-          ? codebooksOf(this.#optimizer).initialize({ codes: value, ...coded.parts })
-          : this.#optimizer.initialize(value, role),
+      const state = scope(
+        () =>
+          coded?.type === 'Codebook'
+            ? codebooksOf(this.#optimizer).initialize({ codes: value, ...coded.parts })
+            : this.#optimizer.initialize(value, role),
+        value.device,
       );
       for (const tensor of Object.values(state)) keep(tensor);
       this.#byName.set(name, state);

@@ -81,9 +81,9 @@ class ShardedUpdate {
     this.#inProgress = [...byFlatParameter].map(([flat, own]) => this.#begin(flat, own));
   }
 
-  finish(): UpdateOutcome {
+  finish(sums?: readonly Tensor[]): UpdateOutcome {
     this.#settle();
-    const outcome = this.#inner.finish();
+    const outcome = this.#inner.finish(sums);
     this.#weights.dropTrained();
     return outcome;
   }

@@ -11,7 +11,7 @@ export function worldOf(group: ProcessGroup): World {
       const all = tensor(values, [values.length], 'float64');
       group.allReduce(all).wait();
       return toArray(all);
-    });
+    }, 'cpu');
   return {
     rank,
     size,

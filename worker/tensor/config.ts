@@ -16,6 +16,14 @@ export function letIdleThreadsSleep(): void {
   process.env['GOMP_SPINCOUNT'] ??= '5000';
 }
 
+/**
+ * Products of cuBLAS give the same bits twice only with workspaces of a fixed size. Must be set
+ * before libtorch is loaded.
+ */
+export function fixWorkspaces(): void {
+  process.env['CUBLAS_WORKSPACE_CONFIG'] ??= ':4096:8';
+}
+
 /** Must run before libtorch is loaded: its libraries read their variables at first use. */
 export function holdToLevel(): CpuLevel | undefined {
   const level = readLevel(process.env[levelVariable]);

@@ -1,6 +1,35 @@
-// The device of a tensor.
+// The device of a tensor, and what a process asks of its devices.
+import { type DeviceMemory, native } from './native.ts';
 
 export type Device = 'cpu' | `cuda:${number}`;
+
+/** CUDA devices that this process sees. */
+export function deviceCount(): number {
+  return native.deviceCount();
+}
+
+/** Of a CUDA device. */
+export function deviceMemory(device: Device): DeviceMemory {
+  return native.deviceMemory(indexOf(device));
+}
+
+/** Starts a new measurement of the peaks of a CUDA device. */
+export function resetDevicePeak(device: Device): void {
+  native.resetDevicePeak(indexOf(device));
+}
+
+/**
+ * From here on libtorch's operators on CUDA devices give the same bits for the same inputs; one
+ * that cannot throws.
+ */
+export function requireDeterministicOperators(): void {
+  native.requireDeterministicOperators();
+}
+
+/** The number of a CUDA device. */
+function indexOf(device: Device): number {
+  return Number(device.slice('cuda:'.length));
+}
 
 /** The addon's number: -1 is the CPU. */
 export function deviceOfIndex(index: number): Device {

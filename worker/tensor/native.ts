@@ -5,10 +5,22 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TerminalError } from '../../crds/failures/errors.ts';
-import { holdToLevel, letIdleThreadsSleep, nativeOverride } from './config.ts';
+import { fixWorkspaces, holdToLevel, letIdleThreadsSleep, nativeOverride } from './config.ts';
 import { requireLevel } from './cpu-level.ts';
 import type { Device } from './device.ts';
 import { toNativeError } from './native-error.ts';
+
+/** Bytes of a device. */
+export interface DeviceMemory {
+  readonly total: number;
+  readonly free: number;
+  /** What libtorch's allocator holds, and its peak since the last reset. */
+  readonly reserved: number;
+  readonly reservedPeak: number;
+  /** The part of it that tensors use. */
+  readonly allocated: number;
+  readonly allocatedPeak: number;
+}
 
 /**
  * The exports of `worker/native/addon`. A handle is a positive integer that identifies a tensor.
@@ -45,6 +57,15 @@ interface Native {
   trim(): void;
   resizeStorage(handle: number, bytes: number): void;
   moveStorage(to: number, from: number): void;
+  deviceCount(): number;
+  deviceMemory(index: number): DeviceMemory;
+  resetDevicePeak(index: number): void;
+  trimDevice(): void;
+  requireDeterministicOperators(): void;
+  toDevice(handle: number, device: Device): number;
+  offload(handle: number): number;
+  fetch(handle: number, device: Device): number;
+  joinCopies(device: Device): void;
   threads(): number;
   setThreads(count: number): void;
   groupJoin(
@@ -76,6 +97,7 @@ function load(): Native {
     nativeOverride() ?? fileURLToPath(new URL('../native/dist/anneal.node', import.meta.url));
   if (!existsSync(path)) throw missing(`${path} does not exist`);
   letIdleThreadsSleep();
+  fixWorkspaces();
   const level = holdToLevel();
   const addon = open(path);
   addon.onError(toNativeError);

@@ -117,6 +117,33 @@ export function readValues(t: Tensor, file: number, position: number): void {
   native.readValues(t.handle, file, position);
 }
 
+/**
+ * The values on a device, in the scope of the caller: the tensor itself where it is there already.
+ * From the host they go through pinned memory; the call returns before they have arrived, and what
+ * is computed from them waits.
+ */
+export function onDevice(t: Tensor, device: Device): Tensor {
+  return t.device === device ? t : new Tensor(native.toDevice(t.handle, device));
+}
+
+/**
+ * Begins to copy a tensor of a device to memory of the host that the device can reach. The copy runs
+ * beside what is computed, and belongs to the caller's scope; only `copyFromHost` may read it.
+ */
+export function copyToHost(t: Tensor): Tensor {
+  return new Tensor(native.offload(t.handle));
+}
+
+/** Begins to copy it back; the values are there after `joinCopies`. */
+export function copyFromHost(t: Tensor, device: Device): Tensor {
+  return new Tensor(native.fetch(t.handle, device));
+}
+
+/** What is computed on the device from here on finds all copies made. */
+export function joinCopies(device: Device): void {
+  native.joinCopies(device);
+}
+
 /** The elements as JavaScript numbers, in row order. int64 is exact up to 2^53. */
 export function toArray(t: Tensor): number[] {
   return Array.from(new Float64Array(native.toBytes(t.handle, dtypeCode('float64'))));

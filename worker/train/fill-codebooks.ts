@@ -9,7 +9,7 @@ import { type CodebookMatrix, decodeCodebook } from '../methods/weights/codebook
 import * as ops from '../tensor/ops.generated.ts';
 import { streamOf } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
-import { item, releasePages, type Tensor } from '../tensor/tensor.ts';
+import { item, onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
 
 interface Filling {
   readonly choice: CodeChoice;
@@ -51,17 +51,18 @@ function fill(
   seed: bigint,
 ): Filled['squares'] {
   return scope(() => {
-    const loaded = source.load(name, 'float32');
-    requireFinite(name, loaded);
+    const stored = source.load(name, 'float32');
+    requireFinite(name, stored);
+    const loaded = onDevice(stored, matrix.codes.device);
     const chosen = chooseCodes(loaded, choice, streamOf(seed, 'codes', name));
     ops.copy_(matrix.codes, chosen.codes);
     ops.copy_(matrix.codebooks, chosen.codebooks);
     ops.copy_(matrix.scales, chosen.scales);
     const gap = ops.sub(loaded, decodeCodebook(chosen, 'float32'));
     const found = { left: sumOfSquares(gap), all: sumOfSquares(loaded) };
-    releasePages(loaded);
+    releasePages(stored);
     return found;
-  });
+  }, matrix.codes.device);
 }
 
 function sumOfSquares(x: Tensor): number {

@@ -65,7 +65,7 @@ export function generateTogether(
       }
     }
     return answers.map(({ made }) => made);
-  });
+  }, model.device);
 }
 
 /** An answer so far; its cache belongs to the scope that created it. */

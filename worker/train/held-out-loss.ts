@@ -35,7 +35,7 @@ export async function heldOutLoss(
     await setImmediate();
     if (stopped()) return null;
     // A rank without a sequence in the last round still takes part in gathering the weights.
-    const sums = scope(() => lossOf(model, round.slice(world.rank, world.rank + 1)));
+    const sums = scope(() => lossOf(model, round.slice(world.rank, world.rank + 1)), model.device);
     own.nll += sums.nll;
     own.correct += sums.correct;
     for (const { targetCount } of round) tokens += targetCount;

@@ -9,7 +9,6 @@ import { grown } from '../methods/selection/selection.ts';
 import { memoryStatistics } from '../tensor/memory.ts';
 import { streamOf } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
-import { item } from '../tensor/tensor.ts';
 import {
   evaluate,
   finiteOrNull,
@@ -92,10 +91,9 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
       update,
       draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
     });
-    // No tensor may be returned: one that leaves the outermost scope would never be freed.
-    const [sum = Number.NaN] = world.sum([item(nll)]);
+    const [sum = Number.NaN] = world.sum([nll]);
     return { gradientNorm, clipFactor, applied, loss: sum / batch.targetTokens };
-  });
+  }, model.device);
   const done = clock.monotonic();
   const said = saidOf(parts, state.step);
   const finite = outcome.applied && Number.isFinite(outcome.loss);

@@ -21,7 +21,7 @@ export function outlierScores(
 ): readonly number[] {
   using inputs = new InputSquares();
   for (const [index, host] of sequences.entries()) {
-    scope(() => observe(model, host, inputs));
+    scope(() => observe(model, host, inputs), model.device);
     onSequence(index + 1);
   }
   return Array.from({ length: model.config.L }, (_, layer) => {

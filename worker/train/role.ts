@@ -26,7 +26,7 @@ import type { WorkerConfig } from '../config.ts';
 import { type Feed, openFeed } from '../data/feed.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { type ModelFiles, openModel } from '../decoder/model-files.ts';
-import { FileActivationOffload } from '../engine/activation-offload.ts';
+import { activationOffload } from '../engine/activation-offload.ts';
 import { buildModel, modelSource, type ShardLayer } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import { Updater } from '../engine/update.ts';
@@ -46,6 +46,7 @@ import type { ProcessGroup } from '../sharding/process-group.ts';
 import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
 import { lifeIn } from '../telemetry/life.ts';
 import { type Board, noBoard, openBoard } from '../telemetry/tensorboard.ts';
+import type { Device } from '../tensor/device.ts';
 import { memoryStatistics, resetMemoryPeaks, trimMemory } from '../tensor/memory.ts';
 import { setThreads } from '../tensor/threads.ts';
 import { samplerOf } from './answers.ts';
@@ -53,6 +54,7 @@ import { blockScores } from './block-scores.ts';
 import { freeMemory } from './free-memory.ts';
 import { chooseAllCodes } from './initial-codes.ts';
 import { type TrainerParts, type TrainerPlan, type TrainerResult, train } from './loop.ts';
+import { freeOn, openDevice } from './open-device.ts';
 import { Recorder } from './recorder.ts';
 import { chooseResult } from './result.ts';
 
@@ -61,8 +63,7 @@ export const trainRole: Role = async (context) => {
   const run = await requireRecord(folder, runFiles.run, runRecord);
   const prepared = await requireRecord(folder, runFiles.prepared, preparedRecord);
   const startedAt = clock.now();
-  setThreads(run.threads);
-  resetMemoryPeaks();
+  const device = computeOn(run);
   const method = resolveMethod(run.spec.method);
   using joined = joinWorld(config.member);
   const { world } = joined;
@@ -71,9 +72,10 @@ export const trainRole: Role = async (context) => {
     ...{ rank: world.rank, size: world.size },
     attentionCost: attentionCost(files.config),
   });
-  const memory = memoryPlan(run, method, files, feed, config);
+  const memory = memoryPlan(run, method, files, feed, config, device);
   const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
-  const build = (shardLayer?: ShardLayer) => load(context, run, method, files, shardLayer);
+  const build = (shardLayer?: ShardLayer) =>
+    load(context, run, method, { files, device, shardLayer });
   using held = shardedModelOf(build, joined.group, {
     ...{ layout: layoutOf(method), config: files.config, dtype: dtypeOf(method) },
     now: () => clock.monotonic(),
@@ -104,7 +106,7 @@ export const trainRole: Role = async (context) => {
   }
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
-  using offload = new FileActivationOffload(folder);
+  using offload = activationOffload(model.device, folder);
   const parts: TrainerParts = {
     ...{ model, world, plan, emit, clock, states, offload },
     said: () => optimizer.describe?.(world.sum) ?? null,
@@ -123,6 +125,13 @@ export const trainRole: Role = async (context) => {
   if (world.rank === 0) await writeResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
 };
+
+/** The run's device; memory is measured from here on. */
+function computeOn({ threads, device }: RunRecord): Device {
+  setThreads(threads);
+  resetMemoryPeaks();
+  return openDevice(device);
+}
 
 function boardOf(
   { folder, clock }: RoleContext,
@@ -255,12 +264,17 @@ function restarted(cause: string): TelemetryBody {
   return { type: 'warning', reason: 'Restarted', message: cause };
 }
 
+interface Loading {
+  readonly files: ModelFiles;
+  readonly device: Device;
+  readonly shardLayer: ShardLayer | undefined;
+}
+
 function load(
   { emit }: RoleContext,
   run: RunRecord,
   method: ResolvedMethod,
-  files: ModelFiles,
-  shardLayer?: ShardLayer,
+  { files, device, shardLayer }: Loading,
 ): Model {
   const report = { type: 'stage', stage: 'Load', unit: 'Tensors' } as const;
   emit({ ...report, state: 'Started', total: files.tensorNames.length });
@@ -268,6 +282,7 @@ function load(
   const model = buildModel(modelSource(files), {
     ...buildOptionsOf(run.spec, method),
     precision,
+    device,
     ...(shardLayer === undefined ? {} : { shardLayer }),
   });
   emit({
@@ -288,6 +303,7 @@ function memoryPlan(
   files: ModelFiles,
   feed: Feed,
   { member, copies }: WorkerConfig,
+  device: Device,
 ): MemoryPlan {
   const { size, neighbours } = member ?? byItself;
   const { config } = files;
@@ -307,10 +323,13 @@ function memoryPlan(
     targetShare: feed.targetShare,
     stages: stagesOf(run.spec, feed.largestEvaluationSequence),
     device: {
-      type: 'cpu',
+      type: device === 'cpu' ? 'cpu' : 'cuda',
       // All workers of the machine start together and see the same free memory, and their copies of
       // the state will be in it too.
-      bytes: Math.floor(freeMemory() / neighbours) - copyBytes(trained, size, mode),
+      bytes:
+        device === 'cpu'
+          ? Math.floor(freeMemory() / neighbours) - copyBytes(trained, size, mode)
+          : freeOn(device),
     },
   });
 }

@@ -46,13 +46,12 @@ interface StepInputs {
   readonly draw: (sequence: PackedSequence) => DropoutDraw;
 }
 
-interface StepOutcome extends UpdateOutcome {
-  /** Sums over this rank's sequences; read one step late, so that no step waits for the device. */
-  readonly nll: Tensor;
-  readonly correct: Tensor;
+interface StepOutcome extends Omit<UpdateOutcome, 'sums'> {
+  /** Sum of the negative log-likelihoods over this rank's sequences. */
+  readonly nll: number;
 }
 
-/** Runs the step in its own scope: frees every tensor but the two sums. */
+/** Runs the step in its own scope, on the model's device: frees every tensor. */
 export function step(inputs: StepInputs): StepOutcome {
   return scope(() => {
     const { model, sequences, active, update } = inputs;
@@ -64,6 +63,7 @@ export function step(inputs: StepInputs): StepOutcome {
     for (let layer = model.config.L - 1; layer >= lowest; layer -= 1) {
       const sum = new GradientSum(active(layer), sequences.length);
       const next = layer > lowest ? layer - 1 : null;
+      if (next !== null) prefetchInputs(traces.blocks[next] ?? []);
       g = withLayer(model, layer, next, () =>
         sequences.map((sequence, a) => {
           const pass = passOf(inputs, layer, sequence, projectors);
@@ -81,10 +81,10 @@ export function step(inputs: StepInputs): StepOutcome {
       }
       update.offer([{ parameter: model.parameters.get(embeddingName), value: top.dEmbedding }]);
     }
-    const outcome = update.finish();
+    const { sums, ...outcome } = update.finish([top.nll]);
     forgetChanged(inputs);
-    return { ...outcome, nll: top.nll, correct: top.correct };
-  });
+    return { ...outcome, nll: sums[0] ?? Number.NaN };
+  }, inputs.model.device);
 }
 
 /** Drops what the precision has cached of weights that were updated. */
@@ -123,6 +123,11 @@ function forwardBlocks(inputs: StepInputs, projectors: Projectors): Traces {
   return { blocks, outputs: x };
 }
 
+/** Inputs of the block after this one come back while this one computes. */
+function prefetchInputs(traces: readonly BlockTrace[]): void {
+  for (const trace of traces) if (trace.mode === 'offload') trace.input.prefetch();
+}
+
 /** A block without active parameters at or below it needs no trace. */
 function withoutTrace(pass: BlockPass, x: Tensor): Tensor {
   const output = runBlock(pass, x);
@@ -132,7 +137,6 @@ function withoutTrace(pass: BlockPass, x: Tensor): Tensor {
 
 interface HeadPass {
   readonly nll: Tensor;
-  readonly correct: Tensor;
   readonly gradients: Tensor[];
   /** Gradient of the embedding so far, where it is active; a tied head has added its part. */
   readonly dEmbedding: Tensor | null;
@@ -164,7 +168,6 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
   update.offer(gradients);
   return {
     nll: ops.sum(ops.stack(results.map(({ nll }) => nll))),
-    correct: ops.sum(ops.stack(results.map(({ correct }) => correct))),
     gradients: results.map(({ input }) => input),
     dEmbedding,
   };

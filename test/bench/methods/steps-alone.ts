@@ -24,7 +24,6 @@ import { wholeShards } from '../../../worker/sharding/shards.ts';
 import { memoryStatistics, trimMemory } from '../../../worker/tensor/memory.ts';
 import { drawsOf, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
-import { item } from '../../../worker/tensor/tensor.ts';
 import { freeMemory } from '../../../worker/train/free-memory.ts';
 import { step } from '../../../worker/train/step.ts';
 import type { AloneRequest, AloneResult } from './alone.ts';
@@ -79,7 +78,7 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
         }),
         draw: ({ key }) => ({ seed: 0n, step: index, key }),
       });
-      return item(outcome.nll);
+      return outcome.nll;
     });
     stepCounts = grown(stepCounts, active);
     const { user, system } = process.cpuUsage(before);

@@ -18,7 +18,6 @@ import { wholeShards } from '../../../worker/sharding/shards.ts';
 import { memoryStatistics, trimMemory } from '../../../worker/tensor/memory.ts';
 import { streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
-import { item } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { step } from '../../../worker/train/step.ts';
 import type { StepRequest, StepResult, TokenRows } from './request.ts';
@@ -81,7 +80,7 @@ function runSteps(request: StepRequest): StepResult {
         }),
         draw: (sequence) => ({ seed: 0n, step: index, key: sequence.key }),
       });
-      return { loss: item(outcome.nll) / host.targetCount, norm: outcome.gradientNorm };
+      return { loss: outcome.nll / host.targetCount, norm: outcome.gradientNorm };
     });
     const { user, system } = process.cpuUsage(processor);
     return {

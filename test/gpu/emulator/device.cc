@@ -1,20 +1,19 @@
 // Makes libtorch believe in CUDA devices: the guard that chooses one, and the hooks that it asks
-// what is there. There is one stream a device, and what is put on it has run when the call returns;
-// so events have always happened.
+// what is there.
 #include <ATen/detail/CUDAHooksInterface.h>
-#include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
 #include "memory.h"
+#include "pinned.h"
+#include "streams.h"
 
 namespace emulator {
 
 namespace {
 
 c10::Device device_of(int index) { return {c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(index)}; }
-c10::Stream stream_of(c10::Device device) {
-  return c10::Stream(c10::Stream::DEFAULT, device.has_index() ? device : device_of(current_device()));
-}
+// A device without a number is the current one.
+c10::Device whole(c10::Device device) { return device.has_index() ? device : device_of(current_device()); }
 
 } // namespace
 
@@ -32,18 +31,32 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
   void uncheckedSetDevice(c10::Device device) const noexcept override {
     if (device.has_index() && device.index() < device_count()) set_current_device(device.index());
   }
-  c10::Stream getStream(c10::Device device) const override { return stream_of(device); }
-  c10::Stream getDefaultStream(c10::Device device) const override { return stream_of(device); }
-  c10::Stream getStreamFromGlobalPool(c10::Device device, bool) const override { return stream_of(device); }
-  c10::Stream exchangeStream(c10::Stream stream) const override { return stream; }
+  c10::Stream getStream(c10::Device device) const override { return current_stream(whole(device)); }
+  c10::Stream getDefaultStream(c10::Device device) const override {
+    return c10::Stream(c10::Stream::DEFAULT, whole(device));
+  }
+  c10::Stream getStreamFromGlobalPool(c10::Device device, bool) const override { return copy_stream(whole(device)); }
+  c10::Stream exchangeStream(c10::Stream stream) const override { return exchange_stream(stream); }
   c10::DeviceIndex deviceCount() const noexcept override { return static_cast<c10::DeviceIndex>(device_count()); }
-  void record(void**, const c10::Stream&, const c10::DeviceIndex, const c10::EventFlag) const override {}
-  void block(void*, const c10::Stream&) const override {}
+  // An event is the number of the copies before it.
+  void record(void** event, const c10::Stream& stream, const c10::DeviceIndex, const c10::EventFlag) const override {
+    *event = reinterpret_cast<void*>(copies_so_far(stream));
+  }
+  void block(void* event, const c10::Stream&) const override { make_copies(reinterpret_cast<uint64_t>(event)); }
   bool queryEvent(void*) const override { return true; }
   bool queryStream(const c10::Stream&) const override { return true; }
-  void synchronizeStream(const c10::Stream& stream) const override { count_wait(stream.device_index()); }
-  void synchronizeEvent(void*) const override { count_wait(current_device()); }
-  void synchronizeDevice(const c10::DeviceIndex device) const override { count_wait(device); }
+  void synchronizeStream(const c10::Stream& stream) const override { wait(stream.device_index()); }
+  void synchronizeEvent(void*) const override { wait(current_device()); }
+  void synchronizeDevice(const c10::DeviceIndex device) const override { wait(device); }
+  void recordDataPtrOnStream(const c10::DataPtr& data, const c10::Stream&) const override {
+    record_on_stream(data.get());
+  }
+
+private:
+  static void wait(int device) {
+    make_copies();
+    count_wait(device);
+  }
 };
 
 struct Hooks final : at::CUDAHooksInterface {
@@ -58,8 +71,8 @@ struct Hooks final : at::CUDAHooksInterface {
   c10::DeviceIndex current_device() const override { return getCurrentDevice(); }
   c10::DeviceIndex getCurrentDevice() const override { return static_cast<c10::DeviceIndex>(emulator::current_device()); }
   c10::Allocator* getCUDADeviceAllocator() const override { return device_allocator(); }
-  // Plain memory: pinning makes a copy faster, and here nothing is fast.
-  c10::Allocator* getPinnedMemoryAllocator() const override { return c10::GetCPUAllocator(); }
+  c10::Allocator* getPinnedMemoryAllocator() const override { return pinned_allocator(); }
+  bool isPinnedPtr(const void* data) const override { return is_pinned(data); }
 };
 
 namespace {

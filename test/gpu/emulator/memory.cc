@@ -1,5 +1,6 @@
 #include "memory.h"
 
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/util/Exception.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "launch_memory.h"
+#include "streams.h"
 
 namespace emulator {
 
@@ -32,6 +34,11 @@ constexpr unsigned char kUnwritten = 0xff; // NaN in each floating type
 // value of these bytes is huge in each floating type.
 constexpr unsigned char kBeyond = 0xfd;
 
+size_t first_limit() {
+  const char* text = std::getenv("ANNEAL_EMULATED_MEMORY");
+  return text == nullptr ? kRangeBytes : std::strtoull(text, nullptr, 10);
+}
+
 struct Taken {
   size_t bytes = 0, rounded = 0;
 };
@@ -42,7 +49,7 @@ struct Range {
   std::mutex mutex;
   char* base = nullptr;
   size_t end = 0; // of what was handed out so far
-  size_t limit = kRangeBytes;
+  size_t limit = first_limit();
   int access = 0; // how many may touch it now
   std::map<size_t, std::vector<char*>> spare;
   std::unordered_map<char*, Taken> taken;
@@ -127,6 +134,8 @@ char* take(Range& range, size_t rounded) {
 }
 
 void give_back(void* data) {
+  // As a GPU's allocator waits for what another stream does with it.
+  if (take_recorded(data)) make_copies();
   for (int i = 0; i < device_count(); ++i) {
     Range& range = ranges[i];
     const std::lock_guard lock(range.mutex);
@@ -140,12 +149,32 @@ void give_back(void* data) {
   }
 }
 
-struct Allocator final : c10::Allocator {
+struct Allocator final : c10::DeviceAllocator {
   c10::DataPtr allocate(size_t bytes) override { return allocate_on(current_device(), bytes); }
   c10::DeleterFnPtr raw_deleter() const override { return &give_back; }
   void copy_data(void* to, const void* from, size_t bytes) const override {
     const Access access(current_device());
     std::memcpy(to, from, bytes);
+  }
+  bool initialized() override { return true; }
+  void emptyCache(c10::MempoolId_t) override {}
+  void recordStream(const c10::DataPtr& data, c10::Stream) override { record_on_stream(data.get()); }
+  c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex device) override {
+    const Counts now = counts(device);
+    c10::CachingDeviceAllocator::DeviceStats stats;
+    for (auto* each : {&stats.allocated_bytes, &stats.reserved_bytes}) {
+      auto& all = (*each)[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)];
+      all.current = now.held_bytes;
+      all.peak = now.peak_bytes;
+    }
+    return stats;
+  }
+  void resetAccumulatedStats(c10::DeviceIndex) override {}
+  void resetPeakStats(c10::DeviceIndex device) override { reset_peak(device); }
+  std::pair<size_t, size_t> getMemoryInfo(c10::DeviceIndex device) override {
+    Range& range = range_of(device);
+    const std::lock_guard lock(range.mutex);
+    return {range.limit - static_cast<size_t>(range.counts.held_bytes), range.limit};
   }
 };
 Allocator allocator;
@@ -225,6 +254,12 @@ void reset_counts(int device) {
   Range& range = range_of(device);
   const std::lock_guard lock(range.mutex);
   range.counts = {range.counts.held_bytes, range.counts.held_bytes, 0, 0};
+}
+
+void reset_peak(int device) {
+  Range& range = range_of(device);
+  const std::lock_guard lock(range.mutex);
+  range.counts.peak_bytes = range.counts.held_bytes;
 }
 
 void count_wait(int device) {

@@ -44,10 +44,11 @@ struct Counts {
 Counts counts(int device);
 // Starts waits and launches at 0, and the peak at what is held.
 void reset_counts(int device);
+void reset_peak(int device);
 void count_wait(int device);
 
-// Bytes that the device has; what is allocated beyond them is out of memory. The size of its range
-// of addresses at first.
+// Bytes that the device has; what is allocated beyond them is out of memory. At first
+// ANNEAL_EMULATED_MEMORY, or the size of its range of addresses.
 void set_limit(int device, int64_t bytes);
 
 } // namespace emulator

@@ -1,6 +1,7 @@
 // libtorch's operators on the emulated device: made there, copied to and from there, and all others
 // on the processor over the device's memory. What a real GPU refuses is refused: tensors of two
 // devices in one operator, an operator of ours without a kernel.
+#include <ATen/Context.h>
 #include <ATen/EmptyTensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/mm.h>
@@ -13,6 +14,8 @@
 #include "block.h"
 #include "borrowed.h"
 #include "memory.h"
+#include "pinned.h"
+#include "streams.h"
 
 namespace emulator {
 
@@ -29,6 +32,15 @@ const std::set<std::string>& waiting_operators() {
                                            "aten::unique_dim",  "aten::equal",          "aten::bincount",
                                            "aten::is_nonzero",  "aten::repeat_interleave", "aten::_local_scalar_dense"};
   return names;
+}
+
+// Operators of libtorch that on a GPU add in no fixed order. Where results must be the same twice
+// (at::globalContext().deterministicAlgorithms()), they throw.
+bool adds_in_any_order(const OperatorHandle& op, const torch::jit::Stack& stack, size_t first) {
+  const std::string& name = op.schema().name();
+  if (name == "aten::cumsum") return stack[first].toTensor().is_floating_point();
+  if (name == "aten::bincount") return stack[first + 1].isTensor();
+  return name == "aten::put_" || name == "aten::histc" || name == "aten::kthvalue" || name == "aten::median";
 }
 
 // Tensors among the arguments, each put through `change`.
@@ -76,6 +88,7 @@ void on_processor(const OperatorHandle& op, c10::DispatchKeySet, torch::jit::Sta
   TORCH_CHECK(name.rfind("anneal::", 0) != 0, "Could not run '", name,
               "' with arguments from the 'CUDA' backend: it has no CUDA kernel");
   const size_t first = stack->size() - op.schema().arguments().size();
+  if (adds_in_any_order(op, *stack, first)) at::globalContext().alertNotDeterministic(name);
   std::vector<Tensor> all;
   change_tensors(*stack, first, [&](const Tensor& tensor) { return all.emplace_back(tensor); });
   const int device = common_device(op, all);
@@ -116,11 +129,28 @@ Tensor empty_strided(c10::SymIntArrayRef size, c10::SymIntArrayRef stride, std::
                                            kOnDevice, c10::dtype_or_default(dtype));
 }
 
-// To the device, from it, or between two.
+bool is_one_piece(const Tensor& to, const Tensor& from) {
+  return to.scalar_type() == from.scalar_type() && to.sizes() == from.sizes() && to.is_contiguous() && from.is_contiguous();
+}
+
+// To the device, from it, or between two. The host waits for a copy unless the host's side is
+// pinned and the caller does not ask it to.
 Tensor& copy_(Tensor& self, const Tensor& from, bool non_blocking) {
   const int to_device = self.is_cuda() ? self.get_device() : from.get_device();
   const int from_device = from.is_cuda() ? from.get_device() : to_device;
-  if (!self.is_cuda() && !non_blocking) count_wait(from_device);
+  const Tensor* const host = !self.is_cuda() ? &self : !from.is_cuda() ? &from : nullptr;
+  // A number that the host gives travels with the launch.
+  const bool is_number = host == &from && from.dim() == 0;
+  const bool waits = host != nullptr && !is_number && !(non_blocking && is_pinned(host->const_data_ptr()));
+  if (waits) {
+    make_copies();
+    count_wait(from_device);
+  }
+  const c10::Device device(c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(to_device));
+  if (!waits && host != nullptr && !is_default(current_stream(device)) && is_one_piece(self, from)) {
+    copy_later(to_device, self.mutable_data_ptr(), from.const_data_ptr(), from.nbytes());
+    return self;
+  }
   const Access to_access(to_device), from_access(from_device);
   Borrowed borrowed(to_device);
   Tensor to = borrowed.lend(self);
@@ -129,6 +159,7 @@ Tensor& copy_(Tensor& self, const Tensor& from, bool non_blocking) {
 }
 
 at::Scalar local_scalar(const Tensor& self) {
+  make_copies();
   count_wait(self.get_device());
   const Access access(self.get_device());
   Borrowed borrowed(self.get_device());

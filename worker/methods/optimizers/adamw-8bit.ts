@@ -8,8 +8,9 @@
 // Left out: paged state (the kernel pages CPU memory). Parameters of fewer than 4,096 values keep
 // float32 moments, as in the paper's release: they are small, and norms are sensitive.
 import { Bug } from '../../../crds/failures/errors.ts';
+import type { Device } from '../../tensor/device.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { keep } from '../../tensor/scope.ts';
+import { keep, scope } from '../../tensor/scope.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { type AdamWSettings, adamW, kernelOptions } from './adamw.ts';
 import { dynamicMap } from './dynamic-map.ts';
@@ -21,9 +22,11 @@ export const smallestQuantized = 4096;
 
 export function adamW8bit(settings: AdamWSettings): Optimizer {
   const exact = adamW(settings);
-  const maps = {
-    signed: keep(tensor(dynamicMap('signed'), [256], 'float32')),
-    unsigned: keep(tensor(dynamicMap('unsigned'), [256], 'float32')),
+  const maps = new Map<Device, Maps>();
+  const mapsOn = (device: Device): Maps => {
+    const known = maps.get(device) ?? scope(makeMaps, device);
+    maps.set(device, known);
+    return known;
   };
   return {
     name: 'AdamW8bit',
@@ -32,9 +35,21 @@ export function adamW8bit(settings: AdamWSettings): Optimizer {
         ? initialize(value, settings.masterWeights)
         : exact.initialize(value),
     update(value, gradient, state, step) {
-      if (state['m_codes'] !== undefined) update(settings, maps, value, gradient, state, step);
-      else exact.update(value, gradient, state, step);
+      if (state['m_codes'] === undefined) exact.update(value, gradient, state, step);
+      else update(settings, mapsOn(value.device), value, gradient, state, step);
     },
+  };
+}
+
+interface Maps {
+  readonly signed: Tensor;
+  readonly unsigned: Tensor;
+}
+
+function makeMaps(): Maps {
+  return {
+    signed: keep(tensor(dynamicMap('signed'), [256], 'float32')),
+    unsigned: keep(tensor(dynamicMap('unsigned'), [256], 'float32')),
   };
 }
 
@@ -53,7 +68,7 @@ function initialize(value: Tensor, masterWeights: AdamWSettings['masterWeights']
 
 function update(
   settings: AdamWSettings,
-  maps: { readonly signed: Tensor; readonly unsigned: Tensor },
+  maps: Maps,
   value: Tensor,
   gradient: Tensor,
   state: OptimizerState,

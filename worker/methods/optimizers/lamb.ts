@@ -12,7 +12,7 @@
 import { Bug } from '../../../crds/failures/errors.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
-import { item, type Tensor } from '../../tensor/tensor.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
 import type { OptimizerState } from './optimizer.ts';
 
 export interface LambSettings {
@@ -67,15 +67,15 @@ export function lamb_(
     }
     const update = ops.div_(gradient, root);
     const correction = Math.sqrt(1 - beta2 ** count) / (1 - beta1 ** count);
-    const ratio = lamb ? ratioOf(value, update) : 1;
-    ops.add_(value, update, { alpha: -learningRate * ratio * correction });
+    const rate = -learningRate * correction;
+    if (lamb) ops.addcmul_(value, update, ratioOf(value, update), { value: rate });
+    else ops.add_(value, update, { alpha: rate });
   });
 }
 
-function ratioOf(value: Tensor, update: Tensor): number {
-  const [size, step] = [value, update].map((each) => item(ops.linalgVectorNorm(each))) as [
-    number,
-    number,
-  ];
-  return size > 0 && step > 0 ? size / step : 1;
+/** A scalar; it stays on the device, which nobody waits for. */
+function ratioOf(value: Tensor, update: Tensor): Tensor {
+  const [size, step] = [ops.linalgVectorNorm(value), ops.linalgVectorNorm(update)];
+  const isUsed = ops.logicalAnd(ops.gtScalar(size, 0), ops.gtScalar(step, 0));
+  return ops.where(isUsed, ops.div(size, step), ops.onesLike(size));
 }

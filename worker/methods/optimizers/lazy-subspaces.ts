@@ -45,7 +45,7 @@ function initialize(settings: LazySettings, smaller: number, rank: number): Opti
     basis_scales: ops.zeros(groups, { dtype: 'float32' }),
     basis_zeros: ops.zeros(groups, { dtype: 'uint8' }),
     direction: ops.zeros([smaller], { dtype: 'float32' }),
-    control: tensor(first, [first.length], 'float64'),
+    control: onHost(first),
   };
 }
 
@@ -66,7 +66,12 @@ function choose(settings: LazySettings, kept: Kept, found: Tensor): void {
   ops.copy_(kept.basis_zeros, zeros);
   ops.copy_(kept.direction, direction);
   const numbers = toNumbers(next, settings.queueSize);
-  ops.copy_(kept.control, tensor(numbers, [numbers.length], 'float64'));
+  ops.copy_(kept.control, onHost(numbers));
+}
+
+/** Read before each step, so no device is waited for. */
+function onHost(numbers: readonly number[]): Tensor {
+  return scope(() => tensor(numbers, [numbers.length], 'float64'), 'cpu');
 }
 
 /** `[N, R]` in the requested type. */

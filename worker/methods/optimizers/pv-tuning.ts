@@ -19,8 +19,8 @@
 // search follows the job's seed (there it differs between runs), and the loss is the job's, not the
 // divergence from the dense model.
 import * as ops from '../../tensor/ops.generated.ts';
-import { scope } from '../../tensor/scope.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
+import { keep, scope } from '../../tensor/scope.ts';
+import { item, type Tensor } from '../../tensor/tensor.ts';
 import { type CodebookMatrix, decodeCodebook } from '../weights/codebook.ts';
 import { type LambSettings, lamb_, lambState } from './lamb.ts';
 import { exactOf, type MasterWeights, masterWeightOf, takeOver_ } from './master-weights.ts';
@@ -44,7 +44,8 @@ export interface CodeSettings extends SearchLimits {
 }
 
 export function pvTuning(settings: PvTuningSettings): Optimizer {
-  const tally = { changed: 0, groups: 0 };
+  /** Since the last report; the sum stays on the device until then. */
+  const tally: { changed: Tensor | null; groups: number } = { changed: null, groups: 0 };
   return {
     name: 'PVTuning',
     initialize: (value) => ({
@@ -56,14 +57,20 @@ export function pvTuning(settings: PvTuningSettings): Optimizer {
     codebooks: {
       initialize: (matrix) => initialize(settings, matrix),
       update(matrix, gradient, state, step) {
-        tally.changed += scope(() => updateMatrix(settings, matrix, gradient, state, step));
+        scope(() => {
+          const changed = updateMatrix(settings, matrix, gradient, state, step);
+          if (changed === null) return;
+          if (tally.changed === null) tally.changed = keep(changed);
+          else ops.add_(tally.changed, changed);
+        });
         tally.groups += (matrix.codes.shape[0] ?? 0) * (matrix.codes.shape[1] ?? 0);
       },
     },
     describe(sum) {
       if (settings.codes === null) return null;
-      const [changed = 0, groups = 0] = sum([tally.changed, tally.groups]);
-      Object.assign(tally, { changed: 0, groups: 0 });
+      using own = tally.changed;
+      const [changed = 0, groups = 0] = sum([own === null ? 0 : item(own), tally.groups]);
+      Object.assign(tally, { changed: null, groups: 0 });
       if (groups === 0) return null;
       return `${((100 * changed) / groups).toPrecision(2)} % of codes changed`;
     },
@@ -85,14 +92,14 @@ function initialize(
   return { ...trained, ...moments, ...(codes.deltaDecay < 1 ? { buffer: whole } : {}) };
 }
 
-/** Returns how many groups changed their codes. */
+/** Returns how many groups changed their codes; null where codes are frozen. */
 function updateMatrix(
   settings: PvTuningSettings,
   matrix: CodebookMatrix,
   gradient: Tensor,
   state: OptimizerState,
   { learningRate, count, gradientScale, stream }: UpdateStep,
-): number {
+): Tensor | null {
   const { codes, updateCodebooks } = settings;
   const { codebooks, scales } = matrix;
   const scaled = ops.mulScalar_(ops.to(gradient, codebooks.dtype), gradientScale);
@@ -104,7 +111,7 @@ function updateMatrix(
     lamb_(codebooks, ofCodebooks, state, { ...step, prefix: 'codebooks_' });
     lamb_(scales, ofScales, state, { ...step, prefix: 'scales_' });
   }
-  if (codes === null || reference === null) return 0;
+  if (codes === null || reference === null) return null;
   const rate = learningRate * codes.rateRatio;
   lamb_(reference, scaled, state, {
     settings: { ...settings, ...codes },

@@ -12,7 +12,7 @@
 import * as ops from '../../tensor/ops.generated.ts';
 import { drawsOf, type Stream } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
-import { item, type Tensor } from '../../tensor/tensor.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
 import { type CodebookMatrix, decodeCodebook, nearestCodes, sumsOf } from '../weights/codebook.ts';
 
 export interface SearchLimits {
@@ -25,14 +25,14 @@ export interface SearchLimits {
 
 /**
  * Updates codes in place for a reference `[O, J g]` in the type of the codebooks; returns how many
- * groups changed.
+ * groups changed, an int64 scalar.
  */
 export function searchCodes(
   matrix: CodebookMatrix,
   reference: Tensor,
   limits: SearchLimits,
   stream: Stream,
-): number {
+): Tensor {
   return scope(() => {
     const { codes, codebooks } = matrix;
     const [outputs = 0, groups = 0, count = 0] = codes.shape;
@@ -61,7 +61,7 @@ export function searchCodes(
         : trusted(matrix, { before, found, scales, changes }, limits.trustRatio);
     const next = ops.where(ops.unsqueeze(kept, 1), found, before);
     ops.indexCopy_(flat, 0, chosen, next);
-    return item(ops.sum(ops.to(kept, 'int64')));
+    return ops.sum(ops.to(kept, 'int64'));
   });
 }
 
@@ -88,7 +88,8 @@ interface Changes {
 
 /**
  * The first changes that together move the matrix no further than its norm allows, and at least
- * one.
+ * one. Sums are of whole numbers, in units of a 2^32th of the limit: a running sum of floating
+ * numbers depends on the order in which a device adds.
  */
 function trusted(
   matrix: CodebookMatrix,
@@ -96,13 +97,21 @@ function trusted(
   ratio: number,
 ) {
   const { codebooks } = matrix;
-  const norm = item(ops.linalgVectorNorm(decodeCodebook(matrix, codebooks.dtype)));
+  const whole = decodeCodebook(matrix, codebooks.dtype);
+  const norm = ops.linalgVectorNorm(whole, 2, null, false, { dtype: 'float64' });
   const delta = ops.mul(ops.sub(sumsOf(found, codebooks), sumsOf(before, codebooks)), scales);
-  const squares = ops.cumsum(ops.to(ops.sumDim(ops.mul(delta, delta), [1]), 'float64'), 0);
-  const within = ops.leScalar(squares, (ratio * norm) ** 2);
+  const squares = ops.to(ops.sumDim(ops.mul(delta, delta), [1]), 'float64');
+  const limit = ops.square(ops.mulScalar(norm, ratio));
+  // A matrix of zeros has no limit to be a part of: nothing but the first change is within it.
+  const parts = ops.div(squares, ops.clamp(limit, 1e-300));
+  const units = ops.clamp(ops.mulScalar(parts, trustUnits), 0, 2 * trustUnits);
+  const within = ops.leScalar(ops.cumsum(ops.to(ops.ceil(units), 'int64'), 0), trustUnits);
   const isFirst = ops.eqScalar(ops.cumsum(ops.to(changes, 'int64'), 0), 1);
   return ops.logicalAnd(changes, ops.logicalOr(within, isFirst));
 }
+
+/** Of the limit of a change. At most 2^30 changes add to less than 2^63. */
+const trustUnits = 2 ** 32;
 
 /** In which order codebooks are visited; the same again for the same stream. */
 function shuffled(count: number, stream: Stream): readonly number[] {

@@ -45,6 +45,17 @@ napi_value trim(Call& call);
 napi_value resize_storage(Call& call);
 napi_value move_storage(Call& call);
 
+// device.cc
+napi_value device_count(Call& call);
+napi_value device_memory(Call& call);
+napi_value reset_device_peak(Call& call);
+napi_value trim_device(Call& call);
+napi_value require_deterministic_operators(Call& call);
+napi_value to_device(Call& call);
+napi_value offload(Call& call);
+napi_value fetch(Call& call);
+napi_value join_copies(Call& call);
+
 // process_group.cc
 napi_value group_join(Call& call);
 napi_value group_all_reduce(Call& call);

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "device.h"
 #include "exports.h"
 
 namespace anneal {
@@ -58,7 +59,7 @@ napi_value from_bytes(Call& call) {
               tensor.sizes(), " of ", dtype, " needs ", tensor.nbytes());
   if (bytes.size > 0)
     std::memcpy(tensor.mutable_data_ptr(), bytes.data, bytes.size);
-  return call.handle_of(tensor.to(call.environment.handles.device(), as));
+  return call.handle_of(to_device(tensor.to(as), call.environment.handles.device()));
 }
 
 // toBytes(tensor, as) → ArrayBuffer with the values in row order, cast to `as`.

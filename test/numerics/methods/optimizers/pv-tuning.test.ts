@@ -207,14 +207,16 @@ test('what is dense has a master in float32 beside bfloat16, or is rounded stoch
   });
 });
 
-test('an update leaves no tensor behind', (t) => {
+test('an update leaves no tensor behind once it was reported', (t) => {
   scope(() => {
     const matrix = aCodebookMatrix(shape, 'float64');
-    const coded = codebooksOf(pvTuning({ ...settings, codes: { ...codes, trustRatio: 0.1 } }));
+    const optimizer = pvTuning({ ...settings, codes: { ...codes, trustRatio: 0.1 } });
+    const coded = codebooksOf(optimizer);
     const state = coded.initialize(matrix);
     const gradient = gradientOf(1);
     const before = liveHandles();
     coded.update(matrix, gradient, state, stepOf(1));
+    t.regex(optimizer.describe?.((values) => values) ?? '', /% of codes changed$/);
     t.is(liveHandles(), before);
   });
 });

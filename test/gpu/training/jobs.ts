@@ -1,0 +1,57 @@
+/**
+ * Small jobs, one for each method and each way to store, multiply or move weights, for the
+ * comparison of a device with the processor.
+ */
+import type { ToyJobOptions } from '../../toy/toy-job.ts';
+
+const codebook = { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } };
+const nf4 = { type: 'NF4', nf4: { blockSize: 32 } };
+const float32 = { type: 'Float32' };
+const oneBlock = { activeLayers: 1, intervalSteps: 2 };
+
+interface DeviceCase {
+  readonly method: ToyJobOptions['method'];
+  readonly training?: ToyJobOptions['training'];
+  /** Of the host for the device in a step. @default 1, for the norm and the loss together */
+  readonly waits?: number;
+  /**
+   * Largest relative gap of a loss to the processor's. In float32 the order of sums; in bfloat16
+   * its rounding; with codes, a value that rounds to the other side now and then.
+   */
+  readonly gap: number;
+}
+
+const exact = 1e-4;
+const rounded = 2e-2;
+
+export const cases: Readonly<Record<string, DeviceCase>> = {
+  full: { method: { preset: 'Full', precision: float32 }, gap: exact },
+  lora: { method: { preset: 'LoRA', precision: float32 }, gap: exact },
+  'lora with dropout, in bfloat16': {
+    method: { preset: 'LoRA', adapter: { type: 'LoRA', lora: { dropout: '0.1' } } },
+    gap: rounded,
+  },
+  'full in bfloat16': { method: { preset: 'Full' }, gap: rounded },
+  'full, 8-bit moments': {
+    method: { preset: 'Full', precision: float32, optimizer: { type: 'AdamW8bit' } },
+    gap: rounded,
+  },
+  qlora: { method: { preset: 'QLoRA', base: nf4 }, gap: rounded },
+  lisa: {
+    method: { preset: 'LISA', precision: float32, selection: { type: 'LISA', lisa: oneBlock } },
+    gap: exact,
+  },
+  owlore: {
+    method: { preset: 'OwLore', selection: { type: 'OwLore', owlore: oneBlock } },
+    gap: rounded,
+  },
+  galore: { method: { preset: 'GaLore', precision: float32 }, gap: rounded },
+  'q-galore': { method: { preset: 'QGaLore' }, gap: rounded },
+  'halo in int8': { method: { preset: 'HALO' }, gap: rounded },
+  'halo in fp8': {
+    method: { preset: 'HALO', precision: { type: 'HALO', halo: { format: 'FP8' } } },
+    gap: rounded,
+  },
+  // It reports how many codes changed.
+  'pv-tuning': { method: { preset: 'PVTuning', base: codebook }, gap: rounded, waits: 2 },
+};

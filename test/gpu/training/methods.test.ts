@@ -1,0 +1,74 @@
+// Every method trains on a device as it does on the processor, waits for it at most twice a step,
+// and gives the same bits twice, also where a run was stopped and resumed in between.
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import '../with-device.ts';
+import { countsOf, resetCounts } from '../../builders/emulated-device.ts';
+import { aToyRun, type ToyRun } from '../../builders/toy-run.ts';
+import { digestsBelow } from '../../e2e/killed-run.ts';
+import type { ToyJobOptions } from '../../toy/toy-job.ts';
+import { cases } from './jobs.ts';
+
+const steps = 4;
+
+for (const [name, { method, training, gap, waits = 1 }] of Object.entries(cases)) {
+  test.serial(`${name}: trains on a device as on the processor`, async (t) => {
+    const options = {
+      name: 'device',
+      method,
+      sizes: { vocab_size: 320 },
+      dataset: { sequenceLength: 48 },
+      training: { maxSteps: steps, globalBatchSize: 2, learningRate: '1e-3', ...training },
+      checkpoint: { intervalSteps: 2 },
+    };
+    const expected = lossesOf(await trained(t, options, 'cpu'));
+    const waited: number[] = [];
+    const began = performance.now();
+    const whole = await trained(t, options, 'cuda:0', () => {
+      waited.push(countsOf(0).waits);
+      resetCounts(0);
+    });
+    t.log(`${((performance.now() - began) / steps).toFixed(0)} ms a step`);
+    const found = lossesOf(whole);
+    const gaps = found.map((loss, i) => Math.abs(loss / (expected[i] ?? Number.NaN) - 1));
+    t.log(`largest gap of a loss: ${Math.max(...gaps).toExponential(1)}; waits ${waited}`);
+    t.is(found.length, steps);
+    t.true(Math.max(...gaps) <= gap, `${found} on the device, ${expected} on the processor`);
+    // After the first and the third step nothing is saved.
+    t.deepEqual([waited[1], waited[3]], [waits, waits], 'waits in a step');
+
+    const stopped = await trained(t, options, 'cuda:0', ({ step }, run) => {
+      if (step === 2) run.stop();
+    });
+    stopped.startAgain();
+    await stopped.train();
+    t.deepEqual(lossesOf(stopped), found.slice(2));
+    t.deepEqual(checkpointOf(stopped), checkpointOf(whole));
+  });
+}
+
+async function trained(
+  t: ExecutionContext,
+  options: ToyJobOptions,
+  device: string,
+  onStep: (message: { readonly step: number }, run: ToyRun) => void = () => {},
+): Promise<ToyRun> {
+  const run = await aToyRun(t, options, device);
+  await run.prepare();
+  run.onMessage = (message) => {
+    if (message.type === 'step') onStep(message, run);
+  };
+  await run.train().catch((error: unknown) => {
+    if (!(error instanceof Error) || error.name !== 'AbortError') throw error;
+  });
+  return run;
+}
+
+function lossesOf(run: ToyRun): readonly number[] {
+  return run.ofType('step').map(({ loss }) => loss ?? Number.NaN);
+}
+
+/** Digests of the last checkpoint's files of tensors. */
+function checkpointOf({ folder }: ToyRun): Readonly<Record<string, string>> {
+  return digestsBelow(join(folder, 'checkpoints', `step-${String(steps).padStart(8, '0')}`));
+}

@@ -1,0 +1,13 @@
+// Copies between the host and a device.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
+namespace anneal {
+
+// The values on the device, copied through memory that the device reads while the host goes on; the
+// tensor itself where it lies there already.
+at::Tensor to_device(const at::Tensor& tensor, c10::Device device);
+
+} // namespace anneal
