@@ -5,6 +5,7 @@
 // The first stop request lets the trainer save and end; the second kills it. Either way the folder
 // is consistent: the next `anneal run` of the same job resumes from the last checkpoint.
 import type { AnnealError, FineTuneJobSpec } from '../../crds/index.ts';
+import type { DeviceName } from '../../crds/wire/device.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { startRole } from './local-role.ts';
 import { runWorld } from './local-world.ts';
@@ -33,6 +34,8 @@ export interface LocalRun {
   readonly world?: {
     readonly size: number;
     readonly policy: FineTuneJobSpec['failurePolicy'];
+    /** By rank. @default the device of the run record for all */
+    readonly devices?: readonly DeviceName[];
   };
 }
 
