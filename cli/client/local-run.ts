@@ -17,6 +17,8 @@ export interface LocalRun {
   readonly folder: string;
   /** Main file of the worker process. */
   readonly worker: string;
+  /** Added to the environment of workers. */
+  readonly variables?: Readonly<Record<string, string>>;
   readonly onMessage: (message: Telemetry) => void;
   /** Called for each stage, for traces. */
   readonly onStage?: {
@@ -59,8 +61,8 @@ export async function runStages(run: LocalRun, from: Stage): Promise<LocalOutcom
 
 /** Runs one worker process to its end. */
 export async function runRole(run: LocalRun, role: string): Promise<LocalOutcome> {
-  const { worker, folder, onMessage, stop, kill } = run;
-  const started = startRole({ worker, role, folder, onMessage });
+  const { worker, folder, variables = {}, onMessage, stop, kill } = run;
+  const started = startRole({ worker, role, folder, variables, onMessage });
   stop.addEventListener('abort', started.stop, { once: true });
   kill.addEventListener('abort', started.kill, { once: true });
   const ended = await started.ended;

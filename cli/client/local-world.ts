@@ -90,11 +90,14 @@ async function oneRound(
   { common, devices }: Member,
   onMessage: (message: Telemetry) => void,
 ): Promise<RoundEnd> {
-  const { worker, folder, stop, kill } = run;
+  const { worker, folder, variables = {}, stop, kill } = run;
   const trainers = Array.from({ length: common.size }, (_, rank) =>
     startRole({
       ...{ worker, role: 'train', folder },
-      variables: { [memberVariable]: JSON.stringify({ ...common, rank, device: devices[rank] }) },
+      variables: {
+        ...variables,
+        [memberVariable]: JSON.stringify({ ...common, rank, device: devices[rank] }),
+      },
       // Rank 0 reports for all; of the others only the end counts.
       onMessage: rank === 0 ? onMessage : () => {},
     }),

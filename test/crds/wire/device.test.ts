@@ -4,16 +4,9 @@ import { memberRecord } from '../../../crds/wire/member.ts';
 import { runRecord } from '../../../crds/wire/run-folder.ts';
 import { aRunRecord } from '../../builders/stored-run.ts';
 
-const names = ['cpu', 'cuda:0', 'cuda:7', 'cuda:15'];
-const others = ['', 'cuda', 'cuda:', 'cuda:-1', 'cuda:01', 'cuda:100', 'cuda:0 ', 'CPU', 'gpu', 0];
-
-test('a device is cpu or a number of CUDA', (t) => {
-  for (const name of names) t.is<string, string>(deviceName.parse(name), name);
-  for (const name of others) t.false(deviceName.safeParse(name).success, `${name}`);
-});
-
 test('the record of a run and that of a trainer take a device, and nothing else for one', (t) => {
   const record = aRunRecord('/cache');
+  for (const name of ['cpu', 'cuda:15']) t.is<string, string>(deviceName.parse(name), name);
   t.is(runRecord.parse({ ...record, device: 'cuda:1' }).device, 'cuda:1');
   t.false(runRecord.safeParse({ ...record, device: 'cuda' }).success);
   const member = {
