@@ -5,6 +5,7 @@
 // The first stop request lets the trainer save and end; the second kills it. Either way the folder
 // is consistent: the next `anneal run` of the same job resumes from the last checkpoint.
 import type { AnnealError, FineTuneJobSpec } from '../../crds/index.ts';
+import type { DeviceName } from '../../crds/wire/device.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { startRole } from './local-role.ts';
 import { runWorld } from './local-world.ts';
@@ -16,6 +17,8 @@ export interface LocalRun {
   readonly folder: string;
   /** Main file of the worker process. */
   readonly worker: string;
+  /** Added to the environment of workers. */
+  readonly variables?: Readonly<Record<string, string>>;
   readonly onMessage: (message: Telemetry) => void;
   /** Called for each stage, for traces. */
   readonly onStage?: {
@@ -33,6 +36,8 @@ export interface LocalRun {
   readonly world?: {
     readonly size: number;
     readonly policy: FineTuneJobSpec['failurePolicy'];
+    /** By rank. @default the device of the run record for all */
+    readonly devices?: readonly DeviceName[];
   };
 }
 
@@ -56,8 +61,8 @@ export async function runStages(run: LocalRun, from: Stage): Promise<LocalOutcom
 
 /** Runs one worker process to its end. */
 export async function runRole(run: LocalRun, role: string): Promise<LocalOutcome> {
-  const { worker, folder, onMessage, stop, kill } = run;
-  const started = startRole({ worker, role, folder, onMessage });
+  const { worker, folder, variables = {}, onMessage, stop, kill } = run;
+  const started = startRole({ worker, role, folder, variables, onMessage });
   stop.addEventListener('abort', started.stop, { once: true });
   kill.addEventListener('abort', started.kill, { once: true });
   const ended = await started.ended;

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { failureOf, TerminalError } from '../../crds/index.ts';
 import { countRestart, overdrawn, restartPauseSeconds } from '../../crds/plan/restart-account.ts';
+import type { DeviceName } from '../../crds/wire/device.ts';
 import { type MemberRecord, memberVariable } from '../../crds/wire/member.ts';
 import { restartsRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
@@ -20,7 +21,8 @@ const host = '127.0.0.1';
 /** After one trainer ends, the others would wait for it forever; this is their time to end. */
 const graceMs = 10_000;
 
-export async function runWorld(run: LocalRun, { size, policy }: World): Promise<LocalOutcome> {
+export async function runWorld(run: LocalRun, world: World): Promise<LocalOutcome> {
+  const { size, policy } = world;
   let account = restartsRecord.parse({});
   let committed = -1;
   let cause: string | undefined;
@@ -32,7 +34,7 @@ export async function runWorld(run: LocalRun, { size, policy }: World): Promise<
     run.onMessage(message);
   };
   for (let round = 1; ; round += 1) {
-    const { rank, end } = await oneRound(run, await memberOf(size, policy, round, cause), see);
+    const { rank, end } = await oneRound(run, await memberOf(world, round, cause), see);
     if (run.kill.aborted) return { type: 'Stopped' };
     if (end.type !== 'Failed') return end;
     const { code, message } = end.error;
@@ -56,20 +58,24 @@ function whatHappened({ how, error }: Failed): string {
   return how.startsWith('by ') ? `was ended ${how}` : `ended: ${error.message}`;
 }
 
-type Member = Omit<MemberRecord, 'rank'>;
+/** What all ranks are told, and their devices by rank. */
+interface Member {
+  readonly common: Omit<MemberRecord, 'rank' | 'device'>;
+  readonly devices: readonly DeviceName[];
+}
 
 async function memberOf(
-  size: number,
-  { hangTimeoutSeconds }: World['policy'],
+  { size, policy: { hangTimeoutSeconds }, devices = [] }: World,
   round: number,
   cause: string | undefined,
 ): Promise<Member> {
-  return {
+  const common = {
     ...{ group: randomUUID(), round, size, address: host, neighbours: size },
     store: { host, port: await freePort(host) },
     timeoutMs: hangTimeoutSeconds * 1000,
     ...(cause === undefined ? {} : { cause }),
   };
+  return { common, devices };
 }
 
 interface RoundEnd {
@@ -81,14 +87,17 @@ interface RoundEnd {
 /** Runs all trainers to their end. */
 async function oneRound(
   run: LocalRun,
-  member: Member,
+  { common, devices }: Member,
   onMessage: (message: Telemetry) => void,
 ): Promise<RoundEnd> {
-  const { worker, folder, stop, kill } = run;
-  const trainers = Array.from({ length: member.size }, (_, rank) =>
+  const { worker, folder, variables = {}, stop, kill } = run;
+  const trainers = Array.from({ length: common.size }, (_, rank) =>
     startRole({
       ...{ worker, role: 'train', folder },
-      variables: { [memberVariable]: JSON.stringify({ ...member, rank }) },
+      variables: {
+        ...variables,
+        [memberVariable]: JSON.stringify({ ...common, rank, device: devices[rank] }),
+      },
       // Rank 0 reports for all; of the others only the end counts.
       onMessage: rank === 0 ? onMessage : () => {},
     }),

@@ -12,6 +12,7 @@ import {
   type RunReport,
   UserError,
 } from '../../crds/index.ts';
+import { type CudaConstant, unmeasured } from '../../crds/plan/cuda-constants.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import { readJob, readText } from '../client/read-job.ts';
@@ -32,6 +33,8 @@ interface EstimateContext {
   readonly cache: string;
   readonly freeBytes: number;
   readonly cores: number;
+  /** GPUs of this machine. */
+  readonly gpus: () => Promise<readonly Device[]>;
   readonly now: () => Date;
   readonly describe: (record: RunRecord) => Promise<DescribedModel>;
   /** Reports of earlier runs of the job on this machine, oldest first. */
@@ -47,6 +50,8 @@ export interface MemoryRow {
   /** Blocks whose activations are recomputed in the backward. */
   readonly recomputed: number;
 }
+
+type Stage = Pick<JobPlan['memory']['stages'][number], 'stage' | 'peak'>;
 
 interface TimeRow {
   readonly device: string;
@@ -73,8 +78,12 @@ export interface Estimate {
    */
   readonly stages: {
     readonly device: string;
-    readonly rows: readonly Pick<JobPlan['memory']['stages'][number], 'stage' | 'peak'>[];
+    readonly rows: readonly Stage[];
+    /** Memory of its host; none where the device is the processor. */
+    readonly host: readonly Stage[];
   };
+  /** What the plan of that device rests on and nobody has measured. */
+  readonly unmeasured: readonly CudaConstant[];
   readonly times: readonly TimeRow[];
   readonly assumedShareOfPeak: number;
   readonly fits: boolean;
@@ -94,14 +103,14 @@ export async function estimate(
   const name = job.metadata.name ?? 'job';
   const model = await context.describe(recordOf(name, spec, options, context));
   const notes = templateNotes(spec, model);
-  const devices = devicesFor(spec, options, context);
+  const devices = await devicesFor(spec, options, context);
   const ask = {
     facts: model.facts,
     storedBfloat16: (model.storedBytes['BF16'] ?? 0) / 2,
     ranks: ranksOf(spec, options.workers),
   };
   const rows = devices.map((device) => memoryRow(device.name, plan(spec, device, ask)));
-  const judged = devices[judgedIndex(rows)] ?? thisMachine(context.freeBytes, context.cores);
+  const judged = judgedOf(devices, rows) ?? thisMachine(context.freeBytes, context.cores);
   const written = plan(spec, judged, ask);
   return {
     ...{ job: name, notes },
@@ -121,7 +130,9 @@ export async function estimate(
     stages: {
       device: judged.name,
       rows: written.memory.stages.map(({ stage, peak }) => ({ stage, peak })),
+      host: written.host?.stages.map(({ stage, peak }) => ({ stage, peak })) ?? [],
     },
+    unmeasured: judged.memory.type === 'cpu' ? [] : unmeasured(ask.ranks),
     times: [
       ...measuredRow(written, await context.reports(name), devices),
       ...devices.flatMap((device) => timeRow(device, plan(spec, device, ask), ask.ranks)),
@@ -173,23 +184,26 @@ async function changedSpecs({ file, whatIf }: EstimateOptions) {
   return whatIf.map((changes) => ({ changes, spec: requireChanged(text, changes) }));
 }
 
-function devicesFor(
+async function devicesFor(
   spec: FineTuneJobSpec,
   { gpuMemory }: EstimateOptions,
-  { freeBytes, cores }: EstimateContext,
-): readonly Device[] {
+  { freeBytes, cores, gpus }: EstimateContext,
+): Promise<readonly Device[]> {
   if (gpuMemory !== undefined) return [gpuOf(gpuMemory)];
   const here = thisMachine(freeBytes, cores);
-  return spec.worker.devicesPerWorker === 0 ? [here, ...knownDevices] : [...knownDevices, here];
+  if (spec.worker.devicesPerWorker === 0) return [here, ...knownDevices];
+  const known = (await gpus()).filter(({ memory }) => memory.bytes > 0);
+  return [...known, ...knownDevices, here];
 }
 
 /**
- * The device that decides: the first one of the list, or for a GPU job the first one that it fits.
+ * The device that decides: the first one of the list, or for a GPU job without a GPU of this
+ * machine the first one that it fits.
  */
-function judgedIndex(rows: readonly MemoryRow[]): number {
-  if (rows[0]?.name.startsWith('NVIDIA') !== true) return 0;
-  const fitting = rows.findIndex(({ fits }) => fits);
-  return fitting === -1 ? rows.length - 2 : fitting;
+function judgedOf(devices: readonly Device[], rows: readonly MemoryRow[]): Device | undefined {
+  const [first] = devices;
+  if (first === undefined || !knownDevices.includes(first)) return first;
+  return devices[rows.findIndex(({ fits }) => fits)] ?? knownDevices.at(-1);
 }
 
 function ranksOf({ worker }: FineTuneJobSpec, workers: number | undefined): number {

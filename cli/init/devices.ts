@@ -2,7 +2,15 @@
 // future cluster. Product and memory come from the node labels of NVIDIA's feature discovery;
 // without them only the number is known.
 import * as z from 'zod';
-import { type Device, gpuOf, knownDevices, thisMachine } from '../estimate/devices.ts';
+import type { FoundDevices } from '../devices/find-devices.ts';
+import {
+  cardOf,
+  type Device,
+  gpuOf,
+  gpusHere,
+  knownDevices,
+  thisMachine,
+} from '../estimate/devices.ts';
 import { bytes } from '../terminal/numbers.ts';
 import type { DeviceOption } from './questions.ts';
 
@@ -17,6 +25,7 @@ const node = z.object({
 interface Machine {
   readonly freeBytes: number;
   readonly cores: number;
+  readonly devices?: FoundDevices;
 }
 
 /** The GPUs of the cluster, or why they are unknown. */
@@ -25,8 +34,6 @@ export type ClusterDevices =
   | { readonly type: 'Unknown'; readonly why: string };
 
 const mib = 2 ** 20;
-/** Memory that the driver reserves. */
-const driverBytes = 1024 * mib;
 
 /** Given by a flag. */
 export const givenDevice = 'given';
@@ -37,7 +44,8 @@ export function deviceOptions(
   machine: Machine,
   givenBytes?: number,
 ): readonly DeviceOption[] {
-  const gpus = cluster?.type === 'Nodes' ? clusterGpus(cluster) : [];
+  const local = machine.devices === undefined ? [] : localGpus(machine.devices);
+  const gpus = [...local, ...(cluster?.type === 'Nodes' ? clusterGpus(cluster) : [])];
   const given = givenBytes === undefined ? [] : [gpuOf(givenBytes)];
   return [
     ...gpus,
@@ -50,6 +58,21 @@ export function deviceOptions(
 /** The GPUs of a cluster's nodes. */
 export function gpusOf(nodes: readonly object[], cluster: string): readonly Device[] {
   return clusterGpus({ type: 'Nodes', cluster, nodes }).map(({ device }) => device);
+}
+
+function localGpus(found: FoundDevices): readonly DeviceOption[] {
+  return gpusHere(found).map((device, index) => {
+    const kernels = found.hasKernels
+      ? 'anneal run starts the job there.'
+      : 'This installation has no CUDA kernels yet: ANNEAL_CUDA=1 npm run native builds them.';
+    const name = found.cards[index]?.name ?? '';
+    const why = `${name} in this machine, ${memoryWords(device)}. ${kernels}`;
+    return { id: `cuda:${index}`, label: `cuda:${index} of this machine, ${name}`, why, device };
+  });
+}
+
+function memoryWords({ memory }: Device): string {
+  return memory.bytes === 0 ? 'of unknown memory' : `with ${bytes(memory.bytes)}`;
 }
 
 function processor({ freeBytes, cores }: Machine): DeviceOption {
@@ -74,7 +97,7 @@ function clusterGpus({ cluster, nodes }: Extract<ClusterDevices, { type: 'Nodes'
     if (!(count > 0)) continue;
     const name = (metadata.labels['nvidia.com/gpu.product'] ?? 'GPU').replaceAll('-', ' ');
     const memory = Number(metadata.labels['nvidia.com/gpu.memory']);
-    const known = memory > 0 ? memory * mib - driverBytes : undefined;
+    const known = memory > 0 ? memory * mib : undefined;
     const before = kinds.get(name);
     kinds.set(name, { name, bytes: known ?? before?.bytes, count: count + (before?.count ?? 0) });
   }
@@ -87,26 +110,8 @@ function clusterGpu(
   { name, bytes: size, count }: { name: string; bytes: number | undefined; count: number },
   cluster: string,
 ): DeviceOption {
-  const similar = knownDevices.find((one) => isSame(one.name, name));
-  const device: Device = {
-    name,
-    memory: size === undefined ? (similar ?? gpuOf(0)).memory : { type: 'cuda', bytes: size },
-    peak: similar?.peak,
-  };
-  const memory =
-    device.memory.bytes === 0 ? 'of unknown memory' : `with ${bytes(device.memory.bytes)}`;
+  const device = cardOf(name, size);
+  const memory = memoryWords(device);
   const why = `${count} in ${cluster}, each ${memory}. anneal submit starts the job there.`;
   return { id: `cluster ${name}`, label: `1 of ${count} ${name} in ${cluster}`, why, device };
-}
-
-/**
- * `NVIDIA A100 SXM4 80GB` is an `NVIDIA A100 80GB`: the long name contains all words of the short
- * one.
- */
-function isSame(short: string, long: string): boolean {
-  const words = long.toLowerCase().split(' ');
-  return short
-    .toLowerCase()
-    .split(' ')
-    .every((word) => words.includes(word));
 }

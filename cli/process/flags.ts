@@ -1,9 +1,15 @@
 // Flags that several commands share, and their parsers.
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type DeviceName, isDeviceName } from '../../crds/names/device-name.ts';
 
 export function wholeNumber(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('it must be a whole number, 1 or more');
+}
+
+export function askedDevice(text: string): 'auto' | DeviceName {
+  if (text === 'auto' || isDeviceName(text)) return text;
+  throw new InvalidArgumentError('it must be auto, cpu, or cuda:<n> such as cuda:0');
 }
 
 /** `name=folder`, repeatable. */

@@ -2,8 +2,10 @@
  * What setup may ask the machine. All its decisions depend on these answers, so tests pass a
  * machine without a compiler, pip or disk space.
  */
+import type { ChildProcess } from 'node:child_process';
 import { mkdir, statfs } from 'node:fs/promises';
 import { availableParallelism, homedir } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
 
 export interface Machine {
@@ -23,6 +25,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   readonly signal?: AbortSignal;
+  /** A program that runs longer or prints more has failed; it is killed, and not waited for. */
+  readonly limit?: { readonly ms: number; readonly bytes: number };
 }
 
 export type Ran =
@@ -53,17 +57,40 @@ async function freeBytes(folder: string): Promise<number> {
 }
 
 async function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { cwd, env, input, signal } = options;
-  const result = await execa(file, args, {
+  const { cwd, env, input, signal, limit } = options;
+  const running = execa(file, args, {
     reject: false,
+    ...(limit === undefined ? {} : { maxBuffer: limit.bytes }),
     ...(cwd === undefined ? {} : { cwd }),
     ...(env === undefined ? {} : { env }),
     ...(input === undefined ? { stdin: 'ignore' } : { input }),
     ...(signal === undefined ? {} : { cancelSignal: signal }),
   });
+  const result = await (limit === undefined ? running : within(limit.ms, running));
   signal?.throwIfAborted();
+  if (result === 'late') {
+    const stderr = `no answer within ${(limit?.ms ?? 0) / 1000} s`;
+    return { kind: 'ended', ok: false, stdout: '', stderr };
+  }
   if (result.failed && result.exitCode === undefined && result.signal === undefined) {
     return { kind: 'missing' };
   }
   return { kind: 'ended', ok: !result.failed, stdout: result.stdout, stderr: result.stderr };
+}
+
+type Running<T> = Promise<T> & { readonly nodeChildProcess: ChildProcess };
+
+/** A process that waits for a driver may survive SIGKILL: nothing here waits for its end. */
+async function within<T>(ms: number, running: Running<T>): Promise<T | 'late'> {
+  const over = new AbortController();
+  const { signal } = over;
+  const late = wait(ms, 'late' as const, { signal, ref: false });
+  const first = await Promise.race([running, late.catch(() => 'late' as const)]);
+  over.abort();
+  if (first !== 'late') return first;
+  const { nodeChildProcess: child } = running;
+  child.kill('SIGKILL');
+  child.unref();
+  for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+  return 'late';
 }

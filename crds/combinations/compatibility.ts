@@ -245,6 +245,15 @@ export const pairs: readonly Pair[] = [
     hint: 'use fewer workers, or raise globalBatchSize or globalBatchTokens',
   },
   {
+    id: 'TF32 is for devices',
+    where: 'cluster',
+    path: ['method', 'precision', 'float32', 'products'],
+    meets: ({ worker }, { precision }) => usesTf32(precision) && worker.devicesPerWorker === 0,
+    cel: `${is.precision} != 'Float32' || !has(self.method.precision.float32) || !has(self.method.precision.float32.products) || self.method.precision.float32.products != 'TF32' || self.worker.devicesPerWorker > 0`,
+    sentence: 'is TF32, which processors do not have, and worker.devicesPerWorker is 0',
+    hint: 'leave it out, or set spec.worker.devicesPerWorker: 1',
+  },
+  {
     id: 'images are mounted by a cluster',
     where: 'machine',
     path: ['model', 'source', 'image'],
@@ -270,6 +279,11 @@ export const pairs: readonly Pair[] = [
     hint: 'run the same job file again: it resumes from its last checkpoint',
   },
 ];
+
+/** Whether matrix products may round their operands to TF32. */
+function usesTf32(precision: ResolvedMethod['precision']): boolean {
+  return precision.type === 'Float32' && precision.float32.products === 'TF32';
+}
 
 function mostWorkers({ elasticity, replicas, maxReplicas }: Worker): number {
   return elasticity === 'None' ? replicas : Math.max(replicas, maxReplicas ?? replicas);

@@ -40,7 +40,9 @@ function optimizerInWords({ optimizer }: ResolvedMethod): string {
 }
 
 function precisionInWords({ precision }: ResolvedMethod): string {
-  if (precision.type === 'Float32') return 'float32';
+  if (precision.type === 'Float32') {
+    return precision.float32.products === 'TF32' ? 'float32 with TF32 products' : 'float32';
+  }
   const rounded = masterWeightsOf({ precision }) === 'StochasticRounding';
   const words = rounded ? 'bfloat16 with stochastic rounding' : 'bfloat16';
   if (precision.type === 'HALO') {

@@ -5,6 +5,7 @@ import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { type BatchPlan, planBatches, sequencesPerStep, tokensPerSequence } from './batches.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { type FlopsPerToken, flopsPerToken } from './flops.ts';
+import { type HostPlan, planHost } from './host-memory.ts';
 import { type MemoryPlan, planMemory } from './memory.ts';
 import { memoryConstants } from './memory-constants.ts';
 import { type MemoryQuestion, stagesOf } from './memory-question.ts';
@@ -43,6 +44,8 @@ export interface JobPlan {
   /** Tokens of one step at most. */
   readonly tokensPerStep: number;
   readonly memory: MemoryPlan;
+  /** Of the host, where `memory` is that of a device. */
+  readonly host?: HostPlan;
   readonly flops: FlopsPerToken;
 }
 
@@ -54,7 +57,7 @@ export function planJob(question: JobQuestion): JobPlan {
     tokensPerSequence(spec.dataset),
     data?.longest ?? Number.POSITIVE_INFINITY,
   );
-  const { batch, memory } = planDevice(question, method, sequences, tokens);
+  const { batch, memory, host } = planDevice(question, method, sequences, tokens);
   const recomputed = memory.blocks.filter((mode) => mode !== 'keep').length;
   return {
     method,
@@ -63,6 +66,7 @@ export function planJob(question: JobQuestion): JobPlan {
     batch,
     tokensPerStep: sequences * tokens,
     memory,
+    ...(host === undefined ? {} : { host }),
     flops: flopsPerToken({
       facts,
       method,
@@ -81,6 +85,7 @@ function stepsOf({ spec: { training }, data }: JobQuestion, batch: number): numb
 interface DevicePlan {
   readonly batch: BatchPlan;
   readonly memory: MemoryPlan;
+  readonly host: HostPlan | undefined;
 }
 
 /**
@@ -97,7 +102,10 @@ function planDevice(
   const microBatchSize = spec.training.microBatchSize ?? 1;
   const plan = (waves: number): DevicePlan => {
     const batch = planBatches({ sequences, ranks, microBatchSize, waves });
-    return { batch, memory: planMemory(memoryQuestion(question, method, batch, tokens)) };
+    const asked = memoryQuestion(question, method, batch, tokens);
+    const memory = planMemory(asked);
+    const host = asked.device.type === 'cuda' ? planHost(asked, memory.blocks) : undefined;
+    return { batch, memory, host };
   };
   let closest = plan(1);
   const micros = memoryConstants.engine.hasWaves ? closest.batch.microBatches : 1;

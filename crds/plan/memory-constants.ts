@@ -1,9 +1,11 @@
 // Every number of the memory plan that does not follow from the sizes of a model: counts of tensors
-// that the engine keeps, and the overhead of libraries. All come from measurements of the engine;
-// change them only together with one.
+// that the engine keeps, and the overhead of libraries. All but those of CUDA devices come from
+// measurements of the engine; change them only together with one.
 //
 // Legend: T tokens · H hidden size · I MLP size · NH query heads · NK key/value heads · D head size
 // · V vocabulary · C rows
+import { cudaConstants } from './cuda-constants.ts';
+
 export const memoryConstants = {
   /** Values per token on the tape of one block, in units of the given sizes. */
   tape: {
@@ -117,10 +119,11 @@ export const memoryConstants = {
     /** Share of free memory that kept tapes may fill. */
     usable: 0.8,
   },
+  /** With what else cuda-constants.ts has, and from where. */
   cuda: {
-    context: 600 * 2 ** 20,
+    context: cudaConstants.context.value,
     loading: 0,
-    slack: 0.05,
+    slack: cudaConstants.slack.value,
     usable: 0.92,
   },
 } as const;

@@ -6,6 +6,7 @@
 // backward of each block, when inputs are freed and gradients appear; the update. The plan
 // evaluates all of them.
 import { projectionOf } from '../methods/projection.ts';
+import { besideTensors } from './beside-tensors.ts';
 import { type BlockBytes, blockBytes } from './block-bytes.ts';
 import { gradientBytes } from './gradient-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
@@ -107,7 +108,8 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
     sharedBytes(question).blocks +
     context +
     tokenizerBytes(question) +
-    slack * dynamic;
+    slack * dynamic +
+    besideTensors(question);
   return {
     weights: fixed.weights + fixed.codes,
     optimizer: fixed.optimizer,

@@ -1,5 +1,6 @@
 // Memory of a run apart from training steps: evaluation and generation, in the same process beside
 // the optimizer state, and publishing, in a separate process.
+import { besideTensors } from './beside-tensors.ts';
 import { madeOfCodes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
@@ -21,8 +22,12 @@ export function otherStages(question: MemoryQuestion): readonly StagePeak[] {
   ];
 }
 
-/** JavaScript memory of a tokenizer; only jobs with prompts load one for training. */
-export function tokenizerBytes({ facts, stages }: MemoryQuestion): number {
+/**
+ * JavaScript memory of a tokenizer; only jobs with prompts load one for training. None of it is on
+ * another device.
+ */
+export function tokenizerBytes({ facts, stages, device }: MemoryQuestion): number {
+  if (device.type === 'cuda') return 0;
   return stages?.sampleTokens === undefined ? 0 : facts.V * memoryConstants.tokenizerBytesPerToken;
 }
 
@@ -61,7 +66,7 @@ function inTraining(
   const { weights, optimizer, codes } = staticBytes(question);
   const { context } = memoryConstants[question.device.type];
   const { blocks } = sharedBytes(question);
-  const workspace = working + blocks + context + tokenizerBytes(question);
+  const workspace = working + blocks + context + tokenizerBytes(question) + besideTensors(question);
   return stagePeak(stage, {
     ...{ weights: weights + codes, optimizer },
     ...{ gradients: 0, activations, workspace },

@@ -2,6 +2,7 @@
 // the rendezvous. Whoever starts trainers writes it into the environment of each; a trainer without
 // it trains by itself.
 import * as z from 'zod';
+import { deviceName } from './device.ts';
 
 export const memberVariable = 'ANNEAL_MEMBER';
 
@@ -18,6 +19,8 @@ export const memberRecord = z.object({
   address: z.string(),
   /** Trainers that share the memory of this machine. */
   neighbours: z.int().min(1),
+  /** Its own, where several trainers share a machine. @default the one of the run record */
+  device: deviceName.optional(),
   /** A trainer that is silent for so long is taken for lost. */
   timeoutMs: z.int().min(1),
   /** Why there is another round; absent in the first. */

@@ -17,6 +17,7 @@
 //                                               first, and the others in <rank>.worker.lock
 import * as z from 'zod';
 import { fineTuneJobSpec } from '../api/job.ts';
+import { deviceName } from './device.ts';
 import { runReport } from './run-report.ts';
 
 export const runFiles = {
@@ -45,7 +46,12 @@ export const runRecord = z.object({
   /** Folders that stand for claims, by claim name. */
   volumes: z.record(z.string(), z.string()),
   cache: z.string(),
-  device: z.string(),
+  /**
+   * Where training computes; with several trainers, that of the first. Not part of the digest:
+   * checkpoints are the same on all devices, so a run may be resumed on another one. Its losses
+   * then differ in their last bits from those of a run that stayed.
+   */
+  device: deviceName,
   /** Of each worker. */
   threads: z.int().min(1),
   /** Trainers that share the model; one where nothing is said. */

@@ -40,7 +40,8 @@ export const runReport = z.object({
   device: z.object({
     type: z.enum(['cpu', 'cuda']),
     name: z.string(),
-    memoryBytes: bytes.optional(),
+    /** Memory of the device, where it has its own. */
+    bytes: bytes.optional(),
     threads: count.optional(),
   }),
   model: z.object({
@@ -98,6 +99,18 @@ export const runReport = z.object({
     measured: z.object({ peak: bytes }),
     /** (measured - predicted) / predicted. */
     gap: z.number().optional(),
+    /** The device, where it has memory of its own. */
+    device: z
+      .object({
+        predicted: z
+          .object({ parts: memoryParts, peak: bytes, stage: stageName.optional() })
+          .optional(),
+        /** Reserved by the allocator at most, and in use by tensors at most. */
+        measured: z.object({ peak: bytes, allocated: bytes.optional() }),
+        /** (measured - predicted) / predicted; the plan includes the CUDA context. */
+        gap: z.number().optional(),
+      })
+      .optional(),
     /** The process that writes the result and reads it back. */
     publish: z
       .object({ predicted: bytes, measured: bytes.optional(), gap: z.number().optional() })

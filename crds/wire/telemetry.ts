@@ -80,11 +80,14 @@ export const planMessage = z.object({
   heldOutSamples: count,
   /** Number of blocks whose tape is kept, recomputed, or offloaded. */
   blocks: z.object({ keep: count, recompute: count, offload: count }),
+  /** Of the device; on a processor that is the process. */
   memory: memoryParts,
   /** When the peak is, and the peak of each stage that the job has. */
   memoryStage: stageName.optional(),
   memoryStages: z.array(z.object({ stage: stageName, peak: bytes })).optional(),
   memoryLimit: bytes.optional(),
+  /** Of the process, where `memory` is that of a device with memory of its own. */
+  hostMemory: z.object({ peak: bytes, limit: bytes.optional() }).optional(),
 });
 
 /** Milliseconds; the parts need not cover the whole. */
@@ -96,6 +99,16 @@ export const stepMs = z.object({
   gather: z.number().optional(),
   reduce: z.number().optional(),
   save: z.number().optional(),
+});
+
+/** As libtorch's caching allocator counts it; the memory of the CUDA context is not in it. */
+const deviceMemory = z.object({
+  /** Reserved by the allocator. */
+  now: bytes,
+  /** The most that it had reserved. */
+  peak: bytes,
+  /** In use by tensors. */
+  allocated: bytes,
 });
 
 export const stepMessage = z.object({
@@ -118,7 +131,8 @@ export const stepMessage = z.object({
   clipFactor: real,
   learningRate: z.number(),
   stepMs,
-  memory: z.object({ now: bytes, peak: bytes }),
+  /** Of the process, and of its device where that has memory of its own. */
+  memory: z.object({ now: bytes, peak: bytes, device: deviceMemory.optional() }),
   /** Share of the peak speed of the device that the step reached, where known. */
   speedOfLight: z.number().optional(),
   skipped: z.boolean().optional(),

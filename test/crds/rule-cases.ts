@@ -226,6 +226,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'BFloat16', bfloat16: {} }, { type: 'Float32' }],
     rejects: [{ type: 'Float32', bfloat16: {} }],
   },
+  'method.precision: float32 only with Float32': {
+    accepts: [{ type: 'Float32', float32: { products: 'TF32' } }, { type: 'Float32' }],
+    rejects: [{ type: 'BFloat16', float32: {} }],
+  },
   'method.precision: halo only with HALO': {
     accepts: [{ type: 'HALO', halo: {} }, { type: 'HALO' }, { type: 'Float32' }],
     rejects: [{ type: 'BFloat16', halo: {} }],

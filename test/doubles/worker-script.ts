@@ -31,6 +31,9 @@ const script = laterOf(own, member.round ?? 1);
 
 const place = member.rank === undefined ? '' : ` ${member.rank} of ${member.size}`;
 appendFileSync(join(folder, 'stages.txt'), `${role}${place}\n`);
+if (member.device !== undefined) {
+  appendFileSync(join(folder, 'devices.txt'), `${member.rank}: ${member.device}\n`);
+}
 if (member.cause !== undefined) appendFileSync(join(folder, 'causes.txt'), `${member.cause}\n`);
 for (const [name, content] of Object.entries(script.files ?? {})) {
   writeFileSync(join(folder, name), JSON.stringify(content));

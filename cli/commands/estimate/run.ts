@@ -3,11 +3,14 @@ import { join, resolve } from 'node:path';
 import { failureOf } from '../../../crds/index.ts';
 import { describeModel } from '../../client/describe-model.ts';
 import { reportsOf } from '../../client/run-store.ts';
+import { findDevices } from '../../devices/find-devices.ts';
+import { gpusHere } from '../../estimate/devices.ts';
 import { estimate } from '../../estimate/estimate.ts';
 import { now } from '../../process/clock.ts';
 import type { CliConfig } from '../../process/config.ts';
 import type { Surroundings } from '../../process/context.ts';
 import type { Assignment, OutputFormat } from '../../process/flags.ts';
+import { thisMachine } from '../../setup/machine.ts';
 import { glyphSet } from '../../terminal/glyphs.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { sanitize } from '../../terminal/sanitize.ts';
@@ -35,13 +38,15 @@ export async function estimateFromTerminal(
     Object.entries(volume).map(([name, folder]) => [name, resolve(folder)]),
   );
   const warn = (message: string): void => err(`${sanitize(message)}\n`);
-  const worker = join(import.meta.dirname, '../../../worker/main.ts');
+  const checkout = join(import.meta.dirname, '../../..');
+  const worker = join(checkout, 'worker/main.ts');
   const found = await estimate(
     { file, gpuMemory, workers, whatIf, volumes },
     {
       cache: config.cache,
       freeBytes: freemem(),
       cores: availableParallelism(),
+      gpus: async () => gpusHere(await findDevices(thisMachine(), checkout)),
       now,
       reports: (job) => reportsOf(config.cache, job),
       describe: (record) => describeModel(record, worker, warn, interrupted.signal),

@@ -76,9 +76,15 @@ const stageWords = {
 } as const;
 
 /** A single stage needs no table. */
-function stageTable({ device, rows }: Estimate['stages']): readonly string[] {
-  if (rows.length < 2) return [];
-  const lines = rows.map(({ stage, peak }) => [stageWords[stage], gib(peak)]);
+function stageTable({ device, rows, host }: Estimate['stages']): readonly string[] {
+  if (rows.length + host.length < 2) return [];
+  const lines = [
+    ...rows.map(({ stage, peak }) => [stageWords[stage], gib(peak)]),
+    ...host.map(({ stage, peak }) => {
+      const words = stage === 'Publish' ? stageWords.Publish : 'while the device trains';
+      return [`memory of the host, ${words}`, gib(peak)];
+    }),
+  ];
   return ['', ...table([[`GiB by stage, ${device}`, 'peak'], ...lines])];
 }
 
@@ -114,8 +120,10 @@ function suggestionLines({ fits, suggestion, whatIf }: Estimate): readonly strin
   return ['', verdict, ...entry('hint:', hint, { width: 80, column: 6, indent: '' })];
 }
 
-function noteLines({ notes }: Estimate): readonly string[] {
-  return notes.flatMap((note) => [
+function noteLines({ notes, unmeasured }: Estimate): readonly string[] {
+  const guessed = unmeasured.map(({ name }) => name).join(', ');
+  const rests = `not measured on a GPU yet: ${guessed}`;
+  return [...notes, ...(guessed === '' ? [] : [rests])].flatMap((note) => [
     '',
     ...entry('note:', note, { width: 80, column: 6, indent: '' }),
   ]);

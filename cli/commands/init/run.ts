@@ -1,7 +1,9 @@
 // `anneal init`: the wizard on a terminal where flags are missing; otherwise flags alone.
 import { availableParallelism, freemem } from 'node:os';
+import { join } from 'node:path';
 import { failureOf, toAnnealError, UserError } from '../../../crds/index.ts';
 import { describeModelOf } from '../../client/describe-model.ts';
+import { findDevices } from '../../devices/find-devices.ts';
 import { type ClusterDevices, deviceOptions, givenDevice } from '../../init/devices.ts';
 import { type Describe, Estimator } from '../../init/estimator.ts';
 import { initText, writeNew } from '../../init/job-file.ts';
@@ -14,6 +16,7 @@ import type { CliConfig } from '../../process/config.ts';
 import type { Viewing } from '../../process/context.ts';
 import type { Theme } from '../../process/flags.ts';
 import type { SourceFlags } from '../../process/source-flags.ts';
+import { thisMachine } from '../../setup/machine.ts';
 import { colorsOf } from '../../terminal/output.ts';
 
 export interface InitFlags {
@@ -58,7 +61,9 @@ function missing(flag: string): UserError {
 
 async function wizard(flags: InitFlags, viewing: Viewing): Promise<number> {
   const { config, output, signal } = viewing;
-  const machine = { freeBytes: freemem(), cores: availableParallelism() };
+  const checkout = join(import.meta.dirname, '../../..');
+  const devices = await findDevices(thisMachine(), checkout);
+  const machine = { freeBytes: freemem(), cores: availableParallelism(), devices };
   const here = await sourcesHere(process.cwd(), config.cache);
   const foundWith = (cluster: ClusterDevices | null): Found => ({
     ...here,

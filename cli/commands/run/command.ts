@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import type { AskedDevice } from '../../devices/choose-devices.ts';
 import type { Perform, Surroundings } from '../../process/context.ts';
 import {
+  askedDevice,
   type DisplayFlags,
   volume,
   wholeNumber,
@@ -11,6 +13,7 @@ import {
 interface RunFlags extends DisplayFlags {
   readonly threads?: number;
   readonly workers?: number;
+  readonly device?: AskedDevice;
   readonly steps?: number;
   readonly volume?: Readonly<Record<string, string>>;
   readonly fresh?: boolean;
@@ -31,6 +34,11 @@ export function addRun(program: Command, { variables }: Surroundings, perform: P
       wholeNumber,
     )
     .option('--threads <n>', 'processor threads of each worker', wholeNumber)
+    .option(
+      '--device <name>',
+      'auto, cpu, or cuda:0 and further; auto is what worker.devicesPerWorker asks for, where the machine has it',
+      askedDevice,
+    )
     .option('--steps <n>', 'number of steps, instead of the one in the file', wholeNumber)
     .option('--volume <name=folder>', 'folder to use for a claim (repeatable)', volume)
     .option('--fresh', 'start a new run even if an earlier one could be resumed');
@@ -38,8 +46,9 @@ export function addRun(program: Command, { variables }: Surroundings, perform: P
     perform(async () => {
       const { runFromTerminal } = await import('./run.ts');
       const { cliConfig } = await import('../../process/config.ts');
-      const { threads, workers, steps, volume: volumes = {}, fresh = false, ...display } = flags;
-      const options = { file, threads, workers, volumes, steps, fresh };
+      const { threads, workers, device, steps, fresh = false, ...others } = flags;
+      const { volume: volumes = {}, ...display } = others;
+      const options = { file, threads, workers, device, volumes, steps, fresh };
       return runFromTerminal(options, display, cliConfig(variables));
     }),
   );

@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path';
 import { type FineTuneJobSpec, isStorageFull, UserError } from '../../../crds/index.ts';
 import { sequencesPerStep } from '../../../crds/plan/batches.ts';
 import { digestOf } from '../../../crds/plan/digest.ts';
+import type { DeviceName } from '../../../crds/wire/device.ts';
 import type { OutcomeRecord, RunRecord } from '../../../crds/wire/run-folder.ts';
 import { type LocalOutcome, runStages } from '../../client/local-run.ts';
 import { readJob } from '../../client/read-job.ts';
@@ -20,6 +21,8 @@ import {
   writeOutcome,
 } from '../../client/run-store.ts';
 import { openRunTrace, type RunTrace } from '../../client/run-trace.ts';
+import { type AskedDevice, chooseDevices, needsLooking } from '../../devices/choose-devices.ts';
+import type { FoundDevices } from '../../devices/find-devices.ts';
 import type { CliConfig } from '../../process/config.ts';
 import type { RunView } from '../../text/run-view.ts';
 
@@ -29,6 +32,8 @@ export interface RunOptions {
   readonly threads: number | undefined;
   /** Trainers that share the model. */
   readonly workers?: number | undefined;
+  /** @default 'auto' */
+  readonly device?: AskedDevice | undefined;
   /** Folder by claim name. */
   readonly volumes: Readonly<Record<string, string>>;
   readonly steps: number | undefined;
@@ -44,22 +49,25 @@ interface RunContext {
   readonly now: () => Date;
   readonly stop: AbortSignal;
   readonly kill: AbortSignal;
-  /** Prints a sentence after the run. */
+  readonly findDevices: () => Promise<FoundDevices>;
+  /** Prints a sentence before or after the run. */
   readonly warn: (sentence: string) => void;
 }
 
 export async function runCommand(options: RunOptions, context: RunContext): Promise<LocalOutcome> {
   const { config, view, now } = context;
   const startMs = now().getTime();
-  const record = await recordOf(options, context);
-  const { run, continued, lock } = await chooseRun(record, config.cache, options.fresh);
+  const { record, devices, variables } = await recordOf(options, context);
+  const { run, continued, movedFrom, lock } = await chooseRun(record, config.cache, options.fresh);
   using _lock = lock;
+  if (movedFrom !== undefined) context.warn(moved(movedFrom, record.device));
   view.begin(run, continued);
   const trace = traceOf(record, startMs, context);
   const outcome = await runStages(
     {
       folder: run.folder,
       worker: context.worker,
+      variables,
       onMessage: (message) => {
         view.see(message);
         trace.hear(message);
@@ -67,7 +75,7 @@ export async function runCommand(options: RunOptions, context: RunContext): Prom
       onStage: trace,
       stop: context.stop,
       kill: context.kill,
-      world: { size: record.workers ?? 1, policy: record.spec.failurePolicy },
+      world: { size: devices.length, policy: record.spec.failurePolicy, devices },
     },
     'prepare',
   );
@@ -104,6 +112,8 @@ function traceOf(
 interface ChosenRun {
   readonly run: StoredRun;
   readonly continued: boolean;
+  /** The device of the run so far, where it is another one. */
+  readonly movedFrom?: DeviceName;
   /** Keeps other commands out of the run folder. */
   readonly lock: Disposable;
 }
@@ -117,10 +127,30 @@ async function chooseRun(record: RunRecord, cache: string, fresh: boolean): Prom
     return { run, continued: false, lock: lockRun(run) };
   }
   const lock = lockRun(known);
-  return { run: await continueRun(known, record), continued: true, lock };
+  const { device } = known.record;
+  return {
+    run: await continueRun(known, record),
+    continued: true,
+    ...(device === record.device ? {} : { movedFrom: device }),
+    lock,
+  };
 }
 
-async function recordOf(options: RunOptions, { config, now }: RunContext): Promise<RunRecord> {
+/** Checkpoints are the same on all devices; sums of products are not. */
+function moved(from: DeviceName, to: DeviceName): string {
+  return `the run was on ${from} and continues on ${to}: its losses differ in their last bits from those of a run that stays`;
+}
+
+interface Planned {
+  readonly record: RunRecord;
+  /** By rank. */
+  readonly devices: readonly DeviceName[];
+  /** For the environment of workers. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+async function recordOf(options: RunOptions, context: RunContext): Promise<Planned> {
+  const { config, now, warn } = context;
   const { job } = await readJob(options.file, 'machine');
   const spec: FineTuneJobSpec =
     options.steps === undefined
@@ -131,8 +161,13 @@ async function recordOf(options: RunOptions, { config, now }: RunContext): Promi
         };
   const workers = options.workers ?? 1;
   requireShares(spec, workers);
+  const asked = options.device ?? 'auto';
+  const found = needsLooking(asked, spec) ? await context.findDevices() : undefined;
+  const { devices, note } = chooseDevices(asked, spec, workers, found);
+  if (note !== undefined) warn(note);
+  const [device = 'cpu'] = devices;
   const share = Math.max(1, Math.floor(availableParallelism() / workers));
-  return {
+  const record: RunRecord = {
     version: 1,
     name: job.metadata.name ?? 'job',
     namespace: job.metadata.namespace ?? 'default',
@@ -141,11 +176,12 @@ async function recordOf(options: RunOptions, { config, now }: RunContext): Promi
     digest: resultDigest(spec),
     volumes: options.volumes,
     cache: config.cache,
-    device: 'cpu',
+    device,
     threads: options.threads ?? config.threads ?? share,
     workers,
     createdAt: now().toISOString(),
   };
+  return { record, devices, variables: device === 'cpu' ? {} : (found?.variables ?? {}) };
 }
 
 function requireShares({ training, dataset }: FineTuneJobSpec, workers: number): void {

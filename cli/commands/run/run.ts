@@ -1,9 +1,11 @@
 // `anneal run` with signals and a view: the first Ctrl-C saves and stops, the second ends at once.
 import { join, resolve } from 'node:path';
 import { stopSignals } from '../../client/stop-signals.ts';
+import { findDevices } from '../../devices/find-devices.ts';
 import { now } from '../../process/clock.ts';
 import type { CliConfig } from '../../process/config.ts';
 import type { DisplayFlags } from '../../process/flags.ts';
+import { thisMachine } from '../../setup/machine.ts';
 import { glyphSet } from '../../terminal/glyphs.ts';
 import { colorsOf } from '../../terminal/output.ts';
 import { runSummary } from '../../text/run-summary.ts';
@@ -13,11 +15,13 @@ import { type RunOptions, runCommand } from './run-on-machine.ts';
 import { runSentences } from './sentences.ts';
 import { runLines } from './text.ts';
 
+const checkout = join(import.meta.dirname, '../../..');
+
 export async function runFromTerminal(
   options: RunOptions,
   flags: DisplayFlags,
   config: CliConfig,
-  worker = join(import.meta.dirname, '../../../worker/main.ts'),
+  worker = join(checkout, 'worker/main.ts'),
 ): Promise<number> {
   const signals = stopSignals();
   const { stop, kill } = signals;
@@ -41,6 +45,7 @@ export async function runFromTerminal(
       now,
       stop,
       kill,
+      findDevices: () => findDevices(thisMachine(), checkout),
       warn: (sentence) => void process.stderr.write(`${sentence}\n`),
     },
   );

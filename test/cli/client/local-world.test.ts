@@ -38,7 +38,10 @@ async function aWorld(t: ExecutionContext, script: WorkerScript, more: Partial<L
   const outcome = await runStages(run, 'train');
   const read = async (name: string) =>
     (await readFile(join(folder, name), 'utf8').catch(() => '')).trim().split('\n');
-  return { outcome, messages, stages: await read('stages.txt'), causes: await read('causes.txt') };
+  return {
+    ...{ outcome, messages, stages: await read('stages.txt'), causes: await read('causes.txt') },
+    devices: (await read('devices.txt')).sort(),
+  };
 }
 
 test('trainers are started together, only the first is heard, and publishing is one process', async (t) => {
@@ -47,6 +50,14 @@ test('trainers are started together, only the first is heard, and publishing is 
   t.deepEqual(stages.slice(0, 2).sort(), ['train 0 of 2', 'train 1 of 2']);
   t.deepEqual(stages.slice(2), ['publish']);
   t.deepEqual(messages, [loading]);
+});
+
+test('each trainer is told its own device, and none where the run record says it', async (t) => {
+  const devices = ['cuda:0', 'cuda:1'] as const;
+  const world = { size: 2, policy: policy(), devices };
+  const { devices: told } = await aWorld(t, { train: {} }, { world });
+  t.deepEqual(told, ['0: cuda:0', '1: cuda:1']);
+  t.deepEqual((await aWorld(t, { train: {} })).devices, ['']);
 });
 
 test('when one is killed all are started again, and are told why', async (t) => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { estimateText } from '../../../cli/commands/estimate/text.ts';
+import { cardOf, type Device } from '../../../cli/estimate/devices.ts';
 import { type EstimateOptions, estimate } from '../../../cli/estimate/estimate.ts';
 import type { DecoderFacts, RunReport } from '../../../crds/index.ts';
 import { llama8b, smol135 } from '../../builders/facts.ts';
@@ -13,13 +14,15 @@ interface Setting {
   readonly changes?: Changes;
   readonly facts?: DecoderFacts;
   readonly reports?: readonly RunReport[];
+  /** Of this machine. */
+  readonly gpus?: readonly Device[];
   readonly hasChatTemplate?: boolean;
 }
 
 async function estimated(
   t: ExecutionContext,
   options: Partial<Omit<EstimateOptions, 'file'>>,
-  { changes = {}, facts = llama8b, reports = [], hasChatTemplate = true }: Setting = {},
+  { changes = {}, facts = llama8b, reports = [], gpus = [], hasChatTemplate = true }: Setting = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-estimate-'));
   t.teardown(() => rm(folder, { recursive: true }));
@@ -36,6 +39,7 @@ async function estimated(
     {
       ...{ cache: folder, freeBytes: 16 * 2 ** 30, cores: 8, now: () => new Date(0) },
       reports: async () => reports,
+      gpus: async () => gpus,
       describe: async () => ({
         version: 1,
         source: 'owner/model at 01234567',
@@ -83,6 +87,22 @@ test('a job of GPUs is judged by the first that it fits, and all devices are lis
       Object.values(parts).reduce((sum, part) => sum + part),
     );
   }
+});
+
+test('a GPU of this machine decides for a job of GPUs, and its unmeasured constants are named', async (t) => {
+  const changes = { 'spec.worker.devicesPerWorker': 1 };
+  const small = { ...cardOf('NVIDIA Tiny', 4 * gib), name: 'cuda:0 here', isHere: true };
+  const found = await estimated(t, {}, { changes, gpus: [small] });
+  t.is(found.devices[0]?.name, 'cuda:0 here');
+  t.is(found.whatIf.device, 'cuda:0 here');
+  t.false(found.fits);
+  t.true(found.unmeasured.some(({ name, source }) => name === 'CUDA context' && source !== ''));
+  t.is(found.stages.host[0]?.stage, 'Step');
+  t.regex(estimateText(found), /\nnote: not measured on a GPU yet: CUDA context, /);
+  const processor = await estimated(t, {}, { gpus: [small] });
+  t.deepEqual([processor.unmeasured, processor.stages.host], [[], []]);
+  t.false(estimateText(processor).includes('not measured'));
+  t.false(processor.devices.some(({ name }) => name === 'cuda:0 here'));
 });
 
 test('what does not fit is told with the change that helps most', async (t) => {

@@ -77,6 +77,16 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
       },
     },
   },
+  'TF32 is for devices': {
+    where: 'cluster',
+    meet: {
+      method: { preset: 'Full', precision: { type: 'Float32', float32: { products: 'TF32' } } },
+    },
+    apart: {
+      method: { preset: 'Full', precision: { type: 'Float32', float32: { products: 'TF32' } } },
+      'worker.devicesPerWorker': 1,
+    },
+  },
   'tokens are mixed in blocks of a power of two': {
     meet: { method: { preset: 'HALO', precision: { type: 'HALO', halo: { tokenBlock: 96 } } } },
     apart: { method: { preset: 'HALO', precision: { type: 'HALO', halo: { tokenBlock: 64 } } } },

@@ -34,6 +34,7 @@ const messages: { readonly [T in Telemetry['type']]: Extract<Telemetry, { type: 
     blocks: { keep: 10, recompute: 20, offload: 0 },
     memory,
     memoryLimit: 99,
+    hostMemory: { peak: 20, limit: 80 },
   },
   step: {
     time: 1,
@@ -50,7 +51,7 @@ const messages: { readonly [T in Telemetry['type']]: Extract<Telemetry, { type: 
     clipFactor: 0.8,
     learningRate: 1e-4,
     stepMs: { total: 900, compute: 880, data: 5 },
-    memory: { now: 5, peak: 9 },
+    memory: { now: 5, peak: 9, device: { now: 7, peak: 8, allocated: 6 } },
   },
   evaluation: {
     time: 1,

@@ -1,17 +1,24 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { runJson } from '../../../../cli/commands/run/json.ts';
-import { resultDigest, runCommand } from '../../../../cli/commands/run/run-on-machine.ts';
+import {
+  type RunOptions,
+  resultDigest,
+  runCommand,
+} from '../../../../cli/commands/run/run-on-machine.ts';
 import { runSentences } from '../../../../cli/commands/run/sentences.ts';
 import { runLines } from '../../../../cli/commands/run/text.ts';
+import { findDevices, kernelsPath } from '../../../../cli/devices/find-devices.ts';
 import { cliConfig } from '../../../../cli/process/config.ts';
 import { runSummary } from '../../../../cli/text/run-summary.ts';
 import type { RunView } from '../../../../cli/text/run-view.ts';
-import { aSpec, aWrittenJob } from '../../../builders/job.ts';
+import { aSpec, aWrittenJob, changed } from '../../../builders/job.ts';
 import { messagesOfARun } from '../../../builders/run-messages.ts';
 import { aPreparedRecord, aReport } from '../../../builders/run-report.ts';
+import { aMachine, type Program, says } from '../../../doubles/machine.ts';
+import { cardLine } from '../../../doubles/nvidia-smi.ts';
 import type { WorkerScript } from '../../../doubles/worker-script.ts';
 
 const worker = join(import.meta.dirname, '../../../doubles/worker-script.ts');
@@ -27,18 +34,25 @@ interface Setting {
   readonly job?: unknown;
   readonly text?: string;
   readonly script?: WorkerScript;
+  /** What nvidia-smi answers. @default it is not there */
+  readonly cards?: Program;
 }
 
-async function inFolder(t: ExecutionContext, { view = runLines, job, text, script }: Setting) {
+const none: Program = () => ({ kind: 'missing' });
+
+async function inFolder(
+  t: ExecutionContext,
+  { view = runLines, job, text, script, cards = none }: Setting,
+) {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-cli-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const file = join(folder, 'job.yaml');
   await writeFile(file, text ?? JSON.stringify(job ?? aWrittenJob()));
   await writeFile(join(folder, 'script.json'), JSON.stringify(script ?? goodRun));
-  const start = async (more: { steps?: number; fresh?: boolean } = {}) => {
+  const start = async (more: Partial<RunOptions> = {}) => {
     const lines: string[] = [];
     const outcome = await runCommand(
-      { file, threads: 2, volumes: {}, steps: more.steps, fresh: more.fresh ?? false },
+      { file, threads: 2, volumes: {}, steps: undefined, fresh: false, ...more },
       {
         config: cliConfig({ ANNEAL_CACHE: join(folder, 'cache') }),
         worker,
@@ -47,6 +61,8 @@ async function inFolder(t: ExecutionContext, { view = runLines, job, text, scrip
         stop: new AbortController().signal,
         kill: new AbortController().signal,
         warn: (sentence) => lines.push(sentence),
+        findDevices: async () =>
+          findDevices(aMachine({ programs: { 'nvidia-smi': cards } }), folder),
       },
     );
     return { outcome, lines };
@@ -181,4 +197,66 @@ spec:
     error?.message ?? '',
     /job\.yaml:5:29 {2}spec\.model\.source\.image is a container image/,
   );
+});
+
+const onDevice = changed(aWrittenJob(), { 'spec.worker.devicesPerWorker': 1 });
+
+async function withKernels(folder: string): Promise<void> {
+  const path = kernelsPath({}, folder);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, '');
+}
+
+async function recordIn(folder: string, number = 1) {
+  return JSON.parse(await readFile(join(folder, `cache/runs/first/${number}/run.json`), 'utf8'));
+}
+
+test('a job for devices trains on them, each worker on its own', async (t) => {
+  const cards = () => says(`${cardLine()}\n${cardLine({ index: 1 })}\n`);
+  const { folder, start } = await inFolder(t, { job: onDevice, cards });
+  await withKernels(folder);
+  t.deepEqual((await start({ workers: 2 })).outcome, { type: 'Complete' });
+  t.is((await recordIn(folder)).device, 'cuda:0');
+  const told = await readFile(join(folder, 'cache/runs/first/1/devices.txt'), 'utf8');
+  t.deepEqual(told.trim().split('\n').sort(), ['0: cuda:0', '1: cuda:1']);
+  await start({ device: 'cuda:1' });
+  t.is((await recordIn(folder, 2)).device, 'cuda:1');
+  await start({ device: 'cpu' });
+  t.is((await recordIn(folder, 3)).device, 'cpu');
+  await t.throwsAsync(start({ workers: 3 }), { message: /--workers is 3, and this machine has 2/ });
+});
+
+test('on a machine without devices the same file trains on the processor, and one line says so', async (t) => {
+  const { folder, start } = await inFolder(t, { job: onDevice });
+  const { outcome, lines } = await start();
+  t.deepEqual(outcome, { type: 'Complete' });
+  const said = lines.filter((line) => line.includes('devicesPerWorker'));
+  t.deepEqual(said, [
+    'spec.worker.devicesPerWorker is 1, and this machine has no CUDA device (nvidia-smi is not on the PATH): training on the processor',
+  ]);
+  t.is((await recordIn(folder)).device, 'cpu');
+  await t.throwsAsync(start({ device: 'cuda:0' }), {
+    message:
+      '--device is cuda:0, and this machine has no CUDA device (nvidia-smi is not on the PATH)',
+  });
+});
+
+test('a run goes on on another device from where it was', async (t) => {
+  const failure = { type: 'failure', time: 1, code: 'E_DIVERGED', reason: 'Diverged', message: '' };
+  const broken = { prepare: { messages: [failure], exit: 74 } };
+  const cards = () => says(cardLine());
+  const { folder, start } = await inFolder(t, { job: onDevice, script: broken, cards });
+  await withKernels(folder);
+  await start();
+  await writeFile(join(folder, 'script.json'), JSON.stringify(goodRun));
+  const { outcome, lines } = await start({ device: 'cpu' });
+  t.deepEqual(outcome, { type: 'Complete' });
+  t.true(
+    lines.some(
+      (line) =>
+        line ===
+        'the run was on cuda:0 and continues on cpu: its losses differ in their last bits from those of a run that stays',
+    ),
+  );
+  t.is((await recordIn(folder)).device, 'cpu');
 });
