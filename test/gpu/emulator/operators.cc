@@ -116,11 +116,13 @@ Tensor empty_strided(c10::SymIntArrayRef size, c10::SymIntArrayRef stride, std::
                                            kOnDevice, c10::dtype_or_default(dtype));
 }
 
-// To the device, from it, or between two.
+// To the device, from it, or between two. The host waits for a copy to or from its own memory,
+// which no test pins, unless it says that it will not.
 Tensor& copy_(Tensor& self, const Tensor& from, bool non_blocking) {
   const int to_device = self.is_cuda() ? self.get_device() : from.get_device();
   const int from_device = from.is_cuda() ? from.get_device() : to_device;
-  if (!self.is_cuda() && !non_blocking) count_wait(from_device);
+  const bool leaves_device = !self.is_cuda() || !from.is_cuda();
+  if (leaves_device && !non_blocking) count_wait(from_device);
   const Access to_access(to_device), from_access(from_device);
   Borrowed borrowed(to_device);
   Tensor to = borrowed.lend(self);
