@@ -259,3 +259,16 @@ test('a group refuses adapters that do not fit, with the shapes', (t) => {
     t.throws(() => ops.linearGroup(zeros(4, 8), [], []), { message: /weights is empty/ });
   });
 });
+
+test('gradients of float32 weights keep the sums of bfloat16 products', (t) => {
+  scope(() => {
+    const [x, dy] = [draw('x', [96, 24], 'bfloat16'), draw('dy', [96, 40], 'bfloat16')];
+    const weight = draw('w', [40, 24], 'float32');
+    const exact = ops.matmul(ops.t(wide(dy)), wide(x));
+    const through = run((a, w) => ops.linear(a as Tensor, w as Tensor), [x, weight], [dy]);
+    const added = ops.linearDw_(ops.zeros([40, 24]), dy, x, { alpha: 2 });
+    const bound = 96 * dtypeEpsilon('float32') * largest(exact);
+    t.true(distance(through.gradients[1] as Tensor, exact) < bound);
+    t.true(distance(added, ops.mulScalar(exact, 2)) < 2 * bound);
+  });
+});

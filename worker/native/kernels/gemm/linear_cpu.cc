@@ -10,6 +10,7 @@
 
 #include "linear.h"
 #include "matrix.h"
+#include "wide_product.h"
 
 namespace anneal::gemm {
 
@@ -90,7 +91,7 @@ Tensor dw(const Tensor& dy, const Tensor& x, std::optional<at::ScalarType> dtype
   const auto type = dtype.value_or(x.scalar_type());
   const Tensor out = at::empty({left.size(1), right.size(1)}, x.options().dtype(type));
   if (!gemm::ours({dy, x}) || !gemm::storable(type))
-    return at::mm(left.t(), right.to(left.scalar_type())).to(type);
+    return gemm::wide_product(left.t(), right.to(left.scalar_type()), type);
   const Tensor l = dense(left), r = dense(right);
   gemm::product(turned(matrix_of(l)), matrix_of(r), into(out));
   return out;
@@ -103,7 +104,8 @@ Tensor& dw_(Tensor& out, const Tensor& dy, const Tensor& x, double alpha) {
               out.sizes(), "; it must be [", left.size(1), ", ", right.size(1), "]");
   const auto type = out.scalar_type();
   if (!gemm::ours({dy, x}) || type != at::kFloat || out.stride(1) != 1)
-    return out.addmm_(left.t().to(type), right.to(type), 1, alpha);
+    return dy.is_cpu() || type != at::kFloat ? out.addmm_(left.t().to(type), right.to(type), 1, alpha)
+                                             : out.add_(gemm::wide_product(left.t(), right.to(left.scalar_type()), type), alpha);
   const Tensor l = dense(left), r = dense(right);
   gemm::Output sum = into(out);
   sum.accumulate = true;

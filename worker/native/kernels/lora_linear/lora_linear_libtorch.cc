@@ -5,6 +5,7 @@
 #include <ATen/ops/mm.h>
 
 #include "../gemm/matrix.h"
+#include "../gemm/wide_product.h"
 #include "lora_linear.h"
 
 namespace anneal::lora_linear {
@@ -13,6 +14,7 @@ namespace {
 
 using at::Tensor;
 using gemm::flat;
+using gemm::wide_product;
 
 Tensor shaped(const Tensor& flat, const Tensor& like) {
   auto sizes = like.sizes().vec();
@@ -25,14 +27,6 @@ void add(Tensor& sum, const Tensor& left, const Tensor& right) {
     sum.addmm_(left, right);
   else
     sum = at::mm(left, right);
-}
-
-// a b as `type`. A GPU adds products of short types up in float32: where that is wanted, it is not
-// rounded in between.
-Tensor product(const Tensor& a, const Tensor& b, at::ScalarType type) {
-  if (a.is_cuda() && type == at::kFloat && a.scalar_type() != at::kFloat && a.scalar_type() != at::kDouble)
-    return at::mm(a, b, type);
-  return at::mm(a, b).to(type);
 }
 
 // x W^T + bias.
@@ -88,11 +82,11 @@ Gradients backward_by_libtorch(const Group& group, const std::vector<Tensor>& dy
       const Tensor dy = flat(dys[i]);
       const auto type = dy.scalar_type();
       if (needs.x) add_times(dx, dy, m.weight);
-      if (needs.weight[i]) dw = product(dy.t(), x, m.weight.scalar_type());
+      if (needs.weight[i]) dw = wide_product(dy.t(), x, m.weight.scalar_type());
       if (m.a.defined()) {
         const Tensor dt = at::mm(dy, m.b.to(type)).mul_(m.scale);
-        if (needs.b[i]) db = product(dy.t(), t.narrow(1, offset, m.a.size(0)).to(type), m.b.scalar_type());
-        if (needs.a[i]) da = product(dt.t(), dropped, m.a.scalar_type());
+        if (needs.b[i]) db = wide_product(dy.t(), t.narrow(1, offset, m.a.size(0)).to(type), m.b.scalar_type());
+        if (needs.a[i]) da = wide_product(dt.t(), dropped, m.a.scalar_type());
         if (needs.separate ? needs.dropped : needs.x) add(needs.separate ? ddropped : dx, dt, m.a.to(type));
       }
     }

@@ -260,7 +260,9 @@ Tensor quantize(const Tensor& given, int64_t format, int64_t group, bool symmetr
 // A matrix on a GPU is quantised once in its life: on the host, where its codes get the bits that
 // every other device has.
 at::Tensor quantize_on_host(const at::Tensor& weight, int64_t format, int64_t group, bool symmetric) {
-  return quantize(weight.cpu(), format, group, symmetric).to(weight.device());
+  const Tensor made = quantize(weight.cpu(), format, group, symmetric), there = made.to(weight.device());
+  keep_header(there, header_of(made));
+  return there;
 }
 
 }  // namespace

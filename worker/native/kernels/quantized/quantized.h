@@ -23,8 +23,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstring>
-
 #include "layout.h"
 
 namespace anneal::quantized {
@@ -33,23 +31,16 @@ inline constexpr const char* kSchemas[] = {
     "quantize_weight(Tensor weight, int format, int group, bool symmetric=False) -> Tensor",
     "dequantize_weight(Tensor weight, *, ScalarType dtype, int first=0, int? count=None) -> Tensor",
     "quantized_parts(Tensor weight) -> Tensor[]",
+    "_quantized_shape(Tensor weight) -> int[]",
 };
 
 inline bool is_quantized(const at::Tensor& weight) { return weight.defined() && weight.scalar_type() == at::kByte; }
 
-// The checked header of a quantised weight. From another device it is copied, which waits for that
-// device.
-inline Header header_of(const at::Tensor& weight) {
-  TORCH_CHECK(weight.scalar_type() == at::kByte && weight.dim() == 1 && weight.is_contiguous() &&
-                  weight.numel() >= static_cast<int64_t>(sizeof(Header)),
-              "weight is ", weight.scalar_type(), " ", weight.sizes(), "; a quantised weight is one piece of bytes");
-  const at::Tensor start = weight.is_cpu() ? weight : weight.narrow(0, 0, sizeof(Header)).cpu();
-  Header h{};
-  std::memcpy(&h, start.const_data_ptr(), sizeof h);
-  TORCH_CHECK(std::memcmp(h.magic, kMagic, sizeof kMagic) == 0 && h.bytes == weight.numel(),
-              "the bytes are no quantised weight; quantize_weight makes one");
-  return h;
-}
+// The checked header of a quantised weight. For one on a device it is read once and then kept, for
+// as long as its memory lives and nobody writes to it: reading waits for the device.
+Header header_of(const at::Tensor& weight);
+// Keeps the header of a weight of a device whose bytes the host has just made.
+void keep_header(const at::Tensor& weight, const Header& header);
 
 struct Shape {
   int64_t outputs, inputs;

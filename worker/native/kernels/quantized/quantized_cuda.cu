@@ -1,12 +1,14 @@
 // CUDA entry of dequantize_weight: one thread for eight values of a row.
 
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
 #include <optional>
+#include <vector>
 
 #include "../device.cuh"
-#include "quantized.h"
+#include "layout.h"
 
 namespace anneal::quantized {
 
@@ -38,12 +40,26 @@ template <Format F> void launch(const at::Tensor& weight, const at::Tensor& out,
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 
+struct Stored {
+  Format format;
+  int64_t rows, columns;
+};
+
+// From the host's copy of the header, which belongs to another library.
+Stored stored_in(const at::Tensor& weight) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("anneal::_quantized_shape", "")
+                             .typed<std::vector<int64_t>(const at::Tensor&)>();
+  const auto shape = op.call(weight);
+  return {static_cast<Format>(shape[0]), shape[1], shape[2]};
+}
+
 at::Tensor dequantize_cuda(const at::Tensor& weight, at::ScalarType dtype, int64_t first,
                            std::optional<int64_t> wanted) {
   const bool ours = dtype == at::kDouble || dtype == at::kFloat || dtype == at::kBFloat16;
   if (!ours) return dequantize_cuda(weight, at::kFloat, first, wanted).to(dtype);
   const c10::cuda::CUDAGuard guard(weight.device());
-  const Header h = header_of(weight);
+  const Stored h = stored_in(weight);
   const int64_t count = wanted.value_or(h.rows - first);
   TORCH_CHECK(first >= 0 && count >= 0 && first + count <= h.rows, "rows ", first, " to ",
               first + count, " were asked for; the weight has ", h.rows);
