@@ -6,6 +6,7 @@ import type { ExecutionContext } from 'ava';
 import { readJob } from '../../cli/client/read-job.ts';
 import { resultDigest } from '../../cli/commands/run/run-on-machine.ts';
 import { systemClock } from '../../crds/clock.ts';
+import type { DeviceName } from '../../crds/wire/device.ts';
 import {
   type PreparedRecord,
   preparedRecord,
@@ -29,7 +30,7 @@ import { type ToyJobOptions, writeToyJob } from '../toy/toy-job.ts';
 export async function aToyRun(
   t: ExecutionContext,
   options: ToyJobOptions,
-  device?: string,
+  device?: DeviceName,
 ): Promise<ToyRun> {
   const folder = await temporaryFolder();
   t.teardown(() => folder[Symbol.asyncDispose]());
@@ -47,7 +48,11 @@ export class ToyRun {
   onMessage: (message: TelemetryBody) => void = () => {};
 
   /** @default on the processor */
-  static async make(root: string, options: ToyJobOptions, device = 'cpu'): Promise<ToyRun> {
+  static async make(
+    root: string,
+    options: ToyJobOptions,
+    device: DeviceName = 'cpu',
+  ): Promise<ToyRun> {
     const { file, destination } = await writeToyJob(root, options);
     const { job } = await readJob(file, 'machine');
     const folder = join(root, 'run');

@@ -32,6 +32,8 @@ export interface Session {
 export interface SessionOptions {
   readonly victim?: Victim;
   readonly flags?: readonly string[];
+  /** Added to the environment. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Gets each line as it comes, before it counts for the point. */
   readonly onLine?: (line: RunLine) => void;
 }
@@ -41,7 +43,7 @@ export async function session(
   job: ToyJob,
   cache: string,
   point: KillPoint | null,
-  { victim = 'tree', flags = [], onLine = () => {} }: SessionOptions = {},
+  { victim = 'tree', flags = [], variables = {}, onLine = () => {} }: SessionOptions = {},
 ): Promise<Session> {
   const lines: RunLine[] = [];
   const watchers: FSWatcher[] = [];
@@ -63,7 +65,7 @@ export async function session(
     watchers.push(onPartial(checkpoints, () => count('save')));
     watchers.push(onPartial(job.destination, () => count('export')));
   };
-  const anneal = startAnneal(job.file, cache, see, flags);
+  const anneal = startAnneal(job.file, cache, see, flags, variables);
   count('time');
   const { code, stderr } = await anneal.ended;
   for (const watcher of watchers) watcher.close();

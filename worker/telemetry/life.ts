@@ -12,6 +12,8 @@ const lifeRecord = z.object({
   evaluateSeconds: z.number(),
   /** Largest resident memory of any process. */
   peakBytes: z.number(),
+  /** Of a device with its own memory: reserved by libtorch, and used by tensors, at most. */
+  devicePeak: z.object({ reserved: z.number(), allocated: z.number() }).optional(),
   speeds: z.object({
     /** Number of measured steps, and how many of them one entry represents. */
     measured: z.int(),

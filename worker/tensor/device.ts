@@ -1,7 +1,8 @@
 // The device of a tensor, and what a process asks of its devices.
+import type { DeviceName } from '../../crds/names/device-name.ts';
 import { type DeviceMemory, native } from './native.ts';
 
-export type Device = 'cpu' | `cuda:${number}`;
+export type Device = DeviceName;
 
 /** CUDA devices that this process sees. */
 export function deviceCount(): number {
@@ -26,8 +27,13 @@ export function requireDeterministicOperators(): void {
   native.requireDeterministicOperators();
 }
 
+/** Whether products of float32 on CUDA devices round their operands to TF32. */
+export function roundProducts(on: boolean): void {
+  native.roundProducts(on);
+}
+
 /** The number of a CUDA device. */
-function indexOf(device: Device): number {
+export function indexOf(device: Device): number {
   return Number(device.slice('cuda:'.length));
 }
 

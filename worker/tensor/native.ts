@@ -62,6 +62,7 @@ interface Native {
   resetDevicePeak(index: number): void;
   trimDevice(): void;
   requireDeterministicOperators(): void;
+  roundProducts(on: boolean): void;
   toDevice(handle: number, device: Device): number;
   offload(handle: number): number;
   fetch(handle: number, device: Device): number;

@@ -3,9 +3,11 @@
 // an uninterrupted one.
 import { setImmediate } from 'node:timers/promises';
 import { TerminalError } from '../../crds/failures/errors.ts';
+import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
 import { toSequence } from '../engine/packed-sequence.ts';
 import { grown } from '../methods/selection/selection.ts';
+import { type Device, deviceMemory } from '../tensor/device.ts';
 import { memoryStatistics } from '../tensor/memory.ts';
 import { streamOf } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
@@ -20,6 +22,8 @@ import type { TrainerParts } from './parts.ts';
 import { step } from './step.ts';
 
 export type { NonFinitePolicy, TrainerParts, TrainerPlan } from './parts.ts';
+
+type StepMemory = Extract<TelemetryBody, { type: 'step' }>['memory'];
 
 export interface TrainerResult {
   readonly reason: 'Finished' | 'FinishedEarly' | 'Stopped';
@@ -126,7 +130,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
       ...{ total: done - began, data: loaded - began, compute: done - loaded },
       ...waitedSince(parts, before),
     },
-    memory: memoryNow(),
+    memory: memoryNow(model.device),
     ...(finite ? {} : { skipped: true }),
     ...(said === null ? {} : { method: said }),
   });
@@ -194,7 +198,9 @@ async function rollBack(parts: TrainerParts, failed: TrainerState): Promise<Trai
   return { ...restored, ...account, skipsInRow: 0 };
 }
 
-function memoryNow(): { readonly now: number; readonly peak: number } {
-  const { residentBytes, residentPeakBytes } = memoryStatistics();
-  return { now: residentBytes, peak: residentPeakBytes };
+function memoryNow(device: Device): StepMemory {
+  const { residentBytes: now, residentPeakBytes: peak } = memoryStatistics();
+  if (device === 'cpu') return { now, peak };
+  const { reserved, reservedPeak, allocated } = deviceMemory(device);
+  return { now, peak, device: { now: reserved, peak: reservedPeak, allocated } };
 }

@@ -1,28 +1,41 @@
 // The device that a trainer computes on.
 import { UserError } from '../../crds/failures/errors.ts';
+import type { ResolvedMethod } from '../../crds/index.ts';
 import {
   type Device,
   deviceCount,
-  deviceMemory,
+  indexOf,
   requireDeterministicOperators,
   resetDevicePeak,
+  roundProducts,
 } from '../tensor/device.ts';
-import { freeMemory } from './free-memory.ts';
 
-/** The device of this name, ready for a run; throws where this process does not see it. */
-export function openDevice(name: string): Device {
-  if (name === 'cpu') return name;
-  const index = /^cuda:(\d+)$/.exec(name)?.[1];
+interface Wanted {
+  readonly precision: ResolvedMethod['precision'];
+  /** Trainers of the run. */
+  readonly size: number;
+}
+
+/** Makes the device ready for a run; throws where this process does not see it. */
+export function openDevice(device: Device, { precision, size }: Wanted): Device {
+  if (device === 'cpu') return device;
   const count = deviceCount();
-  if (index === undefined || Number(index) >= count) {
+  if (indexOf(device) >= count) {
     throw new UserError({
       code: 'E_USAGE',
-      message: `${name} is not a device of this process, which sees ${seen(count)}`,
+      message: `${device} is not a device of this process, which sees ${seen(count)}`,
       hint: 'anneal doctor shows the devices of this machine',
     });
   }
-  const device: Device = `cuda:${Number(index)}`;
+  if (size > 1) {
+    throw new UserError({
+      code: 'E_INCOMPATIBLE_METHOD',
+      message: `${size} workers cannot share a model on CUDA devices yet`,
+      hint: 'use one worker, or --device cpu',
+    });
+  }
   requireDeterministicOperators();
+  roundProducts(precision.type === 'Float32' && precision.float32.products === 'TF32');
   resetDevicePeak(device);
   return device;
 }
@@ -30,11 +43,4 @@ export function openDevice(name: string): Device {
 function seen(count: number): string {
   if (count === 0) return 'no CUDA device';
   return count === 1 ? 'cuda:0 alone' : `cuda:0 to cuda:${count - 1}`;
-}
-
-/** Bytes that a run may take on the device now; what libtorch holds unused counts as free. */
-export function freeOn(device: Device): number {
-  if (device === 'cpu') return freeMemory();
-  const { free, reserved, allocated } = deviceMemory(device);
-  return free + reserved - allocated;
 }

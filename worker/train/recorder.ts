@@ -1,9 +1,7 @@
 // Builds the run report from the telemetry of a training run, so that the report contains nothing
 // that was not sent as a message.
-import { cpus } from 'node:os';
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { methodInWords } from '../../crds/methods/in-words.ts';
-import type { MemoryPlan, StagePeak } from '../../crds/plan/memory.ts';
 import { parametersOf } from '../../crds/plan/parameters.ts';
 import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
@@ -22,8 +20,11 @@ import {
   withSpeed,
   withWarning,
 } from '../telemetry/life.ts';
+import { type Device, deviceMemory } from '../tensor/device.ts';
 import { memoryStatistics } from '../tensor/memory.ts';
 import type { TrainerPlan, TrainerResult } from './loop.ts';
+import type { TrainerMemory } from './memory-plan.ts';
+import { deviceReport, memoryReport } from './memory-report.ts';
 
 interface RecorderFacts {
   readonly run: RunRecord;
@@ -31,7 +32,7 @@ interface RecorderFacts {
   readonly method: ResolvedMethod;
   readonly files: ModelFiles;
   readonly model: Model;
-  readonly memory: MemoryPlan;
+  readonly memory: TrainerMemory;
   readonly plan: TrainerPlan;
   readonly feed: Feed;
   /** Ranks that train the model. */
@@ -82,9 +83,11 @@ export class Recorder {
 
   /** The run from its start until `now`. */
   lifeAt(now: number): Life {
-    const { startedAt } = this.#facts;
+    const { startedAt, model } = this.#facts;
+    const devicePeak = devicePeakOf(model.device, this.#life.devicePeak);
     return {
       ...this.#life,
+      ...(devicePeak === undefined ? {} : { devicePeak }),
       seconds: this.#life.seconds + Math.max(0, now - startedAt) / 1000,
       peakBytes: Math.max(this.#life.peakBytes, memoryStatistics().residentPeakBytes),
     };
@@ -92,7 +95,8 @@ export class Recorder {
 
   /** Announces the run, before the first step of this process. */
   planMessage(firstStep: number): BodyOf<'plan'> {
-    const { run, prepared, method, files, model, memory, plan, feed, workers } = this.#facts;
+    const { run, prepared, method, files, model, plan, feed, workers } = this.#facts;
+    const { plan: memory, host } = this.#facts.memory;
     this.#resumedFrom = firstStep;
     const count = (mode: string) => memory.blocks.filter((block) => block === mode).length;
     return {
@@ -106,7 +110,7 @@ export class Recorder {
       method: methodInWords(method),
       trainableParameters: trainable(model),
       precision: method.precision.type,
-      device: run.device,
+      device: model.device,
       threads: run.threads,
       workers,
       totalSteps: plan.totalSteps,
@@ -124,6 +128,7 @@ export class Recorder {
       memoryStage: memory.stage,
       memoryStages: memory.stages.map(({ stage, peak }) => ({ stage, peak })),
       memoryLimit: memory.limit,
+      ...(host && { hostMemory: { peak: host.plan.peak, limit: host.limit } }),
     };
   }
 
@@ -135,9 +140,6 @@ export class Recorder {
   ): RunReport {
     const { run, prepared, method, files, model, memory, plan, feed, version } = this.#facts;
     const life = this.lifeAt(endedAt);
-    const measured = life.peakBytes;
-    const predicted = worstOf(memory.stages.filter(({ stage }) => stage !== 'Publish'));
-    const publish = memory.stages.find(({ stage }) => stage === 'Publish');
     return {
       version: 1,
       job: {
@@ -147,7 +149,7 @@ export class Recorder {
         summary: methodInWords(method),
       },
       program: { version, node: process.version },
-      device: { type: 'cpu', name: cpus()[0]?.model ?? 'unknown', threads: run.threads },
+      device: deviceReport(model.device, run.threads),
       model: {
         name: prepared.model.name,
         family: files.config.family,
@@ -170,13 +172,7 @@ export class Recorder {
       evaluation: evaluationOf(state),
       samples: samplesOf(run, state, result),
       result,
-      memory: {
-        predicted,
-        measured: { peak: measured },
-        gap: (measured - predicted.peak) / predicted.peak,
-        ...(publish === undefined ? {} : { publish: { predicted: publish.peak } }),
-        blocks: this.planMessage(this.#resumedFrom).blocks,
-      },
+      memory: { ...memoryReport(memory, life), blocks: this.planMessage(this.#resumedFrom).blocks },
       artifacts: [],
       checkpoints: [...checkpoints],
       seconds: { train: state.seconds, evaluate: life.evaluateSeconds, total: life.seconds },
@@ -189,6 +185,16 @@ export class Recorder {
       },
     };
   }
+}
+
+/** The largest of this process and of those before it; undefined for the processor. */
+function devicePeakOf(device: Device, before: Life['devicePeak']): Life['devicePeak'] {
+  if (device === 'cpu') return before;
+  const { reservedPeak, allocatedPeak } = deviceMemory(device);
+  return {
+    reserved: Math.max(reservedPeak, before?.reserved ?? 0),
+    allocated: Math.max(allocatedPeak, before?.allocated ?? 0),
+  };
 }
 
 /** From the state, not from messages: an earlier process may have sent them. */
@@ -219,10 +225,6 @@ function evaluationOf({ evaluations, best }: TrainerState): RunReport['evaluatio
     ...(found === undefined ? {} : { best: found }),
     all: [...evaluations],
   };
-}
-
-function worstOf(stages: readonly StagePeak[]): StagePeak {
-  return stages.reduce((a, b) => (b.peak > a.peak ? b : a));
 }
 
 function datasetOf({ data }: PreparedRecord, feed: Feed): RunReport['dataset'] {

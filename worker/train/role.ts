@@ -2,11 +2,8 @@
 // parts that the job asks for and hands them to the loop.
 import { join } from 'node:path';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../../crds/index.ts';
-import { copyBytes } from '../../crds/plan/copies.ts';
 import { layoutOf } from '../../crds/plan/kept-parts.ts';
-import { type MemoryPlan, planMemory } from '../../crds/plan/memory.ts';
-import { stagesOf } from '../../crds/plan/memory-question.ts';
-import { trainedOf } from '../../crds/plan/parameters.ts';
+import type { MemoryPlan } from '../../crds/plan/memory.ts';
 import { learningRateAt, totalSteps } from '../../crds/plan/steps.ts';
 import {
   type PreparedRecord,
@@ -47,14 +44,14 @@ import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-
 import { lifeIn } from '../telemetry/life.ts';
 import { type Board, noBoard, openBoard } from '../telemetry/tensorboard.ts';
 import type { Device } from '../tensor/device.ts';
-import { memoryStatistics, resetMemoryPeaks, trimMemory } from '../tensor/memory.ts';
+import { resetMemoryPeaks, trimMemory } from '../tensor/memory.ts';
 import { setThreads } from '../tensor/threads.ts';
 import { samplerOf } from './answers.ts';
 import { blockScores } from './block-scores.ts';
-import { freeMemory } from './free-memory.ts';
 import { chooseAllCodes } from './initial-codes.ts';
 import { type TrainerParts, type TrainerPlan, type TrainerResult, train } from './loop.ts';
-import { freeOn, openDevice } from './open-device.ts';
+import { roomBeside, trainerMemory } from './memory-plan.ts';
+import { openDevice } from './open-device.ts';
 import { Recorder } from './recorder.ts';
 import { chooseResult } from './result.ts';
 
@@ -63,8 +60,8 @@ export const trainRole: Role = async (context) => {
   const run = await requireRecord(folder, runFiles.run, runRecord);
   const prepared = await requireRecord(folder, runFiles.prepared, preparedRecord);
   const startedAt = clock.now();
-  const device = computeOn(run);
   const method = resolveMethod(run.spec.method);
+  const device = computeOn(run, method, config);
   using joined = joinWorld(config.member);
   const { world } = joined;
   using files = openModel(prepared.model.path);
@@ -72,7 +69,7 @@ export const trainRole: Role = async (context) => {
     ...{ rank: world.rank, size: world.size },
     attentionCost: attentionCost(files.config),
   });
-  const memory = memoryPlan(run, method, files, feed, config, device);
+  const memory = trainerMemory({ run, method, files, feed, device }, config);
   const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
   const build = (shardLayer?: ShardLayer) =>
     load(context, run, method, { files, device, shardLayer });
@@ -82,7 +79,7 @@ export const trainRole: Role = async (context) => {
   });
   const { model, shards } = held;
   using states = new OptimizerStates(shards, optimizer);
-  const plan = trainerPlan(run, memory, feed);
+  const plan = trainerPlan(run, memory.plan, feed);
   const recorder = new Recorder({
     ...{ run, prepared, method, files, model, memory, plan, feed },
     ...{ workers: world.size, version: programVersion, startedAt },
@@ -105,7 +102,7 @@ export const trainRole: Role = async (context) => {
     await chooseAllCodes(context, run, method, { files, held, world, stopping });
   }
   emit(recorder.planMessage(restored?.step ?? 0));
-  if (!memory.fits) emit(doesNotFit(memory));
+  if (!memory.plan.fits) emit(doesNotFit(memory.plan));
   using offload = activationOffload(model.device, folder);
   const parts: TrainerParts = {
     ...{ model, world, plan, emit, clock, states, offload },
@@ -127,10 +124,11 @@ export const trainRole: Role = async (context) => {
 };
 
 /** The run's device; memory is measured from here on. */
-function computeOn({ threads, device }: RunRecord): Device {
-  setThreads(threads);
+function computeOn(run: RunRecord, { precision }: ResolvedMethod, config: WorkerConfig): Device {
+  setThreads(run.threads);
   resetMemoryPeaks();
-  return openDevice(device);
+  const { device = run.device, size = 1 } = config.member ?? {};
+  return openDevice(device, { precision, size });
 }
 
 function boardOf(
@@ -244,8 +242,6 @@ function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
   };
 }
 
-const byItself = { size: 1, neighbours: 1 } as const;
-
 /** The complete model, or the shards of this rank. */
 function shardedModelOf(
   build: (shardLayer?: ShardLayer) => Model,
@@ -297,50 +293,6 @@ function load(
   return model;
 }
 
-function memoryPlan(
-  run: RunRecord,
-  method: ResolvedMethod,
-  files: ModelFiles,
-  feed: Feed,
-  { member, copies }: WorkerConfig,
-  device: Device,
-): MemoryPlan {
-  const { size, neighbours } = member ?? byItself;
-  const { config } = files;
-  const trained = trainedOf(config, method).total;
-  const mode = copies === undefined ? 'None' : copies.hasPeer ? 'LocalAndPeer' : 'Local';
-  const { gradientClip } = run.spec.training;
-  return planMemory({
-    facts: config,
-    storedBfloat16: files.storedBfloat16,
-    method,
-    microBatchTokens: feed.largestMicroBatch,
-    perWave: Math.ceil(Math.ceil(feed.sequencesPerStep / size) / feed.microBatchSize),
-    waves: 1,
-    shards: size,
-    clip: gradientClip.mode,
-    recomputation: recomputationOf(run),
-    targetShare: feed.targetShare,
-    stages: stagesOf(run.spec, feed.largestEvaluationSequence),
-    device: {
-      type: device === 'cpu' ? 'cpu' : 'cuda',
-      // All workers of the machine start together and see the same free memory, and their copies of
-      // the state will be in it too.
-      bytes:
-        device === 'cpu'
-          ? Math.floor(freeMemory() / neighbours) - copyBytes(trained, size, mode)
-          : freeOn(device),
-    },
-  });
-}
-
-/** Free memory beyond the highest use of a step so far. */
-function roomBeside({ member }: WorkerConfig): number {
-  const { residentBytes, residentPeakBytes } = memoryStatistics();
-  const { neighbours } = member ?? byItself;
-  return Math.floor(freeMemory() / neighbours) - (residentPeakBytes - residentBytes);
-}
-
 /**
  * A warning, not an error: memory may become free later, and on a processor the plan is an
  * estimate.
@@ -357,10 +309,6 @@ const stageWords = {
   Sample: 'answering the prompts',
   Publish: 'reading the result back',
 } as const;
-
-function recomputationOf({ spec }: RunRecord): 'Auto' | 'None' | 'Full' | 'Offload' {
-  return spec.parallelism.activationRecomputation ?? 'Auto';
-}
 
 function trainerPlan(run: RunRecord, memory: MemoryPlan, feed: Feed): TrainerPlan {
   const { training } = run.spec;

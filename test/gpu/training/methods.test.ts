@@ -2,6 +2,7 @@
 // and gives the same bits twice, also where a run was stopped and resumed in between.
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import type { DeviceName } from '../../../crds/wire/device.ts';
 import '../with-device.ts';
 import { countsOf, resetCounts } from '../../builders/emulated-device.ts';
 import { aToyRun, type ToyRun } from '../../builders/toy-run.ts';
@@ -17,7 +18,7 @@ for (const [name, { method, training, gap, waits = 1 }] of Object.entries(cases)
       name: 'device',
       method,
       sizes: { vocab_size: 320 },
-      dataset: { sequenceLength: 48 },
+      dataset: { sequenceLength: 48, heldOut: { samples: 1 } },
       training: { maxSteps: steps, globalBatchSize: 2, learningRate: '1e-3', ...training },
       checkpoint: { intervalSteps: 2 },
     };
@@ -50,7 +51,7 @@ for (const [name, { method, training, gap, waits = 1 }] of Object.entries(cases)
 async function trained(
   t: ExecutionContext,
   options: ToyJobOptions,
-  device: string,
+  device: DeviceName,
   onStep: (message: { readonly step: number }, run: ToyRun) => void = () => {},
 ): Promise<ToyRun> {
   const run = await aToyRun(t, options, device);

@@ -121,6 +121,12 @@ napi_value require_deterministic_operators(Call& call) {
   return call.undefined();
 }
 
+// roundProducts(on): products of float32 on a device round their operands to TF32.
+napi_value round_products(Call& call) {
+  at::globalContext().setAllowTF32CuBLAS(call.boolean(0));
+  return call.undefined();
+}
+
 // toDevice(tensor, device) → the values on the device, in a type and layout of the same kind.
 napi_value to_device(Call& call) {
   return call.handle_of(to_device(call.tensor(0), c10::Device(call.text(1))));

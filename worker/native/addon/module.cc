@@ -46,6 +46,7 @@ constexpr Export kExports[] = {
     {"resetDevicePeak", entry<reset_device_peak>},
     {"trimDevice", entry<trim_device>},
     {"requireDeterministicOperators", entry<require_deterministic_operators>},
+    {"roundProducts", entry<round_products>},
     {"toDevice", entry<to_device>},
     {"offload", entry<offload>},
     {"fetch", entry<fetch>},

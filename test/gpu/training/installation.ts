@@ -1,0 +1,28 @@
+/**
+ * An installation of Anneal with CUDA kernels on a machine with one GPU, as far as the product can
+ * tell: the kernels are those of the emulated device, and `nvidia-smi` lists a card.
+ */
+import { mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { thisSetup } from '../../../cli/setup/setup.ts';
+import { cardLine, nvidiaSmi } from '../../doubles/nvidia-smi.ts';
+import { emulatorVariable, ensureEmulator } from '../../setup/emulator.ts';
+
+const built = join(import.meta.dirname, '../../../worker/native/dist');
+
+/** Made below `folder`; the answer is the environment of its programs. */
+export async function installation(folder: string): Promise<Readonly<Record<string, string>>> {
+  const native = join(folder, 'native');
+  await mkdir(native, { recursive: true });
+  const emulator =
+    process.env[emulatorVariable] ??
+    (await ensureEmulator(thisSetup(new AbortController().signal)));
+  for (const name of ['anneal.node', 'libanneal_kernels.so']) {
+    await symlink(join(built, name), join(native, name));
+  }
+  await symlink(emulator, join(native, 'libanneal_kernels_cuda.so'));
+  return {
+    ANNEAL_NATIVE: join(native, 'anneal.node'),
+    PATH: await nvidiaSmi(folder, [cardLine()]),
+  };
+}

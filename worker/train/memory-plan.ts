@@ -1,0 +1,77 @@
+// The memory plan of a trainer, for the memory that is free as it starts: that of its device, and,
+// where the device has its own, that of the process beside it.
+import type { ResolvedMethod } from '../../crds/index.ts';
+import { copyBytes } from '../../crds/plan/copies.ts';
+import { type HostPlan, planHost } from '../../crds/plan/host-memory.ts';
+import { type MemoryPlan, planMemory } from '../../crds/plan/memory.ts';
+import { type MemoryQuestion, stagesOf } from '../../crds/plan/memory-question.ts';
+import { trainedOf } from '../../crds/plan/parameters.ts';
+import type { RunRecord } from '../../crds/wire/run-folder.ts';
+import type { WorkerConfig } from '../config.ts';
+import type { Feed } from '../data/feed.ts';
+import type { ModelFiles } from '../decoder/model-files.ts';
+import { type Device, deviceMemory } from '../tensor/device.ts';
+import { memoryStatistics } from '../tensor/memory.ts';
+import { freeMemory } from './free-memory.ts';
+
+export interface TrainerMemory {
+  readonly plan: MemoryPlan;
+  /** Null where the device is the processor, whose memory is that of the process. */
+  readonly host: { readonly plan: HostPlan; readonly limit: number } | null;
+}
+
+interface Planned {
+  readonly run: RunRecord;
+  readonly method: ResolvedMethod;
+  readonly files: ModelFiles;
+  readonly feed: Feed;
+  readonly device: Device;
+}
+
+const byItself = { size: 1, neighbours: 1 } as const;
+
+export function trainerMemory(
+  { run, method, files, feed, device }: Planned,
+  { member, copies }: WorkerConfig,
+): TrainerMemory {
+  const { size, neighbours } = member ?? byItself;
+  const { config } = files;
+  const trained = trainedOf(config, method).total;
+  const mode = copies === undefined ? 'None' : copies.hasPeer ? 'LocalAndPeer' : 'Local';
+  // All workers of the machine start together and see the same free memory, and their copies of the
+  // state will be in it too.
+  const hostBytes = Math.floor(freeMemory() / neighbours) - copyBytes(trained, size, mode);
+  const question: MemoryQuestion = {
+    facts: config,
+    storedBfloat16: files.storedBfloat16,
+    method,
+    microBatchTokens: feed.largestMicroBatch,
+    perWave: Math.ceil(Math.ceil(feed.sequencesPerStep / size) / feed.microBatchSize),
+    waves: 1,
+    shards: size,
+    clip: run.spec.training.gradientClip.mode,
+    recomputation: run.spec.parallelism.activationRecomputation ?? 'Auto',
+    targetShare: feed.targetShare,
+    stages: stagesOf(run.spec, feed.largestEvaluationSequence),
+    device:
+      device === 'cpu'
+        ? { type: 'cpu', bytes: hostBytes }
+        : { type: 'cuda', bytes: freeOn(device) },
+  };
+  const plan = planMemory(question);
+  if (device === 'cpu') return { plan, host: null };
+  return { plan, host: { plan: planHost(question, plan.blocks), limit: hostBytes } };
+}
+
+/** Bytes that a run may take of a device with its own memory; libtorch gives back what is unused. */
+function freeOn(device: Device): number {
+  const { free, reserved, allocated } = deviceMemory(device);
+  return free + reserved - allocated;
+}
+
+/** Free memory beyond the highest use of a step so far. */
+export function roomBeside({ member }: WorkerConfig): number {
+  const { residentBytes, residentPeakBytes } = memoryStatistics();
+  const { neighbours } = member ?? byItself;
+  return Math.floor(freeMemory() / neighbours) - (residentPeakBytes - residentBytes);
+}

@@ -1,0 +1,40 @@
+// What a report says of the device and of memory: measured beside planned.
+import { cpus } from 'node:os';
+import type { StagePeak } from '../../crds/plan/memory.ts';
+import type { RunReport } from '../../crds/wire/run-report.ts';
+import type { Life } from '../telemetry/life.ts';
+import { type Device, deviceMemory } from '../tensor/device.ts';
+import type { TrainerMemory } from './memory-plan.ts';
+
+export function deviceReport(device: Device, threads: number): RunReport['device'] {
+  if (device === 'cpu') return { type: 'cpu', name: cpus()[0]?.model ?? 'unknown', threads };
+  return { type: 'cuda', name: device, bytes: deviceMemory(device).total, threads };
+}
+
+export function memoryReport(
+  { plan, host }: TrainerMemory,
+  { peakBytes, devicePeak }: Life,
+): Omit<RunReport['memory'], 'blocks'> {
+  const stages = host === null ? plan.stages : host.plan.stages;
+  const predicted = worstOf(stages.filter(({ stage }) => stage !== 'Publish'));
+  const publish = stages.find(({ stage }) => stage === 'Publish');
+  return {
+    predicted,
+    measured: { peak: peakBytes },
+    gap: (peakBytes - predicted.peak) / predicted.peak,
+    ...(host !== null && devicePeak && { device: ofDevice(worstOf(plan.stages), devicePeak) }),
+    ...(publish === undefined ? {} : { publish: { predicted: publish.peak } }),
+  };
+}
+
+function ofDevice(
+  predicted: StagePeak,
+  { reserved, allocated }: NonNullable<Life['devicePeak']>,
+): RunReport['memory']['device'] {
+  const gap = (reserved - predicted.peak) / predicted.peak;
+  return { predicted, measured: { peak: reserved, allocated }, gap };
+}
+
+function worstOf(stages: readonly StagePeak[]): StagePeak {
+  return stages.reduce((a, b) => (b.peak > a.peak ? b : a));
+}
