@@ -25,7 +25,7 @@ const kernels = join(import.meta.dirname, '../../worker/native/kernels');
 const recipe = 'emulator 1';
 /** Contracted as nvcc does by default; otherwise as worker/native is compiled. */
 const flags = [
-  ...['-std=c++20', '-O1', '-g0', '-fPIC', '-fvisibility=hidden', '-pthread', '-mavx2', '-mfma'],
+  ...['-std=c++20', '-O2', '-g0', '-fPIC', '-fvisibility=hidden', '-pthread', '-mavx2', '-mfma'],
   ...['-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math', '-Wall', '-Wno-unused'],
 ];
 
