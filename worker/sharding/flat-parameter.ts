@@ -89,10 +89,11 @@ export class FlatParameter implements Disposable {
     const rank = layout === 'sole' ? 0 : group.rank;
     this.shared = hasShard ? shardsOf(this.plan, rank) : [];
     const dtype = coded === undefined ? typeOf(first, options) : 'uint8';
+    const { device } = first.value;
     const { share } = this.#stored;
-    this.#shard = keep(ops.zeros([this.collectives.shardSize(share)], { dtype }));
+    this.#shard = keep(ops.zeros([this.collectives.shardSize(share)], { dtype, device }));
     this.shards = this.#takeShards(members, hasShard ? shardsOf(this.#stored, rank) : []);
-    this.#whole = keep(ops.empty([this.collectives.completeSize(share)], { dtype }));
+    this.#whole = keep(ops.empty([this.collectives.completeSize(share)], { dtype, device }));
     this.#shardBytes = keep(ops.viewDtype(this.#shard, 'uint8'));
     this.#wholeBytes = keep(ops.viewDtype(this.#whole, 'uint8'));
     this.parameters = this.#viewsOf(members);

@@ -1,5 +1,5 @@
 // A group of processes that train one model: collectives over tensors, and which ranks are missing
-// after a failure. Uses gloo on the processor.
+// after a failure. Uses gloo; tensors of a device travel through memory of the host.
 //
 // A collective is begun and waited for later; meanwhile the caller computes. All ranks begin the
 // same collectives in the same order. After a failure the group is unusable: leave it, and join

@@ -10,14 +10,11 @@ import {
   roundProducts,
 } from '../tensor/device.ts';
 
-interface Wanted {
-  readonly precision: ResolvedMethod['precision'];
-  /** Trainers of the run. */
-  readonly size: number;
-}
-
 /** Makes the device ready for a run; throws where this process does not see it. */
-export function openDevice(device: Device, { precision, size }: Wanted): Device {
+export function openDevice(
+  device: Device,
+  { precision }: Pick<ResolvedMethod, 'precision'>,
+): Device {
   if (device === 'cpu') return device;
   const count = deviceCount();
   if (indexOf(device) >= count) {
@@ -25,13 +22,6 @@ export function openDevice(device: Device, { precision, size }: Wanted): Device 
       code: 'E_USAGE',
       message: `${device} is not a device of this process, which sees ${seen(count)}`,
       hint: 'anneal doctor shows the devices of this machine',
-    });
-  }
-  if (size > 1) {
-    throw new UserError({
-      code: 'E_INCOMPATIBLE_METHOD',
-      message: `${size} workers cannot share a model on CUDA devices yet`,
-      hint: 'use one worker, or --device cpu',
     });
   }
   requireDeterministicOperators();

@@ -124,11 +124,10 @@ export const trainRole: Role = async (context) => {
 };
 
 /** The run's device; memory is measured from here on. */
-function computeOn(run: RunRecord, { precision }: ResolvedMethod, config: WorkerConfig): Device {
+function computeOn(run: RunRecord, method: ResolvedMethod, { member }: WorkerConfig): Device {
   setThreads(run.threads);
   resetMemoryPeaks();
-  const { device = run.device, size = 1 } = config.member ?? {};
-  return openDevice(device, { precision, size });
+  return openDevice(member?.device ?? run.device, method);
 }
 
 function boardOf(

@@ -36,11 +36,6 @@ void wait_for(c10::Stream later, c10::Stream earlier) {
   later.wait(reached);
 }
 
-at::Tensor pinned_like(const at::Tensor& tensor) {
-  return at::empty(tensor.sizes(),
-                   at::TensorOptions().dtype(tensor.scalar_type()).pinned_memory(true));
-}
-
 c10::DeviceIndex index_of(const Call& call, size_t i) {
   return static_cast<c10::DeviceIndex>(call.integer(i));
 }
@@ -58,6 +53,11 @@ int64_t all_of(const StatArray& stats, int64_t Stat::*part) {
 }
 
 } // namespace
+
+at::Tensor pinned_like(const at::Tensor& tensor) {
+  return at::empty(tensor.sizes(),
+                   at::TensorOptions().dtype(tensor.scalar_type()).pinned_memory(true));
+}
 
 at::Tensor to_device(const at::Tensor& tensor, c10::Device device) {
   // Pieces, so that a weight of gigabytes needs no second copy in memory that cannot be paged out.

@@ -6,6 +6,9 @@
 
 namespace anneal {
 
+// Memory of the host for a tensor of this shape and type, which a device reads and writes itself.
+at::Tensor pinned_like(const at::Tensor& tensor);
+
 // The values on the device, copied through memory that the device reads while the host goes on; the
 // tensor itself where it lies there already.
 at::Tensor to_device(const at::Tensor& tensor, c10::Device device);

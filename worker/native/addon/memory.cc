@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include <c10/core/CPUAllocator.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/alloc_cpu.h>
 #ifdef __APPLE__
 #include <malloc/malloc.h>
@@ -205,6 +206,7 @@ napi_value resize_storage(Call& call) {
   const size_t bytes = static_cast<size_t>(call.integer64(1));
   TORCH_CHECK(storage->resizable() && storage->allocator() != nullptr,
               "this tensor's memory belongs to somebody else");
+  const c10::OptionalDeviceGuard guard(storage->device());
   // Freed before it is taken again, so that there are never two.
   storage->set_data_ptr_noswap(at::DataPtr(nullptr, storage->device()));
   if (bytes > 0)

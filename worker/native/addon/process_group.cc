@@ -2,6 +2,9 @@
 // a store that its first rank serves; after a failure it is of no use any more, and a new one is
 // made under another name.
 //
+// Tensors of a device travel through memory of the host: copied there before a collective begins,
+// and back when it is waited for.
+//
 // Collectives run on threads of the group. The caller's thread goes on until it waits, so that
 // communication hides behind arithmetic. All ranks must begin the same collectives in the same
 // order.
@@ -18,6 +21,7 @@
 #include <map>
 #include <memory>
 
+#include "device.h"
 #include "exports.h"
 
 namespace anneal {
@@ -78,8 +82,29 @@ napi_value started(Call& call, Running work) {
   return call.number(number);
 }
 
-napi_value started(Call& call, c10::intrusive_ptr<c10d::Work> work, std::vector<at::Tensor> tensors) {
-  return started(call, Running{{std::move(work)}, std::move(tensors), {}});
+napi_value started(Call& call, c10::intrusive_ptr<c10d::Work> work, std::vector<at::Tensor> tensors,
+                   std::function<void()> finish = {}) {
+  return started(call, Running{{std::move(work)}, std::move(tensors), std::move(finish)});
+}
+
+// The values in memory of the host: the tensor itself where it is there already.
+at::Tensor on_host(const at::Tensor& tensor) {
+  if (tensor.is_cpu())
+    return tensor;
+  const at::Tensor host = pinned_like(tensor);
+  host.copy_(tensor);
+  return host;
+}
+
+// Room on the host for the values that `tensor` will get; `brings_back` copies them there.
+at::Tensor room_on_host(const at::Tensor& tensor) {
+  return tensor.is_cpu() ? tensor : pinned_like(tensor);
+}
+
+std::function<void()> brings_back(const at::Tensor& tensor, const at::Tensor& host) {
+  if (tensor.is_cpu())
+    return {};
+  return [tensor, host] { tensor.copy_(host); };
 }
 
 // The same memory apart from autograd: tapes hold on to weights that are gathered a second time.
@@ -152,16 +177,18 @@ napi_value group_join(Call& call) {
 
 // groupAllReduce(group, tensor) → work: the sum over all ranks, in place.
 napi_value group_all_reduce(Call& call) {
-  std::vector<at::Tensor> tensors{call.tensor(1)};
+  const at::Tensor tensor = values_of(call.tensor(1));
+  std::vector<at::Tensor> tensors{on_host(tensor)};
   auto work = connected(call.integer(0)).allreduce(tensors);
-  return started(call, work, tensors);
+  return started(call, work, tensors, brings_back(tensor, tensors[0]));
 }
 
 // groupAllGather(group, output, input) → work: the inputs of all ranks, one after the other. Each
 // comes straight to its place; libtorch's own goes through a tensor as long as the output.
 napi_value group_all_gather(Call& call) {
   Group& group = group_at(call.integer(0));
-  const at::Tensor output = values_of(call.tensor(1)), input = values_of(call.tensor(2));
+  const at::Tensor whole = values_of(call.tensor(1)), input = on_host(values_of(call.tensor(2)));
+  const at::Tensor output = room_on_host(whole);
   const std::vector<at::Tensor> parts = parts_of(output, input.numel(), group.size);
   Running work;
   exchange(
@@ -169,6 +196,7 @@ napi_value group_all_gather(Call& call) {
       [&](int from) { return parts[static_cast<size_t>(from)]; });
   at::Tensor own = parts[static_cast<size_t>(group.rank)];
   own.copy_(input.view(-1));
+  work.finish = brings_back(whole, output);
   return started(call, std::move(work));
 }
 
@@ -177,7 +205,8 @@ napi_value group_all_gather(Call& call) {
 // much.
 napi_value group_reduce_scatter(Call& call) {
   Group& group = group_at(call.integer(0));
-  const at::Tensor output = values_of(call.tensor(1)), input = values_of(call.tensor(2));
+  const at::Tensor shard = values_of(call.tensor(1)), input = on_host(values_of(call.tensor(2)));
+  const at::Tensor output = room_on_host(shard);
   const std::vector<at::Tensor> parts = parts_of(input, output.numel(), group.size);
   const at::Tensor own = parts[static_cast<size_t>(group.rank)];
   const at::Tensor others = at::empty({std::max(0, group.size - 1), output.numel()}, output.options());
@@ -188,22 +217,26 @@ napi_value group_reduce_scatter(Call& call) {
   exchange(
       group, work, [&](int to) { return parts[static_cast<size_t>(to)]; }, part_from);
   work.tensors.push_back(input);
-  work.finish = [output, part_from, size = group.size] {
+  const auto bring_back = brings_back(shard, output);
+  work.finish = [output, part_from, bring_back, size = group.size] {
     at::Tensor sum = output.view(-1);
     sum.copy_(part_from(0));
     for (int rank = 1; rank < size; rank++)
       sum.add_(part_from(rank));
+    if (bring_back)
+      bring_back();
   };
   return started(call, std::move(work));
 }
 
 // groupBroadcast(group, tensor, root) → work.
 napi_value group_broadcast(Call& call) {
-  std::vector<at::Tensor> tensors{call.tensor(1)};
+  const at::Tensor tensor = values_of(call.tensor(1));
+  std::vector<at::Tensor> tensors{on_host(tensor)};
   c10d::BroadcastOptions options;
   options.rootRank = call.integer(2);
   auto work = connected(call.integer(0)).broadcast(tensors, options);
-  return started(call, work, tensors);
+  return started(call, work, tensors, brings_back(tensor, tensors[0]));
 }
 
 // groupBarrier(group) → work.
