@@ -1,17 +1,13 @@
 // `anneal run` on a device, as processes: the same file, with a program of the name nvidia-smi and
 // the emulated device in the place of the CUDA kernels. The product knows neither from real ones.
-import { mkdir, readFile, symlink } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { thisSetup } from '../../cli/setup/setup.ts';
 import type { TelemetryOf } from '../../crds/wire/telemetry.ts';
-import { cardLine, nvidiaSmi } from '../doubles/nvidia-smi.ts';
 import { temporaryFolder } from '../doubles/temporary-folder.ts';
 import { type RunLine, startAnneal } from '../e2e/anneal-process.ts';
-import { ensureEmulator } from '../setup/emulator.ts';
 import { type ToyJobOptions, writeToyJob } from '../toy/toy-job.ts';
-
-const dist = join(import.meta.dirname, '../../worker/native/dist');
+import { installation } from './training/installation.ts';
 
 const options: ToyJobOptions = {
   name: 'device',
@@ -21,19 +17,6 @@ const options: ToyJobOptions = {
   training: { maxSteps: 2, globalBatchSize: 2, learningRate: '1e-3' },
   worker: { devicesPerWorker: 1 },
 };
-
-/** Variables for an installation with CUDA kernels on a machine with one GPU. */
-async function withOneGpu(folder: string): Promise<Record<string, string>> {
-  const emulator = await ensureEmulator(thisSetup(new AbortController().signal));
-  const native = join(folder, 'native');
-  await mkdir(native);
-  for (const name of ['anneal.node', 'libanneal_kernels.so']) {
-    await symlink(join(dist, name), join(native, name));
-  }
-  await symlink(emulator, join(native, 'libanneal_kernels_cuda.so'));
-  const PATH = await nvidiaSmi(folder, [cardLine()]);
-  return { PATH, CUDA_VISIBLE_DEVICES: '0', ANNEAL_NATIVE: join(native, 'anneal.node') };
-}
 
 async function ran(
   t: ExecutionContext,
@@ -56,11 +39,12 @@ async function ran(
 test('one file trains on a device where there is one, else on the processor with a line', async (t) => {
   await using temporary = await temporaryFolder();
   const { file } = await writeToyJob(temporary.path, options);
-  const gpu = await withOneGpu(temporary.path);
+  const gpu = { ...(await installation(temporary.path)), CUDA_VISIBLE_DEVICES: '0' };
 
   const device = await ran(t, file, gpu);
   t.is(device.code, 0);
   t.is(device.record?.device, 'cuda:0');
+  t.is(device.record?.deviceProduct, 'NVIDIA H100 80GB HBM3');
   t.is(device.plan?.device, 'cuda:0');
   t.is(device.stderr, '');
 
