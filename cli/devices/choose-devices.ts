@@ -3,6 +3,7 @@
 import { type FineTuneJobSpec, resolveMethod, UserError } from '../../crds/index.ts';
 import type { DeviceName } from '../../crds/wire/device.ts';
 import type { FoundDevices } from './find-devices.ts';
+import { unfitness } from './fitness.ts';
 
 export type AskedDevice = 'auto' | DeviceName;
 
@@ -28,14 +29,14 @@ export function chooseDevices(
     requireNoTf32(asked, spec);
     return { devices: processors(workers) };
   }
-  const missing = whatLacks(found);
+  const number = asked === 'auto' ? 0 : Number(asked.slice('cuda:'.length));
+  const missing = whatLacks(found, number, workers);
   if (asked === 'auto') {
     if (missing !== undefined) return { devices: processors(workers), note: noteOf(spec, missing) };
     if (workers > found.cards.length) throw tooManyWorkers(workers, found);
     return { devices: numbered(workers) };
   }
-  const number = Number(asked.slice('cuda:'.length));
-  if (missing?.code === 'E_SETUP' || found.cards.length === 0 || number >= found.cards.length) {
+  if (missing !== undefined || number >= found.cards.length) {
     throw notThere(asked, found, missing);
   }
   if (workers > 1) throw oneDevice(asked, workers);
@@ -49,15 +50,27 @@ interface Missing {
   readonly hint: string;
 }
 
-function whatLacks({ cards, why, hasKernels }: FoundDevices): Missing | undefined {
+/** Of the devices that would be used, from the first on. */
+function whatLacks(
+  { cards, why, hasKernels }: FoundDevices,
+  first: number,
+  workers: number,
+): Missing | undefined {
   if (cards.length === 0) {
     const reason = why === undefined ? '' : ` (${why})`;
     const hint = 'anneal doctor shows what this machine has';
     return { code: 'E_USAGE', words: `this machine has no CUDA device${reason}`, hint };
   }
-  if (hasKernels) return undefined;
-  const hint = 'ANNEAL_CUDA=1 npm run native builds them, with a CUDA toolkit';
-  return { code: 'E_SETUP', words: 'this installation has no CUDA kernels', hint };
+  if (!hasKernels) {
+    const hint = 'ANNEAL_CUDA=1 npm run native builds them, with a CUDA toolkit';
+    return { code: 'E_SETUP', words: 'this installation has no CUDA kernels', hint };
+  }
+  const [unfit] = cards.slice(first, first + workers).flatMap((card, at) => {
+    const words = unfitness(card);
+    return words === undefined ? [] : [`cuda:${first + at} ${words}`];
+  });
+  const hint = 'anneal doctor shows what this machine has';
+  return unfit === undefined ? undefined : { code: 'E_SETUP', words: unfit, hint };
 }
 
 function processors(workers: number): readonly DeviceName[] {

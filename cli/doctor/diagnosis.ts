@@ -3,6 +3,7 @@
 import type { Machine } from '../setup/machine.ts';
 import { checkAddon, checkLibtorch, checkPip, checkToolchain } from './build-checks.ts';
 import type { Check } from './check.ts';
+import { deviceChecks } from './device-checks.ts';
 import {
   checkCache,
   checkMemory,
@@ -36,6 +37,7 @@ export async function doctor(facts: DoctorFacts): Promise<Diagnosis> {
     addon,
     await checkToolchain(machine, building),
     await checkPip(machine, building),
+    ...(await deviceChecks(machine, checkout)),
   ];
   return { checks, healthy: checks.every(({ state }) => state !== 'Failed') };
 }

@@ -1,6 +1,7 @@
 // `anneal compare A B`: what differs between the specs, and the results at equal tokens, steps or
 // time. A difference counts only where it exceeds the noise of the two means.
 import { type Job, methodOf } from '../jobs/job.ts';
+import { modelMemory } from '../jobs/memory-words.ts';
 import type { History } from './history.ts';
 
 export interface Compared {
@@ -174,7 +175,7 @@ function medianSpeed({ steps }: History): Mean {
 
 function peakMemory({ steps }: History): Mean {
   if (steps.length === 0) return { value: undefined };
-  return { value: steps.reduce((most, { memory }) => Math.max(most, memory.peak), 0) };
+  return { value: steps.reduce((most, { memory }) => Math.max(most, modelMemory(memory).peak), 0) };
 }
 
 function duration(history: History): Mean {

@@ -1,6 +1,7 @@
 // The numbers of a job over its steps.
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { mergedByStep } from '../jobs/by-step.ts';
+import { modelMemory } from '../jobs/memory-words.ts';
 
 export interface History {
   /** By step, ascending. */
@@ -113,7 +114,7 @@ const stepValues: ValueOf<TelemetryOf<'step'>> = {
   grad_norm: ({ gradNorm }) => gradNorm,
   tokens_per_second: ({ tokensPerSecond }) => tokensPerSecond,
   step_ms: ({ stepMs }) => stepMs.total,
-  memory: ({ memory }) => memory.peak,
+  memory: ({ memory }) => modelMemory(memory).peak,
   clip_factor: ({ clipFactor }) => clipFactor,
 };
 

@@ -62,13 +62,22 @@ function lossWords({ evaluation, training, dataset, result }: RunReport): string
   return `${loss} ${held} (perplexity ${real(before.perplexity, 2)} → ${real(after.perplexity, 2)})`;
 }
 
-function memoryWords({ measured, predicted, publish }: RunReport['memory']): string {
-  const peak = `${bytes(measured.peak)} at most`;
-  const training = predicted === undefined ? peak : `${peak}, ${bytes(predicted.peak)} predicted`;
+function memoryWords({ measured, predicted, device, publish }: RunReport['memory']): string {
+  const host = device === undefined ? '' : ' of the host';
+  const own = peakWords(measured.peak, predicted?.peak, host);
+  const training =
+    device === undefined
+      ? own
+      : `${peakWords(device.measured.peak, device.predicted?.peak, ' of the device')}; ${own}`;
   const written = publish?.measured ?? 0;
   if (publish === undefined || written <= measured.peak) return training;
   const words = `${bytes(written)} to write the result, ${bytes(publish.predicted)} predicted`;
   return `${training}; ${words}`;
+}
+
+function peakWords(measured: number, predicted: number | undefined, where: string): string {
+  const peak = `${bytes(measured)}${where} at most`;
+  return predicted === undefined ? peak : `${peak}, ${bytes(predicted)} predicted`;
 }
 
 function artifactWords({

@@ -26,7 +26,7 @@ export const runtimeFailures = {
     retry: 'MemoryLadder',
     workerExit: 72,
     cliExit: 10,
-    meaning: 'The device has no memory left, even with the smallest plan.',
+    meaning: 'The device has no memory left; the message tells what holds it.',
     remedy: 'anneal estimate FILE suggests a change',
   },
   E_HOST_OUT_OF_MEMORY: {
@@ -46,6 +46,16 @@ export const runtimeFailures = {
     cliExit: 10,
     meaning: 'A device reported a fault or gave a wrong result in the check before the start.',
     remedy: 'check the device; the operator avoids its node after the second fault',
+  },
+  E_DEVICE_ASSERT: {
+    reason: 'DeviceAssert',
+    class: 'Bug',
+    retry: 'Counted',
+    workerExit: 71,
+    cliExit: 10,
+    meaning:
+      'A kernel on a device met a value that must not occur, such as an index out of bounds.',
+    remedy: 'report it, with the last lines of the log; CUDA_LAUNCH_BLOCKING=1 names the operator',
   },
   E_HANG: {
     reason: 'Hang',

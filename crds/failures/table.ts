@@ -46,7 +46,7 @@ export const workerExits: readonly WorkerExit[] = [
   { code: 66, meaning: 'model, data or checkpoint source not found', retry: 'Permanent' },
   { code: 69, meaning: 'a dependency was unavailable too long', retry: 'Counted' },
   { code: 70, meaning: 'internal error', retry: 'Counted' },
-  { code: 71, meaning: 'device fault or node check', retry: 'Counted' },
+  { code: 71, meaning: 'device fault, assert of a kernel, or node check', retry: 'Counted' },
   { code: 72, meaning: 'device out of memory', retry: 'MemoryLadder' },
   { code: 73, meaning: 'no usable checkpoint left', retry: 'Permanent' },
   { code: 74, meaning: 'diverged beyond nonFinitePolicy', retry: 'Permanent' },

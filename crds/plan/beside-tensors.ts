@@ -13,6 +13,12 @@ export function besideTensors(question: MemoryQuestion): number {
   return cublas.value + segments.value + roundedWeights(question) + several;
 }
 
+/** Of the plan of a CUDA device, what the caching allocator does not count. */
+export function outsideAllocator({ device, shards }: MemoryQuestion): number {
+  if (device.type === 'cpu') return 0;
+  return cudaConstants.context.value + (shards > 1 ? cudaConstants.nccl.value : 0);
+}
+
 /**
  * What rounding adds to the weights, which are a tensor each. Shards lie in flat parameters, one
  * for a block: their rounding is in the share for fragmentation.

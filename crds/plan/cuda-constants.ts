@@ -31,7 +31,7 @@ export const cudaConstants = {
     // A handle of the thread that computes forward, and one of the thread of the backward.
     value: 2 * 32 * mib,
     source:
-      'ATen/cuda/CublasHandlePool.cpp: 32 MiB for each handle and stream on compute capability 9, 8.1 MiB on others',
+      'CUBLAS_WORKSPACE_CONFIG=:4096:8, which the worker sets: eight buffers of 4 MiB for each handle and stream',
     isMeasured: false,
   },
   segments: {

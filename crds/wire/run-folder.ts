@@ -52,6 +52,8 @@ export const runRecord = z.object({
    * then differ in their last bits from those of a run that stayed.
    */
   device: deviceName,
+  /** What is sold as this device, such as `NVIDIA H100 80GB HBM3`; absent for a processor. */
+  deviceProduct: z.string().max(200).optional(),
   /** Of each worker. */
   threads: z.int().min(1),
   /** Trainers that share the model; one where nothing is said. */

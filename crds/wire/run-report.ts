@@ -103,11 +103,17 @@ export const runReport = z.object({
     device: z
       .object({
         predicted: z
-          .object({ parts: memoryParts, peak: bytes, stage: stageName.optional() })
+          .object({
+            parts: memoryParts,
+            peak: bytes,
+            /** Of the peak, what the allocator does not count: the CUDA context, NCCL. */
+            outside: bytes.optional(),
+            stage: stageName.optional(),
+          })
           .optional(),
         /** Reserved by the allocator at most, and in use by tensors at most. */
         measured: z.object({ peak: bytes, allocated: bytes.optional() }),
-        /** (measured - predicted) / predicted; the plan includes the CUDA context. */
+        /** (measured - expected) / expected, where expected is the peak without `outside`. */
         gap: z.number().optional(),
       })
       .optional(),

@@ -2,6 +2,9 @@
 
 import type { Check } from '../../doctor/check.ts';
 import type { Diagnosis } from '../../doctor/diagnosis.ts';
+import { entry, wrap } from '../../terminal/wrap.ts';
+
+const width = 80;
 
 const marks: Readonly<Record<Check['state'], string>> = {
   Passed: '✓',
@@ -18,8 +21,9 @@ export function diagnosisText(
   const checks = [...here, ...cluster];
   const column = Math.max(...checks.map(({ name }) => name.length)) + 2;
   const lines = checks.flatMap(({ name, state, observed, fix }) => {
-    const line = `${marks[state]} ${name.padEnd(column)}${observed}`;
-    return fix === undefined ? [line] : [line, `  ${' '.repeat(column)}fix: ${fix}`];
+    const line = entry(name, observed, { width, column, indent: `${marks[state]} ` });
+    if (fix === undefined) return line;
+    return [...line, ...wrap(`fix: ${fix}`, width, ' '.repeat(column + 2))];
   });
   return `${[...lines, '', verdictOf(checks, healthy, cluster)].join('\n')}\n`;
 }

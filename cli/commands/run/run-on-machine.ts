@@ -177,11 +177,17 @@ async function recordOf(options: RunOptions, context: RunContext): Promise<Plann
     volumes: options.volumes,
     cache: config.cache,
     device,
+    ...productOf(device, found),
     threads: options.threads ?? config.threads ?? share,
     workers,
     createdAt: now().toISOString(),
   };
   return { record, devices, variables: device === 'cpu' ? {} : (found?.variables ?? {}) };
+}
+
+function productOf(device: DeviceName, found: FoundDevices | undefined) {
+  const card = device === 'cpu' ? undefined : found?.cards[Number(device.slice('cuda:'.length))];
+  return card === undefined ? {} : { deviceProduct: card.name };
 }
 
 function requireShares({ training, dataset }: FineTuneJobSpec, workers: number): void {

@@ -3,7 +3,7 @@
 import type { ReactNode } from 'react';
 import { type Display, Line, Rule } from '../../components/line.tsx';
 import type { JobState } from '../../jobs/job-state.ts';
-import { bytes } from '../../terminal/numbers.ts';
+import { memoryWords } from '../../jobs/memory-words.ts';
 
 interface WorkersProps {
   readonly display: Display;
@@ -57,9 +57,7 @@ export function Workers({ display, state, room }: WorkersProps): ReactNode {
         </Line>
       ))}
       {memory === undefined ? null : (
-        <Line
-          display={display}
-        >{`memory ${bytes(memory.now)} now · ${bytes(memory.peak)} at most`}</Line>
+        <Line display={display}>{`memory ${memoryWords(memory)}`}</Line>
       )}
     </>
   );

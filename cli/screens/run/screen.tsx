@@ -2,7 +2,7 @@
 // bars and colours repeat it. Below 60 columns only the essentials remain.
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
-import { predictedWords, trainingPeak } from '../../jobs/memory-words.ts';
+import { memoryWords, predictedWords, trainingPeak } from '../../jobs/memory-words.ts';
 import { type RunState, secondsLeft } from '../../jobs/run-state.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';
 import { bytes, count, percent, real, seconds } from '../../terminal/numbers.ts';
@@ -205,12 +205,11 @@ function Numbers({ state: { step, plan }, columns, glyphs }: RunScreenProps): Re
   const speed = `loss ${real(step.loss)} · ${count(Math.round(step.tokensPerSecond))} tok/s`;
   if (columns < 60) return <Line>{glyphs.text(speed)}</Line>;
   const more = `learning rate ${step.learningRate.toExponential(1)} · gradient ${real(step.gradNorm, 2)}`;
-  const { now, peak } = step.memory;
-  const predicted = plan === null ? '' : ` · ${bytes(trainingPeak(plan))} predicted`;
+  const memory = memoryWords(step.memory, plan === null ? undefined : trainingPeak(plan));
   return (
     <>
       <Line>{glyphs.text(`${speed} · ${more}`)}</Line>
-      <Line>{glyphs.text(`memory ${bytes(now)} now · ${bytes(peak)} at most${predicted}`)}</Line>
+      <Line>{glyphs.text(`memory ${memory}`)}</Line>
     </>
   );
 }

@@ -80,6 +80,21 @@ test('a device that is asked for by name and not there is refused', (t) => {
   }
 });
 
+test('a card that the kernels do not run on is not used, and refused where it is named', (t) => {
+  const cards = readCards([cardLine(), cardLine({ index: 1, capability: '7.5' })].join('\n'));
+  const found = { ...machineWith(0), ...cards, why: undefined };
+  t.deepEqual(chosen('auto', onDevices, found), { devices: ['cuda:0'] });
+  const message =
+    /cuda:1 has compute capability 7\.5; the CUDA kernels are for 8\.x, 9\.0 and 10\.0$/;
+  t.like(
+    t.throws(() => chosen('cuda:1', {}, found), { message }),
+    { code: 'E_SETUP' },
+  );
+  const { devices, note } = chosen('auto', onDevices, found, 2);
+  t.deepEqual(devices, ['cpu', 'cpu']);
+  t.regex(note ?? '', /and cuda:1 has compute capability 7\.5; .*: training on the processor/);
+});
+
 test('TF32 is refused where the processor was asked for, and told where it is what is left', (t) => {
   for (const [asked, changes] of [
     ['cpu', { ...tf32, ...onDevices }],

@@ -6,6 +6,7 @@ import { diagnosisText } from '../../../cli/commands/doctor/text.ts';
 import { type DoctorFacts, doctor } from '../../../cli/doctor/diagnosis.ts';
 import { torchVersion } from '../../../cli/setup/wheels.ts';
 import { aMachine, type MachineDouble, says } from '../../doubles/machine.ts';
+import { cardLine } from '../../doubles/nvidia-smi.ts';
 
 const tools: MachineDouble['programs'] = {
   cmake: () => says('cmake version 3.28.1'),
@@ -16,10 +17,15 @@ const tools: MachineDouble['programs'] = {
 interface Setting {
   readonly machine?: MachineDouble;
   readonly built?: boolean;
+  /** CUDA kernels beside the addon. */
+  readonly kernels?: boolean;
   readonly facts?: Partial<DoctorFacts>;
 }
 
-async function diagnosis(t: ExecutionContext, { machine = {}, built = true, facts }: Setting) {
+async function diagnosis(
+  t: ExecutionContext,
+  { machine = {}, built = true, kernels = false, facts }: Setting,
+) {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-doctor-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const [cache, checkout] = [join(folder, 'cache'), join(folder, 'checkout')];
@@ -30,6 +36,9 @@ async function diagnosis(t: ExecutionContext, { machine = {}, built = true, fact
     await mkdir(join(checkout, 'worker/native/dist'), { recursive: true });
     await writeFile(join(checkout, 'worker/native/dist/anneal.node'), 'addon');
   }
+  if (kernels) {
+    await writeFile(join(checkout, 'worker/native/dist/libanneal_kernels_cuda.so'), 'kernels');
+  }
   const found = await doctor({
     ...{ machine: aMachine({ free: 8 * 2 ** 30, ...machine }), cache, checkout },
     ...{ nodeVersion: '24.12.0', platform: 'linux', arch: 'x64', cores: 4, threads: undefined },
@@ -37,11 +46,16 @@ async function diagnosis(t: ExecutionContext, { machine = {}, built = true, fact
     ...facts,
   });
   const state = (name: string) => found.checks.find((check) => check.name === name);
-  const text = diagnosisText(found).replaceAll(folder, 'FOLDER');
+  // Lines are wrapped: the folder must be as long on each machine.
+  const checks = found.checks.map(({ observed, ...check }) => ({
+    ...check,
+    observed: observed.replaceAll(folder, 'FOLDER'),
+  }));
+  const text = diagnosisText({ ...found, checks });
   return { ...found, state, text: text.replaceAll(/\d{4}-\d\d-\d\d/g, 'DAY') };
 }
 
-test('a machine that has everything is told in eight lines', async (t) => {
+test('a machine that has everything but devices is told in nine lines', async (t) => {
   const { healthy, text } = await diagnosis(t, { machine: { programs: tools } });
   t.true(healthy);
   t.snapshot(text);
@@ -59,6 +73,7 @@ test('a bare machine is told each thing that it lacks with its fix', async (t) =
   t.false(healthy);
   t.snapshot(text);
   for (const { state, fix } of checks) t.is(fix !== undefined, state === 'Failed');
+  t.true(text.split('\n').every((line) => line.length <= 80));
 });
 
 test('an old Node.js fails; little memory, little disk and too many threads only warn', async (t) => {
@@ -74,4 +89,43 @@ test('an old Node.js fails; little memory, little disk and too many threads only
 test('a LIBTORCH that is not there is told by its path', async (t) => {
   const { state } = await diagnosis(t, { machine: { env: { LIBTORCH: '/no/such/folder' } } });
   t.is(state('libtorch')?.observed, 'LIBTORCH is /no/such/folder, which is not there');
+});
+
+const cards = [cardLine(), cardLine({ index: 1, mig: 'Enabled' })];
+const nvidia = () => says(`${cards.join('\n')}\n`);
+
+test('a machine with devices is told its driver, each card, the kernels, and what would train', async (t) => {
+  const programs = { ...tools, 'nvidia-smi': nvidia };
+  const { healthy, text } = await diagnosis(t, { machine: { programs }, kernels: true });
+  t.true(healthy);
+  t.snapshot(text);
+  t.true(text.split('\n').every((line) => line.length <= 80));
+});
+
+test('without kernels, or with cards that they do not run on, jobs train on the processor', async (t) => {
+  const bare = await diagnosis(t, { machine: { programs: { ...tools, 'nvidia-smi': nvidia } } });
+  t.true(bare.healthy);
+  t.is(bare.state('CUDA kernels')?.state, 'Warning');
+  t.is(bare.state('CUDA toolkit')?.state, 'Warning');
+  t.is(bare.state('training')?.observed, 'on the processor, whatever a job asks for');
+  const old = () => says(cardLine({ driver: '535.104.05' }));
+  const { state } = await diagnosis(t, {
+    ...{ machine: { programs: { ...tools, 'nvidia-smi': old } }, kernels: true },
+  });
+  t.is(state('cuda:0')?.state, 'Warning');
+  t.regex(state('cuda:0')?.fix ?? '', /has driver 535\.104\.05; CUDA 13 needs 580 or newer/);
+  t.is(state('training')?.state, 'Warning');
+});
+
+test('the toolkit is told by its version where it is there', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'anneal-toolkit-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await mkdir(join(folder, 'bin'));
+  const nvcc = join(folder, 'bin/nvcc');
+  await writeFile(nvcc, '');
+  const told = () => says('Cuda compilation tools, release 13.0, V13.0.88\n');
+  const programs = { ...tools, 'nvidia-smi': nvidia, [nvcc]: told };
+  const env = { CUDA_HOME: folder };
+  const { state } = await diagnosis(t, { machine: { programs, env }, kernels: true });
+  t.like(state('CUDA toolkit'), { state: 'Passed', observed: `13.0 in ${folder}` });
 });

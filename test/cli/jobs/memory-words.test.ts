@@ -1,5 +1,10 @@
 import test from 'ava';
-import { predictedWords, trainingPeak } from '../../../cli/jobs/memory-words.ts';
+import {
+  memoryWords,
+  modelMemory,
+  predictedWords,
+  trainingPeak,
+} from '../../../cli/jobs/memory-words.ts';
 
 const mib = 2 ** 20;
 const parts = { weights: 0, optimizer: 0, gradients: 0, activations: 0, workspace: 0 };
@@ -30,4 +35,19 @@ test('writing the result is told beside training where it needs more', (t) => {
 test('and is left out where it needs less, or is not known', (t) => {
   t.is(predictedWords(plan(900, { Step: 800, Sample: 900, Publish: 844 })), '900.0 MiB predicted');
   t.is(predictedWords(plan(900, {})), '900.0 MiB predicted');
+});
+
+test('memory is that of the device where it has the model, with the host beside it', (t) => {
+  const device = { now: 600 * mib, peak: 700 * mib, allocated: 500 * mib };
+  const memory = { now: 90 * mib, peak: 100 * mib };
+  t.is(memoryWords(memory), '90.0 MiB now · 100.0 MiB at most');
+  t.is(memoryWords(memory, 110 * mib), '90.0 MiB now · 100.0 MiB at most · 110.0 MiB predicted');
+  t.is(
+    memoryWords({ ...memory, device }, 710 * mib),
+    '600.0 MiB now · 700.0 MiB at most · 710.0 MiB predicted · host 100.0 MiB',
+  );
+  t.is(modelMemory({ ...memory, device }).peak, 700 * mib);
+  t.is(modelMemory(memory).peak, 100 * mib);
+  const hosted = { ...plan(900, {}), hostMemory: { peak: 200 * mib } };
+  t.is(predictedWords(hosted), '900.0 MiB predicted, 200.0 MiB of the host');
 });

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
-import { besideTensors } from '../../../crds/plan/beside-tensors.ts';
+import { besideTensors, outsideAllocator } from '../../../crds/plan/beside-tensors.ts';
 import { cudaConstants } from '../../../crds/plan/cuda-constants.ts';
 import { type MemoryQuestion, planFor, type TapeMode } from '../../../crds/plan/memory.ts';
 import { memoryConstants } from '../../../crds/plan/memory-constants.ts';
@@ -40,6 +40,13 @@ test('matrices of whole 2 MiB cost nothing more, others are rounded, each of the
 
 test('several workers have the buffers of NCCL, and no tensor for each matrix', (t) => {
   t.is(besideTensors(ask({ shards: 2 })), cublas.value + segments.value + nccl.value);
+});
+
+test('the allocator counts neither the context nor the buffers of NCCL', (t) => {
+  const { context } = cudaConstants;
+  t.is(outsideAllocator(ask()), context.value);
+  t.is(outsideAllocator(ask({ shards: 2 })), context.value + nccl.value);
+  t.is(outsideAllocator(onProcessor(ask({ shards: 2 }))), 0);
 });
 
 test('tensors of a device are those of a processor, and the rest is in the work space', (t) => {

@@ -219,10 +219,11 @@ test('a job for devices trains on them, each worker on its own', async (t) => {
   t.is((await recordIn(folder)).device, 'cuda:0');
   const told = await readFile(join(folder, 'cache/runs/first/1/devices.txt'), 'utf8');
   t.deepEqual(told.trim().split('\n').sort(), ['0: cuda:0', '1: cuda:1']);
+  t.is((await recordIn(folder)).deviceProduct, 'NVIDIA H100 80GB HBM3');
   await start({ device: 'cuda:1' });
   t.is((await recordIn(folder, 2)).device, 'cuda:1');
   await start({ device: 'cpu' });
-  t.is((await recordIn(folder, 3)).device, 'cpu');
+  t.like(await recordIn(folder, 3), { device: 'cpu', deviceProduct: undefined });
   await t.throwsAsync(start({ workers: 3 }), { message: /--workers is 3, and this machine has 2/ });
 });
 
