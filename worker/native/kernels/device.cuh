@@ -10,6 +10,7 @@
 
 #include "bfloat16.h"
 #include "rows/rows_of.h"
+#include "vector.cuh"
 
 namespace anneal::device {
 
