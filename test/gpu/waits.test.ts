@@ -1,5 +1,6 @@
 // No kernel of a device makes the host wait for the device: each operator of ours runs twice on the
 // emulated device, and the second time nothing waits. The first may bring a matrix there.
+import assert from 'node:assert/strict';
 import test from 'ava';
 import { formats } from '../../worker/methods/weights/weight-store.ts';
 import { grad, leaf, withTape } from '../../worker/tensor/autograd.ts';
@@ -74,6 +75,11 @@ const calls: Readonly<Record<string, (p: Prepared) => unknown>> = {
     ops.codebookSearch(floats([8, 8]), books, bytes([8, 2]), [0, 1], 2),
   rotate_rows: ({ x }) => ops.rotateRows(ops.narrow(x, 1, 0, 48), 1),
   rotate_tokens: ({ x }) => ops.rotateTokens(x, 32, 32),
+  _product_of_codes({ halo }) {
+    const [codes, scale] = halo[0] ?? assert.fail();
+    const product = native.op('anneal::_product_of_codes', '');
+    native.call(product, codes.handle, codes.handle, scale.handle, scale.handle);
+  },
   quantize_rotated: ({ x }) => ops.quantizeRotated(x, 1, 1, 32),
   _head_rows_: ({ x, labels }) => ops.headNll(x, words([48, 64]), labels),
   philox_uniform_: ({ x }) => ops.philoxUniform_(x, 1),

@@ -26,10 +26,10 @@ interface Damage {
 
 const barrier = '__syncthreads();';
 const damages: Readonly<Record<string, Damage>> = {
-  'the barrier before the parts of an earlier maximum are overwritten': {
+  'the maximum over the lanes of a warp': {
     kernel: 'adamw8bit',
-    from: `value = warp_max(value);\n  ${barrier}`,
-    to: 'value = warp_max(value);',
+    from: 'most = warp_max(most); // behind it every lane has read the old one',
+    to: '',
     match: '*',
   },
   'the barrier behind the maps of codes': {
@@ -54,14 +54,15 @@ const damages: Readonly<Record<string, Damage>> = {
   },
   'the barrier between the stages of a rotation': {
     kernel: 'hadamard',
-    from: `half /= 2) {\n    ${barrier}`,
-    to: 'half /= 2) {',
+    file: 'hadamard/hadamard_device.cuh',
+    from: `int pitch) {\n  ${barrier}`,
+    to: 'int pitch) {',
     match: 'codes and scales*',
   },
-  'the barrier between the halves of a softmax': {
+  'the barrier between the parts of a softmax': {
     kernel: 'head',
-    from: `sum[threadIdx.x] = both.sum;\n    }\n    ${barrier}`,
-    to: 'sum[threadIdx.x] = both.sum;\n    }',
+    from: `sum[threadIdx.x / kWarp] = mine.sum;\n  }\n  ${barrier}`,
+    to: 'sum[threadIdx.x / kWarp] = mine.sum;\n  }',
     match: '*any size and option',
   },
   "the barrier before a label's logit is overwritten": {
@@ -86,14 +87,15 @@ const damages: Readonly<Record<string, Damage>> = {
   },
   'the bound of the pairs of a row': {
     kernel: 'rope',
-    from: 'index < count * width;',
-    to: 'index < count * width + 1;',
+    from: 'index < count * pieces.all;',
+    to: 'index < count * pieces.all + 1;',
     match: '*[33, 3, 64]*float32',
   },
-  'the bound of elements behind the last whole group': {
+  'the bound of elements behind the last whole pack': {
     kernel: 'sample_round',
-    from: 'i < kGroup && group * kGroup + i < count;',
-    to: 'i < kGroup;',
+    file: 'vector.cuh',
+    from: 'if (i < left) to[i] = pack.at[i];',
+    to: 'to[i] = pack.at[i];',
     match: '*',
   },
   'the bound of the values of a codebook': {

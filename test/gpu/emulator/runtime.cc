@@ -49,7 +49,19 @@ cudaError_t cudaGetDevice(int* device) {
 }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
-  constexpr int kMultiprocessors = 132; // of an H100
-  *value = attribute == cudaDevAttrMultiProcessorCount ? kMultiprocessors : static_cast<int>(emulator::kDynamicSharedBytes);
+  switch (attribute) { // of an H100
+  case cudaDevAttrMultiProcessorCount:
+    *value = 132;
+    break;
+  case cudaDevAttrComputeCapabilityMajor:
+    *value = 9;
+    break;
+  case cudaDevAttrComputeCapabilityMinor:
+    *value = 0;
+    break;
+  case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+    *value = static_cast<int>(emulator::kDynamicSharedBytes);
+    break;
+  }
   return cudaSuccess;
 }

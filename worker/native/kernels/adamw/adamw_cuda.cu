@@ -1,13 +1,9 @@
-// CUDA entry of anneal::adamw_: one grid-stride pass, memory bound. Products may be contracted with
-// sums, so the last bit may differ from the CPU's.
+// CUDA entry of anneal::adamw_: one grid-stride pass, memory bound, 16 bytes at a time. Products
+// may be contracted with sums, so the last bit may differ from the CPU's.
 
-#include <c10/cuda/CUDAException.h>
-#include <c10/cuda/CUDAGuard.h>
-#include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
-#include <algorithm>
-
+#include "../device.cuh"
 #include "adamw_arguments.h"
 #include "adamw_element.h"
 
@@ -15,17 +11,32 @@ namespace anneal::adamw {
 
 namespace {
 
-constexpr int kThreads = 256;
-constexpr int64_t kMaxBlocks = 1 << 16; // the grid strides over the rest
+using device::blocks_for;
+using device::first_index;
+using device::index_stride;
+using device::kThreads;
+using device::Pack;
+using device::read_pack;
+using device::write_pack;
 
+// One thread some neighbours. `aligned`: all of the arrays (vector.cuh).
 template <class Param, class Grad, class State, class Write>
 __global__ void update_kernel(Param* __restrict__ param, const Grad* __restrict__ grad,
                               State* __restrict__ exp_avg, State* __restrict__ exp_avg_sq,
-                              int64_t count, Scaled<decltype(load(Param()))> factors, Write write) {
-  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
-  for (int64_t i = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x; i < count;
-       i += stride) {
-    write(param[i], moved(load(param[i]), grad[i], exp_avg[i], exp_avg_sq[i], factors, i), i);
+                              int64_t count, Scaled<decltype(load(Param()))> factors, Write write,
+                              bool aligned) {
+  constexpr int n = device::pack_of<Param, Grad, State>();
+  for (int64_t i = first_index() * n; i < count; i += index_stride() * n) {
+    const int64_t left = count - i;
+    auto p = read_pack<n>(param + i, left, aligned);
+    const auto g = read_pack<n>(grad + i, left, aligned);
+    auto m = read_pack<n>(exp_avg + i, left, aligned);
+    auto v = read_pack<n>(exp_avg_sq + i, left, aligned);
+    for (int j = 0; j < n; ++j)
+      write(p.at[j], moved(load(p.at[j]), g.at[j], m.at[j], v.at[j], factors, i + j), i + j);
+    write_pack(param + i, p, left, aligned);
+    write_pack(exp_avg + i, m, left, aligned);
+    write_pack(exp_avg_sq + i, v, left, aligned);
   }
 }
 
@@ -33,27 +44,38 @@ template <class Grad, class State>
 __global__ void update_master_kernel(Bf16* __restrict__ param, float* __restrict__ master,
                                      const Grad* __restrict__ grad, State* __restrict__ exp_avg,
                                      State* __restrict__ exp_avg_sq, int64_t count,
-                                     Scaled<float> factors) {
-  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
-  for (int64_t i = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x; i < count;
-       i += stride) {
-    const float p = moved(master[i], grad[i], exp_avg[i], exp_avg_sq[i], factors, i);
-    master[i] = p;
-    store(param[i], p);
+                                     Scaled<float> factors, bool aligned) {
+  constexpr int n = device::pack_of<float>();
+  for (int64_t i = first_index() * n; i < count; i += index_stride() * n) {
+    const int64_t left = count - i;
+    auto p = read_pack<n>(master + i, left, aligned);
+    const auto g = read_pack<n>(grad + i, left, aligned);
+    auto m = read_pack<n>(exp_avg + i, left, aligned);
+    auto v = read_pack<n>(exp_avg_sq + i, left, aligned);
+    Pack<Bf16, n> narrow;
+    for (int j = 0; j < n; ++j) {
+      p.at[j] = moved(p.at[j], g.at[j], m.at[j], v.at[j], factors, i + j);
+      store(narrow.at[j], p.at[j]);
+    }
+    write_pack(master + i, p, left, aligned);
+    write_pack(param + i, narrow, left, aligned);
+    write_pack(exp_avg + i, m, left, aligned);
+    write_pack(exp_avg_sq + i, v, left, aligned);
   }
 }
 
 struct Launch {
-  unsigned blocks;
   cudaStream_t stream;
+  bool aligned;
 };
 
 template <class Param, class Grad, class State, class Write>
 void update_in_place(const Arrays& a, const Factors& f, Write write, int64_t count, Launch launch) {
-  update_kernel<<<launch.blocks, kThreads, 0, launch.stream>>>(
+  constexpr int n = device::pack_of<Param, Grad, State>();
+  update_kernel<<<blocks_for(count, kThreads * n), kThreads, 0, launch.stream>>>(
       static_cast<Param*>(a.param), static_cast<const Grad*>(a.grad),
       static_cast<State*>(a.exp_avg), static_cast<State*>(a.exp_avg_sq), count,
-      Scaled<decltype(load(Param()))>(f), write);
+      Scaled<decltype(load(Param()))>(f), write, launch.aligned);
 }
 
 template <class Grad, class State>
@@ -61,9 +83,11 @@ void by_param(const Arrays& a, const Factors& f, int64_t count, Launch launch) {
   if (a.param_type == Type::kFloat32) {
     update_in_place<float, Grad, State>(a, f, ToParam{}, count, launch);
   } else if (a.master != nullptr) {
-    update_master_kernel<<<launch.blocks, kThreads, 0, launch.stream>>>(
+    constexpr int n = device::pack_of<float>();
+    update_master_kernel<<<blocks_for(count, kThreads * n), kThreads, 0, launch.stream>>>(
         static_cast<Bf16*>(a.param), a.master, static_cast<const Grad*>(a.grad),
-        static_cast<State*>(a.exp_avg), static_cast<State*>(a.exp_avg_sq), count, Scaled<float>(f));
+        static_cast<State*>(a.exp_avg), static_cast<State*>(a.exp_avg_sq), count, Scaled<float>(f),
+        launch.aligned);
   } else if (f.stochastic) {
     update_in_place<Bf16, Grad, State>(a, f, StochasticRounding{f.rounding_key}, count, launch);
   } else {
@@ -103,9 +127,9 @@ void adamw_cuda(const at::Tensor& param, const at::Tensor& grad, const at::Tenso
   if (count == 0)
     return;
   const c10::cuda::CUDAGuard guard(param.device());
-  const int64_t blocks = std::min((count + kThreads - 1) / kThreads, kMaxBlocks);
-  update(arguments.arrays, arguments.factors, count,
-         {static_cast<unsigned>(blocks), c10::cuda::getCurrentCUDAStream()});
+  const Arrays& a = arguments.arrays;
+  const bool aligned = device::are_aligned({a.param, a.master, a.grad, a.exp_avg, a.exp_avg_sq});
+  update(a, arguments.factors, count, {c10::cuda::getCurrentCUDAStream(), aligned});
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 

@@ -1,4 +1,4 @@
-// CUDA entry of adamw8bit_: a block of threads is a block of the state, one thread an element.
+// CUDA entry of adamw8bit_: a warp takes a block of the state, a lane eight neighbours.
 // Products may be contracted with sums, so the last bit may differ from the CPU's, and a code with
 // it.
 
@@ -13,18 +13,8 @@ namespace {
 
 using namespace device;
 
-static_assert(kThreads == kBlock, "one thread an element of a block");
-
-__device__ float block_max(float value) {
-  __shared__ float parts[kThreads / kWarp];
-  value = warp_max(value);
-  __syncthreads();
-  if (threadIdx.x % kWarp == 0) parts[threadIdx.x / kWarp] = value;
-  __syncthreads();
-  float most = 0;
-  for (int i = 0; i < kThreads / kWarp; ++i) most = most > parts[i] ? most : parts[i];
-  return most;
-}
+constexpr int kOwn = kBlock / kWarp; // neighbours of a lane
+static_assert(kThreads == 256, "one thread an entry of a map");
 
 // Number of borders below x: 8 halvings.
 __device__ uint8_t nearest(const float* map, float x) {
@@ -36,42 +26,51 @@ __device__ uint8_t nearest(const float* map, float x) {
   return static_cast<uint8_t>(code);
 }
 
-__device__ void write(uint8_t* code, float* absmax, const float* map, float value, bool inside) {
-  const float most = block_max(inside ? fabsf(value) : 0);
-  if (inside) *code = nearest(map, value / (most > 0 ? most : 1));
-  // Behind the barriers of block_max every thread has read the old one.
-  if (threadIdx.x == 0) *absmax = most;
+// The codes of a lane's values, and the largest magnitude of the block.
+__device__ Pack<uint8_t, kOwn> coded(const float* map, const float* values, float* absmax) {
+  float most = 0;
+  for (int j = 0; j < kOwn; ++j) most = fabsf(values[j]) > most ? fabsf(values[j]) : most;
+  most = warp_max(most); // behind it every lane has read the old one
+  if (threadIdx.x % kWarp == 0) *absmax = most;
+  Pack<uint8_t, kOwn> codes;
+  for (int j = 0; j < kOwn; ++j) codes.at[j] = nearest(map, values[j] / (most > 0 ? most : 1));
+  return codes;
+}
+
+__device__ void round_to(float& place, float value, const Factors&, int64_t) { place = value; }
+__device__ void round_to(Bf16& place, float value, const Factors& f, int64_t i) {
+  const uint32_t random = f.stochastic ? random_bits(f.rounding_key, static_cast<uint64_t>(i)) : 0;
+  place.bits = f.stochastic ? to_bfloat16_stochastic(value, random) : to_bfloat16(value);
 }
 
 template <class Param, class Grad>
 __global__ void update_kernel(Arrays a, Factors f, const float* map_signed,
-                              const float* map_unsigned, int64_t blocks) {
+                              const float* map_unsigned, int64_t blocks, bool aligned) {
   __shared__ float m_map[256], v_map[256];
   m_map[threadIdx.x] = map_signed[threadIdx.x];
   v_map[threadIdx.x] = map_unsigned[threadIdx.x];
   __syncthreads();
   Param* param = static_cast<Param*>(a.param);
   const Grad* grad = static_cast<const Grad*>(a.grad);
-  for (int64_t block = blockIdx.x; block < blocks; block += gridDim.x) {
-    const int64_t i = block * kBlock + threadIdx.x;
-    const bool inside = i < a.count;
-    float m = 0, v = 0;
-    if (inside) {
-      const float g = load(grad[i]) * f.grad_scale;
-      m = f.beta1 * (m_map[a.m_codes[i]] * a.m_absmax[block]) + f.take_grad * g;
-      v = f.beta2 * (v_map[a.v_codes[i]] * a.v_absmax[block]) + f.take_square * g * g;
-      const float p =
-          load(param[i]) * f.keep - f.step_size * (m / (sqrtf(v) / f.root_bias2 + f.eps));
-      if constexpr (sizeof(Param) == sizeof(Bf16)) {
-        const uint32_t random =
-            f.stochastic ? random_bits(f.rounding_key, static_cast<uint64_t>(i)) : 0;
-        param[i].bits = f.stochastic ? to_bfloat16_stochastic(p, random) : to_bfloat16(p);
-      } else {
-        param[i] = p;
-      }
+  for (int64_t block = first_index() / kWarp; block < blocks; block += index_stride() / kWarp) {
+    const int64_t first = block * kBlock + threadIdx.x % kWarp * kOwn, left = a.count - first;
+    auto p = read_pack<kOwn>(param + first, left, aligned);
+    const auto g = read_pack<kOwn>(grad + first, left, aligned);
+    const auto m_codes = read_pack<kOwn>(a.m_codes + first, left, aligned);
+    const auto v_codes = read_pack<kOwn>(a.v_codes + first, left, aligned);
+    const float m_most = a.m_absmax[block], v_most = a.v_absmax[block];
+    float m[kOwn] = {}, v[kOwn] = {};
+    for (int j = 0; j < kOwn; ++j) {
+      if (j >= left) continue;
+      const float scaled = load(g.at[j]) * f.grad_scale;
+      m[j] = f.beta1 * (m_map[m_codes.at[j]] * m_most) + f.take_grad * scaled;
+      v[j] = f.beta2 * (v_map[v_codes.at[j]] * v_most) + f.take_square * scaled * scaled;
+      const float moved = f.step_size * (m[j] / (sqrtf(v[j]) / f.root_bias2 + f.eps));
+      round_to(p.at[j], load(p.at[j]) * f.keep - moved, f, first + j);
     }
-    write(a.m_codes + i, a.m_absmax + block, m_map, m, inside);
-    write(a.v_codes + i, a.v_absmax + block, v_map, v, inside);
+    write_pack(param + first, p, left, aligned);
+    write_pack(a.m_codes + first, coded(m_map, m, a.m_absmax + block), left, aligned);
+    write_pack(a.v_codes + first, coded(v_map, v, a.v_absmax + block), left, aligned);
   }
 }
 
@@ -95,9 +94,11 @@ void adamw8bit_cuda(const at::Tensor& param, const at::Tensor& grad, const at::T
   const int64_t blocks = m_absmax.numel();
   if (blocks == 0) return;
   const auto stream = c10::cuda::getCurrentCUDAStream();
+  const bool aligned = are_aligned({a.param, a.grad, a.m_codes, a.v_codes});
   const auto launch = [&](auto param_type, auto grad_type) {
     update_kernel<typename decltype(param_type)::Type, typename decltype(grad_type)::Type>
-        <<<blocks_for(blocks, 1), kThreads, 0, stream>>>(a, f, m_map, v_map, blocks);
+        <<<blocks_for(blocks, kThreads / kWarp), kThreads, 0, stream>>>(a, f, m_map, v_map, blocks,
+                                                                       aligned);
   };
   const TypeOf<float> single;
   const TypeOf<Bf16> half;

@@ -1,6 +1,6 @@
-// CUDA entry of attention: written for correctness on every architecture, without tensor cores.
-// Heads of 1 to 256 values; `cu` lies on the same device and is trusted (reading it would wait for
-// the GPU).
+// CUDA entry of attention: libtorch's flash attention where that applies (flash.h), else ours,
+// which is written for correctness on every architecture, without tensor cores. Heads of 1 to 256
+// values; `cu` lies on the same device and is trusted (reading it would wait for the GPU).
 
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
@@ -8,6 +8,7 @@
 #include "attention_arguments.h"
 #include "attention_backward.cuh"
 #include "attention_forward.cuh"
+#include "flash.cuh"
 
 namespace anneal::attention {
 
@@ -63,6 +64,8 @@ std::tuple<at::Tensor, at::Tensor> forward(const at::Tensor& q_in, const at::Ten
   check(q_in, k_in, v_in, window, cap);
   const at::Tensor q = dense_last(q_in), k = dense_last(k_in), v = dense_last(v_in);
   const PackedSequence sequence = sequence_of(cu, q);
+  const FlashCall call{q, k, v, cu, scale, window};
+  if (q.numel() > 0 && goes_to_flash(call, cap)) return forward_by_flash(call);
   const at::Tensor out = at::empty(q.sizes(), q.options());
   const auto sums = q.options().dtype(rows::arithmetic_of(q));
   const at::Tensor lse = at::empty({q.size(0), q.size(1)}, sums);
@@ -83,13 +86,16 @@ std::tuple<at::Tensor, at::Tensor> forward(const at::Tensor& q_in, const at::Ten
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor>
 backward(const at::Tensor& grad_in, const at::Tensor& q_in, const at::Tensor& k_in,
-         const at::Tensor& v_in, const at::Tensor& out, const at::Tensor& lse, const at::Tensor& cu,
-         double scale, int64_t window, double cap) {
+         const at::Tensor& v_in, const at::Tensor& out, const at::Tensor& lse_in,
+         const at::Tensor& cu, double scale, int64_t window, double cap) {
   const c10::cuda::CUDAGuard guard(q_in.device());
   check(q_in, k_in, v_in, window, cap);
   const at::Tensor q = dense_last(q_in), k = dense_last(k_in), v = dense_last(v_in);
   const at::Tensor grad = grad_in.contiguous();
   const PackedSequence sequence = sequence_of(cu, q);
+  const FlashCall call{q, k, v, cu, scale, window};
+  if (q.numel() > 0 && goes_to_flash(call, cap)) return backward_by_flash(call, grad, out, lse_in);
+  const at::Tensor lse = lse_in.contiguous();
   const at::Tensor dq = at::empty(q.sizes(), q.options());
   const at::Tensor dk = at::empty(k.sizes(), k.options());
   const at::Tensor dv = at::empty(v.sizes(), v.options());

@@ -71,17 +71,21 @@ template <class T> __host__ __device__ constexpr int shared_stride(int size) {
   return sizeof(T) == 2 ? ((size + 1) / 2 | 1) * 2 : size | 1;
 }
 
-// Rows [first, first + count) of a head, all threads together; rows outside of the sequence read as
-// zero.
+// Rows [first, first + count) of a head, all threads together, 16 bytes at a time; rows outside
+// of the sequence read as zero.
 template <class T, class To>
 __device__ void copy_rows(const T* head, int64_t stride, int first, int count, int tokens, int size,
                           To* to, int ld) {
-  for (int index = threadIdx.x; index < count * size; index += kThreads) {
-    const int row = index / size;
-    const int d = index % size;
-    T zero{};
-    const T* from = first + row < tokens ? head + (first + row) * stride + d : &zero;
-    store(to[row * ld + d], load(*from));
+  constexpr int n = pack_of<T>();
+  const int pieces = (size + n - 1) / n;
+  const bool aligned = reinterpret_cast<uintptr_t>(head) % kPackBytes == 0 && stride % n == 0;
+  for (int index = threadIdx.x; index < count * pieces; index += kThreads) {
+    const int row = index / pieces;
+    const int d = index % pieces * n, left = size - d;
+    const bool inside = first + row < tokens;
+    const auto pack = read_pack<n>(head + (inside ? first + row : 0) * stride + d, inside ? left : 0, aligned);
+    for (int i = 0; i < n; ++i)
+      if (i < left) store(to[row * ld + d + i], load(pack.at[i]));
   }
 }
 

@@ -1,5 +1,6 @@
-// CUDA entry of hadamard.h: a block of threads rotates one row, or some columns of one block of
-// tokens, in shared memory. A scale stays on the device: nothing waits for it.
+// CUDA entry of hadamard.h: a block of threads rotates one row, a warp 256 neighbours of it in
+// registers, or some columns of one block of tokens in shared memory. A scale stays on the device:
+// nothing waits for it.
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
@@ -12,15 +13,13 @@
 #include <tuple>
 #include <utility>
 
-#include "../device.cuh"
-#include "../float8.h"
 #include "hadamard_arguments.h"
+#include "hadamard_device.cuh"
 
 namespace anneal::hadamard {
 
 namespace {
 
-using namespace device;
 using at::Tensor;
 
 constexpr int64_t kTokenValues = 8192; // of a block of tokens at a time
@@ -35,85 +34,46 @@ int64_t most_shared() {
   return most;
 }
 
-// Takes a rotated value. `largest` and `scale` are of kLargest and of codes.
-template <class S> struct Target {
-  void* out;
-  Sink sink;
-  S factor;
-  const float* scale;
-  uint32_t* largest;
-};
+// Of a rotated row: in memory of the block where parts are wider than a warp holds, or are mixed.
+bool is_kept(const Job& job) { return job.inner > kTile || job.mixing != nullptr; }
 
-template <class S> __device__ uint32_t put(const Target<S>& t, int64_t i, S x) {
-  const S y = x * t.factor;
-  switch (t.sink) {
-  case Sink::kFloat64:
-    store(static_cast<double*>(t.out)[i], static_cast<double>(y));
-    return 0;
-  case Sink::kFloat32:
-    store(static_cast<float*>(t.out)[i], static_cast<float>(y));
-    return 0;
-  case Sink::kBFloat16:
-    store(static_cast<Bf16*>(t.out)[i], static_cast<float>(y));
-    return 0;
-  case Sink::kLargest:
-    return float_to_bits(static_cast<float>(y)) & 0x7fffffffu;
-  case Sink::kCode8:
-    static_cast<int8_t*>(t.out)[i] = static_cast<int8_t>(
-        float_to_bits(__fadd_rn(static_cast<float>(y) * (1.0f / *t.scale), 12582912.0f)));
-    return 0;
-  default:
-    static_cast<uint8_t*>(t.out)[i] = to_float8(static_cast<float>(y) * (1.0f / *t.scale));
-    return 0;
-  }
-}
-
-__device__ void raise(uint32_t* largest, uint32_t bits) {
-  bits = warp_max(bits);
-  if (threadIdx.x % kWarp == 0 && bits > 0) atomicMax(largest, bits);
-}
-
-// Walsh-Hadamard over `size` values that are `pitch` apart, for each of `count` of them side by
-// side at distances of `step`.
-template <class S>
-__device__ void walsh(S* x, int64_t size, int64_t pitch, int64_t count, int64_t step) {
-  for (int64_t half = size / 2; half > 0; half /= 2) {
-    __syncthreads();
-    for (int64_t p = threadIdx.x; p < size / 2 * count; p += blockDim.x) {
-      const int64_t which = p / (size / 2), q = p % (size / 2);
-      const int64_t at = which * step + (q / half * 2 * half + q % half) * pitch;
-      const S a = x[at], b = x[at + half * pitch];
-      x[at] = a + b;
-      x[at + half * pitch] = a - b;
-    }
-  }
-  __syncthreads();
-}
-
-// A row lies in shared memory while it is rotated, or, where it is too long for that, in the row of
-// `scratch` of its block.
+// The memory is shared, or, where a row is too long for that, the row of `scratch` of its block.
 template <class T>
 __global__ void rows_kernel(Job job, Target<typename Arithmetic<T>::Type> target,
-                            typename Arithmetic<T>::Type* scratch) {
+                            typename Arithmetic<T>::Type* scratch, bool aligned) {
   using S = typename Arithmetic<T>::Type;
   extern __shared__ __align__(16) unsigned char memory[];
   S* x = scratch ? scratch + blockIdx.x * job.columns : reinterpret_cast<S*>(memory);
+  const S* mixing = static_cast<const S*>(job.mixing);
+  const bool is_wide = job.inner > kTile, whole = !scratch || job.columns % kOwn == 0;
   uint32_t largest = 0;
   for (int64_t r = blockIdx.x; r < job.out_rows; r += gridDim.x) {
     const T* from = static_cast<const T*>(job.in) + r * job.in_ld;
-    __syncthreads();
-    for (int64_t i = threadIdx.x; i < job.columns; i += blockDim.x) x[i] = load(from[i]);
-    walsh(x, job.inner, 1, job.outer, job.inner);
-    const S* mixing = static_cast<const S*>(job.mixing);
-    for (int64_t i = threadIdx.x; i < job.columns; i += blockDim.x) {
-      S y = x[i];
+    if (is_wide || mixing) __syncthreads(); // an earlier row may still be read
+    if (is_wide) {
+      for (int64_t i = threadIdx.x * kOwn; i < job.columns; i += kThreads * kOwn)
+        write_pack(x + i, widened<S>(read_pack<kOwn>(from + i, job.columns - i, aligned)), job.columns - i, whole);
+      walsh(x, static_cast<int>(job.columns), job.inner / kTile, kTile);
+    }
+    // Lanes of a warp stay together.
+    for (int64_t tile = threadIdx.x / kWarp * kTile; tile < job.columns; tile += kThreads * kOwn) {
+      const int64_t i = tile + threadIdx.x % kWarp * kOwn, left = job.columns - i;
+      auto v = is_wide ? read_pack<kOwn>(x + i, left, whole) : widened<S>(read_pack<kOwn>(from + i, left, aligned));
+      turn_tile(v.at, job.inner);
       if (mixing) {
-        const int64_t k = i / job.inner, j = i % job.inner;
-        y = 0;
-        for (int64_t part = 0; part < job.outer; ++part)
-          y += mixing[k * job.outer + part] * x[part * job.inner + j];
+        write_pack(x + i, v, left, whole);
+      } else {
+        const uint32_t bits = put(target, r * job.out_ld + i, v, left, aligned);
+        largest = bits > largest ? bits : largest;
       }
-      const uint32_t bits = put(target, r * job.out_ld + i, y);
+    }
+    if (!mixing) continue;
+    __syncthreads(); // parts of other warps
+    for (int64_t i = threadIdx.x; i < job.columns; i += kThreads) {
+      const int64_t k = i / job.inner, j = i % job.inner;
+      Pack<S, 1> y{};
+      for (int64_t part = 0; part < job.outer; ++part) y.at[0] += mixing[k * job.outer + part] * x[part * job.inner + j];
+      const uint32_t bits = put(target, r * job.out_ld + i, y, 1, true);
       largest = bits > largest ? bits : largest;
     }
   }
@@ -130,18 +90,19 @@ __global__ void tokens_kernel(Job job, Target<typename Arithmetic<T>::Type> targ
   uint32_t largest = 0;
   for (int64_t task = blockIdx.x; task < blocks * strips; task += gridDim.x) {
     const int64_t row = task / strips * job.block, column = task % strips * width;
-    const int64_t columns = job.columns - column < width ? job.columns - column : width;
+    const int columns = static_cast<int>(job.columns - column < width ? job.columns - column : width);
+    const int count = static_cast<int>(job.block) * columns;
     __syncthreads();
-    for (int64_t i = threadIdx.x; i < job.block * columns; i += blockDim.x) {
+    for (int i = threadIdx.x; i < count; i += kThreads) {
       const int64_t r = row + i / columns;
       const T* from = static_cast<const T*>(job.in) + r * job.in_ld + column;
       x[i] = r < job.in_rows ? load(from[i % columns]) : S(0);
     }
-    walsh(x, job.block, columns, columns, 1);
-    for (int64_t i = threadIdx.x; i < job.block * columns; i += blockDim.x) {
+    walsh(x, count, job.block, columns);
+    for (int i = threadIdx.x; i < count; i += kThreads) {
       const int64_t r = row + i / columns;
       if (r >= job.out_rows) continue;
-      const uint32_t bits = put(target, r * job.out_ld + column + i % columns, x[i]);
+      const uint32_t bits = put(target, r * job.out_ld + column + i % columns, Pack<S, 1>{{x[i]}}, 1, true);
       largest = bits > largest ? bits : largest;
     }
   }
@@ -165,6 +126,10 @@ const void* on_device(const void* matrix, int64_t outer, const Tensor& x, at::Sc
   return copy.const_data_ptr();
 }
 
+bool are_packed(const Job& job) {
+  return are_aligned({job.in, job.out}) && job.columns % kOwn == 0 && job.in_ld % kOwn == 0 && job.out_ld % kOwn == 0;
+}
+
 void run(Arguments& a, Sink sink, bool tokens, const float* scale, uint32_t* largest) {
   if (a.job.out_rows == 0 || a.job.columns == 0) return;
   const auto stream = c10::cuda::getCurrentCUDAStream();
@@ -175,7 +140,8 @@ void run(Arguments& a, Sink sink, bool tokens, const float* scale, uint32_t* lar
     using S = typename Arithmetic<T>::Type;
     const Target<S> target{job.out, sink, static_cast<S>(job.factor), scale, largest};
     const int64_t width = std::clamp<int64_t>(kTokenValues / job.block, 1, 32);
-    const int64_t bytes = static_cast<int64_t>(sizeof(S)) * (tokens ? job.block * width : job.columns);
+    const int64_t row_values = is_kept(job) ? job.columns : 0;
+    const int64_t bytes = static_cast<int64_t>(sizeof(S)) * (tokens ? job.block * width : row_values);
     const bool fits = bytes <= most_shared();
     TORCH_CHECK(fits || !tokens, "blocks of ", job.block, " tokens take ", bytes, " bytes; this GPU rotates at most ",
                 most_shared(), " at a time");
@@ -192,7 +158,7 @@ void run(Arguments& a, Sink sink, bool tokens, const float* scale, uint32_t* lar
       const int64_t blocks = fits ? tasks : scratch.size(0);
       C10_CUDA_CHECK(cudaFuncSetAttribute(rows_kernel<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, kernel_bytes));
       rows_kernel<T><<<blocks_for(blocks, 1), kThreads, kernel_bytes, stream>>>(
-          job, target, fits ? nullptr : static_cast<S*>(scratch.mutable_data_ptr()));
+          job, target, fits ? nullptr : static_cast<S*>(scratch.mutable_data_ptr()), are_packed(job));
     }
   });
   C10_CUDA_KERNEL_LAUNCH_CHECK();

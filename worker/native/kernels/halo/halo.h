@@ -28,6 +28,8 @@ namespace anneal::halo {
 inline constexpr const char* kSchemas[] = {
     "halo_linear_group(Tensor x, Tensor[] weights, Tensor[] codes, Tensor[] scales, Tensor?[] biases, int level, int format, "
     "bool reuse, int kind, int block) -> Tensor[]",
+    // a b times both scales in float32, of int8 or e4m3 on a GPU.
+    "_product_of_codes(Tensor a, Tensor b, Tensor a_scale, Tensor b_scale) -> Tensor",
 };
 
 }  // namespace anneal::halo

@@ -23,19 +23,26 @@ gemm::Matrix matrix_of(const Codes& c) {
   return c.turned ? gemm::turned(m) : m;
 }
 
-Tensor numbers(const Codes& c, at::ScalarType type) {
-  const Tensor wide = c.values.to(type);
-  return c.turned ? wide.t() : wide;
-}
+Tensor as_read(const Codes& c) { return c.turned ? c.values.t() : c.values; }
 
 float scale_of(const Codes& a, const Codes& b) { return *a.scale.const_data_ptr<float>() * *b.scale.const_data_ptr<float>(); }
 
 // Whether gemm.h has the product of what is stored so.
 bool ours(const Codes& c) { return c.values.is_cpu() && c.values.scalar_type() != at::kDouble; }
 
+bool are_codes(const Tensor& values) {
+  return values.scalar_type() == at::kChar || values.scalar_type() == at::kFloat8_e4m3fn;
+}
+
 Tensor plain_product(const Codes& a, const Codes& b) {
+  if (a.values.is_cuda() && are_codes(a.values) && are_codes(b.values)) {
+    static const auto op = c10::Dispatcher::singleton()
+                               .findSchemaOrThrow("anneal::_product_of_codes", "")
+                               .typed<Tensor(const Tensor&, const Tensor&, const Tensor&, const Tensor&)>();
+    return op.call(as_read(a), as_read(b), a.scale, b.scale);
+  }
   const auto type = a.values.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  return at::mm(numbers(a, type), numbers(b, type)).mul_(a.scale).mul_(b.scale);
+  return at::mm(as_read(a).to(type), as_read(b).to(type)).mul_(a.scale).mul_(b.scale);
 }
 
 Tensor room(int64_t rows, int64_t columns, const Tensor& like, at::ScalarType type) {

@@ -1,6 +1,6 @@
-// _head_rows_ of head.h on CUDA: one block a row, two passes over the logits: the first finds the
-// largest, the sum of exponentials and the label's logit, the second overwrites logits with their
-// gradient. The products around it are libtorch's (head_libtorch.cc).
+// _head_rows_ of head.h on CUDA: one block a row, two passes over the logits, 16 bytes at a time:
+// the first finds the largest, the sum of exponentials and the label's logit, the second overwrites
+// logits with their gradient. The products around it are libtorch's (head_libtorch.cc).
 
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
@@ -29,21 +29,29 @@ template <class S> __device__ Online<S> merge(Online<S> a, Online<S> b) {
 
 // The same in every thread, merged in an order that does not vary.
 template <class S> __device__ Online<S> block_merge(Online<S> mine) {
-  __shared__ S largest[kThreads], sum[kThreads];
+  __shared__ S largest[kThreads / kWarp], sum[kThreads / kWarp];
+  for (int by = kWarp / 2; by > 0; by /= 2)
+    mine = merge(mine, {__shfl_xor_sync(0xffffffffu, mine.largest, by), __shfl_xor_sync(0xffffffffu, mine.sum, by)});
   __syncthreads(); // an earlier row may still be read
-  largest[threadIdx.x] = mine.largest;
-  sum[threadIdx.x] = mine.sum;
-  __syncthreads();
-  for (int half = kThreads / 2; half > 0; half /= 2) {
-    if (static_cast<int>(threadIdx.x) < half) {
-      const Online<S> other{largest[threadIdx.x + half], sum[threadIdx.x + half]};
-      const Online<S> both = merge({largest[threadIdx.x], sum[threadIdx.x]}, other);
-      largest[threadIdx.x] = both.largest;
-      sum[threadIdx.x] = both.sum;
-    }
-    __syncthreads();
+  if (threadIdx.x % kWarp == 0) {
+    largest[threadIdx.x / kWarp] = mine.largest;
+    sum[threadIdx.x / kWarp] = mine.sum;
   }
-  return {largest[0], sum[0]};
+  __syncthreads();
+  Online<S> all{largest[0], sum[0]};
+  for (int i = 1; i < kThreads / kWarp; ++i) all = merge(all, {largest[i], sum[i]});
+  return all;
+}
+
+// The sum with n more values, of which `left` are there; one exponential a value, and one more
+// where there is a larger one.
+template <int n, class S> __device__ void take(Online<S>& mine, const S* x, int64_t left) {
+  S top = mine.largest;
+  for (int j = 0; j < n; ++j) top = j < left && x[j] > top ? x[j] : top;
+  if (top > mine.largest) mine.sum *= exp(mine.largest - top);
+  mine.largest = top;
+  for (int j = 0; j < n; ++j)
+    if (j < left && x[j] != -INFINITY) mine.sum += exp(x[j] - top); // a NaN stays
 }
 
 template <class S> struct Rule {
@@ -56,8 +64,9 @@ __global__ void rows_kernel(T* u, const int64_t* labels,
                             const typename Arithmetic<T>::Type* factors, int64_t rows,
                             int64_t vocabulary, Rule<typename Arithmetic<T>::Type> rule,
                             typename Arithmetic<T>::Type* nlls,
-                            typename Arithmetic<T>::Type* losses, bool* hits) {
+                            typename Arithmetic<T>::Type* losses, bool* hits, bool aligned) {
   using S = typename Arithmetic<T>::Type;
+  constexpr int n = pack_of<T>();
   const auto logit = [&](S x) { return rule.cap > 0 ? rule.cap * tanh(x / rule.cap) : x; };
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
     T* z = u + row * vocabulary;
@@ -67,15 +76,14 @@ __global__ void rows_kernel(T* u, const int64_t* labels,
     const bool is_known = label >= 0 && label < vocabulary;
     Online<S> mine{-INFINITY, 0};
     S total = 0;
-    for (int64_t i = threadIdx.x; i < vocabulary; i += kThreads) {
-      const S x = logit(load(z[i]));
-      if (x > mine.largest) {
-        mine.sum = mine.sum * exp(mine.largest - x) + 1;
-        mine.largest = x;
-      } else {
-        mine.sum += exp(x - mine.largest); // a NaN stays
+    for (int64_t i = threadIdx.x * n; i < vocabulary; i += kThreads * n) {
+      const auto some = read_pack<n>(z + i, vocabulary - i, aligned);
+      S x[n];
+      for (int j = 0; j < n; ++j) {
+        x[j] = logit(load(some.at[j]));
+        total += x[j]; // zeros behind the end
       }
-      total += x;
+      take<n>(mine, x, vocabulary - i);
     }
     const Online<S> all = block_merge(mine);
     if (rule.smoothing > 0) total = block_sum(total);
@@ -92,11 +100,15 @@ __global__ void rows_kernel(T* u, const int64_t* labels,
     if (!rule.need_grad) continue;
     __syncthreads(); // the label's logit is read by all before it is overwritten
     const S by = 1 + 2 * rule.z_loss * lse, minus = rule.smoothing / static_cast<S>(vocabulary);
-    for (int64_t i = threadIdx.x; i < vocabulary; i += kThreads) {
-      const S x = logit(load(z[i]));
-      S g = exp(x - lse) * by - minus - (i == label ? 1 - rule.smoothing : 0);
-      if (rule.cap > 0) g *= 1 - (x / rule.cap) * (x / rule.cap);
-      store(z[i], is_known ? g * factors[row] : at_label);
+    for (int64_t i = threadIdx.x * n; i < vocabulary; i += kThreads * n) {
+      auto some = read_pack<n>(z + i, vocabulary - i, aligned);
+      for (int j = 0; j < n; ++j) {
+        const S x = logit(load(some.at[j]));
+        S g = exp(x - lse) * by - minus - (i + j == label ? 1 - rule.smoothing : 0);
+        if (rule.cap > 0) g *= 1 - (x / rule.cap) * (x / rule.cap);
+        store(some.at[j], is_known ? g * factors[row] : at_label);
+      }
+      write_pack(z + i, some, vocabulary - i, aligned);
     }
   }
 }
@@ -128,7 +140,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> head_rows_(at::Tensor& u, const a
         static_cast<T*>(u.mutable_data_ptr()), labels.const_data_ptr<int64_t>(),
         static_cast<const S*>(factors.const_data_ptr()), u.size(0), u.size(1), rule,
         static_cast<S*>(nll.mutable_data_ptr()), static_cast<S*>(loss.mutable_data_ptr()),
-        hit.mutable_data_ptr<bool>());
+        hit.mutable_data_ptr<bool>(), are_aligned({u.const_data_ptr()}) && u.size(1) % pack_of<T>() == 0);
   });
   C10_CUDA_KERNEL_LAUNCH_CHECK();
   return {nll, loss, hit};

@@ -16,16 +16,48 @@ namespace {
 
 using namespace device;
 
-constexpr int kAtOnce = 8;
+constexpr int kAtOnce = 8; // a group is no shorter, so they share a scale
+
+// Codes of neighbours in one reading: sections of codes begin at multiples of 64 bytes, and rows of
+// 4-bit codes, whose columns are whole groups, at multiples of 16.
+template <Format F> __device__ Pack<float, kAtOnce> codes_at(const Header& h, int64_t row, int64_t column) {
+  const uint8_t* codes = section<uint8_t>(h, h.codes) + row * h.row_bytes;
+  Pack<float, kAtOnce> out;
+  if constexpr (F == kInt8) {
+    const auto some = read_pack<kAtOnce>(codes + column, h.columns - column, h.row_bytes % kAtOnce == 0);
+    for (int i = 0; i < kAtOnce; ++i) out.at[i] = static_cast<float>(static_cast<int8_t>(some.at[i]));
+  } else {
+    const auto some = read_pack<kAtOnce / 2>(codes + column / 2, (h.columns - column + 1) / 2, h.row_bytes % (kAtOnce / 2) == 0);
+    for (int i = 0; i < kAtOnce; ++i) out.at[i] = static_cast<float>(i % 2 ? some.at[i / 2] & 15 : some.at[i / 2] >> 4);
+  }
+  return out;
+}
+
+// What a code of NF4 stands for, from a table in shared memory: its 16 values lie in 16 banks.
+__device__ inline void fill(float* table) {
+  if (threadIdx.x < 16) table[threadIdx.x] = nf4_value(static_cast<int>(threadIdx.x));
+  __syncthreads();
+}
 
 template <Format F, class T>
-__global__ void dequantize_kernel(const uint8_t* bytes, T* out, int64_t first, int64_t count) {
+__global__ void dequantize_kernel(const uint8_t* bytes, T* out, int64_t first, int64_t count, bool aligned) {
+  __shared__ float table[16];
+  fill(table);
   const Header& h = header_at(bytes);
-  const int64_t pieces = (h.columns + kAtOnce - 1) / kAtOnce;
+  const int64_t columns = h.columns, pieces = (columns + kAtOnce - 1) / kAtOnce;
   for (int64_t at = first_index(); at < count * pieces; at += index_stride()) {
     const int64_t row = at / pieces, column = at % pieces * kAtOnce;
-    for (int64_t i = column; i < column + kAtOnce && i < h.columns; ++i)
-      store(out[row * h.columns + i], value_of<F>(h, first + row, i));
+    const int64_t group = group_of(h, first + row, column);
+    const float scale = scale_of<F>(h, group);
+    const float zero = F == kInt4 ? static_cast<float>(section<uint8_t>(h, h.zeros)[group]) : 0;
+    const auto codes = codes_at<F>(h, first + row, column);
+    Pack<T, kAtOnce> values;
+    for (int i = 0; i < kAtOnce; ++i) {
+      const bool is_nf4 = F == kNF4 || F == kNF4Double;
+      const float value = is_nf4 ? table[static_cast<int>(codes.at[i])] : codes.at[i] - zero;
+      store(values.at[i], value * scale);
+    }
+    write_pack(out + row * columns + column, values, columns - column, aligned);
   }
 }
 
@@ -35,7 +67,8 @@ template <Format F> void launch(const at::Tensor& weight, const at::Tensor& out,
     using T = typename decltype(element)::Type;
     dequantize_kernel<F, T><<<blocks_for(count * pieces, kThreads), kThreads, 0,
                               c10::cuda::getCurrentCUDAStream()>>>(
-        weight.const_data_ptr<uint8_t>(), static_cast<T*>(out.mutable_data_ptr()), first, count);
+        weight.const_data_ptr<uint8_t>(), static_cast<T*>(out.mutable_data_ptr()), first, count,
+        out.size(1) % kAtOnce == 0 && are_aligned({out.mutable_data_ptr()}));
   });
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }

@@ -1,9 +1,10 @@
-// CUDA entry of rope: one thread a pair, and one a value that passes through.
+// CUDA entry of rope: one thread some pairs, or some values that pass through.
 
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
 #include "../device.cuh"
+#include "../rows/packed_rows.cuh"
 #include "rope_arguments.h"
 
 namespace anneal::rope {
@@ -12,27 +13,50 @@ namespace {
 
 using namespace device;
 
-template <class T> __global__ void turn_kernel(Turn t, int64_t count) {
+template <class T> constexpr int kPack = pack_of<T>();
+
+// Threads that a row takes: for pairs, then for what passes through.
+struct Pieces {
+  int64_t pairs, all;
+};
+Pieces pieces_of(const Turn& t, int n) {
+  const int64_t pairs = (t.pairs + n - 1) / n;
+  return {pairs, pairs + (t.size - 2 * t.pairs + n - 1) / n};
+}
+
+template <class T>
+__global__ void turn_kernel(Turn t, Pieces pieces, int64_t count, bool aligned) {
   using S = typename Arithmetic<T>::Type;
-  const int64_t width = t.size - t.pairs; // pairs, then what passes through
+  constexpr int n = kPack<T>;
   const S sign = t.inverse ? -1 : 1;
-  for (int64_t index = first_index(); index < count * width; index += index_stride()) {
-    const int64_t r = index / width;
-    const int64_t i = index % width;
+  for (int64_t index = first_index(); index < count * pieces.all; index += index_stride()) {
+    const int64_t r = index / pieces.all, piece = index % pieces.all;
     const T* x = rows::row<const T>(t.from, r);
     T* y = rows::row<T>(t.to, r);
-    if (i >= t.pairs) {
-      y[t.pairs + i] = x[t.pairs + i];
+    if (piece >= pieces.pairs) {
+      const int64_t i = 2 * t.pairs + (piece - pieces.pairs) * n;
+      write_pack(y + i, read_pack<n>(x + i, t.size - i, aligned), t.size - i, aligned);
       continue;
     }
+    const int64_t i = piece * n, left = t.pairs - i;
     const int64_t angle = r / t.from.inner * t.pairs + i;
-    const S cos = static_cast<const S*>(t.cos)[angle];
-    const S sin = static_cast<const S*>(t.sin)[angle] * sign;
-    const S low = load(x[i]);
-    const S high = load(x[t.pairs + i]);
-    store(y[i], low * cos - high * sin);
-    store(y[t.pairs + i], high * cos + low * sin);
+    const auto cos = read_pack<n>(static_cast<const S*>(t.cos) + angle, left, aligned);
+    const auto sin = read_pack<n>(static_cast<const S*>(t.sin) + angle, left, aligned);
+    auto low = read_pack<n>(x + i, left, aligned);
+    auto high = read_pack<n>(x + t.pairs + i, left, aligned);
+    for (int j = 0; j < n; ++j) {
+      const S a = load(low.at[j]), b = load(high.at[j]), by = sin.at[j] * sign;
+      store(low.at[j], a * cos.at[j] - b * by);
+      store(high.at[j], b * cos.at[j] + a * by);
+    }
+    write_pack(y + i, low, left, aligned);
+    write_pack(y + t.pairs + i, high, left, aligned);
   }
+}
+
+bool are_packed(const Turn& t, int n) {
+  return t.pairs % n == 0 && are_aligned({t.cos, t.sin}) && rows::are_packed(t.from, t.size, n) &&
+         rows::are_packed(t.to, t.size, n);
 }
 
 at::Tensor rope(const at::Tensor& x_in, const at::Tensor& cos, const at::Tensor& sin,
@@ -43,10 +67,11 @@ at::Tensor rope(const at::Tensor& x_in, const at::Tensor& cos, const at::Tensor&
   const Arguments a = check_arguments(x, y, cos, sin, inverse);
   if (a.count == 0 || a.turn.size == 0) return y;
   const auto stream = c10::cuda::getCurrentCUDAStream();
-  const unsigned blocks = blocks_for(a.count * (a.turn.size - a.turn.pairs), kThreads);
   with_element(a.element, [&](auto type) {
-    turn_kernel<typename decltype(type)::Type>
-        <<<blocks, kThreads, 0, stream>>>(a.turn, a.count);
+    using T = typename decltype(type)::Type;
+    const Pieces pieces = pieces_of(a.turn, kPack<T>);
+    turn_kernel<T><<<blocks_for(a.count * pieces.all, kThreads), kThreads, 0, stream>>>(
+        a.turn, pieces, a.count, are_packed(a.turn, kPack<T>));
   });
   C10_CUDA_KERNEL_LAUNCH_CHECK();
   return y;

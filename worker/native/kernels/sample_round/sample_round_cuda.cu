@@ -33,13 +33,16 @@ __device__ Words draw(Stream stream, uint64_t group) {
   return {{c0, c1, c2, c3}};
 }
 
-__global__ void round_kernel(const float* from, uint16_t* to, Stream stream, int64_t count) {
+__global__ void round_kernel(const float* from, uint16_t* to, Stream stream, int64_t count,
+                             bool aligned) {
   for (int64_t group = first_index(); group * kGroup < count; group += index_stride()) {
+    const int64_t at = group * kGroup, left = count - at;
     const Words words = draw(stream, static_cast<uint64_t>(group));
-    for (int i = 0; i < kGroup && group * kGroup + i < count; ++i) {
-      const int64_t at = group * kGroup + i;
-      to[at] = to_bfloat16_stochastic(from[at], words.word[i / 2] >> (i % 2 * 16));
-    }
+    const auto wide = read_pack<kGroup>(from + at, left, aligned);
+    Pack<uint16_t, kGroup> narrow;
+    for (int i = 0; i < kGroup; ++i)
+      narrow.at[i] = to_bfloat16_stochastic(wide.at[i], words.word[i / 2] >> (i % 2 * 16));
+    write_pack(to + at, narrow, left, aligned);
   }
 }
 
@@ -49,9 +52,11 @@ at::Tensor& stochastic_round_cuda(at::Tensor& out, const at::Tensor& in, int64_t
   const Stream stream = check_arguments(out, in, seed, offset);
   const int64_t count = in.numel();
   if (count == 0) return out;
+  const float* from = in.const_data_ptr<float>();
+  uint16_t* to = static_cast<uint16_t*>(out.mutable_data_ptr());
   round_kernel<<<blocks_for(count, kThreads * kGroup), kThreads, 0,
-                 c10::cuda::getCurrentCUDAStream()>>>(
-      in.const_data_ptr<float>(), static_cast<uint16_t*>(out.mutable_data_ptr()), stream, count);
+                 c10::cuda::getCurrentCUDAStream()>>>(from, to, stream, count,
+                                                      are_aligned({from, to}));
   C10_CUDA_KERNEL_LAUNCH_CHECK();
   return out;
 }
