@@ -27,6 +27,7 @@ export async function runWorld(
   cache: string,
   workers: number,
   onLine: (line: RunLine, running: Running) => void = () => {},
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
   const lines: RunLine[] = [];
   const running: Running = {
@@ -41,7 +42,7 @@ export async function runWorld(
     lines.push(line);
     onLine(line, running);
   };
-  const anneal = startAnneal(job.file, cache, see, ['--workers', String(workers)]);
+  const anneal = startAnneal(job.file, cache, see, ['--workers', String(workers)], variables);
   const ended = await anneal.ended;
   const begun = lines.find((line) => line.type === 'begin');
   return { ...ended, lines, folder: begun?.folder ?? '' };

@@ -83,7 +83,7 @@ export const testGroups: readonly TestGroup[] = [
   { name: 'terminal', patterns: ['test/terminal/**/*.test.{ts,tsx}'], ...heavy },
   {
     name: 'gpu',
-    patterns: ['test/gpu/*.test.ts'],
+    patterns: ['test/gpu/{*,training/*}.test.ts'],
     ...heavy,
     needs: ['native', 'peers', 'nvcc', 'emulator'],
   },

@@ -4,7 +4,7 @@ import { alone, type World } from '../engine/world.ts';
 import { ProcessGroup } from './process-group.ts';
 import { worldOf } from './world.ts';
 
-interface JoinedWorld extends Disposable {
+export interface JoinedWorld extends Disposable {
   readonly world: World;
   /** Null for a single process. */
   readonly group: ProcessGroup | null;

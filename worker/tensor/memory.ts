@@ -1,5 +1,5 @@
-// The memory of the process, as the system counts it and as libtorch does; that of a device with its
-// own is in device.ts.
+// The memory of the process, as the system counts it and as libtorch does. Devices with memory of
+// their own are in device.ts.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { native } from './native.ts';
 

@@ -1,5 +1,7 @@
 // Converts errors of libtorch to ours. The addon calls `toNativeError` for each.
-import { TerminalError } from '../../crds/failures/errors.ts';
+import { deviceFailure } from '../../crds/failures/device.ts';
+import { TerminalError, TransientError } from '../../crds/failures/errors.ts';
+import { failureOf } from '../../crds/failures/table.ts';
 
 /** libtorch refused a call: wrong shapes, types or devices, or a released tensor. */
 export class NativeError extends Error {
@@ -24,11 +26,10 @@ export function toNativeError(
   outOfMemory: boolean,
 ): Error {
   const error = new NativeError(operator, message, detail);
-  if (!outOfMemory) return error;
-  const onDevice = /CUDA/.test(message);
-  return new TerminalError({
-    code: onDevice ? 'E_DEVICE_OUT_OF_MEMORY' : 'E_HOST_OUT_OF_MEMORY',
-    message: error.message,
-    cause: error,
-  });
+  const code = deviceFailure(message) ?? (outOfMemory ? 'E_HOST_OUT_OF_MEMORY' : undefined);
+  if (code === undefined) return error;
+  const facts = { code, message: error.message, cause: error };
+  return failureOf(code).class === 'TransientError'
+    ? new TransientError(facts)
+    : new TerminalError(facts);
 }

@@ -127,8 +127,8 @@ export function onDevice(t: Tensor, device: Device): Tensor {
 }
 
 /**
- * Begins to copy a tensor of a device to memory of the host that the device can reach. The copy runs
- * beside what is computed, and belongs to the caller's scope; only `copyFromHost` may read it.
+ * Begins to copy a tensor of a device to pinned memory of the host. The copy runs beside what is
+ * computed, and belongs to the caller's scope; only `copyFromHost` may read it.
  */
 export function copyToHost(t: Tensor): Tensor {
   return new Tensor(native.offload(t.handle));

@@ -1,10 +1,15 @@
 // The memory plan of a trainer, for the memory that is free as it starts: that of its device, and,
 // where the device has its own, that of the process beside it.
+
+import { TerminalError } from '../../crds/failures/errors.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
+import { outsideAllocator } from '../../crds/plan/beside-tensors.ts';
 import { copyBytes } from '../../crds/plan/copies.ts';
+import { cudaConstants } from '../../crds/plan/cuda-constants.ts';
 import { type HostPlan, planHost } from '../../crds/plan/host-memory.ts';
 import { type MemoryPlan, planMemory } from '../../crds/plan/memory.ts';
 import { type MemoryQuestion, stagesOf } from '../../crds/plan/memory-question.ts';
+import { outOfDeviceMemory } from '../../crds/plan/out-of-device-memory.ts';
 import { trainedOf } from '../../crds/plan/parameters.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import type { WorkerConfig } from '../config.ts';
@@ -17,7 +22,14 @@ import { freeMemory } from './free-memory.ts';
 export interface TrainerMemory {
   readonly plan: MemoryPlan;
   /** Null where the device is the processor, whose memory is that of the process. */
-  readonly host: { readonly plan: HostPlan; readonly limit: number } | null;
+  readonly host: HostMemory | null;
+}
+
+interface HostMemory {
+  readonly plan: HostPlan;
+  readonly limit: number;
+  /** Of the plan of the device, what libtorch's allocator does not count. */
+  readonly outside: number;
 }
 
 interface Planned {
@@ -60,13 +72,36 @@ export function trainerMemory(
   };
   const plan = planMemory(question);
   if (device === 'cpu') return { plan, host: null };
-  return { plan, host: { plan: planHost(question, plan.blocks), limit: hostBytes } };
+  const outside = outsideAllocator(question);
+  return { plan, host: { plan: planHost(question, plan.blocks), limit: hostBytes, outside } };
 }
 
-/** Bytes that a run may take of a device with its own memory; libtorch gives back what is unused. */
+/**
+ * Bytes that a run may take of a device with its own memory, the context of this process included,
+ * which is there as soon as it asks.
+ */
 function freeOn(device: Device): number {
   const { free, reserved, allocated } = deviceMemory(device);
-  return free + reserved - allocated;
+  return free + reserved - allocated + cudaConstants.context.value;
+}
+
+/** Runs `body`; where the device has no memory left, the error names what holds it. */
+export async function withinDeviceMemory<T>(
+  { plan, host }: TrainerMemory,
+  device: Device,
+  body: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    const isFull = error instanceof TerminalError && error.code === 'E_DEVICE_OUT_OF_MEMORY';
+    if (host === null || !isFull) throw error;
+    const { total, free, reserved, allocated } = deviceMemory(device);
+    throw outOfDeviceMemory({
+      ...{ device, plan, totalBytes: total, freeBytes: free, cause: error },
+      ...{ reservedBytes: reserved, allocatedBytes: allocated, contextBytes: host.outside },
+    });
+  }
 }
 
 /** Free memory beyond the highest use of a step so far. */

@@ -1,14 +1,18 @@
 // What a report says of the device and of memory: measured beside planned.
 import { cpus } from 'node:os';
 import type { StagePeak } from '../../crds/plan/memory.ts';
+import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { Life } from '../telemetry/life.ts';
 import { type Device, deviceMemory } from '../tensor/device.ts';
 import type { TrainerMemory } from './memory-plan.ts';
 
-export function deviceReport(device: Device, threads: number): RunReport['device'] {
+export function deviceReport(
+  device: Device,
+  { threads, deviceProduct: name = device }: RunRecord,
+): RunReport['device'] {
   if (device === 'cpu') return { type: 'cpu', name: cpus()[0]?.model ?? 'unknown', threads };
-  return { type: 'cuda', name: device, bytes: deviceMemory(device).total, threads };
+  return { type: 'cuda', name, bytes: deviceMemory(device).total, threads };
 }
 
 export function memoryReport(
@@ -22,17 +26,20 @@ export function memoryReport(
     predicted,
     measured: { peak: peakBytes },
     gap: (peakBytes - predicted.peak) / predicted.peak,
-    ...(host !== null && devicePeak && { device: ofDevice(worstOf(plan.stages), devicePeak) }),
+    ...(host !== null &&
+      devicePeak && { device: ofDevice(worstOf(plan.stages), host.outside, devicePeak) }),
     ...(publish === undefined ? {} : { publish: { predicted: publish.peak } }),
   };
 }
 
 function ofDevice(
-  predicted: StagePeak,
+  plan: StagePeak,
+  outside: number,
   { reserved, allocated }: NonNullable<Life['devicePeak']>,
 ): RunReport['memory']['device'] {
-  const gap = (reserved - predicted.peak) / predicted.peak;
-  return { predicted, measured: { peak: reserved, allocated }, gap };
+  const expected = plan.peak - outside;
+  const gap = (reserved - expected) / expected;
+  return { predicted: { ...plan, outside }, measured: { peak: reserved, allocated }, gap };
 }
 
 function worstOf(stages: readonly StagePeak[]): StagePeak {

@@ -149,7 +149,7 @@ export class Recorder {
         summary: methodInWords(method),
       },
       program: { version, node: process.version },
-      device: deviceReport(model.device, run.threads),
+      device: deviceReport(model.device, run),
       model: {
         name: prepared.model.name,
         family: files.config.family,

@@ -37,7 +37,7 @@ import {
 } from '../methods/index.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
-import { joinWorld } from '../sharding/join-world.ts';
+import { type JoinedWorld, joinWorld } from '../sharding/join-world.ts';
 import { OptimizerStates } from '../sharding/optimizer-states.ts';
 import type { ProcessGroup } from '../sharding/process-group.ts';
 import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
@@ -50,16 +50,21 @@ import { samplerOf } from './answers.ts';
 import { blockScores } from './block-scores.ts';
 import { chooseAllCodes } from './initial-codes.ts';
 import { type TrainerParts, type TrainerPlan, type TrainerResult, train } from './loop.ts';
-import { roomBeside, trainerMemory } from './memory-plan.ts';
+import {
+  roomBeside,
+  type TrainerMemory,
+  trainerMemory,
+  withinDeviceMemory,
+} from './memory-plan.ts';
 import { openDevice } from './open-device.ts';
 import { Recorder } from './recorder.ts';
 import { chooseResult } from './result.ts';
 
 export const trainRole: Role = async (context) => {
-  const { config, folder, clock, stop } = context;
+  const { config, folder, stop } = context;
   const run = await requireRecord(folder, runFiles.run, runRecord);
   const prepared = await requireRecord(folder, runFiles.prepared, preparedRecord);
-  const startedAt = clock.now();
+  const startedAt = context.clock.now();
   const method = resolveMethod(run.spec.method);
   const device = computeOn(run, method, config);
   using joined = joinWorld(config.member);
@@ -70,6 +75,28 @@ export const trainRole: Role = async (context) => {
     attentionCost: attentionCost(files.config),
   });
   const memory = trainerMemory({ run, method, files, feed, device }, config);
+  await withinDeviceMemory(memory, device, () =>
+    trainWithin(context, { run, prepared, method, device, joined, files, feed, memory, startedAt }),
+  );
+};
+
+/** What a trainer has once it knows its memory. */
+interface Opened {
+  readonly run: RunRecord;
+  readonly prepared: PreparedRecord;
+  readonly method: ResolvedMethod;
+  readonly device: Device;
+  readonly joined: JoinedWorld;
+  readonly files: ModelFiles;
+  readonly feed: Feed;
+  readonly memory: TrainerMemory;
+  readonly startedAt: number;
+}
+
+async function trainWithin(context: RoleContext, opened: Opened): Promise<void> {
+  const { config, folder, clock, stop } = context;
+  const { run, prepared, method, device, joined, files, feed, memory, startedAt } = opened;
+  const { world } = joined;
   const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
   const build = (shardLayer?: ShardLayer) =>
     load(context, run, method, { files, device, shardLayer });
@@ -121,7 +148,7 @@ export const trainRole: Role = async (context) => {
   const ended = await train(parts, restored ?? freshState);
   if (world.rank === 0) await writeResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
-};
+}
 
 /** The run's device; memory is measured from here on. */
 function computeOn(run: RunRecord, method: ResolvedMethod, { member }: WorkerConfig): Device {

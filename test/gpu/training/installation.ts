@@ -1,5 +1,5 @@
 /**
- * An installation of Anneal with CUDA kernels on a machine with one GPU, as far as the product can
+ * An installation of Anneal with CUDA kernels on a machine with GPUs, as far as the product can
  * tell: the kernels are those of the emulated device, and `nvidia-smi` lists a card.
  */
 import { mkdir, symlink } from 'node:fs/promises';
@@ -11,7 +11,10 @@ import { emulatorVariable, ensureEmulator } from '../../setup/emulator.ts';
 const built = join(import.meta.dirname, '../../../worker/native/dist');
 
 /** Made below `folder`; the answer is the environment of its programs. */
-export async function installation(folder: string): Promise<Readonly<Record<string, string>>> {
+export async function installation(
+  folder: string,
+  devices = 1,
+): Promise<Readonly<Record<string, string>>> {
   const native = join(folder, 'native');
   await mkdir(native, { recursive: true });
   const emulator =
@@ -20,9 +23,15 @@ export async function installation(folder: string): Promise<Readonly<Record<stri
   for (const name of ['anneal.node', 'libanneal_kernels.so']) {
     await symlink(join(built, name), join(native, name));
   }
+  const indices = Array.from({ length: devices }, (_, index) => index);
   await symlink(emulator, join(native, 'libanneal_kernels_cuda.so'));
   return {
     ANNEAL_NATIVE: join(native, 'anneal.node'),
-    PATH: await nvidiaSmi(folder, [cardLine()]),
+    ANNEAL_EMULATED_DEVICES: String(devices),
+    CUDA_VISIBLE_DEVICES: indices.join(','),
+    PATH: await nvidiaSmi(
+      folder,
+      indices.map((index) => cardLine({ index })),
+    ),
   };
 }

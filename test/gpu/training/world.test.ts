@@ -1,0 +1,53 @@
+// Two workers, each on a device of its own, train one model: as one worker does, and with the same
+// bits when one of them is lost.
+import { join } from 'node:path';
+import test from 'ava';
+import { resultOf } from '../../e2e/killed-run.ts';
+import { aWorldJob, lossesOf, runWorld, warningsIn } from '../../e2e/world-run.ts';
+import { installation } from './installation.ts';
+
+const method = { preset: 'Full', precision: { type: 'Float32' } };
+
+test('two workers on two devices train as one does, also when one of them is lost', async (t) => {
+  const { folder, job } = await aWorldJob(t, {
+    ...{ name: 'devices', method },
+    sizes: { vocab_size: 320 },
+    dataset: { sequenceLength: 48, heldOut: { samples: 1 } },
+    training: {
+      ...{ maxSteps: 6, globalBatchSize: 2, learningRate: '1e-3' },
+      evaluation: { intervalSteps: 2 },
+    },
+    checkpoint: { intervalSteps: 2 },
+    worker: { devicesPerWorker: 1 },
+  });
+  const variables = await installation(folder, 2);
+  const run = async (name: string, workers: number, lost = false) => {
+    let killed = !lost;
+    const cache = join(folder, name);
+    const ended = await runWorld(
+      job,
+      cache,
+      workers,
+      (line, running) => {
+        if (line.type !== 'step' || line.step !== 4 || killed) return;
+        killed = true;
+        running.killTrainer(1);
+      },
+      variables,
+    );
+    t.is(ended.code, 0, ended.stderr);
+    const plan = ended.lines.find((line) => line.type === 'plan');
+    t.is(plan?.device, 'cuda:0');
+    return { result: resultOf(job, ended.folder), lines: ended.lines };
+  };
+  const one = lossesOf((await run('one', 1)).result);
+  const { result } = await run('two', 2);
+  const two = lossesOf(result);
+  t.true(two.length >= 3);
+  for (const [i, loss] of two.entries()) {
+    t.true(Math.abs(loss / (one[i] ?? Number.NaN) - 1) < 1e-4, `${two} of two, ${one} of one`);
+  }
+  const harmed = await run('lost', 2, true);
+  t.true(warningsIn(harmed.lines).some(({ reason }) => reason === 'Restarted'));
+  t.deepEqual(harmed.result, result);
+});
