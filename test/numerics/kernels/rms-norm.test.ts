@@ -28,7 +28,7 @@ const shapes = [
   [5, 9, 64],
   [3, 1031],
   // On a device more rows than blocks: a block adds up several rows, one after the other.
-  [1030, 40],
+  [1030, 160],
   [0, 8],
 ] as const;
 
