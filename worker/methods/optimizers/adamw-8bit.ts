@@ -22,7 +22,7 @@ export const smallestQuantized = 4096;
 
 export function adamW8bit(settings: AdamWSettings): Optimizer {
   const exact = adamW(settings);
-  const maps = new Map<Device, Maps>();
+  const maps = new Map<Device, Maps>([['cpu', scope(makeMaps, 'cpu')]]);
   const mapsOn = (device: Device): Maps => {
     const known = maps.get(device) ?? scope(makeMaps, device);
     maps.set(device, known);

@@ -44,8 +44,9 @@ export interface CodeSettings extends SearchLimits {
 }
 
 export function pvTuning(settings: PvTuningSettings): Optimizer {
-  /** Since the last report; the sum stays on the device until then. */
-  const tally: { changed: Tensor | null; groups: number } = { changed: null, groups: 0 };
+  const tally = { changed: 0, groups: 0 };
+  /** Groups that changed in this step; the sum stays on the device until its end. */
+  let changing: Tensor | null = null;
   return {
     name: 'PVTuning',
     initialize: (value) => ({
@@ -60,17 +61,22 @@ export function pvTuning(settings: PvTuningSettings): Optimizer {
         scope(() => {
           const changed = updateMatrix(settings, matrix, gradient, state, step);
           if (changed === null) return;
-          if (tally.changed === null) tally.changed = keep(changed);
-          else ops.add_(tally.changed, changed);
+          if (changing === null) changing = keep(changed);
+          else ops.add_(changing, changed);
         });
         tally.groups += (matrix.codes.shape[0] ?? 0) * (matrix.codes.shape[1] ?? 0);
       },
     },
+    endStep() {
+      if (changing === null) return;
+      using own = changing;
+      tally.changed += item(own);
+      changing = null;
+    },
     describe(sum) {
       if (settings.codes === null) return null;
-      using own = tally.changed;
-      const [changed = 0, groups = 0] = sum([own === null ? 0 : item(own), tally.groups]);
-      Object.assign(tally, { changed: null, groups: 0 });
+      const [changed = 0, groups = 0] = sum([tally.changed, tally.groups]);
+      Object.assign(tally, { changed: 0, groups: 0 });
       if (groups === 0) return null;
       return `${((100 * changed) / groups).toPrecision(2)} % of codes changed`;
     },
