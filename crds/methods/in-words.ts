@@ -59,13 +59,29 @@ function adapterInWords({ adapter, base }: ResolvedMethod): string {
       ? `all weights in ${schemeOf(base.codebook)} codes`
       : 'all weights';
   }
-  const { rank, targetModules, scaling, learningRateRatio } = adapter.lora;
-  const where = targetModules.includes('AllLinear')
-    ? 'all linear layers'
-    : targetModules.join(', ');
-  const name = Number(learningRateRatio) === 1 ? 'LoRA' : 'LoRA+';
   const whose = base.type === 'Dense' ? '' : ` of an ${base.type} base`;
-  return `${name} r=${rank}${scaling === 'RankStabilized' ? ' rank-stabilized' : ''} on ${where}${whose}`;
+  return `${productInWords(adapter)}${whose}`;
+}
+
+type Product = Exclude<ResolvedMethod['adapter'], { type: 'None' }>;
+
+function productInWords(adapter: Product): string {
+  switch (adapter.type) {
+    case 'LoRA': {
+      const { rank, scaling, learningRateRatio } = adapter.lora;
+      const name = Number(learningRateRatio) === 1 ? 'LoRA' : 'LoRA+';
+      const stabilized = scaling === 'RankStabilized' ? ' rank-stabilized' : '';
+      return `${name} r=${rank}${stabilized} on ${layersInWords(adapter.lora)}`;
+    }
+    case 'LoRAXS':
+      return `LoRA-XS r=${adapter.loraXs.rank} on ${layersInWords(adapter.loraXs)}`;
+    case 'LoLDU':
+      return `LoLDU r=${adapter.loldu.rank} on ${layersInWords(adapter.loldu)}`;
+  }
+}
+
+function layersInWords({ targetModules }: { readonly targetModules: readonly string[] }): string {
+  return targetModules.includes('AllLinear') ? 'all linear layers' : targetModules.join(', ');
 }
 
 type Base = ResolvedMethod['base'];

@@ -11,8 +11,10 @@ import { halo, haloPreset } from './halo.ts';
 import { int4 } from './int4.ts';
 import { int8 } from './int8.ts';
 import { lisa, lisaPreset } from './lisa.ts';
+import { loldu, lolduPreset } from './loldu.ts';
 import { lora, loraPreset } from './lora.ts';
 import { loraPlusPreset } from './lora-plus.ts';
+import { loraXs, loraXsPreset } from './lora-xs.ts';
 import { nf4, qloraPreset } from './nf4.ts';
 import { noAdapter } from './no-adapter.ts';
 import { owlore, owlorePreset } from './owlore.ts';
@@ -23,7 +25,7 @@ import { sgd } from './sgd.ts';
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
   base: [dense, nf4, int8, int4, codebook],
-  adapter: [noAdapter, lora],
+  adapter: [noAdapter, lora, loraXs, loldu],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, pvTuning],
 } as const;
@@ -31,6 +33,8 @@ export const axisEntries = {
 export const presets = [
   loraPreset,
   loraPlusPreset,
+  loraXsPreset,
+  lolduPreset,
   qloraPreset,
   fullPreset,
   haloPreset,

@@ -5,8 +5,8 @@
 // A starts random, B at zero, so that the first step sees the base model unchanged.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { text } from '../schema/text.ts';
 import { axisEntry, type Preset } from './method.ts';
+import { targetModules } from './target-modules.ts';
 
 const paper = {
   title: 'LoRA: Low-Rank Adaptation of Large Language Models',
@@ -33,14 +33,7 @@ export const lora = axisEntry({
     dropout: decimal({ min: 0, below: 1 })
       .default('0')
       .describe('Dropout on the inputs of the adapter.'),
-    targetModules: z
-      .array(text(256))
-      .min(1)
-      .max(64)
-      .default(['AllLinear'])
-      .describe(
-        'Which linear layers get an adapter: AllLinear (all but the head), or names such as q_proj and down_proj.',
-      ),
+    targetModules,
     scaling: z
       .enum(['Standard', 'RankStabilized'])
       .default('Standard')

@@ -1,4 +1,5 @@
 // Bytes of one block and one micro-batch: kept, temporary, and those of the head.
+import { adapterShape } from '../methods/adapter-shape.ts';
 import { storesCodes } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
@@ -31,7 +32,7 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   const stream = T * facts.H * width;
   const made = madeOfCodes(facts, method);
   const halo = haloBytes(facts, method, T);
-  const tape = T * (tapeBytesPerToken(question) + halo.tapePerToken);
+  const tape = T * (tapeBytesPerToken(question) + halo.tapePerToken) + madeFactors(question);
   return {
     stream,
     held: { keep: tape, recompute: stream, offload: 0 },
@@ -43,6 +44,14 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
     headWorking: headWorking(question),
     outsideGradient: outsideGradient(question),
   };
+}
+
+/** Factors of an adapter that each pass makes from others: the tape keeps them. */
+function madeFactors({ facts, method }: MemoryQuestion): number {
+  const shape = adapterShape(method);
+  if (shape === null) return 0;
+  const linears = adaptedLinears(facts, shape.targetModules);
+  return memoryConstants.adapterBytes * linears.reduce((sum, one) => sum + shape.made(one), 0);
 }
 
 /** Matrices of a block that are stored quantized, dequantized while it is computed. */
@@ -68,9 +77,9 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   const apart = isApart(question) ? units(facts, tape.apart) : 0;
   const values = valueBytes(method) * (units(facts, tape) + apart);
   const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);
-  if (method.adapter.type === 'None') return values + extra;
-  const { rank, targetModules } = method.adapter.lora;
-  return values + extra + 4 * rank * adaptedLinears(facts, targetModules).length;
+  const shape = adapterShape(method);
+  if (shape === null) return values + extra;
+  return values + extra + 4 * shape.rank * adaptedLinears(facts, shape.targetModules).length;
 }
 
 /**
@@ -78,12 +87,11 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
  * drops inputs, or it is beside 8-bit products.
  */
 function isApart({ facts, method }: MemoryQuestion): boolean {
-  if (method.adapter.type === 'None') return false;
+  const shape = adapterShape(method);
+  if (shape === null) return false;
   if (method.precision.type === 'HALO') return true;
-  const { dropout, targetModules } = method.adapter.lora;
-  return (
-    Number(dropout) > 0 || adaptedLinears(facts, targetModules).length < linearsOf(facts).length
-  );
+  const { dropout, targetModules } = shape;
+  return dropout > 0 || adaptedLinears(facts, targetModules).length < linearsOf(facts).length;
 }
 
 interface Units {

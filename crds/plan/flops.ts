@@ -32,7 +32,7 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
   const { facts, method, meanAttended, recomputedShare, targetShare } = question;
   const { blockMatrices } = parametersOf(facts);
   const trained = trainedOf(facts, method);
-  const adapter = trained.adapter;
+  const adapter = trained.adapter + trained.adapterKept;
   const linears = facts.L * blockMatrices;
   const attention = 4 * facts.NH * facts.D * meanAttended * facts.L;
   const forward = 2 * (linears + adapter) + attention;

@@ -1,6 +1,7 @@
 // Counts and shapes from the sizes of a decoder: its linear layers, its parameters, and those that
 // a method trains.
 import { UserError } from '../failures/errors.ts';
+import { adapterShape } from '../methods/adapter-shape.ts';
 import { drawOf } from '../methods/draw.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { inWords } from '../schema/text.ts';
@@ -68,6 +69,8 @@ export interface TrainedCounts {
   readonly total: number;
   /** Of the total: matrices of an adapter. */
   readonly adapter: number;
+  /** Values of an adapter that are fixed and saved with it, in all blocks. */
+  readonly adapterKept: number;
   /** Active blocks of one step, and active parameters in total. */
   readonly activeBlocks: number;
   readonly active: number;
@@ -82,17 +85,25 @@ export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedC
     ...{ block, outside, total: block * facts.L + outside },
     ...{ activeBlocks, active: block * activeBlocks + outside },
   });
-  if (method.adapter.type === 'None') {
+  const shape = adapterShape(method);
+  if (shape === null) {
     const { blockMatrices, blockVectors } = parametersOf(facts);
     const { outside, ...isActiveIn } = outsideOf(facts, method);
-    return { ...counted(blockMatrices + blockVectors, outside), adapter: 0, ...isActiveIn };
+    return {
+      ...counted(blockMatrices + blockVectors, outside),
+      adapter: 0,
+      adapterKept: 0,
+      ...isActiveIn,
+    };
   }
-  const { rank, targetModules } = method.adapter.lora;
-  const block = adaptedLinears(facts, targetModules).reduce(
-    (sum, linear) => sum + rank * (linear.in + linear.out),
-    0,
-  );
-  return { ...counted(block, 0), adapter: block * facts.L, ...nothingOutside };
+  const counts = adaptedLinears(facts, shape.targetModules).map((linear) => shape.count(linear));
+  const block = counts.reduce((sum, { trained }) => sum + trained, 0);
+  const kept = counts.reduce((sum, one) => sum + one.kept, 0);
+  return {
+    ...counted(block, 0),
+    ...{ adapter: block * facts.L, adapterKept: kept * facts.L },
+    ...nothingOutside,
+  };
 }
 
 function activeBlocksOf({ L }: DecoderFacts, { selection }: ResolvedMethod): number {

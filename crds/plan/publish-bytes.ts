@@ -1,6 +1,7 @@
 // Memory of the process that writes the result: the trained model and its logits, plus either the
 // workspace of one format, or the copy that was read back and its logits. Formats are written one
 // after the other, and the memory of one is released before the next.
+import { adapterShape } from '../methods/adapter-shape.ts';
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { madeOfCodes } from './block-bytes.ts';
@@ -106,9 +107,9 @@ function isQuantized({ base }: ResolvedMethod): boolean {
  */
 function leftByWriting(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method, storedBfloat16 = 0 } = question;
-  const { adapter, base } = method;
-  if (format === 'PEFTAdapter' || adapter.type === 'None' || base.type !== 'Dense') return 0;
-  const adapted = adaptedLinears(facts, adapter.lora.targetModules);
+  const shape = adapterShape(method);
+  if (format === 'PEFTAdapter' || shape === null || method.base.type !== 'Dense') return 0;
+  const adapted = adaptedLinears(facts, shape.targetModules);
   const values = facts.L * adapted.reduce((sum, linear) => sum + linear.out * linear.in, 0);
   return 2 * Math.min(storedBfloat16, values);
 }
@@ -116,7 +117,8 @@ function leftByWriting(question: MemoryQuestion, format: ResultForm): number {
 function copyBytes(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method, stages } = question;
   if (format === 'PEFTAdapter') {
-    return memoryConstants.adapterBytes * trainedOf(facts, method).adapter;
+    const { adapter, adapterKept } = trainedOf(facts, method);
+    return memoryConstants.adapterBytes * (adapter + adapterKept);
   }
   const { total, embedding, head, blockMatrices } = parametersOf(facts);
   const width = valueBytes(method);

@@ -30,7 +30,7 @@ export function sharedBytes(question: MemoryQuestion): SharedBytes {
   const { blockMatrices, blockVectors, embedding } = parametersOf(facts);
   const trained = trainedOf(facts, method);
   const width = valueBytes(method);
-  const adapter = trained.adapter > 0 ? 4 * trained.block : 0;
+  const adapter = trained.adapter > 0 ? 4 * (trained.block + trained.adapterKept / facts.L) : 0;
   // Embedding and matrices are stored alike, however little of them trains.
   const stored = frozenInBfloat16(question) > 0 ? 2 : width;
   const quantized = quantizedBlock(facts, method);

@@ -34,7 +34,7 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
       kept.outside * outside * width +
       (facts.L * quantized.bytes -
         2 * frozenInBfloat16(question) +
-        trained.adapter * memoryConstants.adapterBytes) /
+        (trained.adapter + trained.adapterKept) * memoryConstants.adapterBytes) /
         shards,
     // Which blocks are active is random: at worst one rank owns most of each.
     optimizer:

@@ -176,7 +176,7 @@ export class Training implements Disposable {
   }
 
   trained() {
-    return { shards: this.held.shards, states: this.states };
+    return { shards: this.held.shards, kept: this.held.kept, states: this.states };
   }
 
   ofType<T extends TelemetryBody['type']>(type: T): readonly Extract<TelemetryBody, { type: T }>[] {

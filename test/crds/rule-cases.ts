@@ -246,6 +246,14 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'Int4', int4: { range: 'Symmetric' } }],
     rejects: [{ type: 'Int8', int4: {} }],
   },
+  'method.adapter: loraXs only with LoRAXS': {
+    accepts: [{ type: 'LoRAXS', loraXs: { rank: 8 } }, { type: 'LoRAXS' }],
+    rejects: [{ type: 'LoRA', loraXs: { rank: 8 } }],
+  },
+  'method.adapter: loldu only with LoLDU': {
+    accepts: [{ type: 'LoLDU', loldu: { rank: 8 } }, { type: 'LoLDU' }],
+    rejects: [{ type: 'LoRA', loldu: { rank: 8 } }],
+  },
   'method.adapter: lora only with LoRA': {
     accepts: [{ type: 'LoRA' }, { type: 'LoRA', lora: { rank: 3 } }, { type: 'None' }],
     rejects: [{ type: 'None', lora: {} }],

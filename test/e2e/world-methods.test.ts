@@ -14,6 +14,8 @@ const methods = {
   'halo-full': { preset: 'HALO' },
   'halo-lora': { preset: 'LoRA', precision: { type: 'HALO' } },
   'halo-lisa': { preset: 'LISA', precision: { type: 'HALO' }, selection: oneBlock },
+  'lora-xs': { preset: 'LoRAXS', adapter: { type: 'LoRAXS', loraXs: { rank: 24 } } },
+  'loldu-int8': { preset: 'LoLDU', base: { type: 'Int8' } },
   'qlora-lora': { preset: 'QLoRA', base: nf4 },
   'qlora-lisa': { preset: 'QLoRA', base: nf4, selection: oneBlock },
   'lisa-8bit': { preset: 'LISA', selection: oneBlock, optimizer: { type: 'AdamW8bit' } },

@@ -108,7 +108,7 @@ export async function trainedModel({ folder }: TrainedRun): Promise<Model> {
   const method = resolveMethod(spec.method);
   using files = openModel(prepared.path);
   const model = buildModel(modelSource(files), buildOptionsOf(spec, method));
-  const targets = valueTensors(wholeShards(model.parameters));
+  const targets = valueTensors(wholeShards(model.parameters, 'trained'));
   loadState(checkpoint, await verifyCheckpoint(checkpoint), targets);
   return model;
 }

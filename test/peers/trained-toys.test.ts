@@ -48,6 +48,26 @@ const cases: readonly Case[] = [
     method: lora({ rank: 2, targetModules: ['q_proj', 'v_proj'] }),
     adapter: true,
   },
+  {
+    name: 'lora-xs',
+    toy: 'qwen2',
+    method: {
+      preset: 'LoRAXS',
+      precision: float32,
+      adapter: { type: 'LoRAXS', loraXs: { rank: 24 } },
+    },
+    adapter: true,
+  },
+  {
+    name: 'loldu',
+    toy: 'llama',
+    method: {
+      preset: 'LoLDU',
+      precision: float32,
+      adapter: { type: 'LoLDU', loldu: { rank: 40 } },
+    },
+    adapter: true,
+  },
   { name: 'fused', toy: 'phi3', method: lora({ rank: 4 }), adapter: true },
   {
     name: 'full',

@@ -19,7 +19,7 @@ import { keep, scope } from '../tensor/scope.ts';
 import { onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
 import { requireFinite } from './finite.ts';
 import { embeddingName, type Model } from './model.ts';
-import { type Parameter, Parameters } from './parameters.ts';
+import { type Parameter, Parameters, type Role } from './parameters.ts';
 import { residentWeights } from './weights.ts';
 
 export interface ModelSource {
@@ -104,8 +104,8 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
     }
     const adapted = adapter === null ? [] : adaptedLayers(config, parameters, adapter);
     for (const layers of Map.groupBy(adapted, ({ layer }) => layer).values()) {
-      const parameters = made(() => layers.flatMap((layer) => adapterParameters(adapter, layer)));
-      add(parameters.map((parameter) => placed(parameter, device)));
+      const own = made(() => layers.flatMap((layer) => adapterParameters(source, layer, options)));
+      add(own.map((parameter) => placed(parameter, device)));
     }
     const { full, sliding } = config.rope;
     return {
@@ -178,7 +178,7 @@ function quantizedParameter(
     releasePages(matrix);
     return { value, shape: matrix.shape };
   });
-  return { ...baseParameter(name, shape), value: keep(value), trained: false };
+  return { ...baseParameter(name, shape), value: keep(value), role: 'frozen' };
 }
 
 /**
@@ -214,14 +214,18 @@ function plainParameter(
     releasePages(loaded);
     return own;
   });
-  return { ...baseParameter(name, value.shape), value: keep(value), trained };
+  return {
+    ...baseParameter(name, value.shape),
+    value: keep(value),
+    role: trained ? 'trained' : 'frozen',
+  };
 }
 
 /** The mapped file itself where possible: sharding copies and converts it. */
 function borrowedParameter(source: ModelSource, name: string, dtype: DType): Parameter {
   const stored = source.isBfloat16(name) ? 'bfloat16' : dtype;
   const value = scope(() => loadFinite(source, name, stored));
-  return { ...baseParameter(name, value.shape), value: keep(value), trained: true };
+  return { ...baseParameter(name, value.shape), value: keep(value), role: 'trained' };
 }
 
 /** Checking a mapped file reads all of it; its pages are released again. */
@@ -243,7 +247,7 @@ function codedParameter(source: ModelSource, name: string): Parameter {
   });
   const parts = { scales: keep(scales), zeros: keep(zeros) };
   const coded = { type: 'Groups', parts } as const;
-  return { ...baseParameter(name, codes.shape), value: keep(codes), coded, trained: true };
+  return { ...baseParameter(name, codes.shape), value: keep(codes), coded, role: 'trained' };
 }
 
 function codebookParameter(
@@ -257,7 +261,7 @@ function codebookParameter(
   const { codes, codebooks, scales } = scope(() => emptyCodebook(shape, scheme, exact));
   const parts = { codebooks: keep(codebooks), scales: keep(scales) };
   const coded = { type: 'Codebook', parts, dtype } as const;
-  return { ...baseParameter(name, shape), value: keep(codes), coded, trained: true };
+  return { ...baseParameter(name, shape), value: keep(codes), coded, role: 'trained' };
 }
 
 function baseParameter(name: string, shape: readonly number[]) {
@@ -287,16 +291,33 @@ function adaptedLayers(
   });
 }
 
-function adapterParameters(adapter: Adapter | null, layer: LinearLayer): readonly Parameter[] {
+/** The weight as the files have it, for an adapter that begins with its factors. */
+function weightOf(source: ModelSource, { path }: LinearLayer, dtype: DType): Tensor {
+  return source.load(`${path}.weight`, dtype === 'float64' ? 'float64' : 'float32');
+}
+
+/** The tensors of one layer's adapter. */
+function adapterParameters(
+  source: ModelSource,
+  layer: LinearLayer,
+  { adapter, dtype }: BuildOptions,
+): readonly Parameter[] {
   if (adapter === null) return [];
-  const tensors = scope(() => adapter.initialize(layer));
-  return Object.entries(tensors).map(([suffix, value]) => ({
+  const weight = () => weightOf(source, layer, dtype);
+  const { trained, kept = {} } = scope(() => adapter.initialize(layer, weight));
+  const parameter = (suffix: string, value: Tensor, role: Role): Parameter => ({
     name: `${layer.path}.${suffix}`,
     layer: layer.layer,
-    value: keep(value),
+    // Files and shards take the values in row order.
+    value: keep(ops.contiguous(value)),
     shape: value.shape,
-    trained: true,
+    role,
+    isComputed: adapter.readsWeights,
     learningRateFactor: adapter.learningRateFactor(suffix),
     decayed: true,
-  }));
+  });
+  return [
+    ...Object.entries(trained).map(([suffix, value]) => parameter(suffix, value, 'trained')),
+    ...Object.entries(kept).map(([suffix, value]) => parameter(suffix, value, 'kept')),
+  ];
 }

@@ -6,6 +6,12 @@ import { type Coding, decoded } from '../methods/weights/coding.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { moveStorage, resizeStorage, type Tensor } from '../tensor/tensor.ts';
 
+/**
+ * Trained tensors change, and are saved and published. Kept ones are fixed and saved with them: no
+ * file of the model has them. Frozen ones are read from the files of the model again.
+ */
+export type Role = 'trained' | 'kept' | 'frozen';
+
 export interface Parameter {
   readonly name: string;
   /** Block number, or where outside the blocks the tensor is used. */
@@ -16,7 +22,12 @@ export interface Parameter {
   readonly shape: readonly number[];
   /** How `value` is decoded, where it is quantized values or codes. */
   readonly coded?: Coding;
-  readonly trained: boolean;
+  readonly role: Role;
+  /**
+   * Computed from other tensors, where processors may differ in the last bits: all ranks take the
+   * values of one.
+   */
+  readonly isComputed?: boolean;
   /** Multiplies the scheduled learning rate. */
   readonly learningRateFactor: number;
   /** Whether weight decay applies: matrices yes, norms and biases no. */
@@ -86,7 +97,7 @@ export class Parameters implements Disposable {
   }
 
   trained(): readonly Parameter[] {
-    return this.all().filter((parameter) => parameter.trained);
+    return this.all().filter(({ role }) => role === 'trained');
   }
 
   /** Trained tensors of one block, or of the embedding or head. */

@@ -11,7 +11,9 @@ import { finalNormName } from '../engine/model.ts';
 import type { Parameters } from '../engine/parameters.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Adapter } from './adapters/adapter.ts';
+import { loldu } from './adapters/loldu.ts';
 import { lora } from './adapters/lora.ts';
+import { loraXs } from './adapters/lora-xs.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore } from './optimizers/galore.ts';
@@ -85,21 +87,30 @@ export function codebookOf({ base }: ResolvedMethod): CodeChoice | null {
   return base.type === 'Codebook' ? base.codebook : null;
 }
 
-export function adapterOf(method: ResolvedMethod, seed: bigint, dtype: DType): Adapter | null {
-  if (method.adapter.type === 'None') return null;
-  const { rank, alpha, dropout, targetModules, scaling, learningRateRatio, initialization } =
-    method.adapter.lora;
-  return lora({
-    rank,
-    alpha: alpha === undefined ? 2 * rank : Number(alpha),
-    dropout: Number(dropout),
-    scaling,
-    learningRateRatio: Number(learningRateRatio),
-    initialization,
-    targets: targetsOf(targetModules),
-    seed,
-    dtype: dtype === 'float64' ? 'float64' : 'float32',
-  });
+export function adapterOf({ adapter }: ResolvedMethod, seed: bigint, of: DType): Adapter | null {
+  const dtype = of === 'float64' ? 'float64' : 'float32';
+  switch (adapter.type) {
+    case 'None':
+      return null;
+    case 'LoRA': {
+      const { rank, alpha, dropout, targetModules, learningRateRatio, ...rest } = adapter.lora;
+      return lora({
+        ...{ ...rest, rank, seed, dtype },
+        alpha: alpha === undefined ? 2 * rank : Number(alpha),
+        dropout: Number(dropout),
+        learningRateRatio: Number(learningRateRatio),
+        targets: targetsOf(targetModules),
+      });
+    }
+    case 'LoRAXS': {
+      const { rank, targetModules } = adapter.loraXs;
+      return loraXs({ rank, targets: targetsOf(targetModules), seed, dtype });
+    }
+    case 'LoLDU': {
+      const { rank, targetModules } = adapter.loldu;
+      return loldu({ rank, targets: targetsOf(targetModules) });
+    }
+  }
 }
 
 /** A name matches a complete module path or its last parts, as in PEFT. */

@@ -1,19 +1,28 @@
 // The adapter in PEFT's format: `adapter_model.safetensors` and `adapter_config.json`. Keys are
-// `base_model.model.` + module path + `.lora_A.weight`. `init_lora_weights` is always true: any
+// `base_model.model.` + module path + `.lora_A.weight`. An adapter with more than two factors is
+// written as their products: any loader of LoRA reads it. `init_lora_weights` is always true: any
 // other value makes a loader recompute and change the base.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
+import { type Model, tensorsOf } from '../engine/model.ts';
 import { type Parameter, Parameters } from '../engine/parameters.ts';
-import { openSafetensors, writeSafetensors } from '../files/safetensors.ts';
+import {
+  openSafetensors,
+  type SafetensorsFile,
+  type WritableTensor,
+  writeSafetensors,
+} from '../files/safetensors.ts';
+import type { Adapter, Delta, LinearLayer } from '../methods/adapters/adapter.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 
 const tensorFile = 'adapter_model.safetensors';
 const prefix = 'base_model.model.';
+const factors = { A: 'lora_A.weight', B: 'lora_B.weight' } as const;
+type Factor = keyof typeof factors;
 
 export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
   const { model } = facts;
@@ -22,10 +31,7 @@ export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
     folder: resultFolder.PEFTAdapter,
     rounding: null,
     async write(folder) {
-      const { bytes } = await writeSafetensors(
-        join(folder, tensorFile),
-        peftTensors(model.parameters.all()),
-      );
+      const { bytes } = await writeSafetensors(join(folder, tensorFile), peftTensors(model));
       const config = `${JSON.stringify(peftConfig(facts), null, 2)}\n`;
       await writeFile(join(folder, 'adapter_config.json'), config);
       return bytes;
@@ -35,48 +41,115 @@ export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
       using file = openSafetensors(join(folder, tensorFile));
       const parameters = new Parameters();
       for (const parameter of model.parameters.all()) {
-        const { name, value, trained } = parameter;
-        const own = scope(() =>
-          trained ? ops.clone(file.load(prefix + name)) : ops.detach(value),
-        );
-        parameters.add({ ...parameter, value: keep(own) });
+        if (parameter.role !== 'frozen') continue;
+        parameters.add({ ...parameter, value: keep(ops.detach(parameter.value)) });
       }
-      return { ...model, parameters };
+      for (const layer of model.adapted.values()) {
+        for (const factor of ['A', 'B'] as const) parameters.add(readBack(file, layer, factor));
+      }
+      return { ...model, parameters, adapter: asWritten(model) };
     },
   };
 }
 
 /** Tensors of the adapter file, by PEFT's names. */
-function peftTensors(parameters: readonly Parameter[]): ReadonlyMap<string, Tensor> {
+function peftTensors(model: Model): ReadonlyMap<string, WritableTensor> {
+  const dtype = model.dtype === 'float64' ? 'float64' : 'float32';
+  const planned = (layer: LinearLayer, factor: Factor): [string, WritableTensor] => {
+    const rank = rankOf(model, layer);
+    const shape = factor === 'A' ? [rank, layer.in] : [layer.out, rank];
+    const make = () => ops.detach(deltaOf(model, layer)[factor]);
+    return [`${prefix}${layer.path}.${factors[factor]}`, { shape, dtype, make }];
+  };
   return new Map(
-    parameters
-      .filter(({ name }) => /\.lora_[AB]\.weight$/.test(name))
-      .map(({ name, value }) => [prefix + name, value]),
+    [...model.adapted.values()].flatMap((layer) => [planned(layer, 'A'), planned(layer, 'B')]),
   );
+}
+
+function deltaOf(model: Model, { path }: LinearLayer): Delta {
+  const delta = tensorsOf(model, new Map(), null).delta(path);
+  if (delta === null) throw new Bug(`${path} has no adapter`);
+  return delta;
+}
+
+function rankOf(model: Model, layer: LinearLayer): number {
+  return scope(() => deltaOf(model, layer).A.shape[0] ?? 0);
+}
+
+function readBack(file: SafetensorsFile, { path, layer }: LinearLayer, factor: Factor): Parameter {
+  const name = `${path}.${factors[factor]}`;
+  const value = keep(scope(() => ops.clone(file.load(prefix + name))));
+  const { shape } = value;
+  return { name, layer, value, shape, role: 'frozen', learningRateFactor: 1, decayed: false };
+}
+
+/** The adapter that the file describes: two factors of each layer. */
+function asWritten(model: Model): Adapter {
+  const { adapter } = model;
+  if (adapter === null) throw new Bug('a model without an adapter has no PEFT form');
+  return {
+    ...adapter,
+    factors: (layer, tensors) => ({
+      ...{ A: tensors(factors.A), B: tensors(factors.B), drops: false, dropped: () => null },
+      scale: scope(() => deltaOf(model, layer).scale),
+    }),
+  };
 }
 
 /** Contents of `adapter_config.json`. */
 function peftConfig({ prepared, method, model }: ArtifactFacts): Record<string, unknown> {
-  if (method.adapter.type !== 'LoRA') throw new Bug(`${method.adapter.type} has no PEFT form`);
-  const { rank, alpha, dropout, scaling } = method.adapter.lora;
-  const paths = [...model.adapted.keys()];
-  const modules = new Set(paths.map((path) => path.slice(path.lastIndexOf('.') + 1)));
+  const layers = [...model.adapted.values()];
+  const modules = new Set(layers.map(({ path }) => lastPart(path)));
   return {
-    alpha_pattern: {},
     base_model_name_or_path: prepared.model.name,
     bias: 'none',
     fan_in_fan_out: false,
     inference_mode: true,
     init_lora_weights: true,
-    lora_alpha: alpha === undefined ? 2 * rank : Number(alpha),
-    lora_dropout: Number(dropout),
     modules_to_save: null,
     peft_type: 'LORA',
-    r: rank,
-    rank_pattern: {},
     target_modules: [...modules].sort(),
     task_type: 'CAUSAL_LM',
     use_dora: false,
+    ...(method.adapter.type === 'LoRA' ? asLora(method.adapter.lora) : byLayer(model, layers)),
+  };
+}
+
+interface LoraParameters {
+  readonly rank: number;
+  readonly alpha?: string | undefined;
+  readonly dropout: string;
+  readonly scaling: 'Standard' | 'RankStabilized';
+}
+
+function asLora({ rank, alpha, dropout, scaling }: LoraParameters): Record<string, unknown> {
+  return {
+    alpha_pattern: {},
+    lora_alpha: alpha === undefined ? 2 * rank : Number(alpha),
+    lora_dropout: Number(dropout),
+    r: rank,
+    rank_pattern: {},
     use_rslora: scaling === 'RankStabilized',
   };
+}
+
+/** The largest rank, and patterns for layers that have a smaller one; alpha / r is the scale. */
+function byLayer(model: Model, layers: readonly LinearLayer[]): Record<string, unknown> {
+  const ranks = layers.map((layer) => ({ name: lastPart(layer.path), rank: rankOf(model, layer) }));
+  const [first] = layers;
+  const scale = first === undefined ? 1 : scope(() => deltaOf(model, first).scale);
+  const r = Math.max(...ranks.map(({ rank }) => rank));
+  const smaller = ranks.filter(({ rank }) => rank < r);
+  return {
+    alpha_pattern: Object.fromEntries(smaller.map(({ name, rank }) => [name, scale * rank])),
+    lora_alpha: scale * r,
+    lora_dropout: 0,
+    r,
+    rank_pattern: Object.fromEntries(smaller.map(({ name, rank }) => [name, rank])),
+    use_rslora: false,
+  };
+}
+
+function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf('.') + 1);
 }

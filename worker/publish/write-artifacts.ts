@@ -58,7 +58,10 @@ export async function writeArtifacts(
   using _parameters = model.parameters;
   const checkpoint = trained.result ?? trained.checkpoint;
   const manifest = await verifyCheckpoint(checkpoint);
-  const targets = valueTensors(wholeShards(model.parameters));
+  const saved = (['trained', 'kept'] as const).flatMap((role) =>
+    wholeShards(model.parameters, role),
+  );
+  const targets = valueTensors(saved);
   loadState(checkpoint, manifest, targets);
   using reference = keep(checkLogits(model));
   const facts: ArtifactFacts = { run, prepared, method, files, model, report: trained.report };

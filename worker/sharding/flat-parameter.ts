@@ -13,7 +13,7 @@ import {
   type ShardLayout,
   shardsOf,
 } from '../../crds/plan/shards.ts';
-import type { Parameter } from '../engine/parameters.ts';
+import type { Parameter, Role } from '../engine/parameters.ts';
 import type { Layer } from '../engine/weights.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -33,18 +33,18 @@ export interface FlatParameterOptions {
 
 /** Parameters with the same name share a flat parameter. */
 export function flatParameterName(parameter: Parameter, options: FlatParameterOptions): string {
-  const { layer, trained, coded } = parameter;
-  return `${layer} ${trained} ${coded?.type ?? typeOf(parameter, options)}`;
+  const { layer, role, coded } = parameter;
+  return `${layer} ${role} ${coded?.type ?? typeOf(parameter, options)}`;
 }
 
 /** A trained bfloat16 tensor is from the base model: adapters never are bfloat16. */
-function typeOf({ trained, value }: Parameter, { dtype }: FlatParameterOptions): DType {
-  return trained && value.dtype === 'bfloat16' ? dtype : value.dtype;
+function typeOf({ role, value }: Parameter, { dtype }: FlatParameterOptions): DType {
+  return role === 'trained' && value.dtype === 'bfloat16' ? dtype : value.dtype;
 }
 
 export class FlatParameter implements Disposable {
   readonly layer: Layer;
-  readonly trained: boolean;
+  readonly role: Role;
   /** Layout of the values, and of gradients. */
   readonly plan: FlatParameterPlan;
   readonly parameters: readonly Parameter[];
@@ -67,10 +67,11 @@ export class FlatParameter implements Disposable {
     const { group } = options;
     const [first] = members;
     if (first === undefined) throw new Bug('a flat parameter needs at least one parameter');
-    const { layer, trained, coded } = first;
+    const { layer, role, coded } = first;
     this.layer = layer;
-    this.trained = trained;
+    this.role = role;
     this.gradientType = gradientTypeOf(first);
+    shareComputed(members, group);
     const layout = layoutOf(first, options);
     this.collectives =
       layout === 'sole'
@@ -183,13 +184,23 @@ export class FlatParameter implements Disposable {
   }
 }
 
+/** All ranks take the values that one of them computed; layers take turns. */
+function shareComputed(members: readonly Parameter[], group: ProcessGroup): void {
+  const works = members
+    .filter(({ isComputed = false }) => isComputed)
+    .map(({ value, layer }) =>
+      group.broadcast(value, typeof layer === 'number' ? layer % group.size : 0),
+    );
+  for (const work of works) work.wait();
+}
+
 /** Evenly sharded, each tensor at an owner, or all tensors at one rank. */
 function layoutOf(
-  { layer, trained, coded }: Parameter,
+  { layer, role, coded }: Parameter,
   { layout }: FlatParameterOptions,
 ): 'slice' | 'owner' | 'sole' {
   if (coded !== undefined) return 'owner';
-  if (!trained) return 'slice';
+  if (role !== 'trained') return 'slice';
   if (typeof layer !== 'number') return layout === 'owner' ? 'sole' : 'slice';
   return layout === 'slice' ? 'slice' : 'owner';
 }

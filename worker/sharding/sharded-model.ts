@@ -12,6 +12,8 @@ export interface ShardedModel extends Disposable {
   readonly model: Model;
   /** Shards of the trained parameters. */
   readonly shards: readonly Shard[];
+  /** Shards of those that are fixed and saved with them. */
+  readonly kept: readonly Shard[];
   /** Wraps an updater of shards in one that takes unsharded gradients. */
   offered(updater: Updater): { begin(update: Update): StepUpdateSink };
   /** To be called when something other than the updater changed the shards. */
@@ -28,7 +30,8 @@ interface Waited {
 export function wholeModel(model: Model): ShardedModel {
   return {
     model,
-    shards: wholeShards(model.parameters),
+    shards: wholeShards(model.parameters, 'trained'),
+    kept: wholeShards(model.parameters, 'kept'),
     offered: (updater) => updater,
     changed: () => model.precision?.forgetAll(),
     waited: () => ({ gather: 0, reduce: 0 }),
@@ -59,7 +62,8 @@ export function sharedModel(
   const updaters: ShardedUpdater[] = [];
   return {
     model: { ...model, weights },
-    shards: weights.shards,
+    shards: weights.shardsOf('trained'),
+    kept: weights.shardsOf('kept'),
     offered(updater) {
       const sharded = new ShardedUpdater(updater, weights, now);
       updaters.push(sharded);

@@ -37,7 +37,7 @@ export class ShardedUpdater {
 
   begin(update: Update): ShardedUpdate {
     const starts = new Map(
-      this.#weights.shards.map(({ parameter, start }) => [parameter.name, start]),
+      this.#weights.shardsOf('trained').map(({ parameter, start }) => [parameter.name, start]),
     );
     const inner = this.#updater.begin({
       ...update,

@@ -5,7 +5,7 @@
 // The tensors of a complete flat parameter live as long as the run, and only their storage is freed
 // between two uses. So a tape recorded in the forward finds its weights again in the backward.
 import { Bug } from '../../crds/failures/errors.ts';
-import type { Parameter } from '../engine/parameters.ts';
+import type { Parameter, Role } from '../engine/parameters.ts';
 import type { Layer, Weights } from '../engine/weights.ts';
 import { FlatParameter, type FlatParameterOptions, flatParameterName } from './flat-parameter.ts';
 import type { Shard } from './shards.ts';
@@ -51,9 +51,9 @@ export class ShardedWeights implements Weights, Disposable {
     return parameters.map(({ name }) => whole.get(name) ?? missing(name));
   }
 
-  /** This rank's shards of the trained parameters. */
-  get shards(): readonly Shard[] {
-    return this.#flats.flatMap((flat) => (flat.trained ? flat.shards : []));
+  /** This rank's shards of the parameters with a role. */
+  shardsOf(role: Role): readonly Shard[] {
+    return this.#flats.flatMap((flat) => (flat.role === role ? flat.shards : []));
   }
 
   /** The flat parameter that holds a trained parameter. */
@@ -81,7 +81,7 @@ export class ShardedWeights implements Weights, Disposable {
 
   /** The trained shards have changed: drops what was gathered before. */
   dropTrained(): void {
-    this.#drop(this.#flats.filter((flat) => flat.trained));
+    this.#drop(this.#flats.filter(({ role }) => role === 'trained'));
   }
 
   [Symbol.dispose](): void {

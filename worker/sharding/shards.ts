@@ -2,7 +2,7 @@
 // world.
 import { Bug } from '../../crds/failures/errors.ts';
 import { cellSize } from '../../crds/plan/shards.ts';
-import type { Parameter, Parameters } from '../engine/parameters.ts';
+import type { Parameter, Parameters, Role } from '../engine/parameters.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 export interface Shard {
@@ -14,9 +14,10 @@ export interface Shard {
   readonly whole: readonly number[];
 }
 
-/** Every trained parameter, complete. */
-export function wholeShards(parameters: Parameters): readonly Shard[] {
-  return parameters.trained().map((parameter) => ({
+/** Every parameter with the role, complete. */
+export function wholeShards(parameters: Parameters, role: Role): readonly Shard[] {
+  const own = parameters.all().filter((parameter) => parameter.role === role);
+  return own.map((parameter) => ({
     parameter,
     start: 0,
     whole: parameter.value.shape,

@@ -974,6 +974,17 @@ export function linalgQr(A: Tensor, mode?: string): [Q: Tensor, R: Tensor] {
   return [made(made0), made(made1)];
 }
 
+const $linalgLuFactor = operator('aten::linalg_lu_factor(Tensor A, *, bool pivot=True) -> (Tensor LU, Tensor pivots)');
+export function linalgLuFactor(A: Tensor, options: { readonly pivot?: boolean | undefined } = {}): [LU: Tensor, pivots: Tensor] {
+  const [made0, made1] = results(call($linalgLuFactor, A.handle, options.pivot));
+  return [made(made0), made(made1)];
+}
+
+const $diagonal = operator('aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)');
+export function diagonal(self: Tensor, offset?: number | bigint, dim1?: number | bigint, dim2?: number | bigint): Tensor {
+  return made(call($diagonal, self.handle, offset, dim1, dim2));
+}
+
 const $linalgSvd = operator('aten::linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)');
 export function linalgSvd(A: Tensor, fullMatrices?: boolean, options: { readonly driver?: string | null | undefined } = {}): [U: Tensor, S: Tensor, Vh: Tensor] {
   const [made0, made1, made2] = results(call($linalgSvd, A.handle, fullMatrices, options.driver));

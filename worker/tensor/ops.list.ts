@@ -205,6 +205,8 @@ export const operatorNames = {
 
   // linear algebra
   linalgQr: 'aten::linalg_qr',
+  linalgLuFactor: 'aten::linalg_lu_factor',
+  diagonal: 'aten::diagonal',
   linalgSvd: 'aten::linalg_svd',
   linalgEigh: 'aten::linalg_eigh',
   linalgCholesky: 'aten::linalg_cholesky_ex',

@@ -104,7 +104,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
     ...{ layout: layoutOf(method), config: files.config, dtype: dtypeOf(method) },
     now: () => clock.monotonic(),
   });
-  const { model, shards } = held;
+  const { model, shards, kept } = held;
   using states = new OptimizerStates(shards, optimizer);
   const plan = trainerPlan(run, memory.plan, feed);
   const recorder = new Recorder({
@@ -114,7 +114,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   using board = world.rank === 0 ? boardOf(context, run, prepared, method) : noBoard;
   const emit = recordedEmit(recorder, board, context);
   if (config.member?.cause !== undefined) emit(restarted(config.member.cause));
-  const trained = { shards, states };
+  const trained = { shards, kept, states };
   const life = () => recorder.lifeAt(clock.now());
   const saving = { world, clock, emit, life, ...checkpointSettings(run, prepared) };
   const checkpoints = checkpointsOf(trained, { ...locationOf(context), ...saving });

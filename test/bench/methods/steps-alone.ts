@@ -54,7 +54,7 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
   using _parameters = model.parameters;
   const rate = Number(spec.training.learningRate);
   const optimizer = optimizerOf(method, rate);
-  using states = new OptimizerStates(wholeShards(model.parameters), optimizer);
+  using states = new OptimizerStates(wholeShards(model.parameters, 'trained'), optimizer);
   const updater = new Updater(optimizer, states.byName, { mode, norm: Number(norm) });
   const selection = selectionOf(method, model.parameters, 1n);
   trimMemory();

@@ -39,7 +39,7 @@ function runSteps(request: StepRequest): StepResult {
   using _parameters = model.parameters;
   trimMemory();
   const optimizer = optimizerOf(method, 1e-4);
-  using states = new OptimizerStates(wholeShards(model.parameters), optimizer);
+  using states = new OptimizerStates(wholeShards(model.parameters, 'trained'), optimizer);
   const clip = {
     mode: request.clip === null ? ('None' as const) : ('Global' as const),
     norm: request.clip ?? 1,

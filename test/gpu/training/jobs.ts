@@ -36,6 +36,13 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     method: { preset: 'Full', precision: float32, optimizer: { type: 'AdamW8bit' } },
     gap: rounded,
   },
+  'lora-xs': {
+    method: {
+      ...{ preset: 'LoRAXS', precision: float32 },
+      adapter: { type: 'LoRAXS', loraXs: { rank: 8 } },
+    },
+    gap: exact,
+  },
   qlora: { method: { preset: 'QLoRA', base: nf4 }, gap: rounded },
   lisa: {
     method: { preset: 'LISA', precision: float32, selection: { type: 'LISA', lisa: oneBlock } },

@@ -9,7 +9,7 @@ import { type Tensor, tensor, toArray } from '../../../worker/tensor/tensor.ts';
 function aParameter(name: string): Parameter {
   const value = tensor([0, 0], [2]);
   return {
-    ...{ name, layer: 0, value, shape: [2], trained: true },
+    ...{ name, layer: 0, value, shape: [2], role: 'trained' },
     ...{ learningRateFactor: 1, decayed: true },
   };
 }

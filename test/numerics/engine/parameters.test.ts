@@ -12,16 +12,16 @@ import { type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
 function aParameter(name: string, changes: Partial<Parameter> = {}, onEnd = () => {}): Parameter {
   const value = { dispose: onEnd } as unknown as Tensor;
   return {
-    ...{ name, layer: 0, value, shape: [], trained: true, learningRateFactor: 1, decayed: true },
+    ...{ name, layer: 0, value, shape: [], role: 'trained', learningRateFactor: 1, decayed: true },
     ...changes,
   };
 }
 
 function some(): Parameters {
   const parameters = new Parameters();
-  parameters.add(aParameter('model.embed_tokens.weight', { layer: 'embedding', trained: false }));
+  parameters.add(aParameter('model.embed_tokens.weight', { layer: 'embedding', role: 'frozen' }));
   parameters.add(aParameter('model.layers.0.a', { layer: 0 }));
-  parameters.add(aParameter('model.layers.1.a', { layer: 1, trained: false }));
+  parameters.add(aParameter('model.layers.1.a', { layer: 1, role: 'frozen' }));
   parameters.add(aParameter('model.layers.1.b', { layer: 1 }));
   parameters.add(aParameter('model.norm.weight', { layer: 'head' }));
   return parameters;
@@ -59,7 +59,7 @@ test('with the parameters their tensors end, once', (t) => {
     ended += 1;
   };
   parameters.add(aParameter('a', {}, onEnd));
-  parameters.add(aParameter('b', { trained: false }, onEnd));
+  parameters.add(aParameter('b', { role: 'frozen' }, onEnd));
   parameters[Symbol.dispose]();
   parameters[Symbol.dispose]();
   t.is(ended, 2);

@@ -35,7 +35,7 @@ class PlainDescent implements Optimizer {
 function aParameter(name: string, changes: Partial<Parameter> = {}): Parameter {
   return {
     ...{ name, layer: 0, value: tensor([0, 0], [2], 'float64'), shape: [2] },
-    ...{ trained: true, learningRateFactor: 1, decayed: true },
+    ...{ role: 'trained', learningRateFactor: 1, decayed: true },
     ...changes,
   };
 }

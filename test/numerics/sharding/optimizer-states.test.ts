@@ -16,7 +16,7 @@ test('state lives for the places that have an age, and a state of age 0 is a new
   using parameters = model.parameters;
   const before = liveHandles();
   {
-    using states = new OptimizerStates(wholeShards(parameters), adamW(plainAdamW));
+    using states = new OptimizerStates(wholeShards(parameters, 'trained'), adamW(plainAdamW));
     states.follow({ 1: 0, head: 0 });
     const layers = [...states.byName.keys()].map((each) => String(parameters.get(each).layer));
     t.deepEqual([...new Set(layers)].sort(), ['1', 'head']);
@@ -37,7 +37,7 @@ test('state lives for the places that have an age, and a state of age 0 is a new
 test('a bfloat16 weight that begins to move gets its master from the value that it has now', (t) => {
   const model = aToyModel({ dtype: 'bfloat16' });
   using parameters = model.parameters;
-  using states = new OptimizerStates(wholeShards(parameters), adamW(plainAdamW));
+  using states = new OptimizerStates(wholeShards(parameters, 'trained'), adamW(plainAdamW));
   states.follow({ 0: 0 });
   ops.fill_(parameters.value(name), 0.5);
   states.follow({ 0: 1, 1: 0 });

@@ -23,7 +23,7 @@ const bytes = 4 * count;
 
 function aParameter(layer: Parameter['layer'], more: Partial<Parameter> = {}): Parameter {
   const value = keep(ops.full([512, count / 512], 1, { dtype: 'float32' }));
-  const rest = { trained: false, learningRateFactor: 1, decayed: true };
+  const rest = { role: 'frozen' as const, learningRateFactor: 1, decayed: true };
   return { name: `${layer}.weight`, layer, value, shape: value.shape, ...rest, ...more };
 }
 
@@ -73,13 +73,13 @@ test('what has moved is gathered again, what is frozen is not', async (t) => {
   using weights = weightsOf(group);
   const [frozen, trained] = weights.shard([
     aParameter(0, { name: 'frozen' }),
-    aParameter(0, { name: 'trained', trained: true }),
+    aParameter(0, { name: 'trained', role: 'trained' }),
   ]);
   weights.take(0);
   weights.release(0);
-  const [shard] = weights.shards;
+  const [shard] = weights.shardsOf('trained');
   t.deepEqual(
-    weights.shards.map(({ parameter }) => parameter.name),
+    weights.shardsOf('trained').map(({ parameter }) => parameter.name),
     ['trained'],
   );
   scope(() => ops.fill_(shard!.parameter.value, 7));
@@ -90,16 +90,16 @@ test('what has moved is gathered again, what is frozen is not', async (t) => {
   weights.take(0);
   t.is(toArray(trained!.value).at(-1), 7);
   t.is(toArray(frozen!.value).at(-1), 1);
-  t.is(weights.flatParameterOf(trained!).trained, true);
+  t.is(weights.flatParameterOf(trained!).role, 'trained');
 });
 
 test('a trained tensor in the bfloat16 of its file becomes what the model computes in', async (t) => {
   using group = await onlyRank();
   using weights = weightsOf(group, 'float32');
   const stored = keep(tensor([0.5, -1.25, 3], [3], 'bfloat16'));
-  const [value] = weights.shard([aParameter(0, { value: stored, trained: true })]);
+  const [value] = weights.shard([aParameter(0, { value: stored, role: 'trained' })]);
   weights.take(0);
   t.is(value?.value.dtype, 'float32');
   t.deepEqual(toArray(value!.value), [0.5, -1.25, 3]);
-  t.is(weights.shards[0]?.parameter.value.dtype, 'float32');
+  t.is(weights.shardsOf('trained')[0]?.parameter.value.dtype, 'float32');
 });

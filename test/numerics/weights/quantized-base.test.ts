@@ -71,8 +71,8 @@ const holds = test.macro({
     const plain = aToyModel({ config });
     using _plain = plain.parameters;
     let bytes = 0;
-    for (const { name, shape, value, trained } of model.parameters.all()) {
-      if (trained) continue;
+    for (const { name, shape, value, role } of model.parameters.all()) {
+      if (role !== 'frozen') continue;
       const original = plain.parameters.value(name);
       t.deepEqual(shape, original.shape, name);
       const isLinear = /layers\.\d+\.\w+\.\w+_proj\.weight$/.test(name);
@@ -180,7 +180,7 @@ test('the frozen base is the same to the last bit after training, and blocks run
     const frozen = () =>
       training.model.parameters
         .all()
-        .filter(({ trained }) => !trained)
+        .filter(({ role }) => role === 'frozen')
         .map(({ value }) => Buffer.from(toBytes(value)));
     const before = frozen();
     await train(training.parts, freshState);

@@ -11,7 +11,10 @@ export interface LinearLayer {
   readonly in: number;
 }
 
-/** `W` becomes `W + scale * B A`, with `A [r, in]` and `B [out, r]`. */
+/**
+ * `W` becomes `W + scale * B A`, with `A [r, in]` and `B [out, r]`; an adapter with more factors
+ * gives their products as A or B.
+ */
 export interface Delta {
   readonly A: Tensor;
   readonly B: Tensor;
@@ -22,15 +25,23 @@ export interface Delta {
   dropped(x: Tensor): Tensor | null;
 }
 
+/** Fixed factors are kept: they are saved and published, and not trained. */
+interface NewTensors {
+  readonly trained: Readonly<Record<string, Tensor>>;
+  readonly kept?: Readonly<Record<string, Tensor>>;
+}
+
 export interface Adapter {
   readonly name: string;
+  /** Whether `initialize` reads the weight. */
+  readonly readsWeights: boolean;
   /** Whether the layer gets an adapter. */
   targets(layer: LinearLayer): boolean;
   /**
-   * New trained tensors by suffix (`lora_A.weight`); the model must compute the same function with
-   * them.
+   * New tensors by suffix (`lora_A.weight`); the model must compute the same function with them.
+   * `weight` reads the frozen weight as its file has it, `[out, in]`, in float32 at least.
    */
-  initialize(layer: LinearLayer): Readonly<Record<string, Tensor>>;
+  initialize(layer: LinearLayer, weight: () => Tensor): NewTensors;
   factors(layer: LinearLayer, tensors: (suffix: string) => Tensor, draw: DropoutDraw | null): Delta;
   /** Learning-rate factor of a tensor (LoRA+); 1 by default. */
   learningRateFactor(suffix: string): number;

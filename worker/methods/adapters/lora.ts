@@ -32,18 +32,17 @@ export function lora(settings: LoraSettings): Adapter {
   const scale = alpha / (settings.scaling === 'Standard' ? rank : Math.sqrt(rank));
   return {
     name: 'LoRA',
+    readsWeights: false,
     targets: ({ path }) => settings.targets(path),
     initialize(layer) {
       const bound = 1 / Math.sqrt(layer.in);
       const shape = [rank, layer.in];
       const stream = streamOf(settings.seed, 'lora_A', layer.path);
-      return {
-        [factorA]:
-          settings.initialization === 'Gaussian'
-            ? normal(shape, 1 / rank, stream, dtype)
-            : uniform(shape, -bound, bound, stream, dtype),
-        [factorB]: ops.zeros([layer.out, rank], { dtype }),
-      };
+      const A =
+        settings.initialization === 'Gaussian'
+          ? normal(shape, 1 / rank, stream, dtype)
+          : uniform(shape, -bound, bound, stream, dtype);
+      return { trained: { [factorA]: A, [factorB]: ops.zeros([layer.out, rank], { dtype }) } };
     },
     factors: (layer, tensors, draw) => ({
       A: tensors(factorA),

@@ -16,7 +16,7 @@ import * as ops from '../../tensor/ops.generated.ts';
 import { streamOf, uniform } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
 import { item, type Tensor } from '../../tensor/tensor.ts';
-import { setThreads, threads } from '../../tensor/threads.ts';
+import { byOneThread } from '../../tensor/threads.ts';
 import type { ProductChange } from '../weights/affine-groups.ts';
 
 /** Shape of a gradient `[O, I]` projected to rank R. */
@@ -110,17 +110,6 @@ export function sketchedSubspace(gradient: Tensor, rank: number): Tensor {
 /** `a b`, the same for any number of threads. */
 function product(a: Tensor, b: Tensor): Tensor {
   return ops.linear(a, ops.t(b));
-}
-
-/** Results of LAPACK and of products in float64 depend on the number of threads. */
-function byOneThread<T>(compute: () => T): T {
-  const before = threads();
-  setThreads(1);
-  try {
-    return compute();
-  } finally {
-    setThreads(before);
-  }
 }
 
 const leastSpare = 8;

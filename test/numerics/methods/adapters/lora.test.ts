@@ -12,16 +12,19 @@ const settings: LoraSettings = {
 
 const layer: LinearLayer = { path: 'model.layers.2.mlp.up_proj', layer: 2, out: 96, in: 400 };
 const other: LinearLayer = { ...layer, path: 'model.layers.2.mlp.gate_proj' };
+const noWeight = (): never => {
+  throw new Error('LoRA reads no weight');
+};
 const A = 'lora_A.weight';
 const B = 'lora_B.weight';
 
 function initial(changes: Partial<LoraSettings>, of = layer): Readonly<Record<string, Tensor>> {
-  return lora({ ...settings, ...changes }).initialize(of);
+  return lora({ ...settings, ...changes }).initialize(of, noWeight).trained;
 }
 
 function deltaOf(changes: Partial<LoraSettings>, draw: DropoutDraw | null, of = layer) {
   const adapter = lora({ ...settings, ...changes });
-  const tensors = adapter.initialize(of);
+  const tensors = adapter.initialize(of, noWeight).trained;
   return adapter.factors(of, (suffix) => tensors[suffix]!, draw);
 }
 

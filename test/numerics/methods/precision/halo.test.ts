@@ -91,7 +91,7 @@ test('layers that the job excludes, and widths that no rotation mixes, stay in t
     t.notDeepEqual(linearOf(blocks, x, weight), plain);
     blocks.forgetAll();
     const parameter = (name: string, shape: readonly number[]) => ({
-      ...{ name, shape, value: weight, layer: 3, trained: true },
+      ...{ name, shape, value: weight, layer: 3, role: 'trained' as const },
       ...{ learningRateFactor: 1, decayed: true },
     });
     const parameters = [

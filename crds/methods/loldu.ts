@@ -1,0 +1,45 @@
+// LoLDU: Low-Rank Adaptation via Lower-Diag-Upper Decomposition. Trains the first values of the
+// diagonal of each weight's LDU factors:
+//   P^T W = L D U      y = x W^T + x U_R^T diag(z - D_R) (P L_R)^T
+//   L: O x R, U: R x I fixed, z: R trained, z = D_R at first
+import * as z from 'zod';
+import { axisEntry, type Preset } from './method.ts';
+import { targetModules } from './target-modules.ts';
+
+const paper = {
+  title:
+    'LoLDU: Low-Rank Adaptation via Lower-Diag-Upper Decomposition for Parameter-Efficient Fine-Tuning',
+  arxiv: '2410.13618',
+} as const;
+
+export const loldu = axisEntry({
+  axis: 'adapter',
+  type: 'LoLDU',
+  member: 'loldu',
+  summary: 'Trains the first values of the diagonal of the LDU factors of each chosen weight.',
+  paper,
+  parameters: z.strictObject({
+    rank: z
+      .int32()
+      .min(1)
+      .max(8192)
+      .default(256)
+      .describe(
+        'Rank: number of trained values of a layer. A layer with a smaller side takes that instead.',
+      ),
+    targetModules,
+  }),
+});
+
+export const lolduPreset = {
+  preset: 'LoLDU',
+  summary:
+    'Trained diagonals between the fixed triangular factors of each frozen weight, with AdamW: a few hundred values a layer.',
+  axes: {
+    base: { type: 'Dense' },
+    adapter: { type: 'LoLDU' },
+    selection: { type: 'All' },
+    optimizer: { type: 'AdamW' },
+  },
+  paper,
+} as const satisfies Preset;

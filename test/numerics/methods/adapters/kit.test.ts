@@ -1,0 +1,159 @@
+// What every adapter must hold, from one table: nothing changes before the first step, the merged
+// weight computes the same, gradients follow from the gradient of the dense weight, fixed tensors
+// stay as they are, and the counts are those of the plan.
+import test from 'ava';
+import { type AdapterShape, adapterShape } from '../../../../crds/methods/adapter-shape.ts';
+import { resolveMethod } from '../../../../crds/methods/resolve.ts';
+import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
+import { hiddenStates } from '../../../../worker/engine/forward.ts';
+import { type Model, tensorsOf } from '../../../../worker/engine/model.ts';
+import { adapterOf } from '../../../../worker/methods/index.ts';
+import * as ops from '../../../../worker/tensor/ops.generated.ts';
+import { scope } from '../../../../worker/tensor/scope.ts';
+import { type Tensor, tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
+import { train } from '../../../../worker/train/loop.ts';
+import { aToyModel, countUp, Training } from '../../../builders/toy-training.ts';
+import { aSequence, gradientsOf } from '../../../builders/training.ts';
+
+interface Case {
+  readonly method: Parameters<typeof resolveMethod>[0];
+  /** The most that the hidden states differ before the first step, relative to the largest. */
+  readonly start: number;
+  /** Gradient of each trained tensor for the dense gradient `G [O, I]`. */
+  gradients(own: (suffix: string) => Tensor, G: Tensor): Readonly<Record<string, Tensor>>;
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  LoRA: {
+    method: { adapter: { type: 'LoRA', lora: { rank: 3, alpha: '9' } } },
+    start: 0,
+    gradients: (own, G) => ({
+      'lora_A.weight': ops.mulScalar(ops.mm(ops.t(own('lora_B.weight')), G), 3),
+      'lora_B.weight': ops.mulScalar(ops.mm(G, ops.t(own('lora_A.weight'))), 3),
+    }),
+  },
+  LoRAXS: {
+    method: { adapter: { type: 'LoRAXS', loraXs: { rank: 5 } } },
+    // R begins with a deviation of 1e-5.
+    start: 1e-3,
+    gradients: (own, G) => ({
+      'lora_R.weight': ops.mm(ops.mm(ops.t(own('lora_B.weight')), G), ops.t(own('lora_A.weight'))),
+    }),
+  },
+  LoLDU: {
+    method: { adapter: { type: 'LoLDU', loldu: { rank: 6 } } },
+    start: 0,
+    gradients: (own, G) => ({
+      loldu_z: ops.diagonal(
+        ops.mm(ops.mm(ops.t(own('loldu_L.weight')), G), ops.t(own('loldu_U.weight'))),
+      ),
+    }),
+  },
+};
+
+const adapterFor = (method: Case['method']) => adapterOf(resolveMethod(method), 5n, 'float64');
+const shapeOf = (method: Case['method']): AdapterShape => {
+  const shape = adapterShape(resolveMethod(method));
+  if (shape === null) throw new Error('no adapter');
+  return shape;
+};
+
+/** Hidden states of a few tokens, one after the other. */
+function hidden(model: Model): readonly number[] {
+  return scope(() => toArray(hiddenStates(model, Int32Array.from(countUp(1, 9)))));
+}
+
+function gap(found: readonly number[], expected: readonly number[]): number {
+  const most = Math.max(...expected.map(Math.abs));
+  return Math.max(...found.map((x, i) => Math.abs(x - (expected[i] ?? Number.NaN)))) / most;
+}
+
+for (const [name, { method, start, gradients }] of Object.entries(cases)) {
+  test(`${name}: the model computes the same before the first step`, (t) => {
+    const plain = aToyModel({ dtype: 'float64' });
+    const adapted = aToyModel({ dtype: 'float64', adapter: adapterFor(method) });
+    using _one = plain.parameters;
+    using _two = adapted.parameters;
+    const found = gap(hidden(adapted), hidden(plain));
+    t.true(found <= start + 1e-12, `${found}`);
+    t.true(adapted.adapted.size === 3 * 7);
+  });
+
+  test(`${name}: trains its tensors alone, and merged weights compute the same`, async (t) => {
+    using training = new Training({ dtype: 'float64', adapter: adapterFor(method) });
+    const { model } = training;
+    const fixed = () =>
+      model.parameters
+        .all()
+        .filter(({ role }) => role !== 'trained')
+        .map(({ name: each, value }) => [each, Buffer.from(toBytes(value))] as const);
+    const before = fixed();
+    await train(training.parts, freshState);
+    const [first, last] = [training.ofType('step').at(0), training.ofType('step').at(-1)];
+    t.true((last?.loss ?? 9) < (first?.loss ?? 0), `${first?.loss} to ${last?.loss}`);
+    t.deepEqual(fixed(), before);
+
+    const merged = aToyModel({ dtype: 'float64' });
+    using _merged = merged.parameters;
+    scope(() => {
+      for (const { path } of model.adapted.values()) {
+        const delta = tensorsOf(model, new Map(), null).delta(path);
+        if (delta === null) throw new Error(path);
+        const weight = merged.parameters.value(`${path}.weight`);
+        ops.add_(weight, ops.mm(delta.B, delta.A), { alpha: delta.scale });
+      }
+    });
+    t.true(gap(hidden(model), hidden(merged)) < 1e-10);
+  });
+
+  test(`${name}: gradients follow from that of the dense weight`, (t) => {
+    const adapted = aToyModel({ dtype: 'float64', adapter: adapterFor(method) });
+    using _two = adapted.parameters;
+    const sequences = [aSequence([countUp(0, 12)]), aSequence([countUp(3, 7)])];
+    const found = gradientsOf(adapted, sequences);
+    // The dense gradient of the model that the adapter makes.
+    const dense = aToyModel({ dtype: 'float64' });
+    using _one = dense.parameters;
+    scope(() => {
+      for (const { path } of adapted.adapted.values()) {
+        const delta = tensorsOf(adapted, new Map(), null).delta(path);
+        if (delta === null) throw new Error(path);
+        const weight = dense.parameters.value(`${path}.weight`);
+        ops.add_(weight, ops.mm(delta.B, delta.A), { alpha: delta.scale });
+      }
+    });
+    const expected = gradientsOf(dense, sequences);
+    let compared = 0;
+    for (const { path, out, in: inputs } of adapted.adapted.values()) {
+      scope(() => {
+        const G = tensor(expected.gradients.get(`${path}.weight`) ?? [], [out, inputs], 'float64');
+        const own = (suffix: string) => adapted.parameters.value(`${path}.${suffix}`);
+        for (const [suffix, gradient] of Object.entries(gradients(own, G))) {
+          const got = found.gradients.get(`${path}.${suffix}`) ?? [];
+          const want = toArray(gradient);
+          t.is(got.length, want.length, suffix);
+          const scale = Math.max(...toArray(G).map(Math.abs));
+          const worst = Math.max(...got.map((x, i) => Math.abs(x - (want[i] ?? Number.NaN))));
+          t.true(worst <= 1e-9 * scale * Math.max(1, ...want.map(Math.abs)), `${path} ${suffix}`);
+          compared += 1;
+        }
+      });
+    }
+    t.true(compared >= 3 * 7);
+  });
+
+  test(`${name}: trained and kept values are as many as the plan counts`, (t) => {
+    const { parameters, adapted } = aToyModel({ adapter: adapterFor(method) });
+    using _parameters = parameters;
+    const shape = shapeOf(method);
+    for (const { path, out, in: inputs } of adapted.values()) {
+      const count = (role: 'trained' | 'kept') =>
+        parameters
+          .all()
+          .filter((one) => one.role === role && one.name.startsWith(`${path}.`))
+          .reduce((sum, { value }) => sum + value.numel, 0);
+      const { trained, kept } = shape.count({ out, in: inputs });
+      t.deepEqual([count('trained'), count('kept')], [trained, kept], path);
+    }
+  });
+}

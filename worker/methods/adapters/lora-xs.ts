@@ -1,0 +1,67 @@
+// LoRA-XS: Low-Rank Adaptation with Extremely Small Number of Parameters (Balazy et al. 2024).
+//
+// Against LoRA: A and B are fixed, and a square matrix R between them is trained.
+//   W ~ U S V^T      A = V_r^T [r, I]      B = U_r S_r [O, r]      y = x W^T + x A^T R^T B^T
+// R is [r, r], normal with deviation 1e-5 at first. A layer whose smaller side is below the rank
+// takes that side. Trained: R in float32. Kept: A and B, because singular vectors differ in signs
+// and last bits between machines. Difference: the vectors come from the randomized sketch of
+// optimizers/subspace.ts, with its rule for signs, and not from a full decomposition.
+import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
+import * as ops from '../../tensor/ops.generated.ts';
+import { normal, streamOf } from '../../tensor/rng.ts';
+import { scope } from '../../tensor/scope.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { sketchedSubspace } from '../optimizers/subspace.ts';
+import type { Adapter, Delta } from './adapter.ts';
+
+const factorA = 'lora_A.weight';
+const factorB = 'lora_B.weight';
+const middle = 'lora_R.weight';
+
+const deviation = 1e-5;
+
+interface LoraXsSettings {
+  readonly rank: number;
+  readonly targets: (path: string) => boolean;
+  readonly seed: bigint;
+  readonly dtype: 'float32' | 'float64';
+}
+
+export function loraXs({ rank, targets, seed, dtype }: LoraXsSettings): Adapter {
+  return {
+    name: 'LoRA-XS',
+    readsWeights: true,
+    targets: ({ path }) => targets(path),
+    initialize(layer, weight) {
+      const own = rankWithin(layer, rank);
+      const { A, B } = scope(() => singularFactors(weight(), own));
+      const R = normal([own, own], deviation, streamOf(seed, 'lora_R', layer.path), dtype);
+      return { trained: { [middle]: R }, kept: { [factorA]: A, [factorB]: B } };
+    },
+    factors: (_, tensors): Delta => ({
+      A: tensors(factorA),
+      B: ops.mm(tensors(factorB), tensors(middle)),
+      scale: 1,
+      drops: false,
+      dropped: () => null,
+    }),
+    learningRateFactor: () => 1,
+  };
+}
+
+/**
+ * `A [r, I]` with orthonormal rows and `B [O, r]`, whose product is the best approximation of `W
+ * [O, I]` of rank r, up to the sketch.
+ */
+export function singularFactors(W: Tensor, rank: number): { A: Tensor; B: Tensor } {
+  const [out = 0, inputs = 0] = W.shape;
+  const basis = sketchedSubspace(W, rank);
+  if (out >= inputs) return { A: ops.contiguous(ops.t(basis)), B: ops.mm(W, basis) };
+  // The basis is that of the outputs: S V^T = U^T W.
+  const scaled = ops.mm(ops.t(basis), W);
+  const sizes = ops.clamp(ops.linalgVectorNorm(scaled, 2, [1]), 1e-30);
+  return {
+    A: ops.div(scaled, ops.unsqueeze(sizes, 1)),
+    B: ops.mul(basis, ops.unsqueeze(sizes, 0)),
+  };
+}
