@@ -132,7 +132,7 @@ export async function estimate(
       rows: written.memory.stages.map(({ stage, peak }) => ({ stage, peak })),
       host: written.host?.stages.map(({ stage, peak }) => ({ stage, peak })) ?? [],
     },
-    unmeasured: judged.memory.type === 'cpu' ? [] : unmeasured(ask.ranks),
+    unmeasured: judged.memory.type === 'cpu' ? [] : unmeasured(),
     times: [
       ...measuredRow(written, await context.reports(name), devices),
       ...devices.flatMap((device) => timeRow(device, plan(spec, device, ask), ask.ranks)),

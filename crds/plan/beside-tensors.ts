@@ -8,15 +8,13 @@ import { codedBlock, valueBytes } from './static-bytes.ts';
 
 export function besideTensors(question: MemoryQuestion): number {
   if (question.device.type === 'cpu') return 0;
-  const { cublas, segments, nccl } = cudaConstants;
-  const several = question.shards > 1 ? nccl.value : 0;
-  return cublas.value + segments.value + roundedWeights(question) + several;
+  const { cublas, segments } = cudaConstants;
+  return cublas.value + segments.value + roundedWeights(question);
 }
 
 /** Of the plan of a CUDA device, what the caching allocator does not count. */
-export function outsideAllocator({ device, shards }: MemoryQuestion): number {
-  if (device.type === 'cpu') return 0;
-  return cudaConstants.context.value + (shards > 1 ? cudaConstants.nccl.value : 0);
+export function outsideAllocator({ device }: MemoryQuestion): number {
+  return device.type === 'cpu' ? 0 : cudaConstants.context.value;
 }
 
 /**

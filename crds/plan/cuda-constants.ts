@@ -9,14 +9,9 @@ export interface CudaConstant {
   readonly value: number;
   readonly source: string;
   readonly isMeasured: boolean;
-  /** Counts only where several workers share the model. */
-  readonly ofSeveral?: boolean;
 }
 
 const mib = 2 ** 20;
-
-/** One connection of NCCL in one channel: buffers of its three protocols. */
-const connection = 4 * mib + 8 * 512 * 8 * 16 + 120 * 640 * 8 * 8;
 
 export const cudaConstants = {
   context: {
@@ -47,14 +42,6 @@ export const cudaConstants = {
     source:
       'an assumption: this share of all but weights, since freed segments are reused for tensors of other sizes',
     isMeasured: false,
-  },
-  nccl: {
-    name: 'NCCL buffers',
-    value: 24 * 2 * connection,
-    source:
-      'NCCL init.cc: 4 MiB, 512 KiB and 4.7 MiB for each connection and channel; 24 channels, two connections',
-    isMeasured: false,
-    ofSeveral: true,
   },
   host: {
     name: 'host libraries',
@@ -89,9 +76,7 @@ export function reservedFor(bytes: number): number {
 }
 
 /** What a plan for a CUDA device rests on and nobody measured. */
-export function unmeasured(workers: number): readonly CudaConstant[] {
+export function unmeasured(): readonly CudaConstant[] {
   const all: readonly CudaConstant[] = Object.values(cudaConstants);
-  return all.filter(
-    ({ isMeasured, ofSeveral = false }) => !isMeasured && (workers > 1 || !ofSeveral),
-  );
+  return all.filter(({ isMeasured }) => !isMeasured);
 }

@@ -6,6 +6,7 @@ import { cudaConstants } from './cuda-constants.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
 import { publishStage } from './publish-bytes.ts';
+import { sharedBytes } from './shared-bytes.ts';
 import { tokenizerBytes } from './stage-bytes.ts';
 import { type StagePeak, stagePeak } from './stage-peak.ts';
 
@@ -13,6 +14,16 @@ export interface HostPlan {
   /** Training with its evaluations and answers, then publishing where the job does. */
   readonly stages: readonly StagePeak[];
   readonly peak: number;
+}
+
+/**
+ * What workers exchange goes through pinned memory of the host: gathered blocks and vocabulary, and
+ * gradients with the parts of the other ranks.
+ */
+function sharedOnHost(question: MemoryQuestion): number {
+  const { blocks, vocabulary, ...exchanges } = sharedBytes(question);
+  const { blockExchange, headExchange, embeddingExchange } = exchanges;
+  return blocks + vocabulary + 2 * blockExchange + Math.max(headExchange, embeddingExchange);
 }
 
 /** `blocks`: the choice of the plan of the device. */
@@ -24,7 +35,12 @@ export function planHost(question: MemoryQuestion, blocks: readonly TapeMode[]):
     ...{ weights: 0, optimizer: 0, gradients: 0 },
     // Inputs of offloaded blocks wait in pinned memory.
     activations: offloaded * question.perWave * blockBytes(question).stream,
-    workspace: memoryConstants.cpu.context + host.value + staging.value + tokenizerBytes(onHost),
+    workspace:
+      memoryConstants.cpu.context +
+      host.value +
+      staging.value +
+      sharedOnHost(question) +
+      tokenizerBytes(onHost),
   });
   const stages = [training, ...publishStage(onHost)];
   return { stages, peak: Math.max(...stages.map(({ peak }) => peak)) };

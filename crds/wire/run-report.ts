@@ -106,7 +106,7 @@ export const runReport = z.object({
           .object({
             parts: memoryParts,
             peak: bytes,
-            /** Of the peak, what the allocator does not count: the CUDA context, NCCL. */
+            /** Of the peak, what the allocator does not count: the CUDA context. */
             outside: bytes.optional(),
             stage: stageName.optional(),
           })

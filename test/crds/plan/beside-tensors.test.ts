@@ -10,7 +10,7 @@ import { aSpec } from '../../builders/job.ts';
 
 const gib = 2 ** 30;
 const mib = 2 ** 20;
-const { cublas, segments, nccl } = cudaConstants;
+const { cublas, segments } = cudaConstants;
 
 function ask(changes: Partial<MemoryQuestion> = {}): MemoryQuestion {
   return {
@@ -38,14 +38,13 @@ test('matrices of whole 2 MiB cost nothing more, others are rounded, each of the
   t.true(besideTensors(ask({ facts: smol135 })) > cublas.value + segments.value);
 });
 
-test('several workers have the buffers of NCCL, and no tensor for each matrix', (t) => {
-  t.is(besideTensors(ask({ shards: 2 })), cublas.value + segments.value + nccl.value);
+test('several workers have no tensor for each matrix', (t) => {
+  t.is(besideTensors(ask({ shards: 2 })), cublas.value + segments.value);
 });
 
-test('the allocator counts neither the context nor the buffers of NCCL', (t) => {
+test('the allocator does not count the context', (t) => {
   const { context } = cudaConstants;
   t.is(outsideAllocator(ask()), context.value);
-  t.is(outsideAllocator(ask({ shards: 2 })), context.value + nccl.value);
   t.is(outsideAllocator(onProcessor(ask({ shards: 2 }))), 0);
 });
 

@@ -20,8 +20,5 @@ test('every constant has a source, and those that nobody measured are named', (t
     t.true(source.length > 20);
     t.true(value > 0);
   }
-  const names = (workers: number) => unmeasured(workers).map(({ name }) => name);
-  t.true(names(1).includes(cudaConstants.context.name));
-  t.false(names(1).includes(cudaConstants.nccl.name));
-  t.true(names(2).includes(cudaConstants.nccl.name));
+  t.true(unmeasured().some(({ name }) => name === cudaConstants.context.name));
 });

@@ -3,6 +3,7 @@ import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import { planHost } from '../../../crds/plan/host-memory.ts';
 import { type MemoryQuestion, planFor, type TapeMode } from '../../../crds/plan/memory.ts';
 import { stagesOf } from '../../../crds/plan/memory-question.ts';
+import { parametersOf } from '../../../crds/plan/parameters.ts';
 import { llama8b, smol135 } from '../../builders/facts.ts';
 import { aSpec } from '../../builders/job.ts';
 
@@ -32,6 +33,16 @@ test('inputs of offloaded blocks are on the host and not on the device', (t) => 
   t.is(host('offload') - host('recompute'), inputs);
   const device = (mode: TapeMode) => planFor(one, all(mode, one)).peak;
   t.true(device('recompute') - device('offload') > 0.9 * inputs);
+});
+
+test('what several workers exchange waits on the host', (t) => {
+  const host = (shards: number) => {
+    const one = ask({ shards, method: resolveMethod({ preset: 'Full' }) });
+    return planHost(one, all('keep', one)).peak;
+  };
+  // Two gathered blocks at least, in bfloat16.
+  const block = 2 * parametersOf(smol135).blockMatrices;
+  t.true(host(2) - host(1) > 2 * block);
 });
 
 test('the process that writes the result computes on the processor, whatever trained it', (t) => {

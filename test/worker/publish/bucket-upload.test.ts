@@ -72,7 +72,8 @@ test('a part that was cut off or refused for a moment is sent again, the others 
   t.true(server.get('/results/first/large')?.equals(large));
   const parts = writes(server).filter(({ url }) => url.includes('partNumber'));
   t.is(parts.length, 4);
-  t.is(network.waits.length, 1);
+  // The next request may meet the broken connection too, and waits then.
+  t.true(network.waits.length >= 1);
 });
 
 test('an answer that is lost after the upload is complete does not lead to a second one', async (t) => {
