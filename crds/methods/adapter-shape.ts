@@ -30,6 +30,16 @@ export function adapterShape({ adapter }: Pick<ResolvedMethod, 'adapter'>): Adap
         made: () => 0,
       };
     }
+    case 'BiLoRA': {
+      const { rank, targetModules, dropout } = adapter.biLora;
+      const size = (linear: LinearSize) => rank * (linear.in + linear.out);
+      return {
+        ...{ rank, targetModules, dropout: Number(dropout) },
+        count: (linear) => ({ trained: size(linear), kept: 0 }),
+        // Centred, scaled, coded and rounded values of both.
+        made: (linear) => 4 * size(linear),
+      };
+    }
     case 'LoRAXS':
       return betweenFixed(adapter.loraXs, (rank) => ({ trained: rank * rank, fixed: 0 }));
     case 'LoLDU':

@@ -73,6 +73,10 @@ function productInWords(adapter: Product): string {
       const stabilized = scaling === 'RankStabilized' ? ' rank-stabilized' : '';
       return `${name} r=${rank}${stabilized} on ${layersInWords(adapter.lora)}`;
     }
+    case 'BiLoRA': {
+      const { rank, bits } = adapter.biLora;
+      return `Bi-LoRA r=${rank} of ${bits} bit${bits === 1 ? '' : 's'} on ${layersInWords(adapter.biLora)}`;
+    }
     case 'LoRAXS':
       return `LoRA-XS r=${adapter.loraXs.rank} on ${layersInWords(adapter.loraXs)}`;
     case 'LoLDU':

@@ -2,6 +2,7 @@
 import { adamW } from './adamw.ts';
 import { adamW8bit } from './adamw-8bit.ts';
 import { bfloat16 } from './bfloat16.ts';
+import { biLora, biLoraPreset } from './bi-lora.ts';
 import { codebook } from './codebook.ts';
 import { dense } from './dense.ts';
 import { float32 } from './float32.ts';
@@ -25,7 +26,7 @@ import { sgd } from './sgd.ts';
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
   base: [dense, nf4, int8, int4, codebook],
-  adapter: [noAdapter, lora, loraXs, loldu],
+  adapter: [noAdapter, lora, loraXs, loldu, biLora],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, pvTuning],
 } as const;
@@ -35,6 +36,7 @@ export const presets = [
   loraPlusPreset,
   loraXsPreset,
   lolduPreset,
+  biLoraPreset,
   qloraPreset,
   fullPreset,
   haloPreset,

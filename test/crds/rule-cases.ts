@@ -250,6 +250,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'LoRAXS', loraXs: { rank: 8 } }, { type: 'LoRAXS' }],
     rejects: [{ type: 'LoRA', loraXs: { rank: 8 } }],
   },
+  'method.adapter: biLora only with BiLoRA': {
+    accepts: [{ type: 'BiLoRA', biLora: { bits: 2 } }, { type: 'BiLoRA' }],
+    rejects: [{ type: 'LoRA', biLora: { bits: 2 } }],
+  },
   'method.adapter: loldu only with LoLDU': {
     accepts: [{ type: 'LoLDU', loldu: { rank: 8 } }, { type: 'LoLDU' }],
     rejects: [{ type: 'LoRA', loldu: { rank: 8 } }],

@@ -59,6 +59,18 @@ const cases: readonly Case[] = [
     adapter: true,
   },
   {
+    name: 'bi-lora',
+    toy: 'gemma3',
+    method: {
+      ...{ preset: 'BiLoRA', precision: float32 },
+      adapter: {
+        type: 'BiLoRA',
+        biLora: { rank: 8, bits: 2, targetModules: ['q_proj', 'down_proj'] },
+      },
+    },
+    adapter: true,
+  },
+  {
     name: 'loldu',
     toy: 'llama',
     method: {

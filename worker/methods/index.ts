@@ -11,6 +11,7 @@ import { finalNormName } from '../engine/model.ts';
 import type { Parameters } from '../engine/parameters.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Adapter } from './adapters/adapter.ts';
+import { biLora } from './adapters/bi-lora.ts';
 import { loldu } from './adapters/loldu.ts';
 import { lora } from './adapters/lora.ts';
 import { loraXs } from './adapters/lora-xs.ts';
@@ -99,6 +100,15 @@ export function adapterOf({ adapter }: ResolvedMethod, seed: bigint, of: DType):
         alpha: alpha === undefined ? 2 * rank : Number(alpha),
         dropout: Number(dropout),
         learningRateRatio: Number(learningRateRatio),
+        targets: targetsOf(targetModules),
+      });
+    }
+    case 'BiLoRA': {
+      const { rank, alpha, dropout, bits, targetModules } = adapter.biLora;
+      return biLora({
+        ...{ rank, seed, dtype, bits: bits === 1 ? 1 : 2 },
+        alpha: alpha === undefined ? 2 * rank : Number(alpha),
+        dropout: Number(dropout),
         targets: targetsOf(targetModules),
       });
     }

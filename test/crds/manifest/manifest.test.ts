@@ -77,7 +77,7 @@ test(
   one,
   7,
   '  method: { preset: Lora }',
-  `job.yaml:7:21  spec.method.preset is Lora; it must be LoRA, LoRAPlus, LoRAXS, LoLDU, QLoRA, Full, HALO, LISA, GaLore, OwLore, QGaLore or PVTuning
+  `job.yaml:7:21  spec.method.preset is Lora; it must be LoRA, LoRAPlus, LoRAXS, LoLDU, BiLoRA, QLoRA, Full, HALO, LISA, GaLore, OwLore, QGaLore or PVTuning
   hint: did you mean LoRA?`,
 );
 

@@ -43,6 +43,7 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     },
     gap: exact,
   },
+  'bi-lora': { method: { preset: 'BiLoRA', precision: float32 }, gap: rounded },
   qlora: { method: { preset: 'QLoRA', base: nf4 }, gap: rounded },
   lisa: {
     method: { preset: 'LISA', precision: float32, selection: { type: 'LISA', lisa: oneBlock } },

@@ -29,7 +29,7 @@ interface LoraXsSettings {
 
 export function loraXs({ rank, targets, seed, dtype }: LoraXsSettings): Adapter {
   return {
-    name: 'LoRA-XS',
+    name: 'LoRAXS',
     readsWeights: true,
     targets: ({ path }) => targets(path),
     initialize(layer, weight) {

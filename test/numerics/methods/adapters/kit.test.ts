@@ -7,6 +7,7 @@ import { resolveMethod } from '../../../../crds/methods/resolve.ts';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
 import { hiddenStates } from '../../../../worker/engine/forward.ts';
 import { type Model, tensorsOf } from '../../../../worker/engine/model.ts';
+import { rounded } from '../../../../worker/methods/adapters/bi-lora.ts';
 import { adapterOf } from '../../../../worker/methods/index.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
@@ -40,6 +41,19 @@ const cases: Readonly<Record<string, Case>> = {
       'lora_R.weight': ops.mm(ops.mm(ops.t(own('lora_B.weight')), G), ops.t(own('lora_A.weight'))),
     }),
   },
+  BiLoRA: {
+    method: { adapter: { type: 'BiLoRA', biLora: { rank: 4, bits: 2 } } },
+    // B begins with a deviation of 1e-3.
+    start: 0.05,
+    gradients: (own, G) => {
+      const [A, B] = [own('lora_A.weight'), own('lora_B.weight')];
+      const scaled = ops.mulScalar(G, 2);
+      return {
+        'lora_A.weight': throughCodes(A, ops.mm(ops.t(rounded(B, 2)), scaled)),
+        'lora_B.weight': throughCodes(B, ops.mm(scaled, ops.t(rounded(A, 2)))),
+      };
+    },
+  },
   LoLDU: {
     method: { adapter: { type: 'LoLDU', loldu: { rank: 6 } } },
     start: 0,
@@ -50,6 +64,26 @@ const cases: Readonly<Record<string, Case>> = {
     }),
   },
 };
+
+/**
+ * The gradient of `w` for that of its rounded values, in closed form: `g (1 - e) + z <g, q - z (1 -
+ * e)> / (N - 1)`, here with e, which is 1e-5 over the deviation.
+ */
+function throughCodes(w: Tensor, g: Tensor): Tensor {
+  const count = w.numel;
+  const mean = ops.mean(w);
+  const centred = ops.sub(w, mean);
+  const spread = ops.sqrt(ops.divScalar(ops.sum(ops.square(centred)), count - 1));
+  const safe = ops.addScalar(spread, 1e-5);
+  const z = ops.div(centred, safe);
+  const q = ops.div(ops.sub(rounded(w, 2), mean), spread);
+  // w' = q(z) d + m, with dz = (dw - dm) / safe - z dd / safe and dd = <centred, dw> / (d (N - 1)).
+  const kept = ops.div(spread, safe);
+  const ofSpread = ops.sub(ops.sum(ops.mul(g, q)), ops.mul(kept, ops.sum(ops.mul(g, z))));
+  const dSpread = ops.div(centred, ops.mulScalar(spread, count - 1));
+  const ofMean = ops.divScalar(ops.mul(ops.sum(g), ops.rsubScalar(kept, 1)), count);
+  return ops.add(ops.add(ops.mul(g, kept), ofMean), ops.mul(dSpread, ofSpread));
+}
 
 const adapterFor = (method: Case['method']) => adapterOf(resolveMethod(method), 5n, 'float64');
 const shapeOf = (method: Case['method']): AdapterShape => {

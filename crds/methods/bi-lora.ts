@@ -1,0 +1,45 @@
+// Revisiting the Parameter Efficiency of Adapters from the Perspective of Precision Redundancy.
+// LoRA whose factors have one or two bits a value while they train:
+//   w' = q((w - mean) / deviation) * deviation + mean,   q the nearest of 2 or 4 codes
+import * as z from 'zod';
+import { decimal } from '../schema/decimal.ts';
+import { axisEntry, type Preset } from './method.ts';
+import { targetModules } from './target-modules.ts';
+
+const paper = {
+  title:
+    'Revisiting the Parameter Efficiency of Adapters from the Perspective of Precision Redundancy',
+  arxiv: '2307.16867',
+} as const;
+
+export const biLora = axisEntry({
+  axis: 'adapter',
+  type: 'BiLoRA',
+  member: 'biLora',
+  summary: 'LoRA whose two matrices are rounded to one or two bits a value in every pass.',
+  paper,
+  parameters: z.strictObject({
+    rank: z.int32().min(1).max(1024).default(32).describe('Rank: inner dimension of the matrices.'),
+    alpha: decimal({ above: 0 })
+      .optional()
+      .describe('Scaling: the product is multiplied by alpha / rank. Twice the rank when absent.'),
+    dropout: decimal({ min: 0, below: 1 })
+      .default('0')
+      .describe('Dropout on the inputs of the adapter.'),
+    bits: z.int32().min(1).max(2).default(1).describe('Bits of a value: two codes, or four.'),
+    targetModules,
+  }),
+});
+
+export const biLoraPreset = {
+  preset: 'BiLoRA',
+  summary:
+    'Low-rank adapters of one bit a value on all linear layers of a frozen dense model, with AdamW.',
+  axes: {
+    base: { type: 'Dense' },
+    adapter: { type: 'BiLoRA' },
+    selection: { type: 'All' },
+    optimizer: { type: 'AdamW' },
+  },
+  paper,
+} as const satisfies Preset;
