@@ -2,9 +2,8 @@
 // LoRA whose factors have one or two bits a value while they train:
 //   w' = q((w - mean) / deviation) * deviation + mean,   q the nearest of 2 or 4 codes
 import * as z from 'zod';
-import { decimal } from '../schema/decimal.ts';
+import { alpha, dropout, targetModules } from './adapter-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
-import { targetModules } from './target-modules.ts';
 
 const paper = {
   title:
@@ -20,12 +19,8 @@ export const biLora = axisEntry({
   paper,
   parameters: z.strictObject({
     rank: z.int32().min(1).max(1024).default(32).describe('Rank: inner dimension of the matrices.'),
-    alpha: decimal({ above: 0 })
-      .optional()
-      .describe('Scaling: the product is multiplied by alpha / rank. Twice the rank when absent.'),
-    dropout: decimal({ min: 0, below: 1 })
-      .default('0')
-      .describe('Dropout on the inputs of the adapter.'),
+    alpha,
+    dropout,
     bits: z.int32().min(1).max(2).default(1).describe('Bits of a value: two codes, or four.'),
     targetModules,
   }),

@@ -3,8 +3,8 @@
 //   P^T W = L D U      y = x W^T + x U_R^T diag(z - D_R) (P L_R)^T
 //   L: O x R, U: R x I fixed, z: R trained, z = D_R at first
 import * as z from 'zod';
+import { targetModules } from './adapter-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
-import { targetModules } from './target-modules.ts';
 
 const paper = {
   title:

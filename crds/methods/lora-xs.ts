@@ -2,8 +2,8 @@
 // matrix between two fixed factors of each weight:
 //   y = x W^T + x A^T R^T B^T,   A: R x I, B: O x R from the singular vectors of W, R: R x R
 import * as z from 'zod';
+import { targetModules } from './adapter-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
-import { targetModules } from './target-modules.ts';
 
 const paper = {
   title: 'LoRA-XS: Low-Rank Adaptation with Extremely Small Number of Parameters',

@@ -5,8 +5,8 @@
 // A starts random, B at zero, so that the first step sees the base model unchanged.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
+import { alpha, dropout, targetModules } from './adapter-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
-import { targetModules } from './target-modules.ts';
 
 const paper = {
   title: 'LoRA: Low-Rank Adaptation of Large Language Models',
@@ -27,12 +27,8 @@ export const lora = axisEntry({
       .max(1024)
       .default(16)
       .describe('Rank: inner dimension of the two matrices.'),
-    alpha: decimal({ above: 0 })
-      .optional()
-      .describe('Scaling: the product is multiplied by alpha / rank. Twice the rank when absent.'),
-    dropout: decimal({ min: 0, below: 1 })
-      .default('0')
-      .describe('Dropout on the inputs of the adapter.'),
+    alpha,
+    dropout,
     targetModules,
     scaling: z
       .enum(['Standard', 'RankStabilized'])

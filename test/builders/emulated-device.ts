@@ -12,27 +12,28 @@ export function hasEmulatedDevice(): boolean {
 
 /** Runs `body` once for each order in which the threads of a block may take turns. */
 export function onEachSchedule(body: (schedule: string) => void): void {
-  const before = call('order');
+  const before = callEmulator('order');
   try {
     for (const [name, order] of Object.entries(orders)) {
-      call('set_order', order);
+      callEmulator('set_order', order);
       body(name);
     }
   } finally {
-    call('set_order', before);
+    callEmulator('set_order', before);
   }
 }
 
 /** What a device has counted since `resetCounts`: bytes, waits of the host, launches of kernels. */
 export function countsOf(device: number) {
-  const [held = 0, peak = 0, waits = 0, launches = 0] = call('counts', device) as number[];
+  const [held = 0, peak = 0, waits = 0, launches = 0] = callEmulator('counts', device) as number[];
   return { held, peak, waits, launches };
 }
 
 export function resetCounts(device: number): void {
-  call('reset_counts', device);
+  callEmulator('reset_counts', device);
 }
 
-function call(name: string, ...values: readonly unknown[]): unknown {
+/** An operator of the emulator. */
+export function callEmulator(name: string, ...values: readonly unknown[]): unknown {
   return native.call(native.op(`anneal_emulator::${name}`, ''), ...values);
 }

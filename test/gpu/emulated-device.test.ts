@@ -7,7 +7,6 @@ import {
   requireDeterministicOperators,
   resetDevicePeak,
 } from '../../worker/tensor/device.ts';
-import { native } from '../../worker/tensor/native.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import {
@@ -20,18 +19,10 @@ import {
   tensor,
   toArray,
 } from '../../worker/tensor/tensor.ts';
+import { callEmulator, countsOf, resetCounts } from '../builders/emulated-device.ts';
 
 process.env['ANNEAL_EMULATED_DEVICES'] = '2';
 await import('./on-device.ts');
-
-function call(name: string, ...values: readonly unknown[]): unknown {
-  return native.call(native.op(`anneal_emulator::${name}`, ''), ...values);
-}
-
-function counts(device: number) {
-  const [held = 0, peak = 0, waits = 0, launches = 0] = call('counts', device) as number[];
-  return { held, peak, waits, launches };
-}
 
 test.serial(
   'what a scope makes lies on its device, inside other scopes too, unless the call names another',
@@ -74,29 +65,29 @@ test.serial(
   'bytes, waits of the host and launches of our kernels are counted, each device apart',
   (t) => {
     scope(() => {
-      call('reset_counts', 0);
-      call('reset_counts', 1);
-      const before = counts(0);
+      resetCounts(0);
+      resetCounts(1);
+      const before = countsOf(0);
       const x = ops.ones([1024]);
-      t.is(counts(0).held - before.held, 4096);
+      t.is(countsOf(0).held - before.held, 4096);
       scope(() => {
         ops.ones([2048]);
       });
-      t.is(counts(0).held - before.held, 4096);
-      t.is(counts(0).peak - before.held, 4096 + 8192);
-      t.is(counts(0).waits, 0);
+      t.is(countsOf(0).held - before.held, 4096);
+      t.is(countsOf(0).peak - before.held, 4096 + 8192);
+      t.is(countsOf(0).waits, 0);
       item(ops.sum(x));
       toArray(x);
-      t.is(counts(0).waits, 2);
+      t.is(countsOf(0).waits, 2);
       ops.rmsNorm(ops.reshape(x, [4, 256]), ops.ones([256]), 1e-5);
-      t.is(counts(0).launches, 1);
-      t.deepEqual(counts(1), { held: 0, peak: 0, waits: 0, launches: 0 });
+      t.is(countsOf(0).launches, 1);
+      t.deepEqual(countsOf(1), { held: 0, peak: 0, waits: 0, launches: 0 });
     });
   },
 );
 
 test.serial('a device has so much memory and no more', (t) => {
-  call('set_limit', 1, 1 << 20);
+  callEmulator('set_limit', 1, 1 << 20);
   scope(() => {
     ops.zeros([1 << 17]);
     t.throws(() => ops.zeros([1 << 18]), { message: /CUDA out of memory: cuda:1/ });
@@ -105,7 +96,7 @@ test.serial('a device has so much memory and no more', (t) => {
 });
 
 test.serial('libtorch tells the memory of a device, and its peak', (t) => {
-  call('set_limit', 1, 1 << 20);
+  callEmulator('set_limit', 1, 1 << 20);
   resetDevicePeak('cuda:1');
   const before = deviceMemory('cuda:1');
   t.is(before.total, 1 << 20);
@@ -122,19 +113,19 @@ test.serial('libtorch tells the memory of a device, and its peak', (t) => {
 
 test.serial('from the host to a device nobody waits', (t) => {
   scope(() => {
-    call('reset_counts', 0);
+    resetCounts(0);
     const host = scope(() => tensor([1, 2, 3], [3]), 'cpu');
     const there = [onDevice(host, 'cuda:0'), tensor([1, 2, 3], [3], 'float64')];
-    t.is(counts(0).waits, 0);
+    t.is(countsOf(0).waits, 0);
     for (const each of there) t.deepEqual(toArray(each), [1, 2, 3]);
     ops.copy_(ops.empty([3]), host);
-    t.is(counts(0).waits, 3, 'a copy of memory that is not pinned is waited for');
+    t.is(countsOf(0).waits, 3, 'a copy of memory that is not pinned is waited for');
   });
 });
 
 test.serial('copies beside the computation are there when they were joined, not before', (t) => {
   scope(() => {
-    call('reset_counts', 0);
+    resetCounts(0);
     const x = ops.full([1000], 7, { dtype: 'float32' });
     const host = copyToHost(x);
     // Its memory may be asked for again before the copy was made.
@@ -144,7 +135,7 @@ test.serial('copies beside the computation are there when they were joined, not 
     const sum = ops.sum(early);
     joinCopies('cuda:0');
     const late = ops.sum(early);
-    t.is(counts(0).waits, 0);
+    t.is(countsOf(0).waits, 0);
     t.true(Number.isNaN(item(sum)));
     t.is(item(late), 7000);
   });

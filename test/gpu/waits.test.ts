@@ -8,13 +8,12 @@ import { native } from '../../worker/tensor/native.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import type { Tensor } from '../../worker/tensor/tensor.ts';
+import { countsOf, resetCounts } from '../builders/emulated-device.ts';
 import { registeredIn } from './registered.ts';
 
 await import('./on-device.ts');
 
-const call = (name: string, ...values: readonly unknown[]) =>
-  native.call(native.op(`anneal_emulator::${name}`, ''), ...values);
-const waits = () => (call('counts', 0) as number[])[2];
+const waits = () => countsOf(0).waits;
 
 const bytes = (shape: readonly number[]) => ops.zeros(shape, { dtype: 'uint8' });
 const words = (shape: readonly number[]) => ops.full(shape, 0.5, { dtype: 'bfloat16' });
@@ -136,7 +135,7 @@ for (const [name, run] of Object.entries({ ...calls, ...compositions })) {
     scope(() => {
       const p = prepared();
       run(p);
-      call('reset_counts', 0);
+      resetCounts(0);
       run(p);
       t.is(waits(), 0);
     });

@@ -14,7 +14,7 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:
 import { basename, dirname, join, relative } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';
 import { ensureLibtorch } from '../../cli/setup/libtorch.ts';
-import type { Setup } from '../../cli/setup/setup.ts';
+import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
 import { findToolchain, type Toolchain } from '../../cli/setup/toolchain.ts';
 import { emulatedSource } from './emulated-source.ts';
 import { mustRun } from './python.ts';
@@ -57,6 +57,12 @@ export async function ensureEmulator(setup: Setup, changed?: Changed): Promise<s
     make: (staging) => build(setup, plan, staging),
   });
   return join(folder, libraryName);
+}
+
+/** Path of the library for this process: what the runner says, else made now if it is not there. */
+export async function emulatorHere(): Promise<string> {
+  const { signal } = new AbortController();
+  return process.env[emulatorVariable] ?? (await ensureEmulator(thisSetup(signal)));
 }
 
 /** AVA's configuration for tests on the device. */

@@ -149,7 +149,14 @@ function loadParameter(
   source: ModelSource,
   name: string,
   trained: boolean,
-  { coded = false, codebook = null, dtype, store = dense, shardLayer, device }: BuildOptions,
+  {
+    coded = false,
+    codebook = null,
+    dtype,
+    store = dense,
+    shardLayer,
+    device = 'cpu',
+  }: BuildOptions,
 ): Parameter {
   const isMatrix = isBlockMatrix(name);
   if (trained && codebook !== null && isMatrix) {
@@ -159,10 +166,12 @@ function loadParameter(
   const { quantize } = store;
   if (!trained && quantize !== null && isMatrix) return quantizedParameter(source, name, quantize);
   if (trained && shardLayer !== undefined) return borrowedParameter(source, name, dtype);
-  // What goes to a device is a copy already.
-  const isCopied = device !== undefined && device !== 'cpu';
   const type = trained ? dtype : frozenType(source, name, dtype);
-  return plainParameter(source, name, type, { trained, isOwn: trained && !isCopied });
+  return plainParameter(source, name, type, {
+    trained,
+    // What goes to a device is a copy already.
+    isOwn: trained && device === 'cpu',
+  });
 }
 
 /** Quantizes from the type of the file, whatever type the model computes in. */

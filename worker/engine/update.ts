@@ -141,7 +141,8 @@ export class StepUpdate {
 
   /**
    * Updates what waits. `sums` are float64 scalars of the step; they are read together with the
-   * norm, the only time that the host waits for the device, while it still has to update.
+   * norm. Under `Global` the host waits for the device at no other time, and the device still has
+   * its update to do then.
    */
   finish(sums: readonly Tensor[] = []): UpdateOutcome {
     const values = valuesOf([...this.#squaresOf, ...sums]);

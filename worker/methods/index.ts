@@ -2,6 +2,7 @@
 // axis. The rest of the worker depends on interfaces only.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
+import { alphaOf } from '../../crds/methods/adapter-fields.ts';
 import { codedForm } from '../../crds/methods/coded.ts';
 import { drawOf } from '../../crds/methods/draw.ts';
 import { levelOf } from '../../crds/methods/halo-level.ts';
@@ -94,20 +95,20 @@ export function adapterOf({ adapter }: ResolvedMethod, seed: bigint, of: DType):
     case 'None':
       return null;
     case 'LoRA': {
-      const { rank, alpha, dropout, targetModules, learningRateRatio, ...rest } = adapter.lora;
+      const { dropout, targetModules, learningRateRatio, ...rest } = adapter.lora;
       return lora({
-        ...{ ...rest, rank, seed, dtype },
-        alpha: alpha === undefined ? 2 * rank : Number(alpha),
+        ...{ ...rest, seed, dtype },
+        alpha: alphaOf(adapter.lora),
         dropout: Number(dropout),
         learningRateRatio: Number(learningRateRatio),
         targets: targetsOf(targetModules),
       });
     }
     case 'BiLoRA': {
-      const { rank, alpha, dropout, bits, targetModules } = adapter.biLora;
+      const { rank, dropout, bits, targetModules } = adapter.biLora;
       return biLora({
         ...{ rank, seed, dtype, bits: bits === 1 ? 1 : 2 },
-        alpha: alpha === undefined ? 2 * rank : Number(alpha),
+        alpha: alphaOf(adapter.biLora),
         dropout: Number(dropout),
         targets: targetsOf(targetModules),
       });

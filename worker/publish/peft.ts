@@ -5,6 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
+import { alphaOf } from '../../crds/methods/adapter-fields.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
 import { type Parameter, Parameters } from '../engine/parameters.ts';
@@ -14,14 +15,21 @@ import {
   type WritableTensor,
   writeSafetensors,
 } from '../files/safetensors.ts';
-import type { Adapter, Delta, LinearLayer } from '../methods/adapters/adapter.ts';
+import {
+  type Adapter,
+  type Delta,
+  factorA,
+  factorB,
+  type LinearLayer,
+  plainDelta,
+} from '../methods/adapters/adapter.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 
 const tensorFile = 'adapter_model.safetensors';
 const prefix = 'base_model.model.';
-const factors = { A: 'lora_A.weight', B: 'lora_B.weight' } as const;
+const factors = { A: factorA, B: factorB } as const;
 type Factor = keyof typeof factors;
 
 export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
@@ -76,6 +84,10 @@ function rankOf(model: Model, layer: LinearLayer): number {
   return scope(() => deltaOf(model, layer).A.shape[0] ?? 0);
 }
 
+function scaleOf(model: Model, layer: LinearLayer): number {
+  return scope(() => deltaOf(model, layer).scale);
+}
+
 function readBack(file: SafetensorsFile, { path, layer }: LinearLayer, factor: Factor): Parameter {
   const name = `${path}.${factors[factor]}`;
   const value = keep(scope(() => ops.clone(file.load(prefix + name))));
@@ -89,10 +101,8 @@ function asWritten(model: Model): Adapter {
   if (adapter === null) throw new Bug('a model without an adapter has no PEFT form');
   return {
     ...adapter,
-    factors: (layer, tensors) => ({
-      ...{ A: tensors(factors.A), B: tensors(factors.B), drops: false, dropped: () => null },
-      scale: scope(() => deltaOf(model, layer).scale),
-    }),
+    factors: (layer, tensors) =>
+      plainDelta(tensors(factorA), tensors(factorB), scaleOf(model, layer)),
   };
 }
 
@@ -122,14 +132,14 @@ interface LoraParameters {
   readonly scaling: 'Standard' | 'RankStabilized';
 }
 
-function asLora({ rank, alpha, dropout, scaling }: LoraParameters): Record<string, unknown> {
+function asLora(parameters: LoraParameters): Record<string, unknown> {
   return {
     alpha_pattern: {},
-    lora_alpha: alpha === undefined ? 2 * rank : Number(alpha),
-    lora_dropout: Number(dropout),
-    r: rank,
+    lora_alpha: alphaOf(parameters),
+    lora_dropout: Number(parameters.dropout),
+    r: parameters.rank,
     rank_pattern: {},
-    use_rslora: scaling === 'RankStabilized',
+    use_rslora: parameters.scaling === 'RankStabilized',
   };
 }
 
@@ -137,7 +147,7 @@ function asLora({ rank, alpha, dropout, scaling }: LoraParameters): Record<strin
 function byLayer(model: Model, layers: readonly LinearLayer[]): Record<string, unknown> {
   const ranks = layers.map((layer) => ({ name: lastPart(layer.path), rank: rankOf(model, layer) }));
   const [first] = layers;
-  const scale = first === undefined ? 1 : scope(() => deltaOf(model, first).scale);
+  const scale = first === undefined ? 1 : scaleOf(model, first);
   const r = Math.max(...ranks.map(({ rank }) => rank));
   const smaller = ranks.filter(({ rank }) => rank < r);
   return {

@@ -60,7 +60,6 @@ interface Native {
   deviceCount(): number;
   deviceMemory(index: number): DeviceMemory;
   resetDevicePeak(index: number): void;
-  trimDevice(): void;
   requireDeterministicOperators(): void;
   roundProducts(on: boolean): void;
   toDevice(handle: number, device: Device): number;

@@ -4,9 +4,8 @@
  */
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { thisSetup } from '../../../cli/setup/setup.ts';
 import { cardLine, nvidiaSmi } from '../../doubles/nvidia-smi.ts';
-import { emulatorVariable, ensureEmulator } from '../../setup/emulator.ts';
+import { emulatorHere } from '../../setup/emulator.ts';
 
 const built = join(import.meta.dirname, '../../../worker/native/dist');
 
@@ -17,14 +16,11 @@ export async function installation(
 ): Promise<Readonly<Record<string, string>>> {
   const native = join(folder, 'native');
   await mkdir(native, { recursive: true });
-  const emulator =
-    process.env[emulatorVariable] ??
-    (await ensureEmulator(thisSetup(new AbortController().signal)));
   for (const name of ['anneal.node', 'libanneal_kernels.so']) {
     await symlink(join(built, name), join(native, name));
   }
   const indices = Array.from({ length: devices }, (_, index) => index);
-  await symlink(emulator, join(native, 'libanneal_kernels_cuda.so'));
+  await symlink(await emulatorHere(), join(native, 'libanneal_kernels_cuda.so'));
   return {
     ANNEAL_NATIVE: join(native, 'anneal.node'),
     ANNEAL_EMULATED_DEVICES: String(devices),

@@ -31,6 +31,15 @@ interface NewTensors {
   readonly kept?: Readonly<Record<string, Tensor>>;
 }
 
+/** Suffixes of A and B in PEFT's files, and here. */
+export const factorA = 'lora_A.weight';
+export const factorB = 'lora_B.weight';
+
+/** Factors of an adapter that drops no inputs. */
+export function plainDelta(A: Tensor, B: Tensor, scale: number): Delta {
+  return { A, B, scale, drops: false, dropped: () => null };
+}
+
 export interface Adapter {
   readonly name: string;
   /** Whether `initialize` reads the weight. */

@@ -13,10 +13,9 @@ import * as ops from '../../tensor/ops.generated.ts';
 import { normal, streamOf } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import type { Adapter } from './adapter.ts';
+import { type Adapter, factorB } from './adapter.ts';
 import { type LoraSettings, lora } from './lora.ts';
 
-const factorB = 'lora_B.weight';
 const deviation = 1e-3;
 
 interface BiLoraSettings

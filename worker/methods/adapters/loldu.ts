@@ -13,7 +13,7 @@ import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import { type Tensor, tensor, toArray } from '../../tensor/tensor.ts';
 import { byOneThread } from '../../tensor/threads.ts';
-import type { Adapter, Delta } from './adapter.ts';
+import { type Adapter, plainDelta } from './adapter.ts';
 
 const lower = 'loldu_L.weight';
 const upper = 'loldu_U.weight';
@@ -40,13 +40,10 @@ export function loldu({ rank, targets }: LolduSettings): Adapter {
         kept: { [lower]: L, [upper]: U, [diagonal]: D },
       };
     },
-    factors: (_, tensors): Delta => ({
-      A: tensors(upper),
-      B: ops.mul(tensors(lower), ops.sub(tensors(trained), tensors(diagonal))),
-      scale: 1,
-      drops: false,
-      dropped: () => null,
-    }),
+    factors: (_, tensors) => {
+      const change = ops.sub(tensors(trained), tensors(diagonal));
+      return plainDelta(tensors(upper), ops.mul(tensors(lower), change), 1);
+    },
     learningRateFactor: () => 1,
   };
 }

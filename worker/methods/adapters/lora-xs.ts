@@ -12,10 +12,8 @@ import { normal, streamOf } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { sketchedSubspace } from '../optimizers/subspace.ts';
-import type { Adapter, Delta } from './adapter.ts';
+import { type Adapter, factorA, factorB, plainDelta } from './adapter.ts';
 
-const factorA = 'lora_A.weight';
-const factorB = 'lora_B.weight';
 const middle = 'lora_R.weight';
 
 const deviation = 1e-5;
@@ -38,13 +36,8 @@ export function loraXs({ rank, targets, seed, dtype }: LoraXsSettings): Adapter 
       const R = normal([own, own], deviation, streamOf(seed, 'lora_R', layer.path), dtype);
       return { trained: { [middle]: R }, kept: { [factorA]: A, [factorB]: B } };
     },
-    factors: (_, tensors): Delta => ({
-      A: tensors(factorA),
-      B: ops.mm(tensors(factorB), tensors(middle)),
-      scale: 1,
-      drops: false,
-      dropped: () => null,
-    }),
+    factors: (_, tensors) =>
+      plainDelta(tensors(factorA), ops.mm(tensors(factorB), tensors(middle)), 1),
     learningRateFactor: () => 1,
   };
 }

@@ -9,10 +9,7 @@
 import * as ops from '../../tensor/ops.generated.ts';
 import { dropoutMask, normal, streamOf, uniform } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import type { Adapter, DropoutDraw, LinearLayer } from './adapter.ts';
-
-const factorA = 'lora_A.weight';
-const factorB = 'lora_B.weight';
+import { type Adapter, type DropoutDraw, factorA, factorB, type LinearLayer } from './adapter.ts';
 
 export interface LoraSettings {
   readonly rank: number;

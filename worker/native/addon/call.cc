@@ -152,6 +152,10 @@ napi_value Call::number(double value) const {
   return result;
 }
 
+void Call::set_number(napi_value object, const char* name, int64_t value) const {
+  check(napi_set_named_property(env, object, name, number(static_cast<double>(value))), "an object");
+}
+
 napi_value Call::string(const std::string& value) const {
   napi_value result;
   check(napi_create_string_utf8(env, value.data(), value.size(), &result), "a string");

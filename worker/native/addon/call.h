@@ -34,6 +34,7 @@ struct Call {
 
   napi_value handle_of(at::Tensor tensor) const;
   napi_value number(double value) const;
+  void set_number(napi_value object, const char* name, int64_t value) const;
   napi_value string(const std::string& value) const;
   napi_value undefined() const { return nullptr; }
 };

@@ -40,11 +40,6 @@ c10::DeviceIndex index_of(const Call& call, size_t i) {
   return static_cast<c10::DeviceIndex>(call.integer(i));
 }
 
-void set_number(const Call& call, napi_value object, const char* name, int64_t value) {
-  check(napi_set_named_property(call.env, object, name, call.number(static_cast<double>(value))),
-        "an object");
-}
-
 using c10::CachingAllocator::Stat;
 using c10::CachingAllocator::StatArray;
 
@@ -92,24 +87,18 @@ napi_value device_memory(Call& call) {
   const auto [free, total] = allocator->getMemoryInfo(index);
   napi_value object;
   check(napi_create_object(call.env, &object), "an object");
-  set_number(call, object, "total", static_cast<int64_t>(total));
-  set_number(call, object, "free", static_cast<int64_t>(free));
-  set_number(call, object, "reserved", all_of(stats.reserved_bytes, &Stat::current));
-  set_number(call, object, "reservedPeak", all_of(stats.reserved_bytes, &Stat::peak));
-  set_number(call, object, "allocated", all_of(stats.allocated_bytes, &Stat::current));
-  set_number(call, object, "allocatedPeak", all_of(stats.allocated_bytes, &Stat::peak));
+  call.set_number(object, "total", static_cast<int64_t>(total));
+  call.set_number(object, "free", static_cast<int64_t>(free));
+  call.set_number(object, "reserved", all_of(stats.reserved_bytes, &Stat::current));
+  call.set_number(object, "reservedPeak", all_of(stats.reserved_bytes, &Stat::peak));
+  call.set_number(object, "allocated", all_of(stats.allocated_bytes, &Stat::current));
+  call.set_number(object, "allocatedPeak", all_of(stats.allocated_bytes, &Stat::peak));
   return object;
 }
 
 // resetDevicePeak(index) begins a new measurement of the largest sums.
 napi_value reset_device_peak(Call& call) {
   c10::getDeviceAllocator(c10::kCUDA)->resetPeakStats(index_of(call, 0));
-  return call.undefined();
-}
-
-// trimDevice() gives unused memory of the devices back to their drivers.
-napi_value trim_device(Call& call) {
-  c10::getDeviceAllocator(c10::kCUDA)->emptyCache();
   return call.undefined();
 }
 

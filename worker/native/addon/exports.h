@@ -49,7 +49,6 @@ napi_value move_storage(Call& call);
 napi_value device_count(Call& call);
 napi_value device_memory(Call& call);
 napi_value reset_device_peak(Call& call);
-napi_value trim_device(Call& call);
 napi_value require_deterministic_operators(Call& call);
 napi_value round_products(Call& call);
 napi_value to_device(Call& call);

@@ -143,11 +143,6 @@ void drop_library_pages() {
 #endif
 }
 
-void set_number(const Call& call, napi_value object, const char* name, int64_t value) {
-  check(napi_set_named_property(call.env, object, name, call.number(static_cast<double>(value))),
-        "an object");
-}
-
 } // namespace
 
 void prepare_memory() {
@@ -175,11 +170,11 @@ void report_to_collector(const Call& call) {
 napi_value memory(Call& call) {
   napi_value object;
   check(napi_create_object(call.env, &object), "an object");
-  set_number(call, object, "held", held_bytes.load());
-  set_number(call, object, "peak", peak_bytes.load());
+  call.set_number(object, "held", held_bytes.load());
+  call.set_number(object, "peak", peak_bytes.load());
   int64_t reported = 0;
   napi_adjust_external_memory(call.env, 0, &reported);
-  set_number(call, object, "reported", reported);
+  call.set_number(object, "reported", reported);
   return object;
 }
 

@@ -44,7 +44,6 @@ constexpr Export kExports[] = {
     {"deviceCount", entry<device_count>},
     {"deviceMemory", entry<device_memory>},
     {"resetDevicePeak", entry<reset_device_peak>},
-    {"trimDevice", entry<trim_device>},
     {"requireDeterministicOperators", entry<require_deterministic_operators>},
     {"roundProducts", entry<round_products>},
     {"toDevice", entry<to_device>},

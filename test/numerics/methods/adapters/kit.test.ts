@@ -97,6 +97,18 @@ function hidden(model: Model): readonly number[] {
   return scope(() => toArray(hiddenStates(model, Int32Array.from(countUp(1, 9)))));
 }
 
+/** Adds the adapter of a model to the weights of one without. */
+function addAdapter(plain: Model, model: Model): void {
+  scope(() => {
+    for (const { path } of model.adapted.values()) {
+      const delta = tensorsOf(model, new Map(), null).delta(path);
+      if (delta === null) throw new Error(path);
+      const weight = plain.parameters.value(`${path}.weight`);
+      ops.add_(weight, ops.mm(delta.B, delta.A), { alpha: delta.scale });
+    }
+  });
+}
+
 function gap(found: readonly number[], expected: readonly number[]): number {
   const most = Math.max(...expected.map(Math.abs));
   return Math.max(...found.map((x, i) => Math.abs(x - (expected[i] ?? Number.NaN)))) / most;
@@ -129,14 +141,7 @@ for (const [name, { method, start, gradients }] of Object.entries(cases)) {
 
     const merged = aToyModel({ dtype: 'float64' });
     using _merged = merged.parameters;
-    scope(() => {
-      for (const { path } of model.adapted.values()) {
-        const delta = tensorsOf(model, new Map(), null).delta(path);
-        if (delta === null) throw new Error(path);
-        const weight = merged.parameters.value(`${path}.weight`);
-        ops.add_(weight, ops.mm(delta.B, delta.A), { alpha: delta.scale });
-      }
-    });
+    addAdapter(merged, model);
     t.true(gap(hidden(model), hidden(merged)) < 1e-10);
   });
 
@@ -148,14 +153,7 @@ for (const [name, { method, start, gradients }] of Object.entries(cases)) {
     // The dense gradient of the model that the adapter makes.
     const dense = aToyModel({ dtype: 'float64' });
     using _one = dense.parameters;
-    scope(() => {
-      for (const { path } of adapted.adapted.values()) {
-        const delta = tensorsOf(adapted, new Map(), null).delta(path);
-        if (delta === null) throw new Error(path);
-        const weight = dense.parameters.value(`${path}.weight`);
-        ops.add_(weight, ops.mm(delta.B, delta.A), { alpha: delta.scale });
-      }
-    });
+    addAdapter(dense, adapted);
     const expected = gradientsOf(dense, sequences);
     let compared = 0;
     for (const { path, out, in: inputs } of adapted.adapted.values()) {

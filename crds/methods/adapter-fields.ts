@@ -1,0 +1,29 @@
+// Fields that adapters have in common.
+import * as z from 'zod';
+import { decimal } from '../schema/decimal.ts';
+import { text } from '../schema/text.ts';
+
+export const alpha = decimal({ above: 0 })
+  .optional()
+  .describe('Scaling: the product is multiplied by alpha / rank. Twice the rank when absent.');
+
+/** The `alpha` of a job as a number. */
+export function alphaOf(given: {
+  readonly rank: number;
+  readonly alpha?: string | undefined;
+}): number {
+  return given.alpha === undefined ? 2 * given.rank : Number(given.alpha);
+}
+
+export const dropout = decimal({ min: 0, below: 1 })
+  .default('0')
+  .describe('Dropout on the inputs of the adapter.');
+
+export const targetModules = z
+  .array(text(256))
+  .min(1)
+  .max(64)
+  .default(['AllLinear'])
+  .describe(
+    'Which linear layers get an adapter: AllLinear (all but the head), or names such as q_proj and down_proj.',
+  );
