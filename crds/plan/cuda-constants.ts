@@ -51,8 +51,9 @@ export const cudaConstants = {
   },
   staging: {
     name: 'pinned buffers',
-    value: 2 * 64 * mib,
-    source: 'two buffers: one is filled while the other is copied',
+    value: 2 * 32 * mib,
+    source:
+      'two pieces of to_device (worker/native/addon/device.cc): one is filled while the other is copied',
     isMeasured: false,
   },
 } as const satisfies Record<string, CudaConstant>;

@@ -323,7 +323,7 @@ function adapterParameters(
     role,
     isComputed: adapter.readsWeights,
     learningRateFactor: adapter.learningRateFactor(suffix),
-    decayed: true,
+    decayed: adapter.decays(suffix),
   });
   return [
     ...Object.entries(trained).map(([suffix, value]) => parameter(suffix, value, 'trained')),

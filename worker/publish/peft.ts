@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { alphaOf } from '../../crds/methods/adapter-fields.ts';
+import { adapterShape } from '../../crds/methods/adapter-shape.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
 import { type Parameter, Parameters } from '../engine/parameters.ts';
@@ -122,13 +123,13 @@ function peftConfig({ prepared, method, model }: ArtifactFacts): Record<string, 
     task_type: 'CAUSAL_LM',
     use_dora: false,
     ...(method.adapter.type === 'LoRA' ? asLora(method.adapter.lora) : byLayer(model, layers)),
+    lora_dropout: adapterShape(method)?.dropout ?? 0,
   };
 }
 
 interface LoraParameters {
   readonly rank: number;
   readonly alpha?: string | undefined;
-  readonly dropout: string;
   readonly scaling: 'Standard' | 'RankStabilized';
 }
 
@@ -136,7 +137,6 @@ function asLora(parameters: LoraParameters): Record<string, unknown> {
   return {
     alpha_pattern: {},
     lora_alpha: alphaOf(parameters),
-    lora_dropout: Number(parameters.dropout),
     r: parameters.rank,
     rank_pattern: {},
     use_rslora: parameters.scaling === 'RankStabilized',
@@ -153,7 +153,6 @@ function byLayer(model: Model, layers: readonly LinearLayer[]): Record<string, u
   return {
     alpha_pattern: Object.fromEntries(smaller.map(({ name, rank }) => [name, scale * rank])),
     lora_alpha: scale * r,
-    lora_dropout: 0,
     r,
     rank_pattern: Object.fromEntries(smaller.map(({ name, rank }) => [name, rank])),
     use_rslora: false,

@@ -54,6 +54,10 @@ export interface Adapter {
   factors(layer: LinearLayer, tensors: (suffix: string) => Tensor, draw: DropoutDraw | null): Delta;
   /** Learning-rate factor of a tensor (LoRA+); 1 by default. */
   learningRateFactor(suffix: string): number;
+  /**
+   * Whether weight decay pulls a tensor to zero: only where the model is that of the files then.
+   */
+  decays(suffix: string): boolean;
 }
 
 /** Names one dropout mask, so that recomputation repeats it; null in evaluation. */

@@ -45,6 +45,8 @@ export function loldu({ rank, targets }: LolduSettings): Adapter {
       return plainDelta(tensors(upper), ops.mul(tensors(lower), change), 1);
     },
     learningRateFactor: () => 1,
+    // Decay would pull z away from D, where the model is that of the files.
+    decays: () => false,
   };
 }
 

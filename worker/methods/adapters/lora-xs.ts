@@ -39,6 +39,7 @@ export function loraXs({ rank, targets, seed, dtype }: LoraXsSettings): Adapter 
     factors: (_, tensors) =>
       plainDelta(tensors(factorA), ops.mm(tensors(factorB), tensors(middle)), 1),
     learningRateFactor: () => 1,
+    decays: () => true,
   };
 }
 

@@ -49,6 +49,7 @@ export function lora(settings: LoraSettings): Adapter {
       dropped: (x) => (draw === null || dropout === 0 ? null : drop(x, dropout, layer, draw)),
     }),
     learningRateFactor: (suffix) => (suffix === factorB ? settings.learningRateRatio : 1),
+    decays: () => true,
   };
 }
 

@@ -14,7 +14,6 @@
 // absmax. Differences: a block never crosses a row, so a size that does not divide the rows is
 // refused. Values are dequantized to the type of the other operand: bfloat16, as in the paper, or
 // float32. Left out: paged optimizer state.
-// bfloat16, which the paper computes in, or float32. Left out: paged optimizer state.
 import * as ops from '../../tensor/ops.generated.ts';
 import { formats, type WeightStore } from './weight-store.ts';
 

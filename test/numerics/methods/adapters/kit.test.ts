@@ -125,6 +125,18 @@ for (const [name, { method, start, gradients }] of Object.entries(cases)) {
     t.true(adapted.adapted.size === 3 * 7);
   });
 
+  test(`${name}: weight decay pulls to the model of the files, or spares a tensor`, (t) => {
+    const plain = aToyModel({ dtype: 'float64' });
+    const adapted = aToyModel({ dtype: 'float64', adapter: adapterFor(method) });
+    using _one = plain.parameters;
+    using _two = adapted.parameters;
+    for (const { decayed, value } of adapted.parameters.trained()) {
+      if (decayed) scope(() => ops.copy_(value, ops.zerosLike(value)));
+    }
+    const found = gap(hidden(adapted), hidden(plain));
+    t.true(found <= 1e-12, `${found}`);
+  });
+
   test(`${name}: trains its tensors alone, and merged weights compute the same`, async (t) => {
     using training = new Training({ dtype: 'float64', adapter: adapterFor(method) });
     const { model } = training;
