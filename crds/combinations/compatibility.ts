@@ -189,7 +189,7 @@ export const pairs: readonly Pair[] = [
     path: ['method', 'optimizer', 'type'],
     meets: (_, { adapter, optimizer }) =>
       adapter.type !== 'None' && projectionOf(optimizer) !== null,
-    cel: `${is.adapter} == 'None' || !(${is.optimizer} in ['GaLore', 'QGaLore'])`,
+    cel: `${is.adapter} == 'None' || !(${is.optimizer} in ['GaLore', 'QGaLore', 'NaturalGaLore'])`,
     sentence:
       'projects the gradients of the matrices of the blocks; with an adapter these are frozen, and the trained matrices already have low rank',
     hint: 'write adapter: { type: None }, or another optimizer such as AdamW8bit',

@@ -40,6 +40,13 @@ export const projectionParameters = adamParameters.extend({
     ),
 });
 
+export const galoreParameters = projectionParameters.extend({
+  moments: z
+    .enum(['Float32', 'BFloat16', 'EightBit'])
+    .default('Float32')
+    .describe('Type of the moments: 8, 4 or about 2 bytes per value in the subspace.'),
+});
+
 export const galore = axisEntry({
   axis: 'optimizer',
   type: 'GaLore',
@@ -47,12 +54,7 @@ export const galore = axisEntry({
   summary:
     'AdamW on low-rank projections of the gradients: state of the size of the rank, all weights are trained.',
   paper,
-  parameters: projectionParameters.extend({
-    moments: z
-      .enum(['Float32', 'BFloat16', 'EightBit'])
-      .default('Float32')
-      .describe('Type of the moments: 8, 4 or about 2 bytes per value in the subspace.'),
-  }),
+  parameters: galoreParameters,
 });
 
 /** Rank of a matrix with this smaller dimension. */

@@ -33,6 +33,9 @@ function selectionInWords({ selection }: ResolvedMethod): readonly string[] {
 
 function optimizerInWords({ optimizer }: ResolvedMethod): string {
   if (optimizer.type === 'GaLore') return `GaLore r=${optimizer.galore.rank ?? 'quarter'}`;
+  if (optimizer.type === 'NaturalGaLore') {
+    return `Natural GaLore r=${optimizer.naturalGalore.rank ?? 'quarter'}`;
+  }
   if (optimizer.type === 'QGaLore') return `Q-GaLore r=${optimizer.qGalore.rank ?? 'quarter'}`;
   if (optimizer.type === 'PVTuning') return pvInWords(optimizer.pvTuning);
   const isShort = optimizer.type === 'AdamW' && optimizer.adamW.moments === 'BFloat16';

@@ -16,6 +16,7 @@ import { loldu, lolduPreset } from './loldu.ts';
 import { lora, loraPreset } from './lora.ts';
 import { loraPlusPreset } from './lora-plus.ts';
 import { loraXs, loraXsPreset } from './lora-xs.ts';
+import { naturalGalore, naturalGalorePreset } from './natural-galore.ts';
 import { nf4, qloraPreset } from './nf4.ts';
 import { noAdapter } from './no-adapter.ts';
 import { owlore, owlorePreset } from './owlore.ts';
@@ -28,7 +29,7 @@ export const axisEntries = {
   base: [dense, nf4, int8, int4, codebook],
   adapter: [noAdapter, lora, loraXs, loldu, biLora],
   selection: [allTensors, lisa, owlore],
-  optimizer: [adamW, adamW8bit, sgd, galore, qGalore, pvTuning],
+  optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
 } as const;
 
 export const presets = [
@@ -44,6 +45,7 @@ export const presets = [
   galorePreset,
   owlorePreset,
   qGalorePreset,
+  naturalGalorePreset,
   pvTuningPreset,
 ] as const;
 

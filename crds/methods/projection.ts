@@ -19,6 +19,8 @@ export function projectionOf(optimizer: Optimizer): Projection | null {
       return optimizer.galore;
     case 'QGaLore':
       return optimizer.qGalore;
+    case 'NaturalGaLore':
+      return optimizer.naturalGalore;
     default:
       return optimizer satisfies never;
   }

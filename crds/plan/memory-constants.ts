@@ -54,6 +54,8 @@ export const memoryConstants = {
     SGDMomentum: 4,
     master: 4,
   },
+  /** Float32 values and results of the columns of a history that one product reads. */
+  columns: 2 * 4 * 2 ** 20,
   /**
    * Per value of the basis of a subspace: float32; or 4 bits, with a scale and a zero for some 192
    * values.

@@ -43,9 +43,10 @@ export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): numb
     if (!storesCodes(method)) return 0;
     return Math.max(...linearsOf(facts).map(({ out, in: inputs }) => copied * out * inputs));
   }
+  const isNatural = historyOf(method) > 0;
   const { bytes, squares, rows } = memoryConstants.refresh[projection.directions];
   const each = (projectedLinears(facts, method) ?? []).map(({ smaller, larger, rank }) => {
-    const low = 2 * 4 * rank * larger;
+    const low = (isNatural ? 4 : 2) * 4 * rank * larger + (isNatural ? memoryConstants.columns : 0);
     const refresh = bytes * smaller * (squares * smaller + Math.min(rows, larger));
     return copied * smaller * larger + Math.max(low, refresh);
   });
@@ -83,13 +84,21 @@ function blockBytes(facts: DecoderFacts, method: ResolvedMethod, trained: number
   if (method.optimizer.type === 'PVTuning') return codedBlockBytes(facts, method);
   const projected = projectedLinears(facts, method);
   if (projected === null) return trained * valueBytes(method);
-  const basis = memoryConstants.basisBytes[method.optimizer.type === 'GaLore' ? 'exact' : 'lazy'];
+  const basis = memoryConstants.basisBytes[method.optimizer.type === 'QGaLore' ? 'lazy' : 'exact'];
+  const history = historyOf(method);
   const matrices = projected.reduce(
     (sum, { rank, smaller, larger }) =>
-      sum + rank * (larger * valueBytes(method) + smaller * basis),
+      sum +
+      rank * (larger * (valueBytes(method) + 2 * history) + smaller * basis) +
+      8 * history ** 2,
     0,
   );
   return matrices + parametersOf(facts).blockVectors * valueBytes(method);
+}
+
+/** Projected gradients, in bfloat16, that the state of a matrix keeps. */
+function historyOf({ optimizer }: { readonly optimizer: Optimizer }): number {
+  return optimizer.type === 'NaturalGaLore' ? optimizer.naturalGalore.history : 0;
 }
 
 /** State of codes, of codebooks and scales, and of dense tensors. */
@@ -120,6 +129,8 @@ function valueBytes({ optimizer }: { readonly optimizer: Optimizer }): number {
       return Number(optimizer.sgd.momentum) > 0 ? SGDMomentum : 0;
     case 'GaLore':
       return byMoments[optimizer.galore.moments];
+    case 'NaturalGaLore':
+      return byMoments[optimizer.naturalGalore.moments];
     case 'QGaLore':
       return AdamW8bit;
     case 'PVTuning':

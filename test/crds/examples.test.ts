@@ -22,6 +22,7 @@ test('there are examples for the first job, for each method and for a cluster', 
     'galore',
     'owlore',
     'q-galore',
+    'natural-galore',
     'pv-tuning',
     'cluster',
   ]) {

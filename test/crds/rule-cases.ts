@@ -285,6 +285,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'QGaLore', qGalore: { queueSize: 3 } }],
     rejects: [{ type: 'GaLore', qGalore: {} }],
   },
+  'method.optimizer: naturalGalore only with NaturalGaLore': {
+    accepts: [{ type: 'NaturalGaLore', naturalGalore: { history: 5 } }],
+    rejects: [{ type: 'GaLore', naturalGalore: {} }],
+  },
   'method.base: codebook only with Codebook': {
     accepts: [{ type: 'Codebook', codebook: { bits: 6 } }, { type: 'Codebook' }],
     rejects: [{ type: 'NF4', codebook: {} }],

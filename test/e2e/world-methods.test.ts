@@ -26,6 +26,7 @@ const methods = {
   },
   // Four sequences a step: of three workers one accumulates two, and the norm is that of all.
   'q-galore': { preset: 'QGaLore' },
+  'natural-galore': { preset: 'NaturalGaLore' },
   'int8-lisa': {
     preset: 'LISA',
     precision: { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },

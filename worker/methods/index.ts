@@ -18,9 +18,10 @@ import { lora } from './adapters/lora.ts';
 import { loraXs } from './adapters/lora-xs.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
-import { exactSubspaces, galore } from './optimizers/galore.ts';
+import { exactSubspaces, galore, type WithinSubspace } from './optimizers/galore.ts';
 import { lazySubspaces } from './optimizers/lazy-subspaces.ts';
 import type { MasterWeights } from './optimizers/master-weights.ts';
+import { naturalGradient } from './optimizers/natural.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { pvTuning } from './optimizers/pv-tuning.ts';
 import { sgd } from './optimizers/sgd.ts';
@@ -148,6 +149,11 @@ export function optimizerOf(method: ResolvedMethod, peak: number): Optimizer {
       return adamW8bit({ ...adamSettings(method.optimizer.adamW8bit), masterWeights });
     case 'GaLore':
       return galoreOf(method.optimizer.galore, masterWeights);
+    case 'NaturalGaLore': {
+      const { history, damping } = method.optimizer.naturalGalore;
+      const within = naturalGradient({ history, damping: Number(damping) });
+      return galoreOf(method.optimizer.naturalGalore, masterWeights, within);
+    }
     case 'QGaLore':
       return qGaloreOf(method.optimizer.qGalore, masterWeights);
     case 'PVTuning':
@@ -183,12 +189,16 @@ type GaloreParameters = Extract<ResolvedMethod['optimizer'], { type: 'GaLore' }>
 function galoreOf(
   { rank, scale, refreshSteps, directions, moments, ...adam }: GaloreParameters,
   masterWeights: MasterWeights,
+  within: WithinSubspace | null = null,
 ): Optimizer {
   const settings = { ...adamSettings(adam), masterWeights };
   const inner = moments === 'EightBit' ? adamW8bit(settings) : adamW({ ...settings, moments });
   const { weightDecay } = settings;
   const projected = { rank, scale: Number(scale), weightDecay, masterWeights };
-  return galore(projected, inner, exactSubspaces(refreshSteps, finderOf(directions)));
+  const subspaces = exactSubspaces(refreshSteps, finderOf(directions));
+  return within === null
+    ? galore(projected, inner, subspaces)
+    : galore(projected, inner, subspaces, 'NaturalGaLore', within);
 }
 
 function finderOf(directions: GaloreParameters['directions']) {

@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { formatProblems, parseJob, parseManifest } from '../../../crds/manifest/manifest.ts';
+import { presets } from '../../../crds/methods/index.ts';
 import { aWrittenJob } from '../../builders/job.ts';
+
+const presetNames = presets.map(({ preset }) => preset);
 
 const good = `apiVersion: anneal.dev/v1alpha1
 kind: FineTuneJob
@@ -77,7 +80,7 @@ test(
   one,
   7,
   '  method: { preset: Lora }',
-  `job.yaml:7:21  spec.method.preset is Lora; it must be LoRA, LoRAPlus, LoRAXS, LoLDU, BiLoRA, QLoRA, Full, HALO, LISA, GaLore, OwLore, QGaLore or PVTuning
+  `job.yaml:7:21  spec.method.preset is Lora; it must be ${presetNames.slice(0, -1).join(', ')} or ${presetNames.at(-1)}
   hint: did you mean LoRA?`,
 );
 

@@ -55,6 +55,7 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
   },
   galore: { method: { preset: 'GaLore', precision: float32 }, gap: rounded },
   'q-galore': { method: { preset: 'QGaLore' }, gap: rounded },
+  'natural galore': { method: { preset: 'NaturalGaLore', precision: float32 }, gap: rounded },
   'halo in int8': { method: { preset: 'HALO' }, gap: rounded },
   'halo in fp8': {
     method: { preset: 'HALO', precision: { type: 'HALO', halo: { format: 'FP8' } } },

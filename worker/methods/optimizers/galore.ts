@@ -65,27 +65,37 @@ export interface Subspaces {
   takeChosen(): boolean;
 }
 
+/** Changes projected gradients before the inner optimizer sees them. */
+export interface WithinSubspace {
+  /** State beside that of the inner optimizer, for gradients with the shape of `low`. */
+  initialize(low: Tensor): OptimizerState;
+  /** The basis has been refreshed. */
+  forget(state: OptimizerState): void;
+  /** The gradient that the inner optimizer sees, with the factor of clipping in it. */
+  change(low: Tensor, state: OptimizerState, step: UpdateStep): Tensor;
+}
+
 /** `inner` has the same decay and master weights; it updates directly what is not projected. */
 export function galore(
   settings: GaloreSettings,
   inner: Optimizer,
   subspaces: Subspaces,
   name = 'GaLore',
+  within: WithinSubspace | null = null,
 ): Optimizer {
+  const projected = { settings, inner, subspaces, within };
   return {
     name,
     initialize: (value, role) =>
-      role?.isBlockMatrix === true
-        ? initialize(settings, inner, subspaces, value)
-        : inner.initialize(value, role),
+      role?.isBlockMatrix === true ? initialize(projected, value) : inner.initialize(value, role),
     update(value, gradient, state, step) {
       if (state[subspaces.key] === undefined) inner.update(value, gradient, state, step);
-      else scope(() => update({ settings, inner, subspaces }, value, gradient, state, step));
+      else scope(() => update(projected, value, gradient, state, step));
     },
     projection: {
       change(low, state, step, shape) {
         if (state[subspaces.key] === undefined) return null;
-        return change({ settings, inner, subspaces }, low, state, step, shape);
+        return change(projected, low, state, step, shape);
       },
       projector(state, updates, shape, tokens) {
         const isWanted = state[subspaces.key] === undefined || subspaces.isDue(state, updates);
@@ -99,6 +109,7 @@ export function galore(
           // The norm of all gradients reports it.
           if (!isAllFinite(gradient)) return null;
           subspaces.choose(gradient, state);
+          within?.forget(state);
         }
         return scope(() => intoSubspace(gradient, subspaces.kept(state, gradient.dtype)));
       },
@@ -152,10 +163,15 @@ export function choices() {
   };
 }
 
+interface Projected {
+  readonly settings: GaloreSettings;
+  readonly inner: Optimizer;
+  readonly subspaces: Subspaces;
+  readonly within: WithinSubspace | null;
+}
+
 function initialize(
-  settings: GaloreSettings,
-  inner: Optimizer,
-  subspaces: Subspaces,
+  { settings, inner, subspaces, within }: Projected,
   value: Tensor,
 ): OptimizerState {
   const dtype = wideOf(value);
@@ -164,19 +180,14 @@ function initialize(
   const low = ops.zeros(lowShape(value.shape, rank), { dtype });
   return {
     ...inner.initialize(low),
+    ...within?.initialize(low),
     ...subspaces.initialize(smaller, rank, dtype),
     ...masterWeightOf(value, settings.masterWeights),
   };
 }
 
-interface Projected {
-  readonly settings: GaloreSettings;
-  readonly inner: Optimizer;
-  readonly subspaces: Subspaces;
-}
-
 function change(
-  { settings, inner, subspaces }: Projected,
+  { settings, inner, subspaces, within }: Projected,
   low: Tensor,
   state: OptimizerState,
   step: UpdateStep,
@@ -188,7 +199,9 @@ function change(
   const basis = subspaces.kept(state, step.projectedIn);
   // The inner optimizer's update of zeros is the change.
   const delta = ops.zeros(low.shape, { dtype: low.dtype });
-  inner.update(delta, low, state, { ...step, decayed: false });
+  const [seen, gradientScale] =
+    within === null ? [low, step.gradientScale] : [within.change(low, state, step), 1];
+  inner.update(delta, seen, state, { ...step, gradientScale, decayed: false });
   const kept = step.decayed ? 1 - step.learningRate * weightDecay : 1;
   return { ...fromSubspace(delta, basis, shape), alpha: scale, kept };
 }
