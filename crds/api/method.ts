@@ -29,6 +29,9 @@ const fields = z.strictObject({
   optimizer: writtenAxis('optimizer', axisEntries.optimizer)
     .optional()
     .describe('How a gradient becomes an update. AdamW when absent.'),
+  rule: writtenAxis('rule', axisEntries.rule)
+    .optional()
+    .describe('What else a step does, with any adapter. None when absent.'),
 });
 
 export const method = rule(fields, {

@@ -37,6 +37,7 @@ const resolvedMethod = z.strictObject({
   adapter: resolvedAxis.optional().describe('Parameters that are added and trained.'),
   selection: resolvedAxis.optional().describe('Which tensors are trained.'),
   optimizer: resolvedAxis.optional().describe('How gradients become updates.'),
+  rule: resolvedAxis.optional().describe('What else a step does.'),
   summary: words(128).describe('Short text of the method, for the column of kubectl.'),
 });
 

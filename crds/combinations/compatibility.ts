@@ -47,6 +47,7 @@ const is = {
   adapter: typeInCel('adapter'),
   selection: typeInCel('selection'),
   optimizer: typeInCel('optimizer'),
+  rule: typeInCel('rule'),
 };
 const noForm = (form: string) => `!has(self.output.formats) || !('${form}' in self.output.formats)`;
 const mostWorkersInCel =
@@ -193,6 +194,16 @@ export const pairs: readonly Pair[] = [
     sentence:
       'projects the gradients of the matrices of the blocks; with an adapter these are frozen, and the trained matrices already have low rank',
     hint: 'write adapter: { type: None }, or another optimizer such as AdamW8bit',
+  },
+  {
+    id: 'rates of rows are those of matrices of an adapter',
+    path: ['method', 'rule', 'type'],
+    meets: (_, { adapter, rule }) =>
+      rule.type === 'ALLoRA' && (adapter.type === 'None' || adapter.type === 'LoLDU'),
+    cel: `${is.rule} != 'ALLoRA' || !(${is.adapter} in ['None', 'LoLDU'])`,
+    sentence:
+      'is ALLoRA, which changes how rows of the matrices of an adapter are updated; method.adapter trains none',
+    hint: 'write adapter: { type: LoRA }, or rule: { type: None }',
   },
   {
     id: 'evaluation at intervals needs held-out records',

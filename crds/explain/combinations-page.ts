@@ -10,7 +10,7 @@ export function combinationsPage(): string {
   const tables = pairsOfAxes().flatMap(([one, other]) => pairTable(one, other, all, reasons));
   return [
     '# What combines',
-    'A method is a value for each of five axes. Two values combine (`yes`) if some choice of the other axes allows a job\nwith both; otherwise a number refers to the reason. The tables come from the rules that refuse a job, and a test trains a tiny model\nfor two steps with every allowed pair.',
+    'A method is a value for each of six axes. Two values combine (`yes`) if some choice of the other axes allows a job\nwith both; otherwise a number refers to the reason. The tables come from the rules that refuse a job, and a test trains a tiny model\nfor two steps with every allowed pair.',
     ...tables,
     ...(reasons.length === 0
       ? []

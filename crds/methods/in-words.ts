@@ -10,6 +10,7 @@ export function methodInWords(method: ResolvedMethod): string {
   return [
     adapterInWords(method),
     ...selectionInWords(method),
+    ...ruleInWords(method),
     optimizerInWords(method),
     precisionInWords(method),
   ].join(', ');
@@ -29,6 +30,16 @@ function selectionInWords({ selection }: ResolvedMethod): readonly string[] {
   const count = drawOf(selection)?.activeLayers;
   if (count === undefined) return [];
   return [`${count} block${count === 1 ? '' : 's'} at a time by ${selection.type}`];
+}
+
+/** `rows by ALLoRA, eta=2`; nothing without a rule. */
+function ruleInWords({ rule }: ResolvedMethod): readonly string[] {
+  switch (rule.type) {
+    case 'None':
+      return [];
+    case 'ALLoRA':
+      return [`rates of rows by ALLoRA, eta=${rule.allora.eta}`];
+  }
 }
 
 function optimizerInWords({ optimizer }: ResolvedMethod): string {
@@ -117,6 +128,7 @@ interface MethodStatus {
   readonly adapter: AxisStatus;
   readonly selection: AxisStatus;
   readonly optimizer: AxisStatus;
+  readonly rule: AxisStatus;
 }
 
 interface AxisStatus {
@@ -133,6 +145,7 @@ export function methodStatus(method: ResolvedMethod, preset: Method['preset']): 
     adapter: axisStatus(method.adapter),
     selection: axisStatus(method.selection),
     optimizer: axisStatus(method.optimizer),
+    rule: axisStatus(method.rule),
   };
 }
 

@@ -1,6 +1,7 @@
 // The list of methods: one line each. The first entry of an axis is its default.
 import { adamW } from './adamw.ts';
 import { adamW8bit } from './adamw-8bit.ts';
+import { allora, alloraPreset } from './allora.ts';
 import { bfloat16 } from './bfloat16.ts';
 import { biLora, biLoraPreset } from './bi-lora.ts';
 import { codebook } from './codebook.ts';
@@ -19,6 +20,7 @@ import { loraXs, loraXsPreset } from './lora-xs.ts';
 import { naturalGalore, naturalGalorePreset } from './natural-galore.ts';
 import { nf4, qloraPreset } from './nf4.ts';
 import { noAdapter } from './no-adapter.ts';
+import { noRule } from './no-rule.ts';
 import { owlore, owlorePreset } from './owlore.ts';
 import { pvTuning, pvTuningPreset } from './pv-tuning.ts';
 import { qGalore, qGalorePreset } from './q-galore.ts';
@@ -30,6 +32,7 @@ export const axisEntries = {
   adapter: [noAdapter, lora, loraXs, loldu, biLora],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
+  rule: [noRule, allora],
 } as const;
 
 export const presets = [
@@ -38,6 +41,7 @@ export const presets = [
   loraXsPreset,
   lolduPreset,
   biLoraPreset,
+  alloraPreset,
   qloraPreset,
   fullPreset,
   haloPreset,

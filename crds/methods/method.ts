@@ -1,9 +1,16 @@
-// An entry of the method registry. A method is a point in a space of five axes; an entry is one
+// An entry of the method registry. A method is a point in a space of six axes; an entry is one
 // value of one axis, with its parameters. The enum of an axis, its typed members, the rules, the
 // pages and the presets are all derived from the entries.
 import type * as z from 'zod';
 
-export const axisNames = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
+export const axisNames = [
+  'precision',
+  'base',
+  'adapter',
+  'selection',
+  'optimizer',
+  'rule',
+] as const;
 export type AxisName = (typeof axisNames)[number];
 
 export interface AxisEntry<

@@ -13,6 +13,7 @@ export interface ResolvedMethod {
   readonly adapter: ResolvedAxis<Entries['adapter'][number]>;
   readonly selection: ResolvedAxis<Entries['selection'][number]>;
   readonly optimizer: ResolvedAxis<Entries['optimizer'][number]>;
+  readonly rule: ResolvedAxis<Entries['rule'][number]>;
 }
 
 export function resolveMethod(method: Method): ResolvedMethod {
@@ -23,6 +24,7 @@ export function resolveMethod(method: Method): ResolvedMethod {
     adapter: resolveAxis(axisEntries.adapter, overlay(preset.adapter, method.adapter)),
     selection: resolveAxis(axisEntries.selection, overlay(preset.selection, method.selection)),
     optimizer: resolveAxis(axisEntries.optimizer, overlay(preset.optimizer, method.optimizer)),
+    rule: resolveAxis(axisEntries.rule, overlay(preset.rule, method.rule)),
   };
 }
 

@@ -10,9 +10,14 @@ import { planFlatParameter, type ShardLayout, shardsOf } from './shards.ts';
  * What the optimizer has to see as a whole; others work value by value, or cell by cell. Codes have
  * owners in any layout.
  */
-export function layoutOf({ optimizer }: Pick<ResolvedMethod, 'optimizer'>): ShardLayout {
+export function layoutOf({
+  optimizer,
+  rule,
+}: Pick<ResolvedMethod, 'optimizer' | 'rule'>): ShardLayout {
   // Updates are scaled by norms of whole tensors.
   if (optimizer.type === 'PVTuning') return 'owner';
+  // Its rates are those of whole rows.
+  if (rule.type === 'ALLoRA') return 'matrices';
   return projectionOf(optimizer) === null ? 'slice' : 'matrices';
 }
 

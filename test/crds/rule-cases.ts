@@ -289,6 +289,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'NaturalGaLore', naturalGalore: { history: 5 } }],
     rejects: [{ type: 'GaLore', naturalGalore: {} }],
   },
+  'method.rule: allora only with ALLoRA': {
+    accepts: [{ type: 'ALLoRA', allora: { eta: '3' } }, { type: 'None' }],
+    rejects: [{ type: 'None', allora: {} }],
+  },
   'method.base: codebook only with Codebook': {
     accepts: [{ type: 'Codebook', codebook: { bits: 6 } }, { type: 'Codebook' }],
     rejects: [{ type: 'NF4', codebook: {} }],

@@ -16,6 +16,7 @@ const methods = {
   'halo-lisa': { preset: 'LISA', precision: { type: 'HALO' }, selection: oneBlock },
   'lora-xs': { preset: 'LoRAXS', adapter: { type: 'LoRAXS', loraXs: { rank: 24 } } },
   'bi-lora': { preset: 'BiLoRA', adapter: { type: 'BiLoRA', biLora: { dropout: '0.1' } } },
+  allora: { preset: 'ALLoRA' },
   'loldu-int8': { preset: 'LoLDU', base: { type: 'Int8' } },
   'qlora-lora': { preset: 'QLoRA', base: nf4 },
   'qlora-lisa': { preset: 'QLoRA', base: nf4, selection: oneBlock },

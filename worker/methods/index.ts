@@ -28,6 +28,7 @@ import { sgd } from './optimizers/sgd.ts';
 import { sketchedSubspace, topSubspace } from './optimizers/subspace.ts';
 import { Halo } from './precision/halo.ts';
 import type { Precision } from './precision/precision.ts';
+import { withRowRates } from './rules/allora.ts';
 import { all } from './selection/all.ts';
 import { lisa } from './selection/lisa.ts';
 import { owlore } from './selection/owlore.ts';
@@ -133,6 +134,12 @@ function targetsOf(modules: readonly string[]): (path: string) => boolean {
 
 /** `peak` is the learning rate of the job; rates of single parts are multiples of it. */
 export function optimizerOf(method: ResolvedMethod, peak: number): Optimizer {
+  const optimizer = plainOptimizerOf(method, peak);
+  const { rule } = method;
+  return rule.type === 'ALLoRA' ? withRowRates(optimizer, Number(rule.allora.eta)) : optimizer;
+}
+
+function plainOptimizerOf(method: ResolvedMethod, peak: number): Optimizer {
   const masterWeights = masterWeightsOf(method) ?? 'Float32';
   switch (method.optimizer.type) {
     case 'SGD': {

@@ -7,7 +7,7 @@ import type { JobState } from '../../jobs/job-state.ts';
 import { bytes } from '../../terminal/numbers.ts';
 import { wrap } from '../../terminal/wrap.ts';
 
-const axes = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
+const axes = ['precision', 'base', 'adapter', 'selection', 'optimizer', 'rule'] as const;
 const column = 11;
 /** Parameters to show first. */
 const first = ['rank', 'alpha'];

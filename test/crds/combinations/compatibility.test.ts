@@ -115,6 +115,10 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { 'method.preset': 'LoRA', 'method.optimizer': { type: 'GaLore' } },
     apart: { 'method.preset': 'LISA', 'method.optimizer': { type: 'GaLore' } },
   },
+  'rates of rows are those of matrices of an adapter': {
+    meet: { 'method.preset': 'LoLDU', 'method.rule': { type: 'ALLoRA' } },
+    apart: { 'method.preset': 'BiLoRA', 'method.rule': { type: 'ALLoRA' } },
+  },
   'evaluation at intervals needs held-out records': {
     meet: { 'training.evaluation': { intervalSteps: 5 } },
     apart: { 'training.evaluation': { intervalSteps: 5 }, 'dataset.heldOut': { samples: 4 } },

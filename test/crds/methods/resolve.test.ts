@@ -29,6 +29,7 @@ test('a preset sets its axes and defaults fill the rest', (t) => {
       type: 'AdamW',
       adamW: { betas: ['0.9', '0.999'], epsilon: '1e-8', weightDecay: '0' },
     },
+    rule: { type: 'None' },
   });
 });
 

@@ -44,6 +44,7 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     gap: exact,
   },
   'bi-lora': { method: { preset: 'BiLoRA', precision: float32 }, gap: rounded },
+  allora: { method: { preset: 'ALLoRA', precision: float32 }, gap: exact },
   qlora: { method: { preset: 'QLoRA', base: nf4 }, gap: rounded },
   lisa: {
     method: { preset: 'LISA', precision: float32, selection: { type: 'LISA', lisa: oneBlock } },
