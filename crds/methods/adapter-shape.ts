@@ -2,14 +2,21 @@
 import type { ResolvedMethod } from './resolve.ts';
 
 export interface AdapterShape {
-  /** Inner dimension of its product; a layer with a smaller side may have less. */
-  readonly rank: number;
   readonly targetModules: readonly string[];
   readonly dropout: number;
   /** Values of a layer: those that are trained, and those that are fixed and saved with them. */
   count(linear: LinearSize): { readonly trained: number; readonly kept: number };
   /** Values of a layer's factor that each pass makes from the others. */
   made(linear: LinearSize): number;
+  /** What a layer keeps of each token for the backward of its adapter. */
+  perToken(linear: LinearSize): PerToken;
+}
+
+interface PerToken {
+  /** Values in float32. */
+  readonly exact: number;
+  /** Values of the input, in the type of the model. */
+  readonly copied: number;
 }
 
 interface LinearSize {
@@ -25,7 +32,7 @@ export function adapterShape({ adapter }: Pick<ResolvedMethod, 'adapter'>): Adap
     case 'LoRA': {
       const { rank, targetModules, dropout } = adapter.lora;
       return {
-        ...{ rank, targetModules, dropout: Number(dropout) },
+        ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
         count: (linear) => ({ trained: rank * (linear.in + linear.out), kept: 0 }),
         made: () => 0,
       };
@@ -34,34 +41,48 @@ export function adapterShape({ adapter }: Pick<ResolvedMethod, 'adapter'>): Adap
       const { rank, targetModules, dropout } = adapter.biLora;
       const size = (linear: LinearSize) => rank * (linear.in + linear.out);
       return {
-        ...{ rank, targetModules, dropout: Number(dropout) },
+        ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
         count: (linear) => ({ trained: size(linear), kept: 0 }),
         // Centred, scaled, coded and rounded values of both.
         made: (linear) => 4 * size(linear),
       };
     }
+    case 'PaCA': {
+      const { rank, targetModules } = adapter.paca;
+      const within = (linear: LinearSize) => Math.min(rank, linear.in);
+      return {
+        ...{ targetModules, dropout: 0, made: () => 0 },
+        count: (linear) => ({ trained: linear.out * within(linear), kept: within(linear) }),
+        perToken: (linear) => ({ exact: 0, copied: within(linear) }),
+      };
+    }
     case 'LoRAXS':
-      return betweenFixed(adapter.loraXs, (rank) => ({ trained: rank * rank, fixed: 0 }));
+      return betweenFixed(adapter.loraXs, (rank) => ({ trained: rank * rank, kept: 0 }));
     case 'LoLDU':
-      return betweenFixed(adapter.loldu, (rank) => ({ trained: rank, fixed: rank }));
+      return betweenFixed(adapter.loldu, (rank) => ({ trained: rank, kept: rank }));
   }
 }
 
 /** Trained values between two fixed factors `[out, r]` and `[r, in]`. */
 function betweenFixed(
-  { rank, targetModules }: Pick<AdapterShape, 'rank' | 'targetModules'>,
-  inner: (rank: number) => { readonly trained: number; readonly fixed: number },
+  { rank, targetModules }: { readonly rank: number; readonly targetModules: readonly string[] },
+  between: (rank: number) => { readonly trained: number; readonly kept: number },
 ): AdapterShape {
   const within = (linear: LinearSize) => rankWithin(linear, rank);
   return {
-    ...{ rank, targetModules, dropout: 0 },
+    ...{ targetModules, dropout: 0, perToken: () => inner(rank) },
     count(linear) {
       const own = within(linear);
-      const { trained, fixed } = inner(own);
-      return { trained, kept: own * (linear.in + linear.out) + fixed };
+      const { trained, kept } = between(own);
+      return { trained, kept: own * (linear.in + linear.out) + kept };
     },
     made: (linear) => linear.out * within(linear),
   };
+}
+
+/** The product of the input with A. */
+function inner(rank: number): PerToken {
+  return { exact: rank, copied: 0 };
 }
 
 /** No factor of a matrix has more than its smaller side. */

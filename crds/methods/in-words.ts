@@ -91,6 +91,8 @@ function productInWords(adapter: Product): string {
       const { rank, bits } = adapter.biLora;
       return `Bi-LoRA r=${rank} of ${bits} bit${bits === 1 ? '' : 's'} on ${layersInWords(adapter.biLora)}`;
     }
+    case 'PaCA':
+      return `PaCA r=${adapter.paca.rank} on ${layersInWords(adapter.paca)}`;
     case 'LoRAXS':
       return `LoRA-XS r=${adapter.loraXs.rank} on ${layersInWords(adapter.loraXs)}`;
     case 'LoLDU':

@@ -22,6 +22,7 @@ import { nf4, qloraPreset } from './nf4.ts';
 import { noAdapter } from './no-adapter.ts';
 import { noRule } from './no-rule.ts';
 import { owlore, owlorePreset } from './owlore.ts';
+import { paca, pacaPreset } from './paca.ts';
 import { pvTuning, pvTuningPreset } from './pv-tuning.ts';
 import { qGalore, qGalorePreset } from './q-galore.ts';
 import { sgd } from './sgd.ts';
@@ -29,7 +30,7 @@ import { sgd } from './sgd.ts';
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
   base: [dense, nf4, int8, int4, codebook],
-  adapter: [noAdapter, lora, loraXs, loldu, biLora],
+  adapter: [noAdapter, lora, loraXs, loldu, biLora, paca],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
   rule: [noRule, allora],
@@ -42,6 +43,7 @@ export const presets = [
   lolduPreset,
   biLoraPreset,
   alloraPreset,
+  pacaPreset,
   qloraPreset,
   fullPreset,
   haloPreset,

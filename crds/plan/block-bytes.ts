@@ -7,7 +7,7 @@ import { haloBytes } from './halo-bytes.ts';
 import { keptParts } from './kept-parts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
-import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { adaptedLinears, parametersOf, trainedOf } from './parameters.ts';
 import { valueBytes } from './static-bytes.ts';
 
 export interface BlockBytes {
@@ -79,19 +79,21 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);
   const shape = adapterShape(method);
   if (shape === null) return values + extra;
-  return values + extra + 4 * shape.rank * adaptedLinears(facts, shape.targetModules).length;
+  const kept = adaptedLinears(facts, shape.targetModules).map((linear) => shape.perToken(linear));
+  const ofAdapter = ({ exact, copied }: (typeof kept)[number]) =>
+    4 * exact + valueBytes(method) * copied;
+  return values + extra + kept.reduce((sum, one) => sum + ofAdapter(one), 0);
 }
 
 /**
- * Whether layers with the same input are computed one by one: some have no adapter, the adapter
- * drops inputs, or it is beside 8-bit products.
+ * Whether layers with the same input are computed one by one: the adapter drops inputs, or is
+ * beside 8-bit products.
  */
-function isApart({ facts, method }: MemoryQuestion): boolean {
+function isApart({ method }: MemoryQuestion): boolean {
   const shape = adapterShape(method);
   if (shape === null) return false;
   if (method.precision.type === 'HALO') return true;
-  const { dropout, targetModules } = shape;
-  return dropout > 0 || adaptedLinears(facts, targetModules).length < linearsOf(facts).length;
+  return shape.dropout > 0;
 }
 
 interface Units {

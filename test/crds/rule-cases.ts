@@ -254,6 +254,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'BiLoRA', biLora: { bits: 2 } }, { type: 'BiLoRA' }],
     rejects: [{ type: 'LoRA', biLora: { bits: 2 } }],
   },
+  'method.adapter: paca only with PaCA': {
+    accepts: [{ type: 'PaCA', paca: { rank: 8 } }, { type: 'PaCA' }],
+    rejects: [{ type: 'LoRA', paca: { rank: 8 } }],
+  },
   'method.adapter: loldu only with LoLDU': {
     accepts: [{ type: 'LoLDU', loldu: { rank: 8 } }, { type: 'LoLDU' }],
     rejects: [{ type: 'LoRA', loldu: { rank: 8 } }],

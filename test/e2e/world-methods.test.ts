@@ -18,6 +18,7 @@ const methods = {
   'bi-lora': { preset: 'BiLoRA', adapter: { type: 'BiLoRA', biLora: { dropout: '0.1' } } },
   allora: { preset: 'ALLoRA' },
   'loldu-int8': { preset: 'LoLDU', base: { type: 'Int8' } },
+  'paca-nf4': { preset: 'PaCA', base: nf4, adapter: { type: 'PaCA', paca: { rank: 8 } } },
   'qlora-lora': { preset: 'QLoRA', base: nf4 },
   'qlora-lisa': { preset: 'QLoRA', base: nf4, selection: oneBlock },
   'lisa-8bit': { preset: 'LISA', selection: oneBlock, optimizer: { type: 'AdamW8bit' } },

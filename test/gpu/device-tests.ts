@@ -19,6 +19,7 @@ export const deviceTests = {
   swiglu: 'test/numerics/kernels/swiglu.test.ts',
   // Products in operators of libtorch around the kernels above.
   lora_linear: 'test/numerics/kernels/lora-linear.test.ts',
+  chosen: 'test/numerics/kernels/chosen-linear.test.ts',
   halo: 'test/numerics/kernels/product-of-codes.test.ts',
   // What the kernels that read 16 bytes at once do where memory begins in between.
   vector: 'test/numerics/kernels/unaligned.test.ts',

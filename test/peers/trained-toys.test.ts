@@ -71,6 +71,16 @@ const cases: readonly Case[] = [
     adapter: true,
   },
   {
+    name: 'paca',
+    toy: 'phi3',
+    method: {
+      preset: 'PaCA',
+      precision: float32,
+      adapter: { type: 'PaCA', paca: { rank: 6, alpha: '9' } },
+    },
+    adapter: true,
+  },
+  {
     name: 'loldu',
     toy: 'llama',
     method: {

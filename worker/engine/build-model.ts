@@ -295,7 +295,7 @@ function adaptedLayers(
     const path = name.replace(/\.weight$/, '');
     if (typeof layer !== 'number' || out === undefined || inputs === undefined) return [];
     if (layer >= config.L) return [];
-    const linear = { path, layer, out, in: inputs };
+    const linear = { path, layer, out, in: inputs, model: config };
     return adapter.targets(linear) ? [linear] : [];
   });
 }

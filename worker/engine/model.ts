@@ -1,7 +1,8 @@
 // A decoder with all axes filled in: configuration, parameters, and the adapter on its linears.
 
 import type { DecoderConfig } from '../decoder/config.ts';
-import type { Adapter, Delta, DropoutDraw, LinearLayer } from '../methods/adapters/adapter.ts';
+import type { Adapter, DropoutDraw, LinearLayer } from '../methods/adapters/adapter.ts';
+import type { Delta } from '../methods/adapters/delta.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import type { BlockTensors } from '../nn/block.ts';
 import type { Device } from '../tensor/device.ts';

@@ -16,6 +16,7 @@ import { biLora } from './adapters/bi-lora.ts';
 import { loldu } from './adapters/loldu.ts';
 import { lora } from './adapters/lora.ts';
 import { loraXs } from './adapters/lora-xs.ts';
+import { paca } from './adapters/paca.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore, type WithinSubspace } from './optimizers/galore.ts';
@@ -114,6 +115,11 @@ export function adapterOf({ adapter }: ResolvedMethod, seed: bigint, of: DType):
         dropout: Number(dropout),
         targets: targetsOf(targetModules),
       });
+    }
+    case 'PaCA': {
+      const { rank, targetModules } = adapter.paca;
+      const targets = targetsOf(targetModules);
+      return paca({ rank, alpha: alphaOf(adapter.paca), targets, seed, dtype });
     }
     case 'LoRAXS': {
       const { rank, targetModules } = adapter.loraXs;

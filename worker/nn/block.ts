@@ -4,7 +4,7 @@
 //         I MLP size
 
 import type { DecoderConfig } from '../decoder/config.ts';
-import type { Delta } from '../methods/adapters/adapter.ts';
+import type { Delta } from '../methods/adapters/delta.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';

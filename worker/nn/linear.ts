@@ -1,6 +1,6 @@
 // Linear layers: stored weights, with an adapter where there is one. Precision and weight storage
 // are two axes of the method; they meet here.
-import type { Delta } from '../methods/adapters/adapter.ts';
+import { branchOf, type Delta, dropsInputs, operandsOf } from '../methods/adapters/delta.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -29,7 +29,7 @@ export interface LinearTensors {
   readonly precision: Precision | null;
 }
 
-/** `x W^T + bias`, with the low-rank branch of an adapter inside the same sum. */
+/** `x W^T + bias`, with what an adapter adds inside the same sum. */
 export function linear(x: Tensor, layer: LinearTensors): Tensor {
   const [y = x] = linears(x, [layer]);
   return y;
@@ -48,24 +48,20 @@ function linears(x: Tensor, layers: readonly LinearTensors[]): readonly Tensor[]
   }
   return precision.linears(x, layers).map((y, i) => {
     const delta = layers[i]?.delta ?? null;
-    return delta === null ? y : ops.add(y, branch(x, delta));
+    return delta === null ? y : ops.add(y, branchOf(delta, x, y));
   });
 }
 
 function product(x: Tensor, { weight, bias, delta }: LinearTensors): Tensor {
   if (delta === null) return ops.linear(x, weight, bias);
-  return ops.loraLinear(x, weight, bias, delta.A, delta.B, delta.scale, delta.dropped(x));
-}
-
-function branch(x: Tensor, delta: Delta): Tensor {
-  const low = ops.linear(delta.dropped(x) ?? x, delta.A);
-  return ops.mulScalar(ops.linear(low, delta.B), delta.scale);
+  const { A, B } = operandsOf(delta);
+  const dropped = delta.form === 'product' ? delta.dropped(x) : null;
+  return ops.loraLinear(x, weight, bias, A, B, delta.scale, dropped);
 }
 
 /**
  * Layers with the same normed `x` as one operator: `x` is packed once, its gradient is one sum, and
- * the tape keeps `x` alone. Only for layers that are all without an adapter, or all with one
- * without dropout.
+ * the tape keeps `x` alone. Not for adapters that drop inputs.
  */
 export function normLinears(
   x: Tensor,
@@ -114,16 +110,17 @@ function tapped(
 /** The layers as arguments of one operator, or null. */
 function groupOf(layers: readonly LinearTensors[]) {
   if (layers.some(({ precision }) => precision !== null)) return null;
-  const deltas = layers.flatMap(({ delta }) => (delta === null ? [] : [delta]));
-  if (deltas.some(({ drops }) => drops)) return null;
+  const deltas = layers.map(({ delta }) => delta);
+  if (deltas.some((delta) => delta !== null && dropsInputs(delta))) return null;
   // A single operator cannot show the input to an observer.
   if (layers.some(({ observe }) => observe !== null)) return null;
-  if (deltas.length > 0 && deltas.length < layers.length) return null;
+  const adapted = deltas.some((delta) => delta !== null) ? deltas : [];
+  const operands = adapted.map((delta) => (delta === null ? null : operandsOf(delta)));
   return {
     weights: layers.map(({ weight }) => weight),
     biases: layers.map(({ bias }) => bias),
-    A: deltas.map(({ A }) => A),
-    B: deltas.map(({ B }) => B),
-    scales: deltas.map(({ scale }) => scale),
+    A: operands.map((both) => both?.A ?? null),
+    B: operands.map((both) => both?.B ?? null),
+    scales: adapted.map((delta) => delta?.scale ?? 0),
   };
 }

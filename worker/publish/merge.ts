@@ -1,10 +1,10 @@
-// `W + scale * B A`, added in float32 and rounded once. W is the weight of training: the original
-// of the file, which is more precise than a dense copy in the model's type, or the dequantized
-// values of a quantised one.
+// `W` with what an adapter adds, added in float32 and rounded once. W is the weight of training:
+// the original of the file, which is more precise than a dense copy in the model's type, or the
+// dequantized values of a quantised one.
 
 import { tensorsOf } from '../engine/model.ts';
 import { type Rows, rowPanels } from '../files/row-panels.ts';
-import type { Delta } from '../methods/adapters/adapter.ts';
+import { denseChange } from '../methods/adapters/delta.ts';
 import { denseCopy, denseOf, isQuantized } from '../methods/weights/weight-store.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -54,11 +54,9 @@ function mergedRows(
   const exact = model.dtype === 'float64' ? 'float64' : 'float32';
   const original =
     made === null ? files.load(name, { dtype: exact, rows }) : ops.to(rowsOf(made, rows), exact);
-  return ops.to(ops.add(original, changeOf(delta, rows, exact), { alpha: delta.scale }), dtype);
-}
-
-function changeOf({ A, B }: Delta, rows: Rows, dtype: DType): Tensor {
-  return ops.mm(ops.to(rowsOf(B, rows), dtype), ops.to(A, dtype));
+  const [, inputs = 0] = model.parameters.get(name).shape;
+  const change = denseChange(delta, inputs, rows, exact);
+  return ops.to(ops.add(original, change, { alpha: delta.scale }), dtype);
 }
 
 function rowsOf(tensor: Tensor, [first, behind]: Rows): Tensor {

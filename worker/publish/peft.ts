@@ -16,14 +16,8 @@ import {
   type WritableTensor,
   writeSafetensors,
 } from '../files/safetensors.ts';
-import {
-  type Adapter,
-  type Delta,
-  factorA,
-  factorB,
-  type LinearLayer,
-  plainDelta,
-} from '../methods/adapters/adapter.ts';
+import { type Adapter, factorA, factorB, type LinearLayer } from '../methods/adapters/adapter.ts';
+import { type Delta, factorOf, plainDelta, rankOf } from '../methods/adapters/delta.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
@@ -65,9 +59,10 @@ export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
 function peftTensors(model: Model): ReadonlyMap<string, WritableTensor> {
   const dtype = model.dtype === 'float64' ? 'float64' : 'float32';
   const planned = (layer: LinearLayer, factor: Factor): [string, WritableTensor] => {
-    const rank = rankOf(model, layer);
+    const rank = layerRank(model, layer);
     const shape = factor === 'A' ? [rank, layer.in] : [layer.out, rank];
-    const make = () => ops.detach(deltaOf(model, layer)[factor]);
+    const size = factor === 'A' ? layer.in : layer.out;
+    const make = () => ops.contiguous(ops.detach(factorOf(deltaOf(model, layer), factor, size)));
     return [`${prefix}${layer.path}.${factors[factor]}`, { shape, dtype, make }];
   };
   return new Map(
@@ -81,8 +76,8 @@ function deltaOf(model: Model, { path }: LinearLayer): Delta {
   return delta;
 }
 
-function rankOf(model: Model, layer: LinearLayer): number {
-  return scope(() => deltaOf(model, layer).A.shape[0] ?? 0);
+function layerRank(model: Model, layer: LinearLayer): number {
+  return scope(() => rankOf(deltaOf(model, layer)));
 }
 
 function scaleOf(model: Model, layer: LinearLayer): number {
@@ -145,7 +140,10 @@ function asLora(parameters: LoraParameters): Record<string, unknown> {
 
 /** The largest rank, and patterns for layers that have a smaller one; alpha / r is the scale. */
 function byLayer(model: Model, layers: readonly LinearLayer[]): Record<string, unknown> {
-  const ranks = layers.map((layer) => ({ name: lastPart(layer.path), rank: rankOf(model, layer) }));
+  const ranks = layers.map((layer) => ({
+    name: lastPart(layer.path),
+    rank: layerRank(model, layer),
+  }));
   const [first] = layers;
   const scale = first === undefined ? 1 : scaleOf(model, first);
   const r = Math.max(...ranks.map(({ rank }) => rank));

@@ -1102,9 +1102,9 @@ export function loraLinear(x: Tensor, weight: Tensor, bias: Tensor | null, a: Te
   return made(call($loraLinear, x.handle, weight.handle, bias?.handle, a.handle, b.handle, scale, dropped?.handle));
 }
 
-const $loraLinearGroup = operator('anneal::lora_linear_group(Tensor x, Tensor[] weights, Tensor?[] biases, Tensor[] a, Tensor[] b, float[] scales, Tensor? dropped=None) -> Tensor[]');
-export function loraLinearGroup(x: Tensor, weights: readonly Tensor[], biases: readonly (Tensor | null)[], a: readonly Tensor[], b: readonly Tensor[], scales: readonly number[], dropped?: Tensor | null): Tensor[] {
-  return madeList(call($loraLinearGroup, x.handle, handlesOf(weights), optionalHandlesOf(biases), handlesOf(a), handlesOf(b), scales, dropped?.handle));
+const $loraLinearGroup = operator('anneal::lora_linear_group(Tensor x, Tensor[] weights, Tensor?[] biases, Tensor?[] a, Tensor?[] b, float[] scales, Tensor? dropped=None) -> Tensor[]');
+export function loraLinearGroup(x: Tensor, weights: readonly Tensor[], biases: readonly (Tensor | null)[], a: readonly (Tensor | null)[], b: readonly (Tensor | null)[], scales: readonly number[], dropped?: Tensor | null): Tensor[] {
+  return madeList(call($loraLinearGroup, x.handle, handlesOf(weights), optionalHandlesOf(biases), optionalHandlesOf(a), optionalHandlesOf(b), scales, dropped?.handle));
 }
 
 const $linearGroup = operator('anneal::linear_group(Tensor x, Tensor[] weights, Tensor?[] biases) -> Tensor[]');
@@ -1112,14 +1112,14 @@ export function linearGroup(x: Tensor, weights: readonly Tensor[], biases: reado
   return madeList(call($linearGroup, x.handle, handlesOf(weights), optionalHandlesOf(biases)));
 }
 
-const $normLinearGroup = operator('anneal::norm_linear_group(Tensor stream, Tensor norm, float eps, float offset, Tensor[] weights, Tensor?[] biases, Tensor[] a, Tensor[] b, float[] scales) -> Tensor[]');
-export function normLinearGroup(stream: Tensor, norm: Tensor, eps: number, offset: number, weights: readonly Tensor[], biases: readonly (Tensor | null)[], a: readonly Tensor[], b: readonly Tensor[], scales: readonly number[]): Tensor[] {
-  return madeList(call($normLinearGroup, stream.handle, norm.handle, eps, offset, handlesOf(weights), optionalHandlesOf(biases), handlesOf(a), handlesOf(b), scales));
+const $normLinearGroup = operator('anneal::norm_linear_group(Tensor stream, Tensor norm, float eps, float offset, Tensor[] weights, Tensor?[] biases, Tensor?[] a, Tensor?[] b, float[] scales) -> Tensor[]');
+export function normLinearGroup(stream: Tensor, norm: Tensor, eps: number, offset: number, weights: readonly Tensor[], biases: readonly (Tensor | null)[], a: readonly (Tensor | null)[], b: readonly (Tensor | null)[], scales: readonly number[]): Tensor[] {
+  return madeList(call($normLinearGroup, stream.handle, norm.handle, eps, offset, handlesOf(weights), optionalHandlesOf(biases), optionalHandlesOf(a), optionalHandlesOf(b), scales));
 }
 
-const $swigluLinear = operator('anneal::swiglu_linear(Tensor gate, Tensor up, int activation, Tensor weight, Tensor? bias, Tensor[] a, Tensor[] b, float[] scales) -> Tensor');
-export function swigluLinear(gate: Tensor, up: Tensor, activation: number | bigint, weight: Tensor, bias: Tensor | null, a: readonly Tensor[], b: readonly Tensor[], scales: readonly number[]): Tensor {
-  return made(call($swigluLinear, gate.handle, up.handle, activation, weight.handle, bias?.handle, handlesOf(a), handlesOf(b), scales));
+const $swigluLinear = operator('anneal::swiglu_linear(Tensor gate, Tensor up, int activation, Tensor weight, Tensor? bias, Tensor?[] a, Tensor?[] b, float[] scales) -> Tensor');
+export function swigluLinear(gate: Tensor, up: Tensor, activation: number | bigint, weight: Tensor, bias: Tensor | null, a: readonly (Tensor | null)[], b: readonly (Tensor | null)[], scales: readonly number[]): Tensor {
+  return made(call($swigluLinear, gate.handle, up.handle, activation, weight.handle, bias?.handle, optionalHandlesOf(a), optionalHandlesOf(b), scales));
 }
 
 const $stochasticRound_ = operator('anneal::stochastic_round_(Tensor(a!) bf16_out, Tensor fp32_in, int seed, int offset) -> Tensor(a!)');

@@ -83,6 +83,22 @@ export function drawsOf(stream: Stream): Draws {
   return { uniform, below: (count) => Math.floor(uniform() * count) };
 }
 
+/**
+ * `count` different whole numbers from 0 to `of - 1`, in the order of drawing: of one stream, fewer
+ * are the first of more.
+ */
+export function choose(count: number, of: number, stream: Stream): readonly number[] {
+  const draws = drawsOf(stream);
+  // Fisher and Yates, with only the places that have moved.
+  const moved = new Map<number, number>();
+  return Array.from({ length: count }, (_, i) => {
+    const place = i + draws.below(of - i);
+    const chosen = moved.get(place) ?? place;
+    moved.set(place, moved.get(i) ?? i);
+    return chosen;
+  });
+}
+
 /** Separates these numbers from tensors of the same key, which use 0 and 1 (philox.h). */
 const hostDomain = 2;
 

@@ -45,6 +45,14 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
   },
   'bi-lora': { method: { preset: 'BiLoRA', precision: float32 }, gap: rounded },
   allora: { method: { preset: 'ALLoRA', precision: float32 }, gap: exact },
+  paca: {
+    method: {
+      ...{ preset: 'PaCA', precision: float32 },
+      adapter: { type: 'PaCA', paca: { rank: 8 } },
+    },
+    gap: exact,
+  },
+  'paca of an NF4 base': { method: { preset: 'PaCA', base: nf4 }, gap: rounded },
   qlora: { method: { preset: 'QLoRA', base: nf4 }, gap: rounded },
   lisa: {
     method: { preset: 'LISA', precision: float32, selection: { type: 'LISA', lisa: oneBlock } },

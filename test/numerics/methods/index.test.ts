@@ -4,6 +4,7 @@ import type { Method } from '../../../crds/api/method.ts';
 import { type ResolvedMethod, resolveMethod } from '../../../crds/index.ts';
 import { axisEntries } from '../../../crds/methods/index.ts';
 import type { LinearLayer } from '../../../worker/methods/adapters/adapter.ts';
+import { dropsInputs } from '../../../worker/methods/adapters/delta.ts';
 import {
   adapterOf,
   dtypeOf,
@@ -20,7 +21,8 @@ import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { aToyModel } from '../../builders/toy-training.ts';
 
 const method = (written: Partial<Method>): ResolvedMethod => resolveMethod(written as Method);
-const layer = (path: string): LinearLayer => ({ path, layer: 0, out: 4, in: 8 });
+const sizes = { L: 2, NH: 2, NK: 1, D: 4, I: 16 };
+const layer = (path: string): LinearLayer => ({ path, layer: 0, out: 4, in: 8, model: sizes });
 const q = layer('model.layers.0.self_attn.q_proj');
 const down = layer('model.layers.0.mlp.down_proj');
 
@@ -98,7 +100,7 @@ test('dropout drops in training only', (t) => {
     const adapter = lora({ dropout: '0.5' });
     const tensors = adapter.initialize(q, noWeight).trained;
     const drops = (draw: Parameters<typeof adapter.factors>[2]) =>
-      adapter.factors(q, (suffix) => tensors[suffix]!, draw).drops;
+      dropsInputs(adapter.factors(q, (suffix) => tensors[suffix]!, draw));
     t.true(drops({ seed: 1n, step: 0, key: 0 }));
     t.false(drops(null));
   });

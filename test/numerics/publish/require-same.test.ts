@@ -13,6 +13,7 @@ import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
 import type { Tensor } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
+import { denseChangeOf } from '../../builders/dense-change.ts';
 import { aToyModel } from '../../builders/toy-training.ts';
 
 test.before(() => setThreads(1));
@@ -42,8 +43,7 @@ function readBack(model: Model, stored: StoredType, scale = 1): Model {
     const delta = tensorsOf(model, new Map(), null).delta(name.replace(/\.weight$/, ''));
     const own = ops.to(model.parameters.value(name), 'float32');
     if (delta === null) return ops.toCopy(own, { dtype });
-    const change = ops.mm(ops.to(delta.B, 'float32'), ops.to(delta.A, 'float32'));
-    const whole = ops.add(own, change, { alpha: scale * delta.scale });
+    const whole = ops.add(own, denseChangeOf(delta, own.shape, 'float32'), { alpha: scale });
     return ops.to(rounded(whole, stored), dtype);
   };
   const source = {

@@ -1,6 +1,8 @@
 // The adapter axis: what is trained beside a frozen linear layer. An adapter names the tensors that
 // it adds and how they change the weight (`factors`); forward, merge and export follow from that.
+import type { DecoderConfig } from '../../decoder/config.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import type { Delta } from './delta.ts';
 
 /** A linear layer as an adapter sees it: `y = x W^T`, `W` is `[out, in]`. */
 export interface LinearLayer {
@@ -9,21 +11,12 @@ export interface LinearLayer {
   readonly layer: number;
   readonly out: number;
   readonly in: number;
+  /** Of the model that it is in. */
+  readonly model: ModelSizes;
 }
 
-/**
- * `W` becomes `W + scale * B A`, with `A [r, in]` and `B [out, r]`; an adapter with more factors
- * gives their products as A or B.
- */
-export interface Delta {
-  readonly A: Tensor;
-  readonly B: Tensor;
-  readonly scale: number;
-  /** Whether `dropped` returns anything but null. */
-  readonly drops: boolean;
-  /** The adapter's input after dropout; null where it is `x` itself. */
-  dropped(x: Tensor): Tensor | null;
-}
+/** Blocks, query heads, key/value heads, head size, MLP size. */
+type ModelSizes = Pick<DecoderConfig, 'L' | 'NH' | 'NK' | 'D' | 'I'>;
 
 /** Fixed factors are kept: they are saved and published, and not trained. */
 interface NewTensors {
@@ -34,11 +27,6 @@ interface NewTensors {
 /** Suffixes of A and B in PEFT's files, and here. */
 export const factorA = 'lora_A.weight';
 export const factorB = 'lora_B.weight';
-
-/** Factors of an adapter that drops no inputs. */
-export function plainDelta(A: Tensor, B: Tensor, scale: number): Delta {
-  return { A, B, scale, drops: false, dropped: () => null };
-}
 
 export interface Adapter {
   readonly name: string;

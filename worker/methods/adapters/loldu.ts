@@ -13,7 +13,8 @@ import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import { type Tensor, tensor, toArray } from '../../tensor/tensor.ts';
 import { byOneThread } from '../../tensor/threads.ts';
-import { type Adapter, plainDelta } from './adapter.ts';
+import type { Adapter } from './adapter.ts';
+import { plainDelta } from './delta.ts';
 
 const lower = 'loldu_L.weight';
 const upper = 'loldu_U.weight';

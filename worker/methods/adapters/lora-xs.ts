@@ -12,7 +12,8 @@ import { normal, streamOf } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { sketchedSubspace } from '../optimizers/subspace.ts';
-import { type Adapter, factorA, factorB, plainDelta } from './adapter.ts';
+import { type Adapter, factorA, factorB } from './adapter.ts';
+import { plainDelta } from './delta.ts';
 
 const middle = 'lora_R.weight';
 

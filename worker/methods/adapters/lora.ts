@@ -10,6 +10,7 @@ import * as ops from '../../tensor/ops.generated.ts';
 import { dropoutMask, normal, streamOf, uniform } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Adapter, type DropoutDraw, factorA, factorB, type LinearLayer } from './adapter.ts';
+import type { ProductDelta } from './delta.ts';
 
 export interface LoraSettings {
   readonly rank: number;
@@ -24,7 +25,11 @@ export interface LoraSettings {
   readonly dtype: 'float32' | 'float64';
 }
 
-export function lora(settings: LoraSettings): Adapter {
+interface LoraAdapter extends Adapter {
+  factors(...given: Parameters<Adapter['factors']>): ProductDelta;
+}
+
+export function lora(settings: LoraSettings): LoraAdapter {
   const { rank, alpha, dropout, dtype } = settings;
   const scale = alpha / (settings.scaling === 'Standard' ? rank : Math.sqrt(rank));
   return {
@@ -42,6 +47,7 @@ export function lora(settings: LoraSettings): Adapter {
       return { trained: { [factorA]: A, [factorB]: ops.zeros([layer.out, rank], { dtype }) } };
     },
     factors: (layer, tensors, draw) => ({
+      form: 'product',
       A: tensors(factorA),
       B: tensors(factorB),
       scale,

@@ -13,6 +13,7 @@ import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { type Tensor, tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { train } from '../../../../worker/train/loop.ts';
+import { denseChangeOf } from '../../../builders/dense-change.ts';
 import { aToyModel, countUp, Training } from '../../../builders/toy-training.ts';
 import { aSequence, gradientsOf } from '../../../builders/training.ts';
 
@@ -53,6 +54,13 @@ const cases: Readonly<Record<string, Case>> = {
         'lora_B.weight': throughCodes(B, ops.mm(scaled, ops.t(rounded(A, 2)))),
       };
     },
+  },
+  PaCA: {
+    method: { adapter: { type: 'PaCA', paca: { rank: 6, alpha: '9' } } },
+    start: 0,
+    gradients: (own, G) => ({
+      paca_value: ops.mulScalar(ops.indexSelect(G, 1, own('paca_index')), 1.5),
+    }),
   },
   LoLDU: {
     method: { adapter: { type: 'LoLDU', loldu: { rank: 6 } } },
@@ -104,7 +112,7 @@ function addAdapter(plain: Model, model: Model): void {
       const delta = tensorsOf(model, new Map(), null).delta(path);
       if (delta === null) throw new Error(path);
       const weight = plain.parameters.value(`${path}.weight`);
-      ops.add_(weight, ops.mm(delta.B, delta.A), { alpha: delta.scale });
+      ops.add_(weight, denseChangeOf(delta, weight.shape, 'float64'));
     }
   });
 }

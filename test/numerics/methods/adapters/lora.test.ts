@@ -10,7 +10,10 @@ const settings: LoraSettings = {
   ...{ initialization: 'KaimingUniform', targets: () => true, seed: 11n, dtype: 'float32' },
 };
 
-const layer: LinearLayer = { path: 'model.layers.2.mlp.up_proj', layer: 2, out: 96, in: 400 };
+const layer: LinearLayer = {
+  ...{ path: 'model.layers.2.mlp.up_proj', layer: 2, out: 96, in: 400 },
+  model: { L: 3, NH: 4, NK: 2, D: 100, I: 96 },
+};
 const other: LinearLayer = { ...layer, path: 'model.layers.2.mlp.gate_proj' };
 const noWeight = (): never => {
   throw new Error('LoRA reads no weight');

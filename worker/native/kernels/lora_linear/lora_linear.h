@@ -12,6 +12,14 @@
 //
 // as one sum into one buffer. x is packed once for the whole group, and what nobody asked for is
 // not computed: a frozen W costs no product and, without adapters, saves no x.
+//
+// A or B may be an index [r] of int32 instead, for a change of chosen columns or rows of W. It
+// stands for the matrix with a one at each place, which is never made:
+//
+//   A: y += scale * x[:, i] B^T      saves x[:, i] alone, in the type of x      dx[:, i] += dt
+//   B: y[:, i] += scale * x A^T      dt = scale * dy[:, i], saves no t
+//
+// What is added to chosen places of y or dx is added after their rounding to the type of x.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -25,13 +33,13 @@ inline constexpr const char* kSchemas[] = {
     "linear_group(Tensor x, Tensor[] weights, Tensor?[] biases) -> Tensor[]",
     "lora_linear(Tensor x, Tensor weight, Tensor? bias, Tensor a, Tensor b, float scale, Tensor? dropped=None) "
     "-> Tensor",
-    "lora_linear_group(Tensor x, Tensor[] weights, Tensor?[] biases, Tensor[] a, Tensor[] b, float[] scales, "
+    "lora_linear_group(Tensor x, Tensor[] weights, Tensor?[] biases, Tensor?[] a, Tensor?[] b, float[] scales, "
     "Tensor? dropped=None) -> Tensor[]",
     // x = rms_norm(stream, norm) and x = swiglu(gate, up), not kept for the backward but made again
-    // (source.h). a, b and scales are empty where there are no adapters.
+    // (source.h). a, b and scales are empty where there are no adapters at all.
     "norm_linear_group(Tensor stream, Tensor norm, float eps, float offset, Tensor[] weights, Tensor?[] biases, "
-    "Tensor[] a, Tensor[] b, float[] scales) -> Tensor[]",
-    "swiglu_linear(Tensor gate, Tensor up, int activation, Tensor weight, Tensor? bias, Tensor[] a, Tensor[] b, "
+    "Tensor?[] a, Tensor?[] b, float[] scales) -> Tensor[]",
+    "swiglu_linear(Tensor gate, Tensor up, int activation, Tensor weight, Tensor? bias, Tensor?[] a, Tensor?[] b, "
     "float[] scales) -> Tensor",
 };
 
@@ -42,6 +50,8 @@ struct Member {
   double scale;
 };
 
+inline bool is_index(const at::Tensor& t) { return t.defined() && t.scalar_type() == at::kInt; }
+
 struct Group {
   at::Tensor x;
   at::Tensor dropped;  // or undefined
@@ -50,7 +60,7 @@ struct Group {
 
 struct Outputs {
   std::vector<at::Tensor> y;
-  at::Tensor t;  // [rows, sum of ranks], or undefined
+  std::vector<at::Tensor> t;  // one a member, undefined without an adapter
 };
 
 struct Needs {
@@ -67,11 +77,12 @@ struct Gradients {
 Outputs forward(const Group& group);
 // dy: one a member, undefined where that output was not used. x and dropped may be missing where no
 // gradient reads them.
-Gradients backward(const Group& group, const std::vector<at::Tensor>& dy, const at::Tensor& t, const Needs& needs);
+Gradients backward(const Group& group, const std::vector<at::Tensor>& dy, const std::vector<at::Tensor>& t,
+                   const Needs& needs);
 
 // The same in operators of libtorch, for float64 and other devices.
 Outputs forward_by_libtorch(const Group& group);
-Gradients backward_by_libtorch(const Group& group, const std::vector<at::Tensor>& dy, const at::Tensor& t,
+Gradients backward_by_libtorch(const Group& group, const std::vector<at::Tensor>& dy, const std::vector<at::Tensor>& t,
                                const Needs& needs);
 
 }  // namespace anneal::lora_linear

@@ -17,7 +17,46 @@ namespace {
 using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-using Biases = c10::List<std::optional<Tensor>>;
+using Maybe = c10::List<std::optional<Tensor>>;  // one a member, some of them missing
+
+// On a device the operators that take an index look at its values themselves.
+void check_index(const Tensor& index, const char* name, int64_t count) {
+  TORCH_CHECK(index.dim() == 1, name, " is an index of the shape ", index.sizes(), "; it must have one dimension");
+  if (!index.is_cpu()) return;
+  const Tensor dense = index.contiguous();
+  const int32_t* values = dense.const_data_ptr<int32_t>();
+  for (int64_t i = 0; i < dense.numel(); ++i)
+    TORCH_CHECK(values[i] >= 0 && values[i] < count, name, "[", i, "] is ", values[i], "; it must be from 0 to ", count - 1);
+}
+
+void check_adapter(const Member& m, quantized::Shape weight, bool dropped) {
+  if (is_index(m.a)) {
+    check_index(m.a, "a", weight.inputs);
+    TORCH_CHECK(!dropped, "a is an index, and dropped is given; columns that are copied are not dropped");
+  } else {
+    TORCH_CHECK(m.a.dim() == 2 && m.a.size(1) == weight.inputs, "a has the shape ", m.a.sizes(), "; it must be [rank, ",
+                weight.inputs, "]");
+  }
+  if (is_index(m.b)) {
+    TORCH_CHECK(!is_index(m.a), "a and b are both an index; one of them must have values");
+    check_index(m.b, "b", weight.outputs);
+    TORCH_CHECK(m.b.size(0) == m.a.size(0), "b has ", m.b.size(0), " places; it must have one for each row of a: ",
+                m.a.size(0));
+    return;
+  }
+  TORCH_CHECK(m.b.dim() == 2 && m.b.size(0) == weight.outputs && m.b.size(1) == m.a.size(0), "b has the shape ",
+              m.b.sizes(), "; it must be [", weight.outputs, ", ", m.a.size(0), "]");
+}
+
+Tensor at(const Maybe& list, size_t i) {
+  return list.empty() ? Tensor() : static_cast<std::optional<Tensor>>(list.get(i)).value_or(Tensor());
+}
+
+Maybe one(const std::optional<Tensor>& tensor) {
+  Maybe list;
+  list.push_back(tensor);
+  return list;
+}
 
 void check(const Group& group) {
   const Tensor& x = group.x;
@@ -32,15 +71,12 @@ void check(const Group& group) {
                 "]; it must be [outputs, ", x.size(-1), "], the last dimension of x");
     TORCH_CHECK(!m.bias.defined() || (m.bias.dim() == 1 && m.bias.size(0) == weight.outputs),
                 "a bias does not fit its weight; it must be [", weight.outputs, "]");
-    if (!m.a.defined()) continue;
-    TORCH_CHECK(m.a.dim() == 2 && m.a.size(1) == x.size(-1), "a has the shape ", m.a.sizes(),
-                "; it must be [rank, ", x.size(-1), "]");
-    TORCH_CHECK(m.b.dim() == 2 && m.b.size(0) == weight.outputs && m.b.size(1) == m.a.size(0), "b has the shape ",
-                m.b.sizes(), "; it must be [", weight.outputs, ", ", m.a.size(0), "]");
+    TORCH_CHECK(m.a.defined() == m.b.defined(), "a layer has one of a and b; it must have both or neither");
+    if (m.a.defined()) check_adapter(m, weight, group.dropped.defined());
   }
 }
 
-Group group_of(const Tensor& x, at::TensorList weights, const Biases& biases, at::TensorList a, at::TensorList b,
+Group group_of(const Tensor& x, at::TensorList weights, const Maybe& biases, const Maybe& a, const Maybe& b,
                at::ArrayRef<double> scales, const std::optional<Tensor>& dropped) {
   TORCH_CHECK(biases.empty() || biases.size() == weights.size(), "biases has ", biases.size(),
               " members; it must be empty or have one a weight: ", weights.size());
@@ -50,9 +86,7 @@ Group group_of(const Tensor& x, at::TensorList weights, const Biases& biases, at
               " members; each must have one a weight: ", weights.size());
   Group group{x, dropped.value_or(Tensor()), {}};
   for (size_t i = 0; i < weights.size(); ++i) {
-    const auto bias = biases.empty() ? std::nullopt : static_cast<std::optional<Tensor>>(biases.get(i));
-    group.members.push_back({weights[i], bias.value_or(Tensor()), plain ? Tensor() : a[i], plain ? Tensor() : b[i],
-                             plain ? 0.0 : scales[i]});
+    group.members.push_back({weights[i], at(biases, i), at(a, i), at(b, i), plain ? 0.0 : scales[i]});
   }
   check(group);
   return group;
@@ -111,10 +145,9 @@ struct GroupFunction : torch::autograd::Function<GroupFunction> {
     Outputs out = lora_linear::forward(group);
     std::vector<int64_t> needs;
     for (const Tensor& t : inputs) needs.push_back(wants(t));
-    bool any_a = false, any_b = false, any_weight = false;
+    bool any_a = false, any_weight = false;
     for (const Member& m : group.members) {
       any_a = any_a || wants(m.a);
-      any_b = any_b || wants(m.b);
       any_weight = any_weight || wants(m.weight);
     }
     const bool separate = group.dropped.defined();
@@ -122,7 +155,7 @@ struct GroupFunction : torch::autograd::Function<GroupFunction> {
     if (source.kind == Source::kGiven && !reads_x) source.first = Tensor();
     if (!any_a) group.dropped = Tensor();
     variable_list saved = tensors_of(source, group);
-    saved.push_back(any_b ? out.t : Tensor());
+    for (size_t i = 0; i < out.t.size(); ++i) saved.push_back(wants(group.members[i].b) ? out.t[i] : Tensor());
     saved.push_back(rstd);
     context->save_for_backward(std::move(saved));
     context->set_materialize_grads(false);
@@ -138,7 +171,8 @@ struct GroupFunction : torch::autograd::Function<GroupFunction> {
   static variable_list backward(AutogradContext* context, const variable_list& dy) {
     variable_list saved = context->get_saved_variables();
     const auto needed = context->saved_data["needs"].toIntVector();
-    const Tensor rstd = saved.back(), t = saved[saved.size() - 2];
+    const Tensor rstd = saved.back();
+    const variable_list t(saved.end() - 1 - dy.size(), saved.end() - 1);
     Group group = group_of(saved, context->saved_data["scales"].toDoubleVector());
     const Source source = source_of(saved, context->saved_data["numbers"].toDoubleVector());
     if (context->saved_data["reads_x"].toBool()) group.x = source.make_again();
@@ -192,13 +226,13 @@ Source given(const Tensor& x) {
 }
 
 template <bool tape>
-std::vector<Tensor> linear_group(const Tensor& x, at::TensorList weights, const Biases& biases) {
-  return run(given(x), group_of(x, weights, biases, {}, {}, {}, std::nullopt), tape);
+std::vector<Tensor> linear_group(const Tensor& x, at::TensorList weights, const Maybe& biases) {
+  return run(given(x), group_of(x, weights, biases, Maybe(), Maybe(), {}, std::nullopt), tape);
 }
 
 template <bool tape>
-std::vector<Tensor> lora_linear_group(const Tensor& x, at::TensorList weights, const Biases& biases, at::TensorList a,
-                                      at::TensorList b, at::ArrayRef<double> scales,
+std::vector<Tensor> lora_linear_group(const Tensor& x, at::TensorList weights, const Maybe& biases, const Maybe& a,
+                                      const Maybe& b, at::ArrayRef<double> scales,
                                       const std::optional<Tensor>& dropped) {
   return run(given(x), group_of(x, weights, biases, a, b, scales, dropped), tape);
 }
@@ -206,14 +240,12 @@ std::vector<Tensor> lora_linear_group(const Tensor& x, at::TensorList weights, c
 template <bool tape>
 Tensor lora_linear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, const Tensor& a,
                    const Tensor& b, double scale, const std::optional<Tensor>& dropped) {
-  Biases biases;
-  biases.push_back(bias);
-  return run(given(x), group_of(x, {weight}, biases, {a}, {b}, {scale}, dropped), tape)[0];
+  return run(given(x), group_of(x, {weight}, one(bias), one(a), one(b), {scale}, dropped), tape)[0];
 }
 
 template <bool tape>
 std::vector<Tensor> norm_linear_group(const Tensor& stream, const Tensor& norm, double eps, double offset,
-                                      at::TensorList weights, const Biases& biases, at::TensorList a, at::TensorList b,
+                                      at::TensorList weights, const Maybe& biases, const Maybe& a, const Maybe& b,
                                       at::ArrayRef<double> scales) {
   const Source source{Source::kNorm, stream, norm, eps, offset, 0};
   return run(source, group_of(stream, weights, biases, a, b, scales, std::nullopt), tape);
@@ -221,12 +253,9 @@ std::vector<Tensor> norm_linear_group(const Tensor& stream, const Tensor& norm, 
 
 template <bool tape>
 Tensor swiglu_linear(const Tensor& gate, const Tensor& up, int64_t activation, const Tensor& weight,
-                     const std::optional<Tensor>& bias, at::TensorList a, at::TensorList b,
-                     at::ArrayRef<double> scales) {
-  Biases biases;
-  biases.push_back(bias);
+                     const std::optional<Tensor>& bias, const Maybe& a, const Maybe& b, at::ArrayRef<double> scales) {
   const Source source{Source::kSwiglu, gate, up, 0, 0, activation};
-  return run(source, group_of(gate, {weight}, biases, a, b, scales, std::nullopt), tape)[0];
+  return run(source, group_of(gate, {weight}, one(bias), a, b, scales, std::nullopt), tape)[0];
 }
 
 }  // namespace

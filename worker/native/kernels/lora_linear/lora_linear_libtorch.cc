@@ -1,7 +1,7 @@
 // lora_linear.h in operators of libtorch: any device, any type.
 
 #include <ATen/ops/addmm.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/mm.h>
 
 #include "../gemm/matrix.h"
@@ -54,26 +54,31 @@ Outputs forward_by_libtorch(const Group& group) {
   const Tensor dropped = group.dropped.defined() ? flat(group.dropped) : x;
   const auto type = x.scalar_type();
   Outputs out;
-  std::vector<Tensor> ts;
   for (const Member& m : group.members) {
     Tensor y = plain(x, m);
-    if (m.a.defined()) {
-      ts.push_back(at::mm(dropped, m.a.to(type).t()).mul_(m.scale));
-      y.addmm_(ts.back(), m.b.to(type).t());
+    Tensor t;
+    if (is_index(m.a)) {
+      t = at::index_select(x, 1, m.a);
+      y.addmm_(t, m.b.to(type).t(), 1, m.scale);
+    } else if (m.a.defined()) {
+      t = at::mm(dropped, m.a.to(type).t()).mul_(m.scale);
+      if (is_index(m.b))
+        y.index_add_(1, m.b, t);
+      else
+        y.addmm_(t, m.b.to(type).t());
     }
+    out.t.push_back(t);
     out.y.push_back(shaped(y, group.x));
   }
-  if (!ts.empty()) out.t = at::cat(ts, 1);
   return out;
 }
 
-Gradients backward_by_libtorch(const Group& group, const std::vector<Tensor>& dys, const Tensor& t,
+Gradients backward_by_libtorch(const Group& group, const std::vector<Tensor>& dys, const std::vector<Tensor>& ts,
                                const Needs& needs) {
   Gradients out;
   const Tensor x = group.x.defined() ? flat(group.x) : Tensor();
   const Tensor dropped = group.dropped.defined() ? flat(group.dropped) : needs.separate ? Tensor() : x;
   Tensor dx, ddropped, like;
-  int64_t offset = 0;
   for (size_t i = 0; i < group.members.size(); ++i) {
     const Member& m = group.members[i];
     Tensor da, db, dw;
@@ -83,14 +88,16 @@ Gradients backward_by_libtorch(const Group& group, const std::vector<Tensor>& dy
       const auto type = dy.scalar_type();
       if (needs.x) add_times(dx, dy, m.weight);
       if (needs.weight[i]) dw = wide_product(dy.t(), x, m.weight.scalar_type());
-      if (m.a.defined()) {
-        const Tensor dt = at::mm(dy, m.b.to(type)).mul_(m.scale);
-        if (needs.b[i]) db = wide_product(dy.t(), t.narrow(1, offset, m.a.size(0)).to(type), m.b.scalar_type());
+      if (is_index(m.a)) {
+        if (needs.b[i]) db = wide_product(dy.t(), ts[i], m.b.scalar_type()).mul_(m.scale);
+        if (needs.x) dx.index_add_(1, m.a, at::mm(dy, m.b.to(type)), m.scale);
+      } else if (m.a.defined()) {
+        const Tensor dt = (is_index(m.b) ? at::index_select(dy, 1, m.b) : at::mm(dy, m.b.to(type))).mul_(m.scale);
+        if (needs.b[i]) db = wide_product(dy.t(), ts[i].to(type), m.b.scalar_type());
         if (needs.a[i]) da = wide_product(dt.t(), dropped, m.a.scalar_type());
         if (needs.separate ? needs.dropped : needs.x) add(needs.separate ? ddropped : dx, dt, m.a.to(type));
       }
     }
-    if (m.a.defined()) offset += m.a.size(0);
     out.weight.push_back(dw);
     out.a.push_back(da);
     out.b.push_back(db);

@@ -1,0 +1,43 @@
+// PaCA: Partial Connection Adaptation for Efficient Fine-Tuning. Trains random columns of each
+// weight in place:
+//   y = x W^T + s * x[:, i] V^T,   V: O x R, i: R of the I inputs, s = alpha / R
+// V starts at zero. The backward needs x[:, i], not x.
+import * as z from 'zod';
+import { alpha, targetModules } from './adapter-fields.ts';
+import { axisEntry, type Preset } from './method.ts';
+
+const paper = {
+  title: 'PaCA: Partial Connection Adaptation for Efficient Fine-Tuning',
+  arxiv: '2503.01905',
+} as const;
+
+export const paca = axisEntry({
+  axis: 'adapter',
+  type: 'PaCA',
+  member: 'paca',
+  summary: 'Trains random columns of each chosen weight; all others stay frozen.',
+  paper,
+  parameters: z.strictObject({
+    rank: z
+      .int32()
+      .min(1)
+      .max(1024)
+      .default(16)
+      .describe('Rank: number of trained columns. A layer with fewer inputs trains all.'),
+    alpha,
+    targetModules,
+  }),
+});
+
+export const pacaPreset = {
+  preset: 'PaCA',
+  summary:
+    'Random columns of the linear layers of a frozen dense model, with AdamW: no product beside the layer, half the parameters of LoRA.',
+  axes: {
+    base: { type: 'Dense' },
+    adapter: { type: 'PaCA' },
+    selection: { type: 'All' },
+    optimizer: { type: 'AdamW' },
+  },
+  paper,
+} as const satisfies Preset;
