@@ -159,6 +159,14 @@ export const pairs: readonly Pair[] = [
     hint: 'write backward: Reuse, or level: 2',
   },
   {
+    id: 'S2FT has something to train',
+    path: ['method', 'adapter', 's2ft'],
+    meets: (_, { adapter }) =>
+      adapter.type === 'S2FT' && Object.values(adapter.s2ft).every((ratio) => Number(ratio) === 0),
+    sentence: 'has no ratio above 0: nothing would be trained',
+    hint: 'leave downRatio out, or set another ratio',
+  },
+  {
     id: 'tokens are mixed in blocks of a power of two',
     path: ['method', 'precision', 'halo', 'tokenBlock'],
     meets: (_, { precision }) =>

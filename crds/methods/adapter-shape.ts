@@ -1,10 +1,14 @@
 // The sizes of an adapter, whatever its method: what memory, time and result files depend on.
 import type { ResolvedMethod } from './resolve.ts';
+import { shareOf } from './s2ft.ts';
 
 export interface AdapterShape {
   readonly targetModules: readonly string[];
   readonly dropout: number;
-  /** Values of a layer: those that are trained, and those that are fixed and saved with them. */
+  /**
+   * Values of a layer, on average where layers differ: those that are trained, and those that are
+   * fixed and saved with them.
+   */
   count(linear: LinearSize): { readonly trained: number; readonly kept: number };
   /** Values of a layer's factor that each pass makes from the others. */
   made(linear: LinearSize): number;
@@ -20,12 +24,26 @@ interface PerToken {
 }
 
 interface LinearSize {
+  /** Last part of the module path: `q_proj`. */
+  readonly name: string;
   readonly in: number;
   readonly out: number;
 }
 
+interface ModelSizes {
+  readonly L: number;
+  readonly NH: number;
+  readonly NK: number;
+  readonly D: number;
+  readonly I: number;
+  readonly fused: boolean;
+}
+
 /** Null without an adapter. */
-export function adapterShape({ adapter }: Pick<ResolvedMethod, 'adapter'>): AdapterShape | null {
+export function adapterShape(
+  { adapter }: Pick<ResolvedMethod, 'adapter'>,
+  model: ModelSizes,
+): AdapterShape | null {
   switch (adapter.type) {
     case 'None':
       return null;
@@ -56,11 +74,40 @@ export function adapterShape({ adapter }: Pick<ResolvedMethod, 'adapter'>): Adap
         perToken: (linear) => ({ exact: 0, copied: within(linear) }),
       };
     }
+    case 'S2FT':
+      return ofChannels(adapter.s2ft, model);
     case 'LoRAXS':
       return betweenFixed(adapter.loraXs, (rank) => ({ trained: rank * rank, kept: 0 }));
     case 'LoLDU':
       return betweenFixed(adapter.loldu, (rank) => ({ trained: rank, kept: rank }));
   }
+}
+
+type Ratios = Extract<ResolvedMethod['adapter'], { type: 'S2FT' }>['s2ft'];
+
+/** Of channels and heads that are drawn over all layers: what a layer has on average. */
+function ofChannels(ratios: Ratios, { L, NH, NK, D, I, fused }: ModelSizes): AdapterShape {
+  const channels = (ratio: string) => shareOf(ratio, L * I) / L;
+  const heads = (ratio: string) => (shareOf(ratio, L * NK) / L) * D;
+  const up = channels(ratios.upRatio);
+  const gate = channels(ratios.gateRatio);
+  const rows: Readonly<Record<string, number>> = fused
+    ? { gate_up_proj: up + gate, qkv_proj: heads(ratios.valueRatio) }
+    : { up_proj: up, gate_proj: gate, v_proj: heads(ratios.valueRatio) };
+  const columns: Readonly<Record<string, number>> = {
+    down_proj: channels(ratios.downRatio),
+    o_proj: heads(ratios.outputRatio) * (NH / NK),
+  };
+  const all = Object.entries({ ...rows, ...columns });
+  return {
+    targetModules: all.flatMap(([name, count]) => (count > 0 ? [name] : [])),
+    ...{ dropout: 0, made: () => 0 },
+    count({ name, in: inputs, out }) {
+      const [ofRows, ofColumns] = [rows[name] ?? 0, columns[name] ?? 0];
+      return { trained: ofRows * inputs + ofColumns * out, kept: ofRows + ofColumns };
+    },
+    perToken: ({ name }) => ({ exact: 0, copied: columns[name] ?? 0 }),
+  };
 }
 
 /** Trained values between two fixed factors `[out, r]` and `[r, in]`. */
@@ -86,6 +133,6 @@ function inner(rank: number): PerToken {
 }
 
 /** No factor of a matrix has more than its smaller side. */
-export function rankWithin(linear: LinearSize, rank: number): number {
+export function rankWithin(linear: Pick<LinearSize, 'in' | 'out'>, rank: number): number {
   return Math.min(rank, linear.in, linear.out);
 }

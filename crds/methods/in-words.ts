@@ -93,11 +93,21 @@ function productInWords(adapter: Product): string {
     }
     case 'PaCA':
       return `PaCA r=${adapter.paca.rank} on ${layersInWords(adapter.paca)}`;
+    case 'S2FT':
+      return `S2FT on ${partsInWords(adapter.s2ft)}`;
     case 'LoRAXS':
       return `LoRA-XS r=${adapter.loraXs.rank} on ${layersInWords(adapter.loraXs)}`;
     case 'LoLDU':
       return `LoLDU r=${adapter.loldu.rank} on ${layersInWords(adapter.loldu)}`;
   }
+}
+
+type S2ft = Extract<Product, { type: 'S2FT' }>['s2ft'];
+
+/** `0.03 of down, 0.05 of value`. */
+function partsInWords(s2ft: S2ft): string {
+  const parts = Object.entries(s2ft).filter(([, ratio]) => Number(ratio) > 0);
+  return parts.map(([name, ratio]) => `${ratio} of ${name.replace('Ratio', '')}`).join(', ');
 }
 
 function layersInWords({ targetModules }: { readonly targetModules: readonly string[] }): string {

@@ -25,12 +25,13 @@ import { owlore, owlorePreset } from './owlore.ts';
 import { paca, pacaPreset } from './paca.ts';
 import { pvTuning, pvTuningPreset } from './pv-tuning.ts';
 import { qGalore, qGalorePreset } from './q-galore.ts';
+import { s2ft, s2ftPreset } from './s2ft.ts';
 import { sgd } from './sgd.ts';
 
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
   base: [dense, nf4, int8, int4, codebook],
-  adapter: [noAdapter, lora, loraXs, loldu, biLora, paca],
+  adapter: [noAdapter, lora, loraXs, loldu, biLora, paca, s2ft],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
   rule: [noRule, allora],
@@ -44,6 +45,7 @@ export const presets = [
   biLoraPreset,
   alloraPreset,
   pacaPreset,
+  s2ftPreset,
   qloraPreset,
   fullPreset,
   haloPreset,

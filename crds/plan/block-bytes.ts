@@ -48,7 +48,7 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
 
 /** Factors of an adapter that each pass makes from others: the tape keeps them. */
 function madeFactors({ facts, method }: MemoryQuestion): number {
-  const shape = adapterShape(method);
+  const shape = adapterShape(method, facts);
   if (shape === null) return 0;
   const linears = adaptedLinears(facts, shape.targetModules);
   return memoryConstants.adapterBytes * linears.reduce((sum, one) => sum + shape.made(one), 0);
@@ -77,11 +77,11 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   const apart = isApart(question) ? units(facts, tape.apart) : 0;
   const values = valueBytes(method) * (units(facts, tape) + apart);
   const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);
-  const shape = adapterShape(method);
+  const shape = adapterShape(method, facts);
   if (shape === null) return values + extra;
   const kept = adaptedLinears(facts, shape.targetModules).map((linear) => shape.perToken(linear));
   const ofAdapter = ({ exact, copied }: (typeof kept)[number]) =>
-    4 * exact + valueBytes(method) * copied;
+    4 * exact + Math.ceil(valueBytes(method) * copied);
   return values + extra + kept.reduce((sum, one) => sum + ofAdapter(one), 0);
 }
 
@@ -89,8 +89,8 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
  * Whether layers with the same input are computed one by one: the adapter drops inputs, or is
  * beside 8-bit products.
  */
-function isApart({ method }: MemoryQuestion): boolean {
-  const shape = adapterShape(method);
+function isApart({ facts, method }: MemoryQuestion): boolean {
+  const shape = adapterShape(method, facts);
   if (shape === null) return false;
   if (method.precision.type === 'HALO') return true;
   return shape.dropout > 0;

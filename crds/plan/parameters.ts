@@ -85,7 +85,7 @@ export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedC
     ...{ block, outside, total: block * facts.L + outside },
     ...{ activeBlocks, active: block * activeBlocks + outside },
   });
-  const shape = adapterShape(method);
+  const shape = adapterShape(method, facts);
   if (shape === null) {
     const { blockMatrices, blockVectors } = parametersOf(facts);
     const { outside, ...isActiveIn } = outsideOf(facts, method);
@@ -97,11 +97,14 @@ export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedC
     };
   }
   const counts = adaptedLinears(facts, shape.targetModules).map((linear) => shape.count(linear));
-  const block = counts.reduce((sum, { trained }) => sum + trained, 0);
+  // Layers of an adapter may differ: a block is one of average size, the model is exact.
+  const inBlock = counts.reduce((sum, { trained }) => sum + trained, 0);
+  const block = Math.ceil(inBlock);
+  const adapter = Math.round(inBlock * facts.L);
   const kept = counts.reduce((sum, one) => sum + one.kept, 0);
   return {
     ...counted(block, 0),
-    ...{ adapter: block * facts.L, adapterKept: kept * facts.L },
+    ...{ total: adapter, adapter, adapterKept: Math.round(kept * facts.L) },
     ...nothingOutside,
   };
 }

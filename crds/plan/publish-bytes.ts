@@ -107,7 +107,7 @@ function isQuantized({ base }: ResolvedMethod): boolean {
  */
 function leftByWriting(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method, storedBfloat16 = 0 } = question;
-  const shape = adapterShape(method);
+  const shape = adapterShape(method, facts);
   if (format === 'PEFTAdapter' || shape === null || method.base.type !== 'Dense') return 0;
   const adapted = adaptedLinears(facts, shape.targetModules);
   const values = facts.L * adapted.reduce((sum, linear) => sum + linear.out * linear.in, 0);

@@ -258,6 +258,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'PaCA', paca: { rank: 8 } }, { type: 'PaCA' }],
     rejects: [{ type: 'LoRA', paca: { rank: 8 } }],
   },
+  'method.adapter: s2ft only with S2FT': {
+    accepts: [{ type: 'S2FT', s2ft: { downRatio: '0.1' } }, { type: 'S2FT' }],
+    rejects: [{ type: 'PaCA', s2ft: { downRatio: '0.1' } }],
+  },
   'method.adapter: loldu only with LoLDU': {
     accepts: [{ type: 'LoLDU', loldu: { rank: 8 } }, { type: 'LoLDU' }],
     rejects: [{ type: 'LoRA', loldu: { rank: 8 } }],

@@ -19,6 +19,10 @@ const methods = {
   allora: { preset: 'ALLoRA' },
   'loldu-int8': { preset: 'LoLDU', base: { type: 'Int8' } },
   'paca-nf4': { preset: 'PaCA', base: nf4, adapter: { type: 'PaCA', paca: { rank: 8 } } },
+  's2ft-int8': {
+    ...{ preset: 'S2FT', base: { type: 'Int8' } },
+    adapter: { type: 'S2FT', s2ft: { downRatio: '0.2', upRatio: '0.1', valueRatio: '0.5' } },
+  },
   'qlora-lora': { preset: 'QLoRA', base: nf4 },
   'qlora-lisa': { preset: 'QLoRA', base: nf4, selection: oneBlock },
   'lisa-8bit': { preset: 'LISA', selection: oneBlock, optimizer: { type: 'AdamW8bit' } },

@@ -81,6 +81,30 @@ const cases: readonly Case[] = [
     adapter: true,
   },
   {
+    name: 's2ft',
+    toy: 'llama',
+    method: {
+      ...{ preset: 'S2FT', precision: float32 },
+      adapter: {
+        type: 'S2FT',
+        s2ft: { downRatio: '0.1', upRatio: '0.05', outputRatio: '0.3', valueRatio: '0.5' },
+      },
+    },
+    adapter: true,
+  },
+  {
+    name: 's2ft-fused',
+    toy: 'phi3',
+    method: {
+      ...{ preset: 'S2FT', precision: float32 },
+      adapter: {
+        type: 'S2FT',
+        s2ft: { downRatio: '0.1', gateRatio: '0.04', upRatio: '0.05', valueRatio: '0.5' },
+      },
+    },
+    adapter: true,
+  },
+  {
     name: 'loldu',
     toy: 'llama',
     method: {

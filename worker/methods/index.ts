@@ -17,6 +17,7 @@ import { loldu } from './adapters/loldu.ts';
 import { lora } from './adapters/lora.ts';
 import { loraXs } from './adapters/lora-xs.ts';
 import { paca } from './adapters/paca.ts';
+import { s2ft } from './adapters/s2ft.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore, type WithinSubspace } from './optimizers/galore.ts';
@@ -121,6 +122,8 @@ export function adapterOf({ adapter }: ResolvedMethod, seed: bigint, of: DType):
       const targets = targetsOf(targetModules);
       return paca({ rank, alpha: alphaOf(adapter.paca), targets, seed, dtype });
     }
+    case 'S2FT':
+      return s2ft({ ...adapter.s2ft, seed, dtype });
     case 'LoRAXS': {
       const { rank, targetModules } = adapter.loraXs;
       return loraXs({ rank, targets: targetsOf(targetModules), seed, dtype });

@@ -17,7 +17,7 @@ import {
   writeSafetensors,
 } from '../files/safetensors.ts';
 import { type Adapter, factorA, factorB, type LinearLayer } from '../methods/adapters/adapter.ts';
-import { type Delta, factorOf, plainDelta, rankOf } from '../methods/adapters/delta.ts';
+import { type Delta, factorOf, fromFactors, rankOf } from '../methods/adapters/delta.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
@@ -98,14 +98,13 @@ function asWritten(model: Model): Adapter {
   return {
     ...adapter,
     factors: (layer, tensors) =>
-      plainDelta(tensors(factorA), tensors(factorB), scaleOf(model, layer)),
+      fromFactors(deltaOf(model, layer), { A: tensors(factorA), B: tensors(factorB) }),
   };
 }
 
 /** Contents of `adapter_config.json`. */
 function peftConfig({ prepared, method, model }: ArtifactFacts): Record<string, unknown> {
   const layers = [...model.adapted.values()];
-  const modules = new Set(layers.map(({ path }) => lastPart(path)));
   return {
     base_model_name_or_path: prepared.model.name,
     bias: 'none',
@@ -114,11 +113,11 @@ function peftConfig({ prepared, method, model }: ArtifactFacts): Record<string, 
     init_lora_weights: true,
     modules_to_save: null,
     peft_type: 'LORA',
-    target_modules: [...modules].sort(),
+    target_modules: targetsOf(model, layers),
     task_type: 'CAUSAL_LM',
     use_dora: false,
     ...(method.adapter.type === 'LoRA' ? asLora(method.adapter.lora) : byLayer(model, layers)),
-    lora_dropout: adapterShape(method)?.dropout ?? 0,
+    lora_dropout: adapterShape(method, model.config)?.dropout ?? 0,
   };
 }
 
@@ -138,12 +137,26 @@ function asLora(parameters: LoraParameters): Record<string, unknown> {
   };
 }
 
-/** The largest rank, and patterns for layers that have a smaller one; alpha / r is the scale. */
+/** By their last parts, or by whole paths where some block has no adapter there. */
+function targetsOf({ config }: Model, layers: readonly LinearLayer[]): readonly string[] {
+  const byName = Map.groupBy(layers, ({ path }) => lastPart(path));
+  return [...byName]
+    .flatMap(([name, own]) => (own.length === config.L ? [name] : own.map(({ path }) => path)))
+    .sort();
+}
+
+/**
+ * The largest rank, and patterns for layers that have a smaller one, by their last parts where
+ * these have one rank in all blocks; alpha / r is the scale.
+ */
 function byLayer(model: Model, layers: readonly LinearLayer[]): Record<string, unknown> {
-  const ranks = layers.map((layer) => ({
-    name: lastPart(layer.path),
-    rank: layerRank(model, layer),
-  }));
+  const found = layers.map((layer) => ({ path: layer.path, rank: layerRank(model, layer) }));
+  const byName = Map.groupBy(found, ({ path }) => lastPart(path));
+  const ranks = [...byName].flatMap(([name, own]) =>
+    new Set(own.map(({ rank }) => rank)).size === 1
+      ? own.slice(0, 1).map(({ rank }) => ({ name, rank }))
+      : own.map(({ path, rank }) => ({ name: path, rank })),
+  );
   const [first] = layers;
   const scale = first === undefined ? 1 : scaleOf(model, first);
   const r = Math.max(...ranks.map(({ rank }) => rank));

@@ -17,6 +17,17 @@ const adapted = {
   adapter: { type: 'LoRA', lora: { rank: 16, targetModules: ['AllLinear'] } },
 };
 
+/** In place of LoRA: columns of the same rank, and channels and heads of nearly as many values. */
+const columns = { type: 'PaCA', paca: { rank: 16, targetModules: ['AllLinear'] } };
+const channels = {
+  type: 'S2FT',
+  s2ft: {
+    ...{ downRatio: '0.05', upRatio: '0.05', gateRatio: '0.05' },
+    ...{ outputRatio: '0.05', valueRatio: '0.05' },
+  },
+};
+const plain = { precision: { type: 'BFloat16' } };
+
 /** Two blocks, embeddings at rest. */
 function lisa(words: Readonly<Record<string, unknown>>) {
   const selection = { type: 'LISA', lisa: { activeLayers: 2, trainEmbeddings: false, ...words } };
@@ -36,6 +47,17 @@ const fixed: readonly Omit<BenchJob, 'steps'>[] = [
   { name: 'full', method: { preset: 'Full', precision: rounded }, formats },
   { name: 'halo', method: { preset: 'HALO', precision: halo }, formats },
   { name: 'lora', method: { preset: 'LoRA', ...adapted }, formats: ['PEFTAdapter'] },
+  {
+    name: 'paca',
+    method: { preset: 'PaCA', ...plain, adapter: columns },
+    formats: ['PEFTAdapter'],
+  },
+  { name: 's2ft', method: { preset: 'S2FT', ...plain }, formats: ['PEFTAdapter'] },
+  {
+    name: 's2ft-all',
+    method: { preset: 'S2FT', ...plain, adapter: channels },
+    formats: ['PEFTAdapter'],
+  },
   { name: 'qlora', method: { preset: 'QLoRA', ...adapted }, formats: ['PEFTAdapter'] },
   { name: 'lisa', method: { preset: 'LISA', precision: rounded }, formats },
   { name: 'lisa-blocks', method: lisa({ intervalSteps: 2 }), formats },

@@ -63,6 +63,17 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'QLoRA', precision: { type: 'HALO' } } },
     apart: { method: { preset: 'LoRA', precision: { type: 'HALO' } } },
   },
+  'S2FT has something to train': {
+    meet: {
+      method: { preset: 'S2FT', adapter: { type: 'S2FT', s2ft: { downRatio: '0' } } },
+    },
+    apart: {
+      method: {
+        preset: 'S2FT',
+        adapter: { type: 'S2FT', s2ft: { downRatio: '0', valueRatio: '0.1' } },
+      },
+    },
+  },
   'level 3 reuses what the forward has made': {
     meet: {
       method: {
@@ -169,6 +180,7 @@ const unaskable = [
   'results do not replace their model',
   'weights are stored in one kind of codes',
   'level 3 reuses what the forward has made',
+  'S2FT has something to train',
   'tokens are mixed in blocks of a power of two',
   'weights of blocks are for drawing by weights',
   'weights in 8 bits are those that train',

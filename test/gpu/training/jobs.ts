@@ -53,6 +53,13 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     gap: exact,
   },
   'paca of an NF4 base': { method: { preset: 'PaCA', base: nf4 }, gap: rounded },
+  s2ft: {
+    method: {
+      ...{ preset: 'S2FT', precision: float32 },
+      adapter: { type: 'S2FT', s2ft: { upRatio: '0.05', outputRatio: '0.5', valueRatio: '0.5' } },
+    },
+    gap: exact,
+  },
   qlora: { method: { preset: 'QLoRA', base: nf4 }, gap: rounded },
   lisa: {
     method: { preset: 'LISA', precision: float32, selection: { type: 'LISA', lisa: oneBlock } },

@@ -3,7 +3,7 @@
 import type { Rows } from '../../files/row-panels.ts';
 import type { DType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { type Tensor, tensor, toArray } from '../../tensor/tensor.ts';
+import { item, type Tensor, tensor, toArray } from '../../tensor/tensor.ts';
 
 export type Delta = ProductDelta | ChosenDelta;
 
@@ -88,6 +88,18 @@ export function factorOf(delta: Delta, factor: 'A' | 'B', size: number): Tensor 
   const { A, B } = operandsOf(delta);
   if (factor === 'A') return delta.form === 'columns' ? ones(A, size, B.dtype) : A;
   return delta.form === 'rows' ? ops.t(ones(B, size, A.dtype)) : B;
+}
+
+/**
+ * The change in its form again, from the factors that `factorOf` made of it; a product where the
+ * chosen side is not ones and zeros.
+ */
+export function fromFactors({ form, scale }: Delta, { A, B }: Factors): Delta {
+  if (form === 'product') return plainDelta(A, B, scale);
+  const [side, value] = form === 'columns' ? [A, B] : [ops.t(B), A];
+  const index = ops.to(ops.argmax(side, 1), 'int32');
+  const isChosen = item(ops.all(ops.eq(ones(index, side.shape[1] ?? 0, side.dtype), side))) === 1;
+  return isChosen ? { form, index, value, scale } : plainDelta(A, B, scale);
 }
 
 /** `[k, size]` with a one in each row, at the place of the index. */

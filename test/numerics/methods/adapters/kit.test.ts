@@ -21,6 +21,8 @@ interface Case {
   readonly method: Parameters<typeof resolveMethod>[0];
   /** The most that the hidden states differ before the first step, relative to the largest. */
   readonly start: number;
+  /** Linear layers that have an adapter. @default all of the toy's three blocks */
+  readonly layers?: number;
   /** Gradient of each trained tensor for the dense gradient `G [O, I]`. */
   gradients(own: (suffix: string) => Tensor, G: Tensor): Readonly<Record<string, Tensor>>;
 }
@@ -62,6 +64,24 @@ const cases: Readonly<Record<string, Case>> = {
       paca_value: ops.mulScalar(ops.indexSelect(G, 1, own('paca_index')), 1.5),
     }),
   },
+  S2FT: {
+    method: {
+      adapter: {
+        type: 'S2FT',
+        s2ft: {
+          ...{ downRatio: '0.2', upRatio: '0.1', gateRatio: '0.05' },
+          ...{ outputRatio: '0.5', valueRatio: '0.34' },
+        },
+      },
+    },
+    start: 0,
+    layers: 13,
+    gradients: (own, G) => {
+      const [V, index] = [own('s2ft_value'), own('s2ft_index')];
+      const isRows = V.shape[1] === G.shape[1];
+      return { s2ft_value: ops.indexSelect(G, isRows ? 0 : 1, index) };
+    },
+  },
   LoLDU: {
     method: { adapter: { type: 'LoLDU', loldu: { rank: 6 } } },
     start: 0,
@@ -94,8 +114,8 @@ function throughCodes(w: Tensor, g: Tensor): Tensor {
 }
 
 const adapterFor = (method: Case['method']) => adapterOf(resolveMethod(method), 5n, 'float64');
-const shapeOf = (method: Case['method']): AdapterShape => {
-  const shape = adapterShape(resolveMethod(method));
+const shapeOf = (method: Case['method'], { config }: Model): AdapterShape => {
+  const shape = adapterShape(resolveMethod(method), config);
   if (shape === null) throw new Error('no adapter');
   return shape;
 };
@@ -122,7 +142,7 @@ function gap(found: readonly number[], expected: readonly number[]): number {
   return Math.max(...found.map((x, i) => Math.abs(x - (expected[i] ?? Number.NaN)))) / most;
 }
 
-for (const [name, { method, start, gradients }] of Object.entries(cases)) {
+for (const [name, { method, start, gradients, layers = 3 * 7 }] of Object.entries(cases)) {
   test(`${name}: the model computes the same before the first step`, (t) => {
     const plain = aToyModel({ dtype: 'float64' });
     const adapted = aToyModel({ dtype: 'float64', adapter: adapterFor(method) });
@@ -130,7 +150,7 @@ for (const [name, { method, start, gradients }] of Object.entries(cases)) {
     using _two = adapted.parameters;
     const found = gap(hidden(adapted), hidden(plain));
     t.true(found <= start + 1e-12, `${found}`);
-    t.true(adapted.adapted.size === 3 * 7);
+    t.is(adapted.adapted.size, layers);
   });
 
   test(`${name}: weight decay pulls to the model of the files, or spares a tensor`, (t) => {
@@ -191,21 +211,29 @@ for (const [name, { method, start, gradients }] of Object.entries(cases)) {
         }
       });
     }
-    t.true(compared >= 3 * 7);
+    t.true(compared >= layers);
   });
 
   test(`${name}: trained and kept values are as many as the plan counts`, (t) => {
-    const { parameters, adapted } = aToyModel({ adapter: adapterFor(method) });
+    const model = aToyModel({ adapter: adapterFor(method) });
+    const { parameters, adapted, config } = model;
     using _parameters = parameters;
-    const shape = shapeOf(method);
-    for (const { path, out, in: inputs } of adapted.values()) {
+    const shape = shapeOf(method, model);
+    const lastPart = (path: string) => path.slice(path.lastIndexOf('.') + 1);
+    const byName = Map.groupBy(adapted.values(), ({ path }) => lastPart(path));
+    for (const [name, own] of byName) {
       const count = (role: 'trained' | 'kept') =>
         parameters
           .all()
-          .filter((one) => one.role === role && one.name.startsWith(`${path}.`))
+          .filter(
+            (one) => one.role === role && own.some(({ path }) => one.name.startsWith(`${path}.`)),
+          )
           .reduce((sum, { value }) => sum + value.numel, 0);
-      const { trained, kept } = shape.count({ out, in: inputs });
-      t.deepEqual([count('trained'), count('kept')], [trained, kept], path);
+      const [{ out, in: inputs } = { out: 0, in: 0 }] = own;
+      // A layer's own counts, or their mean over all blocks.
+      const { trained, kept } = shape.count({ name, out, in: inputs });
+      const whole = [trained, kept].map((each) => Math.round(each * config.L));
+      t.deepEqual([count('trained'), count('kept')], whole, name);
     }
   });
 }

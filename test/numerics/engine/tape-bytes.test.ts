@@ -1,0 +1,81 @@
+// What the tapes of blocks keep, counted where the memory is taken, beside the plan of it.
+import type { FineTuneJobSpec } from '../../../crds/api/job.ts';
+import { resolveMethod } from '../../../crds/methods/resolve.ts';
+import { blockBytes } from '../../../crds/plan/block-bytes.ts';
+import { forwardBlock } from '../../../worker/engine/block-tape.ts';
+import { toSequence } from '../../../worker/engine/packed-sequence.ts';
+import { adapterOf, dtypeOf } from '../../../worker/methods/index.ts';
+import { memoryStatistics, trimMemory } from '../../../worker/tensor/memory.ts';
+import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { scope } from '../../../worker/tensor/scope.ts';
+import { testOfProcessor } from '../../builders/test-of-processor.ts';
+import { aToyModel, countUp } from '../../builders/toy-training.ts';
+import { aSequence } from '../../builders/training.ts';
+
+const tokens = 2048;
+const config = { hidden_size: 64, intermediate_size: 96 };
+/** A heap counts its chunks, and a block has some forty tensors. */
+const rounding = 0.02;
+
+type Precision = { readonly type: 'BFloat16' } | { readonly type: 'Float32' };
+
+function compared(adapter: object, precision: Precision) {
+  const method = resolveMethod({ adapter, precision } as FineTuneJobSpec['method']);
+  const dtype = dtypeOf(method);
+  const model = aToyModel({ dtype, adapter: adapterOf(method, 5n, dtype), config });
+  using _parameters = model.parameters;
+  const planned = blockBytes({
+    ...{ facts: model.config, method, microBatchTokens: tokens, perWave: 1, waves: 1, shards: 1 },
+    ...{ clip: 'Global', recomputation: 'None', targetShare: 1 },
+    device: { type: 'cpu', bytes: 2 ** 34 },
+  }).tape;
+  let kept = 0;
+  scope(() => {
+    const sequence = toSequence(model.rope, aSequence([countUp(0, tokens)]), dtype);
+    for (let layer = 0; layer < model.config.L; layer += 1) {
+      const x = normal([tokens, model.config.H], 1, streamOf(1, 'x', layer), dtype);
+      const active = model.parameters.trainedAt(layer);
+      trimMemory();
+      // The input is the first tensor of the tape, and the output of the last block of the next.
+      const before = memoryStatistics().tensorBytes - x.bytes;
+      const { output } = scope(() =>
+        forwardBlock({ model, layer, active, sequence, draw: null }, x, 'keep'),
+      );
+      kept += memoryStatistics().tensorBytes - before - output.bytes;
+    }
+  });
+  return { kept: kept / model.config.L, planned };
+}
+
+const adapters = {
+  LoRA: { type: 'LoRA', lora: { rank: 16 } },
+  'LoRA on q and down': {
+    type: 'LoRA',
+    lora: { rank: 16, targetModules: ['q_proj', 'down_proj'] },
+  },
+  PaCA: { type: 'PaCA', paca: { rank: 16 } },
+  S2FT: {
+    type: 'S2FT',
+    s2ft: { downRatio: '0.2', upRatio: '0.2', outputRatio: '0.5', valueRatio: '0.5' },
+  },
+} as const;
+
+for (const type of ['Float32', 'BFloat16'] as const) {
+  for (const [name, adapter] of Object.entries(adapters)) {
+    testOfProcessor(`the tape of ${name} in ${type} keeps what is planned`, (t) => {
+      const { kept, planned } = compared(adapter, { type });
+      const off = kept / planned - 1;
+      t.true(Math.abs(off) < rounding, `${kept} bytes a block, ${planned} planned`);
+    });
+  }
+}
+
+testOfProcessor(
+  'in bfloat16 PaCA keeps less than LoRA of the same rank on a tape, and S2FT too',
+  (t) => {
+    const of = (name: keyof typeof adapters) => compared(adapters[name], { type: 'BFloat16' }).kept;
+    const lora = of('LoRA');
+    t.log(`${of('PaCA') / lora} of LoRA's, ${of('S2FT') / lora}`);
+    t.true(of('PaCA') < 0.9 * lora && of('S2FT') < 0.9 * lora);
+  },
+);
