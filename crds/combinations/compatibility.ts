@@ -10,6 +10,7 @@ import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { typeInCel } from '../methods/types-in-cel.ts';
 import { resultsHitModel } from '../names/result-folders.ts';
 import { sequencesPerStep } from '../plan/batches.ts';
+import { needsItsBase } from '../plan/publication.ts';
 import { placedRules, printedJob } from '../tree/schema-tree.ts';
 import { valueAt } from '../tree/value-at.ts';
 
@@ -66,6 +67,16 @@ export const pairs: readonly Pair[] = [
     cel: `${is.adapter} != 'None' || ${noForm('PEFTAdapter')}`,
     sentence: 'asks for PEFTAdapter, but method.adapter is None: there is no adapter to write',
     hint: 'ask for MergedSafetensors, which is then the whole model',
+  },
+  {
+    id: 'an adapter that changed its base is for a base that others have',
+    path: ['output', 'formats'],
+    meets: ({ output }, method) =>
+      needsItsBase(method) && output.formats?.includes('PEFTAdapter') === true,
+    cel: `${is.adapter} != 'PiSSA' || ${is.base} == 'Dense' || ${noForm('PEFTAdapter')}`,
+    sentence:
+      'asks for PEFTAdapter, but method.adapter took over a part of each weight before the rest was quantized: nobody else has that base',
+    hint: 'ask for MergedSafetensors, or write method.base: { type: Dense }',
   },
   {
     id: 'codes are written where there are some',

@@ -6,14 +6,25 @@ export interface AdapterShape {
   readonly targetModules: readonly string[];
   readonly dropout: number;
   /**
-   * Values of a layer, on average where layers differ: those that are trained, and those that are
-   * fixed and saved with them.
+   * Values of a layer, on average where layers differ: those that are trained, those that are fixed
+   * beside them, and those in files alone, which say what it took over from the weight.
    */
-  count(linear: LinearSize): { readonly trained: number; readonly kept: number };
+  count(linear: LinearSize): AdapterCount;
   /** Values of a layer's factor that each pass makes from the others. */
   made(linear: LinearSize): number;
   /** What a layer keeps of each token for the backward of its adapter. */
   perToken(linear: LinearSize): PerToken;
+  /**
+   * What its decomposition of a matrix holds beside it: copies of it, and Gram matrices of its
+   * smaller side in float64.
+   */
+  readonly decomposing: { readonly matrices: number; readonly grams: number };
+}
+
+interface AdapterCount {
+  readonly trained: number;
+  readonly kept: number;
+  readonly taken: number;
 }
 
 interface PerToken {
@@ -39,6 +50,11 @@ interface ModelSizes {
   readonly fused: boolean;
 }
 
+/** Whether the adapter takes over a part of each weight, so that the base is another one. */
+export function changesBase({ adapter }: Pick<ResolvedMethod, 'adapter'>): boolean {
+  return adapter.type === 'PiSSA';
+}
+
 /** Null without an adapter. */
 export function adapterShape(
   { adapter }: Pick<ResolvedMethod, 'adapter'>,
@@ -51,8 +67,9 @@ export function adapterShape(
       const { rank, targetModules, dropout } = adapter.lora;
       return {
         ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
-        count: (linear) => ({ trained: rank * (linear.in + linear.out), kept: 0 }),
+        count: (linear) => ({ trained: rank * (linear.in + linear.out), kept: 0, taken: 0 }),
         made: () => 0,
+        decomposing: nothing,
       };
     }
     case 'BiLoRA': {
@@ -60,28 +77,50 @@ export function adapterShape(
       const size = (linear: LinearSize) => rank * (linear.in + linear.out);
       return {
         ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
-        count: (linear) => ({ trained: size(linear), kept: 0 }),
+        count: (linear) => ({ trained: size(linear), kept: 0, taken: 0 }),
         // Centred, scaled, coded and rounded values of both.
         made: (linear) => 4 * size(linear),
+        decomposing: nothing,
+      };
+    }
+    case 'PiSSA': {
+      const { rank, targetModules, dropout } = adapter.pissa;
+      const size = (linear: LinearSize) => rankWithin(linear, rank) * (linear.in + linear.out);
+      return {
+        ...{ targetModules, dropout: Number(dropout) },
+        perToken: (linear) => inner(rankWithin(linear, rank)),
+        count: (linear) => ({ trained: size(linear), kept: 0, taken: size(linear) }),
+        made: () => 0,
+        decomposing: adapter.pissa.directions === 'Exact' ? exact : sketch,
       };
     }
     case 'PaCA': {
       const { rank, targetModules } = adapter.paca;
       const within = (linear: LinearSize) => Math.min(rank, linear.in);
       return {
-        ...{ targetModules, dropout: 0, made: () => 0 },
-        count: (linear) => ({ trained: linear.out * within(linear), kept: within(linear) }),
+        ...{ targetModules, dropout: 0, made: () => 0, decomposing: nothing },
+        count: (linear) => ({
+          ...{ trained: linear.out * within(linear), kept: within(linear), taken: 0 },
+        }),
         perToken: (linear) => ({ exact: 0, copied: within(linear) }),
       };
     }
     case 'S2FT':
       return ofChannels(adapter.s2ft, model);
     case 'LoRAXS':
-      return betweenFixed(adapter.loraXs, (rank) => ({ trained: rank * rank, kept: 0 }));
+      return betweenFixed(adapter.loraXs, sketch, (rank) => ({ trained: rank * rank, kept: 0 }));
     case 'LoLDU':
-      return betweenFixed(adapter.loldu, (rank) => ({ trained: rank, kept: rank }));
+      return betweenFixed(adapter.loldu, triangles, (rank) => ({ trained: rank, kept: rank }));
   }
 }
+
+const nothing = { matrices: 0, grams: 0 };
+/** A transposed copy, products, and a Gram matrix in float32. */
+const sketch = { matrices: 2, grams: 1 };
+/** The Gram matrix, its vectors twice, and the workspace of LAPACK's divide and conquer. */
+const exact = { matrices: 1, grams: 5 };
+/** Both factors in one, and each by itself. */
+const triangles = { matrices: 3, grams: 0 };
 
 type Ratios = Extract<ResolvedMethod['adapter'], { type: 'S2FT' }>['s2ft'];
 
@@ -101,10 +140,10 @@ function ofChannels(ratios: Ratios, { L, NH, NK, D, I, fused }: ModelSizes): Ada
   const all = Object.entries({ ...rows, ...columns });
   return {
     targetModules: all.flatMap(([name, count]) => (count > 0 ? [name] : [])),
-    ...{ dropout: 0, made: () => 0 },
+    ...{ dropout: 0, made: () => 0, decomposing: nothing },
     count({ name, in: inputs, out }) {
       const [ofRows, ofColumns] = [rows[name] ?? 0, columns[name] ?? 0];
-      return { trained: ofRows * inputs + ofColumns * out, kept: ofRows + ofColumns };
+      return { trained: ofRows * inputs + ofColumns * out, kept: ofRows + ofColumns, taken: 0 };
     },
     perToken: ({ name }) => ({ exact: 0, copied: columns[name] ?? 0 }),
   };
@@ -113,15 +152,16 @@ function ofChannels(ratios: Ratios, { L, NH, NK, D, I, fused }: ModelSizes): Ada
 /** Trained values between two fixed factors `[out, r]` and `[r, in]`. */
 function betweenFixed(
   { rank, targetModules }: { readonly rank: number; readonly targetModules: readonly string[] },
+  decomposing: AdapterShape['decomposing'],
   between: (rank: number) => { readonly trained: number; readonly kept: number },
 ): AdapterShape {
   const within = (linear: LinearSize) => rankWithin(linear, rank);
   return {
-    ...{ targetModules, dropout: 0, perToken: () => inner(rank) },
+    ...{ targetModules, dropout: 0, perToken: () => inner(rank), decomposing },
     count(linear) {
       const own = within(linear);
       const { trained, kept } = between(own);
-      return { trained, kept: own * (linear.in + linear.out) + kept };
+      return { trained, kept: own * (linear.in + linear.out) + kept, taken: 0 };
     },
     made: (linear) => linear.out * within(linear),
   };

@@ -97,6 +97,8 @@ function productInWords(adapter: Product): string {
       return `S2FT on ${partsInWords(adapter.s2ft)}`;
     case 'LoRAXS':
       return `LoRA-XS r=${adapter.loraXs.rank} on ${layersInWords(adapter.loraXs)}`;
+    case 'PiSSA':
+      return `PiSSA r=${adapter.pissa.rank} on ${layersInWords(adapter.pissa)}`;
     case 'LoLDU':
       return `LoLDU r=${adapter.loldu.rank} on ${layersInWords(adapter.loldu)}`;
   }

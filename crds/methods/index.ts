@@ -23,6 +23,7 @@ import { noAdapter } from './no-adapter.ts';
 import { noRule } from './no-rule.ts';
 import { owlore, owlorePreset } from './owlore.ts';
 import { paca, pacaPreset } from './paca.ts';
+import { pissa, pissaPreset } from './pissa.ts';
 import { pvTuning, pvTuningPreset } from './pv-tuning.ts';
 import { qGalore, qGalorePreset } from './q-galore.ts';
 import { s2ft, s2ftPreset } from './s2ft.ts';
@@ -31,7 +32,7 @@ import { sgd } from './sgd.ts';
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
   base: [dense, nf4, int8, int4, codebook],
-  adapter: [noAdapter, lora, loraXs, loldu, biLora, paca, s2ft],
+  adapter: [noAdapter, lora, loraXs, loldu, biLora, pissa, paca, s2ft],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
   rule: [noRule, allora],
@@ -46,6 +47,7 @@ export const presets = [
   alloraPreset,
   pacaPreset,
   s2ftPreset,
+  pissaPreset,
   qloraPreset,
   fullPreset,
   haloPreset,

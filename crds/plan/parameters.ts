@@ -71,6 +71,8 @@ export interface TrainedCounts {
   readonly adapter: number;
   /** Values of an adapter that are fixed and saved with it, in all blocks. */
   readonly adapterKept: number;
+  /** Values in files that say what an adapter took over from the weights, in all blocks. */
+  readonly adapterTaken: number;
   /** Active blocks of one step, and active parameters in total. */
   readonly activeBlocks: number;
   readonly active: number;
@@ -93,6 +95,7 @@ export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedC
       ...counted(blockMatrices + blockVectors, outside),
       adapter: 0,
       adapterKept: 0,
+      adapterTaken: 0,
       ...isActiveIn,
     };
   }
@@ -102,9 +105,11 @@ export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedC
   const block = Math.ceil(inBlock);
   const adapter = Math.round(inBlock * facts.L);
   const kept = counts.reduce((sum, one) => sum + one.kept, 0);
+  const taken = counts.reduce((sum, one) => sum + one.taken, 0);
   return {
     ...counted(block, 0),
     ...{ total: adapter, adapter, adapterKept: Math.round(kept * facts.L) },
+    adapterTaken: Math.round(taken * facts.L),
     ...nothingOutside,
   };
 }

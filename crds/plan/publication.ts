@@ -3,13 +3,24 @@
 // worker, which has it in memory: it runs the same program before it ends, and no other pod is
 // created.
 import type { FineTuneJobSpec } from '../api/job.ts';
-import { resolveMethod } from '../methods/resolve.ts';
+import { changesBase } from '../methods/adapter-shape.ts';
+import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
+
+/**
+ * Whether an adapter fits only the base that it was trained on: it took over a part of the weights,
+ * and the rest was quantized, which nobody else has.
+ */
+export function needsItsBase(method: ResolvedMethod): boolean {
+  return method.base.type !== 'Dense' && changesBase(method);
+}
 
 type Result = Pick<FineTuneJobSpec, 'method' | 'output'>;
 
 export function formatsOf({ method, output }: Result): NonNullable<Result['output']['formats']> {
-  const isWhole = output.formats === undefined && resolveMethod(method).adapter.type === 'None';
-  return output.formats ?? [isWhole ? 'MergedSafetensors' : 'PEFTAdapter'];
+  if (output.formats !== undefined) return output.formats;
+  const resolved = resolveMethod(method);
+  const isWhole = resolved.adapter.type === 'None' || needsItsBase(resolved);
+  return [isWhole ? 'MergedSafetensors' : 'PEFTAdapter'];
 }
 
 export function publishesInWorker(job: Result): boolean {

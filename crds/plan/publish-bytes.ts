@@ -1,7 +1,7 @@
 // Memory of the process that writes the result: the trained model and its logits, plus either the
 // workspace of one format, or the copy that was read back and its logits. Formats are written one
 // after the other, and the memory of one is released before the next.
-import { adapterShape } from '../methods/adapter-shape.ts';
+import { changesBase } from '../methods/adapter-shape.ts';
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { madeOfCodes } from './block-bytes.ts';
@@ -9,9 +9,9 @@ import { codebookCodes } from './codebook-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
-import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { type StagePeak, stagePeak } from './stage-peak.ts';
-import { staticBytes, valueBytes } from './static-bytes.ts';
+import { adapted, staticBytes, valueBytes } from './static-bytes.ts';
 
 const { publish } = memoryConstants;
 
@@ -107,18 +107,20 @@ function isQuantized({ base }: ResolvedMethod): boolean {
  */
 function leftByWriting(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method, storedBfloat16 = 0 } = question;
-  const shape = adapterShape(method, facts);
-  if (format === 'PEFTAdapter' || shape === null || method.base.type !== 'Dense') return 0;
-  const adapted = adaptedLinears(facts, shape.targetModules);
-  const values = facts.L * adapted.reduce((sum, linear) => sum + linear.out * linear.in, 0);
-  return 2 * Math.min(storedBfloat16, values);
+  if (format === 'PEFTAdapter' || method.base.type !== 'Dense' || changesBase(method)) return 0;
+  return 2 * Math.min(storedBfloat16, adapted(facts, method));
 }
 
 function copyBytes(question: MemoryQuestion, format: ResultForm): number {
-  const { facts, method, stages } = question;
+  const { facts, method, stages, storedBfloat16 = 0 } = question;
   if (format === 'PEFTAdapter') {
-    const { adapter, adapterKept } = trainedOf(facts, method);
-    return memoryConstants.adapterBytes * (adapter + adapterKept);
+    const { adapter, adapterKept, adapterTaken } = trainedOf(facts, method);
+    const factors = memoryConstants.adapterBytes * (adapter + adapterKept + adapterTaken);
+    if (!changesBase(method)) return factors;
+    // On the base as its files have it; matrices keep their 16 bits.
+    const { total } = parametersOf(facts);
+    const narrow = valueBytes(method) === 4 ? 2 * Math.min(storedBfloat16, total) : 0;
+    return factors + total * valueBytes(method) - narrow;
   }
   const { total, embedding, head, blockMatrices } = parametersOf(facts);
   const width = valueBytes(method);
@@ -130,5 +132,6 @@ function copyBytes(question: MemoryQuestion, format: ResultForm): number {
 }
 
 function isRounded({ method }: MemoryQuestion, format: ResultForm): boolean {
+  if (format === 'PEFTAdapter') return changesBase(method);
   return format === 'GGUF' || (format === 'MergedSafetensors' && method.adapter.type !== 'None');
 }

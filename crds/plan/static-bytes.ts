@@ -1,4 +1,5 @@
 // Bytes that exist from the first step to the last: weights, master weights, optimizer state.
+import { adapterShape, changesBase } from '../methods/adapter-shape.ts';
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { codebookBlock } from './codebook-bytes.ts';
@@ -8,7 +9,7 @@ import { keptParts } from './kept-parts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { optimizerBytes } from './optimizer-bytes.ts';
-import { parametersOf, trainedOf } from './parameters.ts';
+import { adaptedLinears, parametersOf, trainedOf } from './parameters.ts';
 import { quantizedBlock } from './quantized-base.ts';
 
 interface StaticBytes {
@@ -48,13 +49,20 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
 
 /**
  * Frozen values that keep the 16 bits of their file while the rest is float32: each saves two
- * bytes.
+ * bytes. A matrix of which an adapter took over a part is not that of its file.
  */
 export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number {
   if (valueBytes(method) === 2) return 0;
   const trained = trainedOf(facts, method);
   const dense = parametersOf(facts).total - facts.L * quantizedBlock(facts, method).values;
-  return Math.min(storedBfloat16, dense - (trained.total - trained.adapter));
+  const changed = changesBase(method) && method.base.type === 'Dense' ? adapted(facts, method) : 0;
+  return Math.min(storedBfloat16, dense - changed - (trained.total - trained.adapter));
+}
+
+/** Values of the matrices that get an adapter. */
+export function adapted(facts: DecoderFacts, method: ResolvedMethod): number {
+  const linears = adaptedLinears(facts, adapterShape(method, facts)?.targetModules ?? []);
+  return facts.L * linears.reduce((sum, linear) => sum + linear.out * linear.in, 0);
 }
 
 /** Bytes saved by trained matrices that are stored quantized. */

@@ -5,6 +5,7 @@
 //   run.json        who, what, where            `anneal run`
 //   prepared.json   model and tokens, ready     prepare
 //   scores.json     what blocks are drawn by    train, where the method has such
+//   initial/        what an adapter decomposed from the weights      train, where the method has such
 //   checkpoints/    step-<n>                    train
 //   trained.json    the report of the training train
 //   tensorboard/    event files, where the job asks for them       train
@@ -29,6 +30,7 @@ export const runFiles = {
   tensorboard: 'tensorboard',
   report: 'report.json',
   outcome: 'outcome.json',
+  initial: 'initial',
   checkpoints: 'checkpoints',
   runLock: 'run.lock',
   workerLock: 'worker.lock',
@@ -64,6 +66,8 @@ export const runRecord = z.object({
    * the one before.
    */
   tensorboard: z.string().optional(),
+  /** Folder of the initial factors, where it is elsewhere: rounds of workers share it. */
+  initial: z.string().optional(),
 });
 
 export type RunRecord = z.output<typeof runRecord>;

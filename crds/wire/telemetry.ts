@@ -51,10 +51,10 @@ export const memoryParts = z.object({
 });
 
 /**
- * Training steps, evaluation, answers to prompts, and reading the result back in a process of its
- * own.
+ * Training steps, what an adapter computes from the weights before, evaluation, answers to prompts,
+ * and reading the result back in a process of its own.
  */
-export const stageName = z.enum(['Step', 'Evaluate', 'Sample', 'Publish']);
+export const stageName = z.enum(['Step', 'Decompose', 'Evaluate', 'Sample', 'Publish']);
 
 /** What will happen, once, before the first step. */
 export const planMessage = z.object({

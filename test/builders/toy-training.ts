@@ -40,6 +40,7 @@ import type { TrainerParts, TrainerPlan } from '../../worker/train/loop.ts';
 import { FakeClock } from '../doubles/clock.ts';
 import { goldenTensors } from '../toy/golden.ts';
 import { goldenCase } from '../toy/make-toy.ts';
+import { factorsInMemory } from './initial-factors.ts';
 import { aSequence } from './training.ts';
 
 export interface ToyModelOptions {
@@ -75,8 +76,10 @@ export function aToyModel(options: ToyModelOptions = {}, shardLayer?: ShardLayer
     precision = null,
   } = options;
   const source = toySource(options);
+  using factors = factorsInMemory(source, adapter, dtype === 'float64' ? dtype : 'float32');
+  const { initial } = factors;
   const model = buildModel(source, {
-    ...{ dtype, adapter, coded, codebook, store, precision, sequenceLength: 64 },
+    ...{ dtype, adapter, initial, coded, codebook, store, precision, sequenceLength: 64 },
     ...(trains === undefined ? {} : { trains }),
     ...(shardLayer === undefined ? {} : { shardLayer }),
   });
@@ -91,7 +94,7 @@ function chooseToyCodes(options: ToyModelOptions, parameters: readonly Parameter
   for (const _ of fillCodebooks(toySource(options), parameters, { choice, seed: 1n }));
 }
 
-function toySource({ name = 'llama', config: changes = {}, ...options }: ToyModelOptions) {
+export function toySource({ name = 'llama', config: changes = {}, ...options }: ToyModelOptions) {
   const config = readConfig({ ...goldenCase(name).config, ...changes });
   const tensors = goldenTensors(config);
   const load = (tensorName: string, type: DType): Tensor => {
@@ -176,7 +179,7 @@ export class Training implements Disposable {
   }
 
   trained() {
-    return { shards: this.held.shards, kept: this.held.kept, states: this.states };
+    return { shards: this.held.shards, states: this.states };
   }
 
   ofType<T extends TelemetryBody['type']>(type: T): readonly Extract<TelemetryBody, { type: T }>[] {

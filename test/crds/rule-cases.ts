@@ -262,6 +262,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'S2FT', s2ft: { downRatio: '0.1' } }, { type: 'S2FT' }],
     rejects: [{ type: 'PaCA', s2ft: { downRatio: '0.1' } }],
   },
+  'method.adapter: pissa only with PiSSA': {
+    accepts: [{ type: 'PiSSA', pissa: { rank: 8, directions: 'Exact' } }, { type: 'PiSSA' }],
+    rejects: [{ type: 'LoRA', pissa: { rank: 8 } }],
+  },
   'method.adapter: loldu only with LoLDU': {
     accepts: [{ type: 'LoLDU', loldu: { rank: 8 } }, { type: 'LoLDU' }],
     rejects: [{ type: 'LoRA', loldu: { rank: 8 } }],

@@ -17,6 +17,8 @@ const methods = {
   'lora-xs': { preset: 'LoRAXS', adapter: { type: 'LoRAXS', loraXs: { rank: 24 } } },
   'bi-lora': { preset: 'BiLoRA', adapter: { type: 'BiLoRA', biLora: { dropout: '0.1' } } },
   allora: { preset: 'ALLoRA' },
+  pissa: { preset: 'PiSSA', adapter: { type: 'PiSSA', pissa: { rank: 4, dropout: '0.1' } } },
+  'pissa-nf4': { preset: 'PiSSA', base: nf4, adapter: { type: 'PiSSA', pissa: { rank: 4 } } },
   'loldu-int8': { preset: 'LoLDU', base: { type: 'Int8' } },
   'paca-nf4': { preset: 'PaCA', base: nf4, adapter: { type: 'PaCA', paca: { rank: 8 } } },
   's2ft-int8': {

@@ -6,6 +6,7 @@ import { execa } from 'execa';
 import { resolveMethod } from '../../crds/index.ts';
 import { preparedRecord, runFiles, runRecord, trainedRecord } from '../../crds/wire/run-folder.ts';
 import { verifyCheckpoint } from '../../worker/checkpoint/folder.ts';
+import { initialPlace, openInitialFactors } from '../../worker/checkpoint/initial-factors.ts';
 import { loadState } from '../../worker/checkpoint/load-state.ts';
 import { valueTensors } from '../../worker/checkpoint/state-tensors.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
@@ -102,12 +103,17 @@ export function logitsOf(model: Model, ids: readonly number[]): Tensor {
 
 /** The trained model in the type it was trained in; the caller disposes its parameters. */
 export async function trainedModel({ folder }: TrainedRun): Promise<Model> {
-  const { spec } = await requireRecord(folder, runFiles.run, runRecord);
-  const { model: prepared } = await requireRecord(folder, runFiles.prepared, preparedRecord);
+  const run = await requireRecord(folder, runFiles.run, runRecord);
+  const { spec } = run;
+  const prepared = await requireRecord(folder, runFiles.prepared, preparedRecord);
   const { checkpoint } = await requireRecord(folder, runFiles.trained, trainedRecord);
   const method = resolveMethod(spec.method);
-  using files = openModel(prepared.path);
-  const model = buildModel(modelSource(files), buildOptionsOf(spec, method));
+  using files = openModel(prepared.model.path);
+  using factors = await openInitialFactors(initialPlace(folder, { run, prepared, method }));
+  const model = buildModel(modelSource(files), {
+    ...buildOptionsOf(spec, method),
+    ...(factors === null ? {} : { initial: (name) => factors.get(name) }),
+  });
   const targets = valueTensors(wholeShards(model.parameters, 'trained'));
   loadState(checkpoint, await verifyCheckpoint(checkpoint), targets);
   return model;

@@ -105,6 +105,15 @@ const cases: readonly Case[] = [
     adapter: true,
   },
   {
+    name: 'pissa',
+    toy: 'llama',
+    method: {
+      ...{ preset: 'PiSSA', precision: float32 },
+      adapter: { type: 'PiSSA', pissa: { rank: 24, alpha: '12' } },
+    },
+    adapter: true,
+  },
+  {
     name: 'loldu',
     toy: 'llama',
     method: {

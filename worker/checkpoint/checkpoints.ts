@@ -21,6 +21,7 @@ import {
   type StoredCheckpoint,
   verifyCheckpoint,
 } from './folder.ts';
+import { requireInitial } from './initial-factors.ts';
 import { type SaveWish, saveIsDue } from './interval.ts';
 import { loadState } from './load-state.ts';
 import { type CheckpointManifest, manifestVersion } from './manifest.ts';
@@ -37,6 +38,8 @@ export interface CheckpointSettings {
   readonly job: string;
   /** Digest of the frozen base. */
   readonly base: string;
+  /** Of what the adapter began with, where it decomposed weights. */
+  readonly initial?: string | undefined;
   readonly wish: SaveWish;
   readonly retain: {
     readonly latest: number;
@@ -322,20 +325,18 @@ class Folders implements RunCheckpoints {
   }
 
   #manifest(state: TrainerState, parts: readonly ShardPart[]): CheckpointManifest {
-    const { job, base } = this.#settings;
+    const { job, base, initial } = this.#settings;
     const files = parts.map(({ file }) => file);
     const tensors = parts.flatMap((part) => part.tensors);
-    return { version: manifestVersion, step: state.step, job, base, files, tensors, state };
+    const of = { version: manifestVersion, step: state.step, job, base } as const;
+    return { ...of, ...(initial && { initial }), files, tensors, state };
   }
 
   #confirm(manifest: CheckpointManifest, folder: string): void {
-    const { job, base } = this.#settings;
-    if (manifest.job === job && manifest.base === base) return;
-    const what = manifest.job === job ? 'another base model' : 'another job';
-    throw new TerminalError({
-      code: 'E_PLAN_MISMATCH',
-      message: `${folder} belongs to ${what}; a run resumes only with its own job and base model`,
-    });
+    const { job, base, initial } = this.#settings;
+    if (manifest.job !== job) throw foreign(folder, 'another job');
+    if (manifest.base !== base) throw foreign(folder, 'another base model');
+    requireInitial(manifest, folder, initial);
   }
 
   /** Deletes expired checkpoints; returns the steps of the others, ascending. */
@@ -354,6 +355,13 @@ class Folders implements RunCheckpoints {
 
 /** Not a step. */
 const none = -1;
+
+function foreign(folder: string, what: string): TerminalError {
+  return new TerminalError({
+    code: 'E_PLAN_MISMATCH',
+    message: `${folder} belongs to ${what}; a run resumes only with its own job and base model`,
+  });
+}
 
 function damagedElsewhere({ folder }: StoredCheckpoint): AnnealError {
   const message = `${folder} could not be read by another worker`;

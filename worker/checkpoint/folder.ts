@@ -55,13 +55,10 @@ export async function beginCheckpoint(root: string, step: number): Promise<Check
   return {
     folder: partial,
     async commit(manifest) {
-      const text = `${JSON.stringify(manifest)}\n`;
-      await writeSynced(join(partial, manifestName), text);
-      await syncFolder(partial);
+      const own = await writeManifest(partial, manifest);
       await rm(folder, { recursive: true, force: true });
       await rename(partial, folder);
       await syncFolder(root);
-      const own = Buffer.byteLength(text);
       const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, own);
       return { step, folder, bytes };
     },
@@ -69,6 +66,14 @@ export async function beginCheckpoint(root: string, step: number): Promise<Check
       await rm(partial, { recursive: true, force: true });
     },
   };
+}
+
+/** Writes the manifest of the files in a folder, and syncs both; returns its bytes. */
+export async function writeManifest(folder: string, manifest: CheckpointManifest): Promise<number> {
+  const text = `${JSON.stringify(manifest)}\n`;
+  await writeSynced(join(folder, manifestName), text);
+  await syncFolder(folder);
+  return Buffer.byteLength(text);
 }
 
 /** Removes what a killed save left behind. */
@@ -144,7 +149,7 @@ async function writeSynced(path: string, text: string): Promise<void> {
 }
 
 /** Syncs a folder, since syncing files does not make their names durable. */
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path, 'r');
   await folder.sync();
 }

@@ -38,6 +38,8 @@ export const checkpointManifest = z.object({
   job: digest,
   /** Digest of the frozen base, which is referenced and not copied. */
   base: z.string().max(200),
+  /** Digest of the initial factors of the adapter, where it has such (initial-factors.ts). */
+  initial: digest.optional(),
   files: z.array(manifestFile).min(1).max(65_536),
   /** Logical tensors, which a world of any size reads by ranges. */
   tensors: z.array(manifestTensor).max(1_000_000),

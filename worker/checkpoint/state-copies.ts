@@ -25,6 +25,7 @@ interface CopySettings {
   /** As in a checkpoint. */
   readonly job: string;
   readonly base: string;
+  readonly initial?: string | undefined;
   readonly world: World;
   readonly clock: Clock;
   /** Bytes of free memory for copies, beyond what steps need. */
@@ -80,13 +81,14 @@ export class StateCopies {
   }
 
   async #write(state: TrainerState, name: string): Promise<void> {
-    const { plan, job, base, world } = this.#settings;
+    const { plan, job, base, initial, world } = this.#settings;
     const life = this.#settings.life?.();
     const partial = await beginCopy(plan.folder, 'own', name);
     await using shard = await beginShard(partial, world.rank, stateTensors(this.#trained));
     const { file, tensors } = await shard.end();
     const manifest: CheckpointManifest = {
       ...{ version: manifestVersion, step: state.step, job, base, files: [file], tensors, state },
+      ...(initial && { initial }),
       ...(life && { life }),
     };
     await writeFile(join(partial, manifestName), JSON.stringify(manifest));

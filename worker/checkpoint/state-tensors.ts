@@ -1,14 +1,12 @@
-// The tensors of a checkpoint: every trained or kept parameter under its own name, and its
-// optimizer state under `<name>#<suffix>`. The frozen base is not among them: the manifest names
-// its digest. A rank of a world has a shard of each.
+// The tensors of a checkpoint: every trained parameter under its own name, and its optimizer state
+// under `<name>#<suffix>`. What stays fixed is not among them: the manifest names the digests of
+// the base and of the initial factors. A rank of a world has a shard of each.
 
 import type { OptimizerStates } from '../sharding/optimizer-states.ts';
 import { type Shard, stateShard, type TensorShard, wholeTensor } from '../sharding/shards.ts';
 
 export interface TrainedTensors {
   readonly shards: readonly Shard[];
-  /** Of tensors that are fixed and saved with the trained ones. */
-  readonly kept: readonly Shard[];
   readonly states: OptimizerStates;
 }
 
@@ -29,12 +27,8 @@ export function valueTensors(shards: readonly Shard[]): ReadonlyMap<string, Tens
 }
 
 /** All tensors of the state by name, in the order in which they are written. */
-export function stateTensors({
-  shards,
-  kept,
-  states,
-}: TrainedTensors): ReadonlyMap<string, TensorShard> {
-  const all = new Map<string, TensorShard>(valueTensors([...shards, ...kept]));
+export function stateTensors({ shards, states }: TrainedTensors): ReadonlyMap<string, TensorShard> {
+  const all = new Map<string, TensorShard>(valueTensors(shards));
   for (const shard of shards) {
     const { name } = shard.parameter;
     for (const [suffix, tensor] of Object.entries(states.byName.get(name) ?? {})) {

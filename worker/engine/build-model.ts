@@ -2,10 +2,12 @@
 // step. Tensors are read, checked and quantized on the host, which has them anyway, so every device
 // begins with the same bits.
 
+import { Bug } from '../../crds/failures/errors.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
+import { tensorSpecs } from '../decoder/names.ts';
 import { ropeFrequencies } from '../decoder/rope.ts';
-import type { Adapter, LinearLayer } from '../methods/adapters/adapter.ts';
+import type { Adapter, Initial, LinearLayer } from '../methods/adapters/adapter.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import { codeNearest } from '../methods/weights/affine-groups.ts';
 import { type CodebookScheme, emptyCodebook } from '../methods/weights/codebook.ts';
@@ -20,6 +22,7 @@ import { onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
 import { requireFinite } from './finite.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters, type Role } from './parameters.ts';
+import { reducedSource } from './reduced-source.ts';
 import { residentWeights } from './weights.ts';
 
 export interface ModelSource {
@@ -54,6 +57,8 @@ export interface BuildOptions {
   /** @default the processor */
   readonly device?: Device;
   readonly adapter: Adapter | null;
+  /** What the adapter decomposed, by tensor name; for one that does. */
+  readonly initial?: Initial;
   /** How frozen matrices are stored. @default dense */
   readonly store?: WeightStore;
   /** Arithmetic of the blocks' linear layers; owned by the model. @default the model's type */
@@ -77,9 +82,12 @@ export interface BuildOptions {
 }
 
 /** Loads every tensor; the caller disposes `parameters` of the result. */
-export function buildModel(source: ModelSource, options: BuildOptions): Model {
-  const { config, tensorNames } = source;
+export function buildModel(files: ModelSource, options: BuildOptions): Model {
+  const { config, tensorNames } = files;
   const { adapter, dtype, device = 'cpu', trains = () => adapter === null } = options;
+  const adapted = adapter === null ? [] : adaptedLayers(config, adapter);
+  const source =
+    adapter === null ? files : reducedSource(files, adapter, adapted, initialOf(options));
   const { shardLayer = (all) => all } = options;
   const parameters = new Parameters();
   const add = (ofLayer: readonly Parameter[]): void => {
@@ -102,9 +110,8 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
         }),
       );
     }
-    const adapted = adapter === null ? [] : adaptedLayers(config, parameters, adapter);
     for (const layers of Map.groupBy(adapted, ({ layer }) => layer).values()) {
-      const own = made(() => layers.flatMap((layer) => adapterParameters(source, layer, options)));
+      const own = made(() => layers.flatMap((layer) => adapterParameters(layer, options)));
       add(own.map((parameter) => placed(parameter, device)));
     }
     const { full, sliding } = config.rope;
@@ -285,35 +292,31 @@ function layerOf(name: string): Parameter['layer'] {
 }
 
 /** The linear layers of the blocks that get an adapter; never the head. */
-function adaptedLayers(
-  config: DecoderConfig,
-  parameters: Parameters,
-  adapter: Adapter,
-): readonly LinearLayer[] {
-  return parameters.all().flatMap(({ name, layer, shape }) => {
+export function adaptedLayers(config: DecoderConfig, adapter: Adapter): readonly LinearLayer[] {
+  return tensorSpecs(config).flatMap(({ name, layer, part, shape }) => {
     const [out, inputs] = shape;
-    const path = name.replace(/\.weight$/, '');
-    if (typeof layer !== 'number' || out === undefined || inputs === undefined) return [];
-    if (layer >= config.L) return [];
-    const linear = { path, layer, out, in: inputs, model: config };
+    if (layer === undefined || part !== 'weight') return [];
+    if (out === undefined || inputs === undefined) return [];
+    const linear = { path: name.replace(/\.weight$/, ''), layer, out, in: inputs, model: config };
     return adapter.targets(linear) ? [linear] : [];
   });
 }
 
-/** The weight as the files have it, for an adapter that begins with its factors. */
-function weightOf(source: ModelSource, { path }: LinearLayer, dtype: DType): Tensor {
-  return source.load(`${path}.weight`, dtype === 'float64' ? 'float64' : 'float32');
+function initialOf({ adapter, initial }: BuildOptions): Initial {
+  const missing = (name: string): never => {
+    throw new Bug(`${adapter?.name} begins with ${name}, which was not computed`);
+  };
+  return initial ?? missing;
 }
 
 /** The tensors of one layer's adapter. */
-function adapterParameters(
-  source: ModelSource,
-  layer: LinearLayer,
-  { adapter, dtype }: BuildOptions,
-): readonly Parameter[] {
+function adapterParameters(layer: LinearLayer, options: BuildOptions): readonly Parameter[] {
+  const { adapter } = options;
   if (adapter === null) return [];
-  const weight = () => weightOf(source, layer, dtype);
-  const { trained, kept = {} } = scope(() => adapter.initialize(layer, weight));
+  const initial = initialOf(options);
+  const { trained, kept = {} } = scope(() =>
+    adapter.initialize(layer, (suffix) => initial(`${layer.path}.${suffix}`)),
+  );
   const parameter = (suffix: string, value: Tensor, role: Role): Parameter => ({
     name: `${layer.path}.${suffix}`,
     layer: layer.layer,
@@ -321,7 +324,6 @@ function adapterParameters(
     value: keep(ops.contiguous(value)),
     shape: value.shape,
     role,
-    isComputed: adapter.readsWeights,
     learningRateFactor: adapter.learningRateFactor(suffix),
     decayed: adapter.decays(suffix),
   });

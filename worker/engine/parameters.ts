@@ -7,8 +7,8 @@ import { keep, scope } from '../tensor/scope.ts';
 import { moveStorage, resizeStorage, type Tensor } from '../tensor/tensor.ts';
 
 /**
- * Trained tensors change, and are saved and published. Kept ones are fixed and saved with them: no
- * file of the model has them. Frozen ones are read from the files of the model again.
+ * Trained tensors change, and are saved and published. Kept ones are fixed, and are read from what
+ * the adapter began with; frozen ones from the files of the model.
  */
 export type Role = 'trained' | 'kept' | 'frozen';
 
@@ -23,11 +23,6 @@ export interface Parameter {
   /** How `value` is decoded, where it is quantized values or codes. */
   readonly coded?: Coding;
   readonly role: Role;
-  /**
-   * Computed from other tensors, where processors may differ in the last bits: all ranks take the
-   * values of one.
-   */
-  readonly isComputed?: boolean;
   /** Multiplies the scheduled learning rate. */
   readonly learningRateFactor: number;
   /** Whether weight decay applies: matrices yes, norms and biases no. */

@@ -17,6 +17,7 @@ import { loldu } from './adapters/loldu.ts';
 import { lora } from './adapters/lora.ts';
 import { loraXs } from './adapters/lora-xs.ts';
 import { paca } from './adapters/paca.ts';
+import { pissa } from './adapters/pissa.ts';
 import { s2ft } from './adapters/s2ft.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
@@ -127,6 +128,15 @@ export function adapterOf({ adapter }: ResolvedMethod, seed: bigint, of: DType):
     case 'LoRAXS': {
       const { rank, targetModules } = adapter.loraXs;
       return loraXs({ rank, targets: targetsOf(targetModules), seed, dtype });
+    }
+    case 'PiSSA': {
+      const { rank, dropout, directions, targetModules } = adapter.pissa;
+      return pissa({
+        ...{ rank, directions, seed, dtype },
+        alpha: alphaOf({ alpha: String(rank), ...adapter.pissa }),
+        dropout: Number(dropout),
+        targets: targetsOf(targetModules),
+      });
     }
     case 'LoLDU': {
       const { rank, targetModules } = adapter.loldu;

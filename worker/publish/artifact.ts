@@ -4,6 +4,7 @@ import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import type { Model } from '../engine/model.ts';
+import type { Initial } from '../methods/adapters/adapter.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { StoredType } from './rounding.ts';
 
@@ -17,6 +18,8 @@ export interface ArtifactFacts {
   readonly files: ModelFiles;
   /** The trained model. */
   readonly model: Model;
+  /** What its adapter began with, by tensor name. */
+  readonly initial: Initial;
   readonly report: RunReport;
 }
 
@@ -28,6 +31,8 @@ export interface ArtifactWriter {
    * Type that matrices are rounded to; null where the artefact has the bits of the trained model.
    */
   readonly rounding: StoredType | null;
+  /** Whether a tensor has other bits than that of the trained model. @default all */
+  isRounded?(name: string): boolean;
   /** Fills the folder; returns the bytes of the tensors written. */
   write(folder: string): Promise<number>;
   /** The model as a user would load it from the folder, in `dtype`; the caller disposes it. */

@@ -1,6 +1,6 @@
 // `W` with what an adapter adds, added in float32 and rounded once. W is the weight of training:
-// the original of the file, which is more precise than a dense copy in the model's type, or the
-// dequantized values of a quantised one.
+// the original of the file, which is more precise than a dense copy in the model's type, the
+// dequantized values of a quantised one, or what an adapter left of the original.
 
 import { tensorsOf } from '../engine/model.ts';
 import { type Rows, rowPanels } from '../files/row-panels.ts';
@@ -52,8 +52,10 @@ function mergedRows(
   const value = made ?? model.parameters.get(name).value;
   if (delta === null) return denseCopy(rowsOf(value, rows), dtype);
   const exact = model.dtype === 'float64' ? 'float64' : 'float32';
-  const original =
-    made === null ? files.load(name, { dtype: exact, rows }) : ops.to(rowsOf(made, rows), exact);
+  const isInFile = made === null && model.adapter?.takesOver === undefined;
+  const original = isInFile
+    ? files.load(name, { dtype: exact, rows })
+    : ops.to(rowsOf(value, rows), exact);
   const [, inputs = 0] = model.parameters.get(name).shape;
   const change = denseChange(delta, inputs, rows, exact);
   return ops.to(ops.add(original, change, { alpha: delta.scale }), dtype);

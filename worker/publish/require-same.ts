@@ -11,10 +11,14 @@ import { checkLogits, compareLogits } from './reload-check.ts';
 import { roundingDivergence } from './rounding.ts';
 
 type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;
-type Written = Pick<ArtifactWriter, 'format' | 'rounding'>;
+type Written = Pick<ArtifactWriter, 'format' | 'rounding' | 'isRounded'>;
 
 /** Compares the logits of the trained model with those of `copy`, which is unusable afterwards. */
-export function requireSame({ format, rounding }: Written, trained: Tensor, copy: Model): Reload {
+export function requireSame(
+  { format, rounding, isRounded }: Written,
+  trained: Tensor,
+  copy: Model,
+): Reload {
   using logits = keep(checkLogits(copy));
   const found = compareLogits(trained, logits);
   const { largestLogitGap: gap, klDivergence: divergence } = found;
@@ -26,7 +30,7 @@ export function requireSame({ format, rounding }: Written, trained: Tensor, copy
       `${format}, read back, gives logits up to ${gap.toPrecision(3)} from those of the trained model; its weights have the same bits, so they must be equal`,
     );
   }
-  const allowedDivergence = roundingDivergence(copy, logits, rounding);
+  const allowedDivergence = roundingDivergence(copy, logits, rounding, isRounded);
   if (divergence <= allowedDivergence) return { ...found, allowedDivergence };
   const sizes = `by ${divergence.toExponential(1)}; rounding to ${rounding} explains ${allowedDivergence.toExponential(1)}`;
   throw differs(`${format}, read back, diverges from the trained model ${sizes}`);

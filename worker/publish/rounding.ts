@@ -24,12 +24,17 @@ const sumUnits = 8;
 const q8Values = 32;
 
 /**
- * The largest divergence that rounding to `stored` explains. Changes the weights of `model`, whose
- * logits are `logits`.
+ * The largest divergence that rounding these tensors to `stored` explains. Changes the weights of
+ * `model`, whose logits are `logits`.
  */
-export function roundingDivergence(model: Model, logits: Tensor, stored: StoredType): number {
+export function roundingDivergence(
+  model: Model,
+  logits: Tensor,
+  stored: StoredType,
+  isRounded: (name: string) => boolean = () => true,
+): number {
   for (const { name, value } of model.parameters.all()) {
-    move_(value, name, unitOf(model, stored), stored === 'Q8_0');
+    if (isRounded(name)) move_(value, name, unitOf(model, stored), stored === 'Q8_0');
   }
   using after = keep(checkLogits(model));
   return compareLogits(logits, after).klDivergence;

@@ -2,14 +2,18 @@
 // form, reads it back and compares it before it gets its final name, and hashes its files.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Bug } from '../../crds/failures/errors.ts';
 import { resolveMethod } from '../../crds/index.ts';
+import { formatsOf } from '../../crds/plan/publication.ts';
 import type { PreparedRecord, RunRecord, TrainedRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import { verifyCheckpoint } from '../checkpoint/folder.ts';
+import { initialPlace, openInitialFactors, requireInitial } from '../checkpoint/initial-factors.ts';
 import { loadState } from '../checkpoint/load-state.ts';
 import { valueTensors } from '../checkpoint/state-tensors.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
+import type { Initial } from '../methods/adapters/adapter.ts';
 import { buildOptionsOf } from '../methods/index.ts';
 import { replaceFolder } from '../remote/destination.ts';
 import type { RoleContext } from '../role.ts';
@@ -54,17 +58,19 @@ export async function writeArtifacts(
 ): Promise<Written> {
   const method = resolveMethod(run.spec.method);
   using files = openModel(prepared.model.path);
-  const model = buildModel(modelSource(files), buildOptionsOf(run.spec, method));
-  using _parameters = model.parameters;
   const checkpoint = trained.result ?? trained.checkpoint;
   const manifest = await verifyCheckpoint(checkpoint);
-  const saved = (['trained', 'kept'] as const).flatMap((role) =>
-    wholeShards(model.parameters, role),
-  );
-  const targets = valueTensors(saved);
-  loadState(checkpoint, manifest, targets);
+  using factors = await openInitialFactors(initialPlace(context.folder, { run, prepared, method }));
+  requireInitial(manifest, checkpoint, factors?.digest);
+  const initial: Initial = (name) => factors?.get(name) ?? missing(name);
+  const model = buildModel(modelSource(files), { ...buildOptionsOf(run.spec, method), initial });
+  using _parameters = model.parameters;
+  loadState(checkpoint, manifest, valueTensors(wholeShards(model.parameters, 'trained')));
   using reference = keep(checkLogits(model));
-  const facts: ArtifactFacts = { run, prepared, method, files, model, report: trained.report };
+  const facts: ArtifactFacts = {
+    ...{ run, prepared, method, files, model, initial },
+    report: trained.report,
+  };
   const artifacts: WrittenArtifact[] = [];
   for (const writer of writersOf(facts)) {
     context.stop.throwIfAborted();
@@ -105,11 +111,14 @@ async function writeOne(
 
 /** The forms that the job asks for; by default the adapter where there is one, else the model. */
 function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
-  const { formats, gguf } = facts.run.spec.output;
-  const wanted = formats ?? [facts.model.adapter === null ? 'MergedSafetensors' : 'PEFTAdapter'];
-  return [...new Set(wanted)].map((format) => {
+  const { gguf } = facts.run.spec.output;
+  return [...new Set(formatsOf(facts.run.spec))].map((format) => {
     if (format === 'PEFTAdapter') return peftArtifact(facts);
     if (format === 'AQLM') return aqlmArtifact(facts);
     return format === 'GGUF' ? ggufArtifact(facts, gguf.type) : mergedArtifact(facts);
   });
+}
+
+function missing(name: string): never {
+  throw new Bug(`there is no initial factor ${name}`);
 }

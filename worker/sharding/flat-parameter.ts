@@ -71,7 +71,6 @@ export class FlatParameter implements Disposable {
     this.layer = layer;
     this.role = role;
     this.gradientType = gradientTypeOf(first);
-    shareComputed(members, group);
     const layout = layoutOf(first, options);
     this.collectives =
       layout === 'sole'
@@ -182,16 +181,6 @@ export class FlatParameter implements Disposable {
       return view;
     });
   }
-}
-
-/** All ranks take the values that one of them computed; layers take turns. */
-function shareComputed(members: readonly Parameter[], group: ProcessGroup): void {
-  const works = members
-    .filter(({ isComputed = false }) => isComputed)
-    .map(({ value, layer }) =>
-      group.broadcast(value, typeof layer === 'number' ? layer % group.size : 0),
-    );
-  for (const work of works) work.wait();
 }
 
 /** Evenly sharded, each tensor at an owner, or all tensors at one rank. */

@@ -12,8 +12,6 @@ export interface ShardedModel extends Disposable {
   readonly model: Model;
   /** Shards of the trained parameters. */
   readonly shards: readonly Shard[];
-  /** Shards of those that are fixed and saved with them. */
-  readonly kept: readonly Shard[];
   /** Wraps an updater of shards in one that takes unsharded gradients. */
   offered(updater: Updater): { begin(update: Update): StepUpdateSink };
   /** To be called when something other than the updater changed the shards. */
@@ -31,7 +29,6 @@ export function wholeModel(model: Model): ShardedModel {
   return {
     model,
     shards: wholeShards(model.parameters, 'trained'),
-    kept: wholeShards(model.parameters, 'kept'),
     offered: (updater) => updater,
     changed: () => model.precision?.forgetAll(),
     waited: () => ({ gather: 0, reduce: 0 }),
@@ -63,7 +60,6 @@ export function sharedModel(
   return {
     model: { ...model, weights },
     shards: weights.shardsOf('trained'),
-    kept: weights.shardsOf('kept'),
     offered(updater) {
       const sharded = new ShardedUpdater(updater, weights, now);
       updaters.push(sharded);

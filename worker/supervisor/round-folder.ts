@@ -4,6 +4,7 @@
 // left behind, unless it is all there is.
 //
 //   run.json prepared.json   of the whole run
+//   initial/                 what an adapter began with, for all rounds
 //   committed.json           what the bus says of the last checkpoint, should it forget
 //   trained.json             a copy, when the result is committed
 //   round-<n>/                 run.json, prepared.json, telemetry.jsonl, trained.json of that round

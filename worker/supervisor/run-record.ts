@@ -34,6 +34,7 @@ export async function writeRun(
     threads: threadsOf(spec),
     createdAt: before?.createdAt ?? new Date(nowMs).toISOString(),
     tensorboard: join(runFolder, runFiles.tensorboard),
+    initial: join(runFolder, runFiles.initial),
   };
   await writeRecord(runFolder, runFiles.run, runRecord, record);
   return record;

@@ -2,7 +2,6 @@
 // parts that the job asks for and hands them to the loop.
 import { join } from 'node:path';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../../crds/index.ts';
-import { layoutOf } from '../../crds/plan/kept-parts.ts';
 import type { MemoryPlan } from '../../crds/plan/memory.ts';
 import { learningRateAt, totalSteps } from '../../crds/plan/steps.ts';
 import {
@@ -24,23 +23,14 @@ import { type Feed, openFeed } from '../data/feed.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { type ModelFiles, openModel } from '../decoder/model-files.ts';
 import { activationOffload } from '../engine/activation-offload.ts';
-import { buildModel, modelSource, type ShardLayer } from '../engine/build-model.ts';
-import type { Model } from '../engine/model.ts';
 import { Updater } from '../engine/update.ts';
 import type { World } from '../engine/world.ts';
-import {
-  buildOptionsOf,
-  dtypeOf,
-  optimizerOf,
-  precisionOf,
-  selectionOf,
-} from '../methods/index.ts';
+import { buildOptionsOf, optimizerOf, selectionOf } from '../methods/index.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { type JoinedWorld, joinWorld } from '../sharding/join-world.ts';
 import { OptimizerStates } from '../sharding/optimizer-states.ts';
-import type { ProcessGroup } from '../sharding/process-group.ts';
-import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
+import type { ShardedModel } from '../sharding/sharded-model.ts';
 import { lifeIn } from '../telemetry/life.ts';
 import { type Board, noBoard, openBoard } from '../telemetry/tensorboard.ts';
 import type { Device } from '../tensor/device.ts';
@@ -49,6 +39,7 @@ import { setThreads } from '../tensor/threads.ts';
 import { samplerOf } from './answers.ts';
 import { blockScores } from './block-scores.ts';
 import { chooseAllCodes } from './initial-codes.ts';
+import { loadModel } from './load-model.ts';
 import { type TrainerParts, type TrainerPlan, type TrainerResult, train } from './loop.ts';
 import {
   roomBeside,
@@ -95,16 +86,14 @@ interface Opened {
 
 async function trainWithin(context: RoleContext, opened: Opened): Promise<void> {
   const { config, folder, clock, stop } = context;
-  const { run, prepared, method, device, joined, files, feed, memory, startedAt } = opened;
+  const { run, prepared, method, joined, files, feed, memory, startedAt } = opened;
   const { world } = joined;
   const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
-  const build = (shardLayer?: ShardLayer) =>
-    load(context, run, method, { files, device, shardLayer });
-  using held = shardedModelOf(build, joined.group, {
-    ...{ layout: layoutOf(method), config: files.config, dtype: dtypeOf(method) },
-    now: () => clock.monotonic(),
-  });
-  const { model, shards, kept } = held;
+  const options = buildOptionsOf(run.spec, method);
+  const stopping = stopOf(context, world);
+  const loaded = await loadModel(context, { ...opened, options, stopping });
+  using held = loaded.held;
+  const { model, shards } = held;
   using states = new OptimizerStates(shards, optimizer);
   const plan = trainerPlan(run, memory.plan, feed);
   const recorder = new Recorder({
@@ -114,9 +103,10 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   using board = world.rank === 0 ? boardOf(context, run, prepared, method) : noBoard;
   const emit = recordedEmit(recorder, board, context);
   if (config.member?.cause !== undefined) emit(restarted(config.member.cause));
-  const trained = { shards, kept, states };
+  const trained = { shards, states };
   const life = () => recorder.lifeAt(clock.now());
-  const saving = { world, clock, emit, life, ...checkpointSettings(run, prepared) };
+  const own = { ...checkpointSettings(run, prepared), initial: loaded.initial };
+  const saving = { world, clock, emit, life, ...own };
   const checkpoints = checkpointsOf(trained, { ...locationOf(context), ...saving });
   const copies =
     config.copies &&
@@ -124,7 +114,6 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   const scores = await blockScores(context, { method, prepared, model, feed, world });
   const restored = await restoreAny(held, checkpoints, config.copies);
   recorder.resumeFrom(lifeIn(checkpoints.life));
-  const stopping = stopOf(context, world);
   if (restored === null) {
     await chooseAllCodes(context, run, method, { files, held, world, stopping });
   }
@@ -268,15 +257,6 @@ function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
   };
 }
 
-/** The complete model, or the shards of this rank. */
-function shardedModelOf(
-  build: (shardLayer?: ShardLayer) => Model,
-  group: ProcessGroup | null,
-  shared: Omit<Parameters<typeof sharedModel>[0], 'group'>,
-): ShardedModel {
-  return group === null ? wholeModel(build()) : sharedModel({ ...shared, group }, build);
-}
-
 /** Linear layers cost about 24 H^2 for a token, attention 4 H for each token it attends to. */
 function attentionCost({ H }: DecoderConfig): number {
   return 1 / (6 * H);
@@ -284,39 +264,6 @@ function attentionCost({ H }: DecoderConfig): number {
 
 function restarted(cause: string): TelemetryBody {
   return { type: 'warning', reason: 'Restarted', message: cause };
-}
-
-interface Loading {
-  readonly files: ModelFiles;
-  readonly device: Device;
-  readonly shardLayer: ShardLayer | undefined;
-}
-
-function load(
-  { emit }: RoleContext,
-  run: RunRecord,
-  method: ResolvedMethod,
-  { files, device, shardLayer }: Loading,
-): Model {
-  const report = { type: 'stage', stage: 'Load', unit: 'Tensors' } as const;
-  emit({ ...report, state: 'Started', total: files.tensorNames.length });
-  const precision = precisionOf(method);
-  const model = buildModel(modelSource(files), {
-    ...buildOptionsOf(run.spec, method),
-    precision,
-    device,
-    ...(shardLayer === undefined ? {} : { shardLayer }),
-  });
-  emit({
-    ...report,
-    state: 'Done',
-    done: files.tensorNames.length,
-    total: files.tensorNames.length,
-  });
-  for (const message of precision?.fallbacks(model.parameters.all()) ?? []) {
-    emit({ type: 'warning', reason: 'PlainArithmetic', message });
-  }
-  return model;
 }
 
 /**
@@ -331,6 +278,7 @@ function doesNotFit({ stage, peak, limit }: MemoryPlan): TelemetryBody {
 
 const stageWords = {
   Step: 'a training step',
+  Decompose: 'decomposing the weights',
   Evaluate: 'an evaluation',
   Sample: 'answering the prompts',
   Publish: 'reading the result back',

@@ -16,6 +16,13 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'Full' }, 'output.formats': ['PEFTAdapter'] },
     apart: { 'output.formats': ['PEFTAdapter'] },
   },
+  'an adapter that changed its base is for a base that others have': {
+    meet: {
+      method: { preset: 'PiSSA', base: { type: 'NF4' } },
+      'output.formats': ['MergedSafetensors', 'PEFTAdapter'],
+    },
+    apart: { method: { preset: 'PiSSA' }, 'output.formats': ['PEFTAdapter'] },
+  },
   'codes are written where there are some': {
     meet: { method: { preset: 'Full' }, 'output.formats': ['AQLM'] },
     apart: { method: { preset: 'PVTuning' }, 'output.formats': ['AQLM'] },

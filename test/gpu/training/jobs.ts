@@ -60,6 +60,13 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     },
     gap: exact,
   },
+  pissa: {
+    method: {
+      ...{ preset: 'PiSSA', precision: float32 },
+      adapter: { type: 'PiSSA', pissa: { rank: 4 } },
+    },
+    gap: exact,
+  },
   qlora: { method: { preset: 'QLoRA', base: nf4 }, gap: rounded },
   lisa: {
     method: { preset: 'LISA', precision: float32, selection: { type: 'LISA', lisa: oneBlock } },

@@ -8,7 +8,7 @@ import { openSafetensors } from '../../../worker/files/safetensors.ts';
 import { dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
-import { toArray } from '../../../worker/tensor/tensor.ts';
+import { type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { aToyRun, type ToyRun } from '../../builders/toy-run.ts';
 import type { ToyJobOptions } from '../../toy/toy-job.ts';
@@ -151,6 +151,87 @@ test('one run can leave every form, each in its folder with its check', async (t
   }
   t.deepEqual(await readJson(join(run.destination, 'report.json')), report);
   t.true((await readdir(join(run.destination, 'gguf'))).includes('lora-float32.BF16.gguf'));
+});
+
+for (const precision of ['Float32', 'BFloat16'] as const) {
+  test(`an adapter in ${precision} that took over a part of the weights is of twice the rank, on the base as it was`, async (t) => {
+    const run = await aToyRun(t, {
+      name: 'pissa',
+      method: {
+        ...{ preset: 'PiSSA', precision: { type: precision } },
+        // Keys and values of the toy have 32 outputs.
+        adapter: { type: 'PiSSA', pissa: { rank: 40, alpha: '20', directions: 'Exact' } },
+      },
+      training: { maxSteps: 5, learningRate: '1e-2' },
+      formats: ['PEFTAdapter', 'MergedSafetensors', 'GGUF'],
+    });
+    const { artifacts } = await run.all();
+    for (const { reload, format } of artifacts) {
+      t.true((reload?.klDivergence ?? 1) <= (reload?.allowedDivergence ?? 0), format);
+    }
+    const folder = join(run.destination, 'adapter');
+    t.like(await readJson(join(folder, 'adapter_config.json')), {
+      ...{ r: 80, lora_alpha: 40, use_rslora: false, init_lora_weights: true },
+      rank_pattern: { k_proj: 64, v_proj: 64 },
+      alpha_pattern: { k_proj: 32, v_proj: 32 },
+    });
+    using stored = await shardOf(run);
+    t.false(stored.header.tensors.has('model.layers.0.mlp.up_proj.weight'));
+    using adapter = openSafetensors(join(folder, 'adapter_model.safetensors'));
+    using base = openModel((await run.prepared()).model.path);
+    using merged = openModel(join(run.destination, 'merged'));
+    let compared = 0;
+    for (const name of base.tensorNames) {
+      const path = name.replace(/\.weight$/, '');
+      if (!adapter.header.tensors.has(`base_model.model.${path}.lora_A.weight`)) continue;
+      compared += 1;
+      scope(() => {
+        const [A, B] = ['A', 'B'].map((factor) =>
+          adapter.load(`base_model.model.${path}.lora_${factor}.weight`, { dtype: 'float64' }),
+        );
+        const original = base.load(name, { dtype: 'float64' });
+        const expected = ops.add(original, ops.mm(B!, A!), { alpha: 0.5 });
+        const found = ops.to(merged.load(name), 'float64');
+        // What is left of a weight is rounded to the type of the model, and so is the sum; both are
+        // at most as large as the largest of the weight, beside which float32 sums are exact.
+        const unit = dtypeEpsilon(precision === 'Float32' ? 'float32' : 'bfloat16');
+        const most = Math.max(...toArray(ops.abs(original)), ...toArray(ops.abs(found)));
+        const gap = Math.max(...toArray(ops.abs(ops.sub(found, expected))));
+        t.true(gap <= most * (unit + 40 * dtypeEpsilon('float32')), `${name}: ${gap}`);
+        t.true(Math.max(...toArray(ops.abs(ops.sub(found, original)))) > 10 * gap, name);
+      });
+    }
+    t.is(compared, 3 * 7);
+  });
+}
+
+test('a quantised base that an adapter took a part from is published merged', async (t) => {
+  const run = await aToyRun(t, {
+    name: 'qpissa',
+    method: {
+      ...{ preset: 'PiSSA', base: { type: 'NF4', nf4: { blockSize: 32 } } },
+      adapter: { type: 'PiSSA', pissa: { rank: 8 } },
+    },
+    training: { maxSteps: 3, learningRate: '1e-3' },
+  });
+  const { artifacts } = await run.all();
+  t.deepEqual(
+    artifacts.map(({ format }) => format),
+    ['MergedSafetensors'],
+  );
+  // The first components are not quantised, so that the model is nearer to its original.
+  using base = openModel((await run.prepared()).model.path);
+  using merged = openModel(join(run.destination, 'merged'));
+  scope(() => {
+    const name = 'model.layers.1.mlp.up_proj.weight';
+    const original = base.load(name, { dtype: 'float32' });
+    const quantized = ops.dequantizeWeight(ops.quantizeWeight(original, 1, 32), {
+      dtype: 'float32',
+    });
+    const away = (x: Tensor) => toArray(ops.linalgVectorNorm(ops.sub(x, original)))[0] ?? 0;
+    const [ours, plain] = [away(ops.to(merged.load(name), 'float32')), away(quantized)];
+    t.true(ours < plain, `${ours} from the original, ${plain} without PiSSA`);
+  });
 });
 
 test('a full model is published as it was trained', async (t) => {

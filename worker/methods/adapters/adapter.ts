@@ -1,6 +1,7 @@
 // The adapter axis: what is trained beside a frozen linear layer. An adapter names the tensors that
 // it adds and how they change the weight (`factors`); forward, merge and export follow from that.
 import type { DecoderConfig } from '../../decoder/config.ts';
+import * as ops from '../../tensor/ops.generated.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Delta } from './delta.ts';
 
@@ -18,27 +19,51 @@ export interface LinearLayer {
 /** Blocks, query heads, key/value heads, head size, MLP size. */
 type ModelSizes = Pick<DecoderConfig, 'L' | 'NH' | 'NK' | 'D' | 'I'>;
 
-/** Fixed factors are kept: they are saved and published, and not trained. */
+/** Kept tensors are fixed: they are part of what `decompose` gave, and not trained. */
 interface NewTensors {
   readonly trained: Readonly<Record<string, Tensor>>;
   readonly kept?: Readonly<Record<string, Tensor>>;
+}
+
+/** A tensor that `decompose` gave, by its suffix. */
+export type Initial = (suffix: string) => Tensor;
+
+/** `scale * left right`, with `left [out, k]` and `right [k, in]`. */
+export interface LowRank {
+  readonly left: Tensor;
+  readonly right: Tensor;
+  readonly scale: number;
 }
 
 /** Suffixes of A and B in PEFT's files, and here. */
 export const factorA = 'lora_A.weight';
 export const factorB = 'lora_B.weight';
 
+/** Copies of what `decompose` gave, which stay as they are. */
+export function keptOf(
+  initial: Initial,
+  suffixes: readonly string[],
+): Readonly<Record<string, Tensor>> {
+  return Object.fromEntries(suffixes.map((suffix) => [suffix, ops.clone(initial(suffix))]));
+}
+
 export interface Adapter {
   readonly name: string;
-  /** Whether `initialize` reads the weight. */
-  readonly readsWeights: boolean;
   /** Whether the layer gets an adapter. */
   targets(layer: LinearLayer): boolean;
   /**
-   * New tensors by suffix (`lora_A.weight`); the model must compute the same function with them.
-   * `weight` reads the frozen weight as its file has it, `[out, in]`, in float32 at least.
+   * What the adapter begins with where that follows from the frozen weight, `[out, in]` in float32
+   * at least. Computed once for a run and stored (checkpoint/initial-factors.ts): another processor
+   * would find other signs and last bits.
    */
-  initialize(layer: LinearLayer, weight: () => Tensor): NewTensors;
+  decompose?(layer: LinearLayer, weight: Tensor): Readonly<Record<string, Tensor>>;
+  /** New tensors by suffix (`lora_A.weight`), of their own memory. */
+  initialize(layer: LinearLayer, initial: Initial): NewTensors;
+  /**
+   * The part of the weight that the new tensors take over: the base keeps the rest, rounded or
+   * quantized after it was subtracted. With it the model computes what it did before.
+   */
+  takesOver?(layer: LinearLayer, initial: Initial): LowRank;
   factors(layer: LinearLayer, tensors: (suffix: string) => Tensor, draw: DropoutDraw | null): Delta;
   /** Learning-rate factor of a tensor (LoRA+); 1 by default. */
   learningRateFactor(suffix: string): number;

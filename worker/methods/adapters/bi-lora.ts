@@ -32,8 +32,8 @@ export function biLora({ bits, ...settings }: BiLoraSettings): Adapter {
   return {
     ...plain,
     name: 'BiLoRA',
-    initialize(layer, weight) {
-      const { trained } = plain.initialize(layer, weight);
+    initialize(layer, initial) {
+      const { trained } = plain.initialize(layer, initial);
       const B = normal([layer.out, rank], deviation, streamOf(seed, 'lora_B', layer.path), dtype);
       return { trained: { ...trained, [factorB]: B } };
     },

@@ -10,10 +10,9 @@
 // model, are left out; components with a pivot below a millionth of the largest are left at zero.
 import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { scope } from '../../tensor/scope.ts';
 import { type Tensor, tensor, toArray } from '../../tensor/tensor.ts';
 import { byOneThread } from '../../tensor/threads.ts';
-import type { Adapter } from './adapter.ts';
+import { type Adapter, keptOf } from './adapter.ts';
 import { plainDelta } from './delta.ts';
 
 const lower = 'loldu_L.weight';
@@ -32,15 +31,15 @@ interface LolduSettings {
 export function loldu({ rank, targets }: LolduSettings): Adapter {
   return {
     name: 'LoLDU',
-    readsWeights: true,
     targets: ({ path }) => targets(path),
-    initialize(layer, weight) {
-      const { L, D, U } = scope(() => triangularFactors(weight(), rankWithin(layer, rank)));
-      return {
-        trained: { [trained]: ops.clone(D) },
-        kept: { [lower]: L, [upper]: U, [diagonal]: D },
-      };
+    decompose(layer, weight) {
+      const { L, D, U } = triangularFactors(weight, rankWithin(layer, rank));
+      return { [lower]: L, [upper]: U, [diagonal]: D };
     },
+    initialize: (_, initial) => ({
+      trained: { [trained]: ops.clone(initial(diagonal)) },
+      kept: keptOf(initial, [lower, upper, diagonal]),
+    }),
     factors: (_, tensors) => {
       const change = ops.sub(tensors(trained), tensors(diagonal));
       return plainDelta(tensors(upper), ops.mul(tensors(lower), change), 1);

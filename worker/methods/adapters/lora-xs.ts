@@ -9,11 +9,11 @@
 import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { normal, streamOf } from '../../tensor/rng.ts';
-import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { sketchedSubspace } from '../optimizers/subspace.ts';
-import { type Adapter, factorA, factorB } from './adapter.ts';
+import { type Adapter, factorA, factorB, keptOf } from './adapter.ts';
 import { plainDelta } from './delta.ts';
+import { singularVectors } from './singular-vectors.ts';
 
 const middle = 'lora_R.weight';
 
@@ -29,13 +29,15 @@ interface LoraXsSettings {
 export function loraXs({ rank, targets, seed, dtype }: LoraXsSettings): Adapter {
   return {
     name: 'LoRAXS',
-    readsWeights: true,
     targets: ({ path }) => targets(path),
-    initialize(layer, weight) {
+    decompose(layer, weight) {
+      const { A, B } = singularFactors(weight, rankWithin(layer, rank));
+      return { [factorA]: A, [factorB]: B };
+    },
+    initialize(layer, initial) {
       const own = rankWithin(layer, rank);
-      const { A, B } = scope(() => singularFactors(weight(), own));
       const R = normal([own, own], deviation, streamOf(seed, 'lora_R', layer.path), dtype);
-      return { trained: { [middle]: R }, kept: { [factorA]: A, [factorB]: B } };
+      return { trained: { [middle]: R }, kept: keptOf(initial, [factorA, factorB]) };
     },
     factors: (_, tensors) =>
       plainDelta(tensors(factorA), ops.mm(tensors(factorB), tensors(middle)), 1),
@@ -49,14 +51,6 @@ export function loraXs({ rank, targets, seed, dtype }: LoraXsSettings): Adapter 
  * [O, I]` of rank r, up to the sketch.
  */
 export function singularFactors(W: Tensor, rank: number): { A: Tensor; B: Tensor } {
-  const [out = 0, inputs = 0] = W.shape;
-  const basis = sketchedSubspace(W, rank);
-  if (out >= inputs) return { A: ops.contiguous(ops.t(basis)), B: ops.mm(W, basis) };
-  // The basis is that of the outputs: S V^T = U^T W.
-  const scaled = ops.mm(ops.t(basis), W);
-  const sizes = ops.clamp(ops.linalgVectorNorm(scaled, 2, [1]), 1e-30);
-  return {
-    A: ops.div(scaled, ops.unsqueeze(sizes, 1)),
-    B: ops.mul(basis, ops.unsqueeze(sizes, 0)),
-  };
+  const { U, S, V } = singularVectors(W, sketchedSubspace(W, rank));
+  return { A: V, B: ops.mul(U, ops.unsqueeze(S, 0)) };
 }

@@ -34,7 +34,6 @@ export function lora(settings: LoraSettings): LoraAdapter {
   const scale = alpha / (settings.scaling === 'Standard' ? rank : Math.sqrt(rank));
   return {
     name: 'LoRA',
-    readsWeights: false,
     targets: ({ path }) => settings.targets(path),
     initialize(layer) {
       const bound = 1 / Math.sqrt(layer.in);

@@ -26,7 +26,6 @@ interface PacaSettings {
 export function paca({ rank, alpha, targets, seed, dtype }: PacaSettings): Adapter {
   return {
     name: 'PaCA',
-    readsWeights: false,
     targets: ({ path }) => targets(path),
     initialize({ path, out, in: inputs }) {
       const count = Math.min(rank, inputs);

@@ -38,7 +38,6 @@ export function s2ft({ seed, dtype, ...ratios }: S2ftSettings): Adapter {
   const placesOf = chooser(ratios, seed);
   return {
     name: 'S2FT',
-    readsWeights: false,
     targets: (layer) => placesOf(layer).chosen.length > 0,
     initialize(layer) {
       const { form, chosen } = placesOf(layer);

@@ -14,7 +14,8 @@ import { scope } from '../../../../worker/tensor/scope.ts';
 import { type Tensor, tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { train } from '../../../../worker/train/loop.ts';
 import { denseChangeOf } from '../../../builders/dense-change.ts';
-import { aToyModel, countUp, Training } from '../../../builders/toy-training.ts';
+import { factorsInMemory } from '../../../builders/initial-factors.ts';
+import { aToyModel, countUp, Training, toySource } from '../../../builders/toy-training.ts';
 import { aSequence, gradientsOf } from '../../../builders/training.ts';
 
 interface Case {
@@ -82,6 +83,14 @@ const cases: Readonly<Record<string, Case>> = {
       return { s2ft_value: ops.indexSelect(G, isRows ? 0 : 1, index) };
     },
   },
+  PiSSA: {
+    method: { adapter: { type: 'PiSSA', pissa: { rank: 4, alpha: '8', directions: 'Exact' } } },
+    start: 0,
+    gradients: (own, G) => ({
+      'lora_A.weight': ops.mulScalar(ops.mm(ops.t(own('lora_B.weight')), G), 2),
+      'lora_B.weight': ops.mulScalar(ops.mm(G, ops.t(own('lora_A.weight'))), 2),
+    }),
+  },
   LoLDU: {
     method: { adapter: { type: 'LoLDU', loldu: { rank: 6 } } },
     start: 0,
@@ -125,13 +134,14 @@ function hidden(model: Model): readonly number[] {
   return scope(() => toArray(hiddenStates(model, Int32Array.from(countUp(1, 9)))));
 }
 
-/** Adds the adapter of a model to the weights of one without. */
+/** Gives a model without an adapter the weights of one with, and the change that it adds. */
 function addAdapter(plain: Model, model: Model): void {
   scope(() => {
     for (const { path } of model.adapted.values()) {
       const delta = tensorsOf(model, new Map(), null).delta(path);
       if (delta === null) throw new Error(path);
       const weight = plain.parameters.value(`${path}.weight`);
+      ops.copy_(weight, model.parameters.value(`${path}.weight`));
       ops.add_(weight, denseChangeOf(delta, weight.shape, 'float64'));
     }
   });
@@ -214,10 +224,12 @@ for (const [name, { method, start, gradients, layers = 3 * 7 }] of Object.entrie
     t.true(compared >= layers);
   });
 
-  test(`${name}: trained and kept values are as many as the plan counts`, (t) => {
-    const model = aToyModel({ adapter: adapterFor(method) });
+  test(`${name}: its values are as many as the plan counts`, (t) => {
+    const adapter = adapterFor(method);
+    const model = aToyModel({ adapter });
     const { parameters, adapted, config } = model;
     using _parameters = parameters;
+    using factors = factorsInMemory(toySource({}), adapter);
     const shape = shapeOf(method, model);
     const lastPart = (path: string) => path.slice(path.lastIndexOf('.') + 1);
     const byName = Map.groupBy(adapted.values(), ({ path }) => lastPart(path));
@@ -229,11 +241,18 @@ for (const [name, { method, start, gradients, layers = 3 * 7 }] of Object.entrie
             (one) => one.role === role && own.some(({ path }) => one.name.startsWith(`${path}.`)),
           )
           .reduce((sum, { value }) => sum + value.numel, 0);
+      const taken = own.reduce((sum, layer) => {
+        const initial = (suffix: string) => factors.initial(`${layer.path}.${suffix}`);
+        const part = adapter?.takesOver?.(layer, initial);
+        return part === undefined ? sum : sum + part.left.numel + part.right.numel;
+      }, 0);
       const [{ out, in: inputs } = { out: 0, in: 0 }] = own;
       // A layer's own counts, or their mean over all blocks.
-      const { trained, kept } = shape.count({ name, out, in: inputs });
-      const whole = [trained, kept].map((each) => Math.round(each * config.L));
-      t.deepEqual([count('trained'), count('kept')], whole, name);
+      const planned = shape.count({ name, out, in: inputs });
+      const whole = [planned.trained, planned.kept, planned.taken].map((each) =>
+        Math.round(each * config.L),
+      );
+      t.deepEqual([count('trained'), count('kept'), taken], whole, name);
     }
   });
 }

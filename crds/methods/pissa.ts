@@ -1,0 +1,54 @@
+// PiSSA: Principal Singular Values and Singular Vectors Adaptation of Large Language Models. LoRA
+// that begins with the largest singular components of each weight, which the base gives up:
+//   y = x (W - s B0 A0)^T + s * drop(x) A^T B^T,   s B0 A0 the best approximation of W of rank R
+import * as z from 'zod';
+import { decimal } from '../schema/decimal.ts';
+import { dropout, targetModules } from './adapter-fields.ts';
+import { axisEntry, type Preset } from './method.ts';
+
+const paper = {
+  title:
+    'PiSSA: Principal Singular Values and Singular Vectors Adaptation of Large Language Models',
+  arxiv: '2404.02948',
+} as const;
+
+export const pissa = axisEntry({
+  axis: 'adapter',
+  type: 'PiSSA',
+  member: 'pissa',
+  summary:
+    'LoRA that begins with the largest singular components of each chosen weight; the base keeps the others.',
+  paper,
+  parameters: z.strictObject({
+    rank: z
+      .int32()
+      .min(1)
+      .max(1024)
+      .default(64)
+      .describe('Rank: number of components. A layer with a smaller side takes that instead.'),
+    alpha: decimal({ above: 0 })
+      .optional()
+      .describe('Scaling: the product is multiplied by alpha / rank. The rank when absent.'),
+    dropout,
+    directions: z
+      .enum(['Exact', 'Sketched'])
+      .default('Sketched')
+      .describe(
+        'How singular vectors are found: all of them computed, or a sketch for a fraction of the work.',
+      ),
+    targetModules,
+  }),
+});
+
+export const pissaPreset = {
+  preset: 'PiSSA',
+  summary:
+    'Low-rank adapters that begin with the largest singular components of a dense model, with AdamW.',
+  axes: {
+    base: { type: 'Dense' },
+    adapter: { type: 'PiSSA' },
+    selection: { type: 'All' },
+    optimizer: { type: 'AdamW' },
+  },
+  paper,
+} as const satisfies Preset;

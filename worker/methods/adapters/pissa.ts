@@ -1,0 +1,53 @@
+// PiSSA: Principal Singular Values and Singular Vectors Adaptation (Meng et al. 2024).
+//
+// Against LoRA: A and B begin as the largest singular components of the weight, and the base keeps
+// the others.
+//   W = U S V^T      A0 = sqrt(S_r / s) V_r^T [r, I]      B0 = U_r sqrt(S_r / s) [O, r]
+//   y = x (W - s B0 A0)^T + s x A^T B^T      s = alpha / r
+// A0 and B0 are balanced: A0 A0^T = B0^T B0. A layer whose smaller side is below the rank takes
+// that side. Trained: A and B in float32. The rest of W is computed in float32 and rounded once, or
+// quantized. Differences: the sketch of optimizers/subspace.ts finds the vectors unless the job
+// asks for exact ones, with its rule for signs; the alternation of QPiSSA, which fits A and B to
+// what quantizing lost, is left out.
+import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
+import * as ops from '../../tensor/ops.generated.ts';
+import { sketchedSubspace, topSubspace } from '../optimizers/subspace.ts';
+import { type Adapter, factorA, factorB } from './adapter.ts';
+import { type LoraSettings, lora } from './lora.ts';
+import { singularVectors } from './singular-vectors.ts';
+
+interface PissaSettings
+  extends Pick<LoraSettings, 'rank' | 'alpha' | 'dropout' | 'targets' | 'seed' | 'dtype'> {
+  readonly directions: 'Exact' | 'Sketched';
+}
+
+export function pissa({ directions, ...settings }: PissaSettings): Adapter {
+  const { rank, alpha } = settings;
+  const scale = alpha / rank;
+  const find = directions === 'Exact' ? topSubspace : sketchedSubspace;
+  const plain = lora({
+    ...settings,
+    ...{ scaling: 'Standard', learningRateRatio: 1, initialization: 'KaimingUniform' },
+  });
+  return {
+    ...plain,
+    name: 'PiSSA',
+    decompose(layer, weight) {
+      const { U, S, V } = singularVectors(weight, find(weight, rankWithin(layer, rank)));
+      const share = ops.sqrt(ops.divScalar(S, scale));
+      return {
+        [factorA]: ops.mul(ops.unsqueeze(share, 1), V),
+        [factorB]: ops.mul(U, ops.unsqueeze(share, 0)),
+      };
+    },
+    initialize: (_, initial) => ({
+      trained: {
+        [factorA]: ops.clone(initial(factorA)),
+        [factorB]: ops.clone(initial(factorB)),
+      },
+    }),
+    // Decay would pull the first components to zero, and the weight with them.
+    decays: () => false,
+    takesOver: (_, initial) => ({ left: initial(factorB), right: initial(factorA), scale }),
+  };
+}
