@@ -8,7 +8,7 @@ import { levelOf } from '../methods/halo-level.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { typeInCel } from '../methods/types-in-cel.ts';
-import { resultsHitModel } from '../names/result-folders.ts';
+import { isAdapterForm, resultsHitModel } from '../names/result-folders.ts';
 import { sequencesPerStep } from '../plan/batches.ts';
 import { needsItsBase } from '../plan/publication.ts';
 import { placedRules, printedJob } from '../tree/schema-tree.ts';
@@ -51,6 +51,8 @@ const is = {
   rule: typeInCel('rule'),
 };
 const noForm = (form: string) => `!has(self.output.formats) || !('${form}' in self.output.formats)`;
+const noAdapterForm =
+  "!has(self.output.formats) || !self.output.formats.exists(f, f in ['PEFTAdapter', 'GGUFAdapter'])";
 const mostWorkersInCel =
   "(self.worker.elasticity == 'None' || !has(self.worker.maxReplicas) || self.worker.maxReplicas < self.worker.replicas ? self.worker.replicas : self.worker.maxReplicas)";
 const sequenceInCel =
@@ -63,19 +65,20 @@ export const pairs: readonly Pair[] = [
     id: 'an adapter file needs an adapter',
     path: ['output', 'formats'],
     meets: ({ output }, { adapter }) =>
-      adapter.type === 'None' && output.formats?.includes('PEFTAdapter') === true,
-    cel: `${is.adapter} != 'None' || ${noForm('PEFTAdapter')}`,
-    sentence: 'asks for PEFTAdapter, but method.adapter is None: there is no adapter to write',
+      adapter.type === 'None' && output.formats?.some(isAdapterForm) === true,
+    cel: `${is.adapter} != 'None' || ${noAdapterForm}`,
+    sentence:
+      'asks for a file of the adapter, but method.adapter is None: there is no adapter to write',
     hint: 'ask for MergedSafetensors, which is then the whole model',
   },
   {
     id: 'an adapter that changed its base is for a base that others have',
     path: ['output', 'formats'],
     meets: ({ output }, method) =>
-      needsItsBase(method) && output.formats?.includes('PEFTAdapter') === true,
-    cel: `${is.adapter} != 'PiSSA' || ${is.base} == 'Dense' || ${noForm('PEFTAdapter')}`,
+      needsItsBase(method) && output.formats?.some(isAdapterForm) === true,
+    cel: `${is.adapter} != 'PiSSA' || ${is.base} == 'Dense' || ${noAdapterForm}`,
     sentence:
-      'asks for PEFTAdapter, but method.adapter took over a part of each weight before the rest was quantized: nobody else has that base',
+      'asks for a file of the adapter, but method.adapter took over a part of each weight before the rest was quantized: nobody else has that base',
     hint: 'ask for MergedSafetensors, or write method.base: { type: Dense }',
   },
   {

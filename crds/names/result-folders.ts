@@ -5,10 +5,16 @@ import type { FineTuneJobSpec } from '../api/job.ts';
 /** By format of the result. */
 export const resultFolder = {
   PEFTAdapter: 'adapter',
+  GGUFAdapter: 'gguf-adapter',
   MergedSafetensors: 'merged',
   GGUF: 'gguf',
   AQLM: 'aqlm',
 } as const;
+
+/** Forms of an adapter by itself; the others are those of a whole model. */
+export function isAdapterForm(format: keyof typeof resultFolder): boolean {
+  return format === 'PEFTAdapter' || format === 'GGUFAdapter';
+}
 
 /**
  * Whether results would be written into the model's folder, or would replace what is read. `read`:

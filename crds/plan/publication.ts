@@ -5,6 +5,7 @@
 import type { FineTuneJobSpec } from '../api/job.ts';
 import { changesBase } from '../methods/adapter-shape.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
+import { isAdapterForm } from '../names/result-folders.ts';
 
 /**
  * Whether an adapter fits only the base that it was trained on: it took over a part of the weights,
@@ -28,6 +29,6 @@ export function publishesInWorker(job: Result): boolean {
   return (
     destination?.persistentVolumeClaim !== undefined &&
     pushToHub === undefined &&
-    formatsOf(job).every((format) => format === 'PEFTAdapter')
+    formatsOf(job).every(isAdapterForm)
   );
 }

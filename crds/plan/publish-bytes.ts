@@ -4,6 +4,7 @@
 import { changesBase } from '../methods/adapter-shape.ts';
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
+import { isAdapterForm } from '../names/result-folders.ts';
 import { madeOfCodes } from './block-bytes.ts';
 import { codebookCodes } from './codebook-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
@@ -78,7 +79,7 @@ function formBytes(question: MemoryQuestion, format: ResultForm): FormBytes {
  * whole.
  */
 function writingBytes({ facts, method }: MemoryQuestion, format: ResultForm): number {
-  if (format === 'PEFTAdapter') return 0;
+  if (isAdapterForm(format)) return 0;
   const largest = largestLinear(facts);
   if (format === 'AQLM') {
     return publish.panelBytes + publish.codeBytes * codebookCodes(largest, method);
@@ -107,13 +108,13 @@ function isQuantized({ base }: ResolvedMethod): boolean {
  */
 function leftByWriting(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method, storedBfloat16 = 0 } = question;
-  if (format === 'PEFTAdapter' || method.base.type !== 'Dense' || changesBase(method)) return 0;
+  if (isAdapterForm(format) || method.base.type !== 'Dense' || changesBase(method)) return 0;
   return 2 * Math.min(storedBfloat16, adapted(facts, method));
 }
 
 function copyBytes(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method, stages, storedBfloat16 = 0 } = question;
-  if (format === 'PEFTAdapter') {
+  if (isAdapterForm(format)) {
     const { adapter, adapterKept, adapterTaken } = trainedOf(facts, method);
     const factors = memoryConstants.adapterBytes * (adapter + adapterKept + adapterTaken);
     if (!changesBase(method)) return factors;
@@ -132,6 +133,6 @@ function copyBytes(question: MemoryQuestion, format: ResultForm): number {
 }
 
 function isRounded({ method }: MemoryQuestion, format: ResultForm): boolean {
-  if (format === 'PEFTAdapter') return changesBase(method);
+  if (isAdapterForm(format)) return changesBase(method);
   return format === 'GGUF' || (format === 'MergedSafetensors' && method.adapter.type !== 'None');
 }

@@ -1,7 +1,8 @@
 """Logits of GGUF files as llama.cpp computes them on the CPU, as JSON: {"name": {"logits": [[...V numbers] a token]}}, or
 {"name": {"error": "..."}} for a file that it does not load.
 
-Arguments: OUT REQUESTS, where REQUESTS is a file with JSON: {"name": {"path": GGUF file, "ids": [...]}, ...}
+Arguments: OUT REQUESTS, where REQUESTS is a file with JSON: {"name": {"path": GGUF file, "ids": [...],
+"lora": GGUF file of an adapter on it, if any}, ...}
 """
 
 import json
@@ -10,10 +11,11 @@ import sys
 from llama_cpp import Llama
 
 
-def answer(path, ids):
+def answer(path, ids, lora=None):
     try:
         model = Llama(
             model_path=path,
+            lora_path=lora,
             n_ctx=64,
             n_batch=64,
             n_threads=2,

@@ -87,7 +87,7 @@ export class GgufWeights implements Disposable {
 }
 
 /** `[heads, D/2, 2, …]`, neighbouring pairs, to `[heads, 2, D/2, …]`, halves. */
-function halves(values: Tensor, heads: number): Tensor {
+export function halves(values: Tensor, heads: number): Tensor {
   return regroup(values, heads, [(values.shape[0] ?? 0) / heads / 2, 2]);
 }
 

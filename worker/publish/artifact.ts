@@ -1,5 +1,6 @@
 // One form of the result: how it is written, and how it is read back for the check.
 import type { ResolvedMethod } from '../../crds/index.ts';
+import type { resultFolder } from '../../crds/names/result-folders.ts';
 import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
@@ -8,7 +9,7 @@ import type { Initial } from '../methods/adapters/adapter.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { StoredType } from './rounding.ts';
 
-export type ArtifactFormat = 'PEFTAdapter' | 'MergedSafetensors' | 'GGUF' | 'AQLM';
+export type ArtifactFormat = keyof typeof resultFolder;
 
 export interface ArtifactFacts {
   readonly run: RunRecord;

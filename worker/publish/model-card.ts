@@ -1,16 +1,17 @@
 // README.md of an artefact: what it is, how it was made, and what was measured, all from the
 // report.
+import { isAdapterForm } from '../../crds/names/result-folders.ts';
 import type { ArtifactFacts, ArtifactFormat } from './artifact.ts';
 
 export function modelCard(facts: ArtifactFacts, format: ArtifactFormat): string {
   const { prepared, run } = facts;
   return [
-    ...head(facts, format === 'PEFTAdapter' ? 'peft' : 'transformers'),
+    ...head(facts, libraries[format] ?? 'transformers'),
     `# ${run.name}`,
     '',
     `${opening[format]} ${prepared.model.name}, made by Anneal from the job \`${run.name}\`.`,
     '',
-    ...(format === 'PEFTAdapter' ? baseNote(facts) : []),
+    ...(isAdapterForm(format) ? baseNote(facts) : []),
     ...table(facts),
     '',
     'The licence of the base model applies. Every figure is in `report.json` of the run.',
@@ -88,8 +89,14 @@ function table({ prepared, report, run }: ArtifactFacts): readonly string[] {
   return ['| | |', '| --- | --- |', ...rows.map(([name, value]) => `| ${name} | ${value} |`)];
 }
 
+const libraries: { readonly [Format in ArtifactFormat]?: string } = {
+  PEFTAdapter: 'peft',
+  GGUFAdapter: 'gguf',
+};
+
 const opening = {
   PEFTAdapter: 'An adapter for',
+  GGUFAdapter: 'An adapter, in GGUF form, for',
   MergedSafetensors: 'A fine-tuned copy of',
   GGUF: 'A fine-tuned copy, in GGUF form, of',
   AQLM: 'A fine-tuned copy, its linear layers as codes into codebooks (AQLM), of',

@@ -23,6 +23,7 @@ import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { aqlmArtifact } from './aqlm.ts';
 import type { ArtifactFacts, ArtifactFormat, ArtifactWriter } from './artifact.ts';
+import { ggufAdapterArtifact } from './gguf-adapter.ts';
 import { ggufArtifact } from './gguf-artifact.ts';
 import { mergedArtifact } from './merged.ts';
 import { modelCard, repositoryCard } from './model-card.ts';
@@ -114,6 +115,7 @@ function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
   const { gguf } = facts.run.spec.output;
   return [...new Set(formatsOf(facts.run.spec))].map((format) => {
     if (format === 'PEFTAdapter') return peftArtifact(facts);
+    if (format === 'GGUFAdapter') return ggufAdapterArtifact(facts);
     if (format === 'AQLM') return aqlmArtifact(facts);
     return format === 'GGUF' ? ggufArtifact(facts, gguf.type) : mergedArtifact(facts);
   });
