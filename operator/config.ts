@@ -5,7 +5,7 @@ import { programVersion } from '../crds/names/version.ts';
 import { parseCidr } from '../crds/schema/cidr.ts';
 import { parseQuantity, quantity } from '../crds/schema/quantity.ts';
 import { type TraceSettings, traceSettings } from '../crds/trace/settings.ts';
-import type { PodSettings } from './objects/settings.ts';
+import type { DeviceSettings, PodSettings } from './objects/settings.ts';
 
 const text = z.string().min(1).optional();
 const words = z
@@ -19,6 +19,7 @@ const features = [
   'forceReplace',
   'deleteFinishedJobs',
   'kueueStatus',
+  'deviceLabels',
 ] as const;
 const gangs = ['Native', 'Coscheduling', 'Volcano'] as const;
 
@@ -41,13 +42,23 @@ const podResources = z.object({
   publish: resourceMaps({ cpu: '250m', memory: '512Mi' }, { memory: '4Gi' }),
 });
 
+const pullPolicy = z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent');
+
+const devices = z.object({
+  image: z.string().min(1).default(`anneal-worker:${programVersion}-cuda`),
+  pullPolicy,
+  resourceName: z.string().min(1).default('nvidia.com/gpu'),
+  runtimeClassName: z.string().default(''),
+  memory: z.union([z.literal(''), quantity()]).default(''),
+});
+
 const schema = z.object({
   ANNEAL_NAMESPACES: words,
   ANNEAL_POD_NAMESPACE: z.string().min(1).default('anneal-system'),
   ANNEAL_POD_NAME: z.string().min(1).default('operator'),
   ANNEAL_LEASE_NAME: z.string().min(1).default('anneal-operator'),
   ANNEAL_WORKER_IMAGE: z.string().min(1).default(`anneal-worker:${programVersion}`),
-  ANNEAL_WORKER_PULL_POLICY: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
+  ANNEAL_WORKER_PULL_POLICY: pullPolicy,
   ANNEAL_NATS_URL: text,
   ANNEAL_NATS_TOKEN_FILE: text,
   ANNEAL_NATS_CA_FILE: text,
@@ -58,7 +69,10 @@ const schema = z.object({
   ANNEAL_HUB_ENDPOINT: z.url().optional(),
   ANNEAL_NAME_SERVERS: words.pipe(z.array(z.string().refine(isCidr))),
   ANNEAL_MONITORING_NAMESPACE: text,
-  ANNEAL_DEVICE_MEMORY: quantity().optional(),
+  ANNEAL_DEVICES: z
+    .string()
+    .default('{}')
+    .transform((text) => devices.parse(JSON.parse(text))),
   ANNEAL_POD_RESOURCES: z
     .string()
     .default('{}')
@@ -134,7 +148,6 @@ function podSettings(
 ): PodSettings {
   // Pods may reach the bus under another name than the operator does.
   const url = env.ANNEAL_WORKER_NATS_URL ?? env.ANNEAL_NATS_URL;
-  const memory = env.ANNEAL_DEVICE_MEMORY;
   return {
     image: env.ANNEAL_WORKER_IMAGE,
     imagePullPolicy: env.ANNEAL_WORKER_PULL_POLICY,
@@ -154,8 +167,17 @@ function podSettings(
     nameServers: [...new Set([...env.ANNEAL_NAME_SERVERS, ...nameServersOf(resolvConf)])],
     monitoringNamespace: env.ANNEAL_MONITORING_NAMESPACE,
     resources: env.ANNEAL_POD_RESOURCES,
-    deviceMemoryBytes: memory === undefined ? undefined : parseQuantity(memory),
+    devices: deviceSettings(env.ANNEAL_DEVICES),
     coschedulingScheduler: env.ANNEAL_COSCHEDULING_SCHEDULER,
+  };
+}
+
+function deviceSettings(told: z.output<typeof devices>): DeviceSettings {
+  const { image, pullPolicy: imagePullPolicy, resourceName, runtimeClassName, memory } = told;
+  return {
+    ...{ image, imagePullPolicy, resourceName },
+    runtimeClassName: runtimeClassName === '' ? undefined : runtimeClassName,
+    memoryBytes: memory === '' ? undefined : parseQuantity(memory),
   };
 }
 

@@ -53,7 +53,7 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
     namespaces: config.namespaces,
     gang,
     readsWorkloads: hasQueues && config.features.has('kueueStatus'),
-    readsNodes: config.features.has('forceReplace'),
+    readsNodes: config.features.has('forceReplace') || config.features.has('deviceLabels'),
     tell: (resource, event) => observer.reflector(resource, event),
     changed: (key) => queue.add(key),
   });

@@ -65,13 +65,37 @@ export const jobs = z
       .regex(/^(https?:\/\/.+)?$/)
       .default('')
       .describe('Address of the model hub; the public one when empty.'),
-    deviceMemory: z
-      .string()
-      .regex(/^([0-9]+(Ki|Mi|Gi|Ti)?)?$/)
-      .default('')
-      .describe(
-        'Memory of the smallest device, such as 80Gi: jobs that need more are refused before they start. Not checked when empty.',
-      ),
+    devices: z
+      .strictObject({
+        image: image(
+          'anneal-worker',
+          '',
+          'Image with CUDA, of workers that train on devices; its tag is that of the chart with -cuda behind it unless given.',
+        ),
+        resourceName: z
+          .string()
+          .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/)
+          .default('nvidia.com/gpu')
+          .describe(
+            'Extended resource that provides devices, such as nvidia.com/mig-1g.10gb, where a job names none.',
+          ),
+        runtimeClassName: z
+          .string()
+          .regex(/^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$/)
+          .default('')
+          .describe(
+            'RuntimeClass of the pods of workers on devices, such as nvidia; that of the cluster when empty.',
+          ),
+        memory: z
+          .string()
+          .regex(/^([0-9]+(Ki|Mi|Gi|Ti)?)?$/)
+          .default('')
+          .describe(
+            'Memory of a device, such as 80Gi, where neither the job nor the labels of nodes tell: jobs that need more are refused before they start. Not checked when empty.',
+          ),
+      })
+      .prefault({})
+      .describe('Settings of workers that train on devices.'),
     resources: z
       .strictObject({
         prepare: podResources(
@@ -118,6 +142,12 @@ export const features = z
       .boolean()
       .default(false)
       .describe('Messages of Kueue appear in status. Right: read Workloads.'),
+    deviceLabels: z
+      .boolean()
+      .default(false)
+      .describe(
+        'The memory of devices is read from the labels of nodes, and workers go where it is enough. Right: read nodes.',
+      ),
     gangs: z
       .array(z.enum(['Native', 'Coscheduling', 'Volcano']))
       .default([])

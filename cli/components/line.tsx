@@ -2,9 +2,9 @@
 // that the terminal has.
 import { Text } from 'ink';
 import { memo, type ReactNode } from 'react';
+import { sanitize } from '../../crds/text/sanitize.ts';
 import type { GlyphSet } from '../terminal/glyphs.ts';
 import { type Colors, type Style, shadeOf } from '../terminal/palette.ts';
-import { sanitize } from '../terminal/sanitize.ts';
 
 export interface Display {
   readonly columns: number;

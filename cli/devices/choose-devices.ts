@@ -1,9 +1,10 @@
 // Which devices the trainers of a run on this machine get: a pure decision from what was asked,
 // what the job says, and what the machine has.
+
+import { unfitness } from '../../crds/devices/fitness.ts';
 import { type FineTuneJobSpec, resolveMethod, UserError } from '../../crds/index.ts';
 import type { DeviceName } from '../../crds/wire/device.ts';
 import type { FoundDevices } from './find-devices.ts';
-import { unfitness } from './fitness.ts';
 
 export type AskedDevice = 'auto' | DeviceName;
 

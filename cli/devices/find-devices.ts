@@ -2,8 +2,9 @@
 // `nvidia-smi`, the variables of CUDA, and the library of our kernels beside the addon.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { cudaKernelsFile } from '../../crds/devices/fitness.ts';
+import { type Card, cardQuery, readCards } from '../../crds/devices/nvidia-smi.ts';
 import type { Machine } from '../setup/machine.ts';
-import { type Card, cardQuery, readCards } from './nvidia-smi.ts';
 
 export interface FoundDevices {
   /** By number: the first is `cuda:0`. */
@@ -49,7 +50,7 @@ export async function findDevices(machine: Asked, checkout: string): Promise<Fou
 export function kernelsPath(env: Machine['env'], checkout: string): string {
   const addon = env['ANNEAL_NATIVE'];
   const folder = addon ? dirname(addon) : join(checkout, 'worker/native/dist');
-  return join(folder, 'libanneal_kernels_cuda.so');
+  return join(folder, cudaKernelsFile);
 }
 
 /**

@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { unfitness } from '../../crds/devices/fitness.ts';
+import type { Card } from '../../crds/devices/nvidia-smi.ts';
 import { findDevices, kernelsPath } from '../devices/find-devices.ts';
-import { unfitness } from '../devices/fitness.ts';
-import type { Card } from '../devices/nvidia-smi.ts';
 import type { Machine } from '../setup/machine.ts';
 import { bytes } from '../terminal/numbers.ts';
 import type { Check } from './check.ts';

@@ -1,5 +1,7 @@
 // Devices for an estimate. Sizes and peaks are the vendors' figures (dense, no sparsity). The share
 // of the peak that a job reaches is an assumption, and the table says so.
+
+import { usableBytes } from '../../crds/devices/node-devices.ts';
 import type { MemoryQuestion } from '../../crds/index.ts';
 import type { FoundDevices } from '../devices/find-devices.ts';
 
@@ -14,16 +16,8 @@ export interface Device {
 
 const gib = 2 ** 30;
 const mib = 2 ** 20;
-/** Of the memory that nvidia-smi and node labels tell, the driver reserves about this much. */
-const driverBytes = gib;
-
 /** Share of the peak that training of dense decoders commonly reaches. */
 export const assumedShare = 0.35;
-
-/** Memory that programs can use of what a card has. */
-export function usableBytes(total: number): number {
-  return Math.max(0, total - driverBytes);
-}
 
 /** Memory in MiB as nvidia-smi tells it. */
 export const knownDevices: readonly Device[] = [

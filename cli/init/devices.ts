@@ -2,6 +2,11 @@
 // future cluster. Product and memory come from the node labels of NVIDIA's feature discovery;
 // without them only the number is known.
 import * as z from 'zod';
+import {
+  type DeviceKind,
+  deviceKinds,
+  usualDeviceResource,
+} from '../../crds/devices/node-devices.ts';
 import type { FoundDevices } from '../devices/find-devices.ts';
 import {
   cardOf,
@@ -32,8 +37,6 @@ interface Machine {
 export type ClusterDevices =
   | { readonly type: 'Nodes'; readonly cluster: string; readonly nodes: readonly object[] }
   | { readonly type: 'Unknown'; readonly why: string };
-
-const mib = 2 ** 20;
 
 /** Given by a flag. */
 export const givenDevice = 'given';
@@ -88,26 +91,16 @@ function commonGpu(device: Device): DeviceOption {
 }
 
 function clusterGpus({ cluster, nodes }: Extract<ClusterDevices, { type: 'Nodes' }>) {
-  const kinds = new Map<string, { name: string; bytes: number | undefined; count: number }>();
-  for (const object of nodes) {
-    const parsed = node.safeParse(object);
-    if (!parsed.success || parsed.data.spec.unschedulable) continue;
-    const { metadata, status } = parsed.data;
-    const count = Number(status.allocatable['nvidia.com/gpu'] ?? 0);
-    if (!(count > 0)) continue;
-    const name = (metadata.labels['nvidia.com/gpu.product'] ?? 'GPU').replaceAll('-', ' ');
-    const memory = Number(metadata.labels['nvidia.com/gpu.memory']);
-    const known = memory > 0 ? memory * mib : undefined;
-    const before = kinds.get(name);
-    kinds.set(name, { name, bytes: known ?? before?.bytes, count: count + (before?.count ?? 0) });
-  }
-  return [...kinds.values()]
-    .toSorted((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0))
-    .map((kind) => clusterGpu(kind, cluster));
+  const schedulable = nodes.flatMap((object) => {
+    const { data } = node.safeParse(object);
+    if (data === undefined || data.spec.unschedulable) return [];
+    return [{ labels: data.metadata.labels, allocatable: data.status.allocatable }];
+  });
+  return deviceKinds(schedulable, usualDeviceResource).map((kind) => clusterGpu(kind, cluster));
 }
 
 function clusterGpu(
-  { name, bytes: size, count }: { name: string; bytes: number | undefined; count: number },
+  { product: name = 'GPU', bytes: size, devices: count }: DeviceKind,
   cluster: string,
 ): DeviceOption {
   const device = cardOf(name, size);

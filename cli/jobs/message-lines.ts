@@ -1,9 +1,9 @@
 // Messages of a worker as plain lines: for a run that is printed, and for the log of an earlier
 // one.
 import type { RunReport } from '../../crds/index.ts';
+import { sanitize } from '../../crds/text/sanitize.ts';
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { bytes, count, percent, real } from '../terminal/numbers.ts';
-import { sanitize } from '../terminal/sanitize.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { predictedWords } from './memory-words.ts';
 

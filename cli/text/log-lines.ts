@@ -1,9 +1,10 @@
 // Lines of several workers as one log: by time, with a short mark of the worker; a line that
 // several workers wrote appears once.
+
+import { sanitize } from '../../crds/text/sanitize.ts';
 import type { LogLine } from '../jobs/source.ts';
 import { clockText } from '../terminal/age.ts';
 import type { Paint, Style } from '../terminal/palette.ts';
-import { sanitize } from '../terminal/sanitize.ts';
 
 export interface LogFilter {
   readonly ranks: ReadonlySet<number> | undefined;

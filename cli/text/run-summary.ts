@@ -3,9 +3,9 @@
 import { basename, dirname } from 'node:path';
 import type { Source } from '../../crds/api/source.ts';
 import type { RunReport } from '../../crds/index.ts';
+import { sanitize } from '../../crds/text/sanitize.ts';
 import { reloadWords } from '../jobs/message-lines.ts';
 import { bytes, count, real, seconds } from '../terminal/numbers.ts';
-import { sanitize } from '../terminal/sanitize.ts';
 import { entry } from '../terminal/wrap.ts';
 import type { EndedRun, RunView } from './run-view.ts';
 

@@ -18,8 +18,13 @@ const memoryPlan = z.strictObject({
   workspace: quantity().optional().describe('Working memory of head and block, libraries.'),
   peak: quantity().optional().describe('Largest sum at one time.'),
   limit: quantity().optional().describe('Memory of the device.'),
-  least: quantity().optional().describe('Peak of a worker that recomputes all activations.'),
-  most: quantity().optional().describe('Peak of a worker that recomputes none.'),
+  leastDevice: quantity()
+    .optional()
+    .describe('Least memory of a device, by the label of its node, where not all nodes have it.'),
+  least: quantity()
+    .optional()
+    .describe('Peak of the host of a worker that recomputes all activations.'),
+  most: quantity().optional().describe('Peak of the host of a worker that recomputes none.'),
   publish: quantity().optional().describe('Peak of the process that writes the results.'),
 });
 
@@ -51,7 +56,7 @@ const plan = z.strictObject({
   parallelism: words(128).describe('How the model is distributed, as text.'),
   trainableParameters: count().describe('Parameters that are trained.'),
   totalParameters: count().describe('Parameters of the model.'),
-  memory: memoryPlan.optional().describe('Predicted memory of a device.'),
+  memory: memoryPlan.optional().describe('Predicted memory of a device, and of its host.'),
   adjustments: z
     .array(text(256))
     .max(32)

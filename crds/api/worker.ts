@@ -44,8 +44,13 @@ const fields = z.strictObject({
     /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/,
     'an extended resource such as nvidia.com/gpu',
   )
-    .default('nvidia.com/gpu')
-    .describe('Extended resource that provides devices on the cluster.'),
+    .optional()
+    .describe(
+      'Extended resource that provides devices on the cluster; that of the chart when absent.',
+    ),
+  deviceMemory: quantity()
+    .optional()
+    .describe('Memory of a device, for the plan; that of the nodes or of the chart when absent.'),
   resourceClaims: z
     .array(resourceClaim)
     .max(16)
@@ -121,13 +126,24 @@ export const worker = mutable(
     },
     {
       id: 'worker: claims or devices',
-      cel: "!has(self.resourceClaims) || size(self.resourceClaims) == 0 || self.deviceResourceName == 'nvidia.com/gpu'",
+      cel: '!has(self.resourceClaims) || size(self.resourceClaims) == 0 || !has(self.deviceResourceName)',
       check: (self) =>
         self.resourceClaims === undefined ||
         self.resourceClaims.length === 0 ||
-        self.deviceResourceName === 'nvidia.com/gpu',
+        self.deviceResourceName === undefined,
       message: 'is set together with resourceClaims; devices come from one of the two',
       path: ['deviceResourceName'],
+    },
+    {
+      id: 'worker: claims are for devices',
+      cel: '!has(self.resourceClaims) || size(self.resourceClaims) == 0 || self.devicesPerWorker > 0',
+      check: (self) =>
+        self.resourceClaims === undefined ||
+        self.resourceClaims.length === 0 ||
+        self.devicesPerWorker > 0,
+      message: 'is set, and devicesPerWorker is 0: nothing would use the devices',
+      hint: 'set spec.worker.devicesPerWorker: 1',
+      path: ['resourceClaims'],
     },
     ...reservedKeys('labels'),
     ...reservedKeys('annotations'),

@@ -37,10 +37,10 @@ export const clusterLimits: readonly ClusterLimit[] = [
   },
   {
     path: 'worker.devicesPerWorker',
-    cel: 'self.worker.devicesPerWorker == 0',
-    isKept: ({ worker }) => worker.devicesPerWorker === 0,
-    message: 'requests devices; on a cluster this version trains on the processor',
-    hint: 'leave it out, or set spec.worker.devicesPerWorker: 0',
+    cel: 'self.worker.devicesPerWorker <= 1',
+    isKept: ({ worker }) => worker.devicesPerWorker <= 1,
+    message: 'is more than 1; a worker of this version trains on one device',
+    hint: 'set spec.worker.devicesPerWorker: 1, and spec.worker.replicas to the number of devices',
   },
   {
     path: 'checkpoint.resumeFrom',

@@ -53,6 +53,11 @@ export const workerExits: readonly WorkerExit[] = [
   { code: 75, meaning: 'planned stop', retry: 'Ignored' },
   { code: 76, meaning: 'hang or collective time-out', retry: 'Counted' },
   { code: 77, meaning: 'not authorised', retry: 'Permanent' },
+  {
+    code: 78,
+    meaning: 'image, driver or node give no device that a worker can use',
+    retry: 'Permanent',
+  },
   { code: 134, meaning: 'aborted', retry: 'Counted' },
   { code: 137, meaning: 'killed; with OOMKilled: host memory', retry: 'Counted' },
   { code: 139, meaning: 'segmentation fault', retry: 'Counted' },

@@ -15,7 +15,19 @@ const withoutProgress = 3;
  * How often in a row the same cause may occur, the current one included, before the reaction is no
  * longer a restart.
  */
-export const tooOften = { deviceFault: 2, grow: 2, hostMemory: 3, ephemeralStorage: 2 } as const;
+export const tooOften = { grow: 2, hostMemory: 3, ephemeralStorage: 2 } as const;
+
+/** After how many faults in a row a node is left. Hardware that is broken does not mend itself. */
+const faultsOfNode: Readonly<Partial<Record<FailureCode, number>>> = {
+  E_DEVICE_FAULT: 2,
+  E_DEVICE_MEMORY_FAULT: 1,
+  E_DEVICE_LOST: 1,
+};
+
+/** Whether this failure is the fault of its node, which the next workers avoid. */
+export function leavesNode(code: FailureCode, repeats: number): boolean {
+  return repeats >= (faultsOfNode[code] ?? Number.POSITIVE_INFINITY);
+}
 
 /** The account after a counted restart. */
 export function countRestart(

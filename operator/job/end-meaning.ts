@@ -72,6 +72,7 @@ const codeByExit: ReadonlyMap<number, FailureCode> = new Map([
   [75, 'E_PLANNED_STOP'],
   [76, 'E_HANG'],
   [77, 'E_HUB_UNAUTHORIZED'],
+  [78, 'E_NO_DEVICE'],
   [134, 'E_CRASHED'],
   [137, 'E_TERMINATED'],
   [139, 'E_CRASHED'],

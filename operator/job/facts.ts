@@ -2,6 +2,7 @@
 // decision can be repeated from a log.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
+import type { DeviceKind } from '../../crds/devices/node-devices.ts';
 import type { Component } from '../../crds/names/labels.ts';
 import type {
   AckRecord,
@@ -44,6 +45,8 @@ export interface Facts {
   readonly queue: QueueFacts | undefined;
   readonly bus: BusFacts;
   readonly site: SiteFacts;
+  /** That nodes have; absent where the job asks for none, or nobody may look. */
+  readonly devices?: readonly DeviceKind[] | undefined;
   /** What events say of children that should have moved by now, by the UID of the child. */
   readonly warnings?: ReadonlyMap<string, Warning> | undefined;
   /** Asked only where a pod that was deleted is kept; absent: not asked. */

@@ -4,6 +4,7 @@
 // world is formed.
 import {
   countRestart,
+  leavesNode,
   overdrawn,
   restartPauseSeconds,
   tooOften,
@@ -45,7 +46,7 @@ export function incident(view: View, found: Incident): PolicyResult {
 
 /** The first rule of the job that matches, else what the class of the failure says. */
 function actionOf({ spec }: View, { pod, meaning }: Incident) {
-  const { rules, deviceOutOfMemoryPolicy } = spec.failurePolicy;
+  const { rules } = spec.failurePolicy;
   const exitCode = pod?.end?.exitCode;
   const rule = rules.find(
     ({ onExitCodes, onReasons }) =>
@@ -55,10 +56,9 @@ function actionOf({ spec }: View, { pod, meaning }: Incident) {
   if (rule !== undefined) return rule.action;
   if (meaning.retry === 'Permanent') return 'Fail';
   if (meaning.retry === 'Ignored') return 'Ignore';
-  // The supervisor climbs the memory ladder in place; the code reaches us when no rung is left.
-  return meaning.retry === 'MemoryLadder' && deviceOutOfMemoryPolicy === 'Fail'
-    ? 'Fail'
-    : 'Restart';
+  // The supervisor climbs the memory ladder in place: the code reaches us when no rung is left, or
+  // without a bus, where the next pod would have the same plan.
+  return meaning.retry === 'MemoryLadder' ? 'Fail' : 'Restart';
 }
 
 /** Not charged. A Job that gave up is followed by the next one; a lost member by another round. */
@@ -93,7 +93,7 @@ function endOf(
 function ladder(view: View, found: Incident, restarts: Restarts, elsewhere: boolean): PolicyResult {
   const { pod, meaning, jobGaveUp } = found;
   const { repeats } = restarts;
-  const faulty = meaning.code === 'E_DEVICE_FAULT' && repeats >= tooOften.deviceFault;
+  const faulty = leavesNode(meaning.code, repeats);
   const exclude = (elsewhere || faulty) && pod?.node !== undefined ? [pod.node] : [];
   const grows =
     meaning.code === 'E_HOST_OUT_OF_MEMORY' &&

@@ -4,6 +4,7 @@ import { annotation, type Component, finalizer, label, Network } from '../../crd
 import { containerName } from '../../crds/wire/pod.ts';
 import { parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { JobBus } from '../bus/job-bus.ts';
+import { deviceResourceOf } from '../objects/devices.ts';
 import { type KubeObject, keyOf, type ObjectMeta } from '../runtime/resource.ts';
 import type { Store } from '../runtime/store.ts';
 import type {
@@ -21,7 +22,7 @@ import type {
 import type { BatchJob } from './observed/batch-job.ts';
 import type { ChildObject } from './observed/child-object.ts';
 import type { ObservedFineTuneJob } from './observed/fine-tune-job.ts';
-import { isUnreachable, type Node } from './observed/node.ts';
+import { devicesOn, isUnreachable, type Node } from './observed/node.ts';
 import type { Pod } from './observed/pod.ts';
 import type { Workload } from './observed/workload.ts';
 import { type ByRequest, siblingsOf } from './siblings.ts';
@@ -92,7 +93,19 @@ export function observe(
     ),
     bus: bus.facts({ namespace, uid }),
     site,
+    devices: devicesFor(job, stores, site),
   };
+}
+
+function devicesFor(
+  { spec }: ObservedFineTuneJob,
+  { nodes }: Stores,
+  { settings }: SiteFacts,
+): Facts['devices'] {
+  if (spec === undefined || nodes === undefined) return undefined;
+  const resourceName = deviceResourceOf(spec.worker, settings);
+  if (resourceName === undefined) return undefined;
+  return devicesOn(nodes.values(), spec.worker.nodeSelector ?? {}, resourceName);
 }
 
 function jobFacts({ metadata, generation, spec, problem, status }: ObservedFineTuneJob): JobFacts {

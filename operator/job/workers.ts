@@ -108,6 +108,7 @@ function jobCalls(view: View): readonly Call[] {
     grown: restarts?.grown ?? 0,
     trainedParameters: status.plan?.trainableParameters,
     planned: plannedMemory(status),
+    leastDevice: status.plan?.memory?.leastDevice,
     preparedBy: preparedByOther(view),
   });
   const members = { workerRevision, members: gangMembers(spec) };

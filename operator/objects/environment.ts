@@ -40,6 +40,7 @@ export function environmentOf(
     ...folders(job, references, role),
     ...fromPod,
     ...(worker === undefined ? [] : workerVariables(worker)),
+    ...(role === 'worker' && job.spec.worker.devicesPerWorker > 0 ? [deviceOrder] : []),
     ...(settings.bus === undefined ? [] : [{ name: podVariable.natsUrl, value: settings.bus.url }]),
     ...traceVariables(job, settings),
     ...(settings.hubEndpoint === undefined || role === 'worker'
@@ -62,6 +63,9 @@ function traceVariables(job: BuiltJob, { traces }: PodSettings): readonly V1EnvV
     { name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', value: traces.endpoint },
   ];
 }
+
+/** CUDA counts devices as nvidia-smi does. */
+const deviceOrder: V1EnvVar = { name: 'CUDA_DEVICE_ORDER', value: 'PCI_BUS_ID' };
 
 /** Facts that only kubelet knows. */
 const fromPod: readonly V1EnvVar[] = [

@@ -5,6 +5,7 @@ import type { V1Job, V1ResourceRequirements } from '@kubernetes/client-node';
 import { childName } from '../../crds/names/child-names.ts';
 import { annotation, Component, label } from '../../crds/names/labels.ts';
 import { type BuiltJob, labelsOf, metadataOf } from './child.ts';
+import { deviceTolerations } from './devices.ts';
 import { podFailurePolicy } from './failure-policy.ts';
 import { networkLabels } from './network-policy.ts';
 import { podSpec } from './pod-template.ts';
@@ -76,7 +77,7 @@ function ioJob(
         metadata: { labels: { ...labelsOf(job, component), ...labels } },
         spec: {
           ...pod,
-          ...placement(job),
+          ...placement(job, settings),
           containers: pod.containers.map((container) => ({ ...container, resources })),
         },
       },
@@ -84,12 +85,16 @@ function ioJob(
   } satisfies Sent<Pick<V1Job, 'metadata' | 'spec'>>;
 }
 
-/** As workers: a volume that is bound where its first pod runs must be one that they can reach. */
-function placement(job: BuiltJob) {
+/**
+ * As workers: a volume that is bound where its first pod runs must be one that they can reach.
+ * Nodes with devices are left to workers, unless the job names its nodes.
+ */
+function placement(job: BuiltJob, settings: PodSettings) {
   const { nodeSelector, priorityClassName, affinity } = job.spec.worker;
   const { nodeAffinity } = affinity ?? {};
+  const isPlaced = nodeSelector !== undefined || nodeAffinity !== undefined;
   return {
-    tolerations: tolerationsOf(job),
+    tolerations: tolerationsOf(job, isPlaced ? deviceTolerations(job.spec.worker, settings) : []),
     ...(nodeSelector === undefined ? {} : { nodeSelector }),
     ...(priorityClassName === undefined ? {} : { priorityClassName }),
     ...(nodeAffinity === undefined ? {} : { affinity: { nodeAffinity } }),

@@ -35,10 +35,12 @@ export function podSpec(facts: PodFacts): V1PodSpec & { containers: [V1Container
   const { job, role, settings } = facts;
   const { worker } = job.spec;
   const { volumes, mounts } = volumesOf(job, role, settings, { memoryBytes: memoryBytes(facts) });
+  // Preparing and publishing are done by processors.
+  const site = role === 'worker' && worker.devicesPerWorker > 0 ? settings.devices : settings;
   const container = (name: PodRole, mountsOfIt: V1Container['volumeMounts']): V1Container => ({
     name: containerName[name],
-    image: worker.image ?? settings.image,
-    imagePullPolicy: worker.imagePullPolicy ?? settings.imagePullPolicy,
+    image: worker.image ?? site.image,
+    imagePullPolicy: worker.imagePullPolicy ?? site.imagePullPolicy,
     args: [argumentOf[name]],
     env: environmentOf(job, name, settings, name === 'worker' ? facts.worker : undefined),
     volumeMounts: mountsOfIt ?? [],

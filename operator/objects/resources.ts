@@ -5,6 +5,7 @@ import type { V1ResourceRequirements } from '@kubernetes/client-node';
 import { memoryConstants } from '../../crds/plan/memory-constants.ts';
 import { formatBytes, parseQuantity } from '../../crds/schema/quantity.ts';
 import type { BuiltJob } from './child.ts';
+import { deviceResourceOf } from './devices.ts';
 import type { PodSettings, ResourceMaps } from './settings.ts';
 
 /** Of a plan, in bytes; a plan is known once model and data are. */
@@ -67,17 +68,17 @@ interface WorkerMemory {
  */
 export function workerResources(
   { spec }: BuiltJob,
-  { resources: { worker: site } }: PodSettings,
+  settings: PodSettings,
   { planned, sharedBytes, factor }: WorkerMemory,
 ): V1ResourceRequirements & { claims?: { name: string }[] } {
-  const { resources: own, devicesPerWorker, deviceResourceName, resourceClaims } = spec.worker;
+  const { resources: own, resourceClaims } = spec.worker;
+  const site = settings.resources.worker;
   const memory = own?.limits?.['memory'] ?? own?.requests?.['memory'];
   const least = memory ?? plannedBytes(planned?.least, sharedBytes);
   const most = memory ?? plannedBytes(planned?.most, sharedBytes);
+  const resourceName = deviceResourceOf(spec.worker, settings);
   const devices =
-    devicesPerWorker > 0 && resourceClaims === undefined
-      ? { [deviceResourceName]: devicesPerWorker }
-      : {};
+    resourceName === undefined ? {} : { [resourceName]: spec.worker.devicesPerWorker };
   const cpu = own?.limits?.['cpu'] === undefined ? {} : { cpu: own.limits['cpu'] };
   // A limit of the site is for those who say nothing of the processor.
   const { cpu: _, ...siteLimits } = site.limits;

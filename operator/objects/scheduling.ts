@@ -1,6 +1,11 @@
 // Where pods may run: tolerations, affinity, topology, nodes that failed before, and the words that
 // a queue reads.
-import type { V1Affinity, V1NodeSelectorTerm, V1Toleration } from '@kubernetes/client-node';
+import type {
+  V1Affinity,
+  V1NodeSelectorRequirement,
+  V1NodeSelectorTerm,
+  V1Toleration,
+} from '@kubernetes/client-node';
 import { Component, label, priorityClassLabel, queueLabel } from '../../crds/names/labels.ts';
 import type { BuiltJob } from './child.ts';
 import type { Sent } from './sent.ts';
@@ -8,9 +13,13 @@ import type { Sent } from './sent.ts';
 type Affinity = Sent<V1Affinity>;
 
 /**
- * A lost node gives its pods back after the job's own time, not after the cluster's five minutes.
+ * Those of the job, `more`, and that a lost node gives its pods back after the job's own time, not
+ * after the cluster's five minutes.
  */
-export function tolerationsOf({ spec }: BuiltJob): readonly Sent<V1Toleration>[] {
+export function tolerationsOf(
+  { spec }: BuiltJob,
+  more: readonly Sent<V1Toleration>[],
+): readonly Sent<V1Toleration>[] {
   const tolerationSeconds = spec.failurePolicy.nodeLostGraceSeconds;
   const gone = ['not-ready', 'unreachable'].map((state) => ({
     key: `node.kubernetes.io/${state}`,
@@ -18,35 +27,44 @@ export function tolerationsOf({ spec }: BuiltJob): readonly Sent<V1Toleration>[]
     effect: 'NoExecute',
     tolerationSeconds,
   }));
-  return [...(spec.worker.tolerations ?? []), ...gone];
+  return [...(spec.worker.tolerations ?? []), ...more, ...gone];
 }
 
-export function affinityOf(
-  job: BuiltJob,
-  excludedNodes: readonly string[],
-): Partial<Affinity> | undefined {
+interface NodeRules {
+  /** On which something went wrong before. */
+  readonly excludedNodes: readonly string[];
+  /** On labels of nodes, beside those of the job. */
+  readonly requirements: readonly Sent<V1NodeSelectorRequirement>[];
+}
+
+export function affinityOf(job: BuiltJob, rules: NodeRules): Partial<Affinity> | undefined {
   const { affinity: own } = job.spec.worker;
   const affinity: Partial<Affinity> = {
     ...own,
-    ...withoutNodes(own, excludedNodes),
+    ...onNodes(own, rules),
     ...withTopology(job, own),
   };
   return Object.keys(affinity).length === 0 ? undefined : affinity;
 }
 
-function withoutNodes(
+function onNodes(
   own: Partial<Affinity> | undefined,
-  nodes: readonly string[],
+  { excludedNodes, requirements }: NodeRules,
 ): Partial<Affinity> {
-  if (nodes.length === 0) return {};
+  if (excludedNodes.length === 0 && requirements.length === 0) return {};
   const not = { key: 'metadata.name', operator: 'NotIn' };
   // NotIn takes one value for this field, so each node is a requirement of its own.
-  const matchFields = nodes.map((node) => ({ ...not, values: [node] }));
+  const matchFields = excludedNodes.map((node) => ({ ...not, values: [node] }));
   const required = own?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   const terms: readonly Sent<Partial<V1NodeSelectorTerm>>[] = required?.nodeSelectorTerms ?? [{}];
   const nodeSelectorTerms = terms.map((term) => ({
     ...term,
-    matchFields: [...(term.matchFields ?? []), ...matchFields],
+    ...(requirements.length === 0
+      ? {}
+      : { matchExpressions: [...(term.matchExpressions ?? []), ...requirements] }),
+    ...(matchFields.length === 0
+      ? {}
+      : { matchFields: [...(term.matchFields ?? []), ...matchFields] }),
   }));
   return {
     nodeAffinity: {

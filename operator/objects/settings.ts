@@ -26,10 +26,24 @@ interface TraceSettings {
   readonly namespace: string | undefined;
 }
 
+/** For workers of jobs that ask for devices. */
+export interface DeviceSettings {
+  /** With CUDA; a job may name another. */
+  readonly image: string;
+  readonly imagePullPolicy: PullPolicy;
+  /** Extended resource that provides devices, where the job names none. */
+  readonly resourceName: string;
+  readonly runtimeClassName: string | undefined;
+  /** Of a device, where neither the job nor a label of its node tells. */
+  readonly memoryBytes: number | undefined;
+}
+
+type PullPolicy = 'Always' | 'IfNotPresent' | 'Never';
+
 export interface PodSettings {
   /** Worker image; a job may name another. */
   readonly image: string;
-  readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  readonly imagePullPolicy: PullPolicy;
   /** What pods of a kind get where neither the job nor its plan says. */
   readonly resources: Readonly<Record<PodRole, ResourceMaps>>;
   /** Absent where the site has no bus: jobs of one worker run without. */
@@ -42,11 +56,7 @@ export interface PodSettings {
   readonly nameServers: readonly string[];
   /** Namespace whose pods may read the metrics of workers. */
   readonly monitoringNamespace: string | undefined;
-  /**
-   * Memory of the smallest device of the site, where jobs that need more should be refused before
-   * they start.
-   */
-  readonly deviceMemoryBytes: number | undefined;
+  readonly devices: DeviceSettings;
   /** Name of the second scheduler, where gangs are scheduled by scheduler-plugins. */
   readonly coschedulingScheduler: string;
 }

@@ -3,9 +3,10 @@
 import type { V1Job } from '@kubernetes/client-node';
 import { childName } from '../../crds/names/child-names.ts';
 import { Component, label } from '../../crds/names/labels.ts';
-import { parseQuantity } from '../../crds/schema/quantity.ts';
+import { parseQuantity, type Quantity } from '../../crds/schema/quantity.ts';
 import { podPort } from '../../crds/wire/pod.ts';
 import { type BuiltJob, labelsOf, metadataOf } from './child.ts';
+import { deviceRequirements, deviceTolerations, runtimeClassOf } from './devices.ts';
 import { backoffLimit, podFailurePolicy } from './failure-policy.ts';
 import { networkLabels } from './network-policy.ts';
 import { type GangFlavour, gangMembership } from './pod-group.ts';
@@ -34,6 +35,8 @@ interface WorkerJobFacts {
   readonly grown: number;
   readonly trainedParameters: number | undefined;
   readonly planned?: PlannedMemory | undefined;
+  /** Least memory of a device, where not all nodes have it. */
+  readonly leastDevice?: Quantity | undefined;
   /** Run of another job that put model and data in place. */
   readonly preparedBy?: string | undefined;
 }
@@ -87,7 +90,8 @@ function workerTemplate(facts: WorkerJobFacts, revisionLabel: Readonly<Record<st
       : undefined,
   });
   const member = gangMembership(gang, childName.workers(job.name, workerRevision), settings);
-  const affinity = affinityOf(job, excludedNodes);
+  const requirements = deviceRequirements(worker, settings, facts.leastDevice);
+  const affinity = affinityOf(job, { excludedNodes, requirements });
   const [container] = pod.containers;
   return {
     metadata: {
@@ -107,10 +111,10 @@ function workerTemplate(facts: WorkerJobFacts, revisionLabel: Readonly<Record<st
     spec: {
       ...pod,
       ...member.spec,
-      ...optional(worker),
+      ...optional(worker, settings),
       ...(affinity === undefined ? {} : { affinity }),
       ...(hasService(job.spec) ? { subdomain: childName.service(job.name) } : {}),
-      tolerations: tolerationsOf(job),
+      tolerations: tolerationsOf(job, deviceTolerations(worker, settings)),
       terminationGracePeriodSeconds: worker.terminationGracePeriodSeconds,
       containers: [
         {
@@ -147,9 +151,9 @@ const meshExclusion = {
   'sidecar.istio.io/inject': 'false',
 } as const;
 
-function optional(worker: BuiltJob['spec']['worker']) {
-  const { nodeSelector, priorityClassName, runtimeClassName, topologySpreadConstraints } = worker;
-  const { resourceClaims } = worker;
+function optional(worker: BuiltJob['spec']['worker'], settings: PodSettings) {
+  const { nodeSelector, priorityClassName, resourceClaims, topologySpreadConstraints } = worker;
+  const runtimeClassName = runtimeClassOf(worker, settings);
   return {
     ...(nodeSelector === undefined ? {} : { nodeSelector }),
     ...(priorityClassName === undefined ? {} : { priorityClassName }),

@@ -20,7 +20,13 @@ export const someSettings: PodSettings = {
   nameServers: ['169.254.20.10/32', '10.96.0.10/32'],
   traces: undefined,
   monitoringNamespace: 'monitoring',
-  deviceMemoryBytes: undefined,
+  devices: {
+    image: 'registry.example.com/anneal-worker@sha256:1',
+    imagePullPolicy: 'IfNotPresent',
+    resourceName: 'nvidia.com/gpu',
+    runtimeClassName: undefined,
+    memoryBytes: undefined,
+  },
   coschedulingScheduler: 'scheduler-plugins-scheduler',
 };
 

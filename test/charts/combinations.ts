@@ -38,7 +38,13 @@ export const flags = {
       priorityClassName: 'system-cluster-critical',
     },
   ],
-  jobs: [{}, { hubEndpoint: 'http://hub.test:8080', deviceMemory: '80Gi' }],
+  jobs: [
+    {},
+    {
+      hubEndpoint: 'http://hub.test:8080',
+      devices: { memory: '80Gi', runtimeClassName: 'nvidia' },
+    },
+  ],
   features: [
     {},
     { deleteFinishedJobs: false },
@@ -46,6 +52,7 @@ export const flags = {
       volumeClaimTemplate: true,
       forceReplace: true,
       kueueStatus: true,
+      deviceLabels: true,
       gangs: ['Native', 'Coscheduling', 'Volcano'],
     },
   ],

@@ -34,12 +34,18 @@ const everything = {
   jobs: {
     image: { repository: 'registry.example.com/worker', tag: '2', pullPolicy: 'Always' },
     hubEndpoint: 'http://hub.test:8080',
-    deviceMemory: '80Gi',
+    devices: {
+      image: { repository: 'registry.example.com/worker', pullPolicy: 'Always' },
+      resourceName: 'nvidia.com/mig-1g.10gb',
+      runtimeClassName: 'nvidia',
+      memory: '80Gi',
+    },
   },
   features: {
     forceReplace: true,
     volumeClaimTemplate: true,
     kueueStatus: true,
+    deviceLabels: true,
     gangs: ['Volcano'],
   },
   monitoring: { namespace: 'monitoring' },
@@ -67,6 +73,10 @@ test('the operator understands the chart as it comes', async (t) => {
   t.is(config.namespaces, undefined);
   t.deepEqual(config.lease, { namespace: 'anneal-system', name: 'prod-anneal-operator' });
   t.is(config.pods.image, 'anneal-worker:0.1.0');
+  t.deepEqual(config.pods.devices, {
+    ...{ image: 'anneal-worker:0.1.0-cuda', imagePullPolicy: 'IfNotPresent' },
+    ...{ resourceName: 'nvidia.com/gpu', runtimeClassName: undefined, memoryBytes: undefined },
+  });
   t.deepEqual(config.bus, {
     url: 'tls://prod-anneal-nats.anneal-system.svc.cluster.local:4222',
     tokenFile: '/var/run/secrets/anneal.dev/bus-token',
@@ -86,11 +96,18 @@ test('the operator understands everything that can be asked for', async (t) => {
     image: 'registry.example.com/worker:2',
     imagePullPolicy: 'Always',
     hubEndpoint: 'http://hub.test:8080',
-    deviceMemoryBytes: 80 * 2 ** 30,
+    devices: {
+      image: 'registry.example.com/worker:0.1.0-cuda',
+      imagePullPolicy: 'Always',
+      resourceName: 'nvidia.com/mig-1g.10gb',
+      runtimeClassName: 'nvidia',
+      memoryBytes: 80 * 2 ** 30,
+    },
     monitoringNamespace: 'monitoring',
   });
   t.deepEqual([...config.features].sort(), [
     'deleteFinishedJobs',
+    'deviceLabels',
     'forceReplace',
     'kueueStatus',
     'volumeClaimTemplate',

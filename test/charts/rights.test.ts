@@ -9,6 +9,7 @@ interface Features {
   readonly forceReplace: boolean;
   readonly deleteFinishedJobs: boolean;
   readonly kueueStatus: boolean;
+  readonly deviceLabels: boolean;
   readonly gangs: readonly string[];
 }
 
@@ -19,6 +20,7 @@ interface Row {
 }
 
 const all = 'get list watch create patch delete';
+const readsNodes = (f: Features) => f.forceReplace || f.deviceLabels;
 const gang = (name: string) => (features: Features) => features.gangs.includes(name);
 
 const inNamespacesOfJobs: readonly Row[] = [
@@ -44,7 +46,7 @@ const inNamespacesOfJobs: readonly Row[] = [
 const inTheCluster: readonly Row[] = [
   // Its UID is the name of the cluster on the bus.
   { resource: '/namespaces[kube-system]', verbs: 'get' },
-  { resource: '/nodes', verbs: 'get list watch', when: (f) => f.forceReplace },
+  { resource: '/nodes', verbs: 'get list watch', when: readsNodes },
 ];
 
 const inItsOwnNamespace: readonly Row[] = [
@@ -121,6 +123,8 @@ const features: readonly Features[] = booleans.flatMap((volumeClaimTemplate) =>
     booleans.flatMap((deleteFinishedJobs) =>
       booleans.map((kueueStatus, index) => ({
         ...{ volumeClaimTemplate, forceReplace, deleteFinishedJobs, kueueStatus },
+        // Beside forceReplace, and alone.
+        deviceLabels: volumeClaimTemplate !== kueueStatus,
         gangs:
           gangs[
             (Number(volumeClaimTemplate) +

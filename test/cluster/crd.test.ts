@@ -162,9 +162,9 @@ const atApply: readonly (readonly [string, Record<string, unknown>, RegExp])[] =
     /operator is Exists, which compares no value/,
   ],
   [
-    'a device',
-    { 'worker.devicesPerWorker': 1 },
-    /requests devices; on a cluster this version trains on the processor/,
+    'two devices of a worker',
+    { 'worker.devicesPerWorker': 2 },
+    /is more than 1; a worker of this version trains on one device/,
   ],
   [
     'another run',

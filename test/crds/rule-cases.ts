@@ -374,10 +374,23 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [
       worker({}),
       worker({ deviceResourceName: 'amd.com/gpu' }),
-      worker({ resourceClaims: [{ name: 'a' }] }),
+      worker({ devicesPerWorker: 1, resourceClaims: [{ name: 'a' }] }),
       worker({ resourceClaims: [], deviceResourceName: 'amd.com/gpu' }),
     ],
-    rejects: [worker({ resourceClaims: [{ name: 'a' }], deviceResourceName: 'amd.com/gpu' })],
+    rejects: [
+      worker({
+        ...{ devicesPerWorker: 1, resourceClaims: [{ name: 'a' }] },
+        deviceResourceName: 'amd.com/gpu',
+      }),
+    ],
+  },
+  'worker: claims are for devices': {
+    accepts: [
+      worker({}),
+      worker({ resourceClaims: [] }),
+      worker({ devicesPerWorker: 1, resourceClaims: [{ name: 'a' }] }),
+    ],
+    rejects: [worker({ resourceClaims: [{ name: 'a' }] })],
   },
   'worker.labels: reserved prefixes are refused': reservedKeys('labels'),
   'worker.annotations: reserved prefixes are refused': reservedKeys('annotations'),

@@ -41,7 +41,10 @@ interface WorldPlan {
   readonly worker?: Readonly<Record<string, unknown>>;
   readonly method?: Readonly<Record<string, unknown>>;
   readonly sizes?: Readonly<Record<string, number>>;
+  readonly dataset?: Readonly<Record<string, unknown>>;
   readonly observability?: Readonly<Record<string, unknown>>;
+  /** Of the environment of each pod. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Address of a collector of traces. */
   readonly collector?: string;
   /** The claim has no more room than so many bytes. */
@@ -74,7 +77,7 @@ export class JobWorld implements AsyncDisposable {
     const bus = await server.bus('operator');
     const root = await mkdtemp(join(tmpdir(), 'anneal-world-'));
     const folder = join(root, claim);
-    const { workers, worker, method = lora, diskBytes, collector, ...rest } = plan;
+    const { workers, worker, method = lora, diskBytes, collector, variables, ...rest } = plan;
     const { training, sizes } = plan;
     const disk = diskBytes === undefined ? undefined : await mountDisk(folder, diskBytes);
     const { file } = await writeToyJob(folder, {
@@ -96,7 +99,7 @@ export class JobWorld implements AsyncDisposable {
       ...{ ...someSettings, traces: traces || undefined },
       bus: { url: server.url, port: 0, namespace: undefined },
     };
-    const more = { OMP_NUM_THREADS: '1' };
+    const more = { OMP_NUM_THREADS: '1', ...variables };
     const live = JSON.parse(JSON.stringify(splitLive(job.spec).live));
     const desired = aDesired({ workers, min: workers, max: workers, live });
     const of = { job, settings, root, program, more };

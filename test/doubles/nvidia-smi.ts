@@ -2,7 +2,7 @@
 // on the PATH, and prints what the test says.
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { cardQuery } from '../../cli/devices/nvidia-smi.ts';
+import { cardQuery } from '../../crds/devices/nvidia-smi.ts';
 
 export interface CardLine {
   readonly index?: number;

@@ -36,6 +36,7 @@ export async function endsWell(
   world: JobWorld,
   pods: readonly Pod[],
   size: number,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const codes = await Promise.all(pods.map(({ ended }) => ended));
   t.deepEqual(
@@ -50,8 +51,8 @@ export async function endsWell(
   t.deepEqual(others, [], 'the first alone publishes');
   if (publishesInWorker(world.spec)) t.is(published?.artifacts.length, 1);
   else await world.stage('publish');
-  const key = JSON.stringify([size, world.numbers]);
-  const undisturbed = ended.get(key) ?? (await onThisMachine(t, world, size));
+  const key = JSON.stringify([size, world.numbers, variables]);
+  const undisturbed = ended.get(key) ?? (await onThisMachine(t, world, size, { variables }));
   ended.set(key, undisturbed);
   t.deepEqual(digestsBelow(join(world.folder, 'out')), undisturbed);
 }
@@ -59,12 +60,18 @@ export async function endsWell(
 /** Ends of undisturbed runs, by what they depend on: how often a run is saved is none of it. */
 const ended = new Map<string, ReturnType<typeof digestsBelow>>();
 
-/** The same file on this machine; its artefacts. Loss of each step, where it is asked for. */
+interface Locally {
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Gets the loss of each step. */
+  readonly losses?: Map<number, number>;
+}
+
+/** The same file on this machine; its artefacts. */
 export async function onThisMachine(
   t: ExecutionContext,
   world: JobWorld,
   workers: number,
-  losses = new Map<number, number>(),
+  { variables = {}, losses }: Locally = {},
 ) {
   const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
   t.teardown(() => rm(cache, { recursive: true, force: true }));
@@ -74,9 +81,15 @@ export async function onThisMachine(
     filter: (path) => basename(path) !== '.anneal',
   });
   const see = (line: RunLine) => {
-    if (line.type === 'step') losses.set(line.step, line.loss ?? Number.NaN);
+    if (line.type === 'step') losses?.set(line.step, line.loss ?? Number.NaN);
   };
-  const run = startAnneal(join(place, 'job.yaml'), cache, see, ['--workers', String(workers)]);
+  const run = startAnneal(
+    join(place, 'job.yaml'),
+    cache,
+    see,
+    ['--workers', String(workers)],
+    variables,
+  );
   const { code, stderr } = await run.ended;
   t.is(code, 0, stderr);
   return digestsBelow(join(place, 'out'));

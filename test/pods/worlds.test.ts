@@ -80,7 +80,7 @@ test.serial('worlds of other sizes go on from the copies of the one before', asy
   t.is((await world.state()).checkpoint, undefined, 'nothing else was there to go on from');
   t.deepEqual(await Promise.all(pods.map(({ ended }) => ended)), [0, 0, 0], linesOf(pods));
   const here = new Map<number, number>();
-  await onThisMachine(t, world, 3, here);
+  await onThisMachine(t, world, 3, { losses: here });
   const told = lossesTold(world.pods);
   t.true(told.size >= 55, 'steps were told');
   const apart = [...told].map(([step, loss]) => Math.abs(loss - (here.get(step) ?? Number.NaN)));

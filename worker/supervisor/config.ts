@@ -1,5 +1,5 @@
 // What a pod is told by its environment: the contract of crds/wire/pod.ts, parsed once in main.ts
-// and passed down. The last ten variables are for programs that run the same pod outside of one.
+// and passed down. The last eleven variables are for programs that run the same pod outside of one.
 import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, parseJson } from '../../crds/text/json.ts';
@@ -42,6 +42,7 @@ const schema = z.object({
     .regex(/^[a-z0-9-]+$/)
     .optional(),
   [podVariable.traceparent]: z.string().optional(),
+  ANNEAL_NATIVE: text.optional(),
   ANNEAL_PLAN_FILE: text.default(`${podPath.planFolder}/${podPath.planFile}`),
   ANNEAL_BUS_AUTHORITY_FILE: text.default(`${podPath.planFolder}/${podPath.authorityFile}`),
   ANNEAL_BUS_TOKEN_FILE: text.default(`${podPath.tokenFolder}/${podPath.tokenFile}`),
@@ -88,6 +89,7 @@ export function podConfig(variables: Readonly<Record<string, string | undefined>
       const value = variables[variable];
       return value === undefined ? [] : [value];
     }),
+    addon: env.ANNEAL_NATIVE,
     planFile: env.ANNEAL_PLAN_FILE,
     authorityFile: env.ANNEAL_BUS_AUTHORITY_FILE,
     tokenFile: env.ANNEAL_BUS_TOKEN_FILE,

@@ -17,6 +17,7 @@ export async function writeRun(
   config: PodConfig,
   spec: FineTuneJobSpec,
   nowMs: number,
+  deviceProduct?: string,
 ): Promise<RunRecord> {
   const { runFolder, job } = config;
   await mkdir(runFolder, { recursive: true });
@@ -30,7 +31,9 @@ export async function writeRun(
     digest: jobDigest(job.uid, spec),
     volumes: config.volumes,
     cache: config.cache,
-    device: 'cpu',
+    // A pod has one trainer, which sees the devices of the pod alone.
+    device: spec.worker.devicesPerWorker > 0 ? 'cuda:0' : 'cpu',
+    ...(deviceProduct === undefined ? {} : { deviceProduct }),
     threads: threadsOf(spec),
     createdAt: before?.createdAt ?? new Date(nowMs).toISOString(),
     tensorboard: join(runFolder, runFiles.tensorboard),

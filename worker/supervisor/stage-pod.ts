@@ -13,7 +13,8 @@ import { readPrepared, readPublished } from './achieved.ts';
 import { type Child, startChild } from './child.ts';
 import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
-import { endingOf } from './end-of-child.ts';
+import { checkDevice } from './device-check.ts';
+import { endingOf, type Failure } from './end-of-child.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { Report } from './report.ts';
 import { writeRun } from './run-record.ts';
@@ -35,7 +36,9 @@ const farewellMs = 5_000;
 
 export async function runStage(parts: StageParts, terminate: AbortSignal): Promise<PodEnd> {
   const { stage, config, plan, clock, group, report, worker } = parts;
-  await writeRun(config, plan.spec, clock.now());
+  const device = await deviceOf(parts);
+  if (device?.type === 'Unfit') return failed(parts, device.failure);
+  await writeRun(config, plan.spec, clock.now(), device?.product);
   const known = stage === 'prepare' ? await knownPreparation(parts) : undefined;
   if (known !== undefined) return { exitCode: 0, terminationMessage: { v: 1, prepared: known } };
   let facts = startedAt(clock.monotonic());
@@ -57,11 +60,23 @@ export async function runStage(parts: StageParts, terminate: AbortSignal): Promi
   if (ending === 'Stopped' || terminate.aborted) {
     return { exitCode: failureOf('E_PLANNED_STOP').workerExit, terminationMessage: undefined };
   }
-  report.line('error', 'supervisor', ending.message);
+  return failed(parts, ending);
+}
+
+function failed({ report, config }: StageParts, failure: Failure): PodEnd {
+  report.line('error', 'supervisor', failure.message);
   return {
-    exitCode: ending.exitCode,
-    terminationMessage: failureMessage(ending, { index: config.pod.index }),
+    exitCode: failure.exitCode,
+    terminationMessage: failureMessage(failure, { index: config.pod.index }),
   };
+}
+
+/** Preparing and publishing use none. */
+async function deviceOf({ stage, config, plan, report }: StageParts) {
+  if (stage !== 'train' || plan.spec.worker.devicesPerWorker === 0) return undefined;
+  const device = await checkDevice(config.addon);
+  if (device.type === 'Fit') report.line('info', 'supervisor', device.message);
+  return device;
 }
 
 /**

@@ -18,6 +18,7 @@ import { startChild } from './child.ts';
 import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
 import type { PodCopies } from './copies/pod-copies.ts';
+import { checkDevice } from './device-check.ts';
 import { checkNode, type NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { RankAssignment } from './rank-assignment.ts';
@@ -64,6 +65,8 @@ const peersFirstSeconds = 4;
 export class Training {
   readonly #parts: TrainingParts;
   readonly #folders: RunFolders;
+  /** Of the device, where the driver tells. */
+  #product: string | undefined;
 
   constructor(parts: TrainingParts) {
     this.#parts = parts;
@@ -71,11 +74,16 @@ export class Training {
     this.#folders = runFolders(config.runFolder, plan.spec, config.volumes);
   }
 
-  checkNode(hasBegun: boolean): Promise<NodeCheck> {
-    const { config, group } = this.#parts;
+  async checkNode(hasBegun: boolean): Promise<NodeCheck> {
+    const { config, group, plan } = this.#parts;
     const { folder, checkpoints } = this.#folders;
     const folders = [folder, ...(checkpoints === undefined ? [] : [checkpoints])];
-    return checkNode({ folders, podUid: config.pod.uid, group, hasBegun });
+    const found = await checkNode({ folders, podUid: config.pod.uid, group, hasBegun });
+    if (found.type === 'Unfit' || plan.spec.worker.devicesPerWorker === 0) return found;
+    const device = await checkDevice(config.addon);
+    if (device.type === 'Unfit') return device;
+    this.#product = device.product;
+    return { type: 'Fit', message: `${device.message}, ${found.message}` };
   }
 
   /** A trainer that goes on from the checkpoint in the record. */
@@ -122,7 +130,7 @@ export class Training {
     const { config, clock } = this.#parts;
     const { round, checkpoint } = state;
     if (rank > 0) return roundFolder(this.#folders, round);
-    const run = await writeRun(config, spec, clock.now());
+    const run = await writeRun(config, spec, clock.now(), this.#product);
     return openRound(this.#folders, round, checkpoint, run);
   }
 

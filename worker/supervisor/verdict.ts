@@ -2,7 +2,7 @@
 // the pod to the operator, who can do what no pod can (another node, more memory). Pure; the table
 // of failures and the job's own rules decide.
 import type { FailurePolicy } from '../../crds/api/policy.ts';
-import { countRestart, overdrawn, tooOften } from '../../crds/plan/restart-account.ts';
+import { countRestart, leavesNode, overdrawn, tooOften } from '../../crds/plan/restart-account.ts';
 import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { type Failure, failureWith } from './end-of-child.ts';
@@ -62,8 +62,7 @@ function actionOf({ exitCode, reason, retry }: Failure, policy: FailurePolicy): 
 function restart({ failure, account, adjustments, policy, nowMs }: Case): Verdict {
   const after = countRestart(account, failure.reason, nowMs, policy);
   const { repeats } = after;
-  if (failure.code === 'E_DEVICE_FAULT' && repeats >= tooOften.deviceFault)
-    return { type: 'Leave' };
+  if (leavesNode(failure.code, repeats)) return { type: 'Leave' };
   if (failure.code === 'E_HOST_OUT_OF_MEMORY') {
     const grows = policy.hostOutOfMemoryPolicy === 'Grow';
     if (grows && repeats >= tooOften.grow) return { type: 'Leave' };

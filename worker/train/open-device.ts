@@ -1,5 +1,5 @@
 // The device that a trainer computes on.
-import { UserError } from '../../crds/failures/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
 import {
   type Device,
@@ -18,8 +18,8 @@ export function openDevice(
   if (device === 'cpu') return device;
   const count = deviceCount();
   if (indexOf(device) >= count) {
-    throw new UserError({
-      code: 'E_USAGE',
+    throw new TerminalError({
+      code: 'E_NO_DEVICE',
       message: `${device} is not a device of this process, which sees ${seen(count)}`,
       hint: 'anneal doctor shows the devices of this machine',
     });

@@ -1,6 +1,7 @@
 import { availableParallelism, freemem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { failureOf } from '../../../crds/index.ts';
+import { sanitize } from '../../../crds/text/sanitize.ts';
 import { describeModel } from '../../client/describe-model.ts';
 import { reportsOf } from '../../client/run-store.ts';
 import { findDevices } from '../../devices/find-devices.ts';
@@ -13,7 +14,6 @@ import type { Assignment, OutputFormat } from '../../process/flags.ts';
 import { thisMachine } from '../../setup/machine.ts';
 import { glyphSet } from '../../terminal/glyphs.ts';
 import { jsonOf } from '../../terminal/json.ts';
-import { sanitize } from '../../terminal/sanitize.ts';
 import { estimateText } from './text.ts';
 
 export interface EstimateFlags {

@@ -1,10 +1,11 @@
 // A run as plain lines: for pipes, logs and terminals that cannot redraw. One line per change, and
 // one every few seconds of training.
+
+import { sanitize } from '../../../crds/text/sanitize.ts';
 import type { TelemetryOf } from '../../../crds/wire/telemetry.ts';
 import { linesOf, lineWidth } from '../../jobs/message-lines.ts';
 import { emptyRun, type RunState, secondsLeft, see } from '../../jobs/run-state.ts';
 import { count, real, seconds } from '../../terminal/numbers.ts';
-import { sanitize } from '../../terminal/sanitize.ts';
 import { summaryLines } from '../../text/run-summary.ts';
 import type { RunView } from '../../text/run-view.ts';
 

@@ -1,11 +1,12 @@
 // A job as plain lines: one per change, and one per interval of training. As sentences for screen
 // readers, as JSON for programs.
+
+import { sanitize } from '../../../crds/text/sanitize.ts';
 import { type Job, localNamespace, phaseOf } from '../../jobs/job.ts';
 import { isOver, type JobEvent, type JobState } from '../../jobs/job-state.ts';
 import { secondsLeft } from '../../jobs/run-state.ts';
 import { clockText } from '../../terminal/age.ts';
 import { percent, real, seconds, shortCount } from '../../terminal/numbers.ts';
-import { sanitize } from '../../terminal/sanitize.ts';
 
 export interface WatchView {
   /**

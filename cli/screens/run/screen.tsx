@@ -2,13 +2,13 @@
 // bars and colours repeat it. Below 60 columns only the essentials remain.
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
+import { sanitize } from '../../../crds/text/sanitize.ts';
 import { memoryWords, predictedWords, trainingPeak } from '../../jobs/memory-words.ts';
 import { type RunState, secondsLeft } from '../../jobs/run-state.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';
 import { bytes, count, percent, real, seconds } from '../../terminal/numbers.ts';
 import { type Colors, shadeOf } from '../../terminal/palette.ts';
 import { bar, boundsOf, plot, trailingMeans } from '../../terminal/plot.ts';
-import { sanitize } from '../../terminal/sanitize.ts';
 
 export interface RunScreenProps {
   readonly name: string;

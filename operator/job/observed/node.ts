@@ -1,5 +1,7 @@
-// A node, as the replacement of lost pods looks at it: whether the cluster still reaches it.
+// A node: whether the cluster still reaches it, for the replacement of lost pods, and the devices
+// that it has.
 import * as z from 'zod';
+import { type DeviceKind, deviceKinds } from '../../../crds/devices/node-devices.ts';
 import type { Resource } from '../../runtime/resource.ts';
 import { metadata } from './metadata.ts';
 
@@ -8,6 +10,12 @@ const node = z.object({
   spec: z
     .object({
       taints: z.array(z.object({ key: z.string(), effect: z.string().optional() })).nullish(),
+    })
+    .prefault({}),
+  status: z
+    .object({
+      // Quantities; in JSON made by others they may be numbers.
+      allocatable: z.record(z.string(), z.coerce.string()).nullish(),
     })
     .prefault({}),
 });
@@ -24,4 +32,19 @@ export const nodes: Resource<Node> = {
 
 export function isUnreachable({ spec }: Node): boolean {
   return (spec.taints ?? []).some(({ key }) => key === 'node.kubernetes.io/unreachable');
+}
+
+/** Devices on the nodes that pods with this selector may run on. */
+export function devicesOn(
+  nodes: Iterable<Node>,
+  selector: Readonly<Record<string, string>>,
+  resourceName: string,
+): readonly DeviceKind[] {
+  const selected = [...nodes].filter(({ metadata: { labels } }) =>
+    Object.entries(selector).every(([key, value]) => labels[key] === value),
+  );
+  const facts = selected.map(({ metadata: { labels }, status }) => ({
+    ...{ labels, allocatable: status.allocatable ?? {} },
+  }));
+  return deviceKinds(facts, resourceName);
 }

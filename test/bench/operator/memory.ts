@@ -36,7 +36,10 @@ const settings: PodSettings = {
     nameServers: [],
     traces: undefined,
     monitoringNamespace: undefined,
-    deviceMemoryBytes: undefined,
+    devices: {
+      ...{ image: 'anneal-worker:0.1.0-cuda', imagePullPolicy: 'IfNotPresent' },
+      ...{ resourceName: 'nvidia.com/gpu', runtimeClassName: undefined, memoryBytes: undefined },
+    },
   },
   coschedulingScheduler: 'none',
 };

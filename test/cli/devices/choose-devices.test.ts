@@ -5,7 +5,7 @@ import {
   needsLooking,
 } from '../../../cli/devices/choose-devices.ts';
 import type { FoundDevices } from '../../../cli/devices/find-devices.ts';
-import { readCards } from '../../../cli/devices/nvidia-smi.ts';
+import { readCards } from '../../../crds/devices/nvidia-smi.ts';
 import { aSpec, type Changes } from '../../builders/job.ts';
 import { cardLine } from '../../doubles/nvidia-smi.ts';
 

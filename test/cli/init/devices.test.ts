@@ -1,7 +1,8 @@
 import test from 'ava';
 import { findDevices } from '../../../cli/devices/find-devices.ts';
-import { gpusHere, knownAs, knownDevices, usableBytes } from '../../../cli/estimate/devices.ts';
+import { gpusHere, knownAs, knownDevices } from '../../../cli/estimate/devices.ts';
 import { deviceOptions } from '../../../cli/init/devices.ts';
+import { usableBytes } from '../../../crds/devices/node-devices.ts';
 import { gpuNode } from '../../builders/wizard.ts';
 import { aMachine, says } from '../../doubles/machine.ts';
 import { cardLine } from '../../doubles/nvidia-smi.ts';

@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { cliConfig } from '../../../cli/process/config.ts';
 import { ascii, glyphSet } from '../../../cli/terminal/glyphs.ts';
-import { sanitize } from '../../../cli/terminal/sanitize.ts';
+import { sanitize } from '../../../crds/text/sanitize.ts';
 import { anyText } from '../../builders/any-text.ts';
 
 const glyphsWith = (variables: Readonly<Record<string, string>>) =>

@@ -3,7 +3,7 @@ import { clusterLimits, notBuiltOnCluster } from '../../../crds/crd/cluster-limi
 import { aSpec, type Changes } from '../../builders/job.ts';
 import { celHolds } from '../../doubles/cel.ts';
 
-const can: Changes = { 'worker.devicesPerWorker': 0 };
+const can: Changes = { 'worker.devicesPerWorker': 1 };
 
 test('jobs of one worker or several on the processor with claims are built', (t) => {
   for (const { cel } of clusterLimits) t.true(celHolds(cel, aSpec(can)), cel);
@@ -33,9 +33,9 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
     /^spec\.worker\.elasticity is AtStart; /,
   ],
   [
-    'a device',
-    { 'worker.devicesPerWorker': 1 },
-    /^spec\.worker\.devicesPerWorker requests devices; /,
+    'two devices of a worker',
+    { 'worker.devicesPerWorker': 2 },
+    /^spec\.worker\.devicesPerWorker is more than 1; /,
   ],
   [
     'another cluster',

@@ -64,6 +64,7 @@ const others: Readonly<Record<string, unknown>> = {
   'worker.elasticity': 'AtStart',
   'worker.devicesPerWorker': 2,
   'worker.deviceResourceName': 'amd.com/gpu',
+  'worker.deviceMemory': '80Gi',
   'worker.resourceClaims': [{ name: 'a' }],
   'worker.image': 'a',
   'worker.imagePullPolicy': 'Never',

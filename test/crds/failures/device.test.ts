@@ -13,15 +13,23 @@ const messages: Readonly<Record<string, readonly string[]>> = {
   E_DEVICE_ASSERT: ['CUDA error: device-side assert triggered\nCUDA kernel errors might be'],
   E_DEVICE_FAULT: [
     'CUDA error: an illegal memory access was encountered',
-    'CUDA error: uncorrectable ECC error encountered',
     'CUDA error: unspecified launch failure',
     'CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx`',
   ],
-  E_NATIVE_MISSING: [
+  E_DEVICE_MEMORY_FAULT: ['CUDA error: uncorrectable ECC error encountered'],
+  E_DEVICE_LOST: [
+    'Unable to determine the device handle for GPU0000:3B:00.0: GPU is lost.  Reboot the system to recover this GPU',
+    'GPU requires reset',
+  ],
+  E_DEVICE_UNFIT: [
     'CUDA error: no kernel image is available for execution on the device',
     'CUDA error: CUDA driver version is insufficient for CUDA runtime version',
   ],
-  E_SETUP: ['No CUDA GPUs are available', 'CUDA error: invalid device ordinal'],
+  E_NO_DEVICE: [
+    'No CUDA GPUs are available',
+    'CUDA error: invalid device ordinal',
+    'No devices were found',
+  ],
 };
 
 test('each message of a device has its failure, and others have none', (t) => {

@@ -1,4 +1,5 @@
 import test from 'ava';
+import type { DeviceKind } from '../../../crds/devices/node-devices.ts';
 import { parametersOf } from '../../../crds/plan/parameters.ts';
 import { prepareDigest } from '../../../crds/plan/prepare-digest.ts';
 import { parseQuantity } from '../../../crds/schema/quantity.ts';
@@ -178,7 +179,12 @@ const preparedWords = {
   },
 } as const;
 
-const prepared = (spec: object, deviceMemoryBytes?: number, words: object = preparedWords) =>
+const prepared = (
+  spec: object,
+  memoryBytes?: number,
+  words: object = preparedWords,
+  devices?: readonly DeviceKind[],
+) =>
   someFacts({
     spec: spec as never,
     inits: [
@@ -188,7 +194,14 @@ const prepared = (spec: object, deviceMemoryBytes?: number, words: object = prep
       }),
     ],
     pods: [aPodOf({ component: 'init', ...ended(0, { terminationMessage: words as never }) })],
-    site: { ...quietSite, settings: { ...quietSite.settings, deviceMemoryBytes } },
+    site: {
+      ...quietSite,
+      settings: {
+        ...quietSite.settings,
+        devices: { ...quietSite.settings.devices, memoryBytes },
+      },
+    },
+    devices,
   });
 
 test('what does not fit on the devices of the site fails before one is taken', (t) => {
@@ -200,7 +213,52 @@ test('what does not fit on the devices of the site fails before one is taken', (
   t.is(large.is('Initialized'), 'True/Ready');
   t.truthy(large.status.plan?.memory?.peak);
   const unknown = decided(prepared(devices));
-  t.is(unknown.status.plan?.memory, undefined);
+  t.is(unknown.status.plan?.memory?.peak, undefined);
+  t.truthy(unknown.status.plan?.memory?.most, 'of the host beside it something is known');
+  const own = { ...devices, 'worker.deviceMemory': '100M' };
+  t.is(decided(prepared(own, 80e9)).is('Failed'), 'True/DoesNotFit', 'the job knows best');
+});
+
+const gib = 2 ** 30;
+const kind = (product: string, gibibytes: number | undefined, nodes = 1): DeviceKind => ({
+  ...{ product, bytes: gibibytes === undefined ? undefined : gibibytes * gib },
+  ...{ nodes, devices: 8 * nodes },
+});
+
+test('of devices of several sizes the smallest that fits is planned for, and the rest is kept free', (t) => {
+  const spec = { 'worker.devicesPerWorker': 1 };
+  const kinds = [kind('H100', 80), kind('L4', 24, 3), kind('Tiny', 1.1)];
+  const { is, status } = decided(prepared(spec, undefined, preparedWords, kinds));
+  t.is(is('Initialized'), 'True/Ready');
+  t.is(status.plan?.memory?.limit, '23Gi');
+  t.is(status.plan?.memory?.leastDevice, '24Gi');
+  const all = decided(prepared(spec, undefined, preparedWords, kinds.slice(0, 2)));
+  t.is(all.status.plan?.memory?.leastDevice, undefined, 'all nodes do');
+  const none = decided(prepared(spec, 80e9, preparedWords, [kind('Tiny', 1.1), kind('Wee', 0.5)]));
+  t.regex(
+    none.status.failure?.message ?? '',
+    /^a step needs \d\.\d GiB on a device; the cluster has Tiny on 1 node \(0\.1 GiB usable\), Wee on 1 node \(0\.0 GiB usable\)$/,
+  );
+});
+
+test('a node that does not tell the memory of its devices is not known to be too small', (t) => {
+  const spec = { 'worker.devicesPerWorker': 1 };
+  const mute = decided(
+    prepared(spec, undefined, preparedWords, [kind('Tiny', 1.1), kind('X', undefined)]),
+  );
+  t.is(mute.is('Initialized'), 'True/Ready');
+  t.is(mute.status.plan?.memory?.leastDevice, undefined);
+  const site = decided(prepared(spec, 100e6, preparedWords, [kind('X', undefined)]));
+  t.is(site.is('Failed'), 'True/DoesNotFit', 'where no node tells, the site does');
+});
+
+test('the pods of workers on devices get the memory of the host, not that of the model', (t) => {
+  const amount = (spec: object, name: 'least' | 'most' | 'publish') =>
+    parseQuantity(decided(prepared(spec, 80e9)).status.plan?.memory?.[name] ?? '0');
+  const device = { 'worker.devicesPerWorker': 1, 'method.preset': 'Full' };
+  const processor = { ...device, 'worker.devicesPerWorker': 0 };
+  t.true(amount(device, 'most') < amount(processor, 'least'));
+  t.is(amount(device, 'publish'), amount(processor, 'publish'), 'it is done by a processor');
 });
 
 const peakOf = (facts: Parameters<typeof decided>[0]) => {

@@ -57,11 +57,11 @@ test('what pods of this version do not do is refused with a way around it', (t) 
   const site = { ...withBus, refusesNotBuilt: true };
   const cpu = { 'worker.devicesPerWorker': 0 };
   t.is(decided(someFacts({ spec: cpu, site })).is('Validated'), 'True/Resolved');
-  const device = decided(someFacts({ spec: { 'worker.devicesPerWorker': 1 }, site }));
+  const device = decided(someFacts({ spec: { 'worker.devicesPerWorker': 2 }, site }));
   t.is(device.is('Failed'), 'True/NotBuilt');
   t.is(
     device.message('Validated'),
-    'spec.worker.devicesPerWorker requests devices; on a cluster this version trains on the processor; leave it out, or set spec.worker.devicesPerWorker: 0',
+    'spec.worker.devicesPerWorker is more than 1; a worker of this version trains on one device; set spec.worker.devicesPerWorker: 1, and spec.worker.replicas to the number of devices',
   );
   t.deepEqual(device.words, []);
   const hub = {

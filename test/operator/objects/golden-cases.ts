@@ -20,6 +20,7 @@ interface GoldenCase {
   readonly gang?: GangFlavour;
   readonly excludedNodes?: readonly string[];
   readonly grown?: number;
+  readonly leastDevice?: string;
 }
 
 const everything = aBuiltJob({
@@ -37,7 +38,8 @@ const everything = aBuiltJob({
   'output.pushToHub': { repository: 'owner/result', tokenSecretRef: { name: 'hub-write' } },
   worker: {
     replicas: 4,
-    devicesPerWorker: 8,
+    devicesPerWorker: 1,
+    deviceResourceName: 'nvidia.com/mig-1g.10gb',
     image: 'registry.example.com/own@sha256:2',
     imagePullSecrets: [{ name: 'pull' }],
     resources: { requests: { cpu: '16', memory: '64Gi' } },
@@ -75,6 +77,12 @@ export const goldenCases: readonly GoldenCase[] = [
   { name: 'cluster', job: anExample('cluster') },
   { name: 'everything', job: everything, gang: 'Native', excludedNodes: ['n1', 'n2'], grown: 1 },
   {
+    name: 'devices',
+    job: aBuiltJob({ 'worker.replicas': 2, 'worker.devicesPerWorker': 1 }),
+    settings: { ...someSettings, devices: { ...someSettings.devices, runtimeClassName: 'nvidia' } },
+    leastDevice: '23034Mi',
+  },
+  {
     name: 'without-bus',
     job: aBuiltJob({
       'output.destination': { s3: { uri: 's3://out/a', endpoint: 'https://store.example.com' } },
@@ -89,6 +97,7 @@ const planned = { least: 2e9, most: 4e9, publish: 3e9 };
 
 export function goldenText(each: GoldenCase): string {
   const { job, gang, settings = someSettings, excludedNodes = [], grown = 0 } = each;
+  const { leastDevice } = each;
   const { text } = writePlan(job);
   const { replicas } = job.spec.worker;
   const objects = [
@@ -103,7 +112,7 @@ export function goldenText(each: GoldenCase): string {
       ...{ job, settings, replicas, gang, excludedNodes, grown },
       workerRevision: 3,
       trainedParameters: 1_000_000,
-      planned,
+      ...{ planned, leastDevice },
     }),
     publishJob({ job, settings, attempt: 1, planned }),
   ].filter((object) => object !== undefined);

@@ -32,7 +32,9 @@ test('memory that a job names is requested as it is limited, grows when asked, a
 
 test('claims of dynamic resource allocation take the place of the device', (t) => {
   const resourceClaims = [{ name: 'gpu', resourceClaimTemplateName: 't' }];
-  const { claims, limits } = of({ 'worker.resourceClaims': resourceClaims });
+  const { claims, limits } = of({
+    ...{ 'worker.devicesPerWorker': 1, 'worker.resourceClaims': resourceClaims },
+  });
   t.deepEqual(claims, [{ name: 'gpu' }]);
   t.false(Object.hasOwn(limits ?? {}, 'nvidia.com/gpu'));
 });

@@ -7,11 +7,12 @@ import {
 } from '../../../operator/objects/scheduling.ts';
 import { aBuiltJob } from '../../builders/built-job.ts';
 
+const anywhere = { excludedNodes: [], requirements: [] };
 const topology = { key: 'rack', mode: 'Preferred' };
 
 test('nodes that are avoided are ruled out in every term of the job', (t) => {
   const terms = (changes = {}) =>
-    affinityOf(aBuiltJob(changes), ['n1'])?.nodeAffinity
+    affinityOf(aBuiltJob(changes), { excludedNodes: ['n1'], requirements: [] })?.nodeAffinity
       ?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   const not = { key: 'metadata.name', operator: 'NotIn', values: ['n1'] };
   t.deepEqual(terms(), [{ matchFields: [not] }]);
@@ -24,18 +25,34 @@ test('nodes that are avoided are ruled out in every term of the job', (t) => {
   ]);
 });
 
+test('a demand on labels holds in every term of the job, beside nodes that are avoided', (t) => {
+  const large = { key: 'nvidia.com/gpu.memory', operator: 'Gt', values: ['40000'] };
+  const zone = (value: string) => ({ key: 'zone', operator: 'In', values: [value] });
+  const terms = ['a', 'b'].map((value) => ({ matchExpressions: [zone(value)] }));
+  const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } };
+  const job = aBuiltJob({ 'worker.affinity': { nodeAffinity: required } });
+  const found = affinityOf(job, { excludedNodes: ['n1'], requirements: [large] });
+  const not = { key: 'metadata.name', operator: 'NotIn', values: ['n1'] };
+  t.deepEqual(
+    found?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms,
+    ['a', 'b'].map((value) => ({
+      ...{ matchExpressions: [zone(value), large], matchFields: [not] },
+    })),
+  );
+});
+
 test('a job that says nothing about nodes has no affinity', (t) => {
-  t.is(affinityOf(aBuiltJob(), []), undefined);
+  t.is(affinityOf(aBuiltJob(), anywhere), undefined);
 });
 
 test('topology is a wish about pods without a queue, and the queue’s business with one', (t) => {
   const alone = aBuiltJob({ 'scheduling.topology': topology });
   const [wish] =
-    affinityOf(alone, [])?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+    affinityOf(alone, anywhere)?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
   t.is(wish?.podAffinityTerm?.topologyKey, 'rack');
   t.deepEqual(topologyAnnotations(alone), {});
   const queued = aBuiltJob({ 'scheduling.topology': topology, 'scheduling.queueName': 'q' });
-  t.is(affinityOf(queued, []), undefined);
+  t.is(affinityOf(queued, anywhere), undefined);
   t.deepEqual(topologyAnnotations(queued), { 'kueue.x-k8s.io/podset-preferred-topology': 'rack' });
 });
 

@@ -86,7 +86,7 @@ test('an operator that speaks another protocol is refused', async (t) => {
 
 test('what this version does not do is refused with its field, before anything is done', async (t) => {
   await using folder = await temporaryFolder();
-  await t.throwsAsync(readPlan(await podWith(folder.path, { 'worker.devicesPerWorker': 1 })), {
+  await t.throwsAsync(readPlan(await podWith(folder.path, { 'worker.devicesPerWorker': 2 })), {
     code: 'E_NOT_BUILT',
   });
   const alone = await podWith(folder.path, {}, { runFolder: '/var/cache/anneal/run' });

@@ -28,10 +28,8 @@
 - name: ANNEAL_HUB_ENDPOINT
   value: {{ . | quote }}
 {{- end }}
-{{- with .Values.jobs.deviceMemory }}
-- name: ANNEAL_DEVICE_MEMORY
-  value: {{ . | quote }}
-{{- end }}
+- name: ANNEAL_DEVICES
+  value: {{ include "anneal.devices" . | quote }}
 - name: ANNEAL_POD_RESOURCES
   value: {{ toJson .Values.jobs.resources | quote }}
 {{- with .Values.monitoring.namespace }}
@@ -56,9 +54,16 @@
 {{- end }}
 {{- end }}
 
+{{- define "anneal.devices" -}}
+{{- $image := .Values.jobs.devices.image }}
+{{- $tag := $image.tag | default (printf "%s-cuda" .Chart.AppVersion) }}
+{{- $name := include "anneal.image" (list . (dict "repository" $image.repository "tag" $tag "digest" $image.digest)) }}
+{{- merge (dict "image" $name "pullPolicy" $image.pullPolicy) (omit .Values.jobs.devices "image") | toJson }}
+{{- end }}
+
 {{- define "anneal.operatorFeatures" }}
 {{- $on := list }}
-{{- range tuple "volumeClaimTemplate" "forceReplace" "deleteFinishedJobs" "kueueStatus" }}
+{{- range tuple "volumeClaimTemplate" "forceReplace" "deleteFinishedJobs" "kueueStatus" "deviceLabels" }}
 {{- if index $.Values.features . }}{{ $on = append $on . }}{{ end }}
 {{- end }}
 - name: ANNEAL_FEATURES

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { mostCards, readCards } from '../../../cli/devices/nvidia-smi.ts';
+import { mostCards, readCards } from '../../../crds/devices/nvidia-smi.ts';
 import { cardLine, uuidOf } from '../../doubles/nvidia-smi.ts';
 
 const read = (...lines: readonly string[]) => readCards(`${lines.join('\n')}\n`);

@@ -11,6 +11,9 @@ const oldestDriver = 580;
 const capabilities = /^(8\.\d|9\.0|10\.0)$/;
 const capabilityWords = '8.x, 9.0 and 10.0';
 
+/** Library of the CUDA kernels, beside the addon; an installation without CUDA has none. */
+export const cudaKernelsFile = 'libanneal_kernels_cuda.so';
+
 /** Follows the name of the device; undefined where it can train. */
 export function unfitness({ driver, capability }: Card): string | undefined {
   if (Number.parseInt(driver, 10) < oldestDriver) {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { unfitness } from '../../../cli/devices/fitness.ts';
-import { readCards } from '../../../cli/devices/nvidia-smi.ts';
+import { unfitness } from '../../../crds/devices/fitness.ts';
+import { readCards } from '../../../crds/devices/nvidia-smi.ts';
 import { type CardLine, cardLine } from '../../doubles/nvidia-smi.ts';
 
 const unfit = (line: CardLine) => unfitness(readCards(cardLine(line)).cards[0]!);

@@ -1,6 +1,6 @@
 // Reads what `nvidia-smi` prints of the GPUs of a machine. It is text of a foreign program: what
 // has another form than expected is counted and left out.
-import { sanitize } from '../terminal/sanitize.ts';
+import { sanitize } from '../text/sanitize.ts';
 
 export interface Card {
   /** In the order of the PCI bus. */
