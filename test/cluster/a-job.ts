@@ -33,7 +33,11 @@ export interface JobStatus {
   readonly model?: { readonly family?: string };
   readonly plan?: {
     readonly trainableParameters?: number;
-    readonly memory?: { readonly peak?: string; readonly limit?: string };
+    readonly memory?: {
+      readonly peak?: string;
+      readonly limit?: string;
+      readonly leastDevice?: string;
+    };
   };
   readonly rendezvous?: { readonly round?: number; readonly worldSize?: number };
   readonly progress?: { readonly step?: number };

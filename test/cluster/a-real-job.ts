@@ -100,7 +100,12 @@ const made: readonly string[] = ['.anneal', 'out', 'saved'];
  * The same file on this machine, by so many workers; its artefacts. The job may be at work in the
  * folder meanwhile.
  */
-export async function onThisMachine(t: ExecutionContext, folder: string, workers: number) {
+export async function onThisMachine(
+  t: ExecutionContext,
+  folder: string,
+  workers: number,
+  variables: Readonly<Record<string, string>> = {},
+) {
   const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
   t.teardown(() => rm(cache, { recursive: true, force: true }));
   const place = join(cache, 'volumes/toy');
@@ -108,7 +113,7 @@ export async function onThisMachine(t: ExecutionContext, folder: string, workers
   const isGiven = (path: string) => !made.includes(basename(path));
   await cp(folder, place, { recursive: true, filter: isGiven });
   const flags = ['--workers', String(workers)];
-  const run = startAnneal(join(place, 'job.yaml'), cache, () => {}, flags);
+  const run = startAnneal(join(place, 'job.yaml'), cache, () => {}, flags, variables);
   const { code, stderr } = await run.ended;
   t.is(code, 0, stderr);
   return digestsBelow(join(place, 'out'));

@@ -6,6 +6,7 @@ import { execa } from 'execa';
 import { stringify } from 'yaml';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { mergePatched } from '../doubles/kube/patches.ts';
+import { deviceImageName, ensureDeviceImage } from '../setup/device-image.ts';
 import { helm } from '../setup/helm.ts';
 import { ensureImages, imageName } from '../setup/images.ts';
 import { aNamespace, type Closing, kubeconfig, kubectl, programs } from './access.ts';
@@ -13,15 +14,22 @@ import { aNamespace, type Closing, kubeconfig, kubectl, programs } from './acces
 const chart = join(import.meta.dirname, '../../charts/anneal');
 const scripts = join(import.meta.dirname, '../setup/cluster');
 
-/** Puts the images of operator and worker on every node of our cluster. */
+/** Puts the images of operator and workers on every node of our cluster. */
 export async function loadImages(): Promise<void> {
   if (programs === undefined) throw new Error('images can only be put on a cluster of our own');
-  const { operator, worker } = await ensureImages(
-    thisSetup(new AbortController().signal),
-    programs,
-  );
+  const setup = thisSetup(new AbortController().signal);
+  const { operator, worker } = await ensureImages(setup, programs);
   const env = { CLUSTER_PROGRAMS: programs };
   await execa(join(scripts, 'load.sh'), [operator, worker], { env });
+}
+
+/** That of workers on devices, beside the others. */
+export async function loadDeviceImage(): Promise<void> {
+  if (programs === undefined) throw new Error('images can only be put on a cluster of our own');
+  const setup = thisSetup(new AbortController().signal);
+  const { worker } = await ensureImages(setup, programs);
+  const env = { CLUSTER_PROGRAMS: programs };
+  await execa(join(scripts, 'load.sh'), [await ensureDeviceImage(setup, worker)], { env });
 }
 
 const image = (repository: string, tag: string) => ({ repository, tag, pullPolicy: 'Never' });
@@ -85,9 +93,10 @@ export async function installAnneal(
 function valuesFor(namespaces: readonly string[]) {
   const [operator = '', tag = ''] = imageName('operator').split(':');
   const [worker = ''] = imageName('worker').split(':');
+  const [device = ''] = deviceImageName.split(':');
   return {
     operator: { replicas: 1, namespaces, image: image(operator, tag) },
-    jobs: { image: image(worker, tag) },
+    jobs: { image: image(worker, tag), devices: { image: image(device, tag) } },
     nats: { replicas: 1, image: image('localhost/nats', '1'), storage: { ephemeral: true } },
     bus: { auth: { responder: { replicas: 1 } } },
     crds: { install: false },

@@ -3,6 +3,7 @@
 // and so they are in one file; what happens when something is lost is in test/losses.
 import { closedAfter } from './closed-after.ts';
 import { test } from './our-cluster.ts';
+import { jobsOnDevices } from './real-pods/devices.ts';
 import { jobsThatTheHubRefuses } from './real-pods/hub-refuses.ts';
 import { jobsOfOneWorker } from './real-pods/one-worker.ts';
 import { jobOfPlaces, PlacesElsewhere } from './real-pods/places.ts';
@@ -16,10 +17,14 @@ const places = new PlacesElsewhere();
 test.before(async (t) => {
   t.timeout(900_000);
   await places.start(file);
-  await release.install(file, { jobs: { hubEndpoint: places.hub.endpoint } });
+  await release.install(file, {
+    jobs: { hubEndpoint: places.hub.endpoint },
+    features: { deviceLabels: true },
+  });
 });
 
 jobsOfOneWorker(release);
 jobOfPlaces(release, places);
 jobsThatTheHubRefuses(release, places);
 jobsOfSeveralWorkers(release);
+jobsOnDevices(release);

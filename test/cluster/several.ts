@@ -19,6 +19,8 @@ export interface Wanted {
   readonly intervalSteps: number;
   /** @default LoRA */
   readonly method?: Readonly<Record<string, unknown>>;
+  readonly sizes?: Readonly<Record<string, number>>;
+  readonly dataset?: Readonly<Record<string, unknown>>;
   readonly worker?: object;
   readonly training?: object;
   readonly checkpoint?: object;
@@ -45,6 +47,8 @@ export async function aJobOfSeveral(
   const { workers, maxSteps = 1_000_000, intervalSteps, method = lora } = wanted;
   const { file } = await writeToyJob(folder, {
     ...{ name: 'toy', claim: 'toy', method },
+    ...(wanted.sizes === undefined ? {} : { sizes: wanted.sizes }),
+    ...(wanted.dataset === undefined ? {} : { dataset: wanted.dataset }),
     training: {
       ...{ maxSteps, globalBatchSize: 4, schedule: { type: 'Constant' } },
       ...wanted.training,

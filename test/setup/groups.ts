@@ -126,7 +126,7 @@ export const testGroups: readonly TestGroup[] = [
     alone: ['test/cluster/alone/*.test.ts'],
     ...heavy,
     concurrency: 2,
-    needs: ['native', 'demo', 'images', 'kueue'],
+    needs: ['native', 'demo', 'images', 'emulator', 'kueue'],
     onCluster: true,
   },
   // Images signed by a real cosign, in a registry.

@@ -53,7 +53,7 @@ async function make(staging: string, programs: string): Promise<void> {
   }
 }
 
-function flagsOf({ env, user, folder, entry }: ImageSettings): readonly string[] {
+export function flagsOf({ env, user, folder, entry }: ImageSettings): readonly string[] {
   const variables = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
   return [...variables, '-u', user, '-w', folder, '-E', JSON.stringify(entry)];
 }

@@ -7,14 +7,22 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';
 import { fetchWheel } from '../../cli/setup/fetch-wheel.ts';
 import { systemOf } from '../../cli/setup/libtorch.ts';
 import type { Setup } from '../../cli/setup/setup.ts';
 import { megabytes } from '../../cli/setup/steps.ts';
 import { libtorchWheels, torchVersion } from '../../cli/setup/wheels.ts';
-import { findPython, makeVenv, type Python, pipInstall, pythonOf, sitePackages } from './python.ts';
+import {
+  findPython,
+  makeVenv,
+  mustRun,
+  type Python,
+  pipInstall,
+  pythonOf,
+  sitePackages,
+} from './python.ts';
 import { makeStubs } from './stubs.ts';
 
 export interface Peers {
@@ -22,6 +30,12 @@ export interface Peers {
    * An interpreter with torch, transformers, peft, trl, safetensors, gguf, numpy and tensorboard.
    */
   readonly python: string;
+}
+
+/** Folder of the libraries of their torch, which is built with CUDA. */
+export async function torchLibOf(setup: Setup, { python }: Peers): Promise<string> {
+  const find = "import importlib.util; print(importlib.util.find_spec('torch').origin)";
+  return join(dirname((await mustRun(setup, python, ['-c', find])).trim()), 'lib');
 }
 
 /** Goes up when an environment is made differently from the same requirements. */
