@@ -61,7 +61,7 @@ export async function release(
   const { registry, version, out, withCuda } = options;
   await requireTool(run, 'cosign', 'version', 'cosign signs the images');
   await mkdir(out, { recursive: true });
-  const values: Record<string, object> = {};
+  const values: Record<string, Record<string, object>> = {};
   for (const target of targets.filter((each) => withCuda || !each.withCuda)) {
     const repository = `${registry}/anneal-${target.part}`;
     const reference = `${repository}:${version}${target.suffix}`;
@@ -74,7 +74,9 @@ export async function release(
     ];
     await writeFile(list, sbom(`anneal-${target.stage}`, version, pieces));
     await sign(options, `${repository}@${digest}`, list, run);
-    if (!target.withCuda) values[chartValue[target.part]] = { image: { repository, digest } };
+    const image = { image: { repository, digest } };
+    const value = chartValue[target.part];
+    values[value] = { ...values[value], ...(target.withCuda ? { devices: image } : image) };
   }
   await writeFile(join(out, 'values.yaml'), stringify(values));
 }

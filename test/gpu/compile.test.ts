@@ -3,11 +3,11 @@
 // schemas of the CPU side.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import test from 'ava';
-import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
+import { thisSetup } from '../../cli/setup/setup.ts';
 import { compileCuda, cudaSources, linkCuda } from '../setup/cuda-kernels.ts';
-import { ensurePeers } from '../setup/peers.ts';
+import { ensurePeers, torchLibOf } from '../setup/peers.ts';
 import { mustRun } from '../setup/python.ts';
 
 const native = join(import.meta.dirname, '../../worker/native');
@@ -27,9 +27,10 @@ test('every CUDA source of worker/native/kernels compiles, links, loads and regi
 
   const setup = thisSetup(new AbortController().signal);
   const object = await compileCuda(setup, kernels);
-  const { python } = await ensurePeers(setup);
+  const peers = await ensurePeers(setup);
+  const { python } = peers;
   const library = join(scratch, 'libcuda_operators.so');
-  await linkCuda(setup, { object, torchLib: await torchLibOf(setup, python), output: library });
+  await linkCuda(setup, { object, torchLib: await torchLibOf(setup, peers), output: library });
 
   const script = join(import.meta.dirname, '../peers/dispatch_keys.py');
   const operators = names.flat();
@@ -38,8 +39,3 @@ test('every CUDA source of worker/native/kernels compiles, links, loads and regi
   const whole = { schema: true, cuda: true };
   t.deepEqual(JSON.parse(said), Object.fromEntries(operators.map((name) => [name, whole])));
 });
-
-async function torchLibOf(setup: Setup, python: string): Promise<string> {
-  const file = await mustRun(setup, python, ['-c', 'import torch; print(torch.__file__)']);
-  return join(dirname(file.trim()), 'lib');
-}

@@ -68,6 +68,9 @@ test('images with CUDA are released when they are asked for, and a private relea
   for (const each of signed) t.regex(each, /--tlog-upload=false registry/);
   const list = await readFile(join(folder.path, 'anneal-worker-cuda.cdx.json'), 'utf8');
   t.regex(list, /pkg:pypi\/nvidia-cublas@/);
+  const image = { repository: 'registry.test/team/anneal-worker', digest };
+  const { jobs } = parse(await readFile(join(folder.path, 'values.yaml'), 'utf8'));
+  t.deepEqual(jobs, { image, devices: { image } });
 });
 
 test('without cosign nothing is built, and the sentence says what is missing', async (t) => {
