@@ -1,7 +1,8 @@
 // Formats of the result, and the pod that writes them. A separate Job does what needs memory or a
 // Secret: merging, converting, uploading. An adapter that goes to a claim is written by the first
 // worker, which has it in memory: it runs the same program before it ends, and no other pod is
-// created.
+// created. A worker on a device has the memory of its host alone: the model is not in it, and the
+// device would wait.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import { changesBase } from '../methods/adapter-shape.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
@@ -24,9 +25,10 @@ export function formatsOf({ method, output }: Result): NonNullable<Result['outpu
   return [isWhole ? 'MergedSafetensors' : 'PEFTAdapter'];
 }
 
-export function publishesInWorker(job: Result): boolean {
+export function publishesInWorker(job: Result & Pick<FineTuneJobSpec, 'worker'>): boolean {
   const { destination, pushToHub } = job.output;
   return (
+    job.worker.devicesPerWorker === 0 &&
     destination?.persistentVolumeClaim !== undefined &&
     pushToHub === undefined &&
     formatsOf(job).every(isAdapterForm)

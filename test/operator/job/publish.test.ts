@@ -25,6 +25,7 @@ test('an adapter that goes to a claim is written by the worker; what is merged, 
   t.false(by({ 'method.preset': 'Full' }), 'a whole model');
   t.false(by({ 'output.pushToHub': { repository: 'a/b', tokenSecretRef: { name: 'hub' } } }));
   t.false(by({ 'output.destination': { s3: { uri: 's3://out/a' } } }));
+  t.false(by({ 'worker.devicesPerWorker': 1 }), 'its host has no room for the model');
 });
 
 const succeeded = { type: 'Succeeded', reason: 'Finished', step: 20 } as const;
