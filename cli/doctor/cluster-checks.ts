@@ -7,6 +7,7 @@ import type { Kube } from '../client/kube.ts';
 import { listAll } from '../client/kube-watch.ts';
 import { partsOf } from '../client/system-pods.ts';
 import type { Check } from './check.ts';
+import { checkClusterDevices } from './cluster-devices.ts';
 
 export interface ClusterFacts {
   readonly kube: Kube;
@@ -25,7 +26,8 @@ export async function clusterChecks(
   const definition = await checkDefinition(facts, signal);
   const rights = await checkRights(facts, signal);
   const pods = [await checkPods(facts, 'operator', signal), await checkPods(facts, 'bus', signal)];
-  return [server, definition, rights, ...pods];
+  const devices = await checkClusterDevices(facts.kube, signal);
+  return [server, definition, rights, ...pods, ...devices];
 }
 
 async function checkServer(

@@ -1,6 +1,7 @@
 // What a job will need before it is submitted: the plan of `anneal estimate`, compared with the
 // resources that the job file gives a worker. The client reads only what this machine can reach;
 // the cluster checks again, on the real files, before training.
+import { usualDeviceResource } from '../../crds/devices/node-devices.ts';
 import {
   type FineTuneJobSpec,
   type MemoryPlan,
@@ -9,6 +10,7 @@ import {
   toAnnealError,
   unlimited,
 } from '../../crds/index.ts';
+import { parseQuantity } from '../../crds/schema/quantity.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
 import type { Device } from './devices.ts';
 
@@ -34,8 +36,8 @@ export interface Preflight {
   readonly hasVolume: (claim: string) => boolean;
   /** No request leaves the cluster. */
   readonly offline: boolean;
-  /** GPUs of the cluster. */
-  readonly gpus: () => Promise<readonly Device[]>;
+  /** Devices of the cluster, of this extended resource. */
+  readonly gpus: (resourceName: string) => Promise<readonly Device[]>;
 }
 
 /** A slow hub must not block the submission of a job. */
@@ -69,13 +71,17 @@ function unknown(why: string): Preflighted {
   return { type: 'Unknown', why };
 }
 
-/** The largest GPU of the cluster; null where no node reports its memory. */
+/** The device of the file, else the largest of the cluster; null where nothing tells its memory. */
 async function deviceOf(
   { worker }: FineTuneJobSpec,
   gpus: Preflight['gpus'],
 ): Promise<Device['memory'] | null> {
-  if (worker.devicesPerWorker > 0) {
-    const [largest] = (await gpus()).toSorted((a, b) => b.memory.bytes - a.memory.bytes);
+  const { devicesPerWorker, deviceMemory, deviceResourceName = usualDeviceResource } = worker;
+  if (devicesPerWorker > 0) {
+    if (deviceMemory !== undefined) return { type: 'cuda', bytes: parseQuantity(deviceMemory) };
+    const [largest] = (await gpus(deviceResourceName)).toSorted(
+      (a, b) => b.memory.bytes - a.memory.bytes,
+    );
     return largest === undefined || largest.memory.bytes === 0 ? null : largest.memory;
   }
   return processorOf(worker);

@@ -59,8 +59,12 @@ export function deviceOptions(
 }
 
 /** The GPUs of a cluster's nodes. */
-export function gpusOf(nodes: readonly object[], cluster: string): readonly Device[] {
-  return clusterGpus({ type: 'Nodes', cluster, nodes }).map(({ device }) => device);
+export function gpusOf(
+  nodes: readonly object[],
+  cluster: string,
+  resourceName: string,
+): readonly Device[] {
+  return clusterGpus({ type: 'Nodes', cluster, nodes }, resourceName).map(({ device }) => device);
 }
 
 function localGpus(found: FoundDevices): readonly DeviceOption[] {
@@ -90,13 +94,16 @@ function commonGpu(device: Device): DeviceOption {
   return { id: name, label: `${name}, elsewhere`, why, device };
 }
 
-function clusterGpus({ cluster, nodes }: Extract<ClusterDevices, { type: 'Nodes' }>) {
+function clusterGpus(
+  { cluster, nodes }: Extract<ClusterDevices, { type: 'Nodes' }>,
+  resourceName = usualDeviceResource,
+) {
   const schedulable = nodes.flatMap((object) => {
     const { data } = node.safeParse(object);
     if (data === undefined || data.spec.unschedulable) return [];
     return [{ labels: data.metadata.labels, allocatable: data.status.allocatable }];
   });
-  return deviceKinds(schedulable, usualDeviceResource).map((kind) => clusterGpu(kind, cluster));
+  return deviceKinds(schedulable, resourceName).map((kind) => clusterGpu(kind, cluster));
 }
 
 function clusterGpu(

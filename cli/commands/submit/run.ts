@@ -115,7 +115,8 @@ async function preflightJobs(
     offline,
     hasVolume: (claim: string) => existsSync(join(cache, 'volumes', claim)),
     // A client dry run makes no requests.
-    gpus: async () => (source === undefined ? [] : await clusterGpus(source, signal)),
+    gpus: async (resourceName) =>
+      source === undefined ? [] : await clusterGpus(source, resourceName, signal),
   };
   const all: Preflighted[] = [];
   for (const { parsed } of jobs) all.push(await preflight(parsed.job.spec, knowledge, signal));
@@ -135,10 +136,14 @@ async function preflightJobs(
   });
 }
 
-async function clusterGpus({ kube, location }: ClusterSource, signal: AbortSignal) {
+async function clusterGpus(
+  { kube, location }: ClusterSource,
+  resourceName: string,
+  signal: AbortSignal,
+) {
   try {
     const { objects } = await listAll(kube, { path: '/api/v1/nodes' }, signal);
-    return gpusOf(objects, location);
+    return gpusOf(objects, location, resourceName);
   } catch {
     signal.throwIfAborted();
     return []; // without permission to list nodes; the operator checks later

@@ -13,13 +13,20 @@ const ready = (component: string) => ({
   status: { conditions: [{ type: 'Ready', status: 'True' }] },
 });
 
-async function checked(intercept: (asked: Asked) => Answer | undefined, pods: readonly object[]) {
+async function checked(
+  intercept: (asked: Asked) => Answer | undefined,
+  pods: readonly object[],
+  nodes: readonly object[] = [],
+) {
   await using cluster = await aCluster();
   for (const pod of pods) {
     cluster.server.objects.create(
       { collection: 'api/v1/pods', namespace: 'anneal-system' },
       pod as never,
     );
+  }
+  for (const node of nodes) {
+    cluster.server.objects.create({ collection: 'api/v1/nodes', namespace: '' }, node as never);
   }
   cluster.server.intercept = intercept;
   const asked = { file: cluster.kubeconfig, defaults: [], context: undefined };
@@ -49,6 +56,7 @@ test('each thing that a cluster needs is looked at, and what is missing has its 
     'Warning rights: you may not delete jobs in team-a',
     'Passed operator: 1 of 1 pods ready in anneal-system',
     'Warning bus: 0 of 0 pods ready in anneal-system',
+    'Unused GPUs: no node offers nvidia.com/gpu; jobs train on processors',
   ]);
 });
 
@@ -57,4 +65,41 @@ test('a server that does not answer is the only thing that is told', async (t) =
   const checks = await checked(lost, []);
   t.is(checks.length, 1);
   t.regex(checks[0] ?? '', /^Warning cluster: the API server at .* does not answer/);
+});
+
+const gpuNode = (
+  name: string,
+  allocatable: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>> = {},
+) => ({ metadata: { name, labels }, status: { allocatable: { cpu: '8', ...allocatable } } });
+
+test('GPUs of the nodes are told by resource, product and memory', async (t) => {
+  const gpu = 'nvidia.com/gpu';
+  const h100 = { [`${gpu}.product`]: 'NVIDIA-H100-80GB-HBM3', [`${gpu}.memory`]: '81559' };
+  const mig = 'nvidia.com/mig-1g.10gb';
+  const slice = { [`${mig}.product`]: 'NVIDIA-H100-MIG-1g.10gb', [`${mig}.memory`]: '9856' };
+  const checks = await checked(
+    good,
+    [],
+    [
+      gpuNode('a', { [gpu]: '8' }, h100),
+      gpuNode('b', { [gpu]: '8' }, h100),
+      gpuNode('c', { [gpu]: '2' }, { [`${gpu}.memory`]: 'much' }),
+      gpuNode('d', { [gpu]: '0', [mig]: '7' }, slice),
+      gpuNode('e', {}),
+    ],
+  );
+  t.deepEqual(checks.slice(-2), [
+    'Warning GPUs: nvidia.com/gpu: 16 × NVIDIA H100 80GB HBM3 of 79.6 GiB on 2 nodes, 2 × device of unknown memory on 1 node',
+    'Passed GPUs: nvidia.com/mig-1g.10gb: 7 × NVIDIA H100 MIG 1g.10gb of 9.6 GiB on 1 node',
+  ]);
+});
+
+test('nodes that may not be listed are no failure', async (t) => {
+  const forbidden = (asked: Asked): Answer | undefined =>
+    asked.path.startsWith('/api/v1/nodes')
+      ? { status: 403, body: { kind: 'Status', message: 'nodes is forbidden', code: 403 } }
+      : good(asked);
+  const checks = await checked(forbidden, []);
+  t.regex(checks.at(-1) ?? '', /^Unused GPUs: not known: .*forbidden/);
 });

@@ -74,6 +74,23 @@ test('a job of GPUs is held against the largest of the cluster', async (t) => {
   t.deepEqual(await on(0), nobody as never);
 });
 
+test('of instances of divided devices those are looked at, unless the file tells their memory', async (t) => {
+  const large = { ...small, describe: described(llama8b) };
+  const asked: string[] = [];
+  const gpus = async (resourceName: string) => {
+    asked.push(resourceName);
+    return [gpuOf(9 * gib)];
+  };
+  const mig = {
+    'worker.devicesPerWorker': 1,
+    'worker.deviceResourceName': 'nvidia.com/mig-1g.10gb',
+  };
+  t.like(await preflight(aSpec(mig), { ...large, gpus }, signal), { limit: 9 * gib });
+  const told = { ...mig, 'worker.deviceMemory': '20Gi' };
+  t.like(await preflight(aSpec(told), { ...large, gpus }, signal), { limit: 20 * gib });
+  t.deepEqual(asked, ['nvidia.com/mig-1g.10gb']);
+});
+
 test('where this machine cannot read the model, nothing is asked and the reason is told', async (t) => {
   const describe = () => t.fail() as never;
   const why = async (changes: Changes, more: Partial<Preflight> = {}) => {
