@@ -18,6 +18,9 @@ const memoryPlan = z.strictObject({
   workspace: quantity().optional().describe('Working memory of head and block, libraries.'),
   peak: quantity().optional().describe('Largest sum at one time.'),
   limit: quantity().optional().describe('Memory of the device.'),
+  devices: words(317).describe(
+    'Extended resource of the devices that it is for, or claims; absent for processors.',
+  ),
   leastDevice: quantity()
     .optional()
     .describe('Least memory of a device, by the label of its node, where not all nodes have it.'),

@@ -3,6 +3,7 @@
 // Where pods share no volume, each does it for itself, and there is nothing to do here.
 import type { FailureCode, FailureReason } from '../../crds/failures/table.ts';
 import { runName } from '../../crds/wire/pod.ts';
+import { devicesInWord } from '../objects/devices.ts';
 import { initJob } from '../objects/io-job.ts';
 import { preparesInWorker } from '../objects/preparation.ts';
 import { referencesOf } from '../objects/references.ts';
@@ -24,7 +25,7 @@ export function initialize(view: View): PolicyResult {
   if (referencesOf(view.built).shared === undefined) {
     return initialized('NotShared', 'each worker puts model and data in place for itself');
   }
-  const done = view.status.plan?.prepareSha256 === view.prepareDigest;
+  const done = view.status.plan?.prepareSha256 === view.prepareDigest && isPlanned(view);
   if (has(view, 'Initialized') && done) return isOfNoUse(view) ? anew(view) : none;
   const { inits } = view.facts;
   const mine = inits.findLast(
@@ -56,6 +57,16 @@ export function initialize(view: View): PolicyResult {
     default:
       return progress satisfies never;
   }
+}
+
+/**
+ * While it is suspended a job may be given other devices, or none: its pods then need another
+ * memory. What was prepared is found again, and told again for the plan.
+ */
+function isPlanned({ status, spec, workers, facts }: View): boolean {
+  const { memory } = status.plan ?? {};
+  if (memory === undefined || workers !== undefined) return true;
+  return memory.devices === devicesInWord(spec.worker, facts.site.settings);
 }
 
 /**

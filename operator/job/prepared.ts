@@ -3,6 +3,7 @@ import { UserError } from '../../crds/failures/errors.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { parametersOf, trainedOf } from '../../crds/plan/parameters.ts';
 import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
+import { devicesInWord } from '../objects/devices.ts';
 import type { PolicyResult } from './decision.ts';
 import type { Sibling } from './facts.ts';
 import { plannedMemoryOf } from './planned-memory.ts';
@@ -54,8 +55,15 @@ function known(
   const { sequences: _, longest: __, ...counted } = dataset;
   const trained = trainedOf(facts, resolveMethod(view.spec.method)).total;
   const { spec, facts: seen } = view;
-  const { devices } = seen.site.settings;
-  const memory = plannedMemoryOf({ spec, prepared, devices, kinds: seen.devices ?? [] });
+  const { settings } = seen.site;
+  const devices = devicesInWord(spec.worker, settings);
+  const memory = {
+    ...plannedMemoryOf({
+      ...{ spec, prepared, devices: settings.devices },
+      kinds: seen.devices ?? [],
+    }),
+    ...(devices === undefined ? {} : { devices }),
+  };
   return {
     ...inPlace(`${resolved.family} and ${counted.samples} records`, sibling),
     status: {

@@ -24,6 +24,13 @@ export function deviceResourceOf(
   return deviceResourceName ?? devices.resourceName;
 }
 
+/** Of what a job is planned for, in a word; undefined on processors. */
+export function devicesInWord(worker: Devices, settings: PodSettings): string | undefined {
+  return worker.devicesPerWorker === 0
+    ? undefined
+    : (deviceResourceOf(worker, settings) ?? 'claims');
+}
+
 const mib = 2 ** 20;
 
 /**

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { failureOf } from '../../../crds/failures/table.ts';
 import { maxLost } from '../../../crds/wire/state.ts';
 import type { Facts } from '../../../operator/job/facts.ts';
 import { timeText } from '../../../operator/runtime/conditions.ts';
@@ -146,6 +147,21 @@ test('a device that fails twice in a row has its node avoided', (t) => {
     [...known.slice(1), 'n1'],
     'the one that was found first may do again',
   );
+});
+
+test('the node of a device that is broken is avoided after the first fault', (t) => {
+  for (const code of ['E_DEVICE_LOST', 'E_DEVICE_MEMORY_FAULT'] as const) {
+    const { reason } = failureOf(code);
+    const failure = { code, reason, message: 'GPU is lost' };
+    const end = { terminationMessage: { v: 1, failure } };
+    t.deepEqual(decided(alone(71, { end })).status.restarts?.excludedNodes, ['n1'], code);
+  }
+});
+
+test('a device without memory is not tried again: workers have tried the smaller plan', (t) => {
+  const found = decided(alone(72));
+  t.is(found.is('Failed'), 'True/DeviceOutOfMemory');
+  t.is(found.status.restarts?.counted, undefined);
 });
 
 test('the pause before the next revision is a whole one, although status knows no fractions', (t) => {

@@ -252,6 +252,27 @@ test('a node that does not tell the memory of its devices is not known to be too
   t.is(site.is('Failed'), 'True/DoesNotFit', 'where no node tells, the site does');
 });
 
+test('a job that is given other devices while it is suspended is planned again', (t) => {
+  const device = { 'worker.devicesPerWorker': 1, 'method.preset': 'Full' };
+  const first = decided(prepared(device, 80e9));
+  t.is(first.status.plan?.memory?.devices, 'nvidia.com/gpu');
+  const again = (spec: object) =>
+    decided({ ...prepared(spec, 80e9), job: jobOf(spec, first.status) });
+  const processor = again({ ...device, 'worker.devicesPerWorker': 0 });
+  t.is(processor.is('Initialized'), 'True/Ready');
+  t.is(processor.status.plan?.memory?.devices, undefined);
+  t.true(
+    parseQuantity(processor.status.plan?.memory?.most ?? '0') >
+      parseQuantity(first.status.plan?.memory?.most ?? '0'),
+    'the model is in its pods now',
+  );
+  const mig = again({ ...device, 'worker.deviceResourceName': 'nvidia.com/mig-1g.10gb' });
+  t.is(mig.status.plan?.memory?.devices, 'nvidia.com/mig-1g.10gb');
+});
+
+const jobOf = (spec: object, status: object) =>
+  ({ ...someFacts({ spec: spec as never }).job, status }) as never;
+
 test('the pods of workers on devices get the memory of the host, not that of the model', (t) => {
   const amount = (spec: object, name: 'least' | 'most' | 'publish') =>
     parseQuantity(decided(prepared(spec, 80e9)).status.plan?.memory?.[name] ?? '0');

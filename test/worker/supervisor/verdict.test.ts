@@ -31,6 +31,20 @@ test('permanent failures end the job, the others are mended in place', (t) => {
     t.is(verdict(code).type, 'Restart', code);
 });
 
+test('a device that is broken is left at once, one that failed after the second fault', (t) => {
+  for (const code of ['E_DEVICE_MEMORY_FAULT', 'E_DEVICE_LOST'] as const)
+    t.is(verdict(code).type, 'Leave', code);
+  const before = { ...none, lastCause: 'DeviceFault', repeats: 1, sinceCommit: 1 };
+  t.is(verdict('E_DEVICE_FAULT', { account: before }).type, 'Leave');
+});
+
+test('no device that can be used ends the job, unless a rule of it says otherwise', (t) => {
+  for (const code of ['E_IMAGE_WITHOUT_CUDA', 'E_NO_DEVICE', 'E_DEVICE_UNFIT'] as const)
+    t.is(verdict(code).type, 'Fail', code);
+  const rules = [{ onExitCodes: [78], action: 'RestartExcludingNode' as const }];
+  t.is(verdict('E_DEVICE_UNFIT', { policy: aPolicy({ rules }) }).type, 'Leave');
+});
+
 test('three restarts without a new checkpoint are the end, whatever the budget says', (t) => {
   const account = { ...none, sinceCommit: 2 };
   const policy = aPolicy({ maxRestarts: 1000 });
