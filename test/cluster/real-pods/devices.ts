@@ -36,6 +36,10 @@ export function jobsOnDevices(release: SharedRelease): void {
   );
   test('a worker goes to a node whose GPU is large enough', release.turn(choosesItsNode));
   test(
+    'a worker takes an instance of a divided GPU on a tainted node, and no other pod goes there',
+    release.turn(takesAnInstance),
+  );
+  test(
     'an image without CUDA ends the job with a sentence, which anneal why repeats',
     release.turn((t, namespace) => withoutCuda(t, namespace, release.namespace)),
   );
@@ -100,6 +104,55 @@ async function choosesItsNode(t: ExecutionContext, namespace: string): Promise<v
 async function label(node: string, memory: string | undefined): Promise<void> {
   const change = memory === undefined ? `${gpu}.memory-` : `${gpu}.memory=${memory}`;
   await kubectl(['label', 'node', node, '--overwrite', change]);
+}
+
+const instance = 'nvidia.com/mig-1g.10gb';
+const tainted = 'gpu-instances';
+
+/** A node of whom only the API server knows: the scheduler gives it pods, and nobody runs them. */
+async function takesAnInstance(t: ExecutionContext, namespace: string): Promise<void> {
+  const node = {
+    ...{ apiVersion: 'v1', kind: 'Node' },
+    metadata: {
+      name: tainted,
+      labels: { [`${instance}.memory`]: '9856', [`${instance}.product`]: 'H100-MIG-1g.10gb' },
+    },
+    spec: { taints: [{ key: gpu, value: 'present', effect: 'NoSchedule' }] },
+  };
+  const room = { cpu: '8', memory: '32Gi', pods: '110', [instance]: '7' };
+  const at = new Date().toISOString();
+  const ready = { type: 'Ready', status: 'True', reason: 'Test', message: '' };
+  const conditions = [{ ...ready, lastHeartbeatTime: at, lastTransitionTime: at }];
+  const status = JSON.stringify({ status: { capacity: room, allocatable: room, conditions } });
+  await kubectl(['apply', '-f', '-'], { input: JSON.stringify(node) });
+  t.teardown(async () => {
+    const pods = ['-n', namespace, 'delete', 'pods', '--all', '--grace-period=0', '--force'];
+    await kubectl(['-n', namespace, 'delete', 'finetunejob', '--all', '--wait=false']);
+    await kubectl(pods, { mayFail: true });
+    await kubectl(['delete', 'node', tainted]);
+  });
+  const tell = ['patch', 'node', tainted, '--subresource=status', '--type=merge', '-p', status];
+  await kubectl(tell);
+  const worker = { devicesPerWorker: 1, deviceResourceName: instance };
+  await aJobOfSeveral(t, namespace, { ...wanted, workers: 1, worker });
+  const placed = async () => {
+    // Nobody tells of the node in the place of its kubelet.
+    await kubectl(tell);
+    return (await podsIn(namespace)).some(({ spec }) => spec.nodeName === tainted);
+  };
+  await eventually('the worker has its node', placed, { withinMs: 240_000, everyMs: 2000 });
+  const pods = await podsIn(namespace);
+  t.deepEqual(
+    pods.map(({ metadata, spec }) => [
+      metadata.labels['anneal.dev/component'],
+      spec.nodeName === tainted,
+    ]),
+    [
+      ['init', false],
+      ['worker', true],
+    ],
+  );
+  t.like((await statusOf(namespace, 'toy')).plan?.memory, { limit: '8832Mi' });
 }
 
 async function withoutCuda(
