@@ -76,13 +76,18 @@ function whatRows(job: Job, row: Row): readonly string[] {
         ? undefined
         : `${shortCount(plan.trainableParameters)} of ${shortCount(plan.totalParameters)} parameters`,
     ),
-    ...row(
-      'memory',
-      plan?.memory?.peak === undefined
-        ? undefined
-        : `${bytes(parseQuantity(plan.memory.peak))} planned`,
-    ),
+    ...row('memory', plan?.memory === undefined ? undefined : memoryWords(plan.memory)),
   ];
+}
+
+type PlannedMemory = NonNullable<NonNullable<Job['status']['plan']>['memory']>;
+
+function memoryWords({ peak, devices, leastDevice }: PlannedMemory): string | undefined {
+  if (peak === undefined) return undefined;
+  const of = devices === undefined ? '' : ` of ${devices}`;
+  const where =
+    leastDevice === undefined ? '' : `, on nodes with ${bytes(parseQuantity(leastDevice))} or more`;
+  return `${bytes(parseQuantity(peak))}${of} planned${where}`;
 }
 
 function batchWords({ globalBatchSize, globalBatchTokens }: Job['spec']['training']): string {
