@@ -3,8 +3,10 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { freePort } from '../../cli/client/free-port.ts';
 
@@ -97,6 +99,29 @@ test('when a rank is killed the others say which one, and their group is of no u
   first.tell('barrier', []);
   t.regex((await first.answer()).error ?? '', /^the all-reduce .* rank 2 did not answer/);
 });
+
+for (const [collective, named] of [
+  ['reduceScatter', 'reduce-scatter'],
+  ['allReduce', 'all-reduce'],
+  ['allGather', 'all-gather'],
+  ['broadcast', 'broadcast'],
+  ['barrier', 'barrier'],
+] as const) {
+  test(`a rank that is gone before a ${named} begins is told as one that goes during it`, async (t) => {
+    const all = await members(t, 2);
+    await answers(all);
+    const [first, second] = all as [Member, Member];
+    second.process.kill('SIGKILL');
+    await once(second.process, 'close');
+    // The connection of the first has heard of it by then.
+    await setTimeout(500);
+    first.tell(collective, [1, 2], 0);
+    t.regex(
+      (await first.answer()).error ?? '',
+      new RegExp(`^the ${named} of the group \\S+ failed: rank 1 did not answer`),
+    );
+  });
+}
 
 test('a rank that is frozen is missed after the limit', async (t) => {
   const all = await members(t, 2, { timeoutMs: 3_000 });

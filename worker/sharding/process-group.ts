@@ -34,6 +34,9 @@ export interface Work {
 
 const usualProbeMs = 2_000;
 
+/** gloo names the file of its sources in which a connection failed. */
+const ofTransport = /gloo\/transport\//;
+
 export class ProcessGroup implements Disposable {
   readonly rank: number;
   readonly size: number;
@@ -99,12 +102,19 @@ export class ProcessGroup implements Disposable {
   }
 
   /**
-   * An error in beginning a collective is the caller's mistake, not a lost rank; it passes as is.
+   * An error in beginning a collective is the caller's mistake and passes as it is, unless it is
+   * about a connection: some collectives send as soon as they begin.
    */
   #begin(collective: string, begin: () => number): Work {
     if (this.#failure !== undefined) throw this.#failure;
-    const work = begin();
-    return { wait: () => this.#wait(collective, work) };
+    try {
+      const work = begin();
+      return { wait: () => this.#wait(collective, work) };
+    } catch (error) {
+      if (!(error instanceof Error) || !ofTransport.test(error.message)) throw error;
+      this.#failure = this.#failureOf(collective, error);
+      throw this.#failure;
+    }
   }
 
   #wait(collective: string, work: number): void {
