@@ -115,15 +115,24 @@ async function takesAnInstance(t: ExecutionContext, namespace: string): Promise<
     ...{ apiVersion: 'v1', kind: 'Node' },
     metadata: {
       name: tainted,
-      labels: { [`${instance}.memory`]: '9856', [`${instance}.product`]: 'H100-MIG-1g.10gb' },
+      labels: {
+        'kubernetes.io/hostname': tainted,
+        ...{ [`${instance}.memory`]: '9856', [`${instance}.product`]: 'H100-MIG-1g.10gb' },
+      },
     },
     spec: { taints: [{ key: gpu, value: 'present', effect: 'NoSchedule' }] },
   };
   const room = { cpu: '8', memory: '32Gi', pods: '110', [instance]: '7' };
-  const at = new Date().toISOString();
-  const ready = { type: 'Ready', status: 'True', reason: 'Test', message: '' };
-  const conditions = [{ ...ready, lastHeartbeatTime: at, lastTransitionTime: at }];
-  const status = JSON.stringify({ status: { capacity: room, allocatable: room, conditions } });
+  // Nobody but the test tells of the node in the place of its kubelet.
+  const tell = async () => {
+    const at = new Date().toISOString();
+    const ready = { type: 'Ready', status: 'True', reason: 'Test', message: '' };
+    const conditions = [{ ...ready, lastHeartbeatTime: at, lastTransitionTime: at }];
+    const status = JSON.stringify({ status: { capacity: room, allocatable: room, conditions } });
+    await kubectl([
+      ...['patch', 'node', tainted, '--subresource=status', '--type=merge', '-p', status],
+    ]);
+  };
   await kubectl(['apply', '-f', '-'], { input: JSON.stringify(node) });
   t.teardown(async () => {
     const pods = ['-n', namespace, 'delete', 'pods', '--all', '--grace-period=0', '--force'];
@@ -131,13 +140,11 @@ async function takesAnInstance(t: ExecutionContext, namespace: string): Promise<
     await kubectl(pods, { mayFail: true });
     await kubectl(['delete', 'node', tainted]);
   });
-  const tell = ['patch', 'node', tainted, '--subresource=status', '--type=merge', '-p', status];
-  await kubectl(tell);
+  await tell();
   const worker = { devicesPerWorker: 1, deviceResourceName: instance };
   await aJobOfSeveral(t, namespace, { ...wanted, workers: 1, worker });
   const placed = async () => {
-    // Nobody tells of the node in the place of its kubelet.
-    await kubectl(tell);
+    await tell();
     return (await podsIn(namespace)).some(({ spec }) => spec.nodeName === tainted);
   };
   await eventually('the worker has its node', placed, { withinMs: 240_000, everyMs: 2000 });
