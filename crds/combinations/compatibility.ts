@@ -4,6 +4,7 @@
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { Worker } from '../api/worker.ts';
 import type { FailureCode } from '../failures/table.ts';
+import { readsGradient } from '../methods/adapter-shape.ts';
 import { levelOf } from '../methods/halo-level.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
@@ -76,10 +77,19 @@ export const pairs: readonly Pair[] = [
     path: ['output', 'formats'],
     meets: ({ output }, method) =>
       needsItsBase(method) && output.formats?.some(isAdapterForm) === true,
-    cel: `${is.adapter} != 'PiSSA' || ${is.base} == 'Dense' || ${noAdapterForm}`,
+    cel: `!(${is.adapter} in ['PiSSA', 'LoRAGA']) || ${is.base} == 'Dense' || ${noAdapterForm}`,
     sentence:
       'asks for a file of the adapter, but method.adapter took over a part of each weight before the rest was quantized: nobody else has that base',
     hint: 'ask for MergedSafetensors, or write method.base: { type: Dense }',
+  },
+  {
+    id: 'gradients are those of dense weights',
+    path: ['method', 'base', 'type'],
+    meets: (_, method) => readsGradient(method) && method.base.type !== 'Dense',
+    cel: `!(${is.adapter} in ['LoRAGA', 'LoRASB']) || ${is.base} == 'Dense'`,
+    sentence:
+      'stores weights in fewer bits, but method.adapter begins with their gradients, for which they are trained once',
+    hint: 'write method.base: { type: Dense }, or adapter: { type: PiSSA }, which begins with the weights',
   },
   {
     id: 'codes are written where there are some',

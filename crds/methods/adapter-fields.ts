@@ -7,6 +7,17 @@ export const alpha = decimal({ above: 0 })
   .optional()
   .describe('Scaling: the product is multiplied by alpha / rank. Twice the rank when absent.');
 
+export const alphaOfRank = decimal({ above: 0 })
+  .optional()
+  .describe('Scaling: the product is multiplied by alpha / rank. The rank when absent.');
+
+export const directions = z
+  .enum(['Exact', 'Sketched'])
+  .default('Sketched')
+  .describe(
+    'How singular vectors are found: all of them computed, or a sketch for a fraction of the work.',
+  );
+
 /** The `alpha` of a job as a number. */
 export function alphaOf(given: {
   readonly rank: number;

@@ -16,9 +16,9 @@ export interface AdapterShape {
   perToken(linear: LinearSize): PerToken;
   /**
    * What its decomposition of a matrix holds beside it: copies of it, and Gram matrices of its
-   * smaller side in float64.
+   * smaller side in float64. Null where it decomposes nothing.
    */
-  readonly decomposing: { readonly matrices: number; readonly grams: number };
+  readonly decomposing: { readonly matrices: number; readonly grams: number } | null;
 }
 
 interface AdapterCount {
@@ -50,9 +50,16 @@ interface ModelSizes {
   readonly fused: boolean;
 }
 
+type Adapted = Pick<ResolvedMethod, 'adapter'>;
+
 /** Whether the adapter takes over a part of each weight, so that the base is another one. */
-export function changesBase({ adapter }: Pick<ResolvedMethod, 'adapter'>): boolean {
-  return adapter.type === 'PiSSA';
+export function changesBase({ adapter }: Adapted): boolean {
+  return adapter.type === 'PiSSA' || adapter.type === 'LoRAGA';
+}
+
+/** Whether it begins with gradients, for which the whole base is trained once. */
+export function readsGradient({ adapter }: Adapted): boolean {
+  return adapter.type === 'LoRAGA' || adapter.type === 'LoRASB';
 }
 
 /** Null without an adapter. */
@@ -69,7 +76,7 @@ export function adapterShape(
         ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
         count: (linear) => ({ trained: rank * (linear.in + linear.out), kept: 0, taken: 0 }),
         made: () => 0,
-        decomposing: nothing,
+        decomposing: null,
       };
     }
     case 'BiLoRA': {
@@ -80,25 +87,25 @@ export function adapterShape(
         count: (linear) => ({ trained: size(linear), kept: 0, taken: 0 }),
         // Centred, scaled, coded and rounded values of both.
         made: (linear) => 4 * size(linear),
-        decomposing: nothing,
+        decomposing: null,
       };
     }
-    case 'PiSSA': {
-      const { rank, targetModules, dropout } = adapter.pissa;
-      const size = (linear: LinearSize) => rankWithin(linear, rank) * (linear.in + linear.out);
-      return {
-        ...{ targetModules, dropout: Number(dropout) },
-        perToken: (linear) => inner(rankWithin(linear, rank)),
-        count: (linear) => ({ trained: size(linear), kept: 0, taken: size(linear) }),
-        made: () => 0,
-        decomposing: adapter.pissa.directions === 'Exact' ? exact : sketch,
-      };
+    case 'PiSSA':
+      return takingOver(adapter.pissa, rankWithin);
+    case 'LoRAGA':
+      return takingOver(adapter.loraGa, pairedRank);
+    case 'LoRASB': {
+      const { directions } = adapter.loraSb;
+      const decomposing = directions === 'Exact' ? exact : sketch;
+      return betweenFixed(adapter.loraSb, decomposing, (rank) => ({
+        ...{ trained: rank * rank, kept: 0 },
+      }));
     }
     case 'PaCA': {
       const { rank, targetModules } = adapter.paca;
       const within = (linear: LinearSize) => Math.min(rank, linear.in);
       return {
-        ...{ targetModules, dropout: 0, made: () => 0, decomposing: nothing },
+        ...{ targetModules, dropout: 0, made: () => 0, decomposing: null },
         count: (linear) => ({
           ...{ trained: linear.out * within(linear), kept: within(linear), taken: 0 },
         }),
@@ -114,7 +121,6 @@ export function adapterShape(
   }
 }
 
-const nothing = { matrices: 0, grams: 0 };
 /** A transposed copy, products, and a Gram matrix in float32. */
 const sketch = { matrices: 2, grams: 1 };
 /** The Gram matrix, its vectors twice, and the workspace of LAPACK's divide and conquer. */
@@ -140,12 +146,37 @@ function ofChannels(ratios: Ratios, { L, NH, NK, D, I, fused }: ModelSizes): Ada
   const all = Object.entries({ ...rows, ...columns });
   return {
     targetModules: all.flatMap(([name, count]) => (count > 0 ? [name] : [])),
-    ...{ dropout: 0, made: () => 0, decomposing: nothing },
+    ...{ dropout: 0, made: () => 0, decomposing: null },
     count({ name, in: inputs, out }) {
       const [ofRows, ofColumns] = [rows[name] ?? 0, columns[name] ?? 0];
       return { trained: ofRows * inputs + ofColumns * out, kept: ofRows + ofColumns, taken: 0 };
     },
     perToken: ({ name }) => ({ exact: 0, copied: columns[name] ?? 0 }),
+  };
+}
+
+interface TakingOver {
+  readonly rank: number;
+  readonly targetModules: readonly string[];
+  readonly dropout: string;
+  readonly directions: 'Exact' | 'Sketched';
+}
+
+/** Two matrices, as large as the part of the weight that they take over. */
+function takingOver(
+  { rank, targetModules, dropout, directions }: TakingOver,
+  within: typeof rankWithin,
+): AdapterShape {
+  const size = (linear: Sides) => within(linear, rank) * (linear.in + linear.out);
+  return {
+    ...{
+      targetModules,
+      dropout: Number(dropout),
+      perToken: (linear) => inner(within(linear, rank)),
+    },
+    count: (linear) => ({ trained: size(linear), kept: 0, taken: size(linear) }),
+    made: () => 0,
+    decomposing: directions === 'Exact' ? exact : sketch,
   };
 }
 
@@ -172,7 +203,14 @@ function inner(rank: number): PerToken {
   return { exact: rank, copied: 0 };
 }
 
+type Sides = Pick<LinearSize, 'in' | 'out'>;
+
+/** Two factors of different components have no more together than the smaller side. */
+export function pairedRank(linear: Sides, rank: number): number {
+  return Math.max(1, Math.min(rank, Math.floor(Math.min(linear.in, linear.out) / 2)));
+}
+
 /** No factor of a matrix has more than its smaller side. */
-export function rankWithin(linear: Pick<LinearSize, 'in' | 'out'>, rank: number): number {
+export function rankWithin(linear: Sides, rank: number): number {
   return Math.min(rank, linear.in, linear.out);
 }

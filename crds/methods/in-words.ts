@@ -99,6 +99,10 @@ function productInWords(adapter: Product): string {
       return `LoRA-XS r=${adapter.loraXs.rank} on ${layersInWords(adapter.loraXs)}`;
     case 'PiSSA':
       return `PiSSA r=${adapter.pissa.rank} on ${layersInWords(adapter.pissa)}`;
+    case 'LoRAGA':
+      return `LoRA-GA r=${adapter.loraGa.rank} on ${layersInWords(adapter.loraGa)}`;
+    case 'LoRASB':
+      return `LoRA-SB r=${adapter.loraSb.rank} on ${layersInWords(adapter.loraSb)}`;
     case 'LoLDU':
       return `LoLDU r=${adapter.loldu.rank} on ${layersInWords(adapter.loldu)}`;
   }

@@ -15,7 +15,9 @@ import { int8 } from './int8.ts';
 import { lisa, lisaPreset } from './lisa.ts';
 import { loldu, lolduPreset } from './loldu.ts';
 import { lora, loraPreset } from './lora.ts';
+import { loraGa, loraGaPreset } from './lora-ga.ts';
 import { loraPlusPreset } from './lora-plus.ts';
+import { loraSb, loraSbPreset } from './lora-sb.ts';
 import { loraXs, loraXsPreset } from './lora-xs.ts';
 import { naturalGalore, naturalGalorePreset } from './natural-galore.ts';
 import { nf4, qloraPreset } from './nf4.ts';
@@ -32,7 +34,7 @@ import { sgd } from './sgd.ts';
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
   base: [dense, nf4, int8, int4, codebook],
-  adapter: [noAdapter, lora, loraXs, loldu, biLora, pissa, paca, s2ft],
+  adapter: [noAdapter, lora, loraXs, loldu, biLora, pissa, loraGa, loraSb, paca, s2ft],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
   rule: [noRule, allora],
@@ -48,6 +50,8 @@ export const presets = [
   pacaPreset,
   s2ftPreset,
   pissaPreset,
+  loraGaPreset,
+  loraSbPreset,
   qloraPreset,
   fullPreset,
   haloPreset,

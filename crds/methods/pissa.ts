@@ -2,8 +2,7 @@
 // that begins with the largest singular components of each weight, which the base gives up:
 //   y = x (W - s B0 A0)^T + s * drop(x) A^T B^T,   s B0 A0 the best approximation of W of rank R
 import * as z from 'zod';
-import { decimal } from '../schema/decimal.ts';
-import { dropout, targetModules } from './adapter-fields.ts';
+import { alphaOfRank, directions, dropout, targetModules } from './adapter-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
@@ -26,16 +25,9 @@ export const pissa = axisEntry({
       .max(1024)
       .default(64)
       .describe('Rank: number of components. A layer with a smaller side takes that instead.'),
-    alpha: decimal({ above: 0 })
-      .optional()
-      .describe('Scaling: the product is multiplied by alpha / rank. The rank when absent.'),
+    alpha: alphaOfRank,
     dropout,
-    directions: z
-      .enum(['Exact', 'Sketched'])
-      .default('Sketched')
-      .describe(
-        'How singular vectors are found: all of them computed, or a sketch for a fraction of the work.',
-      ),
+    directions,
     targetModules,
   }),
 });

@@ -1,29 +1,81 @@
-// Memory of what an adapter computes from the weights before the model is built: one matrix at a
-// time, and the factors of those before it until they are written.
-import { adapterShape } from '../methods/adapter-shape.ts';
+// Memory of what an adapter computes before the model is built: from weights, one matrix at a time;
+// from gradients, with one pass of the whole model. Beside that are the factors of matrices before,
+// until they are written.
+import { type AdapterShape, adapterShape, readsGradient } from '../methods/adapter-shape.ts';
+import type { ResolvedMethod } from '../methods/resolve.ts';
+import { blockBytes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { adaptedLinears, trainedOf } from './parameters.ts';
-import { type StagePeak, stagePeak } from './stage-peak.ts';
+import { sharedBytes } from './shared-bytes.ts';
+import { type MemoryParts, type StagePeak, stagePeak } from './stage-peak.ts';
+import { staticBytes } from './static-bytes.ts';
 
-/** None for an adapter that decomposes nothing. */
-export function decomposeStage({ facts, method, shards }: MemoryQuestion): readonly StagePeak[] {
+/**
+ * None for an adapter that decomposes nothing. Matrices are decomposed by the host: of another
+ * device only a pass takes memory.
+ */
+export function decomposeStage(question: MemoryQuestion): readonly StagePeak[] {
+  const { facts, method, shards } = question;
   const shape = adapterShape(method, facts);
-  const { adapterKept, adapterTaken } = trainedOf(facts, method);
-  const values = adapterKept + adapterTaken;
-  if (shape === null || values === 0) return [];
-  const { context } = memoryConstants.cpu;
+  const isOfGradients = readsGradient(method);
+  const { adapter, adapterKept, adapterTaken } = trainedOf(facts, method);
+  if (shape === null || shape.decomposing === null) return [];
+  if (question.device.type === 'cuda') {
+    return isOfGradients ? [stagePeak('Decompose', passParts(question, 0))] : [];
+  }
+  // What trains begins with its own values where those come from gradients.
+  const own = isOfGradients && adapterTaken === 0 ? adapter : 0;
+  const factors = (memoryConstants.adapterBytes * (adapterKept + adapterTaken + own)) / shards;
+  const working = decomposingBytes(question, shape, shape.decomposing);
+  const parts = isOfGradients
+    ? passParts(question, working)
+    : { ...nothing, workspace: memoryConstants.cpu.context + working };
+  return [stagePeak('Decompose', { ...parts, weights: parts.weights + factors })];
+}
+
+const nothing = { weights: 0, optimizer: 0, gradients: 0, activations: 0 };
+
+/** Of the matrix that needs most, which is in float32 whatever its file has. */
+function decomposingBytes(
+  { facts }: MemoryQuestion,
+  shape: AdapterShape,
+  { matrices: copies, grams }: NonNullable<AdapterShape['decomposing']>,
+): number {
   const matrices = adaptedLinears(facts, shape.targetModules).map((linear) => {
-    const { matrices: copies, grams } = shape.decomposing;
     const smaller = Math.min(linear.in, linear.out);
-    // The matrix itself is in float32, whatever its file has.
     return 4 * (1 + copies) * linear.in * linear.out + 8 * grams * smaller ** 2;
   });
-  return [
-    stagePeak('Decompose', {
-      weights: (memoryConstants.adapterBytes * values) / shards,
-      ...{ optimizer: 0, gradients: 0, activations: 0 },
-      workspace: context + Math.max(...matrices),
-    }),
-  ];
+  return Math.max(...matrices);
+}
+
+/**
+ * A forward and a backward of the whole model without the adapter, all blocks recomputed; the
+ * gradients are those of one block.
+ */
+function passParts(question: MemoryQuestion, working: number): MemoryParts {
+  const { facts, method, perWave, recomputation, device } = question;
+  const held = recomputation === 'Offload' ? 2 : facts.L + 2;
+  const whole = { ...question, method: withoutAdapter(method) };
+  const bytes = blockBytes(whole);
+  const shared = sharedBytes(whole);
+  const atHead = bytes.headWorking + shared.vocabulary;
+  const inBlock = bytes.backwardWorking + bytes.tape + working + shared.blockExchange;
+  return {
+    ...nothing,
+    weights: staticBytes(whole).weights,
+    gradients: memoryConstants.adapterBytes * trainedOf(facts, whole.method).block,
+    activations: held * perWave * bytes.stream,
+    workspace: memoryConstants[device.type].context + shared.blocks + Math.max(atHead, inBlock),
+  };
+}
+
+function withoutAdapter({ precision, ...method }: ResolvedMethod): ResolvedMethod {
+  const plain = { type: 'BFloat16', bfloat16: { trainedWeights: 'BFloat16' } } as const;
+  return {
+    ...method,
+    adapter: { type: 'None' },
+    selection: { type: 'All' },
+    precision: precision.type === 'HALO' ? plain : precision,
+  } as ResolvedMethod;
 }

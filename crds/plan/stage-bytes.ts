@@ -11,13 +11,13 @@ import { type StageName, type StagePeak, stagePeak } from './stage-peak.ts';
 import { staticBytes, valueBytes } from './static-bytes.ts';
 
 /**
- * The stages of the job. Weights are decomposed and results are written on the processor, so they
- * do not count on another device.
+ * The stages of the job. Results are written on the processor, so they do not count on another
+ * device.
  */
 export function otherStages(question: MemoryQuestion): readonly StagePeak[] {
   const { evaluationTokens, sampleTokens } = question.stages ?? {};
   return [
-    ...(question.device.type === 'cpu' ? decomposeStage(question) : []),
+    ...decomposeStage(question),
     ...(evaluationTokens === undefined ? [] : [evaluate(question, evaluationTokens)]),
     ...(sampleTokens === undefined ? [] : [sample(question, sampleTokens)]),
     ...(question.device.type === 'cpu' ? publishStage(question) : []),

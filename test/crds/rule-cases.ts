@@ -266,6 +266,14 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'PiSSA', pissa: { rank: 8, directions: 'Exact' } }, { type: 'PiSSA' }],
     rejects: [{ type: 'LoRA', pissa: { rank: 8 } }],
   },
+  'method.adapter: loraGa only with LoRAGA': {
+    accepts: [{ type: 'LoRAGA', loraGa: { rank: 8, gamma: '64' } }, { type: 'LoRAGA' }],
+    rejects: [{ type: 'LoRA', loraGa: { rank: 8 } }],
+  },
+  'method.adapter: loraSb only with LoRASB': {
+    accepts: [{ type: 'LoRASB', loraSb: { rank: 8 } }, { type: 'LoRASB' }],
+    rejects: [{ type: 'LoRAXS', loraSb: { rank: 8 } }],
+  },
   'method.adapter: loldu only with LoLDU': {
     accepts: [{ type: 'LoLDU', loldu: { rank: 8 } }, { type: 'LoLDU' }],
     rejects: [{ type: 'LoRA', loldu: { rank: 8 } }],

@@ -19,6 +19,8 @@ const methods = {
   allora: { preset: 'ALLoRA' },
   pissa: { preset: 'PiSSA', adapter: { type: 'PiSSA', pissa: { rank: 4, dropout: '0.1' } } },
   'pissa-nf4': { preset: 'PiSSA', base: nf4, adapter: { type: 'PiSSA', pissa: { rank: 4 } } },
+  'lora-ga': { preset: 'LoRAGA', adapter: { type: 'LoRAGA', loraGa: { rank: 4 } } },
+  'lora-sb': { preset: 'LoRASB', adapter: { type: 'LoRASB', loraSb: { rank: 16 } } },
   'loldu-int8': { preset: 'LoLDU', base: { type: 'Int8' } },
   'paca-nf4': { preset: 'PaCA', base: nf4, adapter: { type: 'PaCA', paca: { rank: 8 } } },
   's2ft-int8': {

@@ -9,6 +9,7 @@ import * as ops from '../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../worker/tensor/rng.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { item, type Tensor } from '../../worker/tensor/tensor.ts';
+import { fromWeight } from '../builders/initial-factors.ts';
 import { askPeer } from './ask-peer.ts';
 
 const shapes = { tall: [48, 20], wide: [20, 48], square: [24, 24] } as const;
@@ -44,7 +45,10 @@ test('PiSSA begins with the matrices of PEFT, up to the sign of each component',
   for (const [name, [out, inputs]] of Object.entries(shapes)) {
     scope(() => {
       const W = file.load(name);
-      const found = adapter.decompose!({ path: name, layer: 0, out, in: inputs, model }, W);
+      const found = adapter.decompose!(
+        { path: name, layer: 0, out, in: inputs, model },
+        fromWeight(W),
+      );
       const [A, B] = [found['lora_A.weight']!, found['lora_B.weight']!];
       const [peerA, peerB] = ['A', 'B'].map((each) => theirs.load(`${name}.${each}`));
       const near = (a: Tensor, b: Tensor, what: string) => {

@@ -114,6 +114,24 @@ const cases: readonly Case[] = [
     adapter: true,
   },
   {
+    name: 'lora-ga',
+    toy: 'qwen2',
+    method: {
+      ...{ preset: 'LoRAGA', precision: float32 },
+      adapter: { type: 'LoRAGA', loraGa: { rank: 24, alpha: '12' } },
+    },
+    adapter: true,
+  },
+  {
+    name: 'lora-sb',
+    toy: 'llama',
+    method: {
+      ...{ preset: 'LoRASB', precision: float32 },
+      adapter: { type: 'LoRASB', loraSb: { rank: 24 } },
+    },
+    adapter: true,
+  },
+  {
     name: 'loldu',
     toy: 'llama',
     method: {

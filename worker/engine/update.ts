@@ -79,7 +79,7 @@ export class Updater {
   }
 }
 
-export class StepUpdate {
+class StepUpdate {
   readonly #optimizer: Optimizer;
   readonly #states: ReadonlyMap<string, OptimizerState>;
   readonly #clip: Clip;
@@ -274,3 +274,8 @@ function release(gradients: readonly Gradient[]): void {
 /** Takes gradients layer by layer, each once it is complete. */
 export type StepUpdateSink = Pick<StepUpdate, 'offer' | 'finish'> &
   Partial<Pick<StepUpdate, 'projector'>>;
+
+/** Whatever takes the gradients of steps. */
+export interface Updates {
+  begin(update: Update): StepUpdateSink;
+}

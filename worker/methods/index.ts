@@ -15,6 +15,8 @@ import type { Adapter } from './adapters/adapter.ts';
 import { biLora } from './adapters/bi-lora.ts';
 import { loldu } from './adapters/loldu.ts';
 import { lora } from './adapters/lora.ts';
+import { loraGa } from './adapters/lora-ga.ts';
+import { loraSb } from './adapters/lora-sb.ts';
 import { loraXs } from './adapters/lora-xs.ts';
 import { paca } from './adapters/paca.ts';
 import { pissa } from './adapters/pissa.ts';
@@ -137,6 +139,20 @@ export function adapterOf({ adapter }: ResolvedMethod, seed: bigint, of: DType):
         dropout: Number(dropout),
         targets: targetsOf(targetModules),
       });
+    }
+    case 'LoRAGA': {
+      const { rank, dropout, directions, gamma, targetModules } = adapter.loraGa;
+      return loraGa({
+        ...{ rank, directions, seed, dtype },
+        alpha: alphaOf({ alpha: String(rank), ...adapter.loraGa }),
+        dropout: Number(dropout),
+        gamma: Number(gamma),
+        targets: targetsOf(targetModules),
+      });
+    }
+    case 'LoRASB': {
+      const { rank, directions, targetModules } = adapter.loraSb;
+      return loraSb({ rank, directions, targets: targetsOf(targetModules), seed });
     }
     case 'LoLDU': {
       const { rank, targetModules } = adapter.loldu;

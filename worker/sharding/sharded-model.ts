@@ -2,7 +2,7 @@
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ShardLayer } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
-import type { StepUpdateSink, Update, Updater } from '../engine/update.ts';
+import type { Updates } from '../engine/update.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { ShardedUpdater } from './sharded-update.ts';
 import { ShardedWeights, type ShardedWeightsOptions } from './sharded-weights.ts';
@@ -13,7 +13,7 @@ export interface ShardedModel extends Disposable {
   /** Shards of the trained parameters. */
   readonly shards: readonly Shard[];
   /** Wraps an updater of shards in one that takes unsharded gradients. */
-  offered(updater: Updater): { begin(update: Update): StepUpdateSink };
+  offered(updater: Updates): Updates;
   /** To be called when something other than the updater changed the shards. */
   changed(): void;
   /** Milliseconds spent waiting for other ranks so far. */

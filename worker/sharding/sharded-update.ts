@@ -3,7 +3,7 @@
 // updates the shards.
 
 import type { Parameter } from '../engine/parameters.ts';
-import type { Gradient, StepUpdate, Update, UpdateOutcome, Updater } from '../engine/update.ts';
+import type { Gradient, StepUpdateSink, Update, UpdateOutcome, Updates } from '../engine/update.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { streamOf } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
@@ -23,13 +23,13 @@ interface Reduction {
 }
 
 export class ShardedUpdater {
-  readonly #updater: Updater;
+  readonly #updater: Updates;
   readonly #weights: ShardedWeights;
   readonly #now: () => number;
   /** Milliseconds spent waiting for gradients of other ranks. */
   waitedMs = 0;
 
-  constructor(updater: Updater, weights: ShardedWeights, now: () => number) {
+  constructor(updater: Updates, weights: ShardedWeights, now: () => number) {
     this.#updater = updater;
     this.#weights = weights;
     this.#now = now;
@@ -59,13 +59,13 @@ export class ShardedUpdater {
 }
 
 class ShardedUpdate {
-  readonly #inner: StepUpdate;
+  readonly #inner: StepUpdateSink;
   readonly #weights: ShardedWeights;
   readonly #wait: (work: Work) => void;
   /** Reductions of the layer offered last; null once they were passed on. */
   #inProgress: readonly Reduction[] | null = null;
 
-  constructor(inner: StepUpdate, weights: ShardedWeights, wait: (work: Work) => void) {
+  constructor(inner: StepUpdateSink, weights: ShardedWeights, wait: (work: Work) => void) {
     this.#inner = inner;
     this.#weights = weights;
     this.#wait = wait;

@@ -2,6 +2,7 @@
 // run did so. Ranks take matrices in turn, so each is decomposed once.
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { Bug } from '../../crds/failures/errors.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { type PreparedRecord, type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import {
@@ -17,14 +18,15 @@ import type { Adapter, LinearLayer } from '../methods/adapters/adapter.ts';
 import type { RoleContext } from '../role.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
+import { type FirstBatch, firstGradients } from './first-gradients.ts';
 
-interface Beginning {
+interface Beginning extends Omit<FirstBatch, 'folder'> {
   readonly run: RunRecord;
   readonly prepared: PreparedRecord;
   readonly method: ResolvedMethod;
-  readonly adapter: Adapter | null;
-  readonly source: ModelSource;
   readonly world: World;
+  /** Of the first step. */
+  readonly learningRate: number;
   readonly stopping: () => boolean;
 }
 
@@ -33,22 +35,54 @@ export async function initialFactors(
   context: Pick<RoleContext, 'folder' | 'emit' | 'stop'>,
   beginning: Beginning,
 ): Promise<InitialFactors | null> {
-  const { adapter, world, prepared } = beginning;
+  const { world, prepared } = beginning;
+  const { adapter } = beginning.options;
   if (adapter?.decompose === undefined) return null;
   const place = initialPlace(context.folder, beginning);
   const known = await openInitialFactors(place);
   // Each rank has them, or all compute them.
   if (!world.agree(known === null) && known !== null) return known;
   known?.[Symbol.dispose]();
-  using factors = await decomposed(context, beginning, adapter);
+  using factors = adapter.readsGradient
+    ? ofGradients(context, beginning, adapter)
+    : await ofWeights(context, beginning, adapter);
   const partial = join(context.folder, `${runFiles.initial}.partial`);
   const base = prepared.model.digest;
   await writeInitialFactors({ ...place, partial, base, world }, factors.byName);
   return await openInitialFactors(place);
 }
 
-/** Those of this rank. */
-async function decomposed(
+/** Those of this rank, from the gradients of the first batch. */
+function ofGradients(
+  { emit, folder }: Pick<RoleContext, 'emit' | 'folder'>,
+  beginning: Beginning,
+  adapter: Adapter,
+): OwnFactors {
+  const { source, learningRate } = beginning;
+  const report = { type: 'stage', stage: 'Prepare', subject: 'gradients of weights' } as const;
+  emit({ ...report, state: 'Started' });
+  using unfinished = new DisposableStack();
+  const own = unfinished.use(new OwnFactors());
+  const layers = adaptedLayers(source.config, adapter);
+  firstGradients({ ...beginning, folder }, layers, (layer, gradient) => {
+    const from = { weight: noWeight, gradient: () => gradient, learningRate };
+    own.take(layer, adapter.decompose?.(layer, from) ?? {});
+  });
+  emit({ ...report, state: 'Done' });
+  unfinished.move();
+  return own;
+}
+
+function noWeight(): never {
+  throw new Bug('an adapter that begins with gradients reads no weight');
+}
+
+function noGradient(): never {
+  throw new Bug('an adapter that begins with weights reads no gradient');
+}
+
+/** Those of this rank, from the weights. */
+async function ofWeights(
   { emit, stop }: Pick<RoleContext, 'emit' | 'stop'>,
   { source, world, stopping }: Beginning,
   adapter: Adapter,
@@ -83,7 +117,8 @@ export function decompose(
     const name = `${layer.path}.weight`;
     const weight = source.load(name, dtype);
     requireFinite(name, weight);
-    const found = adapter.decompose?.(layer, weight) ?? {};
+    const from = { weight: () => weight, gradient: noGradient, learningRate: 0 };
+    const found = adapter.decompose?.(layer, from) ?? {};
     releasePages(weight);
     return found;
   }, 'cpu');

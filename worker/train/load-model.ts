@@ -3,8 +3,10 @@
 
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { layoutOf } from '../../crds/plan/kept-parts.ts';
+import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import type { InitialFactors } from '../checkpoint/initial-factors.ts';
+import type { Feed } from '../data/feed.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import {
   type BuildOptions,
@@ -30,6 +32,10 @@ interface Loading {
   readonly files: ModelFiles;
   readonly options: BuildOptions;
   readonly stopping: () => boolean;
+  readonly feed: Feed;
+  readonly modes: readonly TapeMode[];
+  /** Of the first step. */
+  readonly learningRate: number;
 }
 
 interface LoadedModel {
@@ -41,13 +47,13 @@ interface LoadedModel {
 /** The model of this rank, and beside it what its adapter decomposes before. */
 export async function loadModel(
   context: RoleContext,
-  { options, stopping, ...opened }: Loading,
+  { options, stopping, modes, learningRate, feed, ...opened }: Loading,
 ): Promise<LoadedModel> {
   const { run, prepared, method, device, joined, files } = opened;
   const { world, group } = joined;
   using initial = await initialFactors(context, {
-    ...{ run, prepared, method, adapter: options.adapter, source: modelSource(files) },
-    ...{ world, stopping },
+    ...{ run, prepared, method, options, device, world, group, stopping },
+    ...{ modes, learningRate, source: modelSource(files), batch: () => feed.batch(0) },
   });
   const build = (shardLayer?: ShardLayer) =>
     load(context, options, method, { files, device, shardLayer, initial });

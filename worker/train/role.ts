@@ -91,11 +91,14 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
   const options = buildOptionsOf(run.spec, method);
   const stopping = stopOf(context, world);
-  const loaded = await loadModel(context, { ...opened, options, stopping });
+  const plan = trainerPlan(run, memory.plan, feed);
+  const loaded = await loadModel(context, {
+    ...{ ...opened, options, stopping, modes: plan.modes },
+    learningRate: plan.learningRate(0),
+  });
   using held = loaded.held;
   const { model, shards } = held;
   using states = new OptimizerStates(shards, optimizer);
-  const plan = trainerPlan(run, memory.plan, feed);
   const recorder = new Recorder({
     ...{ run, prepared, method, files, model, memory, plan, feed },
     ...{ workers: world.size, version: programVersion, startedAt },

@@ -23,6 +23,10 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     },
     apart: { method: { preset: 'PiSSA' }, 'output.formats': ['PEFTAdapter'] },
   },
+  'gradients are those of dense weights': {
+    meet: { method: { preset: 'LoRAGA', base: { type: 'Int8' } } },
+    apart: { method: { preset: 'LoRASB' } },
+  },
   'codes are written where there are some': {
     meet: { method: { preset: 'Full' }, 'output.formats': ['AQLM'] },
     apart: { method: { preset: 'PVTuning' }, 'output.formats': ['AQLM'] },

@@ -67,6 +67,20 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     },
     gap: exact,
   },
+  'lora-ga': {
+    method: {
+      ...{ preset: 'LoRAGA', precision: float32 },
+      adapter: { type: 'LoRAGA', loraGa: { rank: 4 } },
+    },
+    gap: exact,
+  },
+  'lora-sb': {
+    method: {
+      ...{ preset: 'LoRASB', precision: float32 },
+      adapter: { type: 'LoRASB', loraSb: { rank: 8 } },
+    },
+    gap: exact,
+  },
   qlora: { method: { preset: 'QLoRA', base: nf4 }, gap: rounded },
   lisa: {
     method: { preset: 'LISA', precision: float32, selection: { type: 'LISA', lisa: oneBlock } },

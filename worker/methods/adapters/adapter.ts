@@ -25,6 +25,15 @@ interface NewTensors {
   readonly kept?: Readonly<Record<string, Tensor>>;
 }
 
+/** What an adapter may decompose: tensors of the host `[out, in]`, in float32 at least. */
+export interface Origin {
+  readonly weight: () => Tensor;
+  /** Of the mean loss of the first batch, as full fine-tuning would compute it. */
+  readonly gradient: () => Tensor;
+  /** Of the first step. */
+  readonly learningRate: number;
+}
+
 /** A tensor that `decompose` gave, by its suffix. */
 export type Initial = (suffix: string) => Tensor;
 
@@ -51,12 +60,14 @@ export interface Adapter {
   readonly name: string;
   /** Whether the layer gets an adapter. */
   targets(layer: LinearLayer): boolean;
+  /** Whether `decompose` reads the gradient. */
+  readonly readsGradient?: boolean;
   /**
-   * What the adapter begins with where that follows from the frozen weight, `[out, in]` in float32
-   * at least. Computed once for a run and stored (checkpoint/initial-factors.ts): another processor
-   * would find other signs and last bits.
+   * What the adapter begins with where that follows from the frozen weight or its gradient.
+   * Computed once for a run and stored (checkpoint/initial-factors.ts): another processor would
+   * find other signs and last bits.
    */
-  decompose?(layer: LinearLayer, weight: Tensor): Readonly<Record<string, Tensor>>;
+  decompose?(layer: LinearLayer, from: Origin): Readonly<Record<string, Tensor>>;
   /** New tensors by suffix (`lora_A.weight`), of their own memory. */
   initialize(layer: LinearLayer, initial: Initial): NewTensors;
   /**

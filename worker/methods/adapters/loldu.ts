@@ -32,8 +32,8 @@ export function loldu({ rank, targets }: LolduSettings): Adapter {
   return {
     name: 'LoLDU',
     targets: ({ path }) => targets(path),
-    decompose(layer, weight) {
-      const { L, D, U } = triangularFactors(weight, rankWithin(layer, rank));
+    decompose(layer, { weight }) {
+      const { L, D, U } = triangularFactors(weight(), rankWithin(layer, rank));
       return { [lower]: L, [upper]: U, [diagonal]: D };
     },
     initialize: (_, initial) => ({

@@ -30,8 +30,8 @@ export function loraXs({ rank, targets, seed, dtype }: LoraXsSettings): Adapter 
   return {
     name: 'LoRAXS',
     targets: ({ path }) => targets(path),
-    decompose(layer, weight) {
-      const { A, B } = singularFactors(weight, rankWithin(layer, rank));
+    decompose(layer, { weight }) {
+      const { A, B } = singularFactors(weight(), rankWithin(layer, rank));
       return { [factorA]: A, [factorB]: B };
     },
     initialize(layer, initial) {

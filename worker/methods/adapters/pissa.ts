@@ -32,8 +32,9 @@ export function pissa({ directions, ...settings }: PissaSettings): Adapter {
   return {
     ...plain,
     name: 'PiSSA',
-    decompose(layer, weight) {
-      const { U, S, V } = singularVectors(weight, find(weight, rankWithin(layer, rank)));
+    decompose(layer, { weight }) {
+      const W = weight();
+      const { U, S, V } = singularVectors(W, find(W, rankWithin(layer, rank)));
       const share = ops.sqrt(ops.divScalar(S, scale));
       return {
         [factorA]: ops.mul(ops.unsqueeze(share, 1), V),

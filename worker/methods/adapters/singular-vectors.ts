@@ -1,6 +1,7 @@
 // Singular vectors of a weight from a basis of its smaller side (optimizers/subspace.ts).
 import * as ops from '../../tensor/ops.generated.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
+import { scope } from '../../tensor/scope.ts';
+import { item, type Tensor } from '../../tensor/tensor.ts';
 
 interface SingularVectors {
   /** `[O, r]`, orthonormal columns. */
@@ -24,6 +25,11 @@ export function singularVectors(W: Tensor, basis: Tensor): SingularVectors {
   const turned = ops.contiguous(ops.t(W));
   const { unit, sizes } = unitRows(ops.linear(ops.contiguous(ops.t(basis)), turned));
   return { U: basis, S: sizes, V: unit };
+}
+
+/** Whether nothing can be decomposed: a layer that the loss does not depend on. */
+export function isZero(G: Tensor): boolean {
+  return scope(() => item(ops.amax(ops.abs(G))) === 0);
 }
 
 /** A row of zeros stays one. */

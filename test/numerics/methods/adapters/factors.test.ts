@@ -1,6 +1,8 @@
 // The factors that adapters begin with, against the definitions of the decompositions.
 import test from 'ava';
 import { triangularFactors } from '../../../../worker/methods/adapters/loldu.ts';
+import { loraGa } from '../../../../worker/methods/adapters/lora-ga.ts';
+import { loraSb } from '../../../../worker/methods/adapters/lora-sb.ts';
 import { singularFactors } from '../../../../worker/methods/adapters/lora-xs.ts';
 import { pissa } from '../../../../worker/methods/adapters/pissa.ts';
 import { nf4 } from '../../../../worker/methods/weights/nf4.ts';
@@ -9,6 +11,9 @@ import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { item, type Tensor, toArray } from '../../../../worker/tensor/tensor.ts';
+import { fromGradient, fromWeight, toyGradients } from '../../../builders/initial-factors.ts';
+import { aToyModel, toySource } from '../../../builders/toy-training.ts';
+import { aSequence, gradientsOf } from '../../../builders/training.ts';
 
 const shapes = [
   [48, 20],
@@ -76,7 +81,7 @@ function principal(W: Tensor, rank: number, directions: 'Exact' | 'Sketched') {
   });
   const [out = 0, inputs = 0] = W.shape;
   const layer = { path: 'q_proj', layer: 0, out, in: inputs, model };
-  const found = adapter.decompose?.(layer, W) ?? {};
+  const found = adapter.decompose?.(layer, fromWeight(W)) ?? {};
   const part = adapter.takesOver?.(layer, (suffix) => found[suffix]!);
   if (part === undefined) throw new Error('PiSSA takes over nothing');
   const { left, right, scale } = part;
@@ -120,4 +125,99 @@ test('PiSSA: a weight is nearer to its factors and what is left in 4 bits than t
     const [whole, reduced] = [W, rest].map((matrix) => norm(ops.sub(inFour(matrix), matrix)));
     t.true((reduced ?? 1) < 0.7 * (whole ?? 0), `${reduced} of ${whole}`);
   });
+});
+
+const all = { targets: () => true, seed: 1n, dtype: 'float64', directions: 'Exact' } as const;
+const ga = loraGa({ ...all, rank: 4, alpha: 12, dropout: 0, gamma: 16 });
+const layerOf = ([out = 0, inputs = 0]: readonly number[]) => {
+  return { path: 'q_proj', layer: 0, out, in: inputs, model };
+};
+
+/** The best approximation of its rank. */
+function best(G: Tensor, rank: number): Tensor {
+  const [U, S, V] = ops.linalgSvd(G, false);
+  const first = (x: Tensor, dim: number) => ops.narrow(x, dim, 0, rank);
+  return ops.mm(ops.mul(first(U, 1), first(S, 0)), first(V, 0));
+}
+
+test('LoRA-GA: a first step of A and B goes where the gradient is largest, by twice the rank', (t) => {
+  for (const shape of shapes) {
+    scope(() => {
+      const G = weight(shape);
+      const found = ga.decompose!(layerOf(shape), fromGradient(G));
+      const [A, B] = [found['lora_A.weight']!, found['lora_B.weight']!];
+      const square = Math.sqrt(shape[0]) / 16;
+      const expected = ops.mulScalar(best(G, 8), square);
+      const ofB = ops.mm(ops.mm(B, ops.t(B)), G);
+      const both = ops.add(ofB, ops.mm(ops.mm(G, ops.t(A)), A));
+      t.true(norm(ops.sub(both, expected)) < 1e-7 * norm(expected), `${shape}`);
+      // One step of gradient descent at a small rate moves A by -rate s B^T G, B by -rate s G A^T.
+      const rate = 1e-5;
+      const moved = {
+        A: ops.sub(A, ops.mm(ops.t(B), G), { alpha: 3 * rate }),
+        B: ops.sub(B, ops.mm(G, ops.t(A)), { alpha: 3 * rate }),
+      };
+      const change = ops.mulScalar(ops.sub(ops.mm(moved.B, moved.A), ops.mm(B, A)), 3);
+      const cosine = item(ops.sum(ops.mul(change, expected))) / (norm(change) * norm(expected));
+      t.true(cosine < -0.999, `${shape}: ${cosine}`);
+    });
+  }
+});
+
+test('a layer without a gradient begins as LoRA, or where it is', (t) => {
+  scope(() => {
+    const G = ops.zeros([12, 9], { dtype: 'float64' });
+    const layer = layerOf(G.shape);
+    const plain = ga.decompose!(layer, fromGradient(G));
+    t.is(norm(plain['lora_B.weight']!), 0);
+    t.true(norm(plain['lora_A.weight']!) > 0);
+    const sb = loraSb({ ...all, rank: 5 }).decompose!(layer, fromGradient(G));
+    t.is(norm(sb['lora_R.weight']!), 0);
+    for (const [suffix, dim] of [
+      ['lora_A.weight', 0],
+      ['lora_B.weight', 1],
+    ] as const) {
+      const rows = dim === 0 ? sb[suffix]! : ops.t(sb[suffix]!);
+      const gram = ops.mm(rows, ops.t(rows));
+      t.true(norm(ops.sub(gram, ops.eye(5, { dtype: 'float64' }))) < 1e-12, suffix);
+    }
+  });
+});
+
+test('LoRA-SB begins with the best approximation of a step by the signs of the gradient', (t) => {
+  for (const shape of shapes) {
+    scope(() => {
+      const G = weight(shape);
+      const found = loraSb({ ...all, rank: 6 }).decompose!(layerOf(shape), fromGradient(G, 0.01));
+      const [A, B, R] = [found['lora_A.weight']!, found['lora_B.weight']!, found['lora_R.weight']!];
+      const I = ops.eye(6, { dtype: 'float64' });
+      t.true(norm(ops.sub(ops.mm(A, ops.t(A)), I)) < 1e-7);
+      t.true(norm(ops.sub(ops.mm(ops.t(B), B), I)) < 1e-7);
+      const expected = best(ops.mulScalar(ops.sign(G), -0.01), 6);
+      const gap = norm(ops.sub(ops.mm(ops.mm(B, R), A), expected));
+      t.true(gap < 1e-6 * norm(expected), `${shape}: ${gap}`);
+    });
+  }
+});
+
+test('first gradients are those of full fine-tuning, of the chosen layers', (t) => {
+  const source = toySource({});
+  const names = ['model.layers.0.self_attn.k_proj', 'model.layers.2.mlp.down_proj'];
+  const model = aToyModel({ dtype: 'float64' });
+  using _parameters = model.parameters;
+  const ids = Array.from({ length: 12 }, (_, i) => (7 * i) % 40);
+  const { gradients } = gradientsOf(model, [aSequence([ids])]);
+  const layers = names.map((path) => {
+    const [out = 0, inputs = 0] = model.parameters.get(`${path}.weight`).shape;
+    return { path, layer: Number(path.split('.')[2]), out, in: inputs, model: source.config };
+  });
+  const seen: string[] = [];
+  toyGradients(source, layers, 'float64', ({ path }, gradient) => {
+    seen.push(path);
+    const expected = gradients.get(`${path}.weight`) ?? [];
+    const most = Math.max(...expected.map(Math.abs));
+    const gap = Math.max(...toArray(gradient).map((x, i) => Math.abs(x - (expected[i] ?? 9))));
+    t.true(gap < 1e-12 * most, `${path}: ${gap}`);
+  });
+  t.deepEqual(seen.toSorted(), names);
 });

@@ -91,6 +91,22 @@ const cases: Readonly<Record<string, Case>> = {
       'lora_B.weight': ops.mulScalar(ops.mm(G, ops.t(own('lora_A.weight'))), 2),
     }),
   },
+  LoRAGA: {
+    method: { adapter: { type: 'LoRAGA', loraGa: { rank: 4, alpha: '8', directions: 'Exact' } } },
+    start: 0,
+    gradients: (own, G) => ({
+      'lora_A.weight': ops.mulScalar(ops.mm(ops.t(own('lora_B.weight')), G), 2),
+      'lora_B.weight': ops.mulScalar(ops.mm(G, ops.t(own('lora_A.weight'))), 2),
+    }),
+  },
+  LoRASB: {
+    method: { adapter: { type: 'LoRASB', loraSb: { rank: 5 } } },
+    // It begins after a step of 1e-4 on each value.
+    start: 0.05,
+    gradients: (own, G) => ({
+      'lora_R.weight': ops.mm(ops.mm(ops.t(own('lora_B.weight')), G), ops.t(own('lora_A.weight'))),
+    }),
+  },
   LoLDU: {
     method: { adapter: { type: 'LoLDU', loldu: { rank: 6 } } },
     start: 0,

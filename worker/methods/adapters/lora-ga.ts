@@ -1,0 +1,67 @@
+// LoRA-GA: Low-Rank Adaptation with Gradient Approximation (Wang et al. 2024).
+//
+// Against LoRA: A and B begin in the singular vectors of the weight's gradient, so that the first
+// steps of the adapter go where full fine-tuning would go.
+//   G = U S V^T      A0 = c V_(1..r)^T [r, I]      B0 = c U_(r+1..2r) [O, r]
+//   y = x (W - s B0 A0)^T + s x A^T B^T      s = alpha / r      c = O^(1/4) / sqrt(gamma)
+// To first order a step of gradient descent changes W by -rate s^2 c^2 times the best approximation
+// of G of rank 2 r. A layer whose smaller side is below 2 r takes half of that side as its rank;
+// one without a gradient begins as LoRA does. Trained: A and B in float32. G is that of the first
+// batch of the job, with the masks of training and without dropout. Differences: the sketch of
+// optimizers/subspace.ts unless the job asks for exact vectors; the paper samples sequences for G;
+// its other directions and scales are left out.
+import { pairedRank } from '../../../crds/methods/adapter-shape.ts';
+import * as ops from '../../tensor/ops.generated.ts';
+import { streamOf, uniform } from '../../tensor/rng.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { sketchedSubspace, topSubspace } from '../optimizers/subspace.ts';
+import { type Adapter, factorA, factorB } from './adapter.ts';
+import { type LoraSettings, lora } from './lora.ts';
+import { isZero, singularVectors } from './singular-vectors.ts';
+
+interface LoraGaSettings
+  extends Pick<LoraSettings, 'rank' | 'alpha' | 'dropout' | 'targets' | 'seed' | 'dtype'> {
+  readonly gamma: number;
+  readonly directions: 'Exact' | 'Sketched';
+}
+
+export function loraGa({ directions, gamma, ...settings }: LoraGaSettings): Adapter {
+  const { rank, alpha, seed } = settings;
+  const scale = alpha / rank;
+  const find = directions === 'Exact' ? topSubspace : sketchedSubspace;
+  const plain = lora({
+    ...settings,
+    ...{ scaling: 'Standard', learningRateRatio: 1, initialization: 'KaimingUniform' },
+  });
+  return {
+    ...plain,
+    name: 'LoRAGA',
+    readsGradient: true,
+    decompose(layer, { gradient }) {
+      const own = pairedRank(layer, rank);
+      const G = gradient();
+      if (isZero(G)) {
+        const bound = 1 / Math.sqrt(layer.in);
+        const stream = streamOf(seed, 'lora_A', layer.path);
+        const A = uniform([own, layer.in], -bound, bound, stream, settings.dtype);
+        return { [factorA]: A, [factorB]: ops.zeros([layer.out, own], { dtype: A.dtype }) };
+      }
+      const { U, V } = singularVectors(G, find(G, 2 * own));
+      const c = layer.out ** 0.25 / Math.sqrt(gamma);
+      const scaled = (x: Tensor) => ops.contiguous(ops.mulScalar(x, c));
+      return {
+        [factorA]: scaled(ops.narrow(V, 0, 0, own)),
+        [factorB]: scaled(ops.narrow(U, 1, own, own)),
+      };
+    },
+    initialize: (_, initial) => ({
+      trained: {
+        [factorA]: ops.clone(initial(factorA)),
+        [factorB]: ops.clone(initial(factorB)),
+      },
+    }),
+    // Decay would pull the model away from where it began.
+    decays: () => false,
+    takesOver: (_, initial) => ({ left: initial(factorB), right: initial(factorA), scale }),
+  };
+}

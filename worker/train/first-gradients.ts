@@ -1,0 +1,100 @@
+// The gradients of the first batch of a job, as full fine-tuning would compute them, for an adapter
+// that begins with them. A model without the adapter passes forward and backward once; each matrix
+// is decomposed by the rank that gets its gradient, as soon as its block is done.
+import type { TapeMode } from '../../crds/plan/memory-question.ts';
+import type { Batch } from '../data/batch.ts';
+import type { DecoderConfig } from '../decoder/config.ts';
+import { activationOffload } from '../engine/activation-offload.ts';
+import { type BuildOptions, buildModel, type ModelSource } from '../engine/build-model.ts';
+import { requireFinite } from '../engine/finite.ts';
+import { toSequence } from '../engine/packed-sequence.ts';
+import type { Gradient, StepUpdateSink } from '../engine/update.ts';
+import type { LinearLayer } from '../methods/adapters/adapter.ts';
+import type { ProcessGroup } from '../sharding/process-group.ts';
+import { sharedModel, wholeModel } from '../sharding/sharded-model.ts';
+import type { Device } from '../tensor/device.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { streamOf } from '../tensor/rng.ts';
+import { scope } from '../tensor/scope.ts';
+import { item, onDevice, type Tensor } from '../tensor/tensor.ts';
+import { step } from './step.ts';
+
+export interface FirstBatch {
+  readonly source: ModelSource;
+  readonly options: BuildOptions;
+  readonly device: Device;
+  readonly group: ProcessGroup | null;
+  /** The first one of the job. */
+  readonly batch: () => Batch;
+  /** Of the trainer: blocks that offload their inputs then do so here too. */
+  readonly modes: readonly TapeMode[];
+  /** Where inputs are offloaded to. */
+  readonly folder: string;
+}
+
+/**
+ * Calls `take` with the gradient of each layer that this rank gets, on the host in float32 at
+ * least. Collective.
+ */
+export function firstGradients(
+  { source, options, device, group, modes, folder, ...first }: FirstBatch,
+  layers: readonly LinearLayer[],
+  take: (layer: LinearLayer, gradient: Tensor) => void,
+): void {
+  const byName = new Map(layers.map((layer) => [`${layer.path}.weight`, layer]));
+  const { dtype, sequenceLength } = options;
+  const whole = { dtype, device, sequenceLength, adapter: null };
+  const trains = (name: string) => byName.has(name);
+  using held =
+    group === null
+      ? wholeModel(buildModel(source, { ...whole, trains }))
+      : sharedModel(sharing(group, source.config, dtype), (shardLayer) =>
+          buildModel(source, { ...whole, trains, shardLayer }),
+        );
+  const { model } = held;
+  const batch = first.batch();
+  using offload = activationOffload(device, folder);
+  const sink = held.offered({ begin: () => sinkOf(byName, take) });
+  scope(() => {
+    step({
+      model,
+      sequences: batch.sequences.map((host) => toSequence(model.rope, host, model.dtype)),
+      targetTokens: batch.targetTokens,
+      active: (layer) => model.parameters.trainedAt(layer),
+      modes: modes.map((mode) => (mode === 'offload' ? mode : 'recompute')),
+      offload,
+      update: sink.begin({ learningRate: 0, count: () => 1, stream: (name) => streamOf(0, name) }),
+      draw: ({ key }) => ({ seed: 0n, step: 0, key }),
+    });
+  }, device);
+}
+
+/** Each matrix complete at one rank. */
+function sharing(group: ProcessGroup, config: DecoderConfig, dtype: BuildOptions['dtype']) {
+  return { group, config, dtype, layout: 'owner', now: () => 0 } as const;
+}
+
+function sinkOf(
+  byName: ReadonlyMap<string, LinearLayer>,
+  take: (layer: LinearLayer, gradient: Tensor) => void,
+): StepUpdateSink {
+  const one = ({ parameter: { name }, value }: Gradient): void => {
+    const layer = byName.get(name);
+    if (layer !== undefined) {
+      scope(() => {
+        const here = onDevice(value, 'cpu');
+        const gradient = here.dtype === 'bfloat16' ? ops.to(here, 'float32') : here;
+        requireFinite(`the gradient of ${name}`, gradient);
+        take(layer, gradient);
+      }, 'cpu');
+    }
+    value.dispose();
+  };
+  return {
+    offer: (gradients) => gradients.forEach(one),
+    finish: (sums = []) => ({
+      ...{ gradientNorm: 0, clipFactor: 1, applied: true },
+      sums: sums.map((sum) => item(sum)),
+    }),
+  };
+}
