@@ -50,12 +50,14 @@ test('a round begins with the committed checkpoints of the one before, and with 
   await openRound(folders, 1, undefined, run);
   for (const step of [3, 6, 9]) await save(folders, 1, step);
   await mkdir(join(folder.path, 'round-1/checkpoints/step-00000012.partial'));
+  await mkdir(join(folder.path, runFiles.initial));
   const second = await openRound(folders, 2, { step: 6, round: 1 }, run);
   t.deepEqual(await stepsIn(second), ['step-00000003', 'step-00000006']);
   const [one, two] = [1, 2].map(
     (g) => statSync(join(folder.path, `round-${g}/checkpoints/step-00000006/manifest.json`)).ino,
   );
   t.is(one, two, 'as another name of the same file');
+  t.true(existsSync(join(folder.path, runFiles.initial)), 'of all rounds');
   t.true(existsSync(join(second, runFiles.run)) && existsSync(join(second, runFiles.prepared)));
 });
 

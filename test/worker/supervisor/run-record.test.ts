@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import test from 'ava';
 import { environmentOf } from '../../../operator/objects/environment.ts';
 import { podConfig } from '../../../worker/supervisor/config.ts';
@@ -16,6 +17,8 @@ test('the day of the first pod stays, the rest is as the last one was told', asy
   const here = { ...config, runFolder: folder.path };
   const first = await writeRun(here, job.spec, startMs);
   t.is(first.threads, 2);
+  // Rounds of workers have folders of their own, and what adapters began with is that of the run.
+  t.is(first.initial, join(folder.path, 'initial'));
   const second = await writeRun(
     here,
     aSpec({ 'checkpoint.intervalSteps': 2 }),
