@@ -16,6 +16,7 @@ import { requireFinite } from '../engine/finite.ts';
 import type { World } from '../engine/world.ts';
 import type { Adapter, LinearLayer } from '../methods/adapters/adapter.ts';
 import type { RoleContext } from '../role.ts';
+import { trimMemory } from '../tensor/memory.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import { type FirstBatch, firstGradients } from './first-gradients.ts';
@@ -68,6 +69,8 @@ function ofGradients(
     const from = { weight: noWeight, gradient: () => gradient, learningRate };
     own.take(layer, adapter.decompose?.(layer, from) ?? {});
   });
+  // What the pass took is needed for the model itself next.
+  trimMemory();
   emit({ ...report, state: 'Done' });
   unfinished.move();
   return own;
