@@ -5,12 +5,14 @@ import { resolveMethod } from '../../../../crds/methods/resolve.ts';
 import { hiddenStates } from '../../../../worker/engine/forward.ts';
 import { type Model, tensorsOf } from '../../../../worker/engine/model.ts';
 import {
+  branchOf,
   type Delta,
   denseChange,
   factorOf,
   fromFactors,
 } from '../../../../worker/methods/adapters/delta.ts';
 import { adapterOf } from '../../../../worker/methods/index.ts';
+import { grad, leaf, withTape } from '../../../../worker/tensor/autograd.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { choose, normal, streamOf } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
@@ -103,6 +105,32 @@ test('a change in panels of rows is the change by its definition, and zero elsew
         t.deepEqual(found, expected, delta.form);
       }
       t.is(expected.filter((x) => x !== 0).length, delta.form === 'columns' ? 44 : 52);
+    }
+  });
+});
+
+test('a branch beside other products is the change by its definition, with its gradients', (t) => {
+  scope(() => {
+    const index = tensor([0, 3, 4, 10], [4], 'int32');
+    const [x, dy] = [[6, 13] as const, [6, 11] as const].map((shape, i) =>
+      normal(shape, 1, streamOf(i, 'branch'), 'float64'),
+    ) as [Tensor, Tensor];
+    for (const form of ['columns', 'rows'] as const) {
+      const shape = form === 'columns' ? [11, 4] : [4, 13];
+      const value = normal(shape, 1, streamOf(1, form), 'float64');
+      const delta = (of: Tensor): Delta => ({ form, index, value: of, scale: 1.5 });
+      const dense = denseChangeOf(delta(value), [11, 13], 'float64');
+      const [found, dx, dvalue] = withTape(() => {
+        const leaves = [x, value].map(leaf) as [Tensor, Tensor];
+        const y = branchOf(delta(leaves[1]), leaves[0], dy);
+        return [y, ...grad([y], leaves, [dy])];
+      });
+      const G = ops.mulScalar(ops.mm(ops.t(dy), x), 1.5);
+      const near = (a: Tensor | null | undefined, b: Tensor) =>
+        t.true(a !== null && a !== undefined && gap(toArray(a), toArray(b)) < 1e-12, form);
+      near(found, ops.mm(x, ops.t(dense)));
+      near(dx, ops.mm(dy, dense));
+      near(dvalue, ops.indexSelect(G, form === 'columns' ? 1 : 0, index));
     }
   });
 });
