@@ -12,6 +12,8 @@ export interface AdapterShape {
   count(linear: LinearSize): AdapterCount;
   /** Values of a layer's factor that each pass makes from the others. */
   made(linear: LinearSize): number;
+  /** Values of a layer's PEFT file that stand for an index, as ones and zeros. @default none */
+  ones?(linear: LinearSize): number;
   /** What a layer keeps of each token for the backward of its adapter. */
   perToken(linear: LinearSize): PerToken;
   /**
@@ -106,6 +108,7 @@ export function adapterShape(
       const within = (linear: LinearSize) => Math.min(rank, linear.in);
       return {
         ...{ targetModules, dropout: 0, made: () => 0, decomposing: null },
+        ones: (linear) => linear.in * within(linear),
         count: (linear) => ({
           ...{ trained: linear.out * within(linear), kept: within(linear), taken: 0 },
         }),
@@ -151,6 +154,7 @@ function ofChannels(ratios: Ratios, { L, NH, NK, D, I, fused }: ModelSizes): Ada
       const [ofRows, ofColumns] = [rows[name] ?? 0, columns[name] ?? 0];
       return { trained: ofRows * inputs + ofColumns * out, kept: ofRows + ofColumns, taken: 0 };
     },
+    ones: ({ name, in: inputs, out }) => (rows[name] ?? 0) * out + (columns[name] ?? 0) * inputs,
     perToken: ({ name }) => ({ exact: 0, copied: columns[name] ?? 0 }),
   };
 }

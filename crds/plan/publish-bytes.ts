@@ -1,7 +1,7 @@
 // Memory of the process that writes the result: the trained model and its logits, plus either the
 // workspace of one format, or the copy that was read back and its logits. Formats are written one
 // after the other, and the memory of one is released before the next.
-import { changesBase } from '../methods/adapter-shape.ts';
+import { adapterShape, changesBase } from '../methods/adapter-shape.ts';
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { isAdapterForm } from '../names/result-folders.ts';
@@ -10,7 +10,7 @@ import { codebookCodes } from './codebook-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
-import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { type StagePeak, stagePeak } from './stage-peak.ts';
 import { adapted, staticBytes, valueBytes } from './static-bytes.ts';
 
@@ -116,7 +116,8 @@ function copyBytes(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method, stages, storedBfloat16 = 0 } = question;
   if (isAdapterForm(format)) {
     const { adapter, adapterKept, adapterTaken } = trainedOf(facts, method);
-    const factors = memoryConstants.adapterBytes * (adapter + adapterKept + adapterTaken);
+    const saved = adapter + adapterKept + adapterTaken + facts.L * onesInFile(question);
+    const factors = memoryConstants.adapterBytes * saved;
     if (!changesBase(method)) return factors;
     // On the base as its files have it; matrices keep their 16 bits.
     const { total } = parametersOf(facts);
@@ -130,6 +131,14 @@ function copyBytes(question: MemoryQuestion, format: ResultForm): number {
   // Matrices keep the 16 bits of the file.
   const matrices = embedding + head + facts.L * blockMatrices;
   return 2 * total + 2 * (total - matrices);
+}
+
+/** In a block. */
+function onesInFile({ facts, method }: MemoryQuestion): number {
+  const shape = adapterShape(method, facts);
+  if (shape?.ones === undefined) return 0;
+  const adapted = adaptedLinears(facts, shape.targetModules);
+  return adapted.reduce((sum, linear) => sum + (shape.ones?.(linear) ?? 0), 0);
 }
 
 function isRounded({ method }: MemoryQuestion, format: ResultForm): boolean {
