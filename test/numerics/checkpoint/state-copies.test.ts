@@ -25,6 +25,7 @@ function copiesOf(
   changes: Partial<CopiesPlan> = {},
   world: World = alone,
   room = 2 ** 30,
+  initial?: string,
 ) {
   const clock = new FakeClock();
   const messages: TelemetryBody[] = [];
@@ -32,15 +33,15 @@ function copiesOf(
   const copies = new StateCopies(training.trained(), {
     room: () => room,
     plan: { folder, round: 3, intervalSteps: 1, hasPeer: false, ...changes },
-    ...{ job: jobDigest, base: 'base', world, clock, emit },
+    ...{ job: jobDigest, base: 'base', initial, world, clock, emit },
   });
   return { copies, clock, messages };
 }
 
-function checkpointsIn(training: Training, root: string, job = jobDigest) {
+function checkpointsIn(training: Training, root: string, job = jobDigest, initial?: string) {
   const messages: TelemetryBody[] = [];
   const checkpoints = checkpointsOf(training.trained(), {
-    ...{ root, job, base: 'base', clock: new FakeClock() },
+    ...{ root, job, base: 'base', initial, clock: new FakeClock() },
     wish: { intervalSteps: 10, intervalSeconds: null },
     retain: { latest: 3, best: 1, everySteps: null },
     emit: (message) => void messages.push(message),
@@ -65,6 +66,20 @@ test('weights, moments and state come back from a copy bit for bit', async (t) =
   t.deepEqual(await checkpoints.restore(copy?.folder), at(4));
   t.deepEqual(training.bits(), expected);
   t.is(checkpoints.savedStep, null, 'it is no checkpoint');
+});
+
+test('a copy is of what the adapter began with: beside other factors it is left', async (t) => {
+  await using folder = await temporaryFolder();
+  using training = new Training();
+  const [one, other] = ['1'.repeat(64), '2'.repeat(64)] as const;
+  await copiesOf(training, folder.path, {}, alone, 2 ** 30, one).copies.take(at(4));
+  const [copy] = await listCopies(folder.path, 'own');
+  const root = join(folder.path, 'none');
+  const foreign = checkpointsIn(training, root, jobDigest, other);
+  t.is(await foreign.checkpoints.restore(copy?.folder), null);
+  t.like(foreign.messages, [{ type: 'warning', reason: 'CopyUnusable' }]);
+  const own = checkpointsIn(training, root, jobDigest, one);
+  t.deepEqual(await own.checkpoints.restore(copy?.folder), at(4));
 });
 
 test('a damaged copy, or one of another job, is left for the checkpoint, and nothing of it is read', async (t) => {
