@@ -14,10 +14,6 @@ export interface LimitCase {
   readonly allowed: readonly Changes[];
   readonly refused: readonly Changes[];
   readonly words: RegExp;
-  /**
-   * What the definition itself says of such jobs, which the API server asks before it asks a limit.
-   */
-  readonly ofDefinition?: RegExp;
 }
 
 // Without it the definition itself refuses a job whose result goes elsewhere.
@@ -121,12 +117,11 @@ export const limitCases: Readonly<Record<string, LimitCase>> = {
   },
   'devices are counted over all workers that a job may have': {
     limits: { maxDevices: 8 },
-    allowed: [{ 'worker.replicas': 2, 'worker.devicesPerWorker': 4 }],
+    allowed: [{ 'worker.replicas': 8, 'worker.devicesPerWorker': 1 }],
     refused: [
-      { 'worker.replicas': 3, 'worker.devicesPerWorker': 4 },
+      { 'worker.replicas': 9, 'worker.devicesPerWorker': 1 },
       { 'worker.replicas': 1, 'worker.maxReplicas': 9, 'worker.devicesPerWorker': 1 },
     ],
-    ofDefinition: /requests devices; on a cluster this version trains on the processor/,
     words: /more devices, over all workers, than the 8 that a job may have here$/,
   },
   'finished jobs do not stay for ever': {

@@ -48,7 +48,7 @@ written as a path; what is absent breaks no rule.
 {{ include "anneal.allowed" (list "scheduling.workloadPriorityClassName" (printf "self in %s" (toJson .)) (printf "be %s" (join " or " .))) }}
 {{- end }}
 {{- with $limits.maxDevices }}
-- expression: {{ printf "!has(object.spec.worker) || (has(object.spec.worker.maxReplicas) ? object.spec.worker.maxReplicas : has(object.spec.worker.replicas) ? object.spec.worker.replicas : 1) * (has(object.spec.worker.devicesPerWorker) ? object.spec.worker.devicesPerWorker : 1) <= %d" (int .) | quote }}
+- expression: {{ printf "!has(object.spec.worker) || (has(object.spec.worker.maxReplicas) ? object.spec.worker.maxReplicas : has(object.spec.worker.replicas) ? object.spec.worker.replicas : 1) * (has(object.spec.worker.devicesPerWorker) ? object.spec.worker.devicesPerWorker : 0) <= %d" (int .) | quote }}
   message: {{ printf "spec.worker asks for more devices, over all workers, than the %d that a job may have here" (int .) | quote }}
 {{- end }}
 {{- with $limits.maxTtlSecondsAfterFinished }}
