@@ -101,3 +101,13 @@ export function onEachIsa(body: (isa: string) => void): void {
     ops.chooseIsa();
   }
 }
+
+/** Whether every tensor of a run is as near to the exact one as `tolerance` says for it. */
+export function isNear(got: Run, exact: Run, tolerance: (of: Tensor) => number): boolean {
+  const near = (a: Tensor, i: number, expected: readonly Tensor[]): boolean =>
+    distance(a, expected[i] as Tensor) <= tolerance(a);
+  return (
+    got.outputs.every((y, i) => near(y, i, exact.outputs)) &&
+    got.gradients.every((g, i) => near(g, i, exact.gradients))
+  );
+}

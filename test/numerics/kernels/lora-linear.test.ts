@@ -7,7 +7,7 @@ import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, toBytes } from '../../../worker/tensor/tensor.ts';
 import { hasEmulatedDevice } from '../../builders/emulated-device.ts';
 import { testOfProcessor } from '../../builders/test-of-processor.ts';
-import { bytesByThreads, distance, draw, largest, type Run, run, wide } from './compare.ts';
+import { bytesByThreads, distance, draw, isNear, largest, type Run, run, wide } from './compare.ts';
 
 interface Layer {
   readonly outputs: number;
@@ -110,11 +110,7 @@ function agrees(c: Case): boolean {
     const exact = run((...all) => definition(c, all), leaves.map(wide), seeds.map(wide));
     const depth =
       c.rows + c.inputs + c.layers.reduce((n, { outputs, rank }) => n + outputs + rank, 0);
-    const near = (a: Tensor, b: Tensor): boolean => distance(a, b) <= tolerance(c, depth, a);
-    return (
-      got.outputs.every((y, i) => near(y, exact.outputs[i] as Tensor)) &&
-      got.gradients.every((g, i) => near(g, exact.gradients[i] as Tensor))
-    );
+    return isNear(got, exact, (of) => tolerance(c, depth, of));
   });
 }
 
