@@ -5,14 +5,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { readTokenizerFolder } from '../../worker/data/tokenizer-definition.ts';
-import { openModel } from '../../worker/decoder/model-files.ts';
-import { writeGgufModel } from '../../worker/publish/gguf.ts';
 import { checkIds, checkLogits } from '../../worker/publish/reload-check.ts';
-import { keep, scope } from '../../worker/tensor/scope.ts';
+import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { makeToy } from '../toy/make-toy.ts';
 import { askLlama } from './ask-peer.ts';
+import { wholeVocabulary, writeToyGguf } from './toy-gguf.ts';
 import { type TrainedRun, trainedModel, trainJob } from './train-job.ts';
 
 interface Case {
@@ -41,8 +39,6 @@ const cases: readonly Case[] = [
   },
 ];
 
-// llama.cpp knows these tokens of a byte-level vocabulary by name: all 256 bytes must be there.
-const config = { vocab_size: 300 } as const;
 const ids = [...checkIds(300)];
 const records = Array.from({ length: 40 }, (_, i) => ({
   text: `Question ${i}: what is ${i} and ${i + 1}? It is ${2 * i + 1}, as ${i} and ${i + 1} show.`,
@@ -61,15 +57,9 @@ test.before(async (t) => {
   );
   const requests: Record<string, unknown> = {};
   for (const { name, toy, method } of cases) {
-    const from = await makeToy(join(folder, `${name}-base`), toy, { config });
+    const from = await makeToy(join(folder, `${name}-base`), toy, { config: wholeVocabulary });
     const path = join(folder, `${name}.gguf`);
-    const tokenizer = await readTokenizerFolder(from);
-    using model = openModel(from);
-    await writeGgufModel(path, {
-      // Named phi3, llama.cpp would look for tokens of Phi-3 that a toy has not.
-      ...{ config: model.config, name: 'toy', fileType: 'F32', tokenizer },
-      panels: (tensor) => [keep(model.load(tensor))],
-    });
+    await writeToyGguf(from, path);
     const run = await trainJob(folder, name, {
       model: { source: { local: { path: `${name}-base` } } },
       dataset: { train: { local: { path: 'train.jsonl' } }, sequenceLength: 64 },

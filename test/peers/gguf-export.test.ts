@@ -5,16 +5,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { readTokenizerFolder } from '../../worker/data/tokenizer-definition.ts';
-import { openModel } from '../../worker/decoder/model-files.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
-import { writeGgufModel } from '../../worker/publish/gguf.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
-import { keep, scope } from '../../worker/tensor/scope.ts';
+import { scope } from '../../worker/tensor/scope.ts';
 import { item } from '../../worker/tensor/tensor.ts';
 import { goldenIds } from '../toy/golden.ts';
 import { makeToy } from '../toy/make-toy.ts';
 import { askPeer } from './ask-peer.ts';
+import { writeToyGguf } from './toy-gguf.ts';
 
 const usual = { query_pre_attn_scalar: 256, head_dim: 256 } as const;
 const toys: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
@@ -33,12 +31,7 @@ test.before(async () => {
   for (const [name, config] of toys) {
     const from = await makeToy(join(folder, name), name, { config });
     const path = join(folder, `${name}.gguf`);
-    const tokenizer = await readTokenizerFolder(from);
-    using model = openModel(from);
-    await writeGgufModel(path, {
-      ...{ config: model.config, name, fileType: 'F32', tokenizer },
-      panels: (tensor) => [keep(model.load(tensor))],
-    });
+    await writeToyGguf(from, path);
     requests[`${name}.folder`] = { path: from, ids: goldenIds };
     requests[`${name}.gguf`] = { path, ids: goldenIds };
   }

@@ -5,19 +5,16 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { readTokenizerFolder } from '../../worker/data/tokenizer-definition.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
-import { writeGgufModel } from '../../worker/publish/gguf.ts';
-import { keep, scope } from '../../worker/tensor/scope.ts';
+import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { goldenIds } from '../toy/golden.ts';
 import { makeToy } from '../toy/make-toy.ts';
 import { document, referenceLogits } from '../toy/reference-decoder.ts';
 import { askLlama } from './ask-peer.ts';
+import { wholeVocabulary, writeToyGguf } from './toy-gguf.ts';
 
 const usual = { query_pre_attn_scalar: 256, head_dim: 256 } as const;
-// llama.cpp knows these tokens of a byte-level vocabulary by name: all 256 bytes must be there.
-const whole = { vocab_size: 300 } as const;
 const toys: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
   ['llama', {}],
   ['llama3-scaled', {}],
@@ -35,15 +32,11 @@ test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'anneal-llama-'));
   const requests: Record<string, unknown> = {};
   for (const [name, config] of toys) {
-    const from = await makeToy(join(folder, name), name, { config: { ...whole, ...config } });
-    const path = join(folder, `${name}.gguf`);
-    const tokenizer = await readTokenizerFolder(from);
-    using model = openModel(from);
-    await writeGgufModel(path, {
-      // Named phi3, llama.cpp would look for tokens of Phi-3 that a toy has not.
-      ...{ config: model.config, name: 'toy', fileType: 'F32', tokenizer },
-      panels: (tensor) => [keep(model.load(tensor))],
+    const from = await makeToy(join(folder, name), name, {
+      config: { ...wholeVocabulary, ...config },
     });
+    const path = join(folder, `${name}.gguf`);
+    await writeToyGguf(from, path);
     requests[name] = { path, ids: goldenIds };
   }
   const file = join(folder, 'requests.json');
