@@ -3,6 +3,11 @@ import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { text } from '../schema/text.ts';
 
+/** The rank of an adapter, by default `usual`. */
+export function rankOf(usual: number, words: string) {
+  return z.int32().min(1).max(1024).default(usual).describe(words);
+}
+
 export const alpha = decimal({ above: 0 })
   .optional()
   .describe('Scaling: the product is multiplied by alpha / rank. Twice the rank when absent.');

@@ -2,7 +2,7 @@
 // LoRA whose factors have one or two bits a value while they train:
 //   w' = q((w - mean) / deviation) * deviation + mean,   q the nearest of 2 or 4 codes
 import * as z from 'zod';
-import { alpha, dropout, targetModules } from './adapter-fields.ts';
+import { alpha, dropout, rankOf, targetModules } from './adapter-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
@@ -18,7 +18,7 @@ export const biLora = axisEntry({
   summary: 'LoRA whose two matrices are rounded to one or two bits a value in every pass.',
   paper,
   parameters: z.strictObject({
-    rank: z.int32().min(1).max(1024).default(32).describe('Rank: inner dimension of the matrices.'),
+    rank: rankOf(32, 'Rank: inner dimension of the matrices.'),
     alpha,
     dropout,
     bits: z.int32().min(1).max(2).default(1).describe('Bits of a value: two codes, or four.'),

@@ -4,7 +4,7 @@
 //   y = x (W - s B0 A0)^T + s * drop(x) A^T B^T
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { alphaOfRank, directions, dropout, targetModules } from './adapter-fields.ts';
+import { alphaOfRank, directions, dropout, rankOf, targetModules } from './adapter-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
@@ -20,14 +20,10 @@ export const loraGa = axisEntry({
     'LoRA that begins in the singular vectors of the gradient of each chosen weight for the first batch.',
   paper,
   parameters: z.strictObject({
-    rank: z
-      .int32()
-      .min(1)
-      .max(1024)
-      .default(16)
-      .describe(
-        'Rank: inner dimension of the two matrices. A layer whose smaller side is below twice the rank takes half of that side instead.',
-      ),
+    rank: rankOf(
+      16,
+      'Rank: inner dimension of the two matrices. A layer whose smaller side is below twice the rank takes half of that side instead.',
+    ),
     alpha: alphaOfRank,
     dropout,
     gamma: decimal({ above: 0, max: 1_000_000 })

@@ -2,7 +2,7 @@
 // Low-Rank Fine-Tuning. LoRA-XS that begins after the first step of full fine-tuning:
 //   -rate * sign(G) ~ U S V^T      y = x W^T + x V_R R^T U_R^T,   R = diag(S_R) at first
 import * as z from 'zod';
-import { directions, targetModules } from './adapter-fields.ts';
+import { directions, rankOf, targetModules } from './adapter-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
@@ -19,14 +19,10 @@ export const loraSb = axisEntry({
     'Trains a square matrix of the rank between fixed factors of what the first step of full fine-tuning would change.',
   paper,
   parameters: z.strictObject({
-    rank: z
-      .int32()
-      .min(1)
-      .max(1024)
-      .default(64)
-      .describe(
-        'Rank: size of the trained matrix. A layer with a smaller side takes that instead.',
-      ),
+    rank: rankOf(
+      64,
+      'Rank: size of the trained matrix. A layer with a smaller side takes that instead.',
+    ),
     directions,
     targetModules,
   }),

@@ -2,7 +2,7 @@
 // matrix between two fixed factors of each weight:
 //   y = x W^T + x A^T R^T B^T,   A: R x I, B: O x R from the singular vectors of W, R: R x R
 import * as z from 'zod';
-import { targetModules } from './adapter-fields.ts';
+import { rankOf, targetModules } from './adapter-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
@@ -18,14 +18,10 @@ export const loraXs = axisEntry({
     'Trains a square matrix of the rank between the fixed singular vectors of each chosen weight.',
   paper,
   parameters: z.strictObject({
-    rank: z
-      .int32()
-      .min(1)
-      .max(1024)
-      .default(64)
-      .describe(
-        'Rank: size of the trained matrix. A layer with a smaller side takes that instead.',
-      ),
+    rank: rankOf(
+      64,
+      'Rank: size of the trained matrix. A layer with a smaller side takes that instead.',
+    ),
     targetModules,
   }),
 });

@@ -5,7 +5,7 @@
 // A starts random, B at zero, so that the first step sees the base model unchanged.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { alpha, dropout, targetModules } from './adapter-fields.ts';
+import { alpha, dropout, rankOf, targetModules } from './adapter-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
@@ -21,12 +21,7 @@ export const lora = axisEntry({
     'Trains a low-rank product beside each chosen linear layer; the model itself stays frozen.',
   paper,
   parameters: z.strictObject({
-    rank: z
-      .int32()
-      .min(1)
-      .max(1024)
-      .default(16)
-      .describe('Rank: inner dimension of the two matrices.'),
+    rank: rankOf(16, 'Rank: inner dimension of the two matrices.'),
     alpha,
     dropout,
     targetModules,

@@ -3,7 +3,7 @@
 //   y = x W^T + s * x[:, i] V^T,   V: O x R, i: R of the I inputs, s = alpha / R
 // V starts at zero. The backward needs x[:, i], not x.
 import * as z from 'zod';
-import { alpha, targetModules } from './adapter-fields.ts';
+import { alpha, rankOf, targetModules } from './adapter-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
@@ -18,12 +18,7 @@ export const paca = axisEntry({
   summary: 'Trains random columns of each chosen weight; all others stay frozen.',
   paper,
   parameters: z.strictObject({
-    rank: z
-      .int32()
-      .min(1)
-      .max(1024)
-      .default(16)
-      .describe('Rank: number of trained columns. A layer with fewer inputs trains all.'),
+    rank: rankOf(16, 'Rank: number of trained columns. A layer with fewer inputs trains all.'),
     alpha,
     targetModules,
   }),

@@ -2,7 +2,7 @@
 // that begins with the largest singular components of each weight, which the base gives up:
 //   y = x (W - s B0 A0)^T + s * drop(x) A^T B^T,   s B0 A0 the best approximation of W of rank R
 import * as z from 'zod';
-import { alphaOfRank, directions, dropout, targetModules } from './adapter-fields.ts';
+import { alphaOfRank, directions, dropout, rankOf, targetModules } from './adapter-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
@@ -19,12 +19,7 @@ export const pissa = axisEntry({
     'LoRA that begins with the largest singular components of each chosen weight; the base keeps the others.',
   paper,
   parameters: z.strictObject({
-    rank: z
-      .int32()
-      .min(1)
-      .max(1024)
-      .default(64)
-      .describe('Rank: number of components. A layer with a smaller side takes that instead.'),
+    rank: rankOf(64, 'Rank: number of components. A layer with a smaller side takes that instead.'),
     alpha: alphaOfRank,
     dropout,
     directions,

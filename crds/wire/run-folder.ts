@@ -5,7 +5,7 @@
 //   run.json        who, what, where            `anneal run`
 //   prepared.json   model and tokens, ready     prepare
 //   scores.json     what blocks are drawn by    train, where the method has such
-//   initial/        what an adapter decomposed from the weights      train, where the method has such
+//   initial/        what adapters begin with    train, where the method has such
 //   checkpoints/    step-<n>                    train
 //   trained.json    the report of the training train
 //   tensorboard/    event files, where the job asks for them       train

@@ -30,7 +30,7 @@ import { naturalGradient } from './optimizers/natural.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { pvTuning } from './optimizers/pv-tuning.ts';
 import { sgd } from './optimizers/sgd.ts';
-import { sketchedSubspace, topSubspace } from './optimizers/subspace.ts';
+import { subspaceFinder } from './optimizers/subspace.ts';
 import { Halo } from './precision/halo.ts';
 import type { Precision } from './precision/precision.ts';
 import { withRowRates } from './rules/allora.ts';
@@ -222,7 +222,7 @@ function qGaloreOf(
   const { weightDecay } = settings;
   const projected = { rank, scale: Number(scale), weightDecay, masterWeights };
   const lazy = { cosineThreshold: Number(cosineThreshold), gapGrowth: Number(gapGrowth) };
-  const subspaces = lazySubspaces({ refreshSteps, queueSize, ...lazy }, finderOf(directions));
+  const subspaces = lazySubspaces({ refreshSteps, queueSize, ...lazy }, subspaceFinder(directions));
   return galore(projected, adamW8bit(settings), subspaces, 'QGaLore');
 }
 
@@ -237,14 +237,10 @@ function galoreOf(
   const inner = moments === 'EightBit' ? adamW8bit(settings) : adamW({ ...settings, moments });
   const { weightDecay } = settings;
   const projected = { rank, scale: Number(scale), weightDecay, masterWeights };
-  const subspaces = exactSubspaces(refreshSteps, finderOf(directions));
+  const subspaces = exactSubspaces(refreshSteps, subspaceFinder(directions));
   return within === null
     ? galore(projected, inner, subspaces)
     : galore(projected, inner, subspaces, 'NaturalGaLore', within);
-}
-
-function finderOf(directions: GaloreParameters['directions']) {
-  return directions === 'Exact' ? topSubspace : sketchedSubspace;
 }
 
 type PvParameters = Extract<ResolvedMethod['optimizer'], { type: 'PVTuning' }>['pvTuning'];

@@ -14,21 +14,17 @@ import { normal, streamOf } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Adapter, factorB } from './adapter.ts';
-import { type LoraSettings, lora } from './lora.ts';
+import { type StandardLora, standardLora } from './standard-lora.ts';
 
 const deviation = 1e-3;
 
-interface BiLoraSettings
-  extends Pick<LoraSettings, 'rank' | 'alpha' | 'dropout' | 'targets' | 'seed' | 'dtype'> {
+interface BiLoraSettings extends StandardLora {
   readonly bits: 1 | 2;
 }
 
 export function biLora({ bits, ...settings }: BiLoraSettings): Adapter {
   const { rank, seed, dtype } = settings;
-  const plain = lora({
-    ...settings,
-    ...{ scaling: 'Standard', learningRateRatio: 1, initialization: 'KaimingUniform' },
-  });
+  const plain = standardLora(settings);
   return {
     ...plain,
     name: 'BiLoRA',

@@ -10,58 +10,40 @@
 // batch of the job, with the masks of training and without dropout. Differences: the sketch of
 // optimizers/subspace.ts unless the job asks for exact vectors; the paper samples sequences for G;
 // its other directions and scales are left out.
+import { Bug } from '../../../crds/failures/errors.ts';
 import { pairedRank } from '../../../crds/methods/adapter-shape.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { streamOf, uniform } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { sketchedSubspace, topSubspace } from '../optimizers/subspace.ts';
+import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB } from './adapter.ts';
-import { type LoraSettings, lora } from './lora.ts';
 import { isZero, singularVectors } from './singular-vectors.ts';
+import { loraTakingOver, type StandardLora, standardLora } from './standard-lora.ts';
 
-interface LoraGaSettings
-  extends Pick<LoraSettings, 'rank' | 'alpha' | 'dropout' | 'targets' | 'seed' | 'dtype'> {
+interface LoraGaSettings extends StandardLora {
   readonly gamma: number;
   readonly directions: 'Exact' | 'Sketched';
 }
 
 export function loraGa({ directions, gamma, ...settings }: LoraGaSettings): Adapter {
-  const { rank, alpha, seed } = settings;
-  const scale = alpha / rank;
-  const find = directions === 'Exact' ? topSubspace : sketchedSubspace;
-  const plain = lora({
-    ...settings,
-    ...{ scaling: 'Standard', learningRateRatio: 1, initialization: 'KaimingUniform' },
-  });
-  return {
-    ...plain,
+  const find = subspaceFinder(directions);
+  return loraTakingOver(settings, {
     name: 'LoRAGA',
     readsGradient: true,
     decompose(layer, { gradient }) {
-      const own = pairedRank(layer, rank);
+      const rank = pairedRank(layer, settings.rank);
       const G = gradient();
-      if (isZero(G)) {
-        const bound = 1 / Math.sqrt(layer.in);
-        const stream = streamOf(seed, 'lora_A', layer.path);
-        const A = uniform([own, layer.in], -bound, bound, stream, settings.dtype);
-        return { [factorA]: A, [factorB]: ops.zeros([layer.out, own], { dtype: A.dtype }) };
-      }
-      const { U, V } = singularVectors(G, find(G, 2 * own));
+      if (isZero(G)) return standardLora({ ...settings, rank }).initialize(layer, nothing).trained;
+      const { U, V } = singularVectors(G, find(G, 2 * rank));
       const c = layer.out ** 0.25 / Math.sqrt(gamma);
       const scaled = (x: Tensor) => ops.contiguous(ops.mulScalar(x, c));
       return {
-        [factorA]: scaled(ops.narrow(V, 0, 0, own)),
-        [factorB]: scaled(ops.narrow(U, 1, own, own)),
+        [factorA]: scaled(ops.narrow(V, 0, 0, rank)),
+        [factorB]: scaled(ops.narrow(U, 1, rank, rank)),
       };
     },
-    initialize: (_, initial) => ({
-      trained: {
-        [factorA]: ops.clone(initial(factorA)),
-        [factorB]: ops.clone(initial(factorB)),
-      },
-    }),
-    // Decay would pull the model away from where it began.
-    decays: () => false,
-    takesOver: (_, initial) => ({ left: initial(factorB), right: initial(factorA), scale }),
-  };
+  });
+}
+
+function nothing(suffix: string): never {
+  throw new Bug(`LoRA begins with no ${suffix}`);
 }

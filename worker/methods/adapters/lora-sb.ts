@@ -14,7 +14,7 @@ import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { normal, streamOf } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { sketchedSubspace, topSubspace } from '../optimizers/subspace.ts';
+import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB, keptOf, type LinearLayer } from './adapter.ts';
 import { plainDelta } from './delta.ts';
 import { isZero, singularVectors } from './singular-vectors.ts';
@@ -29,7 +29,7 @@ interface LoraSbSettings {
 }
 
 export function loraSb({ rank, directions, targets, seed }: LoraSbSettings): Adapter {
-  const find = directions === 'Exact' ? topSubspace : sketchedSubspace;
+  const find = subspaceFinder(directions);
   return {
     name: 'LoRASB',
     readsGradient: true,

@@ -11,44 +11,28 @@
 // what quantizing lost, is left out.
 import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { sketchedSubspace, topSubspace } from '../optimizers/subspace.ts';
+import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB } from './adapter.ts';
-import { type LoraSettings, lora } from './lora.ts';
 import { singularVectors } from './singular-vectors.ts';
+import { loraTakingOver, type StandardLora } from './standard-lora.ts';
 
-interface PissaSettings
-  extends Pick<LoraSettings, 'rank' | 'alpha' | 'dropout' | 'targets' | 'seed' | 'dtype'> {
+interface PissaSettings extends StandardLora {
   readonly directions: 'Exact' | 'Sketched';
 }
 
 export function pissa({ directions, ...settings }: PissaSettings): Adapter {
   const { rank, alpha } = settings;
-  const scale = alpha / rank;
-  const find = directions === 'Exact' ? topSubspace : sketchedSubspace;
-  const plain = lora({
-    ...settings,
-    ...{ scaling: 'Standard', learningRateRatio: 1, initialization: 'KaimingUniform' },
-  });
-  return {
-    ...plain,
+  const find = subspaceFinder(directions);
+  return loraTakingOver(settings, {
     name: 'PiSSA',
     decompose(layer, { weight }) {
       const W = weight();
       const { U, S, V } = singularVectors(W, find(W, rankWithin(layer, rank)));
-      const share = ops.sqrt(ops.divScalar(S, scale));
+      const share = ops.sqrt(ops.divScalar(S, alpha / rank));
       return {
         [factorA]: ops.mul(ops.unsqueeze(share, 1), V),
         [factorB]: ops.mul(U, ops.unsqueeze(share, 0)),
       };
     },
-    initialize: (_, initial) => ({
-      trained: {
-        [factorA]: ops.clone(initial(factorA)),
-        [factorB]: ops.clone(initial(factorB)),
-      },
-    }),
-    // Decay would pull the first components to zero, and the weight with them.
-    decays: () => false,
-    takesOver: (_, initial) => ({ left: initial(factorB), right: initial(factorA), scale }),
-  };
+  });
 }

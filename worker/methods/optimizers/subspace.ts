@@ -107,6 +107,11 @@ export function sketchedSubspace(gradient: Tensor, rank: number): Tensor {
   });
 }
 
+/** As a job names it. */
+export function subspaceFinder(directions: 'Exact' | 'Sketched'): typeof topSubspace {
+  return directions === 'Exact' ? topSubspace : sketchedSubspace;
+}
+
 /** `a b`, the same for any number of threads. */
 function product(a: Tensor, b: Tensor): Tensor {
   return ops.linear(a, ops.t(b));
