@@ -8,39 +8,47 @@ import { aWorldJob, lossesOf, runWorld, undisturbed, warningsIn } from './world-
 
 const codebook = { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } };
 const nf4 = { type: 'NF4', nf4: { blockSize: 32 } };
+const int4 = { type: 'Int4', int4: { groupSize: 32 } };
 const oneBlock = { type: 'LISA', lisa: { activeLayers: 1, intervalSteps: 2 } };
+const oneOfOutliers = { type: 'OwLore', owlore: { activeLayers: 1, intervalSteps: 2 } };
 
+/** Each value of each axis is in one of them, together with values of other axes. */
 const methods = {
-  'halo-full': { preset: 'HALO' },
-  'halo-lora': { preset: 'LoRA', precision: { type: 'HALO' } },
+  'halo-allora': { preset: 'ALLoRA', precision: { type: 'HALO' } },
   'halo-lisa': { preset: 'LISA', precision: { type: 'HALO' }, selection: oneBlock },
-  'lora-xs': { preset: 'LoRAXS', adapter: { type: 'LoRAXS', loraXs: { rank: 24 } } },
-  'bi-lora': { preset: 'BiLoRA', adapter: { type: 'BiLoRA', biLora: { dropout: '0.1' } } },
-  allora: { preset: 'ALLoRA' },
-  pissa: { preset: 'PiSSA', adapter: { type: 'PiSSA', pissa: { rank: 4, dropout: '0.1' } } },
-  'pissa-nf4': { preset: 'PiSSA', base: nf4, adapter: { type: 'PiSSA', pissa: { rank: 4 } } },
-  'lora-ga': { preset: 'LoRAGA', adapter: { type: 'LoRAGA', loraGa: { rank: 4 } } },
+  'lora-xs-int4': {
+    ...{ preset: 'LoRAXS', base: int4 },
+    adapter: { type: 'LoRAXS', loraXs: { rank: 24 } },
+  },
+  'bi-lora-8bit': {
+    ...{ preset: 'BiLoRA', optimizer: { type: 'AdamW8bit' } },
+    adapter: { type: 'BiLoRA', biLora: { dropout: '0.1' } },
+  },
+  'pissa-nf4': {
+    ...{ preset: 'PiSSA', base: nf4 },
+    adapter: { type: 'PiSSA', pissa: { rank: 4, dropout: '0.1' } },
+  },
+  'lora-ga-owlore': {
+    ...{ preset: 'LoRAGA', selection: oneOfOutliers },
+    adapter: { type: 'LoRAGA', loraGa: { rank: 4 } },
+  },
   'lora-sb': { preset: 'LoRASB', adapter: { type: 'LoRASB', loraSb: { rank: 16 } } },
-  'loldu-int8': { preset: 'LoLDU', base: { type: 'Int8' } },
-  'paca-nf4': { preset: 'PaCA', base: nf4, adapter: { type: 'PaCA', paca: { rank: 8 } } },
+  'loldu-int8-lisa': { preset: 'LoLDU', base: { type: 'Int8' }, selection: oneBlock },
+  'paca-nf4-allora': {
+    ...{ preset: 'PaCA', base: nf4, rule: { type: 'ALLoRA' } },
+    adapter: { type: 'PaCA', paca: { rank: 8 } },
+  },
   's2ft-int8': {
     ...{ preset: 'S2FT', base: { type: 'Int8' } },
     adapter: { type: 'S2FT', s2ft: { downRatio: '0.2', upRatio: '0.1', valueRatio: '0.5' } },
   },
-  'qlora-lora': { preset: 'QLoRA', base: nf4 },
-  'qlora-lisa': { preset: 'QLoRA', base: nf4, selection: oneBlock },
-  'lisa-8bit': { preset: 'LISA', selection: oneBlock, optimizer: { type: 'AdamW8bit' } },
-  'owlore-galore': {
-    preset: 'OwLore',
-    selection: { type: 'OwLore', owlore: { activeLayers: 1, intervalSteps: 2 } },
-  },
+  'owlore-galore': { preset: 'OwLore', selection: oneOfOutliers },
   // Four sequences a step: of three workers one accumulates two, and the norm is that of all.
   'q-galore': { preset: 'QGaLore' },
   'natural-galore': { preset: 'NaturalGaLore' },
-  'int8-lisa': {
-    preset: 'LISA',
+  'int8-lisa-8bit': {
+    ...{ preset: 'LISA', selection: oneBlock, optimizer: { type: 'AdamW8bit' } },
     precision: { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
-    selection: oneBlock,
   },
   'pv-tuning': { preset: 'PVTuning', base: codebook },
 };

@@ -6,6 +6,7 @@ import type { ToyJobOptions } from '../../toy/toy-job.ts';
 
 const codebook = { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } };
 const nf4 = { type: 'NF4', nf4: { blockSize: 32 } };
+const int4 = { type: 'Int4', int4: { groupSize: 32 } };
 const float32 = { type: 'Float32' };
 const oneBlock = { activeLayers: 1, intervalSteps: 2 };
 
@@ -24,55 +25,60 @@ interface DeviceCase {
 const exact = 1e-4;
 const rounded = 2e-2;
 
+/** Each value of each axis is in one of them, together with values of other axes. */
 export const cases: Readonly<Record<string, DeviceCase>> = {
   full: { method: { preset: 'Full', precision: float32 }, gap: exact },
-  lora: { method: { preset: 'LoRA', precision: float32 }, gap: exact },
-  'lora with dropout, in bfloat16': {
-    method: { preset: 'LoRA', adapter: { type: 'LoRA', lora: { dropout: '0.1' } } },
+  'full in bfloat16, 8-bit moments': {
+    method: { preset: 'Full', optimizer: { type: 'AdamW8bit' } },
     gap: rounded,
   },
-  'full in bfloat16': { method: { preset: 'Full' }, gap: rounded },
-  'full, 8-bit moments': {
-    method: { preset: 'Full', precision: float32, optimizer: { type: 'AdamW8bit' } },
+  allora: { method: { preset: 'ALLoRA', precision: float32 }, gap: exact },
+  'qlora with dropout, in bfloat16': {
+    method: { preset: 'QLoRA', base: nf4, adapter: { type: 'LoRA', lora: { dropout: '0.1' } } },
     gap: rounded,
   },
-  'lora-xs': {
+  'lora-xs of an Int8 base': {
     method: {
-      ...{ preset: 'LoRAXS', precision: float32 },
+      ...{ preset: 'LoRAXS', precision: float32, base: { type: 'Int8' } },
       adapter: { type: 'LoRAXS', loraXs: { rank: 8 } },
     },
     gap: exact,
   },
-  'bi-lora': { method: { preset: 'BiLoRA', precision: float32 }, gap: rounded },
-  allora: { method: { preset: 'ALLoRA', precision: float32 }, gap: exact },
-  paca: {
+  'bi-lora of an Int4 base': {
+    method: { preset: 'BiLoRA', precision: float32, base: int4 },
+    gap: rounded,
+  },
+  'loldu, stochastic gradient descent': {
+    method: { preset: 'LoLDU', precision: float32, optimizer: { type: 'SGD' } },
+    gap: exact,
+  },
+  'paca of an NF4 base': {
     method: {
-      ...{ preset: 'PaCA', precision: float32 },
+      ...{ preset: 'PaCA', precision: float32, base: nf4 },
       adapter: { type: 'PaCA', paca: { rank: 8 } },
     },
     gap: exact,
   },
-  'paca of an NF4 base': { method: { preset: 'PaCA', base: nf4 }, gap: rounded },
-  s2ft: {
+  's2ft in lisa': {
     method: {
-      ...{ preset: 'S2FT', precision: float32 },
+      ...{ preset: 'S2FT', precision: float32, selection: { type: 'LISA', lisa: oneBlock } },
       adapter: { type: 'S2FT', s2ft: { upRatio: '0.05', outputRatio: '0.5', valueRatio: '0.5' } },
     },
     gap: exact,
   },
-  pissa: {
+  'pissa of an NF4 base': {
     method: {
-      ...{ preset: 'PiSSA', precision: float32 },
+      ...{ preset: 'PiSSA', precision: float32, base: nf4 },
       adapter: { type: 'PiSSA', pissa: { rank: 4 } },
     },
     gap: exact,
   },
-  'lora-ga': {
+  'lora-ga in halo, int8': {
     method: {
-      ...{ preset: 'LoRAGA', precision: float32 },
+      ...{ preset: 'LoRAGA', precision: { type: 'HALO' } },
       adapter: { type: 'LoRAGA', loraGa: { rank: 4 } },
     },
-    gap: exact,
+    gap: rounded,
   },
   'lora-sb': {
     method: {
@@ -81,19 +87,22 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     },
     gap: exact,
   },
-  qlora: { method: { preset: 'QLoRA', base: nf4 }, gap: rounded },
-  lisa: {
-    method: { preset: 'LISA', precision: float32, selection: { type: 'LISA', lisa: oneBlock } },
-    gap: exact,
-  },
-  owlore: {
-    method: { preset: 'OwLore', selection: { type: 'OwLore', owlore: oneBlock } },
+  'lisa of int8 weights': {
+    method: {
+      ...{ preset: 'LISA', selection: { type: 'LISA', lisa: oneBlock } },
+      precision: { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+    },
     gap: rounded,
   },
-  galore: { method: { preset: 'GaLore', precision: float32 }, gap: rounded },
+  'owlore and galore': {
+    method: {
+      ...{ preset: 'OwLore', selection: { type: 'OwLore', owlore: oneBlock } },
+      optimizer: { type: 'GaLore' },
+    },
+    gap: rounded,
+  },
   'q-galore': { method: { preset: 'QGaLore' }, gap: rounded },
   'natural galore': { method: { preset: 'NaturalGaLore', precision: float32 }, gap: rounded },
-  'halo in int8': { method: { preset: 'HALO' }, gap: rounded },
   'halo in fp8': {
     method: { preset: 'HALO', precision: { type: 'HALO', halo: { format: 'FP8' } } },
     gap: rounded,
