@@ -326,6 +326,7 @@ function adapterParameters(layer: LinearLayer, options: BuildOptions): readonly 
     role,
     learningRateFactor: adapter.learningRateFactor(suffix),
     decayed: adapter.decays(suffix),
+    suffix,
   });
   return [
     ...Object.entries(trained).map(([suffix, value]) => parameter(suffix, value, 'trained')),

@@ -27,6 +27,8 @@ export interface Parameter {
   readonly learningRateFactor: number;
   /** Whether weight decay applies: matrices yes, norms and biases no. */
   readonly decayed: boolean;
+  /** Of a tensor of an adapter: its suffix. */
+  readonly suffix?: string;
 }
 
 /** The parameters of a model; owns their tensors. */

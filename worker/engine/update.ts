@@ -36,6 +36,8 @@ export interface Update {
   count(layer: Parameter['layer']): number;
   /** Random stream of a parameter in this step. */
   stream(name: string): Stream;
+  /** Called for each parameter that was updated. */
+  updated?(parameter: Parameter): void;
 }
 
 export interface UpdateOutcome {
@@ -210,6 +212,7 @@ class StepUpdate {
         ...(projectedIn === undefined ? {} : { projectedIn }),
       };
       this.#change(parameter, value, state, step);
+      this.#update.updated?.(parameter);
     }
     release(gradients);
   }

@@ -6,7 +6,8 @@ import { TerminalError } from '../../crds/failures/errors.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
 import { toSequence } from '../engine/packed-sequence.ts';
-import { grown } from '../methods/selection/selection.ts';
+import type { Update } from '../engine/update.ts';
+import { grown, type StepCounts } from '../methods/selection/selection.ts';
 import { type Device, deviceMemory } from '../tensor/device.ts';
 import { memoryStatistics } from '../tensor/memory.ts';
 import { streamOf } from '../tensor/rng.ts';
@@ -80,11 +81,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
   states.follow(stepCounts);
   const outcome = scope(() => {
     const sequences = batch.sequences.map((host) => toSequence(model.rope, host, model.dtype));
-    const update = updater.begin({
-      learningRate,
-      count: (layer) => (stepCounts[layer] ?? 0) + 1,
-      stream: (name) => streamOf(plan.seed, 'update', name, state.step),
-    });
+    const update = updater.begin(updateOf(parts, state.step, { learningRate, stepCounts }));
     const { nll, gradientNorm, clipFactor, applied } = step({
       model,
       sequences,
@@ -135,6 +132,27 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     ...(said === null ? {} : { method: said }),
   });
   return finite ? next : afterNonFinite(parts, next, outcome.applied);
+}
+
+interface OfStep {
+  readonly learningRate: number;
+  readonly stepCounts: StepCounts;
+}
+
+function updateOf(
+  { model: { adapter }, plan: { seed, totalSteps } }: TrainerParts,
+  step: number,
+  { learningRate, stepCounts }: OfStep,
+): Update {
+  return {
+    learningRate,
+    count: (layer) => (stepCounts[layer] ?? 0) + 1,
+    stream: (name) => streamOf(seed, 'update', name, step),
+    updated({ suffix, value }) {
+      if (suffix !== undefined)
+        scope(() => adapter?.afterUpdate?.(suffix, value, { step, totalSteps }));
+    },
+  };
 }
 
 /** What selection and optimizer report about the step just done. */

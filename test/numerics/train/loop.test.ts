@@ -5,6 +5,7 @@ import { checkpointsOf } from '../../../worker/checkpoint/checkpoints.ts';
 import { freshState, type TrainerState } from '../../../worker/checkpoint/trainer-state.ts';
 import type { HostSequence } from '../../../worker/engine/packed-sequence.ts';
 import type { Parameters } from '../../../worker/engine/parameters.ts';
+import { type Adapter, factorB } from '../../../worker/methods/adapters/adapter.ts';
 import { lora } from '../../../worker/methods/adapters/lora.ts';
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
 import { adamW8bit } from '../../../worker/methods/optimizers/adamw-8bit.ts';
@@ -14,6 +15,7 @@ import type { Optimizer } from '../../../worker/methods/optimizers/optimizer.ts'
 import { sgd } from '../../../worker/methods/optimizers/sgd.ts';
 import { topSubspace } from '../../../worker/methods/optimizers/subspace.ts';
 import { lisa } from '../../../worker/methods/selection/lisa.ts';
+import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { type TrainerResult, train } from '../../../worker/train/loop.ts';
@@ -364,6 +366,34 @@ test(goesOn, 'weights in 8 bits in the blocks that LISA draws, with AdamW', {
 });
 test(goesOn, 'LISA on adapters with dropout', {
   ...{ dtype: 'bfloat16', adapter: anAdapter(0.3), selection: withLisa('Drop') },
+});
+
+test(goesOn, 'an adapter that changes by the schedule', {
+  adapter: {
+    ...anAdapter(0),
+    afterUpdate(suffix, value, { step, totalSteps }) {
+      if (suffix === factorB) ops.mulScalar_(value, 1 - step / totalSteps / 4);
+    },
+  },
+});
+
+test('an adapter changes its tensors after each update, and not in a step that is skipped', async (t) => {
+  const seen: string[] = [];
+  const adapter: Adapter = {
+    ...anAdapter(0),
+    targets: ({ path }) => path === 'model.layers.1.mlp.up_proj',
+    afterUpdate: (suffix, value, { step, totalSteps }) =>
+      void seen.push(`${suffix} [${value.shape}] ${step} of ${totalSteps}`),
+  };
+  const tooLarge = (step: number) => (step === 1 ? Number.NaN : 1e-2);
+  using training = new Training({ adapter, plan: { totalSteps: 3, learningRate: tooLarge } });
+  await train(training.parts, freshState);
+  const of = (step: number) => [
+    `lora_A.weight [4,24] ${step} of 3`,
+    `lora_B.weight [20,4] ${step} of 3`,
+  ];
+  // Numbers of the second update are no numbers, so the third step has no gradient to apply.
+  t.deepEqual(seen, [...of(0), ...of(1)]);
 });
 
 test('an evaluation that a stop cut short is made up for, in its place', async (t) => {

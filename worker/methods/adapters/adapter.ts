@@ -19,6 +19,13 @@ export interface LinearLayer {
 /** Blocks, query heads, key/value heads, head size, MLP size. */
 type ModelSizes = Pick<DecoderConfig, 'L' | 'NH' | 'NK' | 'D' | 'I'>;
 
+/** Where a run is: the same on every rank, and after it was resumed. */
+interface Moment {
+  /** The step that is computed, from 0. */
+  readonly step: number;
+  readonly totalSteps: number;
+}
+
 /** Kept tensors are fixed: they are part of what `decompose` gave, and not trained. */
 interface NewTensors {
   readonly trained: Readonly<Record<string, Tensor>>;
@@ -82,6 +89,11 @@ export interface Adapter {
    * Whether weight decay pulls a tensor to zero: only where the model is that of the files then.
    */
   decays(suffix: string): boolean;
+  /**
+   * Changes a trained tensor in place after the optimizer did. Each value by itself: `value` is
+   * this rank's part of the tensor, in row order, flat unless it is all of it.
+   */
+  afterUpdate?(suffix: string, value: Tensor, moment: Moment): void;
 }
 
 /** Names one dropout mask, so that recomputation repeats it; null in evaluation. */
