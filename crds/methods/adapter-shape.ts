@@ -92,6 +92,16 @@ export function adapterShape(
         decomposing: null,
       };
     }
+    case 'SoRA': {
+      const { rank, targetModules, dropout } = adapter.sora;
+      return {
+        ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
+        count: (linear) => ({ trained: rank * (linear.in + linear.out + 1), kept: 0, taken: 0 }),
+        // B with the gates.
+        made: (linear) => rank * linear.out,
+        decomposing: null,
+      };
+    }
     case 'PiSSA':
       return takingOver(adapter.pissa, rankWithin);
     case 'LoRAGA':

@@ -103,6 +103,8 @@ function productInWords(adapter: Product): string {
       return `LoRA-GA r=${adapter.loraGa.rank} on ${layersInWords(adapter.loraGa)}`;
     case 'LoRASB':
       return `LoRA-SB r=${adapter.loraSb.rank} on ${layersInWords(adapter.loraSb)}`;
+    case 'SoRA':
+      return `SoRA r=${adapter.sora.rank} at first on ${layersInWords(adapter.sora)}`;
     case 'LoLDU':
       return `LoLDU r=${adapter.loldu.rank} on ${layersInWords(adapter.loldu)}`;
   }

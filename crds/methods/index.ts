@@ -30,11 +30,12 @@ import { pvTuning, pvTuningPreset } from './pv-tuning.ts';
 import { qGalore, qGalorePreset } from './q-galore.ts';
 import { s2ft, s2ftPreset } from './s2ft.ts';
 import { sgd } from './sgd.ts';
+import { sora, soraPreset } from './sora.ts';
 
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
   base: [dense, nf4, int8, int4, codebook],
-  adapter: [noAdapter, lora, loraXs, loldu, biLora, pissa, loraGa, loraSb, paca, s2ft],
+  adapter: [noAdapter, lora, loraXs, loldu, biLora, pissa, loraGa, loraSb, paca, s2ft, sora],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
   rule: [noRule, allora],
@@ -49,6 +50,7 @@ export const presets = [
   alloraPreset,
   pacaPreset,
   s2ftPreset,
+  soraPreset,
   pissaPreset,
   loraGaPreset,
   loraSbPreset,

@@ -262,6 +262,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'S2FT', s2ft: { downRatio: '0.1' } }, { type: 'S2FT' }],
     rejects: [{ type: 'PaCA', s2ft: { downRatio: '0.1' } }],
   },
+  'method.adapter: sora only with SoRA': {
+    accepts: [{ type: 'SoRA', sora: { rank: 8, finalThreshold: '7e-4' } }, { type: 'SoRA' }],
+    rejects: [{ type: 'LoRA', sora: { rank: 8 } }],
+  },
   'method.adapter: pissa only with PiSSA': {
     accepts: [{ type: 'PiSSA', pissa: { rank: 8, directions: 'Exact' } }, { type: 'PiSSA' }],
     rejects: [{ type: 'LoRA', pissa: { rank: 8 } }],

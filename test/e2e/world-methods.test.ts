@@ -32,8 +32,12 @@ const methods = {
     ...{ preset: 'LoRAGA', selection: oneOfOutliers },
     adapter: { type: 'LoRAGA', loraGa: { rank: 4 } },
   },
+  'sora-int8': {
+    ...{ preset: 'SoRA', base: { type: 'Int8' } },
+    adapter: { type: 'SoRA', sora: { rank: 6, dropout: '0.1', threshold: '0.03' } },
+  },
   'lora-sb': { preset: 'LoRASB', adapter: { type: 'LoRASB', loraSb: { rank: 16 } } },
-  'loldu-int8-lisa': { preset: 'LoLDU', base: { type: 'Int8' }, selection: oneBlock },
+  'loldu-lisa': { preset: 'LoLDU', selection: oneBlock },
   'paca-nf4-allora': {
     ...{ preset: 'PaCA', base: nf4, rule: { type: 'ALLoRA' } },
     adapter: { type: 'PaCA', paca: { rank: 8 } },

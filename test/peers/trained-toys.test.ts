@@ -71,6 +71,15 @@ const cases: readonly Case[] = [
     adapter: true,
   },
   {
+    name: 'sora',
+    toy: 'qwen2',
+    method: {
+      ...{ preset: 'SoRA', precision: float32 },
+      adapter: { type: 'SoRA', sora: { rank: 3, alpha: '9', threshold: '0.2' } },
+    },
+    adapter: true,
+  },
+  {
     name: 'paca',
     toy: 'phi3',
     method: {

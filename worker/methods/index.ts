@@ -21,6 +21,7 @@ import { loraXs } from './adapters/lora-xs.ts';
 import { paca } from './adapters/paca.ts';
 import { pissa } from './adapters/pissa.ts';
 import { s2ft } from './adapters/s2ft.ts';
+import { sora } from './adapters/sora.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore, type WithinSubspace } from './optimizers/galore.ts';
@@ -153,6 +154,16 @@ export function adapterOf({ adapter }: ResolvedMethod, seed: bigint, of: DType):
     case 'LoRASB': {
       const { rank, directions, targetModules } = adapter.loraSb;
       return loraSb({ rank, directions, targets: targetsOf(targetModules), seed });
+    }
+    case 'SoRA': {
+      const { rank, dropout, targetModules, threshold } = adapter.sora;
+      return sora({
+        ...{ rank, seed, dtype, threshold: Number(threshold) },
+        finalThreshold: Number(adapter.sora.finalThreshold ?? threshold),
+        alpha: alphaOf(adapter.sora),
+        dropout: Number(dropout),
+        targets: targetsOf(targetModules),
+      });
     }
     case 'LoLDU': {
       const { rank, targetModules } = adapter.loldu;

@@ -21,6 +21,7 @@ import {
   asWritten,
   type Factor,
   factorWritten,
+  layersWritten,
   rankWritten,
   roundingOf,
   scaleWritten,
@@ -57,7 +58,7 @@ function text(value: string): GgufPair {
 
 /** Alpha of all layers where it is one number; null where it differs. */
 function commonAlpha(facts: ArtifactFacts): number | null {
-  const all = [...facts.model.adapted.values()].map(
+  const all = layersWritten(facts).map(
     (layer) => scaleWritten(facts, layer) * rankWritten(facts, layer),
   );
   const [first = 0] = all;
@@ -67,7 +68,7 @@ function commonAlpha(facts: ArtifactFacts): number | null {
 function tensorsOf(facts: ArtifactFacts, isScaled: boolean): Map<string, GgufPlannedTensor> {
   const { config } = facts.model;
   const found = new Map<string, GgufPlannedTensor>();
-  for (const layer of facts.model.adapted.values()) {
+  for (const layer of layersWritten(facts)) {
     const spec = specOf(config, layer);
     const rank = rankWritten(facts, layer);
     const planned = (shape: readonly number[], make: () => Tensor): GgufPlannedTensor => ({

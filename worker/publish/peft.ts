@@ -15,6 +15,7 @@ import {
   asWritten,
   type Factor,
   factorWritten,
+  layersWritten,
   rankWritten,
   roundingOf,
   scaleWritten,
@@ -44,8 +45,7 @@ export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
 
 /** Tensors of the adapter file, by PEFT's names. */
 function peftTensors(facts: ArtifactFacts): ReadonlyMap<string, WritableTensor> {
-  const { model } = facts;
-  const dtype = model.dtype === 'float64' ? 'float64' : 'float32';
+  const dtype = facts.model.dtype === 'float64' ? 'float64' : 'float32';
   const planned = (layer: LinearLayer, factor: Factor): [string, WritableTensor] => {
     const rank = rankWritten(facts, layer);
     const shape = factor === 'A' ? [rank, layer.in] : [layer.out, rank];
@@ -53,7 +53,7 @@ function peftTensors(facts: ArtifactFacts): ReadonlyMap<string, WritableTensor> 
     return [nameOf(layer.path, factor), { shape, dtype, make }];
   };
   return new Map(
-    [...model.adapted.values()].flatMap((layer) => [planned(layer, 'A'), planned(layer, 'B')]),
+    layersWritten(facts).flatMap((layer) => [planned(layer, 'A'), planned(layer, 'B')]),
   );
 }
 
@@ -64,7 +64,7 @@ function nameOf(path: string, factor: Factor): string {
 /** Contents of `adapter_config.json`. */
 function peftConfig(facts: ArtifactFacts): Record<string, unknown> {
   const { prepared, method, model } = facts;
-  const layers = [...model.adapted.values()];
+  const layers = layersWritten(facts);
   return {
     base_model_name_or_path: prepared.model.name,
     bias: 'none',

@@ -10,17 +10,26 @@ import {
   type Delta,
   factorOf,
   fromFactors,
+  type ProductDelta,
   plainDelta,
   rankOf,
 } from '../methods/adapters/delta.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { type Tensor, tensor, toArray } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 
 export type Factor = 'A' | 'B';
 
 type Adapted = Pick<ArtifactFacts, 'model' | 'initial'>;
+
+/** The layers that a file has: all, or those in which a rank is left, and one where none is. */
+export function layersWritten(facts: Adapted): readonly LinearLayer[] {
+  const all = [...facts.model.adapted.values()];
+  if (facts.model.adapter?.losesRanks !== true) return all;
+  const left = all.filter((layer) => scope(() => hasRank(changeOf(facts, layer))));
+  return left.length > 0 ? left : all.slice(0, 1);
+}
 
 export function rankWritten(facts: Adapted, layer: LinearLayer): number {
   return scope(() => rankOf(deltaOf(facts, layer)));
@@ -36,8 +45,14 @@ export function factorWritten(facts: Adapted, layer: LinearLayer, factor: Factor
   return ops.contiguous(ops.detach(factorOf(deltaOf(facts, layer), factor, size)));
 }
 
+/** What a file has of the change. */
+function deltaOf(facts: Adapted, layer: LinearLayer): Delta {
+  const delta = changeOf(facts, layer);
+  return facts.model.adapter?.losesRanks === true ? withoutLost(delta) : delta;
+}
+
 /** What the adapter changes of the weights in the files. */
-function deltaOf({ model, initial }: Adapted, layer: LinearLayer): Delta {
+function changeOf({ model, initial }: Adapted, layer: LinearLayer): Delta {
   const { path } = layer;
   const delta = tensorsOf(model, new Map(), null).delta(path);
   if (delta === null) throw new Bug(`${path} has no adapter`);
@@ -48,6 +63,30 @@ function deltaOf({ model, initial }: Adapted, layer: LinearLayer): Delta {
   const left = ops.mulScalar(ops.to(taken.left, B.dtype), -taken.scale / scale);
   const right = ops.to(taken.right, A.dtype);
   return plainDelta(ops.cat([A, right], 0), ops.cat([B, left], 1), scale);
+}
+
+function hasRank(delta: Delta): boolean {
+  return delta.form === 'product' && toArray(usedRanks(delta)).some(Boolean);
+}
+
+/** Of each rank, whether its column of B has anything but zeros. */
+function usedRanks({ B }: ProductDelta): Tensor {
+  return ops.gtScalar(ops.amax(ops.abs(ops.detach(B)), [0]), 0);
+}
+
+/** Places of the ranks that add something; one where none does. */
+function ranksLeft(delta: Delta): Tensor {
+  if (delta.form !== 'product') throw new Bug(`${delta.form} lose no ranks`);
+  const used = toArray(usedRanks(delta)).flatMap((isUsed, rank) => (isUsed ? [rank] : []));
+  const ranks = used.length === 0 ? [0] : used;
+  return tensor(ranks, [ranks.length], 'int64');
+}
+
+function withoutLost(delta: Delta): Delta {
+  if (delta.form !== 'product') throw new Bug(`${delta.form} lose no ranks`);
+  const ranks = ranksLeft(delta);
+  const [A, B] = [ops.indexSelect(delta.A, 0, ranks), ops.indexSelect(delta.B, 1, ranks)];
+  return plainDelta(A, B, delta.scale);
 }
 
 /**
@@ -63,8 +102,14 @@ export function roundingOf(
   return {
     // What the base lost is added again here, and the rest of it was rounded there.
     rounding: takesOver(model) || isScaled ? inModel : null,
-    isRounded: (name) => weights.has(name),
+    // A base that is shared with the trained model stays as it is, and codes have no last place: a
+    // norm is as much as a column of each weight behind it.
+    isRounded: (name) => (takesOver(model) ? weights.has(name) : isNorm(name)),
   };
+}
+
+function isNorm(name: string): boolean {
+  return /norm\.weight$/.test(name);
 }
 
 function takesOver({ adapter }: Model): boolean {
@@ -72,20 +117,22 @@ function takesOver({ adapter }: Model): boolean {
 }
 
 /** The model that a file of the adapter describes, with the factors that `read` finds in it. */
-export function asWritten(
-  facts: ArtifactFacts,
-  read: (layer: LinearLayer, factor: Factor) => Tensor,
-): Model {
+export function asWritten(facts: ArtifactFacts, read: ReadFactor): Model {
   const { model } = facts;
   const { adapter } = model;
   if (adapter === null) throw new Bug('a model without an adapter has no file of one');
   const parameters = takesOver(model) ? asInFiles(facts) : sharedBase(model);
+  const written = new Set(layersWritten(facts).map(({ path }) => path));
+  const readAll: ReadFactor = (layer, factor) =>
+    adapter.losesRanks === true
+      ? withLost(changeOf(facts, layer), layer, factor, written.has(layer.path) ? read : null)
+      : read(layer, factor);
   for (const layer of model.adapted.values()) {
     for (const [factor, suffix] of [
       ['A', factorA],
       ['B', factorB],
     ] as const) {
-      const value = keep(scope(() => ops.clone(read(layer, factor))));
+      const value = keep(scope(() => ops.clone(readAll(layer, factor))));
       const fixed = { role: 'frozen', learningRateFactor: 1, decayed: false } as const;
       const name = `${layer.path}.${suffix}`;
       parameters.add({ name, layer: layer.layer, value, shape: value.shape, ...fixed });
@@ -102,12 +149,28 @@ export function asWritten(
   };
 }
 
+type ReadFactor = (layer: LinearLayer, factor: Factor) => Tensor;
+
+/** With zeros for what a file left out, so that the same sums are computed. */
+function withLost(
+  delta: Delta,
+  layer: LinearLayer,
+  factor: Factor,
+  read: ReadFactor | null,
+): Tensor {
+  const [dim, size] = factor === 'A' ? [0, layer.in] : [1, layer.out];
+  const all = ops.zerosLike(ops.detach(factorOf(delta, factor, size)));
+  return read === null ? all : ops.indexAdd_(all, dim, ranksLeft(delta), read(layer, factor));
+}
+
 /** The frozen tensors of the model, which are loaded already: only the adapter is read back. */
 function sharedBase(model: Model): Parameters {
   const parameters = new Parameters();
   for (const parameter of model.parameters.all()) {
     if (parameter.role !== 'frozen') continue;
-    parameters.add({ ...parameter, value: keep(ops.detach(parameter.value)) });
+    const { name, value } = parameter;
+    const own = isNorm(name) ? scope(() => ops.clone(value)) : ops.detach(value);
+    parameters.add({ ...parameter, value: keep(own) });
   }
   return parameters;
 }

@@ -155,7 +155,7 @@ function updateOf(
   };
 }
 
-/** What selection and optimizer report about the step just done. */
+/** What selection, optimizer and adapter report about the step just done. */
 function saidOf({ selection, said }: TrainerParts, step: number): string | null {
   const words = [selection.describe(step), said?.() ?? null].filter((each) => each !== null);
   return words.length === 0 ? null : words.join(', ');

@@ -48,7 +48,7 @@ export interface TrainerParts {
   readonly selection: Selection;
   readonly states: OptimizerStates;
   readonly updater: { begin(update: Update): StepUpdateSink };
-  /** What the optimizer reports about the step just done; null where it reports nothing. */
+  /** What optimizer or adapter report about the step just done; null where they report nothing. */
   said?(): string | null;
   readonly plan: TrainerPlan;
   /** For blocks whose plan is `offload`. */

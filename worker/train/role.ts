@@ -125,7 +125,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   using offload = activationOffload(model.device, folder);
   const parts: TrainerParts = {
     ...{ model, world, plan, emit, clock, states, offload },
-    said: () => optimizer.describe?.(world.sum) ?? null,
+    said: () => optimizer.describe?.(world.sum) ?? saidByAdapter(held, world),
     ...(copies && { copies }),
     selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
@@ -140,6 +140,13 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   const ended = await train(parts, restored ?? freshState);
   if (world.rank === 0) await writeResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
+}
+
+function saidByAdapter({ model, shards }: ShardedModel, { sum }: World): string | null {
+  const own = shards.flatMap(({ parameter: { suffix, value } }) =>
+    suffix === undefined ? [] : [{ suffix, value }],
+  );
+  return model.adapter?.describe?.(own, sum) ?? null;
 }
 
 /** The run's device; memory is measured from here on. */

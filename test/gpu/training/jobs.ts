@@ -52,6 +52,15 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     method: { preset: 'LoLDU', precision: float32, optimizer: { type: 'SGD' } },
     gap: exact,
   },
+  // It reports how many ranks are left.
+  sora: {
+    method: {
+      ...{ preset: 'SoRA', precision: float32 },
+      adapter: { type: 'SoRA', sora: { threshold: '0.05' } },
+    },
+    gap: exact,
+    waits: 2,
+  },
   'paca of an NF4 base': {
     method: {
       ...{ preset: 'PaCA', precision: float32, base: nf4 },

@@ -205,6 +205,64 @@ for (const precision of ['Float32', 'BFloat16'] as const) {
   });
 }
 
+test('files of an adapter that lost ranks have the others, and name no layer that has none', async (t) => {
+  const run = await aToyRun(t, {
+    name: 'sora',
+    method: {
+      ...{ preset: 'SoRA', precision: { type: 'Float32' }, base: { type: 'Int8' } },
+      adapter: { type: 'SoRA', sora: { rank: 3, alpha: '9', threshold: '0.2' } },
+    },
+    training: { maxSteps: 5, learningRate: '1e-2' },
+    formats: ['PEFTAdapter', 'GGUFAdapter', 'MergedSafetensors'],
+  });
+  const { artifacts } = await run.all();
+  t.is(artifacts.length, 3);
+  for (const { reload, format } of artifacts) {
+    t.true((reload?.klDivergence ?? 1) <= (reload?.allowedDivergence ?? 0), format);
+  }
+  t.is(artifacts[0]?.reload?.largestLogitGap, 0);
+  const folder = join(run.destination, 'adapter');
+  const config = await readJson(join(folder, 'adapter_config.json'));
+  using stored = await shardOf(run);
+  using adapter = openSafetensors(join(folder, 'adapter_model.safetensors'));
+  using base = openModel((await run.prepared()).model.path);
+  const paths = base.tensorNames.map((name) => name.replace(/\.weight$/, ''));
+  const ranks = new Map<string, number>();
+  for (const path of paths.filter((each) => stored.header.tensors.has(`${each}.lora_E`))) {
+    scope(() => {
+      const gates = toArray(stored.load(`${path}.lora_E`));
+      const open = gates.flatMap((g, rank) => (g === 0 ? [] : [rank]));
+      ranks.set(path, open.length);
+      const name = (factor: string) => `base_model.model.${path}.lora_${factor}.weight`;
+      t.is(adapter.header.tensors.has(name('A')), open.length > 0, path);
+      if (open.length === 0) return;
+      const rows = toArray(ops.t(adapter.load(name('B'))));
+      const B = toArray(ops.t(stored.load(`${path}.lora_B.weight`)));
+      const size = B.length / 3;
+      const expected = open.flatMap((rank) =>
+        B.slice(rank * size, (rank + 1) * size).map((b) => Math.fround(b * (gates[rank] ?? 0))),
+      );
+      t.deepEqual(rows, expected, path);
+    });
+  }
+  const found = [...ranks.values()];
+  t.is(ranks.size, 3 * 7);
+  t.true(found.includes(0) && Math.max(...found) > Math.min(...found.filter((r) => r > 0)));
+  // Patterns are whole paths or last parts of them; alpha over rank is the scale of all.
+  const of = (pattern: Readonly<Record<string, number>>, path: string, otherwise: number) =>
+    Object.entries(pattern).find(([key]) => path === key || path.endsWith(`.${key}`))?.[1] ??
+    otherwise;
+  for (const [path, rank] of ranks) {
+    const isNamed = config.target_modules.some(
+      (key: string) => path === key || path.endsWith(`.${key}`),
+    );
+    t.is(isNamed, rank > 0, path);
+    if (rank === 0) continue;
+    t.is(of(config.rank_pattern, path, config.r), rank, path);
+    t.is(of(config.alpha_pattern, path, config.lora_alpha), 3 * rank, path);
+  }
+});
+
 test('a quantised base that an adapter took a part from is published merged', async (t) => {
   const run = await aToyRun(t, {
     name: 'qpissa',

@@ -1,6 +1,7 @@
 // The adapter axis: what is trained beside a frozen linear layer. An adapter names the tensors that
 // it adds and how they change the weight (`factors`); forward, merge and export follow from that.
 import type { DecoderConfig } from '../../decoder/config.ts';
+import type { World } from '../../engine/world.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Delta } from './delta.ts';
@@ -20,7 +21,7 @@ export interface LinearLayer {
 type ModelSizes = Pick<DecoderConfig, 'L' | 'NH' | 'NK' | 'D' | 'I'>;
 
 /** Where a run is: the same on every rank, and after it was resumed. */
-interface Moment {
+export interface Moment {
   /** The step that is computed, from 0. */
   readonly step: number;
   readonly totalSteps: number;
@@ -94,6 +95,18 @@ export interface Adapter {
    * this rank's part of the tensor, in row order, flat unless it is all of it.
    */
   afterUpdate?(suffix: string, value: Tensor, moment: Moment): void;
+  /** Whether training may make columns of B zero: files have the other ranks alone. */
+  readonly losesRanks?: boolean;
+  /**
+   * Reports on its trained tensors after a step: `9 of 16 ranks left`. Collective: each rank has
+   * its parts, and `sum` adds up over the ranks.
+   */
+  describe?(tensors: readonly TrainedTensor[], sum: World['sum']): string;
+}
+
+interface TrainedTensor {
+  readonly suffix: string;
+  readonly value: Tensor;
 }
 
 /** Names one dropout mask, so that recomputation repeats it; null in evaluation. */

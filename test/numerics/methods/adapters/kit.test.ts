@@ -107,6 +107,20 @@ const cases: Readonly<Record<string, Case>> = {
       'lora_R.weight': ops.mm(ops.mm(ops.t(own('lora_B.weight')), G), ops.t(own('lora_A.weight'))),
     }),
   },
+  SoRA: {
+    method: { adapter: { type: 'SoRA', sora: { rank: 5, alpha: '10', threshold: '0.05' } } },
+    start: 0,
+    gradients(own, G) {
+      const [A, B, g] = [own('lora_A.weight'), own('lora_B.weight'), own('lora_E')];
+      const scaled = ops.mulScalar(G, 2);
+      const ofB = ops.mm(scaled, ops.t(A));
+      return {
+        'lora_A.weight': ops.mm(ops.t(ops.mul(B, g)), scaled),
+        'lora_B.weight': ops.mul(ofB, g),
+        lora_E: ops.sumDim(ops.mul(B, ofB), [0]),
+      };
+    },
+  },
   LoLDU: {
     method: { adapter: { type: 'LoLDU', loldu: { rank: 6 } } },
     start: 0,

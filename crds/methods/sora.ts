@@ -1,0 +1,49 @@
+// SoRA: Sparse Low-rank Adaptation of Pre-trained Language Models. LoRA with a gate for each rank,
+// which a proximal step shrinks after each update until it is zero:
+//   y = x W^T + s * ((drop(x) A^T) * g) B^T,   A: R x I, B: O x R, g: R, s = alpha / R
+//   g <- sign(g) max(|g| - threshold, 0)
+import * as z from 'zod';
+import { decimal } from '../schema/decimal.ts';
+import { alpha, dropout, rankOf, targetModules } from './adapter-fields.ts';
+import { axisEntry, type Preset } from './method.ts';
+
+const paper = {
+  title: 'Sparse Low-rank Adaptation of Pre-trained Language Models',
+  arxiv: '2311.11696',
+} as const;
+
+export const sora = axisEntry({
+  axis: 'adapter',
+  type: 'SoRA',
+  member: 'sora',
+  summary: 'LoRA with a gate for each rank, which training closes where the rank is not needed.',
+  paper,
+  parameters: z.strictObject({
+    rank: rankOf(
+      8,
+      'Rank at first: inner dimension of the two matrices. Results have what is left.',
+    ),
+    alpha,
+    dropout,
+    threshold: decimal({ above: 0, max: 1 })
+      .default('3e-4')
+      .describe('What each step takes from the size of each gate, whatever the learning rate.'),
+    finalThreshold: decimal({ above: 0, max: 1 })
+      .optional()
+      .describe('The threshold of the last step, to which it goes in equal parts. None: it stays.'),
+    targetModules,
+  }),
+});
+
+export const soraPreset = {
+  preset: 'SoRA',
+  summary:
+    'Low-rank adapters with a gate for each rank, on all linear layers of a frozen dense model, with AdamW; ranks whose gate closes are not in the result.',
+  axes: {
+    base: { type: 'Dense' },
+    adapter: { type: 'SoRA' },
+    selection: { type: 'All' },
+    optimizer: { type: 'AdamW' },
+  },
+  paper,
+} as const satisfies Preset;
