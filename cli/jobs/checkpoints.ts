@@ -32,16 +32,14 @@ export async function checkpointsOf(
   const newest = Math.max(...found.map(({ step }) => step));
   const losses = found.flatMap(({ step }) => evaluations.get(step) ?? []);
   const least = Math.min(...losses);
-  const { bestStep } = job.status.checkpoint ?? {};
   return found
     .toSorted((a, b) => a.step - b.step)
     .map((one) => {
       const loss = evaluations.get(one.step);
-      const best = bestStep === undefined ? loss === least : one.step === bestStep;
       return {
         ...one,
         ...(loss === undefined || loss === null ? {} : { evalLoss: loss }),
-        best,
+        best: loss === least,
         newest: one.step === newest,
       };
     });

@@ -172,7 +172,7 @@ export const resources = rule(
 );
 
 const reservedEnv = [
-  ...['ANNEAL_', 'KUBERNETES_', 'NATS_', 'NCCL_SOCKET_', 'AWS_', 'HF_'],
+  ...['ANNEAL_', 'KUBERNETES_', 'NATS_', 'NCCL_SOCKET_', 'AWS_', 'HF_', 'TRACEPARENT'],
   // NVIDIA_VISIBLE_DEVICES would give a container devices that the scheduler did not count.
   'NVIDIA_',
 ] as const;

@@ -120,15 +120,7 @@ const checkpoint = z.strictObject({
   latestDigest: words(71).describe('Digest of its manifest.'),
   latestURI: words(1024).describe('Where it is.'),
   round: count().describe('Rendezvous round that wrote it.'),
-  verified: z
-    .enum(['Verified', 'Unverified'])
-    .optional()
-    .describe('Whether its digests were checked.'),
-  memoryStep: count().describe('Step of the newest copy in memory.'),
-  bestStep: count().describe('Step of the best checkpoint.'),
-  bestMetric: number().describe('Its evaluation loss.'),
   stepsAtRisk: count().describe('Steps that would be lost with all pods.'),
-  corrupted: count().describe('Checkpoints that are damaged and were set aside.'),
 });
 
 const save = z.strictObject({

@@ -309,7 +309,7 @@ job.yaml:19:5  spec.training.learning_rate is not a field of spec.training
   hint: did you mean learningRate?
 job.yaml:20:23  spec.training.schedule.type is Cosin; it must be Constant, Linear, Cosine or WarmupStableDecay
   hint: did you mean Cosine?
-job.yaml:21:27  spec.worker.env[0].name is HF_TOKEN; it must not begin with a prefix that the project sets itself: ANNEAL_, KUBERNETES_, NATS_, NCCL_SOCKET_, AWS_, HF_, NVIDIA_`,
+job.yaml:21:27  spec.worker.env[0].name is HF_TOKEN; it must not begin with a prefix that the project sets itself: ANNEAL_, KUBERNETES_, NATS_, NCCL_SOCKET_, AWS_, HF_, TRACEPARENT, NVIDIA_`,
   );
 });
 
