@@ -32,14 +32,23 @@ export const output = rule(
   z.strictObject({
     formats: mutable(
       z
-        .array(z.enum(['PEFTAdapter', 'MergedSafetensors', 'GGUF', 'AQLM', 'GGUFAdapter']))
+        .array(
+          z.enum([
+            'PEFTAdapter',
+            'MergedSafetensors',
+            'GGUF',
+            'AQLM',
+            'GGUFAdapter',
+            'UniformPEFTAdapter',
+          ]),
+        )
         .min(1)
         .max(8),
       'Suspended',
     )
       .optional()
       .describe(
-        'Formats of the result. When absent: PEFTAdapter if an adapter is trained, else MergedSafetensors, which is then the whole model. GGUFAdapter: the adapter for llama.cpp, beside a GGUF file of the base. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers.',
+        'Formats of the result. When absent: PEFTAdapter if an adapter is trained, else MergedSafetensors, which is then the whole model. GGUFAdapter: the adapter for llama.cpp, beside a GGUF file of the base. UniformPEFTAdapter: a PEFTAdapter with one rank in all layers, for servers that read no rank patterns. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers.',
       ),
     gguf: mutable(gguf, 'Suspended').prefault({}).describe('Settings of the format GGUF.'),
     destination: destinationOf('output.destination')

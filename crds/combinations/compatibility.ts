@@ -9,7 +9,7 @@ import { levelOf } from '../methods/halo-level.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { typeInCel } from '../methods/types-in-cel.ts';
-import { isAdapterForm, resultsHitModel } from '../names/result-folders.ts';
+import { adapterForms, isAdapterForm, resultsHitModel } from '../names/result-folders.ts';
 import { sequencesPerStep } from '../plan/batches.ts';
 import { needsItsBase } from '../plan/publication.ts';
 import { placedRules, printedJob } from '../tree/schema-tree.ts';
@@ -52,8 +52,7 @@ const is = {
   rule: typeInCel('rule'),
 };
 const noForm = (form: string) => `!has(self.output.formats) || !('${form}' in self.output.formats)`;
-const noAdapterForm =
-  "!has(self.output.formats) || !self.output.formats.exists(f, f in ['PEFTAdapter', 'GGUFAdapter'])";
+const noAdapterForm = `!has(self.output.formats) || !self.output.formats.exists(f, f in [${adapterForms.map((form) => `'${form}'`).join(', ')}])`;
 const mostWorkersInCel =
   "(self.worker.elasticity == 'None' || !has(self.worker.maxReplicas) || self.worker.maxReplicas < self.worker.replicas ? self.worker.replicas : self.worker.maxReplicas)";
 const sequenceInCel =

@@ -6,14 +6,17 @@ import type { FineTuneJobSpec } from '../api/job.ts';
 export const resultFolder = {
   PEFTAdapter: 'adapter',
   GGUFAdapter: 'gguf-adapter',
+  UniformPEFTAdapter: 'uniform-adapter',
   MergedSafetensors: 'merged',
   GGUF: 'gguf',
   AQLM: 'aqlm',
 } as const;
 
 /** Forms of an adapter by itself; the others are those of a whole model. */
+export const adapterForms = ['PEFTAdapter', 'GGUFAdapter', 'UniformPEFTAdapter'] as const;
+
 export function isAdapterForm(format: keyof typeof resultFolder): boolean {
-  return format === 'PEFTAdapter' || format === 'GGUFAdapter';
+  return adapterForms.some((form) => form === format);
 }
 
 /**

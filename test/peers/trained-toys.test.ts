@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { adapterForms, resultFolder } from '../../crds/names/result-folders.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
 import { checkIds, checkLogits } from '../../worker/publish/reload-check.ts';
 import { scope } from '../../worker/tensor/scope.ts';
@@ -19,6 +20,8 @@ interface Case {
   readonly toy: string;
   readonly method: Readonly<Record<string, unknown>>;
   readonly adapter: boolean;
+  /** Whether its file of one rank is asked for as well. */
+  readonly uniform?: boolean;
 }
 
 const float32 = { type: 'Float32' } as const;
@@ -77,7 +80,7 @@ const cases: readonly Case[] = [
       ...{ preset: 'SoRA', precision: float32 },
       adapter: { type: 'SoRA', sora: { rank: 3, alpha: '9', threshold: '0.2' } },
     },
-    adapter: true,
+    ...{ adapter: true, uniform: true },
   },
   {
     name: 'paca',
@@ -174,22 +177,32 @@ test.before(async () => {
   const lines = records.map((record) => `${JSON.stringify(record)}\n`);
   await writeFile(join(folder, 'train.jsonl'), lines.join(''));
   const requests: Record<string, unknown> = {};
-  for (const { name, toy, method, adapter } of cases) {
+  for (const each of cases) {
+    const { name, toy, method } = each;
     const base = await makeToy(join(folder, `${name}-base`), toy);
-    const run = await trainJob(folder, name, jobOf(name, method, adapter));
+    const run = await trainJob(folder, name, jobOf(name, method, formsOf(each)));
     runs.set(name, run);
     const ids = [...checkIds(40)];
     requests[`${name}.base`] = { path: base, ids };
     requests[`${name}.merged`] = { path: join(run.result, 'merged'), ids };
-    if (adapter) {
-      requests[`${name}.adapter`] = { path: base, adapter: join(run.result, 'adapter'), ids };
+    for (const form of adapterForms.filter((one) => formsOf(each).includes(one))) {
+      const adapter = join(run.result, resultFolder[form]);
+      requests[`${name}.${resultFolder[form]}`] = { path: base, adapter, ids };
     }
   }
   await askPeer('hf_logits.py', [theirs(), JSON.stringify(requests)]);
 });
 test.after.always(() => rm(folder, { recursive: true, force: true }));
 
-function jobOf(name: string, method: Case['method'], adapter: boolean) {
+type Form = keyof typeof resultFolder;
+
+function formsOf({ adapter, uniform = false }: Case): readonly Form[] {
+  const merged = ['MergedSafetensors'] as const;
+  if (!adapter) return merged;
+  return [...merged, 'PEFTAdapter', ...(uniform ? (['UniformPEFTAdapter'] as const) : [])];
+}
+
+function jobOf(name: string, method: Case['method'], formats: readonly Form[]) {
   return {
     model: { source: { local: { path: `${name}-base` } } },
     dataset: { train: { local: { path: 'train.jsonl' } }, sequenceLength: 64 },
@@ -197,14 +210,15 @@ function jobOf(name: string, method: Case['method'], adapter: boolean) {
     training: { maxSteps: 6, globalBatchSize: 8, learningRate: '1e-2' },
     worker: { devicesPerWorker: 0 },
     output: {
-      formats: ['MergedSafetensors', ...(adapter ? ['PEFTAdapter'] : [])],
+      formats,
       destination: { local: { path: name } },
     },
   };
 }
 
 const agrees = test.macro({
-  async exec(t, { name, adapter }: Case) {
+  async exec(t, each: Case) {
+    const { name } = each;
     const run = runs.get(name);
     if (run === undefined) throw new Error(`${name} was not trained`);
     const model = await trainedModel(run);
@@ -214,8 +228,8 @@ const agrees = test.macro({
       const ours = checkLogits(model);
       const moved = largestGap(ours, peer.load(`${name}.base`));
       t.true(moved > 1000 * tolerance, `training moved the logits by ${moved} only`);
-      for (const form of ['merged', ...(adapter ? ['adapter'] : [])]) {
-        const gap = largestGap(ours, peer.load(`${name}.${form}`));
+      for (const form of formsOf(each)) {
+        const gap = largestGap(ours, peer.load(`${name}.${resultFolder[form]}`));
         t.true(gap <= tolerance, `${form}: largest gap ${gap}`);
       }
     });

@@ -92,11 +92,13 @@ function table({ prepared, report, run }: ArtifactFacts): readonly string[] {
 const libraries: { readonly [Format in ArtifactFormat]?: string } = {
   PEFTAdapter: 'peft',
   GGUFAdapter: 'gguf',
+  UniformPEFTAdapter: 'peft',
 };
 
 const opening = {
   PEFTAdapter: 'An adapter for',
   GGUFAdapter: 'An adapter, in GGUF form, for',
+  UniformPEFTAdapter: 'An adapter of one rank for',
   MergedSafetensors: 'A fine-tuned copy of',
   GGUF: 'A fine-tuned copy, in GGUF form, of',
   AQLM: 'A fine-tuned copy, its linear layers as codes into codebooks (AQLM), of',

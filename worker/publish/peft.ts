@@ -10,6 +10,7 @@ import { resultFolder } from '../../crds/names/result-folders.ts';
 import type { Model } from '../engine/model.ts';
 import { openSafetensors, type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
 import { factorA, factorB, type LinearLayer } from '../methods/adapters/adapter.ts';
+import * as ops from '../tensor/ops.generated.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import {
   asWritten,
@@ -24,37 +25,54 @@ import {
 const tensorFile = 'adapter_model.safetensors';
 const prefix = 'base_model.model.';
 
-export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
-  const { model } = facts;
+type PeftFormat = 'PEFTAdapter' | 'UniformPEFTAdapter';
+
+/** Uniform: smaller ranks are filled up with zeros, so that no pattern is needed. */
+export function peftArtifact(facts: ArtifactFacts, format: PeftFormat): ArtifactWriter {
+  const isUniform = format === 'UniformPEFTAdapter';
   return {
-    format: 'PEFTAdapter',
-    folder: resultFolder.PEFTAdapter,
-    ...roundingOf(model),
+    format,
+    folder: resultFolder[format],
+    ...roundingOf(facts.model),
     async write(folder) {
-      const { bytes } = await writeSafetensors(join(folder, tensorFile), peftTensors(facts));
-      const config = `${JSON.stringify(peftConfig(facts), null, 2)}\n`;
+      const tensors = peftTensors(facts, isUniform);
+      const { bytes } = await writeSafetensors(join(folder, tensorFile), tensors);
+      const config = `${JSON.stringify(peftConfig(facts, isUniform), null, 2)}\n`;
       await writeFile(join(folder, 'adapter_config.json'), config);
       return bytes;
     },
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
-      return asWritten(facts, ({ path }, factor) => file.load(nameOf(path, factor)));
+      return asWritten(facts, (layer, factor) => {
+        const values = file.load(nameOf(layer.path, factor));
+        const dim = factor === 'A' ? 0 : 1;
+        return isUniform ? ops.narrow(values, dim, 0, rankWritten(facts, layer)) : values;
+      });
     },
   };
 }
 
 /** Tensors of the adapter file, by PEFT's names. */
-function peftTensors(facts: ArtifactFacts): ReadonlyMap<string, WritableTensor> {
+function peftTensors(
+  facts: ArtifactFacts,
+  isUniform: boolean,
+): ReadonlyMap<string, WritableTensor> {
   const dtype = facts.model.dtype === 'float64' ? 'float64' : 'float32';
+  const layers = layersWritten(facts);
+  const most = Math.max(...layers.map((layer) => rankWritten(facts, layer)));
   const planned = (layer: LinearLayer, factor: Factor): [string, WritableTensor] => {
-    const rank = rankWritten(facts, layer);
-    const shape = factor === 'A' ? [rank, layer.in] : [layer.out, rank];
-    const make = () => factorWritten(facts, layer, factor);
-    return [nameOf(layer.path, factor), { shape, dtype, make }];
+    const own = rankWritten(facts, layer);
+    const rank = isUniform ? most : own;
+    const shapeOf = (ranks: number) => (factor === 'A' ? [ranks, layer.in] : [layer.out, ranks]);
+    const make = () => {
+      const values = factorWritten(facts, layer, factor);
+      if (rank === own) return values;
+      const zeros = ops.zeros(shapeOf(rank - own), { dtype: values.dtype });
+      return ops.cat([values, zeros], factor === 'A' ? 0 : 1);
+    };
+    return [nameOf(layer.path, factor), { shape: shapeOf(rank), dtype, make }];
   };
-  return new Map(
-    layersWritten(facts).flatMap((layer) => [planned(layer, 'A'), planned(layer, 'B')]),
-  );
+  return new Map(layers.flatMap((layer) => [planned(layer, 'A'), planned(layer, 'B')]));
 }
 
 function nameOf(path: string, factor: Factor): string {
@@ -62,7 +80,7 @@ function nameOf(path: string, factor: Factor): string {
 }
 
 /** Contents of `adapter_config.json`. */
-function peftConfig(facts: ArtifactFacts): Record<string, unknown> {
+function peftConfig(facts: ArtifactFacts, isUniform: boolean): Record<string, unknown> {
   const { prepared, method, model } = facts;
   const layers = layersWritten(facts);
   return {
@@ -77,6 +95,7 @@ function peftConfig(facts: ArtifactFacts): Record<string, unknown> {
     task_type: 'CAUSAL_LM',
     use_dora: false,
     ...(method.adapter.type === 'LoRA' ? asLora(method.adapter.lora) : byLayer(facts, layers)),
+    ...(isUniform ? { alpha_pattern: {}, rank_pattern: {} } : {}),
     lora_dropout: adapterShape(method, model.config)?.dropout ?? 0,
   };
 }

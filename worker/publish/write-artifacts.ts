@@ -114,7 +114,9 @@ async function writeOne(
 function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
   const { gguf } = facts.run.spec.output;
   return [...new Set(formatsOf(facts.run.spec))].map((format) => {
-    if (format === 'PEFTAdapter') return peftArtifact(facts);
+    if (format === 'PEFTAdapter' || format === 'UniformPEFTAdapter') {
+      return peftArtifact(facts, format);
+    }
     if (format === 'GGUFAdapter') return ggufAdapterArtifact(facts);
     if (format === 'AQLM') return aqlmArtifact(facts);
     return format === 'GGUF' ? ggufArtifact(facts, gguf.type) : mergedArtifact(facts);

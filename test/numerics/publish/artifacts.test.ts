@@ -213,10 +213,10 @@ test('files of an adapter that lost ranks have the others, and name no layer tha
       adapter: { type: 'SoRA', sora: { rank: 3, alpha: '9', threshold: '0.2' } },
     },
     training: { maxSteps: 5, learningRate: '1e-2' },
-    formats: ['PEFTAdapter', 'GGUFAdapter', 'MergedSafetensors'],
+    formats: ['PEFTAdapter', 'UniformPEFTAdapter', 'GGUFAdapter', 'MergedSafetensors'],
   });
   const { artifacts } = await run.all();
-  t.is(artifacts.length, 3);
+  t.is(artifacts.length, 4);
   for (const { reload, format } of artifacts) {
     t.true((reload?.klDivergence ?? 1) <= (reload?.allowedDivergence ?? 0), format);
   }
@@ -248,6 +248,30 @@ test('files of an adapter that lost ranks have the others, and name no layer tha
   const found = [...ranks.values()];
   t.is(ranks.size, 3 * 7);
   t.true(found.includes(0) && Math.max(...found) > Math.min(...found.filter((r) => r > 0)));
+  using uniform = openSafetensors(
+    join(run.destination, 'uniform-adapter/adapter_model.safetensors'),
+  );
+  const settings = await readJson(join(run.destination, 'uniform-adapter/adapter_config.json'));
+  t.deepEqual([settings.rank_pattern, settings.alpha_pattern], [{}, {}]);
+  t.is(settings.lora_alpha, 3 * settings.r);
+  t.deepEqual([...uniform.header.tensors.keys()], [...adapter.header.tensors.keys()]);
+  for (const [name, { shape }] of uniform.header.tensors) {
+    scope(() => {
+      const dim = name.includes('lora_A') ? 0 : 1;
+      const own = adapter.load(name);
+      t.is(shape[dim], settings.r, name);
+      const [values, rest] = ops.splitSizes(
+        uniform.load(name),
+        [own.shape[dim] ?? 0, settings.r - (own.shape[dim] ?? 0)],
+        dim,
+      );
+      t.deepEqual(toArray(values!), toArray(own), name);
+      t.true(
+        toArray(rest!).every((value) => value === 0),
+        name,
+      );
+    });
+  }
   // Patterns are whole paths or last parts of them; alpha over rank is the scale of all.
   const of = (pattern: Readonly<Record<string, number>>, path: string, otherwise: number) =>
     Object.entries(pattern).find(([key]) => path === key || path.endsWith(`.${key}`))?.[1] ??
