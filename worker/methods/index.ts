@@ -2,7 +2,6 @@
 // axis. The rest of the worker depends on interfaces only.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
-import { alphaOf } from '../../crds/methods/adapter-fields.ts';
 import { codedForm } from '../../crds/methods/coded.ts';
 import { drawOf } from '../../crds/methods/draw.ts';
 import { levelOf } from '../../crds/methods/halo-level.ts';
@@ -10,18 +9,8 @@ import { masterWeightsOf } from '../../crds/methods/master-weights.ts';
 import type { BuildOptions, Trains } from '../engine/build-model.ts';
 import { finalNormName } from '../engine/model.ts';
 import type { Parameters } from '../engine/parameters.ts';
-import type { DType } from '../tensor/dtype.ts';
-import type { Adapter } from './adapters/adapter.ts';
-import { biLora } from './adapters/bi-lora.ts';
-import { loldu } from './adapters/loldu.ts';
-import { lora } from './adapters/lora.ts';
-import { loraGa } from './adapters/lora-ga.ts';
-import { loraSb } from './adapters/lora-sb.ts';
-import { loraXs } from './adapters/lora-xs.ts';
-import { paca } from './adapters/paca.ts';
-import { pissa } from './adapters/pissa.ts';
-import { s2ft } from './adapters/s2ft.ts';
-import { sora } from './adapters/sora.ts';
+import { adapterOf } from './adapters/index.ts';
+import { targetsOf } from './adapters/targets.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore, type WithinSubspace } from './optimizers/galore.ts';
@@ -95,87 +84,6 @@ export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
 /** How matrices of the blocks become codes into codebooks; null where they stay values. */
 export function codebookOf({ base }: ResolvedMethod): CodeChoice | null {
   return base.type === 'Codebook' ? base.codebook : null;
-}
-
-export function adapterOf({ adapter }: ResolvedMethod, seed: bigint, of: DType): Adapter | null {
-  const dtype = of === 'float64' ? 'float64' : 'float32';
-  switch (adapter.type) {
-    case 'None':
-      return null;
-    case 'LoRA': {
-      const { dropout, targetModules, learningRateRatio, ...rest } = adapter.lora;
-      return lora({
-        ...{ ...rest, seed, dtype },
-        alpha: alphaOf(adapter.lora),
-        dropout: Number(dropout),
-        learningRateRatio: Number(learningRateRatio),
-        targets: targetsOf(targetModules),
-      });
-    }
-    case 'BiLoRA': {
-      const { rank, dropout, bits, targetModules } = adapter.biLora;
-      return biLora({
-        ...{ rank, seed, dtype, bits: bits === 1 ? 1 : 2 },
-        alpha: alphaOf(adapter.biLora),
-        dropout: Number(dropout),
-        targets: targetsOf(targetModules),
-      });
-    }
-    case 'PaCA': {
-      const { rank, targetModules } = adapter.paca;
-      const targets = targetsOf(targetModules);
-      return paca({ rank, alpha: alphaOf(adapter.paca), targets, seed, dtype });
-    }
-    case 'S2FT':
-      return s2ft({ ...adapter.s2ft, seed, dtype });
-    case 'LoRAXS': {
-      const { rank, targetModules } = adapter.loraXs;
-      return loraXs({ rank, targets: targetsOf(targetModules), seed, dtype });
-    }
-    case 'PiSSA': {
-      const { rank, dropout, directions, targetModules } = adapter.pissa;
-      return pissa({
-        ...{ rank, directions, seed, dtype },
-        alpha: alphaOf({ alpha: String(rank), ...adapter.pissa }),
-        dropout: Number(dropout),
-        targets: targetsOf(targetModules),
-      });
-    }
-    case 'LoRAGA': {
-      const { rank, dropout, directions, gamma, targetModules } = adapter.loraGa;
-      return loraGa({
-        ...{ rank, directions, seed, dtype },
-        alpha: alphaOf({ alpha: String(rank), ...adapter.loraGa }),
-        dropout: Number(dropout),
-        gamma: Number(gamma),
-        targets: targetsOf(targetModules),
-      });
-    }
-    case 'LoRASB': {
-      const { rank, directions, targetModules } = adapter.loraSb;
-      return loraSb({ rank, directions, targets: targetsOf(targetModules), seed });
-    }
-    case 'SoRA': {
-      const { rank, dropout, targetModules, threshold } = adapter.sora;
-      return sora({
-        ...{ rank, seed, dtype, threshold: Number(threshold) },
-        finalThreshold: Number(adapter.sora.finalThreshold ?? threshold),
-        alpha: alphaOf(adapter.sora),
-        dropout: Number(dropout),
-        targets: targetsOf(targetModules),
-      });
-    }
-    case 'LoLDU': {
-      const { rank, targetModules } = adapter.loldu;
-      return loldu({ rank, targets: targetsOf(targetModules) });
-    }
-  }
-}
-
-/** A name matches a complete module path or its last parts, as in PEFT. */
-function targetsOf(modules: readonly string[]): (path: string) => boolean {
-  if (modules.includes('AllLinear')) return () => true;
-  return (path) => modules.some((module) => path === module || path.endsWith(`.${module}`));
 }
 
 /** `peak` is the learning rate of the job; rates of single parts are multiples of it. */

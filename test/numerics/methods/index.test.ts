@@ -5,13 +5,8 @@ import { type ResolvedMethod, resolveMethod } from '../../../crds/index.ts';
 import { axisEntries } from '../../../crds/methods/index.ts';
 import type { LinearLayer } from '../../../worker/methods/adapters/adapter.ts';
 import { dropsInputs } from '../../../worker/methods/adapters/delta.ts';
-import {
-  adapterOf,
-  dtypeOf,
-  optimizerOf,
-  precisionOf,
-  selectionOf,
-} from '../../../worker/methods/index.ts';
+import { adapterOf } from '../../../worker/methods/adapters/index.ts';
+import { dtypeOf, optimizerOf, precisionOf, selectionOf } from '../../../worker/methods/index.ts';
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
 import { sgd } from '../../../worker/methods/optimizers/sgd.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';

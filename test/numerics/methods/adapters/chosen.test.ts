@@ -11,7 +11,7 @@ import {
   factorOf,
   fromFactors,
 } from '../../../../worker/methods/adapters/delta.ts';
-import { adapterOf } from '../../../../worker/methods/index.ts';
+import { adapterOf } from '../../../../worker/methods/adapters/index.ts';
 import { grad, leaf, withTape } from '../../../../worker/tensor/autograd.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { choose, normal, streamOf } from '../../../../worker/tensor/rng.ts';

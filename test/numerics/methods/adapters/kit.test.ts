@@ -8,7 +8,7 @@ import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
 import { hiddenStates } from '../../../../worker/engine/forward.ts';
 import { type Model, tensorsOf } from '../../../../worker/engine/model.ts';
 import { rounded } from '../../../../worker/methods/adapters/bi-lora.ts';
-import { adapterOf } from '../../../../worker/methods/index.ts';
+import { adapterOf } from '../../../../worker/methods/adapters/index.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { type Tensor, tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
