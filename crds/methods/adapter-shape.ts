@@ -54,9 +54,9 @@ interface ModelSizes {
 
 type Adapted = Pick<ResolvedMethod, 'adapter'>;
 
-/** Whether the adapter takes over a part of each weight, so that the base is another one. */
+/** Whether each weight loses a part to the adapter, so that the base is another one. */
 export function changesBase({ adapter }: Adapted): boolean {
-  return adapter.type === 'PiSSA' || adapter.type === 'LoRAGA';
+  return adapter.type === 'PiSSA' || adapter.type === 'LoRAGA' || adapter.type === 'KaSA';
 }
 
 /** Whether it begins with gradients, for which the whole base is trained once. */
@@ -104,6 +104,19 @@ export function adapterShape(
     }
     case 'PiSSA':
       return takingOver(adapter.pissa, rankWithin);
+    case 'KaSA': {
+      const { rank, targetModules, dropout } = adapter.kasa;
+      return {
+        ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
+        count: (linear) => ({
+          trained: rank * (linear.in + linear.out + 1),
+          kept: 0,
+          taken: pairedRank(linear, rank) * (linear.in + linear.out),
+        }),
+        made: (linear) => rank * linear.out,
+        decomposing: exact,
+      };
+    }
     case 'LoRAGA':
       return takingOver(adapter.loraGa, pairedRank);
     case 'LoRASB': {

@@ -99,6 +99,8 @@ function productInWords(adapter: Product): string {
       return `LoRA-XS r=${adapter.loraXs.rank} on ${layersInWords(adapter.loraXs)}`;
     case 'PiSSA':
       return `PiSSA r=${adapter.pissa.rank} on ${layersInWords(adapter.pissa)}`;
+    case 'KaSA':
+      return `KaSA r=${adapter.kasa.rank} on ${layersInWords(adapter.kasa)}`;
     case 'LoRAGA':
       return `LoRA-GA r=${adapter.loraGa.rank} on ${layersInWords(adapter.loraGa)}`;
     case 'LoRASB':

@@ -12,6 +12,7 @@ import { galore, galorePreset } from './galore.ts';
 import { halo, haloPreset } from './halo.ts';
 import { int4 } from './int4.ts';
 import { int8 } from './int8.ts';
+import { kasa, kasaPreset } from './kasa.ts';
 import { lisa, lisaPreset } from './lisa.ts';
 import { loldu, lolduPreset } from './loldu.ts';
 import { lora, loraPreset } from './lora.ts';
@@ -35,7 +36,7 @@ import { sora, soraPreset } from './sora.ts';
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
   base: [dense, nf4, int8, int4, codebook],
-  adapter: [noAdapter, lora, loraXs, loldu, biLora, pissa, loraGa, loraSb, paca, s2ft, sora],
+  adapter: [noAdapter, lora, loraXs, loldu, biLora, pissa, kasa, loraGa, loraSb, paca, s2ft, sora],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
   rule: [noRule, allora],
@@ -52,6 +53,7 @@ export const presets = [
   s2ftPreset,
   soraPreset,
   pissaPreset,
+  kasaPreset,
   loraGaPreset,
   loraSbPreset,
   qloraPreset,

@@ -120,6 +120,8 @@ export const stepMessage = z.object({
   epoch: z.number(),
   /** Mean over target tokens, in nats. */
   loss: real,
+  /** What the adapter's own term added to the loss that was minimized; not part of `loss`. */
+  regularization: real.optional(),
   targetTokens: count,
   /** All tokens of this step, targets or not. */
   tokens: count,

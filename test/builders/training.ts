@@ -62,11 +62,15 @@ export interface StepFacts {
   readonly gradients: ReadonlyMap<string, readonly number[]>;
 }
 
-/** Loss and gradients of one step over the sequences; nothing is updated. */
+/**
+ * Loss and gradients of one step over the sequences; nothing is updated. Gradients are those of the
+ * loss unless the adapter `regularizes`.
+ */
 export function gradientsOf(
   model: Model,
   sequences: readonly HostSequence[],
   mode: TapeMode = 'keep',
+  regularizes = false,
 ): StepFacts {
   const gradients = new Map<string, readonly number[]>();
   const sink: StepUpdateSink = {
@@ -95,6 +99,7 @@ export function gradientsOf(
       offload,
       update: sink,
       draw: ({ key }) => ({ seed: 1n, step: 0, key }),
+      regularizes,
     });
     return { loss: outcome.nll / targetTokens, gradients };
   });

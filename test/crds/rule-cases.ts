@@ -270,6 +270,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'PiSSA', pissa: { rank: 8, directions: 'Exact' } }, { type: 'PiSSA' }],
     rejects: [{ type: 'LoRA', pissa: { rank: 8 } }],
   },
+  'method.adapter: kasa only with KaSA': {
+    accepts: [{ type: 'KaSA', kasa: { rank: 8, gamma: '0' } }, { type: 'KaSA' }],
+    rejects: [{ type: 'LoRA', kasa: { rank: 8 } }],
+  },
   'method.adapter: loraGa only with LoRAGA': {
     accepts: [{ type: 'LoRAGA', loraGa: { rank: 8, gamma: '64' } }, { type: 'LoRAGA' }],
     rejects: [{ type: 'LoRA', loraGa: { rank: 8 } }],

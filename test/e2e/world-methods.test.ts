@@ -24,9 +24,11 @@ const methods = {
     ...{ preset: 'BiLoRA', optimizer: { type: 'AdamW8bit' } },
     adapter: { type: 'BiLoRA', biLora: { dropout: '0.1' } },
   },
-  'pissa-nf4': {
-    ...{ preset: 'PiSSA', base: nf4 },
-    adapter: { type: 'PiSSA', pissa: { rank: 4, dropout: '0.1' } },
+  pissa: { preset: 'PiSSA', adapter: { type: 'PiSSA', pissa: { rank: 4 } } },
+  // Its term of the loss is added by one of three workers.
+  'kasa-nf4': {
+    ...{ preset: 'KaSA', base: nf4 },
+    adapter: { type: 'KaSA', kasa: { rank: 4, dropout: '0.1', beta: '1e-2', gamma: '1e-1' } },
   },
   'lora-ga-owlore': {
     ...{ preset: 'LoRAGA', selection: oneOfOutliers },

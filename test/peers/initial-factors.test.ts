@@ -2,8 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'ava';
-import { openSafetensors, writeSafetensors } from '../../worker/files/safetensors.ts';
+import test, { type ExecutionContext } from 'ava';
+import {
+  openSafetensors,
+  type SafetensorsFile,
+  writeSafetensors,
+} from '../../worker/files/safetensors.ts';
+import { kasa } from '../../worker/methods/adapters/kasa.ts';
 import { pissa } from '../../worker/methods/adapters/pissa.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../worker/tensor/rng.ts';
@@ -23,45 +28,84 @@ function weight(name: string, shape: readonly number[]): Tensor {
   return ops.contiguous(ops.mm(ops.mul(U, falling), V));
 }
 
-test('PiSSA begins with the matrices of PEFT, up to the sign of each component', async (t) => {
+interface Peer extends AsyncDisposable {
+  readonly given: SafetensorsFile;
+  /** `NAME.A`, `NAME.B` and `NAME.rest` of each weight. */
+  readonly answered: SafetensorsFile;
+}
+
+/** What PEFT makes of the weights. */
+async function askForFactors(config: Readonly<Record<string, unknown>>): Promise<Peer> {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-initial-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const [given, answered] = ['given', 'answered'].map((each) =>
+  await using made = new AsyncDisposableStack();
+  made.defer(() => rm(folder, { recursive: true, force: true }));
+  const [asked, told] = ['given', 'answered'].map((each) =>
     join(folder, `${each}.safetensors`),
   ) as [string, string];
   const weights = scope(
     () => new Map(Object.entries(shapes).map(([name, shape]) => [name, weight(name, shape)])),
   );
-  await writeSafetensors(given, weights);
-  const config = { r: rank, lora_alpha: alpha, init_lora_weights: 'pissa' };
-  await askPeer('initial_factors_peer.py', [given, answered, JSON.stringify(config)]);
-  const model = { L: 1, NH: 1, NK: 1, D: 1, I: 1 };
-  const adapter = pissa({
-    ...{ rank, alpha, dropout: 0, targets: () => true, seed: 1n, dtype: 'float32' },
-    directions: 'Exact',
-  });
-  using theirs = openSafetensors(answered);
-  using file = openSafetensors(given);
-  for (const [name, [out, inputs]] of Object.entries(shapes)) {
+  await writeSafetensors(asked, weights);
+  const all = { r: rank, lora_alpha: alpha, ...config };
+  await askPeer('initial_factors_peer.py', [asked, told, JSON.stringify(all)]);
+  const given = made.use(openSafetensors(asked));
+  const answered = made.use(openSafetensors(told));
+  const kept = made.move();
+  return { given, answered, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+/** Ours: float32 on their side, on values of size 1. */
+function near(t: ExecutionContext, what: string, ours: Tensor, theirs: Tensor): void {
+  const gap = item(ops.amax(ops.abs(ops.sub(ours, theirs))));
+  t.true(gap < 1e-4, `${what}: ${gap}`);
+}
+
+const model = { L: 1, NH: 1, NK: 1, D: 1, I: 1 };
+const common = {
+  rank,
+  alpha,
+  dropout: 0,
+  targets: () => true,
+  seed: 1n,
+  dtype: 'float32',
+} as const;
+const layers = Object.entries(shapes).map(([path, [out, inputs]]) => {
+  return { path, layer: 0, out, in: inputs, model };
+});
+
+test('PiSSA begins with the matrices of PEFT, up to the sign of each component', async (t) => {
+  await using peer = await askForFactors({ init_lora_weights: 'pissa' });
+  const adapter = pissa({ ...common, directions: 'Exact' });
+  for (const layer of layers) {
     scope(() => {
-      const W = file.load(name);
-      const found = adapter.decompose!(
-        { path: name, layer: 0, out, in: inputs, model },
-        fromWeight(W),
-      );
+      const { path } = layer;
+      const W = peer.given.load(path);
+      const found = adapter.decompose!(layer, fromWeight(W));
       const [A, B] = [found['lora_A.weight']!, found['lora_B.weight']!];
-      const [peerA, peerB] = ['A', 'B'].map((each) => theirs.load(`${name}.${each}`));
-      const near = (a: Tensor, b: Tensor, what: string) => {
-        const gap = item(ops.amax(ops.abs(ops.sub(a, b))));
-        t.true(gap < 1e-4, `${name} ${what}: ${gap}`);
-      };
-      // Float32 on their side, on values of size 1.
-      near(ops.mm(B, A), ops.mm(peerB!, peerA!), 'product');
+      const [peerA, peerB] = ['A', 'B'].map((each) => peer.answered.load(`${path}.${each}`));
+      near(t, `${path} product`, ops.mm(B, A), ops.mm(peerB!, peerA!));
       const signs = ops.unsqueeze(ops.sign(ops.sumDim(ops.mul(A, peerA!), [1])), 1);
-      near(A, ops.mul(peerA!, signs), 'A');
-      near(B, ops.mul(peerB!, ops.t(signs)), 'B');
+      near(t, `${path} A`, A, ops.mul(peerA!, signs));
+      near(t, `${path} B`, B, ops.mul(peerB!, ops.t(signs)));
       const rest = ops.sub(W, ops.mm(B, A), { alpha: alpha / rank });
-      near(rest, theirs.load(`${name}.rest`), 'rest');
+      near(t, `${path} rest`, rest, peer.answered.load(`${path}.rest`));
+    });
+  }
+});
+
+test('KaSA takes from each weight what PEFT takes', async (t) => {
+  await using peer = await askForFactors({ kasa_config: {} });
+  const adapter = kasa({ ...common, beta: 0, gamma: 0 });
+  for (const layer of layers) {
+    scope(() => {
+      const W = peer.given.load(layer.path);
+      const found = adapter.decompose!(layer, fromWeight(W));
+      const part = adapter.takesOver!(layer, (suffix) => found[suffix]!);
+      t.deepEqual([part.left.shape[1], part.right.shape[0], part.scale], [rank, rank, 1]);
+      const rest = ops.sub(W, ops.mm(part.left, part.right));
+      near(t, layer.path, rest, peer.answered.load(`${layer.path}.rest`));
+      // What goes is larger than what the comparison lets pass.
+      t.true(item(ops.amax(ops.abs(ops.mm(part.left, part.right)))) > 1e-3, layer.path);
     });
   }
 });

@@ -126,6 +126,16 @@ const cases: readonly Case[] = [
     adapter: true,
   },
   {
+    name: 'kasa',
+    toy: 'qwen2',
+    method: {
+      ...{ preset: 'KaSA', precision: float32 },
+      // Keys and values of the toys have fewer than twice as many outputs.
+      adapter: { type: 'KaSA', kasa: { rank: 24, dropout: '0.1', gamma: '1e-1' } },
+    },
+    adapter: true,
+  },
+  {
     name: 'lora-ga',
     toy: 'qwen2',
     method: {

@@ -121,9 +121,11 @@ type Values = Extract<BoardEvent, { type: 'scalars' }>['values'];
 
 /** Names as the Trainer of transformers gives them, so that curves can be compared. */
 function stepValues(message: BodyOf<'step'>): Values {
-  const { loss, gradNorm, learningRate, tokensPerSecond, stepMs, memory } = message;
+  const { loss, gradNorm, learningRate, tokensPerSecond, stepMs, memory, regularization } = message;
+  const added = regularization === undefined ? [] : [regularization ?? Number.NaN];
   return [
     ['train/loss', loss ?? Number.NaN],
+    ...added.map((value) => ['train/regularization', value] as const),
     ['train/grad_norm', gradNorm ?? Number.NaN],
     ['train/learning_rate', learningRate],
     ['train/epoch', message.epoch],

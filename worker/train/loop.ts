@@ -82,7 +82,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
   const outcome = scope(() => {
     const sequences = batch.sequences.map((host) => toSequence(model.rope, host, model.dtype));
     const update = updater.begin(updateOf(parts, state.step, { learningRate, stepCounts }));
-    const { nll, gradientNorm, clipFactor, applied } = step({
+    const { nll, regularization, gradientNorm, clipFactor, applied } = step({
       model,
       sequences,
       targetTokens: batch.targetTokens,
@@ -91,12 +91,12 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
       offload: parts.offload,
       update,
       draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
+      regularizes: world.rank === 0,
     });
-    const [sum = Number.NaN] = world.sum([nll]);
-    return { gradientNorm, clipFactor, applied, loss: sum / batch.targetTokens };
+    const [sum = Number.NaN, added = 0] = world.sum([nll, regularization]);
+    return { gradientNorm, clipFactor, applied, added, loss: sum / batch.targetTokens };
   }, model.device);
   const done = clock.monotonic();
-  const said = saidOf(parts, state.step);
   const finite = outcome.applied && Number.isFinite(outcome.loss);
   const next: TrainerState = {
     ...state,
@@ -129,7 +129,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     },
     memory: memoryNow(model.device),
     ...(finite ? {} : { skipped: true }),
-    ...(said === null ? {} : { method: said }),
+    ...saidOf(parts, state.step, outcome.added),
   });
   return finite ? next : afterNonFinite(parts, next, outcome.applied);
 }
@@ -156,9 +156,12 @@ function updateOf(
 }
 
 /** What selection, optimizer and adapter report about the step just done. */
-function saidOf({ selection, said }: TrainerParts, step: number): string | null {
+function saidOf({ model, selection, said }: TrainerParts, step: number, added: number) {
   const words = [selection.describe(step), said?.() ?? null].filter((each) => each !== null);
-  return words.length === 0 ? null : words.join(', ');
+  return {
+    ...(words.length > 0 && { method: words.join(', ') }),
+    ...(model.adapter?.regularizer && { regularization: finiteOrNull(added) }),
+  };
 }
 
 /** Part of the compute time; absent in a world of one rank. */

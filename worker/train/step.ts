@@ -24,6 +24,7 @@ import {
   type Model,
 } from '../engine/model.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
+import { regularization } from '../engine/regularization.ts';
 import type { StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
 import { withLayer } from '../engine/weights.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
@@ -44,11 +45,15 @@ interface StepInputs {
   readonly offload?: ActivationOffload | undefined;
   readonly update: StepUpdateSink;
   readonly draw: (sequence: PackedSequence) => DropoutDraw;
+  /** Whether this rank adds what the adapter regularizes: one of all does. @default true */
+  readonly regularizes?: boolean;
 }
 
 interface StepOutcome extends Omit<UpdateOutcome, 'sums'> {
   /** Sum of the negative log-likelihoods over this rank's sequences. */
   readonly nll: number;
+  /** What the adapter's regularizer adds to the loss; 0 at ranks that leave it to another. */
+  readonly regularization: number;
 }
 
 /** Runs the step in its own scope, on the model's device: frees every tensor. */
@@ -60,19 +65,22 @@ export function step(inputs: StepInputs): StepOutcome {
     const top = headPass(inputs, traces.outputs);
     let g = top.gradients;
     const lowest = lowestActive(inputs);
+    const terms: Tensor[] = [];
     for (let layer = model.config.L - 1; layer >= lowest; layer -= 1) {
       const sum = new GradientSum(active(layer), sequences.length);
       const next = layer > lowest ? layer - 1 : null;
       if (next !== null) prefetchInputs(traces.blocks[next] ?? []);
-      g = withLayer(model, layer, next, () =>
-        sequences.map((sequence, a) => {
+      g = withLayer(model, layer, next, () => {
+        const backs = sequences.map((sequence, a) => {
           const pass = passOf(inputs, layer, sequence, projectors);
           const back = backwardBlock(pass, traceAt(traces.blocks, layer, a), tensorAt(g, a));
           tensorAt(g, a).dispose();
           sum.add(back.parameters);
           return back.input;
-        }),
-      );
+        });
+        terms.push(...regularized(inputs, layer, sum));
+        return backs;
+      });
       update.offer(sum.finish());
     }
     if (top.dEmbedding !== null) {
@@ -81,10 +89,23 @@ export function step(inputs: StepInputs): StepOutcome {
       }
       update.offer([{ parameter: model.parameters.get(embeddingName), value: top.dEmbedding }]);
     }
-    const { sums, ...outcome } = update.finish([top.nll]);
+    const { sums, ...outcome } = update.finish([top.nll, ...terms]);
     forgetChanged(inputs);
-    return { ...outcome, nll: sums[0] ?? Number.NaN };
+    const [nll = Number.NaN, ...added] = sums;
+    return { ...outcome, nll, regularization: added.reduce((sum, one) => sum + one, 0) };
   }, inputs.model.device);
+}
+
+/** Adds the gradients of the adapter's own term, and returns the block's share of its value. */
+function regularized(
+  { model, active, regularizes = true }: StepInputs,
+  layer: number,
+  sum: GradientSum,
+): readonly Tensor[] {
+  const own = regularizes ? regularization(model, layer, active(layer)) : null;
+  if (own === null) return [];
+  sum.add(own.gradients);
+  return [own.value];
 }
 
 /** Drops what the precision has cached of weights that were updated. */

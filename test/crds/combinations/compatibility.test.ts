@@ -21,7 +21,7 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
       method: { preset: 'PiSSA', base: { type: 'NF4' } },
       'output.formats': ['MergedSafetensors', 'PEFTAdapter'],
     },
-    apart: { method: { preset: 'PiSSA' }, 'output.formats': ['PEFTAdapter'] },
+    apart: { method: { preset: 'KaSA' }, 'output.formats': ['PEFTAdapter'] },
   },
   'gradients are those of dense weights': {
     meet: { method: { preset: 'LoRAGA', base: { type: 'Int8' } } },

@@ -75,10 +75,10 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     },
     gap: exact,
   },
-  'pissa of an NF4 base': {
+  'kasa of an NF4 base': {
     method: {
-      ...{ preset: 'PiSSA', precision: float32, base: nf4 },
-      adapter: { type: 'PiSSA', pissa: { rank: 4 } },
+      ...{ preset: 'KaSA', precision: float32, base: nf4 },
+      adapter: { type: 'KaSA', kasa: { rank: 4, beta: '1e-2', gamma: '1e-1' } },
     },
     gap: exact,
   },

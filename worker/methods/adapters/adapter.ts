@@ -79,15 +79,21 @@ export interface Adapter {
   /** New tensors by suffix (`lora_A.weight`), of their own memory. */
   initialize(layer: LinearLayer, initial: Initial): NewTensors;
   /**
-   * The part of the weight that the new tensors take over: the base keeps the rest, rounded or
-   * quantized after it was subtracted. With it the model computes what it did before.
+   * The part of the weight that the base gives up, because the new tensors take it over or do
+   * without it: the base keeps the rest, rounded or quantized after it was subtracted.
    */
   takesOver?(layer: LinearLayer, initial: Initial): LowRank;
   factors(layer: LinearLayer, tensors: (suffix: string) => Tensor, draw: DropoutDraw | null): Delta;
+  /**
+   * A term of the loss that depends on the new tensors alone: a scalar with a tape, for one layer.
+   * Training adds the mean over all layers once a step (engine/regularization.ts); what is reported
+   * as loss, in training and on held-out data, is without it.
+   */
+  regularizer?(layer: LinearLayer, tensors: (suffix: string) => Tensor): Tensor;
   /** Learning-rate factor of a tensor (LoRA+); 1 by default. */
   learningRateFactor(suffix: string): number;
   /**
-   * Whether weight decay pulls a tensor to zero: only where the model is that of the files then.
+   * Whether weight decay pulls a tensor to zero: only where the model is then as without adapter.
    */
   decays(suffix: string): boolean;
   /**

@@ -4,6 +4,7 @@ import { alphaOf } from '../../../crds/methods/adapter-fields.ts';
 import type { DType } from '../../tensor/dtype.ts';
 import type { Adapter } from './adapter.ts';
 import { biLora } from './bi-lora.ts';
+import { kasa } from './kasa.ts';
 import { loldu } from './loldu.ts';
 import { lora } from './lora.ts';
 import { loraGa } from './lora-ga.ts';
@@ -44,6 +45,10 @@ const byType: ByType = {
   LoRAXS: ({ loraXs: own }, common) => loraXs({ ...onTargets(own), ...common }),
   PiSSA: ({ pissa: own }, common) =>
     pissa({ ...asLora(unscaled(own), common), directions: own.directions }),
+  KaSA: ({ kasa: own }, common) => {
+    const { beta, gamma } = own;
+    return kasa({ ...asLora(own, common), beta: Number(beta), gamma: Number(gamma) });
+  },
   LoRAGA: ({ loraGa: own }, common) => {
     const { directions, gamma } = own;
     return loraGa({ ...asLora(unscaled(own), common), directions, gamma: Number(gamma) });

@@ -82,6 +82,14 @@ export function topSubspace(gradient: Tensor, rank: number): Tensor {
   });
 }
 
+/** The basis of the `rank` smallest singular values, in ascending order. */
+export function bottomSubspace(matrix: Tensor, rank: number): Tensor {
+  return scope(() => {
+    const [, vectors] = byOneThread(() => ops.linalgEigh(gramOf(matrix)));
+    return ops.to(withSigns(ops.narrow(vectors, 1, 0, rank)), wideOf(matrix));
+  });
+}
+
 /**
  * An approximation of `topSubspace` for a fraction of its work: a randomized range finder with two
  * power iterations (Halko, Martinsson & Tropp 2011), oversampled by a twelfth. Its random

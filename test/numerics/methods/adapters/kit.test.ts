@@ -22,6 +22,8 @@ interface Case {
   readonly method: Parameters<typeof resolveMethod>[0];
   /** The most that the hidden states differ before the first step, relative to the largest. */
   readonly start: number;
+  /** Weights lose a part for good: the model to compare with has lost it too. @default false */
+  readonly loses?: true;
   /** Linear layers that have an adapter. @default all of the toy's three blocks */
   readonly layers?: number;
   /** Gradient of each trained tensor for the dense gradient `G [O, I]`. */
@@ -90,6 +92,20 @@ const cases: Readonly<Record<string, Case>> = {
       'lora_A.weight': ops.mulScalar(ops.mm(ops.t(own('lora_B.weight')), G), 2),
       'lora_B.weight': ops.mulScalar(ops.mm(G, ops.t(own('lora_A.weight'))), 2),
     }),
+  },
+  KaSA: {
+    method: { adapter: { type: 'KaSA', kasa: { rank: 4, alpha: '8' } } },
+    start: 0,
+    loses: true,
+    gradients: (own, G) => {
+      const [A, B, d] = [own('lora_A.weight'), own('lora_B.weight'), own('lora_diag')];
+      const scaled = ops.mulScalar(G, 2);
+      return {
+        'lora_A.weight': ops.mm(ops.t(ops.mul(B, d)), scaled),
+        'lora_B.weight': ops.mul(ops.mm(scaled, ops.t(A)), d),
+        lora_diag: ops.diagonal(ops.mm(ops.mm(ops.t(B), scaled), ops.t(A))),
+      };
+    },
   },
   LoRAGA: {
     method: { adapter: { type: 'LoRAGA', loraGa: { rank: 4, alpha: '8', directions: 'Exact' } } },
@@ -164,14 +180,24 @@ function hidden(model: Model): readonly number[] {
   return scope(() => toArray(hiddenStates(model, Int32Array.from(countUp(1, 9)))));
 }
 
-/** Gives a model without an adapter the weights of one with, and the change that it adds. */
+/** Gives a model without an adapter the weights of one with. */
+function copyBase(plain: Model, { adapted, parameters }: Model): void {
+  scope(() => {
+    for (const { path } of adapted.values()) {
+      const name = `${path}.weight`;
+      ops.copy_(plain.parameters.value(name), parameters.value(name));
+    }
+  });
+}
+
+/** The same, and the change that it adds. */
 function addAdapter(plain: Model, model: Model): void {
+  copyBase(plain, model);
   scope(() => {
     for (const { path } of model.adapted.values()) {
       const delta = tensorsOf(model, new Map(), null).delta(path);
       if (delta === null) throw new Error(path);
       const weight = plain.parameters.value(`${path}.weight`);
-      ops.copy_(weight, model.parameters.value(`${path}.weight`));
       ops.add_(weight, denseChangeOf(delta, weight.shape, 'float64'));
     }
   });
@@ -182,12 +208,14 @@ function gap(found: readonly number[], expected: readonly number[]): number {
   return Math.max(...found.map((x, i) => Math.abs(x - (expected[i] ?? Number.NaN)))) / most;
 }
 
-for (const [name, { method, start, gradients, layers = 3 * 7 }] of Object.entries(cases)) {
+for (const [name, each] of Object.entries(cases)) {
+  const { method, start, gradients, loses = false, layers = 3 * 7 } = each;
   test(`${name}: the model computes the same before the first step`, (t) => {
     const plain = aToyModel({ dtype: 'float64' });
     const adapted = aToyModel({ dtype: 'float64', adapter: adapterFor(method) });
     using _one = plain.parameters;
     using _two = adapted.parameters;
+    if (loses) copyBase(plain, adapted);
     const found = gap(hidden(adapted), hidden(plain));
     t.true(found <= start + 1e-12, `${found}`);
     t.is(adapted.adapted.size, layers);
@@ -198,6 +226,7 @@ for (const [name, { method, start, gradients, layers = 3 * 7 }] of Object.entrie
     const adapted = aToyModel({ dtype: 'float64', adapter: adapterFor(method) });
     using _one = plain.parameters;
     using _two = adapted.parameters;
+    if (loses) copyBase(plain, adapted);
     for (const { decayed, value } of adapted.parameters.trained()) {
       if (decayed) scope(() => ops.copy_(value, ops.zerosLike(value)));
     }
