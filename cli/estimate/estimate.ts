@@ -12,6 +12,7 @@ import {
   type RunReport,
   UserError,
 } from '../../crds/index.ts';
+import { plansRanks } from '../../crds/methods/adapter-shape.ts';
 import { type CudaConstant, unmeasured } from '../../crds/plan/cuda-constants.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
@@ -67,6 +68,8 @@ export interface Estimate {
   readonly model: DescribedModel & { readonly parameters: number };
   readonly method: string;
   readonly trainedParameters: number;
+  /** Whether they are the most that there can be: ranks follow from activations. */
+  readonly isMost: boolean;
   readonly steps: number | undefined;
   readonly tokensPerStep: number;
   readonly ranks: number;
@@ -117,6 +120,7 @@ export async function estimate(
     model: { ...model, parameters: parametersOf(model.facts).total },
     method: methodInWords(written.method),
     trainedParameters: written.trained.total,
+    isMost: plansRanks(written.method),
     steps: written.totalSteps,
     tokensPerStep: written.tokensPerStep,
     ranks: ask.ranks,

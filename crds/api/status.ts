@@ -57,7 +57,9 @@ const plan = z.strictObject({
   ),
   method: resolvedMethod.optional().describe('The method with presets and defaults resolved.'),
   parallelism: words(128).describe('How the model is distributed, as text.'),
-  trainableParameters: count().describe('Parameters that are trained.'),
+  trainableParameters: count().describe(
+    'Parameters that are trained; at most, where ranks follow from data.',
+  ),
   totalParameters: count().describe('Parameters of the model.'),
   memory: memoryPlan.optional().describe('Predicted memory of a device, and of its host.'),
   adjustments: z

@@ -1,4 +1,6 @@
 // The sizes of an adapter, whatever its method: what memory, time and result files depend on.
+import { mostComponents } from './eva.ts';
+import { linearsOf, namedLinears } from './linears.ts';
 import type { ResolvedMethod } from './resolve.ts';
 import { shareOf } from './s2ft.ts';
 
@@ -6,8 +8,9 @@ export interface AdapterShape {
   readonly targetModules: readonly string[];
   readonly dropout: number;
   /**
-   * Values of a layer, on average where layers differ: those that are trained, those that are fixed
-   * beside them, and those in files alone, which say what it took over from the weight.
+   * Values of a layer, on average where layers differ, and at most where ranks follow from data:
+   * those that are trained, those that are fixed beside them, and those in files alone, which say
+   * what it took over from the weight.
    */
   count(linear: LinearSize): AdapterCount;
   /** Values of a layer's factor that each pass makes from the others. */
@@ -45,6 +48,7 @@ interface LinearSize {
 
 interface ModelSizes {
   readonly L: number;
+  readonly H: number;
   readonly NH: number;
   readonly NK: number;
   readonly D: number;
@@ -64,6 +68,16 @@ export function readsGradient({ adapter }: Adapted): boolean {
   return adapter.type === 'LoRAGA' || adapter.type === 'LoRASB';
 }
 
+/** Whether it begins with activations, for which the base passes forward once. */
+export function readsActivations({ adapter }: Adapted): boolean {
+  return adapter.type === 'EVA';
+}
+
+/** Whether layers have the ranks that activations decide: their sum of values has a bound alone. */
+export function plansRanks({ adapter }: Adapted): boolean {
+  return adapter.type === 'EVA' && Number(adapter.eva.rho) > 1;
+}
+
 /** Null without an adapter. */
 export function adapterShape(
   { adapter }: Pick<ResolvedMethod, 'adapter'>,
@@ -72,51 +86,25 @@ export function adapterShape(
   switch (adapter.type) {
     case 'None':
       return null;
-    case 'LoRA': {
-      const { rank, targetModules, dropout } = adapter.lora;
-      return {
-        ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
-        count: (linear) => ({ trained: rank * (linear.in + linear.out), kept: 0, taken: 0 }),
-        made: () => 0,
-        decomposing: null,
-      };
-    }
+    case 'LoRA':
+      return likeLora(adapter.lora);
     case 'BiLoRA': {
-      const { rank, targetModules, dropout } = adapter.biLora;
-      const size = (linear: LinearSize) => rank * (linear.in + linear.out);
-      return {
-        ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
-        count: (linear) => ({ trained: size(linear), kept: 0, taken: 0 }),
-        // Centred, scaled, coded and rounded values of both.
-        made: (linear) => 4 * size(linear),
-        decomposing: null,
-      };
+      const { rank } = adapter.biLora;
+      // Centred, scaled, coded and rounded values of both.
+      const made = (linear: LinearSize) => 4 * rank * (linear.in + linear.out);
+      return likeLora(adapter.biLora, { made });
     }
-    case 'SoRA': {
-      const { rank, targetModules, dropout } = adapter.sora;
-      return {
-        ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
-        count: (linear) => ({ trained: rank * (linear.in + linear.out + 1), kept: 0, taken: 0 }),
-        // B with the gates.
-        made: (linear) => rank * linear.out,
-        decomposing: null,
-      };
-    }
+    case 'SoRA':
+      return withDiagonal(adapter.sora);
     case 'PiSSA':
       return takingOver(adapter.pissa, rankWithin);
     case 'KaSA': {
-      const { rank, targetModules, dropout } = adapter.kasa;
-      return {
-        ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
-        count: (linear) => ({
-          trained: rank * (linear.in + linear.out + 1),
-          kept: 0,
-          taken: pairedRank(linear, rank) * (linear.in + linear.out),
-        }),
-        made: (linear) => rank * linear.out,
-        decomposing: exact,
-      };
+      const { rank } = adapter.kasa;
+      const taken = (linear: Sides) => pairedRank(linear, rank) * (linear.in + linear.out);
+      return { ...withDiagonal(adapter.kasa, taken), decomposing: exact };
     }
+    case 'EVA':
+      return ofPlannedRanks(adapter.eva, model);
     case 'LoRAGA':
       return takingOver(adapter.loraGa, pairedRank);
     case 'LoRASB': {
@@ -145,6 +133,64 @@ export function adapterShape(
     case 'LoLDU':
       return betweenFixed(adapter.loldu, triangles, (rank) => ({ trained: rank, kept: rank }));
   }
+}
+
+interface LikeLora {
+  readonly rank: number;
+  readonly targetModules: readonly string[];
+  readonly dropout: string;
+}
+
+/** Two matrices of the rank. */
+function likeLora(
+  { rank, targetModules, dropout }: LikeLora,
+  other: Partial<Pick<AdapterShape, 'count' | 'made'>> = {},
+): AdapterShape {
+  return {
+    ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
+    count: (linear) => ({ trained: rank * (linear.in + linear.out), kept: 0, taken: 0 }),
+    ...{ made: () => 0, decomposing: null },
+    ...other,
+  };
+}
+
+/** With a value between them for each rank, which B is multiplied by. */
+function withDiagonal(own: LikeLora, taken: (linear: Sides) => number = () => 0): AdapterShape {
+  const { rank } = own;
+  return likeLora(own, {
+    count: (linear) => ({
+      ...{ trained: rank * (linear.in + linear.out + 1), kept: 0, taken: taken(linear) },
+    }),
+    made: (linear) => rank * linear.out,
+  });
+}
+
+type Planned = Extract<ResolvedMethod['adapter'], { type: 'EVA' }>['eva'];
+
+/**
+ * Ranks that the activations decide: before, only their sum is known, and the most of a layer. What
+ * is counted is the most that all layers together may have: the largest have all that they can.
+ */
+function ofPlannedRanks(parameters: Planned, model: ModelSizes): AdapterShape {
+  const { rank, targetModules, dropout, directions } = parameters;
+  const most = (linear: Sides) => Math.min(mostComponents(parameters), linear.in);
+  const linears = namedLinears(linearsOf(model), targetModules);
+  const ranks = new Map<string, number>();
+  let left = rank * linears.length;
+  for (const linear of linears.toSorted((a, b) => b.in + b.out - (a.in + a.out))) {
+    const own = Math.min(left, most(linear));
+    ranks.set(linear.name, own);
+    left -= own;
+  }
+  return {
+    ...{ targetModules, dropout: Number(dropout), perToken: (linear) => inner(most(linear)) },
+    count: (linear) => ({
+      trained: (ranks.get(linear.name) ?? 0) * (linear.in + linear.out),
+      ...{ kept: 0, taken: 0 },
+    }),
+    made: () => 0,
+    decomposing: directions === 'Exact' ? exact : sketch,
+  };
 }
 
 /** A transposed copy, products, and a Gram matrix in float32. */

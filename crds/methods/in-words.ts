@@ -101,6 +101,8 @@ function productInWords(adapter: Product): string {
       return `PiSSA r=${adapter.pissa.rank} on ${layersInWords(adapter.pissa)}`;
     case 'KaSA':
       return `KaSA r=${adapter.kasa.rank} on ${layersInWords(adapter.kasa)}`;
+    case 'EVA':
+      return `EVA r=${adapter.eva.rank} on ${layersInWords(adapter.eva)}`;
     case 'LoRAGA':
       return `LoRA-GA r=${adapter.loraGa.rank} on ${layersInWords(adapter.loraGa)}`;
     case 'LoRASB':

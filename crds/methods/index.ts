@@ -6,6 +6,7 @@ import { bfloat16 } from './bfloat16.ts';
 import { biLora, biLoraPreset } from './bi-lora.ts';
 import { codebook } from './codebook.ts';
 import { dense } from './dense.ts';
+import { eva, evaPreset } from './eva.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
 import { galore, galorePreset } from './galore.ts';
@@ -36,7 +37,21 @@ import { sora, soraPreset } from './sora.ts';
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
   base: [dense, nf4, int8, int4, codebook],
-  adapter: [noAdapter, lora, loraXs, loldu, biLora, pissa, kasa, loraGa, loraSb, paca, s2ft, sora],
+  adapter: [
+    noAdapter,
+    lora,
+    loraXs,
+    loldu,
+    biLora,
+    pissa,
+    kasa,
+    eva,
+    loraGa,
+    loraSb,
+    paca,
+    s2ft,
+    sora,
+  ],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
   rule: [noRule, allora],
@@ -54,6 +69,7 @@ export const presets = [
   soraPreset,
   pissaPreset,
   kasaPreset,
+  evaPreset,
   loraGaPreset,
   loraSbPreset,
   qloraPreset,

@@ -1,7 +1,13 @@
 // Memory of what an adapter computes before the model is built: from weights, one matrix at a time;
-// from gradients, with one pass of the whole model. Beside that are the factors of matrices before,
-// until they are written.
-import { type AdapterShape, adapterShape, readsGradient } from '../methods/adapter-shape.ts';
+// from gradients or activations, with one pass of the whole model. Beside that are the factors of
+// matrices before, until they are written.
+import {
+  type AdapterShape,
+  adapterShape,
+  readsActivations,
+  readsGradient,
+} from '../methods/adapter-shape.ts';
+import { mostComponents } from '../methods/eva.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { blockBytes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
@@ -9,7 +15,7 @@ import type { MemoryQuestion } from './memory-question.ts';
 import { adaptedLinears, trainedOf } from './parameters.ts';
 import { sharedBytes } from './shared-bytes.ts';
 import { type MemoryParts, type StagePeak, stagePeak } from './stage-peak.ts';
-import { staticBytes } from './static-bytes.ts';
+import { staticBytes, valueBytes } from './static-bytes.ts';
 
 /**
  * None for an adapter that decomposes nothing. Matrices are decomposed by the host: of another
@@ -18,6 +24,7 @@ import { staticBytes } from './static-bytes.ts';
 export function decomposeStage(question: MemoryQuestion): readonly StagePeak[] {
   const { facts, method, shards } = question;
   const shape = adapterShape(method, facts);
+  if (readsActivations(method)) return [stagePeak('Decompose', calibrationParts(question))];
   const isOfGradients = readsGradient(method);
   const { adapter, adapterKept, adapterTaken } = trainedOf(facts, method);
   if (shape === null || shape.decomposing === null) return [];
@@ -69,6 +76,55 @@ function passParts(question: MemoryQuestion, working: number): MemoryParts {
     workspace: memoryConstants[device.type].context + shared.blocks + Math.max(atHead, inBlock),
   };
 }
+
+/**
+ * A forward of the model without the adapter over some sequences: all their streams, one of which
+ * passes a block, and the sums of products of the inputs of that block. The host decomposes one
+ * after the other, and keeps what it found of all.
+ */
+function calibrationParts(question: MemoryQuestion): MemoryParts {
+  const { facts, method, shards, device, microBatchTokens: T } = question;
+  if (method.adapter.type !== 'EVA') return { ...nothing, workspace: 0 };
+  const { targetModules, calibrationSequences, directions } = method.adapter.eva;
+  const most = mostComponents(method.adapter.eva);
+  const linears = adaptedLinears(facts, targetModules);
+  const inputs = distinctInputs(linears);
+  const sums = 4 * inputs.reduce((sum, size) => sum + size ** 2, 0);
+  const largest = Math.max(...inputs);
+  const isHost = device.type === 'cpu';
+  // In float64: the covariance, and what its decomposition needs.
+  const decomposing = isHost ? 8 * covariances[directions] * largest ** 2 : 0;
+  const found = isHost ? 4 * most * facts.L * inputs.reduce((sum, size) => sum + size, 0) : 0;
+  const bytes = blockBytes(question);
+  const shared = sharedBytes(question);
+  const width = valueBytes(method);
+  // Shown to the sums: the input, its chosen rows, and these relative to a mean in float32.
+  const shown = T * largest * (2 * width + 2 * 4);
+  const inBlock = sums + Math.max(bytes.forwardWorking + shown, decomposing);
+  const { weights } = staticBytes(question);
+  const { adapter } = trainedOf(facts, method);
+  return {
+    ...nothing,
+    weights: weights - (memoryConstants.adapterBytes * adapter) / shards + found / shards,
+    activations: (calibrationSequences + 1) * bytes.stream,
+    workspace:
+      memoryConstants[device.type].context + shared.blocks + Math.max(shared.vocabulary, inBlock),
+  };
+}
+
+/** Squares of the size of the input: the covariance itself, its Gram matrix and eigenvectors. */
+const covariances = { Exact: 6, Sketched: 3 } as const;
+
+/** Sizes of the inputs that layers of a block read, each once. */
+function distinctInputs(linears: readonly { readonly name: string; readonly in: number }[]) {
+  const sources = new Map(linears.map(({ name, in: size }) => [readers[name] ?? name, size]));
+  return [...sources.values()];
+}
+
+const readers: Readonly<Record<string, string>> = {
+  ...{ q_proj: 'attention', k_proj: 'attention', v_proj: 'attention' },
+  ...{ gate_proj: 'mlp', up_proj: 'mlp' },
+};
 
 function withoutAdapter({ precision, ...method }: ResolvedMethod): ResolvedMethod {
   const plain = { type: 'BFloat16', bfloat16: { trainedWeights: 'BFloat16' } } as const;

@@ -3,40 +3,14 @@
 import { UserError } from '../failures/errors.ts';
 import { adapterShape } from '../methods/adapter-shape.ts';
 import { drawOf } from '../methods/draw.ts';
+import { type Linear, lastPart, linearsOf, namedLinears } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { inWords } from '../schema/text.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 
-export interface Linear {
-  /** Last part of the module path, as in PEFT: `q_proj`. */
-  readonly name: string;
-  readonly out: number;
-  readonly in: number;
-}
-
-/** The linear layers of one block, in execution order. */
-export function linearsOf({ H, NH, NK, D, I, fused }: DecoderFacts): readonly Linear[] {
-  const attention = fused
-    ? [{ name: 'qkv_proj', out: (NH + 2 * NK) * D, in: H }]
-    : [
-        { name: 'q_proj', out: NH * D, in: H },
-        { name: 'k_proj', out: NK * D, in: H },
-        { name: 'v_proj', out: NK * D, in: H },
-      ];
-  const mlp = fused
-    ? [{ name: 'gate_up_proj', out: 2 * I, in: H }]
-    : [
-        { name: 'gate_proj', out: I, in: H },
-        { name: 'up_proj', out: I, in: H },
-      ];
-  return [
-    ...attention,
-    { name: 'o_proj', out: H, in: NH * D },
-    ...mlp,
-    { name: 'down_proj', out: H, in: I },
-  ];
-}
+export type { Linear };
+export { lastPart, linearsOf };
 
 interface ParameterCounts {
   /** Per block: matrices, and norms and biases. */
@@ -147,15 +121,7 @@ export function adaptedLinears(facts: DecoderFacts, targets: readonly string[]):
   for (const [index, target] of targets.entries()) {
     if (!names.includes(lastPart(target))) throw unknownTarget(target, index, names);
   }
-  const wanted = new Set(targets.map(lastPart));
-  return all.filter(({ name }) => wanted.has(name));
-}
-
-/**
- * The name of the linear layer for a name in a job, which may be a longer suffix of a module path.
- */
-export function lastPart(target: string): string {
-  return target.slice(target.lastIndexOf('.') + 1);
+  return namedLinears(all, targets);
 }
 
 function unknownTarget(target: string, index: number, names: readonly string[]): UserError {

@@ -3,11 +3,18 @@ import { tmpdir } from 'node:os';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { Batch } from '../../worker/data/batch.ts';
 import { adaptedLayers, type ModelSource } from '../../worker/engine/build-model.ts';
-import type { Adapter, LinearLayer, Origin } from '../../worker/methods/adapters/adapter.ts';
+import { alone } from '../../worker/engine/world.ts';
+import {
+  type Adapter,
+  type LinearLayer,
+  type Origin,
+  plannedRank,
+} from '../../worker/methods/adapters/adapter.ts';
 import { keep, scope } from '../../worker/tensor/scope.ts';
-import type { Tensor } from '../../worker/tensor/tensor.ts';
+import { type Tensor, tensor } from '../../worker/tensor/tensor.ts';
 import { firstGradients } from '../../worker/train/first-gradients.ts';
 import { decompose } from '../../worker/train/initial-factors.ts';
+import { plannedComponents } from '../../worker/train/planned-components.ts';
 import { aSequence } from './training.ts';
 
 interface FactorsInMemory extends Disposable {
@@ -18,14 +25,13 @@ function none(): never {
   throw new Error('it was not to be read');
 }
 
-export const fromWeight = (W: Tensor): Origin => ({
-  ...{ weight: () => W, gradient: none, learningRate: 0 },
-});
+const nothing = { weight: none, gradient: none, components: none, learningRate: 0 };
+export const fromWeight = (W: Tensor): Origin => ({ ...nothing, weight: () => W });
 export const fromGradient = (G: Tensor, learningRate = 1e-4): Origin => ({
-  ...{ weight: none, gradient: () => G, learningRate },
+  ...{ ...nothing, gradient: () => G, learningRate },
 });
 
-/** For an adapter that begins with gradients: of twelve tokens. */
+/** For an adapter that begins with gradients or activations: of twelve tokens. */
 export function factorsInMemory(
   source: ModelSource,
   adapter: Adapter | null,
@@ -39,7 +45,19 @@ export function factorsInMemory(
   };
   if (adapter?.decompose !== undefined) {
     const layers = adaptedLayers(source.config, adapter);
-    if (adapter.readsGradient) {
+    if (adapter.calibration !== undefined) {
+      using components = plannedComponents({
+        ...{ source, layers, calibration: adapter.calibration, sequences: [toySequence()] },
+        ...{ device: 'cpu', group: null, layout: 'slice', world: alone },
+        options: { dtype, adapter: null, sequenceLength: 64 },
+      });
+      for (const [layer, { rank, rows }] of components.byLayer) {
+        scope(() => {
+          const own = adapter.decompose?.(layer, { ...nothing, components: () => rows });
+          take(layer, { ...(rank === 0 ? {} : own), [plannedRank]: tensor([rank], [1], 'int32') });
+        });
+      }
+    } else if (adapter.readsGradient) {
       toyGradients(source, layers, dtype, (layer, gradient) => {
         take(layer, adapter.decompose?.(layer, fromGradient(gradient)) ?? {});
       });
@@ -60,6 +78,10 @@ export function factorsInMemory(
   };
 }
 
+function toySequence() {
+  return aSequence([Array.from({ length: 12 }, (_, i) => (7 * i) % 40)]);
+}
+
 /** Gradients of the mean loss of one document of twelve tokens. */
 export function toyGradients(
   source: ModelSource,
@@ -67,9 +89,7 @@ export function toyGradients(
   dtype: 'float32' | 'float64',
   take: (layer: LinearLayer, gradient: Tensor) => void,
 ): void {
-  const ids = Array.from({ length: 12 }, (_, i) => (7 * i) % 40);
-  const sequence = aSequence([ids]);
-  const batch: Batch = { sequences: [sequence], targetTokens: 11, tokens: 12, epoch: 0 };
+  const batch: Batch = { sequences: [toySequence()], targetTokens: 11, tokens: 12, epoch: 0 };
   firstGradients(
     {
       ...{ source, device: 'cpu', group: null, folder: tmpdir(), batch: () => batch },

@@ -274,6 +274,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'KaSA', kasa: { rank: 8, gamma: '0' } }, { type: 'KaSA' }],
     rejects: [{ type: 'LoRA', kasa: { rank: 8 } }],
   },
+  'method.adapter: eva only with EVA': {
+    accepts: [{ type: 'EVA', eva: { rank: 8, rho: '1' } }, { type: 'EVA' }],
+    rejects: [{ type: 'LoRA', eva: { rank: 8 } }],
+  },
   'method.adapter: loraGa only with LoRAGA': {
     accepts: [{ type: 'LoRAGA', loraGa: { rank: 8, gamma: '64' } }, { type: 'LoRAGA' }],
     rejects: [{ type: 'LoRA', loraGa: { rank: 8 } }],

@@ -34,6 +34,7 @@ const methods = {
     ...{ preset: 'LoRAGA', selection: oneOfOutliers },
     adapter: { type: 'LoRAGA', loraGa: { rank: 4 } },
   },
+  'eva-nf4': { preset: 'EVA', base: nf4, adapter: { type: 'EVA', eva: { rank: 8 } } },
   'sora-int8': {
     ...{ preset: 'SoRA', base: { type: 'Int8' } },
     adapter: { type: 'SoRA', sora: { rank: 6, dropout: '0.1', threshold: '0.03' } },

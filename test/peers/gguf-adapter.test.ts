@@ -1,6 +1,6 @@
 // Our adapters for llama.cpp: it puts the file on the base in GGUF form and computes the logits of
-// the trained model. Of different ranks, of chosen columns, of a base that was changed, of fused
-// matrices, and of q and k whose rows the format orders in its own way.
+// the trained model. Of different ranks, none among them, of chosen columns, of a base that was
+// changed, of fused matrices, and of q and k whose rows the format orders in its own way.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +31,15 @@ const cases: readonly Case[] = [
     name: 'pissa',
     toy: 'llama',
     method: { preset: 'PiSSA', precision, adapter: { type: 'PiSSA', pissa: { rank: 4 } } },
+  },
+  {
+    name: 'eva',
+    toy: 'llama',
+    method: {
+      preset: 'EVA',
+      precision,
+      adapter: { type: 'EVA', eva: { rank: 3, rho: '4' } },
+    },
   },
   {
     name: 'paca',

@@ -136,6 +136,15 @@ const cases: readonly Case[] = [
     adapter: true,
   },
   {
+    name: 'eva',
+    toy: 'gemma3',
+    method: {
+      ...{ preset: 'EVA', precision: float32 },
+      adapter: { type: 'EVA', eva: { rank: 4, rho: '4', alpha: '12' } },
+    },
+    adapter: true,
+  },
+  {
     name: 'lora-ga',
     toy: 'qwen2',
     method: {

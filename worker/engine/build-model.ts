@@ -7,7 +7,12 @@ import type { DecoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { tensorSpecs } from '../decoder/names.ts';
 import { ropeFrequencies } from '../decoder/rope.ts';
-import type { Adapter, Initial, LinearLayer } from '../methods/adapters/adapter.ts';
+import {
+  type Adapter,
+  type Initial,
+  type LinearLayer,
+  plannedRank,
+} from '../methods/adapters/adapter.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import { codeNearest } from '../methods/weights/affine-groups.ts';
 import { type CodebookScheme, emptyCodebook } from '../methods/weights/codebook.ts';
@@ -18,7 +23,7 @@ import type { Device } from '../tensor/device.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
+import { item, onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
 import { requireFinite } from './finite.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters, type Role } from './parameters.ts';
@@ -85,7 +90,7 @@ export interface BuildOptions {
 export function buildModel(files: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = files;
   const { adapter, dtype, device = 'cpu', trains = () => adapter === null } = options;
-  const adapted = adapter === null ? [] : adaptedLayers(config, adapter);
+  const adapted = adapter === null ? [] : layersWithRank(config, adapter, initialOf(options));
   const source =
     adapter === null ? files : reducedSource(files, adapter, adapted, initialOf(options));
   const { shardLayer = (all) => all } = options;
@@ -291,7 +296,14 @@ function layerOf(name: string): Parameter['layer'] {
   return name === embeddingName ? 'embedding' : 'head';
 }
 
-/** The linear layers of the blocks that get an adapter; never the head. */
+/** Those that the adapter targets, but for ones with a planned rank of 0. */
+function layersWithRank(config: DecoderConfig, adapter: Adapter, initial: Initial) {
+  const targeted = adaptedLayers(config, adapter);
+  if (adapter.calibration === undefined) return targeted;
+  return targeted.filter(({ path }) => scope(() => item(initial(`${path}.${plannedRank}`))) > 0);
+}
+
+/** The linear layers of the blocks that an adapter targets; never the head. */
 export function adaptedLayers(config: DecoderConfig, adapter: Adapter): readonly LinearLayer[] {
   return tensorSpecs(config).flatMap(({ name, layer, part, shape }) => {
     const [out, inputs] = shape;

@@ -6,8 +6,8 @@ import type { ResolvedMethod } from '../../crds/index.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { type PreparedRecord, runFiles, scoresRecord } from '../../crds/wire/run-folder.ts';
 import type { Feed } from '../data/feed.ts';
+import { firstSequences } from '../data/first-sequences.ts';
 import type { Model } from '../engine/model.ts';
-import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { World } from '../engine/world.ts';
 import type { RoleContext } from '../role.ts';
 import { readRecord, writeRecord } from '../run-folder.ts';
@@ -53,12 +53,4 @@ export async function blockScores(
   );
   emit({ ...report, state: 'Done', note: `${least} % to ${most} %` });
   return scores;
-}
-
-/** The sequences of the first steps. */
-function firstSequences(feed: Feed, count: number): readonly HostSequence[] {
-  const sequences: HostSequence[] = [];
-  for (let position = 0; sequences.length < count; position += 1)
-    sequences.push(...feed.allSequences(position));
-  return sequences.slice(0, count);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Bug } from '../../crds/failures/errors.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
+import { layoutOf } from '../../crds/plan/kept-parts.ts';
 import { type PreparedRecord, type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import {
   type InitialFactors,
@@ -13,15 +14,25 @@ import {
 } from '../checkpoint/initial-factors.ts';
 import { adaptedLayers, type ModelSource } from '../engine/build-model.ts';
 import { requireFinite } from '../engine/finite.ts';
+import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { World } from '../engine/world.ts';
-import type { Adapter, LinearLayer } from '../methods/adapters/adapter.ts';
+import {
+  type Adapter,
+  type Calibration,
+  type LinearLayer,
+  type Origin,
+  plannedRank,
+} from '../methods/adapters/adapter.ts';
 import type { RoleContext } from '../role.ts';
 import { trimMemory } from '../tensor/memory.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { releasePages, type Tensor } from '../tensor/tensor.ts';
+import { releasePages, type Tensor, tensor } from '../tensor/tensor.ts';
 import { type FirstBatch, firstGradients } from './first-gradients.ts';
+import { plannedComponents } from './planned-components.ts';
 
 interface Beginning extends Omit<FirstBatch, 'folder'> {
+  /** The first sequences of the job, of all ranks. */
+  readonly sequences: (count: number) => readonly HostSequence[];
   readonly run: RunRecord;
   readonly prepared: PreparedRecord;
   readonly method: ResolvedMethod;
@@ -44,13 +55,62 @@ export async function initialFactors(
   // Each rank has them, or all compute them.
   if (!world.agree(known === null) && known !== null) return known;
   known?.[Symbol.dispose]();
-  using factors = adapter.readsGradient
-    ? ofGradients(context, beginning, adapter)
-    : await ofWeights(context, beginning, adapter);
+  using factors = await factorsOf(context, beginning, adapter);
   const partial = join(context.folder, `${runFiles.initial}.partial`);
   const base = prepared.model.digest;
   await writeInitialFactors({ ...place, partial, base, world }, factors.byName);
   return await openInitialFactors(place);
+}
+
+/** Those of this rank. */
+async function factorsOf(
+  context: Pick<RoleContext, 'folder' | 'emit' | 'stop'>,
+  beginning: Beginning,
+  adapter: Adapter,
+): Promise<OwnFactors> {
+  const { calibration } = adapter;
+  if (calibration !== undefined) return ofActivations(context, beginning, { adapter, calibration });
+  if (adapter.readsGradient) return ofGradients(context, beginning, adapter);
+  return await ofWeights(context, beginning, adapter);
+}
+
+interface Calibrated {
+  readonly adapter: Adapter;
+  readonly calibration: Calibration;
+}
+
+/** Those of this rank, from the activations of the first sequences. */
+function ofActivations(
+  { emit }: Pick<RoleContext, 'emit'>,
+  beginning: Beginning,
+  { adapter, calibration }: Calibrated,
+): OwnFactors {
+  const { source, method, learningRate } = beginning;
+  const report = { type: 'stage', stage: 'Prepare', subject: 'directions of inputs' } as const;
+  emit({ ...report, state: 'Started' });
+  using unfinished = new DisposableStack();
+  const own = unfinished.use(new OwnFactors());
+  const layers = adaptedLayers(source.config, adapter);
+  const sequences = beginning.sequences(calibration.sequences);
+  const measured = { ...beginning, layout: layoutOf(method), calibration, layers, sequences };
+  using components = plannedComponents(measured);
+  for (const [layer, { rank, rows }] of components.byLayer) {
+    scope(() => {
+      const from = { ...nothing, components: () => rows, learningRate };
+      const found = rank === 0 ? {} : adapter.decompose?.(layer, from);
+      own.take(layer, { ...found, [plannedRank]: tensor([rank], [1], 'int32') });
+    }, 'cpu');
+  }
+  // What the pass took is needed for the model itself next.
+  trimMemory();
+  emit({ ...report, state: 'Done', note: rankNote(components.ranks) });
+  unfinished.move();
+  return own;
+}
+
+/** `ranks 0 to 32`. */
+function rankNote(ranks: readonly number[]): string {
+  return `ranks ${Math.min(...ranks)} to ${Math.max(...ranks)}`;
 }
 
 /** Those of this rank, from the gradients of the first batch. */
@@ -66,7 +126,7 @@ function ofGradients(
   const own = unfinished.use(new OwnFactors());
   const layers = adaptedLayers(source.config, adapter);
   firstGradients({ ...beginning, folder }, layers, (layer, gradient) => {
-    const from = { weight: noWeight, gradient: () => gradient, learningRate };
+    const from = { ...nothing, gradient: () => gradient, learningRate };
     own.take(layer, adapter.decompose?.(layer, from) ?? {});
   });
   // What the pass took is needed for the model itself next.
@@ -76,12 +136,15 @@ function ofGradients(
   return own;
 }
 
-function noWeight(): never {
-  throw new Bug('an adapter that begins with gradients reads no weight');
-}
+const nothing: Origin = {
+  weight: () => unread('weight'),
+  gradient: () => unread('gradient'),
+  components: () => unread('activation'),
+  learningRate: 0,
+};
 
-function noGradient(): never {
-  throw new Bug('an adapter that begins with weights reads no gradient');
+function unread(what: string): never {
+  throw new Bug(`the adapter does not say that it begins with a ${what}`);
 }
 
 /** Those of this rank, from the weights. */
@@ -120,8 +183,7 @@ export function decompose(
     const name = `${layer.path}.weight`;
     const weight = source.load(name, dtype);
     requireFinite(name, weight);
-    const from = { weight: () => weight, gradient: noGradient, learningRate: 0 };
-    const found = adapter.decompose?.(layer, from) ?? {};
+    const found = adapter.decompose?.(layer, { ...nothing, weight: () => weight }) ?? {};
     releasePages(weight);
     return found;
   }, 'cpu');

@@ -7,6 +7,7 @@ import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import type { InitialFactors } from '../checkpoint/initial-factors.ts';
 import type { Feed } from '../data/feed.ts';
+import { firstSequences } from '../data/first-sequences.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import {
   type BuildOptions,
@@ -54,6 +55,7 @@ export async function loadModel(
   using initial = await initialFactors(context, {
     ...{ run, prepared, method, options, device, world, group, stopping },
     ...{ modes, learningRate, source: modelSource(files), batch: () => feed.batch(0) },
+    sequences: (count) => firstSequences(feed, count),
   });
   const build = (shardLayer?: ShardLayer) =>
     load(context, options, method, { files, device, shardLayer, initial });

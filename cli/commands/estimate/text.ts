@@ -24,6 +24,7 @@ function planLines({ model, method, steps, tokensPerStep, ranks, ...rest }: Esti
     .toSorted(([, a], [, b]) => b - a)
     .map(([type, size]) => `${type} ${bytes(size)}`);
   const share = rest.trainedParameters / model.parameters;
+  const most = rest.isMost ? 'at most ' : '';
   const long = steps === undefined ? 'as many as the data gives, each' : count(steps);
   const row = (label: string, text: string): readonly string[] =>
     entry(label, text, { width: 80, column: 8, indent: '' });
@@ -34,7 +35,7 @@ function planLines({ model, method, steps, tokensPerStep, ranks, ...rest }: Esti
       `${model.family}, ${short(model.parameters)} parameters, stored as ${stored.join(', ')}`,
     ),
     ...row('method', method),
-    ...row('', `${short(rest.trainedParameters)} trained parameters (${percent(share)})`),
+    ...row('', `${most}${short(rest.trainedParameters)} trained parameters (${percent(share)})`),
     ...row(
       'steps',
       `${long} of up to ${count(tokensPerStep)} tokens${ranks > 1 ? ` on ${ranks} devices` : ''}`,

@@ -33,8 +33,8 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     gap: rounded,
   },
   allora: { method: { preset: 'ALLoRA', precision: float32 }, gap: exact },
-  'qlora with dropout, in bfloat16': {
-    method: { preset: 'QLoRA', base: nf4, adapter: { type: 'LoRA', lora: { dropout: '0.1' } } },
+  'eva of an NF4 base with dropout, in bfloat16': {
+    method: { preset: 'EVA', base: nf4, adapter: { type: 'EVA', eva: { dropout: '0.1' } } },
     gap: rounded,
   },
   'lora-xs of an Int8 base': {

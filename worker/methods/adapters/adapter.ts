@@ -38,8 +38,27 @@ export interface Origin {
   readonly weight: () => Tensor;
   /** Of the mean loss of the first batch, as full fine-tuning would compute it. */
   readonly gradient: () => Tensor;
+  /**
+   * The principal directions of the layer's inputs on training data, the first of them, as many as
+   * the layer's planned rank: orthonormal rows `[r, in]`.
+   */
+  readonly components: () => Tensor;
   /** Of the first step. */
   readonly learningRate: number;
+}
+
+/** Which activations an adapter begins with, and how ranks follow from them. */
+export interface Calibration {
+  /** Training sequences, from the first. */
+  readonly sequences: number;
+  /** Whether tokens without a label are left out. */
+  readonly useLabelMask: boolean;
+  /** Whether the first token of each document is left out. */
+  readonly maskFirstToken: boolean;
+  readonly directions: 'Exact' | 'Sketched';
+  /** The mean rank of a layer, and the most that one may have. */
+  readonly rank: number;
+  readonly most: number;
 }
 
 /** A tensor that `decompose` gave, by its suffix. */
@@ -56,6 +75,9 @@ export interface LowRank {
 export const factorA = 'lora_A.weight';
 export const factorB = 'lora_B.weight';
 
+/** The rank that was planned for a layer, recorded beside what it begins with: `[1]`, int32. */
+export const plannedRank = 'rank';
+
 /** Copies of what `decompose` gave, which stay as they are. */
 export function keptOf(
   initial: Initial,
@@ -70,6 +92,11 @@ export interface Adapter {
   targets(layer: LinearLayer): boolean;
   /** Whether `decompose` reads the gradient. */
   readonly readsGradient?: boolean;
+  /**
+   * The activations that `decompose` reads, if it reads any. Layers have the ranks that are
+   * recorded with what it gave then; one with rank 0 gets no adapter.
+   */
+  readonly calibration?: Calibration;
   /**
    * What the adapter begins with where that follows from the frozen weight or its gradient.
    * Computed once for a run and stored (checkpoint/initial-factors.ts): another processor would

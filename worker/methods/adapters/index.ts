@@ -1,9 +1,11 @@
 // From the parameters of an adapter to the adapter: one entry for each type.
 import type { ResolvedMethod } from '../../../crds/index.ts';
 import { alphaOf } from '../../../crds/methods/adapter-fields.ts';
+import { mostComponents } from '../../../crds/methods/eva.ts';
 import type { DType } from '../../tensor/dtype.ts';
 import type { Adapter } from './adapter.ts';
 import { biLora } from './bi-lora.ts';
+import { eva } from './eva.ts';
 import { kasa } from './kasa.ts';
 import { loldu } from './loldu.ts';
 import { lora } from './lora.ts';
@@ -48,6 +50,14 @@ const byType: ByType = {
   KaSA: ({ kasa: own }, common) => {
     const { beta, gamma } = own;
     return kasa({ ...asLora(own, common), beta: Number(beta), gamma: Number(gamma) });
+  },
+  EVA: ({ eva: own }, common) => {
+    const { calibrationSequences: sequences, useLabelMask, maskFirstToken, directions } = own;
+    const measured = { sequences, useLabelMask, maskFirstToken, directions };
+    return eva({
+      ...asLora(own, common),
+      calibration: { ...measured, most: mostComponents(own) },
+    });
   },
   LoRAGA: ({ loraGa: own }, common) => {
     const { directions, gamma } = own;

@@ -153,35 +153,46 @@ export function wideOf({ dtype }: Tensor): 'float32' | 'float64' {
 
 /**
  * The Gram matrix `[N, N]` of the smaller side, summed in `dtype`; for float64 the gradient is
- * converted in panels, for float32 bfloat16 values are multiplied directly. Computes the upper
- * half, in bands of rows, and copies it to the lower.
+ * converted in panels, for float32 bfloat16 values are multiplied directly.
  */
 export function gramOf(gradient: Tensor, dtype: 'float32' | 'float64' = 'float64'): Tensor {
   const tall = isTall(gradient.shape) ? gradient : ops.t(gradient);
   const [length = 0, size = 0] = tall.shape;
   const sum = ops.zeros([size, size], { dtype });
-  const width = Math.ceil(size / bands);
   for (let at = 0; at < length; at += atOnce) {
     scope(() => {
       const some = ops.narrow(tall, 0, at, Math.min(atOnce, length - at));
-      const part = dtype === 'float32' ? some : ops.to(some, dtype);
-      for (let first = 0; first < size; first += width) {
-        const rows = Math.min(width, size - first);
-        const to = ops.narrow(ops.narrow(sum, 0, first, rows), 1, first, size - first);
-        const [band, rest] = [
-          ops.narrow(part, 1, first, rows),
-          ops.narrow(part, 1, first, size - first),
-        ];
-        ops.linearDw_(to, band, rest);
-      }
+      addGram_(sum, dtype === 'float32' ? some : ops.to(some, dtype));
     });
   }
+  completeGram_(sum);
+  return sum;
+}
+
+/** Adds `part^T part` to the upper half of `sum [N, N]`, in bands of rows. */
+export function addGram_(sum: Tensor, part: Tensor): void {
+  const size = sum.shape[0] ?? 0;
+  const width = Math.ceil(size / bands);
+  for (let first = 0; first < size; first += width) {
+    const rows = Math.min(width, size - first);
+    const to = ops.narrow(ops.narrow(sum, 0, first, rows), 1, first, size - first);
+    const [band, rest] = [
+      ops.narrow(part, 1, first, rows),
+      ops.narrow(part, 1, first, size - first),
+    ];
+    ops.linearDw_(to, band, rest);
+  }
+}
+
+/** Copies the upper half to the lower. */
+export function completeGram_(sum: Tensor): void {
+  const size = sum.shape[0] ?? 0;
+  const width = Math.ceil(size / bands);
   for (let next = width; next < size; next += width) {
     const above = ops.narrow(ops.narrow(sum, 0, next - width, width), 1, next, size - next);
     const left = ops.narrow(ops.narrow(sum, 0, next, size - next), 1, next - width, width);
     ops.copy_(left, ops.t(above));
   }
-  return sum;
 }
 
 /** Rows of the larger side in one product. */

@@ -107,6 +107,15 @@ const cases: Readonly<Record<string, Case>> = {
       };
     },
   },
+  EVA: {
+    // Of unequal ranks the plan knows the most alone: eva.test.ts.
+    method: { adapter: { type: 'EVA', eva: { rank: 4, alpha: '8', rho: '1' } } },
+    start: 0,
+    gradients: (own, G) => ({
+      'lora_A.weight': ops.mulScalar(ops.mm(ops.t(own('lora_B.weight')), G), 2),
+      'lora_B.weight': ops.mulScalar(ops.mm(G, ops.t(own('lora_A.weight'))), 2),
+    }),
+  },
   LoRAGA: {
     method: { adapter: { type: 'LoRAGA', loraGa: { rank: 4, alpha: '8', directions: 'Exact' } } },
     start: 0,

@@ -1,0 +1,70 @@
+// EVA: Explained Variance Adaptation. LoRA whose A begins in the principal directions of the inputs
+// of each layer on the training data, where most of their variance is:
+//   C = cov(x)      A0 = the first R_l eigenvectors of C      B0 = 0
+//   y = x W^T + s * drop(x) A^T B^T      s = alpha / R
+// A layer whose first directions explain more gets more of them: the ranks R_l of all layers add up
+// to R each.
+import * as z from 'zod';
+import { decimal } from '../schema/decimal.ts';
+import { alpha, directions, dropout, rankOf, targetModules } from './adapter-fields.ts';
+import { axisEntry, type Preset } from './method.ts';
+
+const paper = {
+  title: 'Parameter Efficient Fine-tuning via Explained Variance Adaptation',
+  arxiv: '2410.07170',
+} as const;
+
+export const eva = axisEntry({
+  axis: 'adapter',
+  type: 'EVA',
+  member: 'eva',
+  summary:
+    "LoRA that begins in the principal directions of each layer's inputs on the training data; layers whose directions explain more of their variance have more of them.",
+  paper,
+  parameters: z.strictObject({
+    rank: rankOf(16, 'Rank: inner dimension of the two matrices, on average over the layers.'),
+    alpha,
+    dropout,
+    rho: decimal({ min: 1, max: 64 })
+      .default('2')
+      .describe(
+        'The most that a layer may have, as a multiple of the rank. With 1 all layers have the same rank; above, some may have none and get no adapter.',
+      ),
+    calibrationSequences: z
+      .int32()
+      .min(1)
+      .max(65_536)
+      .default(16)
+      .describe('Training sequences, from the first, whose activations are measured.'),
+    useLabelMask: z
+      .boolean()
+      .default(true)
+      .describe('Whether tokens that predict no label, such as prompts, are left out.'),
+    maskFirstToken: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether the first token of each document is left out: its activations are often far larger than all others.',
+      ),
+    directions,
+    targetModules,
+  }),
+});
+
+/** The most components of a layer. */
+export function mostComponents({ rank, rho }: { readonly rank: number; readonly rho: string }) {
+  return Math.round(rank * Number(rho));
+}
+
+export const evaPreset = {
+  preset: 'EVA',
+  summary:
+    'Low-rank adapters on a dense model that begin where the activations of the training data vary most, with AdamW.',
+  axes: {
+    base: { type: 'Dense' },
+    adapter: { type: 'EVA' },
+    selection: { type: 'All' },
+    optimizer: { type: 'AdamW' },
+  },
+  paper,
+} as const satisfies Preset;

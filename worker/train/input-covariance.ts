@@ -1,0 +1,113 @@
+// The covariance of the inputs of the linear layers of one block, summed over tokens, and the
+// directions in which they vary most. Layers that read one input (q, k and v; gate and up) share
+// one. Inputs are taken relative to the mean of the first sequence, so that sums in float32 lose
+// nothing to a mean that is far larger than what varies.
+import { addGram_, completeGram_, subspaceFinder, wideOf } from '../methods/optimizers/subspace.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import { onDevice, type Tensor, toArray } from '../tensor/tensor.ts';
+
+/** The first directions of an input, and the share of its variance that each explains. */
+export interface Directions {
+  /** Orthonormal rows `[q, I]`, on the host. */
+  readonly rows: Tensor;
+  readonly shares: readonly number[];
+}
+
+/** The inputs of one block, each with the paths of the layers that read it. */
+export class BlockInputs implements Disposable {
+  readonly inputs: { readonly paths: string[]; readonly sums: InputSums | null }[] = [];
+  readonly #byPath = new Map<string, InputSums | null>();
+  readonly #owns: (input: number) => boolean;
+  #last: Tensor | null = null;
+
+  /** `owns`: whether this rank adds up the input that comes in this place. */
+  constructor(owns: (input: number) => boolean) {
+    this.#owns = owns;
+  }
+
+  /** Adds the chosen rows of `x [T, I]`, once for all layers that read it. */
+  add(path: string, x: Tensor, rows: Tensor | null): void {
+    const isRead = x === this.#last;
+    this.#last = x;
+    const known = this.#byPath.get(path);
+    if (known !== undefined) {
+      if (!isRead) known?.add(x, rows);
+      return;
+    }
+    const shared = isRead ? this.inputs.at(-1) : undefined;
+    if (shared !== undefined) {
+      shared.paths.push(path);
+      this.#byPath.set(path, shared.sums);
+      return;
+    }
+    const sums = this.#owns(this.inputs.length) ? new InputSums(x) : null;
+    this.inputs.push({ paths: [path], sums });
+    this.#byPath.set(path, sums);
+    sums?.add(x, rows);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { sums } of this.inputs) sums?.[Symbol.dispose]();
+  }
+}
+
+class InputSums implements Disposable {
+  /** `sum (x - shift)^T (x - shift)`, its upper half, and `sum (x - shift)`. */
+  readonly #gram: Tensor;
+  readonly #total: Tensor;
+  #shift: Tensor | null = null;
+  #count = 0;
+
+  constructor(x: Tensor) {
+    const dtype = wideOf(x);
+    const size = x.shape[1] ?? 0;
+    this.#gram = keep(ops.zeros([size, size], { dtype }));
+    this.#total = keep(ops.zeros([1, size], { dtype }));
+  }
+
+  add(x: Tensor, rows: Tensor | null): void {
+    const tokens = rows === null ? (x.shape[0] ?? 0) : rows.numel;
+    if (tokens === 0) return;
+    scope(() => {
+      const wide = ops.to(rows === null ? x : ops.indexSelect(x, 0, rows), wideOf(x));
+      const ones = ops.fullLike(ops.narrow(wide, 1, 0, 1), 1);
+      this.#shift ??= keep(
+        ops.divScalar(ops.linearDw_(ops.zerosLike(this.#total), ones, wide), tokens),
+      );
+      const moved = ops.sub(wide, this.#shift);
+      addGram_(this.#gram, moved);
+      ops.linearDw_(this.#total, ones, moved);
+    });
+    this.#count += tokens;
+  }
+
+  /** The first `most` directions; their rows belong to the caller's scope. */
+  directions(most: number, how: 'Exact' | 'Sketched'): Directions {
+    return scope(() => {
+      const dtype = this.#gram.dtype;
+      const C = this.#covariance();
+      const count = Math.min(most, C.shape[0] ?? 0);
+      const V = ops.to(subspaceFinder(how)(C, count), 'float64');
+      const within = ops.linear(ops.contiguous(ops.t(V)), ops.t(ops.linear(C, ops.t(V))));
+      const variance = toArray(ops.diagonal(C)).reduce((sum, each) => sum + each, 0);
+      const shares = toArray(ops.diagonal(within)).map((each) =>
+        variance > 0 ? Math.max(0, each) / variance : 0,
+      );
+      return { rows: ops.to(ops.contiguous(ops.t(V)), dtype), shares };
+    }, 'cpu');
+  }
+
+  /** In float64, on the host. */
+  #covariance(): Tensor {
+    const host = (t: Tensor) => ops.divScalar(ops.to(onDevice(t, 'cpu'), 'float64'), this.#count);
+    const C = host(this.#gram);
+    completeGram_(C);
+    const mean = host(this.#total);
+    return ops.linearDw_(C, mean, mean, { alpha: -1 });
+  }
+
+  [Symbol.dispose](): void {
+    for (const each of [this.#gram, this.#total, this.#shift]) each?.dispose();
+  }
+}

@@ -1,0 +1,187 @@
+// The principal directions of the inputs of linear layers on training data, and how many of them
+// each layer gets. A model without the adapter passes forward, block by block, over some sequences.
+// Every rank computes all of them, and adds up and decomposes inputs in turn: so any number of
+// workers finds the same bits.
+import { TerminalError } from '../../crds/failures/errors.ts';
+import type { ShardLayout } from '../../crds/plan/shards.ts';
+import { type BuildOptions, buildModel, type ModelSource } from '../engine/build-model.ts';
+import { embed } from '../engine/embedding.ts';
+import { type Model, tensorsOf } from '../engine/model.ts';
+import {
+  type HostSequence,
+  type PackedSequence,
+  sequenceContext,
+  toSequence,
+} from '../engine/packed-sequence.ts';
+import { withLayer } from '../engine/weights.ts';
+import type { World } from '../engine/world.ts';
+import type { Calibration, LinearLayer } from '../methods/adapters/adapter.ts';
+import { planRanks } from '../methods/adapters/rank-plan.ts';
+import { block } from '../nn/block.ts';
+import type { ProcessGroup } from '../sharding/process-group.ts';
+import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
+import type { Device } from '../tensor/device.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
+import { BlockInputs, type Directions } from './input-covariance.ts';
+
+interface Measured {
+  readonly source: ModelSource;
+  readonly options: BuildOptions;
+  readonly device: Device;
+  readonly group: ProcessGroup | null;
+  readonly layout: ShardLayout;
+  readonly world: World;
+  readonly calibration: Calibration;
+  readonly layers: readonly LinearLayer[];
+  readonly sequences: readonly HostSequence[];
+}
+
+interface PlannedComponents extends Disposable {
+  /** Of the layers that this rank decomposed: rows `[rank, I]`. */
+  readonly byLayer: ReadonlyMap<LinearLayer, { readonly rank: number; readonly rows: Tensor }>;
+  /** Of all layers. */
+  readonly ranks: readonly number[];
+}
+
+/** Collective. */
+export function plannedComponents(measured: Measured): PlannedComponents {
+  const { calibration, layers, world } = measured;
+  using held = frozenModel(measured);
+  const found = inputsOf(held.model, measured);
+  const shares = sharesOfAll(found, measured);
+  const ranks = planRanks(
+    layers.map(({ path }) => shares.get(path) ?? []),
+    calibration.rank * layers.length,
+  );
+  const rankOf = new Map(layers.map((layer, i) => [layer, ranks[i] ?? 0]));
+  const own = layers.flatMap((layer) => {
+    const rows = found.find(({ paths }) => paths.includes(layer.path))?.directions?.rows;
+    const rank = rankOf.get(layer) ?? 0;
+    return rows === undefined
+      ? []
+      : [[layer, { rank, rows: keep(firstRows(rows, rank)) }] as const];
+  });
+  for (const { directions } of found) directions?.rows.dispose();
+  world.agree(false);
+  return {
+    byLayer: new Map(own),
+    ranks,
+    [Symbol.dispose]() {
+      for (const [, { rows }] of own) rows.dispose();
+    },
+  };
+}
+
+function firstRows(rows: Tensor, count: number): Tensor {
+  return scope(() => ops.clone(ops.narrow(rows, 0, 0, count)));
+}
+
+function frozenModel({ source, options, device, group, layout }: Measured): ShardedModel {
+  const { dtype, sequenceLength, store } = options;
+  const frozen = {
+    ...{ dtype, device, sequenceLength, adapter: null, trains: () => false },
+    ...(store === undefined ? {} : { store }),
+  };
+  if (group === null) return wholeModel(buildModel(source, frozen));
+  const sharing = { group, config: source.config, dtype, layout, now: () => 0 };
+  return sharedModel(sharing, (shardLayer) => buildModel(source, { ...frozen, shardLayer }));
+}
+
+/** An input, the layers that read it, and its directions where this rank has them. */
+interface FoundInput {
+  readonly paths: readonly string[];
+  readonly directions: Directions | null;
+}
+
+function inputsOf(model: Model, { sequences: hosts, calibration, ...measured }: Measured) {
+  const { world, layers } = measured;
+  const targeted = new Set(layers.map(({ path }) => path));
+  const last = Math.max(...layers.map(({ layer }) => layer));
+  const found: FoundInput[] = [];
+  scope(() => {
+    const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
+    const rows = hosts.map((host) => rowsOf(host, calibration));
+    if (rows.every((own) => own?.numel === 0)) throw nothingToMeasure(hosts.length);
+    let streams = withLayer(model, 'embedding', 0, () =>
+      sequences.map(({ ids }) => embed(model, ids)),
+    );
+    for (let layer = 0; layer <= last; layer += 1) {
+      const first = found.length;
+      using inputs = new BlockInputs((place) => (first + place) % world.size === world.rank);
+      streams = withLayer(model, layer, layer < last ? layer + 1 : null, () =>
+        sequences.map((sequence, a) => {
+          const observe = (path: string, x: Tensor): void => {
+            if (targeted.has(path)) inputs.add(path, x, rows[a] ?? null);
+          };
+          const x = streams[a] as Tensor;
+          const next = observed(model, layer, { x, sequence, observe });
+          x.dispose();
+          return next;
+        }),
+      );
+      for (const { paths, sums } of inputs.inputs) {
+        const own = sums?.directions(calibration.most, calibration.directions) ?? null;
+        found.push({ paths, directions: own && { ...own, rows: keep(own.rows) } });
+      }
+    }
+  }, model.device);
+  return found;
+}
+
+interface ObservedPass {
+  readonly x: Tensor;
+  readonly sequence: PackedSequence;
+  readonly observe: (path: string, input: Tensor) => void;
+}
+
+function observed(model: Model, layer: number, { x, sequence, observe }: ObservedPass): Tensor {
+  const { config } = model;
+  const tensors = { ...tensorsOf(model, new Map(), null), observe };
+  return scope(() => block(config, layer, tensors, x, sequenceContext(config, sequence)));
+}
+
+type Masks = Pick<Calibration, 'useLabelMask' | 'maskFirstToken'>;
+
+/** The tokens of a sequence that count; null for all. */
+function rowsOf(
+  { labels, positions }: HostSequence,
+  { useLabelMask, maskFirstToken }: Masks,
+): Tensor | null {
+  if (!useLabelMask && !maskFirstToken) return null;
+  const rows = [...labels.keys()].filter(
+    (row) =>
+      !(useLabelMask && (labels[row] ?? -1) < 0) && !(maskFirstToken && positions[row] === 0),
+  );
+  return tensor(rows, [rows.length], 'int64');
+}
+
+function nothingToMeasure(count: number): TerminalError {
+  return new TerminalError({
+    code: 'E_INVALID_DATA',
+    message: `no token of the first ${count} sequences is left to measure activations on`,
+    hint: 'set useLabelMask: false, or a larger calibrationSequences',
+  });
+}
+
+/** By path, the same at all ranks: each adds those that it has. */
+function sharesOfAll(
+  found: readonly FoundInput[],
+  { world, calibration: { most }, layers }: Measured,
+): ReadonlyMap<string, readonly number[]> {
+  const sizes = new Map(layers.map((layer) => [layer.path, Math.min(most, layer.in)]));
+  const lengths = found.map(({ paths }) => sizes.get(paths[0] ?? '') ?? 0);
+  const own = found.flatMap(
+    ({ directions }, i) => directions?.shares ?? new Array<number>(lengths[i] ?? 0).fill(0),
+  );
+  const sum = world.sum(own);
+  let at = 0;
+  return new Map(
+    found.flatMap(({ paths }, i) => {
+      const shares = sum.slice(at, at + (lengths[i] ?? 0));
+      at += lengths[i] ?? 0;
+      return paths.map((path) => [path, shares] as const);
+    }),
+  );
+}
