@@ -58,6 +58,7 @@ const mostWorkersInCel =
 const sequenceInCel =
   '(has(self.dataset.tokensPerSequence) ? self.dataset.tokensPerSequence : self.dataset.sequenceLength)';
 const sequencesInCel = `(has(self.training.globalBatchSize) ? self.training.globalBatchSize : has(self.training.globalBatchTokens) ? self.training.globalBatchTokens / ${sequenceInCel} : ${mostWorkersInCel})`;
+const lamdaTakes = `(${is.adapter} == 'LaMDA' && (!has(self.method.adapter) || !has(self.method.adapter.lamda) || !has(self.method.adapter.lamda.initialization) || self.method.adapter.lamda.initialization == 'Svd'))`;
 const hasHeldOut = 'has(self.dataset.eval) || has(self.dataset.heldOut)';
 
 export const pairs: readonly Pair[] = [
@@ -76,7 +77,7 @@ export const pairs: readonly Pair[] = [
     path: ['output', 'formats'],
     meets: ({ output }, method) =>
       needsItsBase(method) && output.formats?.some(isAdapterForm) === true,
-    cel: `!(${is.adapter} in ['PiSSA', 'LoRAGA', 'KaSA']) || ${is.base} == 'Dense' || ${noAdapterForm}`,
+    cel: `!(${is.adapter} in ['PiSSA', 'LoRAGA', 'KaSA'] || ${lamdaTakes}) || ${is.base} == 'Dense' || ${noAdapterForm}`,
     sentence:
       'asks for a file of the adapter, but method.adapter took over a part of each weight before the rest was quantized: nobody else has that base',
     hint: 'ask for MergedSafetensors, or write method.base: { type: Dense }',

@@ -60,6 +60,7 @@ type Adapted = Pick<ResolvedMethod, 'adapter'>;
 
 /** Whether each weight loses a part to the adapter, so that the base is another one. */
 export function changesBase({ adapter }: Adapted): boolean {
+  if (adapter.type === 'LaMDA') return adapter.lamda.initialization === 'Svd';
   return adapter.type === 'PiSSA' || adapter.type === 'LoRAGA' || adapter.type === 'KaSA';
 }
 
@@ -94,6 +95,8 @@ export function adapterShape(
       const made = (linear: LinearSize) => 4 * rank * (linear.in + linear.out);
       return likeLora(adapter.biLora, { made });
     }
+    case 'LaMDA':
+      return betweenSides(adapter.lamda);
     case 'SoRA':
       return withDiagonal(adapter.sora);
     case 'PiSSA':
@@ -250,6 +253,30 @@ function takingOver(
     count: (linear) => ({ trained: size(linear), kept: 0, taken: size(linear) }),
     made: () => 0,
     decomposing: directions === 'Exact' ? exact : sketch,
+  };
+}
+
+interface BetweenSides {
+  readonly rank: number;
+  readonly targetModules: readonly string[];
+  readonly dropout: string;
+  readonly initialization: 'Svd' | 'LoRA';
+}
+
+/** A square matrix and B, which train at first, and A, which is fixed. */
+function betweenSides({ initialization, ...of }: BetweenSides): AdapterShape {
+  const { targetModules } = of;
+  const takes = initialization === 'Svd';
+  return {
+    ...{ targetModules, dropout: Number(of.dropout), decomposing: takes ? sketch : null },
+    perToken: (linear) => inner(rankWithin(linear, of.rank)),
+    count(linear) {
+      const own = rankWithin(linear, of.rank);
+      const taken = takes ? own * (linear.in + linear.out) : 0;
+      return { trained: own * (own + linear.out), kept: own * linear.in, taken };
+    },
+    // The product of both trained ones.
+    made: (linear) => linear.out * rankWithin(linear, of.rank),
   };
 }
 

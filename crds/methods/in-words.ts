@@ -107,6 +107,8 @@ function productInWords(adapter: Product): string {
       return `LoRA-GA r=${adapter.loraGa.rank} on ${layersInWords(adapter.loraGa)}`;
     case 'LoRASB':
       return `LoRA-SB r=${adapter.loraSb.rank} on ${layersInWords(adapter.loraSb)}`;
+    case 'LaMDA':
+      return `LaMDA r=${adapter.lamda.rank} on ${layersInWords(adapter.lamda)}`;
     case 'SoRA':
       return `SoRA r=${adapter.sora.rank} at first on ${layersInWords(adapter.sora)}`;
     case 'LoLDU':

@@ -14,6 +14,7 @@ import { halo, haloPreset } from './halo.ts';
 import { int4 } from './int4.ts';
 import { int8 } from './int8.ts';
 import { kasa, kasaPreset } from './kasa.ts';
+import { lamda, lamdaPreset } from './lamda.ts';
 import { lisa, lisaPreset } from './lisa.ts';
 import { loldu, lolduPreset } from './loldu.ts';
 import { lora, loraPreset } from './lora.ts';
@@ -51,6 +52,7 @@ export const axisEntries = {
     paca,
     s2ft,
     sora,
+    lamda,
   ],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
@@ -67,6 +69,7 @@ export const presets = [
   pacaPreset,
   s2ftPreset,
   soraPreset,
+  lamdaPreset,
   pissaPreset,
   kasaPreset,
   evaPreset,

@@ -11,13 +11,16 @@ import { planFlatParameter, type ShardLayout, shardsOf } from './shards.ts';
  * owners in any layout.
  */
 export function layoutOf({
+  adapter,
   optimizer,
   rule,
-}: Pick<ResolvedMethod, 'optimizer' | 'rule'>): ShardLayout {
+}: Pick<ResolvedMethod, 'adapter' | 'optimizer' | 'rule'>): ShardLayout {
   // Updates are scaled by norms of whole tensors.
   if (optimizer.type === 'PVTuning') return 'owner';
   // Its rates are those of whole rows.
   if (rule.type === 'ALLoRA') return 'matrices';
+  // Its columns rest one after the other.
+  if (adapter.type === 'LaMDA') return 'matrices';
   return projectionOf(optimizer) === null ? 'slice' : 'matrices';
 }
 

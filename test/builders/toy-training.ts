@@ -15,6 +15,7 @@ import { buildModel, type ShardLayer, type Trains } from '../../worker/engine/bu
 import type { Model } from '../../worker/engine/model.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import type { Parameter, Parameters } from '../../worker/engine/parameters.ts';
+import { rests } from '../../worker/engine/resting.ts';
 import { type Clip, Updater } from '../../worker/engine/update.ts';
 import { alone, type World } from '../../worker/engine/world.ts';
 import type { Adapter } from '../../worker/methods/adapters/adapter.ts';
@@ -148,7 +149,11 @@ export class Training implements Disposable {
     this.model = this.held.model;
     const { parameters, config } = this.model;
     const selection = (options.selection ?? all)(parameters);
-    this.states = new OptimizerStates(this.held.shards, optimizer);
+    const plan = { ...aPlan(config.L, options.mode ?? 'keep'), ...options.plan };
+    const { adapter } = this.model;
+    this.states = new OptimizerStates(this.held.shards, optimizer, (parameter, step) =>
+      rests(adapter, parameter, { step, totalSteps: plan.totalSteps }),
+    );
     this.states.follow(selection.stepCounts(0, {}));
     const batches = options.batches ?? [[aSequence([countUp(0, 12)])]];
     const clock = new FakeClock();
@@ -156,7 +161,7 @@ export class Training implements Disposable {
       model: this.model,
       world,
       waited: this.held.waited,
-      plan: { ...aPlan(config.L, options.mode ?? 'keep'), ...options.plan },
+      plan,
       selection,
       states: this.states,
       updater: this.held.offered(new Updater(optimizer, this.states.byName, clip, world)),
@@ -296,7 +301,7 @@ export class MemoryCheckpoints implements Checkpoints {
   async restore(): Promise<TrainerState | null> {
     const state = this.saved.at(-1);
     if (state === undefined) return null;
-    this.#trained.states.follow(state.stepCounts);
+    this.#trained.states.follow(state.stepCounts, state.step);
     for (const [name, { tensor: target }] of stateTensors(this.#trained.trained())) {
       const bytes = this.#bytes.get(name);
       if (bytes === undefined) throw new Error(`nothing was saved of ${name}`);

@@ -262,6 +262,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'S2FT', s2ft: { downRatio: '0.1' } }, { type: 'S2FT' }],
     rejects: [{ type: 'PaCA', s2ft: { downRatio: '0.1' } }],
   },
+  'method.adapter: lamda only with LaMDA': {
+    accepts: [{ type: 'LaMDA', lamda: { initialization: 'LoRA' } }, { type: 'LaMDA' }],
+    rejects: [{ type: 'LoRA', lamda: { rank: 8 } }],
+  },
   'method.adapter: sora only with SoRA': {
     accepts: [{ type: 'SoRA', sora: { rank: 8, finalThreshold: '7e-4' } }, { type: 'SoRA' }],
     rejects: [{ type: 'LoRA', sora: { rank: 8 } }],

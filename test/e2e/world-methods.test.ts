@@ -16,10 +16,7 @@ const oneOfOutliers = { type: 'OwLore', owlore: { activeLayers: 1, intervalSteps
 const methods = {
   'halo-allora': { preset: 'ALLoRA', precision: { type: 'HALO' } },
   'halo-lisa': { preset: 'LISA', precision: { type: 'HALO' }, selection: oneBlock },
-  'lora-xs-int4': {
-    ...{ preset: 'LoRAXS', base: int4 },
-    adapter: { type: 'LoRAXS', loraXs: { rank: 24 } },
-  },
+  'lora-xs': { preset: 'LoRAXS', adapter: { type: 'LoRAXS', loraXs: { rank: 24 } } },
   'bi-lora-8bit': {
     ...{ preset: 'BiLoRA', optimizer: { type: 'AdamW8bit' } },
     adapter: { type: 'BiLoRA', biLora: { dropout: '0.1' } },
@@ -33,6 +30,10 @@ const methods = {
   'lora-ga-owlore': {
     ...{ preset: 'LoRAGA', selection: oneOfOutliers },
     adapter: { type: 'LoRAGA', loraGa: { rank: 4 } },
+  },
+  'lamda-int4': {
+    ...{ preset: 'LaMDA', base: int4 },
+    adapter: { type: 'LaMDA', lamda: { rank: 12, dropout: '0.1', freezeFraction: '0.5' } },
   },
   'eva-nf4': { preset: 'EVA', base: nf4, adapter: { type: 'EVA', eva: { rank: 8 } } },
   'sora-int8': {

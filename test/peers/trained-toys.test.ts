@@ -83,6 +83,15 @@ const cases: readonly Case[] = [
     ...{ adapter: true, uniform: true },
   },
   {
+    name: 'lamda',
+    toy: 'llama',
+    method: {
+      ...{ preset: 'LaMDA', precision: float32 },
+      adapter: { type: 'LaMDA', lamda: { rank: 24, alpha: '12', freezeFraction: '0.7' } },
+    },
+    adapter: true,
+  },
+  {
     name: 'paca',
     toy: 'phi3',
     method: {

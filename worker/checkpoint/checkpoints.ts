@@ -251,7 +251,7 @@ class Folders implements RunCheckpoints {
     if (isBad) throw found;
     const { manifest, state } = found;
     this.life = manifest.life;
-    this.#trained.states.follow(state.stepCounts);
+    this.#trained.states.follow(state.stepCounts, state.step);
     loadState(folder, manifest, stateTensors(this.#trained));
     const saved = world.fromFirst(newest);
     this.#savedStep = saved === none ? null : saved;
@@ -306,7 +306,7 @@ class Folders implements RunCheckpoints {
       const manifest = await readManifest(folder);
       this.#confirm(manifest, folder);
       const state = stateOf(manifest, folder);
-      this.#trained.states.follow(state.stepCounts);
+      this.#trained.states.follow(state.stepCounts, state.step);
       loadState(folder, manifest, stateTensors(this.#trained));
       this.life = manifest.life;
       return { ...state, ...(await readRollback(folder)) };

@@ -36,6 +36,8 @@ export interface Update {
   count(layer: Parameter['layer']): number;
   /** Random stream of a parameter in this step. */
   stream(name: string): Stream;
+  /** How many of the first columns of a matrix keep their values. @default 0 */
+  restingColumns?(parameter: Parameter): number;
   /** Called for each parameter that was updated. */
   updated?(parameter: Parameter): void;
 }
@@ -125,6 +127,10 @@ class StepUpdate {
 
   /** Takes over the gradients of one layer: a block, the embedding or the head. */
   offer(whole: readonly Gradient[]): void {
+    for (const { parameter, value } of whole) {
+      const resting = this.#restingColumns(parameter);
+      if (resting > 0) scope(() => ops.zero_(ops.narrow(value, 1, 0, resting)));
+    }
     const gradients = whole.map((one) => this.#seen(one));
     const own = squaredNorm(gradients.map(({ value }) => value));
     if (this.#clip.mode === 'Global') {
@@ -211,10 +217,17 @@ class StepUpdate {
         stream: this.#update.stream(parameter.name),
         ...(projectedIn === undefined ? {} : { projectedIn }),
       };
-      this.#change(parameter, value, state, step);
+      const resting = this.#restingColumns(parameter);
+      const change = () => this.#change(parameter, value, state, step);
+      if (resting > 0) keepingFirst(resting, parameter.value, change);
+      else change();
       this.#update.updated?.(parameter);
     }
     release(gradients);
+  }
+
+  #restingColumns(parameter: Parameter): number {
+    return this.#update.restingColumns?.(parameter) ?? 0;
   }
 
   #change({ value, coded }: Parameter, gradient: Tensor, state: OptimizerState, step: UpdateStep) {
@@ -249,6 +262,16 @@ class StepUpdate {
       quantizeStochastically_(coded, exact, 8, step.stream);
     });
   }
+}
+
+/** Moments and decay would move columns that have no gradient. */
+function keepingFirst(columns: number, value: Tensor, change: () => void): void {
+  scope(() => {
+    const first = ops.narrow(value, 1, 0, columns);
+    const before = ops.clone(first);
+    change();
+    ops.copy_(first, before);
+  });
 }
 
 /** Values of float64 scalars, all read at once. */

@@ -1,6 +1,7 @@
 // The optimizer state of a run: created when a layer becomes active, freed when it becomes
 // inactive. Checkpoints save exactly what exists, and the memory plan counts the same.
 
+import type { Parameter } from '../engine/parameters.ts';
 import {
   codebooksOf,
   type Optimizer,
@@ -10,14 +11,19 @@ import type { StepCounts } from '../methods/selection/selection.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { type Shard, sizeOf } from './shards.ts';
 
+/** Whether a parameter rests from a step on, and has no state. */
+type Rests = (parameter: Parameter, step: number) => boolean;
+
 export class OptimizerStates implements Disposable {
   readonly #shards: readonly Shard[];
   readonly #optimizer: Optimizer;
+  readonly #rests: Rests;
   readonly #byName = new Map<string, OptimizerState>();
 
-  constructor(shards: readonly Shard[], optimizer: Optimizer) {
+  constructor(shards: readonly Shard[], optimizer: Optimizer, rests: Rests = () => false) {
     this.#shards = shards;
     this.#optimizer = optimizer;
+    this.#rests = rests;
   }
 
   /** By parameter name. `follow` changes it. */
@@ -27,10 +33,13 @@ export class OptimizerStates implements Disposable {
 
   /**
    * Frees the state of layers without a step count, then creates missing state from the present
-   * values. A count of 0 recreates it.
+   * values. A count of 0 recreates it. `step` is the next one.
    */
-  follow(stepCounts: StepCounts): void {
-    const kept = this.#shards.map(({ parameter, whole }) => ({ ...parameter, whole }));
+  follow(stepCounts: StepCounts, step = 0): void {
+    const rests = ({ parameter }: Shard) => this.#rests(parameter, step);
+    for (const { parameter } of this.#shards.filter(rests)) this.#free(parameter.name);
+    const moving = this.#shards.filter((shard) => !rests(shard));
+    const kept = moving.map(({ parameter, whole }) => ({ ...parameter, whole }));
     for (const { name, layer } of kept) if ((stepCounts[layer] ?? 0) === 0) this.#free(name);
     for (const { name, layer, value, whole, coded } of kept) {
       if (stepCounts[layer] === undefined || this.#byName.has(name)) continue;

@@ -6,6 +6,7 @@ import { TerminalError } from '../../crds/failures/errors.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
 import { toSequence } from '../engine/packed-sequence.ts';
+import { restingColumns, unrested } from '../engine/resting.ts';
 import type { Update } from '../engine/update.ts';
 import { grown, type StepCounts } from '../methods/selection/selection.ts';
 import { type Device, deviceMemory } from '../tensor/device.ts';
@@ -76,9 +77,10 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
   const loaded = clock.monotonic();
   const before = parts.waited();
   const learningRate = plan.learningRate(state.step) * state.learningRateFactor;
-  const active = selection.at(state.step);
+  const moment = { step: state.step, totalSteps: plan.totalSteps };
+  const active = unrested(selection.at(state.step), model.adapter, moment);
   const stepCounts = selection.stepCounts(state.step, state.stepCounts);
-  states.follow(stepCounts);
+  states.follow(stepCounts, state.step);
   const outcome = scope(() => {
     const sequences = batch.sequences.map((host) => toSequence(model.rope, host, model.dtype));
     const update = updater.begin(updateOf(parts, state.step, { learningRate, stepCounts }));
@@ -148,6 +150,7 @@ function updateOf(
     learningRate,
     count: (layer) => (stepCounts[layer] ?? 0) + 1,
     stream: (name) => streamOf(seed, 'update', name, step),
+    restingColumns: (parameter) => restingColumns(adapter, parameter, { step, totalSteps }),
     updated({ suffix, value }) {
       if (suffix !== undefined)
         scope(() => adapter?.afterUpdate?.(suffix, value, { step, totalSteps }));

@@ -23,6 +23,7 @@ import { type Feed, openFeed } from '../data/feed.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { type ModelFiles, openModel } from '../decoder/model-files.ts';
 import { activationOffload } from '../engine/activation-offload.ts';
+import { rests } from '../engine/resting.ts';
 import { Updater } from '../engine/update.ts';
 import type { World } from '../engine/world.ts';
 import { buildOptionsOf, optimizerOf, selectionOf } from '../methods/index.ts';
@@ -98,7 +99,10 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   });
   using held = loaded.held;
   const { model, shards } = held;
-  using states = new OptimizerStates(shards, optimizer);
+  const { totalSteps: total } = plan;
+  using states = new OptimizerStates(shards, optimizer, (parameter, step) =>
+    rests(model.adapter, parameter, { step, totalSteps: total }),
+  );
   const recorder = new Recorder({
     ...{ run, prepared, method, files, model, memory, plan, feed },
     ...{ workers: world.size, version: programVersion, startedAt },

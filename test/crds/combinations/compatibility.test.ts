@@ -214,6 +214,22 @@ for (const { id, cel } of pairs) {
   });
 }
 
+test('LaMDA changes its base where it begins with the spectrum, and an adapter file is refused there alone', (t) => {
+  const found = pairs.find(({ id }) => id.startsWith('an adapter that changed its base'));
+  for (const [initialization, isRefused] of [
+    ['Svd', true],
+    ['LoRA', false],
+  ] as const) {
+    const adapter = { type: 'LaMDA', lamda: { initialization } };
+    const spec = aSpec({
+      method: { preset: 'LaMDA', base: { type: 'NF4' }, adapter },
+      'output.formats': ['PEFTAdapter'],
+    });
+    t.is(found?.meets(spec, resolveMethod(spec.method)), isRefused, initialization);
+    t.is(celHolds(found?.cel ?? '', spec), !isRefused, initialization);
+  }
+});
+
 test('for any method the API server asks for the same as the operator', (t) => {
   const axes = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
   const typeOrNone = (axis: (typeof axes)[number]) =>

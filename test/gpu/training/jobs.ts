@@ -61,6 +61,13 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     gap: exact,
     waits: 2,
   },
+  lamda: {
+    method: {
+      ...{ preset: 'LaMDA', precision: float32 },
+      adapter: { type: 'LaMDA', lamda: { rank: 8, freezeFraction: '0.8' } },
+    },
+    gap: exact,
+  },
   'paca of an NF4 base': {
     method: {
       ...{ preset: 'PaCA', precision: float32, base: nf4 },

@@ -377,6 +377,14 @@ test(goesOn, 'an adapter that changes by the schedule', {
   },
 });
 
+test(goesOn, 'an adapter with a matrix that comes to rest', {
+  adapter: {
+    ...anAdapter(0),
+    restingColumns: (suffix, columns, { step }) =>
+      suffix === factorB ? Math.min(columns, step) : 0,
+  },
+});
+
 test('an adapter changes its tensors after each update, and not in a step that is skipped', async (t) => {
   const seen: string[] = [];
   const adapter: Adapter = {

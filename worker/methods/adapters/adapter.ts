@@ -128,6 +128,12 @@ export interface Adapter {
    * this rank's part of the tensor, in row order, flat unless it is all of it.
    */
   afterUpdate?(suffix: string, value: Tensor, moment: Moment): void;
+  /**
+   * Of the columns of a trained matrix, how many of the first rest in a step: they have no gradient
+   * and keep their values. Never fewer in a later step; where all rest, the tensor has no optimizer
+   * state either. Matrices are whole at one rank (crds/plan/kept-parts.ts). @default 0
+   */
+  restingColumns?(suffix: string, columns: number, moment: Moment): number;
   /** Whether training may make columns of B zero: files have the other ranks alone. */
   readonly losesRanks?: boolean;
   /**

@@ -7,6 +7,7 @@ import type { Adapter } from './adapter.ts';
 import { biLora } from './bi-lora.ts';
 import { eva } from './eva.ts';
 import { kasa } from './kasa.ts';
+import { lamda } from './lamda.ts';
 import { loldu } from './loldu.ts';
 import { lora } from './lora.ts';
 import { loraGa } from './lora-ga.ts';
@@ -65,6 +66,14 @@ const byType: ByType = {
   },
   LoRASB: ({ loraSb: own }, { seed }) =>
     loraSb({ ...onTargets(own), directions: own.directions, seed }),
+  LaMDA: ({ lamda: own }, common) => {
+    const { initialization, freezeFraction } = own;
+    return lamda({
+      ...asLora(own, common),
+      initialization,
+      freezeFraction: Number(freezeFraction),
+    });
+  },
   SoRA: ({ sora: own }, common) => {
     const { threshold, finalThreshold = threshold } = own;
     const thresholds = { threshold: Number(threshold), finalThreshold: Number(finalThreshold) };

@@ -17,7 +17,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB, keptOf, type LinearLayer } from './adapter.ts';
 import { plainDelta } from './delta.ts';
-import { isZero, singularVectors } from './singular-vectors.ts';
+import { diagonalOf, isZero, singularVectors } from './singular-vectors.ts';
 
 const middle = 'lora_R.weight';
 
@@ -64,8 +64,4 @@ function unmoved(layer: LinearLayer, own: number, seed: bigint, dtype: 'float32'
     [factorB]: orthonormal('lora_B', layer.out),
     [middle]: ops.zeros([own, own], { dtype }),
   };
-}
-
-function diagonalOf(values: Tensor): Tensor {
-  return ops.mul(ops.eye(values.numel, { dtype: values.dtype }), values);
 }

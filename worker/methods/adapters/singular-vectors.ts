@@ -37,3 +37,7 @@ function unitRows(rows: Tensor): { readonly unit: Tensor; readonly sizes: Tensor
   const sizes = ops.linalgVectorNorm(rows, 2, [1]);
   return { unit: ops.div(rows, ops.unsqueeze(ops.clamp(sizes, 1e-30), 1)), sizes };
 }
+
+export function diagonalOf(values: Tensor): Tensor {
+  return ops.mul(ops.eye(values.numel, { dtype: values.dtype }), values);
+}

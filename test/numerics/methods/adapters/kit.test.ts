@@ -146,6 +146,30 @@ const cases: Readonly<Record<string, Case>> = {
       };
     },
   },
+  LaMDA: {
+    method: { adapter: { type: 'LaMDA', lamda: { rank: 4, alpha: '8', freezeFraction: '0.9' } } },
+    start: 0,
+    gradients(own, G) {
+      const [A, S, B] = [own('lora_A.weight'), own('lora_S.weight'), own('lora_B.weight')];
+      const ofProduct = ops.mm(ops.mulScalar(G, 2), ops.t(A));
+      return {
+        'lora_S.weight': ops.mm(ops.t(B), ofProduct),
+        'lora_B.weight': ops.mm(ofProduct, ops.t(S)),
+      };
+    },
+  },
+  'LaMDA from chance': {
+    method: { adapter: { type: 'LaMDA', lamda: { rank: 4, initialization: 'LoRA' } } },
+    start: 0,
+    gradients(own, G) {
+      const [A, S, B] = [own('lora_A.weight'), own('lora_S.weight'), own('lora_B.weight')];
+      const ofProduct = ops.mm(ops.mulScalar(G, 2), ops.t(A));
+      return {
+        'lora_S.weight': ops.mm(ops.t(B), ofProduct),
+        'lora_B.weight': ops.mm(ofProduct, ops.t(S)),
+      };
+    },
+  },
   LoLDU: {
     method: { adapter: { type: 'LoLDU', loldu: { rank: 6 } } },
     start: 0,

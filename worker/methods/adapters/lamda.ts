@@ -1,0 +1,99 @@
+// LaMDA: Large Model Fine-Tuning via Spectrally Decomposed Low-Dimensional Adaptation (Azizi et al.
+// 2024).
+//
+// Against LoRA: A is fixed, a square matrix S between A and B trains, and the columns of B stop
+// training one after the other over the first part of the steps.
+//   y = x W^T + s drop(x) A^T S^T B^T      A [R, I] · S [R, R] · B [O, R] · s = alpha / R
+//   columns of B at rest in step t of T: min(R, floor(R t / (f T))), first ones first
+// Svd: W ~ U D V^T of rank R, A = V^T, S = D / s, B = U, and the base is W - U D V^T, so that the
+// model is that of the files at first. LoRA: A uniform in ±1/sqrt(I), S in ±1/sqrt(R), B zero. A
+// layer whose smaller side is below the rank takes that side. Trained: S and B in float32; once
+// all of B rests it has no gradient and no moments. Kept: A.
+// Differences from the release: it rests three columns at most before all others, for its counter
+// lacks the factor R, and it has the random start alone; vectors are from the sketch of
+// optimizers/subspace.ts. Left out: the ranks of layers by their spectra (LaMDA++).
+import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
+import * as ops from '../../tensor/ops.generated.ts';
+import { streamOf, uniform } from '../../tensor/rng.ts';
+import { sketchedSubspace } from '../optimizers/subspace.ts';
+import { type Adapter, factorA, factorB, keptOf, type Moment } from './adapter.ts';
+import { diagonalOf, singularVectors } from './singular-vectors.ts';
+import { type StandardLora, standardLora } from './standard-lora.ts';
+
+const middle = 'lora_S.weight';
+
+interface LamdaSettings extends StandardLora {
+  readonly initialization: 'Svd' | 'LoRA';
+  readonly freezeFraction: number;
+}
+
+export function lamda(settings: LamdaSettings): Adapter {
+  const plain = standardLora(settings);
+  return {
+    ...plain,
+    ...(settings.initialization === 'Svd' ? fromSpectrum(settings) : fromChance(settings)),
+    name: 'LaMDA',
+    factors(layer, tensors, draw) {
+      const B = ops.mm(tensors(factorB), tensors(middle));
+      return { ...plain.factors(layer, tensors, draw), B };
+    },
+    restingColumns: (suffix, columns, moment) =>
+      suffix === factorB ? restingAt(columns, settings.freezeFraction, moment) : 0,
+  };
+}
+
+/** Of so many columns. */
+function restingAt(columns: number, fraction: number, { step, totalSteps }: Moment): number {
+  return Math.min(columns, Math.floor((columns * step) / (fraction * totalSteps)));
+}
+
+type Start = Pick<Adapter, 'decompose' | 'initialize' | 'takesOver' | 'decays'>;
+
+function fromSpectrum({ rank, alpha }: LamdaSettings): Start {
+  const scale = alpha / rank;
+  return {
+    decompose(layer, { weight }) {
+      const W = weight();
+      const { U, S, V } = singularVectors(W, sketchedSubspace(W, rankWithin(layer, rank)));
+      return {
+        [factorA]: V,
+        [factorB]: ops.contiguous(U),
+        [middle]: diagonalOf(ops.divScalar(S, scale)),
+      };
+    },
+    initialize: (_, initial) => ({
+      trained: {
+        [middle]: ops.clone(initial(middle)),
+        [factorB]: ops.clone(initial(factorB)),
+      },
+      kept: keptOf(initial, [factorA]),
+    }),
+    takesOver: (_, initial) => ({
+      left: ops.mm(initial(factorB), initial(middle)),
+      right: initial(factorA),
+      scale,
+    }),
+    // Decay would pull what the base gave up to zero, and the weight with it.
+    decays: () => false,
+  };
+}
+
+function fromChance({ rank, seed, dtype }: LamdaSettings): Start {
+  return {
+    initialize(layer) {
+      const own = rankWithin(layer, rank);
+      const drawn = (name: string, inputs: number) => {
+        const bound = 1 / Math.sqrt(inputs);
+        return uniform([own, inputs], -bound, bound, streamOf(seed, name, layer.path), dtype);
+      };
+      return {
+        trained: {
+          [middle]: drawn('lora_S', own),
+          [factorB]: ops.zeros([layer.out, own], { dtype }),
+        },
+        kept: { [factorA]: drawn('lora_A', layer.in) },
+      };
+    },
+    decays: () => true,
+  };
+}
