@@ -287,6 +287,36 @@ test('files of an adapter that lost ranks have the others, and name no layer tha
   }
 });
 
+test('where no rank is left, files of the adapter have one of zeros', async (t) => {
+  const run = await aToyRun(t, {
+    name: 'closed',
+    method: {
+      ...{ preset: 'SoRA', precision: { type: 'Float32' } },
+      adapter: { type: 'SoRA', sora: { rank: 2, threshold: '1' } },
+    },
+    training: { maxSteps: 6, learningRate: '1e-3' },
+    formats: ['PEFTAdapter', 'GGUFAdapter'],
+  });
+  const { artifacts } = await run.all();
+  t.deepEqual(
+    artifacts.map(({ reload }) => reload?.largestLogitGap),
+    [0, 0],
+  );
+  const folder = join(run.destination, 'adapter');
+  const config = await readJson(join(folder, 'adapter_config.json'));
+  t.like(config, { r: 1, lora_alpha: 2, rank_pattern: {}, alpha_pattern: {} });
+  t.is(config.target_modules.length, 1);
+  using adapter = openSafetensors(join(folder, 'adapter_model.safetensors'));
+  const names = [...adapter.header.tensors.keys()].sort();
+  t.deepEqual(
+    names,
+    ['A', 'B'].map(
+      (factor) => `base_model.model.${config.target_modules[0]}.lora_${factor}.weight`,
+    ),
+  );
+  scope(() => t.true(toArray(adapter.load(names[1] ?? '')).every((value) => value === 0)));
+});
+
 test('a quantised base that an adapter took a part from is published merged', async (t) => {
   const run = await aToyRun(t, {
     name: 'qpissa',
