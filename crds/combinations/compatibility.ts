@@ -77,7 +77,7 @@ export const pairs: readonly Pair[] = [
     path: ['output', 'formats'],
     meets: ({ output }, method) =>
       needsItsBase(method) && output.formats?.some(isAdapterForm) === true,
-    cel: `!(${is.adapter} in ['PiSSA', 'LoRAGA', 'KaSA'] || ${lamdaTakes}) || ${is.base} == 'Dense' || ${noAdapterForm}`,
+    cel: `!(${is.adapter} in ['PiSSA', 'LoRAGA', 'KaSA', 'NLoRA'] || ${lamdaTakes}) || ${is.base} == 'Dense' || ${noAdapterForm}`,
     sentence:
       'asks for a file of the adapter, but method.adapter took over a part of each weight before the rest was quantized: nobody else has that base',
     hint: 'ask for MergedSafetensors, or write method.base: { type: Dense }',

@@ -61,7 +61,7 @@ type Adapted = Pick<ResolvedMethod, 'adapter'>;
 /** Whether each weight loses a part to the adapter, so that the base is another one. */
 export function changesBase({ adapter }: Adapted): boolean {
   if (adapter.type === 'LaMDA') return adapter.lamda.initialization === 'Svd';
-  return adapter.type === 'PiSSA' || adapter.type === 'LoRAGA' || adapter.type === 'KaSA';
+  return ['PiSSA', 'LoRAGA', 'KaSA', 'NLoRA'].includes(adapter.type);
 }
 
 /** Whether it begins with gradients, for which the whole base is trained once. */
@@ -108,6 +108,10 @@ export function adapterShape(
     }
     case 'EVA':
       return ofPlannedRanks(adapter.eva, model);
+    case 'SLoRA':
+      return ofThree(adapter.slora);
+    case 'NLoRA':
+      return ofParts(adapter.nlora);
     case 'LoRAGA':
       return takingOver(adapter.loraGa, pairedRank);
     case 'LoRASB': {
@@ -203,6 +207,9 @@ const exact = { matrices: 1, grams: 5 };
 /** Both factors in one, and each by itself. */
 const triangles = { matrices: 3, grams: 0 };
 
+/** Copies of rows and columns, and a few of their corner. */
+const corner = { matrices: 1, grams: 1 };
+
 type Ratios = Extract<ResolvedMethod['adapter'], { type: 'S2FT' }>['s2ft'];
 
 /** Of channels and heads that are drawn over all layers: what a layer has on average. */
@@ -277,6 +284,41 @@ function betweenSides({ initialization, ...of }: BetweenSides): AdapterShape {
     },
     // The product of both trained ones.
     made: (linear) => linear.out * rankWithin(linear, of.rank),
+  };
+}
+
+/** Two matrices and the square one between them. */
+function threeOf(linear: Sides, rank: number): number {
+  return rank * (linear.in + linear.out + rank);
+}
+
+type Three = Extract<ResolvedMethod['adapter'], { type: 'SLoRA' }>['slora'];
+
+function ofThree({ rank, targetModules, dropout }: Three): AdapterShape {
+  return {
+    ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
+    count: (linear) => ({ trained: threeOf(linear, rank), kept: 0, taken: 0 }),
+    made: (linear) => rank * linear.out,
+    decomposing: null,
+  };
+}
+
+type Parts = Extract<ResolvedMethod['adapter'], { type: 'NLoRA' }>['nlora'];
+
+/** Three matrices of parts of a weight, of which it loses the product. */
+function ofParts({ rank, targetModules, dropout, train }: Parts): AdapterShape {
+  const within = (linear: Sides) => rankWithin(linear, rank);
+  return {
+    ...{ targetModules, dropout: Number(dropout), decomposing: corner },
+    perToken: (linear) => inner(within(linear)),
+    count(linear) {
+      const own = within(linear);
+      const two = own * (linear.in + linear.out);
+      return train === 'All'
+        ? { trained: threeOf(linear, own), kept: 0, taken: two }
+        : { trained: own * own, kept: two, taken: two };
+    },
+    made: (linear) => linear.out * within(linear),
   };
 }
 

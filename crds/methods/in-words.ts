@@ -103,6 +103,12 @@ function productInWords(adapter: Product): string {
       return `KaSA r=${adapter.kasa.rank} on ${layersInWords(adapter.kasa)}`;
     case 'EVA':
       return `EVA r=${adapter.eva.rank} on ${layersInWords(adapter.eva)}`;
+    case 'SLoRA':
+      return `SLoRA r=${adapter.slora.rank} on ${layersInWords(adapter.slora)}`;
+    case 'NLoRA': {
+      const core = adapter.nlora.train === 'Core' ? ' of square matrices alone' : '';
+      return `NLoRA r=${adapter.nlora.rank}${core} on ${layersInWords(adapter.nlora)}`;
+    }
     case 'LoRAGA':
       return `LoRA-GA r=${adapter.loraGa.rank} on ${layersInWords(adapter.loraGa)}`;
     case 'LoRASB':

@@ -24,6 +24,7 @@ import { loraSb, loraSbPreset } from './lora-sb.ts';
 import { loraXs, loraXsPreset } from './lora-xs.ts';
 import { naturalGalore, naturalGalorePreset } from './natural-galore.ts';
 import { nf4, qloraPreset } from './nf4.ts';
+import { intermediateTunePreset, nlora, nloraPreset } from './nlora.ts';
 import { noAdapter } from './no-adapter.ts';
 import { noRule } from './no-rule.ts';
 import { owlore, owlorePreset } from './owlore.ts';
@@ -33,6 +34,7 @@ import { pvTuning, pvTuningPreset } from './pv-tuning.ts';
 import { qGalore, qGalorePreset } from './q-galore.ts';
 import { s2ft, s2ftPreset } from './s2ft.ts';
 import { sgd } from './sgd.ts';
+import { slora, sloraPreset } from './slora.ts';
 import { sora, soraPreset } from './sora.ts';
 
 export const axisEntries = {
@@ -47,6 +49,8 @@ export const axisEntries = {
     pissa,
     kasa,
     eva,
+    slora,
+    nlora,
     loraGa,
     loraSb,
     paca,
@@ -73,6 +77,9 @@ export const presets = [
   pissaPreset,
   kasaPreset,
   evaPreset,
+  sloraPreset,
+  nloraPreset,
+  intermediateTunePreset,
   loraGaPreset,
   loraSbPreset,
   qloraPreset,

@@ -282,6 +282,14 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'EVA', eva: { rank: 8, rho: '1' } }, { type: 'EVA' }],
     rejects: [{ type: 'LoRA', eva: { rank: 8 } }],
   },
+  'method.adapter: slora only with SLoRA': {
+    accepts: [{ type: 'SLoRA', slora: { rank: 8 } }, { type: 'SLoRA' }],
+    rejects: [{ type: 'NLoRA', slora: { rank: 8 } }],
+  },
+  'method.adapter: nlora only with NLoRA': {
+    accepts: [{ type: 'NLoRA', nlora: { rank: 8, train: 'Core' } }, { type: 'NLoRA' }],
+    rejects: [{ type: 'SLoRA', nlora: { rank: 8 } }],
+  },
   'method.adapter: loraGa only with LoRAGA': {
     accepts: [{ type: 'LoRAGA', loraGa: { rank: 8, gamma: '64' } }, { type: 'LoRAGA' }],
     rejects: [{ type: 'LoRA', loraGa: { rank: 8 } }],

@@ -22,6 +22,10 @@ const methods = {
     adapter: { type: 'BiLoRA', biLora: { dropout: '0.1' } },
   },
   pissa: { preset: 'PiSSA', adapter: { type: 'PiSSA', pissa: { rank: 4 } } },
+  'intermediate-tune-8bit': {
+    ...{ preset: 'IntermediateTune', optimizer: { type: 'AdamW8bit' } },
+    adapter: { type: 'NLoRA', nlora: { rank: 8, train: 'Core' } },
+  },
   // Its term of the loss is added by one of three workers.
   'kasa-nf4': {
     ...{ preset: 'KaSA', base: nf4 },

@@ -154,6 +154,15 @@ const cases: readonly Case[] = [
     adapter: true,
   },
   {
+    name: 'nlora',
+    toy: 'llama',
+    method: {
+      ...{ preset: 'NLoRA', precision: float32 },
+      adapter: { type: 'NLoRA', nlora: { rank: 24, alpha: '12' } },
+    },
+    adapter: true,
+  },
+  {
     name: 'lora-ga',
     toy: 'qwen2',
     method: {

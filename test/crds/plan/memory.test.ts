@@ -357,7 +357,8 @@ test('the peak is that of the largest stage, and every stage that a job has is t
       const isHere = one.device.type === 'cpu';
       const { type } = one.method.adapter;
       const passes = ['LoRAGA', 'LoRASB', 'EVA'].includes(type);
-      const decomposes = passes || (isHere && ['LoRAXS', 'LoLDU', 'PiSSA', 'KaSA'].includes(type));
+      const decomposes =
+        passes || (isHere && ['LoRAXS', 'LoLDU', 'PiSSA', 'KaSA', 'NLoRA'].includes(type));
       const expected = ['Step', ...(decomposes ? ['Decompose'] : []), 'Evaluate', 'Sample'];
       if (isHere) expected.push('Publish');
       t.deepEqual(names, expected);

@@ -82,6 +82,13 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     },
     gap: exact,
   },
+  nlora: {
+    method: {
+      ...{ preset: 'NLoRA', precision: float32 },
+      adapter: { type: 'NLoRA', nlora: { rank: 8 } },
+    },
+    gap: exact,
+  },
   'kasa of an NF4 base': {
     method: {
       ...{ preset: 'KaSA', precision: float32, base: nf4 },

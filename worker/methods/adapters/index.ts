@@ -13,9 +13,11 @@ import { lora } from './lora.ts';
 import { loraGa } from './lora-ga.ts';
 import { loraSb } from './lora-sb.ts';
 import { loraXs } from './lora-xs.ts';
+import { nlora } from './nlora.ts';
 import { paca } from './paca.ts';
 import { pissa } from './pissa.ts';
 import { s2ft } from './s2ft.ts';
+import { slora } from './slora.ts';
 import { sora } from './sora.ts';
 import { targetsOf } from './targets.ts';
 
@@ -60,6 +62,8 @@ const byType: ByType = {
       calibration: { ...measured, most: mostComponents(own) },
     });
   },
+  SLoRA: ({ slora: own }, common) => slora(asLora(own, common)),
+  NLoRA: ({ nlora: own }, common) => nlora({ ...asLora(unscaled(own), common), train: own.train }),
   LoRAGA: ({ loraGa: own }, common) => {
     const { directions, gamma } = own;
     return loraGa({ ...asLora(unscaled(own), common), directions, gamma: Number(gamma) });

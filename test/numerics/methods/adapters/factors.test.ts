@@ -4,6 +4,7 @@ import { triangularFactors } from '../../../../worker/methods/adapters/loldu.ts'
 import { loraGa } from '../../../../worker/methods/adapters/lora-ga.ts';
 import { loraSb } from '../../../../worker/methods/adapters/lora-sb.ts';
 import { singularFactors } from '../../../../worker/methods/adapters/lora-xs.ts';
+import { nystromFactors } from '../../../../worker/methods/adapters/nlora.ts';
 import { pissa } from '../../../../worker/methods/adapters/pissa.ts';
 import { nf4 } from '../../../../worker/methods/weights/nf4.ts';
 import { denseOf } from '../../../../worker/methods/weights/weight-store.ts';
@@ -124,6 +125,31 @@ test('PiSSA: a weight is nearer to its factors and what is left in 4 bits than t
     const { rest } = principal(W, 16, 'Exact');
     const [whole, reduced] = [W, rest].map((matrix) => norm(ops.sub(inFour(matrix), matrix)));
     t.true((reduced ?? 1) < 0.7 * (whole ?? 0), `${reduced} of ${whole}`);
+  });
+});
+
+test('NLoRA: a weight of the rank is the product of its parts, where its corner can be inverted', (t) => {
+  scope(() => {
+    const part = (name: string, shape: readonly number[]) =>
+      normal(shape, 1, streamOf(6, name), 'float64');
+    const [Q] = ops.linalgQr(part('corner', [5, 5]));
+    const I = ops.eye(5, { dtype: 'float64' });
+    const left = ops.cat([I, part('rows', [19, 5])], 0);
+    const W = ops.mm(ops.mm(left, Q), ops.cat([I, part('columns', [5, 11])], 1));
+    const { A, N, B } = nystromFactors(W, 5);
+    t.true(norm(ops.sub(ops.mm(ops.mm(B, N), A), W)) < 1e-12 * norm(W));
+    t.true(norm(ops.sub(A, ops.narrow(W, 0, 0, 5))) === 0);
+    t.true(norm(ops.sub(B, ops.narrow(W, 1, 0, 5))) === 0);
+    // Small singular values of the corner would make the product longer than the weight.
+    const rough = weight([48, 20]);
+    const [, sizes] = ops.linalgSvd(ops.narrow(ops.narrow(rough, 0, 0, 12), 1, 0, 12), false);
+    const [, inverted] = ops.linalgSvd(nystromFactors(rough, 12).N, false);
+    const used = toArray(sizes).filter((size) => size >= 0.2 * (toArray(sizes)[0] ?? 0));
+    t.true(used.length < 12);
+    const expected = used.map((size) => 1 / size).toReversed();
+    const found = toArray(inverted);
+    for (const [i, size] of expected.entries()) t.true(Math.abs((found[i] ?? 0) / size - 1) < 1e-9);
+    t.true(found.slice(expected.length).every((size) => size < 1e-12 * (found[0] ?? 0)));
   });
 });
 

@@ -116,6 +116,21 @@ const cases: Readonly<Record<string, Case>> = {
       'lora_B.weight': ops.mulScalar(ops.mm(G, ops.t(own('lora_A.weight'))), 2),
     }),
   },
+  SLoRA: {
+    method: { adapter: { type: 'SLoRA', slora: { rank: 4, alpha: '8' } } },
+    start: 0,
+    gradients: ofThree,
+  },
+  NLoRA: {
+    method: { adapter: { type: 'NLoRA', nlora: { rank: 4, alpha: '8' } } },
+    start: 0,
+    gradients: ofThree,
+  },
+  IntermediateTune: {
+    method: { adapter: { type: 'NLoRA', nlora: { rank: 4, alpha: '8', train: 'Core' } } },
+    start: 0,
+    gradients: (own, G) => ({ 'lora_N.weight': ofThree(own, G)['lora_N.weight'] }),
+  },
   LoRAGA: {
     method: { adapter: { type: 'LoRAGA', loraGa: { rank: 4, alpha: '8', directions: 'Exact' } } },
     start: 0,
@@ -180,6 +195,18 @@ const cases: Readonly<Record<string, Case>> = {
     }),
   },
 };
+
+/** Of A, N and B, with a scale of 2. */
+function ofThree(own: (suffix: string) => Tensor, G: Tensor) {
+  const [A, B] = [own('lora_A.weight'), own('lora_B.weight')];
+  const N = own('lora_N.weight');
+  const scaled = ops.mulScalar(G, 2);
+  return {
+    'lora_A.weight': ops.mm(ops.t(ops.mm(B, N)), scaled),
+    'lora_N.weight': ops.mm(ops.mm(ops.t(B), scaled), ops.t(A)),
+    'lora_B.weight': ops.mm(scaled, ops.t(ops.mm(N, A))),
+  };
+}
 
 /**
  * The gradient of `w` for that of its rounded values, in closed form: `g (1 - e) + z <g, q - z (1 -
