@@ -12,6 +12,7 @@ import {
   type Initial,
   type LinearLayer,
   plannedRank,
+  withInitial,
 } from '../methods/adapters/adapter.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import { codeNearest } from '../methods/weights/affine-groups.ts';
@@ -327,7 +328,7 @@ function adapterParameters(layer: LinearLayer, options: BuildOptions): readonly 
   if (adapter === null) return [];
   const initial = initialOf(options);
   const { trained, kept = {} } = scope(() =>
-    adapter.initialize(layer, (suffix) => initial(`${layer.path}.${suffix}`)),
+    withInitial(initial, layer, (own) => adapter.initialize(layer, own)),
   );
   const parameter = (suffix: string, value: Tensor, role: Role): Parameter => ({
     name: `${layer.path}.${suffix}`,

@@ -3,7 +3,13 @@
 // computed in float32 and rounded once, before anything is quantized or sharded.
 
 import { rowPanels } from '../files/row-panels.ts';
-import type { Adapter, Initial, LinearLayer, LowRank } from '../methods/adapters/adapter.ts';
+import {
+  type Adapter,
+  type Initial,
+  type LinearLayer,
+  type LowRank,
+  withInitial,
+} from '../methods/adapters/adapter.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -23,10 +29,16 @@ export function reducedSource(
     ...source,
     load(name, dtype) {
       const layer = layers.get(name);
-      const part =
-        layer && adapter.takesOver?.(layer, (suffix) => initial(`${layer.path}.${suffix}`));
-      if (part === undefined) return source.load(name, dtype);
-      return scope(() => without(part, weightOf(source, name, dtype), dtype), 'cpu');
+      if (layer === undefined) return source.load(name, dtype);
+      return scope(
+        () =>
+          withInitial(initial, layer, (own) => {
+            const part = adapter.takesOver?.(layer, own);
+            if (part === undefined) return source.load(name, dtype);
+            return without(part, weightOf(source, name, dtype), dtype);
+          }),
+        'cpu',
+      );
     },
     isBfloat16: (name) => !layers.has(name) && source.isBfloat16(name),
   };

@@ -5,7 +5,7 @@ import { Bug } from '../../crds/failures/errors.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
 import { Parameters } from '../engine/parameters.ts';
-import { factorA, factorB, type LinearLayer } from '../methods/adapters/adapter.ts';
+import { factorA, factorB, type LinearLayer, withInitial } from '../methods/adapters/adapter.ts';
 import {
   type Delta,
   factorOf,
@@ -16,7 +16,7 @@ import {
 } from '../methods/adapters/delta.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { type Tensor, tensor, toArray } from '../tensor/tensor.ts';
+import { releasePages, type Tensor, tensor, toArray } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 
 export type Factor = 'A' | 'B';
@@ -56,13 +56,15 @@ function changeOf({ model, initial }: Adapted, layer: LinearLayer): Delta {
   const { path } = layer;
   const delta = tensorsOf(model, new Map(), null).delta(path);
   if (delta === null) throw new Bug(`${path} has no adapter`);
-  const taken = model.adapter?.takesOver?.(layer, (suffix) => initial(`${path}.${suffix}`));
-  if (taken === undefined) return delta;
-  if (delta.form !== 'product') throw new Bug(`${delta.form} of ${path} take over no part of it`);
-  const { A, B, scale } = delta;
-  const left = ops.mulScalar(ops.to(taken.left, B.dtype), -taken.scale / scale);
-  const right = ops.to(taken.right, A.dtype);
-  return plainDelta(ops.cat([A, right], 0), ops.cat([B, left], 1), scale);
+  return withInitial(initial, layer, (own) => {
+    const taken = model.adapter?.takesOver?.(layer, own);
+    if (taken === undefined) return delta;
+    if (delta.form !== 'product') throw new Bug(`${delta.form} of ${path} take over no part of it`);
+    const { A, B, scale } = delta;
+    const left = ops.mulScalar(ops.to(taken.left, B.dtype), -taken.scale / scale);
+    const right = ops.to(taken.right, A.dtype);
+    return plainDelta(ops.cat([A, right], 0), ops.cat([B, left], 1), scale);
+  });
 }
 
 function hasRank(delta: Delta): boolean {
@@ -132,7 +134,7 @@ export function asWritten(facts: ArtifactFacts, read: ReadFactor): Model {
       ['A', factorA],
       ['B', factorB],
     ] as const) {
-      const value = keep(scope(() => ops.clone(readAll(layer, factor))));
+      const value = keep(scope(() => ownCopy(readAll(layer, factor))));
       const fixed = { role: 'frozen', learningRateFactor: 1, decayed: false } as const;
       const name = `${layer.path}.${suffix}`;
       parameters.add({ name, layer: layer.layer, value, shape: value.shape, ...fixed });
@@ -161,6 +163,13 @@ function withLost(
   const [dim, size] = factor === 'A' ? [0, layer.in] : [1, layer.out];
   const all = ops.zerosLike(ops.detach(factorOf(delta, factor, size)));
   return read === null ? all : ops.indexAdd_(all, dim, ranksLeft(delta), read(layer, factor));
+}
+
+/** Of a slice of a mapped file, whose pages are given back. */
+function ownCopy(mapped: Tensor): Tensor {
+  const own = ops.clone(mapped);
+  releasePages(mapped);
+  return own;
 }
 
 /** The frozen tensors of the model, which are loaded already: only the adapter is read back. */

@@ -3,7 +3,7 @@
 import type { DecoderConfig } from '../../decoder/config.ts';
 import type { World } from '../../engine/world.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
+import { releasePages, type Tensor } from '../../tensor/tensor.ts';
 import type { Delta } from './delta.ts';
 
 /** A linear layer as an adapter sees it: `y = x W^T`, `W` is `[out, in]`. */
@@ -84,6 +84,22 @@ export function keptOf(
   suffixes: readonly string[],
 ): Readonly<Record<string, Tensor>> {
   return Object.fromEntries(suffixes.map((suffix) => [suffix, ops.clone(initial(suffix))]));
+}
+
+/** What `use` makes of the initial tensors of a layer; pages of their file are given back after. */
+export function withInitial<T>(
+  initial: Initial,
+  { path }: LinearLayer,
+  use: (own: Initial) => T,
+): T {
+  const read: Tensor[] = [];
+  const found = use((suffix) => {
+    const tensor = initial(`${path}.${suffix}`);
+    read.push(tensor);
+    return tensor;
+  });
+  for (const tensor of read) releasePages(tensor);
+  return found;
 }
 
 export interface Adapter {
