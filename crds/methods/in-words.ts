@@ -39,6 +39,8 @@ function ruleInWords({ rule }: ResolvedMethod): readonly string[] {
       return [];
     case 'ALLoRA':
       return [`rates of rows by ALLoRA, eta=${rule.allora.eta}`];
+    case 'DensityLoss':
+      return [`density loss of weight ${rule.densityLoss.weight}`];
   }
 }
 

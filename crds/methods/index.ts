@@ -6,6 +6,7 @@ import { bfloat16 } from './bfloat16.ts';
 import { biLora, biLoraPreset } from './bi-lora.ts';
 import { codebook } from './codebook.ts';
 import { dense } from './dense.ts';
+import { deftPreset, densityLoss } from './density-loss.ts';
 import { eva, evaPreset } from './eva.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
@@ -60,7 +61,7 @@ export const axisEntries = {
   ],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
-  rule: [noRule, allora],
+  rule: [noRule, allora, densityLoss],
 } as const;
 
 export const presets = [
@@ -70,6 +71,7 @@ export const presets = [
   lolduPreset,
   biLoraPreset,
   alloraPreset,
+  deftPreset,
   pacaPreset,
   s2ftPreset,
   soraPreset,

@@ -40,10 +40,22 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
     heldOnce: { keep: question.shards === 1 ? 0 : halo.taped, recompute: 0, offload: 0 },
     tape,
     forwardWorking: T * width * units(facts, working.forward) + halo.forwardWorking + made,
-    backwardWorking: T * width * units(facts, working.backward) + halo.backwardWorking + made,
+    backwardWorking:
+      T * width * units(facts, working.backward) +
+      halo.backwardWorking +
+      made +
+      densityWorking(question),
     headWorking: headWorking(question),
     outsideGradient: outsideGradient(question),
   };
+}
+
+/**
+ * Where a density loss begins: gradients of gate and up, and float32 values of some rows at a time.
+ */
+function densityWorking({ facts, method, microBatchTokens }: MemoryQuestion): number {
+  if (method.rule.type !== 'DensityLoss') return 0;
+  return 2 * microBatchTokens * facts.I * valueBytes(method) + memoryConstants.densityWorking;
 }
 
 /** Factors of an adapter that each pass makes from others: the tape keeps them. */

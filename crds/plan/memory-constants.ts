@@ -54,6 +54,8 @@ export const memoryConstants = {
     SGDMomentum: 4,
     master: 4,
   },
+  /** Six float32 copies of the values that a density loss takes at a time. */
+  densityWorking: 6 * 4 * 2 ** 18,
   /** Float32 values and results of the columns of a history that one product reads. */
   columns: 2 * 4 * 2 ** 20,
   /**

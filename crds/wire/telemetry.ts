@@ -138,6 +138,11 @@ export const stepMessage = z.object({
   /** Share of the peak speed of the device that the step reached, where known. */
   speedOfLight: z.number().optional(),
   skipped: z.boolean().optional(),
+  /**
+   * Of the values inside the MLPs, with a density loss: their term, without its weight, and the
+   * share that is in use.
+   */
+  density: z.object({ loss: z.number(), share: z.number() }).optional(),
   /** What the method says of itself: `blocks 3 and 17 of 30, until step 40`. */
   method: z.string().optional(),
 });

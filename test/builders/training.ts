@@ -10,6 +10,7 @@ import type { Parameter } from '../../worker/engine/parameters.ts';
 import type { StepUpdateSink } from '../../worker/engine/update.ts';
 import type { Adapter } from '../../worker/methods/adapters/adapter.ts';
 import type { Precision } from '../../worker/methods/precision/precision.ts';
+import type { DensityTerm } from '../../worker/methods/rules/density-loss.ts';
 import { all } from '../../worker/methods/selection/all.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray } from '../../worker/tensor/tensor.ts';
@@ -60,17 +61,24 @@ export function aSequence(documents: readonly (readonly number[])[], key = 0): H
 export interface StepFacts {
   readonly loss: number;
   readonly gradients: ReadonlyMap<string, readonly number[]>;
+  readonly density: { readonly term: number; readonly inUse: number } | null;
+}
+
+/** What is added to the loss of the data. */
+interface LossTerms {
+  readonly regularizes?: boolean;
+  readonly density?: DensityTerm | null;
 }
 
 /**
  * Loss and gradients of one step over the sequences; nothing is updated. Gradients are those of the
- * loss unless the adapter `regularizes`.
+ * loss and of the terms.
  */
 export function gradientsOf(
   model: Model,
   sequences: readonly HostSequence[],
   mode: TapeMode = 'keep',
-  regularizes = false,
+  { regularizes = false, density = null }: LossTerms = {},
 ): StepFacts {
   const gradients = new Map<string, readonly number[]>();
   const sink: StepUpdateSink = {
@@ -98,9 +106,10 @@ export function gradientsOf(
       modes: new Array<TapeMode>(model.config.L).fill(mode),
       offload,
       update: sink,
+      density,
       draw: ({ key }) => ({ seed: 1n, step: 0, key }),
       regularizes,
     });
-    return { loss: outcome.nll / targetTokens, gradients };
+    return { loss: outcome.nll / targetTokens, gradients, density: outcome.density };
   });
 }

@@ -290,6 +290,13 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'NLoRA', nlora: { rank: 8, train: 'Core' } }, { type: 'NLoRA' }],
     rejects: [{ type: 'SLoRA', nlora: { rank: 8 } }],
   },
+  'method.rule: densityLoss only with DensityLoss': {
+    accepts: [
+      { type: 'DensityLoss', densityLoss: { weight: '0.5', epsilon: '1e-3' } },
+      { type: 'DensityLoss' },
+    ],
+    rejects: [{ type: 'ALLoRA', densityLoss: { weight: '1' } }],
+  },
   'method.adapter: loraGa only with LoRAGA': {
     accepts: [{ type: 'LoRAGA', loraGa: { rank: 8, gamma: '64' } }, { type: 'LoRAGA' }],
     rejects: [{ type: 'LoRA', loraGa: { rank: 8 } }],

@@ -44,7 +44,10 @@ const methods = {
     ...{ preset: 'SoRA', base: { type: 'Int8' } },
     adapter: { type: 'SoRA', sora: { rank: 6, dropout: '0.1', threshold: '0.03' } },
   },
-  'lora-sb': { preset: 'LoRASB', adapter: { type: 'LoRASB', loraSb: { rank: 16 } } },
+  'lora-sb-density': {
+    ...{ preset: 'LoRASB', adapter: { type: 'LoRASB', loraSb: { rank: 16 } } },
+    rule: { type: 'DensityLoss', densityLoss: { epsilon: '1e-2' } },
+  },
   'loldu-lisa': { preset: 'LoLDU', selection: oneBlock },
   'paca-nf4-allora': {
     ...{ preset: 'PaCA', base: nf4, rule: { type: 'ALLoRA' } },

@@ -5,6 +5,12 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
+import {
+  type DensityTerm,
+  densityGradients,
+  densityOf,
+  type GatedHalves,
+} from '../methods/rules/density-loss.ts';
 import { block } from '../nn/block.ts';
 import { grad, leaf, withTape } from '../tensor/autograd.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -29,6 +35,8 @@ interface Tape {
   /** Factors of the gradients that are computed in subspaces. */
   readonly factors: FactorTaps['found'];
   readonly output: Tensor;
+  /** Where a density loss begins, if the method has one. */
+  readonly halves: GatedHalves | null;
 }
 
 export interface BlockPass {
@@ -39,6 +47,8 @@ export interface BlockPass {
   readonly draw: DropoutDraw | null;
   /** Weights whose gradients are needed in subspaces. @default full gradients for all */
   readonly projectors?: Projectors;
+  /** A loss of the values inside the MLP. @default none */
+  readonly density?: DensityTerm | null;
   /** Where inputs are offloaded to; required for `offload`. */
   readonly offload?: ActivationOffload | undefined;
 }
@@ -65,10 +75,17 @@ export function forwardBlock(
   return { output, trace: { mode, input } };
 }
 
-/** Runs the block without a tape. */
-export function runBlock(pass: Omit<BlockPass, 'active'>, x: Tensor): Tensor {
+/** Runs the block without a tape. `gated` is shown the halves of its MLP. */
+export function runBlock(
+  pass: Omit<BlockPass, 'active'>,
+  x: Tensor,
+  gated?: (halves: GatedHalves) => void,
+): Tensor {
   return scope(() => {
-    const tensors = tensorsOf(pass.model, new Map(), pass.draw);
+    const tensors = {
+      ...tensorsOf(pass.model, new Map(), pass.draw),
+      ...(gated === undefined ? {} : { gated }),
+    };
     return block(
       pass.model.config,
       pass.layer,
@@ -79,28 +96,56 @@ export function runBlock(pass: Omit<BlockPass, 'active'>, x: Tensor): Tensor {
   });
 }
 
+interface BlockGradients {
+  readonly input: Tensor;
+  readonly parameters: readonly (Tensor | null)[];
+  /** What `densityOf` says of the block, where the pass has a density loss. */
+  readonly density: Tensor | null;
+}
+
 /**
  * Gradients of the block for `g [T, H]`, the gradient of its output: first for the input, then for
  * each active parameter in order. Frees the trace.
  */
-export function backwardBlock(
-  pass: BlockPass,
-  trace: BlockTrace,
-  g: Tensor,
-): { readonly input: Tensor; readonly parameters: readonly (Tensor | null)[] } {
+export function backwardBlock(pass: BlockPass, trace: BlockTrace, g: Tensor): BlockGradients {
   const x = trace.mode === 'offload' ? trace.input.take() : trace.input;
   const tape = trace.mode === 'keep' ? trace : record(pass, x);
-  const { leaves, factors } = tape;
+  const { leaves, factors, halves } = tape;
+  const inside = insideOf(pass, halves);
   const zeros = factors.map((each) => each.zeros);
-  const [input, ...found] = grad([tape.output], [tape.input, ...leaves, ...zeros], [g]);
+  const [input, ...found] = grad(
+    [tape.output, ...inside.at],
+    [tape.input, ...leaves, ...zeros],
+    [g, ...inside.gradients],
+  );
   const made = madeOf(pass).map(({ name }, i) => [name, found[i]] as const);
   const low = projected(factors, found.slice(leaves.length), projectorsOf(pass));
-  const all = [tape.output, tape.input, ...leaves, ...tensorsOfFactors(factors)];
+  const within = [...inside.at, ...inside.gradients];
+  const all = [tape.output, tape.input, ...leaves, ...tensorsOfFactors(factors), ...within];
   for (const tensor of new Set(all)) tensor.dispose();
   if (trace.mode !== 'keep') x.dispose();
   if (input === undefined || input === null) throw new Bug('a block ignores its input');
   const gradients = new Map([...made, ...low]);
-  return { input, parameters: pass.active.map(({ name }) => gradients.get(name) ?? null) };
+  const parameters = pass.active.map(({ name }) => gradients.get(name) ?? null);
+  return { input, parameters, density: inside.density };
+}
+
+interface Inside {
+  /** Where the backward begins besides the output, with the gradients there. */
+  readonly at: readonly Tensor[];
+  readonly gradients: readonly Tensor[];
+  readonly density: Tensor | null;
+}
+
+const nothingInside: Inside = { at: [], gradients: [], density: null };
+
+function insideOf({ density = null }: BlockPass, halves: GatedHalves | null): Inside {
+  if (density === null || halves === null) return nothingInside;
+  return {
+    at: [halves.gate, halves.up],
+    gradients: densityGradients(halves, density),
+    density: densityOf(halves, density.epsilon),
+  };
 }
 
 const noProjectors: Projectors = new Map();
@@ -123,10 +168,14 @@ function record(pass: BlockPass, x: Tensor): Tape {
         madeOf(pass).map(({ name }) => [name, leaf(pass.model.parameters.value(name))]),
       );
       const taps = new FactorTaps(projectorsOf(pass));
-      const tensors = { ...tensorsOf(pass.model, byName, pass.draw), tap: taps.of };
+      let halves: GatedHalves | null = null;
+      const gated = (both: GatedHalves): void => {
+        if (pass.density) halves = both;
+      };
+      const tensors = { ...tensorsOf(pass.model, byName, pass.draw), tap: taps.of, gated };
       const context = sequenceContext(pass.model.config, pass.sequence);
       const output = block(pass.model.config, pass.layer, tensors, input, context);
-      return { input, leaves: [...byName.values()], factors: taps.found, output };
+      return { input, leaves: [...byName.values()], factors: taps.found, output, halves };
     }),
   );
 }

@@ -93,6 +93,13 @@ export function optimizerOf(method: ResolvedMethod, peak: number): Optimizer {
   return rule.type === 'ALLoRA' ? withRowRates(optimizer, Number(rule.allora.eta)) : optimizer;
 }
 
+/** The loss beside that of the task, as a part of the trainer. */
+export function densityLossOf({ rule }: ResolvedMethod) {
+  if (rule.type !== 'DensityLoss') return {};
+  const { weight, epsilon } = rule.densityLoss;
+  return { density: { weight: Number(weight), epsilon: Number(epsilon) } };
+}
+
 function plainOptimizerOf(method: ResolvedMethod, peak: number): Optimizer {
   const masterWeights = masterWeightsOf(method) ?? 'Float32';
   switch (method.optimizer.type) {

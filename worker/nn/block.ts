@@ -6,9 +6,17 @@
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { Delta } from '../methods/adapters/delta.ts';
 import type { Precision } from '../methods/precision/precision.ts';
+import type { GatedHalves } from '../methods/rules/density-loss.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { gatedLinear, type LinearTensors, linear, normLinears, type Tap } from './linear.ts';
+import {
+  activationCode,
+  gatedLinear,
+  type LinearTensors,
+  linear,
+  normLinears,
+  type Tap,
+} from './linear.ts';
 import { type Norm, rmsNorm } from './rms-norm.ts';
 import { type RopeTable, rotate } from './rope.ts';
 
@@ -21,6 +29,8 @@ export interface BlockTensors {
   delta(path: string): Delta | null;
   /** Called with the input of each linear layer. */
   observe?(path: string, input: Tensor): void;
+  /** Called with the two halves of the MLP. */
+  gated?(halves: GatedHalves): void;
   /** The tap of the linear layer with this weight, or null. */
   tap?(name: string): Tap | null;
   /** Arithmetic of the linear layers; null: in the types of their tensors. */
@@ -107,6 +117,7 @@ function mlp(
     ),
     [config.I, config.I],
   );
+  tensors.gated?.({ gate, up, activation: activationCode[config.activation] });
   return gatedLinear(gate, up, config.activation, tensorsAt(tensors, `${at}.down_proj`));
 }
 

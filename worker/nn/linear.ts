@@ -80,7 +80,7 @@ export function normLinears(
   );
 }
 
-const activationCode = { silu: 0, 'gelu-tanh': 1, gelu: 2 } as const;
+export const activationCode = { silu: 0, 'gelu-tanh': 1, gelu: 2 } as const;
 type Activation = keyof typeof activationCode;
 
 /** A linear layer on `activation(gate) * up`, which the tape does not keep. */

@@ -133,6 +133,15 @@ function stepValues(message: BodyOf<'step'>): Values {
     ['train/step_seconds', stepMs.total / 1000],
     ['memory/resident_bytes', memory.now],
     ['memory/peak_bytes', memory.peak],
+    ...densityValues(message),
+  ];
+}
+
+function densityValues({ density }: BodyOf<'step'>): Values {
+  if (density === undefined) return [];
+  return [
+    ['train/density', density.share],
+    ['train/density_loss', density.loss],
   ];
 }
 

@@ -1086,6 +1086,12 @@ export function swiglu(gate: Tensor, up: Tensor, activation?: number | bigint): 
   return made(call($swiglu, gate.handle, up.handle, activation));
 }
 
+const $swigluBackward = operator('anneal::_swiglu_backward(Tensor grad, Tensor gate, Tensor up, int activation) -> (Tensor dgate, Tensor dup)');
+export function swigluBackward(grad: Tensor, gate: Tensor, up: Tensor, activation: number | bigint): [dgate: Tensor, dup: Tensor] {
+  const [made0, made1] = results(call($swigluBackward, grad.handle, gate.handle, up.handle, activation));
+  return [made(made0), made(made1)];
+}
+
 const $attention = operator('anneal::attention(Tensor q, Tensor k, Tensor v, Tensor cu, float scale, int window=0, float cap=0.) -> Tensor');
 export function attention(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, scale: number, window?: number | bigint, cap?: number): Tensor {
   return made(call($attention, q.handle, k.handle, v.handle, cu.handle, scale, window, cap));

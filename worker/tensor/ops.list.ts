@@ -230,6 +230,7 @@ export const operatorNames = {
   rmsNorm: 'anneal::rms_norm',
   rope: 'anneal::rope',
   swiglu: 'anneal::swiglu',
+  swigluBackward: 'anneal::_swiglu_backward',
   attention: 'anneal::attention',
   headNll: 'anneal::head_nll',
   loraLinear: 'anneal::lora_linear',

@@ -5,6 +5,8 @@ import { setImmediate } from 'node:timers/promises';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
+import type { Batch } from '../data/batch.ts';
+import type { Active } from '../engine/model.ts';
 import { toSequence } from '../engine/packed-sequence.ts';
 import { restingColumns, unrested } from '../engine/resting.ts';
 import type { Update } from '../engine/update.ts';
@@ -71,7 +73,7 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
 }
 
 function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'rollback' {
-  const { model, plan, selection, states, updater, clock, world } = parts;
+  const { model, plan, selection, states, clock } = parts;
   const began = clock.monotonic();
   const batch = parts.batch(state.position);
   const loaded = clock.monotonic();
@@ -81,23 +83,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
   const active = unrested(selection.at(state.step), model.adapter, moment);
   const stepCounts = selection.stepCounts(state.step, state.stepCounts);
   states.follow(stepCounts, state.step);
-  const outcome = scope(() => {
-    const sequences = batch.sequences.map((host) => toSequence(model.rope, host, model.dtype));
-    const update = updater.begin(updateOf(parts, state.step, { learningRate, stepCounts }));
-    const { nll, regularization, gradientNorm, clipFactor, applied } = step({
-      model,
-      sequences,
-      targetTokens: batch.targetTokens,
-      active,
-      modes: plan.modes,
-      offload: parts.offload,
-      update,
-      draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
-      regularizes: world.rank === 0,
-    });
-    const [sum = Number.NaN, added = 0] = world.sum([nll, regularization]);
-    return { gradientNorm, clipFactor, applied, added, loss: sum / batch.targetTokens };
-  }, model.device);
+  const outcome = computeStep(parts, state, { batch, active, stepCounts, learningRate });
   const done = clock.monotonic();
   const finite = outcome.applied && Number.isFinite(outcome.loss);
   const next: TrainerState = {
@@ -131,20 +117,62 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     },
     memory: memoryNow(model.device),
     ...(finite ? {} : { skipped: true }),
-    ...saidOf(parts, state.step, outcome.added),
+    ...saidOf(parts, state.step, outcome),
   });
   return finite ? next : afterNonFinite(parts, next, outcome.applied);
 }
 
-interface OfStep {
-  readonly learningRate: number;
+interface StepChoices {
+  readonly batch: Batch;
+  readonly active: Active;
   readonly stepCounts: StepCounts;
+  readonly learningRate: number;
+}
+
+/** Computes and applies the step; its loss and what is added to it are over all ranks. */
+function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoices) {
+  const { model, plan, updater, world } = parts;
+  const { batch, active } = choices;
+  return scope(() => {
+    const density = densityTermOf(parts, batch);
+    const { nll, regularization, gradientNorm, clipFactor, applied, ...inside } = step({
+      model,
+      sequences: batch.sequences.map((host) => toSequence(model.rope, host, model.dtype)),
+      targetTokens: batch.targetTokens,
+      active,
+      modes: plan.modes,
+      offload: parts.offload,
+      density: density?.term ?? null,
+      update: updater.begin(updateOf(parts, state.step, choices)),
+      draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
+      regularizes: world.rank === 0,
+    });
+    const { term = 0, inUse = 0 } = inside.density ?? {};
+    const own = density === null ? [] : [term, inUse];
+    const [sum = Number.NaN, added = 0, ...sums] = world.sum([nll, regularization, ...own]);
+    const [loss, share] = sums.map((each) => each / (density?.values ?? 1));
+    const measured = loss === undefined || share === undefined ? null : { loss, share };
+    return {
+      ...{ gradientNorm, clipFactor, applied, added, density: measured },
+      loss: sum / batch.targetTokens,
+    };
+  }, model.device);
+}
+
+/** The term of a density loss for a step, and the number of values that it is the mean of. */
+function densityTermOf({ model, density }: TrainerParts, { tokens }: Batch) {
+  if (density === undefined) return null;
+  const values = tokens * model.config.L * model.config.I;
+  return {
+    values,
+    term: { epsilon: density.epsilon, coefficient: density.weight / values },
+  };
 }
 
 function updateOf(
   { model: { adapter }, plan: { seed, totalSteps } }: TrainerParts,
   step: number,
-  { learningRate, stepCounts }: OfStep,
+  { learningRate, stepCounts }: StepChoices,
 ): Update {
   return {
     learningRate,
@@ -158,12 +186,23 @@ function updateOf(
   };
 }
 
-/** What selection, optimizer and adapter report about the step just done. */
-function saidOf({ model, selection, said }: TrainerParts, step: number, added: number) {
-  const words = [selection.describe(step), said?.() ?? null].filter((each) => each !== null);
+/** What selection, optimizer, adapter and rule report about the step just done. */
+function saidOf(
+  { model, selection, said }: TrainerParts,
+  step: number,
+  { added, density }: Pick<ReturnType<typeof computeStep>, 'added' | 'density'>,
+) {
+  const inside =
+    density === null
+      ? null
+      : `density ${density.share.toFixed(3)}, density loss ${density.loss.toFixed(4)}`;
+  const words = [selection.describe(step), said?.() ?? null, inside].filter(
+    (each) => each !== null,
+  );
   return {
-    ...(words.length > 0 && { method: words.join(', ') }),
+    ...(density !== null && { density }),
     ...(model.adapter?.regularizer && { regularization: finiteOrNull(added) }),
+    ...(words.length > 0 && { method: words.join(', ') }),
   };
 }
 

@@ -50,6 +50,8 @@ export interface TrainerParts {
   readonly updater: { begin(update: Update): StepUpdateSink };
   /** What optimizer or adapter report about the step just done; null where they report nothing. */
   said?(): string | null;
+  /** The density loss of the method, if it has one. */
+  readonly density?: { readonly weight: number; readonly epsilon: number };
   readonly plan: TrainerPlan;
   /** For blocks whose plan is `offload`. */
   readonly offload?: ActivationOffload;

@@ -26,7 +26,7 @@ import { activationOffload } from '../engine/activation-offload.ts';
 import { rests } from '../engine/resting.ts';
 import { Updater } from '../engine/update.ts';
 import type { World } from '../engine/world.ts';
-import { buildOptionsOf, optimizerOf, selectionOf } from '../methods/index.ts';
+import { buildOptionsOf, densityLossOf, optimizerOf, selectionOf } from '../methods/index.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { type JoinedWorld, joinWorld } from '../sharding/join-world.ts';
@@ -131,6 +131,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
     ...{ model, world, plan, emit, clock, states, offload },
     said: () => optimizer.describe?.(world.sum) ?? saidByAdapter(held, world),
     ...(copies && { copies }),
+    ...densityLossOf(method),
     selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
     batch: feed.batch,

@@ -29,8 +29,9 @@ import type { StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
 import { withLayer } from '../engine/weights.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
+import { type DensityTerm, densityOf } from '../methods/rules/density-loss.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { scope } from '../tensor/scope.ts';
+import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 interface StepInputs {
@@ -44,6 +45,8 @@ interface StepInputs {
   /** Required where a mode is `offload`. */
   readonly offload?: ActivationOffload | undefined;
   readonly update: StepUpdateSink;
+  /** A loss of the values inside the MLPs. @default none */
+  readonly density?: DensityTerm | null;
   readonly draw: (sequence: PackedSequence) => DropoutDraw;
   /** Whether this rank adds what the adapter regularizes: one of all does. @default true */
   readonly regularizes?: boolean;
@@ -54,6 +57,8 @@ interface StepOutcome extends Omit<UpdateOutcome, 'sums'> {
   readonly nll: number;
   /** What the adapter's regularizer adds to the loss; 0 at ranks that leave it to another. */
   readonly regularization: number;
+  /** Over this rank's sequences and all blocks, as `densityOf`; null without a density loss. */
+  readonly density: { readonly term: number; readonly inUse: number } | null;
 }
 
 /** Runs the step in its own scope, on the model's device: frees every tensor. */
@@ -61,7 +66,8 @@ export function step(inputs: StepInputs): StepOutcome {
   return scope(() => {
     const { model, sequences, active, update } = inputs;
     const projectors = projectorsOf(inputs);
-    const traces = forwardBlocks(inputs, projectors);
+    const measured: Tensor[] = [];
+    const traces = forwardBlocks(inputs, projectors, measured);
     const top = headPass(inputs, traces.outputs);
     let g = top.gradients;
     const lowest = lowestActive(inputs);
@@ -76,6 +82,7 @@ export function step(inputs: StepInputs): StepOutcome {
           const back = backwardBlock(pass, traceAt(traces.blocks, layer, a), tensorAt(g, a));
           tensorAt(g, a).dispose();
           sum.add(back.parameters);
+          if (back.density !== null) measured.push(back.density);
           return back.input;
         });
         terms.push(...regularized(inputs, layer, sum));
@@ -89,10 +96,14 @@ export function step(inputs: StepInputs): StepOutcome {
       }
       update.offer([{ parameter: model.parameters.get(embeddingName), value: top.dEmbedding }]);
     }
-    const { sums, ...outcome } = update.finish([top.nll, ...terms]);
+    const inside = totalsOf(measured);
+    const { sums, ...outcome } = update.finish([top.nll, ...inside, ...terms]);
     forgetChanged(inputs);
-    const [nll = Number.NaN, ...added] = sums;
-    return { ...outcome, nll, regularization: added.reduce((sum, one) => sum + one, 0) };
+    const [nll = Number.NaN, ...others] = sums;
+    const [term, inUse] = others.slice(0, inside.length);
+    const density = term === undefined || inUse === undefined ? null : { term, inUse };
+    const regularization = others.slice(inside.length).reduce((sum, one) => sum + one, 0);
+    return { ...outcome, nll, density, regularization };
   }, inputs.model.device);
 }
 
@@ -108,6 +119,14 @@ function regularized(
   return [own.value];
 }
 
+/** The sums of what blocks said of their density, one by one. */
+function totalsOf(measured: readonly Tensor[]): readonly Tensor[] {
+  const [first, ...others] = measured;
+  if (first === undefined) return [];
+  const total = others.reduce((sum, one) => ops.add_(sum, one), ops.clone(first));
+  return [0, 1].map((place) => ops.select(total, 0, place));
+}
+
 /** Drops what the precision has cached of weights that were updated. */
 function forgetChanged({ model, active }: StepInputs): void {
   for (let layer = 0; layer < model.config.L; layer += 1) {
@@ -121,7 +140,8 @@ interface Traces {
   readonly outputs: readonly Tensor[];
 }
 
-function forwardBlocks(inputs: StepInputs, projectors: Projectors): Traces {
+/** `measured` gets the density of blocks that no backward passes. */
+function forwardBlocks(inputs: StepInputs, projectors: Projectors, measured: Tensor[]): Traces {
   const { model, sequences, modes } = inputs;
   inputs.offload?.clear();
   const { config } = model;
@@ -134,7 +154,9 @@ function forwardBlocks(inputs: StepInputs, projectors: Projectors): Traces {
     const passed = withLayer(model, layer, layerAfter(config, layer), () =>
       sequences.map((sequence, a) => {
         const pass = passOf(inputs, layer, sequence, projectors);
-        if (layer < lowest) return { output: withoutTrace(pass, tensorAt(x, a)), trace: null };
+        if (layer < lowest) {
+          return { output: withoutTrace(pass, tensorAt(x, a), measured), trace: null };
+        }
         return forwardBlock(pass, tensorAt(x, a), modes[layer] ?? 'recompute');
       }),
     );
@@ -150,8 +172,16 @@ function prefetchInputs(traces: readonly BlockTrace[]): void {
 }
 
 /** A block without active parameters at or below it needs no trace. */
-function withoutTrace(pass: BlockPass, x: Tensor): Tensor {
-  const output = runBlock(pass, x);
+function withoutTrace(pass: BlockPass, x: Tensor, measured: Tensor[]): Tensor {
+  const { density = null } = pass;
+  const found: Tensor[] = [];
+  const output = runBlock(pass, x, (halves) => {
+    if (density !== null) found.push(keep(densityOf(halves, density.epsilon)));
+  });
+  for (const one of found) {
+    measured.push(ops.clone(one));
+    one.dispose();
+  }
   x.dispose();
   return output;
 }
@@ -210,7 +240,7 @@ function lowestActive({ model, active }: StepInputs): number {
 }
 
 function passOf(
-  { model, active, draw, offload }: StepInputs,
+  { model, active, draw, offload, density = null }: StepInputs,
   layer: number,
   sequence: PackedSequence,
   projectors: Projectors,
@@ -222,6 +252,7 @@ function passOf(
     sequence,
     draw: draw(sequence),
     projectors,
+    density,
     offload,
   };
 }

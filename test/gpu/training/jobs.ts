@@ -75,9 +75,10 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     },
     gap: exact,
   },
-  's2ft in lisa': {
+  's2ft in lisa, with a density loss': {
     method: {
       ...{ preset: 'S2FT', precision: float32, selection: { type: 'LISA', lisa: oneBlock } },
+      rule: { type: 'DensityLoss', densityLoss: { epsilon: '1e-3' } },
       adapter: { type: 'S2FT', s2ft: { upRatio: '0.05', outputRatio: '0.5', valueRatio: '0.5' } },
     },
     gap: exact,

@@ -116,7 +116,7 @@ test('a step adds it once, whatever its micro-batches, and one rank of several a
   for (const count of [1, 3]) {
     const sequences = Array.from({ length: count }, (_, i) => aSequence([countUp(i, 9)], i));
     const without = gradientsOf(model, sequences);
-    const withIt = gradientsOf(model, sequences, 'recompute', true);
+    const withIt = gradientsOf(model, sequences, 'recompute', { regularizes: true });
     t.is(without.loss, withIt.loss);
     for (const { name } of parameters) {
       const before = without.gradients.get(name) ?? [];
