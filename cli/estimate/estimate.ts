@@ -14,6 +14,7 @@ import {
 } from '../../crds/index.ts';
 import { plansRanks } from '../../crds/methods/adapter-shape.ts';
 import { type CudaConstant, unmeasured } from '../../crds/plan/cuda-constants.ts';
+import type { AttentionEntries } from '../../crds/wire/attention-entries.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import { readJob, readText } from '../client/read-job.ts';
@@ -89,6 +90,13 @@ export interface Estimate {
   readonly unmeasured: readonly CudaConstant[];
   readonly times: readonly TimeRow[];
   readonly assumedShareOfPeak: number;
+  /** Of held-out records, by the newest run of this job that has told them. */
+  readonly attention:
+    | {
+        readonly before?: AttentionEntries | undefined;
+        readonly after?: AttentionEntries | undefined;
+      }
+    | undefined;
   readonly fits: boolean;
   readonly suggestion: Suggestion | undefined;
   /** What may fail the job regardless of its memory. */
@@ -115,6 +123,7 @@ export async function estimate(
   const rows = devices.map((device) => memoryRow(device.name, plan(spec, device, ask)));
   const judged = judgedOf(devices, rows) ?? thisMachine(context.freeBytes, context.cores);
   const written = plan(spec, judged, ask);
+  const reports = await context.reports(name);
   return {
     ...{ job: name, notes },
     model: { ...model, parameters: parametersOf(model.facts).total },
@@ -138,10 +147,11 @@ export async function estimate(
     },
     unmeasured: judged.memory.type === 'cpu' ? [] : unmeasured(),
     times: [
-      ...measuredRow(written, await context.reports(name), devices),
+      ...measuredRow(written, reports, devices),
       ...devices.flatMap((device) => timeRow(device, plan(spec, device, ask), ask.ranks)),
     ],
     assumedShareOfPeak: assumedShare,
+    attention: attentionOf(reports),
     fits: written.memory.fits,
     suggestion: written.memory.fits
       ? undefined
@@ -239,6 +249,14 @@ function measuredRow(
   const speed = same?.training.tokensPerSecond;
   if (here === undefined || speed === undefined) return [];
   return [{ ...timeAt(speed, planned), device: here.name, measured: true }];
+}
+
+function attentionOf(reports: readonly RunReport[]): Estimate['attention'] {
+  const pairs = reports.map(({ evaluation: { before, after } }) => ({
+    before: before?.attention,
+    after: after?.attention,
+  }));
+  return pairs.findLast(({ before, after }) => (before ?? after) !== undefined);
 }
 
 function timeAt(tokensPerSecond: number, { totalSteps, tokensPerStep }: JobPlan) {

@@ -2,6 +2,7 @@
 // measured. People read it, and benchmarks compare it, so it says nothing that was not observed:
 // what was not measured is absent.
 import * as z from 'zod';
+import { attentionEntries } from './attention-entries.ts';
 import { stageName } from './telemetry.ts';
 
 const count = z.int().min(0);
@@ -24,6 +25,7 @@ const evaluationPoint = z.object({
   perplexity: real,
   accuracy: real.optional(),
   tokens: count,
+  attention: attentionEntries.optional(),
 });
 
 export const runReport = z.object({

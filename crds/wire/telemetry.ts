@@ -6,6 +6,7 @@
 // before the first step.
 import * as z from 'zod';
 import type { FailureCode } from '../failures/table.ts';
+import { attentionEntries } from './attention-entries.ts';
 
 const count = z.int().min(0);
 const bytes = z.int().min(0);
@@ -156,6 +157,7 @@ export const evaluationMessage = z.object({
   /** Share of target tokens that the model would have chosen itself. */
   accuracy: real.optional(),
   tokens: count,
+  attention: attentionEntries.optional(),
   seconds: z.number().optional(),
   best: z.boolean().optional(),
 });

@@ -1,5 +1,6 @@
 // What a checkpoint holds beside tensors, so that a resumed run equals an uninterrupted one.
 import * as z from 'zod';
+import { attentionEntries } from '../../crds/wire/attention-entries.ts';
 
 const real = z.number().nullable();
 
@@ -9,6 +10,7 @@ const evaluationPoint = z.object({
   perplexity: real,
   accuracy: real,
   tokens: z.int(),
+  attention: attentionEntries.optional(),
 });
 
 export const trainerState = z.object({

@@ -19,7 +19,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { ActivationOffload, OffloadedInput } from './activation-offload.ts';
 import { FactorTaps, type Projectors, projected, tensorsOfFactors } from './gradient-factors.ts';
 import { type Model, tensorsOf } from './model.ts';
-import { type PackedSequence, sequenceContext } from './packed-sequence.ts';
+import { type PackedSequence, type SeeAttention, sequenceContext } from './packed-sequence.ts';
 import type { Parameter } from './parameters.ts';
 
 /** What the forward of a block leaves behind for its backward. */
@@ -51,6 +51,8 @@ export interface BlockPass {
   readonly density?: DensityTerm | null;
   /** Where inputs are offloaded to; required for `offload`. */
   readonly offload?: ActivationOffload | undefined;
+  /** In a forward without a tape. */
+  readonly seeAttention?: SeeAttention | undefined;
 }
 
 /**
@@ -91,7 +93,7 @@ export function runBlock(
       pass.layer,
       tensors,
       x,
-      sequenceContext(pass.model.config, pass.sequence),
+      sequenceContext(pass.model.config, pass.sequence, pass.seeAttention),
     );
   });
 }

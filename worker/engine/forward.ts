@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { runBlock } from './block-tape.ts';
 import { embed } from './embedding.ts';
 import { finalNormName, type Model } from './model.ts';
-import { type PackedSequence, toSequence } from './packed-sequence.ts';
+import { type PackedSequence, type SeeAttention, toSequence } from './packed-sequence.ts';
 import { type Layer, withLayer } from './weights.ts';
 
 /**
@@ -17,6 +17,7 @@ import { type Layer, withLayer } from './weights.ts';
 export function residualStreams(
   model: Model,
   sequences: readonly PackedSequence[],
+  seeAttention?: SeeAttention,
 ): readonly Tensor[] {
   const { config } = model;
   return scope(() => {
@@ -27,7 +28,7 @@ export function residualStreams(
       streams = withLayer(model, layer, layerAfter(config, layer), () =>
         sequences.map((sequence, a) => {
           const x = streams[a] ?? missing(a);
-          const next = runBlock({ model, layer, sequence, draw: null }, x);
+          const next = runBlock({ model, layer, sequence, draw: null, seeAttention }, x);
           x.dispose();
           return next;
         }),

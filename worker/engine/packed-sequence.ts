@@ -64,12 +64,20 @@ export function toSequence(rope: SequenceRope, host: HostSequence, dtype: DType)
   };
 }
 
+/** Called with queries and keys before they meet. */
+export type SeeAttention = (layer: number, q: Tensor, k: Tensor) => void;
+
 /** Attention context: causal within each document, none across documents. */
-export function sequenceContext(config: DecoderConfig, sequence: PackedSequence): BlockContext {
+export function sequenceContext(
+  config: DecoderConfig,
+  sequence: PackedSequence,
+  see?: SeeAttention,
+): BlockContext {
   return {
     rope: sequence.rope,
-    attend: (layer, q, k, v) =>
-      ops.attention(
+    attend: (layer, q, k, v) => {
+      see?.(layer, q, k);
+      return ops.attention(
         q,
         k,
         v,
@@ -77,6 +85,7 @@ export function sequenceContext(config: DecoderConfig, sequence: PackedSequence)
         config.attentionScale,
         config.layers[layer]?.attention === 'sliding' ? (config.window ?? 0) : 0,
         config.attentionCap ?? 0,
-      ),
+      );
+    },
   };
 }

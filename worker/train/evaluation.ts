@@ -61,6 +61,7 @@ function judge(
     perplexity: finiteOrNull(found.perplexity),
     accuracy: finiteOrNull(found.accuracy),
     tokens: found.tokens,
+    attention: found.attention,
   };
   emit({ type: 'evaluation', ...point, seconds: ms / 1000, best: best && state.step > 0 });
   const evaluations = [...state.evaluations, point];

@@ -1,9 +1,11 @@
 // Loss on held-out records: the forward of training without a tape.
 import { setImmediate } from 'node:timers/promises';
+import type { AttentionEntries } from '../../crds/wire/attention-entries.ts';
+import { EntryWatch } from '../engine/attention-entries.ts';
 import { residualStreams } from '../engine/forward.ts';
 import { headLoss } from '../engine/head.ts';
 import type { Model } from '../engine/model.ts';
-import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
+import { type HostSequence, type SeeAttention, toSequence } from '../engine/packed-sequence.ts';
 import { withLayer } from '../engine/weights.ts';
 import { alone, type World } from '../engine/world.ts';
 import { scope } from '../tensor/scope.ts';
@@ -16,6 +18,7 @@ export interface Evaluation {
   /** Fraction of target tokens to which the model gives the highest probability. */
   readonly accuracy: number;
   readonly tokens: number;
+  readonly attention: AttentionEntries;
 }
 
 /**
@@ -29,20 +32,29 @@ export async function heldOutLoss(
   world: World = alone,
 ): Promise<Evaluation | null> {
   const own: Sums = { nll: 0, correct: 0 };
+  using entries = new EntryWatch();
   let tokens = 0;
+  let longest = 0;
   for (const round of roundsOf(sequences, world.size)) {
     // A request to stop is received here, as between steps.
     await setImmediate();
     if (stopped()) return null;
     // A rank without a sequence in the last round still takes part in gathering the weights.
-    const sums = scope(() => lossOf(model, round.slice(world.rank, world.rank + 1)), model.device);
+    const sums = scope(
+      () => lossOf(model, round.slice(world.rank, world.rank + 1), entries.see),
+      model.device,
+    );
     own.nll += sums.nll;
     own.correct += sums.correct;
-    for (const { targetCount } of round) tokens += targetCount;
+    for (const { targetCount, offsets } of round) {
+      tokens += targetCount;
+      longest = Math.max(longest, longestIn(offsets));
+    }
   }
   const [nll = own.nll, correct = own.correct] = world.sum([own.nll, own.correct]);
   const loss = nll / tokens;
-  return { loss, perplexity: Math.exp(loss), accuracy: correct / tokens, tokens };
+  const attention = entries.summary(model.config, longest, world);
+  return { loss, perplexity: Math.exp(loss), accuracy: correct / tokens, tokens, attention };
 }
 
 /** Groups of sequences that ranks run at the same time; those without target tokens are skipped. */
@@ -61,14 +73,19 @@ function* roundsOf(
   if (round.length > 0) yield round;
 }
 
+/** Tokens of the longest document. */
+function longestIn(offsets: Int32Array): number {
+  return offsets.reduce((most, end, i) => Math.max(most, end - (offsets[i - 1] ?? 0)), 0);
+}
+
 interface Sums {
   nll: number;
   correct: number;
 }
 
-function lossOf(model: Model, hosts: readonly HostSequence[]): Sums {
+function lossOf(model: Model, hosts: readonly HostSequence[], see: SeeAttention): Sums {
   const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
-  const streams = residualStreams(model, sequences);
+  const streams = residualStreams(model, sequences, see);
   return withLayer(model, 'head', null, () => {
     const sums: Sums = { nll: 0, correct: 0 };
     for (const [a, sequence] of sequences.entries()) {

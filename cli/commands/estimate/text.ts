@@ -1,9 +1,14 @@
 // `anneal estimate` as text: trained parameters, memory by device and by change, time by device.
+import {
+  type AttentionEntries,
+  boundFactors,
+  entryBound,
+} from '../../../crds/wire/attention-entries.ts';
 import type { Estimate, MemoryRow } from '../../estimate/estimate.ts';
 import { changesInWords } from '../../estimate/what-if.ts';
 import { bytes, count, percent, seconds, short } from '../../terminal/numbers.ts';
 import { table } from '../../terminal/table.ts';
-import { entry } from '../../terminal/wrap.ts';
+import { entry, wrap } from '../../terminal/wrap.ts';
 
 export function estimateText(found: Estimate): string {
   const lines = [
@@ -13,6 +18,7 @@ export function estimateText(found: Estimate): string {
     ...(found.whatIf.rows.length === 0 ? [] : ['', ...whatIfTable(found.whatIf)]),
     ...stageTable(found.stages),
     ...timeTable(found),
+    ...attentionTable(found),
     ...suggestionLines(found),
     ...noteLines(found),
   ];
@@ -110,6 +116,34 @@ function timeTable({ times, devices, steps, assumedShareOfPeak }: Estimate): rea
   const head = [assumed, 'tokens/s', steps === undefined ? 'all' : `${count(steps)} steps`];
   const rows = [...unknown, ...known];
   return rows.length === 0 ? [] : ['', ...table([head, ...rows])];
+}
+
+/** Whether anything faster than exact attention may be expected to be accurate for this model. */
+function attentionTable({ attention }: Estimate): readonly string[] {
+  const any = attention?.before ?? attention?.after;
+  if (attention === undefined || any === undefined) return [];
+  const { before, after } = attention;
+  const number = (value: number | null | undefined): string =>
+    value === undefined ? '' : value === null ? 'not finite' : value.toFixed(2);
+  const row = (label: string, of: (entries: AttentionEntries) => string): readonly string[] => [
+    label,
+    before === undefined ? '' : of(before),
+    after === undefined ? '' : of(after),
+  ];
+  const bound = entryBound(any.tokens).toFixed(2);
+  const lines = table([
+    ['attention, in the newest run', 'before', 'after'],
+    row('largest entry of queries', ({ query }) => number(query)),
+    row('largest entry of keys', ({ key }) => number(key)),
+    ...boundFactors.map((factor, i) =>
+      row(
+        `of ${any.heads} heads above ${factor === 1 ? '' : `${factor} times `}the bound`,
+        (entries) => String(entries.above[i] ?? ''),
+      ),
+    ),
+  ]);
+  const meaning = `The bound is the root of ln ${any.tokens}, ${bound}. For heads above it no approximation of attention in less than quadratic time is expected to be accurate, with an adapter or without; Anneal computes attention exactly.`;
+  return ['', ...lines, ...wrap(meaning, 80)];
 }
 
 function suggestionLines({ fits, suggestion, whatIf }: Estimate): readonly string[] {

@@ -188,3 +188,17 @@ test('more workers share weights and state', async (t) => {
   t.is(shared.ranks, 4);
   t.true(shared.devices[0]!.parts.weights < alone.devices[0]!.parts.weights);
 });
+
+test('entries of attention are those of the newest run that told them', async (t) => {
+  t.notRegex(estimateText(await estimated(t, {}, { reports: [aReport()] })), /attention/);
+  const entries = { tokens: 512, heads: 270, query: 12.31, key: null, above: [210, 60, 3] };
+  const { before } = aReport().evaluation;
+  if (before === undefined) throw new Error('the report has no evaluation');
+  const evaluation = { all: [], before: { ...before, attention: entries } };
+  const report = aReport({ evaluation });
+  const text = estimateText(await estimated(t, {}, { reports: [report, aReport()] }));
+  t.regex(text, /largest entry of queries +12\.31\n/);
+  t.regex(text, /largest entry of keys +not finite\n/);
+  t.regex(text, /of 270 heads above 4 times the bound +3\n/);
+  t.regex(text, /ln 512, 2\.50/);
+});
