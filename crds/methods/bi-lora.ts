@@ -17,6 +17,7 @@ export const biLora = axisEntry({
   member: 'biLora',
   summary: 'LoRA whose two matrices are rounded to one or two bits a value in every pass.',
   paper,
+  use: { goal: 'small results', words: 'one or two bits a value while it trains' },
   parameters: z.strictObject({
     rank: rankOf(32, 'Rank: inner dimension of the matrices.'),
     alpha,

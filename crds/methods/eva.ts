@@ -21,6 +21,7 @@ export const eva = axisEntry({
   summary:
     "LoRA that begins in the principal directions of each layer's inputs on the training data; layers whose directions explain more of their variance have more of them.",
   paper,
+  use: { goal: 'a better beginning', words: 'where activations vary; ranks by layer' },
   parameters: z.strictObject({
     rank: rankOf(16, 'Rank: inner dimension of the two matrices, on average over the layers.'),
     alpha,

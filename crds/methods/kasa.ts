@@ -18,6 +18,10 @@ export const kasa = axisEntry({
   summary:
     'LoRA with trained singular values between its matrices; each chosen weight loses its smallest singular components.',
   paper,
+  use: {
+    goal: 'more freedom between the two matrices',
+    words: 'singular values; weights lose their least',
+  },
   parameters: z.strictObject({
     rank: rankOf(
       16,

@@ -19,6 +19,7 @@ export const lamda = axisEntry({
   summary:
     'Trains a square matrix of the rank between a fixed factor and one whose columns stop training one after the other.',
   paper,
+  use: { goal: 'few trained parameters', words: 'a square matrix; one side comes to rest' },
   parameters: z.strictObject({
     rank: rankOf(
       32,

@@ -18,6 +18,7 @@ export const loldu = axisEntry({
   member: 'loldu',
   summary: 'Trains the first values of the diagonal of the LDU factors of each chosen weight.',
   paper,
+  use: { goal: 'few trained parameters', words: 'a diagonal between triangular factors' },
   parameters: z.strictObject({
     rank: z
       .int32()

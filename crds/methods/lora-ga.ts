@@ -19,6 +19,7 @@ export const loraGa = axisEntry({
   summary:
     'LoRA that begins in the singular vectors of the gradient of each chosen weight for the first batch.',
   paper,
+  use: { goal: 'a better beginning', words: 'in the gradient of the first batch' },
   parameters: z.strictObject({
     rank: rankOf(
       16,

@@ -18,6 +18,7 @@ export const loraSb = axisEntry({
   summary:
     'Trains a square matrix of the rank between fixed factors of what the first step of full fine-tuning would change.',
   paper,
+  use: { goal: 'few trained parameters', words: 'the same, begun with a step of full tuning' },
   parameters: z.strictObject({
     rank: rankOf(
       64,

@@ -17,6 +17,7 @@ export const loraXs = axisEntry({
   summary:
     'Trains a square matrix of the rank between the fixed singular vectors of each chosen weight.',
   paper,
+  use: { goal: 'few trained parameters', words: 'a square matrix between singular vectors' },
   parameters: z.strictObject({
     rank: rankOf(
       64,

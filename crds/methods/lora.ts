@@ -20,6 +20,7 @@ export const lora = axisEntry({
   summary:
     'Trains a low-rank product beside each chosen linear layer; the model itself stays frozen.',
   paper,
+  use: { goal: 'to begin with', words: 'every server of adapters loads its result' },
   parameters: z.strictObject({
     rank: rankOf(16, 'Rank: inner dimension of the two matrices.'),
     alpha,

@@ -29,6 +29,25 @@ export interface AxisEntry<
   /** One sentence for `explain` and the pages. */
   readonly summary: string;
   readonly paper?: Paper;
+  /** When to take it: of adapters, for `anneal explain adapters`. */
+  readonly use?: Use;
+}
+
+/** Reasons to choose an adapter, in the order in which they are told. */
+export const useGoals = [
+  'to begin with',
+  'less time and memory than LoRA',
+  'few trained parameters',
+  'a better beginning',
+  'ranks that follow from training',
+  'small results',
+  'more freedom between the two matrices',
+] as const;
+
+interface Use {
+  readonly goal: (typeof useGoals)[number];
+  /** Half a line. */
+  readonly words: string;
 }
 
 export interface Paper {

@@ -15,6 +15,7 @@ export const nlora = axisEntry({
   summary:
     'Three matrices that begin with the first rows, columns and their corner of each chosen weight; the base keeps the rest.',
   paper,
+  use: { goal: 'a better beginning', words: 'in rows and columns, without decomposing' },
   parameters: z.strictObject({
     rank: rankOf(
       64,

@@ -17,6 +17,7 @@ export const paca = axisEntry({
   member: 'paca',
   summary: 'Trains random columns of each chosen weight; all others stay frozen.',
   paper,
+  use: { goal: 'less time and memory than LoRA', words: 'random columns of each weight, in place' },
   parameters: z.strictObject({
     rank: rankOf(16, 'Rank: number of trained columns. A layer with fewer inputs trains all.'),
     alpha,

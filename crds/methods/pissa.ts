@@ -18,6 +18,7 @@ export const pissa = axisEntry({
   summary:
     'LoRA that begins with the largest singular components of each chosen weight; the base keeps the others.',
   paper,
+  use: { goal: 'a better beginning', words: 'in the largest components of the weights' },
   parameters: z.strictObject({
     rank: rankOf(64, 'Rank: number of components. A layer with a smaller side takes that instead.'),
     alpha: alphaOfRank,

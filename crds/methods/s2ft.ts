@@ -22,6 +22,10 @@ export const s2ft = axisEntry({
   summary:
     'Trains the weights of drawn channels and heads, whose number differs between layers; all others stay frozen.',
   paper,
+  use: {
+    goal: 'less time and memory than LoRA',
+    words: 'channels and heads, drawn over all layers',
+  },
   parameters: z.strictObject({
     downRatio: ratio('Share of the channels of all MLPs whose column of down_proj trains', '0.03'),
     upRatio: ratio('Share of the channels of all MLPs whose row of up_proj trains', '0'),

@@ -16,6 +16,7 @@ export const slora = axisEntry({
   member: 'slora',
   summary: 'LoRA with a trained square matrix of the rank between its two.',
   paper,
+  use: { goal: 'more freedom between the two matrices', words: 'a square matrix' },
   parameters: z.strictObject({
     rank: rankOf(16, 'Rank: size of the matrix in the middle.'),
     alpha,

@@ -18,6 +18,7 @@ export const sora = axisEntry({
   member: 'sora',
   summary: 'LoRA with a gate for each rank, which training closes where the rank is not needed.',
   paper,
+  use: { goal: 'ranks that follow from training', words: 'closes the ranks that are not needed' },
   parameters: z.strictObject({
     rank: rankOf(
       8,

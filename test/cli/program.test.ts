@@ -161,6 +161,9 @@ test('explain tells fields, methods and failures, and lists names without one', 
   t.snapshot((await anneal('explain', 'training.learningRate')).out, 'field');
   t.snapshot((await anneal('explain', 'model')).out, 'object');
   t.snapshot((await anneal('explain', 'E_DOES_NOT_FIT')).out, 'failure');
+  const { out: adapters } = await anneal('explain', 'adapters');
+  t.snapshot(adapters, 'adapters');
+  t.true(adapters.split('\n').every((line) => line.length <= 80));
   t.is(
     (await anneal('explain', 'DoesNotFit')).out,
     (await anneal('explain', 'E_DOES_NOT_FIT')).out,

@@ -9,9 +9,14 @@ interface ExplainFlags {
 export function addExplain(program: Command, { out }: Surroundings, perform: Perform): void {
   const command = program
     .command('explain')
-    .argument('[name]', 'field, method or failure: training.epochs, LoRA, E_DOES_NOT_FIT')
+    .argument(
+      '[name]',
+      'field, method or failure: training.epochs, LoRA, E_DOES_NOT_FIT; or adapters',
+    )
     .summary('explain a field, a method or a failure')
-    .description('Explains a field of a job file, a method or a failure. Needs no network.');
+    .description(
+      'Explains a field of a job file, a method or a failure; adapters compares all of them. Needs no network.',
+    );
   withVerbosity(withJson(command)).action((name: string | undefined, flags: ExplainFlags) =>
     perform(async () => {
       const { explainFromTerminal } = await import('./run.ts');

@@ -1,5 +1,7 @@
 // `anneal explain NAME`: a field by path, a method by its name in the paper, a failure by code or
 // reason. A name with several meanings (LoRA is a preset and a value of an axis) shows all of them.
+
+import { type AdapterGoal, adapterGoals } from '../../../crds/explain/adapters.ts';
 import {
   explainField,
   explainMethod,
@@ -31,6 +33,8 @@ export interface Explanation {
   readonly methods: readonly MethodDoc[];
   readonly fields: readonly FieldAbout[];
   readonly failures: readonly FailureAbout[];
+  /** Which adapter to take for what, where that was asked. */
+  readonly adapters?: readonly AdapterGoal[];
   /** Names to ask for next, where no name was given. */
   readonly names?: Names;
 }
@@ -53,6 +57,7 @@ export function explainFromTerminal(
 
 export function explain(name: string | undefined): Explanation {
   if (name === undefined) return { ...nothing, names: allNames() };
+  if (name.toLowerCase() === 'adapters') return { ...nothing, adapters: adapterGoals() };
   const field = explainField(name);
   const found: Explanation = {
     methods: explainMethod(name),

@@ -1,5 +1,7 @@
 // `anneal explain` as text.
+import { type AdapterGoal, adapterChoicesFor } from '../../../crds/explain/adapters.ts';
 import type { MethodDoc } from '../../../crds/index.ts';
+import { short } from '../../terminal/numbers.ts';
 import { entry, wrap } from '../../terminal/wrap.ts';
 import type { Explanation, FailureAbout, FieldAbout, Names } from './run.ts';
 
@@ -8,6 +10,7 @@ export function explanationText(found: Explanation, width: number): string {
     ...found.methods.map((method) => methodLines(method, width)),
     ...found.fields.map((field) => fieldLines(field, width)),
     ...found.failures.map((failure) => failureLines(failure, width)),
+    ...(found.adapters === undefined ? [] : [adaptersLines(found.adapters, width)]),
     ...(found.names === undefined ? [] : [namesLines(found.names, width)]),
   ];
   return `${parts.map((lines) => lines.join('\n')).join('\n\n')}\n`;
@@ -99,6 +102,31 @@ const retries: Readonly<Record<FailureAbout['retry'], string>> = {
   InPlace: 'the same process retries',
   None: 'nothing: no job is running yet',
 };
+
+function adaptersLines(goals: readonly AdapterGoal[], width: number): readonly string[] {
+  const [nameColumn, trainedColumn, bytesColumn] = [10, 9, 7];
+  const row = (name: string, trained: string, gib: string, words: string): string =>
+    `  ${name.padEnd(nameColumn)}${trained.padStart(trainedColumn)}${gib.padStart(bytesColumn)}  ${words}`.trimEnd();
+  return [
+    ...wrap(
+      `Which adapter to take. Trained values and planned GiB with the defaults of each, for ${adapterChoicesFor}.`,
+      width,
+    ),
+    '',
+    row('', 'trained', 'GiB', ''),
+    ...goals.flatMap(({ goal, choices }) => [
+      goal,
+      ...choices.map(({ type, trained, bytes, words }) =>
+        row(type, short(trained), (bytes / 2 ** 30).toFixed(2), words),
+      ),
+    ]),
+    '',
+    ...wrap(
+      'Any of them trains beside weights in fewer bits (method.base), but for LoRAGA and LoRASB. What was measured is in docs/methods.md; anneal explain NAME tells more.',
+      width,
+    ),
+  ];
+}
 
 function namesLines({ methods, fields, failures }: Names, width: number): readonly string[] {
   return [
