@@ -142,6 +142,7 @@ function onesInFile({ facts, method }: MemoryQuestion): number {
 }
 
 function isRounded({ method }: MemoryQuestion, format: ResultForm): boolean {
-  if (isAdapterForm(format)) return changesBase(method);
+  // Where ranks of layers differ, the scale is in B.
+  if (isAdapterForm(format)) return format === 'GGUFAdapter' || changesBase(method);
   return format === 'GGUF' || (format === 'MergedSafetensors' && method.adapter.type !== 'None');
 }

@@ -38,16 +38,19 @@ export interface Changed {
   readonly unit: string;
 }
 
+/** Why this machine has no emulated device; undefined where it has one. */
+export function whyNoEmulator({ machine }: Pick<Setup, 'machine'>): string | undefined {
+  if (machine.arch === 'x64') return undefined;
+  return `the emulated device switches stacks on x64 alone; this machine is ${machine.arch}`;
+}
+
 /**
  * The library, made now if it is not there. Throws where the compiler refuses a source, with what
  * it said.
  */
 export async function ensureEmulator(setup: Setup, changed?: Changed): Promise<string> {
-  if (setup.machine.arch !== 'x64') {
-    throw new Error(
-      `the emulated device switches stacks on x64 alone; this machine is ${setup.machine.arch}`,
-    );
-  }
+  const reason = whyNoEmulator(setup);
+  if (reason !== undefined) throw new Error(reason);
   const whole = await planOf(setup);
   const plan = changed === undefined ? whole : withChange(whole, changed);
   const key = digest([...plan.units.map(({ key }) => key)]);

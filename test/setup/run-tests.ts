@@ -21,7 +21,7 @@ import { givenCluster } from './cluster/cluster.ts';
 import { runOnCluster } from './cluster/on-cluster.ts';
 import { whyNoCluster } from './cluster/probe.ts';
 import { cpuLevelsHere, heldTo, levelsInWords } from './cpu-levels.ts';
-import { deviceConfig, emulatorVariable, ensureEmulator } from './emulator.ts';
+import { deviceConfig, emulatorVariable, ensureEmulator, whyNoEmulator } from './emulator.ts';
 import { runGates } from './gates.ts';
 import { chooseGroups, inTurns, type Need, type TestGroup } from './groups.ts';
 import { meetNeeds } from './needs.ts';
@@ -102,7 +102,8 @@ async function startAhead(
 
 async function whyLeftOut(setup: Setup, group: TestGroup): Promise<string | undefined> {
   if (mode === 'all' && names.length === 0 && group.heldBack !== undefined) return group.heldBack;
-  return group.onCluster === true ? whyNoCluster(setup) : undefined;
+  const noDevice = group.needs.includes('emulator') ? whyNoEmulator(setup) : undefined;
+  return noDevice ?? (group.onCluster === true ? await whyNoCluster(setup) : undefined);
 }
 
 async function checkSources(setup: Setup): Promise<void> {
