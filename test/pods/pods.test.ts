@@ -6,6 +6,14 @@ import test from 'ava';
 import fc from 'fast-check';
 import { aWorld, beganAfter, endsWell, inMemory, linesOf } from './a-world.ts';
 
+/** Its ranks and its beginning follow from the data, and are recorded once. */
+const eva = { preset: 'EVA', adapter: { type: 'EVA', eva: { rank: 4, rho: '2' } } };
+/** What trains follows from the step and the length of the run. */
+const lamda = {
+  preset: 'LaMDA',
+  adapter: { type: 'LaMDA', lamda: { rank: 8, freezeFraction: '0.9' } },
+};
+
 test.serial('two pods train one model, and end with the bits of two local workers', async (t) => {
   await using world = await aWorld(t, { workers: 2 });
   const pods = await world.startAll(2);
@@ -31,7 +39,8 @@ test.serial('what was prepared for the same request is found, and not made again
 });
 
 test.serial('trainers that are killed rendezvous again in their pods', async (t) => {
-  await using world = await aWorld(t, { workers: 2, training: { maxSteps: 60 } });
+  const training = { maxSteps: 60 };
+  await using world = await aWorld(t, { workers: 2, training, method: eva });
   const pods = await world.startAll(2);
   for (const [turn, index] of [1, 0, 1].entries()) {
     await world.until('the world trains', ({ world: formed }) => formed !== undefined);
@@ -91,7 +100,7 @@ test.serial('a new pod gets its part from the one that kept it', async (t) => {
 });
 
 test.serial('a pod that is gone is replaced, and the other one stays', async (t) => {
-  await using world = await aWorld(t, { workers: 2, training: { maxSteps: 60 } });
+  await using world = await aWorld(t, { method: lamda, workers: 2, training: { maxSteps: 60 } });
   const pods = [...(await world.startAll(2))];
   for (const [turn, index] of [0, 1].entries()) {
     await world.untilStep(8 + 12 * turn);

@@ -17,7 +17,7 @@ import { ToldSteps } from '../told-steps.ts';
 const toy = {
   name: 'toy',
   claim: 'toy',
-  method: { preset: 'LoRA', adapter: { type: 'LoRA', lora: { rank: 4, alpha: '8' } } },
+  method: { preset: 'KaSA', adapter: { type: 'KaSA', kasa: { rank: 4, alpha: '8' } } },
   worker: { devicesPerWorker: 0, terminationGracePeriodSeconds: 10 },
   formats: ['PEFTAdapter', 'MergedSafetensors'],
 } as const;
