@@ -1,5 +1,5 @@
-// The answer of `anneal explain adapters`: which adapter to take for what, with its size on the model
-// of the first run, by the plan that the worker uses.
+// The answer of `anneal explain adapters`: which adapter to take for what, with its size on the
+// model of the first run, by the plan that the worker uses.
 import { fineTuneJobSpec } from '../api/job.ts';
 import { axisEntries } from '../methods/index.ts';
 import { useGoals } from '../methods/method.ts';

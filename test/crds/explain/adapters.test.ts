@@ -11,7 +11,7 @@ test('each adapter is told once, with its size', (t) => {
     t.true(bytes > 2 ** 30 && bytes < 2 ** 34, type);
   }
   const lora = found.find(({ type }) => type === 'LoRA');
-  // 30 blocks of SmolLM2-135M, rank 16: q and o 576+576, k and v 576+192, gate, up and down 576+1536.
+  // 30 blocks, rank 16: q and o 576 + 576, k and v 576 + 192, gate, up and down 576 + 1536.
   t.is(lora?.trained, 30 * 16 * (2 * 1152 + 2 * 768 + 3 * 2112));
 });
 
