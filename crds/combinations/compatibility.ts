@@ -83,6 +83,17 @@ export const pairs: readonly Pair[] = [
     hint: 'ask for MergedSafetensors, or write method.base: { type: Dense }',
   },
   {
+    id: 'ranks by spectrum are those of decomposed weights',
+    path: ['method', 'adapter', 'lamda', 'allocation'],
+    meets: (_, { adapter }) =>
+      adapter.type === 'LaMDA' &&
+      adapter.lamda.allocation === 'Spectrum' &&
+      adapter.lamda.initialization === 'LoRA',
+    cel: `!has(self.method.adapter) || !has(self.method.adapter.lamda) || !has(self.method.adapter.lamda.allocation) || self.method.adapter.lamda.allocation != 'Spectrum' || ${lamdaTakes}`,
+    sentence: 'is Spectrum, but initialization is LoRA, which decomposes no weight',
+    hint: 'leave initialization out, or write allocation: Uniform',
+  },
+  {
     id: 'gradients are those of dense weights',
     path: ['method', 'base', 'type'],
     meets: (_, method) => readsGradient(method) && method.base.type !== 'Dense',

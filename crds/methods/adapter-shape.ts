@@ -1,5 +1,6 @@
 // The sizes of an adapter, whatever its method: what memory, time and result files depend on.
 import { mostComponents } from './eva.ts';
+import { mostOfSpectrum } from './lamda.ts';
 import { linearsOf, namedLinears } from './linears.ts';
 import type { ResolvedMethod } from './resolve.ts';
 import { shareOf } from './s2ft.ts';
@@ -17,6 +18,10 @@ export interface AdapterShape {
   made(linear: LinearSize): number;
   /** Values of a layer's PEFT file that stand for an index, as ones and zeros. @default none */
   ones?(linear: LinearSize): number;
+  /**
+   * Values of a layer that its decomposition gives before ranks are known. @default those that stay
+   */
+  found?(linear: LinearSize): number;
   /** What a layer keeps of each token for the backward of its adapter. */
   perToken(linear: LinearSize): PerToken;
   /**
@@ -74,8 +79,9 @@ export function readsActivations({ adapter }: Adapted): boolean {
   return adapter.type === 'EVA';
 }
 
-/** Whether layers have the ranks that activations decide: their sum of values has a bound alone. */
+/** Whether the ranks of layers follow from activations or weights: all have a bound alone. */
 export function plansRanks({ adapter }: Adapted): boolean {
+  if (adapter.type === 'LaMDA') return adapter.lamda.allocation === 'Spectrum';
   return adapter.type === 'EVA' && Number(adapter.eva.rho) > 1;
 }
 
@@ -96,7 +102,7 @@ export function adapterShape(
       return likeLora(adapter.biLora, { made });
     }
     case 'LaMDA':
-      return betweenSides(adapter.lamda);
+      return betweenSides(adapter.lamda, model);
     case 'SoRA':
       return withDiagonal(adapter.sora);
     case 'PiSSA':
@@ -182,22 +188,36 @@ function ofPlannedRanks(parameters: Planned, model: ModelSizes): AdapterShape {
   const { rank, targetModules, dropout, directions } = parameters;
   const most = (linear: Sides) => Math.min(mostComponents(parameters), linear.in);
   const linears = namedLinears(linearsOf(model), targetModules);
-  const ranks = new Map<string, number>();
-  let left = rank * linears.length;
-  for (const linear of linears.toSorted((a, b) => b.in + b.out - (a.in + a.out))) {
-    const own = Math.min(left, most(linear));
-    ranks.set(linear.name, own);
-    left -= own;
-  }
+  const values = (linear: Sides) => linear.in + linear.out;
+  const ranks = largestRanks(linears, rank, most, values);
   return {
     ...{ targetModules, dropout: Number(dropout), perToken: (linear) => inner(most(linear)) },
     count: (linear) => ({
-      trained: (ranks.get(linear.name) ?? 0) * (linear.in + linear.out),
-      ...{ kept: 0, taken: 0 },
+      ...{ trained: ranks(linear) * values(linear), kept: 0, taken: 0 },
     }),
     made: () => 0,
     decomposing: directions === 'Exact' ? exact : sketch,
   };
+}
+
+/**
+ * Of ranks that add up to `rank` for each layer and have a bound each: those with which layers of
+ * the most `values` have all that they can.
+ */
+function largestRanks(
+  linears: readonly LinearSize[],
+  rank: number,
+  most: (linear: Sides) => number,
+  values: (linear: Sides) => number,
+): (linear: LinearSize) => number {
+  const ranks = new Map<string, number>();
+  let left = rank * linears.length;
+  for (const linear of linears.toSorted((a, b) => values(b) - values(a))) {
+    const own = Math.min(left, most(linear));
+    ranks.set(linear.name, own);
+    left -= own;
+  }
+  return ({ name }) => ranks.get(name) ?? 0;
 }
 
 /** A transposed copy, products, and a Gram matrix in float32. */
@@ -268,22 +288,39 @@ interface BetweenSides {
   readonly targetModules: readonly string[];
   readonly dropout: string;
   readonly initialization: 'Svd' | 'LoRA';
+  readonly allocation: 'Uniform' | 'Spectrum';
 }
 
 /** A square matrix and B, which train at first, and A, which is fixed. */
-function betweenSides({ initialization, ...of }: BetweenSides): AdapterShape {
+function betweenSides({ initialization, ...of }: BetweenSides, model: ModelSizes): AdapterShape {
   const { targetModules } = of;
   const takes = initialization === 'Svd';
+  const isShared = of.allocation === 'Spectrum';
+  const most = (linear: Sides) => rankWithin(linear, isShared ? mostOfSpectrum(of.rank) : of.rank);
+  const linears = namedLinears(linearsOf(model), targetModules);
+  const ranksBy = (values: (linear: Sides) => number) =>
+    isShared ? largestRanks(linears, of.rank, most, values) : most;
+  const ranks = {
+    trained: ranksBy((linear) => linear.out),
+    kept: ranksBy((linear) => linear.in),
+    taken: ranksBy((linear) => linear.in + linear.out),
+  };
   return {
     ...{ targetModules, dropout: Number(of.dropout), decomposing: takes ? sketch : null },
-    perToken: (linear) => inner(rankWithin(linear, of.rank)),
+    perToken: (linear) => inner(most(linear)),
     count(linear) {
-      const own = rankWithin(linear, of.rank);
-      const taken = takes ? own * (linear.in + linear.out) : 0;
-      return { trained: own * (own + linear.out), kept: own * linear.in, taken };
+      const own = ranks.trained(linear);
+      return {
+        trained: own * (own + linear.out),
+        kept: ranks.kept(linear) * linear.in,
+        taken: takes ? ranks.taken(linear) * (linear.in + linear.out) : 0,
+      };
     },
     // The product of both trained ones.
-    made: (linear) => linear.out * rankWithin(linear, of.rank),
+    made: (linear) => linear.out * most(linear),
+    ...(isShared && {
+      found: (linear: LinearSize) => most(linear) * (linear.in + linear.out + most(linear)),
+    }),
   };
 }
 

@@ -116,7 +116,7 @@ function productInWords(adapter: Product): string {
     case 'LoRASB':
       return `LoRA-SB r=${adapter.loraSb.rank} on ${layersInWords(adapter.loraSb)}`;
     case 'LaMDA':
-      return `LaMDA r=${adapter.lamda.rank} on ${layersInWords(adapter.lamda)}`;
+      return `${adapter.lamda.allocation === 'Spectrum' ? 'LaMDA++' : 'LaMDA'} r=${adapter.lamda.rank} on ${layersInWords(adapter.lamda)}`;
     case 'SoRA':
       return `SoRA r=${adapter.sora.rank} at first on ${layersInWords(adapter.sora)}`;
     case 'LoLDU':

@@ -33,12 +33,23 @@ export const lamda = axisEntry({
       .describe(
         'Svd: the largest singular components of each weight, which the base gives up. LoRA: random, with B at zero.',
       ),
+    allocation: z
+      .enum(['Uniform', 'Spectrum'])
+      .default('Uniform')
+      .describe(
+        'Uniform: all layers have the rank. Spectrum: layers share the ranks of all by how much of a weight each of its components is, up to twice the rank; some may have none and get no adapter. Needs initialization Svd.',
+      ),
     freezeFraction: decimal({ above: 0, max: 1 })
       .default('0.3')
       .describe('Part of the steps after which all columns of B are fixed.'),
     targetModules,
   }),
 });
+
+/** The most components of a layer whose rank follows from the spectra. */
+export function mostOfSpectrum(rank: number): number {
+  return 2 * rank;
+}
 
 export const lamdaPreset = {
   preset: 'LaMDA',

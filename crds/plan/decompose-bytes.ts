@@ -33,12 +33,21 @@ export function decomposeStage(question: MemoryQuestion): readonly StagePeak[] {
   }
   // What trains begins with its own values where those come from gradients.
   const own = isOfGradients && adapterTaken === 0 ? adapter : 0;
-  const factors = (memoryConstants.adapterBytes * (adapterKept + adapterTaken + own)) / shards;
+  const stay = adapterKept + adapterTaken + own;
+  const found = Math.max(stay, foundBefore(question, shape));
+  const factors = (memoryConstants.adapterBytes * found) / shards;
   const working = decomposingBytes(question, shape, shape.decomposing);
   const parts = isOfGradients
     ? passParts(question, working)
     : { ...nothing, workspace: memoryConstants.cpu.context + working };
   return [stagePeak('Decompose', { ...parts, weights: parts.weights + factors })];
+}
+
+/** Values of all layers that are there until their ranks are known. */
+function foundBefore({ facts }: MemoryQuestion, { targetModules, found }: AdapterShape): number {
+  if (found === undefined) return 0;
+  const linears = adaptedLinears(facts, targetModules);
+  return facts.L * linears.reduce((sum, linear) => sum + found(linear), 0);
 }
 
 const nothing = { weights: 0, optimizer: 0, gradients: 0, activations: 0 };

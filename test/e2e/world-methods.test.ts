@@ -37,7 +37,10 @@ const methods = {
   },
   'lamda-int4': {
     ...{ preset: 'LaMDA', base: int4 },
-    adapter: { type: 'LaMDA', lamda: { rank: 12, dropout: '0.1', freezeFraction: '0.5' } },
+    adapter: {
+      type: 'LaMDA',
+      lamda: { rank: 12, dropout: '0.1', freezeFraction: '0.5', allocation: 'Spectrum' },
+    },
   },
   'eva-nf4': { preset: 'EVA', base: nf4, adapter: { type: 'EVA', eva: { rank: 8 } } },
   'sora-int8': {

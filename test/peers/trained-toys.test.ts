@@ -87,7 +87,7 @@ const cases: readonly Case[] = [
     toy: 'llama',
     method: {
       ...{ preset: 'LaMDA', precision: float32 },
-      adapter: { type: 'LaMDA', lamda: { rank: 24, alpha: '12', freezeFraction: '0.7' } },
+      adapter: { type: 'LaMDA', lamda: { rank: 24, alpha: '12', allocation: 'Spectrum' } },
     },
     adapter: true,
   },

@@ -300,7 +300,7 @@ function layerOf(name: string): Parameter['layer'] {
 /** Those that the adapter targets, but for ones with a planned rank of 0. */
 function layersWithRank(config: DecoderConfig, adapter: Adapter, initial: Initial) {
   const targeted = adaptedLayers(config, adapter);
-  if (adapter.calibration === undefined) return targeted;
+  if ((adapter.calibration ?? adapter.spectrum) === undefined) return targeted;
   return targeted.filter(({ path }) => scope(() => item(initial(`${path}.${plannedRank}`))) > 0);
 }
 

@@ -29,6 +29,7 @@ import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor, tensor } from '../tensor/tensor.ts';
 import { type FirstBatch, firstGradients } from './first-gradients.ts';
 import { plannedComponents } from './planned-components.ts';
+import { SharedRanks } from './shared-ranks.ts';
 
 interface Beginning extends Omit<FirstBatch, 'folder'> {
   /** The first sequences of the job, of all ranks. */
@@ -159,15 +160,23 @@ async function ofWeights(
   emit({ ...report, state: 'Started' });
   using unfinished = new DisposableStack();
   const own = unfinished.use(new OwnFactors());
+  const { spectrum } = adapter;
+  const shared = spectrum === undefined ? null : unfinished.use(new SharedRanks(spectrum, layers));
   for (let first = 0; first < layers.length; first += world.size) {
     const layer = layers[first + world.rank];
-    if (layer !== undefined) own.take(layer, decompose(source, adapter, layer));
+    if (layer !== undefined) {
+      const found = decompose(source, adapter, layer);
+      if (shared === null) own.take(layer, found);
+      else shared.add(layer, found);
+    }
     emit({ ...progress, state: 'Running', done: Math.min(first + world.size, layers.length) });
     // A request to stop is received here, between matrices.
     await setImmediate();
     if (stopping()) stop.throwIfAborted();
   }
-  emit({ ...report, state: 'Done' });
+  const ranks = shared?.ranks(world) ?? [];
+  for (const [layer, first] of shared?.first(ranks) ?? []) own.take(layer, first);
+  emit({ ...report, state: 'Done', ...(ranks.length > 0 && { note: rankNote(ranks) }) });
   unfinished.move();
   return own;
 }

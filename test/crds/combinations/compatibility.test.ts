@@ -23,6 +23,10 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     },
     apart: { method: { preset: 'KaSA' }, 'output.formats': ['PEFTAdapter'] },
   },
+  'ranks by spectrum are those of decomposed weights': {
+    meet: { method: spectrum('LoRA') },
+    apart: { method: spectrum('Svd') },
+  },
   'gradients are those of dense weights': {
     meet: { method: { preset: 'LoRAGA', base: { type: 'Int8' } } },
     apart: { method: { preset: 'LoRASB' } },
@@ -320,3 +324,8 @@ test('a job that may grow needs a sequence for each worker of its largest world'
   t.true(speaks(3));
   t.false(speaks(3, 'None'), 'it stays as small as it is');
 });
+
+function spectrum(initialization: string) {
+  const lamda = { allocation: 'Spectrum', initialization };
+  return { preset: 'LaMDA', adapter: { type: 'LaMDA', lamda } };
+}

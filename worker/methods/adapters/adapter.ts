@@ -102,6 +102,21 @@ export function withInitial<T>(
   return found;
 }
 
+/** What `decompose` gave for one layer, by suffix. */
+export type Found = Readonly<Record<string, Tensor>>;
+
+/** Ranks of layers that follow from what `decompose` finds in the weights of all of them. */
+export interface Spectrum {
+  /** The mean rank of a layer. */
+  readonly rank: number;
+  /** How many components are found of a layer. */
+  most(layer: LinearLayer): number;
+  /** What each of them is worth, best first. */
+  scores(found: Found): readonly number[];
+  /** The first `rank` of them. */
+  first(found: Found, rank: number): Found;
+}
+
 export interface Adapter {
   readonly name: string;
   /** Whether the layer gets an adapter. */
@@ -113,6 +128,8 @@ export interface Adapter {
    * recorded with what it gave then; one with rank 0 gets no adapter.
    */
   readonly calibration?: Calibration;
+  /** How ranks follow from weights, if they do: recorded and treated as those of activations. */
+  readonly spectrum?: Spectrum;
   /**
    * What the adapter begins with where that follows from the frozen weight or its gradient.
    * Computed once for a run and stored (checkpoint/initial-factors.ts): another processor would

@@ -71,10 +71,10 @@ const byType: ByType = {
   LoRASB: ({ loraSb: own }, { seed }) =>
     loraSb({ ...onTargets(own), directions: own.directions, seed }),
   LaMDA: ({ lamda: own }, common) => {
-    const { initialization, freezeFraction } = own;
+    const { initialization, allocation, freezeFraction } = own;
     return lamda({
       ...asLora(own, common),
-      initialization,
+      ...{ initialization, allocation },
       freezeFraction: Number(freezeFraction),
     });
   },

@@ -11,20 +11,36 @@
 // all of B rests it has no gradient and no moments. Kept: A.
 // Differences from the release: it rests three columns at most before all others, for its counter
 // lacks the factor R, and it has the random start alone; vectors are from the sketch of
-// optimizers/subspace.ts. Left out: the ranks of layers by their spectra (LaMDA++).
+// optimizers/subspace.ts. Spectrum (LaMDA++, a reconstruction: the release has none of it): 2 R
+// components of each weight are found, each is worth d^2 / |W|^2, and the best of all layers are
+// taken, R for each; s stays alpha / R.
+import { Bug } from '../../../crds/failures/errors.ts';
 import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
+import { mostOfSpectrum } from '../../../crds/methods/lamda.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { streamOf, uniform } from '../../tensor/rng.ts';
+import { type Tensor, toArray } from '../../tensor/tensor.ts';
 import { sketchedSubspace } from '../optimizers/subspace.ts';
-import { type Adapter, factorA, factorB, keptOf, type Moment } from './adapter.ts';
+import {
+  type Adapter,
+  type Found,
+  factorA,
+  factorB,
+  keptOf,
+  type LinearLayer,
+  type Moment,
+} from './adapter.ts';
 import { diagonalOf, singularVectors } from './singular-vectors.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';
 
 const middle = 'lora_S.weight';
+/** Of the size of its weight, by component. */
+const shares = 'shares';
 
 interface LamdaSettings extends StandardLora {
   readonly initialization: 'Svd' | 'LoRA';
   readonly freezeFraction: number;
+  readonly allocation: 'Uniform' | 'Spectrum';
 }
 
 export function lamda(settings: LamdaSettings): Adapter {
@@ -47,18 +63,22 @@ function restingAt(columns: number, fraction: number, { step, totalSteps }: Mome
   return Math.min(columns, Math.floor((columns * step) / (fraction * totalSteps)));
 }
 
-type Start = Pick<Adapter, 'decompose' | 'initialize' | 'takesOver' | 'decays'>;
+type Start = Pick<Adapter, 'decompose' | 'initialize' | 'takesOver' | 'decays' | 'spectrum'>;
 
-function fromSpectrum({ rank, alpha }: LamdaSettings): Start {
+function fromSpectrum({ rank, alpha, allocation }: LamdaSettings): Start {
   const scale = alpha / rank;
+  const isShared = allocation === 'Spectrum';
+  const most = (layer: LinearLayer) => rankWithin(layer, isShared ? mostOfSpectrum(rank) : rank);
   return {
+    ...(isShared && { spectrum: { rank, most, scores, first } }),
     decompose(layer, { weight }) {
       const W = weight();
-      const { U, S, V } = singularVectors(W, sketchedSubspace(W, rankWithin(layer, rank)));
+      const { U, S, V } = singularVectors(W, sketchedSubspace(W, most(layer)));
       return {
         [factorA]: V,
         [factorB]: ops.contiguous(U),
         [middle]: diagonalOf(ops.divScalar(S, scale)),
+        ...(isShared && { [shares]: ops.square(ops.div(S, ops.linalgVectorNorm(W))) }),
       };
     },
     initialize: (_, initial) => ({
@@ -75,6 +95,26 @@ function fromSpectrum({ rank, alpha }: LamdaSettings): Start {
     }),
     // Decay would pull what the base gave up to zero, and the weight with it.
     decays: () => false,
+  };
+}
+
+function tensorIn(found: Found, suffix: string): Tensor {
+  const tensor = found[suffix];
+  if (tensor === undefined) throw new Bug(`a decomposition has no ${suffix}`);
+  return tensor;
+}
+
+function scores(found: Found): readonly number[] {
+  return toArray(tensorIn(found, shares));
+}
+
+function first(found: Found, rank: number) {
+  const rows = (of: Tensor) => ops.narrow(of, 0, 0, rank);
+  const columns = (of: Tensor) => ops.narrow(of, 1, 0, rank);
+  return {
+    [factorA]: ops.clone(rows(tensorIn(found, factorA))),
+    [factorB]: ops.clone(ops.contiguous(columns(tensorIn(found, factorB)))),
+    [middle]: ops.clone(ops.contiguous(rows(columns(tensorIn(found, middle))))),
   };
 }
 

@@ -1,9 +1,14 @@
 // Columns that come to rest one after the other: when, that nothing moves them any more, and that
 // all of B loses gradient and moments at the end.
+import { join } from 'node:path';
 import test from 'ava';
+import { resolveMethod } from '../../../../crds/methods/resolve.ts';
+import { trainedOf } from '../../../../crds/plan/parameters.ts';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
+import { openModel } from '../../../../worker/decoder/model-files.ts';
 import type { Parameter } from '../../../../worker/engine/parameters.ts';
 import { Updater } from '../../../../worker/engine/update.ts';
+import { openSafetensors } from '../../../../worker/files/safetensors.ts';
 import { type Adapter, factorB } from '../../../../worker/methods/adapters/adapter.ts';
 import { lamda } from '../../../../worker/methods/adapters/lamda.ts';
 import { adamW } from '../../../../worker/methods/optimizers/adamw.ts';
@@ -13,6 +18,7 @@ import { streamOf } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { toArray } from '../../../../worker/tensor/tensor.ts';
 import { train } from '../../../../worker/train/loop.ts';
+import { aToyRun } from '../../../builders/toy-run.ts';
 import { plainAdamW, Training, type TrainingOptions } from '../../../builders/toy-training.ts';
 
 const path = 'model.layers.1.mlp.up_proj';
@@ -21,6 +27,7 @@ const rank = 5;
 function aLamda(freezeFraction: number, initialization: 'Svd' | 'LoRA'): Adapter {
   return lamda({
     ...{ rank, alpha: 10, dropout: 0, seed: 3n, dtype: 'float64', initialization, freezeFraction },
+    allocation: 'Uniform',
     targets: (each) => each === path,
   });
 }
@@ -119,4 +126,43 @@ test('once all of B rests it has no moments, and what is left is a square matrix
   // The state is that of the step before where a batch is asked for.
   t.deepEqual(bytes, [all, all, all, all, all, square, square, square, square]);
   t.deepEqual([...training.states.byName.keys()], [`${path}.lora_S.weight`]);
+});
+
+test('by spectrum layers share the ranks of all, and begin as the base does', async (t) => {
+  const ran = async (method: Readonly<Record<string, unknown>>) => {
+    const run = await aToyRun(t, {
+      name: 'spectrum',
+      method: { precision: { type: 'Float32' }, ...method },
+      training: { maxSteps: 3, learningRate: '1e-3' },
+      dataset: { heldOut: { samples: 1 } },
+      formats: ['PEFTAdapter'],
+    });
+    return { run, report: await run.all() };
+  };
+  const lamda = { rank: 4, alpha: '12', allocation: 'Spectrum' } as const;
+  const method = { preset: 'LaMDA', adapter: { type: 'LaMDA', lamda } } as const;
+  const { run, report } = await ran(method);
+  const plain = await ran({ preset: 'LoRA' });
+  const before = (of: typeof report) => of.evaluation.before?.loss ?? Number.NaN;
+  t.true(Math.abs(before(report) / before(plain.report) - 1) < 1e-5, 'the base, taken apart');
+
+  const folder = join(run.destination, 'adapter');
+  using file = openSafetensors(join(folder, 'adapter_model.safetensors'));
+  // Twice the rank: what trains, and what the base gave up.
+  const ranks = [...file.header.tensors]
+    .filter(([name]) => name.endsWith('lora_A.weight'))
+    .map(([, { shape }]) => (shape[0] ?? 0) / 2);
+  const layers = 3 * 7;
+  t.is(
+    ranks.reduce((sum, rank) => sum + rank, 0),
+    4 * layers,
+  );
+  t.true(Math.max(...ranks) > Math.min(...ranks), `${ranks}`);
+  t.true(Math.max(...ranks) <= 8);
+  const plan = run.ofType('plan')[0];
+  t.is(plan?.method, 'LaMDA++ r=4 on all linear layers, AdamW, float32');
+  using base = openModel((await run.prepared()).model.path);
+  const planned = trainedOf(base.config, resolveMethod(method)).total;
+  const trained = plan?.trainableParameters ?? 0;
+  t.true(trained <= planned && trained > planned / 2, `${trained} of at most ${planned}`);
 });
