@@ -191,7 +191,8 @@ function ofPlannedRanks(parameters: Planned, model: ModelSizes): AdapterShape {
   const values = (linear: Sides) => linear.in + linear.out;
   const ranks = largestRanks(linears, rank, most, values);
   return {
-    ...{ targetModules, dropout: Number(dropout), perToken: (linear) => inner(most(linear)) },
+    // Of all layers together it is that of their mean rank, however they share ranks.
+    ...{ targetModules, dropout: Number(dropout), perToken: () => inner(rank) },
     count: (linear) => ({
       ...{ trained: ranks(linear) * values(linear), kept: 0, taken: 0 },
     }),
@@ -307,7 +308,7 @@ function betweenSides({ initialization, ...of }: BetweenSides, model: ModelSizes
   };
   return {
     ...{ targetModules, dropout: Number(of.dropout), decomposing: takes ? sketch : null },
-    perToken: (linear) => inner(most(linear)),
+    perToken: (linear) => inner(isShared ? of.rank : most(linear)),
     count(linear) {
       const own = ranks.trained(linear);
       return {
@@ -317,7 +318,7 @@ function betweenSides({ initialization, ...of }: BetweenSides, model: ModelSizes
       };
     },
     // The product of both trained ones.
-    made: (linear) => linear.out * most(linear),
+    made: (linear) => linear.out * ranks.trained(linear),
     ...(isShared && {
       found: (linear: LinearSize) => most(linear) * (linear.in + linear.out + most(linear)),
     }),
