@@ -88,33 +88,19 @@ const cases: Readonly<Record<string, Case>> = {
   PiSSA: {
     method: { adapter: { type: 'PiSSA', pissa: { rank: 4, alpha: '8', directions: 'Exact' } } },
     start: 0,
-    gradients: (own, G) => ({
-      'lora_A.weight': ops.mulScalar(ops.mm(ops.t(own('lora_B.weight')), G), 2),
-      'lora_B.weight': ops.mulScalar(ops.mm(G, ops.t(own('lora_A.weight'))), 2),
-    }),
+    gradients: ofTwo,
   },
   KaSA: {
     method: { adapter: { type: 'KaSA', kasa: { rank: 4, alpha: '8' } } },
     start: 0,
     loses: true,
-    gradients: (own, G) => {
-      const [A, B, d] = [own('lora_A.weight'), own('lora_B.weight'), own('lora_diag')];
-      const scaled = ops.mulScalar(G, 2);
-      return {
-        'lora_A.weight': ops.mm(ops.t(ops.mul(B, d)), scaled),
-        'lora_B.weight': ops.mul(ops.mm(scaled, ops.t(A)), d),
-        lora_diag: ops.diagonal(ops.mm(ops.mm(ops.t(B), scaled), ops.t(A))),
-      };
-    },
+    gradients: ofDiagonal('lora_diag'),
   },
   EVA: {
     // Of unequal ranks the plan knows the most alone: eva.test.ts.
     method: { adapter: { type: 'EVA', eva: { rank: 4, alpha: '8', rho: '1' } } },
     start: 0,
-    gradients: (own, G) => ({
-      'lora_A.weight': ops.mulScalar(ops.mm(ops.t(own('lora_B.weight')), G), 2),
-      'lora_B.weight': ops.mulScalar(ops.mm(G, ops.t(own('lora_A.weight'))), 2),
-    }),
+    gradients: ofTwo,
   },
   SLoRA: {
     method: { adapter: { type: 'SLoRA', slora: { rank: 4, alpha: '8' } } },
@@ -134,10 +120,7 @@ const cases: Readonly<Record<string, Case>> = {
   LoRAGA: {
     method: { adapter: { type: 'LoRAGA', loraGa: { rank: 4, alpha: '8', directions: 'Exact' } } },
     start: 0,
-    gradients: (own, G) => ({
-      'lora_A.weight': ops.mulScalar(ops.mm(ops.t(own('lora_B.weight')), G), 2),
-      'lora_B.weight': ops.mulScalar(ops.mm(G, ops.t(own('lora_A.weight'))), 2),
-    }),
+    gradients: ofTwo,
   },
   LoRASB: {
     method: { adapter: { type: 'LoRASB', loraSb: { rank: 5 } } },
@@ -150,40 +133,17 @@ const cases: Readonly<Record<string, Case>> = {
   SoRA: {
     method: { adapter: { type: 'SoRA', sora: { rank: 5, alpha: '10', threshold: '0.05' } } },
     start: 0,
-    gradients(own, G) {
-      const [A, B, g] = [own('lora_A.weight'), own('lora_B.weight'), own('lora_E')];
-      const scaled = ops.mulScalar(G, 2);
-      const ofB = ops.mm(scaled, ops.t(A));
-      return {
-        'lora_A.weight': ops.mm(ops.t(ops.mul(B, g)), scaled),
-        'lora_B.weight': ops.mul(ofB, g),
-        lora_E: ops.sumDim(ops.mul(B, ofB), [0]),
-      };
-    },
+    gradients: ofDiagonal('lora_E'),
   },
   LaMDA: {
     method: { adapter: { type: 'LaMDA', lamda: { rank: 4, alpha: '8', freezeFraction: '0.9' } } },
     start: 0,
-    gradients(own, G) {
-      const [A, S, B] = [own('lora_A.weight'), own('lora_S.weight'), own('lora_B.weight')];
-      const ofProduct = ops.mm(ops.mulScalar(G, 2), ops.t(A));
-      return {
-        'lora_S.weight': ops.mm(ops.t(B), ofProduct),
-        'lora_B.weight': ops.mm(ofProduct, ops.t(S)),
-      };
-    },
+    gradients: ofSquare,
   },
   'LaMDA from chance': {
     method: { adapter: { type: 'LaMDA', lamda: { rank: 4, initialization: 'LoRA' } } },
     start: 0,
-    gradients(own, G) {
-      const [A, S, B] = [own('lora_A.weight'), own('lora_S.weight'), own('lora_B.weight')];
-      const ofProduct = ops.mm(ops.mulScalar(G, 2), ops.t(A));
-      return {
-        'lora_S.weight': ops.mm(ops.t(B), ofProduct),
-        'lora_B.weight': ops.mm(ofProduct, ops.t(S)),
-      };
-    },
+    gradients: ofSquare,
   },
   LoLDU: {
     method: { adapter: { type: 'LoLDU', loldu: { rank: 6 } } },
@@ -196,8 +156,42 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-/** Of A, N and B, with a scale of 2. */
-function ofThree(own: (suffix: string) => Tensor, G: Tensor) {
+type Own = (suffix: string) => Tensor;
+
+/** Of A and B, with a scale of 2, as those below. */
+function ofTwo(own: Own, G: Tensor) {
+  return {
+    'lora_A.weight': ops.mulScalar(ops.mm(ops.t(own('lora_B.weight')), G), 2),
+    'lora_B.weight': ops.mulScalar(ops.mm(G, ops.t(own('lora_A.weight'))), 2),
+  };
+}
+
+/** Of A, B and a diagonal between them. */
+function ofDiagonal(suffix: string) {
+  return (own: Own, G: Tensor) => {
+    const [A, B, d] = [own('lora_A.weight'), own('lora_B.weight'), own(suffix)];
+    const scaled = ops.mulScalar(G, 2);
+    const ofB = ops.mm(scaled, ops.t(A));
+    return {
+      'lora_A.weight': ops.mm(ops.t(ops.mul(B, d)), scaled),
+      'lora_B.weight': ops.mul(ofB, d),
+      [suffix]: ops.sumDim(ops.mul(B, ofB), [0]),
+    };
+  };
+}
+
+/** Of S and B, between which and a fixed A the product is. */
+function ofSquare(own: Own, G: Tensor) {
+  const [A, S, B] = [own('lora_A.weight'), own('lora_S.weight'), own('lora_B.weight')];
+  const ofProduct = ops.mm(ops.mulScalar(G, 2), ops.t(A));
+  return {
+    'lora_S.weight': ops.mm(ops.t(B), ofProduct),
+    'lora_B.weight': ops.mm(ofProduct, ops.t(S)),
+  };
+}
+
+/** Of A, N and B. */
+function ofThree(own: Own, G: Tensor) {
   const [A, B] = [own('lora_A.weight'), own('lora_B.weight')];
   const N = own('lora_N.weight');
   const scaled = ops.mulScalar(G, 2);
