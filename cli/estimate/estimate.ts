@@ -69,7 +69,7 @@ export interface Estimate {
   readonly model: DescribedModel & { readonly parameters: number };
   readonly method: string;
   readonly trainedParameters: number;
-  /** Whether they are the most that there can be: ranks follow from activations. */
+  /** Whether they are the most that there can be: ranks follow from activations or weights. */
   readonly isMost: boolean;
   readonly steps: number | undefined;
   readonly tokensPerStep: number;

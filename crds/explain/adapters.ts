@@ -1,6 +1,7 @@
 // The answer of `anneal explain adapters`: which adapter to take for what, with its size on the
 // model of the first run, by the plan that the worker uses.
 import { fineTuneJobSpec } from '../api/job.ts';
+import { readsGradient } from '../methods/adapter-shape.ts';
 import { axisEntries } from '../methods/index.ts';
 import { useGoals } from '../methods/method.ts';
 import type { DecoderFacts } from '../plan/decoder-facts.ts';
@@ -25,6 +26,13 @@ const facts: DecoderFacts = {
   ...{ tied: true, fused: false, qkNorm: false, sandwichNorms: false },
   bias: { qkv: false, o: false, mlp: false },
 };
+
+/** Those that begin with gradients, for which the base must be dense. */
+export function denseAdapters(): readonly string[] {
+  return axisEntries.adapter.flatMap(({ type }) =>
+    readsGradient({ adapter: { type } }) ? [type] : [],
+  );
+}
 
 export const adapterChoicesFor = 'SmolLM2-135M, 8 sequences of 1,024 tokens a step';
 

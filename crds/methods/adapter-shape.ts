@@ -62,6 +62,7 @@ interface ModelSizes {
 }
 
 type Adapted = Pick<ResolvedMethod, 'adapter'>;
+type AdapterType = Pick<ResolvedMethod['adapter'], 'type'>;
 
 /** Whether each weight loses a part to the adapter, so that the base is another one. */
 export function changesBase({ adapter }: Adapted): boolean {
@@ -70,7 +71,7 @@ export function changesBase({ adapter }: Adapted): boolean {
 }
 
 /** Whether it begins with gradients, for which the whole base is trained once. */
-export function readsGradient({ adapter }: Adapted): boolean {
+export function readsGradient({ adapter }: { readonly adapter: AdapterType }): boolean {
   return adapter.type === 'LoRAGA' || adapter.type === 'LoRASB';
 }
 

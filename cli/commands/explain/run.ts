@@ -1,6 +1,5 @@
 // `anneal explain NAME`: a field by path, a method by its name in the paper, a failure by code or
 // reason. A name with several meanings (LoRA is a preset and a value of an axis) shows all of them.
-
 import { type AdapterGoal, adapterGoals } from '../../../crds/explain/adapters.ts';
 import {
   explainField,

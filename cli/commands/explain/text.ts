@@ -1,5 +1,9 @@
 // `anneal explain` as text.
-import { type AdapterGoal, adapterChoicesFor } from '../../../crds/explain/adapters.ts';
+import {
+  type AdapterGoal,
+  adapterChoicesFor,
+  denseAdapters,
+} from '../../../crds/explain/adapters.ts';
 import type { MethodDoc } from '../../../crds/index.ts';
 import { short } from '../../terminal/numbers.ts';
 import { entry, wrap } from '../../terminal/wrap.ts';
@@ -122,7 +126,7 @@ function adaptersLines(goals: readonly AdapterGoal[], width: number): readonly s
     ]),
     '',
     ...wrap(
-      'Any of them trains beside weights in fewer bits (method.base), but for LoRAGA and LoRASB. What was measured is in docs/methods.md; anneal explain NAME tells more.',
+      `Any of them trains beside weights in fewer bits (method.base), but for ${denseAdapters().join(' and ')}. What was measured is in docs/methods.md; anneal explain NAME tells more.`,
       width,
     ),
   ];

@@ -40,7 +40,7 @@ export function kasa({ beta, gamma, ...settings }: KasaSettings): Adapter {
       return { [left]: part.left, [right]: part.right };
     },
     initialize(layer, initial) {
-      const d = normal([rank], 1, streamOf(seed, 'lora_diag', layer.path), dtype);
+      const d = normal([rank], 1, streamOf(seed, diagonal, layer.path), dtype);
       return { trained: { ...inner.initialize(layer, initial).trained, [diagonal]: d } };
     },
     takesOver: (_, initial) => ({ left: initial(left), right: initial(right), scale: 1 }),
