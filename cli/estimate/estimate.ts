@@ -12,7 +12,7 @@ import {
   type RunReport,
   UserError,
 } from '../../crds/index.ts';
-import { plansRanks } from '../../crds/methods/adapter-shape.ts';
+import { plansRanks } from '../../crds/methods/adapter-traits.ts';
 import { type CudaConstant, unmeasured } from '../../crds/plan/cuda-constants.ts';
 import type { AttentionEntries } from '../../crds/wire/attention-entries.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';

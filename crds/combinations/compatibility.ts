@@ -4,11 +4,11 @@
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { Worker } from '../api/worker.ts';
 import type { FailureCode } from '../failures/table.ts';
-import { readsGradient } from '../methods/adapter-shape.ts';
+import { adapterTypes, readsGradient, trainsRows } from '../methods/adapter-traits.ts';
 import { levelOf } from '../methods/halo-level.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
-import { typeInCel } from '../methods/types-in-cel.ts';
+import { adapterInCel, changesBaseInCel, typeInCel } from '../methods/types-in-cel.ts';
 import { adapterForms, isAdapterForm, resultsHitModel } from '../names/result-folders.ts';
 import { sequencesPerStep } from '../plan/batches.ts';
 import { needsItsBase } from '../plan/publication.ts';
@@ -59,6 +59,8 @@ const sequenceInCel =
   '(has(self.dataset.tokensPerSequence) ? self.dataset.tokensPerSequence : self.dataset.sequenceLength)';
 const sequencesInCel = `(has(self.training.globalBatchSize) ? self.training.globalBatchSize : has(self.training.globalBatchTokens) ? self.training.globalBatchTokens / ${sequenceInCel} : ${mostWorkersInCel})`;
 const lamdaTakes = `(${is.adapter} == 'LaMDA' && (!has(self.method.adapter) || !has(self.method.adapter.lamda) || !has(self.method.adapter.lamda.initialization) || self.method.adapter.lamda.initialization == 'Svd'))`;
+const ofGradients = adapterTypes((entry) => entry.readsGradient === true);
+const rowless = adapterTypes((entry) => entry.trainsRows === false);
 const hasHeldOut = 'has(self.dataset.eval) || has(self.dataset.heldOut)';
 
 export const pairs: readonly Pair[] = [
@@ -77,7 +79,7 @@ export const pairs: readonly Pair[] = [
     path: ['output', 'formats'],
     meets: ({ output }, method) =>
       needsItsBase(method) && output.formats?.some(isAdapterForm) === true,
-    cel: `!(${is.adapter} in ['PiSSA', 'LoRAGA', 'KaSA', 'NLoRA'] || ${lamdaTakes}) || ${is.base} == 'Dense' || ${noAdapterForm}`,
+    cel: `!(${changesBaseInCel()}) || ${is.base} == 'Dense' || ${noAdapterForm}`,
     sentence:
       'asks for a file of the adapter, but method.adapter took over a part of each weight before the rest was quantized: nobody else has that base',
     hint: 'ask for MergedSafetensors, or write method.base: { type: Dense }',
@@ -97,7 +99,7 @@ export const pairs: readonly Pair[] = [
     id: 'gradients are those of dense weights',
     path: ['method', 'base', 'type'],
     meets: (_, method) => readsGradient(method) && method.base.type !== 'Dense',
-    cel: `!(${is.adapter} in ['LoRAGA', 'LoRASB']) || ${is.base} == 'Dense'`,
+    cel: `!(${adapterInCel(ofGradients)}) || ${is.base} == 'Dense'`,
     sentence:
       'stores weights in fewer bits, but method.adapter begins with their gradients, for which they are trained once',
     hint: 'write method.base: { type: Dense }, or adapter: { type: PiSSA }, which begins with the weights',
@@ -241,9 +243,8 @@ export const pairs: readonly Pair[] = [
   {
     id: 'rates of rows are those of matrices of an adapter',
     path: ['method', 'rule', 'type'],
-    meets: (_, { adapter, rule }) =>
-      rule.type === 'ALLoRA' && (adapter.type === 'None' || adapter.type === 'LoLDU'),
-    cel: `${is.rule} != 'ALLoRA' || !(${is.adapter} in ['None', 'LoLDU'])`,
+    meets: (_, method) => method.rule.type === 'ALLoRA' && !trainsRows(method),
+    cel: `${is.rule} != 'ALLoRA' || !(${adapterInCel(['None', ...rowless])})`,
     sentence:
       'is ALLoRA, which changes how rows of the matrices of an adapter are updated; method.adapter trains none',
     hint: 'write adapter: { type: LoRA }, or rule: { type: None }',

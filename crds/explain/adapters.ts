@@ -1,9 +1,8 @@
 // The answer of `anneal explain adapters`: which adapter to take for what, with its size on the
 // model of the first run, by the plan that the worker uses.
 import { fineTuneJobSpec } from '../api/job.ts';
-import { readsGradient } from '../methods/adapter-shape.ts';
-import { axisEntries } from '../methods/index.ts';
-import { useGoals } from '../methods/method.ts';
+import { useGoals } from '../methods/adapter-entry.ts';
+import { adapterEntries, adapterTypes } from '../methods/adapter-traits.ts';
 import type { DecoderFacts } from '../plan/decoder-facts.ts';
 import { planJob } from '../plan/job-plan.ts';
 
@@ -29,9 +28,7 @@ const facts: DecoderFacts = {
 
 /** Those that begin with gradients, for which the base must be dense. */
 export function denseAdapters(): readonly string[] {
-  return axisEntries.adapter.flatMap(({ type }) =>
-    readsGradient({ adapter: { type } }) ? [type] : [],
-  );
+  return adapterTypes((entry) => entry.readsGradient === true);
 }
 
 export const adapterChoicesFor = 'SmolLM2-135M, 8 sequences of 1,024 tokens a step';
@@ -42,11 +39,9 @@ const device = { type: 'cpu', bytes: 2 ** 40, threads: 2 } as const;
 export function adapterGoals(): readonly AdapterGoal[] {
   return useGoals.map((goal) => ({
     goal,
-    choices: axisEntries.adapter.flatMap((entry) =>
-      'use' in entry && entry.use.goal === goal
-        ? [{ type: entry.type, words: entry.use.words, ...sizesOf(entry.type) }]
-        : [],
-    ),
+    choices: adapterEntries
+      .filter(({ use }) => use.goal === goal)
+      .map(({ type, use }) => ({ type, words: use.words, ...sizesOf(type) })),
   }));
 }
 

@@ -38,4 +38,5 @@ export const adamW = axisEntry({
         'Type of the moments; Float32 when absent. BFloat16 takes 4 bytes per parameter instead of 8, with stochastic rounding, so that small changes are not lost.',
       ),
   }),
+  words: ({ moments }) => (moments === 'BFloat16' ? 'AdamW with bfloat16 moments' : 'AdamW'),
 });

@@ -43,3 +43,16 @@ export const targetModules = z
   .describe(
     'Which linear layers get an adapter: AllLinear (all but the head), or names such as q_proj and down_proj.',
   );
+
+/** `PiSSA r=64 on all linear layers`. */
+export function byRank(
+  name: string,
+  own: { readonly rank: number; readonly targetModules: readonly string[] },
+): string {
+  return `${name} r=${own.rank} ${onLayers(own)}`;
+}
+
+/** `on all linear layers`. */
+export function onLayers({ targetModules: names }: { readonly targetModules: readonly string[] }) {
+  return `on ${names.includes('AllLinear') ? 'all linear layers' : names.join(', ')}`;
+}

@@ -4,6 +4,7 @@
 // which is eta for a row of zeros, as those of B are at first.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
+import { besideDense } from './adapter-entry.ts';
 import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
@@ -23,6 +24,7 @@ export const allora = axisEntry({
       .default('2')
       .describe('Factor on the update of a row of zeros.'),
   }),
+  words: ({ eta }) => `rates of rows by ALLoRA, eta=${eta}`,
 });
 
 export const alloraPreset = {
@@ -30,10 +32,7 @@ export const alloraPreset = {
   summary:
     'LoRA without dropout and scaling, whose rows have learning rates that fall as they grow.',
   axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'LoRA', lora: { rank: 16, alpha: '16' } },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
+    ...besideDense({ type: 'LoRA', lora: { rank: 16, alpha: '16' } }),
     rule: { type: 'ALLoRA' },
   },
   paper,

@@ -2,8 +2,9 @@
 // LoRA whose factors have one or two bits a value while they train:
 //   w' = q((w - mean) / deviation) * deviation + mean,   q the nearest of 2 or 4 codes
 import * as z from 'zod';
-import { alpha, dropout, rankOf, targetModules } from './adapter-fields.ts';
-import { axisEntry, type Preset } from './method.ts';
+import { adapterEntry, adapterPreset } from './adapter-entry.ts';
+import { alpha, dropout, onLayers, rankOf, targetModules } from './adapter-fields.ts';
+import { likeLora } from './adapter-shapes.ts';
 
 const paper = {
   title:
@@ -11,8 +12,7 @@ const paper = {
   arxiv: '2307.16867',
 } as const;
 
-export const biLora = axisEntry({
-  axis: 'adapter',
+export const biLora = adapterEntry({
   type: 'BiLoRA',
   member: 'biLora',
   summary: 'LoRA whose two matrices are rounded to one or two bits a value in every pass.',
@@ -25,17 +25,14 @@ export const biLora = axisEntry({
     bits: z.int32().min(1).max(2).default(1).describe('Bits of a value: two codes, or four.'),
     targetModules,
   }),
+  words: (own) =>
+    `Bi-LoRA r=${own.rank} of ${own.bits} bit${own.bits === 1 ? '' : 's'} ${onLayers(own)}`,
+  shape: (own) =>
+    // Centred, scaled, coded and rounded values of both.
+    likeLora(own, { made: (linear) => 4 * own.rank * (linear.in + linear.out) }),
 });
 
-export const biLoraPreset = {
-  preset: 'BiLoRA',
-  summary:
-    'Low-rank adapters of one bit a value on all linear layers of a frozen dense model, with AdamW.',
-  axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'BiLoRA' },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
-  },
-  paper,
-} as const satisfies Preset;
+export const biLoraPreset = adapterPreset(
+  biLora,
+  'Low-rank adapters of one bit a value on all linear layers of a frozen dense model, with AdamW.',
+);

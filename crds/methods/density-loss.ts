@@ -3,6 +3,7 @@
 //   L = L_task + w * mean over blocks, tokens and units of h^2 / (h^2 + eps)
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
+import { besideDense } from './adapter-entry.ts';
 import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
@@ -27,16 +28,14 @@ export const densityLoss = axisEntry({
         'Square of the activation that counts as a half; much larger ones count as one, and are hardly pulled.',
       ),
   }),
+  words: ({ weight }) => `density loss of weight ${weight}`,
 });
 
 export const deftPreset = {
   preset: 'DEFT',
   summary: 'LoRA with a second term of the loss that lowers the density of activations.',
   axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'LoRA', lora: { rank: 8, alpha: '16' } },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
+    ...besideDense({ type: 'LoRA', lora: { rank: 8, alpha: '16' } }),
     rule: { type: 'DensityLoss' },
   },
   paper,

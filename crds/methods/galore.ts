@@ -55,7 +55,13 @@ export const galore = axisEntry({
     'AdamW on low-rank projections of the gradients: state of the size of the rank, all weights are trained.',
   paper,
   parameters: galoreParameters,
+  words: (own) => ofRank('GaLore', own),
 });
+
+/** `GaLore r=128`. */
+export function ofRank(name: string, { rank }: { readonly rank?: number | undefined }): string {
+  return `${name} r=${rank ?? 'quarter'}`;
+}
 
 /** Rank of a matrix with this smaller dimension. */
 export function rankWithin(smaller: number, wanted: number | undefined): number {

@@ -1,8 +1,10 @@
 // A method as short text for screens and columns, and by axis for `status.plan.method`.
 import type { Method } from '../api/method.ts';
 import { drawOf } from './draw.ts';
+import { entryOf } from './entry-of.ts';
 import { levelOf } from './halo-level.ts';
 import { masterWeightsOf } from './master-weights.ts';
+import type { AxisName } from './method.ts';
 import type { ResolvedMethod } from './resolve.ts';
 
 /** `LoRA r=16 on all linear layers, AdamW, bfloat16`. */
@@ -11,7 +13,7 @@ export function methodInWords(method: ResolvedMethod): string {
     adapterInWords(method),
     ...selectionInWords(method),
     ...ruleInWords(method),
-    optimizerInWords(method),
+    inWords('optimizer', method.optimizer),
     precisionInWords(method),
   ].join(', ');
 }
@@ -32,27 +34,14 @@ function selectionInWords({ selection }: ResolvedMethod): readonly string[] {
   return [`${count} block${count === 1 ? '' : 's'} at a time by ${selection.type}`];
 }
 
-/** `rows by ALLoRA, eta=2`; nothing without a rule. */
+/** `rates of rows by ALLoRA, eta=2`; nothing without a rule. */
 function ruleInWords({ rule }: ResolvedMethod): readonly string[] {
-  switch (rule.type) {
-    case 'None':
-      return [];
-    case 'ALLoRA':
-      return [`rates of rows by ALLoRA, eta=${rule.allora.eta}`];
-    case 'DensityLoss':
-      return [`density loss of weight ${rule.densityLoss.weight}`];
-  }
+  return rule.type === 'None' ? [] : [inWords('rule', rule)];
 }
 
-function optimizerInWords({ optimizer }: ResolvedMethod): string {
-  if (optimizer.type === 'GaLore') return `GaLore r=${optimizer.galore.rank ?? 'quarter'}`;
-  if (optimizer.type === 'NaturalGaLore') {
-    return `Natural GaLore r=${optimizer.naturalGalore.rank ?? 'quarter'}`;
-  }
-  if (optimizer.type === 'QGaLore') return `Q-GaLore r=${optimizer.qGalore.rank ?? 'quarter'}`;
-  if (optimizer.type === 'PVTuning') return pvInWords(optimizer.pvTuning);
-  const isShort = optimizer.type === 'AdamW' && optimizer.adamW.moments === 'BFloat16';
-  return isShort ? 'AdamW with bfloat16 moments' : optimizer.type;
+function inWords<Axis extends AxisName>(axis: Axis, value: ResolvedMethod[Axis]): string {
+  const { entry, own } = entryOf(axis, value);
+  return entry.words?.(own) ?? value.type;
 }
 
 function precisionInWords({ precision }: ResolvedMethod): string {
@@ -76,64 +65,7 @@ function adapterInWords({ adapter, base }: ResolvedMethod): string {
       : 'all weights';
   }
   const whose = base.type === 'Dense' ? '' : ` of an ${base.type} base`;
-  return `${productInWords(adapter)}${whose}`;
-}
-
-type Product = Exclude<ResolvedMethod['adapter'], { type: 'None' }>;
-
-function productInWords(adapter: Product): string {
-  switch (adapter.type) {
-    case 'LoRA': {
-      const { rank, scaling, learningRateRatio } = adapter.lora;
-      const name = Number(learningRateRatio) === 1 ? 'LoRA' : 'LoRA+';
-      const stabilized = scaling === 'RankStabilized' ? ' rank-stabilized' : '';
-      return `${name} r=${rank}${stabilized} on ${layersInWords(adapter.lora)}`;
-    }
-    case 'BiLoRA': {
-      const { rank, bits } = adapter.biLora;
-      return `Bi-LoRA r=${rank} of ${bits} bit${bits === 1 ? '' : 's'} on ${layersInWords(adapter.biLora)}`;
-    }
-    case 'PaCA':
-      return `PaCA r=${adapter.paca.rank} on ${layersInWords(adapter.paca)}`;
-    case 'S2FT':
-      return `S2FT on ${partsInWords(adapter.s2ft)}`;
-    case 'LoRAXS':
-      return `LoRA-XS r=${adapter.loraXs.rank} on ${layersInWords(adapter.loraXs)}`;
-    case 'PiSSA':
-      return `PiSSA r=${adapter.pissa.rank} on ${layersInWords(adapter.pissa)}`;
-    case 'KaSA':
-      return `KaSA r=${adapter.kasa.rank} on ${layersInWords(adapter.kasa)}`;
-    case 'EVA':
-      return `EVA r=${adapter.eva.rank} on ${layersInWords(adapter.eva)}`;
-    case 'SLoRA':
-      return `SLoRA r=${adapter.slora.rank} on ${layersInWords(adapter.slora)}`;
-    case 'NLoRA': {
-      const core = adapter.nlora.train === 'Core' ? ' of square matrices alone' : '';
-      return `NLoRA r=${adapter.nlora.rank}${core} on ${layersInWords(adapter.nlora)}`;
-    }
-    case 'LoRAGA':
-      return `LoRA-GA r=${adapter.loraGa.rank} on ${layersInWords(adapter.loraGa)}`;
-    case 'LoRASB':
-      return `LoRA-SB r=${adapter.loraSb.rank} on ${layersInWords(adapter.loraSb)}`;
-    case 'LaMDA':
-      return `${adapter.lamda.allocation === 'Spectrum' ? 'LaMDA++' : 'LaMDA'} r=${adapter.lamda.rank} on ${layersInWords(adapter.lamda)}`;
-    case 'SoRA':
-      return `SoRA r=${adapter.sora.rank} at first on ${layersInWords(adapter.sora)}`;
-    case 'LoLDU':
-      return `LoLDU r=${adapter.loldu.rank} on ${layersInWords(adapter.loldu)}`;
-  }
-}
-
-type S2ft = Extract<Product, { type: 'S2FT' }>['s2ft'];
-
-/** `0.03 of down, 0.05 of value`. */
-function partsInWords(s2ft: S2ft): string {
-  const parts = Object.entries(s2ft).filter(([, ratio]) => Number(ratio) > 0);
-  return parts.map(([name, ratio]) => `${ratio} of ${name.replace('Ratio', '')}`).join(', ');
-}
-
-function layersInWords({ targetModules }: { readonly targetModules: readonly string[] }): string {
-  return targetModules.includes('AllLinear') ? 'all linear layers' : targetModules.join(', ');
+  return `${inWords('adapter', adapter)}${whose}`;
 }
 
 type Base = ResolvedMethod['base'];
@@ -142,16 +74,6 @@ type Scheme = Extract<Base, { type: 'Codebook' }>['codebook'];
 /** The notation of the papers: `2x8g8`. */
 function schemeOf({ codebooks, bits, groupSize }: Scheme): string {
   return `${codebooks}x${bits}g${groupSize}`;
-}
-
-type Optimizer = ResolvedMethod['optimizer'];
-type PvTuning = Extract<Optimizer, { type: 'PVTuning' }>['pvTuning'];
-
-function pvInWords({ updateCodes, updateCodebooks, maxCodeChange, deltaDecay }: PvTuning): string {
-  if (!updateCodes) return 'PV-Tuning with fixed codes';
-  const isStraight = Number(maxCodeChange) === 1 && Number(deltaDecay) === 0;
-  const name = isStraight ? 'straight-through codes' : 'PV-Tuning';
-  return updateCodebooks ? name : `${name} with fixed codebooks`;
 }
 
 interface MethodStatus {

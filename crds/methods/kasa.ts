@@ -3,16 +3,16 @@
 //   y = x (W - U_d S_d V_d^T)^T + s * (drop(x) A^T * d) B^T,   d: R
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { alpha, dropout, rankOf, targetModules } from './adapter-fields.ts';
-import { axisEntry, type Preset } from './method.ts';
+import { adapterEntry, adapterPreset } from './adapter-entry.ts';
+import { alpha, byRank, dropout, rankOf, targetModules } from './adapter-fields.ts';
+import { exact, pairedRank, type Sides, withDiagonal } from './adapter-shapes.ts';
 
 const paper = {
   title: 'KaSA: Knowledge-Aware Singular-Value Adaptation of Large Language Models',
   arxiv: '2412.06071',
 } as const;
 
-export const kasa = axisEntry({
-  axis: 'adapter',
+export const kasa = adapterEntry({
   type: 'KaSA',
   member: 'kasa',
   summary:
@@ -39,17 +39,15 @@ export const kasa = axisEntry({
       ),
     targetModules,
   }),
+  words: (own) => byRank('KaSA', own),
+  shape(own) {
+    const taken = (linear: Sides) => pairedRank(linear, own.rank) * (linear.in + linear.out);
+    return { ...withDiagonal(own, taken), decomposing: exact };
+  },
+  changesBase: true,
 });
 
-export const kasaPreset = {
-  preset: 'KaSA',
-  summary:
-    'Low-rank adapters with trained singular values on a dense model without its smallest singular components, with AdamW.',
-  axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'KaSA' },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
-  },
-  paper,
-} as const satisfies Preset;
+export const kasaPreset = adapterPreset(
+  kasa,
+  'Low-rank adapters with trained singular values on a dense model without its smallest singular components, with AdamW.',
+);

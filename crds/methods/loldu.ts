@@ -3,8 +3,9 @@
 //   P^T W = L D U      y = x W^T + x U_R^T diag(z - D_R) (P L_R)^T
 //   L: O x R, U: R x I fixed, z: R trained, z = D_R at first
 import * as z from 'zod';
-import { targetModules } from './adapter-fields.ts';
-import { axisEntry, type Preset } from './method.ts';
+import { adapterEntry, adapterPreset } from './adapter-entry.ts';
+import { byRank, targetModules } from './adapter-fields.ts';
+import { betweenFixed } from './adapter-shapes.ts';
 
 const paper = {
   title:
@@ -12,8 +13,10 @@ const paper = {
   arxiv: '2410.13618',
 } as const;
 
-export const loldu = axisEntry({
-  axis: 'adapter',
+/** Both factors in one, and each by itself. */
+const triangles = { matrices: 3, grams: 0 };
+
+export const loldu = adapterEntry({
   type: 'LoLDU',
   member: 'loldu',
   summary: 'Trains the first values of the diagonal of the LDU factors of each chosen weight.',
@@ -30,17 +33,12 @@ export const loldu = axisEntry({
       ),
     targetModules,
   }),
+  words: (own) => byRank('LoLDU', own),
+  shape: (own) => betweenFixed(own, triangles, (rank) => ({ trained: rank, kept: rank })),
+  trainsRows: false,
 });
 
-export const lolduPreset = {
-  preset: 'LoLDU',
-  summary:
-    'Trained diagonals between the fixed triangular factors of each frozen weight, with AdamW: a few hundred values a layer.',
-  axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'LoLDU' },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
-  },
-  paper,
-} as const satisfies Preset;
+export const lolduPreset = adapterPreset(
+  loldu,
+  'Trained diagonals between the fixed triangular factors of each frozen weight, with AdamW: a few hundred values a layer.',
+);

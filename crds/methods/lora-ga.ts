@@ -4,16 +4,23 @@
 //   y = x (W - s B0 A0)^T + s * drop(x) A^T B^T
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { alphaOfRank, directions, dropout, rankOf, targetModules } from './adapter-fields.ts';
-import { axisEntry, type Preset } from './method.ts';
+import { adapterEntry, adapterPreset } from './adapter-entry.ts';
+import {
+  alphaOfRank,
+  byRank,
+  directions,
+  dropout,
+  rankOf,
+  targetModules,
+} from './adapter-fields.ts';
+import { pairedRank, takingOver } from './adapter-shapes.ts';
 
 const paper = {
   title: 'LoRA-GA: Low-Rank Adaptation with Gradient Approximation',
   arxiv: '2407.05000',
 } as const;
 
-export const loraGa = axisEntry({
-  axis: 'adapter',
+export const loraGa = adapterEntry({
   type: 'LoRAGA',
   member: 'loraGa',
   summary:
@@ -33,17 +40,13 @@ export const loraGa = axisEntry({
     directions,
     targetModules,
   }),
+  words: (own) => byRank('LoRA-GA', own),
+  shape: (own) => takingOver(own, pairedRank),
+  changesBase: true,
+  readsGradient: true,
 });
 
-export const loraGaPreset = {
-  preset: 'LoRAGA',
-  summary:
-    'Low-rank adapters that begin in the gradient of a dense model for the first batch, with AdamW.',
-  axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'LoRAGA' },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
-  },
-  paper,
-} as const satisfies Preset;
+export const loraGaPreset = adapterPreset(
+  loraGa,
+  'Low-rank adapters that begin in the gradient of a dense model for the first batch, with AdamW.',
+);

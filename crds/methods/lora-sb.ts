@@ -2,8 +2,9 @@
 // Low-Rank Fine-Tuning. LoRA-XS that begins after the first step of full fine-tuning:
 //   -rate * sign(G) ~ U S V^T      y = x W^T + x V_R R^T U_R^T,   R = diag(S_R) at first
 import * as z from 'zod';
-import { directions, rankOf, targetModules } from './adapter-fields.ts';
-import { axisEntry, type Preset } from './method.ts';
+import { adapterEntry, adapterPreset } from './adapter-entry.ts';
+import { byRank, directions, rankOf, targetModules } from './adapter-fields.ts';
+import { betweenFixed, decomposedBy } from './adapter-shapes.ts';
 
 const paper = {
   title:
@@ -11,8 +12,7 @@ const paper = {
   arxiv: '2411.19557',
 } as const;
 
-export const loraSb = axisEntry({
-  axis: 'adapter',
+export const loraSb = adapterEntry({
   type: 'LoRASB',
   member: 'loraSb',
   summary:
@@ -27,17 +27,13 @@ export const loraSb = axisEntry({
     directions,
     targetModules,
   }),
+  words: (own) => byRank('LoRA-SB', own),
+  shape: (own) =>
+    betweenFixed(own, decomposedBy(own.directions), (rank) => ({ trained: rank * rank, kept: 0 })),
+  readsGradient: true,
 });
 
-export const loraSbPreset = {
-  preset: 'LoRASB',
-  summary:
-    'A trained square matrix between factors of the first step of full fine-tuning, with AdamW: far fewer parameters than LoRA.',
-  axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'LoRASB' },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
-  },
-  paper,
-} as const satisfies Preset;
+export const loraSbPreset = adapterPreset(
+  loraSb,
+  'A trained square matrix between factors of the first step of full fine-tuning, with AdamW: far fewer parameters than LoRA.',
+);

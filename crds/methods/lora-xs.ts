@@ -2,16 +2,16 @@
 // matrix between two fixed factors of each weight:
 //   y = x W^T + x A^T R^T B^T,   A: R x I, B: O x R from the singular vectors of W, R: R x R
 import * as z from 'zod';
-import { rankOf, targetModules } from './adapter-fields.ts';
-import { axisEntry, type Preset } from './method.ts';
+import { adapterEntry, adapterPreset } from './adapter-entry.ts';
+import { byRank, rankOf, targetModules } from './adapter-fields.ts';
+import { betweenFixed, sketch } from './adapter-shapes.ts';
 
 const paper = {
   title: 'LoRA-XS: Low-Rank Adaptation with Extremely Small Number of Parameters',
   arxiv: '2405.17604',
 } as const;
 
-export const loraXs = axisEntry({
-  axis: 'adapter',
+export const loraXs = adapterEntry({
   type: 'LoRAXS',
   member: 'loraXs',
   summary:
@@ -25,17 +25,11 @@ export const loraXs = axisEntry({
     ),
     targetModules,
   }),
+  words: (own) => byRank('LoRA-XS', own),
+  shape: (own) => betweenFixed(own, sketch, (rank) => ({ trained: rank * rank, kept: 0 })),
 });
 
-export const loraXsPreset = {
-  preset: 'LoRAXS',
-  summary:
-    'A trained square matrix between the singular vectors of each frozen weight, with AdamW: far fewer parameters than LoRA.',
-  axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'LoRAXS' },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
-  },
-  paper,
-} as const satisfies Preset;
+export const loraXsPreset = adapterPreset(
+  loraXs,
+  'A trained square matrix between the singular vectors of each frozen weight, with AdamW: far fewer parameters than LoRA.',
+);

@@ -5,16 +5,16 @@
 // A starts random, B at zero, so that the first step sees the base model unchanged.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { alpha, dropout, rankOf, targetModules } from './adapter-fields.ts';
-import { axisEntry, type Preset } from './method.ts';
+import { adapterEntry, adapterPreset } from './adapter-entry.ts';
+import { alpha, dropout, onLayers, rankOf, targetModules } from './adapter-fields.ts';
+import { likeLora } from './adapter-shapes.ts';
 
 const paper = {
   title: 'LoRA: Low-Rank Adaptation of Large Language Models',
   arxiv: '2106.09685',
 } as const;
 
-export const lora = axisEntry({
-  axis: 'adapter',
+export const lora = adapterEntry({
   type: 'LoRA',
   member: 'lora',
   summary:
@@ -38,16 +38,15 @@ export const lora = axisEntry({
       .default('KaimingUniform')
       .describe('Initialization of A; B is zero.'),
   }),
+  words(own) {
+    const name = Number(own.learningRateRatio) === 1 ? 'LoRA' : 'LoRA+';
+    const stabilized = own.scaling === 'RankStabilized' ? ' rank-stabilized' : '';
+    return `${name} r=${own.rank}${stabilized} ${onLayers(own)}`;
+  },
+  shape: (own) => likeLora(own),
 });
 
-export const loraPreset = {
-  preset: 'LoRA',
-  summary: 'Low-rank adapters on all linear layers of a frozen dense model, with AdamW.',
-  axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'LoRA' },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
-  },
-  paper,
-} as const satisfies Preset;
+export const loraPreset = adapterPreset(
+  lora,
+  'Low-rank adapters on all linear layers of a frozen dense model, with AdamW.',
+);

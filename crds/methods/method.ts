@@ -29,25 +29,11 @@ export interface AxisEntry<
   /** One sentence for `explain` and the pages. */
   readonly summary: string;
   readonly paper?: Paper;
-  /** When to take it: of adapters, for `anneal explain adapters`. */
-  readonly use?: Use;
 }
 
-/** Reasons to choose an adapter, in the order in which they are told. */
-export const useGoals = [
-  'to begin with',
-  'less time and memory than LoRA',
-  'few trained parameters',
-  'a better beginning',
-  'ranks that follow from training',
-  'small results',
-  'more freedom between the two matrices',
-] as const;
-
-interface Use {
-  readonly goal: (typeof useGoals)[number];
-  /** Half a line. */
-  readonly words: string;
+export interface Told<Own> {
+  /** Its part of a method as short text: `GaLore r=128`. @default the type */
+  readonly words?: (own: Own) => string;
 }
 
 export interface Paper {
@@ -73,7 +59,7 @@ export function axisEntry<
   entry: AxisEntry<Axis, Type, Member, Parameters> & {
     readonly member: Member;
     readonly parameters: Parameters;
-  },
+  } & Told<z.output<Parameters>>,
 ): typeof entry {
   return entry;
 }

@@ -3,7 +3,7 @@
 // gradients.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { galoreParameters } from './galore.ts';
+import { galoreParameters, ofRank } from './galore.ts';
 import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
@@ -31,6 +31,7 @@ export const naturalGalore = axisEntry({
       .default('1e-3')
       .describe('Added to the diagonal of the Fisher matrix: lambda.'),
   }),
+  words: (own) => ofRank('Natural GaLore', own),
 });
 
 export const naturalGalorePreset = {

@@ -3,16 +3,16 @@
 //   y = x W^T + s * x[:, i] V^T,   V: O x R, i: R of the I inputs, s = alpha / R
 // V starts at zero. The backward needs x[:, i], not x.
 import * as z from 'zod';
-import { alpha, rankOf, targetModules } from './adapter-fields.ts';
-import { axisEntry, type Preset } from './method.ts';
+import { adapterEntry, adapterPreset } from './adapter-entry.ts';
+import { alpha, byRank, rankOf, targetModules } from './adapter-fields.ts';
+import type { Sides } from './adapter-shapes.ts';
 
 const paper = {
   title: 'PaCA: Partial Connection Adaptation for Efficient Fine-Tuning',
   arxiv: '2503.01905',
 } as const;
 
-export const paca = axisEntry({
-  axis: 'adapter',
+export const paca = adapterEntry({
   type: 'PaCA',
   member: 'paca',
   summary: 'Trains random columns of each chosen weight; all others stay frozen.',
@@ -23,17 +23,21 @@ export const paca = axisEntry({
     alpha,
     targetModules,
   }),
+  words: (own) => byRank('PaCA', own),
+  shape({ rank, targetModules }) {
+    const within = (linear: Sides) => Math.min(rank, linear.in);
+    return {
+      ...{ targetModules, dropout: 0, made: () => 0, decomposing: null },
+      ones: (linear) => linear.in * within(linear),
+      count: (linear) => ({
+        ...{ trained: linear.out * within(linear), kept: within(linear), taken: 0 },
+      }),
+      perToken: (linear) => ({ exact: 0, copied: within(linear) }),
+    };
+  },
 });
 
-export const pacaPreset = {
-  preset: 'PaCA',
-  summary:
-    'Random columns of the linear layers of a frozen dense model, with AdamW: no product beside the layer, half the parameters of LoRA.',
-  axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'PaCA' },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
-  },
-  paper,
-} as const satisfies Preset;
+export const pacaPreset = adapterPreset(
+  paca,
+  'Random columns of the linear layers of a frozen dense model, with AdamW: no product beside the layer, half the parameters of LoRA.',
+);

@@ -2,8 +2,16 @@
 // that begins with the largest singular components of each weight, which the base gives up:
 //   y = x (W - s B0 A0)^T + s * drop(x) A^T B^T,   s B0 A0 the best approximation of W of rank R
 import * as z from 'zod';
-import { alphaOfRank, directions, dropout, rankOf, targetModules } from './adapter-fields.ts';
-import { axisEntry, type Preset } from './method.ts';
+import { adapterEntry, adapterPreset } from './adapter-entry.ts';
+import {
+  alphaOfRank,
+  byRank,
+  directions,
+  dropout,
+  rankOf,
+  targetModules,
+} from './adapter-fields.ts';
+import { rankWithin, takingOver } from './adapter-shapes.ts';
 
 const paper = {
   title:
@@ -11,8 +19,7 @@ const paper = {
   arxiv: '2404.02948',
 } as const;
 
-export const pissa = axisEntry({
-  axis: 'adapter',
+export const pissa = adapterEntry({
   type: 'PiSSA',
   member: 'pissa',
   summary:
@@ -26,17 +33,12 @@ export const pissa = axisEntry({
     directions,
     targetModules,
   }),
+  words: (own) => byRank('PiSSA', own),
+  shape: (own) => takingOver(own, rankWithin),
+  changesBase: true,
 });
 
-export const pissaPreset = {
-  preset: 'PiSSA',
-  summary:
-    'Low-rank adapters that begin with the largest singular components of a dense model, with AdamW.',
-  axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'PiSSA' },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
-  },
-  paper,
-} as const satisfies Preset;
+export const pissaPreset = adapterPreset(
+  pissa,
+  'Low-rank adapters that begin with the largest singular components of a dense model, with AdamW.',
+);

@@ -71,6 +71,12 @@ export const pvTuning = axisEntry({
       .default(true)
       .describe('Whether codebooks and scales are trained: the P step.'),
   }),
+  words({ updateCodes, updateCodebooks, maxCodeChange, deltaDecay }) {
+    if (!updateCodes) return 'PV-Tuning with fixed codes';
+    const isStraight = Number(maxCodeChange) === 1 && Number(deltaDecay) === 0;
+    const name = isStraight ? 'straight-through codes' : 'PV-Tuning';
+    return updateCodebooks ? name : `${name} with fixed codebooks`;
+  },
 });
 
 export const pvTuningPreset = {

@@ -3,7 +3,7 @@
 // moments in 8 bits.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { projectionParameters } from './galore.ts';
+import { ofRank, projectionParameters } from './galore.ts';
 import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
@@ -35,6 +35,7 @@ export const qGalore = axisEntry({
       .describe('Factor on refreshSteps at each computation of a converged projection: gamma.'),
     queueSize: z.int32().min(1).max(1000).default(5).describe('Number of cosines in the mean.'),
   }),
+  words: (own) => ofRank('Q-GaLore', own),
 });
 
 export const qGalorePreset = {

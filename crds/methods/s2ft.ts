@@ -5,7 +5,8 @@
 // V starts at zero.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { axisEntry, type Preset } from './method.ts';
+import { adapterEntry, adapterPreset } from './adapter-entry.ts';
+import type { AdapterShape, ModelSizes } from './adapter-shapes.ts';
 
 const paper = {
   title: 'S2FT: Efficient, Scalable and Generalizable LLM Fine-tuning by Structured Sparsity',
@@ -15,8 +16,20 @@ const paper = {
 const ratio = (of: string, preset: string) =>
   decimal({ min: 0, max: 1 }).default(preset).describe(`${of}; 0 for none, above 0 at least one.`);
 
-export const s2ft = axisEntry({
-  axis: 'adapter',
+const parameters = z.strictObject({
+  downRatio: ratio('Share of the channels of all MLPs whose column of down_proj trains', '0.03'),
+  upRatio: ratio('Share of the channels of all MLPs whose row of up_proj trains', '0'),
+  gateRatio: ratio('Share of the channels of all MLPs whose row of gate_proj trains', '0'),
+  outputRatio: ratio(
+    'Share of the key/value heads whose columns of o_proj train, those of all query heads that read it',
+    '0',
+  ),
+  valueRatio: ratio('Share of the key/value heads whose rows of v_proj train', '0'),
+});
+
+type Own = z.output<typeof parameters>;
+
+export const s2ft = adapterEntry({
   type: 'S2FT',
   member: 's2ft',
   summary:
@@ -26,34 +39,51 @@ export const s2ft = axisEntry({
     goal: 'less time and memory than LoRA',
     words: 'channels and heads, drawn over all layers',
   },
-  parameters: z.strictObject({
-    downRatio: ratio('Share of the channels of all MLPs whose column of down_proj trains', '0.03'),
-    upRatio: ratio('Share of the channels of all MLPs whose row of up_proj trains', '0'),
-    gateRatio: ratio('Share of the channels of all MLPs whose row of gate_proj trains', '0'),
-    outputRatio: ratio(
-      'Share of the key/value heads whose columns of o_proj train, those of all query heads that read it',
-      '0',
-    ),
-    valueRatio: ratio('Share of the key/value heads whose rows of v_proj train', '0'),
-  }),
+  parameters,
+  words: (own) => `S2FT on ${partsInWords(own)}`,
+  shape: ofChannels,
 });
 
-export const s2ftPreset = {
-  preset: 'S2FT',
-  summary:
-    'Columns of down_proj for channels drawn over all layers of a frozen dense model, with AdamW; rows of the MLP and heads as asked for.',
-  axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'S2FT' },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
-  },
-  paper,
-} as const satisfies Preset;
+export const s2ftPreset = adapterPreset(
+  s2ft,
+  'Columns of down_proj for channels drawn over all layers of a frozen dense model, with AdamW; rows of the MLP and heads as asked for.',
+);
 
 /** How many of `all` a ratio is. */
 export function shareOf(ratio: string, all: number): number {
   const share = Number(ratio);
   // The product of a decimal may be one unit below a whole number.
   return share === 0 ? 0 : Math.max(1, Math.floor(share * all + 1e-9));
+}
+
+/** Of channels and heads that are drawn over all layers: what a layer has on average. */
+function ofChannels(ratios: Own, { L, NH, NK, D, I, fused }: ModelSizes): AdapterShape {
+  const channels = (ratio: string) => shareOf(ratio, L * I) / L;
+  const heads = (ratio: string) => (shareOf(ratio, L * NK) / L) * D;
+  const up = channels(ratios.upRatio);
+  const gate = channels(ratios.gateRatio);
+  const rows: Readonly<Record<string, number>> = fused
+    ? { gate_up_proj: up + gate, qkv_proj: heads(ratios.valueRatio) }
+    : { up_proj: up, gate_proj: gate, v_proj: heads(ratios.valueRatio) };
+  const columns: Readonly<Record<string, number>> = {
+    down_proj: channels(ratios.downRatio),
+    o_proj: heads(ratios.outputRatio) * (NH / NK),
+  };
+  const all = Object.entries({ ...rows, ...columns });
+  return {
+    targetModules: all.flatMap(([name, count]) => (count > 0 ? [name] : [])),
+    ...{ dropout: 0, made: () => 0, decomposing: null },
+    count({ name, in: inputs, out }) {
+      const [ofRows, ofColumns] = [rows[name] ?? 0, columns[name] ?? 0];
+      return { trained: ofRows * inputs + ofColumns * out, kept: ofRows + ofColumns, taken: 0 };
+    },
+    ones: ({ name, in: inputs, out }) => (rows[name] ?? 0) * out + (columns[name] ?? 0) * inputs,
+    perToken: ({ name }) => ({ exact: 0, copied: columns[name] ?? 0 }),
+  };
+}
+
+/** `0.03 of down, 0.05 of value`. */
+function partsInWords(ratios: Own): string {
+  const parts = Object.entries(ratios).filter(([, ratio]) => Number(ratio) > 0);
+  return parts.map(([name, ratio]) => `${ratio} of ${name.replace('Ratio', '')}`).join(', ');
 }

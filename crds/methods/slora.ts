@@ -2,16 +2,16 @@
 // trained square matrix between its two:
 //   y = x W^T + s * drop(x) A^T N^T B^T,   A: R x I, N: R x R, B: O x R
 import * as z from 'zod';
-import { alpha, dropout, rankOf, targetModules } from './adapter-fields.ts';
-import { axisEntry, type Preset } from './method.ts';
+import { adapterEntry, adapterPreset } from './adapter-entry.ts';
+import { alpha, byRank, dropout, rankOf, targetModules } from './adapter-fields.ts';
+import { likeLora, threeOf } from './adapter-shapes.ts';
 
 export const paper = {
   title: 'NLoRA: Nystrom-Initiated Low-Rank Adaptation for Large Language Models',
   arxiv: '2502.14482',
 } as const;
 
-export const slora = axisEntry({
-  axis: 'adapter',
+export const slora = adapterEntry({
   type: 'SLoRA',
   member: 'slora',
   summary: 'LoRA with a trained square matrix of the rank between its two.',
@@ -23,16 +23,15 @@ export const slora = axisEntry({
     dropout,
     targetModules,
   }),
+  words: (own) => byRank('SLoRA', own),
+  shape: (own) =>
+    likeLora(own, {
+      count: (linear) => ({ trained: threeOf(linear, own.rank), kept: 0, taken: 0 }),
+      made: (linear) => own.rank * linear.out,
+    }),
 });
 
-export const sloraPreset = {
-  preset: 'SLoRA',
-  summary: 'Low-rank adapters of three trained matrices on a frozen dense model, with AdamW.',
-  axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'SLoRA' },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
-  },
-  paper,
-} as const satisfies Preset;
+export const sloraPreset = adapterPreset(
+  slora,
+  'Low-rank adapters of three trained matrices on a frozen dense model, with AdamW.',
+);

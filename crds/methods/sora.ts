@@ -4,16 +4,16 @@
 //   g <- sign(g) max(|g| - threshold, 0)
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { alpha, dropout, rankOf, targetModules } from './adapter-fields.ts';
-import { axisEntry, type Preset } from './method.ts';
+import { adapterEntry, adapterPreset } from './adapter-entry.ts';
+import { alpha, dropout, onLayers, rankOf, targetModules } from './adapter-fields.ts';
+import { withDiagonal } from './adapter-shapes.ts';
 
 const paper = {
   title: 'Sparse Low-rank Adaptation of Pre-trained Language Models',
   arxiv: '2311.11696',
 } as const;
 
-export const sora = axisEntry({
-  axis: 'adapter',
+export const sora = adapterEntry({
   type: 'SoRA',
   member: 'sora',
   summary: 'LoRA with a gate for each rank, which training closes where the rank is not needed.',
@@ -34,17 +34,11 @@ export const sora = axisEntry({
       .describe('The threshold of the last step, to which it goes in equal parts. None: it stays.'),
     targetModules,
   }),
+  words: (own) => `SoRA r=${own.rank} at first ${onLayers(own)}`,
+  shape: (own) => withDiagonal(own),
 });
 
-export const soraPreset = {
-  preset: 'SoRA',
-  summary:
-    'Low-rank adapters with a gate for each rank, on all linear layers of a frozen dense model, with AdamW; ranks whose gate closes are not in the result.',
-  axes: {
-    base: { type: 'Dense' },
-    adapter: { type: 'SoRA' },
-    selection: { type: 'All' },
-    optimizer: { type: 'AdamW' },
-  },
-  paper,
-} as const satisfies Preset;
+export const soraPreset = adapterPreset(
+  sora,
+  'Low-rank adapters with a gate for each rank, on all linear layers of a frozen dense model, with AdamW; ranks whose gate closes are not in the result.',
+);

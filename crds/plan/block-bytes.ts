@@ -1,5 +1,5 @@
 // Bytes of one block and one micro-batch: kept, temporary, and those of the head.
-import { adapterShape } from '../methods/adapter-shape.ts';
+import { adapterShape } from '../methods/adapter-traits.ts';
 import { storesCodes } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';

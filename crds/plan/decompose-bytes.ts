@@ -1,13 +1,9 @@
 // Memory of what an adapter computes before the model is built: from weights, one matrix at a time;
 // from gradients or activations, with one pass of the whole model. Beside that are the factors of
 // matrices before, until they are written.
-import {
-  type AdapterShape,
-  adapterShape,
-  readsActivations,
-  readsGradient,
-} from '../methods/adapter-shape.ts';
-import { mostComponents } from '../methods/eva.ts';
+import type { CalibrationSizes } from '../methods/adapter-entry.ts';
+import type { AdapterShape } from '../methods/adapter-shapes.ts';
+import { adapterShape, calibrationOf, readsGradient } from '../methods/adapter-traits.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { blockBytes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
@@ -24,7 +20,10 @@ import { staticBytes, valueBytes } from './static-bytes.ts';
 export function decomposeStage(question: MemoryQuestion): readonly StagePeak[] {
   const { facts, method, shards } = question;
   const shape = adapterShape(method, facts);
-  if (readsActivations(method)) return [stagePeak('Decompose', calibrationParts(question))];
+  const calibration = calibrationOf(method);
+  if (calibration !== null) {
+    return [stagePeak('Decompose', calibrationParts(question, calibration))];
+  }
   const isOfGradients = readsGradient(method);
   const { adapter, adapterKept, adapterTaken } = trainedOf(facts, method);
   if (shape === null || shape.decomposing === null) return [];
@@ -91,11 +90,11 @@ function passParts(question: MemoryQuestion, working: number): MemoryParts {
  * passes a block, and the sums of products of the inputs of that block. The host decomposes one
  * after the other, and keeps what it found of all.
  */
-function calibrationParts(question: MemoryQuestion): MemoryParts {
+function calibrationParts(
+  question: MemoryQuestion,
+  { targetModules, sequences, most, directions }: CalibrationSizes,
+): MemoryParts {
   const { facts, method, shards, device, microBatchTokens: T } = question;
-  if (method.adapter.type !== 'EVA') return { ...nothing, workspace: 0 };
-  const { targetModules, calibrationSequences, directions } = method.adapter.eva;
-  const most = mostComponents(method.adapter.eva);
   const linears = adaptedLinears(facts, targetModules);
   const inputs = distinctInputs(linears);
   const sums = 4 * inputs.reduce((sum, size) => sum + size ** 2, 0);
@@ -115,7 +114,7 @@ function calibrationParts(question: MemoryQuestion): MemoryParts {
   return {
     ...nothing,
     weights: weights - (memoryConstants.adapterBytes * adapter) / shards + found / shards,
-    activations: (calibrationSequences + 1) * bytes.stream,
+    activations: (sequences + 1) * bytes.stream,
     workspace:
       memoryConstants[device.type].context + shared.blocks + Math.max(shared.vocabulary, inBlock),
   };

@@ -1,4 +1,5 @@
 // How a method has its tensors shared out, and which part of them the rank with the most keeps.
+import { updatesMatrices } from '../methods/adapter-traits.ts';
 import { storesCodes } from '../methods/coded.ts';
 import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
@@ -19,8 +20,7 @@ export function layoutOf({
   if (optimizer.type === 'PVTuning') return 'owner';
   // Its rates are those of whole rows.
   if (rule.type === 'ALLoRA') return 'matrices';
-  // Its columns rest one after the other.
-  if (adapter.type === 'LaMDA') return 'matrices';
+  if (updatesMatrices({ adapter })) return 'matrices';
   return projectionOf(optimizer) === null ? 'slice' : 'matrices';
 }
 

@@ -1,7 +1,7 @@
 // Counts and shapes from the sizes of a decoder: its linear layers, its parameters, and those that
 // a method trains.
 import { UserError } from '../failures/errors.ts';
-import { adapterShape } from '../methods/adapter-shape.ts';
+import { adapterShape } from '../methods/adapter-traits.ts';
 import { drawOf } from '../methods/draw.ts';
 import { type Linear, lastPart, linearsOf, namedLinears } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';

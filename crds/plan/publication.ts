@@ -4,7 +4,7 @@
 // created. A worker on a device has the memory of its host alone: the model is not in it, and the
 // device would wait.
 import type { FineTuneJobSpec } from '../api/job.ts';
-import { changesBase } from '../methods/adapter-shape.ts';
+import { changesBase } from '../methods/adapter-traits.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { isAdapterForm } from '../names/result-folders.ts';
 

@@ -1,7 +1,7 @@
 // Memory of the process that writes the result: the trained model and its logits, plus either the
 // workspace of one format, or the copy that was read back and its logits. Formats are written one
 // after the other, and the memory of one is released before the next.
-import { adapterShape, changesBase } from '../methods/adapter-shape.ts';
+import { adapterShape, changesBase } from '../methods/adapter-traits.ts';
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { isAdapterForm } from '../names/result-folders.ts';

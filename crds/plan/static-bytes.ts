@@ -1,5 +1,5 @@
 // Bytes that exist from the first step to the last: weights, master weights, optimizer state.
-import { adapterShape, changesBase } from '../methods/adapter-shape.ts';
+import { adapterShape, changesBase } from '../methods/adapter-traits.ts';
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { codebookBlock } from './codebook-bytes.ts';

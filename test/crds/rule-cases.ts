@@ -1,6 +1,8 @@
 // For each rule of the contract: values that it accepts and values that it rejects. `self` is the
 // value that the rule stands at; rules of the whole spec start from a small valid one. A rule
 // without cases fails the test.
+import { axisEntries } from '../../crds/methods/index.ts';
+import { type AxisEntry, axisNames } from '../../crds/methods/method.ts';
 import { aSpec, changed } from '../builders/job.ts';
 
 export interface Cases {
@@ -57,7 +59,23 @@ const powersOfTwo: Cases = { accepts: [32, 64, 4096], rejects: [48, 100, 4095] }
 
 const failures = (changes: Record<string, unknown>) => changed(aSpec().failurePolicy, changes);
 
+/** Parameters of a value of an axis, and those of one with another. */
+const ofAxes = axisNames.flatMap((axis) => {
+  const entries: readonly AxisEntry[] = axisEntries[axis];
+  return entries.flatMap(({ type, member, parameters }): [string, Cases][] => {
+    if (member === undefined || parameters === undefined) return [];
+    // The one before it, or the last.
+    const other = entries.at(entries.findIndex((one) => one.type === type) - 1)?.type;
+    const cases = {
+      accepts: [{ type, [member]: parameters.parse({}) }, { type }],
+      rejects: [{ type: other, [member]: {} }],
+    };
+    return [[`method.${axis}: ${member} only with ${type}`, cases]];
+  });
+});
+
 export const ruleCases: Readonly<Record<string, Cases>> = {
+  ...Object.fromEntries(ofAxes),
   'failurePolicy: as many restarts as a window remembers': {
     accepts: [
       failures({ maxRestarts: 127 }),
@@ -221,147 +239,6 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
   'method: says what is trained': {
     accepts: [{ preset: 'Full' }, { adapter: { type: 'None' } }],
     rejects: [{}, { optimizer: { type: 'SGD' } }],
-  },
-  'method.precision: bfloat16 only with BFloat16': {
-    accepts: [{ type: 'BFloat16', bfloat16: {} }, { type: 'Float32' }],
-    rejects: [{ type: 'Float32', bfloat16: {} }],
-  },
-  'method.precision: float32 only with Float32': {
-    accepts: [{ type: 'Float32', float32: { products: 'TF32' } }, { type: 'Float32' }],
-    rejects: [{ type: 'BFloat16', float32: {} }],
-  },
-  'method.precision: halo only with HALO': {
-    accepts: [{ type: 'HALO', halo: {} }, { type: 'HALO' }, { type: 'Float32' }],
-    rejects: [{ type: 'BFloat16', halo: {} }],
-  },
-  'method.base: nf4 only with NF4': {
-    accepts: [{ type: 'NF4' }, { type: 'NF4', nf4: { blockSize: 32 } }, { type: 'Dense' }],
-    rejects: [{ type: 'Dense', nf4: {} }],
-  },
-  'method.base: int8 only with Int8': {
-    accepts: [{ type: 'Int8', int8: { groupSize: 64 } }],
-    rejects: [{ type: 'NF4', int8: {} }],
-  },
-  'method.base: int4 only with Int4': {
-    accepts: [{ type: 'Int4', int4: { range: 'Symmetric' } }],
-    rejects: [{ type: 'Int8', int4: {} }],
-  },
-  'method.adapter: loraXs only with LoRAXS': {
-    accepts: [{ type: 'LoRAXS', loraXs: { rank: 8 } }, { type: 'LoRAXS' }],
-    rejects: [{ type: 'LoRA', loraXs: { rank: 8 } }],
-  },
-  'method.adapter: biLora only with BiLoRA': {
-    accepts: [{ type: 'BiLoRA', biLora: { bits: 2 } }, { type: 'BiLoRA' }],
-    rejects: [{ type: 'LoRA', biLora: { bits: 2 } }],
-  },
-  'method.adapter: paca only with PaCA': {
-    accepts: [{ type: 'PaCA', paca: { rank: 8 } }, { type: 'PaCA' }],
-    rejects: [{ type: 'LoRA', paca: { rank: 8 } }],
-  },
-  'method.adapter: s2ft only with S2FT': {
-    accepts: [{ type: 'S2FT', s2ft: { downRatio: '0.1' } }, { type: 'S2FT' }],
-    rejects: [{ type: 'PaCA', s2ft: { downRatio: '0.1' } }],
-  },
-  'method.adapter: lamda only with LaMDA': {
-    accepts: [{ type: 'LaMDA', lamda: { initialization: 'LoRA' } }, { type: 'LaMDA' }],
-    rejects: [{ type: 'LoRA', lamda: { rank: 8 } }],
-  },
-  'method.adapter: sora only with SoRA': {
-    accepts: [{ type: 'SoRA', sora: { rank: 8, finalThreshold: '7e-4' } }, { type: 'SoRA' }],
-    rejects: [{ type: 'LoRA', sora: { rank: 8 } }],
-  },
-  'method.adapter: pissa only with PiSSA': {
-    accepts: [{ type: 'PiSSA', pissa: { rank: 8, directions: 'Exact' } }, { type: 'PiSSA' }],
-    rejects: [{ type: 'LoRA', pissa: { rank: 8 } }],
-  },
-  'method.adapter: kasa only with KaSA': {
-    accepts: [{ type: 'KaSA', kasa: { rank: 8, gamma: '0' } }, { type: 'KaSA' }],
-    rejects: [{ type: 'LoRA', kasa: { rank: 8 } }],
-  },
-  'method.adapter: eva only with EVA': {
-    accepts: [{ type: 'EVA', eva: { rank: 8, rho: '1' } }, { type: 'EVA' }],
-    rejects: [{ type: 'LoRA', eva: { rank: 8 } }],
-  },
-  'method.adapter: slora only with SLoRA': {
-    accepts: [{ type: 'SLoRA', slora: { rank: 8 } }, { type: 'SLoRA' }],
-    rejects: [{ type: 'NLoRA', slora: { rank: 8 } }],
-  },
-  'method.adapter: nlora only with NLoRA': {
-    accepts: [{ type: 'NLoRA', nlora: { rank: 8, train: 'Core' } }, { type: 'NLoRA' }],
-    rejects: [{ type: 'SLoRA', nlora: { rank: 8 } }],
-  },
-  'method.rule: densityLoss only with DensityLoss': {
-    accepts: [
-      { type: 'DensityLoss', densityLoss: { weight: '0.5', epsilon: '1e-3' } },
-      { type: 'DensityLoss' },
-    ],
-    rejects: [{ type: 'ALLoRA', densityLoss: { weight: '1' } }],
-  },
-  'method.adapter: loraGa only with LoRAGA': {
-    accepts: [{ type: 'LoRAGA', loraGa: { rank: 8, gamma: '64' } }, { type: 'LoRAGA' }],
-    rejects: [{ type: 'LoRA', loraGa: { rank: 8 } }],
-  },
-  'method.adapter: loraSb only with LoRASB': {
-    accepts: [{ type: 'LoRASB', loraSb: { rank: 8 } }, { type: 'LoRASB' }],
-    rejects: [{ type: 'LoRAXS', loraSb: { rank: 8 } }],
-  },
-  'method.adapter: loldu only with LoLDU': {
-    accepts: [{ type: 'LoLDU', loldu: { rank: 8 } }, { type: 'LoLDU' }],
-    rejects: [{ type: 'LoRA', loldu: { rank: 8 } }],
-  },
-  'method.adapter: lora only with LoRA': {
-    accepts: [{ type: 'LoRA' }, { type: 'LoRA', lora: { rank: 3 } }, { type: 'None' }],
-    rejects: [{ type: 'None', lora: {} }],
-  },
-  'method.optimizer: adamW only with AdamW': {
-    accepts: [{ type: 'AdamW', adamW: {} }, { type: 'SGD' }],
-    rejects: [
-      { type: 'SGD', adamW: {} },
-      { type: 'AdamW8bit', adamW: {} },
-    ],
-  },
-  'method.optimizer: adamW8bit only with AdamW8bit': {
-    accepts: [{ type: 'AdamW8bit', adamW8bit: {} }],
-    rejects: [{ type: 'AdamW', adamW8bit: {} }],
-  },
-  'method.optimizer: sgd only with SGD': {
-    accepts: [{ type: 'SGD', sgd: { momentum: '0.9' } }],
-    rejects: [{ type: 'AdamW', sgd: {} }],
-  },
-  'method.optimizer: galore only with GaLore': {
-    accepts: [{ type: 'GaLore', galore: { rank: 8 } }, { type: 'GaLore' }],
-    rejects: [{ type: 'AdamW8bit', galore: {} }],
-  },
-  'method.optimizer: qGalore only with QGaLore': {
-    accepts: [{ type: 'QGaLore', qGalore: { queueSize: 3 } }],
-    rejects: [{ type: 'GaLore', qGalore: {} }],
-  },
-  'method.optimizer: naturalGalore only with NaturalGaLore': {
-    accepts: [{ type: 'NaturalGaLore', naturalGalore: { history: 5 } }],
-    rejects: [{ type: 'GaLore', naturalGalore: {} }],
-  },
-  'method.rule: allora only with ALLoRA': {
-    accepts: [{ type: 'ALLoRA', allora: { eta: '3' } }, { type: 'None' }],
-    rejects: [{ type: 'None', allora: {} }],
-  },
-  'method.base: codebook only with Codebook': {
-    accepts: [{ type: 'Codebook', codebook: { bits: 6 } }, { type: 'Codebook' }],
-    rejects: [{ type: 'NF4', codebook: {} }],
-  },
-  'method.optimizer: pvTuning only with PVTuning': {
-    accepts: [{ type: 'PVTuning', pvTuning: { lamb: false } }, { type: 'PVTuning' }],
-    rejects: [{ type: 'AdamW', pvTuning: {} }],
-  },
-  'method.selection: lisa only with LISA': {
-    accepts: [{ type: 'LISA', lisa: { activeLayers: 3 } }, { type: 'LISA' }, { type: 'All' }],
-    rejects: [
-      { type: 'All', lisa: {} },
-      { type: 'OwLore', lisa: {} },
-    ],
-  },
-  'method.selection: owlore only with OwLore': {
-    accepts: [{ type: 'OwLore', owlore: { floor: '0.1' } }],
-    rejects: [{ type: 'LISA', owlore: {} }],
   },
   'training: steps or epochs': {
     accepts: [training({}), training({ epochs: undefined, maxSteps: 3 })],

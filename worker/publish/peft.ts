@@ -5,7 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { alphaOf } from '../../crds/methods/adapter-fields.ts';
-import { adapterShape } from '../../crds/methods/adapter-shape.ts';
+import { adapterShape } from '../../crds/methods/adapter-traits.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import type { Model } from '../engine/model.ts';
 import { openSafetensors, type WritableTensor, writeSafetensors } from '../files/safetensors.ts';

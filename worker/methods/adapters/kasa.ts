@@ -11,7 +11,7 @@
 // few or none go where a layer has fewer outputs; it takes the Gram matrix of the longer side,
 // whose distance differs by a constant. PEFT refuses a side below the rank, and leaves the term of
 // the loss to its user.
-import { pairedRank } from '../../../crds/methods/adapter-shape.ts';
+import { pairedRank } from '../../../crds/methods/adapter-shapes.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { normal, streamOf } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

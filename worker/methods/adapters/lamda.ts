@@ -15,7 +15,7 @@
 // components of each weight are found, each is worth d^2 / |W|^2, and the best of all layers are
 // taken, R for each; s stays alpha / R.
 import { Bug } from '../../../crds/failures/errors.ts';
-import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
+import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
 import { mostOfSpectrum } from '../../../crds/methods/lamda.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { streamOf, uniform } from '../../tensor/rng.ts';

@@ -8,7 +8,7 @@
 // Differences from the release: the change is added to the frozen weight, which stays as it is (it
 // subtracts the first part from the weight); no scale; other ways to begin z, which change the
 // model, are left out; components with a pivot below a millionth of the largest are left at zero.
-import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
+import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { type Tensor, tensor, toArray } from '../../tensor/tensor.ts';
 import { byOneThread } from '../../tensor/threads.ts';

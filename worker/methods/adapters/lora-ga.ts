@@ -11,7 +11,7 @@
 // optimizers/subspace.ts unless the job asks for exact vectors; the paper samples sequences for G;
 // its other directions and scales are left out.
 import { Bug } from '../../../crds/failures/errors.ts';
-import { pairedRank } from '../../../crds/methods/adapter-shape.ts';
+import { pairedRank } from '../../../crds/methods/adapter-shapes.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { subspaceFinder } from '../optimizers/subspace.ts';

@@ -10,7 +10,7 @@
 // orthonormal factors and a zero R. Trained: R in float32. G is the gradient of the first batch of
 // the job, and the rate that of its first step. Difference: the vectors come from the sketch of
 // optimizers/subspace.ts unless the job asks for exact ones.
-import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
+import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { normal, streamOf } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

@@ -6,7 +6,7 @@
 // takes that side. Trained: R in float32. Kept: A and B, because singular vectors differ in signs
 // and last bits between machines. Difference: the vectors come from the randomized sketch of
 // optimizers/subspace.ts, with its rule for signs, and not from a full decomposition.
-import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
+import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { normal, streamOf } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

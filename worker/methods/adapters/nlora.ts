@@ -11,7 +11,7 @@
 // corner leaves out singular values below a fifth of the largest: with a thousandth, which keeps
 // nearly all, B0 N0 A0 is 2 to 55 times as long as the weight, and rounding the rest to bfloat16
 // loses up to 70 times what rounding the weight does; now it loses twice that at most.
-import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
+import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { item, type Tensor } from '../../tensor/tensor.ts';
 import { byOneThread } from '../../tensor/threads.ts';

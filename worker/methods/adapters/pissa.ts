@@ -9,7 +9,7 @@
 // quantized. Differences: the sketch of optimizers/subspace.ts finds the vectors unless the job
 // asks for exact ones, with its rule for signs; the alternation of QPiSSA, which fits A and B to
 // what quantizing lost, is left out.
-import { rankWithin } from '../../../crds/methods/adapter-shape.ts';
+import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB } from './adapter.ts';

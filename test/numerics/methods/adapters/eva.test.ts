@@ -2,7 +2,7 @@
 // follow from what they explain.
 import test from 'ava';
 import fc from 'fast-check';
-import { adapterShape } from '../../../../crds/methods/adapter-shape.ts';
+import { adapterShape } from '../../../../crds/methods/adapter-traits.ts';
 import { resolveMethod } from '../../../../crds/methods/resolve.ts';
 import { adaptedLayers } from '../../../../worker/engine/build-model.ts';
 import type { HostSequence } from '../../../../worker/engine/packed-sequence.ts';

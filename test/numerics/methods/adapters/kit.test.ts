@@ -2,7 +2,8 @@
 // weight computes the same, gradients follow from the gradient of the dense weight, fixed tensors
 // stay as they are, and the counts are those of the plan.
 import test from 'ava';
-import { type AdapterShape, adapterShape } from '../../../../crds/methods/adapter-shape.ts';
+import type { AdapterShape } from '../../../../crds/methods/adapter-shapes.ts';
+import { adapterShape } from '../../../../crds/methods/adapter-traits.ts';
 import { resolveMethod } from '../../../../crds/methods/resolve.ts';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
 import { hiddenStates } from '../../../../worker/engine/forward.ts';

@@ -1,0 +1,63 @@
+// What memory, time, result files and rules ask of an adapter, whatever its method: its entry
+// answers.
+import type { CalibrationSizes } from './adapter-entry.ts';
+import type { AdapterShape, ModelSizes } from './adapter-shapes.ts';
+import { entryOf } from './entry-of.ts';
+import { axisEntries } from './index.ts';
+import type { noAdapter } from './no-adapter.ts';
+import type { ResolvedMethod } from './resolve.ts';
+
+export type AdapterOfEntry = Exclude<(typeof axisEntries.adapter)[number], typeof noAdapter>;
+
+export const adapterEntries: readonly AdapterOfEntry[] = axisEntries.adapter.filter(
+  (entry) => entry.type !== 'None',
+);
+
+/** The types of the adapters for which `holds`. */
+export function adapterTypes(holds: (entry: AdapterOfEntry) => boolean): readonly string[] {
+  return adapterEntries.filter(holds).map(({ type }) => type);
+}
+
+type Adapted = Pick<ResolvedMethod, 'adapter'>;
+
+/** Null without an adapter. */
+export function adapterShape({ adapter }: Adapted, model: ModelSizes): AdapterShape | null {
+  const { entry, own } = entryOf('adapter', adapter);
+  return entry.shape?.(own, model) ?? null;
+}
+
+/** Whether each weight loses a part to the adapter, so that the base is another one. */
+export function changesBase({ adapter }: Adapted): boolean {
+  const { entry, own } = entryOf('adapter', adapter);
+  const { changesBase: given = false } = entry;
+  if (typeof given === 'boolean') return given;
+  const parameters = new Map(Object.entries(own));
+  return Object.entries(given).every(([name, value]) => parameters.get(name) === value);
+}
+
+/** Whether it begins with gradients, for which the whole base is trained once. */
+export function readsGradient({ adapter }: Adapted): boolean {
+  return entryOf('adapter', adapter).entry.readsGradient === true;
+}
+
+/** The activations that it begins with, for which the base passes forward once; null for none. */
+export function calibrationOf({ adapter }: Adapted): CalibrationSizes | null {
+  const { entry, own } = entryOf('adapter', adapter);
+  return entry.calibration?.(own) ?? null;
+}
+
+/** Whether the ranks of layers follow from activations or weights: all have a bound alone. */
+export function plansRanks({ adapter }: Adapted): boolean {
+  const { entry, own } = entryOf('adapter', adapter);
+  return entry.plansRanks?.(own) === true;
+}
+
+/** Whether its update needs whole matrices. */
+export function updatesMatrices({ adapter }: Adapted): boolean {
+  return entryOf('adapter', adapter).entry.updatesMatrices === true;
+}
+
+/** Whether it trains matrices, which have rows. */
+export function trainsRows({ adapter }: Adapted): boolean {
+  return adapter.type !== 'None' && entryOf('adapter', adapter).entry.trainsRows !== false;
+}
