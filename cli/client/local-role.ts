@@ -1,4 +1,6 @@
 // One worker process on a run folder: passes its messages on, and returns how it ended.
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { execa } from 'execa';
 import { type AnnealError, failureOf, TerminalError, UserError } from '../../crds/index.ts';
 import { type Telemetry, type TelemetryOf, telemetry } from '../../crds/wire/telemetry.ts';
@@ -36,7 +38,7 @@ export function startRole(asked: RoleProcess): StartedRole {
   const child = execa(process.execPath, [...workerNodeArguments(role), worker, role, folder], {
     ipc: true,
     buffer: { ipc: false },
-    env: { ...variables },
+    env: { ...compileCache(), ...variables },
     stdio: ['ignore', 'ignore', 'pipe'],
     reject: false,
   });
@@ -67,6 +69,13 @@ export function startRole(asked: RoleProcess): StartedRole {
     },
     kill: () => void child.kill('SIGKILL'),
   };
+}
+
+/** That of this process, if it has one: the worker starts in half of the time. */
+function compileCache(): Readonly<Record<string, string>> {
+  const folder = getCompileCacheDir();
+  // Node.js names a folder of its own version in the one that it is told.
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) };
 }
 
 function errorOf({ code, message, hint }: TelemetryOf<'failure'>): AnnealError {
