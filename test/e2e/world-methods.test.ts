@@ -3,8 +3,17 @@
 // files.
 import { join } from 'node:path';
 import test from 'ava';
+import { startHosts } from '../warm/hosts.ts';
+import type { RunLine } from './anneal-process.ts';
 import { resultOf } from './killed-run.ts';
-import { aWorldJob, lossesOf, runWorld, undisturbed, warningsIn } from './world-run.ts';
+import {
+  aWorldJob,
+  lossesOf,
+  type Running,
+  runWorld,
+  undisturbed,
+  warningsIn,
+} from './world-run.ts';
 
 const codebook = { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } };
 const nf4 = { type: 'NF4', nf4: { blockSize: 32 } };
@@ -77,6 +86,9 @@ const methods = {
  */
 const allowed = 0.02;
 
+const hosts = await startHosts();
+test.after.always(() => hosts[Symbol.dispose]());
+
 for (const [name, method] of Object.entries(methods)) {
   test.serial(
     `${name}: three workers train as one does, with the same bits when one of them is lost`,
@@ -88,8 +100,8 @@ for (const [name, method] of Object.entries(methods)) {
           ...{ gradientClip: { mode: 'Global', norm: '0.5' }, evaluation: { intervalSteps: 4 } },
         },
       });
-      const alone = lossesOf(await undisturbed(t, job, join(folder, 'one'), 1));
-      const expected = await undisturbed(t, job, join(folder, 'three'), 3);
+      const alone = lossesOf(await undisturbed(t, job, join(folder, 'one'), 1, hosts.variables));
+      const expected = await undisturbed(t, job, join(folder, 'three'), 3, hosts.variables);
       const losses = lossesOf(expected);
       t.true(losses.length >= 3);
       t.true((losses.at(-1) ?? Number.NaN) < (losses[0] ?? Number.NaN), 'it learns');
@@ -97,11 +109,12 @@ for (const [name, method] of Object.entries(methods)) {
       t.log(`largest gap to one worker: ${Math.max(...gaps).toExponential(1)}`);
       t.true(Math.max(...gaps) <= allowed, `${losses} with three, ${alone} with one`);
       let killed = false;
-      const ended = await runWorld(job, join(folder, 'lost'), 3, (line, running) => {
+      const kill = (line: RunLine, running: Running): void => {
         if (line.type !== 'step' || line.step !== 8 || killed) return;
         killed = true;
         running.killTrainer(1);
-      });
+      };
+      const ended = await runWorld(job, join(folder, 'lost'), 3, kill, hosts.variables);
       t.is(ended.code, 0, ended.stderr);
       t.true(warningsIn(ended.lines).some(({ reason }) => reason === 'Restarted'));
       t.deepEqual(resultOf(job, ended.folder), expected);

@@ -62,8 +62,9 @@ export async function undisturbed(
   job: ToyJob,
   cache: string,
   workers: number,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<Result> {
-  const ended = await runWorld(job, cache, workers);
+  const ended = await runWorld(job, cache, workers, () => {}, variables);
   t.is(ended.code, 0, ended.stderr);
   return resultOf(job, ended.folder);
 }

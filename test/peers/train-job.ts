@@ -35,6 +35,7 @@ export async function trainJob(
   folder: string,
   name: string,
   spec: Readonly<Record<string, unknown>>,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<TrainedRun> {
   const job = { apiVersion: 'anneal.dev/v1alpha1', kind: 'FineTuneJob', metadata: { name }, spec };
   const file = join(folder, `${name}.yaml`);
@@ -42,7 +43,7 @@ export async function trainJob(
   await writeFile(file, JSON.stringify(job, null, 2));
   const cache = join(folder, 'cache');
   await execa(process.execPath, [join(root, 'cli/anneal.mjs'), 'run', file, '--display=quiet'], {
-    env: { ANNEAL_CACHE: cache, ANNEAL_THREADS: '2' },
+    env: { ...variables, ANNEAL_CACHE: cache, ANNEAL_THREADS: '2' },
     stdin: 'ignore',
   });
   return { folder: join(cache, 'runs', name, '1'), result: join(folder, name) };

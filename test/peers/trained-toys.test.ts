@@ -10,6 +10,7 @@ import { openSafetensors } from '../../worker/files/safetensors.ts';
 import { checkIds, checkLogits } from '../../worker/publish/reload-check.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { makeToy } from '../toy/make-toy.ts';
+import { startHosts } from '../warm/hosts.ts';
 import { askPeer } from './ask-peer.ts';
 import { largestGap, tolerance } from './gap.ts';
 import { type TrainedRun, trainedModel, trainJob } from './train-job.ts';
@@ -214,10 +215,12 @@ test.before(async () => {
   const lines = records.map((record) => `${JSON.stringify(record)}\n`);
   await writeFile(join(folder, 'train.jsonl'), lines.join(''));
   const requests: Record<string, unknown> = {};
+  using hosts = await startHosts();
   for (const each of cases) {
     const { name, toy, method } = each;
     const base = await makeToy(join(folder, `${name}-base`), toy);
-    const run = await trainJob(folder, name, jobOf(name, method, formsOf(each)));
+    const job = jobOf(name, method, formsOf(each));
+    const run = await trainJob(folder, name, job, hosts.variables);
     runs.set(name, run);
     const ids = [...checkIds(40)];
     requests[`${name}.base`] = { path: base, ids };

@@ -33,7 +33,10 @@ export interface TestGroup {
    * is left out with the reason.
    */
   readonly onCluster?: boolean;
-  /** Runs while that group does, which leaves a core idle; by itself where that is not run. */
+  /**
+   * Runs while that group does, since each of the two leaves a core idle for half of its time; by
+   * itself where that one is not run.
+   */
   readonly beside?: string;
   /** Why `npm test` leaves the group out; it runs when it is named. */
   readonly heldBack?: string;
@@ -78,8 +81,9 @@ export const testGroups: readonly TestGroup[] = [
     concurrency: 1,
     timeout: '20m',
     needs: ['native'],
+    beside: 'cluster',
   },
-  { name: 'wire', patterns: ['test/wire/**/*.test.ts'], ...heavy },
+  { name: 'wire', patterns: ['test/wire/**/*.test.ts'], ...heavy, beside: 'gpu' },
   { name: 'terminal', patterns: ['test/terminal/**/*.test.{ts,tsx}'], ...heavy },
   {
     name: 'gpu',
@@ -108,6 +112,7 @@ export const testGroups: readonly TestGroup[] = [
     patterns: ['test/peers/**/*.test.ts'],
     ...heavy,
     needs: ['native', 'demo', 'peers', 'llama'],
+    beside: 'e2e',
   },
   { name: 'e2e', patterns: ['test/e2e/**/*.test.ts'], ...heavy },
   // Several pods as processes of this machine, which wait for each other half of the time.
