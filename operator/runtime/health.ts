@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { UserError } from '../../crds/failures/errors.ts';
 
 interface HealthFacts {
   readonly port: number;
@@ -35,7 +36,11 @@ export class HealthServer implements AsyncDisposable {
       );
     });
     server.listen(facts.port, facts.host);
-    await once(server, 'listening');
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      throw portTaken(facts.port, error);
+    }
     return new HealthServer(server);
   }
 
@@ -44,6 +49,15 @@ export class HealthServer implements AsyncDisposable {
     this.#server.close();
     await once(this.#server, 'close');
   }
+}
+
+function portTaken(port: number, cause: unknown): UserError {
+  return new UserError({
+    code: 'E_USAGE',
+    message: `port ${port} for health and metrics cannot be opened: ${cause instanceof Error ? cause.message : cause}`,
+    hint: 'set ANNEAL_HEALTH_PORT to a port that is free',
+    cause,
+  });
 }
 
 interface Answer {

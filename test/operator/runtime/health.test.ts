@@ -1,4 +1,5 @@
 import test from 'ava';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { HealthServer, type Readiness } from '../../../operator/runtime/health.ts';
 
 const facts = {
@@ -39,4 +40,15 @@ test('an unknown route and metrics that break do not end the server', async (t) 
   t.is((await ask(server, '/other'))[0], 404);
   t.deepEqual(await ask(server, '/metrics'), [500, 'Error: no numbers']);
   t.is((await ask(server, '/healthz'))[0], 200);
+});
+
+test('a port that somebody else has is told, and what to do about it', async (t) => {
+  await using server = await HealthServer.listen(facts);
+  const error = await t.throwsAsync(HealthServer.listen({ ...facts, port: server.port }), {
+    instanceOf: UserError,
+    message: new RegExp(
+      `^port ${server.port} for health and metrics cannot be opened: .*EADDRINUSE`,
+    ),
+  });
+  t.is(error?.hint, 'set ANNEAL_HEALTH_PORT to a port that is free');
 });
