@@ -14,6 +14,7 @@ import { normal, streamOf } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Adapter, factorB } from './adapter.ts';
+import { type AdapterOf, asLora } from './from-parameters.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';
 
 const deviation = 1e-3;
@@ -22,7 +23,10 @@ interface BiLoraSettings extends StandardLora {
   readonly bits: 1 | 2;
 }
 
-export function biLora({ bits, ...settings }: BiLoraSettings): Adapter {
+export const biLoraOf: AdapterOf<'BiLoRA'> = (own, common) =>
+  biLora({ ...asLora(own, common), bits: own.bits === 1 ? 1 : 2 });
+
+function biLora({ bits, ...settings }: BiLoraSettings): Adapter {
   const { rank, seed, dtype } = settings;
   const plain = standardLora(settings);
   return {

@@ -8,13 +8,21 @@
 // at once, where the authors and PEFT go batch by batch (incremental PCA) until directions settle,
 // so it depends on no order; the first token of each document is left out unless the job wants it;
 // A is not divided by singular values (`whiten`).
+import { mostComponents } from '../../../crds/methods/eva.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { type Adapter, type Calibration, factorA, factorB } from './adapter.ts';
+import { type AdapterOf, asLora } from './from-parameters.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';
 
 interface EvaSettings extends StandardLora {
   readonly calibration: Omit<Calibration, 'rank'>;
 }
+
+export const evaOf: AdapterOf<'EVA'> = (own, common) => {
+  const { calibrationSequences: sequences, useLabelMask, maskFirstToken, directions } = own;
+  const measured = { sequences, useLabelMask, maskFirstToken, directions };
+  return eva({ ...asLora(own, common), calibration: { ...measured, most: mostComponents(own) } });
+};
 
 export function eva({ calibration, ...settings }: EvaSettings): Adapter {
   const { rank, dtype } = settings;

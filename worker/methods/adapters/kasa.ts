@@ -17,6 +17,7 @@ import { normal, streamOf } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { bottomSubspace } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB } from './adapter.ts';
+import { type AdapterOf, asLora } from './from-parameters.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';
 
 /** As in PEFT's files. */
@@ -28,6 +29,9 @@ interface KasaSettings extends StandardLora {
   readonly beta: number;
   readonly gamma: number;
 }
+
+export const kasaOf: AdapterOf<'KaSA'> = (own, common) =>
+  kasa({ ...asLora(own, common), beta: Number(own.beta), gamma: Number(own.gamma) });
 
 export function kasa({ beta, gamma, ...settings }: KasaSettings): Adapter {
   const { rank, seed, dtype } = settings;

@@ -30,6 +30,7 @@ import {
   type LinearLayer,
   type Moment,
 } from './adapter.ts';
+import { type AdapterOf, asLora } from './from-parameters.ts';
 import { diagonalOf, singularVectors } from './singular-vectors.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';
 
@@ -42,6 +43,15 @@ interface LamdaSettings extends StandardLora {
   readonly freezeFraction: number;
   readonly allocation: 'Uniform' | 'Spectrum';
 }
+
+export const lamdaOf: AdapterOf<'LaMDA'> = (own, common) => {
+  const { initialization, allocation, freezeFraction } = own;
+  return lamda({
+    ...asLora(own, common),
+    ...{ initialization, allocation },
+    freezeFraction: Number(freezeFraction),
+  });
+};
 
 export function lamda(settings: LamdaSettings): Adapter {
   const plain = standardLora(settings);

@@ -14,6 +14,7 @@ import { type Tensor, tensor, toArray } from '../../tensor/tensor.ts';
 import { byOneThread } from '../../tensor/threads.ts';
 import { type Adapter, keptOf } from './adapter.ts';
 import { plainDelta } from './delta.ts';
+import { type AdapterOf, onTargets } from './from-parameters.ts';
 
 const lower = 'loldu_L.weight';
 const upper = 'loldu_U.weight';
@@ -28,7 +29,9 @@ interface LolduSettings {
   readonly targets: (path: string) => boolean;
 }
 
-export function loldu({ rank, targets }: LolduSettings): Adapter {
+export const lolduOf: AdapterOf<'LoLDU'> = (own) => loldu(onTargets(own));
+
+function loldu({ rank, targets }: LolduSettings): Adapter {
   return {
     name: 'LoLDU',
     targets: ({ path }) => targets(path),

@@ -16,6 +16,7 @@ import * as ops from '../../tensor/ops.generated.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB } from './adapter.ts';
+import { type AdapterOf, asUnscaledLora } from './from-parameters.ts';
 import { isZero, singularVectors } from './singular-vectors.ts';
 import { loraTakingOver, type StandardLora, standardLora } from './standard-lora.ts';
 
@@ -23,6 +24,11 @@ interface LoraGaSettings extends StandardLora {
   readonly gamma: number;
   readonly directions: 'Exact' | 'Sketched';
 }
+
+export const loraGaOf: AdapterOf<'LoRAGA'> = (own, common) => {
+  const { directions, gamma } = own;
+  return loraGa({ ...asUnscaledLora(own, common), directions, gamma: Number(gamma) });
+};
 
 export function loraGa({ directions, gamma, ...settings }: LoraGaSettings): Adapter {
   const find = subspaceFinder(directions);

@@ -17,6 +17,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB, keptOf, type LinearLayer } from './adapter.ts';
 import { plainDelta } from './delta.ts';
+import { type AdapterOf, onTargets } from './from-parameters.ts';
 import { diagonalOf, isZero, singularVectors } from './singular-vectors.ts';
 
 const middle = 'lora_R.weight';
@@ -27,6 +28,9 @@ interface LoraSbSettings {
   readonly targets: (path: string) => boolean;
   readonly seed: bigint;
 }
+
+export const loraSbOf: AdapterOf<'LoRASB'> = (own, { seed }) =>
+  loraSb({ ...onTargets(own), directions: own.directions, seed });
 
 export function loraSb({ rank, directions, targets, seed }: LoraSbSettings): Adapter {
   const find = subspaceFinder(directions);

@@ -13,6 +13,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { sketchedSubspace } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB, keptOf } from './adapter.ts';
 import { plainDelta } from './delta.ts';
+import { type AdapterOf, onTargets } from './from-parameters.ts';
 import { singularVectors } from './singular-vectors.ts';
 
 const middle = 'lora_R.weight';
@@ -26,7 +27,10 @@ interface LoraXsSettings {
   readonly dtype: 'float32' | 'float64';
 }
 
-export function loraXs({ rank, targets, seed, dtype }: LoraXsSettings): Adapter {
+export const loraXsOf: AdapterOf<'LoRAXS'> = (own, common) =>
+  loraXs({ ...onTargets(own), ...common });
+
+function loraXs({ rank, targets, seed, dtype }: LoraXsSettings): Adapter {
   return {
     name: 'LoRAXS',
     targets: ({ path }) => targets(path),

@@ -11,6 +11,7 @@ import { dropoutMask, normal, streamOf, uniform } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Adapter, type DropoutDraw, factorA, factorB, type LinearLayer } from './adapter.ts';
 import type { ProductDelta } from './delta.ts';
+import { type AdapterOf, asLora } from './from-parameters.ts';
 
 export interface LoraSettings {
   readonly rank: number;
@@ -28,6 +29,12 @@ export interface LoraSettings {
 interface LoraAdapter extends Adapter {
   factors(...given: Parameters<Adapter['factors']>): ProductDelta;
 }
+
+export const loraOf: AdapterOf<'LoRA'> = (own, common) => {
+  const { scaling, initialization } = own;
+  const learningRateRatio = Number(own.learningRateRatio);
+  return lora({ ...asLora(own, common), scaling, initialization, learningRateRatio });
+};
 
 export function lora(settings: LoraSettings): LoraAdapter {
   const { rank, alpha, dropout, dtype } = settings;

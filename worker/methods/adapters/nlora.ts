@@ -16,6 +16,7 @@ import * as ops from '../../tensor/ops.generated.ts';
 import { item, type Tensor } from '../../tensor/tensor.ts';
 import { byOneThread } from '../../tensor/threads.ts';
 import { type Adapter, factorA, factorB, keptOf } from './adapter.ts';
+import { type AdapterOf, asUnscaledLora } from './from-parameters.ts';
 import { middle, slora } from './slora.ts';
 import type { StandardLora } from './standard-lora.ts';
 
@@ -26,7 +27,10 @@ interface NloraSettings extends StandardLora {
   readonly train: 'All' | 'Core';
 }
 
-export function nlora({ train, ...settings }: NloraSettings): Adapter {
+export const nloraOf: AdapterOf<'NLoRA'> = (own, common) =>
+  nlora({ ...asUnscaledLora(own, common), train: own.train });
+
+function nlora({ train, ...settings }: NloraSettings): Adapter {
   const { rank, alpha } = settings;
   const outer = [factorA, factorB];
   return {

@@ -7,10 +7,12 @@
 // Difference from the release: the frozen weight stays as it is and V is the change of its columns;
 // the release keeps the columns themselves over s. Steps of Adam are the same, weight decay draws
 // the columns to those of the base and not to zero, and a base in few bits is never rounded again.
+import { alphaOf } from '../../../crds/methods/adapter-fields.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { choose, streamOf } from '../../tensor/rng.ts';
 import { tensor } from '../../tensor/tensor.ts';
 import type { Adapter } from './adapter.ts';
+import { type AdapterOf, onTargets } from './from-parameters.ts';
 
 const value = 'paca_value';
 const index = 'paca_index';
@@ -23,7 +25,10 @@ interface PacaSettings {
   readonly dtype: 'float32' | 'float64';
 }
 
-export function paca({ rank, alpha, targets, seed, dtype }: PacaSettings): Adapter {
+export const pacaOf: AdapterOf<'PaCA'> = (own, common) =>
+  paca({ ...onTargets(own), ...common, alpha: alphaOf(own) });
+
+function paca({ rank, alpha, targets, seed, dtype }: PacaSettings): Adapter {
   return {
     name: 'PaCA',
     targets: ({ path }) => targets(path),

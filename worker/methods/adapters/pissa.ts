@@ -13,12 +13,16 @@ import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB } from './adapter.ts';
+import { type AdapterOf, asUnscaledLora } from './from-parameters.ts';
 import { singularVectors } from './singular-vectors.ts';
 import { loraTakingOver, type StandardLora } from './standard-lora.ts';
 
 interface PissaSettings extends StandardLora {
   readonly directions: 'Exact' | 'Sketched';
 }
+
+export const pissaOf: AdapterOf<'PiSSA'> = (own, common) =>
+  pissa({ ...asUnscaledLora(own, common), directions: own.directions });
 
 export function pissa({ directions, ...settings }: PissaSettings): Adapter {
   const { rank, alpha } = settings;

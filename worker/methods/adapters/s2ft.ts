@@ -17,6 +17,7 @@ import * as ops from '../../tensor/ops.generated.ts';
 import { choose, streamOf } from '../../tensor/rng.ts';
 import { tensor } from '../../tensor/tensor.ts';
 import type { Adapter, LinearLayer } from './adapter.ts';
+import type { AdapterOf } from './from-parameters.ts';
 
 const value = 's2ft_value';
 const index = 's2ft_index';
@@ -34,7 +35,9 @@ interface S2ftSettings extends Ratios {
   readonly dtype: 'float32' | 'float64';
 }
 
-export function s2ft({ seed, dtype, ...ratios }: S2ftSettings): Adapter {
+export const s2ftOf: AdapterOf<'S2FT'> = (own, common) => s2ft({ ...own, ...common });
+
+function s2ft({ seed, dtype, ...ratios }: S2ftSettings): Adapter {
   const placesOf = chooser(ratios, seed);
   return {
     name: 'S2FT',

@@ -7,10 +7,13 @@
 import * as ops from '../../tensor/ops.generated.ts';
 import { streamOf, uniform } from '../../tensor/rng.ts';
 import type { Adapter } from './adapter.ts';
+import { type AdapterOf, asLora } from './from-parameters.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';
 
 /** The matrix in the middle, `[r, r]`. */
 export const middle = 'lora_N.weight';
+
+export const sloraOf: AdapterOf<'SLoRA'> = (own, common) => slora(asLora(own, common));
 
 export function slora(settings: StandardLora): Adapter {
   const { rank, seed, dtype } = settings;

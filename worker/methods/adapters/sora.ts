@@ -16,6 +16,7 @@ import { normal, streamOf } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
 import { item, type Tensor } from '../../tensor/tensor.ts';
 import { type Adapter, factorB, type Moment } from './adapter.ts';
+import { type AdapterOf, asLora } from './from-parameters.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';
 
 const gate = 'lora_E';
@@ -25,6 +26,12 @@ interface SoraSettings extends StandardLora {
   /** In the last step. */
   readonly finalThreshold: number;
 }
+
+export const soraOf: AdapterOf<'SoRA'> = (own, common) => {
+  const { threshold, finalThreshold = threshold } = own;
+  const thresholds = { threshold: Number(threshold), finalThreshold: Number(finalThreshold) };
+  return sora({ ...asLora(own, common), ...thresholds });
+};
 
 export function sora(settings: SoraSettings): Adapter {
   const { rank, seed, dtype } = settings;
