@@ -3,6 +3,8 @@
 // files.
 import { join } from 'node:path';
 import test from 'ava';
+import { rowsOf } from '../methods/adapter-trials.ts';
+import { codebook, lisaOfOne, owloreOfOne } from '../methods/axis-values.ts';
 import { startHosts } from '../warm/hosts.ts';
 import type { RunLine } from './anneal-process.ts';
 import { resultOf } from './killed-run.ts';
@@ -15,66 +17,17 @@ import {
   warningsIn,
 } from './world-run.ts';
 
-const codebook = { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } };
-const nf4 = { type: 'NF4', nf4: { blockSize: 32 } };
-const int4 = { type: 'Int4', int4: { groupSize: 32 } };
-const oneBlock = { type: 'LISA', lisa: { activeLayers: 1, intervalSteps: 2 } };
-const oneOfOutliers = { type: 'OwLore', owlore: { activeLayers: 1, intervalSteps: 2 } };
-
 /** Each value of each axis is in one of them, together with values of other axes. */
 const methods = {
+  ...rowsOf('workers'),
   'halo-allora': { preset: 'ALLoRA', precision: { type: 'HALO' } },
-  'halo-lisa': { preset: 'LISA', precision: { type: 'HALO' }, selection: oneBlock },
-  'lora-xs': { preset: 'LoRAXS', adapter: { type: 'LoRAXS', loraXs: { rank: 24 } } },
-  'bi-lora-8bit': {
-    ...{ preset: 'BiLoRA', optimizer: { type: 'AdamW8bit' } },
-    adapter: { type: 'BiLoRA', biLora: { dropout: '0.1' } },
-  },
-  pissa: { preset: 'PiSSA', adapter: { type: 'PiSSA', pissa: { rank: 4 } } },
-  'intermediate-tune-8bit': {
-    ...{ preset: 'IntermediateTune', optimizer: { type: 'AdamW8bit' } },
-    adapter: { type: 'NLoRA', nlora: { rank: 8, train: 'Core' } },
-  },
-  // Its term of the loss is added by one of three workers.
-  'kasa-nf4': {
-    ...{ preset: 'KaSA', base: nf4 },
-    adapter: { type: 'KaSA', kasa: { rank: 4, dropout: '0.1', beta: '1e-2', gamma: '1e-1' } },
-  },
-  'lora-ga-owlore': {
-    ...{ preset: 'LoRAGA', selection: oneOfOutliers },
-    adapter: { type: 'LoRAGA', loraGa: { rank: 4 } },
-  },
-  'lamda-int4': {
-    ...{ preset: 'LaMDA', base: int4 },
-    adapter: {
-      type: 'LaMDA',
-      lamda: { rank: 12, dropout: '0.1', freezeFraction: '0.5', allocation: 'Spectrum' },
-    },
-  },
-  'eva-nf4': { preset: 'EVA', base: nf4, adapter: { type: 'EVA', eva: { rank: 8 } } },
-  'sora-int8': {
-    ...{ preset: 'SoRA', base: { type: 'Int8' } },
-    adapter: { type: 'SoRA', sora: { rank: 6, dropout: '0.1', threshold: '0.03' } },
-  },
-  'lora-sb-density': {
-    ...{ preset: 'LoRASB', adapter: { type: 'LoRASB', loraSb: { rank: 16 } } },
-    rule: { type: 'DensityLoss', densityLoss: { epsilon: '1e-2' } },
-  },
-  'loldu-lisa': { preset: 'LoLDU', selection: oneBlock },
-  'paca-nf4-allora': {
-    ...{ preset: 'PaCA', base: nf4, rule: { type: 'ALLoRA' } },
-    adapter: { type: 'PaCA', paca: { rank: 8 } },
-  },
-  's2ft-int8': {
-    ...{ preset: 'S2FT', base: { type: 'Int8' } },
-    adapter: { type: 'S2FT', s2ft: { downRatio: '0.2', upRatio: '0.1', valueRatio: '0.5' } },
-  },
-  'owlore-galore': { preset: 'OwLore', selection: oneOfOutliers },
+  'halo-lisa': { preset: 'LISA', precision: { type: 'HALO' }, selection: lisaOfOne },
+  'owlore-galore': { preset: 'OwLore', selection: owloreOfOne },
   // Four sequences a step: of three workers one accumulates two, and the norm is that of all.
   'q-galore': { preset: 'QGaLore' },
   'natural-galore': { preset: 'NaturalGaLore' },
   'int8-lisa-8bit': {
-    ...{ preset: 'LISA', selection: oneBlock, optimizer: { type: 'AdamW8bit' } },
+    ...{ preset: 'LISA', selection: lisaOfOne, optimizer: { type: 'AdamW8bit' } },
     precision: { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
   },
   'pv-tuning': { preset: 'PVTuning', base: codebook },

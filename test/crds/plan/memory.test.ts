@@ -1,5 +1,11 @@
 import test from 'ava';
 import fc from 'fast-check';
+import {
+  adapterShape,
+  calibrationOf,
+  readsGradient,
+} from '../../../crds/methods/adapter-traits.ts';
+import { presets } from '../../../crds/methods/index.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import {
   type MemoryPlan,
@@ -349,16 +355,18 @@ const stages = {
   ggufType: 'BF16',
 } as const;
 
+const anyMethod = fc.constantFrom(...presets.map(({ preset }) => resolveMethod({ preset })));
+
 test('the peak is that of the largest stage, and every stage that a job has is told, steps first', (t) => {
   fc.assert(
-    fc.property(question, (one) => {
+    fc.property(question, anyMethod, (asked, method) => {
+      const one = { ...asked, method };
       const plan = planMemory({ ...one, stages });
       const names = plan.stages.map(({ stage }) => stage);
       const isHere = one.device.type === 'cpu';
-      const { type } = one.method.adapter;
-      const passes = ['LoRAGA', 'LoRASB', 'EVA'].includes(type);
-      const decomposes =
-        passes || (isHere && ['LoRAXS', 'LoLDU', 'PiSSA', 'KaSA', 'NLoRA'].includes(type));
+      const passes = readsGradient(method) || calibrationOf(method) !== null;
+      const ofWeights = adapterShape(method, one.facts)?.decomposing ?? null;
+      const decomposes = passes || (isHere && ofWeights !== null);
       const expected = ['Step', ...(decomposes ? ['Decompose'] : []), 'Evaluate', 'Sample'];
       if (isHere) expected.push('Publish');
       t.deepEqual(names, expected);

@@ -1,0 +1,25 @@
+import type { AdapterTrial } from '../adapter-trial.ts';
+import { float32 } from '../axis-values.ts';
+import { ofTwo } from '../dense-gradients.ts';
+
+export const trial: AdapterTrial = {
+  identities: {
+    PiSSA: {
+      method: { adapter: { type: 'PiSSA', pissa: { rank: 4, alpha: '8', directions: 'Exact' } } },
+      start: 0,
+      gradients: ofTwo,
+    },
+  },
+  workers: {
+    pissa: { preset: 'PiSSA', adapter: { type: 'PiSSA', pissa: { rank: 4 } } },
+  },
+  peers: {
+    pissa: {
+      toy: 'llama',
+      method: {
+        ...{ preset: 'PiSSA', precision: float32 },
+        adapter: { type: 'PiSSA', pissa: { rank: 24, alpha: '12' } },
+      },
+    },
+  },
+};
