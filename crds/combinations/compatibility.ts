@@ -14,6 +14,7 @@ import { sequencesPerStep } from '../plan/batches.ts';
 import { needsItsBase } from '../plan/publication.ts';
 import { placedRules, printedJob } from '../tree/schema-tree.ts';
 import { valueAt } from '../tree/value-at.ts';
+import { mostWorkersInCel, sequencesInCel } from './workers-in-cel.ts';
 
 /** Anywhere: what can be planned, wherever it runs. */
 export type Where = 'machine' | 'cluster' | 'anywhere';
@@ -53,11 +54,6 @@ const is = {
 };
 const noForm = (form: string) => `!has(self.output.formats) || !('${form}' in self.output.formats)`;
 const noAdapterForm = `!has(self.output.formats) || !self.output.formats.exists(f, f in [${adapterForms.map((form) => `'${form}'`).join(', ')}])`;
-const mostWorkersInCel =
-  "(self.worker.elasticity == 'None' || !has(self.worker.maxReplicas) || self.worker.maxReplicas < self.worker.replicas ? self.worker.replicas : self.worker.maxReplicas)";
-const sequenceInCel =
-  '(has(self.dataset.tokensPerSequence) ? self.dataset.tokensPerSequence : self.dataset.sequenceLength)';
-const sequencesInCel = `(has(self.training.globalBatchSize) ? self.training.globalBatchSize : has(self.training.globalBatchTokens) ? self.training.globalBatchTokens / ${sequenceInCel} : ${mostWorkersInCel})`;
 const lamdaTakes = `(${is.adapter} == 'LaMDA' && (!has(self.method.adapter) || !has(self.method.adapter.lamda) || !has(self.method.adapter.lamda.initialization) || self.method.adapter.lamda.initialization == 'Svd'))`;
 const ofGradients = adapterTypes((entry) => entry.readsGradient === true);
 const rowless = adapterTypes((entry) => entry.trainsRows === false);
@@ -83,6 +79,25 @@ export const pairs: readonly Pair[] = [
     sentence:
       'asks for a file of the adapter, but method.adapter took over a part of each weight before the rest was quantized: nobody else has that base',
     hint: 'ask for MergedSafetensors, or write method.base: { type: Dense }',
+  },
+  {
+    id: 'a change of full rank has a form of its own',
+    path: ['output', 'formats'],
+    meets: ({ output }, { adapter }) =>
+      adapter.type === 'RandLoRA' &&
+      output.formats?.some((form) => isAdapterForm(form) && form !== 'PEFTAdapter') === true,
+    cel: `${is.adapter} != 'RandLoRA' || (${noForm('GGUFAdapter')}) && (${noForm('UniformPEFTAdapter')})`,
+    sentence:
+      'asks for two matrices of each layer, but the change of RandLoRA has full rank: they would be larger than the weight',
+    hint: 'ask for PEFTAdapter, which has its diagonals, or for MergedSafetensors or GGUF',
+  },
+  {
+    id: 'frozen weights are quantized once',
+    path: ['method', 'precision', 'type'],
+    meets: (_, { adapter, precision }) => adapter.type === 'RandLoRA' && precision.type === 'HALO',
+    cel: `${is.adapter} != 'RandLoRA' || ${is.precision} != 'HALO'`,
+    sentence: 'is HALO, which quantizes frozen weights once; RandLoRA changes them in each step',
+    hint: 'write precision: { type: BFloat16 }, or another adapter such as LoRA',
   },
   {
     id: 'ranks by spectrum are those of decomposed weights',

@@ -13,6 +13,7 @@ export const useGoals = [
   'ranks that follow from training',
   'small results',
   'more freedom between the two matrices',
+  'a change of full rank',
 ] as const;
 
 interface Use {

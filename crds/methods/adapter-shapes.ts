@@ -18,6 +18,8 @@ export interface AdapterShape {
    * Values of a layer that its decomposition gives before ranks are known. @default those that stay
    */
   found?(linear: LinearSize): number;
+  /** Of a change that is added to a copy of each weight while its block is computed. */
+  readonly multipliedOut?: MultipliedOut;
   /** What a layer keeps of each token for the backward of its adapter. */
   perToken(linear: LinearSize): PerToken;
   /**
@@ -25,6 +27,13 @@ export interface AdapterShape {
    * smaller side in float64. Null where it decomposes nothing.
    */
   readonly decomposing: { readonly matrices: number; readonly grams: number } | null;
+}
+
+interface MultipliedOut {
+  /** Values in bfloat16 that all layers share; each worker has them all. */
+  readonly shared: number;
+  /** Values of a layer's two factors, which exist where the change is not multiplied out. */
+  factors(linear: LinearSize): number;
 }
 
 interface AdapterCount {

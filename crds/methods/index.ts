@@ -33,6 +33,7 @@ import { paca, pacaPreset } from './paca.ts';
 import { pissa, pissaPreset } from './pissa.ts';
 import { pvTuning, pvTuningPreset } from './pv-tuning.ts';
 import { qGalore, qGalorePreset } from './q-galore.ts';
+import { randLora, randLoraPreset } from './randlora.ts';
 import { s2ft, s2ftPreset } from './s2ft.ts';
 import { sgd } from './sgd.ts';
 import { slora, sloraPreset } from './slora.ts';
@@ -46,6 +47,7 @@ export const axisEntries = {
     lora,
     loraXs,
     loldu,
+    randLora,
     biLora,
     pissa,
     kasa,
@@ -69,6 +71,7 @@ export const presets = [
   loraPlusPreset,
   loraXsPreset,
   lolduPreset,
+  randLoraPreset,
   biLoraPreset,
   alloraPreset,
   deftPreset,

@@ -30,7 +30,7 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   const { working } = memoryConstants;
   const width = valueBytes(method);
   const stream = T * facts.H * width;
-  const made = madeOfCodes(facts, method);
+  const made = madeMatrices(facts, method);
   const halo = haloBytes(facts, method, T);
   const tape = T * (tapeBytesPerToken(question) + halo.tapePerToken) + madeFactors(question);
   return {
@@ -39,12 +39,17 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
     // Elsewhere the quantized values of all blocks are kept (static-bytes.ts).
     heldOnce: { keep: question.shards === 1 ? 0 : halo.taped, recompute: 0, offload: 0 },
     tape,
-    forwardWorking: T * width * units(facts, working.forward) + halo.forwardWorking + made,
-    backwardWorking:
+    forwardWorking: Math.max(
+      T * width * units(facts, working.forward) + halo.forwardWorking + made,
+      made + changing(facts, method),
+    ),
+    backwardWorking: Math.max(
       T * width * units(facts, working.backward) +
-      halo.backwardWorking +
-      made +
-      densityWorking(question),
+        halo.backwardWorking +
+        made +
+        densityWorking(question),
+      made + changing(facts, method),
+    ),
     headWorking: headWorking(question),
     outsideGradient: outsideGradient(question),
   };
@@ -66,9 +71,35 @@ function madeFactors({ facts, method }: MemoryQuestion): number {
   return memoryConstants.adapterBytes * linears.reduce((sum, one) => sum + shape.made(one), 0);
 }
 
-/** Matrices of a block that are stored quantized, dequantized while it is computed. */
-export function madeOfCodes(facts: DecoderFacts, method: ResolvedMethod): number {
-  return storesCodes(method) ? parametersOf(facts).blockMatrices * valueBytes(method) : 0;
+/**
+ * Matrices of a block that exist while it is computed: dequantized, where trained ones are stored
+ * quantized, or with the change of an adapter.
+ */
+export function madeMatrices(facts: DecoderFacts, method: ResolvedMethod): number {
+  const values = storesCodes(method)
+    ? parametersOf(facts).blockMatrices
+    : changedMatrices(facts, method).reduce((sum, one) => sum + one, 0);
+  return values * valueBytes(method);
+}
+
+/** Values of each matrix of a block that a change is added to. */
+export function changedMatrices(facts: DecoderFacts, method: ResolvedMethod): readonly number[] {
+  const shape = adapterShape(method, facts);
+  if (shape?.multipliedOut === undefined) return [];
+  return adaptedLinears(facts, shape.targetModules).map((linear) => linear.out * linear.in);
+}
+
+/** Values of both factors of the change of each matrix of a block. */
+export function changeFactors(facts: DecoderFacts, method: ResolvedMethod): readonly number[] {
+  const shape = adapterShape(method, facts);
+  if (shape?.multipliedOut === undefined) return [];
+  const { factors } = shape.multipliedOut;
+  return adaptedLinears(facts, shape.targetModules).map((linear) => factors(linear));
+}
+
+/** Beside the copies of a block: one change while it is made, or its gradient. */
+function changing(facts: DecoderFacts, method: ResolvedMethod): number {
+  return memoryConstants.changeBytes * Math.max(0, ...changedMatrices(facts, method));
 }
 
 /**

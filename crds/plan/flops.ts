@@ -1,6 +1,7 @@
 // Floating-point operations per token (a multiply-add counts as two). Used for times in `estimate`
 // and for the share of the device's peak in telemetry.
 import type { ResolvedMethod } from '../methods/resolve.ts';
+import { changedMatrices } from './block-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { parametersOf, type TrainedCounts, trainedOf } from './parameters.ts';
 
@@ -32,13 +33,15 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
   const { facts, method, meanAttended, recomputedShare, targetShare } = question;
   const { blockMatrices } = parametersOf(facts);
   const trained = trainedOf(facts, method);
-  const adapter = trained.adapter + trained.adapterKept;
+  // Changes that are multiplied out pass no token: gradients are those of the weights.
+  const changed = facts.L * changedMatrices(facts, method).reduce((sum, one) => sum + one, 0);
+  const adapter = changed > 0 ? 0 : trained.adapter + trained.adapterKept;
   const linears = facts.L * blockMatrices;
   const attention = 4 * facts.NH * facts.D * meanAttended * facts.L;
   const forward = 2 * (linears + adapter) + attention;
   // The backward of attention costs twice its forward, and all of it goes to inputs.
   const inputGradients = passedShare(facts.L, trained) * (2 * (linears + adapter) + 2 * attention);
-  const trainedMatrices = (adapter > 0 ? adapter : linears) * (trained.activeBlocks / facts.L);
+  const trainedMatrices = (adapter || changed || linears) * (trained.activeBlocks / facts.L);
   const weightGradients = 2 * trainedMatrices;
   const recompute = recomputedShare * forward;
   const headMatrix = facts.V * facts.H;

@@ -1,6 +1,7 @@
 // Bytes of the gradients of one block: while they are computed, as the step offers them to the
 // update, and while they wait for the norm of all.
 import type { ResolvedMethod } from '../methods/resolve.ts';
+import { changedMatrices } from './block-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { keptParts } from './kept-parts.ts';
 import type { MemoryQuestion } from './memory-question.ts';
@@ -28,7 +29,10 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
   const own = isAdapter ? 4 : valueBytes(method);
   const summed = isAdapter || micros > 1 ? 4 : own;
   // While the second micro-batch is accumulated, its own gradient exists too.
-  const whole = trained.block * (summed + (micros > 1 ? own : 0));
+  const both = (sum: number, one: number) => sum + (micros > 1 ? one : 0);
+  const ofCopies = changedMatrices(facts, method).reduce((sum, one) => sum + one, 0);
+  const width = valueBytes(method);
+  const whole = trained.block * both(summed, own) + ofCopies * both(micros > 1 ? 4 : width, width);
   // Gradients that were reduced over ranks are float32.
   const kept = shards === 1 ? summed : 4;
   const part = keptParts(facts, method, shards).block;

@@ -107,6 +107,11 @@ export const memoryConstants = {
   },
   /** Bytes per value of an adapter's matrices: always float32. */
   adapterBytes: 4,
+  /**
+   * Per value of a matrix while its change is made: the change and its turned copy, or the
+   * gradient, its turned copy and that of the diagonals, in float32, and a basis in bfloat16.
+   */
+  changeBytes: 3 * 4 + 2,
   cpu: {
     /**
      * Program, JavaScript heap, libtorch, threads: 195 MiB (steps alone) to 222 (whole runs) on a

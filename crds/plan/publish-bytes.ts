@@ -5,7 +5,7 @@ import { adapterShape, changesBase } from '../methods/adapter-traits.ts';
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { isAdapterForm } from '../names/result-folders.ts';
-import { madeOfCodes } from './block-bytes.ts';
+import { changeFactors, madeMatrices } from './block-bytes.ts';
 import { codebookCodes } from './codebook-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { memoryConstants } from './memory-constants.ts';
@@ -63,7 +63,7 @@ function formBytes(question: MemoryQuestion, format: ResultForm): FormBytes {
   const compared = Math.min(publish.tokens * facts.V, Math.max(facts.V, publish.comparedValues));
   const comparing = 8 * publish.comparedTensors * compared;
   // Dequantized for the logits of the model, and for those of the copy.
-  const block = madeOfCodes(facts, method);
+  const block = madeMatrices(facts, method);
   return {
     writing: logits + narrow + Math.max(block, writingBytes(question, format)),
     compared:
@@ -87,7 +87,8 @@ function writingBytes({ facts, method }: MemoryQuestion, format: ResultForm): nu
   const shapes = [...new Set(linearSizes(facts))].reduce((sum, one) => sum + one, 0);
   const made = codedForm(method) === 'Groups' ? 4 * shapes : isQuantized(method) ? 4 * largest : 0;
   const tables = format === 'GGUF' ? facts.V * publish.vocabularyBytesPerToken : 0;
-  return tables + made + publish.panelBytes;
+  const factors = Math.max(0, ...changeFactors(facts, method));
+  return tables + made + publish.panelBytes + 2 * memoryConstants.adapterBytes * factors;
 }
 
 function linearSizes(facts: DecoderFacts): readonly number[] {
@@ -117,7 +118,8 @@ function copyBytes(question: MemoryQuestion, format: ResultForm): number {
   if (isAdapterForm(format)) {
     const { adapter, adapterKept, adapterTaken } = trainedOf(facts, method);
     const saved = adapter + adapterKept + adapterTaken + facts.L * onesInFile(question);
-    const factors = memoryConstants.adapterBytes * saved;
+    const shared = adapterShape(method, facts)?.multipliedOut?.shared ?? 0;
+    const factors = memoryConstants.adapterBytes * saved + 2 * shared;
     if (!changesBase(method)) return factors;
     // On the base as its files have it; matrices keep their 16 bits.
     const { total } = parametersOf(facts);

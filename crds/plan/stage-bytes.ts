@@ -1,7 +1,7 @@
 // Memory of a run apart from training steps: evaluation and generation, in the same process beside
 // the optimizer state, and publishing, in a separate process.
 import { besideTensors } from './beside-tensors.ts';
-import { madeOfCodes } from './block-bytes.ts';
+import { changedMatrices, changeFactors, madeMatrices } from './block-bytes.ts';
 import { decomposeStage } from './decompose-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
@@ -56,8 +56,19 @@ function sample(question: MemoryQuestion, tokens: number): StagePeak {
   const width = valueBytes(method);
   return inTraining(question, 'Sample', {
     activations: atOnce * facts.L * 2 * tokens * facts.NK * facts.D * width,
-    working: forwardWorking(question, tokens) + 4 * facts.V * 4 + sharedBytes(question).vocabulary,
+    working:
+      forwardWorking(question, tokens) +
+      besideMatrices(question) +
+      4 * facts.V * 4 +
+      sharedBytes(question).vocabulary,
   });
+}
+
+/** Changes are not added to matrices here: in place of them are factors, both turned at worst. */
+function besideMatrices({ facts, method }: MemoryQuestion): number {
+  const changed = changedMatrices(facts, method).reduce((sum, one) => sum + one, 0);
+  const factors = changeFactors(facts, method).reduce((sum, one) => sum + one, 0);
+  return 2 * memoryConstants.adapterBytes * factors - valueBytes(method) * changed;
 }
 
 function inTraining(
@@ -80,5 +91,5 @@ function forwardWorking({ facts, method }: MemoryQuestion, tokens: number): numb
   const { H, NH, NK, D, I } = facts;
   const values =
     forward.H * H + forward.headsD * NH * D + forward.keyValueD * NK * D + forward.I * I;
-  return tokens * valueBytes(method) * values + madeOfCodes(facts, method);
+  return tokens * valueBytes(method) * values + madeMatrices(facts, method);
 }

@@ -36,7 +36,8 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
       (facts.L * quantized.bytes -
         2 * frozenInBfloat16(question) +
         (trained.adapter + trained.adapterKept) * memoryConstants.adapterBytes) /
-        shards,
+        shards +
+      2 * (adapterShape(method, facts)?.multipliedOut?.shared ?? 0),
     // Which blocks are active is random: at worst one rank owns most of each.
     optimizer:
       (optimizer.ofAll ? kept.blocks : kept.block) * optimizer.blocks +

@@ -3,6 +3,7 @@
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import type { Parameters } from '../../worker/engine/parameters.ts';
 import { lora } from '../../worker/methods/adapters/lora.ts';
+import { randLora } from '../../worker/methods/adapters/randlora.ts';
 import { type AdamWSettings, adamW } from '../../worker/methods/optimizers/adamw.ts';
 import { adamW8bit } from '../../worker/methods/optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore } from '../../worker/methods/optimizers/galore.ts';
@@ -41,6 +42,10 @@ function anAdapter(dtype: 'float32' | 'float64', dropout = 0) {
     ...{ rank: 4, alpha: 8, dropout, scaling: 'Standard', learningRateRatio: 2 },
     ...{ initialization: 'KaimingUniform', targets: () => true, seed: 5n, dtype },
   });
+}
+
+function aRandLora() {
+  return randLora({ rank: 10, alpha: 40, targets: () => true, seed: 5n, dtype: 'float64' });
 }
 
 function aHalo(settings: Partial<HaloSettings> = {}) {
@@ -86,6 +91,10 @@ export const shardedCases = {
   'tied-float64': () => ({ ...shared, dtype: 'float64', name: 'gemma2', config: {} }),
   'lora-float64': () => ({
     ...{ ...shared, dtype: 'float64', adapter: anAdapter('float64', 0.2) },
+  }),
+  // All ranks hold the random matrices, and shards of the diagonals.
+  'randlora-float64-recompute': () => ({
+    ...{ ...shared, dtype: 'float64', mode: 'recompute', adapter: aRandLora() },
   }),
   'by-block-float64': () => ({
     ...{ ...shared, dtype: 'float64', clip: { mode: 'Block', norm: 0.1 } },

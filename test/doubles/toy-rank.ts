@@ -61,7 +61,7 @@ await train({ ...training.parts, checkpoints }, start);
 // Codes of blocks that are whole still serve, and the tensors of what is made of codes stay with
 // the model.
 training.model.precision?.forgetAll();
-training.model.parameters.disposeDecoded();
+training.model.parameters.disposeMade();
 const result: RankResult = {
   losses: training.ofType('step').map(({ loss }) => loss),
   norms: training.ofType('step').map(({ gradNorm }) => gradNorm),

@@ -163,11 +163,15 @@ function madeOf(pass: BlockPass): readonly Parameter[] {
 }
 
 function record(pass: BlockPass, x: Tensor): Tape {
+  const { parameters } = pass.model;
   return withTape(() =>
     scope(() => {
       const input = leaf(x);
       const byName = new Map(
-        madeOf(pass).map(({ name }) => [name, leaf(pass.model.parameters.value(name))]),
+        madeOf(pass).map(({ name }) => [
+          name,
+          leaf(parameters.changed(name) ?? parameters.value(name)),
+        ]),
       );
       const taps = new FactorTaps(projectorsOf(pass));
       let halves: GatedHalves | null = null;

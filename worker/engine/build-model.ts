@@ -27,6 +27,7 @@ import { keep, scope } from '../tensor/scope.ts';
 import { item, onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
 import { requireFinite } from './finite.ts';
 import { embeddingName, type Model } from './model.ts';
+import { multiplyOut } from './multiplied-out.ts';
 import { type Parameter, Parameters, type Role } from './parameters.ts';
 import { reducedSource } from './reduced-source.ts';
 import { residentWeights } from './weights.ts';
@@ -120,8 +121,10 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
       const own = made(() => layers.flatMap((layer) => adapterParameters(layer, options)));
       add(own.map((parameter) => placed(parameter, device)));
     }
+    const shared = made(() => sharedParameters(adapter, adapted));
+    for (const parameter of shared) parameters.add(placed(parameter, device));
     const { full, sliding } = config.rope;
-    return {
+    const model: Model = {
       config,
       dtype,
       device,
@@ -135,6 +138,8 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
       adapter,
       adapted: new Map(adapted.map((layer) => [layer.path, layer])),
     };
+    multiplyOut(model);
+    return model;
   } catch (error) {
     parameters[Symbol.dispose]();
     throw error;
@@ -320,6 +325,18 @@ function initialOf({ adapter, initial }: BuildOptions): Initial {
     throw new Bug(`${adapter?.name} begins with ${name}, which was not computed`);
   };
   return initial ?? missing;
+}
+
+/** Fixed tensors of an adapter that are those of all its layers. */
+function sharedParameters(
+  adapter: Adapter | null,
+  layers: readonly LinearLayer[],
+): readonly Parameter[] {
+  const shared = scope(() => adapter?.shared?.(layers) ?? {});
+  return Object.entries(shared).map(([name, value]) => ({
+    ...{ name, layer: 'shared', value: keep(value), shape: value.shape, role: 'kept' },
+    ...{ learningRateFactor: 1, decayed: false, suffix: name },
+  }));
 }
 
 /** The tensors of one layer's adapter. */

@@ -49,14 +49,20 @@ export function tensorsOf(
   const value = (name: string): Tensor => leaves.get(name) ?? parameters.value(name);
   return {
     precision,
-    weight: value,
+    weight: (name) => leaves.get(name) ?? parameters.changed(name) ?? parameters.value(name),
     hasWeight: (name) => parameters.has(name),
     delta(path): Delta | null {
       const layer = adapted.get(path);
       if (adapter === null || layer === undefined) return null;
-      return adapter.factors(layer, (suffix) => value(`${path}.${suffix}`), draw);
+      if (parameters.changed(`${path}.weight`) !== null) return null;
+      return adapter.factors(layer, (suffix) => value(tensorName(adapter, path, suffix)), draw);
     },
   };
+}
+
+/** Name of a tensor of an adapter: that of its layer, or one that all layers share. */
+export function tensorName({ shares }: Adapter, path: string, suffix: string): string {
+  return shares?.includes(suffix) === true ? suffix : `${path}.${suffix}`;
 }
 
 /** Active parameters of this step, by layer. */

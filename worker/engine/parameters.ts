@@ -14,8 +14,8 @@ export type Role = 'trained' | 'kept' | 'frozen';
 
 export interface Parameter {
   readonly name: string;
-  /** Block number, or where outside the blocks the tensor is used. */
-  readonly layer: number | 'embedding' | 'head';
+  /** Block number, or where outside the blocks the tensor is used: all blocks share some. */
+  readonly layer: number | 'embedding' | 'head' | 'shared';
   /** The tensor of the forward, or its quantized values or codes. */
   readonly value: Tensor;
   /** Shape of the decoded value: `[out, in]` for a matrix, however it is stored. */
@@ -31,15 +31,51 @@ export interface Parameter {
   readonly suffix?: string;
 }
 
+/**
+ * Tensors that are made of others when their layer is computed. They stay, so that a tape finds
+ * them again; their storage exists only meanwhile.
+ */
+class Made implements Disposable {
+  readonly #byName = new Map<string, Tensor>();
+
+  get(name: string): Tensor | undefined {
+    return this.#byName.get(name);
+  }
+
+  make(name: string, compute: () => Tensor): void {
+    scope(() => {
+      const fresh = compute();
+      const kept = this.#byName.get(name);
+      if (kept === undefined) this.#byName.set(name, keep(fresh));
+      else moveStorage(kept, fresh);
+    });
+  }
+
+  release(name: string): void {
+    const kept = this.#byName.get(name);
+    if (kept !== undefined) resizeStorage(kept, 0);
+  }
+
+  [Symbol.dispose](): void {
+    for (const kept of this.#byName.values()) kept.dispose();
+    this.#byName.clear();
+  }
+}
+
+interface Change {
+  readonly name: string;
+  readonly layer: Parameter['layer'];
+  readonly changed: () => Tensor;
+}
+
 /** The parameters of a model; owns their tensors. */
 export class Parameters implements Disposable {
   readonly #byName = new Map<string, Parameter>();
-  /**
-   * Decoded values. The tensors stay, so that a tape finds them again; their storage exists only
-   * while their layer is decoded.
-   */
-  readonly #decoded = new Map<string, Tensor>();
+  readonly #decoded = new Made();
   readonly #decodedLayers = new Set<Parameter['layer']>();
+  readonly #changes = new Map<string, Change>();
+  readonly #changed = new Made();
+  readonly #changedLayers = new Set<Parameter['layer']>();
 
   add(parameter: Parameter): void {
     if (this.#byName.has(parameter.name)) throw new Bug(`${parameter.name} was added twice`);
@@ -70,12 +106,7 @@ export class Parameters implements Disposable {
   /** Decodes the quantized values of a layer for all their uses until `releaseDecoded`. */
   decodeLayer(layer: Parameter['layer']): void {
     for (const { name, value, coded } of this.#codedAt(layer)) {
-      scope(() => {
-        const fresh = decoded(value, coded);
-        const kept = this.#decoded.get(name);
-        if (kept === undefined) this.#decoded.set(name, keep(fresh));
-        else moveStorage(kept, fresh);
-      });
+      this.#decoded.make(name, () => decoded(value, coded));
     }
     this.#decodedLayers.add(layer);
   }
@@ -83,10 +114,31 @@ export class Parameters implements Disposable {
   /** Frees the storage of the decoded values; a tape may read them after the next `decodeLayer`. */
   releaseDecoded(layer: Parameter['layer']): void {
     this.#decodedLayers.delete(layer);
-    for (const { name } of this.#codedAt(layer)) {
-      const kept = this.#decoded.get(name);
-      if (kept !== undefined) resizeStorage(kept, 0);
-    }
+    for (const { name } of this.#codedAt(layer)) this.#decoded.release(name);
+  }
+
+  /** Says what products read in place of a frozen matrix; `changed` makes it of its layer. */
+  change(name: string, changed: () => Tensor): void {
+    const { layer } = this.get(name);
+    this.#changes.set(name, { name, layer, changed });
+  }
+
+  /** Makes the changed matrices of a layer for all their uses until `releaseChanged`. */
+  changeLayer(layer: Parameter['layer']): void {
+    for (const { name, changed } of this.#changesAt(layer)) this.#changed.make(name, changed);
+    this.#changedLayers.add(layer);
+  }
+
+  /** Frees their storage, as `releaseDecoded`. */
+  releaseChanged(layer: Parameter['layer']): void {
+    this.#changedLayers.delete(layer);
+    for (const { name } of this.#changesAt(layer)) this.#changed.release(name);
+  }
+
+  /** What products read in place of a matrix now; null where they read the matrix. */
+  changed(name: string): Tensor | null {
+    const { layer } = this.get(name);
+    return this.#changedLayers.has(layer) ? (this.#changed.get(name) ?? null) : null;
   }
 
   all(): readonly Parameter[] {
@@ -107,14 +159,28 @@ export class Parameters implements Disposable {
       for (const each of [value, ...Object.values(coded?.parts ?? {})]) each.dispose();
     }
     this.#byName.clear();
-    this.disposeDecoded();
+    this.disposeMade();
   }
 
-  /** Disposes the decoded values only: the stored tensors may belong to another owner. */
-  disposeDecoded(): void {
-    for (const kept of this.#decoded.values()) kept.dispose();
-    this.#decoded.clear();
+  /**
+   * Disposes what is not a part of a layer: the stored tensors of layers may belong to another
+   * owner.
+   */
+  disposeOutsideLayers(): void {
+    for (const { layer, value } of this.#byName.values()) if (layer === 'shared') value.dispose();
+    this.disposeMade();
+  }
+
+  /** Disposes what was decoded and changed alone. */
+  disposeMade(): void {
+    this.#decoded[Symbol.dispose]();
     this.#decodedLayers.clear();
+    this.#changed[Symbol.dispose]();
+    this.#changedLayers.clear();
+  }
+
+  #changesAt(layer: Parameter['layer']): readonly Change[] {
+    return [...this.#changes.values()].filter((one) => one.layer === layer);
   }
 
   #codedAt(layer: Parameter['layer']) {

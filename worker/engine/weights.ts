@@ -17,17 +17,23 @@ export interface Weights {
 /** All tensors are always complete. */
 export const residentWeights: Weights = { take() {}, prefetch() {}, release() {} };
 
-/** Runs `body` with the layer complete and decoded, and gathers `next` meanwhile. */
+/**
+ * Runs `body` with the layer complete, decoded and changed, and gathers `next` meanwhile. For few
+ * tokens it is less work to compute changes beside the matrices: `unchanged`.
+ */
 export function withLayer<T>(
   { weights, parameters }: Pick<Model, 'weights' | 'parameters'>,
   layer: Layer,
   next: Layer | null,
   body: () => T,
+  unchanged = false,
 ): T {
   weights.take(layer);
   if (next !== null) weights.prefetch(next);
   parameters.decodeLayer(layer);
+  if (!unchanged) parameters.changeLayer(layer);
   const result = body();
+  if (!unchanged) parameters.releaseChanged(layer);
   parameters.releaseDecoded(layer);
   weights.release(layer);
   return result;

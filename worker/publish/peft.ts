@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { alphaOf } from '../../crds/methods/adapter-fields.ts';
 import { adapterShape } from '../../crds/methods/adapter-traits.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
-import type { Model } from '../engine/model.ts';
 import { openSafetensors, type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
 import { factorA, factorB, type LinearLayer } from '../methods/adapters/adapter.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { commonConfig, lastPart, prefix, tensorFile } from './peft-files.ts';
 import {
   asWritten,
   type Factor,
@@ -21,9 +21,6 @@ import {
   roundingOf,
   scaleWritten,
 } from './written-adapter.ts';
-
-const tensorFile = 'adapter_model.safetensors';
-const prefix = 'base_model.model.';
 
 type PeftFormat = 'PEFTAdapter' | 'UniformPEFTAdapter';
 
@@ -81,18 +78,12 @@ function nameOf(path: string, factor: Factor): string {
 
 /** Contents of `adapter_config.json`. */
 function peftConfig(facts: ArtifactFacts, isUniform: boolean): Record<string, unknown> {
-  const { prepared, method, model } = facts;
+  const { method, model } = facts;
   const layers = layersWritten(facts);
   return {
-    base_model_name_or_path: prepared.model.name,
-    bias: 'none',
-    fan_in_fan_out: false,
-    inference_mode: true,
+    ...commonConfig(facts, layers),
     init_lora_weights: true,
-    modules_to_save: null,
     peft_type: 'LORA',
-    target_modules: targetsOf(model, layers),
-    task_type: 'CAUSAL_LM',
     use_dora: false,
     ...(method.adapter.type === 'LoRA' ? asLora(method.adapter.lora) : byLayer(facts, layers)),
     ...(isUniform ? { alpha_pattern: {}, rank_pattern: {} } : {}),
@@ -114,14 +105,6 @@ function asLora(parameters: LoraParameters): Record<string, unknown> {
     rank_pattern: {},
     use_rslora: parameters.scaling === 'RankStabilized',
   };
-}
-
-/** By their last parts, or by whole paths where some block has no adapter there. */
-function targetsOf({ config }: Model, layers: readonly LinearLayer[]): readonly string[] {
-  const byName = Map.groupBy(layers, ({ path }) => lastPart(path));
-  return [...byName]
-    .flatMap(([name, own]) => (own.length === config.L ? [name] : own.map(({ path }) => path)))
-    .sort();
 }
 
 /**
@@ -147,8 +130,4 @@ function byLayer(facts: ArtifactFacts, layers: readonly LinearLayer[]): Record<s
     rank_pattern: Object.fromEntries(smaller.map(({ name, rank }) => [name, rank])),
     use_rslora: false,
   };
-}
-
-function lastPart(path: string): string {
-  return path.slice(path.lastIndexOf('.') + 1);
 }

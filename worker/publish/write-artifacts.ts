@@ -28,6 +28,7 @@ import { ggufArtifact } from './gguf-artifact.ts';
 import { mergedArtifact } from './merged.ts';
 import { modelCard, repositoryCard } from './model-card.ts';
 import { peftArtifact } from './peft.ts';
+import { randLoraArtifact } from './randlora.ts';
 import { checkLogits } from './reload-check.ts';
 import { requireSame } from './require-same.ts';
 import { digestOfResult, type ResultFile, resultFiles } from './result-files.ts';
@@ -115,7 +116,9 @@ function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
   const { gguf } = facts.run.spec.output;
   return [...new Set(formatsOf(facts.run.spec))].map((format) => {
     if (format === 'PEFTAdapter' || format === 'UniformPEFTAdapter') {
-      return peftArtifact(facts, format);
+      return facts.method.adapter.type === 'RandLoRA'
+        ? randLoraArtifact(facts)
+        : peftArtifact(facts, format);
     }
     if (format === 'GGUFAdapter') return ggufAdapterArtifact(facts);
     if (format === 'AQLM') return aqlmArtifact(facts);

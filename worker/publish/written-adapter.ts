@@ -173,7 +173,7 @@ function ownCopy(mapped: Tensor): Tensor {
 }
 
 /** The frozen tensors of the model, which are loaded already: only the adapter is read back. */
-function sharedBase(model: Model): Parameters {
+export function sharedBase(model: Model): Parameters {
   const parameters = new Parameters();
   for (const parameter of model.parameters.all()) {
     if (parameter.role !== 'frozen') continue;

@@ -72,7 +72,7 @@ export function sharedModel(
     }),
     [Symbol.dispose]() {
       model.precision?.forgetAll();
-      model.parameters.disposeDecoded();
+      model.parameters.disposeOutsideLayers();
       weights[Symbol.dispose]();
     },
   };

@@ -107,9 +107,9 @@ function lastLogits(model: Model, answers: readonly Answer[]): readonly Tensor[]
   const tensors = tensorsOf(model, new Map(), null);
   for (let layer = 0; layer < config.L; layer += 1) {
     const next = layerAfter(config, layer);
-    streams = withLayer(model, layer, next, () =>
-      streams.map((x, i) => scope(() => block(config, layer, tensors, x, contextAt(contexts, i)))),
-    );
+    const run = () =>
+      streams.map((x, i) => scope(() => block(config, layer, tensors, x, contextAt(contexts, i))));
+    streams = withLayer(model, layer, next, run, true);
   }
   return withLayer(model, 'head', null, () =>
     streams.map((x) => {

@@ -23,6 +23,7 @@ import {
   headName,
   type Model,
 } from '../engine/model.ts';
+import { gradientsFor, gradientsOf } from '../engine/multiplied-out.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
 import { regularization } from '../engine/regularization.ts';
 import type { StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
@@ -73,7 +74,8 @@ export function step(inputs: StepInputs): StepOutcome {
     const lowest = lowestActive(inputs);
     const terms: Tensor[] = [];
     for (let layer = model.config.L - 1; layer >= lowest; layer -= 1) {
-      const sum = new GradientSum(active(layer), sequences.length);
+      const sum = new GradientSum(gradientsFor(model, active(layer)), sequences.length);
+      const own = new GradientSum(active(layer), 1);
       const next = layer > lowest ? layer - 1 : null;
       if (next !== null) prefetchInputs(traces.blocks[next] ?? []);
       g = withLayer(model, layer, next, () => {
@@ -85,10 +87,11 @@ export function step(inputs: StepInputs): StepOutcome {
           if (back.density !== null) measured.push(back.density);
           return back.input;
         });
-        terms.push(...regularized(inputs, layer, sum));
+        own.add(gradientsOf(model, active(layer), sum.finish()));
+        terms.push(...regularized(inputs, layer, own));
         return backs;
       });
-      update.offer(sum.finish());
+      update.offer(own.finish());
     }
     if (top.dEmbedding !== null) {
       for (const [a, sequence] of sequences.entries()) {
@@ -248,7 +251,7 @@ function passOf(
   return {
     model,
     layer,
-    active: active(layer),
+    active: gradientsFor(model, active(layer)),
     sequence,
     draw: draw(sequence),
     projectors,

@@ -78,6 +78,14 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'QLoRA', precision: { type: 'HALO' } } },
     apart: { method: { preset: 'LoRA', precision: { type: 'HALO' } } },
   },
+  'a change of full rank has a form of its own': {
+    meet: { 'method.preset': 'RandLoRA', 'output.formats': ['PEFTAdapter', 'GGUFAdapter'] },
+    apart: { 'method.preset': 'RandLoRA', 'output.formats': ['PEFTAdapter', 'GGUF'] },
+  },
+  'frozen weights are quantized once': {
+    meet: { method: { preset: 'RandLoRA', precision: { type: 'HALO' } } },
+    apart: { method: { preset: 'RandLoRA', base: { type: 'NF4' } } },
+  },
   'S2FT has something to train': {
     meet: {
       method: { preset: 'S2FT', adapter: { type: 'S2FT', s2ft: { downRatio: '0' } } },

@@ -3,7 +3,9 @@ import type { FineTuneJobSpec } from '../../../crds/api/job.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import { blockBytes } from '../../../crds/plan/block-bytes.ts';
 import { forwardBlock } from '../../../worker/engine/block-tape.ts';
+import { gradientsFor } from '../../../worker/engine/multiplied-out.ts';
 import { toSequence } from '../../../worker/engine/packed-sequence.ts';
+import { withLayer } from '../../../worker/engine/weights.ts';
 import { adapterOf } from '../../../worker/methods/adapters/index.ts';
 import { dtypeOf } from '../../../worker/methods/index.ts';
 import { memoryStatistics, trimMemory } from '../../../worker/tensor/memory.ts';
@@ -35,12 +37,13 @@ function compared(adapter: object, precision: Precision) {
     const sequence = toSequence(model.rope, aSequence([countUp(0, tokens)]), dtype);
     for (let layer = 0; layer < model.config.L; layer += 1) {
       const x = normal([tokens, model.config.H], 1, streamOf(1, 'x', layer), dtype);
-      const active = model.parameters.trainedAt(layer);
+      const active = gradientsFor(model, model.parameters.trainedAt(layer));
       trimMemory();
       // The input is the first tensor of the tape, and the output of the last block of the next.
       const before = memoryStatistics().tensorBytes - x.bytes;
+      const pass = { model, layer, active, sequence, draw: null };
       const { output } = scope(() =>
-        forwardBlock({ model, layer, active, sequence, draw: null }, x, 'keep'),
+        withLayer(model, layer, null, () => forwardBlock(pass, x, 'keep')),
       );
       kept += memoryStatistics().tensorBytes - before - output.bytes;
     }
@@ -55,6 +58,7 @@ const adapters = {
     lora: { rank: 16, targetModules: ['q_proj', 'down_proj'] },
   },
   PaCA: { type: 'PaCA', paca: { rank: 16 } },
+  RandLoRA: { type: 'RandLoRA', randLora: { rank: 16 } },
   S2FT: {
     type: 'S2FT',
     s2ft: { downRatio: '0.2', upRatio: '0.2', outputRatio: '0.5', valueRatio: '0.5' },

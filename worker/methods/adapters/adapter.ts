@@ -143,7 +143,13 @@ export interface Adapter {
    * without it: the base keeps the rest, rounded or quantized after it was subtracted.
    */
   takesOver?(layer: LinearLayer, initial: Initial): LowRank;
+  /** Of fixed tensors that all layers share: their names, by which `factors` finds them too. */
+  readonly shares?: readonly string[];
+  /** These tensors for the layers of a model, by name. Held once by each process. */
+  shared?(layers: readonly LinearLayer[]): Readonly<Record<string, Tensor>>;
   factors(layer: LinearLayer, tensors: (suffix: string) => Tensor, draw: DropoutDraw | null): Delta;
+  /** For a change that is as large as the weight: see there. */
+  readonly multipliedOut?: MultipliedOut;
   /**
    * A term of the loss that depends on the new tensors alone: a scalar with a tape, for one layer.
    * Training adds the mean over all layers once a step (engine/regularization.ts); what is reported
@@ -174,6 +180,23 @@ export interface Adapter {
    * its parts, and `sum` adds up over the ranks.
    */
   describe?(tensors: readonly TrainedTensor[], sum: World['sum']): string;
+}
+
+/**
+ * How a change is added to a copy of its weight instead of being computed beside it, which would
+ * keep as many values of each token as the weight has inputs. The copy is made once for all tokens
+ * of a step that pass its block (engine/multiplied-out.ts). Only without dropout.
+ */
+interface MultipliedOut {
+  /** `[out, in]`, to be multiplied by `scale`; float32 at least. */
+  change(layer: LinearLayer, tensors: (suffix: string) => Tensor): Tensor;
+  readonly scale: number;
+  /** Of each trained tensor, for the gradient `G [out, in]` of the copy. */
+  gradients(
+    layer: LinearLayer,
+    tensors: (suffix: string) => Tensor,
+    G: Tensor,
+  ): Readonly<Record<string, Tensor>>;
 }
 
 interface TrainedTensor {

@@ -16,6 +16,7 @@ import { loraXsOf } from './lora-xs.ts';
 import { nloraOf } from './nlora.ts';
 import { pacaOf } from './paca.ts';
 import { pissaOf } from './pissa.ts';
+import { randLoraOf } from './randlora.ts';
 import { s2ftOf } from './s2ft.ts';
 import { sloraOf } from './slora.ts';
 import { soraOf } from './sora.ts';
@@ -35,6 +36,7 @@ const byType: { readonly [Type in Exclude<AdapterValue['type'], 'None'>]: Adapte
   LoRASB: loraSbOf,
   LaMDA: lamdaOf,
   SoRA: soraOf,
+  RandLoRA: randLoraOf,
   LoLDU: lolduOf,
 };
 

@@ -7,9 +7,10 @@ import { adapterEntries, adapterShape } from '../../../../crds/methods/adapter-t
 import { resolveMethod } from '../../../../crds/methods/resolve.ts';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
 import { hiddenStates } from '../../../../worker/engine/forward.ts';
-import { type Model, tensorsOf } from '../../../../worker/engine/model.ts';
+import { type Model, tensorName, tensorsOf } from '../../../../worker/engine/model.ts';
 import { adapterOf } from '../../../../worker/methods/adapters/index.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
+import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { train } from '../../../../worker/train/loop.ts';
@@ -43,6 +44,13 @@ function copyBase(plain: Model, { adapted, parameters }: Model): void {
       ops.copy_(plain.parameters.value(name), parameters.value(name));
     }
   });
+}
+
+/** Moves what trains away from where it begins, where gradients of some are zero. */
+function moveAdapter({ parameters }: Model): void {
+  for (const { name, value } of parameters.trained()) {
+    scope(() => ops.add_(value, normal(value.shape, 0.05, streamOf(3n, name), 'float64')));
+  }
 }
 
 /** The same, and the change that it adds. */
@@ -117,6 +125,9 @@ for (const [name, each] of Object.entries(cases)) {
   test(`${name}: gradients follow from that of the dense weight`, (t) => {
     const adapted = aToyModel({ dtype: 'float64', adapter: adapterFor(method) });
     using _two = adapted.parameters;
+    const { adapter } = adapted;
+    if (adapter === null) throw new Error('no adapter');
+    moveAdapter(adapted);
     const sequences = [aSequence([countUp(0, 12)]), aSequence([countUp(3, 7)])];
     const found = gradientsOf(adapted, sequences);
     // The dense gradient of the model that the adapter makes.
@@ -128,7 +139,7 @@ for (const [name, each] of Object.entries(cases)) {
     for (const { path, out, in: inputs } of adapted.adapted.values()) {
       scope(() => {
         const G = tensor(expected.gradients.get(`${path}.weight`) ?? [], [out, inputs], 'float64');
-        const own = (suffix: string) => adapted.parameters.value(`${path}.${suffix}`);
+        const own = (suffix: string) => adapted.parameters.value(tensorName(adapter, path, suffix));
         for (const [suffix, gradient] of Object.entries(gradients(own, G))) {
           const got = found.gradients.get(`${path}.${suffix}`) ?? [];
           const want = toArray(gradient);
@@ -173,5 +184,8 @@ for (const [name, each] of Object.entries(cases)) {
       );
       t.deepEqual([count('trained'), count('kept'), taken], whole, name);
     }
+    const shared = parameters.all().filter((one) => one.layer === 'shared');
+    const values = shared.reduce((sum, { value }) => sum + value.numel, 0);
+    t.is(values, shape.multipliedOut?.shared ?? 0, 'shared by all layers');
   });
 }
