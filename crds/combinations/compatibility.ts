@@ -8,16 +8,17 @@ import { adapterTypes, readsGradient, trainsRows } from '../methods/adapter-trai
 import { levelOf } from '../methods/halo-level.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
-import { adapterInCel, changesBaseInCel, typeInCel } from '../methods/types-in-cel.ts';
+import { adapterInCel, changesBaseInCel } from '../methods/types-in-cel.ts';
 import { adapterForms, isAdapterForm, resultsHitModel } from '../names/result-folders.ts';
 import { sequencesPerStep } from '../plan/batches.ts';
 import { needsItsBase } from '../plan/publication.ts';
 import { placedRules, printedJob } from '../tree/schema-tree.ts';
 import { valueAt } from '../tree/value-at.ts';
+import { is, noForm, type Pair, type Where } from './pair.ts';
+import { pairsOfPlaces } from './pairs-of-places.ts';
 import { mostWorkersInCel, sequencesInCel } from './workers-in-cel.ts';
 
-/** Anywhere: what can be planned, wherever it runs. */
-export type Where = 'machine' | 'cluster' | 'anywhere';
+export type { Where } from './pair.ts';
 
 export interface Incompatibility {
   readonly code: FailureCode;
@@ -26,33 +27,6 @@ export interface Incompatibility {
   readonly hint?: string | undefined;
 }
 
-interface Pair {
-  /** Tests name a refused example by it. */
-  readonly id: string;
-  readonly where?: Where;
-  /** `E_NOT_BUILT` for API values that this version does not implement. */
-  readonly code?: FailureCode;
-  readonly path: readonly string[];
-  readonly meets: (spec: FineTuneJobSpec, method: ResolvedMethod) => boolean;
-  /**
-   * The allowed case as CEL on the spec, so that the API server refuses the job at once. Absent
-   * where the rule depends on preset parameters, which only resolving yields.
-   */
-  readonly cel?: string;
-  /** Follows the path: "is Preference, which ...". */
-  readonly sentence: string;
-  readonly hint?: string;
-}
-
-const is = {
-  precision: typeInCel('precision'),
-  base: typeInCel('base'),
-  adapter: typeInCel('adapter'),
-  selection: typeInCel('selection'),
-  optimizer: typeInCel('optimizer'),
-  rule: typeInCel('rule'),
-};
-const noForm = (form: string) => `!has(self.output.formats) || !('${form}' in self.output.formats)`;
 const noAdapterForm = `!has(self.output.formats) || !self.output.formats.exists(f, f in [${adapterForms.map((form) => `'${form}'`).join(', ')}])`;
 const lamdaTakes = `(${is.adapter} == 'LaMDA' && (!has(self.method.adapter) || !has(self.method.adapter.lamda) || !has(self.method.adapter.lamda.initialization) || self.method.adapter.lamda.initialization == 'Svd'))`;
 const ofGradients = adapterTypes((entry) => entry.readsGradient === true);
@@ -218,6 +192,7 @@ export const pairs: readonly Pair[] = [
     sentence: 'has no ratio above 0: nothing would be trained',
     hint: 'leave downRatio out, or set another ratio',
   },
+  ...pairsOfPlaces,
   {
     id: 'tokens are mixed in blocks of a power of two',
     path: ['method', 'precision', 'halo', 'tokenBlock'],

@@ -44,6 +44,11 @@ export interface AdapterTraits<Own> {
   readonly plansRanks?: (own: Own) => boolean;
   /** Whether its update needs whole matrices, also of several workers. @default false */
   readonly updatesMatrices?: true;
+  /**
+   * Whether it trains single values of weights, whose places it chooses again while it trains.
+   * @default false
+   */
+  readonly choosesPlaces?: true;
   /** False where what is trained are no matrices, which have rows. @default true */
   readonly trainsRows?: false;
 }

@@ -20,6 +20,11 @@ export interface AdapterShape {
   found?(linear: LinearSize): number;
   /** Of a change that is added to a copy of each weight while its block is computed. */
   readonly multipliedOut?: MultipliedOut;
+  /**
+   * Whether layers compute with copies of their weights that have the change in them.
+   * @default false
+   */
+  readonly patches?: true;
   /** What a layer keeps of each token for the backward of its adapter. */
   perToken(linear: LinearSize): PerToken;
   /**

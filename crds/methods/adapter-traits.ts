@@ -57,6 +57,11 @@ export function updatesMatrices({ adapter }: Adapted): boolean {
   return entryOf('adapter', adapter).entry.updatesMatrices === true;
 }
 
+/** Whether it trains single values of weights, whose places it chooses again. */
+export function choosesPlaces({ adapter }: Adapted): boolean {
+  return entryOf('adapter', adapter).entry.choosesPlaces === true;
+}
+
 /** Whether it trains matrices, which have rows. */
 export function trainsRows({ adapter }: Adapted): boolean {
   return adapter.type !== 'None' && entryOf('adapter', adapter).entry.trainsRows !== false;

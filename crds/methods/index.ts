@@ -38,6 +38,7 @@ import { s2ft, s2ftPreset } from './s2ft.ts';
 import { sgd } from './sgd.ts';
 import { slora, sloraPreset } from './slora.ts';
 import { sora, soraPreset } from './sora.ts';
+import { spiel, spielPreset } from './spiel.ts';
 
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
@@ -58,6 +59,7 @@ export const axisEntries = {
     loraSb,
     paca,
     s2ft,
+    spiel,
     sora,
     lamda,
   ],
@@ -77,6 +79,7 @@ export const presets = [
   deftPreset,
   pacaPreset,
   s2ftPreset,
+  spielPreset,
   soraPreset,
   lamdaPreset,
   pissaPreset,

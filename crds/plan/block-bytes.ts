@@ -40,13 +40,17 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
     heldOnce: { keep: question.shards === 1 ? 0 : halo.taped, recompute: 0, offload: 0 },
     tape,
     forwardWorking: Math.max(
-      T * width * units(facts, working.forward) + halo.forwardWorking + made,
+      T * width * units(facts, working.forward) +
+        halo.forwardWorking +
+        made +
+        patchedBytes(question),
       made + changing(facts, method),
     ),
     backwardWorking: Math.max(
       T * width * units(facts, working.backward) +
         halo.backwardWorking +
         made +
+        Math.max(patchedBytes(question), sampledBytes(question)) +
         densityWorking(question),
       made + changing(facts, method),
     ),
@@ -61,6 +65,35 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
 function densityWorking({ facts, method, microBatchTokens }: MemoryQuestion): number {
   if (method.rule.type !== 'DensityLoss') return 0;
   return 2 * microBatchTokens * facts.I * valueBytes(method) + memoryConstants.densityWorking;
+}
+
+/** Layers that one operator computes, since they read the same input. */
+const together = [
+  ['q_proj', 'k_proj', 'v_proj', 'qkv_proj'],
+  ['gate_proj', 'up_proj', 'gate_up_proj'],
+  ['o_proj'],
+  ['down_proj'],
+];
+
+/** Copies of the weights of layers, with the change of an adapter in them, while they compute. */
+function patchedBytes({ facts, method }: MemoryQuestion): number {
+  const shape = adapterShape(method, facts);
+  if (shape?.patches !== true) return 0;
+  const linears = adaptedLinears(facts, shape.targetModules);
+  const sizes = together.map((names) =>
+    linears
+      .filter(({ name }) => names.includes(name))
+      .reduce((sum, { out, in: inputs }) => sum + out * inputs, 0),
+  );
+  return valueBytes(method) * Math.max(...sizes);
+}
+
+/** Float32 copies of input and gradient of a layer whose product is made at single places. */
+function sampledBytes({ facts, method, microBatchTokens }: MemoryQuestion): number {
+  const shape = adapterShape(method, facts);
+  if (shape?.patches !== true) return 0;
+  const linears = adaptedLinears(facts, shape.targetModules);
+  return 4 * microBatchTokens * Math.max(0, ...linears.map(({ out, in: inputs }) => out + inputs));
 }
 
 /** Factors of an adapter that each pass makes from others: the tape keeps them. */

@@ -1,11 +1,13 @@
 // Bytes of the gradients of one block: while they are computed, as the step offers them to the
 // update, and while they wait for the norm of all.
+import { adapterShape } from '../methods/adapter-traits.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { changedMatrices } from './block-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { keptParts } from './kept-parts.ts';
+import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
-import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { projectedLinears } from './projected-linears.ts';
 import { valueBytes } from './static-bytes.ts';
 
@@ -38,7 +40,9 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
   const part = keptParts(facts, method, shards).block;
   const offered = trained.block * kept * part;
   const low = isAdapter ? null : lowValues(facts, method);
-  if (low === null) return { made: whole, offered, waiting: offered };
+  if (low === null) {
+    return { made: whole + probedBytes(question), offered, waiting: offered };
+  }
   // Ranks compute whole gradients, and compute projections while tapes, pending reductions and
   // freed logits are still allocated: as measured, two ranks take the memory of unprojected shares.
   if (shards > 1) return { made: whole, offered, waiting: offered };
@@ -48,6 +52,25 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
     offered,
     waiting: 4 * low + parametersOf(facts).blockVectors * kept,
   };
+}
+
+/**
+ * Of a step that chooses candidates by all gradients of the weights of a block: these with what
+ * they are made of, or while the largest values of one weight are found, copies of it with places.
+ */
+function probedBytes(question: MemoryQuestion): number {
+  const { facts, method, perWave, waves } = question;
+  const shape = adapterShape(method, facts);
+  if (shape?.patches !== true) return 0;
+  const sizes = adaptedLinears(facts, shape.targetModules).map(
+    ({ out, in: inputs }) => out * inputs,
+  );
+  const dense = 4 * sizes.reduce((sum, one) => sum + one, 0);
+  const sums = dense * Math.min(2, perWave * waves);
+  return Math.max(
+    factors(question) + sums,
+    dense + memoryConstants.largestValuesBytes * Math.max(0, ...sizes),
+  );
 }
 
 /**

@@ -56,6 +56,8 @@ export const memoryConstants = {
   },
   /** Six float32 copies of the values that a density loss takes at a time. */
   densityWorking: 6 * 4 * 2 ** 18,
+  /** Per value of a gradient of which the largest are found: its size, and pairs to sort. */
+  largestValuesBytes: 20,
   /** Float32 values and results of the columns of a history that one product reads. */
   columns: 2 * 4 * 2 ** 20,
   /**

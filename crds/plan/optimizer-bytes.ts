@@ -1,5 +1,6 @@
 // Bytes of an optimizer: master weights, moments, projections. Inactive blocks have no state,
 // unless the method keeps it.
+import { choosesPlaces } from '../methods/adapter-traits.ts';
 import { codedForm, storesCodes } from '../methods/coded.ts';
 import { drawOf } from '../methods/draw.ts';
 import { masterWeightsOf } from '../methods/master-weights.ts';
@@ -117,11 +118,14 @@ function codedBlockBytes(facts: DecoderFacts, method: ResolvedMethod): number {
 }
 
 /** Per value that the optimizer sees, without master weights. */
-function valueBytes({ optimizer }: { readonly optimizer: Optimizer }): number {
+function valueBytes(method: Pick<ResolvedMethod, 'adapter' | 'optimizer'>): number {
+  const { optimizer } = method;
   const { AdamW, AdamW8bit, SGDMomentum } = memoryConstants.optimizer;
   const byMoments = { Float32: AdamW, BFloat16: AdamW / 2, EightBit: AdamW8bit } as const;
   switch (optimizer.type) {
     case 'AdamW':
+      // Moments and an age, of values and of candidates.
+      if (choosesPlaces(method)) return 2 * (AdamW + 4);
       return byMoments[optimizer.adamW.moments ?? 'Float32'];
     case 'AdamW8bit':
       return AdamW8bit;

@@ -14,6 +14,10 @@ export function denseChangeOf(delta: Delta, shape: readonly number[], dtype: DTy
   const values = new Float64Array(out * inputs);
   const chosen = toArray(delta.index);
   const given = toArray(delta.value);
+  if (delta.form === 'sparse') {
+    for (const [k, place] of chosen.entries()) values[place] = given[k] ?? Number.NaN;
+    return tensor(values, shape, dtype);
+  }
   for (const [k, place] of chosen.entries()) {
     for (let i = 0; i < (delta.form === 'columns' ? out : inputs); i++) {
       const [at, from] =

@@ -4,8 +4,10 @@ import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import type { Parameters } from '../../worker/engine/parameters.ts';
 import { lora } from '../../worker/methods/adapters/lora.ts';
 import { randLora } from '../../worker/methods/adapters/randlora.ts';
+import { spiel } from '../../worker/methods/adapters/spiel.ts';
 import { type AdamWSettings, adamW } from '../../worker/methods/optimizers/adamw.ts';
 import { adamW8bit } from '../../worker/methods/optimizers/adamw-8bit.ts';
+import { agedAdamW } from '../../worker/methods/optimizers/aged-adamw.ts';
 import { exactSubspaces, galore } from '../../worker/methods/optimizers/galore.ts';
 import { lazySubspaces } from '../../worker/methods/optimizers/lazy-subspaces.ts';
 import { sgd } from '../../worker/methods/optimizers/sgd.ts';
@@ -46,6 +48,13 @@ function anAdapter(dtype: 'float32' | 'float64', dropout = 0) {
 
 function aRandLora() {
   return randLora({ rank: 10, alpha: 40, targets: () => true, seed: 5n, dtype: 'float64' });
+}
+
+function aSpiel(dtype: 'float32' | 'float64') {
+  return spiel({
+    ...{ density: 0.03, reselectSteps: 2, accumulationSteps: 1, initialRate: 0.4 },
+    ...{ targets: () => true, seed: 5n, dtype },
+  });
 }
 
 function aHalo(settings: Partial<HaloSettings> = {}) {
@@ -110,6 +119,16 @@ export const shardedCases = {
     optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masterWeights: 'Float32' }),
   }),
   'exact-lora': () => ({ ...exact, dtype: 'bfloat16', adapter: anAdapter('float32') }),
+  // Places are chosen by gradients over all ranks, where the values are.
+  'spiel-float64': () => ({
+    ...{ ...shared, dtype: 'float64', adapter: aSpiel('float64'), mode: 'recompute' },
+    optimizer: agedAdamW(plainAdamW),
+  }),
+  'exact-spiel': () => ({
+    ...{ ...exact, dtype: 'bfloat16', adapter: aSpiel('float32') },
+    optimizer: agedAdamW(plainAdamW),
+    store: nf4({ blockSize: 32, scales: 'DoubleQuantized' }),
+  }),
   // Frozen weights travel as codes and scales.
   'exact-qlora': () => ({
     ...{ ...exact, dtype: 'bfloat16', adapter: anAdapter('float32') },

@@ -15,6 +15,7 @@ import { buildModel, type ShardLayer, type Trains } from '../../worker/engine/bu
 import type { Model } from '../../worker/engine/model.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import type { Parameter, Parameters } from '../../worker/engine/parameters.ts';
+import { regrow } from '../../worker/engine/regrowth.ts';
 import { rests } from '../../worker/engine/resting.ts';
 import { type Clip, Updater } from '../../worker/engine/update.ts';
 import { alone, type World } from '../../worker/engine/world.ts';
@@ -163,7 +164,12 @@ export class Training implements Disposable {
       waited: this.held.waited,
       plan,
       selection,
+      shards: this.held.shards,
       states: this.states,
+      regrow: (moment) => {
+        const own = { shards: this.held.shards, states: this.states.byName };
+        if (regrow(this.model, own, moment)) this.held.changed();
+      },
       updater: this.held.offered(new Updater(optimizer, this.states.byName, clip, world)),
       batch: (position) => batchOf(batches[position % batches.length] ?? [], position, world),
       evaluationSequences: () => options.evaluation ?? [],
@@ -301,7 +307,7 @@ export class MemoryCheckpoints implements Checkpoints {
   async restore(): Promise<TrainerState | null> {
     const state = this.saved.at(-1);
     if (state === undefined) return null;
-    this.#trained.states.follow(state.stepCounts, state.step);
+    this.#trained.states.follow(state.stepCounts, state.step - 1);
     for (const [name, { tensor: target }] of stateTensors(this.#trained.trained())) {
       const bytes = this.#bytes.get(name);
       if (bytes === undefined) throw new Error(`nothing was saved of ${name}`);

@@ -20,6 +20,7 @@ export const deviceTests = {
   // Products in operators of libtorch around the kernels above.
   lora_linear: 'test/numerics/kernels/lora-linear.test.ts',
   chosen: 'test/numerics/kernels/chosen-linear.test.ts',
+  sparse_change: 'test/numerics/kernels/sparse-linear.test.ts',
   halo: 'test/numerics/kernels/product-of-codes.test.ts',
   // What the kernels that read 16 bytes at once do where memory begins in between.
   vector: 'test/numerics/kernels/unaligned.test.ts',

@@ -115,7 +115,7 @@ export async function trainedModel({ folder }: TrainedRun): Promise<Model> {
     ...buildOptionsOf(spec, method),
     ...(factors === null ? {} : { initial: (name) => factors.get(name) }),
   });
-  const targets = valueTensors(wholeShards(model.parameters, 'trained'));
+  const targets = valueTensors(wholeShards(model.parameters, 'trained', 'chosen'));
   loadState(checkpoint, await verifyCheckpoint(checkpoint), targets);
   return model;
 }

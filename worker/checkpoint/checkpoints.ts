@@ -251,7 +251,7 @@ class Folders implements RunCheckpoints {
     if (isBad) throw found;
     const { manifest, state } = found;
     this.life = manifest.life;
-    this.#trained.states.follow(state.stepCounts, state.step);
+    followSaved(this.#trained, state);
     loadState(folder, manifest, stateTensors(this.#trained));
     const saved = world.fromFirst(newest);
     this.#savedStep = saved === none ? null : saved;
@@ -306,7 +306,7 @@ class Folders implements RunCheckpoints {
       const manifest = await readManifest(folder);
       this.#confirm(manifest, folder);
       const state = stateOf(manifest, folder);
-      this.#trained.states.follow(state.stepCounts, state.step);
+      followSaved(this.#trained, state);
       loadState(folder, manifest, stateTensors(this.#trained));
       this.life = manifest.life;
       return { ...state, ...(await readRollback(folder)) };
@@ -390,4 +390,9 @@ function stateOf({ state }: CheckpointManifest, folder: string): TrainerState {
     code: 'E_CHECKPOINT_CORRUPTED',
     message: `${folder} has no trainer state of this version: ${field} is missing or of another type`,
   });
+}
+
+/** Makes the state that exists after the last step that was done: the next may free or add some. */
+function followSaved({ states }: TrainedTensors, { stepCounts, step }: TrainerState): void {
+  states.follow(stepCounts, Math.max(0, step - 1));
 }

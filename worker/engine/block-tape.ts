@@ -128,7 +128,9 @@ export function backwardBlock(pass: BlockPass, trace: BlockTrace, g: Tensor): Bl
   if (trace.mode !== 'keep') x.dispose();
   if (input === undefined || input === null) throw new Bug('a block ignores its input');
   const gradients = new Map([...made, ...low]);
-  const parameters = pass.active.map(({ name }) => gradients.get(name) ?? null);
+  const parameters = pass.active.map(
+    ({ name, gradientOf = name }) => gradients.get(gradientOf) ?? null,
+  );
   return { input, parameters, density: inside.density };
 }
 
@@ -159,7 +161,7 @@ function projectorsOf({ projectors = noProjectors }: BlockPass): Projectors {
 /** Parameters whose full gradients are computed. */
 function madeOf(pass: BlockPass): readonly Parameter[] {
   const projectors = projectorsOf(pass);
-  return pass.active.filter(({ name }) => !projectors.has(name));
+  return pass.active.filter(({ name, role }) => role !== 'chosen' && !projectors.has(name));
 }
 
 function record(pass: BlockPass, x: Tensor): Tape {

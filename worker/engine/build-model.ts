@@ -344,9 +344,11 @@ function adapterParameters(layer: LinearLayer, options: BuildOptions): readonly 
   const { adapter } = options;
   if (adapter === null) return [];
   const initial = initialOf(options);
-  const { trained, kept = {} } = scope(() =>
-    withInitial(initial, layer, (own) => adapter.initialize(layer, own)),
-  );
+  const {
+    trained,
+    kept = {},
+    chosen = {},
+  } = scope(() => withInitial(initial, layer, (own) => adapter.initialize(layer, own)));
   const parameter = (suffix: string, value: Tensor, role: Role): Parameter => ({
     name: `${layer.path}.${suffix}`,
     layer: layer.layer,
@@ -361,5 +363,9 @@ function adapterParameters(layer: LinearLayer, options: BuildOptions): readonly 
   return [
     ...Object.entries(trained).map(([suffix, value]) => parameter(suffix, value, 'trained')),
     ...Object.entries(kept).map(([suffix, value]) => parameter(suffix, value, 'kept')),
+    ...Object.entries(chosen).map(([suffix, value]) => ({
+      ...parameter(suffix, value, 'chosen'),
+      gradientOf: `${layer.path}.weight`,
+    })),
   ];
 }

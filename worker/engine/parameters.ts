@@ -7,10 +7,11 @@ import { keep, scope } from '../tensor/scope.ts';
 import { moveStorage, resizeStorage, type Tensor } from '../tensor/tensor.ts';
 
 /**
- * Trained tensors change, and are saved and published. Kept ones are fixed, and are read from what
- * the adapter began with; frozen ones from the files of the model.
+ * Trained tensors change, and are saved and published; chosen ones too, which are places and have
+ * no gradient of their own. Kept ones are fixed, and are read from what the adapter began with;
+ * frozen ones from the files of the model.
  */
-export type Role = 'trained' | 'kept' | 'frozen';
+export type Role = 'trained' | 'chosen' | 'kept' | 'frozen';
 
 export interface Parameter {
   readonly name: string;
@@ -29,6 +30,8 @@ export interface Parameter {
   readonly decayed: boolean;
   /** Of a tensor of an adapter: its suffix. */
   readonly suffix?: string;
+  /** Of places: the weight whose gradient some steps compute at them. */
+  readonly gradientOf?: string;
 }
 
 /**

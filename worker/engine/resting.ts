@@ -2,6 +2,7 @@
 import type { Adapter, Moment } from '../methods/adapters/adapter.ts';
 import type { Active } from './model.ts';
 import type { Parameter } from './parameters.ts';
+import { isWithoutState } from './regrowth.ts';
 
 type Owned = Pick<Parameter, 'suffix' | 'shape'>;
 
@@ -15,7 +16,12 @@ export function restingColumns(
   return adapter?.restingColumns?.(suffix, columns, moment) ?? 0;
 }
 
-export function rests(adapter: Adapter | null, parameter: Owned, moment: Moment): boolean {
+export function rests(
+  adapter: Adapter | null,
+  parameter: Owned & Pick<Parameter, 'role'>,
+  moment: Moment,
+): boolean {
+  if (parameter.role === 'chosen') return isWithoutState(adapter?.regrowth, parameter, moment);
   return restingColumns(adapter, parameter, moment) === (parameter.shape[1] ?? -1);
 }
 

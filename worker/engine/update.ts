@@ -132,7 +132,9 @@ class StepUpdate {
       if (resting > 0) scope(() => ops.zero_(ops.narrow(value, 1, 0, resting)));
     }
     const gradients = whole.map((one) => this.#seen(one));
-    const own = squaredNorm(gradients.map(({ value }) => value));
+    // Gradients at candidates move nothing yet.
+    const moving = gradients.filter(({ parameter }) => parameter.role === 'trained');
+    const own = squaredNorm(moving.map(({ value }) => value));
     if (this.#clip.mode === 'Global') {
       this.#squaresOf.push(own);
       this.#waiting.push(...gradients);

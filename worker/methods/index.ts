@@ -2,6 +2,7 @@
 // axis. The rest of the worker depends on interfaces only.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
+import { choosesPlaces } from '../../crds/methods/adapter-traits.ts';
 import { codedForm } from '../../crds/methods/coded.ts';
 import { drawOf } from '../../crds/methods/draw.ts';
 import { levelOf } from '../../crds/methods/halo-level.ts';
@@ -13,6 +14,7 @@ import { adapterOf } from './adapters/index.ts';
 import { targetsOf } from './adapters/targets.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
+import { agedAdamW } from './optimizers/aged-adamw.ts';
 import { exactSubspaces, galore, type WithinSubspace } from './optimizers/galore.ts';
 import { lazySubspaces } from './optimizers/lazy-subspaces.ts';
 import type { MasterWeights } from './optimizers/master-weights.ts';
@@ -108,6 +110,8 @@ function plainOptimizerOf(method: ResolvedMethod, peak: number): Optimizer {
       return sgd({ momentum: Number(momentum), weightDecay: Number(weightDecay), masterWeights });
     }
     case 'AdamW':
+      // Its values come and go.
+      if (choosesPlaces(method)) return agedAdamW(adamSettings(method.optimizer.adamW));
       return adamW({
         ...adamSettings(method.optimizer.adamW),
         masterWeights,

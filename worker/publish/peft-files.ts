@@ -23,7 +23,7 @@ export function commonConfig(
 }
 
 /** By their last parts, or by whole paths where some block has no adapter there. */
-function targetsOf({ config }: Model, layers: readonly LinearLayer[]): readonly string[] {
+export function targetsOf({ config }: Model, layers: readonly LinearLayer[]): readonly string[] {
   const byName = Map.groupBy(layers, ({ path }) => lastPart(path));
   return [...byName]
     .flatMap(([name, own]) => (own.length === config.L ? [name] : own.map(({ path }) => path)))

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { resolveMethod } from '../../crds/index.ts';
+import { choosesPlaces } from '../../crds/methods/adapter-traits.ts';
 import { formatsOf } from '../../crds/plan/publication.ts';
 import type { PreparedRecord, RunRecord, TrainedRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
@@ -32,6 +33,7 @@ import { randLoraArtifact } from './randlora.ts';
 import { checkLogits } from './reload-check.ts';
 import { requireSame } from './require-same.ts';
 import { digestOfResult, type ResultFile, resultFiles } from './result-files.ts';
+import { shiraArtifact } from './shira.ts';
 
 interface Records {
   readonly run: RunRecord;
@@ -67,7 +69,7 @@ export async function writeArtifacts(
   const initial: Initial = (name) => factors?.get(name) ?? missing(name);
   const model = buildModel(modelSource(files), { ...buildOptionsOf(run.spec, method), initial });
   using _parameters = model.parameters;
-  loadState(checkpoint, manifest, valueTensors(wholeShards(model.parameters, 'trained')));
+  loadState(checkpoint, manifest, valueTensors(wholeShards(model.parameters, 'trained', 'chosen')));
   using reference = keep(checkLogits(model));
   const facts: ArtifactFacts = {
     ...{ run, prepared, method, files, model, initial },
@@ -115,6 +117,9 @@ async function writeOne(
 function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
   const { gguf } = facts.run.spec.output;
   return [...new Set(formatsOf(facts.run.spec))].map((format) => {
+    if (format === 'PEFTAdapter' && choosesPlaces(facts.method)) {
+      return shiraArtifact(facts);
+    }
     if (format === 'PEFTAdapter' || format === 'UniformPEFTAdapter') {
       return facts.method.adapter.type === 'RandLoRA'
         ? randLoraArtifact(facts)

@@ -33,7 +33,9 @@ export interface FlatParameterOptions {
 
 /** Parameters with the same name share a flat parameter. */
 export function flatParameterName(parameter: Parameter, options: FlatParameterOptions): string {
-  const { layer, role, coded } = parameter;
+  const { layer, role, coded, suffix } = parameter;
+  // Laid out as the values that they are places of, and at the same ranks.
+  if (role === 'chosen') return `${layer} ${suffix}`;
   return `${layer} ${role} ${coded?.type ?? typeOf(parameter, options)}`;
 }
 
@@ -189,7 +191,7 @@ function layoutOf(
   { layout }: FlatParameterOptions,
 ): 'slice' | 'owner' | 'sole' {
   if (coded !== undefined) return 'owner';
-  if (role !== 'trained') return 'slice';
+  if (role !== 'trained' && role !== 'chosen') return 'slice';
   if (typeof layer !== 'number') return layout === 'owner' ? 'sole' : 'slice';
   return layout === 'slice' ? 'slice' : 'owner';
 }

@@ -33,7 +33,7 @@ export class OptimizerStates implements Disposable {
 
   /**
    * Frees the state of layers without a step count, then creates missing state from the present
-   * values. A count of 0 recreates it. `step` is the next one.
+   * values. A count of 0 recreates it. `step` is that in which it is.
    */
   follow(stepCounts: StepCounts, step = 0): void {
     const rests = ({ parameter }: Shard) => this.#rests(parameter, step);

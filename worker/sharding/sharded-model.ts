@@ -10,7 +10,7 @@ import { type Shard, wholeShards } from './shards.ts';
 
 export interface ShardedModel extends Disposable {
   readonly model: Model;
-  /** Shards of the trained parameters. */
+  /** Shards of the trained parameters, and of places that are chosen. */
   readonly shards: readonly Shard[];
   /** Wraps an updater of shards in one that takes unsharded gradients. */
   offered(updater: Updates): Updates;
@@ -28,7 +28,7 @@ interface Waited {
 export function wholeModel(model: Model): ShardedModel {
   return {
     model,
-    shards: wholeShards(model.parameters, 'trained'),
+    shards: wholeShards(model.parameters, 'trained', 'chosen'),
     offered: (updater) => updater,
     changed: () => model.precision?.forgetAll(),
     waited: () => ({ gather: 0, reduce: 0 }),
@@ -59,7 +59,7 @@ export function sharedModel(
   const updaters: ShardedUpdater[] = [];
   return {
     model: { ...model, weights },
-    shards: weights.shardsOf('trained'),
+    shards: weights.shardsOf('trained', 'chosen'),
     offered(updater) {
       const sharded = new ShardedUpdater(updater, weights, now);
       updaters.push(sharded);

@@ -51,9 +51,9 @@ export class ShardedWeights implements Weights, Disposable {
     return parameters.map(({ name }) => whole.get(name) ?? missing(name));
   }
 
-  /** This rank's shards of the parameters with a role. */
-  shardsOf(role: Role): readonly Shard[] {
-    return this.#flats.flatMap((flat) => (flat.role === role ? flat.shards : []));
+  /** This rank's shards of the parameters with one of the roles. */
+  shardsOf(...roles: readonly Role[]): readonly Shard[] {
+    return this.#flats.flatMap((flat) => (roles.includes(flat.role) ? flat.shards : []));
   }
 
   /** The flat parameter that holds a trained parameter. */
@@ -81,7 +81,7 @@ export class ShardedWeights implements Weights, Disposable {
 
   /** The trained shards have changed: drops what was gathered before. */
   dropTrained(): void {
-    this.#drop(this.#flats.filter(({ role }) => role === 'trained'));
+    this.#drop(this.#flats.filter(({ role }) => role === 'trained' || role === 'chosen'));
   }
 
   [Symbol.dispose](): void {

@@ -14,9 +14,9 @@ export interface Shard {
   readonly whole: readonly number[];
 }
 
-/** Every parameter with the role, complete. */
-export function wholeShards(parameters: Parameters, role: Role): readonly Shard[] {
-  const own = parameters.all().filter((parameter) => parameter.role === role);
+/** Every parameter with one of the roles, complete. */
+export function wholeShards(parameters: Parameters, ...roles: readonly Role[]): readonly Shard[] {
+  const own = parameters.all().filter(({ role }) => roles.includes(role));
   return own.map((parameter) => ({
     parameter,
     start: 0,

@@ -1,7 +1,7 @@
 // The ranks of a process group as a world: what they agree on is a sum in float64.
 import type { World } from '../engine/world.ts';
 import { scope } from '../tensor/scope.ts';
-import { tensor, toArray } from '../tensor/tensor.ts';
+import { type Tensor, tensor, toArray } from '../tensor/tensor.ts';
 import type { ProcessGroup } from './process-group.ts';
 
 export function worldOf(group: ProcessGroup): World {
@@ -16,6 +16,7 @@ export function worldOf(group: ProcessGroup): World {
     rank,
     size,
     sum,
+    sumTensor: (values: Tensor) => group.allReduce(values).wait(),
     agree: (flag) => sum([flag ? 1 : 0]).some((count) => count > 0),
     fromFirst: (value) => sum([rank === 0 ? value : 0])[0] ?? 0,
   };

@@ -941,6 +941,12 @@ export function sort(self: Tensor, dim?: number | bigint, descending?: boolean):
   return [made(made0), made(made1)];
 }
 
+const $sortStable = operator('aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)');
+export function sortStable(self: Tensor, options: { readonly stable: boolean | null; readonly dim?: number | bigint | undefined; readonly descending?: boolean | undefined }): [values: Tensor, indices: Tensor] {
+  const [made0, made1] = results(call($sortStable, self.handle, options.stable, options.dim, options.descending));
+  return [made(made0), made(made1)];
+}
+
 const $argsort = operator('aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor');
 export function argsort(self: Tensor, dim?: number | bigint, descending?: boolean): Tensor {
   return made(call($argsort, self.handle, dim, descending));
@@ -1116,6 +1122,11 @@ export function loraLinearGroup(x: Tensor, weights: readonly Tensor[], biases: r
 const $linearGroup = operator('anneal::linear_group(Tensor x, Tensor[] weights, Tensor?[] biases) -> Tensor[]');
 export function linearGroup(x: Tensor, weights: readonly Tensor[], biases: readonly (Tensor | null)[]): Tensor[] {
   return madeList(call($linearGroup, x.handle, handlesOf(weights), optionalHandlesOf(biases)));
+}
+
+const $sampledProduct = operator('anneal::sampled_product(Tensor dy, Tensor x, Tensor index) -> Tensor');
+export function sampledProduct(dy: Tensor, x: Tensor, index: Tensor): Tensor {
+  return made(call($sampledProduct, dy.handle, x.handle, index.handle));
 }
 
 const $normLinearGroup = operator('anneal::norm_linear_group(Tensor stream, Tensor norm, float eps, float offset, Tensor[] weights, Tensor?[] biases, Tensor?[] a, Tensor?[] b, float[] scales) -> Tensor[]');

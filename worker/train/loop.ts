@@ -8,8 +8,10 @@ import type { TrainerState } from '../checkpoint/trainer-state.ts';
 import type { Batch } from '../data/batch.ts';
 import type { Active } from '../engine/model.ts';
 import { toSequence } from '../engine/packed-sequence.ts';
+import { probeOf, withCandidates } from '../engine/regrowth.ts';
 import { restingColumns, unrested } from '../engine/resting.ts';
 import type { Update } from '../engine/update.ts';
+import type { Moment } from '../methods/adapters/adapter.ts';
 import { grown, type StepCounts } from '../methods/selection/selection.ts';
 import { type Device, deviceMemory } from '../tensor/device.ts';
 import { memoryStatistics } from '../tensor/memory.ts';
@@ -79,11 +81,13 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
   const loaded = clock.monotonic();
   const before = parts.waited();
   const learningRate = plan.learningRate(state.step) * state.learningRateFactor;
-  const moment = { step: state.step, totalSteps: plan.totalSteps };
-  const active = unrested(selection.at(state.step), model.adapter, moment);
+  const moment = momentOf(parts, state);
+  const unresting = unrested(selection.at(state.step), model.adapter, moment);
+  const active = withCandidates(unresting, model, moment);
   const stepCounts = selection.stepCounts(state.step, state.stepCounts);
   states.follow(stepCounts, state.step);
   const outcome = computeStep(parts, state, { batch, active, stepCounts, learningRate });
+  if (outcome.applied) parts.regrow(moment);
   const done = clock.monotonic();
   const finite = outcome.applied && Number.isFinite(outcome.loss);
   const next: TrainerState = {
@@ -143,6 +147,7 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
       modes: plan.modes,
       offload: parts.offload,
       density: density?.term ?? null,
+      probe: probeOf(model, ownedBy(parts), world, momentOf(parts, state)),
       update: updater.begin(updateOf(parts, state.step, choices)),
       draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
       regularizes: world.rank === 0,
@@ -157,6 +162,14 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
       loss: sum / batch.targetTokens,
     };
   }, model.device);
+}
+
+function ownedBy({ shards, states }: TrainerParts) {
+  return { shards, states: states.byName };
+}
+
+function momentOf({ plan: { totalSteps } }: TrainerParts, { step }: TrainerState): Moment {
+  return { step, totalSteps };
 }
 
 /** The term of a density loss for a step, and the number of values that it is the mean of. */

@@ -11,8 +11,10 @@ import type { Model } from '../engine/model.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { StepUpdateSink, Update } from '../engine/update.ts';
 import type { World } from '../engine/world.ts';
+import type { Moment } from '../methods/adapters/adapter.ts';
 import type { Selection } from '../methods/selection/selection.ts';
 import type { OptimizerStates } from '../sharding/optimizer-states.ts';
+import type { Shard } from '../sharding/shards.ts';
 
 export interface TrainerPlan {
   readonly totalSteps: number;
@@ -46,7 +48,11 @@ export interface TrainerParts {
    */
   readonly world: World;
   readonly selection: Selection;
+  /** This rank's shards of what steps change. */
+  readonly shards: readonly Shard[];
   readonly states: OptimizerStates;
+  /** After a step that was applied: where it is due, places in the weights are chosen again. */
+  regrow(moment: Moment): void;
   readonly updater: { begin(update: Update): StepUpdateSink };
   /** What optimizer or adapter report about the step just done; null where they report nothing. */
   said?(): string | null;

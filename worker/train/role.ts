@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../../crds/index.ts';
 import type { MemoryPlan } from '../../crds/plan/memory.ts';
+import { requireShira } from '../../crds/plan/shira.ts';
 import { learningRateAt, totalSteps } from '../../crds/plan/steps.ts';
 import {
   type PreparedRecord,
@@ -23,6 +24,7 @@ import { type Feed, openFeed } from '../data/feed.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { type ModelFiles, openModel } from '../decoder/model-files.ts';
 import { activationOffload } from '../engine/activation-offload.ts';
+import { regrow } from '../engine/regrowth.ts';
 import { rests } from '../engine/resting.ts';
 import { Updater } from '../engine/update.ts';
 import type { World } from '../engine/world.ts';
@@ -62,6 +64,7 @@ export const trainRole: Role = async (context) => {
   using joined = joinWorld(config.member);
   const { world } = joined;
   using files = openModel(prepared.model.path);
+  requireShira(run.spec, files.config);
   using feed = await openFeed(run.spec, prepared.data, stop, {
     ...{ rank: world.rank, size: world.size },
     attentionCost: attentionCost(files.config),
@@ -128,7 +131,10 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   if (!memory.plan.fits) emit(doesNotFit(memory.plan));
   using offload = activationOffload(model.device, folder);
   const parts: TrainerParts = {
-    ...{ model, world, plan, emit, clock, states, offload },
+    ...{ model, world, plan, emit, clock, shards, states, offload },
+    regrow(moment) {
+      if (regrow(model, { shards, states: states.byName }, moment)) held.changed();
+    },
     said: () => optimizer.describe?.(world.sum) ?? saidByAdapter(held, world),
     ...(copies && { copies }),
     ...densityLossOf(method),

@@ -25,6 +25,7 @@ import {
 } from '../engine/model.ts';
 import { gradientsFor, gradientsOf } from '../engine/multiplied-out.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
+import type { StepProbe } from '../engine/regrowth.ts';
 import { regularization } from '../engine/regularization.ts';
 import type { StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
 import { withLayer } from '../engine/weights.ts';
@@ -48,6 +49,8 @@ interface StepInputs {
   readonly update: StepUpdateSink;
   /** A loss of the values inside the MLPs. @default none */
   readonly density?: DensityTerm | null;
+  /** What the step does for places that are chosen again. @default nothing */
+  readonly probe?: StepProbe | null;
   readonly draw: (sequence: PackedSequence) => DropoutDraw;
   /** Whether this rank adds what the adapter regularizes: one of all does. @default true */
   readonly regularizes?: boolean;
@@ -91,7 +94,7 @@ export function step(inputs: StepInputs): StepOutcome {
         terms.push(...regularized(inputs, layer, own));
         return backs;
       });
-      update.offer(own.finish());
+      update.offer(inputs.probe?.offered(own.finish()) ?? own.finish());
     }
     if (top.dEmbedding !== null) {
       for (const [a, sequence] of sequences.entries()) {
@@ -264,7 +267,8 @@ function passOf(
  * Projectors of the block matrices whose gradients are needed in subspaces. Layers with an adapter
  * or their own precision compute full gradients.
  */
-function projectorsOf({ model, sequences, active, update }: StepInputs): Projectors {
+function projectorsOf({ model, sequences, active, update, probe }: StepInputs): Projectors {
+  if (probe) return probe.projectors;
   if (model.adapter !== null || model.precision !== null) return new Map();
   const tokens = sequences.reduce((sum, sequence) => sum + sequence.tokens, 0);
   const found = model.config.layers.flatMap((_, layer) =>

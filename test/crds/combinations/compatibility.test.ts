@@ -121,6 +121,42 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
       'worker.devicesPerWorker': 1,
     },
   },
+  'values that come and go are moved by AdamW': {
+    meet: { 'method.preset': 'SpIEL', 'method.optimizer': { type: 'AdamW8bit' } },
+    apart: { 'method.preset': 'PaCA', 'method.optimizer': { type: 'AdamW8bit' } },
+  },
+  'moments of values that come and go are exact': {
+    meet: {
+      'method.preset': 'SpIEL',
+      'method.optimizer': { type: 'AdamW', adamW: { moments: 'BFloat16' } },
+    },
+    apart: {
+      'method.preset': 'PaCA',
+      'method.optimizer': { type: 'AdamW', adamW: { moments: 'BFloat16' } },
+    },
+  },
+  'gradients are gathered in the steps before values are replaced': {
+    meet: {
+      'method.preset': 'SpIEL',
+      'method.adapter': { type: 'SpIEL', spiel: { reselectSteps: 4, accumulationSteps: 5 } },
+    },
+    apart: {
+      'method.preset': 'SpIEL',
+      'method.adapter': { type: 'SpIEL', spiel: { reselectSteps: 5, accumulationSteps: 5 } },
+    },
+  },
+  'places are chosen again in all blocks at once': {
+    meet: { 'method.preset': 'SpIEL', 'method.selection': { type: 'LISA' } },
+    apart: { 'method.preset': 'PaCA', 'method.selection': { type: 'LISA' } },
+  },
+  'single values change inside products of dense weights': {
+    meet: { 'method.preset': 'SpIEL', 'method.precision': { type: 'HALO' } },
+    apart: { 'method.preset': 'PaCA', 'method.precision': { type: 'HALO' } },
+  },
+  'single values are no product of two matrices': {
+    meet: { 'method.preset': 'SpIEL', 'output.formats': ['PEFTAdapter', 'GGUFAdapter'] },
+    apart: { 'method.preset': 'SpIEL', 'output.formats': ['PEFTAdapter', 'GGUF'] },
+  },
   'tokens are mixed in blocks of a power of two': {
     meet: { method: { preset: 'HALO', precision: { type: 'HALO', halo: { tokenBlock: 96 } } } },
     apart: { method: { preset: 'HALO', precision: { type: 'HALO', halo: { tokenBlock: 64 } } } },
@@ -204,6 +240,8 @@ const unaskable = [
   'weights are stored in one kind of codes',
   'level 3 reuses what the forward has made',
   'S2FT has something to train',
+  'moments of values that come and go are exact',
+  'gradients are gathered in the steps before values are replaced',
   'tokens are mixed in blocks of a power of two',
   'weights of blocks are for drawing by weights',
   'weights in 8 bits are those that train',

@@ -4,6 +4,7 @@ import type { DecoderConfig } from '../../decoder/config.ts';
 import type { World } from '../../engine/world.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { releasePages, type Tensor } from '../../tensor/tensor.ts';
+import type { OptimizerState } from '../optimizers/optimizer.ts';
 import type { Delta } from './delta.ts';
 
 /** A linear layer as an adapter sees it: `y = x W^T`, `W` is `[out, in]`. */
@@ -31,6 +32,11 @@ export interface Moment {
 interface NewTensors {
   readonly trained: Readonly<Record<string, Tensor>>;
   readonly kept?: Readonly<Record<string, Tensor>>;
+  /**
+   * Places in the weight that are chosen again while it trains: int32, saved with what is trained,
+   * without a gradient of their own. As many as the layer's trained values, at the same rank.
+   */
+  readonly chosen?: Readonly<Record<string, Tensor>>;
 }
 
 /** What an adapter may decompose: tensors of the host `[out, in]`, in float32 at least. */
@@ -173,6 +179,8 @@ export interface Adapter {
    * state either. Matrices are whole at one rank (crds/plan/kept-parts.ts). @default 0
    */
   restingColumns?(suffix: string, columns: number, moment: Moment): number;
+  /** How places in the weights are chosen again, if they are. */
+  readonly regrowth?: Regrowth;
   /** Whether training may make columns of B zero: files have the other ranks alone. */
   readonly losesRanks?: boolean;
   /**
@@ -197,6 +205,33 @@ interface MultipliedOut {
     tensors: (suffix: string) => Tensor,
     G: Tensor,
   ): Readonly<Record<string, Tensor>>;
+}
+
+/** What a step computes of the gradient of a weight: nothing, that at candidates, or all. */
+export type Probe = 'None' | 'Candidates' | 'All';
+
+/** What a rank that owns the values of a layer has of it, by suffix. */
+export interface OwnLayer {
+  readonly tensors: (suffix: string) => Tensor;
+  readonly states: (suffix: string) => OptimizerState;
+}
+
+/** How places are chosen again (engine/regrowth.ts), by moment and gradients alone. */
+export interface Regrowth {
+  /** The suffix of the values at the places. */
+  readonly value: string;
+  /**
+   * The suffix of the places whose gradients some steps compute; the optimizer keeps a state of
+   * them in these steps alone.
+   */
+  readonly candidates: string;
+  probe(moment: Moment): Probe;
+  /** Candidates for a gradient `[out, in]`, which may be overwritten; the same at every rank. */
+  choose(gradient: Tensor, tensors: (suffix: string) => Tensor): Tensor;
+  /** Whether places are chosen again once the step has updated its values. */
+  isDue(moment: Moment): boolean;
+  /** Does so, in place, with the states of values and candidates. */
+  regrow(own: OwnLayer, moment: Moment): void;
 }
 
 interface TrainedTensor {

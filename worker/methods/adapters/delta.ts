@@ -1,11 +1,12 @@
-// What an adapter adds to a weight, in one of three forms. Forward, merged weights and the file of
+// What an adapter adds to a weight, in one of four forms. Forward, merged weights and the file of
 // an adapter all follow from it.
+import { Bug } from '../../../crds/failures/errors.ts';
 import type { Rows } from '../../files/row-panels.ts';
 import type { DType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { item, type Tensor, tensor, toArray } from '../../tensor/tensor.ts';
 
-export type Delta = ProductDelta | ChosenDelta;
+export type Delta = ProductDelta | ChosenDelta | SparseDelta;
 
 /**
  * `W` becomes `W + scale * B A`, with `A [r, in]` and `B [out, r]`; an adapter with more factors
@@ -33,6 +34,17 @@ interface ChosenDelta {
   readonly scale: number;
 }
 
+/**
+ * `value [k]` is added to single values of `W`; `index` is `[k]`, int32: places in row order,
+ * ascending, without repetition.
+ */
+interface SparseDelta {
+  readonly form: 'sparse';
+  readonly index: Tensor;
+  readonly value: Tensor;
+  readonly scale: 1;
+}
+
 /** Factors of an adapter that drops no inputs. */
 export function plainDelta(A: Tensor, B: Tensor, scale: number): ProductDelta {
   return { form: 'product', A, B, scale, drops: false, dropped: () => null };
@@ -49,6 +61,7 @@ export function operandsOf(delta: Delta): Factors {
     case 'product':
       return delta;
     case 'columns':
+    case 'sparse':
       return { A: delta.index, B: delta.value };
     case 'rows':
       return { A: delta.value, B: delta.index };
@@ -75,6 +88,8 @@ export function branchOf(delta: Delta, x: Tensor, y: Tensor): Tensor {
       const chosen = ops.mulScalar(ops.linear(x, delta.value), delta.scale);
       return ops.indexAdd_(ops.zerosLike(y), 1, delta.index, chosen);
     }
+    case 'sparse':
+      throw new Bug('single values change inside a product, not beside it');
   }
 }
 
@@ -85,6 +100,7 @@ export function rankOf(delta: Delta): number {
 
 /** One factor of the change as a product: the chosen side has a one for each place. */
 export function factorOf(delta: Delta, factor: 'A' | 'B', size: number): Tensor {
+  if (delta.form === 'sparse') throw new Bug('single values are no product');
   const { A, B } = operandsOf(delta);
   if (factor === 'A') return delta.form === 'columns' ? ones(A, size, B.dtype) : A;
   return delta.form === 'rows' ? ops.t(ones(B, size, A.dtype)) : B;
@@ -95,6 +111,7 @@ export function factorOf(delta: Delta, factor: 'A' | 'B', size: number): Tensor 
  * chosen side is not ones and zeros.
  */
 export function fromFactors({ form, scale }: Delta, { A, B }: Factors): Delta {
+  if (form === 'sparse') return { form, index: A, value: B, scale: 1 };
   if (form === 'product') return plainDelta(A, B, scale);
   const [side, value] = form === 'columns' ? [A, B] : [ops.t(B), A];
   const index = ops.to(ops.argmax(side, 1), 'int32');
@@ -115,6 +132,7 @@ export function denseChange(delta: Delta, inputs: number, rows: Rows, dtype: DTy
   if (delta.form === 'product') {
     return ops.mm(ops.to(ops.narrow(delta.B, 0, first, count), dtype), ops.to(delta.A, dtype));
   }
+  if (delta.form === 'sparse') return denseValues(delta, inputs, rows, dtype);
   const none = ops.zeros([count, inputs], { dtype });
   if (delta.form === 'columns') {
     const value = ops.to(ops.narrow(delta.value, 0, first, count), dtype);
@@ -132,4 +150,22 @@ export function denseChange(delta: Delta, inputs: number, rows: Rows, dtype: DTy
     );
   const value = ops.to(ops.indexSelect(delta.value, 0, indices(1)), dtype);
   return ops.indexAdd_(none, 0, indices(0), value);
+}
+
+/** Values of other rows go to a place behind the matrix, which is cut off. */
+function denseValues(
+  { index, value }: SparseDelta,
+  inputs: number,
+  [first, behind]: Rows,
+  dtype: DType,
+): Tensor {
+  const count = (behind - first) * inputs;
+  const places = ops.subScalar(ops.to(index, 'int64'), first * inputs);
+  const inside = ops.logicalAnd(ops.geScalar(places, 0), ops.ltScalar(places, count));
+  const at = ops.whereScalarOther(inside, places, count);
+  const all = ops.zeros([count + 1], { dtype });
+  return ops.view(ops.narrow(ops.indexCopy_(all, 0, at, ops.to(value, dtype)), 0, 0, count), [
+    behind - first,
+    inputs,
+  ]);
 }

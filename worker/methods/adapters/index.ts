@@ -20,12 +20,14 @@ import { randLoraOf } from './randlora.ts';
 import { s2ftOf } from './s2ft.ts';
 import { sloraOf } from './slora.ts';
 import { soraOf } from './sora.ts';
+import { spielOf } from './spiel.ts';
 
 const byType: { readonly [Type in Exclude<AdapterValue['type'], 'None'>]: AdapterOf<Type> } = {
   LoRA: loraOf,
   BiLoRA: biLoraOf,
   PaCA: pacaOf,
   S2FT: s2ftOf,
+  SpIEL: spielOf,
   LoRAXS: loraXsOf,
   PiSSA: pissaOf,
   KaSA: kasaOf,

@@ -9,6 +9,7 @@ import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
 import { hiddenStates } from '../../../../worker/engine/forward.ts';
 import { type Model, tensorName, tensorsOf } from '../../../../worker/engine/model.ts';
 import { adapterOf } from '../../../../worker/methods/adapters/index.ts';
+import { optimizerOf } from '../../../../worker/methods/index.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
@@ -103,12 +104,13 @@ for (const [name, each] of Object.entries(cases)) {
   });
 
   test(`${name}: trains its tensors alone, and merged weights compute the same`, async (t) => {
-    using training = new Training({ dtype: 'float64', adapter: adapterFor(method) });
+    const optimizer = optimizerOf(resolveMethod(method), 1e-2);
+    using training = new Training({ dtype: 'float64', adapter: adapterFor(method), optimizer });
     const { model } = training;
     const fixed = () =>
       model.parameters
         .all()
-        .filter(({ role }) => role !== 'trained')
+        .filter(({ role }) => role === 'kept' || role === 'frozen')
         .map(({ name: each, value }) => [each, Buffer.from(toBytes(value))] as const);
     const before = fixed();
     await train(training.parts, freshState);
@@ -168,7 +170,9 @@ for (const [name, each] of Object.entries(cases)) {
         parameters
           .all()
           .filter(
-            (one) => one.role === role && own.some(({ path }) => one.name.startsWith(`${path}.`)),
+            (one) =>
+              (one.role === 'chosen' ? 'kept' : one.role) === role &&
+              own.some(({ path }) => one.name.startsWith(`${path}.`)),
           )
           .reduce((sum, { value }) => sum + value.numel, 0);
       const taken = own.reduce((sum, layer) => {

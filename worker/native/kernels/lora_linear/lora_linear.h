@@ -20,6 +20,12 @@
 //   B: y[:, i] += scale * x A^T      dt = scale * dy[:, i], saves no t
 //
 // What is added to chosen places of y or dx is added after their rounding to the type of x.
+//
+// With A an index [k] and B [k], a vector, single values of W change (sparse_change.h). The group
+// then reads copies of these weights with the changes in them, in the type of x, made for the
+// forward and again for the backward; x is saved, and no dense dW made:
+//
+//   y = x (W + scatter(A, B))^T      dx = dy (W + scatter(A, B))      dB = dW[A]
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -52,6 +58,9 @@ struct Member {
 
 inline bool is_index(const at::Tensor& t) { return t.defined() && t.scalar_type() == at::kInt; }
 
+// Whether single values of the weight change.
+inline bool is_sparse(const Member& m) { return is_index(m.a) && m.b.defined() && m.b.dim() == 1 && !is_index(m.b); }
+
 struct Group {
   at::Tensor x;
   at::Tensor dropped;  // or undefined
@@ -80,7 +89,12 @@ Outputs forward(const Group& group);
 Gradients backward(const Group& group, const std::vector<at::Tensor>& dy, const std::vector<at::Tensor>& t,
                    const Needs& needs);
 
-// The same in operators of libtorch, for float64 and other devices.
+// The same for groups without sparse changes.
+Outputs forward_by_products(const Group& group);
+Gradients backward_by_products(const Group& group, const std::vector<at::Tensor>& dy, const std::vector<at::Tensor>& t,
+                               const Needs& needs);
+
+// And in operators of libtorch, for float64 and other devices.
 Outputs forward_by_libtorch(const Group& group);
 Gradients backward_by_libtorch(const Group& group, const std::vector<at::Tensor>& dy, const std::vector<at::Tensor>& t,
                                const Needs& needs);

@@ -30,6 +30,13 @@ void check_index(const Tensor& index, const char* name, int64_t count) {
 }
 
 void check_adapter(const Member& m, quantized::Shape weight, bool dropped) {
+  if (is_sparse(m)) {
+    check_index(m.a, "a", weight.outputs * weight.inputs);
+    TORCH_CHECK(m.b.size(0) == m.a.size(0), "b has ", m.b.size(0), " values; it must have one for each place of a: ",
+                m.a.size(0));
+    TORCH_CHECK(m.scale == 1 && !dropped, "scale is ", m.scale, "; single values change by 1 times b, and x is not dropped");
+    return;
+  }
   if (is_index(m.a)) {
     check_index(m.a, "a", weight.inputs);
     TORCH_CHECK(!dropped, "a is an index, and dropped is given; columns that are copied are not dropped");
@@ -147,6 +154,7 @@ struct GroupFunction : torch::autograd::Function<GroupFunction> {
     for (const Tensor& t : inputs) needs.push_back(wants(t));
     bool any_a = false, any_weight = false;
     for (const Member& m : group.members) {
+      any_weight = any_weight || (is_sparse(m) && wants(m.b));
       any_a = any_a || wants(m.a);
       any_weight = any_weight || wants(m.weight);
     }

@@ -238,7 +238,7 @@ void gradients_of_members(const Backward& b, const std::vector<Tensor>& t, const
 
 }  // namespace
 
-Outputs forward(const Group& group) {
+Outputs forward_by_products(const Group& group) {
   if (!ours(group, group.x)) return forward_by_libtorch(group);
   const Group g = readable(group);
   const int64_t rows = g.x.size(0), rank = ranks(g);
@@ -258,7 +258,8 @@ Outputs forward(const Group& group) {
   return out;
 }
 
-Gradients backward(const Group& group, const std::vector<Tensor>& dys, const std::vector<Tensor>& t, const Needs& needs) {
+Gradients backward_by_products(const Group& group, const std::vector<Tensor>& dys, const std::vector<Tensor>& t,
+                               const Needs& needs) {
   const auto used = std::find_if(dys.begin(), dys.end(), [](const Tensor& dy) { return dy.defined(); });
   Gradients out;
   if (used == dys.end()) {

@@ -1,0 +1,40 @@
+// A pair of values that do not go together, as a rule in the contract and in CEL.
+import type { FineTuneJobSpec } from '../api/job.ts';
+import type { FailureCode } from '../failures/table.ts';
+import type { ResolvedMethod } from '../methods/resolve.ts';
+import { typeInCel } from '../methods/types-in-cel.ts';
+
+/** Anywhere: what can be planned, wherever it runs. */
+export type Where = 'machine' | 'cluster' | 'anywhere';
+
+export interface Pair {
+  /** Tests name a refused example by it. */
+  readonly id: string;
+  readonly where?: Where;
+  /** `E_NOT_BUILT` for API values that this version does not implement. */
+  readonly code?: FailureCode;
+  readonly path: readonly string[];
+  readonly meets: (spec: FineTuneJobSpec, method: ResolvedMethod) => boolean;
+  /**
+   * The allowed case as CEL on the spec, so that the API server refuses the job at once. Absent
+   * where the rule depends on preset parameters, which only resolving yields.
+   */
+  readonly cel?: string;
+  /** Follows the path: "is Preference, which ...". */
+  readonly sentence: string;
+  readonly hint?: string;
+}
+
+/** The type of each axis in CEL. */
+export const is = {
+  precision: typeInCel('precision'),
+  base: typeInCel('base'),
+  adapter: typeInCel('adapter'),
+  selection: typeInCel('selection'),
+  optimizer: typeInCel('optimizer'),
+  rule: typeInCel('rule'),
+};
+
+/** Whether the job asks for no such result, in CEL. */
+export const noForm = (form: string) =>
+  `!has(self.output.formats) || !('${form}' in self.output.formats)`;

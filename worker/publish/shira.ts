@@ -1,0 +1,146 @@
+// Single values of weights in PEFT's format of SHiRA: places and values of each layer, in
+// `adapter_model.safetensors` beside `adapter_config.json`. PEFT wants r (out + in) of them in each
+// layer, with one r for all: those that a layer lacks repeat its last place with a value of zero.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Bug } from '../../crds/failures/errors.ts';
+import { shiraRank } from '../../crds/methods/spiel.ts';
+import { resultFolder } from '../../crds/names/result-folders.ts';
+import { type Model, tensorsOf } from '../engine/model.ts';
+import { openSafetensors, type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
+import type { LinearLayer } from '../methods/adapters/adapter.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import { releasePages, type Tensor } from '../tensor/tensor.ts';
+import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { prefix, targetsOf, tensorFile } from './peft-files.ts';
+import { roundingOf, sharedBase } from './written-adapter.ts';
+
+export function shiraArtifact(facts: ArtifactFacts): ArtifactWriter {
+  const { model, prepared } = facts;
+  const layers = [...model.adapted.values()];
+  const counts = layers.map((layer) => ({ ...layer, places: sparseOf(model, layer).index.numel }));
+  const r = shiraRank(counts) ?? doesNotFit();
+  return {
+    format: 'PEFTAdapter',
+    folder: resultFolder.PEFTAdapter,
+    ...roundingOf(model),
+    async write(folder) {
+      const tensors = new Map(layers.flatMap((layer) => tensorsOfLayer(model, layer, r)));
+      const { bytes } = await writeSafetensors(join(folder, tensorFile), tensors);
+      const config = {
+        base_model_name_or_path: prepared.model.name,
+        fan_in_fan_out: false,
+        inference_mode: true,
+        init_weights: true,
+        mask_type: 'random',
+        modules_to_save: null,
+        peft_type: 'SHIRA',
+        r,
+        random_seed: null,
+        target_modules: targetsOf(model, layers),
+        task_type: 'CAUSAL_LM',
+      };
+      await writeFile(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
+      return bytes;
+    },
+    async reload(folder) {
+      using file = openSafetensors(join(folder, tensorFile));
+      return asRead(model, (path, name) => file.load(`${prefix}${path}.${name}`));
+    },
+  };
+}
+
+function doesNotFit(): never {
+  throw new Bug(
+    'a layer has fewer values than a file of SHiRA needs places, which was to be refused',
+  );
+}
+
+function sparseOf(model: Model, { path }: LinearLayer) {
+  const delta = tensorsOf(model, new Map(), null).delta(path);
+  if (delta?.form !== 'sparse') throw new Bug(`single values of ${path} do not change`);
+  return delta;
+}
+
+const places = 'shira_indices';
+const weights = 'shira_weight';
+
+function tensorsOfLayer(
+  model: Model,
+  layer: LinearLayer,
+  r: number,
+): readonly (readonly [string, WritableTensor])[] {
+  const count = r * (layer.out + layer.in);
+  const dtype = model.dtype === 'float64' ? 'float64' : 'float32';
+  const path = `${prefix}${layer.path}`;
+  return [
+    [
+      `${path}.${places}`,
+      { shape: [2, count], dtype: 'int32', make: () => placesOf(model, layer, count) },
+    ],
+    [
+      `${path}.${weights}`,
+      {
+        ...{ shape: [count], dtype },
+        make: () => {
+          const { value } = sparseOf(model, layer);
+          return ops.cat([value, ops.zeros([count - value.numel], { dtype: value.dtype })], 0);
+        },
+      },
+    ],
+  ];
+}
+
+/** Rows, then columns. */
+function placesOf(model: Model, layer: LinearLayer, count: number): Tensor {
+  const { index } = sparseOf(model, layer);
+  const last = ops.narrow(index, 0, index.numel - 1, 1);
+  const all = ops.cat([index, ops.expand(last, [count - index.numel])], 0);
+  const rows = ops.divScalarMode(all, layer.in, { roundingMode: 'floor' });
+  return ops.to(ops.stack([rows, ops.remainderScalar(all, layer.in)]), 'int32');
+}
+
+type Read = (path: string, name: string) => Tensor;
+
+/** The trained model with the places and values of a file. */
+function asRead(model: Model, read: Read): Model {
+  const { adapter } = model;
+  if (adapter === null) throw new Bug('a model without an adapter has no file of one');
+  const parameters = sharedBase(model);
+  for (const layer of model.adapted.values()) {
+    const { path } = layer;
+    const { numel } = sparseOf(model, layer).index;
+    const own = (name: string, make: (stored: Tensor) => Tensor): void => {
+      const value = keep(
+        scope(() => {
+          const stored = read(path, name);
+          const made = ops.clone(make(stored));
+          releasePages(stored);
+          return made;
+        }),
+      );
+      const fixed = { role: 'frozen', learningRateFactor: 1, decayed: false } as const;
+      const of = { layer: layer.layer, value, shape: value.shape };
+      parameters.add({ name: `${path}.${name}`, ...of, ...fixed });
+    };
+    own(places, (stored) => {
+      const [rows, columns] = ops.unbind(ops.narrow(stored, 1, 0, numel), 0) as [Tensor, Tensor];
+      return ops.add(ops.mulScalar(rows, layer.in), columns);
+    });
+    own(weights, (stored) => ops.narrow(stored, 0, 0, numel));
+  }
+  return {
+    ...model,
+    parameters,
+    adapter: {
+      ...adapter,
+      factors: (_, tensors) => ({
+        form: 'sparse',
+        index: tensors(places),
+        value: tensors(weights),
+        scale: 1,
+      }),
+    },
+  };
+}
