@@ -57,11 +57,11 @@ function tensorsOf({ model }: ArtifactFacts): ReadonlyMap<string, WritableTensor
   const shapes = basisShapes([...model.adapted.values()], rankOf(model.parameters));
   return new Map(
     ofAdapter(model.parameters).map(({ name, value }): [string, WritableTensor] => {
-      const shape = shapes[name];
-      const { dtype } = value;
-      if (shape === undefined)
-        return [nameOf(name), { shape: value.shape, dtype, make: () => value }];
-      return [nameOf(name), { shape, dtype, make: () => filledUp(value, shape) }];
+      const { shape: own, dtype } = value;
+      const { [name]: shape = own } = shapes;
+      // What is written is disposed then.
+      const make = () => (shape === own ? ops.detach(value) : filledUp(value, shape));
+      return [nameOf(name), { shape, dtype, make }];
     }),
   );
 }

@@ -68,6 +68,60 @@ test('the adapter is what PEFT reads, bit for bit what the last checkpoint holds
   t.like(run.ofType('artifact')[0], { format: 'PEFTAdapter', path: folder });
 });
 
+test('RandLoRA is what PEFT reads: diagonals of layers, and matrices that are there once', async (t) => {
+  const targetModules = ['down_proj', 'gate_proj'];
+  const run = await aToyRun(t, {
+    name: 'randlora',
+    method: {
+      ...{ preset: 'RandLoRA', precision: { type: 'Float32' } },
+      adapter: { type: 'RandLoRA', randLora: { rank: 6, targetModules } },
+    },
+    training: { maxSteps: 2, learningRate: '1e-3' },
+    formats: ['PEFTAdapter', 'MergedSafetensors'],
+  });
+  const report = await run.all();
+  t.deepEqual(
+    report.artifacts.map(({ format }) => format),
+    ['PEFTAdapter', 'MergedSafetensors'],
+  );
+  t.is(report.artifacts[0]?.reload?.largestLogitGap, 0);
+  const folder = join(run.destination, 'adapter');
+  t.like(await readJson(join(folder, 'adapter_config.json')), {
+    ...{ peft_type: 'RANDLORA', r: 6, randlora_alpha: 120, save_projection: true },
+    target_modules: targetModules,
+  });
+  using stored = await shardOf(run);
+  using adapter = openSafetensors(join(folder, 'adapter_model.safetensors'));
+  const names = [...adapter.header.tensors.keys()];
+  t.is(names.length, 2 + 3 * 2 * 2);
+  scope(() => {
+    for (const name of names.filter((each) => each.startsWith('base_model.model.'))) {
+      const inCheckpoint = stored.load(name.replace('base_model.model.', ''));
+      t.deepEqual(toArray(adapter.load(name)), toArray(inCheckpoint), name);
+    }
+    // Each layer has 64 on one side and 96 on the other: PEFT asks for 96 on both.
+    const [A, B] = ['A', 'B'].map((one) => adapter.load(`base_model.randlora_${one}`));
+    t.deepEqual(A?.shape, [6, 1, 96]);
+    t.deepEqual(B?.shape, [96, 16, 6]);
+    const used = (matrix: Tensor, columns: number) =>
+      Array.from({ length: matrix.shape[0] ?? 0 }, (_, row) => {
+        const values = toArray(ops.flatten(ops.select(matrix, 0, row)));
+        return [values.slice(0, columns), values.slice(columns)].map(
+          (part) => part.filter((x) => x !== 0).length,
+        );
+      });
+    const [ofA, ofB] = [used(A!, 64), used(B!, 11 * 6)];
+    t.deepEqual(
+      ofA,
+      ofA.map(() => [64, 0]),
+    );
+    t.deepEqual(
+      ofB,
+      ofB.map(() => [66, 0]),
+    );
+  });
+});
+
 const merges = test.macro({
   async exec(t, precision: 'Float32' | 'BFloat16') {
     const run = await aToyRun(t, loraJob(precision, ['MergedSafetensors']));
