@@ -40,6 +40,7 @@ export const output = rule(
             'AQLM',
             'GGUFAdapter',
             'UniformPEFTAdapter',
+            'MixLoRA',
           ]),
         )
         .min(1)
@@ -48,7 +49,7 @@ export const output = rule(
     )
       .optional()
       .describe(
-        'Formats of the result. When absent: PEFTAdapter if an adapter is trained, else MergedSafetensors, which is then the whole model. GGUFAdapter: the adapter for llama.cpp, beside a GGUF file of the base. UniformPEFTAdapter: a PEFTAdapter with one rank in all layers, for servers that read no rank patterns. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers.',
+        'Formats of the result. When absent: PEFTAdapter if an adapter is trained, or MixLoRA with that adapter, else MergedSafetensors, which is then the whole model. GGUFAdapter: the adapter for llama.cpp, beside a GGUF file of the base. UniformPEFTAdapter: a PEFTAdapter with one rank in all layers, for servers that read no rank patterns. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers. MixLoRA: experts, routers and LoRA of that adapter, under the names of its authors.',
       ),
     gguf: mutable(gguf, 'Suspended').prefault({}).describe('Settings of the format GGUF.'),
     destination: destinationOf('output.destination')

@@ -14,6 +14,7 @@ import { sequencesPerStep } from '../plan/batches.ts';
 import { needsItsBase } from '../plan/publication.ts';
 import { placedRules, printedJob } from '../tree/schema-tree.ts';
 import { valueAt } from '../tree/value-at.ts';
+import { expertPairs } from './experts.ts';
 import { is, noForm, type Pair, type Where } from './pair.ts';
 import { pairsOfPlaces } from './pairs-of-places.ts';
 import { mostWorkersInCel, sequencesInCel } from './workers-in-cel.ts';
@@ -102,6 +103,7 @@ export const pairs: readonly Pair[] = [
     sentence: 'asks for AQLM, but method.base is not Codebook: there are no codes to write',
     hint: 'ask for MergedSafetensors, or write method.preset: PVTuning',
   },
+  ...expertPairs,
   {
     id: 'results do not replace their model',
     code: 'E_INVALID_SPEC',

@@ -14,6 +14,7 @@ export const useGoals = [
   'small results',
   'more freedom between the two matrices',
   'a change of full rank',
+  'more than one adapter a layer',
 ] as const;
 
 interface Use {

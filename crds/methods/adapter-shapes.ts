@@ -25,6 +25,8 @@ export interface AdapterShape {
    * @default false
    */
   readonly patches?: true;
+  /** Experts of an MLP, those that each token passes, and the values of their router. */
+  readonly experts?: { readonly count: number; readonly chosen: number; readonly router: number };
   /** What a layer keeps of each token for the backward of its adapter. */
   perToken(linear: LinearSize): PerToken;
   /**
@@ -50,7 +52,7 @@ interface AdapterCount {
 interface PerToken {
   /** Values in float32. */
   readonly exact: number;
-  /** Values of the input, in the type of the model. */
+  /** Values of the input or made of it, in the type of the model. */
   readonly copied: number;
 }
 
@@ -71,7 +73,7 @@ export interface ModelSizes {
   readonly fused: boolean;
 }
 
-interface LikeLora {
+export interface LikeLora {
   readonly rank: number;
   readonly targetModules: readonly string[];
   readonly dropout: string;

@@ -23,6 +23,7 @@ import { loraGa, loraGaPreset } from './lora-ga.ts';
 import { loraPlusPreset } from './lora-plus.ts';
 import { loraSb, loraSbPreset } from './lora-sb.ts';
 import { loraXs, loraXsPreset } from './lora-xs.ts';
+import { mixLora, mixLoraPreset } from './mixlora.ts';
 import { naturalGalore, naturalGalorePreset } from './natural-galore.ts';
 import { nf4, qloraPreset } from './nf4.ts';
 import { intermediateTunePreset, nlora, nloraPreset } from './nlora.ts';
@@ -55,6 +56,7 @@ export const axisEntries = {
     eva,
     slora,
     nlora,
+    mixLora,
     loraGa,
     loraSb,
     paca,
@@ -88,6 +90,7 @@ export const presets = [
   sloraPreset,
   nloraPreset,
   intermediateTunePreset,
+  mixLoraPreset,
   loraGaPreset,
   loraSbPreset,
   qloraPreset,

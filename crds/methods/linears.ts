@@ -33,6 +33,13 @@ export function linearsOf({ H, NH, NK, D, I, fused }: Sizes): readonly Linear[] 
   ];
 }
 
+const mlpNames: readonly string[] = ['gate_proj', 'up_proj', 'gate_up_proj', 'down_proj'];
+
+/** Whether the linear layer of this name is one of the MLP. */
+export function isOfMlp(name: string): boolean {
+  return mlpNames.includes(name);
+}
+
 /** Those that a method names, by the last parts of their names; `AllLinear` is all of them. */
 export function namedLinears(all: readonly Linear[], targets: readonly string[]) {
   if (targets.includes('AllLinear')) return all;

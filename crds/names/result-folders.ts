@@ -10,10 +10,16 @@ export const resultFolder = {
   MergedSafetensors: 'merged',
   GGUF: 'gguf',
   AQLM: 'aqlm',
+  MixLoRA: 'mixlora',
 } as const;
 
 /** Forms of an adapter by itself; the others are those of a whole model. */
-export const adapterForms = ['PEFTAdapter', 'GGUFAdapter', 'UniformPEFTAdapter'] as const;
+export const adapterForms = [
+  'PEFTAdapter',
+  'GGUFAdapter',
+  'UniformPEFTAdapter',
+  'MixLoRA',
+] as const;
 
 export function isAdapterForm(format: keyof typeof resultFolder): boolean {
   return adapterForms.some((form) => form === format);

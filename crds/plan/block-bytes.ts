@@ -1,6 +1,8 @@
 // Bytes of one block and one micro-batch: kept, temporary, and those of the head.
+import type { AdapterShape } from '../methods/adapter-shapes.ts';
 import { adapterShape } from '../methods/adapter-traits.ts';
 import { storesCodes } from '../methods/coded.ts';
+import { isOfMlp } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { haloBytes } from './halo-bytes.ts';
@@ -40,14 +42,14 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
     heldOnce: { keep: question.shards === 1 ? 0 : halo.taped, recompute: 0, offload: 0 },
     tape,
     forwardWorking: Math.max(
-      T * width * units(facts, working.forward) +
+      T * width * units(facts, withExperts(question, working.forward)) +
         halo.forwardWorking +
         made +
         patchedBytes(question),
       made + changing(facts, method),
     ),
     backwardWorking: Math.max(
-      T * width * units(facts, working.backward) +
+      T * width * units(facts, withExperts(question, working.backward)) +
         halo.backwardWorking +
         made +
         Math.max(patchedBytes(question), sampledBytes(question)) +
@@ -57,6 +59,14 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
     headWorking: headWorking(question),
     outsideGradient: outsideGradient(question),
   };
+}
+
+/** Instead of an MLP: rows of each choice; some exist twice while they are put together. */
+function withExperts({ facts, method }: MemoryQuestion, usual: Units): Units {
+  const { chosen } = adapterShape(method, facts)?.experts ?? { chosen: 0 };
+  if (chosen === 0) return usual;
+  const { H, I } = memoryConstants.working.experts;
+  return { ...usual, H: usual.H + H * chosen, I: I * chosen };
 }
 
 /**
@@ -158,7 +168,30 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   const kept = adaptedLinears(facts, shape.targetModules).map((linear) => shape.perToken(linear));
   const ofAdapter = ({ exact, copied }: (typeof kept)[number]) =>
     4 * exact + Math.ceil(valueBytes(method) * copied);
-  return values + extra + kept.reduce((sum, one) => sum + ofAdapter(one), 0);
+  const mixture = mixtureTape(question, shape);
+  return values + extra + mixture + kept.reduce((sum, one) => sum + ofAdapter(one), 0);
+}
+
+/**
+ * Of each token, for rows sorted by expert in place of gate and up: those of the input, both
+ * halves, their product and the outputs; and what routes in float32, with three lists of places.
+ * Layers that drop inputs keep what is left, and what was dropped.
+ */
+function mixtureTape({ facts, method }: MemoryQuestion, shape: AdapterShape): number {
+  if (shape.experts === undefined) return 0;
+  const { count, chosen } = shape.experts;
+  const names = adaptedLinears(facts, shape.targetModules).map(({ name }) => name);
+  const inputs = names.filter((name) => isOfMlp(name) && name !== 'down_proj').length;
+  const products = names.includes('down_proj') ? 1 : 0;
+  const drops = shape.dropout > 0;
+  const apart = drops ? { H: -1, I: -1 } : { H: 0, I: 0 };
+  const kept = {
+    ...{ headsD: 0, keyValueD: 0 },
+    H: apart.H + chosen * (1 + (drops ? 2 * inputs : Math.min(1, inputs))),
+    I: apart.I + chosen * (2 + (drops ? 2 : 1) * products) - memoryConstants.tape.I,
+  };
+  const routing = 4 * (facts.H + count + 2 * chosen + 2) + 3 * 8 * chosen;
+  return valueBytes(method) * units(facts, kept) + routing;
 }
 
 /**

@@ -1,9 +1,11 @@
 // Floating-point operations per token (a multiply-add counts as two). Used for times in `estimate`
 // and for the share of the device's peak in telemetry.
+import { adapterShape } from '../methods/adapter-traits.ts';
+import { isOfMlp } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { changedMatrices } from './block-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
-import { parametersOf, type TrainedCounts, trainedOf } from './parameters.ts';
+import { adaptedLinears, parametersOf, type TrainedCounts, trainedOf } from './parameters.ts';
 
 export interface FlopsPerToken {
   readonly forward: number;
@@ -35,8 +37,9 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
   const trained = trainedOf(facts, method);
   // Changes that are multiplied out pass no token: gradients are those of the weights.
   const changed = facts.L * changedMatrices(facts, method).reduce((sum, one) => sum + one, 0);
-  const adapter = changed > 0 ? 0 : trained.adapter + trained.adapterKept;
-  const linears = facts.L * blockMatrices;
+  const again = passedAgain(facts, method);
+  const adapter = changed > 0 ? 0 : trained.adapter + trained.adapterKept - again.idle;
+  const linears = facts.L * blockMatrices + again.weights;
   const attention = 4 * facts.NH * facts.D * meanAttended * facts.L;
   const forward = 2 * (linears + adapter) + attention;
   // The backward of attention costs twice its forward, and all of it goes to inputs.
@@ -53,6 +56,20 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
     recompute,
     head,
     total: forward + inputGradients + weightGradients + recompute + head,
+  };
+}
+
+/** In a mixture a token passes `down_proj` once for each of its experts, and no other expert. */
+function passedAgain(facts: DecoderFacts, method: ResolvedMethod) {
+  const shape = adapterShape(method, facts);
+  if (shape?.experts === undefined) return { weights: 0, idle: 0 };
+  const { count, chosen } = shape.experts;
+  const ofExperts = adaptedLinears(facts, shape.targetModules)
+    .filter(({ name }) => isOfMlp(name))
+    .reduce((sum, linear) => sum + shape.count(linear).trained, 0);
+  return {
+    weights: facts.L * (chosen - 1) * facts.I * facts.H,
+    idle: facts.L * ofExperts * (1 - chosen / count),
   };
 }
 

@@ -41,7 +41,8 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
   const offered = trained.block * kept * part;
   const low = isAdapter ? null : lowValues(facts, method);
   if (low === null) {
-    return { made: whole + probedBytes(question), offered, waiting: offered };
+    const waiting = offered * scattered(question);
+    return { made: whole + probedBytes(question), offered, waiting };
   }
   // Ranks compute whole gradients, and compute projections while tapes, pending reductions and
   // freed logits are still allocated: as measured, two ranks take the memory of unprojected shares.
@@ -71,6 +72,17 @@ function probedBytes(question: MemoryQuestion): number {
     factors(question) + sums,
     dense + memoryConstants.largestValuesBytes * Math.max(0, ...sizes),
   );
+}
+
+/**
+ * How much of the heap gradients take while they wait, in units of their size: those of experts are
+ * many and small, and lie among temporaries that are freed.
+ */
+function scattered({ facts, method, shards, device }: MemoryQuestion): number {
+  // Ranks put them into one piece.
+  if (shards > 1 || device.type !== 'cpu') return 1;
+  const hasExperts = adapterShape(method, facts)?.experts !== undefined;
+  return hasExperts ? memoryConstants.scattered : 1;
 }
 
 /**

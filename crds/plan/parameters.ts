@@ -75,7 +75,7 @@ export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedC
   }
   const counts = adaptedLinears(facts, shape.targetModules).map((linear) => shape.count(linear));
   // Layers of an adapter may differ: a block is one of average size, the model is exact.
-  const inBlock = counts.reduce((sum, { trained }) => sum + trained, 0);
+  const inBlock = counts.reduce((sum, { trained }) => sum + trained, shape.experts?.router ?? 0);
   const block = Math.ceil(inBlock);
   const adapter = Math.round(inBlock * facts.L);
   const kept = counts.reduce((sum, one) => sum + one.kept, 0);

@@ -21,6 +21,7 @@ type Result = Pick<FineTuneJobSpec, 'method' | 'output'>;
 export function formatsOf({ method, output }: Result): NonNullable<Result['output']['formats']> {
   if (output.formats !== undefined) return output.formats;
   const resolved = resolveMethod(method);
+  if (resolved.adapter.type === 'MixLoRA') return ['MixLoRA'];
   const isWhole = resolved.adapter.type === 'None' || needsItsBase(resolved);
   return [isWhole ? 'MergedSafetensors' : 'PEFTAdapter'];
 }

@@ -144,6 +144,11 @@ export const stepMessage = z.object({
    * share that is in use.
    */
   density: z.object({ loss: z.number(), share: z.number() }).optional(),
+  /**
+   * Of a mixture of experts: the balance, which is 1 where all experts are alike, and the share of
+   * the tokens that each got.
+   */
+  experts: z.object({ balance: z.number(), shares: z.array(z.number()).max(256) }).optional(),
   /** What the method says of itself: `blocks 3 and 17 of 30, until step 40`. */
   method: z.string().optional(),
 });

@@ -2,7 +2,8 @@
 import { tmpdir } from 'node:os';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { Batch } from '../../worker/data/batch.ts';
-import { adaptedLayers, type ModelSource } from '../../worker/engine/build-model.ts';
+import { adaptedLayers } from '../../worker/engine/adapted-layers.ts';
+import type { ModelSource } from '../../worker/engine/build-model.ts';
 import { alone } from '../../worker/engine/world.ts';
 import {
   type Adapter,

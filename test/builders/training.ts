@@ -10,8 +10,9 @@ import type { Parameter } from '../../worker/engine/parameters.ts';
 import type { StepUpdateSink } from '../../worker/engine/update.ts';
 import type { Adapter } from '../../worker/methods/adapters/adapter.ts';
 import type { Precision } from '../../worker/methods/precision/precision.ts';
-import type { DensityTerm } from '../../worker/methods/rules/density-loss.ts';
+import { type DensityTerm, densityLoss } from '../../worker/methods/rules/density-loss.ts';
 import { all } from '../../worker/methods/selection/all.ts';
+import type { InsideLoss } from '../../worker/nn/inside.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray } from '../../worker/tensor/tensor.ts';
 import { step } from '../../worker/train/step.ts';
@@ -62,12 +63,16 @@ export interface StepFacts {
   readonly loss: number;
   readonly gradients: ReadonlyMap<string, readonly number[]>;
   readonly density: { readonly term: number; readonly inUse: number } | null;
+  /** What the loss inside the blocks measures. */
+  readonly measured: readonly number[];
 }
 
 /** What is added to the loss of the data. */
 interface LossTerms {
   readonly regularizes?: boolean;
   readonly density?: DensityTerm | null;
+  /** Inside the blocks. */
+  readonly inside?: InsideLoss | null;
 }
 
 /**
@@ -78,7 +83,7 @@ export function gradientsOf(
   model: Model,
   sequences: readonly HostSequence[],
   mode: TapeMode = 'keep',
-  { regularizes = false, density = null }: LossTerms = {},
+  { regularizes = false, density = null, inside = null }: LossTerms = {},
 ): StepFacts {
   const gradients = new Map<string, readonly number[]>();
   const sink: StepUpdateSink = {
@@ -106,10 +111,13 @@ export function gradientsOf(
       modes: new Array<TapeMode>(model.config.L).fill(mode),
       offload,
       update: sink,
-      density,
+      inside: density === null ? inside : densityLoss(density),
       draw: ({ key }) => ({ seed: 1n, step: 0, key }),
       regularizes,
     });
-    return { loss: outcome.nll / targetTokens, gradients, density: outcome.density };
+    const { nll, measured } = outcome;
+    const [term = 0, inUse = 0] = measured;
+    const loss = nll / targetTokens;
+    return { loss, gradients, measured, density: density === null ? null : { term, inUse } };
   });
 }

@@ -54,4 +54,6 @@ export interface PeerCase {
   readonly method: Readonly<Record<string, unknown>>;
   /** Whether its file of one rank is asked for as well. */
   readonly uniform?: boolean;
+  /** Whether it has no form but its own. */
+  readonly mixture?: boolean;
 }

@@ -1,7 +1,7 @@
 """Logits of models as transformers loads and computes them (eager attention, float32 unless exact), as one safetensors file.
 
 Arguments: OUT REQUESTS, where REQUESTS is JSON: {"name": {"path": folder or GGUF file, "adapter": folder?, "ids": [...],
-"exact": bool?}, ...}. An adapter is put on the model by PEFT, and stays beside the weights. What is exact is loaded in
+"exact": bool?}, ...}. An adapter is put on the model by PEFT, a MixLoRA by mixlora_peer.py, and stays beside the weights. What is exact is loaded in
 float32 and computed in float64.
 Needs no network: everything is local.
 """
@@ -11,6 +11,7 @@ import os
 import sys
 
 import torch
+from mixlora_peer import is_mixlora, with_mixture
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
@@ -23,7 +24,9 @@ def load(path, adapter=None):
     model = AutoModelForCausalLM.from_pretrained(
         **where, dtype=torch.float32, attn_implementation="eager"
     )
-    if adapter is not None:
+    if adapter is not None and is_mixlora(adapter):
+        model = with_mixture(model, adapter)
+    elif adapter is not None:
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, adapter)

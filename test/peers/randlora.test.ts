@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { openModel } from '../../worker/decoder/model-files.ts';
-import { adaptedLayers } from '../../worker/engine/build-model.ts';
+import { adaptedLayers } from '../../worker/engine/adapted-layers.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
 import { basisA, basisB, randLora } from '../../worker/methods/adapters/randlora.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';

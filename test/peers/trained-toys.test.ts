@@ -1,6 +1,6 @@
-// Toys that were trained for a few steps, in the hands of others: PEFT puts our adapter on the base
-// that transformers loaded, transformers loads the merged model, and both compute the logits of the
-// model that was trained.
+// Toys that were trained for a few steps, in the hands of others: PEFT, or plain torch where there
+// are experts, puts our adapter on the base that transformers loaded, transformers loads the merged
+// model, and both compute the logits of the model that was trained.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,7 +55,9 @@ test.before(async () => {
     runs.set(name, run);
     const ids = [...checkIds(40)];
     requests[`${name}.base`] = { path: base, ids };
-    requests[`${name}.merged`] = { path: join(run.result, 'merged'), ids };
+    if (formsOf(each).includes('MergedSafetensors')) {
+      requests[`${name}.merged`] = { path: join(run.result, 'merged'), ids };
+    }
     for (const form of adapterForms.filter((one) => formsOf(each).includes(one))) {
       const adapter = join(run.result, resultFolder[form]);
       requests[`${name}.${resultFolder[form]}`] = { path: base, adapter, ids };
@@ -67,7 +69,8 @@ test.after.always(() => rm(folder, { recursive: true, force: true }));
 
 type Form = keyof typeof resultFolder;
 
-function formsOf({ adapter, uniform = false }: Case): readonly Form[] {
+function formsOf({ adapter, uniform = false, mixture = false }: Case): readonly Form[] {
+  if (mixture) return ['MixLoRA'];
   const merged = ['MergedSafetensors'] as const;
   if (!adapter) return merged;
   return [...merged, 'PEFTAdapter', ...(uniform ? (['UniformPEFTAdapter'] as const) : [])];
@@ -105,7 +108,10 @@ const agrees = test.macro({
       }
     });
   },
-  title: (_, { name, toy, adapter }: Case) =>
-    `${name} of ${toy}: ${adapter ? 'PEFT and transformers compute' : 'transformers computes'} the logits of the trained model`,
+  title: (_, { name, toy, adapter, mixture = false }: Case) => {
+    const together = `${mixture ? 'plain torch' : 'PEFT'} and transformers compute`;
+    const peers = adapter ? together : 'transformers computes';
+    return `${name} of ${toy}: ${peers} the logits of the trained model`;
+  },
 });
 for (const each of cases) test(agrees, each);

@@ -5,13 +5,8 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
-import {
-  type DensityTerm,
-  densityGradients,
-  densityOf,
-  type GatedHalves,
-} from '../methods/rules/density-loss.ts';
-import { block } from '../nn/block.ts';
+import { type BlockTensors, block } from '../nn/block.ts';
+import type { Inside, InsideLoss } from '../nn/inside.ts';
 import { grad, leaf, withTape } from '../tensor/autograd.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -35,8 +30,8 @@ interface Tape {
   /** Factors of the gradients that are computed in subspaces. */
   readonly factors: FactorTaps['found'];
   readonly output: Tensor;
-  /** Where a density loss begins, if the method has one. */
-  readonly halves: GatedHalves | null;
+  /** Where a loss of its own begins, if the method has one. */
+  readonly inside: readonly Inside[];
 }
 
 export interface BlockPass {
@@ -47,8 +42,8 @@ export interface BlockPass {
   readonly draw: DropoutDraw | null;
   /** Weights whose gradients are needed in subspaces. @default full gradients for all */
   readonly projectors?: Projectors;
-  /** A loss of the values inside the MLP. @default none */
-  readonly density?: DensityTerm | null;
+  /** A loss of values inside the block. @default none */
+  readonly inside?: InsideLoss | null;
   /** Where inputs are offloaded to; required for `offload`. */
   readonly offload?: ActivationOffload | undefined;
   /** In a forward without a tape. */
@@ -77,16 +72,16 @@ export function forwardBlock(
   return { output, trace: { mode, input } };
 }
 
-/** Runs the block without a tape. `gated` is shown the halves of its MLP. */
+/** Runs the block without a tape. `seen` is called where a loss inside it would begin. */
 export function runBlock(
   pass: Omit<BlockPass, 'active'>,
   x: Tensor,
-  gated?: (halves: GatedHalves) => void,
+  seen?: (inside: Inside) => void,
 ): Tensor {
   return scope(() => {
     const tensors = {
       ...tensorsOf(pass.model, new Map(), pass.draw),
-      ...(gated === undefined ? {} : { gated }),
+      ...(seen === undefined ? {} : watching(pass.inside, seen)),
     };
     return block(
       pass.model.config,
@@ -98,11 +93,25 @@ export function runBlock(
   });
 }
 
+/** What a block calls where the loss begins. */
+function watching(
+  loss: InsideLoss | null = null,
+  seen: (inside: Inside) => void,
+): Pick<BlockTensors, 'gated' | 'routed'> {
+  const see = (inside: Inside | undefined): void => {
+    if (inside !== undefined) seen(inside);
+  };
+  return {
+    gated: (halves) => see(loss?.gated?.(halves)),
+    routed: (routing) => see(loss?.routed?.(routing)),
+  };
+}
+
 interface BlockGradients {
   readonly input: Tensor;
   readonly parameters: readonly (Tensor | null)[];
-  /** What `densityOf` says of the block, where the pass has a density loss. */
-  readonly density: Tensor | null;
+  /** What the loss inside the block measures of it. */
+  readonly measured: readonly Tensor[];
 }
 
 /**
@@ -112,18 +121,19 @@ interface BlockGradients {
 export function backwardBlock(pass: BlockPass, trace: BlockTrace, g: Tensor): BlockGradients {
   const x = trace.mode === 'offload' ? trace.input.take() : trace.input;
   const tape = trace.mode === 'keep' ? trace : record(pass, x);
-  const { leaves, factors, halves } = tape;
-  const inside = insideOf(pass, halves);
+  const { leaves, factors } = tape;
+  const at = tape.inside.flatMap((each) => each.at);
+  const begun = tape.inside.flatMap((each) => each.gradients());
+  const measured = tape.inside.map((each) => each.measured());
   const zeros = factors.map((each) => each.zeros);
   const [input, ...found] = grad(
-    [tape.output, ...inside.at],
+    [tape.output, ...at],
     [tape.input, ...leaves, ...zeros],
-    [g, ...inside.gradients],
+    [g, ...begun],
   );
   const made = madeOf(pass).map(({ name }, i) => [name, found[i]] as const);
   const low = projected(factors, found.slice(leaves.length), projectorsOf(pass));
-  const within = [...inside.at, ...inside.gradients];
-  const all = [tape.output, tape.input, ...leaves, ...tensorsOfFactors(factors), ...within];
+  const all = [tape.output, tape.input, ...leaves, ...tensorsOfFactors(factors), ...at, ...begun];
   for (const tensor of new Set(all)) tensor.dispose();
   if (trace.mode !== 'keep') x.dispose();
   if (input === undefined || input === null) throw new Bug('a block ignores its input');
@@ -131,25 +141,7 @@ export function backwardBlock(pass: BlockPass, trace: BlockTrace, g: Tensor): Bl
   const parameters = pass.active.map(
     ({ name, gradientOf = name }) => gradients.get(gradientOf) ?? null,
   );
-  return { input, parameters, density: inside.density };
-}
-
-interface Inside {
-  /** Where the backward begins besides the output, with the gradients there. */
-  readonly at: readonly Tensor[];
-  readonly gradients: readonly Tensor[];
-  readonly density: Tensor | null;
-}
-
-const nothingInside: Inside = { at: [], gradients: [], density: null };
-
-function insideOf({ density = null }: BlockPass, halves: GatedHalves | null): Inside {
-  if (density === null || halves === null) return nothingInside;
-  return {
-    at: [halves.gate, halves.up],
-    gradients: densityGradients(halves, density),
-    density: densityOf(halves, density.epsilon),
-  };
+  return { input, parameters, measured };
 }
 
 const noProjectors: Projectors = new Map();
@@ -176,14 +168,12 @@ function record(pass: BlockPass, x: Tensor): Tape {
         ]),
       );
       const taps = new FactorTaps(projectorsOf(pass));
-      let halves: GatedHalves | null = null;
-      const gated = (both: GatedHalves): void => {
-        if (pass.density) halves = both;
-      };
-      const tensors = { ...tensorsOf(pass.model, byName, pass.draw), tap: taps.of, gated };
+      const inside: Inside[] = [];
+      const watch = watching(pass.inside, (each) => void inside.push(each));
+      const tensors = { ...tensorsOf(pass.model, byName, pass.draw), tap: taps.of, ...watch };
       const context = sequenceContext(pass.model.config, pass.sequence);
       const output = block(pass.model.config, pass.layer, tensors, input, context);
-      return { input, leaves: [...byName.values()], factors: taps.found, output, halves };
+      return { input, leaves: [...byName.values()], factors: taps.found, output, inside };
     }),
   );
 }

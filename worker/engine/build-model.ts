@@ -5,13 +5,12 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
-import { tensorSpecs } from '../decoder/names.ts';
 import { ropeFrequencies } from '../decoder/rope.ts';
 import {
   type Adapter,
   type Initial,
   type LinearLayer,
-  plannedRank,
+  type MlpLayer,
   withInitial,
 } from '../methods/adapters/adapter.ts';
 import type { Precision } from '../methods/precision/precision.ts';
@@ -24,7 +23,8 @@ import type { Device } from '../tensor/device.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { item, onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
+import { onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
+import { layersWithRank, mlpsOf } from './adapted-layers.ts';
 import { requireFinite } from './finite.ts';
 import { embeddingName, type Model } from './model.ts';
 import { multiplyOut } from './multiplied-out.ts';
@@ -117,9 +117,14 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
         }),
       );
     }
-    for (const layers of Map.groupBy(adapted, ({ layer }) => layer).values()) {
-      const own = made(() => layers.flatMap((layer) => adapterParameters(layer, options)));
-      add(own.map((parameter) => placed(parameter, device)));
+    const mixed = adapter?.experts === undefined ? [] : mlpsOf(config);
+    for (let layer = 0; layer < config.L; layer += 1) {
+      const isHere = (one: { readonly layer: number }) => one.layer === layer;
+      const own = made(() => [
+        ...adapted.filter(isHere).flatMap((one) => adapterParameters(one, options)),
+        ...mixed.filter(isHere).flatMap((one) => expertParameters(one, options)),
+      ]);
+      if (own.length > 0) add(own.map((parameter) => placed(parameter, device)));
     }
     const shared = made(() => sharedParameters(adapter, adapted));
     for (const parameter of shared) parameters.add(placed(parameter, device));
@@ -137,6 +142,7 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
       precision: options.precision ?? null,
       adapter,
       adapted: new Map(adapted.map((layer) => [layer.path, layer])),
+      mixed: new Map(mixed.map((mlp) => [mlp.path, mlp])),
     };
     multiplyOut(model);
     return model;
@@ -302,24 +308,6 @@ function layerOf(name: string): Parameter['layer'] {
   return name === embeddingName ? 'embedding' : 'head';
 }
 
-/** Those that the adapter targets, but for ones with a planned rank of 0. */
-function layersWithRank(config: DecoderConfig, adapter: Adapter, initial: Initial) {
-  const targeted = adaptedLayers(config, adapter);
-  if ((adapter.calibration ?? adapter.spectrum) === undefined) return targeted;
-  return targeted.filter(({ path }) => scope(() => item(initial(`${path}.${plannedRank}`))) > 0);
-}
-
-/** The linear layers of the blocks that an adapter targets; never the head. */
-export function adaptedLayers(config: DecoderConfig, adapter: Adapter): readonly LinearLayer[] {
-  return tensorSpecs(config).flatMap(({ name, layer, part, shape }) => {
-    const [out, inputs] = shape;
-    if (layer === undefined || part !== 'weight') return [];
-    if (out === undefined || inputs === undefined) return [];
-    const linear = { path: name.replace(/\.weight$/, ''), layer, out, in: inputs, model: config };
-    return adapter.targets(linear) ? [linear] : [];
-  });
-}
-
 function initialOf({ adapter, initial }: BuildOptions): Initial {
   const missing = (name: string): never => {
     throw new Bug(`${adapter?.name} begins with ${name}, which was not computed`);
@@ -344,14 +332,29 @@ function adapterParameters(layer: LinearLayer, options: BuildOptions): readonly 
   const { adapter } = options;
   if (adapter === null) return [];
   const initial = initialOf(options);
-  const {
-    trained,
-    kept = {},
-    chosen = {},
-  } = scope(() => withInitial(initial, layer, (own) => adapter.initialize(layer, own)));
+  const made = scope(() => withInitial(initial, layer, (own) => adapter.initialize(layer, own)));
+  return parametersOf(adapter, layer, made);
+}
+
+/** The experts of one block, and what chooses among them. */
+function expertParameters(mlp: MlpLayer, { adapter }: BuildOptions): readonly Parameter[] {
+  if (adapter?.experts === undefined) return [];
+  const { experts } = adapter;
+  return parametersOf(
+    adapter,
+    mlp,
+    scope(() => experts.initialize(mlp)),
+  );
+}
+
+function parametersOf(
+  adapter: Adapter,
+  at: Pick<LinearLayer, 'path' | 'layer'>,
+  { trained, kept = {}, chosen = {} }: ReturnType<Adapter['initialize']>,
+): readonly Parameter[] {
   const parameter = (suffix: string, value: Tensor, role: Role): Parameter => ({
-    name: `${layer.path}.${suffix}`,
-    layer: layer.layer,
+    name: `${at.path}.${suffix}`,
+    layer: at.layer,
     // Files and shards take the values in row order.
     value: keep(ops.contiguous(value)),
     shape: value.shape,
@@ -365,7 +368,7 @@ function adapterParameters(layer: LinearLayer, options: BuildOptions): readonly 
     ...Object.entries(kept).map(([suffix, value]) => parameter(suffix, value, 'kept')),
     ...Object.entries(chosen).map(([suffix, value]) => ({
       ...parameter(suffix, value, 'chosen'),
-      gradientOf: `${layer.path}.weight`,
+      gradientOf: `${at.path}.weight`,
     })),
   ];
 }

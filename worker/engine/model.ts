@@ -1,10 +1,11 @@
 // A decoder with all axes filled in: configuration, parameters, and the adapter on its linears.
 
 import type { DecoderConfig } from '../decoder/config.ts';
-import type { Adapter, DropoutDraw, LinearLayer } from '../methods/adapters/adapter.ts';
+import type { Adapter, DropoutDraw, LinearLayer, MlpLayer } from '../methods/adapters/adapter.ts';
 import type { Delta } from '../methods/adapters/delta.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import type { BlockTensors } from '../nn/block.ts';
+import type { Mixture } from '../nn/mixture.ts';
 import type { Device } from '../tensor/device.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -26,6 +27,8 @@ export interface Model {
   readonly adapter: Adapter | null;
   /** The linears that carry the adapter, by module path. */
   readonly adapted: ReadonlyMap<string, LinearLayer>;
+  /** The MLPs in whose place the adapter has experts, by module path. */
+  readonly mixed: ReadonlyMap<string, MlpLayer>;
 }
 
 export const embeddingName = 'model.embed_tokens.weight';
@@ -45,7 +48,7 @@ export function tensorsOf(
   leaves: ReadonlyMap<string, Tensor>,
   draw: DropoutDraw | null,
 ): BlockTensors {
-  const { parameters, adapter, adapted, precision } = model;
+  const { parameters, adapter, adapted, mixed, precision } = model;
   const value = (name: string): Tensor => leaves.get(name) ?? parameters.value(name);
   return {
     precision,
@@ -56,6 +59,11 @@ export function tensorsOf(
       if (adapter === null || layer === undefined) return null;
       if (parameters.changed(`${path}.weight`) !== null) return null;
       return adapter.factors(layer, (suffix) => value(tensorName(adapter, path, suffix)), draw);
+    },
+    mixture(path): Mixture | null {
+      const mlp = mixed.get(path);
+      if (mlp === undefined) return null;
+      return adapter?.experts?.mixture(mlp, (suffix) => value(`${path}.${suffix}`), draw) ?? null;
     },
   };
 }

@@ -6,9 +6,9 @@
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { Delta } from '../methods/adapters/delta.ts';
 import type { Precision } from '../methods/precision/precision.ts';
-import type { GatedHalves } from '../methods/rules/density-loss.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { GatedHalves, Routing } from './inside.ts';
 import {
   activationCode,
   gatedLinear,
@@ -17,6 +17,7 @@ import {
   normLinears,
   type Tap,
 } from './linear.ts';
+import { type Mixture, mixedMlp } from './mixture.ts';
 import { type Norm, rmsNorm } from './rms-norm.ts';
 import { type RopeTable, rotate } from './rope.ts';
 
@@ -27,10 +28,14 @@ export interface BlockTensors {
   hasWeight(name: string): boolean;
   /** The adapter's change to the linear layer at a module path; null where it has none. */
   delta(path: string): Delta | null;
+  /** The experts of the MLP at a module path; null where it has none. */
+  mixture(path: string): Mixture | null;
   /** Called with the input of each linear layer. */
   observe?(path: string, input: Tensor): void;
   /** Called with the two halves of the MLP. */
   gated?(halves: GatedHalves): void;
+  /** Called with where the tokens went, in a mixture of experts. */
+  routed?(routing: Routing): void;
   /** The tap of the linear layer with this weight, or null. */
   tap?(name: string): Tap | null;
   /** Arithmetic of the linear layers; null: in the types of their tensors. */
@@ -117,8 +122,16 @@ function mlp(
     ),
     [config.I, config.I],
   );
+  const down = tensorsAt(tensors, `${at}.down_proj`);
+  const mixture = tensors.mixture(at);
+  if (mixture !== null) {
+    const shared = { x: rmsNorm(x, norm), gate, up, down, names };
+    const { output, routing } = mixedMlp(mixture, shared, activationCode[config.activation]);
+    tensors.routed?.(routing);
+    return output;
+  }
   tensors.gated?.({ gate, up, activation: activationCode[config.activation] });
-  return gatedLinear(gate, up, config.activation, tensorsAt(tensors, `${at}.down_proj`));
+  return gatedLinear(gate, up, config.activation, down);
 }
 
 function normAt(config: DecoderConfig, tensors: BlockTensors, path: string): Norm {

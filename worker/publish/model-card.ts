@@ -93,6 +93,7 @@ const libraries: { readonly [Format in ArtifactFormat]?: string } = {
   PEFTAdapter: 'peft',
   GGUFAdapter: 'gguf',
   UniformPEFTAdapter: 'peft',
+  MixLoRA: 'mixlora',
 };
 
 const opening = {
@@ -101,6 +102,7 @@ const opening = {
   UniformPEFTAdapter: 'An adapter of one rank for',
   MergedSafetensors: 'A fine-tuned copy of',
   GGUF: 'A fine-tuned copy, in GGUF form, of',
+  MixLoRA: 'A mixture of LoRA experts for',
   AQLM: 'A fine-tuned copy, its linear layers as codes into codebooks (AQLM), of',
 } as const;
 

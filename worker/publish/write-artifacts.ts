@@ -27,6 +27,7 @@ import type { ArtifactFacts, ArtifactFormat, ArtifactWriter } from './artifact.t
 import { ggufAdapterArtifact } from './gguf-adapter.ts';
 import { ggufArtifact } from './gguf-artifact.ts';
 import { mergedArtifact } from './merged.ts';
+import { mixLoraArtifact } from './mixlora.ts';
 import { modelCard, repositoryCard } from './model-card.ts';
 import { peftArtifact } from './peft.ts';
 import { randLoraArtifact } from './randlora.ts';
@@ -126,6 +127,7 @@ function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
         : peftArtifact(facts, format);
     }
     if (format === 'GGUFAdapter') return ggufAdapterArtifact(facts);
+    if (format === 'MixLoRA') return mixLoraArtifact(facts);
     if (format === 'AQLM') return aqlmArtifact(facts);
     return format === 'GGUF' ? ggufArtifact(facts, gguf.type) : mergedArtifact(facts);
   });

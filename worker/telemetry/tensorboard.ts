@@ -134,6 +134,7 @@ function stepValues(message: BodyOf<'step'>): Values {
     ['memory/resident_bytes', memory.now],
     ['memory/peak_bytes', memory.peak],
     ...densityValues(message),
+    ...expertValues(message),
   ];
 }
 
@@ -142,6 +143,16 @@ function densityValues({ density }: BodyOf<'step'>): Values {
   return [
     ['train/density', density.share],
     ['train/density_loss', density.loss],
+  ];
+}
+
+function expertValues({ experts }: BodyOf<'step'>): Values {
+  if (experts === undefined) return [];
+  const { balance, shares } = experts;
+  return [
+    ['train/expert_balance', balance],
+    ['train/smallest_expert_share', Math.min(...shares)],
+    ['train/largest_expert_share', Math.max(...shares)],
   ];
 }
 

@@ -12,7 +12,8 @@ import {
   openInitialFactors,
   writeInitialFactors,
 } from '../checkpoint/initial-factors.ts';
-import { adaptedLayers, type ModelSource } from '../engine/build-model.ts';
+import { adaptedLayers } from '../engine/adapted-layers.ts';
+import type { ModelSource } from '../engine/build-model.ts';
 import { requireFinite } from '../engine/finite.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { World } from '../engine/world.ts';

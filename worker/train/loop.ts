@@ -24,6 +24,7 @@ import {
   missedEvaluation,
   stoppedEarly,
 } from './evaluation.ts';
+import { insideTerm } from './inside-term.ts';
 import type { TrainerParts } from './parts.ts';
 import { step } from './step.ts';
 
@@ -138,27 +139,23 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
   const { model, plan, updater, world } = parts;
   const { batch, active } = choices;
   return scope(() => {
-    const density = densityTermOf(parts, batch);
-    const { nll, regularization, gradientNorm, clipFactor, applied, ...inside } = step({
+    const inside = insideTerm(parts, batch);
+    const { nll, regularization, gradientNorm, clipFactor, applied, measured } = step({
       model,
       sequences: batch.sequences.map((host) => toSequence(model.rope, host, model.dtype)),
       targetTokens: batch.targetTokens,
       active,
       modes: plan.modes,
       offload: parts.offload,
-      density: density?.term ?? null,
+      inside: inside?.loss ?? null,
       probe: probeOf(model, ownedBy(parts), world, momentOf(parts, state)),
       update: updater.begin(updateOf(parts, state.step, choices)),
       draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
       regularizes: world.rank === 0,
     });
-    const { term = 0, inUse = 0 } = inside.density ?? {};
-    const own = density === null ? [] : [term, inUse];
-    const [sum = Number.NaN, added = 0, ...sums] = world.sum([nll, regularization, ...own]);
-    const [loss, share] = sums.map((each) => each / (density?.values ?? 1));
-    const measured = loss === undefined || share === undefined ? null : { loss, share };
+    const [sum = Number.NaN, added = 0, ...sums] = world.sum([nll, regularization, ...measured]);
     return {
-      ...{ gradientNorm, clipFactor, applied, added, density: measured },
+      ...{ gradientNorm, clipFactor, applied, added, inside: inside?.said(sums) ?? null },
       loss: sum / batch.targetTokens,
     };
   }, model.device);
@@ -170,16 +167,6 @@ function ownedBy({ shards, states }: TrainerParts) {
 
 function momentOf({ plan: { totalSteps } }: TrainerParts, { step }: TrainerState): Moment {
   return { step, totalSteps };
-}
-
-/** The term of a density loss for a step, and the number of values that it is the mean of. */
-function densityTermOf({ model, density }: TrainerParts, { tokens }: Batch) {
-  if (density === undefined) return null;
-  const values = tokens * model.config.L * model.config.I;
-  return {
-    values,
-    term: { epsilon: density.epsilon, coefficient: density.weight / values },
-  };
 }
 
 function updateOf(
@@ -203,17 +190,13 @@ function updateOf(
 function saidOf(
   { model, selection, said }: TrainerParts,
   step: number,
-  { added, density }: Pick<ReturnType<typeof computeStep>, 'added' | 'density'>,
+  { added, inside }: Pick<ReturnType<typeof computeStep>, 'added' | 'inside'>,
 ) {
-  const inside =
-    density === null
-      ? null
-      : `density ${density.share.toFixed(3)}, density loss ${density.loss.toFixed(4)}`;
-  const words = [selection.describe(step), said?.() ?? null, inside].filter(
+  const words = [selection.describe(step), said?.() ?? null, inside?.words ?? null].filter(
     (each) => each !== null,
   );
   return {
-    ...(density !== null && { density }),
+    ...inside?.fields,
     ...(model.adapter?.regularizer && { regularization: finiteOrNull(added) }),
     ...(words.length > 0 && { method: words.join(', ') }),
   };

@@ -31,7 +31,7 @@ import type { StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
 import { withLayer } from '../engine/weights.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
-import { type DensityTerm, densityOf } from '../methods/rules/density-loss.ts';
+import type { InsideLoss } from '../nn/inside.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -47,8 +47,8 @@ interface StepInputs {
   /** Required where a mode is `offload`. */
   readonly offload?: ActivationOffload | undefined;
   readonly update: StepUpdateSink;
-  /** A loss of the values inside the MLPs. @default none */
-  readonly density?: DensityTerm | null;
+  /** A loss of values inside the blocks. @default none */
+  readonly inside?: InsideLoss | null;
   /** What the step does for places that are chosen again. @default nothing */
   readonly probe?: StepProbe | null;
   readonly draw: (sequence: PackedSequence) => DropoutDraw;
@@ -61,8 +61,8 @@ interface StepOutcome extends Omit<UpdateOutcome, 'sums'> {
   readonly nll: number;
   /** What the adapter's regularizer adds to the loss; 0 at ranks that leave it to another. */
   readonly regularization: number;
-  /** Over this rank's sequences and all blocks, as `densityOf`; null without a density loss. */
-  readonly density: { readonly term: number; readonly inUse: number } | null;
+  /** What the loss inside the blocks measures, over this rank's sequences and all blocks. */
+  readonly measured: readonly number[];
 }
 
 /** Runs the step in its own scope, on the model's device: frees every tensor. */
@@ -87,7 +87,7 @@ export function step(inputs: StepInputs): StepOutcome {
           const back = backwardBlock(pass, traceAt(traces.blocks, layer, a), tensorAt(g, a));
           tensorAt(g, a).dispose();
           sum.add(back.parameters);
-          if (back.density !== null) measured.push(back.density);
+          measured.push(...back.measured);
           return back.input;
         });
         own.add(gradientsOf(model, active(layer), sum.finish()));
@@ -102,14 +102,12 @@ export function step(inputs: StepInputs): StepOutcome {
       }
       update.offer([{ parameter: model.parameters.get(embeddingName), value: top.dEmbedding }]);
     }
-    const inside = totalsOf(measured);
-    const { sums, ...outcome } = update.finish([top.nll, ...inside, ...terms]);
+    const totals = totalsOf(measured, inputs.inside?.size ?? 0);
+    const { sums, ...outcome } = update.finish([top.nll, ...totals, ...terms]);
     forgetChanged(inputs);
     const [nll = Number.NaN, ...others] = sums;
-    const [term, inUse] = others.slice(0, inside.length);
-    const density = term === undefined || inUse === undefined ? null : { term, inUse };
-    const regularization = others.slice(inside.length).reduce((sum, one) => sum + one, 0);
-    return { ...outcome, nll, density, regularization };
+    const regularization = others.slice(totals.length).reduce((sum, one) => sum + one, 0);
+    return { ...outcome, nll, measured: others.slice(0, totals.length), regularization };
   }, inputs.model.device);
 }
 
@@ -125,12 +123,11 @@ function regularized(
   return [own.value];
 }
 
-/** The sums of what blocks said of their density, one by one. */
-function totalsOf(measured: readonly Tensor[]): readonly Tensor[] {
-  const [first, ...others] = measured;
-  if (first === undefined) return [];
-  const total = others.reduce((sum, one) => ops.add_(sum, one), ops.clone(first));
-  return [0, 1].map((place) => ops.select(total, 0, place));
+/** The sums of what blocks measured, one by one. */
+function totalsOf(measured: readonly Tensor[], size: number): readonly Tensor[] {
+  const total = ops.zeros([size], { dtype: 'float64' });
+  for (const one of measured) ops.add_(total, one);
+  return ops.unbind(total, 0);
 }
 
 /** Drops what the precision has cached of weights that were updated. */
@@ -146,7 +143,7 @@ interface Traces {
   readonly outputs: readonly Tensor[];
 }
 
-/** `measured` gets the density of blocks that no backward passes. */
+/** `measured` gets what is measured of blocks that no backward passes. */
 function forwardBlocks(inputs: StepInputs, projectors: Projectors, measured: Tensor[]): Traces {
   const { model, sequences, modes } = inputs;
   inputs.offload?.clear();
@@ -179,11 +176,8 @@ function prefetchInputs(traces: readonly BlockTrace[]): void {
 
 /** A block without active parameters at or below it needs no trace. */
 function withoutTrace(pass: BlockPass, x: Tensor, measured: Tensor[]): Tensor {
-  const { density = null } = pass;
   const found: Tensor[] = [];
-  const output = runBlock(pass, x, (halves) => {
-    if (density !== null) found.push(keep(densityOf(halves, density.epsilon)));
-  });
+  const output = runBlock(pass, x, (inside) => void found.push(keep(inside.measured())));
   for (const one of found) {
     measured.push(ops.clone(one));
     one.dispose();
@@ -246,7 +240,7 @@ function lowestActive({ model, active }: StepInputs): number {
 }
 
 function passOf(
-  { model, active, draw, offload, density = null }: StepInputs,
+  { model, active, draw, offload, inside = null }: StepInputs,
   layer: number,
   sequence: PackedSequence,
   projectors: Projectors,
@@ -258,7 +252,7 @@ function passOf(
     sequence,
     draw: draw(sequence),
     projectors,
-    density,
+    inside,
     offload,
   };
 }

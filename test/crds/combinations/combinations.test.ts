@@ -62,5 +62,8 @@ test('the page has a table for each two axes and a sentence for each number', (t
   for (const [one, other] of pairsOfAxes()) t.true(page.includes(`## ${one} and ${other}\n`));
   const numbers = new Set([...page.matchAll(/no \((\d+)\)/g)].map(([, number]) => Number(number)));
   const sentences = [...page.matchAll(/^(\d+)\. `spec\./gm)].map(([, number]) => Number(number));
-  t.deepEqual([...numbers].toSorted((a, b) => a - b), sentences);
+  t.deepEqual(
+    [...numbers].toSorted((a, b) => a - b),
+    sentences,
+  );
 });

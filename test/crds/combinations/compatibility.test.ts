@@ -35,6 +35,30 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'Full' }, 'output.formats': ['AQLM'] },
     apart: { method: { preset: 'PVTuning' }, 'output.formats': ['AQLM'] },
   },
+  'a mixture of experts has a file of its own': {
+    meet: { method: { preset: 'MixLoRA' }, 'output.formats': ['MixLoRA', 'PEFTAdapter'] },
+    apart: { method: { preset: 'MixLoRA' }, 'output.formats': ['MixLoRA'] },
+  },
+  'a file of experts needs experts': {
+    meet: { method: { preset: 'LoRA' }, 'output.formats': ['MixLoRA'] },
+    apart: { method: { preset: 'MixLoRA' }, 'output.formats': ['MixLoRA'] },
+  },
+  'experts are in MLPs': {
+    meet: { method: mixture({ targetModules: ['q_proj'] }) },
+    apart: { method: mixture({ targetModules: ['q_proj', 'mlp.up_proj'] }) },
+  },
+  'a token goes to experts that there are': {
+    meet: { method: mixture({ numExperts: 2, topK: 3 }) },
+    apart: { method: mixture({ numExperts: 3, topK: 3 }) },
+  },
+  'experts are computed in the type of the model': {
+    meet: { method: { preset: 'MixLoRA', precision: { type: 'HALO' } } },
+    apart: { method: { preset: 'MixLoRA', precision: { type: 'Float32' } } },
+  },
+  'density is that of one MLP': {
+    meet: { method: { preset: 'MixLoRA', rule: { type: 'DensityLoss' } } },
+    apart: { method: { preset: 'MixLoRA', rule: { type: 'ALLoRA' } } },
+  },
   'results do not replace their model': {
     meet: {
       'model.source': { persistentVolumeClaim: { claimName: 'notes', path: 'out/merged' } },
@@ -236,6 +260,8 @@ test('every pair has a case, and no case is left of a pair that is gone', (t) =>
  * which CEL cannot normalise.
  */
 const unaskable = [
+  'experts are in MLPs',
+  'a token goes to experts that there are',
   'results do not replace their model',
   'weights are stored in one kind of codes',
   'level 3 reuses what the forward has made',
@@ -370,6 +396,10 @@ test('a job that may grow needs a sequence for each worker of its largest world'
   t.true(speaks(3));
   t.false(speaks(3, 'None'), 'it stays as small as it is');
 });
+
+function mixture(mixLora: object) {
+  return { preset: 'MixLoRA', adapter: { type: 'MixLoRA', mixLora } };
+}
 
 function spectrum(initialization: string) {
   const lamda = { allocation: 'Spectrum', initialization };

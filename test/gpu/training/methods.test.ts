@@ -1,5 +1,6 @@
-// Every method trains on a device as it does on the processor, waits for it at most twice a step,
-// and ends with the same bits where its second half is trained again from a checkpoint.
+// Every method trains on a device as it does on the processor, waits for it no more often in a step
+// than it has to, and ends with the same bits where its second half is trained again from a
+// checkpoint.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';

@@ -57,6 +57,11 @@ const adapters = {
     type: 'LoRA',
     lora: { rank: 16, targetModules: ['q_proj', 'down_proj'] },
   },
+  MixLoRA: { type: 'MixLoRA', mixLora: { rank: 16 } },
+  'MixLoRA on q and down': {
+    type: 'MixLoRA',
+    mixLora: { rank: 16, topK: 3, targetModules: ['q_proj', 'down_proj'] },
+  },
   PaCA: { type: 'PaCA', paca: { rank: 16 } },
   RandLoRA: { type: 'RandLoRA', randLora: { rank: 16 } },
   S2FT: {

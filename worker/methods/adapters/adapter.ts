@@ -2,6 +2,7 @@
 // it adds and how they change the weight (`factors`); forward, merge and export follow from that.
 import type { DecoderConfig } from '../../decoder/config.ts';
 import type { World } from '../../engine/world.ts';
+import type { Mixture } from '../../nn/mixture.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { releasePages, type Tensor } from '../../tensor/tensor.ts';
 import type { OptimizerState } from '../optimizers/optimizer.ts';
@@ -16,6 +17,27 @@ export interface LinearLayer {
   readonly in: number;
   /** Of the model that it is in. */
   readonly model: ModelSizes;
+}
+
+/** The MLP of a block as an adapter sees it that has experts. */
+export interface MlpLayer {
+  /** Module path, e.g. `model.layers.0.mlp`. */
+  readonly path: string;
+  readonly layer: number;
+  /** Size of its inputs. */
+  readonly in: number;
+  readonly linears: readonly LinearLayer[];
+}
+
+/** Experts in place of each MLP, whose weights they share; tensors by suffix of the MLP's path. */
+export interface Experts {
+  readonly count: number;
+  /** How many of them a token goes to. */
+  readonly chosen: number;
+  /** Weight of the balance loss (balance.ts). */
+  readonly balance: number;
+  initialize(mlp: MlpLayer): NewTensors;
+  mixture(mlp: MlpLayer, tensors: (suffix: string) => Tensor, draw: DropoutDraw | null): Mixture;
 }
 
 /** Blocks, query heads, key/value heads, head size, MLP size. */
@@ -156,6 +178,8 @@ export interface Adapter {
   factors(layer: LinearLayer, tensors: (suffix: string) => Tensor, draw: DropoutDraw | null): Delta;
   /** For a change that is as large as the weight: see there. */
   readonly multipliedOut?: MultipliedOut;
+  /** For an adapter that is more than changes of linear layers. */
+  readonly experts?: Experts;
   /**
    * A term of the loss that depends on the new tensors alone: a scalar with a tape, for one layer.
    * Training adds the mean over all layers once a step (engine/regularization.ts); what is reported

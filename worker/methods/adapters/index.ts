@@ -13,6 +13,7 @@ import { loraOf } from './lora.ts';
 import { loraGaOf } from './lora-ga.ts';
 import { loraSbOf } from './lora-sb.ts';
 import { loraXsOf } from './lora-xs.ts';
+import { mixLoraOf } from './mixlora.ts';
 import { nloraOf } from './nlora.ts';
 import { pacaOf } from './paca.ts';
 import { pissaOf } from './pissa.ts';
@@ -34,6 +35,7 @@ const byType: { readonly [Type in Exclude<AdapterValue['type'], 'None'>]: Adapte
   EVA: evaOf,
   SLoRA: sloraOf,
   NLoRA: nloraOf,
+  MixLoRA: mixLoraOf,
   LoRAGA: loraGaOf,
   LoRASB: loraSbOf,
   LaMDA: lamdaOf,

@@ -9,6 +9,7 @@
 // mean square of their block and sequence: gated activations are never zero. The authors take the
 // output of the activation function; between gated halves this is its product, which `down_proj`
 // reads.
+import type { GatedHalves, InsideLoss } from '../../nn/inside.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -19,17 +20,22 @@ export interface DensityTerm {
   readonly coefficient: number;
 }
 
-/** Both halves of a gated MLP `[T, I]`, and the number of its activation (swiglu.h). */
-export interface GatedHalves {
-  readonly gate: Tensor;
-  readonly up: Tensor;
-  readonly activation: number;
-}
-
 /** Share of the root mean square above which a value is in use. */
 const inUse = 0.01;
 /** Values in one set of temporaries. */
 const atOnce = 2 ** 18;
+
+/** It measures what `densityOf` says. */
+export function densityLoss(term: DensityTerm): InsideLoss {
+  return {
+    size: 2,
+    gated: (halves) => ({
+      at: [halves.gate, halves.up],
+      gradients: () => densityGradients(halves, term),
+      measured: () => densityOf(halves, term.epsilon),
+    }),
+  };
+}
 
 /** `[2]`, float64: the sum of h² / (h² + ε), and the number of values in use. */
 export function densityOf(halves: GatedHalves, epsilon: number): Tensor {

@@ -4,7 +4,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { adapterShape } from '../../../../crds/methods/adapter-traits.ts';
 import { resolveMethod } from '../../../../crds/methods/resolve.ts';
-import { adaptedLayers } from '../../../../worker/engine/build-model.ts';
+import { adaptedLayers } from '../../../../worker/engine/adapted-layers.ts';
 import type { HostSequence } from '../../../../worker/engine/packed-sequence.ts';
 import { alone, type World } from '../../../../worker/engine/world.ts';
 import type { Calibration } from '../../../../worker/methods/adapters/adapter.ts';

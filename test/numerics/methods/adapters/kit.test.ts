@@ -74,7 +74,9 @@ function gap(found: readonly number[], expected: readonly number[]): number {
 
 test('every adapter is in the kit', (t) => {
   const held = new Set(Object.values(cases).map(({ method }) => method.adapter?.type));
-  for (const { type } of adapterEntries) t.true(held.has(type), type);
+  // Experts that tokens choose are no change of a weight: mixlora.test.ts.
+  const changes = adapterEntries.filter(({ type }) => type !== 'MixLoRA');
+  for (const { type } of changes) t.true(held.has(type), type);
 });
 
 for (const [name, each] of Object.entries(cases)) {

@@ -3,12 +3,9 @@
 import test from 'ava';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
 import { standardLora } from '../../../../worker/methods/adapters/standard-lora.ts';
-import {
-  densityGradients,
-  densityOf,
-  type GatedHalves,
-} from '../../../../worker/methods/rules/density-loss.ts';
+import { densityGradients, densityOf } from '../../../../worker/methods/rules/density-loss.ts';
 import { lisa } from '../../../../worker/methods/selection/lisa.ts';
+import type { GatedHalves } from '../../../../worker/nn/inside.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';

@@ -1,0 +1,43 @@
+// The places of a model that an adapter changes.
+import type { DecoderConfig } from '../decoder/config.ts';
+import { tensorSpecs } from '../decoder/names.ts';
+import {
+  type Adapter,
+  type Initial,
+  type LinearLayer,
+  type MlpLayer,
+  plannedRank,
+} from '../methods/adapters/adapter.ts';
+import { scope } from '../tensor/scope.ts';
+import { item } from '../tensor/tensor.ts';
+
+/** Those that the adapter targets, but for ones with a planned rank of 0. */
+export function layersWithRank(config: DecoderConfig, adapter: Adapter, initial: Initial) {
+  const targeted = adaptedLayers(config, adapter);
+  if ((adapter.calibration ?? adapter.spectrum) === undefined) return targeted;
+  return targeted.filter(({ path }) => scope(() => item(initial(`${path}.${plannedRank}`))) > 0);
+}
+
+/** The linear layers of the blocks that an adapter targets; never the head. */
+export function adaptedLayers(config: DecoderConfig, adapter: Adapter): readonly LinearLayer[] {
+  return linearLayers(config).filter((linear) => adapter.targets(linear));
+}
+
+function linearLayers(config: DecoderConfig): readonly LinearLayer[] {
+  return tensorSpecs(config).flatMap(({ name, layer, part, shape }) => {
+    const [out, inputs] = shape;
+    if (layer === undefined || part !== 'weight') return [];
+    if (out === undefined || inputs === undefined) return [];
+    return [{ path: name.replace(/\.weight$/, ''), layer, out, in: inputs, model: config }];
+  });
+}
+
+/** The MLP of each block. */
+export function mlpsOf(config: DecoderConfig): readonly MlpLayer[] {
+  const all = linearLayers(config);
+  return config.layers.map((_, layer) => {
+    const path = `model.layers.${layer}.mlp`;
+    const linears = all.filter((linear) => linear.path.startsWith(`${path}.`));
+    return { path, layer, in: config.H, linears };
+  });
+}

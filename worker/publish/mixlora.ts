@@ -1,0 +1,86 @@
+// A MixLoRA as its authors store it: `adapter_config.json` and tensors under `mixlora.layers.N.`,
+// with the router of an MLP as `mlp.moe_gate.weight` and its experts beside their layer,
+// `mlp.up_proj.experts.E.lora_A.weight`. Their file is a pickle; ours is safetensors.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Bug } from '../../crds/failures/errors.ts';
+import { alphaOf } from '../../crds/methods/adapter-fields.ts';
+import { namedLinears } from '../../crds/methods/linears.ts';
+import { resultFolder } from '../../crds/names/result-folders.ts';
+import { linearsOf } from '../../crds/plan/parameters.ts';
+import type { Parameter } from '../engine/parameters.ts';
+import { openSafetensors, type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import { releasePages } from '../tensor/tensor.ts';
+import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { roundingOf, sharedBase } from './written-adapter.ts';
+
+const tensorFile = 'adapter_model.safetensors';
+
+export function mixLoraArtifact(facts: ArtifactFacts): ArtifactWriter {
+  const { model } = facts;
+  return {
+    format: 'MixLoRA',
+    folder: resultFolder.MixLoRA,
+    ...roundingOf(model),
+    async write(folder) {
+      const { bytes } = await writeSafetensors(join(folder, tensorFile), tensorsOf(facts));
+      const config = `${JSON.stringify(configOf(facts), null, 2)}\n`;
+      await writeFile(join(folder, 'adapter_config.json'), config);
+      return bytes;
+    },
+    async reload(folder) {
+      using file = openSafetensors(join(folder, tensorFile));
+      const parameters = sharedBase(model);
+      for (const trained of model.parameters.trained()) {
+        const value = scope(() => {
+          const mapped = file.load(nameOf(trained));
+          const own = ops.clone(mapped);
+          releasePages(mapped);
+          return own;
+        });
+        parameters.add({ ...trained, value: keep(value), role: 'frozen' });
+      }
+      return { ...model, parameters };
+    },
+  };
+}
+
+function tensorsOf({ model }: ArtifactFacts): ReadonlyMap<string, WritableTensor> {
+  const dtype = model.dtype === 'float64' ? 'float64' : 'float32';
+  return new Map(
+    model.parameters.trained().map((parameter) => {
+      const { shape, value } = parameter;
+      return [nameOf(parameter), { shape, dtype, make: () => ops.detach(value) }];
+    }),
+  );
+}
+
+function nameOf({ name }: Parameter): string {
+  return name.replace(/^model\./, 'mixlora.');
+}
+
+/** Contents of `adapter_config.json`. */
+function configOf({ prepared, method, model }: ArtifactFacts): Record<string, unknown> {
+  const { adapter } = method;
+  if (adapter.type !== 'MixLoRA') throw new Bug(`${adapter.type} has no experts`);
+  const { rank, dropout, numExperts, topK, routerAuxLossCoef, targetModules } = adapter.mixLora;
+  const targets = namedLinears(linearsOf(model.config), targetModules).map(({ name }) => name);
+  return {
+    base_model_name_or_path: prepared.model.name,
+    bias: 'none',
+    lora_alpha: alphaOf(adapter.mixLora),
+    lora_dropout: Number(dropout),
+    num_experts: numExperts,
+    peft_type: 'MIXLORA',
+    r: rank,
+    router_aux_loss_coef: Number(routerAuxLossCoef),
+    router_init_range: 0.02,
+    routing_strategy: 'mixlora',
+    target_modules: targets.toSorted(),
+    task_type: 'CAUSAL_LM',
+    top_k: topK,
+    use_rslora: false,
+  };
+}
