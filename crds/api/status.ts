@@ -21,6 +21,7 @@ const memoryPlan = z.strictObject({
   devices: words(317).describe(
     'Extended resource of the devices that it is for, or claims; absent for processors.',
   ),
+  workers: count().describe('Workers that it is for: the fewest that may train.'),
   leastDevice: quantity()
     .optional()
     .describe('Least memory of a device, by the label of its node, where not all nodes have it.'),

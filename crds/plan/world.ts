@@ -47,6 +47,15 @@ export function formWorld(members: readonly Member[], parallelism: Parallelism):
   };
 }
 
+/** Of a job that may train with less than it asks for, the least. */
+export function fewestWorkers({
+  replicas,
+  elasticity,
+  minReplicas = replicas,
+}: Pick<Worker, 'replicas' | 'elasticity' | 'minReplicas'>): number {
+  return elasticity === 'None' ? replicas : minReplicas;
+}
+
 /** The world that a job asks for, before anybody knows its nodes. */
 export function plannedWorld(worker: Worker, parallelism: Parallelism): World {
   const members = Array.from({ length: worker.replicas }, (_, index) => ({

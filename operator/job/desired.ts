@@ -2,6 +2,7 @@
 // fields that may change while they run.
 import { isDeepStrictEqual } from 'node:util';
 import { splitLive } from '../../crds/plan/live.ts';
+import { fewestWorkers } from '../../crds/plan/world.ts';
 import type { DesiredRecord } from '../../crds/wire/state.ts';
 import { timeText } from '../runtime/conditions.ts';
 import type { Call } from './decision.ts';
@@ -30,7 +31,7 @@ export function desiredOf(view: View, wanted: Wanted): Call | undefined {
     // A change of their number is the business of resize.ts; until then those that train are
     // wanted.
     workers: wanted.workers ?? before?.workers ?? trained ?? worker.replicas,
-    min: elastic ? (worker.minReplicas ?? worker.replicas) : worker.replicas,
+    min: fewestWorkers(worker),
     max: elastic ? (worker.maxReplicas ?? worker.replicas) : worker.replicas,
     save: wanted.save ?? before?.save ?? 0,
     stop: wanted.stop ?? 'None',

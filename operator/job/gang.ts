@@ -3,6 +3,7 @@
 // jitter, so that two gangs which hold half of the nodes each do not block each other for ever.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
+import { fewestWorkers } from '../../crds/plan/world.ts';
 import type { GangFlavour } from '../objects/pod-group.ts';
 import { timeText } from '../runtime/conditions.ts';
 import { none, type PolicyResult } from './decision.ts';
@@ -23,11 +24,6 @@ export function gangOf({ scheduling, worker }: FineTuneJobSpec, { gangs }: SiteF
   return flavours.find((each) => gangs.includes(each)) ?? 'Fallback';
 }
 
-export function gangMembers({ worker }: FineTuneJobSpec): number {
-  const { elasticity, minReplicas, replicas } = worker;
-  return elasticity === 'None' ? replicas : (minReplicas ?? replicas);
-}
-
 export function schedulingDeadline(view: View): PolicyResult {
   const { workers } = view;
   if (workers === undefined || workers.suspended || workers.outcome !== undefined) return none;
@@ -35,15 +31,15 @@ export function schedulingDeadline(view: View): PolicyResult {
   const placed = new Set(
     pods.filter((pod) => pod.scheduledAt !== undefined).map(({ index }) => index),
   );
-  if (placed.size >= gangMembers(view.spec)) return forgetAttempts(view);
+  if (placed.size >= fewestWorkers(view.spec.worker)) return forgetAttempts(view);
   const seconds = view.spec.scheduling.schedulingTimeoutSeconds;
   // A pod that is lost after all had a node gets as much time again for its replacement.
   const missingSince = sinceOf(view, 'PodsReady') ?? 0;
   const due = later(seconds, Math.max(workers.startedAt ?? workers.createdAt, missingSince));
   if (view.facts.now < due) return { wakeAt: due };
-  const missing = gangMembers(view.spec) - placed.size;
+  const missing = fewestWorkers(view.spec.worker) - placed.size;
   const words = pods.find(({ unschedulable }) => unschedulable !== undefined)?.unschedulable;
-  const message = `${missing} of ${gangMembers(view.spec)} workers found no node within ${seconds} s${words === undefined ? '' : `: ${words}`}`;
+  const message = `${missing} of ${fewestWorkers(view.spec.worker)} workers found no node within ${seconds} s${words === undefined ? '' : `: ${words}`}`;
   if (gangOf(view.spec, view.facts.site) === 'None') {
     return fail(view, { code: 'E_UNSCHEDULABLE', message });
   }

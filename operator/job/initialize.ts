@@ -2,6 +2,7 @@
 // pods share. An only worker may do it in a container before its own (objects/preparation.ts).
 // Where pods share no volume, each does it for itself, and there is nothing to do here.
 import type { FailureCode, FailureReason } from '../../crds/failures/table.ts';
+import { fewestWorkers } from '../../crds/plan/world.ts';
 import { runName } from '../../crds/wire/pod.ts';
 import { devicesInWord } from '../objects/devices.ts';
 import { initJob } from '../objects/io-job.ts';
@@ -60,13 +61,17 @@ export function initialize(view: View): PolicyResult {
 }
 
 /**
- * While it is suspended a job may be given other devices, or none: its pods then need another
- * memory. What was prepared is found again, and told again for the plan.
+ * While it is suspended a job may be given other devices, or none, or another number of workers:
+ * its pods then need another memory. What was prepared is found again, and told again for the plan.
  */
 function isPlanned({ status, spec, workers, facts }: View): boolean {
   const { memory } = status.plan ?? {};
   if (memory === undefined || workers !== undefined) return true;
-  return memory.devices === devicesInWord(spec.worker, facts.site.settings);
+  const { devices, workers: planned = fewestWorkers(spec.worker) } = memory;
+  return (
+    planned === fewestWorkers(spec.worker) &&
+    devices === devicesInWord(spec.worker, facts.site.settings)
+  );
 }
 
 /**

@@ -9,7 +9,7 @@ import type { MemoryPlan } from '../../crds/plan/memory.ts';
 import type { MemoryQuestion } from '../../crds/plan/memory-question.ts';
 import { processorOf, unlimited } from '../../crds/plan/processor.ts';
 import type { StagePeak } from '../../crds/plan/stage-peak.ts';
-import { plannedWorld } from '../../crds/plan/world.ts';
+import { fewestWorkers, plannedWorld } from '../../crds/plan/world.ts';
 import { formatBytes, parseQuantity } from '../../crds/schema/quantity.ts';
 import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { DeviceSettings } from '../objects/settings.ts';
@@ -25,8 +25,20 @@ interface JobOnSite {
   readonly kinds: readonly DeviceKind[];
 }
 
-/** Throws where no device that is known can hold the plan. */
+/**
+ * For the fewest workers that may train: fewer hold larger parts of the model each. Throws where no
+ * device that is known can hold the plan.
+ */
 export function plannedMemoryOf(job: JobOnSite): StatusMemory {
+  const workers = fewestWorkers(job.spec.worker);
+  return { ...ofWorkers(withWorkers(job, workers)), workers };
+}
+
+function withWorkers({ spec, ...site }: JobOnSite, replicas: number): JobOnSite {
+  return { ...site, spec: { ...spec, worker: { ...spec.worker, replicas } } };
+}
+
+function ofWorkers(job: JobOnSite): StatusMemory {
   if (job.spec.worker.devicesPerWorker === 0) return onProcessor(job);
   const { plan, leastDevice } = onDevices(job);
   return {
@@ -69,7 +81,7 @@ function onDevices(job: JobOnSite): Fitting {
   if (planned.length < sizes.length || planned.length === 0) {
     return { plan: undefined, leastDevice: undefined };
   }
-  throw new UserError({ code: 'E_DOES_NOT_FIT', message: misfit(planned) });
+  throw new UserError({ code: 'E_DOES_NOT_FIT', message: misfit(spec, planned) });
 }
 
 interface Size {
@@ -97,16 +109,20 @@ function sizeOf(bytes: number): Size {
   return { bytes, labelled: undefined, words: '' };
 }
 
-function misfit(planned: readonly (Size & { readonly plan: JobPlan })[]): string {
+function misfit(
+  { worker: { elasticity, replicas } }: FineTuneJobSpec,
+  planned: readonly (Size & { readonly plan: JobPlan })[],
+): string {
   const peak = Math.min(...planned.map(({ plan }) => plan.memory.peak));
+  const step = elasticity === 'None' ? 'a step' : `a step of minReplicas, ${replicas},`;
   const [first, ...others] = planned;
   if (first?.words === '' || first === undefined) {
-    return `a step needs ${inGibibytes(peak)} on a device of ${inGibibytes(first?.bytes ?? 0)}`;
+    return `${step} needs ${inGibibytes(peak)} on a device of ${inGibibytes(first?.bytes ?? 0)}`;
   }
   const each = [first, ...others].map(
     ({ words, bytes = 0 }) => `${words} (${inGibibytes(bytes)} usable)`,
   );
-  return `a step needs ${inGibibytes(peak)} on a device; the cluster has ${each.join(', ')}`;
+  return `${step} needs ${inGibibytes(peak)} on a device; the cluster has ${each.join(', ')}`;
 }
 
 /** Memory of the process beside a device, which a pod must have, and of publishing. */

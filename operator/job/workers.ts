@@ -3,6 +3,7 @@
 // plan changed.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { childName } from '../../crds/names/child-names.ts';
+import { fewestWorkers } from '../../crds/plan/world.ts';
 import { parseQuantity } from '../../crds/schema/quantity.ts';
 import { runName } from '../../crds/wire/pod.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
@@ -12,7 +13,7 @@ import { workerJob } from '../objects/worker-job.ts';
 import type { Call, PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import { firstState } from './first-state.ts';
-import { gangMembers, gangOf } from './gang.ts';
+import { gangOf } from './gang.ts';
 import { enqueued } from './queue.ts';
 import { openRound, restartsOf, shown } from './restarts.ts';
 import { saveCount } from './save-asked.ts';
@@ -111,7 +112,7 @@ function jobCalls(view: View): readonly Call[] {
     leastDevice: status.plan?.memory?.leastDevice,
     preparedBy: preparedByOther(view),
   });
-  const members = { workerRevision, members: gangMembers(spec) };
+  const members = { workerRevision, members: fewestWorkers(spec.worker) };
   return [
     ...(flavour === undefined
       ? []

@@ -2,6 +2,7 @@
 // them is given.
 import type { V1Container, V1PodSpec, V1ResourceRequirements } from '@kubernetes/client-node';
 import { copyBytes, copyModeOf } from '../../crds/plan/copies.ts';
+import { fewestWorkers } from '../../crds/plan/world.ts';
 import { containerName, podRole } from '../../crds/wire/pod.ts';
 import type { BuiltJob } from './child.ts';
 import { environmentOf, type WorkerEnvironment } from './environment.ts';
@@ -98,7 +99,6 @@ export function memoryBytes({
   job,
   trainedParameters,
 }: Pick<PodFacts, 'job' | 'trainedParameters'>): number {
-  const { replicas, elasticity, minReplicas = replicas } = job.spec.worker;
-  const shards = elasticity === 'Live' ? minReplicas : replicas;
+  const shards = fewestWorkers(job.spec.worker);
   return sharedMemoryBytes(copyBytes(trainedParameters ?? 0, shards, copyModeOf(job.spec)));
 }

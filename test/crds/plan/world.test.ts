@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { Bug } from '../../../crds/failures/errors.ts';
-import { formWorld, type Member, plannedWorld } from '../../../crds/plan/world.ts';
+import { fewestWorkers, formWorld, type Member, plannedWorld } from '../../../crds/plan/world.ts';
 import { aSpec } from '../../builders/job.ts';
 
 const { parallelism } = aSpec();
@@ -55,4 +55,12 @@ test('ranks that share a sequence or a product count once for the data', (t) => 
   const spec = aSpec({ 'worker.replicas': 2, 'worker.devicesPerWorker': 4 });
   t.is(plannedWorld(spec.worker, shared).dataParallelSize, 2);
   t.throws(() => plannedWorld(aSpec().worker, shared), { instanceOf: Bug });
+});
+
+test('the fewest workers are all of them, but where their number may change', (t) => {
+  const range = { replicas: 4, minReplicas: 2 };
+  t.is(fewestWorkers({ ...range, elasticity: 'None' }), 4);
+  t.is(fewestWorkers({ ...range, elasticity: 'AtStart' }), 2);
+  t.is(fewestWorkers({ ...range, elasticity: 'Live' }), 2);
+  t.is(fewestWorkers({ replicas: 4, minReplicas: undefined, elasticity: 'Live' }), 4);
 });

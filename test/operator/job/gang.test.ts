@@ -1,5 +1,5 @@
 import test from 'ava';
-import { drawOf, gangMembers, gangOf } from '../../../operator/job/gang.ts';
+import { drawOf, gangOf } from '../../../operator/job/gang.ts';
 import { decided } from '../../builders/decided.ts';
 import { aSpec, type Changes } from '../../builders/job.ts';
 import {
@@ -24,12 +24,6 @@ test('the best scheduler that the cluster offers is taken, a queue before all of
   t.is(gang({ ...three, 'scheduling.queueName': 'q' }, ['Native']), 'Queue');
   t.is(gang({ ...three, 'scheduling.gang': 'None' }, ['Native']), 'None');
   t.is(gang({}, ['Native']), 'Fallback', 'one worker is no gang');
-});
-
-test('an elastic job needs its fewest workers to start, any other all', (t) => {
-  t.is(gangMembers(aSpec(three)), 3);
-  const elastic = { replicas: 4, minReplicas: 2, maxReplicas: 4, elasticity: 'AtStart' };
-  t.is(gangMembers(aSpec({ worker: elastic })), 2);
 });
 
 const placed = (count: number, spec: Changes = three, age = 600) =>

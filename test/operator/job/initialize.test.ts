@@ -199,6 +199,7 @@ const prepared = (
       settings: {
         ...quietSite.settings,
         devices: { ...quietSite.settings.devices, memoryBytes },
+        bus: { url: 'u', port: 1, namespace: undefined },
       },
     },
     devices,
@@ -417,4 +418,27 @@ test('a container that prepares and ends badly ends the worker with its words', 
   });
   t.is(is('Failed'), 'True/InvalidData');
   t.is(status.failure?.message, 'line 3 is no record');
+});
+
+test('pods have the memory that the fewest workers of the job need', (t) => {
+  const most = (spec: object, before?: ReturnType<typeof decided>) => {
+    const facts = prepared({ 'method.preset': 'Full', ...spec });
+    const done = decided(
+      before === undefined ? facts : { ...facts, job: jobOf(spec, before.status) },
+    );
+    t.is(done.is('Initialized'), 'True/Ready');
+    return parseQuantity(done.status.plan?.memory?.most ?? '0');
+  };
+  const four = { 'worker.replicas': 4 };
+  const elastic = { ...four, 'worker.elasticity': 'Live', 'worker.maxReplicas': 4 };
+  t.is(most({ ...elastic, 'worker.minReplicas': 2 }), most({ 'worker.replicas': 2 }));
+  t.true(most({ ...elastic, 'worker.minReplicas': 1 }) > most(four));
+  const tooSmall = decided(
+    prepared({ ...elastic, 'worker.minReplicas': 2, 'worker.devicesPerWorker': 1 }, 100e6),
+  );
+  t.regex(tooSmall.status.failure?.message ?? '', /^a step of minReplicas, 2, needs /);
+  const first = decided(prepared({ 'method.preset': 'Full', ...four }));
+  t.is(first.status.plan?.memory?.workers, 4);
+  const fewer = { 'method.preset': 'Full', 'worker.replicas': 2 };
+  t.is(most(fewer, first), most(fewer), 'also where replicas change while it is suspended');
 });
