@@ -9,8 +9,11 @@ import { runFiles } from '../crds/wire/run-folder.ts';
 const pollMs = 100;
 /** SQLITE_BUSY. */
 const busy = 5;
-/** Nothing is ever written, so no journal is needed, and locking works on a full disk. */
-const exclusively = 'PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE';
+/**
+ * Nothing is ever written: without a file for the journal, locking works on a full disk. Node.js
+ * opens databases in a mode that ignores `OFF`.
+ */
+const exclusively = 'PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE';
 
 /** Waits until this process has the folder; `onWait` is called once if another has it. */
 export async function lockWorker(

@@ -67,5 +67,8 @@ function lockFile(path: string, timeout: number): Disposable | 'busy' {
 
 /** SQLITE_BUSY. */
 const busy = 5;
-/** Nothing is ever written, so no journal is needed, and locking works on a full disk. */
-const exclusively = 'PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE';
+/**
+ * Nothing is ever written: without a file for the journal, locking works on a full disk. Node.js
+ * opens databases in a mode that ignores `OFF`.
+ */
+const exclusively = 'PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE';

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { runFiles } from '../../crds/wire/run-folder.ts';
 import { lockWorker } from '../../worker/worker-lock.ts';
 import { FakeClock } from '../doubles/clock.ts';
 import { temporaryFolder } from '../doubles/sources.ts';
@@ -71,4 +73,12 @@ test('a wish to stop ends the waiting', async (t) => {
   const waiting = lockWorker(folder.path, new FakeClock(), ignore, stop.signal);
   stop.abort();
   await t.throwsAsync(waiting, { is: stop.signal.reason });
+});
+
+test('a lock writes nothing, so that it works on a full disk', async (t) => {
+  await using folder = await temporaryFolder();
+  using _lock = await lockWorker(folder.path, new FakeClock(), ignore, never);
+  const files = await readdir(folder.path);
+  t.deepEqual(files, [runFiles.workerLock]);
+  t.is((await stat(join(folder.path, runFiles.workerLock))).size, 0);
 });

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { lockJob, lockRun } from '../../../cli/client/run-lock.ts';
 import { createRun, type StoredRun } from '../../../cli/client/run-store.ts';
+import { runFiles } from '../../../crds/wire/run-folder.ts';
 import { aSpec } from '../../builders/job.ts';
 
 async function aRun(t: ExecutionContext): Promise<StoredRun> {
@@ -86,4 +87,12 @@ test('what is no lock file is not taken for one', async (t) => {
   const run = await aRun(t);
   await writeFile(join(run.folder, 'run.lock'), 'somebody wrote a text of his own here'.repeat(99));
   t.throws(() => lockRun(run), { code: 'ERR_SQLITE_ERROR', message: 'file is not a database' });
+});
+
+test('locks write nothing, so that they work on a full disk', async (t) => {
+  const run = await aRun(t);
+  const before = await readdir(run.folder);
+  using _lock = lockRun(run);
+  const made = (await readdir(run.folder)).filter((name) => !before.includes(name));
+  t.deepEqual(made, [runFiles.runLock]);
 });
