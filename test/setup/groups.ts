@@ -81,7 +81,7 @@ export const testGroups: readonly TestGroup[] = [
     concurrency: 1,
     timeout: '20m',
     needs: ['native'],
-    beside: 'cluster',
+    beside: 'gpu',
   },
   { name: 'wire', patterns: ['test/wire/**/*.test.ts'], ...heavy, beside: 'gpu' },
   { name: 'terminal', patterns: ['test/terminal/**/*.test.{ts,tsx}'], ...heavy },
