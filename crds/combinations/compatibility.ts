@@ -16,6 +16,7 @@ import { placedRules, printedJob } from '../tree/schema-tree.ts';
 import { valueAt } from '../tree/value-at.ts';
 import { expertPairs } from './experts.ts';
 import { is, noForm, type Pair, type Where } from './pair.ts';
+import { pairsOfNoise } from './pairs-of-noise.ts';
 import { pairsOfPlaces } from './pairs-of-places.ts';
 import { mostWorkersInCel, sequencesInCel } from './workers-in-cel.ts';
 
@@ -195,6 +196,7 @@ export const pairs: readonly Pair[] = [
     hint: 'leave downRatio out, or set another ratio',
   },
   ...pairsOfPlaces,
+  ...pairsOfNoise,
   {
     id: 'tokens are mixed in blocks of a power of two',
     path: ['method', 'precision', 'halo', 'tokenBlock'],

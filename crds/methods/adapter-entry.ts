@@ -50,6 +50,10 @@ export interface AdapterTraits<Own> {
    * @default false
    */
   readonly choosesPlaces?: true;
+  /**
+   * Whether it trains the two factors of the change, and these alone, as they are. @default false
+   */
+  readonly trainsFactors?: true;
   /** False where what is trained are no matrices, which have rows. @default true */
   readonly trainsRows?: false;
 }

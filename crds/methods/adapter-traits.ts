@@ -62,6 +62,11 @@ export function choosesPlaces({ adapter }: Adapted): boolean {
   return entryOf('adapter', adapter).entry.choosesPlaces === true;
 }
 
+/** Whether it trains the two factors of the change, and these alone, as they are. */
+export function trainsFactors({ adapter }: Adapted): boolean {
+  return entryOf('adapter', adapter).entry.trainsFactors === true;
+}
+
 /** Whether it trains matrices, which have rows. */
 export function trainsRows({ adapter }: Adapted): boolean {
   return adapter.type !== 'None' && entryOf('adapter', adapter).entry.trainsRows !== false;

@@ -71,6 +71,7 @@ export const eva = adapterEntry({
     directions: own.directions,
   }),
   plansRanks: ({ rho }) => Number(rho) > 1,
+  trainsFactors: true,
 });
 
 /** The most components of a layer. */

@@ -11,6 +11,7 @@ import { eva, evaPreset } from './eva.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
 import { galore, galorePreset } from './galore.ts';
+import { ggpo, loraGgpoPreset } from './ggpo.ts';
 import { halo, haloPreset } from './halo.ts';
 import { int4 } from './int4.ts';
 import { int8 } from './int8.ts';
@@ -67,7 +68,7 @@ export const axisEntries = {
   ],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
-  rule: [noRule, allora, densityLoss],
+  rule: [noRule, allora, densityLoss, ggpo],
 } as const;
 
 export const presets = [
@@ -79,6 +80,7 @@ export const presets = [
   biLoraPreset,
   alloraPreset,
   deftPreset,
+  loraGgpoPreset,
   pacaPreset,
   s2ftPreset,
   spielPreset,

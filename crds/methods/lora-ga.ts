@@ -44,6 +44,7 @@ export const loraGa = adapterEntry({
   shape: (own) => takingOver(own, pairedRank),
   changesBase: true,
   readsGradient: true,
+  trainsFactors: true,
 });
 
 export const loraGaPreset = adapterPreset(

@@ -44,6 +44,7 @@ export const lora = adapterEntry({
     return `${name} r=${own.rank}${stabilized} ${onLayers(own)}`;
   },
   shape: (own) => likeLora(own),
+  trainsFactors: true,
 });
 
 export const loraPreset = adapterPreset(

@@ -36,6 +36,7 @@ export const pissa = adapterEntry({
   words: (own) => byRank('PiSSA', own),
   shape: (own) => takingOver(own, rankWithin),
   changesBase: true,
+  trainsFactors: true,
 });
 
 export const pissaPreset = adapterPreset(

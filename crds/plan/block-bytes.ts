@@ -32,7 +32,8 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   const { working } = memoryConstants;
   const width = valueBytes(method);
   const stream = T * facts.H * width;
-  const made = madeMatrices(facts, method);
+  const copied = noisyMatrices(facts, method);
+  const made = madeMatrices(facts, method) + copied.bytes;
   const halo = haloBytes(facts, method, T);
   const tape = T * (tapeBytesPerToken(question) + halo.tapePerToken) + madeFactors(question);
   return {
@@ -46,7 +47,7 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
         halo.forwardWorking +
         made +
         patchedBytes(question),
-      made + changing(facts, method),
+      made + Math.max(changing(facts, method), copied.working),
     ),
     backwardWorking: Math.max(
       T * width * units(facts, withExperts(question, working.backward)) +
@@ -54,7 +55,7 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
         made +
         Math.max(patchedBytes(question), sampledBytes(question)) +
         densityWorking(question),
-      made + changing(facts, method),
+      made + Math.max(changing(facts, method), copied.working),
     ),
     headWorking: headWorking(question),
     outsideGradient: outsideGradient(question),
@@ -67,6 +68,17 @@ function withExperts({ facts, method }: MemoryQuestion, usual: Units): Units {
   if (chosen === 0) return usual;
   const { H, I } = memoryConstants.working.experts;
   return { ...usual, H: usual.H + H * chosen, I: I * chosen };
+}
+
+/** Copies of the matrices of a block with noise, in a step alone, and what one is made of. */
+function noisyMatrices(facts: DecoderFacts, method: ResolvedMethod) {
+  const shape = adapterShape(method, facts);
+  if (method.rule.type !== 'GGPO' || shape === null) return { bytes: 0, working: 0 };
+  const sizes = adaptedLinears(facts, shape.targetModules).map((one) => one.out * one.in);
+  return {
+    bytes: valueBytes(method) * sizes.reduce((sum, one) => sum + one, 0),
+    working: memoryConstants.noiseBytes * Math.max(...sizes),
+  };
 }
 
 /**

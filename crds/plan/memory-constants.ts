@@ -61,6 +61,8 @@ export const memoryConstants = {
    * SmolLM2-135M.
    */
   scattered: 1.85,
+  /** Per value of a matrix while it gets noise: both in float32, the noise beside the weight. */
+  noiseBytes: 2 * 4,
   /** Six float32 copies of the values that a density loss takes at a time. */
   densityWorking: 6 * 4 * 2 ** 18,
   /** Per value of a gradient of which the largest are found: its size, and pairs to sort. */

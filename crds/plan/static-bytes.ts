@@ -41,7 +41,8 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
     // Which blocks are active is random: at worst one rank owns most of each.
     optimizer:
       (optimizer.ofAll ? kept.blocks : kept.block) * optimizer.blocks +
-      kept.outside * optimizer.outside,
+      kept.outside * optimizer.outside +
+      noiseState(question),
     // Computed in the forward of each step and present at its largest moments. Sharded ranks do so
     // per block (shared-bytes.ts).
     codes: shards === 1 ? facts.L * haloBytes(facts, method, 0).codes : 0,
@@ -58,6 +59,13 @@ export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQu
   const dense = parametersOf(facts).total - facts.L * quantizedBlock(facts, method).values;
   const changed = changesBase(method) && method.base.type === 'Dense' ? adapted(facts, method) : 0;
   return Math.min(storedBfloat16, dense - changed - (trained.total - trained.adapter));
+}
+
+/** Two squared norms of each row that gets noise, at each worker. */
+function noiseState({ facts, method }: MemoryQuestion): number {
+  if (method.rule.type !== 'GGPO') return 0;
+  const linears = adaptedLinears(facts, adapterShape(method, facts)?.targetModules ?? []);
+  return 2 * 4 * facts.L * linears.reduce((sum, { out }) => sum + out, 0);
 }
 
 /** Values of the matrices that get an adapter. */

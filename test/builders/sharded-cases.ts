@@ -98,8 +98,10 @@ export const shardedCases = {
   'full-float64-offload': () => ({ ...shared, dtype: 'float64', mode: 'offload' }),
   // Four blocks, a head that is the embedding, and norms of norms.
   'tied-float64': () => ({ ...shared, dtype: 'float64', name: 'gemma2', config: {} }),
+  // Its noise is the same at all ranks, and follows the gradients of all.
   'lora-float64': () => ({
     ...{ ...shared, dtype: 'float64', adapter: anAdapter('float64', 0.2) },
+    noise: { sigma: 0.03, beta: 0.05 },
   }),
   // All ranks hold the random matrices, and shards of the diagonals.
   'randlora-float64-recompute': () => ({

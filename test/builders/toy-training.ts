@@ -18,11 +18,13 @@ import type { Parameter, Parameters } from '../../worker/engine/parameters.ts';
 import { regrow } from '../../worker/engine/regrowth.ts';
 import { rests } from '../../worker/engine/resting.ts';
 import { type Clip, Updater } from '../../worker/engine/update.ts';
+import { WeightNoise } from '../../worker/engine/weight-noise.ts';
 import { alone, type World } from '../../worker/engine/world.ts';
 import type { Adapter } from '../../worker/methods/adapters/adapter.ts';
 import { adamW } from '../../worker/methods/optimizers/adamw.ts';
 import type { Optimizer } from '../../worker/methods/optimizers/optimizer.ts';
 import type { Precision } from '../../worker/methods/precision/precision.ts';
+import type { GgpoSettings } from '../../worker/methods/rules/ggpo.ts';
 import { all } from '../../worker/methods/selection/all.ts';
 import type { Selection } from '../../worker/methods/selection/selection.ts';
 import type { CodeChoice } from '../../worker/methods/weights/choose-codes.ts';
@@ -119,6 +121,8 @@ export interface TrainingOptions extends ToyModelOptions {
   /** @default all */
   readonly selection?: (parameters: Parameters) => Selection;
   readonly clip?: Clip;
+  /** Noise on the weights in steps. @default none */
+  readonly noise?: GgpoSettings;
   readonly plan?: Partial<TrainerPlan>;
   /** @default `keep` for every block */
   readonly mode?: TapeMode;
@@ -141,6 +145,7 @@ export class Training implements Disposable {
   readonly parts: TrainerParts;
   readonly messages: TelemetryBody[] = [];
   readonly #offload = new FileActivationOffload(tmpdir());
+  readonly #noise: WeightNoise | undefined;
 
   constructor(options: TrainingOptions = {}) {
     const { optimizer = adamW(plainAdamW), clip = { mode: 'Global', norm: 1 } } = options;
@@ -158,9 +163,9 @@ export class Training implements Disposable {
     this.states.follow(selection.stepCounts(0, {}));
     const batches = options.batches ?? [[aSequence([countUp(0, 12)])]];
     const clock = new FakeClock();
+    this.#noise = options.noise && new WeightNoise(this.model, options.noise, plan.seed, world);
     this.parts = {
-      model: this.model,
-      world,
+      ...{ model: this.model, world, noise: this.#noise },
       waited: this.held.waited,
       plan,
       selection,
@@ -190,7 +195,7 @@ export class Training implements Disposable {
   }
 
   trained() {
-    return { shards: this.held.shards, states: this.states };
+    return { shards: this.held.shards, states: this.states, common: this.#noise?.common };
   }
 
   ofType<T extends TelemetryBody['type']>(type: T): readonly Extract<TelemetryBody, { type: T }>[] {
@@ -203,6 +208,7 @@ export class Training implements Disposable {
     this.held[Symbol.dispose]();
     this.states[Symbol.dispose]();
     this.#offload[Symbol.dispose]();
+    this.#noise?.[Symbol.dispose]();
   }
 }
 

@@ -57,7 +57,8 @@ export function tensorsOf(
     delta(path): Delta | null {
       const layer = adapted.get(path);
       if (adapter === null || layer === undefined) return null;
-      if (parameters.changed(`${path}.weight`) !== null) return null;
+      const isInside = adapter.multipliedOut !== undefined;
+      if (isInside && parameters.changed(`${path}.weight`) !== null) return null;
       return adapter.factors(layer, (suffix) => value(tensorName(adapter, path, suffix)), draw);
     },
     mixture(path): Mixture | null {

@@ -126,6 +126,11 @@ export class Parameters implements Disposable {
     this.#changes.set(name, { name, layer, changed });
   }
 
+  /** Has products read the matrix itself again. */
+  unchange(name: string): void {
+    this.#changes.delete(name);
+  }
+
   /** Makes the changed matrices of a layer for all their uses until `releaseChanged`. */
   changeLayer(layer: Parameter['layer']): void {
     for (const { name, changed } of this.#changesAt(layer)) this.#changed.make(name, changed);
@@ -141,7 +146,8 @@ export class Parameters implements Disposable {
   /** What products read in place of a matrix now; null where they read the matrix. */
   changed(name: string): Tensor | null {
     const { layer } = this.get(name);
-    return this.#changedLayers.has(layer) ? (this.#changed.get(name) ?? null) : null;
+    if (!this.#changes.has(name) || !this.#changedLayers.has(layer)) return null;
+    return this.#changed.get(name) ?? null;
   }
 
   all(): readonly Parameter[] {

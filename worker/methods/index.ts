@@ -26,6 +26,7 @@ import { subspaceFinder } from './optimizers/subspace.ts';
 import { Halo } from './precision/halo.ts';
 import type { Precision } from './precision/precision.ts';
 import { withRowRates } from './rules/allora.ts';
+import type { GgpoSettings } from './rules/ggpo.ts';
 import { all } from './selection/all.ts';
 import { lisa } from './selection/lisa.ts';
 import { owlore } from './selection/owlore.ts';
@@ -100,6 +101,12 @@ export function densityLossOf({ rule }: ResolvedMethod) {
   if (rule.type !== 'DensityLoss') return {};
   const { weight, epsilon } = rule.densityLoss;
   return { density: { weight: Number(weight), epsilon: Number(epsilon) } };
+}
+
+/** The noise on weights in training steps; null without. */
+export function noiseOf({ rule }: ResolvedMethod): GgpoSettings | null {
+  if (rule.type !== 'GGPO') return null;
+  return { sigma: Number(rule.ggpo.sigma), beta: Number(rule.ggpo.beta) };
 }
 
 function plainOptimizerOf(method: ResolvedMethod, peak: number): Optimizer {

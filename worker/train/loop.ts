@@ -26,7 +26,7 @@ import {
 } from './evaluation.ts';
 import { insideTerm } from './inside-term.ts';
 import type { TrainerParts } from './parts.ts';
-import { step } from './step.ts';
+import { type StepInputs, step } from './step.ts';
 
 export type { NonFinitePolicy, TrainerParts, TrainerPlan } from './parts.ts';
 
@@ -140,19 +140,23 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
   const { batch, active } = choices;
   return scope(() => {
     const inside = insideTerm(parts, batch);
-    const { nll, regularization, gradientNorm, clipFactor, applied, measured } = step({
-      model,
-      sequences: batch.sequences.map((host) => toSequence(model.rope, host, model.dtype)),
-      targetTokens: batch.targetTokens,
-      active,
-      modes: plan.modes,
-      offload: parts.offload,
-      inside: inside?.loss ?? null,
-      probe: probeOf(model, ownedBy(parts), world, momentOf(parts, state)),
-      update: updater.begin(updateOf(parts, state.step, choices)),
-      draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
-      regularizes: world.rank === 0,
-    });
+    const compute = (seen?: StepInputs['seen']) =>
+      step({
+        model,
+        sequences: batch.sequences.map((host) => toSequence(model.rope, host, model.dtype)),
+        targetTokens: batch.targetTokens,
+        active,
+        modes: plan.modes,
+        offload: parts.offload,
+        inside: inside?.loss ?? null,
+        probe: probeOf(model, ownedBy(parts), world, momentOf(parts, state)),
+        seen,
+        update: updater.begin(updateOf(parts, state.step, choices)),
+        draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
+        regularizes: world.rank === 0,
+      });
+    const { nll, regularization, gradientNorm, clipFactor, applied, measured } =
+      parts.noise?.during(state.step, compute) ?? compute();
     const [sum = Number.NaN, added = 0, ...sums] = world.sum([nll, regularization, ...measured]);
     return {
       ...{ gradientNorm, clipFactor, applied, added, inside: inside?.said(sums) ?? null },

@@ -10,6 +10,7 @@ import type { ActivationOffload } from '../engine/activation-offload.ts';
 import type { Model } from '../engine/model.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { StepUpdateSink, Update } from '../engine/update.ts';
+import type { WeightNoise } from '../engine/weight-noise.ts';
 import type { World } from '../engine/world.ts';
 import type { Moment } from '../methods/adapters/adapter.ts';
 import type { Selection } from '../methods/selection/selection.ts';
@@ -58,6 +59,8 @@ export interface TrainerParts {
   said?(): string | null;
   /** The density loss of the method, if it has one. */
   readonly density?: { readonly weight: number; readonly epsilon: number };
+  /** Noise on the weights in steps, if the method adds some. */
+  readonly noise?: Pick<WeightNoise, 'during'> | undefined;
   readonly plan: TrainerPlan;
   /** For blocks whose plan is `offload`. */
   readonly offload?: ActivationOffload;

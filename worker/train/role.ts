@@ -27,8 +27,15 @@ import { activationOffload } from '../engine/activation-offload.ts';
 import { regrow } from '../engine/regrowth.ts';
 import { rests } from '../engine/resting.ts';
 import { Updater } from '../engine/update.ts';
+import { WeightNoise } from '../engine/weight-noise.ts';
 import type { World } from '../engine/world.ts';
-import { buildOptionsOf, densityLossOf, optimizerOf, selectionOf } from '../methods/index.ts';
+import {
+  buildOptionsOf,
+  densityLossOf,
+  noiseOf,
+  optimizerOf,
+  selectionOf,
+} from '../methods/index.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { type JoinedWorld, joinWorld } from '../sharding/join-world.ts';
@@ -113,7 +120,8 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   using board = world.rank === 0 ? boardOf(context, run, prepared, method) : noBoard;
   const emit = recordedEmit(recorder, board, context);
   if (config.member?.cause !== undefined) emit(restarted(config.member.cause));
-  const trained = { shards, states };
+  using noise = noiseIn(held, run, method, world);
+  const trained = { shards, states, common: noise?.common };
   const life = () => recorder.lifeAt(clock.now());
   const own = { ...checkpointSettings(run, prepared), initial: loaded.initial };
   const saving = { world, clock, emit, life, ...own };
@@ -137,7 +145,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
     },
     said: () => optimizer.describe?.(world.sum) ?? saidByAdapter(held, world),
     ...(copies && { copies }),
-    ...densityLossOf(method),
+    ...{ ...densityLossOf(method), noise: noise ?? undefined },
     selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
     batch: feed.batch,
@@ -151,6 +159,16 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   const ended = await train(parts, restored ?? freshState);
   if (world.rank === 0) await writeResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
+}
+
+function noiseIn(
+  { model }: ShardedModel,
+  run: RunRecord,
+  method: ResolvedMethod,
+  world: World,
+): WeightNoise | null {
+  const settings = noiseOf(method);
+  return settings && new WeightNoise(model, settings, BigInt(run.spec.training.seed), world);
 }
 
 function saidByAdapter({ model, shards }: ShardedModel, { sum }: World): string | null {

@@ -27,7 +27,7 @@ import { gradientsFor, gradientsOf } from '../engine/multiplied-out.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
 import type { StepProbe } from '../engine/regrowth.ts';
 import { regularization } from '../engine/regularization.ts';
-import type { StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
+import type { Gradient, StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
 import { withLayer } from '../engine/weights.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
@@ -36,7 +36,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-interface StepInputs {
+export interface StepInputs {
   readonly model: Model;
   /** This rank's micro-batches. */
   readonly sequences: readonly PackedSequence[];
@@ -51,6 +51,8 @@ interface StepInputs {
   readonly inside?: InsideLoss | null;
   /** What the step does for places that are chosen again. @default nothing */
   readonly probe?: StepProbe | null;
+  /** Gets the gradients of each block that a backward passes, while its tensors are complete. */
+  readonly seen?: ((gradients: readonly Gradient[]) => void) | undefined;
   readonly draw: (sequence: PackedSequence) => DropoutDraw;
   /** Whether this rank adds what the adapter regularizes: one of all does. @default true */
   readonly regularizes?: boolean;
@@ -92,6 +94,7 @@ export function step(inputs: StepInputs): StepOutcome {
         });
         own.add(gradientsOf(model, active(layer), sum.finish()));
         terms.push(...regularized(inputs, layer, own));
+        inputs.seen?.(own.finish());
         return backs;
       });
       update.offer(inputs.probe?.offered(own.finish()) ?? own.finish());

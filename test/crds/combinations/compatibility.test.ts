@@ -55,6 +55,18 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'MixLoRA', precision: { type: 'HALO' } } },
     apart: { method: { preset: 'MixLoRA', precision: { type: 'Float32' } } },
   },
+  'noise follows the gradients of two factors': {
+    meet: { method: { preset: 'RandLoRA', rule: { type: 'GGPO' } } },
+    apart: { method: { preset: 'PiSSA', rule: { type: 'GGPO' } } },
+  },
+  'noise is added to weights that stay as they are': {
+    meet: { method: { preset: 'LoRAGGPO', precision: { type: 'HALO' } } },
+    apart: { method: { preset: 'LoRAGGPO', base: { type: 'NF4' } } },
+  },
+  'noise has a size': {
+    meet: { method: { preset: 'LoRA', rule: { type: 'GGPO', ggpo: { sigma: '0', beta: '0' } } } },
+    apart: { method: { preset: 'LoRA', rule: { type: 'GGPO', ggpo: { sigma: '0' } } } },
+  },
   'density is that of one MLP': {
     meet: { method: { preset: 'MixLoRA', rule: { type: 'DensityLoss' } } },
     apart: { method: { preset: 'MixLoRA', rule: { type: 'ALLoRA' } } },
@@ -268,6 +280,7 @@ const unaskable = [
   'S2FT has something to train',
   'moments of values that come and go are exact',
   'gradients are gathered in the steps before values are replaced',
+  'noise has a size',
   'tokens are mixed in blocks of a power of two',
   'weights of blocks are for drawing by weights',
   'weights in 8 bits are those that train',

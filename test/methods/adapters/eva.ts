@@ -12,11 +12,18 @@ export const trial: AdapterTrial = {
     },
   },
   workers: {
-    'eva-nf4': { preset: 'EVA', base: nf4, adapter: { type: 'EVA', eva: { rank: 8 } } },
+    // Its noise is the same at all workers.
+    'eva-nf4-ggpo': {
+      ...{ preset: 'EVA', base: nf4, adapter: { type: 'EVA', eva: { rank: 8 } } },
+      rule: { type: 'GGPO' },
+    },
   },
   device: {
-    'eva of an NF4 base with dropout, in bfloat16': {
-      method: { preset: 'EVA', base: nf4, adapter: { type: 'EVA', eva: { dropout: '0.1' } } },
+    'eva of an NF4 base with dropout and noise, in bfloat16': {
+      method: {
+        ...{ preset: 'EVA', base: nf4, rule: { type: 'GGPO' } },
+        adapter: { type: 'EVA', eva: { dropout: '0.1' } },
+      },
       gap: rounded,
     },
   },

@@ -17,7 +17,8 @@ export const trial: AdapterTrial = {
     pissa: {
       toy: 'llama',
       method: {
-        ...{ preset: 'PiSSA', precision: float32 },
+        // Results are those of weights without noise.
+        ...{ preset: 'PiSSA', precision: float32, rule: { type: 'GGPO' } },
         adapter: { type: 'PiSSA', pissa: { rank: 24, alpha: '12' } },
       },
     },
