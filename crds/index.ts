@@ -8,11 +8,8 @@ export type { Output } from './api/output.ts';
 export type { Destination, Source } from './api/source.ts';
 export type { FineTuneJobStatus } from './api/status.ts';
 export type { Schedule, Training } from './api/training.ts';
-export {
-  type Incompatibility,
-  incompatibilities,
-  type Where,
-} from './combinations/compatibility.ts';
+export { type Incompatibility, incompatibilities } from './combinations/compatibility.ts';
+export type { Where } from './combinations/pair.ts';
 export { refusedChanges } from './crd/mutability-rules.ts';
 export { explainField, type FieldDoc, fieldDocs } from './explain/explain.ts';
 export { explainMethod, type MethodDoc, methodNames } from './explain/explain-method.ts';

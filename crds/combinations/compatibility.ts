@@ -20,8 +20,6 @@ import { pairsOfNoise } from './pairs-of-noise.ts';
 import { pairsOfPlaces } from './pairs-of-places.ts';
 import { mostWorkersInCel, sequencesInCel } from './workers-in-cel.ts';
 
-export type { Where } from './pair.ts';
-
 export interface Incompatibility {
   readonly code: FailureCode;
   readonly path: readonly string[];

@@ -14,11 +14,9 @@ import * as ops from '../tensor/ops.generated.ts';
 import { normal, streamOf } from '../tensor/rng.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type Model, tensorName } from './model.ts';
+import { type Model, tensorsOf } from './model.ts';
 import type { Gradient } from './update.ts';
 import type { World } from './world.ts';
-
-type Noisy = Pick<Model, 'adapter' | 'adapted' | 'parameters' | 'dtype' | 'device'>;
 
 interface Rows {
   /** Squared norms of the last gradient that was applied. */
@@ -28,7 +26,7 @@ interface Rows {
 }
 
 export class WeightNoise implements Disposable {
-  readonly #model: Noisy;
+  readonly #model: Model;
   readonly #settings: GgpoSettings;
   readonly #seed: bigint;
   readonly #world: World;
@@ -36,7 +34,7 @@ export class WeightNoise implements Disposable {
   /** Paths of layers whose gradients this step has seen. */
   readonly #fresh = new Set<string>();
 
-  constructor(model: Noisy, settings: GgpoSettings, seed: bigint, world: World) {
+  constructor(model: Model, settings: GgpoSettings, seed: bigint, world: World) {
     this.#model = model;
     this.#settings = settings;
     this.#seed = seed;
@@ -137,12 +135,7 @@ export class WeightNoise implements Disposable {
   }
 
   #factors(layer: LinearLayer) {
-    const { adapter, parameters } = this.#model;
-    const delta = adapter?.factors(
-      layer,
-      (suffix) => parameters.value(tensorName(adapter, layer.path, suffix)),
-      null,
-    );
+    const delta = tensorsOf(this.#model, new Map(), null).delta(layer.path);
     if (delta?.form !== 'product') throw new Bug(`${layer.path} has no two matrices`);
     return delta;
   }
@@ -152,7 +145,7 @@ export class WeightNoise implements Disposable {
   }
 }
 
-function exactType({ dtype }: Noisy): 'float32' | 'float64' {
+function exactType({ dtype }: Model): 'float32' | 'float64' {
   return dtype === 'float64' ? 'float64' : 'float32';
 }
 

@@ -1,7 +1,6 @@
 // A MixLoRA as its authors store it: `adapter_config.json` and tensors under `mixlora.layers.N.`,
 // with the router of an MLP as `mlp.moe_gate.weight` and its experts beside their layer,
 // `mlp.up_proj.experts.E.lora_A.weight`. Their file is a pickle; ours is safetensors.
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { alphaOf } from '../../crds/methods/adapter-fields.ts';
@@ -9,14 +8,12 @@ import { namedLinears } from '../../crds/methods/linears.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { linearsOf } from '../../crds/plan/parameters.ts';
 import type { Parameter } from '../engine/parameters.ts';
-import { openSafetensors, type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
+import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { releasePages } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
-import { roundingOf, sharedBase } from './written-adapter.ts';
-
-const tensorFile = 'adapter_model.safetensors';
+import { tensorFile, writeAdapter } from './peft-files.ts';
+import { ownCopy, roundingOf, sharedBase } from './written-adapter.ts';
 
 export function mixLoraArtifact(facts: ArtifactFacts): ArtifactWriter {
   const { model } = facts;
@@ -24,22 +21,12 @@ export function mixLoraArtifact(facts: ArtifactFacts): ArtifactWriter {
     format: 'MixLoRA',
     folder: resultFolder.MixLoRA,
     ...roundingOf(model),
-    async write(folder) {
-      const { bytes } = await writeSafetensors(join(folder, tensorFile), tensorsOf(facts));
-      const config = `${JSON.stringify(configOf(facts), null, 2)}\n`;
-      await writeFile(join(folder, 'adapter_config.json'), config);
-      return bytes;
-    },
+    write: (folder) => writeAdapter(folder, tensorsOf(facts), configOf(facts)),
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
       const parameters = sharedBase(model);
       for (const trained of model.parameters.trained()) {
-        const value = scope(() => {
-          const mapped = file.load(nameOf(trained));
-          const own = ops.clone(mapped);
-          releasePages(mapped);
-          return own;
-        });
+        const value = scope(() => ownCopy(file.load(nameOf(trained))));
         parameters.add({ ...trained, value: keep(value), role: 'frozen' });
       }
       return { ...model, parameters };

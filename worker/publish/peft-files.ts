@@ -1,10 +1,25 @@
 // What files of adapters have in common in PEFT's format, whatever their type.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lastPart } from '../../crds/methods/linears.ts';
 import type { Model } from '../engine/model.ts';
+import { type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import type { ArtifactFacts } from './artifact.ts';
 
 export const tensorFile = 'adapter_model.safetensors';
 export const prefix = 'base_model.model.';
+
+/** Both files of an adapter; bytes of its tensors. */
+export async function writeAdapter(
+  folder: string,
+  tensors: ReadonlyMap<string, WritableTensor>,
+  config: Readonly<Record<string, unknown>>,
+): Promise<number> {
+  const { bytes } = await writeSafetensors(join(folder, tensorFile), tensors);
+  await writeFile(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  return bytes;
+}
 
 /** Of `adapter_config.json`. */
 export function commonConfig(
@@ -23,13 +38,9 @@ export function commonConfig(
 }
 
 /** By their last parts, or by whole paths where some block has no adapter there. */
-export function targetsOf({ config }: Model, layers: readonly LinearLayer[]): readonly string[] {
+function targetsOf({ config }: Model, layers: readonly LinearLayer[]): readonly string[] {
   const byName = Map.groupBy(layers, ({ path }) => lastPart(path));
   return [...byName]
     .flatMap(([name, own]) => (own.length === config.L ? [name] : own.map(({ path }) => path)))
     .sort();
-}
-
-export function lastPart(path: string): string {
-  return path.slice(path.lastIndexOf('.') + 1);
 }

@@ -2,16 +2,16 @@
 // `base_model.model.` + module path + `.lora_A.weight`. Any loader of LoRA reads it, on the base as
 // it was. `init_lora_weights` is always true: any other value makes a loader recompute and change
 // the base.
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { alphaOf } from '../../crds/methods/adapter-fields.ts';
 import { adapterShape } from '../../crds/methods/adapter-traits.ts';
+import { lastPart } from '../../crds/methods/linears.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
-import { openSafetensors, type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
+import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
 import { factorA, factorB, type LinearLayer } from '../methods/adapters/adapter.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
-import { commonConfig, lastPart, prefix, tensorFile } from './peft-files.ts';
+import { commonConfig, prefix, tensorFile, writeAdapter } from './peft-files.ts';
 import {
   asWritten,
   type Factor,
@@ -31,13 +31,8 @@ export function peftArtifact(facts: ArtifactFacts, format: PeftFormat): Artifact
     format,
     folder: resultFolder[format],
     ...roundingOf(facts.model),
-    async write(folder) {
-      const tensors = peftTensors(facts, isUniform);
-      const { bytes } = await writeSafetensors(join(folder, tensorFile), tensors);
-      const config = `${JSON.stringify(peftConfig(facts, isUniform), null, 2)}\n`;
-      await writeFile(join(folder, 'adapter_config.json'), config);
-      return bytes;
-    },
+    write: (folder) =>
+      writeAdapter(folder, peftTensors(facts, isUniform), peftConfig(facts, isUniform)),
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
       return asWritten(facts, (layer, factor) => {

@@ -3,18 +3,17 @@
 // PEFT makes these as large as the largest sides of all layers ask for, of which layers read parts:
 // what none reads is zeros here. PEFT itself writes them once for each layer as well, and reads
 // them from one.
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { multiplyOut } from '../engine/multiplied-out.ts';
 import type { Parameters } from '../engine/parameters.ts';
-import { openSafetensors, type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
+import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
 import { basisA, basisB, lambda } from '../methods/adapters/randlora.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
-import { commonConfig, prefix, tensorFile } from './peft-files.ts';
+import { commonConfig, prefix, tensorFile, writeAdapter } from './peft-files.ts';
 import { roundingOf, sharedBase } from './written-adapter.ts';
 
 export function randLoraArtifact(facts: ArtifactFacts): ArtifactWriter {
@@ -23,13 +22,7 @@ export function randLoraArtifact(facts: ArtifactFacts): ArtifactWriter {
     format: 'PEFTAdapter',
     folder: resultFolder.PEFTAdapter,
     ...roundingOf(model),
-    async write(folder) {
-      const { bytes } = await writeSafetensors(join(folder, tensorFile), tensorsOf(facts));
-      const config = { ...commonConfig(facts, [...model.adapted.values()]), ...configOf(facts) };
-      const text = `${JSON.stringify(config, null, 2)}\n`;
-      await writeFile(join(folder, 'adapter_config.json'), text);
-      return bytes;
-    },
+    write: (folder) => writeAdapter(folder, tensorsOf(facts), configOf(facts)),
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
       const parameters = sharedBase(model);
@@ -113,9 +106,11 @@ function rankOf(parameters: Parameters): number {
   return first?.value.shape[0] ?? 0;
 }
 
-function configOf({ model }: ArtifactFacts): Record<string, unknown> {
+function configOf(facts: ArtifactFacts): Record<string, unknown> {
+  const { model } = facts;
   const rank = rankOf(model.parameters);
   return {
+    ...commonConfig(facts, [...model.adapted.values()]),
     init_weights: true,
     peft_type: 'RANDLORA',
     // They are in the file: no key draws them.

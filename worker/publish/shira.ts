@@ -1,23 +1,22 @@
 // Single values of weights in PEFT's format of SHiRA: places and values of each layer, in
 // `adapter_model.safetensors` beside `adapter_config.json`. PEFT wants r (out + in) of them in each
 // layer, with one r for all: those that a layer lacks repeat its last place with a value of zero.
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { shiraRank } from '../../crds/methods/spiel.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
-import { openSafetensors, type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
+import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
-import { prefix, targetsOf, tensorFile } from './peft-files.ts';
+import { commonConfig, prefix, tensorFile, writeAdapter } from './peft-files.ts';
 import { roundingOf, sharedBase } from './written-adapter.ts';
 
 export function shiraArtifact(facts: ArtifactFacts): ArtifactWriter {
-  const { model, prepared } = facts;
+  const { model } = facts;
   const layers = [...model.adapted.values()];
   const counts = layers.map((layer) => ({ ...layer, places: sparseOf(model, layer).index.numel }));
   const r = shiraRank(counts) ?? doesNotFit();
@@ -25,24 +24,12 @@ export function shiraArtifact(facts: ArtifactFacts): ArtifactWriter {
     format: 'PEFTAdapter',
     folder: resultFolder.PEFTAdapter,
     ...roundingOf(model),
-    async write(folder) {
+    write(folder) {
       const tensors = new Map(layers.flatMap((layer) => tensorsOfLayer(model, layer, r)));
-      const { bytes } = await writeSafetensors(join(folder, tensorFile), tensors);
-      const config = {
-        base_model_name_or_path: prepared.model.name,
-        fan_in_fan_out: false,
-        inference_mode: true,
-        init_weights: true,
-        mask_type: 'random',
-        modules_to_save: null,
-        peft_type: 'SHIRA',
-        r,
-        random_seed: null,
-        target_modules: targetsOf(model, layers),
-        task_type: 'CAUSAL_LM',
-      };
-      await writeFile(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
-      return bytes;
+      // It has no setting of biases.
+      const { bias: _, ...common } = commonConfig(facts, layers);
+      const own = { init_weights: true, mask_type: 'random', random_seed: null };
+      return writeAdapter(folder, tensors, { ...common, ...own, peft_type: 'SHIRA', r });
     },
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));

@@ -166,7 +166,7 @@ function withLost(
 }
 
 /** Of a slice of a mapped file, whose pages are given back. */
-function ownCopy(mapped: Tensor): Tensor {
+export function ownCopy(mapped: Tensor): Tensor {
   const own = ops.clone(mapped);
   releasePages(mapped);
   return own;

@@ -97,7 +97,8 @@ export function step(inputs: StepInputs): StepOutcome {
         inputs.seen?.(own.finish());
         return backs;
       });
-      update.offer(inputs.probe?.offered(own.finish()) ?? own.finish());
+      const gradients = own.finish();
+      update.offer(inputs.probe?.offered(gradients) ?? gradients);
     }
     if (top.dEmbedding !== null) {
       for (const [a, sequence] of sequences.entries()) {

@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { incompatibilities, pairs, type Where } from '../../../crds/combinations/compatibility.ts';
+import { incompatibilities, pairs } from '../../../crds/combinations/compatibility.ts';
+import type { Where } from '../../../crds/combinations/pair.ts';
 import { fieldDocs } from '../../../crds/explain/explain.ts';
 import { axisEntries, presets } from '../../../crds/methods/index.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
