@@ -48,6 +48,8 @@ export interface BlockPass {
   readonly offload?: ActivationOffload | undefined;
   /** In a forward without a tape. */
   readonly seeAttention?: SeeAttention | undefined;
+  /** Shown the input of each linear layer, by its path; in a forward without a tape. */
+  readonly observe?: BlockTensors['observe'] | undefined;
 }
 
 /**
@@ -82,6 +84,7 @@ export function runBlock(
     const tensors = {
       ...tensorsOf(pass.model, new Map(), pass.draw),
       ...(seen === undefined ? {} : watching(pass.inside, seen)),
+      ...(pass.observe === undefined ? {} : { observe: pass.observe }),
     };
     return block(
       pass.model.config,

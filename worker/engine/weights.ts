@@ -1,6 +1,7 @@
 // Provides the tensors of a layer while it is computed. A single process holds all of them; ranks
 // of a world hold a shard of each, and gather the next layer while the present one computes
 // (sharded-weights.ts).
+import type { DecoderConfig } from '../decoder/config.ts';
 import type { Model } from './model.ts';
 import type { Parameter } from './parameters.ts';
 
@@ -12,6 +13,11 @@ export interface Weights {
   /** The layer comes next: gathering it may begin. */
   prefetch(layer: Layer): void;
   release(layer: Layer): void;
+}
+
+/** The layer that runs after a block. */
+export function layerAfter({ L }: Pick<DecoderConfig, 'L'>, layer: number): Layer {
+  return layer + 1 < L ? layer + 1 : 'head';
 }
 
 /** All tensors are always complete. */

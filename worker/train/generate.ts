@@ -2,9 +2,8 @@
 // decodes token by token with a key-value cache. Not optimised: a run asks for a few short answers.
 
 import { embed } from '../engine/embedding.ts';
-import { layerAfter } from '../engine/forward.ts';
 import { finalNormName, headName, type Model, tensorsOf } from '../engine/model.ts';
-import { withLayer } from '../engine/weights.ts';
+import { layerAfter, withLayer } from '../engine/weights.ts';
 import { alone, type World } from '../engine/world.ts';
 import { type BlockContext, block } from '../nn/block.ts';
 import { rmsNorm } from '../nn/rms-norm.ts';

@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { AttentionEntries } from '../../crds/wire/attention-entries.ts';
 import { EntryWatch } from '../engine/attention-entries.ts';
-import { residualStreams } from '../engine/forward.ts';
+import { BlockWalk } from '../engine/block-walk.ts';
 import { headLoss } from '../engine/head.ts';
 import type { Model } from '../engine/model.ts';
 import { type HostSequence, type SeeAttention, toSequence } from '../engine/packed-sequence.ts';
@@ -85,7 +85,8 @@ interface Sums {
 
 function lossOf(model: Model, hosts: readonly HostSequence[], see: SeeAttention): Sums {
   const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
-  const streams = residualStreams(model, sequences, see);
+  using walk = new BlockWalk(model, sequences, { head: true });
+  const streams = walk.finish({ attention: see });
   return withLayer(model, 'head', null, () => {
     const sums: Sums = { nll: 0, correct: 0 };
     for (const [a, sequence] of sequences.entries()) {

@@ -2,12 +2,11 @@
 // pass over some sequences collects the norms of each linear layer's inputs; two passes over the
 // weights compute the score. All linear layers of a block share one mean.
 
-import { embed } from '../engine/embedding.ts';
-import { type Model, tensorsOf } from '../engine/model.ts';
-import { type HostSequence, sequenceContext, toSequence } from '../engine/packed-sequence.ts';
+import { BlockWalk } from '../engine/block-walk.ts';
+import type { Model } from '../engine/model.ts';
+import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
 import { withLayer } from '../engine/weights.ts';
 import { denseOf } from '../methods/weights/weight-store.ts';
-import { block } from '../nn/block.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
@@ -21,7 +20,10 @@ export function outlierScores(
 ): readonly number[] {
   using inputs = new InputSquares();
   for (const [index, host] of sequences.entries()) {
-    scope(() => observe(model, host, inputs), model.device);
+    scope(() => {
+      using walk = new BlockWalk(model, [toSequence(model.rope, host, model.dtype)]);
+      walk.finish({ input: (path, x) => inputs.add(path, x) });
+    }, model.device);
     onSequence(index + 1);
   }
   return Array.from({ length: model.config.L }, (_, layer) => {
@@ -68,44 +70,23 @@ function within({ weight, squares }: Judged, number: (a: Tensor) => Tensor): num
   });
 }
 
-/** Runs the sequence through the blocks and adds up the squared inputs of each linear layer. */
-function observe(model: Model, host: HostSequence, inputs: InputSquares): void {
-  const sequence = toSequence(model.rope, host, model.dtype);
-  const context = sequenceContext(model.config, sequence);
-  const { config } = model;
-  let x = withLayer(model, 'embedding', 0, () => embed(model, sequence.ids));
-  for (let layer = 0; layer < config.L; layer += 1) {
-    const tensors = {
-      ...tensorsOf(model, new Map(), null),
-      observe: (path: string, input: Tensor) => inputs.add(layer, path, input),
-    };
-    const before = x;
-    const next = layer + 1 < config.L ? layer + 1 : null;
-    x = withLayer(model, layer, next, () =>
-      scope(() => block(config, layer, tensors, before, context)),
-    );
-    before.dispose();
-  }
-}
-
 /** Sums of squares of each input column, by path of the linear layer. */
 class InputSquares implements Disposable {
-  readonly #byLayer = new Map<number, Map<string, Tensor>>();
+  readonly #byPath = new Map<string, Tensor>();
 
-  add(layer: number, path: string, input: Tensor): void {
-    const paths = this.#byLayer.get(layer) ?? new Map<string, Tensor>();
-    this.#byLayer.set(layer, paths);
+  add(path: string, input: Tensor): void {
     const sums =
-      paths.get(path) ?? keep(ops.zeros([input.shape.at(-1) ?? 0], { dtype: 'float64' }));
-    paths.set(path, sums);
+      this.#byPath.get(path) ?? keep(ops.zeros([input.shape.at(-1) ?? 0], { dtype: 'float64' }));
+    this.#byPath.set(path, sums);
     scope(() => ops.add_(sums, ops.sumDim(ops.square(ops.to(input, 'float64')), [0])));
   }
 
   of(layer: number): readonly (readonly [string, Tensor])[] {
-    return [...(this.#byLayer.get(layer) ?? [])];
+    const isHere = ([path]: readonly [string, Tensor]) => path.includes(`.layers.${layer}.`);
+    return [...this.#byPath].filter(isHere);
   }
 
   [Symbol.dispose](): void {
-    for (const paths of this.#byLayer.values()) for (const sums of paths.values()) sums.dispose();
+    for (const sums of this.#byPath.values()) sums.dispose();
   }
 }

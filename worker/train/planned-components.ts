@@ -4,20 +4,13 @@
 // workers finds the same bits.
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { ShardLayout } from '../../crds/plan/shards.ts';
+import { BlockWalk } from '../engine/block-walk.ts';
 import { type BuildOptions, buildModel, type ModelSource } from '../engine/build-model.ts';
-import { embed } from '../engine/embedding.ts';
-import { type Model, tensorsOf } from '../engine/model.ts';
-import {
-  type HostSequence,
-  type PackedSequence,
-  sequenceContext,
-  toSequence,
-} from '../engine/packed-sequence.ts';
-import { withLayer } from '../engine/weights.ts';
+import type { Model } from '../engine/model.ts';
+import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
 import type { World } from '../engine/world.ts';
 import type { Calibration, LinearLayer } from '../methods/adapters/adapter.ts';
 import { planRanks } from '../methods/adapters/rank-plan.ts';
-import { block } from '../nn/block.ts';
 import type { ProcessGroup } from '../sharding/process-group.ts';
 import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
 import type { Device } from '../tensor/device.ts';
@@ -98,29 +91,21 @@ interface FoundInput {
 function inputsOf(model: Model, { sequences: hosts, calibration, ...measured }: Measured) {
   const { world, layers } = measured;
   const targeted = new Set(layers.map(({ path }) => path));
-  const last = Math.max(...layers.map(({ layer }) => layer));
+  const blocks = 1 + Math.max(...layers.map(({ layer }) => layer));
   const found: FoundInput[] = [];
   scope(() => {
     const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
     const rows = hosts.map((host) => rowsOf(host, calibration));
     if (rows.every((own) => own?.numel === 0)) throw nothingToMeasure(hosts.length);
-    let streams = withLayer(model, 'embedding', 0, () =>
-      sequences.map(({ ids }) => embed(model, ids)),
-    );
-    for (let layer = 0; layer <= last; layer += 1) {
+    using walk = new BlockWalk(model, sequences, { blocks });
+    while (!walk.isOver) {
       const first = found.length;
       using inputs = new BlockInputs((place) => (first + place) % world.size === world.rank);
-      streams = withLayer(model, layer, layer < last ? layer + 1 : null, () =>
-        sequences.map((sequence, a) => {
-          const observe = (path: string, x: Tensor): void => {
-            if (targeted.has(path)) inputs.add(path, x, rows[a] ?? null);
-          };
-          const x = streams[a] as Tensor;
-          const next = observed(model, layer, { x, sequence, observe });
-          x.dispose();
-          return next;
-        }),
-      );
+      walk.advance({
+        input(path, x, a) {
+          if (targeted.has(path)) inputs.add(path, x, rows[a] ?? null);
+        },
+      });
       for (const { paths, sums } of inputs.inputs) {
         const own = sums?.directions(calibration.most, calibration.directions) ?? null;
         found.push({ paths, directions: own && { ...own, rows: keep(own.rows) } });
@@ -128,18 +113,6 @@ function inputsOf(model: Model, { sequences: hosts, calibration, ...measured }: 
     }
   }, model.device);
   return found;
-}
-
-interface ObservedPass {
-  readonly x: Tensor;
-  readonly sequence: PackedSequence;
-  readonly observe: (path: string, input: Tensor) => void;
-}
-
-function observed(model: Model, layer: number, { x, sequence, observe }: ObservedPass): Tensor {
-  const { config } = model;
-  const tensors = { ...tensorsOf(model, new Map(), null), observe };
-  return scope(() => block(config, layer, tensors, x, sequenceContext(config, sequence)));
 }
 
 type Masks = Pick<Calibration, 'useLabelMask' | 'maskFirstToken'>;

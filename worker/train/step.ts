@@ -12,7 +12,6 @@ import {
   runBlock,
 } from '../engine/block-tape.ts';
 import { embed, embedBackward_ } from '../engine/embedding.ts';
-import { layerAfter } from '../engine/forward.ts';
 import type { Projectors } from '../engine/gradient-factors.ts';
 import { GradientSum } from '../engine/gradient-sum.ts';
 import { headBackward } from '../engine/head.ts';
@@ -28,7 +27,7 @@ import type { PackedSequence } from '../engine/packed-sequence.ts';
 import type { StepProbe } from '../engine/regrowth.ts';
 import { regularization } from '../engine/regularization.ts';
 import type { Gradient, StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
-import { withLayer } from '../engine/weights.ts';
+import { layerAfter, withLayer } from '../engine/weights.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
 import type { InsideLoss } from '../nn/inside.ts';

@@ -1,0 +1,117 @@
+// Sequences on their way through the blocks, without a tape: for evaluation, and for what is
+// measured of a model or changed in it block by block. All sequences pass a block before the next
+// one begins, so sharded weights are gathered once.
+import { Bug } from '../../crds/failures/errors.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { runBlock } from './block-tape.ts';
+import { embed } from './embedding.ts';
+import type { Model } from './model.ts';
+import type { PackedSequence, SeeAttention } from './packed-sequence.ts';
+import { type Layer, withLayer } from './weights.ts';
+
+/** What is called while a block computes; the tensors live until the call returns. */
+interface Seen {
+  readonly attention?: SeeAttention | undefined;
+  /**
+   * The input `[T, I]` of each linear layer, by its path; layers that read one tensor are shown the
+   * same one, one after the other. The place of the sequence among all of them.
+   */
+  readonly input?: ((path: string, x: Tensor, sequence: number) => void) | undefined;
+}
+
+interface WalkEnd {
+  /** How many blocks are passed. @default all */
+  readonly blocks?: number;
+  /** Whether the head runs after the last one: gathering it begins meanwhile. @default false */
+  readonly head?: boolean;
+}
+
+/** Owns the residual streams, `[T, H]` of each sequence. */
+export class BlockWalk implements Disposable {
+  readonly #model: Model;
+  readonly #sequences: readonly PackedSequence[];
+  readonly #streams: Tensor[];
+  readonly #end: Required<WalkEnd>;
+  #layer = 0;
+
+  /** The sequences must live as long as the walk. */
+  constructor(
+    model: Model,
+    sequences: readonly PackedSequence[],
+    { blocks = model.config.L, head = false }: WalkEnd = {},
+  ) {
+    this.#model = model;
+    this.#end = { blocks, head };
+    this.#sequences = sequences;
+    this.#streams = withLayer(model, 'embedding', 0, () =>
+      sequences.map(({ ids }) => scope(() => keep(embed(model, ids)), model.device)),
+    );
+  }
+
+  /** The block that comes next. */
+  get layer(): number {
+    return this.#layer;
+  }
+
+  get isOver(): boolean {
+    return this.#layer >= this.#end.blocks;
+  }
+
+  /** The inputs of the next block; after the last block of the model, of the final norm. */
+  get streams(): readonly Tensor[] {
+    return this.#streams;
+  }
+
+  /** Computes the next block for its observers alone. */
+  look(seen: Seen): void {
+    this.#block(seen, this.#layer, () => {});
+  }
+
+  /** Passes the next block. */
+  advance(seen: Seen = {}): void {
+    this.#block(seen, this.#next(), (output, a) => {
+      this.#streams[a]?.dispose();
+      this.#streams[a] = keep(output);
+    });
+    this.#layer += 1;
+  }
+
+  /** Passes all blocks that are left. */
+  finish(seen: Seen = {}): readonly Tensor[] {
+    while (!this.isOver) this.advance(seen);
+    return this.#streams;
+  }
+
+  [Symbol.dispose](): void {
+    for (const stream of this.#streams) stream.dispose();
+  }
+
+  #next(): Layer | null {
+    if (this.#layer + 1 < this.#end.blocks) return this.#layer + 1;
+    return this.#end.head ? 'head' : null;
+  }
+
+  #block(
+    { attention, input }: Seen,
+    next: Layer | null,
+    take: (output: Tensor, a: number) => void,
+  ): void {
+    const model = this.#model;
+    const layer = this.#layer;
+    withLayer(model, layer, next, () => {
+      for (const [a, sequence] of this.#sequences.entries()) {
+        const observe = input && ((path: string, x: Tensor) => input(path, x, a));
+        scope(() => {
+          const x = this.#streams[a] ?? missing(a);
+          const pass = { model, layer, sequence, draw: null, seeAttention: attention, observe };
+          take(runBlock(pass, x), a);
+        }, model.device);
+      }
+    });
+  }
+}
+
+function missing(index: number): never {
+  throw new Bug(`no residual stream for sequence ${index}`);
+}
