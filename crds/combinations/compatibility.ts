@@ -6,6 +6,7 @@ import type { Worker } from '../api/worker.ts';
 import type { FailureCode } from '../failures/table.ts';
 import { adapterTypes, readsGradient, trainsRows } from '../methods/adapter-traits.ts';
 import { levelOf } from '../methods/halo-level.ts';
+import { incrementOf, maxRankOf } from '../methods/incre-lora.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { adapterInCel, changesBaseInCel } from '../methods/types-in-cel.ts';
@@ -83,6 +84,17 @@ export const pairs: readonly Pair[] = [
     cel: `!has(self.method.adapter) || !has(self.method.adapter.lamda) || !has(self.method.adapter.lamda.allocation) || self.method.adapter.lamda.allocation != 'Spectrum' || ${lamdaTakes}`,
     sentence: 'is Spectrum, but initialization is LoRA, which decomposes no weight',
     hint: 'leave initialization out, or write allocation: Uniform',
+  },
+  {
+    id: 'layers may have more ranks than one, and at least the mean',
+    path: ['method', 'adapter', 'increLora', 'maxRank'],
+    meets: (_, { adapter }) =>
+      adapter.type === 'IncreLoRA' &&
+      maxRankOf(adapter.increLora) <
+        Math.max(adapter.increLora.rank, 1 + incrementOf(adapter.increLora)),
+    sentence:
+      'must be at least rank, the mean of all layers, and at least 1 + increment, since a layer begins with one rank',
+    hint: 'leave maxRank and increment out, or set a larger maxRank',
   },
   {
     id: 'gradients are those of dense weights',

@@ -13,6 +13,7 @@ import { allTensors, fullPreset } from './full.ts';
 import { galore, galorePreset } from './galore.ts';
 import { ggpo, loraGgpoPreset } from './ggpo.ts';
 import { halo, haloPreset } from './halo.ts';
+import { increLora, increLoraPreset } from './incre-lora.ts';
 import { int4 } from './int4.ts';
 import { int8 } from './int8.ts';
 import { kasa, kasaPreset } from './kasa.ts';
@@ -64,6 +65,7 @@ export const axisEntries = {
     s2ft,
     spiel,
     sora,
+    increLora,
     lamda,
   ],
   selection: [allTensors, lisa, owlore],
@@ -85,6 +87,7 @@ export const presets = [
   s2ftPreset,
   spielPreset,
   soraPreset,
+  increLoraPreset,
   lamdaPreset,
   pissaPreset,
   kasaPreset,

@@ -12,6 +12,7 @@ import type { Batch } from '../../worker/data/batch.ts';
 import { readConfig } from '../../worker/decoder/config.ts';
 import { FileActivationOffload } from '../../worker/engine/activation-offload.ts';
 import { buildModel, type ShardLayer, type Trains } from '../../worker/engine/build-model.ts';
+import { settleRanks } from '../../worker/engine/growth.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import type { Parameter, Parameters } from '../../worker/engine/parameters.ts';
@@ -174,6 +175,10 @@ export class Training implements Disposable {
       regrow: (moment) => {
         const own = { shards: this.held.shards, states: this.states.byName };
         if (regrow(this.model, own, moment)) this.held.changed();
+      },
+      settleRanks: (state) => {
+        settleRanks(this.model, this.held.shards, state);
+        this.held.changed();
       },
       updater: this.held.offered(new Updater(optimizer, this.states.byName, clip, world)),
       batch: (position) => batchOf(batches[position % batches.length] ?? [], position, world),

@@ -13,6 +13,13 @@ const evaluationPoint = z.object({
   attention: attentionEntries.optional(),
 });
 
+/** Of ranks that grow: by layer, as methods/adapters/rank-growth.ts has it. */
+const rankGrowth = z.object({
+  births: z.array(z.array(z.int()).readonly()).readonly(),
+  importance: z.array(z.number()).readonly(),
+  uncertainty: z.array(z.number()).readonly(),
+});
+
 export const trainerState = z.object({
   /** Steps done, skipped ones included. */
   step: z.int(),
@@ -22,6 +29,8 @@ export const trainerState = z.object({
    * Step counts of the existing optimizer state, by layer: exponents of Adam's bias corrections.
    */
   stepCounts: z.record(z.string(), z.int()),
+  /** Absent before the first step, and where no ranks grow. */
+  growth: rankGrowth.optional(),
   /** Global batches used. A rollback reduces `step` but not this, so that it skips the batch. */
   position: z.int(),
   tokensSeen: z.int(),

@@ -20,6 +20,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor, toArray } from '../tensor/tensor.ts';
+import type { StepGrowth } from './growth.ts';
 import type { Parameter } from './parameters.ts';
 import { alone, type World } from './world.ts';
 
@@ -38,6 +39,8 @@ export interface Update {
   stream(name: string): Stream;
   /** How many of the first columns of a matrix keep their values. @default 0 */
   restingColumns?(parameter: Parameter): number;
+  /** Of ranks that grow. @default none */
+  readonly growth?: StepGrowth | null;
   /** Called for each parameter that was updated. */
   updated?(parameter: Parameter): void;
 }
@@ -51,6 +54,8 @@ export interface UpdateOutcome {
   readonly applied: boolean;
   /** Values of the tensors that `finish` was given. */
   readonly sums: readonly number[];
+  /** Of layers whose ranks grow, at this rank. @default none */
+  readonly scores?: readonly number[];
 }
 
 export interface Gradient {
@@ -131,6 +136,7 @@ class StepUpdate {
       const resting = this.#restingColumns(parameter);
       if (resting > 0) scope(() => ops.zero_(ops.narrow(value, 1, 0, resting)));
     }
+    this.#update.growth?.offered(whole);
     const gradients = whole.map((one) => this.#seen(one));
     // Gradients at candidates move nothing yet.
     const moving = gradients.filter(({ parameter }) => parameter.role === 'trained');
@@ -155,15 +161,18 @@ class StepUpdate {
    * its update to do then.
    */
   finish(sums: readonly Tensor[] = []): UpdateOutcome {
-    const values = valuesOf([...this.#squaresOf, ...sums]);
-    const own = values.slice(0, this.#squaresOf.length).reduce((sum, one) => sum + one, 0);
+    const scores = this.#update.growth?.scores() ?? [];
+    const values = valuesOf([...this.#squaresOf, ...sums, ...scores]);
+    const { length: norms } = this.#squaresOf;
+    const own = values.slice(0, norms).reduce((sum, one) => sum + one, 0);
     for (const each of this.#squaresOf) each.dispose();
     const outcome = this.#finish(own);
     this.#optimizer.endStep?.();
-    return { ...outcome, sums: values.slice(this.#squaresOf.length) };
+    const scored = norms + sums.length;
+    return { ...outcome, sums: values.slice(norms, scored), scores: values.slice(scored) };
   }
 
-  #finish(own: number): Omit<UpdateOutcome, 'sums'> {
+  #finish(own: number): Omit<UpdateOutcome, 'sums' | 'scores'> {
     if (this.#clip.mode !== 'Global') {
       const gradientNorm = Math.sqrt(this.#squares);
       return { gradientNorm, clipFactor: this.#smallestFactor, applied: this.#finite };
@@ -220,7 +229,9 @@ class StepUpdate {
         ...(projectedIn === undefined ? {} : { projectedIn }),
       };
       const resting = this.#restingColumns(parameter);
-      const change = () => this.#change(parameter, value, state, step);
+      const alone = () => this.#change(parameter, value, state, step);
+      const { growth = null } = this.#update;
+      const change = growth === null ? alone : () => growth.pacing(parameter, alone);
       if (resting > 0) keepingFirst(resting, parameter.value, change);
       else change();
       this.#update.updated?.(parameter);

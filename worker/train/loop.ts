@@ -6,6 +6,7 @@ import { TerminalError } from '../../crds/failures/errors.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
 import type { Batch } from '../data/batch.ts';
+import { growthAfter, hasGrown, ranksInWords, stepGrowth } from '../engine/growth.ts';
 import type { Active } from '../engine/model.ts';
 import { toSequence } from '../engine/packed-sequence.ts';
 import { probeOf, withCandidates } from '../engine/regrowth.ts';
@@ -89,12 +90,14 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
   states.follow(stepCounts, state.step);
   const outcome = computeStep(parts, state, { batch, active, stepCounts, learningRate });
   if (outcome.applied) parts.regrow(moment);
+  const growth = grownRanks(parts, state, active, outcome);
   const done = clock.monotonic();
   const finite = outcome.applied && Number.isFinite(outcome.loss);
   const next: TrainerState = {
     ...state,
     step: state.step + 1,
     updates: state.updates + (outcome.applied ? 1 : 0),
+    ...(growth && { growth }),
     stepCounts: outcome.applied ? grown(stepCounts, active) : stepCounts,
     position: state.position + 1,
     tokensSeen: state.tokensSeen + batch.tokens,
@@ -122,7 +125,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     },
     memory: memoryNow(model.device),
     ...(finite ? {} : { skipped: true }),
-    ...saidOf(parts, state.step, outcome),
+    ...saidOf(parts, next, outcome),
   });
   return finite ? next : afterNonFinite(parts, next, outcome.applied);
 }
@@ -151,15 +154,17 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
         inside: inside?.loss ?? null,
         probe: probeOf(model, ownedBy(parts), world, momentOf(parts, state)),
         seen,
-        update: updater.begin(updateOf(parts, state.step, choices)),
+        update: updater.begin(updateOf(parts, state, choices)),
         draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
         regularizes: world.rank === 0,
       });
-    const { nll, regularization, gradientNorm, clipFactor, applied, measured } =
-      parts.noise?.during(state.step, compute) ?? compute();
-    const [sum = Number.NaN, added = 0, ...sums] = world.sum([nll, regularization, ...measured]);
+    const done = parts.noise?.during(state.step, compute) ?? compute();
+    const { gradientNorm, clipFactor, applied, scores = [] } = done;
+    const own = [done.nll, done.regularization, ...scores, ...done.measured];
+    const [sum = Number.NaN, added = 0, ...sums] = world.sum(own);
     return {
-      ...{ gradientNorm, clipFactor, applied, added, inside: inside?.said(sums) ?? null },
+      ...{ gradientNorm, clipFactor, applied, added, scores: sums.slice(0, scores.length) },
+      inside: inside?.said(sums.slice(scores.length)) ?? null,
       loss: sum / batch.targetTokens,
     };
   }, model.device);
@@ -174,14 +179,16 @@ function momentOf({ plan: { totalSteps } }: TrainerParts, { step }: TrainerState
 }
 
 function updateOf(
-  { model: { adapter }, plan: { seed, totalSteps } }: TrainerParts,
-  step: number,
+  { model, plan: { seed, totalSteps } }: TrainerParts,
+  { step, growth }: TrainerState,
   { learningRate, stepCounts }: StepChoices,
 ): Update {
+  const { adapter } = model;
   return {
     learningRate,
     count: (layer) => (stepCounts[layer] ?? 0) + 1,
     stream: (name) => streamOf(seed, 'update', name, step),
+    growth: stepGrowth(model, growth, step),
     restingColumns: (parameter) => restingColumns(adapter, parameter, { step, totalSteps }),
     updated({ suffix, value }) {
       if (suffix !== undefined)
@@ -190,15 +197,33 @@ function updateOf(
   };
 }
 
-/** What selection, optimizer, adapter and rule report about the step just done. */
+/** After the step; layers that got ranks are settled. */
+function grownRanks(
+  parts: TrainerParts,
+  state: TrainerState,
+  active: Active,
+  { applied, scores }: Pick<ReturnType<typeof computeStep>, 'applied' | 'scores'>,
+): TrainerState['growth'] {
+  if (!applied) return state.growth;
+  const moment = momentOf(parts, state);
+  const after = growthAfter(parts.model, state.growth, { scores, active, moment });
+  if (after === null) return undefined;
+  if (hasGrown(state.growth, after)) parts.settleRanks(after);
+  return after;
+}
+
+/** What selection, optimizer, adapter and rule report about the step just done, with its state. */
 function saidOf(
   { model, selection, said }: TrainerParts,
-  step: number,
+  { step, growth }: TrainerState,
   { added, inside }: Pick<ReturnType<typeof computeStep>, 'added' | 'inside'>,
 ) {
-  const words = [selection.describe(step), said?.() ?? null, inside?.words ?? null].filter(
-    (each) => each !== null,
-  );
+  const words = [
+    selection.describe(step - 1),
+    said?.() ?? null,
+    growth === undefined ? null : ranksInWords(model, growth),
+    inside?.words ?? null,
+  ].filter((each) => each !== null);
   return {
     ...inside?.fields,
     ...(model.adapter?.regularizer && { regularization: finiteOrNull(added) }),

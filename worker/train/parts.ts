@@ -13,6 +13,7 @@ import type { StepUpdateSink, Update } from '../engine/update.ts';
 import type { WeightNoise } from '../engine/weight-noise.ts';
 import type { World } from '../engine/world.ts';
 import type { Moment } from '../methods/adapters/adapter.ts';
+import type { RankGrowth } from '../methods/adapters/rank-growth.ts';
 import type { Selection } from '../methods/selection/selection.ts';
 import type { OptimizerStates } from '../sharding/optimizer-states.ts';
 import type { Shard } from '../sharding/shards.ts';
@@ -54,6 +55,8 @@ export interface TrainerParts {
   readonly states: OptimizerStates;
   /** After a step that was applied: where it is due, places in the weights are chosen again. */
   regrow(moment: Moment): void;
+  /** Where layers got ranks: makes their reserves, and those of all others. */
+  settleRanks(state: RankGrowth): void;
   readonly updater: { begin(update: Update): StepUpdateSink };
   /** What optimizer or adapter report about the step just done; null where they report nothing. */
   said?(): string | null;

@@ -24,6 +24,7 @@ import { type Feed, openFeed } from '../data/feed.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { type ModelFiles, openModel } from '../decoder/model-files.ts';
 import { activationOffload } from '../engine/activation-offload.ts';
+import { settleRanks } from '../engine/growth.ts';
 import { regrow } from '../engine/regrowth.ts';
 import { rests } from '../engine/resting.ts';
 import { Updater } from '../engine/update.ts';
@@ -140,9 +141,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   using offload = activationOffload(model.device, folder);
   const parts: TrainerParts = {
     ...{ model, world, plan, emit, clock, shards, states, offload },
-    regrow(moment) {
-      if (regrow(model, { shards, states: states.byName }, moment)) held.changed();
-    },
+    ...changesOf(held, states),
     said: () => optimizer.describe?.(world.sum) ?? saidByAdapter(held, world),
     ...(copies && { copies }),
     ...{ ...densityLossOf(method), noise: noise ?? undefined },
@@ -159,6 +158,23 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   const ended = await train(parts, restored ?? freshState);
   if (world.rank === 0) await writeResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
+}
+
+/** What an adapter changes after a step, beside its update. */
+function changesOf(
+  held: ShardedModel,
+  { byName }: OptimizerStates,
+): Pick<TrainerParts, 'regrow' | 'settleRanks'> {
+  const { model, shards } = held;
+  return {
+    regrow(moment) {
+      if (regrow(model, { shards, states: byName }, moment)) held.changed();
+    },
+    settleRanks(state) {
+      settleRanks(model, shards, state);
+      held.changed();
+    },
+  };
 }
 
 function noiseIn(

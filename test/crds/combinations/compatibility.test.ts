@@ -182,6 +182,16 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
       'method.adapter': { type: 'SpIEL', spiel: { reselectSteps: 5, accumulationSteps: 5 } },
     },
   },
+  'layers may have more ranks than one, and at least the mean': {
+    meet: {
+      'method.preset': 'IncreLoRA',
+      'method.adapter': { type: 'IncreLoRA', increLora: { rank: 4, maxRank: 3, increment: 1 } },
+    },
+    apart: {
+      'method.preset': 'IncreLoRA',
+      'method.adapter': { type: 'IncreLoRA', increLora: { rank: 4, maxRank: 4, increment: 3 } },
+    },
+  },
   'places are chosen again in all blocks at once': {
     meet: { 'method.preset': 'SpIEL', 'method.selection': { type: 'LISA' } },
     apart: { 'method.preset': 'PaCA', 'method.selection': { type: 'LISA' } },
@@ -273,6 +283,7 @@ test('every pair has a case, and no case is left of a pair that is gone', (t) =>
  * which CEL cannot normalise.
  */
 const unaskable = [
+  'layers may have more ranks than one, and at least the mean',
   'experts are in MLPs',
   'a token goes to experts that there are',
   'results do not replace their model',

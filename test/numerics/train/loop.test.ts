@@ -6,6 +6,7 @@ import { freshState, type TrainerState } from '../../../worker/checkpoint/traine
 import type { HostSequence } from '../../../worker/engine/packed-sequence.ts';
 import type { Parameters } from '../../../worker/engine/parameters.ts';
 import { type Adapter, factorB } from '../../../worker/methods/adapters/adapter.ts';
+import { increLora } from '../../../worker/methods/adapters/incre-lora.ts';
 import { lora } from '../../../worker/methods/adapters/lora.ts';
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
 import { adamW8bit } from '../../../worker/methods/optimizers/adamw-8bit.ts';
@@ -383,6 +384,15 @@ test(goesOn, 'an adapter with a matrix that comes to rest', {
     restingColumns: (suffix, columns, { step }) =>
       suffix === factorB ? Math.min(columns, step) : 0,
   },
+});
+
+test(goesOn, 'an adapter whose ranks grow, with a warm-up and dropout', {
+  ...{ dtype: 'bfloat16', selection: withLisa('Drop') },
+  adapter: increLora({
+    ...{ rank: 3, alpha: 6, dropout: 0.3, most: 5, increment: 1, intervalSteps: 2 },
+    ...{ layersPerEvent: 3, warmupSteps: 3, orthogonality: 0.1, targets: () => true },
+    ...{ seed: 3n, dtype: 'float32' },
+  }),
 });
 
 test('an adapter changes its tensors after each update, and not in a step that is skipped', async (t) => {

@@ -7,6 +7,7 @@ import * as ops from '../../tensor/ops.generated.ts';
 import { releasePages, type Tensor } from '../../tensor/tensor.ts';
 import type { OptimizerState } from '../optimizers/optimizer.ts';
 import type { Delta } from './delta.ts';
+import type { RankGrowth } from './rank-growth.ts';
 
 /** A linear layer as an adapter sees it: `y = x W^T`, `W` is `[out, in]`. */
 export interface LinearLayer {
@@ -205,6 +206,8 @@ export interface Adapter {
   restingColumns?(suffix: string, columns: number, moment: Moment): number;
   /** How places in the weights are chosen again, if they are. */
   readonly regrowth?: Regrowth;
+  /** How layers get ranks while it trains, if they do. Matrices are whole at one rank. */
+  readonly growth?: Growth;
   /** Whether training may make columns of B zero: files have the other ranks alone. */
   readonly losesRanks?: boolean;
   /**
@@ -256,6 +259,36 @@ export interface Regrowth {
   isDue(moment: Moment): boolean;
   /** Does so, in place, with the states of values and candidates. */
   regrow(own: OwnLayer, moment: Moment): void;
+}
+
+/** How layers get ranks (engine/growth.ts), by moment and numbers that are the same everywhere. */
+export interface Growth {
+  /** The suffix of the values between both matrices, one for each rank. */
+  readonly diagonal: string;
+  start(layers: number): RankGrowth;
+  /** How many of the first ranks of a layer are live: the others of the diagonal do not train. */
+  live(births: readonly number[]): number;
+  after(
+    state: RankGrowth,
+    step: {
+      /** Sums of `|value * gradient|` of the diagonal; null where the layer did not train. */
+      readonly scores: readonly (number | null)[];
+      readonly layers: readonly LinearLayer[];
+      readonly moment: Moment;
+    },
+  ): RankGrowth;
+  /** Gives the values of a diagonal behind its live ranks their fixed ones, in place. */
+  settle(diagonal: Tensor, births: readonly number[], state: RankGrowth): void;
+  /** Parts of a layer's tensor that take only a part of their update in a step. */
+  paces(suffix: string, births: readonly number[], step: number): readonly Pace[];
+}
+
+/** Of an update, the part that some ranks take: 0 where they keep their values. */
+export interface Pace {
+  readonly dim: number;
+  readonly from: number;
+  readonly count: number;
+  readonly pace: number;
 }
 
 interface TrainedTensor {

@@ -6,6 +6,7 @@ import type { Adapter } from './adapter.ts';
 import { biLoraOf } from './bi-lora.ts';
 import { evaOf } from './eva.ts';
 import type { AdapterOf, AdapterValue, Common } from './from-parameters.ts';
+import { increLoraOf } from './incre-lora.ts';
 import { kasaOf } from './kasa.ts';
 import { lamdaOf } from './lamda.ts';
 import { lolduOf } from './loldu.ts';
@@ -40,6 +41,7 @@ const byType: { readonly [Type in Exclude<AdapterValue['type'], 'None'>]: Adapte
   LoRASB: loraSbOf,
   LaMDA: lamdaOf,
   SoRA: soraOf,
+  IncreLoRA: increLoraOf,
   RandLoRA: randLoraOf,
   LoLDU: lolduOf,
 };
