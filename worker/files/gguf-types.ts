@@ -33,6 +33,8 @@ const types = [
   ['Q5_0', 6, 32, 22],
   ['Q5_1', 7, 32, 24],
   ['Q8_0', 8, 32, 34],
+  ['Q2_K', 10, 256, 84],
+  ['Q3_K', 11, 256, 110],
   ['Q4_K', 12, 256, 144],
   ['Q5_K', 13, 256, 176],
   ['Q6_K', 14, 256, 210],
@@ -58,8 +60,6 @@ export function ggufTensorType(name: GgufTypeName): GgufTensorType {
 /** Unsupported types, named in messages. */
 export const otherGgufTypes: Readonly<Record<number, string>> = {
   9: 'Q8_1',
-  10: 'Q2_K',
-  11: 'Q3_K',
   15: 'Q8_K',
   16: 'IQ2_XXS',
   17: 'IQ2_XS',

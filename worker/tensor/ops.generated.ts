@@ -1155,9 +1155,9 @@ export function ggufDequantize(blocks: Tensor, type: number | bigint, numel: num
   return made(call($ggufDequantize, blocks.handle, type, numel, dtypeCode(options.dtype)));
 }
 
-const $ggufQuantize = operator('anneal::gguf_quantize(Tensor input, int type) -> Tensor');
-export function ggufQuantize(input: Tensor, type: number | bigint): Tensor {
-  return made(call($ggufQuantize, input.handle, type));
+const $ggufQuantize = operator('anneal::gguf_quantize(Tensor input, int type, Tensor? importance=None) -> Tensor');
+export function ggufQuantize(input: Tensor, type: number | bigint, importance?: Tensor | null): Tensor {
+  return made(call($ggufQuantize, input.handle, type, importance?.handle));
 }
 
 const $quantizeWeight = operator('anneal::quantize_weight(Tensor weight, int format, int group, bool symmetric=False) -> Tensor');

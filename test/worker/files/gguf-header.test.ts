@@ -111,7 +111,7 @@ const lies: readonly (readonly [string, Buffer, RegExp])[] = [
   ['has a name longer than it', patched(one(), 'GGUF', 20, [0, 16]), /tensor name .* takes 4096/],
   ['has a tensor of rank 9', patched(one(), '\u0000w', 0, [9]), /"w" has 9 dimensions; at most 4/],
   ['has a type nobody knows', patched(one(), '\u0000w', 20, [77]), /"w" has the type 77; .*Q4_K/],
-  ['has a type that is not read', patched(one(), '\u0000w', 20, [10]), /the type Q2_K; .*Q4_K/],
+  ['has a type that is not read', patched(one(), '\u0000w', 20, [20]), /the type IQ4_NL; .*Q4_K/],
   ['has rows that are no blocks', patched(one(), '\u0000w', 4, [1, 2]), /rows of 513; .*256/],
   ['overflows its sizes', patched(one(), '\u0000w', 12, huge), /a dimension of 92233/],
   ['has more rows than bytes', patched(one(), '\u0000w', 12, [9]), /the file ends before/],

@@ -99,6 +99,47 @@ inline void scale_and_min(const uint8_t* scales, int group, int* scale, int* min
   }
 }
 
+// 16 groups of 16: bytes 0-15 a step and a base in four bits each, then two bits a value. Two
+// halves of 128 values; in each, 32 bytes with four pairs of bits.
+struct Q2_K {
+  static constexpr int64_t kValues = 256, kBytes = 84;
+  static void decode(const uint8_t* block, float* out) {
+    const float d = half_at(block + 80);
+    const float dmin = half_at(block + 82);
+    for (int group = 0; group < 16; ++group) {
+      const float step = d * static_cast<float>(block[group] & 15);
+      const float base = dmin * static_cast<float>(block[group] >> 4);
+      const uint8_t* pairs = block + 16 + 32 * (group / 8) + 16 * (group % 2);
+      const int shift = group / 2 % 4 * 2;
+      for (int i = 0; i < 16; ++i) {
+        out[16 * group + i] = step * static_cast<float>((pairs[i] >> shift) & 3) - base;
+      }
+    }
+  }
+};
+
+// 16 groups of 16: 32 bytes with the third bit of each value, 64 with two bits as in Q2_K, 12 with
+// the steps: their lower four bits, of step i and i + 8, then their upper two.
+struct Q3_K {
+  static constexpr int64_t kValues = 256, kBytes = 110;
+  static void decode(const uint8_t* block, float* out) {
+    const float d = half_at(block + 108);
+    const uint8_t* steps = block + 96;
+    for (int group = 0; group < 16; ++group) {
+      const int low = (steps[group % 8] >> (group / 8 * 4)) & 15;
+      const int high = (steps[8 + group % 4] >> (group / 4 * 2)) & 3;
+      const float step = d * static_cast<float>((low | high << 4) - 32);
+      const uint8_t* pairs = block + 32 + 32 * (group / 8) + 16 * (group % 2);
+      const uint8_t* thirds = block + 16 * (group % 2);
+      const int shift = group / 2 % 4 * 2;
+      for (int i = 0; i < 16; ++i) {
+        const int value = ((pairs[i] >> shift) & 3) | ((thirds[i] >> (group / 2)) & 1) << 2;
+        out[16 * group + i] = step * static_cast<float>(value - 4);
+      }
+    }
+  }
+};
+
 struct Q4_K {
   static constexpr int64_t kValues = 256, kBytes = 144;
   static void decode(const uint8_t* block, float* out) {

@@ -64,6 +64,10 @@ at::Tensor dequantize(const at::Tensor& blocks, int64_t type, int64_t numel, at:
       return decode<Q5_1>(blocks, numel, dtype);
     case Type::kQ8_0:
       return decode<Q8_0>(blocks, numel, dtype);
+    case Type::kQ2_K:
+      return decode<Q2_K>(blocks, numel, dtype);
+    case Type::kQ3_K:
+      return decode<Q3_K>(blocks, numel, dtype);
     case Type::kQ4_K:
       return decode<Q4_K>(blocks, numel, dtype);
     case Type::kQ5_K:
@@ -71,7 +75,7 @@ at::Tensor dequantize(const at::Tensor& blocks, int64_t type, int64_t numel, at:
     case Type::kQ6_K:
       return decode<Q6_K>(blocks, numel, dtype);
   }
-  TORCH_CHECK(false, "type is ", type, "; the quantised types are 2, 3, 6, 7, 8, 12, 13 and 14");
+  TORCH_CHECK(false, "type is ", type, "; the quantised types are 2, 3, 6, 7, 8 and 10 to 14");
 }
 
 }  // namespace

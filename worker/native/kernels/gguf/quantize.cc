@@ -1,106 +1,149 @@
-// CPU entry of anneal::gguf_quantize: Q8_0 and Q4_0, with the roundings of the reference
-// implementation.
+// CPU entry of anneal::gguf_quantize: checks, float32 copies of other types, threads.
 
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
-#include <c10/util/Half.h>
 #include <torch/library.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
-#include <cstring>
+#include <optional>
+#include <vector>
 
-#include "gguf.h"
+#include "../isa.h"
+#include "quantize.h"
 
 namespace anneal::gguf {
 
 namespace {
 
-constexpr int64_t kGrain = 1 << 10;  // blocks a thread takes at least
+constexpr int64_t kAtOnce = 1 << 13;  // values that a thread takes at least, and copies at once
 
-void put_half(float value, uint8_t* out) {
-  const c10::Half half(value);
-  std::memcpy(out, &half, sizeof half);
-}
-
-float checked(float scale) {
-  TORCH_CHECK(std::isfinite(scale), "input has a value that is not finite; it cannot be quantised");
-  return scale;
-}
-
-struct ToQ8_0 {
-  static constexpr int64_t kBytes = 34;
-  static void encode(const float* values, uint8_t* out) {
-    float largest = 0;
-    for (int i = 0; i < kBlock; ++i) {
-      if (!(std::fabs(values[i]) <= largest)) largest = std::fabs(values[i]);
-    }
-    const float d = checked(largest) / 127.0f;
-    const float inverse = d == 0 ? 0.0f : 1.0f / d;
-    put_half(d, out);
-    for (int i = 0; i < kBlock; ++i) {
-      // To nearest, ties away from zero. Denormal scales can push a quotient past 127.
-      const float q = std::clamp(std::round(values[i] * inverse), -127.0f, 127.0f);
-      out[2 + i] = static_cast<uint8_t>(static_cast<int8_t>(q));
-    }
-  }
+struct Form {
+  int64_t values, bytes;  // of a block
 };
 
-struct ToQ4_0 {
-  static constexpr int64_t kBytes = 18;
-  static void encode(const float* values, uint8_t* out) {
-    float largest = 0;
-    float signed_largest = 0;
-    for (int i = 0; i < kBlock; ++i) {
-      if (std::fabs(values[i]) <= largest) continue;
-      largest = std::fabs(values[i]);
-      signed_largest = values[i];
-    }
-    const float d = checked(signed_largest) / -8.0f;
-    const float inverse = d == 0 ? 0.0f : 1.0f / d;
-    put_half(d, out);
-    const auto nibble = [&](int i) {
-      return static_cast<int>(std::clamp(values[i] * inverse + 8.5f, 0.0f, 15.0f));
-    };
-    for (int i = 0; i < 16; ++i) out[2 + i] = static_cast<uint8_t>(nibble(i) | nibble(i + 16) << 4);
+Form form_of(Type type) {
+  switch (type) {
+    case Type::kQ4_0:
+      return {kBlock, 18};
+    case Type::kQ4_1:
+      return {kBlock, 20};
+    case Type::kQ5_0:
+      return {kBlock, 22};
+    case Type::kQ5_1:
+      return {kBlock, 24};
+    case Type::kQ8_0:
+      return {kBlock, 34};
+    case Type::kQ2_K:
+      return {kSuperBlock, 84};
+    case Type::kQ3_K:
+      return {kSuperBlock, 110};
+    case Type::kQ4_K:
+      return {kSuperBlock, 144};
+    case Type::kQ5_K:
+      return {kSuperBlock, 176};
+    case Type::kQ6_K:
+      return {kSuperBlock, 210};
   }
-};
+  TORCH_CHECK(false, "type is ", static_cast<int64_t>(type),
+              "; the types that are written are 2, 3, 6, 7, 8 and 10 to 14");
+}
 
-template <class Encoder>
-at::Tensor encode(const at::Tensor& input) {
-  TORCH_CHECK(input.numel() % kBlock == 0, "input has ", input.numel(),
-              " values; a block holds ", kBlock);
-  const int64_t count = input.numel() / kBlock;
-  at::Tensor out = at::empty({count * Encoder::kBytes}, input.options().dtype(at::kByte));
+int64_t row_of(const at::Tensor& input) { return input.dim() == 0 ? 1 : input.size(-1); }
+
+const float* check_importance(const std::optional<at::Tensor>& importance, int64_t columns) {
+  if (!importance.has_value()) return nullptr;
+  TORCH_CHECK(importance->scalar_type() == at::kFloat && importance->is_contiguous() &&
+                  importance->dim() == 1 && importance->size(0) == columns,
+              "importance is ", importance->scalar_type(), " ", importance->sizes(),
+              "; it must be contiguous float32 with one weight for each of ", columns, " columns");
+  const float* weights = importance->const_data_ptr<float>();
+  for (int64_t i = 0; i < columns; ++i) {
+    TORCH_CHECK(std::isfinite(weights[i]) && weights[i] >= 0, "importance of column ", i, " is ",
+                weights[i], "; it must be finite and not negative");
+  }
+  return weights;
+}
+
+// In the order of the values.
+template <class Value>
+std::vector<float> mean_squares(const Value* values, int64_t rows, int64_t columns) {
+  std::vector<float> means(rows);
+  at::parallel_for(0, rows, std::max<int64_t>(1, kAtOnce / columns), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      float sum = 0;
+      for (int64_t i = 0; i < columns; ++i) {
+        const float x = static_cast<float>(values[row * columns + i]);
+        sum += x * x;
+      }
+      means[row] = sum / static_cast<float>(columns);
+    }
+  });
+  return means;
+}
+
+template <class Value>
+int quantize_all(const Value* values, Type type, const Form& form, const Blocks& all) {
+  Quantize* const quantize = ANNEAL_CHOOSE(quantize);
+  const int64_t step = kAtOnce / form.values;
+  std::atomic<int> found = 0;
+  at::parallel_for(0, (all.count + step - 1) / step, 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> copy;
+    for (int64_t part = begin; part < end; ++part) {
+      Blocks some = all;
+      some.first = part * step;
+      some.count = std::min(step, all.count - some.first);
+      some.out += some.first * form.bytes;
+      const Value* from = values + some.first * form.values;
+      if constexpr (std::is_same_v<Value, float>) {
+        some.values = from;
+      } else {
+        copy.resize(kAtOnce);
+        std::transform(from, from + some.count * form.values, copy.begin(),
+                       [](Value x) { return static_cast<float>(x); });
+        some.values = copy.data();
+      }
+      found |= quantize(type, some);
+    }
+  });
+  return found;
+}
+
+at::Tensor quantize(const at::Tensor& input, int64_t number,
+                    const std::optional<at::Tensor>& importance) {
+  const Type type = static_cast<Type>(number);
+  const Form form = form_of(type);
+  TORCH_CHECK(input.is_contiguous(), "input is not contiguous");
+  const int64_t columns = row_of(input);
+  TORCH_CHECK(columns % form.values == 0, "input has rows of ", columns,
+              " values; a block of this type holds ", form.values);
+  const int64_t rows = input.numel() / std::max<int64_t>(1, columns);
+  const float* weights = check_importance(importance, columns);
+  const int64_t count = input.numel() / form.values;
+  at::Tensor out = at::empty({count * form.bytes}, input.options().dtype(at::kByte));
   AT_DISPATCH_FLOATING_TYPES_AND2(
       at::kBFloat16, at::kHalf, input.scalar_type(), "gguf_quantize", [&] {
-        const scalar_t* source = input.const_data_ptr<scalar_t>();
-        uint8_t* target = out.mutable_data_ptr<uint8_t>();
-        at::parallel_for(0, count, kGrain, [&](int64_t begin, int64_t end) {
-          float values[kBlock];
-          for (int64_t b = begin; b < end; ++b) {
-            for (int64_t i = 0; i < kBlock; ++i) {
-              values[i] = static_cast<float>(source[b * kBlock + i]);
-            }
-            Encoder::encode(values, target + b * Encoder::kBytes);
-          }
-        });
+        const scalar_t* values = input.const_data_ptr<scalar_t>();
+        std::vector<float> means;
+        const bool are_weighted = form.values == kBlock && type != Type::kQ8_0;
+        if (weights != nullptr && are_weighted && columns > 0) {
+          means = mean_squares(values, rows, columns);
+        }
+        const int64_t in_row = columns / form.values;
+        const Blocks all{nullptr, 0,       count,         in_row,
+                         weights, means.empty() ? nullptr : means.data(),
+                         out.mutable_data_ptr<uint8_t>()};
+        const int found = quantize_all(values, type, form, all);
+        TORCH_CHECK((found & kNotFinite) == 0,
+                    "input has a value that is not finite; it cannot be quantised");
+        TORCH_CHECK((found & kTooLarge) == 0,
+                    "input has values so large that float16 cannot hold the step of their block; "
+                    "they cannot be quantised");
       });
   return out;
-}
-
-at::Tensor quantize(const at::Tensor& input, int64_t type) {
-  TORCH_CHECK(input.is_contiguous(), "input is not contiguous");
-  switch (static_cast<Type>(type)) {
-    case Type::kQ8_0:
-      return encode<ToQ8_0>(input);
-    case Type::kQ4_0:
-      return encode<ToQ4_0>(input);
-    default:
-      TORCH_CHECK(false, "type is ", type, "; the types that are written are 2 and 8");
-  }
 }
 
 }  // namespace
