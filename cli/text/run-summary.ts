@@ -84,10 +84,23 @@ function artifactWords({
   format,
   path,
   bytes: size,
+  contents,
   reload,
 }: RunReport['artifacts'][number]): string {
   const check = reload === undefined ? '' : `, ${reloadWords(reload)}`;
-  return `${format}, ${bytes(size)}${check}: ${path}`;
+  const types = contents === undefined ? '' : `, ${contentsWords(contents)}`;
+  return `${format}, ${bytes(size)}${types}${check}: ${path}`;
+}
+
+type Contents = NonNullable<RunReport['artifacts'][number]['contents']>;
+
+function contentsWords({ tensors, replaced, bitsPerWeight }: Contents): string {
+  const counts = Object.entries(tensors).map(([type, count]) => `${count} in ${type}`);
+  const notes = replaced.map(
+    ({ wanted, type, columns, tensors: count }) =>
+      `; ${count} in ${type} because ${wanted} takes no rows of ${columns}`,
+  );
+  return `${real(bitsPerWeight, 2)} bits a weight (${counts.join(', ')}${notes.join('')})`;
 }
 
 function sampleLines(

@@ -23,9 +23,14 @@ const pushToHub = z.strictObject({
 
 const gguf = z.strictObject({
   type: z
-    .enum(['F32', 'F16', 'BF16', 'Q8_0'])
+    .enum([
+      ...(['F32', 'F16', 'BF16', 'Q8_0', 'Q6_K', 'Q5_K', 'Q4_K', 'Q3_K', 'Q2_K'] as const),
+      ...(['Q5_1', 'Q5_0', 'Q4_1', 'Q4_0'] as const),
+    ])
     .default('BF16')
-    .describe('Type of the matrices in the file; vectors are always F32.'),
+    .describe(
+      'Type of the matrices in the file; vectors are always F32. Below Q8_0 the token embedding and the head are Q6_K, and every matrix of a block has this type: no mix of types as in Q4_K_M. Types that end in _K need rows of whole blocks of 256; other matrices are Q8_0 instead of Q6_K, Q5_1 instead of Q5_K, Q5_0 instead of Q4_K, Q4_0 instead of Q3_K and Q2_K, and the report counts them.',
+    ),
 });
 
 export const output = rule(

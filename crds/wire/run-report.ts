@@ -134,6 +134,20 @@ export const runReport = z.object({
       digest: z.string().optional(),
       /** Where it was uploaded to: `s3://bucket/prefix/adapter`, `hf://owner/name@commit`. */
       uris: z.array(z.string()).optional(),
+      /** Of a GGUF file. */
+      contents: z
+        .object({
+          /** How many of each type. */
+          tensors: z.record(z.string(), count),
+          /** Matrices whose rows are no whole blocks of the type that was asked for. */
+          replaced: z.array(
+            z.object({ wanted: z.string(), type: z.string(), columns: count, tensors: count }),
+          ),
+          bitsPerWeight: z.number().min(0),
+          /** Without vectors, token embedding and head. */
+          linearBitsPerWeight: z.number().min(0),
+        })
+        .optional(),
       reload: z
         .object({
           largestLogitGap: real,

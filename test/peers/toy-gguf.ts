@@ -1,15 +1,20 @@
-// A folder of a toy as one GGUF file in F32, for readers of that format.
+// A folder of a toy as one GGUF file, for readers of that format.
 import { readTokenizerFolder } from '../../worker/data/tokenizer-definition.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { writeGgufModel } from '../../worker/publish/gguf.ts';
+import type { GgufFileType } from '../../worker/publish/gguf-mix.ts';
 import { keep } from '../../worker/tensor/scope.ts';
 
-export async function writeToyGguf(from: string, path: string): Promise<void> {
+export async function writeToyGguf(
+  from: string,
+  path: string,
+  fileType: GgufFileType = 'F32',
+): Promise<void> {
   const tokenizer = await readTokenizerFolder(from);
   using model = openModel(from);
   await writeGgufModel(path, {
     // Named phi3, llama.cpp would look for tokens of Phi-3 that a toy has not.
-    ...{ config: model.config, name: 'toy', fileType: 'F32', tokenizer },
+    ...{ config: model.config, name: 'toy', fileType, tokenizer },
     panels: (tensor) => [keep(model.load(tensor))],
   });
 }

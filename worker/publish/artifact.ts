@@ -7,6 +7,7 @@ import type { ModelFiles } from '../decoder/model-files.ts';
 import type { Model } from '../engine/model.ts';
 import type { Initial } from '../methods/adapters/adapter.ts';
 import type { DType } from '../tensor/dtype.ts';
+import type { CodedTensor } from './codes-check.ts';
 import type { StoredType } from './rounding.ts';
 
 export type ArtifactFormat = keyof typeof resultFolder;
@@ -32,6 +33,13 @@ export interface ArtifactWriter {
    * Type that matrices are rounded to; null where the artefact has the bits of the trained model.
    */
   readonly rounding: StoredType | null;
+  /**
+   * Tensors that the file has in codes so coarse that no divergence says whether they are right:
+   * what they decode to is compared, and the divergence of `rounding` is that without them.
+   */
+  readonly coded?: readonly CodedTensor[];
+  /** Types of tensors, for the report. */
+  readonly contents?: RunReport['artifacts'][number]['contents'];
   /** Whether a tensor has other bits than that of the trained model. @default all */
   isRounded?(name: string): boolean;
   /** Fills the folder; returns the bytes of the tensors written. */

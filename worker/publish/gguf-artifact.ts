@@ -3,15 +3,19 @@ import { join } from 'node:path';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
 import { openModel } from '../decoder/model-files.ts';
+import { tensorSpecs } from '../decoder/names.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
-import { type GgufFileType, writeGgufModel } from './gguf.ts';
+import type { CodedTensor } from './codes-check.ts';
+import { ggufRounded, writeGgufModel } from './gguf.ts';
+import { type GgufFileType, ggufContents, isCoarse, storedType } from './gguf-mix.ts';
 import { mergedPanels } from './merge.ts';
 import type { StoredType } from './rounding.ts';
 
-const storedTypes = {
+/** A file in coarse codes is compared without them. */
+const storedTypes: { readonly [Type in GgufFileType]?: StoredType } = {
   ...{ F32: 'float32', F16: 'float16', BF16: 'bfloat16', Q8_0: 'Q8_0' },
-} as const satisfies Record<GgufFileType, StoredType>;
+};
 
 export function ggufArtifact(facts: ArtifactFacts, fileType: GgufFileType): ArtifactWriter {
   const { files, run } = facts;
@@ -20,7 +24,9 @@ export function ggufArtifact(facts: ArtifactFacts, fileType: GgufFileType): Arti
   return {
     format: 'GGUF',
     folder: resultFolder.GGUF,
-    rounding: storedTypes[fileType],
+    rounding: storedTypes[fileType] ?? 'float32',
+    ...(isCoarse(fileType) ? { coded: codedTensors(facts, fileType) } : {}),
+    contents: ggufContents(files.config, fileType),
     async write(folder) {
       const { bytes } = await writeGgufModel(join(folder, fileName), {
         config: files.config,
@@ -42,4 +48,17 @@ export function ggufArtifact(facts: ArtifactFacts, fileType: GgufFileType): Arti
       });
     },
   };
+}
+
+/**
+ * Matrices. A block is within a row, so that it is the same whatever the order of rows in the file.
+ */
+function codedTensors(facts: ArtifactFacts, fileType: GgufFileType): readonly CodedTensor[] {
+  return tensorSpecs(facts.files.config)
+    .filter(({ shape }) => shape.length > 1)
+    .map((spec) => ({
+      name: spec.name,
+      panels: () => mergedPanels(facts, spec.name, 'float32'),
+      decoded: (rows) => ggufRounded(rows, storedType(spec, fileType)),
+    }));
 }

@@ -5,17 +5,15 @@ import { ggufArchitectures, ropeTables } from '../decoder/gguf-names.ts';
 import { ropeFrequencies } from '../decoder/rope.ts';
 import { ropeDivisors } from '../decoder/rope-divisors.ts';
 import type { GgufPair } from '../files/gguf-writer.ts';
+import type { GgufFileType } from './gguf-mix.ts';
 
 type Pairs = readonly (readonly [string, GgufPair])[];
 
-export type GgufFileType = 'F32' | 'F16' | 'BF16' | 'Q8_0';
-
-/** Values of `general.file_type`: the type of most matrices. */
+/** Values of `general.file_type`: the type of most matrices; of mixtures, the smallest. */
 const fileTypeNumbers: Readonly<Record<GgufFileType, number>> = {
-  F32: 0,
-  F16: 1,
-  Q8_0: 7,
-  BF16: 32,
+  ...{ F32: 0, F16: 1, BF16: 32, Q8_0: 7 },
+  ...{ Q4_0: 2, Q4_1: 3, Q5_0: 8, Q5_1: 9 },
+  ...{ Q2_K: 10, Q3_K: 11, Q4_K: 14, Q5_K: 16, Q6_K: 18 },
 };
 
 export function ggufPairs(config: DecoderConfig, name: string, fileType: GgufFileType): Pairs {

@@ -15,10 +15,9 @@ import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor, tensor, toBytes } from '../tensor/tensor.ts';
-import { type GgufFileType, ggufPairs, ggufTables } from './gguf-metadata.ts';
+import { ggufPairs, ggufTables } from './gguf-metadata.ts';
+import { type GgufFileType, storedType } from './gguf-mix.ts';
 import { ggufTokenizer } from './gguf-tokenizer.ts';
-
-export type { GgufFileType } from './gguf-metadata.ts';
 
 interface GgufModel {
   readonly config: DecoderConfig;
@@ -62,7 +61,7 @@ function copiedTokenizer({ metadata }: Pick<GgufHeader, 'metadata'>): Map<string
 
 function plan(model: GgufModel, spec: TensorSpec): GgufPlannedTensor {
   const { shape } = spec;
-  const type = typeOf(spec, model.fileType);
+  const type = storedType(spec, model.fileType);
   return { type, shape, parts: () => encoded(model, spec, type) };
 }
 
@@ -84,13 +83,6 @@ function* encoded(
   }
 }
 
-/** Rows that are not complete blocks stay in 16 bits, as with other writers. */
-function typeOf({ shape }: TensorSpec, fileType: GgufFileType): GgufTypeName {
-  if (shape.length < 2) return 'F32';
-  const { blockSize } = ggufTensorType(fileType);
-  return (shape.at(-1) ?? 0) % blockSize === 0 ? fileType : 'F16';
-}
-
 const plainDTypes: { readonly [Type in GgufTypeName]?: DType } = {
   F32: 'float32',
   F16: 'float16',
@@ -100,12 +92,22 @@ const plainDTypes: { readonly [Type in GgufTypeName]?: DType } = {
 function encode(name: string, values: Tensor, type: GgufTypeName): Uint8Array {
   const dtype = plainDTypes[type];
   if (dtype === undefined) {
-    requireFinite(name, values, type);
+    // Steps of blocks are float16; of Q8_0 they are far smaller than its values.
+    requireFinite(name, type === 'Q8_0' ? values : ops.to(values, 'float16'), type);
     return toBytes(ops.ggufQuantize(values, ggufTensorType(type).code));
   }
   const converted = ops.to(values, dtype);
   if (type === 'F16') requireFinite(name, converted, type);
   return toBytes(converted);
+}
+
+/** What a file of this type gives back of rows, in float32. */
+export function ggufRounded(rows: Tensor, type: GgufTypeName): Tensor {
+  const dtype = plainDTypes[type];
+  if (dtype !== undefined) return ops.to(ops.to(rows, dtype), 'float32');
+  const { code } = ggufTensorType(type);
+  const blocks = ops.ggufQuantize(ops.contiguous(rows), code);
+  return ops.view(ops.ggufDequantize(blocks, code, rows.numel, { dtype: 'float32' }), rows.shape);
 }
 
 /** Refuses NaN and infinity: float16 ends at 65,504, and quantized blocks share one scale. */

@@ -1,29 +1,37 @@
 // Refuses an artefact that differs from the trained model. One with the same bits must give the
 // same logits; a rounded one may diverge as far as rounding explains (rounding.ts), and the
-// divergence is reported.
+// divergence is reported. One in coarse codes must hold exactly those codes (codes-check.ts).
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { Model } from '../engine/model.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactWriter } from './artifact.ts';
+import { undoCodes_ } from './codes-check.ts';
 import { checkLogits, compareLogits } from './reload-check.ts';
 import { roundingDivergence } from './rounding.ts';
 
 type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;
-type Written = Pick<ArtifactWriter, 'format' | 'rounding' | 'isRounded'>;
+type Written = Pick<ArtifactWriter, 'format' | 'rounding' | 'isRounded' | 'coded'>;
 
 /** Compares the logits of the trained model with those of `copy`, which is unusable afterwards. */
-export function requireSame(
+export function requireSame(written: Written, trained: Tensor, copy: Model): Reload {
+  const { format, coded } = written;
+  if (coded === undefined) return requireClose(written, trained, copy);
+  const found = compared(format, trained, copy);
+  undoCodes_(format, coded, copy);
+  requireClose(written, trained, copy);
+  return found;
+}
+
+function requireClose(
   { format, rounding, isRounded }: Written,
   trained: Tensor,
   copy: Model,
 ): Reload {
   using logits = keep(checkLogits(copy));
-  const found = compareLogits(trained, logits);
+  const found = comparedLogits(format, trained, logits);
   const { largestLogitGap: gap, klDivergence: divergence } = found;
-  if (!Number.isFinite(gap))
-    throw differs(`${format}, read back, gives logits that are not finite`);
   if (rounding === null) {
     if (gap === 0) return { ...found, allowedDivergence: 0 };
     throw differs(
@@ -34,6 +42,19 @@ export function requireSame(
   if (divergence <= allowedDivergence) return { ...found, allowedDivergence };
   const sizes = `by ${divergence.toExponential(1)}; rounding to ${rounding} explains ${allowedDivergence.toExponential(1)}`;
   throw differs(`${format}, read back, diverges from the trained model ${sizes}`);
+}
+
+function compared(format: string, trained: Tensor, copy: Model): Compared {
+  using logits = keep(checkLogits(copy));
+  return comparedLogits(format, trained, logits);
+}
+
+type Compared = ReturnType<typeof compareLogits>;
+
+function comparedLogits(format: string, trained: Tensor, logits: Tensor): Compared {
+  const found = compareLogits(trained, logits);
+  if (Number.isFinite(found.largestLogitGap)) return found;
+  throw differs(`${format}, read back, gives logits that are not finite`);
 }
 
 function differs(message: string): TerminalError {

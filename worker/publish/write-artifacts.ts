@@ -91,7 +91,7 @@ async function writeOne(
   facts: ArtifactFacts,
   reference: Tensor,
 ): Promise<WrittenArtifact> {
-  const { format, folder } = writer;
+  const { format, folder, contents } = writer;
   const path = join(destination, folder);
   emit({ type: 'stage', stage: 'Export', state: 'Started', subject: format });
   const { bytes, reload } = await replaceFolder(path, async (partial) => {
@@ -111,7 +111,8 @@ async function writeOne(
   emit({ type: 'stage', stage: 'Export', state: 'Done', subject: format });
   const files = await resultFiles(path, stop);
   const digest = digestOfResult(files);
-  return { format, folder, files, reported: { format, path, bytes, digest, reload } };
+  const told = contents === undefined ? {} : { contents };
+  return { format, folder, files, reported: { format, path, bytes, digest, ...told, reload } };
 }
 
 /** The forms that the job asks for; by default the adapter where there is one, else the model. */

@@ -8,11 +8,12 @@ import { readTokenizerFolder } from '../../../worker/data/tokenizer-definition.t
 import { tokenizerFromGguf } from '../../../worker/data/tokenizer-gguf.ts';
 import { type ModelFiles, openModel } from '../../../worker/decoder/model-files.ts';
 import { readGgufHeader } from '../../../worker/files/header-files.ts';
-import { type GgufFileType, writeGgufModel } from '../../../worker/publish/gguf.ts';
+import { ggufRounded, writeGgufModel } from '../../../worker/publish/gguf.ts';
 import { ggufLosses } from '../../../worker/publish/gguf-metadata.ts';
+import { type GgufFileType, ggufContents } from '../../../worker/publish/gguf-mix.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
-import { item, type Tensor } from '../../../worker/tensor/tensor.ts';
+import { item, type Tensor, toBytes } from '../../../worker/tensor/tensor.ts';
 import { type GoldenCase, golden, goldenIds } from '../../toy/golden.ts';
 import { makeToy } from '../../toy/make-toy.ts';
 import { document, referenceLogits } from '../../toy/reference-decoder.ts';
@@ -26,9 +27,16 @@ test.after.always(() => rm(folder, { recursive: true, force: true }));
 let made = 0;
 
 /** In a folder of its own: tests run side by side, and some ask for the same model. */
-async function exported(name: string, fileType: GgufFileType, vocab_size = 40) {
+async function exported(
+  name: string,
+  fileType: GgufFileType,
+  vocab_size = 40,
+  changes: Readonly<Record<string, unknown>> = {},
+) {
   const own = join(folder, String(made++));
-  const from = await makeToy(join(own, 'model'), name, { config: { vocab_size } });
+  const from = await makeToy(join(own, 'model'), name, {
+    config: { vocab_size, ...changes },
+  });
   const path = join(own, `${name}.gguf`);
   const tokenizer = await readTokenizerFolder(from);
   using model = openModel(from);
@@ -103,6 +111,42 @@ test('norms and biases stay in F32, and rows that are no blocks in F16', async (
   t.is(tensors.get('blk.0.attn_q.bias')?.type.name, 'F32');
   t.is(tensors.get('blk.0.attn_q.weight')?.type.name, 'F16');
 });
+
+/** Gate, up and projections of attention have whole blocks of 256, `down` of 32 alone. */
+const blocks = { hidden_size: 256, intermediate_size: 96 } as const;
+const coarse = [
+  ...(['Q4_0', 'Q4_1', 'Q5_0', 'Q5_1'] as const),
+  ...(['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K'] as const),
+];
+
+const comesBack = test.macro({
+  async exec(t, fileType: GgufFileType) {
+    const { from, path } = await exported('llama', fileType, 40, blocks);
+    using before = openModel(from);
+    using after = openModel(path);
+    for (const name of before.tensorNames) {
+      scope(() => {
+        const original = before.load(name, { dtype: 'float32' });
+        const { type } = after.headers.tensors.get(name)!;
+        const read = after.load(name, { dtype: 'float32' });
+        t.deepEqual(
+          toBytes(read),
+          toBytes(ggufRounded(original, type as GgufFileType)),
+          `${name} as ${type}`,
+        );
+        if (/down_proj/.test(name) && fileType.endsWith('_K')) t.not(type, fileType);
+        else if (/embed|head/.test(name)) t.is(type, 'Q6_K');
+        else t.is(type, original.shape.length === 1 ? 'F32' : fileType);
+      });
+    }
+    const counts = Object.groupBy(after.headers.tensors.values(), ({ type }) => type);
+    const told = Object.entries(counts).map(([type, all]) => [type, all?.length]);
+    t.deepEqual(ggufContents(before.config, fileType).tensors, Object.fromEntries(told));
+  },
+  title: (_, fileType: GgufFileType) =>
+    `a file of ${fileType} gives back what its codes stand for, value by value`,
+});
+for (const each of coarse) test(comesBack, each);
 
 test('the tokenizer of the folder comes back from the file, and from a copy of the file', async (t) => {
   const { from, path } = await exported('llama', 'F16', 300);

@@ -141,7 +141,7 @@ test('a vocabulary of 131,072 tokens is published in any form with the memory th
   const merged = 'MergedSafetensors';
   const forms: readonly Partial<FineTuneJobSpec['output']>[] = [
     { formats: [merged] },
-    { formats: ['GGUF'], gguf: { type: 'F16' } },
+    { formats: ['GGUF'], gguf: { type: 'Q4_K' } },
     { formats: ['GGUF'], gguf: { type: 'BF16' } },
     { formats: [merged, 'GGUF'], gguf: { type: 'Q8_0' } },
   ];

@@ -3,6 +3,7 @@ import test from 'ava';
 import { buildModel } from '../../../worker/engine/build-model.ts';
 import { type Model, tensorsOf } from '../../../worker/engine/model.ts';
 import { lora } from '../../../worker/methods/adapters/lora.ts';
+import { ggufRounded } from '../../../worker/publish/gguf.ts';
 import { checkLogits } from '../../../worker/publish/reload-check.ts';
 import { requireSame } from '../../../worker/publish/require-same.ts';
 import type { StoredType } from '../../../worker/publish/rounding.ts';
@@ -19,7 +20,6 @@ import { aToyModel } from '../../builders/toy-training.ts';
 test.before(() => setThreads(1));
 
 type Computed = 'float32' | 'bfloat16';
-const q8 = 8;
 
 /** Rows of whole blocks, for Q8_0; an adapter that changes a good deal. */
 function trained(name: string, dtype: Computed): Model {
@@ -37,29 +37,60 @@ function trained(name: string, dtype: Computed): Model {
 }
 
 /** What a file of this type gives back of the model with its adapter folded in. */
-function readBack(model: Model, stored: StoredType, scale = 1): Model {
-  const bare = model.parameters.all().filter(({ name }) => !name.includes('lora_'));
+function readBack(model: Model, stored: StoredType | Coarse, scale = 1): Model {
   const load = (name: string, dtype: DType): Tensor => {
-    const delta = tensorsOf(model, new Map(), null).delta(name.replace(/\.weight$/, ''));
-    const own = ops.to(model.parameters.value(name), 'float32');
-    if (delta === null) return ops.toCopy(own, { dtype });
-    const whole = ops.add(own, denseChangeOf(delta, own.shape, 'float32'), { alpha: scale });
-    return ops.to(rounded(whole, stored), dtype);
+    const whole = merged(model, name, scale);
+    const isKept = isCoarse(stored) ? whole.shape.length < 2 : !isAdapted(model, name);
+    return ops.toCopy(isKept ? whole : rounded(whole, stored), { dtype });
   };
   const source = {
     config: model.config,
-    tensorNames: bare.map(({ name }) => name),
+    tensorNames: bareNames(model),
     load,
     isBfloat16: () => false,
   };
   return buildModel(source, { dtype: model.dtype, adapter: null, sequenceLength: 64 });
 }
 
-function rounded(value: Tensor, stored: StoredType): Tensor {
-  if (stored !== 'Q8_0') return ops.to(value, stored);
-  const blocks = ops.ggufQuantize(ops.contiguous(value), q8);
-  const flat = ops.ggufDequantize(blocks, q8, value.numel, { dtype: 'float32' });
-  return ops.view(flat, value.shape);
+const bareNames = (model: Model): readonly string[] =>
+  model.parameters
+    .all()
+    .map(({ name }) => name)
+    .filter((name) => !name.includes('lora_'));
+
+const deltaOf = (model: Model, name: string) =>
+  tensorsOf(model, new Map(), null).delta(name.replace(/\.weight$/, ''));
+
+const isAdapted = (model: Model, name: string): boolean => deltaOf(model, name) !== null;
+
+/** With its adapter, in float32. */
+function merged(model: Model, name: string, scale = 1): Tensor {
+  const delta = deltaOf(model, name);
+  const own = ops.to(model.parameters.value(name), 'float32');
+  if (delta === null) return own;
+  return ops.add(own, denseChangeOf(delta, own.shape, 'float32'), { alpha: scale });
+}
+
+const coarse = ['Q4_0', 'Q4_1', 'Q5_0', 'Q5_1'] as const;
+type Coarse = (typeof coarse)[number];
+const isCoarse = (stored: StoredType | Coarse): stored is Coarse =>
+  stored.startsWith('Q4') || stored.startsWith('Q5');
+
+function rounded(value: Tensor, stored: StoredType | Coarse): Tensor {
+  return stored.startsWith('Q')
+    ? ggufRounded(value, stored as 'Q8_0' | Coarse)
+    : ops.to(value, stored as DType);
+}
+
+/** What a file in coarse codes must hold. */
+function codedArtifact(model: Model, type: Coarse, scale = 1) {
+  const matrices = bareNames(model).filter((name) => model.parameters.get(name).shape.length > 1);
+  const coded = matrices.map((name) => ({
+    name,
+    panels: () => [keep(scope(() => ops.contiguous(merged(model, name, scale))))],
+    decoded: (rows: Tensor) => ggufRounded(rows, type),
+  }));
+  return { format: 'GGUF', rounding: 'float32', coded } as const;
 }
 
 const artifact = (rounding: StoredType | null) =>
@@ -118,6 +149,43 @@ for (const dtype of ['float32', 'bfloat16'] as const) {
       t.throws(() => requireSame(artifact('float32'), logits, swapped), {
         code: 'E_PUBLISH_FAILED',
       });
+    });
+  }
+}
+
+for (const dtype of ['float32', 'bfloat16'] as const) {
+  for (const type of coarse) {
+    test(`${type} in ${dtype}: its codes pass however far they are from the model, and nothing else`, (t) => {
+      const model = trained('llama', dtype);
+      using _parameters = model.parameters;
+      using logits = keep(checkLogits(model));
+      const check = (scale: number, promised = scale, damage?: (copy: Model) => void) => {
+        const copy = readBack(model, type, scale);
+        using _copy = copy.parameters;
+        damage?.(copy);
+        return requireSame(codedArtifact(model, type, promised), logits, copy);
+      };
+      const { klDivergence } = check(1);
+      t.log(klDivergence);
+      t.true((klDivergence ?? 0) > 1e-6);
+      for (const scale of [0, 0.5, 2, -1]) {
+        t.throws(() => check(scale, 1), {
+          code: 'E_PUBLISH_FAILED',
+          message: /^GGUF, read back, has values in \S+ that are not those of its codes$/,
+        });
+        // Written as it was merged, and merged wrongly.
+        t.throws(() => check(scale), {
+          code: 'E_PUBLISH_FAILED',
+          message: /^GGUF, read back, diverges from the trained model by/,
+        });
+      }
+      const name = 'model.layers.1.mlp.up_proj.weight';
+      const nudged = (copy: Model) =>
+        scope(() => {
+          const one = ops.narrow(ops.flatten(copy.parameters.value(name)), 0, 77, 1);
+          ops.copy_(one, ops.mulScalar(one, 1 + 2 ** -7));
+        });
+      t.throws(() => check(1, 1, nudged), { message: new RegExp(`values in ${name} that`) });
     });
   }
 }

@@ -1,0 +1,34 @@
+// What the end of a run says of a GGUF file: its types, and those that it could not have.
+import test from 'ava';
+import { summaryLines } from '../../../cli/text/run-summary.ts';
+import type { RunReport } from '../../../crds/wire/run-report.ts';
+import { aReport } from '../../builders/run-report.ts';
+import { aRunRecord } from '../../builders/stored-run.ts';
+
+const artifact: RunReport['artifacts'][number] = {
+  ...{ format: 'GGUF', path: '/results/gguf', bytes: 100 * 2 ** 20 },
+  contents: {
+    tensors: { F32: 61, Q5_0: 180, Q4_K: 30 },
+    replaced: [{ wanted: 'Q4_K', type: 'Q5_0', columns: 576, tensors: 180 }],
+    ...{ bitsPerWeight: 5.941, linearBitsPerWeight: 5.25 },
+  },
+};
+
+const said = (report: RunReport): string =>
+  summaryLines(
+    {
+      ...{ file: 'job.yaml', outcome: { type: 'Complete' }, report, modelPath: null },
+      run: { folder: '/runs/first/1', number: 1, record: aRunRecord('/cache'), outcome: null },
+    },
+    400,
+    'anneal',
+  ).join('\n');
+
+test('a GGUF file is said with its bits a weight, its types, and why some are others', (t) => {
+  t.true(
+    said(aReport({ artifacts: [artifact] })).includes(
+      'GGUF, 100.0 MiB, 5.94 bits a weight (61 in F32, 180 in Q5_0, 30 in Q4_K; 180 in Q5_0 because Q4_K takes no rows of 576): /results/gguf',
+    ),
+  );
+  t.false(said(aReport()).includes('bits a weight'));
+});
