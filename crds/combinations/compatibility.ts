@@ -5,6 +5,7 @@ import type { FineTuneJobSpec } from '../api/job.ts';
 import type { Worker } from '../api/worker.ts';
 import type { FailureCode } from '../failures/table.ts';
 import { adapterTypes, readsGradient, trainsRows } from '../methods/adapter-traits.ts';
+import { choosesAll } from '../methods/diffora.ts';
 import { levelOf } from '../methods/halo-level.ts';
 import { incrementOf, maxRankOf } from '../methods/incre-lora.ts';
 import { projectionOf } from '../methods/projection.ts';
@@ -95,6 +96,13 @@ export const pairs: readonly Pair[] = [
     sentence:
       'must be at least rank, the mean of all layers, and at least 1 + increment, since a layer begins with one rank',
     hint: 'leave maxRank and increment out, or set a larger maxRank',
+  },
+  {
+    id: 'a search has layers to choose from',
+    path: ['method', 'adapter', 'diffora'],
+    meets: (_, { adapter }) => adapter.type === 'DiffoRA' && choosesAll(adapter.diffora),
+    sentence: 'chooses all target layers of a block: there is nothing to search for',
+    hint: 'name more targetModules or a smaller chosenShare, or write adapter: { type: LoRA }',
   },
   {
     id: 'gradients are those of dense weights',

@@ -10,11 +10,11 @@ export function rankOf(usual: number, words: string) {
 
 export const alpha = decimal({ above: 0 })
   .optional()
-  .describe('Scaling: the product is multiplied by alpha / rank. Twice the rank when absent.');
+  .describe('The product is multiplied by alpha / rank. Twice the rank when absent.');
 
 export const alphaOfRank = decimal({ above: 0 })
   .optional()
-  .describe('Scaling: the product is multiplied by alpha / rank. The rank when absent.');
+  .describe('The product is multiplied by alpha / rank. The rank when absent.');
 
 export const directions = z
   .enum(['Exact', 'Sketched'])
@@ -41,7 +41,7 @@ export const targetModules = z
   .max(64)
   .default(['AllLinear'])
   .describe(
-    'Which linear layers get an adapter: AllLinear (all but the head), or names such as q_proj and down_proj.',
+    'Linear layers with an adapter: AllLinear (all but the head), or names such as q_proj.',
   );
 
 /** `PiSSA r=64 on all linear layers`. */

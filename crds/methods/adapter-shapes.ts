@@ -25,6 +25,11 @@ export interface AdapterShape {
    * @default false
    */
   readonly patches?: true;
+  /**
+   * Where a search with changed copies of the weights chooses layers: values of both factors that
+   * layers of one name share in it. @default none
+   */
+  searches?(linear: LinearSize): number;
   /** Experts of an MLP, those that each token passes, and the values of their router. */
   readonly experts?: { readonly count: number; readonly chosen: number; readonly router: number };
   /** What a layer keeps of each token for the backward of its adapter. */

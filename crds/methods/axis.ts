@@ -37,11 +37,10 @@ export function writtenAxis<const E extends Entries>(axis: string, entries: E) {
   const types = entries.map((entry) => entry.type);
   const members: Record<string, z.ZodType> = {};
   const memberOf: Record<string, string> = {};
-  for (const { type, member, parameters, summary } of entries) {
+  for (const { type, member, parameters } of entries) {
     if (member === undefined || parameters === undefined) continue;
-    members[member] = withoutDefaults(parameters)
-      .optional()
-      .describe(`Parameters of ${type}. ${summary}`);
+    // The field `type` has all summaries: the CRD has little room to tell them twice.
+    members[member] = withoutDefaults(parameters).optional().describe(`Parameters of ${type}.`);
     memberOf[type] = member;
   }
   const told = entries.map((entry) => `${entry.type}: ${entry.summary}`).join(' ');

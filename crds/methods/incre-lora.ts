@@ -49,16 +49,14 @@ const parameters = z.strictObject({
   warmupSteps: steps
     .optional()
     .describe(
-      'Steps in which the learning rate of new ranks rises to that of the others, in equal parts. intervalSteps when absent.',
+      'Steps in which the learning rate of new ranks rises to that of others. intervalSteps when absent.',
     ),
   orthogonality: decimal({ min: 0 })
     .default('0.1')
     .describe('Part of the loss: this times the mean distance of both matrices from orthonormal.'),
   alpha: decimal({ above: 0 })
     .optional()
-    .describe(
-      'Scaling: the product is multiplied by alpha / rank. 16 times the rank when absent: both matrices begin small.',
-    ),
+    .describe('The product is multiplied by alpha / rank. 16 times the rank when absent.'),
   dropout,
   targetModules,
 });
@@ -80,7 +78,7 @@ export const increLora = adapterEntry({
 
 export const increLoraPreset = adapterPreset(
   increLora,
-  'Low-rank adapters that begin with rank 1 on all linear layers of a frozen dense model, and grow where the loss depends on them most, with AdamW.',
+  'Low-rank adapters on a dense model that begin with rank 1 and grow where the loss depends on them most, with AdamW.',
 );
 
 /** The scale of the release at the first rank of a layer. */

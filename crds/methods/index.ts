@@ -7,6 +7,7 @@ import { biLora, biLoraPreset } from './bi-lora.ts';
 import { codebook } from './codebook.ts';
 import { dense } from './dense.ts';
 import { deftPreset, densityLoss } from './density-loss.ts';
+import { diffora, difforaPreset } from './diffora.ts';
 import { eva, evaPreset } from './eva.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
@@ -66,6 +67,7 @@ export const axisEntries = {
     spiel,
     sora,
     increLora,
+    diffora,
     lamda,
   ],
   selection: [allTensors, lisa, owlore],
@@ -88,6 +90,7 @@ export const presets = [
   spielPreset,
   soraPreset,
   increLoraPreset,
+  difforaPreset,
   lamdaPreset,
   pissaPreset,
   kasaPreset,

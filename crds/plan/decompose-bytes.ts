@@ -28,18 +28,38 @@ export function decomposeStage(question: MemoryQuestion): readonly StagePeak[] {
   const { adapter, adapterKept, adapterTaken } = trainedOf(facts, method);
   if (shape === null || shape.decomposing === null) return [];
   if (question.device.type === 'cuda') {
-    return isOfGradients ? [stagePeak('Decompose', passParts(question, 0))] : [];
+    return isOfGradients
+      ? [stagePeak('Decompose', passParts(question, copiesOfSearch(question, shape)))]
+      : [];
   }
   // What trains begins with its own values where those come from gradients.
-  const own = isOfGradients && adapterTaken === 0 ? adapter : 0;
+  const own = isOfGradients && adapterTaken === 0 && !shape.searches ? adapter : 0;
   const stay = adapterKept + adapterTaken + own;
   const found = Math.max(stay, foundBefore(question, shape));
   const factors = (memoryConstants.adapterBytes * found) / shards;
-  const working = decomposingBytes(question, shape, shape.decomposing);
+  const working =
+    decomposingBytes(question, shape, shape.decomposing) +
+    copiesOfSearch(question, shape) +
+    factorsOfSearch(question, shape);
   const parts = isOfGradients
     ? passParts(question, working)
     : { ...nothing, workspace: memoryConstants.cpu.context + working };
   return [stagePeak('Decompose', { ...parts, weights: parts.weights + factors })];
+}
+
+/** Changed copies of the matrices of a block, and the change of one while it is made. */
+function copiesOfSearch({ facts, method }: MemoryQuestion, shape: AdapterShape): number {
+  if (shape.searches === undefined) return 0;
+  const sizes = adaptedLinears(facts, shape.targetModules).map((one) => one.out * one.in);
+  const all = sizes.reduce((sum, one) => sum + one, 0);
+  return valueBytes(method) * all + memoryConstants.changeBytes * Math.max(...sizes);
+}
+
+/** Shared factors with their gradients and moments. */
+function factorsOfSearch({ facts }: MemoryQuestion, shape: AdapterShape): number {
+  const { targetModules, searches = () => 0 } = shape;
+  const linears = adaptedLinears(facts, targetModules);
+  return 4 * 4 * linears.reduce((sum, linear) => sum + searches(linear), 0);
 }
 
 /** Values of all layers that are there until their ranks are known. */

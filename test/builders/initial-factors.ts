@@ -13,8 +13,9 @@ import {
 } from '../../worker/methods/adapters/adapter.ts';
 import { keep, scope } from '../../worker/tensor/scope.ts';
 import { type Tensor, tensor } from '../../worker/tensor/tensor.ts';
-import { firstGradients } from '../../worker/train/first-gradients.ts';
+import { type DenseModel, firstGradients } from '../../worker/train/first-gradients.ts';
 import { decompose } from '../../worker/train/initial-factors.ts';
+import { SearchedModules } from '../../worker/train/module-search.ts';
 import { plannedComponents } from '../../worker/train/planned-components.ts';
 import { aSequence } from './training.ts';
 
@@ -44,6 +45,17 @@ export function factorsInMemory(
       found.set(`${path}.${suffix}`, keep(tensor));
     }
   };
+  if (adapter?.search !== undefined) {
+    const layers = adaptedLayers(source.config, adapter);
+    const { search } = adapter;
+    const of = { ...toyModel(source, dtype), layers, search, world: alone, batchAt: toyBatch };
+    using searched = new SearchedModules(of);
+    for (let index = 0; index < search.steps; index += 1) searched.step(index);
+    const ranks = searched.ranks();
+    for (const [i, layer] of layers.entries()) {
+      scope(() => take(layer, { [plannedRank]: tensor([ranks[i] ?? 0], [1], 'int32') }));
+    }
+  }
   if (adapter?.decompose !== undefined) {
     const layers = adaptedLayers(source.config, adapter);
     if (adapter.calibration !== undefined) {
@@ -90,14 +102,17 @@ export function toyGradients(
   dtype: 'float32' | 'float64',
   take: (layer: LinearLayer, gradient: Tensor) => void,
 ): void {
-  const batch: Batch = { sequences: [toySequence()], targetTokens: 11, tokens: 12, epoch: 0 };
-  firstGradients(
-    {
-      ...{ source, device: 'cpu', group: null, folder: tmpdir(), batch: () => batch },
-      options: { dtype, adapter: null, sequenceLength: 64 },
-      modes: new Array<TapeMode>(source.config.L).fill('keep'),
-    },
-    layers,
-    take,
-  );
+  firstGradients({ ...toyModel(source, dtype), batch: toyBatch }, layers, take);
+}
+
+function toyBatch(): Batch {
+  return { sequences: [toySequence()], targetTokens: 11, tokens: 12, epoch: 0 };
+}
+
+function toyModel(source: ModelSource, dtype: 'float32' | 'float64'): DenseModel {
+  return {
+    ...{ source, device: 'cpu', group: null, folder: tmpdir() },
+    options: { dtype, adapter: null, sequenceLength: 64 },
+    modes: new Array<TapeMode>(source.config.L).fill('keep'),
+  };
 }

@@ -8,10 +8,10 @@ import { activationOffload } from '../engine/activation-offload.ts';
 import { type BuildOptions, buildModel, type ModelSource } from '../engine/build-model.ts';
 import { requireFinite } from '../engine/finite.ts';
 import { toSequence } from '../engine/packed-sequence.ts';
-import type { Gradient, StepUpdateSink } from '../engine/update.ts';
+import type { Gradient, StepUpdateSink, Updates } from '../engine/update.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import type { ProcessGroup } from '../sharding/process-group.ts';
-import { sharedModel, wholeModel } from '../sharding/sharded-model.ts';
+import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
 import type { Device } from '../tensor/device.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { streamOf } from '../tensor/rng.ts';
@@ -19,54 +19,97 @@ import { scope } from '../tensor/scope.ts';
 import { item, onDevice, type Tensor } from '../tensor/tensor.ts';
 import { step } from './step.ts';
 
-export interface FirstBatch {
+export interface DenseModel {
   readonly source: ModelSource;
   readonly options: BuildOptions;
   readonly device: Device;
   readonly group: ProcessGroup | null;
-  /** The first one of the job. */
-  readonly batch: () => Batch;
   /** Of the trainer: blocks that offload their inputs then do so here too. */
   readonly modes: readonly TapeMode[];
   /** Where inputs are offloaded to. */
   readonly folder: string;
 }
 
+export interface FirstBatch extends DenseModel {
+  /** The first one of the job. */
+  readonly batch: () => Batch;
+}
+
+type Take = (layer: LinearLayer, gradient: Tensor) => void;
+
 /**
  * Calls `take` with the gradient of each layer that this rank gets, on the host in float32 at
  * least. Collective.
  */
 export function firstGradients(
-  { source, options, device, group, modes, folder, ...first }: FirstBatch,
+  { batch, ...of }: FirstBatch,
   layers: readonly LinearLayer[],
-  take: (layer: LinearLayer, gradient: Tensor) => void,
+  take: Take,
 ): void {
-  const byName = new Map(layers.map((layer) => [`${layer.path}.weight`, layer]));
-  const { dtype, sequenceLength } = options;
-  const whole = { dtype, device, sequenceLength, adapter: null };
-  const trains = (name: string) => byName.has(name);
-  using held =
-    group === null
-      ? wholeModel(buildModel(source, { ...whole, trains }))
-      : sharedModel(sharing(group, source.config, dtype), (shardLayer) =>
-          buildModel(source, { ...whole, trains, shardLayer }),
-        );
-  const { model } = held;
-  const batch = first.batch();
-  using offload = activationOffload(device, folder);
-  const sink = held.offered({ begin: () => sinkOf(byName, take) });
-  scope(() => {
-    step({
-      model,
-      sequences: batch.sequences.map((host) => toSequence(model.rope, host, model.dtype)),
-      targetTokens: batch.targetTokens,
-      active: (layer) => model.parameters.trainedAt(layer),
-      modes: modes.map((mode) => (mode === 'offload' ? mode : 'recompute')),
-      offload,
-      update: sink.begin({ learningRate: 0, count: () => 1, stream: (name) => streamOf(0, name) }),
-      draw: ({ key }) => ({ seed: 0n, step: 0, key }),
-    });
-  }, device);
+  using dense = new DenseGradients(of, layers);
+  dense.of(batch(), take);
+}
+
+/** The model without the adapter, for any number of passes. */
+export class DenseGradients implements Disposable {
+  readonly #of: DenseModel;
+  readonly #held: ShardedModel;
+  readonly #offered: Updates;
+  #take: Take = () => undefined;
+
+  constructor(of: DenseModel, layers: readonly LinearLayer[]) {
+    const byName = new Map(layers.map((layer) => [weightOf(layer), layer]));
+    const { source, options, device, group } = of;
+    const { dtype, sequenceLength } = options;
+    const whole = { dtype, device, sequenceLength, adapter: null };
+    const trains = (name: string) => byName.has(name);
+    this.#of = of;
+    this.#held =
+      group === null
+        ? wholeModel(buildModel(source, { ...whole, trains }))
+        : sharedModel(sharing(group, source.config, dtype), (shardLayer) =>
+            buildModel(source, { ...whole, trains, shardLayer }),
+          );
+    const sink = sinkOf(byName, (layer, gradient) => this.#take(layer, gradient));
+    this.#offered = this.#held.offered({ begin: () => sink });
+  }
+
+  /** Has passes read what `changed` makes of a weight, whose gradient is then that of the copy. */
+  change(layer: LinearLayer, changed: (weight: Tensor) => Tensor): void {
+    const { parameters } = this.#held.model;
+    const name = weightOf(layer);
+    parameters.change(name, () => changed(parameters.value(name)));
+  }
+
+  /** As `firstGradients`, for any batch. */
+  of(batch: Batch, take: Take): void {
+    const { model } = this.#held;
+    const { device, folder, modes } = this.#of;
+    using offload = activationOffload(device, folder);
+    this.#take = take;
+    scope(() => {
+      step({
+        model,
+        sequences: batch.sequences.map((host) => toSequence(model.rope, host, model.dtype)),
+        targetTokens: batch.targetTokens,
+        active: (layer) => model.parameters.trainedAt(layer),
+        modes: modes.map((mode) => (mode === 'offload' ? mode : 'recompute')),
+        offload,
+        update: this.#offered.begin({
+          ...{ learningRate: 0, count: () => 1, stream: (name) => streamOf(0, name) },
+        }),
+        draw: ({ key }) => ({ seed: 0n, step: 0, key }),
+      });
+    }, device);
+  }
+
+  [Symbol.dispose](): void {
+    this.#held[Symbol.dispose]();
+  }
+}
+
+function weightOf({ path }: LinearLayer): string {
+  return `${path}.weight`;
 }
 
 /** Each matrix complete at one rank. */
@@ -74,10 +117,7 @@ function sharing(group: ProcessGroup, config: DecoderConfig, dtype: BuildOptions
   return { group, config, dtype, layout: 'owner', now: () => 0 } as const;
 }
 
-function sinkOf(
-  byName: ReadonlyMap<string, LinearLayer>,
-  take: (layer: LinearLayer, gradient: Tensor) => void,
-): StepUpdateSink {
+function sinkOf(byName: ReadonlyMap<string, LinearLayer>, take: Take): StepUpdateSink {
   const one = ({ parameter: { name }, value }: Gradient): void => {
     const layer = byName.get(name);
     if (layer !== undefined) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Bug } from '../../crds/failures/errors.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
+import { lastPart } from '../../crds/methods/linears.ts';
 import { layoutOf } from '../../crds/plan/kept-parts.ts';
 import { type PreparedRecord, type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import {
@@ -12,6 +13,7 @@ import {
   openInitialFactors,
   writeInitialFactors,
 } from '../checkpoint/initial-factors.ts';
+import type { Batch } from '../data/batch.ts';
 import { adaptedLayers } from '../engine/adapted-layers.ts';
 import type { ModelSource } from '../engine/build-model.ts';
 import { requireFinite } from '../engine/finite.ts';
@@ -21,6 +23,7 @@ import {
   type Adapter,
   type Calibration,
   type LinearLayer,
+  type ModuleSearch,
   type Origin,
   plannedRank,
 } from '../methods/adapters/adapter.ts';
@@ -29,10 +32,13 @@ import { trimMemory } from '../tensor/memory.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor, tensor } from '../tensor/tensor.ts';
 import { type FirstBatch, firstGradients } from './first-gradients.ts';
+import { SearchedModules } from './module-search.ts';
 import { plannedComponents } from './planned-components.ts';
 import { SharedRanks } from './shared-ranks.ts';
 
-interface Beginning extends Omit<FirstBatch, 'folder'> {
+interface Beginning extends Omit<FirstBatch, 'folder' | 'batch'> {
+  /** The global batch at a position, from the first of the job: the part of this rank. */
+  readonly batchAt: (position: number) => Batch;
   /** The first sequences of the job, of all ranks. */
   readonly sequences: (count: number) => readonly HostSequence[];
   readonly run: RunRecord;
@@ -44,14 +50,14 @@ interface Beginning extends Omit<FirstBatch, 'folder'> {
   readonly stopping: () => boolean;
 }
 
-/** Null where the adapter decomposes nothing. Collective. */
+/** Null where the adapter decomposes nothing and searches for nothing. Collective. */
 export async function initialFactors(
   context: Pick<RoleContext, 'folder' | 'emit' | 'stop'>,
   beginning: Beginning,
 ): Promise<InitialFactors | null> {
   const { world, prepared } = beginning;
   const { adapter } = beginning.options;
-  if (adapter?.decompose === undefined) return null;
+  if (adapter === null || (adapter.decompose ?? adapter.search) === undefined) return null;
   const place = initialPlace(context.folder, beginning);
   const known = await openInitialFactors(place);
   // Each rank has them, or all compute them.
@@ -70,7 +76,8 @@ async function factorsOf(
   beginning: Beginning,
   adapter: Adapter,
 ): Promise<OwnFactors> {
-  const { calibration } = adapter;
+  const { calibration, search } = adapter;
+  if (search !== undefined) return await ofSearch(context, beginning, { adapter, search });
   if (calibration !== undefined) return ofActivations(context, beginning, { adapter, calibration });
   if (adapter.readsGradient) return ofGradients(context, beginning, adapter);
   return await ofWeights(context, beginning, adapter);
@@ -127,7 +134,8 @@ function ofGradients(
   using unfinished = new DisposableStack();
   const own = unfinished.use(new OwnFactors());
   const layers = adaptedLayers(source.config, adapter);
-  firstGradients({ ...beginning, folder }, layers, (layer, gradient) => {
+  const batch = () => beginning.batchAt(0);
+  firstGradients({ ...beginning, batch, folder }, layers, (layer, gradient) => {
     const from = { ...nothing, gradient: () => gradient, learningRate };
     own.take(layer, adapter.decompose?.(layer, from) ?? {});
   });
@@ -136,6 +144,50 @@ function ofGradients(
   emit({ ...report, state: 'Done' });
   unfinished.move();
   return own;
+}
+
+interface Searching {
+  readonly adapter: Adapter;
+  readonly search: ModuleSearch;
+}
+
+/** The ranks of all layers, which the first rank writes. */
+async function ofSearch(
+  { emit, folder, stop }: Pick<RoleContext, 'emit' | 'folder' | 'stop'>,
+  beginning: Beginning,
+  { adapter, search }: Searching,
+): Promise<OwnFactors> {
+  const report = { type: 'stage', stage: 'Prepare', subject: 'a search for layers' } as const;
+  const layers = adaptedLayers(beginning.source.config, adapter);
+  emit({ ...report, state: 'Started' });
+  using unfinished = new DisposableStack();
+  const own = unfinished.use(new OwnFactors());
+  using searched = new SearchedModules({ ...beginning, folder, layers, search });
+  for (let index = 0; index < search.steps; index += 1) {
+    searched.step(index);
+    emit({ ...report, state: 'Running', done: index + 1, total: search.steps });
+    // A request to stop is received here, between steps.
+    await setImmediate();
+    if (beginning.stopping()) stop.throwIfAborted();
+  }
+  const ranks = searched.ranks();
+  for (const [i, layer] of beginning.world.rank === 0 ? layers.entries() : []) {
+    scope(() => own.take(layer, { [plannedRank]: tensor([ranks[i] ?? 0], [1], 'int32') }), 'cpu');
+  }
+  // What the passes took is needed for the model itself next.
+  trimMemory();
+  emit({ ...report, state: 'Done', note: chosenNote(layers, ranks) });
+  unfinished.move();
+  return own;
+}
+
+/** `105 of 210 layers: 30 v_proj, 28 o_proj`. */
+function chosenNote(layers: readonly LinearLayer[], ranks: readonly number[]): string {
+  const chosen = layers.filter((_, i) => (ranks[i] ?? 0) > 0);
+  const byName = [...Map.groupBy(chosen, ({ path }) => lastPart(path))]
+    .toSorted(([, a], [, b]) => b.length - a.length)
+    .map(([name, own]) => `${own.length} ${name}`);
+  return `${chosen.length} of ${layers.length} layers: ${byName.join(', ')}`;
 }
 
 const nothing: Origin = {

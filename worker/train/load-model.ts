@@ -54,7 +54,7 @@ export async function loadModel(
   const { world, group } = joined;
   using initial = await initialFactors(context, {
     ...{ run, prepared, method, options, device, world, group, stopping },
-    ...{ modes, learningRate, source: modelSource(files), batch: () => feed.batch(0) },
+    ...{ modes, learningRate, source: modelSource(files), batchAt: feed.batch },
     sequences: (count) => firstSequences(feed, count),
   });
   const build = (shardLayer?: ShardLayer) =>

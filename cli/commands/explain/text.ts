@@ -5,6 +5,7 @@ import {
   denseAdapters,
 } from '../../../crds/explain/adapters.ts';
 import type { MethodDoc } from '../../../crds/index.ts';
+import { inWords } from '../../../crds/schema/text.ts';
 import { short } from '../../terminal/numbers.ts';
 import { entry, wrap } from '../../terminal/wrap.ts';
 import type { Explanation, FailureAbout, FieldAbout, Names } from './run.ts';
@@ -126,7 +127,7 @@ function adaptersLines(goals: readonly AdapterGoal[], width: number): readonly s
     ]),
     '',
     ...wrap(
-      `Any of them trains beside weights in fewer bits (method.base), but for ${denseAdapters().join(' and ')}. What was measured is in docs/methods.md; anneal explain NAME tells more.`,
+      `Any of them trains beside weights in fewer bits (method.base), but for ${inWords(denseAdapters(), 'and')}. What was measured is in docs/methods.md; anneal explain NAME tells more.`,
       width,
     ),
   ];

@@ -192,6 +192,16 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
       'method.adapter': { type: 'IncreLoRA', increLora: { rank: 4, maxRank: 4, increment: 3 } },
     },
   },
+  'a search has layers to choose from': {
+    meet: {
+      'method.preset': 'DiffoRA',
+      'method.adapter': { type: 'DiffoRA', diffora: { targetModules: ['q_proj'] } },
+    },
+    apart: {
+      'method.preset': 'DiffoRA',
+      'method.adapter': { type: 'DiffoRA', diffora: { targetModules: ['q_proj', 'v_proj'] } },
+    },
+  },
   'places are chosen again in all blocks at once': {
     meet: { 'method.preset': 'SpIEL', 'method.selection': { type: 'LISA' } },
     apart: { 'method.preset': 'PaCA', 'method.selection': { type: 'LISA' } },
@@ -284,6 +294,7 @@ test('every pair has a case, and no case is left of a pair that is gone', (t) =>
  */
 const unaskable = [
   'layers may have more ranks than one, and at least the mean',
+  'a search has layers to choose from',
   'experts are in MLPs',
   'a token goes to experts that there are',
   'results do not replace their model',

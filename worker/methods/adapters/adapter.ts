@@ -131,6 +131,20 @@ export function withInitial<T>(
   return found;
 }
 
+/** A search before the first step for the layers that get an adapter (train/module-search.ts). */
+export interface ModuleSearch {
+  readonly steps: number;
+  /** Of the adapters that layers share in the search, and of those that are chosen. */
+  readonly rank: number;
+  readonly scale: number;
+  readonly learningRate: number;
+  readonly gateLearningRate: number;
+  readonly seed: bigint;
+  readonly dtype: 'float32' | 'float64';
+  /** How many of so many layers of a block are chosen. */
+  chosen(layers: number): number;
+}
+
 /** What `decompose` gave for one layer, by suffix. */
 export type Found = Readonly<Record<string, Tensor>>;
 
@@ -159,6 +173,8 @@ export interface Adapter {
   readonly calibration?: Calibration;
   /** How ranks follow from weights, if they do: recorded and treated as those of activations. */
   readonly spectrum?: Spectrum;
+  /** How layers are chosen by gradients, if they are: those that are not have rank 0. */
+  readonly search?: ModuleSearch;
   /**
    * What the adapter begins with where that follows from the frozen weight or its gradient.
    * Computed once for a run and stored (checkpoint/initial-factors.ts): another processor would

@@ -4,6 +4,7 @@ import { entryOf } from '../../../crds/methods/entry-of.ts';
 import type { DType } from '../../tensor/dtype.ts';
 import type { Adapter } from './adapter.ts';
 import { biLoraOf } from './bi-lora.ts';
+import { difforaOf } from './diffora.ts';
 import { evaOf } from './eva.ts';
 import type { AdapterOf, AdapterValue, Common } from './from-parameters.ts';
 import { increLoraOf } from './incre-lora.ts';
@@ -42,6 +43,7 @@ const byType: { readonly [Type in Exclude<AdapterValue['type'], 'None'>]: Adapte
   LaMDA: lamdaOf,
   SoRA: soraOf,
   IncreLoRA: increLoraOf,
+  DiffoRA: difforaOf,
   RandLoRA: randLoraOf,
   LoLDU: lolduOf,
 };
