@@ -46,6 +46,7 @@ export const output = rule(
             'GGUFAdapter',
             'UniformPEFTAdapter',
             'MixLoRA',
+            'CompressedTensors',
           ]),
         )
         .min(1)
@@ -54,7 +55,7 @@ export const output = rule(
     )
       .optional()
       .describe(
-        'Formats of the result. When absent: PEFTAdapter if an adapter is trained, or MixLoRA with that adapter, else MergedSafetensors, which is then the whole model. GGUFAdapter: the adapter for llama.cpp, beside a GGUF file of the base. UniformPEFTAdapter: a PEFTAdapter with one rank in all layers, for servers that read no rank patterns. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers. MixLoRA: experts, routers and LoRA of that adapter, under the names of its authors.',
+        'Formats of the result. When absent: PEFTAdapter if an adapter is trained, or MixLoRA with that adapter, else MergedSafetensors, which is then the whole model. GGUFAdapter: the adapter for llama.cpp, beside a GGUF file of the base. UniformPEFTAdapter: a PEFTAdapter with one rank in all layers, for servers that read no rank patterns. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers. MixLoRA: experts, routers and LoRA of that adapter, under the names of its authors. CompressedTensors: the integers of a FakeQuantized base with their scales, for vLLM and transformers; with that base, this one when absent.',
       ),
     gguf: mutable(gguf, 'Suspended').prefault({}).describe('Settings of the format GGUF.'),
     destination: destinationOf('output.destination')

@@ -11,13 +11,15 @@ import { incrementOf, maxRankOf } from '../methods/incre-lora.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { adapterInCel, changesBaseInCel } from '../methods/types-in-cel.ts';
-import { adapterForms, isAdapterForm, resultsHitModel } from '../names/result-folders.ts';
+import { isAdapterForm, resultsHitModel } from '../names/result-folders.ts';
 import { sequencesPerStep } from '../plan/batches.ts';
 import { needsItsBase } from '../plan/publication.ts';
+import { storesFrozen } from '../plan/quantized-base.ts';
 import { placedRules, printedJob } from '../tree/schema-tree.ts';
 import { valueAt } from '../tree/value-at.ts';
 import { expertPairs } from './experts.ts';
-import { is, noForm, type Pair, type Where } from './pair.ts';
+import { is, noAdapterForm, noForm, type Pair, type Where } from './pair.ts';
+import { pairsOfGrids } from './pairs-of-grids.ts';
 import { pairsOfNoise } from './pairs-of-noise.ts';
 import { pairsOfPlaces } from './pairs-of-places.ts';
 import { mostWorkersInCel, sequencesInCel } from './workers-in-cel.ts';
@@ -29,7 +31,6 @@ export interface Incompatibility {
   readonly hint?: string | undefined;
 }
 
-const noAdapterForm = `!has(self.output.formats) || !self.output.formats.exists(f, f in [${adapterForms.map((form) => `'${form}'`).join(', ')}])`;
 const lamdaTakes = `(${is.adapter} == 'LaMDA' && (!has(self.method.adapter) || !has(self.method.adapter.lamda) || !has(self.method.adapter.lamda.initialization) || self.method.adapter.lamda.initialization == 'Svd'))`;
 const ofGradients = adapterTypes((entry) => entry.readsGradient === true);
 const rowless = adapterTypes((entry) => entry.trainsRows === false);
@@ -136,8 +137,8 @@ export const pairs: readonly Pair[] = [
     id: 'a quantised base needs an adapter',
     path: ['method', 'base'],
     meets: (_, { adapter, base }) =>
-      adapter.type === 'None' && base.type !== 'Dense' && base.type !== 'Codebook',
-    cel: `${is.adapter} != 'None' || ${is.base} in ['Dense', 'Codebook']`,
+      adapter.type === 'None' && base.type !== 'FakeQuantized' && storesFrozen(base),
+    cel: `${is.adapter} != 'None' || ${is.base} in ['Dense', 'Codebook', 'FakeQuantized']`,
     sentence:
       'stores frozen weights in fewer bits, but method.adapter is None: the weights themselves would be trained',
     hint: 'write method.adapter: { type: LoRA }, or method.base: { type: Dense }',
@@ -215,6 +216,7 @@ export const pairs: readonly Pair[] = [
   },
   ...pairsOfPlaces,
   ...pairsOfNoise,
+  ...pairsOfGrids,
   {
     id: 'tokens are mixed in blocks of a power of two',
     path: ['method', 'precision', 'halo', 'tokenBlock'],

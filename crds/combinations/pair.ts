@@ -3,6 +3,7 @@ import type { FineTuneJobSpec } from '../api/job.ts';
 import type { FailureCode } from '../failures/table.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { typeInCel } from '../methods/types-in-cel.ts';
+import { adapterForms } from '../names/result-folders.ts';
 
 /** Anywhere: what can be planned, wherever it runs. */
 export type Where = 'machine' | 'cluster' | 'anywhere';
@@ -34,6 +35,9 @@ export const is = {
   optimizer: typeInCel('optimizer'),
   rule: typeInCel('rule'),
 };
+
+/** Whether the job asks for no file of an adapter, in CEL. */
+export const noAdapterForm = `!has(self.output.formats) || !self.output.formats.exists(f, f in [${adapterForms.map((form) => `'${form}'`).join(', ')}])`;
 
 /** Whether the job asks for no such result, in CEL. */
 export const noForm = (form: string) =>

@@ -21,6 +21,10 @@ export function methodInWords(method: ResolvedMethod): string {
 /** `lora`, `qlora`, `full`, `lisa`: for tables. */
 export function methodName({ adapter, base, selection }: ResolvedMethod): string {
   if (base.type === 'Codebook') return 'pv-tuning';
+  if (base.type === 'FakeQuantized') {
+    if (base.fakeQuantized.trains === 'Scales') return 'peqa';
+    return adapter.type === 'None' ? 'qat' : `qat-${adapter.type.toLowerCase()}`;
+  }
   if (adapter.type !== 'None') {
     return `${base.type === 'Dense' ? '' : 'q'}${adapter.type.toLowerCase()}`;
   }
@@ -59,6 +63,14 @@ function precisionInWords({ precision }: ResolvedMethod): string {
 }
 
 function adapterInWords({ adapter, base }: ResolvedMethod): string {
+  const rounded =
+    base.type === 'FakeQuantized' ? ` before rounding to ${inWords('base', base)}` : '';
+  if (base.type === 'FakeQuantized' && base.fakeQuantized.trains === 'Scales') {
+    return inWords('base', base);
+  }
+  if (rounded !== '') {
+    return `${adapter.type === 'None' ? 'all weights' : inWords('adapter', adapter)}${rounded}`;
+  }
   if (adapter.type === 'None') {
     return base.type === 'Codebook'
       ? `all weights in ${schemeOf(base.codebook)} codes`

@@ -9,6 +9,7 @@ import { dense } from './dense.ts';
 import { deftPreset, densityLoss } from './density-loss.ts';
 import { diffora, difforaPreset } from './diffora.ts';
 import { eva, evaPreset } from './eva.ts';
+import { fakeQuantized, l4qPreset, peqaPreset } from './fake-quantized.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
 import { galore, galorePreset } from './galore.ts';
@@ -46,7 +47,7 @@ import { spiel, spielPreset } from './spiel.ts';
 
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
-  base: [dense, nf4, int8, int4, codebook],
+  base: [dense, nf4, int8, int4, codebook, fakeQuantized],
   adapter: [
     noAdapter,
     lora,
@@ -102,6 +103,8 @@ export const presets = [
   loraGaPreset,
   loraSbPreset,
   qloraPreset,
+  l4qPreset,
+  peqaPreset,
   fullPreset,
   haloPreset,
   lisaPreset,

@@ -11,6 +11,7 @@ export const resultFolder = {
   GGUF: 'gguf',
   AQLM: 'aqlm',
   MixLoRA: 'mixlora',
+  CompressedTensors: 'compressed-tensors',
 } as const;
 
 /** Forms of an adapter by itself; the others are those of a whole model. */

@@ -5,11 +5,13 @@ import { storesCodes } from '../methods/coded.ts';
 import { isOfMlp } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
+import { isOnGrid } from './grid-bytes.ts';
 import { haloBytes } from './halo-bytes.ts';
 import { keptParts } from './kept-parts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
-import { adaptedLinears, parametersOf, trainedOf } from './parameters.ts';
+import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { storesFrozen } from './quantized-base.ts';
 import { valueBytes } from './static-bytes.ts';
 
 export interface BlockBytes {
@@ -137,8 +139,9 @@ export function madeMatrices(facts: DecoderFacts, method: ResolvedMethod): numbe
   return values * valueBytes(method);
 }
 
-/** Values of each matrix of a block that a change is added to. */
+/** Values of each matrix of a block that a change is added to, or that is rounded. */
 export function changedMatrices(facts: DecoderFacts, method: ResolvedMethod): readonly number[] {
+  if (isOnGrid(method)) return linearsOf(facts).map((linear) => linear.out * linear.in);
   const shape = adapterShape(method, facts);
   if (shape?.multipliedOut === undefined) return [];
   return adaptedLinears(facts, shape.targetModules).map((linear) => linear.out * linear.in);
@@ -154,7 +157,12 @@ export function changeFactors(facts: DecoderFacts, method: ResolvedMethod): read
 
 /** Beside the copies of a block: one change while it is made, or its gradient. */
 function changing(facts: DecoderFacts, method: ResolvedMethod): number {
-  return memoryConstants.changeBytes * Math.max(0, ...changedMatrices(facts, method));
+  const largest = Math.max(0, ...changedMatrices(facts, method));
+  if (!isOnGrid(method)) return memoryConstants.changeBytes * largest;
+  const { panels, gradient } = memoryConstants.grid;
+  // The values of fixed integers, or what an adapter gets of the gradient.
+  if (storesFrozen(method.base)) return panels + 4 * largest;
+  return panels + (method.adapter.type === 'None' ? 0 : gradient * largest);
 }
 
 /**

@@ -108,6 +108,8 @@ export const memoryConstants = {
     comparedTensors: 9,
     /** Bytes of the rows that are computed at a time, in the type of the file. */
     panelBytes: 20 * 2 ** 20,
+    /** Integers of some rows while they are packed, or unpacked: copies of 64 bits. */
+    packing: 5 * 8 * 2 ** 20,
     /** Per quantized value while it is converted to a signed one, intermediate steps included. */
     codeBytes: 11,
     /**
@@ -123,6 +125,11 @@ export const memoryConstants = {
    * gradient, its turned copy and that of the diagonals, in float32, and a basis in bfloat16.
    */
   changeBytes: 3 * 4 + 2,
+  /**
+   * Rows that are rounded to a grid at a time, with their gradient: six float32 copies of 4 MiB.
+   * And per value of a matrix that an adapter is added to, its gradient and its turned copy.
+   */
+  grid: { panels: 6 * 4 * 2 ** 20, gradient: 2 * 4 },
   cpu: {
     /**
      * Program, JavaScript heap, libtorch, threads: 195 MiB (steps alone) to 222 (whole runs) on a

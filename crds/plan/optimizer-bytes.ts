@@ -8,6 +8,7 @@ import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { codebookBlock } from './codebook-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
+import { trainsScales } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { projectedLinears } from './projected-linears.ts';
@@ -146,6 +147,8 @@ function valueBytes(method: Pick<ResolvedMethod, 'adapter' | 'optimizer'>): numb
 
 /** Per trained parameter. Adapters are float32 and need no master weights. */
 function masterBytes(method: ResolvedMethod): number {
-  const mastered = masterWeightsOf(method) === 'Float32' && method.adapter.type === 'None';
-  return mastered ? memoryConstants.optimizer.master : 0;
+  const trainsWeights = method.adapter.type === 'None' && !trainsScales(method);
+  return masterWeightsOf(method) === 'Float32' && trainsWeights
+    ? memoryConstants.optimizer.master
+    : 0;
 }

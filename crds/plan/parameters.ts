@@ -8,6 +8,7 @@ import type { ResolvedMethod } from '../methods/resolve.ts';
 import { inWords } from '../schema/text.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
+import { gridValues, trainsScales } from './grid-bytes.ts';
 
 export type { Linear };
 export { lastPart, linearsOf };
@@ -41,8 +42,10 @@ export interface TrainedCounts {
   readonly outside: number;
   /** All parameters that are trained at some time. */
   readonly total: number;
-  /** Of the total: matrices of an adapter. */
+  /** Of the total: matrices of an adapter, with what a grid has beside it or alone. */
   readonly adapter: number;
+  /** Of the total: scales and zero points of a grid, where weights are trained. */
+  readonly ofGrid: number;
   /** Values of an adapter that are fixed and saved with it, in all blocks. */
   readonly adapterKept: number;
   /** Values in files that say what an adapter took over from the weights, in all blocks. */
@@ -62,12 +65,22 @@ export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedC
     ...{ activeBlocks, active: block * activeBlocks + outside },
   });
   const shape = adapterShape(method, facts);
+  const onGrid = gridValues(facts, method);
+  if (trainsScales(method)) {
+    const [trained, kept] = [onGrid.trained * facts.L, onGrid.kept * facts.L];
+    return {
+      ...counted(onGrid.trained, 0),
+      ...{ adapter: trained, ofGrid: 0, adapterKept: kept, adapterTaken: 0 },
+      ...nothingOutside,
+    };
+  }
   if (shape === null) {
     const { blockMatrices, blockVectors } = parametersOf(facts);
     const { outside, ...isActiveIn } = outsideOf(facts, method);
     return {
-      ...counted(blockMatrices + blockVectors, outside),
+      ...counted(blockMatrices + blockVectors + onGrid.trained, outside),
       adapter: 0,
+      ofGrid: onGrid.trained * facts.L,
       adapterKept: 0,
       adapterTaken: 0,
       ...isActiveIn,
@@ -75,14 +88,15 @@ export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedC
   }
   const counts = adaptedLinears(facts, shape.targetModules).map((linear) => shape.count(linear));
   // Layers of an adapter may differ: a block is one of average size, the model is exact.
-  const inBlock = counts.reduce((sum, { trained }) => sum + trained, shape.experts?.router ?? 0);
+  const first = onGrid.trained + (shape.experts?.router ?? 0);
+  const inBlock = counts.reduce((sum, { trained }) => sum + trained, first);
   const block = Math.ceil(inBlock);
   const adapter = Math.round(inBlock * facts.L);
   const kept = counts.reduce((sum, one) => sum + one.kept, 0);
   const taken = counts.reduce((sum, one) => sum + one.taken, 0);
   return {
     ...counted(block, 0),
-    ...{ total: adapter, adapter, adapterKept: Math.round(kept * facts.L) },
+    ...{ total: adapter, adapter, ofGrid: 0, adapterKept: Math.round(kept * facts.L) },
     adapterTaken: Math.round(taken * facts.L),
     ...nothingOutside,
   };

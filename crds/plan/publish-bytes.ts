@@ -8,9 +8,11 @@ import { isAdapterForm } from '../names/result-folders.ts';
 import { changeFactors, madeMatrices } from './block-bytes.ts';
 import { codebookCodes } from './codebook-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
+import { isOnGrid } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
 import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { storesFrozen } from './quantized-base.ts';
 import { type StagePeak, stagePeak } from './stage-peak.ts';
 import { adapted, staticBytes, valueBytes } from './static-bytes.ts';
 
@@ -84,8 +86,10 @@ function writingBytes({ facts, method }: MemoryQuestion, format: ResultForm): nu
   if (format === 'AQLM') {
     return publish.panelBytes + publish.codeBytes * codebookCodes(largest, method);
   }
+  if (format === 'CompressedTensors') return publish.panelBytes + publish.packing;
   const shapes = [...new Set(linearSizes(facts))].reduce((sum, one) => sum + one, 0);
-  const made = codedForm(method) === 'Groups' ? 4 * shapes : isQuantized(method) ? 4 * largest : 0;
+  const whole = isQuantized(method) ? 4 : isOnGrid(method) ? valueBytes(method) : 0;
+  const made = codedForm(method) === 'Groups' ? 4 * shapes : whole * largest;
   const tables = format === 'GGUF' ? facts.V * publish.vocabularyBytesPerToken : 0;
   const factors = Math.max(0, ...changeFactors(facts, method));
   return tables + made + publish.panelBytes + 2 * memoryConstants.adapterBytes * factors;
@@ -100,7 +104,7 @@ function largestLinear(facts: DecoderFacts): number {
 }
 
 function isQuantized({ base }: ResolvedMethod): boolean {
-  return base.type !== 'Dense' && base.type !== 'Codebook';
+  return storesFrozen(base);
 }
 
 /**
@@ -146,5 +150,6 @@ function onesInFile({ facts, method }: MemoryQuestion): number {
 function isRounded({ method }: MemoryQuestion, format: ResultForm): boolean {
   // Where ranks of layers differ, the scale is in B.
   if (isAdapterForm(format)) return format === 'GGUFAdapter' || changesBase(method);
-  return format === 'GGUF' || (format === 'MergedSafetensors' && method.adapter.type !== 'None');
+  const isMerged = method.adapter.type !== 'None' && !isOnGrid(method);
+  return format === 'GGUF' || (format === 'MergedSafetensors' && isMerged);
 }

@@ -21,13 +21,29 @@ export function quantizedBlock(facts: DecoderFacts, { base }: ResolvedMethod): Q
   if (base.type === 'Dense' || base.type === 'Codebook') return { values: 0, bytes: 0 };
   const linears = linearsOf(facts);
   requireWholeGroups(linears, base);
+  if (!storesFrozen(base)) return { values: 0, bytes: 0 };
   return {
     values: linears.reduce((sum, { out, in: inputs }) => sum + out * inputs, 0),
     bytes: linears.reduce((sum, linear) => sum + matrixBytes(linear, base), 0),
   };
 }
 
-type QuantizedBase = Exclude<ResolvedMethod['base'], { type: 'Dense' | 'Codebook' }>;
+type Base = ResolvedMethod['base'];
+type GroupedBase = Exclude<Base, { type: 'Dense' | 'Codebook' }>;
+type QuantizedBase = GroupedBase;
+
+/** Whether frozen matrices are stored in fewer bits. */
+export function storesFrozen(base: Base): base is QuantizedBase {
+  return ['NF4', 'Int8', 'Int4'].includes(base.type) || storesInt4(base);
+}
+
+/** Whether fixed integers are stored as those of Int4. */
+export function storesInt4(base: Base): boolean {
+  if (base.type !== 'FakeQuantized') return false;
+  const { trains, bits, strategy } = base.fakeQuantized;
+  return trains === 'Scales' && bits === 4 && strategy === 'Group';
+}
+
 type Sizes = Pick<Linear, 'out' | 'in'>;
 
 const headerBytes = 128;
@@ -53,6 +69,7 @@ function sectionsOf(base: QuantizedBase, values: number, groups: number): readon
     case 'Int8':
       return [values, 4 * groups];
     case 'Int4':
+    case 'FakeQuantized':
       return [values / 2, 2 * groups, groups];
     default:
       return base satisfies never;
@@ -60,12 +77,15 @@ function sectionsOf(base: QuantizedBase, values: number, groups: number): readon
 }
 
 /** Undefined: the whole row. */
-function groupOf(base: QuantizedBase): number | undefined {
+function groupOf(base: GroupedBase): number | undefined {
   if (base.type === 'NF4') return base.nf4.blockSize;
+  if (base.type === 'FakeQuantized') {
+    return base.fakeQuantized.strategy === 'Channel' ? undefined : base.fakeQuantized.groupSize;
+  }
   return base.type === 'Int8' ? base.int8.groupSize : base.int4.groupSize;
 }
 
-function requireWholeGroups(linears: readonly Linear[], base: QuantizedBase): void {
+function requireWholeGroups(linears: readonly Linear[], base: GroupedBase): void {
   const group = groupOf(base);
   const uneven = linears.find((linear) => group !== undefined && linear.in % group !== 0);
   if (group === undefined || uneven === undefined) return;
@@ -87,4 +107,5 @@ const fieldOf = {
   NF4: 'nf4.blockSize',
   Int8: 'int8.groupSize',
   Int4: 'int4.groupSize',
+  FakeQuantized: 'fakeQuantized.groupSize',
 } as const;

@@ -35,7 +35,7 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
       kept.outside * outside * width +
       (facts.L * quantized.bytes -
         2 * frozenInBfloat16(question) +
-        (trained.adapter + trained.adapterKept) * memoryConstants.adapterBytes) /
+        (trained.adapter + trained.ofGrid + trained.adapterKept) * memoryConstants.adapterBytes) /
         shards +
       2 * (adapterShape(method, facts)?.multipliedOut?.shared ?? 0),
     // Which blocks are active is random: at worst one rank owns most of each.
@@ -58,7 +58,10 @@ export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQu
   const trained = trainedOf(facts, method);
   const dense = parametersOf(facts).total - facts.L * quantizedBlock(facts, method).values;
   const changed = changesBase(method) && method.base.type === 'Dense' ? adapted(facts, method) : 0;
-  return Math.min(storedBfloat16, dense - changed - (trained.total - trained.adapter));
+  return Math.min(
+    storedBfloat16,
+    dense - changed - (trained.total - trained.adapter - trained.ofGrid),
+  );
 }
 
 /** Two squared norms of each row that gets noise, at each worker. */

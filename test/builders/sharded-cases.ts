@@ -14,7 +14,10 @@ import { sgd } from '../../worker/methods/optimizers/sgd.ts';
 import { Halo, type HaloSettings } from '../../worker/methods/precision/halo.ts';
 import { lisa } from '../../worker/methods/selection/lisa.ts';
 import type { Selection } from '../../worker/methods/selection/selection.ts';
+import { learnedGrid } from '../../worker/methods/weights/fake-quantized.ts';
+import { int4 } from '../../worker/methods/weights/int4.ts';
 import { nf4 } from '../../worker/methods/weights/nf4.ts';
+import { scalesOfIntegers } from '../../worker/methods/weights/scales-of-integers.ts';
 import { aPvTuning, toyCodebook, toyCodes } from './pv-tuning.ts';
 import { countUp, plainAdamW, type TrainingOptions } from './toy-training.ts';
 import { aSequence } from './training.ts';
@@ -45,6 +48,8 @@ function anAdapter(dtype: 'float32' | 'float64', dropout = 0) {
     ...{ initialization: 'KaimingUniform', targets: () => true, seed: 5n, dtype },
   });
 }
+
+const aGrid = learnedGrid({ bits: 4, range: 'Asymmetric', groupSize: 32 }, 0.5);
 
 function aRandLora() {
   return randLora({ rank: 10, alpha: 40, targets: () => true, seed: 5n, dtype: 'float64' });
@@ -107,6 +112,11 @@ export const shardedCases = {
   'randlora-float64-recompute': () => ({
     ...{ ...shared, dtype: 'float64', mode: 'recompute', adapter: aRandLora() },
   }),
+  // Ranks share out scales and zero points as what they stand beside.
+  'l4q-float64': () => ({
+    ...{ ...shared, dtype: 'float64', mode: 'recompute', grid: aGrid },
+    adapter: anAdapter('float64'),
+  }),
   'by-block-float64': () => ({
     ...{ ...shared, dtype: 'float64', clip: { mode: 'Block', norm: 0.1 } },
   }),
@@ -120,6 +130,13 @@ export const shardedCases = {
     ...exact,
     optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masterWeights: 'Float32' }),
   }),
+  // Integers travel as bytes, and their scales train.
+  'exact-peqa': () => ({
+    ...{ ...exact, dtype: 'bfloat16', trains: () => false },
+    store: int4({ groupSize: 32, range: 'Asymmetric' }),
+    grid: scalesOfIntegers({ bits: 4, groupSize: 32, range: 'Asymmetric' }, 1, true),
+  }),
+  'exact-fake-quantized': () => ({ ...exact, dtype: 'bfloat16', grid: aGrid }),
   'exact-lora': () => ({ ...exact, dtype: 'bfloat16', adapter: anAdapter('float32') }),
   // Places are chosen by gradients over all ranks, where the values are.
   'spiel-float64': () => ({

@@ -30,6 +30,7 @@ import { all } from '../../worker/methods/selection/all.ts';
 import type { Selection } from '../../worker/methods/selection/selection.ts';
 import type { CodeChoice } from '../../worker/methods/weights/choose-codes.ts';
 import { dense } from '../../worker/methods/weights/dense.ts';
+import type { WeightGrid } from '../../worker/methods/weights/weight-grid.ts';
 import type { WeightStore } from '../../worker/methods/weights/weight-store.ts';
 import { OptimizerStates } from '../../worker/sharding/optimizer-states.ts';
 import type { ProcessGroup } from '../../worker/sharding/process-group.ts';
@@ -57,6 +58,8 @@ export interface ToyModelOptions {
   readonly coded?: boolean;
   /** Or codes into codebooks, chosen before the first step. @default null */
   readonly codebook?: CodeChoice | null;
+  /** What matrices of blocks are rounded to where they are multiplied. @default null */
+  readonly grid?: WeightGrid | null;
   /** @default dense */
   readonly store?: WeightStore;
   /** @default the types of the tensors */
@@ -77,6 +80,7 @@ export function aToyModel(options: ToyModelOptions = {}, shardLayer?: ShardLayer
     trains,
     coded = false,
     codebook = null,
+    grid = null,
     store = dense,
     precision = null,
   } = options;
@@ -84,7 +88,7 @@ export function aToyModel(options: ToyModelOptions = {}, shardLayer?: ShardLayer
   using factors = factorsInMemory(source, adapter, dtype === 'float64' ? dtype : 'float32');
   const { initial } = factors;
   const model = buildModel(source, {
-    ...{ dtype, adapter, initial, coded, codebook, store, precision, sequenceLength: 64 },
+    ...{ dtype, adapter, initial, coded, codebook, grid, store, precision, sequenceLength: 64 },
     ...(trains === undefined ? {} : { trains }),
     ...(shardLayer === undefined ? {} : { shardLayer }),
   });

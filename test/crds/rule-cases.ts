@@ -89,6 +89,11 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
   'method.base: nf4.blockSize is a power of two': powersOfTwo,
   'method.base: int8.groupSize is a power of two': powersOfTwo,
   'method.base: int4.groupSize is a power of two': powersOfTwo,
+  'method.base: fakeQuantized.groupSize is a power of two': powersOfTwo,
+  'method.base: fakeQuantized.bits is a width of integers': {
+    accepts: [2, 3, 4, 8],
+    rejects: [5, 6, 7],
+  },
   'network: egress goes to networks': {
     accepts: [
       network({}),

@@ -24,7 +24,8 @@ export function adaptedLayers(config: DecoderConfig, adapter: Adapter): readonly
   return linearLayers(config).filter((linear) => adapter.targets(linear));
 }
 
-function linearLayers(config: DecoderConfig): readonly LinearLayer[] {
+/** All linear layers of the blocks. */
+export function linearLayers(config: DecoderConfig): readonly LinearLayer[] {
   return tensorSpecs(config).flatMap(({ name, layer, part, shape }) => {
     const [out, inputs] = shape;
     if (layer === undefined || part !== 'weight') return [];

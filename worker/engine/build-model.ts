@@ -18,14 +18,16 @@ import { codeNearest } from '../methods/weights/affine-groups.ts';
 import { type CodebookScheme, emptyCodebook } from '../methods/weights/codebook.ts';
 import { withParts } from '../methods/weights/coding.ts';
 import { dense } from '../methods/weights/dense.ts';
+import type { WeightGrid } from '../methods/weights/weight-grid.ts';
 import type { WeightStore } from '../methods/weights/weight-store.ts';
 import type { Device } from '../tensor/device.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
-import { layersWithRank, mlpsOf } from './adapted-layers.ts';
+import { layersWithRank, linearLayers, mlpsOf } from './adapted-layers.ts';
 import { requireFinite } from './finite.ts';
+import { gridParameters } from './grid-parameters.ts';
 import { embeddingName, type Model } from './model.ts';
 import { multiplyOut } from './multiplied-out.ts';
 import { type Parameter, Parameters, type Role } from './parameters.ts';
@@ -79,6 +81,8 @@ export interface BuildOptions {
    * are chosen (choose-codes.ts). @default null
    */
   readonly codebook?: CodebookScheme | null;
+  /** What linears of the blocks are rounded to where they are multiplied. @default none */
+  readonly grid?: WeightGrid | null;
   /**
    * Called layer by layer, so that at most one layer is unsharded at a time. @default keeps all
    */
@@ -95,7 +99,8 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
   const adapted = adapter === null ? [] : layersWithRank(config, adapter, initialOf(options));
   const source =
     adapter === null ? files : reducedSource(files, adapter, adapted, initialOf(options));
-  const { shardLayer = (all) => all } = options;
+  const { shardLayer = (all) => all, grid = null } = options;
+  const gridded = grid === null ? [] : linearLayers(config);
   const parameters = new Parameters();
   const add = (ofLayer: readonly Parameter[]): void => {
     for (const parameter of shardLayer(ofLayer)) parameters.add(parameter);
@@ -121,6 +126,7 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
     for (let layer = 0; layer < config.L; layer += 1) {
       const isHere = (one: { readonly layer: number }) => one.layer === layer;
       const own = made(() => [
+        ...gridded.filter(isHere).flatMap((one) => gridParameters(files, one, options)),
         ...adapted.filter(isHere).flatMap((one) => adapterParameters(one, options)),
         ...mixed.filter(isHere).flatMap((one) => expertParameters(one, options)),
       ]);
@@ -142,6 +148,7 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
       precision: options.precision ?? null,
       adapter,
       adapted: new Map(adapted.map((layer) => [layer.path, layer])),
+      onGrid: grid && { grid, layers: new Map(gridded.map((layer) => [layer.path, layer])) },
       mixed: new Map(mixed.map((mlp) => [mlp.path, mlp])),
     };
     multiplyOut(model);

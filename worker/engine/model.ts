@@ -4,6 +4,7 @@ import type { DecoderConfig } from '../decoder/config.ts';
 import type { Adapter, DropoutDraw, LinearLayer, MlpLayer } from '../methods/adapters/adapter.ts';
 import type { Delta } from '../methods/adapters/delta.ts';
 import type { Precision } from '../methods/precision/precision.ts';
+import type { WeightGrid } from '../methods/weights/weight-grid.ts';
 import type { BlockTensors } from '../nn/block.ts';
 import type { Mixture } from '../nn/mixture.ts';
 import type { Device } from '../tensor/device.ts';
@@ -27,8 +28,16 @@ export interface Model {
   readonly adapter: Adapter | null;
   /** The linears that carry the adapter, by module path. */
   readonly adapted: ReadonlyMap<string, LinearLayer>;
+  /** The grid that linears of the blocks are rounded to where they are multiplied. */
+  readonly onGrid: OnGrid | null;
   /** The MLPs in whose place the adapter has experts, by module path. */
   readonly mixed: ReadonlyMap<string, MlpLayer>;
+}
+
+interface OnGrid {
+  readonly grid: WeightGrid;
+  /** By module path. */
+  readonly layers: ReadonlyMap<string, LinearLayer>;
 }
 
 export const embeddingName = 'model.embed_tokens.weight';
@@ -48,7 +57,7 @@ export function tensorsOf(
   leaves: ReadonlyMap<string, Tensor>,
   draw: DropoutDraw | null,
 ): BlockTensors {
-  const { parameters, adapter, adapted, mixed, precision } = model;
+  const { parameters, adapter, adapted, mixed, onGrid, precision } = model;
   const value = (name: string): Tensor => leaves.get(name) ?? parameters.value(name);
   return {
     precision,
@@ -57,7 +66,7 @@ export function tensorsOf(
     delta(path): Delta | null {
       const layer = adapted.get(path);
       if (adapter === null || layer === undefined) return null;
-      const isInside = adapter.multipliedOut !== undefined;
+      const isInside = adapter.multipliedOut !== undefined || onGrid !== null;
       if (isInside && parameters.changed(`${path}.weight`) !== null) return null;
       return adapter.factors(layer, (suffix) => value(tensorName(adapter, path, suffix)), draw);
     },

@@ -25,21 +25,22 @@ export const residentWeights: Weights = { take() {}, prefetch() {}, release() {}
 
 /**
  * Runs `body` with the layer complete, decoded and changed, and gathers `next` meanwhile. For few
- * tokens it is less work to compute changes beside the matrices: `unchanged`.
+ * tokens it is less work to compute changes beside the matrices: `unchanged`, where they can be.
  */
 export function withLayer<T>(
-  { weights, parameters }: Pick<Model, 'weights' | 'parameters'>,
+  { weights, parameters, onGrid }: Pick<Model, 'weights' | 'parameters' | 'onGrid'>,
   layer: Layer,
   next: Layer | null,
   body: () => T,
   unchanged = false,
 ): T {
+  const changes = !unchanged || onGrid !== null;
   weights.take(layer);
   if (next !== null) weights.prefetch(next);
   parameters.decodeLayer(layer);
-  if (!unchanged) parameters.changeLayer(layer);
+  if (changes) parameters.changeLayer(layer);
   const result = body();
-  if (!unchanged) parameters.releaseChanged(layer);
+  if (changes) parameters.releaseChanged(layer);
   parameters.releaseDecoded(layer);
   weights.release(layer);
   return result;

@@ -7,6 +7,8 @@ import { codedForm } from '../../crds/methods/coded.ts';
 import { drawOf } from '../../crds/methods/draw.ts';
 import { levelOf } from '../../crds/methods/halo-level.ts';
 import { masterWeightsOf } from '../../crds/methods/master-weights.ts';
+import { trainsScales } from '../../crds/plan/grid-bytes.ts';
+import { storesInt4 } from '../../crds/plan/quantized-base.ts';
 import type { BuildOptions, Trains } from '../engine/build-model.ts';
 import { finalNormName } from '../engine/model.ts';
 import type { Parameters } from '../engine/parameters.ts';
@@ -33,9 +35,12 @@ import { owlore } from './selection/owlore.ts';
 import type { Selection } from './selection/selection.ts';
 import type { CodeChoice } from './weights/choose-codes.ts';
 import { dense } from './weights/dense.ts';
+import { fittedGrid, learnedGrid } from './weights/fake-quantized.ts';
 import { int4 } from './weights/int4.ts';
 import { int8 } from './weights/int8.ts';
 import { nf4 } from './weights/nf4.ts';
+import { scalesOfIntegers } from './weights/scales-of-integers.ts';
+import type { WeightGrid } from './weights/weight-grid.ts';
 import type { WeightStore } from './weights/weight-store.ts';
 
 /** Type of the residual stream, of stored weights and of products. */
@@ -53,6 +58,7 @@ export function buildOptionsOf(spec: FineTuneJobSpec, method: ResolvedMethod): B
     trains: trainsOf(method),
     coded: codedForm(method) === 'Groups',
     codebook: codebookOf(method),
+    grid: gridOf(method),
     sequenceLength: spec.dataset.sequenceLength,
   };
 }
@@ -75,6 +81,9 @@ export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
     // For trained weights only; frozen ones stay dense.
     case 'Codebook':
       return { ...dense, name: 'Codebook' };
+    // Rounded where it is multiplied: gridOf.
+    case 'FakeQuantized':
+      return storesInt4(base) ? int4(base.fakeQuantized) : dense;
     case 'NF4':
       return nf4(base.nf4);
     case 'Int8':
@@ -82,6 +91,17 @@ export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
     case 'Int4':
       return int4(base.int4);
   }
+}
+
+/** What matrices of the blocks are rounded to where they are multiplied; null: they are not. */
+export function gridOf({ base }: ResolvedMethod): WeightGrid | null {
+  if (base.type !== 'FakeQuantized') return null;
+  const { bits, strategy, groupSize, range, scales, trains, learningRateRatio } =
+    base.fakeQuantized;
+  const grid = { bits, range, groupSize: strategy === 'Channel' ? undefined : groupSize };
+  const ratio = Number(learningRateRatio);
+  if (trains === 'Scales') return scalesOfIntegers(grid, ratio, storesInt4(base));
+  return scales === 'Fitted' ? fittedGrid(grid) : learnedGrid(grid, ratio);
 }
 
 /** How matrices of the blocks become codes into codebooks; null where they stay values. */
@@ -225,8 +245,8 @@ function adamSettings({ betas, epsilon, weightDecay }: AdamParameters) {
 }
 
 /** Whether a tensor of the base model is trained at any time; tensors of an adapter always are. */
-function trainsOf({ adapter, selection }: ResolvedMethod): Trains {
-  if (adapter.type !== 'None') return () => false;
+function trainsOf({ base, adapter, selection }: ResolvedMethod): Trains {
+  if (adapter.type !== 'None' || trainsScales({ base })) return () => false;
   const draw = drawOf(selection);
   if (draw === null) return () => true;
   const { trainEmbeddings, trainHead, trainFinalNorm } = draw;

@@ -3,6 +3,7 @@
 // dequantized values of a quantised one, or what an adapter left of the original.
 
 import { tensorsOf } from '../engine/model.ts';
+import { weightOnGrid } from '../engine/on-grid.ts';
 import { type Rows, rowPanels } from '../files/row-panels.ts';
 import { denseChange } from '../methods/adapters/delta.ts';
 import { denseCopy, denseOf, isQuantized } from '../methods/weights/weight-store.ts';
@@ -23,7 +24,7 @@ export function* mergedPanels(
   step = 1,
 ): Generator<Tensor> {
   const { shape } = facts.model.parameters.get(name);
-  using made = madeOfCodes(facts.model, name);
+  using made = onGrid(facts.model, name) ?? madeOfCodes(facts.model, name);
   for (const rows of rowPanels(shape, step)) {
     yield keep(scope(() => mergedRows(facts, { name, rows, made }, dtype)));
   }
@@ -34,6 +35,12 @@ function madeOfCodes({ parameters }: ArtifactFacts['model'], name: string): Tens
   const { value, coded } = parameters.get(name);
   if (coded === undefined && !isQuantized(value)) return null;
   return keep(scope(() => denseOf(parameters.value(name))));
+}
+
+/** A matrix as products read it, where it is rounded to a grid. */
+function onGrid(model: ArtifactFacts['model'], name: string): Tensor | null {
+  const layer = model.onGrid?.layers.get(name.replace(/\.weight$/, ''));
+  return layer && name.endsWith('.weight') ? keep(weightOnGrid(model, layer)) : null;
 }
 
 interface Panel {
@@ -48,7 +55,8 @@ function mergedRows(
   dtype: DType,
 ): Tensor {
   const path = name.replace(/\.weight$/, '');
-  const delta = name.endsWith('.weight') ? tensorsOf(model, new Map(), null).delta(path) : null;
+  const isChanged = name.endsWith('.weight') && model.onGrid === null;
+  const delta = isChanged ? tensorsOf(model, new Map(), null).delta(path) : null;
   const value = made ?? model.parameters.get(name).value;
   if (delta === null) return denseCopy(rowsOf(value, rows), dtype);
   const exact = model.dtype === 'float64' ? 'float64' : 'float32';

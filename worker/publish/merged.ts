@@ -3,6 +3,7 @@
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
+import type { Model } from '../engine/model.ts';
 import type { PlannedPanels } from '../files/safetensors.ts';
 import { writeSafetensorsModel } from '../files/safetensors-model.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
@@ -15,7 +16,7 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
   return {
     format: 'MergedSafetensors',
     folder: resultFolder.MergedSafetensors,
-    rounding: model.adapter === null ? null : dtype === 'bfloat16' ? 'bfloat16' : 'float32',
+    rounding: isExact(model) ? null : dtype === 'bfloat16' ? 'bfloat16' : 'float32',
     async write(folder) {
       const tensors = new Map<string, PlannedPanels>();
       for (const name of files.tensorNames) {
@@ -37,4 +38,9 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
       });
     },
   };
+}
+
+/** Whether products read the weights that are written: nothing is computed beside them. */
+function isExact({ adapter, onGrid }: Model): boolean {
+  return adapter === null || onGrid !== null;
 }

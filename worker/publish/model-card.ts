@@ -103,6 +103,8 @@ const opening = {
   MergedSafetensors: 'A fine-tuned copy of',
   GGUF: 'A fine-tuned copy, in GGUF form, of',
   MixLoRA: 'A mixture of LoRA experts for',
+  CompressedTensors:
+    'A fine-tuned copy, its linear layers as integers with scales (compressed-tensors), of',
   AQLM: 'A fine-tuned copy, its linear layers as codes into codebooks (AQLM), of',
 } as const;
 

@@ -24,6 +24,7 @@ import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { aqlmArtifact } from './aqlm.ts';
 import type { ArtifactFacts, ArtifactFormat, ArtifactWriter } from './artifact.ts';
+import { compressedTensorsArtifact } from './compressed-tensors.ts';
 import { ggufAdapterArtifact } from './gguf-adapter.ts';
 import { ggufArtifact } from './gguf-artifact.ts';
 import { mergedArtifact } from './merged.ts';
@@ -130,6 +131,7 @@ function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
     if (format === 'GGUFAdapter') return ggufAdapterArtifact(facts);
     if (format === 'MixLoRA') return mixLoraArtifact(facts);
     if (format === 'AQLM') return aqlmArtifact(facts);
+    if (format === 'CompressedTensors') return compressedTensorsArtifact(facts);
     return format === 'GGUF' ? ggufArtifact(facts, gguf.type) : mergedArtifact(facts);
   });
 }

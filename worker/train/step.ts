@@ -261,12 +261,12 @@ function passOf(
 }
 
 /**
- * Projectors of the block matrices whose gradients are needed in subspaces. Layers with an adapter
- * or their own precision compute full gradients.
+ * Projectors of the block matrices whose gradients are needed in subspaces. Layers with an adapter,
+ * a grid or their own precision compute full gradients.
  */
 function projectorsOf({ model, sequences, active, update, probe }: StepInputs): Projectors {
   if (probe) return probe.projectors;
-  if (model.adapter !== null || model.precision !== null) return new Map();
+  if ((model.adapter ?? model.onGrid ?? model.precision) !== null) return new Map();
   const tokens = sequences.reduce((sum, sequence) => sum + sequence.tokens, 0);
   const found = model.config.layers.flatMap((_, layer) =>
     active(layer).flatMap((parameter): [string, Projector][] => {

@@ -68,6 +68,55 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'LoRA', rule: { type: 'GGPO', ggpo: { sigma: '0', beta: '0' } } } },
     apart: { method: { preset: 'LoRA', rule: { type: 'GGPO', ggpo: { sigma: '0' } } } },
   },
+  'what is added before rounding is no file of its own': {
+    meet: { 'method.preset': 'L4Q', 'output.formats': ['MergedSafetensors', 'PEFTAdapter'] },
+    apart: { 'method.preset': 'L4Q', 'output.formats': ['MergedSafetensors', 'GGUF'] },
+  },
+  'integers are written where there are some': {
+    meet: { 'method.preset': 'LoRA', 'output.formats': ['CompressedTensors'] },
+    apart: { 'method.preset': 'L4Q', 'output.formats': ['CompressedTensors'] },
+  },
+  'a group size is that of groups': {
+    meet: { method: onGrid({ strategy: 'Channel', groupSize: 32 }) },
+    apart: { method: onGrid({ groupSize: 32 }) },
+  },
+  'rates of scales are those of learned ones': {
+    meet: { method: onGrid({ scales: 'Fitted', learningRateRatio: '1' }) },
+    apart: { method: onGrid({ scales: 'Fitted' }) },
+  },
+  'integers that stay have no adapter': {
+    meet: { method: { preset: 'PEQA', adapter: { type: 'LoRA' } } },
+    apart: { method: { preset: 'L4Q', adapter: { type: 'LoRA' } } },
+  },
+  'scales that train are learned': {
+    meet: { method: onGrid({ trains: 'Scales', scales: 'Fitted' }) },
+    apart: { method: onGrid({ scales: 'Fitted' }) },
+  },
+  'changes before rounding are those of matrices': {
+    meet: { method: { preset: 'SpIEL', base: { type: 'FakeQuantized' } } },
+    apart: { method: { preset: 'RandLoRA', base: { type: 'FakeQuantized' } } },
+  },
+  'what is added before rounding drops no inputs': {
+    meet: { method: { preset: 'L4Q', adapter: { type: 'LoRA', lora: { dropout: '0.1' } } } },
+    apart: { method: { preset: 'QLoRA', adapter: { type: 'LoRA', lora: { dropout: '0.1' } } } },
+  },
+  'weights on a grid have one rounding': {
+    meet: {
+      method: {
+        ...onGrid({}),
+        precision: { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+      },
+    },
+    apart: { method: { ...onGrid({}), precision: { type: 'BFloat16' } } },
+  },
+  'gradients through a grid are whole': {
+    meet: { method: { ...onGrid({}), optimizer: { type: 'GaLore' } } },
+    apart: { method: { ...onGrid({}), optimizer: { type: 'AdamW8bit' } } },
+  },
+  'rules of rows and noise are for weights that are not rounded': {
+    meet: { method: { preset: 'L4Q', rule: { type: 'ALLoRA' } } },
+    apart: { method: { preset: 'L4Q', rule: { type: 'DensityLoss' } } },
+  },
   'density is that of one MLP': {
     meet: { method: { preset: 'MixLoRA', rule: { type: 'DensityLoss' } } },
     apart: { method: { preset: 'MixLoRA', rule: { type: 'ALLoRA' } } },
@@ -290,7 +339,7 @@ test('every pair has a case, and no case is left of a pair that is gone', (t) =>
 
 /**
  * Parameters of a preset decide about these, and only resolving a method tells them; or paths,
- * which CEL cannot normalise.
+ * which CEL cannot normalise; or grids, whose pairs would not fit into the definition.
  */
 const unaskable = [
   'layers may have more ranks than one, and at least the mean',
@@ -304,6 +353,15 @@ const unaskable = [
   'moments of values that come and go are exact',
   'gradients are gathered in the steps before values are replaced',
   'noise has a size',
+  'a group size is that of groups',
+  'rates of scales are those of learned ones',
+  'integers that stay have no adapter',
+  'scales that train are learned',
+  'changes before rounding are those of matrices',
+  'what is added before rounding drops no inputs',
+  'weights on a grid have one rounding',
+  'gradients through a grid are whole',
+  'rules of rows and noise are for weights that are not rounded',
   'tokens are mixed in blocks of a power of two',
   'weights of blocks are for drawing by weights',
   'weights in 8 bits are those that train',
@@ -432,6 +490,11 @@ test('a job that may grow needs a sequence for each worker of its largest world'
   t.true(speaks(3));
   t.false(speaks(3, 'None'), 'it stays as small as it is');
 });
+
+/** All weights, on a grid with these parameters. */
+function onGrid(fakeQuantized: Readonly<Record<string, unknown>>) {
+  return { preset: 'Full', base: { type: 'FakeQuantized', fakeQuantized } };
+}
 
 function mixture(mixLora: object) {
   return { preset: 'MixLoRA', adapter: { type: 'MixLoRA', mixLora } };

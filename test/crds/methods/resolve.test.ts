@@ -138,6 +138,9 @@ test('a method has a short name for tables', (t) => {
   t.is(nameOf({ preset: 'LoRAPlus' }), 'lora');
   t.is(nameOf({ preset: 'QLoRA', base: { type: 'Int8' } }), 'qlora');
   t.is(nameOf({ preset: 'Full' }), 'full');
+  t.is(nameOf({ preset: 'Full', base: { type: 'FakeQuantized' } }), 'qat');
+  t.is(nameOf({ preset: 'L4Q' }), 'qat-lora');
+  t.is(nameOf({ preset: 'PEQA' }), 'peqa');
   t.is(nameOf({ preset: 'PVTuning' }), 'pv-tuning');
 });
 

@@ -4,14 +4,14 @@
  */
 import { type DeviceCase, exact, rounded } from '../../methods/adapter-trial.ts';
 import { rowsOf } from '../../methods/adapter-trials.ts';
-import { codebook, float32, lisaOfOne, owloreOfOne } from '../../methods/axis-values.ts';
+import { codebook, float32, fourBits, lisaOfOne, owloreOfOne } from '../../methods/axis-values.ts';
 
 /** Each value of each axis is in one of them, together with values of other axes. */
 export const cases: Readonly<Record<string, DeviceCase>> = {
   ...rowsOf('device'),
   full: { method: { preset: 'Full', precision: float32 }, gap: exact },
-  'full in bfloat16, 8-bit moments': {
-    method: { preset: 'Full', optimizer: { type: 'AdamW8bit' } },
+  'full in bfloat16 on a 4-bit grid, 8-bit moments': {
+    method: { preset: 'Full', base: fourBits, optimizer: { type: 'AdamW8bit' } },
     gap: rounded,
   },
   allora: { method: { preset: 'ALLoRA', precision: float32 }, gap: exact },

@@ -1,5 +1,5 @@
 import type { AdapterTrial } from '../adapter-trial.ts';
-import { float32 } from '../axis-values.ts';
+import { float32, fourBits } from '../axis-values.ts';
 import { ofTwo } from '../dense-gradients.ts';
 
 export const trial: AdapterTrial = {
@@ -11,7 +11,11 @@ export const trial: AdapterTrial = {
     },
   },
   workers: {
-    pissa: { preset: 'PiSSA', adapter: { type: 'PiSSA', pissa: { rank: 4 } } },
+    // What was taken over comes back before weights are rounded.
+    'pissa-4bit': {
+      ...{ preset: 'PiSSA', base: fourBits },
+      adapter: { type: 'PiSSA', pissa: { rank: 4 } },
+    },
   },
   peers: {
     pissa: {

@@ -114,6 +114,7 @@ test.serial(trainsAlike, 'full-float64', 3, reordered, 'owner');
 test.serial(trainsAlike, 'tied-float64', 3, reordered);
 for (const size of [2, 5]) test.serial(trainsAlike, 'lora-float64', size, reordered);
 test.serial(trainsAlike, 'randlora-float64-recompute', 3, reordered);
+test.serial(trainsAlike, 'l4q-float64', 3, reordered);
 test.serial(trainsAlike, 'by-block-float64', 2, reordered);
 test.serial(trainsAlike, 'lisa-float64', 2, reordered);
 // Directions come from whole gradients, and are chosen twice.
@@ -134,6 +135,8 @@ for (const name of [
   'exact-8bit',
   'exact-sgd',
   'exact-lora',
+  'exact-fake-quantized',
+  'exact-peqa',
   'exact-qlora',
   'exact-halo',
   'exact-halo-recompute',

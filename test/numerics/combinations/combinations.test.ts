@@ -73,6 +73,8 @@ function baseOf({ base }: Combination) {
       return { type: base, nf4: { blockSize: 32 } };
     case 'Int4':
       return { type: base, int4: { groupSize: 32 } };
+    case 'FakeQuantized':
+      return { type: base, fakeQuantized: { groupSize: 32 } };
     case 'Codebook':
       return { type: base, codebook: { codebooks: 1, bits: 2, groupSize: 2 } };
     default:

@@ -1,0 +1,101 @@
+// Fake quantization: matrices are rounded to a grid of few bits wherever they are multiplied, and
+// stay dense beneath, so that training finds weights that are good on the grid. With the factors of
+// an adapter added before rounding this is L4Q:
+//   y = x Q(W + s B A)^T     Q(w) = (clamp(round(w / scale) + zero, low, high) - zero) scale
+import * as z from 'zod';
+import { decimal } from '../schema/decimal.ts';
+import { rule } from '../schema/rule.ts';
+import { groupSize } from './group-size.ts';
+import { axisEntry, type Preset } from './method.ts';
+
+const widths = [2, 3, 4, 8] as const;
+
+const paper = {
+  title: 'L4Q: Parameter-Efficient Quantization-Aware Fine-Tuning on Large Language Models',
+  arxiv: '2402.04902',
+} as const;
+
+export const fakeQuantized = axisEntry({
+  axis: 'base',
+  type: 'FakeQuantized',
+  member: 'fakeQuantized',
+  summary:
+    'Linear layers of the blocks stay dense, and are rounded to integers of few bits wherever they are multiplied, with what an adapter adds: the result has these integers.',
+  paper,
+  parameters: z.strictObject({
+    bits: rule(z.int32().min(2).max(8), {
+      id: 'method.base: fakeQuantized.bits is a width of integers',
+      cel: `self in [${widths.join(', ')}]`,
+      check: (self) => widths.some((width) => width === self),
+      message: 'must be 2, 3, 4 or 8',
+    })
+      .default(4)
+      .describe('Bits of an integer: 2, 3, 4 or 8.'),
+    strategy: z
+      .enum(['Group', 'Channel'])
+      .default('Group')
+      .describe('What shares a scale: a group of a row, or the whole row.'),
+    groupSize: groupSize('fakeQuantized.groupSize')
+      .default(64)
+      .describe(
+        'Adjacent weights of a row that share a scale; must divide the inputs of each layer. With the strategy Group.',
+      ),
+    range: z
+      .enum(['Asymmetric', 'Symmetric'])
+      .default('Asymmetric')
+      .describe(
+        'Asymmetric: from the minimum to the maximum, with a zero point. Symmetric: zero in the middle.',
+      ),
+    trains: z
+      .enum(['Weights', 'Scales'])
+      .default('Weights')
+      .describe(
+        'Weights: what is rounded trains, or an adapter that is added before. Scales: integers stay as they begin, and their scales alone train.',
+      ),
+    scales: z
+      .enum(['Learned', 'Fitted'])
+      .default('Learned')
+      .describe(
+        'Learned: scales and zero points are trained. Fitted: they follow from the minimum and maximum of the present weights.',
+      ),
+    learningRateRatio: decimal({ above: 0, max: 1000 })
+      .default('0.5')
+      .describe(
+        'Learning rate of learned scales, relative to their size, and of zero points, over that of the job.',
+      ),
+  }),
+  words: ({ bits, scales, trains }) =>
+    trains === 'Scales'
+      ? `scales of ${bits}-bit integers`
+      : `${bits} bits${scales === 'Learned' ? ', learned scales' : ''}`,
+});
+
+export const l4qPreset = {
+  preset: 'L4Q',
+  summary:
+    'Low-rank adapters that are added to the weights before these are rounded to 4 bits, with scales that are trained, too; the result has 4 bits and no adapter beside it.',
+  axes: {
+    base: { type: 'FakeQuantized' },
+    adapter: { type: 'LoRA' },
+    selection: { type: 'All' },
+    optimizer: { type: 'AdamW' },
+  },
+  paper,
+} as const satisfies Preset;
+
+export const peqaPreset = {
+  preset: 'PEQA',
+  summary:
+    'The scales of a model in 4-bit integers: integers stay as they begin, so what differs between tasks are scales.',
+  axes: {
+    base: { type: 'FakeQuantized', fakeQuantized: { trains: 'Scales', learningRateRatio: '1' } },
+    adapter: { type: 'None' },
+    selection: { type: 'All' },
+    optimizer: { type: 'AdamW' },
+  },
+  paper: {
+    title:
+      'Memory-Efficient Fine-Tuning of Compressed Large Language Models via sub-4-bit Integer Quantization',
+    arxiv: '2305.14152',
+  },
+} as const satisfies Preset;

@@ -1,0 +1,37 @@
+// What a grid has beside the matrices that are rounded to it.
+import { linearsOf } from '../methods/linears.ts';
+import type { ResolvedMethod } from '../methods/resolve.ts';
+import type { DecoderFacts } from './decoder-facts.ts';
+
+/** Whether weights are rounded where they are multiplied. */
+export function isOnGrid({ base }: Pick<ResolvedMethod, 'base'>): boolean {
+  return base.type === 'FakeQuantized';
+}
+
+/** Whether its scales alone train. */
+export function trainsScales({ base }: Pick<ResolvedMethod, 'base'>): boolean {
+  return base.type === 'FakeQuantized' && base.fakeQuantized.trains === 'Scales';
+}
+
+interface GridValues {
+  /** Scales, and zero points where weights train. */
+  readonly trained: number;
+  /** Scales and zero points that fixed integers began with. */
+  readonly kept: number;
+}
+
+/** Values in float32, in a block. */
+export function gridValues(facts: DecoderFacts, method: Pick<ResolvedMethod, 'base'>): GridValues {
+  const { base } = method;
+  if (base.type !== 'FakeQuantized') return none;
+  const { strategy, groupSize, range, scales } = base.fakeQuantized;
+  const groups = linearsOf(facts).reduce(
+    (sum, linear) => sum + linear.out * (strategy === 'Channel' ? 1 : linear.in / groupSize),
+    0,
+  );
+  const all = groups * (range === 'Symmetric' ? 1 : 2);
+  if (trainsScales(method)) return { trained: groups, kept: all };
+  return scales === 'Fitted' ? none : { trained: all, kept: 0 };
+}
+
+const none: GridValues = { trained: 0, kept: 0 };
