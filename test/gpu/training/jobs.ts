@@ -14,6 +14,13 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     method: { preset: 'Full', base: fourBits, optimizer: { type: 'AdamW8bit' } },
     gap: rounded,
   },
+  'scales of stored integers': {
+    method: {
+      ...{ preset: 'PEQA', precision: float32 },
+      base: { type: 'FakeQuantized', fakeQuantized: { groupSize: 32, trains: 'Scales' } },
+    },
+    gap: rounded,
+  },
   allora: { method: { preset: 'ALLoRA', precision: float32 }, gap: exact },
   'lisa of int8 weights': {
     method: {

@@ -10,6 +10,7 @@ import { toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { ToyRun } from '../../builders/toy-run.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
+import { lisaOfOne } from '../../methods/axis-values.ts';
 
 test.before(() => setThreads(1));
 
@@ -18,6 +19,11 @@ const grids = {
     method: { preset: 'L4Q' },
     grid: { bits: 3, groupSize: 32 },
     weights: { num_bits: 3, symmetric: false, strategy: 'group', group_size: 32 },
+  },
+  'scales of integers that are stored as Int4': {
+    method: { preset: 'PEQA', selection: lisaOfOne },
+    grid: { bits: 4, groupSize: 32, trains: 'Scales' },
+    weights: { num_bits: 4, symmetric: false, strategy: 'group', group_size: 32 },
   },
   'all weights in float32, 4 bits, symmetric rows': {
     method: { preset: 'Full', precision: { type: 'Float32' } },
