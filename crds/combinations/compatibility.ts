@@ -10,7 +10,7 @@ import { levelOf } from '../methods/halo-level.ts';
 import { incrementOf, maxRankOf } from '../methods/incre-lora.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
-import { adapterInCel, changesBaseInCel } from '../methods/types-in-cel.ts';
+import { changesBaseInCel } from '../methods/types-in-cel.ts';
 import { isAdapterForm, resultsHitModel } from '../names/result-folders.ts';
 import { sequencesPerStep } from '../plan/batches.ts';
 import { needsItsBase } from '../plan/publication.ts';
@@ -31,7 +31,7 @@ export interface Incompatibility {
   readonly hint?: string | undefined;
 }
 
-const lamdaTakes = `(${is.adapter} == 'LaMDA' && (!has(self.method.adapter) || !has(self.method.adapter.lamda) || !has(self.method.adapter.lamda.initialization) || self.method.adapter.lamda.initialization == 'Svd'))`;
+const lamdaTakes = `(${is('adapter', 'LaMDA')} && (!has(self.method.adapter) || !has(self.method.adapter.lamda) || !has(self.method.adapter.lamda.initialization) || self.method.adapter.lamda.initialization == 'Svd'))`;
 const ofGradients = adapterTypes((entry) => entry.readsGradient === true);
 const rowless = adapterTypes((entry) => entry.trainsRows === false);
 const hasHeldOut = 'has(self.dataset.eval) || has(self.dataset.heldOut)';
@@ -42,7 +42,7 @@ export const pairs: readonly Pair[] = [
     path: ['output', 'formats'],
     meets: ({ output }, { adapter }) =>
       adapter.type === 'None' && output.formats?.some(isAdapterForm) === true,
-    cel: `${is.adapter} != 'None' || ${noAdapterForm}`,
+    cel: `!${is('adapter', 'None')} || ${noAdapterForm}`,
     sentence:
       'asks for a file of the adapter, but method.adapter is None: there is no adapter to write',
     hint: 'ask for MergedSafetensors, which is then the whole model',
@@ -52,7 +52,7 @@ export const pairs: readonly Pair[] = [
     path: ['output', 'formats'],
     meets: ({ output }, method) =>
       needsItsBase(method) && output.formats?.some(isAdapterForm) === true,
-    cel: `!(${changesBaseInCel()}) || ${is.base} == 'Dense' || ${noAdapterForm}`,
+    cel: `!(${changesBaseInCel()}) || ${is('base', 'Dense')} || ${noAdapterForm}`,
     sentence:
       'asks for a file of the adapter, but method.adapter took over a part of each weight before the rest was quantized: nobody else has that base',
     hint: 'ask for MergedSafetensors, or write method.base: { type: Dense }',
@@ -63,7 +63,7 @@ export const pairs: readonly Pair[] = [
     meets: ({ output }, { adapter }) =>
       adapter.type === 'RandLoRA' &&
       output.formats?.some((form) => isAdapterForm(form) && form !== 'PEFTAdapter') === true,
-    cel: `${is.adapter} != 'RandLoRA' || (${noForm('GGUFAdapter')}) && (${noForm('UniformPEFTAdapter')})`,
+    cel: `!${is('adapter', 'RandLoRA')} || (${noForm('GGUFAdapter')}) && (${noForm('UniformPEFTAdapter')})`,
     sentence:
       'asks for two matrices of each layer, but the change of RandLoRA has full rank: they would be larger than the weight',
     hint: 'ask for PEFTAdapter, which has its diagonals, or for MergedSafetensors or GGUF',
@@ -72,7 +72,7 @@ export const pairs: readonly Pair[] = [
     id: 'frozen weights are quantized once',
     path: ['method', 'precision', 'type'],
     meets: (_, { adapter, precision }) => adapter.type === 'RandLoRA' && precision.type === 'HALO',
-    cel: `${is.adapter} != 'RandLoRA' || ${is.precision} != 'HALO'`,
+    cel: `!${is('adapter', 'RandLoRA')} || !${is('precision', 'HALO')}`,
     sentence: 'is HALO, which quantizes frozen weights once; RandLoRA changes them in each step',
     hint: 'write precision: { type: BFloat16 }, or another adapter such as LoRA',
   },
@@ -109,7 +109,7 @@ export const pairs: readonly Pair[] = [
     id: 'gradients are those of dense weights',
     path: ['method', 'base', 'type'],
     meets: (_, method) => readsGradient(method) && method.base.type !== 'Dense',
-    cel: `!(${adapterInCel(ofGradients)}) || ${is.base} == 'Dense'`,
+    cel: `!${is('adapter', ...ofGradients)} || ${is('base', 'Dense')}`,
     sentence:
       'stores weights in fewer bits, but method.adapter begins with their gradients, for which they are trained once',
     hint: 'write method.base: { type: Dense }, or adapter: { type: PiSSA }, which begins with the weights',
@@ -119,7 +119,7 @@ export const pairs: readonly Pair[] = [
     path: ['output', 'formats'],
     meets: ({ output }, { base }) =>
       base.type !== 'Codebook' && output.formats?.includes('AQLM') === true,
-    cel: `${is.base} == 'Codebook' || ${noForm('AQLM')}`,
+    cel: `${is('base', 'Codebook')} || ${noForm('AQLM')}`,
     sentence: 'asks for AQLM, but method.base is not Codebook: there are no codes to write',
     hint: 'ask for MergedSafetensors, or write method.preset: PVTuning',
   },
@@ -138,7 +138,7 @@ export const pairs: readonly Pair[] = [
     path: ['method', 'base'],
     meets: (_, { adapter, base }) =>
       adapter.type === 'None' && base.type !== 'FakeQuantized' && storesFrozen(base),
-    cel: `${is.adapter} != 'None' || ${is.base} in ['Dense', 'Codebook', 'FakeQuantized']`,
+    cel: `!${is('adapter', 'None')} || ${is('base', 'Dense', 'Codebook', 'FakeQuantized')}`,
     sentence:
       'stores frozen weights in fewer bits, but method.adapter is None: the weights themselves would be trained',
     hint: 'write method.adapter: { type: LoRA }, or method.base: { type: Dense }',
@@ -147,7 +147,7 @@ export const pairs: readonly Pair[] = [
     id: 'codebooks are what trains',
     path: ['method', 'adapter', 'type'],
     meets: (_, { adapter, base }) => adapter.type !== 'None' && base.type === 'Codebook',
-    cel: `${is.adapter} == 'None' || ${is.base} != 'Codebook'`,
+    cel: `${is('adapter', 'None')} || !${is('base', 'Codebook')}`,
     sentence:
       'trains beside frozen weights, but a Codebook base is trained itself, by its codes and vectors',
     hint: 'write adapter: { type: None }, or method.base: { type: NF4 }',
@@ -156,7 +156,7 @@ export const pairs: readonly Pair[] = [
     id: 'codes and vectors are moved by PV-Tuning',
     path: ['method', 'base', 'type'],
     meets: (_, { base, optimizer }) => base.type === 'Codebook' && optimizer.type !== 'PVTuning',
-    cel: `${is.base} != 'Codebook' || ${is.optimizer} == 'PVTuning'`,
+    cel: `!${is('base', 'Codebook')} || ${is('optimizer', 'PVTuning')}`,
     sentence: 'is Codebook, and only the optimizer PVTuning trains codes',
     hint: 'write method.optimizer: { type: PVTuning }, or preset: PVTuning',
   },
@@ -164,7 +164,7 @@ export const pairs: readonly Pair[] = [
     id: 'PV-Tuning moves codes and vectors',
     path: ['method', 'optimizer', 'type'],
     meets: (_, { base, optimizer }) => optimizer.type === 'PVTuning' && base.type !== 'Codebook',
-    cel: `${is.optimizer} != 'PVTuning' || ${is.base} == 'Codebook'`,
+    cel: `!${is('optimizer', 'PVTuning')} || ${is('base', 'Codebook')}`,
     sentence: 'is PVTuning, which trains codes and codebooks; method.base has none',
     hint: 'write method.base: { type: Codebook }, or another optimizer such as AdamW',
   },
@@ -182,7 +182,7 @@ export const pairs: readonly Pair[] = [
     id: 'outliers are those of the weights in the files',
     path: ['method', 'selection', 'type'],
     meets: (_, { base, selection }) => base.type === 'Codebook' && selection.type === 'OwLore',
-    cel: `${is.base} != 'Codebook' || ${is.selection} != 'OwLore'`,
+    cel: `!${is('base', 'Codebook')} || !${is('selection', 'OwLore')}`,
     sentence:
       'draws blocks by the outliers of their weights, which are counted before the weights are quantized',
     hint: 'write selection: { type: All } or { type: LISA }',
@@ -191,7 +191,7 @@ export const pairs: readonly Pair[] = [
     id: 'products in 8 bits are of dense weights',
     path: ['method', 'base'],
     meets: (_, { base, precision }) => precision.type === 'HALO' && base.type !== 'Dense',
-    cel: `${is.precision} != 'HALO' || ${is.base} == 'Dense'`,
+    cel: `!${is('precision', 'HALO')} || ${is('base', 'Dense')}`,
     sentence:
       'stores weights in fewer bits, but method.precision is HALO, which quantizes rotated dense weights: they would be rounded twice',
     hint: 'write method.base: { type: Dense }, or method.precision: { type: BFloat16 }',
@@ -249,7 +249,7 @@ export const pairs: readonly Pair[] = [
     path: ['method', 'optimizer', 'type'],
     meets: (_, { adapter, optimizer }) =>
       adapter.type !== 'None' && projectionOf(optimizer) !== null,
-    cel: `${is.adapter} == 'None' || !(${is.optimizer} in ['GaLore', 'QGaLore', 'NaturalGaLore'])`,
+    cel: `${is('adapter', 'None')} || !(${is('optimizer', 'GaLore', 'QGaLore', 'NaturalGaLore')})`,
     sentence:
       'projects the gradients of the matrices of the blocks; with an adapter these are frozen, and the trained matrices already have low rank',
     hint: 'write adapter: { type: None }, or another optimizer such as AdamW8bit',
@@ -258,7 +258,7 @@ export const pairs: readonly Pair[] = [
     id: 'rates of rows are those of matrices of an adapter',
     path: ['method', 'rule', 'type'],
     meets: (_, method) => method.rule.type === 'ALLoRA' && !trainsRows(method),
-    cel: `${is.rule} != 'ALLoRA' || !(${adapterInCel(['None', ...rowless])})`,
+    cel: `!${is('rule', 'ALLoRA')} || !(${is('adapter', 'None', ...rowless)})`,
     sentence:
       'is ALLoRA, which changes how rows of the matrices of an adapter are updated; method.adapter trains none',
     hint: 'write adapter: { type: LoRA }, or rule: { type: None }',
@@ -318,7 +318,7 @@ export const pairs: readonly Pair[] = [
     where: 'cluster',
     path: ['method', 'precision', 'float32', 'products'],
     meets: ({ worker }, { precision }) => usesTf32(precision) && worker.devicesPerWorker === 0,
-    cel: `${is.precision} != 'Float32' || !has(self.method.precision.float32) || !has(self.method.precision.float32.products) || self.method.precision.float32.products != 'TF32' || self.worker.devicesPerWorker > 0`,
+    cel: `!${is('precision', 'Float32')} || !has(self.method.precision.float32) || !has(self.method.precision.float32.products) || self.method.precision.float32.products != 'TF32' || self.worker.devicesPerWorker > 0`,
     sentence: 'is TF32, which processors do not have, and worker.devicesPerWorker is 0',
     hint: 'leave it out, or set spec.worker.devicesPerWorker: 1',
   },

@@ -8,7 +8,7 @@ export const expertPairs: readonly Pair[] = [
     path: ['output', 'formats'],
     meets: ({ output }, { adapter }) =>
       adapter.type === 'MixLoRA' && output.formats?.some((form) => form !== 'MixLoRA') === true,
-    cel: `${is.adapter} != 'MixLoRA' || !has(self.output.formats) || self.output.formats.all(f, f == 'MixLoRA')`,
+    cel: `!${is('adapter', 'MixLoRA')} || !has(self.output.formats) || self.output.formats.all(f, f == 'MixLoRA')`,
     sentence:
       'asks for weights or for a LoRA, but method.adapter is MixLoRA, whose experts are chosen token by token: no weights and no LoRA compute what they do',
     hint: 'ask for MixLoRA, or leave formats out',
@@ -18,7 +18,7 @@ export const expertPairs: readonly Pair[] = [
     path: ['output', 'formats'],
     meets: ({ output }, { adapter }) =>
       adapter.type !== 'MixLoRA' && output.formats?.includes('MixLoRA') === true,
-    cel: `${is.adapter} == 'MixLoRA' || ${noForm('MixLoRA')}`,
+    cel: `${is('adapter', 'MixLoRA')} || ${noForm('MixLoRA')}`,
     sentence: 'asks for MixLoRA, but method.adapter is another: there are no experts to write',
     hint: 'ask for PEFTAdapter, or write method.preset: MixLoRA',
   },
@@ -43,7 +43,7 @@ export const expertPairs: readonly Pair[] = [
     code: 'E_NOT_BUILT',
     path: ['method', 'adapter', 'type'],
     meets: (_, { adapter, precision }) => adapter.type === 'MixLoRA' && precision.type === 'HALO',
-    cel: `${is.adapter} != 'MixLoRA' || ${is.precision} != 'HALO'`,
+    cel: `!${is('adapter', 'MixLoRA')} || !${is('precision', 'HALO')}`,
     sentence:
       'is MixLoRA, and method.precision is HALO, which mixes neighbouring tokens before it rounds; this version does not do that for rows that are sorted by expert',
     hint: 'write method.precision: { type: BFloat16 }',
@@ -52,7 +52,7 @@ export const expertPairs: readonly Pair[] = [
     id: 'density is that of one MLP',
     path: ['method', 'rule', 'type'],
     meets: (_, { adapter, rule }) => adapter.type === 'MixLoRA' && rule.type === 'DensityLoss',
-    cel: `${is.adapter} != 'MixLoRA' || ${is.rule} != 'DensityLoss'`,
+    cel: `!${is('adapter', 'MixLoRA')} || !${is('rule', 'DensityLoss')}`,
     sentence:
       'is DensityLoss, which counts the activations of one MLP for each token; method.adapter is MixLoRA, which has several',
     hint: 'write adapter: { type: LoRA }, or rule: { type: None }',

@@ -2,7 +2,7 @@
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { FailureCode } from '../failures/table.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
-import { typeInCel } from '../methods/types-in-cel.ts';
+import { axisInCel } from '../methods/types-in-cel.ts';
 import { adapterForms } from '../names/result-folders.ts';
 
 /** Anywhere: what can be planned, wherever it runs. */
@@ -26,15 +26,8 @@ export interface Pair {
   readonly hint?: string;
 }
 
-/** The type of each axis in CEL. */
-export const is = {
-  precision: typeInCel('precision'),
-  base: typeInCel('base'),
-  adapter: typeInCel('adapter'),
-  selection: typeInCel('selection'),
-  optimizer: typeInCel('optimizer'),
-  rule: typeInCel('rule'),
-};
+/** Whether an axis has one of these types, in CEL. */
+export const is = axisInCel;
 
 /** Whether the job asks for no file of an adapter, in CEL. */
 export const noAdapterForm = `!has(self.output.formats) || !self.output.formats.exists(f, f in [${adapterForms.map((form) => `'${form}'`).join(', ')}])`;

@@ -6,7 +6,7 @@ import { isAdapterForm } from '../names/result-folders.ts';
 import { trainsScales } from '../plan/grid-bytes.ts';
 import { is, noAdapterForm, noForm, type Pair } from './pair.ts';
 
-const isOnGrid = `${is.base} == 'FakeQuantized'`;
+const isOnGrid = is('base', 'FakeQuantized');
 const others = ['MixLoRA', 'SpIEL'];
 
 export const pairsOfGrids: readonly Pair[] = [
@@ -15,7 +15,7 @@ export const pairsOfGrids: readonly Pair[] = [
     path: ['output', 'formats'],
     meets: ({ output }, { base }) =>
       base.type === 'FakeQuantized' && output.formats?.some(isAdapterForm) === true,
-    cel: `!(${isOnGrid}) || ${noAdapterForm}`,
+    cel: `!${isOnGrid} || ${noAdapterForm}`,
     sentence:
       'asks for a file of the adapter, but method.base is FakeQuantized: the adapter was added before weights were rounded, and beside them it is another model',
     hint: 'ask for CompressedTensors, MergedSafetensors or GGUF, or write method.base: { type: Dense }',

@@ -1,6 +1,5 @@
 // What does not go together with noise on weights.
 import { adapterTypes, trainsFactors } from '../methods/adapter-traits.ts';
-import { adapterInCel } from '../methods/types-in-cel.ts';
 import { is, type Pair } from './pair.ts';
 
 const ofFactors = adapterTypes((entry) => entry.trainsFactors === true);
@@ -10,7 +9,7 @@ export const pairsOfNoise: readonly Pair[] = [
     id: 'noise follows the gradients of two factors',
     path: ['method', 'rule', 'type'],
     meets: (_, method) => method.rule.type === 'GGPO' && !trainsFactors(method),
-    cel: `${is.rule} != 'GGPO' || ${adapterInCel(ofFactors)}`,
+    cel: `!${is('rule', 'GGPO')} || ${is('adapter', ...ofFactors)}`,
     sentence: `is GGPO, whose noise follows the gradients of the two factors of a change; method.adapter trains something else, or nothing (${ofFactors.join(', ')} do)`,
     hint: 'write adapter: { type: LoRA }, or rule: { type: None }',
   },
@@ -18,7 +17,7 @@ export const pairsOfNoise: readonly Pair[] = [
     id: 'noise is added to weights that stay as they are',
     path: ['method', 'precision', 'type'],
     meets: (_, { precision, rule }) => rule.type === 'GGPO' && precision.type === 'HALO',
-    cel: `${is.rule} != 'GGPO' || ${is.precision} != 'HALO'`,
+    cel: `!${is('rule', 'GGPO')} || !${is('precision', 'HALO')}`,
     sentence:
       'is HALO, which quantizes frozen weights once; the rule GGPO changes them in each step',
     hint: 'write precision: { type: BFloat16 }, or rule: { type: None }',

@@ -2,7 +2,6 @@
 // trains.
 import { adapterTypes, choosesPlaces } from '../methods/adapter-traits.ts';
 import { projectionOf } from '../methods/projection.ts';
-import { adapterInCel } from '../methods/types-in-cel.ts';
 import { isAdapterForm } from '../names/result-folders.ts';
 import { is, noForm, type Pair } from './pair.ts';
 
@@ -14,7 +13,7 @@ export const pairsOfPlaces: readonly Pair[] = [
     path: ['method', 'optimizer', 'type'],
     meets: (_, { adapter, optimizer }) =>
       choosesPlaces({ adapter }) && optimizer.type !== 'AdamW' && projectionOf(optimizer) === null,
-    cel: `!(${adapterInCel(ofPlaces)}) || ${is.optimizer} in ['AdamW', 'GaLore', 'QGaLore', 'NaturalGaLore']`,
+    cel: `!${is('adapter', ...ofPlaces)} || ${is('optimizer', 'AdamW', 'GaLore', 'QGaLore', 'NaturalGaLore')}`,
     sentence:
       'keeps one number of updates for all values; with SpIEL each value has its own, since values come and go',
     hint: 'write optimizer: { type: AdamW }',
@@ -41,7 +40,7 @@ export const pairsOfPlaces: readonly Pair[] = [
     id: 'places are chosen again in all blocks at once',
     path: ['method', 'selection', 'type'],
     meets: (_, { adapter, selection }) => choosesPlaces({ adapter }) && selection.type !== 'All',
-    cel: `!(${adapterInCel(ofPlaces)}) || ${is.selection} == 'All'`,
+    cel: `!${is('adapter', ...ofPlaces)} || ${is('selection', 'All')}`,
     sentence: 'trains some blocks at a time, but SpIEL chooses places in all of them at once',
     hint: 'write selection: { type: All }',
   },
@@ -49,7 +48,7 @@ export const pairsOfPlaces: readonly Pair[] = [
     id: 'single values change inside products of dense weights',
     path: ['method', 'precision', 'type'],
     meets: (_, { adapter, precision }) => choosesPlaces({ adapter }) && precision.type === 'HALO',
-    cel: `!(${adapterInCel(ofPlaces)}) || ${is.precision} != 'HALO'`,
+    cel: `!${is('adapter', ...ofPlaces)} || !${is('precision', 'HALO')}`,
     sentence:
       'is HALO, which rotates and quantizes weights; SpIEL changes single values of them in each product',
     hint: 'write method.precision: { type: BFloat16 }, or adapter: { type: LoRA }',
@@ -60,7 +59,7 @@ export const pairsOfPlaces: readonly Pair[] = [
     meets: ({ output }, { adapter }) =>
       choosesPlaces({ adapter }) &&
       output.formats?.some((form) => isAdapterForm(form) && form !== 'PEFTAdapter') === true,
-    cel: `!(${adapterInCel(ofPlaces)}) || (${noForm('GGUFAdapter')}) && (${noForm('UniformPEFTAdapter')})`,
+    cel: `!${is('adapter', ...ofPlaces)} || (${noForm('GGUFAdapter')}) && (${noForm('UniformPEFTAdapter')})`,
     sentence:
       'asks for a file of two matrices for each layer; what SpIEL changes has no low rank, and would not be the trained model',
     hint: "ask for PEFTAdapter, which is PEFT's SHiRA then, MergedSafetensors or GGUF",

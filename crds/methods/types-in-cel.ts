@@ -6,24 +6,25 @@ import { type AdapterOfEntry, adapterEntries, adapterTypes } from './adapter-tra
 import { axisEntries, presets } from './index.ts';
 import type { AxisName } from './method.ts';
 
-export function typeInCel(axis: AxisName): string {
+/** Whether an axis of the job has one of these types. */
+export function axisInCel(axis: AxisName, ...types: readonly string[]): string {
   const own = `self.method.${axis}`;
   const [{ type: first }] = axisEntries[axis];
-  const filled = presets.flatMap((one) => {
-    const { [axis]: value }: Partial<Record<AxisName, { readonly type: string }>> = one.axes;
-    return value === undefined || value.type === first ? [] : [[one.preset, value.type] as const];
+  // The shorter list: what has no preset has the first type.
+  const isFirst = types.includes(first);
+  const others = presets.flatMap(({ preset, axes }) => {
+    const { [axis]: value }: Partial<Record<AxisName, { readonly type: string }>> = axes;
+    return types.includes(value?.type ?? first) === isFirst ? [] : [preset];
   });
-  const byPreset = filled
-    .map(([preset, type]) => `${celText(preset)}: ${celText(type)}`)
-    .join(', ');
-  const known = `has(self.method.preset) && self.method.preset in {${byPreset}}`;
-  const ofPreset = `${known} ? {${byPreset}}[self.method.preset] : ${celText(first)}`;
-  return `(has(${own}) ? ${own}.type : ${filled.length === 0 ? celText(first) : ofPreset})`;
+  const isOther = `has(self.method.preset) && ${amongInCel('self.method.preset', others)}`;
+  const filled = others.length === 0 ? `${isFirst}` : isFirst ? `!(${isOther})` : isOther;
+  return `(has(${own}) ? ${amongInCel(`${own}.type`, types)} : ${filled})`;
 }
 
-/** Whether the adapter is one of these. */
-export function adapterInCel(types: readonly string[]): string {
-  return `${typeInCel('adapter')} in [${types.map(celText).join(', ')}]`;
+function amongInCel(value: string, texts: readonly string[]): string {
+  const [only] = texts;
+  if (texts.length === 1 && only !== undefined) return `${value} == ${celText(only)}`;
+  return `${value} in [${texts.map(celText).join(', ')}]`;
 }
 
 /** Whether the adapter changes its base: `changesBase` of adapter-traits.ts. */
@@ -32,7 +33,7 @@ export function changesBaseInCel(): string {
   const given = adapterEntries.flatMap((entry) =>
     typeof entry.changesBase === 'object' ? [givenInCel(entry, entry.changesBase)] : [],
   );
-  return [adapterInCel(always), ...given].join(' || ');
+  return [axisInCel('adapter', ...always), ...given].join(' || ');
 }
 
 /** Whether the adapter is this one with these parameters, which no preset sets otherwise. */
@@ -47,5 +48,5 @@ export function givenInCel({ type, member, parameters }: AdapterOfEntry, given: 
       ? `(${[...steps.map((step) => `!${step}`), own].join(' || ')})`
       : [...steps, own].join(' && ');
   });
-  return `(${[`${typeInCel('adapter')} == ${celText(type)}`, ...conditions].join(' && ')})`;
+  return `(${[`${axisInCel('adapter', type)}`, ...conditions].join(' && ')})`;
 }
