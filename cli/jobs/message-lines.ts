@@ -1,5 +1,6 @@
 // Messages of a worker as plain lines: for a run that is printed, and for the log of an earlier
 // one.
+import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import type { RunReport } from '../../crds/index.ts';
 import { sanitize } from '../../crds/text/sanitize.ts';
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
@@ -39,9 +40,12 @@ function wordsOf(message: Telemetry): readonly string[] {
     case 'checkpoint':
       return [`checkpoint step ${message.step} · ${bytes(message.bytes)}`];
     case 'artifact': {
-      const { format, path, bytes: size, report } = message;
+      const { format, path, bytes: size, report, evaluation } = message;
       const check = report === undefined ? '' : ` · ${reloadWords(report)}`;
-      return [`result     ${format} · ${bytes(size)}${check} · ${path}`];
+      return [
+        `result     ${format} · ${bytes(size)}${check} · ${path}`,
+        ...(evaluation === undefined ? [] : [`           ${evaluationWords(evaluation)}`]),
+      ];
     }
     case 'warning':
       return [`warning: ${message.message}`];

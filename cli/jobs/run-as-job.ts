@@ -1,5 +1,7 @@
 // A run of this machine as spec and status of the contract, as an operator would write them. It
 // states only what the files of the run say; a value that was not measured is absent.
+
+import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import type { FineTuneJobStatus, Phase, Telemetry, TelemetryOf } from '../../crds/index.ts';
 import { apiVersion, failureOf, formatDecimal, isFailureCode, kind } from '../../crds/index.ts';
 import type { OutcomeRecord } from '../../crds/wire/run-folder.ts';
@@ -51,12 +53,18 @@ function statusOf({ run, isRunning, last }: RunNow): FineTuneJobStatus {
             latestURI: checkpoint.path,
           },
         }),
-    artifacts: last
-      .filter((message) => message.type === 'artifact')
-      .map(({ format, path }) => ({ type: format, uri: path })),
+    artifacts: last.filter((message) => message.type === 'artifact').flatMap(resultOf),
     ...(failure === undefined ? {} : { failure }),
     conditions: conditionsOf(phase, run.outcome, isRunning, record.createdAt, last),
   };
+}
+
+/** One that was refused is no result. */
+function resultOf({ format, path, evaluation }: TelemetryOf<'artifact'>) {
+  if (evaluation === undefined) return [{ type: format, uri: path }];
+  const { verdict = 'Disabled' } = evaluation;
+  if (verdict === 'Refuse') return [];
+  return [{ type: format, uri: path, verdict, evaluation: evaluationWords(evaluation) }];
 }
 
 /** A run without an owner and without a recorded end was killed; starting it again resumes it. */

@@ -4,6 +4,7 @@
 import { type Failure, failureOf, failures, isFailureCode, type Phase } from '../../crds/index.ts';
 import { clockText } from '../terminal/age.ts';
 import { sentence } from '../terminal/sentence.ts';
+import { artifactLines } from './artifact-lines.ts';
 import { type Job, localNamespace, phaseOf, type Unread } from './job.ts';
 import type { Surroundings } from './surroundings.ts';
 import { withSurroundings } from './why-around.ts';
@@ -98,7 +99,7 @@ const byPhase: Readonly<Record<Phase, (job: Job, command: string) => Why>> = {
   Succeeded: ({ status }) => ({
     happened: `It finished${status.progress?.step === undefined ? '' : ` after ${status.progress.step} steps`}.`,
     doing: 'Nothing more happens.',
-    change: (status.artifacts ?? []).map(({ type, uri }) => `${type}: ${uri}`).join('\n'),
+    change: (status.artifacts ?? []).flatMap(artifactLines).join('\n'),
   }),
   Failed: failedWords,
 };

@@ -24,11 +24,19 @@ export interface Comparison {
   /** Tokens that every job had seen by then. */
   readonly tokens: number;
   readonly rows: readonly ComparedRow[];
+  /** Of each form that a job published, whether and how it was evaluated. */
+  readonly results: readonly EvaluatedResult[];
   /**
    * `status` where the messages of a job are not available: its status has the last numbers, each
    * job at its own step and without noise.
    */
   readonly from: 'workers' | 'status';
+}
+
+interface EvaluatedResult {
+  readonly name: string;
+  readonly format: string;
+  readonly evaluation: string;
 }
 
 export interface ComparedRow {
@@ -53,6 +61,7 @@ export function compareJobs(all: readonly Compared[], equal: Equal = 'tokens'): 
   const common = {
     names: all.map(({ job }) => job.name),
     differences: specDifferences(all.map(({ job }) => job)),
+    results: all.flatMap(({ job }) => resultsOf(job)),
     at: { equal, value },
     tokens: equal === 'tokens' ? value : Math.min(...seen),
   };
@@ -76,6 +85,16 @@ export function compareJobs(all: readonly Compared[], equal: Equal = 'tokens'): 
       rowOf('time', until.map(duration)),
     ].filter(({ values }) => values.some((one) => one !== undefined)),
   };
+}
+
+/** One line a form, at however many places it is. */
+function resultsOf({ name, status }: Job): readonly EvaluatedResult[] {
+  const told = new Map(
+    (status.artifacts ?? []).map(({ type, evaluation }) => [type ?? '', evaluation]),
+  );
+  return [...told].flatMap(([format, evaluation]) =>
+    evaluation === undefined ? [] : [{ name, format, evaluation }],
+  );
 }
 
 function statusRows(jobs: readonly Job[]): readonly ComparedRow[] {

@@ -66,6 +66,13 @@ export function tableLines(comparison: Comparison, width: number): readonly stri
   return [...columnsOf(rows, values, width), ...verdicts.flatMap((text) => wrap(text, width))];
 }
 
+/** How the published forms of each job were evaluated. */
+export function resultLines({ results, names }: Comparison, width: number): readonly string[] {
+  return results.flatMap(({ name, format, evaluation }) =>
+    wrap(`${letterOf(names.indexOf(name))} ${format} ${evaluation}`, width),
+  );
+}
+
 function valueColumns({ at, names, from }: Comparison): readonly Column<ComparedRow>[] {
   return [
     {

@@ -2,6 +2,7 @@
 // steps. Everything comes from the report of the run, so each number was measured.
 import { basename, dirname } from 'node:path';
 import type { Source } from '../../crds/api/source.ts';
+import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import type { RunReport } from '../../crds/index.ts';
 import { sanitize } from '../../crds/text/sanitize.ts';
 import { reloadWords } from '../jobs/message-lines.ts';
@@ -36,7 +37,12 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
     ...(report.result?.choice === 'Best' ? row('published', report.result.why) : []),
     ...(speed === undefined ? [] : row('speed', `${count(Math.round(speed))} tokens a second`)),
     ...row('memory', memoryWords(memory)),
-    ...report.artifacts.flatMap((artifact) => row('result', artifactWords(artifact))),
+    ...report.artifacts.flatMap((artifact) => [
+      ...row('result', artifactWords(artifact)),
+      ...(artifact.evaluation === undefined
+        ? []
+        : row('evaluated', evaluationWords(artifact.evaluation))),
+    ]),
     ...report.artifacts.flatMap(({ uris = [] }) => uris.flatMap((uri) => row('uploaded', uri))),
     ...report.samples.slice(0, 1).flatMap((sample) => sampleLines(sample, width)),
     ...nextLines(ended, report, width, command),

@@ -142,6 +142,11 @@ export const conditionReasons = {
   },
   Published: {
     Uploaded: { meaning: 'The results are at the locations in `status.artifacts`.' },
+    UploadedWithWarning: {
+      meaning:
+        'The results are at the locations in `status.artifacts`, and the evaluation of one of them warns.',
+      remedy: 'Read its evaluation in the report of the run, `report.json` beside the results.',
+    },
     InWorker: { meaning: 'The first worker writes the adapter to a claim before it ends.' },
     Publishing: { meaning: 'The results are being written, read back and uploaded.' },
     Pending: {

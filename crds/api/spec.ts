@@ -4,6 +4,7 @@ import { controllerName, multiKueueName } from '../names/group.ts';
 import { mutable } from '../schema/mutability.ts';
 import { checkpoint } from './checkpoint.ts';
 import { dataset } from './dataset.ts';
+import { evaluation } from './evaluation.ts';
 import { method } from './method.ts';
 import { model } from './model.ts';
 import { output } from './output.ts';
@@ -25,6 +26,9 @@ export const specFields = z.strictObject({
   storage: storage.prefault({}).describe('Volumes of the pods.'),
   checkpoint: checkpoint.prefault({}).describe('Checkpoints during training.'),
   output: output.describe('Formats and destination of the results.'),
+  evaluation: mutable(evaluation, 'Suspended')
+    .prefault({})
+    .describe('Evaluation of each form of the result before it is published.'),
   failurePolicy: failurePolicy.prefault({}).describe('Reactions to failures.'),
   network: network.prefault({}).describe('Network access of the pods.'),
   observability: observability.prefault({}).describe('Logs, metrics, traces.'),

@@ -168,6 +168,11 @@ const artifact = z.strictObject({
   uri: text(1024).describe('Where it is.'),
   digest: words(71).describe('Digest over its files.'),
   size: quantity().optional().describe('Its size.'),
+  verdict: z
+    .enum(['Pass', 'Warn', 'Disabled'])
+    .optional()
+    .describe('Verdict of its evaluation; Disabled where spec.evaluation.profile is.'),
+  evaluation: words(512).describe('Its evaluation in words, with figures.'),
 });
 
 const resolvedModel = z.strictObject({

@@ -111,4 +111,14 @@ export const sourceFailures = {
     meaning: 'The trained model could not be written or uploaded in a requested format.',
     remedy: 'the checkpoint is kept: the same command repeats this part alone',
   },
+  E_EVALUATION_GATE: {
+    reason: 'EvaluationGate',
+    class: 'TerminalError',
+    retry: 'Permanent',
+    workerExit: 67,
+    cliExit: 10,
+    meaning:
+      'A result was written and read back, and its evaluation refuses to publish it: it is further from the trained model than its type explains, or worse than the base.',
+    remedy: 'choose another form, or set limits of your own with spec.evaluation.overrides',
+  },
 } as const satisfies Record<`E_${string}`, Failure>;

@@ -44,6 +44,7 @@ export const workerExits: readonly WorkerExit[] = [
   },
   { code: 65, meaning: 'bad training data beyond invalidSamplePolicy', retry: 'Permanent' },
   { code: 66, meaning: 'model, data or checkpoint source not found', retry: 'Permanent' },
+  { code: 67, meaning: 'the evaluation of a result refuses to publish it', retry: 'Permanent' },
   { code: 69, meaning: 'a dependency was unavailable too long', retry: 'Counted' },
   { code: 70, meaning: 'internal error', retry: 'Counted' },
   { code: 71, meaning: 'device fault, assert of a kernel, or node check', retry: 'Counted' },

@@ -134,7 +134,7 @@ function memoryQuestion(
     recomputation: spec.parallelism.activationRecomputation,
     targetShare: data?.targetShare ?? 1,
     // Evaluations are packed, however long a record is.
-    stages: stagesOf(spec, tokensPerSequence(spec.dataset)),
+    stages: stagesOf(spec, tokensPerSequence(spec.dataset), tokens),
     device,
   };
 }

@@ -17,6 +17,8 @@ interface OtherStages {
   readonly sampleTokens?: number;
   /** Number of prompts, which several ranks answer in parallel. */
   readonly prompts?: number;
+  /** Tokens of the largest sequence that results are evaluated on; absent without such. */
+  readonly scoredTokens?: number;
   /** Formats of the result. */
   readonly formats: readonly ResultForm[];
   /** Type of the matrices of a GGUF file. */
@@ -54,10 +56,11 @@ export interface MemoryQuestion {
 const charactersPerToken = 3;
 const templateTokens = 64;
 
-/** `evaluationTokens`: tokens of the largest sequence of an evaluation. */
+/** Tokens of the largest sequence of an evaluation, and of training. */
 export function stagesOf(
-  { dataset, training, output, method }: FineTuneJobSpec,
+  { dataset, training, output, method, evaluation }: FineTuneJobSpec,
   evaluationTokens: number,
+  trainingTokens: number,
 ): OtherStages {
   const isMeasured = dataset.eval !== undefined || dataset.heldOut !== undefined;
   const { samples } = training;
@@ -68,6 +71,9 @@ export function stagesOf(
     ...(samples === undefined
       ? {}
       : { sampleTokens: prompt + samples.maxTokens, prompts: samples.prompts.length }),
+    ...(evaluation.profile === 'Disabled'
+      ? {}
+      : { scoredTokens: isMeasured ? evaluationTokens : trainingTokens }),
     formats: formatsOf({ method, output }),
     ggufType: output.gguf.type,
   };

@@ -1,5 +1,6 @@
 // Memory of the process that writes the result: the trained model and its logits, plus either the
-// workspace of one format, or the copy that was read back and its logits. Formats are written one
+// workspace of one format, or the copy that was read back with its logits, or with what an
+// evaluation of both takes. Formats are written one
 // after the other, and the memory of one is released before the next.
 import { adapterShape, changesBase } from '../methods/adapter-traits.ts';
 import { codedForm } from '../methods/coded.ts';
@@ -8,6 +9,7 @@ import { isAdapterForm } from '../names/result-folders.ts';
 import { changeFactors, madeMatrices } from './block-bytes.ts';
 import { codebookCodes } from './codebook-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
+import { forwardWorking } from './forward-bytes.ts';
 import { isOnGrid } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
@@ -47,7 +49,22 @@ function loadingBytes({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): nu
 
 function besideModel(question: MemoryQuestion, format: ResultForm): number {
   const { writing, compared } = formBytes(question, format);
-  return Math.max(writing, compared - leftByWriting(question, format));
+  const read = Math.max(compared, copyBytes(question, format) + scoringBytes(question));
+  return Math.max(writing, read - leftByWriting(question, format));
+}
+
+/**
+ * The largest sequence that both models read, one after the other: their states of its tokens, and
+ * either the work of a block or logits of both, with one copy while probabilities are made.
+ */
+function scoringBytes({ facts, method, stages }: MemoryQuestion): number {
+  const tokens = stages?.scoredTokens ?? 0;
+  if (tokens === 0) return 0;
+  const width = valueBytes(method);
+  const states = tokens * facts.H * width;
+  const rows = Math.min(tokens, publish.tokens);
+  const logits = 3 * 4 * rows * facts.V;
+  return 2 * states + Math.max(2 * states + forwardWorking({ facts, method }, tokens), logits);
 }
 
 interface FormBytes {

@@ -1,8 +1,9 @@
 // Memory of a run apart from training steps: evaluation and generation, in the same process beside
 // the optimizer state, and publishing, in a separate process.
 import { besideTensors } from './beside-tensors.ts';
-import { changedMatrices, changeFactors, madeMatrices } from './block-bytes.ts';
+import { changedMatrices, changeFactors } from './block-bytes.ts';
 import { decomposeStage } from './decompose-bytes.ts';
+import { forwardWorking } from './forward-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { publishStage } from './publish-bytes.ts';
@@ -84,12 +85,4 @@ function inTraining(
     ...{ weights: weights + codes, optimizer },
     ...{ gradients: 0, activations, workspace },
   });
-}
-
-function forwardWorking({ facts, method }: MemoryQuestion, tokens: number): number {
-  const { forward } = memoryConstants.working;
-  const { H, NH, NK, D, I } = facts;
-  const values =
-    forward.H * H + forward.headsD * NH * D + forward.keyValueD * NK * D + forward.I * I;
-  return tokens * valueBytes(method) * values + madeMatrices(facts, method);
 }

@@ -114,6 +114,11 @@ export const trainedRecord = z.object({
   checkpoint: z.string(),
   /** Folder of the checkpoint that is published, where it is not the last one. */
   result: z.string().optional(),
+  /**
+   * Of the held-out documents, in order: sums of the loss before the first step. Absent of a run of
+   * an earlier version.
+   */
+  baseline: z.array(z.number().nullable()).optional(),
   /** The run report, still without artefacts. */
   report: runReport,
 });

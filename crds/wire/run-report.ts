@@ -2,6 +2,7 @@
 // measured. People read it, and benchmarks compare it, so it says nothing that was not observed:
 // what was not measured is absent.
 import * as z from 'zod';
+import { artifactEvaluation } from './artifact-evaluation.ts';
 import { attentionEntries } from './attention-entries.ts';
 import { stageName } from './telemetry.ts';
 
@@ -159,6 +160,8 @@ export const runReport = z.object({
           tokens: count.optional(),
         })
         .optional(),
+      /** Against the trained model, on records of the job; absent of an earlier version. */
+      evaluation: artifactEvaluation.optional(),
     }),
   ),
   /** Those on the disk when training ended, oldest first, whichever process wrote them. */

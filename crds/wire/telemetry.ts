@@ -6,6 +6,7 @@
 // before the first step.
 import * as z from 'zod';
 import type { FailureCode } from '../failures/table.ts';
+import { artifactEvaluation } from './artifact-evaluation.ts';
 import { attentionEntries } from './attention-entries.ts';
 
 const count = z.int().min(0);
@@ -208,6 +209,7 @@ export const artifactMessage = z.object({
       tokens: count.optional(),
     })
     .optional(),
+  evaluation: artifactEvaluation.optional(),
 });
 
 /** Warnings that somebody acts on. */

@@ -58,6 +58,9 @@ const publishedPart = z.object({
         uri: z.string().max(1024),
         digest: z.string().max(71).optional(),
         bytes: count.optional(),
+        /** Of its evaluation. */
+        verdict: z.enum(['Pass', 'Warn', 'Disabled']).optional(),
+        evaluation: z.string().max(512).optional(),
       }),
     )
     .max(16),

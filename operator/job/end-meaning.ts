@@ -63,6 +63,7 @@ const codeByExit: ReadonlyMap<number, FailureCode> = new Map([
   [64, 'E_INVALID_SPEC'],
   [65, 'E_INVALID_DATA'],
   [66, 'E_SOURCE_NOT_FOUND'],
+  [67, 'E_EVALUATION_GATE'],
   [69, 'E_UNREACHABLE'],
   [70, 'E_INTERNAL'],
   [71, 'E_DEVICE_FAULT'],

@@ -137,14 +137,21 @@ interface Artifact {
   readonly uri: string;
   readonly digest?: string | undefined;
   readonly bytes?: number | undefined;
+  readonly verdict?: 'Pass' | 'Warn' | 'Disabled' | undefined;
+  readonly evaluation?: string | undefined;
 }
 
 function published(view: View, artifacts: readonly Artifact[] = [], ending: Ending): PolicyResult {
-  const written = artifacts.map(({ type, uri, digest, bytes }) => ({
+  const written = artifacts.map(({ type, uri, digest, bytes, verdict, evaluation }) => ({
     ...{ type, uri },
     ...(digest === undefined ? {} : { digest }),
     ...(bytes === undefined ? {} : { size: String(bytes) }),
+    ...(verdict === undefined ? {} : { verdict }),
+    ...(evaluation === undefined ? {} : { evaluation }),
   }));
+  const doubtful = new Set(artifacts.flatMap((one) => (one.verdict === 'Warn' ? [one.type] : [])));
+  const warning =
+    doubtful.size === 0 ? '' : `; its evaluation warns of ${[...doubtful].join(' and ')}`;
   const uris = written.map(({ uri }) => uri).join(', ') || 'where the job says';
   return together(
     {
@@ -152,8 +159,8 @@ function published(view: View, artifacts: readonly Artifact[] = [], ending: Endi
         {
           type: 'Published',
           status: 'True',
-          reason: 'Uploaded',
-          message: `the result is at ${uris}`,
+          reason: doubtful.size === 0 ? 'Uploaded' : 'UploadedWithWarning',
+          message: `the result is at ${uris}${warning}`,
         },
       ],
       status: { artifacts: written },

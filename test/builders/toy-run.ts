@@ -95,6 +95,12 @@ export class ToyRun {
     this.onMessage = () => {};
   }
 
+  /** As a process that finds another job finds it. */
+  async change(spec: Partial<RunRecord['spec']>): Promise<void> {
+    const changed = { ...this.record, spec: { ...this.record.spec, ...spec } };
+    await writeRecord(this.folder, runFiles.run, runRecord, changed);
+  }
+
   async all(): Promise<RunReport> {
     await this.prepare();
     await this.train();

@@ -233,6 +233,13 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [dataset({}), dataset({ tokensPerSequence: 1024 })],
     rejects: [dataset({ tokensPerSequence: 1023 })],
   },
+  'evaluation: limits need an evaluation': {
+    accepts: [
+      { profile: 'Disabled', tokens: 64 },
+      { profile: 'Strict', tokens: 64, overrides: { maxDivergence: '0.1' } },
+    ],
+    rejects: [{ profile: 'Disabled', tokens: 64, overrides: { minAgreement: '0.9' } }],
+  },
   'dataset: eval or heldOut': {
     accepts: [dataset({}), dataset({ heldOut: { samples: 3 } }), dataset({ eval: { s3 } })],
     rejects: [dataset({ heldOut: { samples: 3 }, eval: { s3 } })],

@@ -27,6 +27,7 @@ export interface ToyJobOptions {
   /** Places for the result beside its forms; `destination` takes the place of the folder. */
   readonly output?: Readonly<Record<string, unknown>>;
   readonly observability?: Readonly<Record<string, unknown>>;
+  readonly evaluation?: Readonly<Record<string, unknown>>;
 }
 
 export interface ToyJob {
@@ -42,7 +43,7 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
   });
   await writeFile(join(folder, 'data.jsonl'), conversations(48));
   const { name, method, training, checkpoint, dataset, formats, claim, worker, output } = options;
-  const { failurePolicy, observability } = options;
+  const { failurePolicy, observability, evaluation } = options;
   const place = (path: string) =>
     claim === undefined
       ? { local: { path } }
@@ -68,6 +69,7 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
       ...(worker === undefined ? {} : { worker }),
       ...(failurePolicy === undefined ? {} : { failurePolicy }),
       ...(observability === undefined ? {} : { observability }),
+      ...(evaluation === undefined ? {} : { evaluation }),
       output: {
         ...(formats === undefined ? {} : { formats }),
         destination: place('out'),

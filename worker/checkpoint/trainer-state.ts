@@ -41,6 +41,8 @@ export const trainerState = z.object({
   firstLoss: real,
   lastLoss: real,
   evaluations: z.array(evaluationPoint),
+  /** Of held-out documents, in order: sums of the loss before the first step. */
+  baseline: z.array(real).default([]),
   /** Evaluations since the last improvement. */
   stale: z.int(),
   best: z.object({ step: z.int(), value: z.number() }).nullable(),
@@ -79,6 +81,7 @@ export const freshState: TrainerState = {
   firstLoss: null,
   lastLoss: null,
   evaluations: [],
+  baseline: [],
   stale: 0,
   best: null,
   evaluated: -1,

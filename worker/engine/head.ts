@@ -10,6 +10,8 @@ import { finalNormName, headName, type Model } from './model.ts';
 import type { PackedSequence } from './packed-sequence.ts';
 
 interface HeadLoss {
+  /** Negative log-likelihood of each target row. */
+  readonly rows: Tensor;
   /** Sum of the negative log-likelihoods over the target rows; a float64 scalar. */
   readonly nll: Tensor;
   /** Target rows whose label has the largest logit; a float64 scalar. */
@@ -32,8 +34,11 @@ export function headLoss(model: Model, x: Tensor, sequence: PackedSequence): Hea
       model.parameters.value(finalNormName),
     );
     const cap = model.config.logitCap ?? 0;
-    const [, sums] = ops.headNll(h, headWeight(model), sequence.labels, { cap, needDh: false });
-    return lossOf(sums);
+    const [rows, sums] = ops.headNll(h, headWeight(model), sequence.labels, {
+      cap,
+      needDh: false,
+    });
+    return { rows, ...lossOf(sums) };
   });
 }
 
@@ -48,7 +53,7 @@ export function headBackward(
   scale: number,
   normIsActive: boolean,
   dHead: Tensor | null,
-): HeadLoss & HeadGradients {
+): Omit<HeadLoss, 'rows'> & HeadGradients {
   return scope(() => {
     const weight = model.parameters.value(finalNormName);
     const rows = leaf(ops.indexSelect(x, 0, sequence.rows));
@@ -67,7 +72,7 @@ export function headBackward(
 }
 
 /** `sums` of the kernel: negative log-likelihood, objective, correct rows. */
-function lossOf(sums: Tensor): HeadLoss {
+function lossOf(sums: Tensor): Omit<HeadLoss, 'rows'> {
   return { nll: ops.select(sums, 0, 0), correct: ops.select(sums, 0, 2) };
 }
 

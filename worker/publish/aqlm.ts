@@ -4,14 +4,16 @@
 //   <layer>.codebooks  float32 [K, E, 1, g]      <layer>.scales  float32 [O, 1, 1, 1]
 // Codebooks and scales keep the precision of training, so that the model read back has the same
 // bits; they are small.
-// same bits; they are a small part.
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
+import { jsonLimits } from '../../crds/text/json.ts';
+import { type DecoderConfig, readConfig } from '../decoder/config.ts';
 import { printConfig } from '../decoder/print-config.ts';
 import { buildModel } from '../engine/build-model.ts';
 import type { Parameter } from '../engine/parameters.ts';
+import { readJsonFile } from '../files/bounded-file.ts';
 import { openSafetensors, type PlannedTensor, type WritableTensor } from '../files/safetensors.ts';
 import { writeSafetensorsModel } from '../files/safetensors-model.ts';
 import { decodeCodebook } from '../methods/weights/codebook.ts';
@@ -29,6 +31,7 @@ export function aqlmArtifact(facts: ArtifactFacts): ArtifactWriter {
     format: 'AQLM',
     folder: resultFolder.AQLM,
     rounding: null,
+    made: { weightBits: 16, made: 'Same' },
     async write(folder) {
       const parameters = files.tensorNames.map((name) => model.parameters.get(name));
       const planned = new Map(parameters.flatMap((each) => plannedTensors(each, facts)));
@@ -40,7 +43,7 @@ export function aqlmArtifact(facts: ArtifactFacts): ArtifactWriter {
     async reload(folder, dtype) {
       using stored = await storedIn(folder);
       const source = {
-        ...{ config: files.config, tensorNames: files.tensorNames },
+        ...{ config: await configIn(folder), tensorNames: files.tensorNames },
         isBfloat16: () => dtype === 'bfloat16',
         load: (name: string, type: DType) => stored.load(name, codeBits(facts), type),
       };
@@ -48,6 +51,14 @@ export function aqlmArtifact(facts: ArtifactFacts): ArtifactWriter {
       return buildModel(source, { dtype, adapter: null, sequenceLength });
     },
   };
+}
+
+/** As a loader of the folder reads it, which decodes the layers itself. */
+async function configIn(folder: string): Promise<DecoderConfig> {
+  const path = join(folder, 'config.json');
+  const json = (await readJsonFile(path, jsonLimits.modelConfig)) as Record<string, unknown>;
+  const { quantization_config: _codes, ...ofDecoder } = json;
+  return readConfig(ofDecoder, { path });
 }
 
 function plannedTensors(

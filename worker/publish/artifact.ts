@@ -1,4 +1,7 @@
 // One form of the result: how it is written, and how it is read back for the check.
+
+import type { ResultClass } from '../../crds/evaluation/form.ts';
+import type { Size } from '../../crds/evaluation/gate.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
 import type { resultFolder } from '../../crds/names/result-folders.ts';
 import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
@@ -40,6 +43,10 @@ export interface ArtifactWriter {
   readonly coded?: readonly CodedTensor[];
   /** Types of tensors, for the report. */
   readonly contents?: RunReport['artifacts'][number]['contents'];
+  /** What limits its evaluation has. */
+  readonly made: ResultClass;
+  /** Of its tensors, read from their headers; absent of a form without a formula for its bits. */
+  size?(folder: string): Promise<Size>;
   /** Whether a tensor has other bits than that of the trained model. @default all */
   isRounded?(name: string): boolean;
   /** Fills the folder; returns the bytes of the tensors written. */

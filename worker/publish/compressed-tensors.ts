@@ -35,6 +35,7 @@ export function compressedTensorsArtifact(facts: ArtifactFacts): ArtifactWriter 
     format: 'CompressedTensors',
     folder: resultFolder.CompressedTensors,
     rounding: null,
+    made: { weightBits: 16, made: 'Same' },
     async write(folder) {
       const planned = new Map(files.tensorNames.flatMap((name) => plannedTensors(name, facts)));
       const written = await writeSafetensorsModel(folder, planned);

@@ -8,8 +8,9 @@ import { buildModel, modelSource } from '../engine/build-model.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import type { CodedTensor } from './codes-check.ts';
 import { ggufRounded, writeGgufModel } from './gguf.ts';
-import { type GgufFileType, ggufContents, isCoarse, storedType } from './gguf-mix.ts';
+import { type GgufFileType, ggufBits, ggufContents, isCoarse, storedType } from './gguf-mix.ts';
 import { mergedPanels } from './merge.ts';
+import { ggufSize } from './result-size.ts';
 import type { StoredType } from './rounding.ts';
 
 /** A file in coarse codes is compared without them. */
@@ -27,6 +28,11 @@ export function ggufArtifact(facts: ArtifactFacts, fileType: GgufFileType): Arti
     rounding: storedTypes[fileType] ?? 'float32',
     ...(isCoarse(fileType) ? { coded: codedTensors(facts, fileType) } : {}),
     contents: ggufContents(files.config, fileType),
+    made: {
+      weightBits: ggufBits(files.config, fileType),
+      made: isCoarse(fileType) ? 'Search' : 'Rounding',
+    },
+    size: async (folder) => ggufSize(join(folder, fileName), files.config, fileType),
     async write(folder) {
       const { bytes } = await writeGgufModel(join(folder, fileName), {
         config: files.config,

@@ -54,13 +54,23 @@ export function ggufContents(config: DecoderConfig, fileType: GgufFileType): Con
     const count = (replaced.get(key)?.tensors ?? 0) + 1;
     replaced.set(key, { wanted, type, columns, tensors: count });
   }
-  const linears = specs.filter(({ shape, layer }) => layer !== undefined && shape.length > 1);
   return {
     tensors,
     replaced: [...replaced.values()],
     bitsPerWeight: bitsPerWeight(specs, fileType),
-    linearBitsPerWeight: bitsPerWeight(linears, fileType),
+    linearBitsPerWeight: bitsPerWeight(specs.filter(isLinear), fileType),
   };
+}
+
+/** Of a value of the linear layers, without scales; the fewest where they differ. */
+export function ggufBits(config: DecoderConfig, fileType: GgufFileType): number {
+  const linears = tensorSpecs(config).filter(isLinear);
+  const bits = linears.map((spec) => Number(/\d+/.exec(storedType(spec, fileType))?.[0]));
+  return Math.min(...bits);
+}
+
+function isLinear({ shape, layer }: TensorSpec): boolean {
+  return layer !== undefined && shape.length > 1;
 }
 
 function bitsPerWeight(specs: readonly TensorSpec[], fileType: GgufFileType): number {

@@ -6,9 +6,11 @@ import { buildModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import type { PlannedPanels } from '../files/safetensors.ts';
 import { writeSafetensorsModel } from '../files/safetensors-model.ts';
+import { dtypeBytes } from '../tensor/dtype.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
+import { safetensorsSize } from './result-size.ts';
 
 export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
   const { files, model, run } = facts;
@@ -17,6 +19,8 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
     format: 'MergedSafetensors',
     folder: resultFolder.MergedSafetensors,
     rounding: isExact(model) ? null : dtype === 'bfloat16' ? 'bfloat16' : 'float32',
+    made: { weightBits: 8 * dtypeBytes(dtype), made: isExact(model) ? 'Same' : 'Rounding' },
+    size: async (folder) => safetensorsSize(folder, files.config, dtype),
     async write(folder) {
       const tensors = new Map<string, PlannedPanels>();
       for (const name of files.tensorNames) {

@@ -1,9 +1,17 @@
 // README.md of an artefact: what it is, how it was made, and what was measured, all from the
 // report.
-import { isAdapterForm } from '../../crds/names/result-folders.ts';
-import type { ArtifactFacts, ArtifactFormat } from './artifact.ts';
 
-export function modelCard(facts: ArtifactFacts, format: ArtifactFormat): string {
+import { evaluationWords } from '../../crds/evaluation/in-words.ts';
+import { isAdapterForm } from '../../crds/names/result-folders.ts';
+import type { ArtifactEvaluation } from '../../crds/wire/artifact-evaluation.ts';
+import type { ArtifactFacts, ArtifactFormat } from './artifact.ts';
+import type { WrittenArtifact } from './write-artifacts.ts';
+
+export function modelCard(
+  facts: ArtifactFacts,
+  format: ArtifactFormat,
+  evaluation: ArtifactEvaluation,
+): string {
   const { prepared, run } = facts;
   return [
     ...head(facts, libraries[format] ?? 'transformers'),
@@ -12,8 +20,9 @@ export function modelCard(facts: ArtifactFacts, format: ArtifactFormat): string 
     `${opening[format]} ${prepared.model.name}, made by Anneal from the job \`${run.name}\`.`,
     '',
     ...(isAdapterForm(format) ? baseNote(facts) : []),
-    ...table(facts),
+    ...table(facts, [['evaluation', evaluationWords(evaluation)]]),
     '',
+    ...evaluation.findings.flatMap(({ message }) => [`${message}.`, '']),
     'The licence of the base model applies. Every figure is in `report.json` of the run.',
     '',
   ].join('\n');
@@ -22,7 +31,7 @@ export function modelCard(facts: ArtifactFacts, format: ArtifactFormat): string 
 /** README.md of a repository with several forms of the result, one in each folder. */
 export function repositoryCard(
   facts: ArtifactFacts,
-  artifacts: readonly { readonly folder: string; readonly format: ArtifactFormat }[],
+  artifacts: readonly Pick<WrittenArtifact, 'folder' | 'format' | 'reported'>[],
 ): string {
   const { prepared, run } = facts;
   const { name } = prepared.model;
@@ -36,7 +45,13 @@ export function repositoryCard(
       ({ folder, format }) => `- \`${folder}/\`: ${inSentence(opening[format])} ${name}`,
     ),
     '',
-    ...table(facts),
+    ...table(
+      facts,
+      artifacts.map(({ folder, reported: { evaluation } }) => [
+        `evaluation of \`${folder}/\``,
+        evaluationWords(evaluation),
+      ]),
+    ),
     '',
     'The licence of the base model applies.',
     '',
@@ -68,10 +83,12 @@ function head({ prepared }: ArtifactFacts, library: string): readonly string[] {
   ];
 }
 
-function table({ prepared, report, run }: ArtifactFacts): readonly string[] {
+type Rows = readonly (readonly [name: string, value: string])[];
+
+function table({ prepared, report, run }: ArtifactFacts, evaluations: Rows): readonly string[] {
   const { training, evaluation, dataset, result } = report;
   const published = result?.choice === 'Best' ? evaluation.best : evaluation.after;
-  const rows = [
+  const rows: Rows = [
     ['method', report.job.summary],
     ['steps', `${training.steps} of ${training.totalSteps}`],
     ['tokens seen', training.tokensSeen.toLocaleString('en')],
@@ -81,10 +98,11 @@ function table({ prepared, report, run }: ArtifactFacts): readonly string[] {
     ],
     ['held-out loss before', loss(evaluation.before?.loss)],
     ['held-out loss after', loss(published?.loss)],
-    ...(result === undefined ? [] : [['state', result.why]]),
+    ...(result === undefined ? [] : [['state', result.why] as const]),
     ['base digest', prepared.model.digest],
     ['data digest', prepared.data.digest],
     ['job digest', run.digest],
+    ...evaluations,
   ];
   return ['| | |', '| --- | --- |', ...rows.map(([name, value]) => `| ${name} | ${value} |`)];
 }

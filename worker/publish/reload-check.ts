@@ -24,8 +24,12 @@ export function checkIds(vocabulary: number): Int32Array {
 
 /** Logits `[64, V]` of the check's tokens, in float32 (float64 for a float64 model). */
 export function checkLogits(model: Model): Tensor {
+  return scope(() => headLogits(model, hiddenStates(model, checkIds(model.config.V))));
+}
+
+/** Logits of normed hidden states `[rows, H]`. */
+export function headLogits(model: Model, h: Tensor): Tensor {
   return scope(() => {
-    const h = hiddenStates(model, checkIds(model.config.V));
     const z = ops.linear(h, model.parameters.value(headName(model.config)), null);
     const wide = ops.to(z, model.dtype === 'float64' ? 'float64' : 'float32');
     const cap = model.config.logitCap;

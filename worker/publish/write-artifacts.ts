@@ -1,8 +1,7 @@
 // From a checkpoint to artefacts on this disk: builds the trained model once, then writes each
 // form, reads it back and compares it before it gets its final name, and hashes its files.
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Bug } from '../../crds/failures/errors.ts';
+import { AnnealError, Bug } from '../../crds/failures/errors.ts';
 import { resolveMethod } from '../../crds/index.ts';
 import { choosesPlaces } from '../../crds/methods/adapter-traits.ts';
 import { formatsOf } from '../../crds/plan/publication.ts';
@@ -21,21 +20,21 @@ import type { RoleContext } from '../role.ts';
 import { wholeShards } from '../sharding/shards.ts';
 import { trimMemory } from '../tensor/memory.ts';
 import { keep } from '../tensor/scope.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import { aqlmArtifact } from './aqlm.ts';
 import type { ArtifactFacts, ArtifactFormat, ArtifactWriter } from './artifact.ts';
 import { compressedTensorsArtifact } from './compressed-tensors.ts';
+import { questionsOf } from './evaluate-artifact.ts';
 import { ggufAdapterArtifact } from './gguf-adapter.ts';
 import { ggufArtifact } from './gguf-artifact.ts';
 import { mergedArtifact } from './merged.ts';
 import { mixLoraArtifact } from './mixlora.ts';
-import { modelCard, repositoryCard } from './model-card.ts';
+import { repositoryCard } from './model-card.ts';
 import { peftArtifact } from './peft.ts';
 import { randLoraArtifact } from './randlora.ts';
 import { checkLogits } from './reload-check.ts';
-import { requireSame } from './require-same.ts';
 import { digestOfResult, type ResultFile, resultFiles } from './result-files.ts';
 import { shiraArtifact } from './shira.ts';
+import { type Trained, writeChecked } from './write-checked.ts';
 
 interface Records {
   readonly run: RunRecord;
@@ -77,43 +76,43 @@ export async function writeArtifacts(
     ...{ run, prepared, method, files, model, initial },
     report: trained.report,
   };
+  const questions = await questionsOf(facts, trained, context.stop);
   const artifacts: WrittenArtifact[] = [];
   for (const writer of writersOf(facts)) {
     context.stop.throwIfAborted();
-    artifacts.push(await writeOne(context, writer, destination, facts, reference));
+    artifacts.push(await writeOne(context, writer, destination, { facts, reference, questions }));
   }
   return { artifacts, card: repositoryCard(facts, artifacts) };
 }
 
 async function writeOne(
-  { emit, stop }: RoleContext,
+  context: RoleContext,
   writer: ArtifactWriter,
   destination: string,
-  facts: ArtifactFacts,
-  reference: Tensor,
+  trained: Trained,
 ): Promise<WrittenArtifact> {
+  const { emit, stop } = context;
   const { format, folder, contents } = writer;
   const path = join(destination, folder);
   emit({ type: 'stage', stage: 'Export', state: 'Started', subject: format });
-  const { bytes, reload } = await replaceFolder(path, async (partial) => {
-    const written = await writer.write(partial);
-    await writeFile(join(partial, 'README.md'), modelCard(facts, writer.format));
-    trimMemory();
-    const copy = await writer.reload(partial, facts.model.dtype);
-    using _copyParameters = copy.parameters;
-    // Frees the sources of converted tensors, and a header with a whole vocabulary.
-    trimMemory();
-    return { bytes: written, reload: requireSame(writer, reference, copy) };
-  });
+  const { bytes, reload, evaluation } = await replaceFolder(
+    path,
+    (partial) => writeChecked(context, writer, partial, trained),
+    (error) => error instanceof AnnealError && error.code === 'E_EVALUATION_GATE',
+  );
   // Frees the memory of the copy: its files are read next for their digests, and the next form has
   // its own copy.
   trimMemory();
-  emit({ type: 'artifact', format, path, bytes, report: reload });
+  emit({ type: 'artifact', format, path, bytes, report: reload, evaluation });
+  for (const { message } of evaluation.findings) {
+    emit({ type: 'warning', reason: 'EvaluationGate', message });
+  }
   emit({ type: 'stage', stage: 'Export', state: 'Done', subject: format });
   const files = await resultFiles(path, stop);
   const digest = digestOfResult(files);
   const told = contents === undefined ? {} : { contents };
-  return { format, folder, files, reported: { format, path, bytes, digest, ...told, reload } };
+  const reported = { format, path, bytes, digest, ...told, reload, evaluation };
+  return { format, folder, files, reported };
 }
 
 /** The forms that the job asks for; by default the adapter where there is one, else the model. */

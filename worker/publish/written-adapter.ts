@@ -14,6 +14,7 @@ import {
   plainDelta,
   rankOf,
 } from '../methods/adapters/delta.ts';
+import { dtypeBytes } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor, tensor, toArray } from '../tensor/tensor.ts';
@@ -98,12 +99,14 @@ function withoutLost(delta: Delta): Delta {
 export function roundingOf(
   model: Model,
   isScaled = false,
-): Pick<ArtifactWriter, 'rounding' | 'isRounded'> {
+): Pick<ArtifactWriter, 'rounding' | 'isRounded' | 'made'> {
   const weights = new Set([...model.adapted.keys()].map((path) => `${path}.weight`));
   const inModel = model.dtype === 'bfloat16' ? 'bfloat16' : 'float32';
+  // What the base lost is added again here, and the rest of it was rounded there.
+  const isRounded = takesOver(model) || isScaled;
   return {
-    // What the base lost is added again here, and the rest of it was rounded there.
-    rounding: takesOver(model) || isScaled ? inModel : null,
+    rounding: isRounded ? inModel : null,
+    made: { weightBits: 8 * dtypeBytes(inModel), made: isRounded ? 'Rounding' : 'Same' },
     // A base that is shared with the trained model stays as it is, and codes have no last place: a
     // norm is as much as a column of each weight behind it.
     isRounded: (name) => (takesOver(model) ? weights.has(name) : isNorm(name)),

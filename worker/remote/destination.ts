@@ -66,10 +66,14 @@ const unwritable: Readonly<Record<string, string>> = {
   EEXIST: 'a file has that name',
 };
 
-/** Lets `write` fill a new folder, then replaces `folder` by it. */
+/**
+ * Lets `write` fill a new folder, then replaces `folder` by it. After an error the new folder is
+ * removed, unless `keeps` wants it for inspection; the next attempt removes it.
+ */
 export async function replaceFolder<T>(
   folder: string,
   write: (partial: string) => Promise<T>,
+  keeps: (error: unknown) => boolean = () => false,
 ): Promise<T> {
   const partial = `${folder}.partial`;
   const previous = `${folder}.previous`;
@@ -86,7 +90,7 @@ export async function replaceFolder<T>(
     await rm(previous, { recursive: true, force: true });
     return result;
   } catch (error) {
-    await rm(partial, { recursive: true, force: true });
+    if (!keeps(error)) await rm(partial, { recursive: true, force: true });
     throw error;
   }
 }

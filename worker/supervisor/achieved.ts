@@ -2,7 +2,9 @@
 // message has it.
 import { relative } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import { decoderFacts } from '../../crds/plan/decoder-facts.ts';
+import type { ArtifactEvaluation } from '../../crds/wire/artifact-evaluation.ts';
 import {
   type PreparedRecord,
   preparedRecord,
@@ -57,14 +59,26 @@ export async function readPublished(
   // A job that names no folder keeps a copy in its run, which nobody was promised.
   const { local, persistentVolumeClaim: claim } = spec.output.destination ?? {};
   const keepsFolder = local !== undefined || claim !== undefined;
-  const said = artifacts.flatMap(({ format, path, bytes, digest, uris: uploaded = [] }) => {
+  const said = artifacts.flatMap((artifact) => {
+    const { format, path, bytes, digest, uris: uploaded = [], evaluation } = artifact;
+    const told = evaluation === undefined ? {} : toldOf(evaluation);
     const uris = [...(keepsFolder ? [uriOf(path, volumes)] : []), ...uploaded];
     return uris.map((uri) => ({
       ...{ type: format, uri, bytes },
       ...(digest === undefined ? {} : { digest }),
+      ...told,
     }));
   });
   return { artifacts: said.slice(0, mostUris) };
+}
+
+type Told = Pick<Published['artifacts'][number], 'verdict' | 'evaluation'>;
+
+function toldOf(evaluation: ArtifactEvaluation): Told {
+  const { verdict = 'Disabled' } = evaluation;
+  // One that was refused is nowhere.
+  if (verdict === 'Refuse') return {};
+  return { verdict, evaluation: evaluationWords(evaluation) };
 }
 
 /** As many as fit into a termination message. */

@@ -11,7 +11,7 @@ export async function firstEvaluation(
   parts: TrainerParts,
   state: TrainerState,
 ): Promise<TrainerState> {
-  const evaluated = await evaluate(parts, { ...state, evaluations: [] });
+  const evaluated = await evaluate(parts, { ...state, evaluations: [], baseline: [] });
   return {
     ...evaluated,
     samplesBefore: evaluated.samplesLast,
@@ -65,9 +65,17 @@ function judge(
   };
   emit({ type: 'evaluation', ...point, seconds: ms / 1000, best: best && state.step > 0 });
   const evaluations = [...state.evaluations, point];
-  if (!best) return { ...state, evaluations, stale: state.stale + 1 };
+  const baseline = state.step === 0 ? found.sums.map(finiteOrNull) : state.baseline;
+  if (!best) return { ...state, evaluations, baseline, stale: state.stale + 1 };
   const samplesBest = state.samplesLast;
-  return { ...state, evaluations, samplesBest, stale: 0, best: { step: state.step, value } };
+  return {
+    ...state,
+    evaluations,
+    baseline,
+    samplesBest,
+    stale: 0,
+    best: { step: state.step, value },
+  };
 }
 
 function isEvaluationStep(plan: TrainerPlan, { step: done }: TrainerState): boolean {

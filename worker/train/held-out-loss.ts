@@ -9,7 +9,7 @@ import { type HostSequence, type SeeAttention, toSequence } from '../engine/pack
 import { withLayer } from '../engine/weights.ts';
 import { alone, type World } from '../engine/world.ts';
 import { scope } from '../tensor/scope.ts';
-import { item } from '../tensor/tensor.ts';
+import { item, toArray } from '../tensor/tensor.ts';
 
 export interface Evaluation {
   /** Mean negative log-likelihood of a target token, nats. */
@@ -18,8 +18,13 @@ export interface Evaluation {
   /** Fraction of target tokens to which the model gives the highest probability. */
   readonly accuracy: number;
   readonly tokens: number;
+  /** Sums of the loss over the first documents, in order; 0 for one without target tokens. */
+  readonly sums: readonly number[];
   readonly attention: AttentionEntries;
 }
+
+/** Documents whose sums are kept: 32,768 tokens, where each has 8. */
+const mostSums = 4096;
 
 /**
  * Runs the sequences one at a time on each rank; `stopped` is asked before each round, and null is
@@ -31,7 +36,8 @@ export async function heldOutLoss(
   stopped: () => boolean,
   world: World = alone,
 ): Promise<Evaluation | null> {
-  const own: Sums = { nll: 0, correct: 0 };
+  const own = { nll: 0, correct: 0 };
+  const ownSums: number[] = [];
   using entries = new EntryWatch();
   let tokens = 0;
   let longest = 0;
@@ -46,15 +52,21 @@ export async function heldOutLoss(
     );
     own.nll += sums.nll;
     own.correct += sums.correct;
+    for (const [rank, { offsets }] of round.entries()) {
+      // The others have the sums of these documents.
+      const others = () => new Array<number>(offsets.length - 1).fill(0);
+      ownSums.push(...(rank === world.rank ? sums.documents : others()));
+    }
     for (const { targetCount, offsets } of round) {
       tokens += targetCount;
       longest = Math.max(longest, longestIn(offsets));
     }
   }
   const [nll = own.nll, correct = own.correct] = world.sum([own.nll, own.correct]);
+  const sums = world.sum(ownSums.slice(0, mostSums));
   const loss = nll / tokens;
   const attention = entries.summary(model.config, longest, world);
-  return { loss, perplexity: Math.exp(loss), accuracy: correct / tokens, tokens, attention };
+  return { loss, perplexity: Math.exp(loss), accuracy: correct / tokens, tokens, sums, attention };
 }
 
 /** Groups of sequences that ranks run at the same time; those without target tokens are skipped. */
@@ -81,6 +93,8 @@ function longestIn(offsets: Int32Array): number {
 interface Sums {
   nll: number;
   correct: number;
+  /** Losses of the documents. */
+  readonly documents: number[];
 }
 
 function lossOf(model: Model, hosts: readonly HostSequence[], see: SeeAttention): Sums {
@@ -88,14 +102,30 @@ function lossOf(model: Model, hosts: readonly HostSequence[], see: SeeAttention)
   using walk = new BlockWalk(model, sequences, { head: true });
   const streams = walk.finish({ attention: see });
   return withLayer(model, 'head', null, () => {
-    const sums: Sums = { nll: 0, correct: 0 };
+    const sums: Sums = { nll: 0, correct: 0, documents: [] };
     for (const [a, sequence] of sequences.entries()) {
       const x = streams[a];
       if (x === undefined) continue;
-      const { nll, correct } = headLoss(model, x, sequence);
+      const { rows, nll, correct } = headLoss(model, x, sequence);
       sums.nll += item(nll);
       sums.correct += item(correct);
+      const host = hosts[a];
+      if (host !== undefined) sums.documents.push(...documentSums(host, toArray(rows)));
     }
     return sums;
+  });
+}
+
+/** `losses`: of the target tokens, in order. */
+function documentSums({ labels, offsets }: HostSequence, losses: readonly number[]): number[] {
+  let next = 0;
+  return Array.from({ length: offsets.length - 1 }, (_, document) => {
+    let sum = 0;
+    for (const label of labels.subarray(offsets[document], offsets[document + 1])) {
+      if (label < 0) continue;
+      sum += losses[next] ?? Number.NaN;
+      next += 1;
+    }
+    return sum;
   });
 }

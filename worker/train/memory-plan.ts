@@ -64,7 +64,7 @@ export function trainerMemory(
     clip: run.spec.training.gradientClip.mode,
     recomputation: run.spec.parallelism.activationRecomputation ?? 'Auto',
     targetShare: feed.targetShare,
-    stages: stagesOf(run.spec, feed.largestEvaluationSequence),
+    stages: stagesOf(run.spec, feed.largestEvaluationSequence, feed.largestSequence),
     device:
       device === 'cpu'
         ? { type: 'cpu', bytes: hostBytes }

@@ -294,6 +294,7 @@ async function writeResult(
     version: 1,
     checkpoint: checkpoints.at(ended.state.step),
     ...(result.choice === 'Best' ? { result: checkpoints.folderOf(result.step) } : {}),
+    baseline: ended.state.baseline,
     report: recorder.report(
       ended,
       result,

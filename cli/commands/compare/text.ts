@@ -5,7 +5,7 @@ import { type MetricName, metricLabel } from '../../metrics/history.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';
 import type { Paint } from '../../terminal/palette.ts';
 import { axisOf, curvePicture, seriesMark } from '../../text/compare-curves.ts';
-import { differenceLines, tableLines } from '../../text/compare-table.ts';
+import { differenceLines, resultLines, tableLines } from '../../text/compare-table.ts';
 
 interface CompareStyle {
   readonly width: number;
@@ -26,6 +26,7 @@ export function compareText(
     differenceLines(comparison, style.width),
     curveLines(all, comparison, style),
     tableLines(comparison, style.width),
+    resultLines(comparison, style.width),
   ].filter((part) => part.length > 0);
   return `${parts.map((part) => part.join('\n')).join('\n\n')}\n`;
 }

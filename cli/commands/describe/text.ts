@@ -1,5 +1,6 @@
 // `anneal describe` as text: spec, workers, progress, state and its reason.
 import { isTerminal, parseQuantity } from '../../../crds/index.ts';
+import { artifactLines } from '../../jobs/artifact-lines.ts';
 import { type Job, keyOf, localNamespace, methodOf, modelOf, phaseOf } from '../../jobs/job.ts';
 import type { JobEvent } from '../../jobs/source.ts';
 import type { Why } from '../../jobs/why.ts';
@@ -160,7 +161,7 @@ function nowRows({ job, losses, events }: Described, row: Row, style: DescribeSt
         ? undefined
         : `${restarts.counted}, the last: ${restarts.lastCause ?? 'unknown'}`,
     ),
-    ...artifacts.flatMap(({ type, uri }) => row('result', `${type}: ${uri}`)),
+    ...artifacts.flatMap((artifact) => row('result', artifactLines(artifact).join('\n'))),
     ...conditions
       .filter(({ status: is }) => is === 'True')
       .flatMap(({ type, reason, lastTransitionTime }) =>

@@ -31,6 +31,24 @@ test('a run that ended well is a job that succeeded, with its last numbers and r
   });
 });
 
+test('how a result was evaluated is part of it, and one that was refused is none', (t) => {
+  const run = { folder: 'runs/first/3', number: 3, record: aRunRecord('cache') };
+  const evaluated = (verdict: 'Warn' | 'Refuse') => {
+    const evaluation = {
+      ...{ profile: 'Default' as const, verdict, checks: [], leftOut: [], seconds: 1 },
+      findings: [
+        { gate: 'LowBit' as const, verdict, message: 'GGUF has weights of 3 bits', hint: 'no' },
+      ],
+    };
+    const message = { type: 'artifact' as const, time: 1, format: 'GGUF', path: 'gguf', bytes: 1 };
+    const last = [{ ...message, evaluation }];
+    return runAsJob({ run: { ...run, outcome: null }, isRunning: true, last }).status.artifacts;
+  };
+  const evaluation = 'pass with a warning: GGUF has weights of 3 bits';
+  t.deepEqual(evaluated('Warn'), [{ type: 'GGUF', uri: 'gguf', verdict: 'Warn', evaluation }]);
+  t.deepEqual(evaluated('Refuse'), []);
+});
+
 test('the phase of a run is known at every message, while it runs and after it was killed', (t) => {
   for (let count = 0; count <= all.length; count++) {
     t.true(

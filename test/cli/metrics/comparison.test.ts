@@ -46,6 +46,23 @@ test('jobs are compared at equal tokens, steps or time, whichever is asked for',
   t.true(whole > at.value - longest && half > at.value - longest);
 });
 
+test('results are compared by their evaluations, each form once', (t) => {
+  const evaluation = 'pass: perplexity × 1.0016, KL divergence 0.0015 on 1,296 held-out tokens';
+  const artifacts = ['pvc://a/merged', 'hf://o/n'].map((uri) => ({
+    ...{ type: 'MergedSafetensors', uri, verdict: 'Pass' as const, evaluation },
+  }));
+  const history = historyOf(messages);
+  const all = [
+    { job, history },
+    { job: aListedJob({ name: 'lora', status: { artifacts } }), history },
+  ];
+  const comparison = compareJobs(all);
+  t.deepEqual(comparison.results, [{ name: 'lora', format: 'MergedSafetensors', evaluation }]);
+  const style = { width: 80, glyphs: ascii, paint: painter(false), metric: 'loss' } as const;
+  const told = compareText(comparison, all, style);
+  t.true(told.replaceAll('\n', ' ').includes(`B MergedSafetensors ${evaluation}`));
+});
+
 test('a mean leaves out what is not finite, and two numbers have no noise where there is one', (t) => {
   const odd = messages.map(
     (message): Telemetry =>

@@ -95,6 +95,7 @@ const others: Readonly<Record<string, unknown>> = {
   'output.gguf': { type: 'F16' },
   'output.destination': { s3: { uri: 's3://other' } },
   'output.pushToHub': { repository: 'a/b' },
+  evaluation: { profile: 'Strict', tokens: 32_768 },
   failurePolicy: { maxRestarts: 1 },
   network: { policy: 'Open' },
   managedBy: 'kueue.x-k8s.io/multikueue',

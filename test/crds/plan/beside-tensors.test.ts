@@ -53,7 +53,7 @@ test('tensors of a device are those of a processor, and the rest is in the work 
   const spec = aSpec({ 'training.samples': { prompts: ['?'], maxTokens: 9, temperature: '0' } });
   for (const preset of ['LoRA', 'Full', 'QLoRA', 'GaLore', 'HALO'] as const) {
     const method = resolveMethod({ preset });
-    const question = ask({ facts: smol135, method, stages: stagesOf(spec, 512) });
+    const question = ask({ facts: smol135, method, stages: stagesOf(spec, 512, 512) });
     const [device] = planFor(question, modes).stages;
     const [processor] = planFor(onProcessor(question), modes).stages;
     const tensors = { ...device?.parts, workspace: 0 };

@@ -46,7 +46,7 @@ test('what several workers exchange waits on the host', (t) => {
 });
 
 test('the process that writes the result computes on the processor, whatever trained it', (t) => {
-  const stages = stagesOf(aSpec({ 'output.formats': ['MergedSafetensors'] }), 512);
+  const stages = stagesOf(aSpec({ 'output.formats': ['MergedSafetensors'] }), 512, 512);
   const one = ask({ stages, facts: llama8b });
   const host = planHost(one, all('keep', one));
   const device = { ...one.device, type: 'cpu' as const };

@@ -438,21 +438,27 @@ test('a process takes what its program takes while it is loaded, however small t
 
 test('the stages of a job follow from what it asks for', (t) => {
   const ggufType = 'BF16';
-  t.deepEqual(stagesOf(aSpec(), 512), { formats: ['PEFTAdapter'], ggufType });
+  const formats = ['PEFTAdapter'] as const;
+  // Without held-out records results are evaluated on sequences of training.
+  t.deepEqual(stagesOf(aSpec(), 512, 2048), { formats, ggufType, scoredTokens: 2048 });
+  const off = aSpec({ 'evaluation.profile': 'Disabled' });
+  t.deepEqual(stagesOf(off, 512, 2048), { formats, ggufType });
   const spec = aSpec({
     'dataset.heldOut': { samples: 4 },
     'training.samples': { prompts: ['abc', 'x'.repeat(301)], maxTokens: 10 },
     method: { preset: 'Full' },
   });
-  t.deepEqual(stagesOf(spec, 512), {
-    evaluationTokens: 512,
+  t.deepEqual(stagesOf(spec, 512, 2048), {
+    ...{ evaluationTokens: 512, scoredTokens: 512 },
     // A third of the characters, a template, and the answer.
     sampleTokens: 101 + 64 + 10,
     prompts: 2,
     ...{ formats: ['MergedSafetensors'], ggufType },
   });
   const file = aSpec({ 'output.formats': ['GGUF'], 'output.gguf': { type: 'Q8_0' } });
-  t.deepEqual(stagesOf(file, 512), { formats: ['GGUF'], ggufType: 'Q8_0' });
+  t.deepEqual(stagesOf(file, 512, 512), {
+    ...{ formats: ['GGUF'], ggufType: 'Q8_0', scoredTokens: 512 },
+  });
 });
 
 test('a quantised base saves its weights and nothing else', (t) => {

@@ -35,7 +35,7 @@ for (const [name, sizes] of Object.entries(facts)) {
     });
     const rows = presets.flatMap(({ preset }) => {
       const method = resolveMethod({ preset });
-      const one = ask({ facts: sizes, method, stages: stagesOf(spec, 512) });
+      const one = ask({ facts: sizes, method, stages: stagesOf(spec, 512, 512) });
       return [
         ...[one, { ...one, shards: 4 }, { ...one, clip: 'Block' as const, stages: undefined }],
         { ...one, recomputation: 'Offload' as const, perWave: 16 },

@@ -1,6 +1,6 @@
 // What a run leaves for others: each form read back from its folder and compared with what was
 // trained.
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { openModel } from '../../../worker/decoder/model-files.ts';
@@ -413,6 +413,81 @@ test('a full model is published as it was trained', async (t) => {
   for (const name of merged.tensorNames) {
     scope(() => t.deepEqual(toArray(merged.load(name)), toArray(stored.load(name)), name));
   }
+});
+
+test('a form that its evaluation refuses stays where it was written, with its figures', async (t) => {
+  const run = await aToyRun(t, {
+    ...loraJob('Float32', ['PEFTAdapter', 'GGUF']),
+    output: { gguf: { type: 'Q8_0' } },
+    evaluation: { overrides: { maxDivergence: '1e-9' } },
+  });
+  const error = await t.throwsAsync(run.all(), {
+    code: 'E_EVALUATION_GATE',
+    message:
+      /^GGUF, read back, has a KL divergence of \S+ \(\S+ to \S+\) from the trained model on \d+ held-out tokens; weights of 8 bits may have at most 1e-9; it was not published, and lies in \S+gguf.partial$/,
+  });
+  t.deepEqual((await readdir(run.destination)).sort(), ['adapter', 'gguf.partial']);
+  const folder = join(run.destination, 'gguf.partial');
+  const names = (await readdir(folder)).sort();
+  t.deepEqual(names, ['README.md', 'evaluation.json', 'lora-float32.Q8_0.gguf']);
+  const evaluation = await readJson(join(folder, 'evaluation.json'));
+  t.like(evaluation, { profile: 'Default', verdict: 'Refuse', data: { records: 'HeldOut' } });
+  t.true(error?.message.startsWith(evaluation.findings[0].message));
+  t.regex(await readFile(join(folder, 'README.md'), 'utf8'), /^\| evaluation \| refused: /m);
+  t.like(run.ofType('artifact')[1], { format: 'GGUF', path: folder, evaluation });
+  t.false((await readdir(run.folder)).includes('report.json'));
+  // The next attempt begins anew: Q8_0 is within what 8 bits may cost.
+  run.startAgain();
+  await run.change({ evaluation: { profile: 'Default', tokens: 32_768 } });
+  await run.publish();
+  t.deepEqual((await readdir(run.destination)).sort(), ['adapter', 'gguf', 'report.json']);
+  const { artifacts } = await readJson(join(run.destination, 'report.json'));
+  t.deepEqual(
+    artifacts.map((each: { evaluation: { verdict: string } }) => each.evaluation.verdict),
+    ['Pass', 'Pass'],
+  );
+  const [{ evaluation: exact }] = artifacts;
+  t.like(exact.checks[1], { metric: 'Divergence', value: 0, low: 0, high: 0, limit: 0.008 });
+  t.like(exact.checks[3], { gate: 'NoHarm', verdict: 'Pass' });
+  t.true(exact.checks[3].high < 0);
+  run.startAgain();
+  await run.change({ evaluation: { profile: 'Disabled', tokens: 32_768 } });
+  await run.publish();
+  const off = (await readJson(join(run.destination, 'report.json'))).artifacts[1];
+  t.deepEqual(off.evaluation, {
+    ...{ profile: 'Disabled', checks: [], findings: [], seconds: 0 },
+    leftOut: ['everything: spec.evaluation.profile is Disabled'],
+  });
+});
+
+test('training that made the model worse on held-out records is not published', async (t) => {
+  const job = loraJob('Float32', ['PEFTAdapter']);
+  const run = await aToyRun(t, { ...job, training: { maxSteps: 4, learningRate: '3' } });
+  // Anything is better than the toy as it is drawn: one that learned already.
+  const learned = await aToyRun(t, {
+    ...{ name: 'learned', method: { preset: 'Full', precision: { type: 'Float32' } } },
+    training: { maxSteps: 20, learningRate: '5e-3' },
+  });
+  await learned.all();
+  const model = join(run.record.folder, 'model');
+  await rm(model, { recursive: true });
+  await cp(join(learned.destination, 'merged'), model, { recursive: true });
+  await t.throwsAsync(run.all(), {
+    code: 'E_EVALUATION_GATE',
+    message: /^PEFTAdapter, read back, has a loss \S+ \(\S+ to \S+\) above that of the base model/,
+  });
+  t.deepEqual(await readdir(run.destination), ['adapter.partial']);
+});
+
+test('without held-out records a result is evaluated on what it was trained on, and says so', async (t) => {
+  const job = loraJob('Float32', ['MergedSafetensors']);
+  const run = await aToyRun(t, { ...job, dataset: { heldOut: undefined } });
+  const [artifact] = (await run.all()).artifacts;
+  t.like(artifact?.evaluation, { verdict: 'Pass', data: { records: 'Trained', seed: 0 } });
+  const { leftOut = [], data } = artifact?.evaluation ?? {};
+  t.true(leftOut.includes('held-out records: the job has none'));
+  const trained = (await run.trained()).report.training.tokensSeen;
+  t.true((data?.tokens ?? 0) > 0 && (data?.tokens ?? 0) <= trained);
 });
 
 test('a wish to stop is heard before the next form, and what is whole stays', async (t) => {

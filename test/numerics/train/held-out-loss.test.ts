@@ -74,6 +74,10 @@ const measures = test.macro({
       all.reduce((sum, { length }) => sum + length - 1, 0),
     );
     t.is(found?.perplexity, Math.exp(found?.loss ?? 0));
+    const sums = found?.sums ?? [];
+    t.is(sums.length, all.length);
+    const total = sums.reduce((sum, one) => sum + one, 0);
+    t.true(Math.abs(total / (found?.tokens ?? 0) - loss) <= rounding);
     const apart = all.map((ids) => aSequence([ids]));
     const others = await heldOutLoss(model, apart, never);
     t.true(Math.abs((others?.loss ?? 0) - loss) <= rounding, 'packed or not');

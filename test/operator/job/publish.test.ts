@@ -58,6 +58,43 @@ test('its termination message ends the job, once its Job has seen them too', (t)
   t.deepEqual(words, []);
 });
 
+test('what the evaluation of a result says is in the status, and a warning in the condition', (t) => {
+  const evaluation = 'pass with a warning: KL divergence 0.0071 on 2,048 held-out tokens';
+  const told = artifacts.map((one) => ({ ...one, verdict: 'Warn' as const, evaluation }));
+  const end = ended(0, { terminationMessage: { v: 1, finished, published: { artifacts: told } } });
+  const workers = [aChildJob({ outcome: complete })];
+  const { status, is, message } = decided(
+    training({ bus: withResult, pods: [aPodOf(end)], workers }),
+  );
+  t.is(is('Published'), 'True/UploadedWithWarning');
+  t.is(
+    message('Published'),
+    'the result is at pvc://notes/out; its evaluation warns of PEFTAdapter',
+  );
+  t.like(status.artifacts?.[0], { verdict: 'Warn', evaluation });
+});
+
+test('a result that its evaluation refuses ends the job, and nothing tries again', (t) => {
+  const message = 'GGUF, read back, has a KL divergence of 0.3; weights of 8 bits may have 0.02';
+  const failure = { code: 'E_EVALUATION_GATE', reason: 'EvaluationGate', message };
+  const outcome = { type: 'Failed', at: now, reason: 'PodFailurePolicy', message: '' } as const;
+  const publisher = aPodOf({
+    component: 'publish',
+    ...ended(67, { terminationMessage: { v: 1, failure } }),
+  });
+  const found = decided(
+    training({
+      ...{ bus: withResult, pods: [publisher], spec: { 'output.formats': ['GGUF'] } },
+      publishes: [aChildJob({ name: 'first-publish-1', number: 1, outcome })],
+    }),
+  );
+  t.is(found.phase, 'Failed');
+  t.is(found.is('Failed'), 'True/EvaluationGate');
+  t.is(found.is('Published'), 'False/EvaluationGate');
+  t.like(found.status.failure, { code: 'E_EVALUATION_GATE', message });
+  t.false(found.words.some((word) => word.startsWith('Create')));
+});
+
 test('without a bus as with one', (t) => {
   const workers = [aChildJob({ outcome: complete })];
   const { phase, is } = decided(training({ pods: [aPodOf(hasPublished)], workers }));

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { resolveMethod } from '../../../crds/index.ts';
-import { modelCard, repositoryCard } from '../../../worker/publish/model-card.ts';
+import type { ArtifactEvaluation } from '../../../crds/wire/artifact-evaluation.ts';
+import { modelCard as cardOf, repositoryCard } from '../../../worker/publish/model-card.ts';
 import { aPreparedRecord, aReport } from '../../builders/run-report.ts';
 
 // What the card reads of the facts; models and files are not among it.
@@ -11,6 +12,24 @@ const facts = (report = aReport(), method = resolveMethod({ preset: 'LoRA' })) =
     report,
     method,
   }) as unknown as Parameters<typeof modelCard>[0];
+
+const evaluation: ArtifactEvaluation = {
+  ...{ profile: 'Default', verdict: 'Warn', leftOut: [], seconds: 1 },
+  checks: [
+    {
+      ...{ gate: 'Format', metric: 'Divergence', value: 0.00712, low: 0.006, high: 0.009 },
+      ...{ limit: 0.008, verdict: 'Warn' },
+    },
+  ],
+  findings: [{ gate: 'Format', verdict: 'Warn', message: 'GGUF is in doubt', hint: 'ask it' }],
+  data: {
+    ...{ records: 'HeldOut', digest: 'sha256:1', sequences: 2, tokens: 3000, targetTokens: 2048 },
+    seed: 0,
+  },
+};
+
+const modelCard = (of: Parameters<typeof cardOf>[0], format: Parameters<typeof cardOf>[1]) =>
+  cardOf(of, format, evaluation);
 
 test('a card says what was done, with figures of the report only', (t) => {
   const card = modelCard(facts(), 'PEFTAdapter');
@@ -42,13 +61,25 @@ test('the head of a card is YAML of its own, and the table has a row a fact', (t
   t.true(rows.every((row) => row.split('|').length === 4));
 });
 
+const reported = { format: 'a form', path: 'a folder', bytes: 1 };
+const off = { profile: 'Disabled', checks: [], findings: [], leftOut: [], seconds: 0 } as const;
+
 test('a card for several forms lists their folders, and makes one head and one table', (t) => {
   const card = repositoryCard(facts(), [
-    { folder: 'adapter', format: 'PEFTAdapter' },
-    { folder: 'gguf', format: 'GGUF' },
+    { folder: 'adapter', format: 'PEFTAdapter', reported: { ...reported, evaluation } },
+    {
+      folder: 'gguf',
+      format: 'GGUF',
+      reported: { ...reported, evaluation: { ...off, checks: [], findings: [], leftOut: [] } },
+    },
   ]);
   t.regex(card, /^Made by Anneal from the job `first`, in 2 forms:$/m);
   t.regex(card, /^- `adapter\/`: an adapter for SmolLM2/m);
+  t.regex(
+    card,
+    /^\| evaluation of `adapter\/` \| pass with a warning: KL divergence 0.0071 on 2,048 held-out tokens \|$/m,
+  );
+  t.regex(card, /^\| evaluation of `gguf\/` \| disabled, by spec.evaluation.profile \|$/m);
   t.regex(card, /^- `gguf\/`: a fine-tuned copy, in GGUF form, of SmolLM2/m);
   t.is(card.split('\n').filter((line) => line === '---').length, 2);
   t.false(/undefined|NaN|null/.test(card));

@@ -11,14 +11,14 @@ const volumes = { notes: '/volumes/notes' };
 const digest = `sha256:${'0'.repeat(64)}`;
 
 /** What a pod says of an adapter that was written to `path` and uploaded to `uris`. */
-async function said(output: object, path: string, uris?: string[]) {
+async function said(output: object, path: string, uris?: string[], more: object = {}) {
   await using folder = await temporaryFolder();
   await writeRecord(folder.path, runFiles.run, runRecord, {
     ...{ version: 1, name: 'first', namespace: 'default', folder: folder.path, digest: 'a' },
     spec: aSpec({ output }),
     ...{ volumes, cache: '/cache', device: 'cpu', threads: 1, createdAt: 'now' },
   });
-  const artifact = { format: 'PEFTAdapter', path, bytes: 7, digest };
+  const artifact = { format: 'PEFTAdapter', path, bytes: 7, digest, ...more };
   const artifacts = [{ ...artifact, ...(uris === undefined ? {} : { uris }) }];
   await writeRecord(folder.path, runFiles.report, runReport, aReport({ artifacts }));
   // Awaited here: behind the last line the folder is gone.
@@ -31,6 +31,14 @@ const push = { pushToHub: { repository: 'owner/first' } };
 test('a result on a claim is named by the claim, with its digest', async (t) => {
   t.deepEqual(await said(claim, '/volumes/notes/out/adapter'), {
     artifacts: [{ type: 'PEFTAdapter', uri: 'pvc://notes/out/adapter', digest, bytes: 7 }],
+  });
+});
+
+test('what its evaluation found is told in a word and a line', async (t) => {
+  const evaluation = { profile: 'Disabled', checks: [], findings: [], leftOut: [], seconds: 0 };
+  const { artifacts } = await said(claim, '/volumes/notes/out/adapter', undefined, { evaluation });
+  t.like(artifacts[0], {
+    ...{ verdict: 'Disabled', evaluation: 'disabled, by spec.evaluation.profile' },
   });
 });
 

@@ -1,0 +1,113 @@
+// How far an artefact is from the trained model, token by token: both read the same sequences, and
+// their distributions at each target token are compared. Logits exist for a panel of rows only.
+import { setImmediate } from 'node:timers/promises';
+import { BlockWalk } from '../engine/block-walk.ts';
+import { finalNormName, type Model } from '../engine/model.ts';
+import { type HostSequence, type PackedSequence, toSequence } from '../engine/packed-sequence.ts';
+import { rmsNorm } from '../nn/rms-norm.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { scope } from '../tensor/scope.ts';
+import { type Tensor, toArray } from '../tensor/tensor.ts';
+import type { TokenScores } from './divergence-statistics.ts';
+import { checkTokens, headLogits } from './reload-check.ts';
+
+interface Both {
+  readonly trained: Model;
+  /** As its files have it. */
+  readonly artifact: Model;
+}
+
+/** `before` is called for each sequence, with the tokens so far, and may throw to stop. */
+export async function tokenScores(
+  both: Both,
+  sequences: readonly HostSequence[],
+  before: (tokens: number) => void,
+): Promise<TokenScores> {
+  const trained: number[] = [];
+  const artifact: number[] = [];
+  const divergence: number[] = [];
+  const agrees: boolean[] = [];
+  const documents: number[] = [];
+  let tokens = 0;
+  for (const host of sequences) {
+    // A request to stop is received here.
+    await setImmediate();
+    before(tokens);
+    const found = scope(() => sequenceScores(both, host));
+    for (const panel of found) {
+      trained.push(...panel.trained);
+      artifact.push(...panel.artifact);
+      divergence.push(...panel.divergence);
+      agrees.push(...panel.agrees);
+    }
+    documents.push(...targetsOf(host));
+    tokens += host.ids.length;
+  }
+  return { trained, artifact, divergence, agrees, documents };
+}
+
+/** Target tokens of each document. */
+function targetsOf({ labels, offsets }: HostSequence): readonly number[] {
+  return Array.from({ length: offsets.length - 1 }, (_, document) => {
+    const own = labels.subarray(offsets[document], offsets[document + 1]);
+    return own.reduce((count, label) => (label < 0 ? count : count + 1), 0);
+  });
+}
+
+type Panel = Omit<TokenScores, 'documents'>;
+
+function sequenceScores({ trained, artifact }: Both, host: HostSequence): readonly Panel[] {
+  const [a, b] = [trained, artifact].map((model) => {
+    const sequence = toSequence(model.rope, host, model.dtype);
+    return { model, sequence, rows: targetRows(model, sequence) };
+  }) as [Read, Read];
+  const count = host.targetCount;
+  const panels: Panel[] = [];
+  for (let start = 0; start < count; start += checkTokens) {
+    const size = Math.min(checkTokens, count - start);
+    const part = ({ model, sequence, rows }: Read) => ({
+      z: headLogits(model, ops.narrow(rows, 0, start, size)),
+      labels: ops.unsqueeze(ops.narrow(sequence.labels, 0, start, size), 1),
+    });
+    panels.push(scope(() => panelScores(part(a), part(b))));
+  }
+  return panels;
+}
+
+interface Read {
+  readonly model: Model;
+  readonly sequence: PackedSequence;
+  /** Normed hidden states of the target tokens. */
+  readonly rows: Tensor;
+}
+
+function targetRows(model: Model, sequence: PackedSequence): Tensor {
+  return scope(() => {
+    using walk = new BlockWalk(model, [sequence], { head: true });
+    const [x] = walk.finish();
+    const { normEps, normOffset } = model.config;
+    const weight = model.parameters.value(finalNormName);
+    const rows = ops.indexSelect(x as Tensor, 0, sequence.rows);
+    return rmsNorm(rows, { weight, epsilon: normEps, offset: normOffset });
+  });
+}
+
+interface Logits {
+  readonly z: Tensor;
+  readonly labels: Tensor;
+}
+
+/** Uses the logits up: three tensors of their size exist at most. */
+function panelScores(a: Logits, b: Logits): Panel {
+  const same = ops.eq(ops.argmax(a.z, -1), ops.argmax(b.z, -1));
+  const [p, q] = [a, b].map(({ z }) => ops.sub_(z, ops.logsumexp(z, [-1], true))) as [
+    Tensor,
+    Tensor,
+  ];
+  const nllOf = (logs: Tensor) => toArray(ops.neg(ops.gather(logs, -1, a.labels)));
+  const [trained, artifact] = [nllOf(p), nllOf(q)];
+  const gap = ops.sub_(q, p);
+  const sums = toArray(ops.sumDim(ops.mul_(ops.exp_(p), gap), [-1]));
+  const divergence = sums.map((sum) => 0 - sum);
+  return { trained, artifact, divergence, agrees: toArray(same).map(Boolean) };
+}
