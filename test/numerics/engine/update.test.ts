@@ -158,7 +158,13 @@ test('a step without gradients is a step of norm 0', (t) => {
     update,
   );
   step.offer([]);
-  t.deepEqual(step.finish(), { gradientNorm: 0, clipFactor: 1, applied: true, sums: [] });
+  t.deepEqual(step.finish(), {
+    gradientNorm: 0,
+    clipFactor: 1,
+    applied: true,
+    scores: [],
+    sums: [],
+  });
 });
 
 test('gradients are freed when they have been used, and when they are not', (t) => {
