@@ -83,7 +83,7 @@ export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
       return { ...dense, name: 'Codebook' };
     // Rounded where it is multiplied: gridOf.
     case 'FakeQuantized':
-      return storesInt4(base) ? int4(base.fakeQuantized) : dense;
+      return { ...(storesInt4(base) ? int4(base.fakeQuantized) : dense), name: 'FakeQuantized' };
     case 'NF4':
       return nf4(base.nf4);
     case 'Int8':
