@@ -4,7 +4,7 @@
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { Worker } from '../api/worker.ts';
 import type { FailureCode } from '../failures/table.ts';
-import { adapterTypes, readsGradient, trainsRows } from '../methods/adapter-traits.ts';
+import { adapterTypes, trainsRows } from '../methods/adapter-traits.ts';
 import { choosesAll } from '../methods/diffora.ts';
 import { levelOf } from '../methods/halo-level.ts';
 import { incrementOf, maxRankOf } from '../methods/incre-lora.ts';
@@ -19,6 +19,7 @@ import { placedRules, printedJob } from '../tree/schema-tree.ts';
 import { valueAt } from '../tree/value-at.ts';
 import { expertPairs } from './experts.ts';
 import { is, noAdapterForm, noForm, type Pair, type Where } from './pair.ts';
+import { pairsOfBeginnings } from './pairs-of-beginnings.ts';
 import { pairsOfGrids } from './pairs-of-grids.ts';
 import { pairsOfNoise } from './pairs-of-noise.ts';
 import { pairsOfPlaces } from './pairs-of-places.ts';
@@ -32,7 +33,6 @@ export interface Incompatibility {
 }
 
 const lamdaTakes = `(${is('adapter', 'LaMDA')} && (!has(self.method.adapter) || !has(self.method.adapter.lamda) || !has(self.method.adapter.lamda.initialization) || self.method.adapter.lamda.initialization == 'Svd'))`;
-const ofGradients = adapterTypes((entry) => entry.readsGradient === true);
 const rowless = adapterTypes((entry) => entry.trainsRows === false);
 const hasHeldOut = 'has(self.dataset.eval) || has(self.dataset.heldOut)';
 
@@ -105,15 +105,7 @@ export const pairs: readonly Pair[] = [
     sentence: 'chooses all target layers of a block: there is nothing to search for',
     hint: 'name more targetModules or a smaller chosenShare, or write adapter: { type: LoRA }',
   },
-  {
-    id: 'gradients are those of dense weights',
-    path: ['method', 'base', 'type'],
-    meets: (_, method) => readsGradient(method) && method.base.type !== 'Dense',
-    cel: `!${is('adapter', ...ofGradients)} || ${is('base', 'Dense')}`,
-    sentence:
-      'stores weights in fewer bits, but method.adapter begins with their gradients, for which they are trained once',
-    hint: 'write method.base: { type: Dense }, or adapter: { type: PiSSA }, which begins with the weights',
-  },
+  ...pairsOfBeginnings,
   {
     id: 'codes are written where there are some',
     path: ['output', 'formats'],

@@ -31,6 +31,11 @@ export function denseAdapters(): readonly string[] {
   return adapterTypes((entry) => entry.readsGradient === true);
 }
 
+/** Those that begin with what quantizing loses, for which the base must be quantized. */
+export function quantizedAdapters(): readonly string[] {
+  return adapterTypes((entry) => entry.needsQuantized === true);
+}
+
 export const adapterChoicesFor = 'SmolLM2-135M, 8 sequences of 1,024 tokens a step';
 
 /** More than any of them needs, so that nothing is computed twice to save memory. */
@@ -45,12 +50,14 @@ export function adapterGoals(): readonly AdapterGoal[] {
   }));
 }
 
+const base = { type: 'NF4' };
+
 function sizesOf(type: string): Pick<AdapterChoice, 'trained' | 'bytes'> {
   const local = (path: string) => ({ local: { path } });
   const spec = fineTuneJobSpec.parse({
     model: { source: local('model') },
     dataset: { train: local('train.jsonl'), sequenceLength: 1024 },
-    method: { adapter: { type } },
+    method: { adapter: { type }, ...(quantizedAdapters().includes(type) && { base }) },
     training: { maxSteps: 100, globalBatchSize: 8, learningRate: '2e-4' },
     worker: { devicesPerWorker: 0 },
     output: { destination: local('out') },

@@ -36,6 +36,8 @@ export interface AdapterTraits<Own> {
   readonly changesBase?: true | Partial<Own>;
   /** Whether it begins with gradients, for which the whole base is trained once. @default false */
   readonly readsGradient?: true;
+  /** Whether it begins with what quantizing the base loses. @default false */
+  readonly needsQuantized?: true;
   /** The activations that it begins with, for which the base passes forward once. @default none */
   readonly calibration?: (own: Own) => CalibrationSizes;
   /**

@@ -40,6 +40,11 @@ export function readsGradient({ adapter }: Adapted): boolean {
   return entryOf('adapter', adapter).entry.readsGradient === true;
 }
 
+/** Whether it begins with what quantizing the base loses. */
+export function needsQuantized({ adapter }: Adapted): boolean {
+  return entryOf('adapter', adapter).entry.needsQuantized === true;
+}
+
 /** The activations that it begins with, for which the base passes forward once; null for none. */
 export function calibrationOf({ adapter }: Adapted): CalibrationSizes | null {
   const { entry, own } = entryOf('adapter', adapter);

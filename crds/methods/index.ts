@@ -27,6 +27,7 @@ import { loraGa, loraGaPreset } from './lora-ga.ts';
 import { loraPlusPreset } from './lora-plus.ts';
 import { loraSb, loraSbPreset } from './lora-sb.ts';
 import { loraXs, loraXsPreset } from './lora-xs.ts';
+import { lqLora, lqLoraPreset } from './lq-lora.ts';
 import { mixLora, mixLoraPreset } from './mixlora.ts';
 import { naturalGalore, naturalGalorePreset } from './natural-galore.ts';
 import { nf4, qloraPreset } from './nf4.ts';
@@ -56,6 +57,7 @@ export const axisEntries = {
     randLora,
     biLora,
     pissa,
+    lqLora,
     kasa,
     eva,
     slora,
@@ -94,6 +96,7 @@ export const presets = [
   difforaPreset,
   lamdaPreset,
   pissaPreset,
+  lqLoraPreset,
   kasaPreset,
   evaPreset,
   sloraPreset,

@@ -54,6 +54,8 @@ export interface PeerCase {
   readonly method: Readonly<Record<string, unknown>>;
   /** Whether its file of one rank is asked for as well. */
   readonly uniform?: boolean;
+  /** Whether its base is one that nobody else has, so that it has no file of an adapter. */
+  readonly merged?: boolean;
   /** Whether it has no form but its own. */
   readonly mixture?: boolean;
 }

@@ -24,7 +24,10 @@ interface Case extends PeerCase {
 }
 
 const cases: readonly Case[] = [
-  ...Object.entries(rowsOf('peers')).map(([name, row]) => ({ name, ...row, adapter: true })),
+  ...Object.entries(rowsOf('peers')).map(([name, row]) => ({
+    ...{ name, ...row },
+    adapter: row.merged !== true,
+  })),
   {
     ...{ name: 'full', toy: 'mistral-window', adapter: false },
     method: { preset: 'Full', precision: float32 },

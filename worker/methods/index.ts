@@ -34,14 +34,10 @@ import { lisa } from './selection/lisa.ts';
 import { owlore } from './selection/owlore.ts';
 import type { Selection } from './selection/selection.ts';
 import type { CodeChoice } from './weights/choose-codes.ts';
-import { dense } from './weights/dense.ts';
 import { fittedGrid, learnedGrid } from './weights/fake-quantized.ts';
-import { int4 } from './weights/int4.ts';
-import { int8 } from './weights/int8.ts';
-import { nf4 } from './weights/nf4.ts';
 import { scalesOfIntegers } from './weights/scales-of-integers.ts';
+import { weightStoreOf } from './weights/store-of.ts';
 import type { WeightGrid } from './weights/weight-grid.ts';
-import type { WeightStore } from './weights/weight-store.ts';
 
 /** Type of the residual stream, of stored weights and of products. */
 export function dtypeOf(method: ResolvedMethod): 'bfloat16' | 'float32' {
@@ -72,25 +68,6 @@ export function precisionOf({ precision }: ResolvedMethod): Precision | null {
     reuses: backward === 'Reuse',
     excludes: exclude.length === 0 ? () => false : targetsOf(exclude),
   });
-}
-
-export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
-  switch (base.type) {
-    case 'Dense':
-      return dense;
-    // For trained weights only; frozen ones stay dense.
-    case 'Codebook':
-      return { ...dense, name: 'Codebook' };
-    // Rounded where it is multiplied: gridOf.
-    case 'FakeQuantized':
-      return { ...(storesInt4(base) ? int4(base.fakeQuantized) : dense), name: 'FakeQuantized' };
-    case 'NF4':
-      return nf4(base.nf4);
-    case 'Int8':
-      return int8(base.int8);
-    case 'Int4':
-      return int4(base.int4);
-  }
 }
 
 /** What matrices of the blocks are rounded to where they are multiplied; null: they are not. */

@@ -3,6 +3,7 @@ import {
   type AdapterGoal,
   adapterChoicesFor,
   denseAdapters,
+  quantizedAdapters,
 } from '../../../crds/explain/adapters.ts';
 import type { MethodDoc } from '../../../crds/index.ts';
 import { inWords } from '../../../crds/schema/text.ts';
@@ -127,7 +128,7 @@ function adaptersLines(goals: readonly AdapterGoal[], width: number): readonly s
     ]),
     '',
     ...wrap(
-      `Any of them trains beside weights in fewer bits (method.base), but for ${inWords(denseAdapters(), 'and')}. What was measured is in docs/methods.md; anneal explain NAME tells more.`,
+      `Any of them trains beside weights in fewer bits (method.base), but for ${inWords(denseAdapters(), 'and')}; ${inWords(quantizedAdapters(), 'and')} begins with what that loses. What was measured is in docs/methods.md; anneal explain NAME tells more.`,
       width,
     ),
   ];

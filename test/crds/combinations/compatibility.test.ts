@@ -32,6 +32,10 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'LoRAGA', base: { type: 'Int8' } } },
     apart: { method: { preset: 'LoRASB' } },
   },
+  'what quantizing loses is that of a quantized base': {
+    meet: { method: { preset: 'LQLoRA', base: { type: 'Dense' } } },
+    apart: { method: { preset: 'LQLoRA', base: { type: 'Int8' } } },
+  },
   'codes are written where there are some': {
     meet: { method: { preset: 'Full' }, 'output.formats': ['AQLM'] },
     apart: { method: { preset: 'PVTuning' }, 'output.formats': ['AQLM'] },

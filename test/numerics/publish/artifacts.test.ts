@@ -373,10 +373,10 @@ test('where no rank is left, files of the adapter have one of zeros', async (t) 
 
 test('a quantised base that an adapter took a part from is published merged', async (t) => {
   const run = await aToyRun(t, {
-    name: 'qpissa',
+    name: 'lq-lora',
     method: {
-      ...{ preset: 'PiSSA', base: { type: 'NF4', nf4: { blockSize: 32 } } },
-      adapter: { type: 'PiSSA', pissa: { rank: 8 } },
+      ...{ preset: 'LQLoRA', base: { type: 'NF4', nf4: { blockSize: 32 } } },
+      adapter: { type: 'LQLoRA', lqLora: { rank: 8 } },
     },
     training: { maxSteps: 3, learningRate: '1e-3' },
   });
@@ -385,7 +385,7 @@ test('a quantised base that an adapter took a part from is published merged', as
     artifacts.map(({ format }) => format),
     ['MergedSafetensors'],
   );
-  // The first components are not quantised, so that the model is nearer to its original.
+  // The adapter has what quantising loses, so that the model is nearer to its original.
   using base = openModel((await run.prepared()).model.path);
   using merged = openModel(join(run.destination, 'merged'));
   scope(() => {
@@ -396,7 +396,7 @@ test('a quantised base that an adapter took a part from is published merged', as
     });
     const away = (x: Tensor) => toArray(ops.linalgVectorNorm(ops.sub(x, original)))[0] ?? 0;
     const [ours, plain] = [away(ops.to(merged.load(name), 'float32')), away(quantized)];
-    t.true(ours < plain, `${ours} from the original, ${plain} without PiSSA`);
+    t.true(ours < plain, `${ours} from the original, ${plain} without LQ-LoRA`);
   });
 });
 

@@ -13,7 +13,7 @@ import { openModel } from '../../../worker/decoder/model-files.ts';
 import type { Model } from '../../../worker/engine/model.ts';
 import { Parameters } from '../../../worker/engine/parameters.ts';
 import { lora } from '../../../worker/methods/adapters/lora.ts';
-import { weightStoreOf } from '../../../worker/methods/index.ts';
+import { weightStoreOf } from '../../../worker/methods/weights/store-of.ts';
 import { denseCopy, isQuantized } from '../../../worker/methods/weights/weight-store.ts';
 import { checkLogits } from '../../../worker/publish/reload-check.ts';
 import type { DType } from '../../../worker/tensor/dtype.ts';

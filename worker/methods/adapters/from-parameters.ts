@@ -1,6 +1,7 @@
 // How the parameters of an adapter in a job become its settings.
 import type { ResolvedMethod } from '../../../crds/index.ts';
 import { alphaOf } from '../../../crds/methods/adapter-fields.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
 import type { Adapter } from './adapter.ts';
 import { targetsOf } from './targets.ts';
 
@@ -10,6 +11,8 @@ export type AdapterValue = ResolvedMethod['adapter'];
 export interface Common {
   readonly seed: bigint;
   readonly dtype: 'float32' | 'float64';
+  /** The values that a matrix of the base has once it is stored; absent where they stay. */
+  readonly quantized?: (matrix: Tensor) => Tensor;
 }
 
 type Member<Value> = Value[Exclude<keyof Value, 'type'>];

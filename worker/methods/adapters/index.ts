@@ -2,6 +2,10 @@
 import type { ResolvedMethod } from '../../../crds/index.ts';
 import { entryOf } from '../../../crds/methods/entry-of.ts';
 import type { DType } from '../../tensor/dtype.ts';
+import * as ops from '../../tensor/ops.generated.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { weightStoreOf } from '../weights/store-of.ts';
+import { denseOf, type WeightStore } from '../weights/weight-store.ts';
 import type { Adapter } from './adapter.ts';
 import { biLoraOf } from './bi-lora.ts';
 import { difforaOf } from './diffora.ts';
@@ -15,6 +19,7 @@ import { loraOf } from './lora.ts';
 import { loraGaOf } from './lora-ga.ts';
 import { loraSbOf } from './lora-sb.ts';
 import { loraXsOf } from './lora-xs.ts';
+import { lqLoraOf } from './lq-lora.ts';
 import { mixLoraOf } from './mixlora.ts';
 import { nloraOf } from './nlora.ts';
 import { pacaOf } from './paca.ts';
@@ -33,6 +38,7 @@ const byType: { readonly [Type in Exclude<AdapterValue['type'], 'None'>]: Adapte
   SpIEL: spielOf,
   LoRAXS: loraXsOf,
   PiSSA: pissaOf,
+  LQLoRA: lqLoraOf,
   KaSA: kasaOf,
   EVA: evaOf,
   SLoRA: sloraOf,
@@ -48,10 +54,18 @@ const byType: { readonly [Type in Exclude<AdapterValue['type'], 'None'>]: Adapte
   LoLDU: lolduOf,
 };
 
-export function adapterOf({ adapter }: ResolvedMethod, seed: bigint, of: DType): Adapter | null {
+export function adapterOf(method: ResolvedMethod, seed: bigint, of: DType): Adapter | null {
+  const { adapter } = method;
   if (adapter.type === 'None') return null;
   // The line of a type takes the parameters of that type.
   const make = byType[adapter.type] as (own: object, common: Common) => Adapter;
   const { own } = entryOf('adapter', adapter);
-  return make(own, { seed, dtype: of === 'float64' ? 'float64' : 'float32' });
+  const quantized = quantizedBy(weightStoreOf(method));
+  return make(own, { seed, dtype: of === 'float64' ? 'float64' : 'float32', ...quantized });
+}
+
+/** From float32, as a base that lost a part of its weights is quantized. */
+function quantizedBy({ quantize }: WeightStore): Pick<Common, 'quantized'> {
+  if (quantize === null) return {};
+  return { quantized: (matrix: Tensor) => denseOf(quantize(ops.to(matrix, 'float32'))) };
 }

@@ -7,14 +7,13 @@
 // A0 and B0 are balanced: A0 A0^T = B0^T B0. A layer whose smaller side is below the rank takes
 // that side. Trained: A and B in float32. The rest of W is computed in float32 and rounded once, or
 // quantized. Differences: the sketch of optimizers/subspace.ts finds the vectors unless the job
-// asks for exact ones, with its rule for signs; the alternation of QPiSSA, which fits A and B to
-// what quantizing lost, is left out.
+// asks for exact ones, with its rule for signs. The alternation of QPiSSA, which fits A and B to
+// what quantizing lost, is that of LQ-LoRA.
 import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
-import * as ops from '../../tensor/ops.generated.ts';
 import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB } from './adapter.ts';
 import { type AdapterOf, asUnscaledLora } from './from-parameters.ts';
-import { singularVectors } from './singular-vectors.ts';
+import { balancedFactors } from './singular-vectors.ts';
 import { loraTakingOver, type StandardLora } from './standard-lora.ts';
 
 interface PissaSettings extends StandardLora {
@@ -31,12 +30,8 @@ export function pissa({ directions, ...settings }: PissaSettings): Adapter {
     name: 'PiSSA',
     decompose(layer, { weight }) {
       const W = weight();
-      const { U, S, V } = singularVectors(W, find(W, rankWithin(layer, rank)));
-      const share = ops.sqrt(ops.divScalar(S, alpha / rank));
-      return {
-        [factorA]: ops.mul(ops.unsqueeze(share, 1), V),
-        [factorB]: ops.mul(U, ops.unsqueeze(share, 0)),
-      };
+      const { A, B } = balancedFactors(W, find(W, rankWithin(layer, rank)), alpha / rank);
+      return { [factorA]: A, [factorB]: B };
     },
   });
 }

@@ -27,6 +27,20 @@ export function singularVectors(W: Tensor, basis: Tensor): SingularVectors {
   return { U: basis, S: sizes, V: unit };
 }
 
+export interface BalancedFactors {
+  /** `[r, I]` */
+  readonly A: Tensor;
+  /** `[O, r]` */
+  readonly B: Tensor;
+}
+
+/** The same components as `scale * B A`, with A A^T = B^T B. */
+export function balancedFactors(W: Tensor, basis: Tensor, scale: number): BalancedFactors {
+  const { U, S, V } = singularVectors(W, basis);
+  const share = ops.sqrt(ops.divScalar(S, scale));
+  return { A: ops.mul(ops.unsqueeze(share, 1), V), B: ops.mul(U, ops.unsqueeze(share, 0)) };
+}
+
 /** Whether nothing can be decomposed: a layer that the loss does not depend on. */
 export function isZero(G: Tensor): boolean {
   return scope(() => item(ops.amax(ops.abs(G))) === 0);
