@@ -38,6 +38,11 @@ export interface AdapterTraits<Own> {
   readonly readsGradient?: true;
   /** Whether it begins with what quantizing the base loses. @default false */
   readonly needsQuantized?: true;
+  /**
+   * Batches whose squared gradients weigh what it begins with, for which the weights as in their
+   * files are trained once, whatever the base. @default none
+   */
+  readonly fisherBatches?: (own: Own) => number;
   /** The activations that it begins with, for which the base passes forward once. @default none */
   readonly calibration?: (own: Own) => CalibrationSizes;
   /**

@@ -45,6 +45,12 @@ export function needsQuantized({ adapter }: Adapted): boolean {
   return entryOf('adapter', adapter).entry.needsQuantized === true;
 }
 
+/** Batches whose squared gradients weigh what it begins with; 0 for none. */
+export function fisherBatches({ adapter }: Adapted): number {
+  const { entry, own } = entryOf('adapter', adapter);
+  return entry.fisherBatches?.(own) ?? 0;
+}
+
 /** The activations that it begins with, for which the base passes forward once; null for none. */
 export function calibrationOf({ adapter }: Adapted): CalibrationSizes | null {
   const { entry, own } = entryOf('adapter', adapter);

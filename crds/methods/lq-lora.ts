@@ -2,6 +2,7 @@
 // LoRA that begins with what quantizing loses: each weight is split into a quantized matrix and a
 // product of two small ones, and these train:
 //   W ~ Q + s B0 A0      y = x decode(Q)^T + s * drop(x) A^T B^T
+// What is lost may be weighted by how much the loss depends on rows and columns.
 import * as z from 'zod';
 import { adapterEntry } from './adapter-entry.ts';
 import {
@@ -40,6 +41,14 @@ export const lqLora = adapterEntry({
       .describe(
         'How often both parts of a weight are fitted to what the other leaves, at most: it ends where the error no longer falls.',
       ),
+    fisherBatches: z
+      .int32()
+      .min(0)
+      .max(1000)
+      .default(0)
+      .describe(
+        'Training batches, from the first, whose squared gradients weigh the error by rows and columns. The dense model passes forward and backward for each. With 0 all values weigh the same.',
+      ),
     directions,
     targetModules,
   }),
@@ -47,11 +56,13 @@ export const lqLora = adapterEntry({
   shape(own) {
     const shape = takingOver(own, rankWithin);
     const { matrices = 0, grams = 0 } = shape.decomposing ?? {};
-    // Beside the weight there is what one of the two parts leaves of it.
-    return { ...shape, decomposing: { matrices: matrices + 1, grams } };
+    // Beside the weight there is what one of the two parts leaves of it, and that weighted.
+    const more = own.fisherBatches > 0 ? 2 : 1;
+    return { ...shape, decomposing: { matrices: matrices + more, grams } };
   },
   changesBase: true,
   needsQuantized: true,
+  fisherBatches: (own) => own.fisherBatches,
   trainsFactors: true,
 });
 

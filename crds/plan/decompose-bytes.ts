@@ -3,7 +3,12 @@
 // matrices before, until they are written.
 import type { CalibrationSizes } from '../methods/adapter-entry.ts';
 import type { AdapterShape } from '../methods/adapter-shapes.ts';
-import { adapterShape, calibrationOf, readsGradient } from '../methods/adapter-traits.ts';
+import {
+  adapterShape,
+  calibrationOf,
+  fisherBatches,
+  readsGradient,
+} from '../methods/adapter-traits.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { blockBytes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
@@ -27,8 +32,9 @@ export function decomposeStage(question: MemoryQuestion): readonly StagePeak[] {
   const isOfGradients = readsGradient(method);
   const { adapter, adapterKept, adapterTaken } = trainedOf(facts, method);
   if (shape === null || shape.decomposing === null) return [];
+  const weighs = fisherBatches(method) > 0;
   if (question.device.type === 'cuda') {
-    return isOfGradients
+    return isOfGradients || weighs
       ? [stagePeak('Decompose', passParts(question, copiesOfSearch(question, shape)))]
       : [];
   }
@@ -44,7 +50,12 @@ export function decomposeStage(question: MemoryQuestion): readonly StagePeak[] {
   const parts = isOfGradients
     ? passParts(question, working)
     : { ...nothing, workspace: memoryConstants.cpu.context + working };
-  return [stagePeak('Decompose', { ...parts, weights: parts.weights + factors })];
+  const whole = stagePeak('Decompose', { ...parts, weights: parts.weights + factors });
+  if (!weighs) return [whole];
+  // Gradients come first, each beside its squares and a turned copy of them.
+  const squaring = decomposingBytes(question, shape, { matrices: 2, grams: 0 });
+  const measured = stagePeak('Decompose', passParts(question, squaring));
+  return [measured.peak > whole.peak ? measured : whole];
 }
 
 /** Changed copies of the matrices of a block, and the change of one while it is made. */
@@ -158,6 +169,8 @@ function withoutAdapter({ precision, ...method }: ResolvedMethod): ResolvedMetho
   const plain = { type: 'BFloat16', bfloat16: { trainedWeights: 'BFloat16' } } as const;
   return {
     ...method,
+    // As in its files, whatever it is stored in later.
+    base: { type: 'Dense' },
     adapter: { type: 'None' },
     selection: { type: 'All' },
     precision: precision.type === 'HALO' ? plain : precision,

@@ -27,7 +27,10 @@ function none(): never {
   throw new Error('it was not to be read');
 }
 
-const nothing = { weight: none, gradient: none, components: none, learningRate: 0 };
+const nothing = {
+  ...{ weight: none, gradient: none, components: none, importance: () => null },
+  learningRate: 0,
+};
 export const fromWeight = (W: Tensor): Origin => ({ ...nothing, weight: () => W });
 export const fromGradient = (G: Tensor, learningRate = 1e-4): Origin => ({
   ...{ ...nothing, gradient: () => G, learningRate },
@@ -76,7 +79,7 @@ export function factorsInMemory(
       });
     } else {
       for (const layer of layers)
-        scope(() => take(layer, decompose(source, adapter, layer, dtype)));
+        scope(() => take(layer, decompose(source, adapter, layer, { dtype })));
     }
   }
   return {
@@ -105,11 +108,11 @@ export function toyGradients(
   firstGradients({ ...toyModel(source, dtype), batch: toyBatch }, layers, take);
 }
 
-function toyBatch(): Batch {
+export function toyBatch(): Batch {
   return { sequences: [toySequence()], targetTokens: 11, tokens: 12, epoch: 0 };
 }
 
-function toyModel(source: ModelSource, dtype: 'float32' | 'float64'): DenseModel {
+export function toyModel(source: ModelSource, dtype: 'float32' | 'float64'): DenseModel {
   return {
     ...{ source, device: 'cpu', group: null, folder: tmpdir() },
     options: { dtype, adapter: null, sequenceLength: 64 },

@@ -35,6 +35,7 @@ import { type FirstBatch, firstGradients } from './first-gradients.ts';
 import { SearchedModules } from './module-search.ts';
 import { plannedComponents } from './planned-components.ts';
 import { SharedRanks } from './shared-ranks.ts';
+import { SquaredGradients } from './squared-gradients.ts';
 
 interface Beginning extends Omit<FirstBatch, 'folder' | 'batch'> {
   /** The global batch at a position, from the first of the job: the part of this rank. */
@@ -194,6 +195,7 @@ const nothing: Origin = {
   weight: () => unread('weight'),
   gradient: () => unread('gradient'),
   components: () => unread('activation'),
+  importance: () => null,
   learningRate: 0,
 };
 
@@ -203,10 +205,13 @@ function unread(what: string): never {
 
 /** Those of this rank, from the weights. */
 async function ofWeights(
-  { emit, stop }: Pick<RoleContext, 'emit' | 'stop'>,
-  { source, world, stopping }: Beginning,
+  context: Pick<RoleContext, 'emit' | 'folder' | 'stop'>,
+  beginning: Beginning,
   adapter: Adapter,
 ): Promise<OwnFactors> {
+  const { emit, stop } = context;
+  const { source, world, stopping } = beginning;
+  using squared = await squaredGradients(context, beginning, adapter);
   const report = { type: 'stage', stage: 'Prepare', subject: 'factors of weights' } as const;
   const layers = adaptedLayers(source.config, adapter);
   const progress = { ...report, unit: 'Tensors', total: layers.length } as const;
@@ -218,7 +223,9 @@ async function ofWeights(
   for (let first = 0; first < layers.length; first += world.size) {
     const layer = layers[first + world.rank];
     if (layer !== undefined) {
-      const found = decompose(source, adapter, layer);
+      const found = decompose(source, adapter, layer, {
+        importance: () => squared?.of(layer) ?? null,
+      });
       if (shared === null) own.take(layer, found);
       else shared.add(layer, found);
     }
@@ -234,18 +241,51 @@ async function ofWeights(
   return own;
 }
 
+/** Null where the adapter weighs all values the same. Collective. */
+async function squaredGradients(
+  { emit, folder, stop }: Pick<RoleContext, 'emit' | 'folder' | 'stop'>,
+  beginning: Beginning,
+  adapter: Adapter,
+): Promise<SquaredGradients | null> {
+  const { fisherBatches: total = 0 } = adapter;
+  if (total === 0) return null;
+  const report = { type: 'stage', stage: 'Prepare', subject: 'gradients of weights' } as const;
+  emit({ ...report, state: 'Started' });
+  const layers = adaptedLayers(beginning.source.config, adapter);
+  using unfinished = new DisposableStack();
+  const squared = unfinished.use(new SquaredGradients({ ...beginning, folder }, layers));
+  for (let position = 0; position < total; position += 1) {
+    squared.add(position);
+    emit({ ...report, state: 'Running', done: position + 1, total });
+    // A request to stop is received here, between batches.
+    await setImmediate();
+    if (beginning.stopping()) stop.throwIfAborted();
+  }
+  squared.finish();
+  trimMemory();
+  emit({ ...report, state: 'Done' });
+  unfinished.move();
+  return squared;
+}
+
+interface Reading {
+  readonly dtype?: 'float32' | 'float64';
+  readonly importance?: Origin['importance'];
+}
+
 /** What the adapter begins with, for one layer, by suffix. */
 export function decompose(
   source: ModelSource,
   adapter: Adapter,
   layer: LinearLayer,
-  dtype: 'float32' | 'float64' = 'float32',
+  { dtype = 'float32', importance = () => null }: Reading = {},
 ): Readonly<Record<string, Tensor>> {
   return scope(() => {
     const name = `${layer.path}.weight`;
     const weight = source.load(name, dtype);
     requireFinite(name, weight);
-    const found = adapter.decompose?.(layer, { ...nothing, weight: () => weight }) ?? {};
+    const from = { ...nothing, weight: () => weight, importance };
+    const found = adapter.decompose?.(layer, from) ?? {};
     releasePages(weight);
     return found;
   }, 'cpu');

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   adapterShape,
   calibrationOf,
+  fisherBatches,
   readsGradient,
 } from '../../../crds/methods/adapter-traits.ts';
 import { presets } from '../../../crds/methods/index.ts';
@@ -355,7 +356,13 @@ const stages = {
   ggufType: 'BF16',
 } as const;
 
-const anyMethod = fc.constantFrom(...presets.map(({ preset }) => resolveMethod({ preset })));
+const weighed = resolveMethod({
+  ...{ preset: 'LQLoRA', adapter: { type: 'LQLoRA', lqLora: { fisherBatches: 2 } } },
+});
+const anyMethod = fc.constantFrom(
+  ...presets.map(({ preset }) => resolveMethod({ preset })),
+  weighed,
+);
 
 test('the peak is that of the largest stage, and every stage that a job has is told, steps first', (t) => {
   fc.assert(
@@ -364,7 +371,8 @@ test('the peak is that of the largest stage, and every stage that a job has is t
       const plan = planMemory({ ...one, stages });
       const names = plan.stages.map(({ stage }) => stage);
       const isHere = one.device.type === 'cpu';
-      const passes = readsGradient(method) || calibrationOf(method) !== null;
+      const ofGradients = readsGradient(method) || fisherBatches(method) > 0;
+      const passes = ofGradients || calibrationOf(method) !== null;
       const ofWeights = adapterShape(method, one.facts)?.decomposing ?? null;
       const decomposes = passes || (isHere && ofWeights !== null);
       const expected = ['Step', ...(decomposes ? ['Decompose'] : []), 'Evaluate', 'Sample'];
@@ -379,6 +387,21 @@ test('the peak is that of the largest stage, and every stage that a job has is t
       );
     }),
   );
+});
+
+test('gradients before a base is quantized are those of all its weights in 16 bits', (t) => {
+  const decompose = (method: MemoryQuestion['method']) => {
+    const found = planMemory({ ...ask({ method }), stages }).stages.find(
+      ({ stage }) => stage === 'Decompose',
+    );
+    if (found === undefined) throw new Error('it decomposes');
+    return found.parts;
+  };
+  const plain = decompose(resolveMethod({ preset: 'LQLoRA' }));
+  const { weights, activations, gradients } = decompose(weighed);
+  t.true(weights >= 2 * 134_515_008 && plain.weights < 134_515_008, `${weights}`);
+  t.deepEqual([plain.activations, plain.gradients], [0, 0]);
+  t.true(activations > 0 && gradients >= 4 * 3_538_944, `${activations}, ${gradients}`);
 });
 
 test('other stages do not change what steps keep', (t) => {

@@ -17,7 +17,7 @@ export const trial: AdapterTrial = {
   workers: {
     'lq-lora-int4-allora': {
       ...{ preset: 'LQLoRA', base: int4, rule: { type: 'ALLoRA' } },
-      adapter: { type: 'LQLoRA', lqLora: { rank: 4, dropout: '0.1' } },
+      adapter: { type: 'LQLoRA', lqLora: { rank: 4, dropout: '0.1', fisherBatches: 2 } },
     },
   },
   device: {

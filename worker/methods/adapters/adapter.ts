@@ -72,8 +72,18 @@ export interface Origin {
    * the layer's planned rank: orthonormal rows `[r, in]`.
    */
   readonly components: () => Tensor;
+  /** How much the loss depends on rows and columns; null where all weigh the same. */
+  readonly importance: () => Importance | null;
   /** Of the first step. */
   readonly learningRate: number;
+}
+
+/** Sums of the Fisher information of a weight, of any scale. */
+export interface Importance {
+  /** `[out]` */
+  readonly rows: Tensor;
+  /** `[in]` */
+  readonly columns: Tensor;
 }
 
 /** Which activations an adapter begins with, and how ranks follow from them. */
@@ -166,6 +176,8 @@ export interface Adapter {
   targets(layer: LinearLayer): boolean;
   /** Whether `decompose` reads the gradient. */
   readonly readsGradient?: boolean;
+  /** Training batches that `importance` is measured on. @default none */
+  readonly fisherBatches?: number;
   /**
    * The activations that `decompose` reads, if it reads any. Layers have the ranks that are
    * recorded with what it gave then; one with rank 0 gets no adapter.

@@ -6,43 +6,51 @@
 // Both parts are fitted in turn (quantized-split.ts); A0 and B0 are balanced, as those of PiSSA,
 // which is one iteration of it. Trained: A and B in float32. Differences: the split before the
 // error rises is kept, where the authors' code keeps the one after; vectors are found by the sketch
-// of optimizers/subspace.ts unless the job asks for exact ones. Left out: weights of rows and
-// columns by Fisher information, and a form of quantizing for each matrix within a budget.
+// of optimizers/subspace.ts unless the job asks for exact ones; the Fisher information, where it
+// weighs the error, is that of whole training batches, where the paper takes single samples of
+// other text. Left out: a form of quantizing for each matrix within a budget of bits.
 import { Bug } from '../../../crds/failures/errors.ts';
 import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB } from './adapter.ts';
 import { type AdapterOf, asUnscaledLora } from './from-parameters.ts';
-import { quantizedSplit } from './quantized-split.ts';
+import { quantizedSplit, weightsOf } from './quantized-split.ts';
 import { loraTakingOver, type StandardLora } from './standard-lora.ts';
 
 interface LqLoraSettings extends StandardLora {
   readonly iterations: number;
+  /** Batches whose squared gradients weigh the error; 0 for none. */
+  readonly fisherBatches: number;
   readonly directions: 'Exact' | 'Sketched';
   /** The values that a matrix of the base has once it is stored. */
   readonly quantized: (matrix: Tensor) => Tensor;
 }
 
 export const lqLoraOf: AdapterOf<'LQLoRA'> = (own, { quantized, ...common }) => {
-  const { iterations, directions } = own;
+  const { iterations, fisherBatches, directions } = own;
   return lqLora({
     ...asUnscaledLora(own, common),
-    ...{ iterations, directions, quantized: quantized ?? unquantized },
+    ...{ iterations, fisherBatches, directions, quantized: quantized ?? unquantized },
   });
 };
 
-function lqLora({ directions, iterations, quantized, ...settings }: LqLoraSettings) {
+function lqLora(given: LqLoraSettings): Adapter {
+  const { directions, iterations, fisherBatches, quantized, ...settings } = given;
   const { rank, alpha } = settings;
   const fitting = { scale: alpha / rank, iterations, find: subspaceFinder(directions), quantized };
   const own: Required<Pick<Adapter, 'name' | 'decompose'>> = {
     name: 'LQLoRA',
-    decompose(layer, { weight }) {
-      const { factors } = quantizedSplit(weight(), { ...fitting, rank: rankWithin(layer, rank) });
+    decompose(layer, { weight, importance }) {
+      const W = weight();
+      const known = importance();
+      const weights = known && weightsOf(known, W.dtype);
+      const own = { ...fitting, rank: rankWithin(layer, rank), weights };
+      const { factors } = quantizedSplit(W, own);
       return { [factorA]: factors.A, [factorB]: factors.B };
     },
   };
-  return loraTakingOver(settings, own);
+  return { ...loraTakingOver(settings, own), fisherBatches };
 }
 
 function unquantized(): never {

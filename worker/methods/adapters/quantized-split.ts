@@ -1,12 +1,14 @@
 // A weight as a quantized matrix and a product of low rank, each fitted in turn to what the other
 // leaves:
 //   L = best approximation of W - Q of the rank      Q = quantized(W - L)      Q = 0 at first
+//   with weights of rows and columns: d (W - L - Q) e is what both make small
 // The error |W - L - Q| need not fall, since scales follow from what is quantized: fitting ends
 // where it does not, and the split before is kept.
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
-import { type Tensor, toArray } from '../../tensor/tensor.ts';
+import { type Tensor, tensor, toArray } from '../../tensor/tensor.ts';
 import { addProduct_ } from '../optimizers/subspace.ts';
+import type { Importance } from './adapter.ts';
 import { type BalancedFactors, balancedFactors } from './singular-vectors.ts';
 
 interface Splitting {
@@ -19,6 +21,14 @@ interface Splitting {
   readonly find: (matrix: Tensor, rank: number) => Tensor;
   /** The values that a matrix has once it is quantized. */
   readonly quantized: (matrix: Tensor) => Tensor;
+  /** What rows and columns of the error weigh; null: the same. @default null */
+  readonly weights?: Weights | null;
+}
+
+/** What rows `[O, 1]` and columns `[1, I]` of an error weigh. */
+interface Weights {
+  readonly rows: Tensor;
+  readonly columns: Tensor;
 }
 
 interface Split {
@@ -30,16 +40,19 @@ interface Split {
 
 export function quantizedSplit(
   W: Tensor,
-  { rank, scale, iterations, find, quantized }: Splitting,
+  { rank, scale, iterations, find, quantized, weights = null }: Splitting,
 ): Split {
   const rest = ops.clone(W);
   const iterate = (): { readonly factors: BalancedFactors; readonly error: number } =>
     scope(() => {
-      const factors = balancedFactors(rest, find(rest, rank), scale);
+      const factors = scope(() => {
+        const shown = weighted(rest, weights);
+        return unweighted(balancedFactors(shown, find(shown, rank), scale), weights);
+      });
       ops.copy_(rest, W);
       addScaled_(rest, factors, -scale);
       ops.sub_(rest, quantized(rest));
-      return { factors, error: lengthOf(rest) };
+      return { factors, error: lengthOf(weighted(rest, weights)) };
     });
   let best = iterate();
   const errors = [best.error];
@@ -56,6 +69,30 @@ export function quantizedSplit(
   }
   rest.dispose();
   return { factors: best.factors, errors };
+}
+
+/** The least weight, relative to the mean: a row without a gradient is not divided by zero. */
+const leastWeight = 1e-4;
+
+/** Roots of the Fisher information, taken for a product of rows and columns. */
+export function weightsOf({ rows, columns }: Importance, dtype: Tensor['dtype']): Weights {
+  const relative = (sums: Tensor, dim: number): Tensor => {
+    const roots = toArray(sums).map(Math.sqrt);
+    const mean = roots.reduce((sum, root) => sum + root, 0) / roots.length;
+    const weights = roots.map((root) => (mean > 0 ? Math.max(root / mean, leastWeight) : 1));
+    return ops.unsqueeze(tensor(weights, [weights.length], dtype), dim);
+  };
+  return { rows: relative(rows, 1), columns: relative(columns, 0) };
+}
+
+function weighted(matrix: Tensor, weights: Weights | null): Tensor {
+  if (weights === null) return matrix;
+  return ops.mul_(ops.mul(matrix, weights.rows), weights.columns);
+}
+
+function unweighted(factors: BalancedFactors, weights: Weights | null): BalancedFactors {
+  if (weights === null) return factors;
+  return { A: ops.div(factors.A, weights.columns), B: ops.div(factors.B, weights.rows) };
 }
 
 function addScaled_(into: Tensor, { A, B }: BalancedFactors, scale: number): void {

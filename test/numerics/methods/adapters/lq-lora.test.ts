@@ -2,8 +2,10 @@
 // against an adapter that is fitted to it once.
 import test from 'ava';
 import { resolveMethod } from '../../../../crds/methods/resolve.ts';
+import { adaptedLayers } from '../../../../worker/engine/adapted-layers.ts';
+import { alone } from '../../../../worker/engine/world.ts';
 import { adapterOf } from '../../../../worker/methods/adapters/index.ts';
-import { quantizedSplit } from '../../../../worker/methods/adapters/quantized-split.ts';
+import { quantizedSplit, weightsOf } from '../../../../worker/methods/adapters/quantized-split.ts';
 import {
   type BalancedFactors,
   balancedFactors,
@@ -15,7 +17,11 @@ import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { item, type Tensor, toArray } from '../../../../worker/tensor/tensor.ts';
-import { fromWeight } from '../../../builders/initial-factors.ts';
+import { firstGradients } from '../../../../worker/train/first-gradients.ts';
+import { SquaredGradients } from '../../../../worker/train/squared-gradients.ts';
+import { fromWeight, toyModel } from '../../../builders/initial-factors.ts';
+import { countUp, toySource } from '../../../builders/toy-training.ts';
+import { aSequence } from '../../../builders/training.ts';
 import { int4, nf4 } from '../../../methods/axis-values.ts';
 
 const bases = { NF4: nf4, Int4: int4, Int8: { type: 'Int8' } } as const;
@@ -113,4 +119,98 @@ test('a job splits weights by the form in which its base is stored', (t) => {
       );
     }
   });
+});
+
+/** Rows and columns of which a few matter far more than the others. */
+function importance([out, inputs]: readonly [number, number], seed: bigint) {
+  const uneven = (size: number, of: string) =>
+    ops.exp(normal([size], 2, streamOf(seed, of), 'float32'));
+  return { rows: uneven(out, 'rows'), columns: uneven(inputs, 'columns') };
+}
+
+test('weights of rows and columns make the weighted error smaller', (t) => {
+  const quantized = quantizedTo(nf4);
+  for (const [seed, shape] of shapes.entries()) {
+    scope(() => {
+      const W = weight(shape, BigInt(seed));
+      const weights = weightsOf(importance(shape, BigInt(seed)), 'float32');
+      const of = { rank, scale, iterations: 10, find: topSubspace, quantized };
+      const errorOf = ({ factors }: ReturnType<typeof quantizedSplit>) => {
+        const rest = without(W, factors);
+        const lost = ops.sub(rest, quantized(rest));
+        return norm(ops.mul(ops.mul(lost, weights.rows), weights.columns));
+      };
+      const [own, same] = [quantizedSplit(W, { ...of, weights }), quantizedSplit(W, of)];
+      t.true(errorOf(own) < 0.8 * errorOf(same), `${errorOf(own)} of ${errorOf(same)}`);
+      t.true(Math.abs(errorOf(own) / (own.errors.at(-1) ?? 0) - 1) < 1e-3);
+    });
+  }
+});
+
+test('equal weights change nothing, and a row without any is not divided by zero', (t) => {
+  const [shape] = shapes;
+  scope(() => {
+    const W = weight(shape, 1n);
+    const of = { rank, scale, iterations: 4, find: topSubspace, quantized: quantizedTo(nf4) };
+    const [out, inputs] = shape;
+    const vectors = (value: number) => ({
+      rows: ops.full([out], value, { dtype: 'float32' }),
+      columns: ops.full([inputs], value, { dtype: 'float32' }),
+    });
+    const plain = quantizedSplit(W, of);
+    for (const value of [0, 4e-12]) {
+      const { factors } = quantizedSplit(W, {
+        ...of,
+        weights: weightsOf(vectors(value), 'float32'),
+      });
+      t.deepEqual(toArray(factors.A), toArray(plain.factors.A), `${value}`);
+      t.deepEqual(toArray(factors.B), toArray(plain.factors.B), `${value}`);
+    }
+    const uneven = vectors(1);
+    ops.zero_(ops.narrow(uneven.rows, 0, 0, 3));
+    const { factors } = quantizedSplit(W, { ...of, weights: weightsOf(uneven, 'float32') });
+    t.true([...toArray(factors.A), ...toArray(factors.B)].every(Number.isFinite));
+  });
+});
+
+test('what rows and columns weigh is measured by squared gradients of each batch', (t) => {
+  const method = { base: { type: 'Int8' }, adapter: { type: 'LQLoRA' } } as const;
+  const source = toySource({});
+  const layers = adaptedLayers(source.config, adapterOf(resolveMethod(method), 1n, 'float32')!);
+  const batchAt = (position: number) => ({
+    ...{ sequences: [aSequence([countUp(position, 12)])], targetTokens: 11 },
+    ...{ tokens: 12, epoch: 0 },
+  });
+  const model = toyModel(source, 'float32');
+  using squared = new SquaredGradients({ ...model, batchAt, world: alone }, layers);
+  for (const position of [0, 1]) squared.add(position);
+  squared.finish();
+  const expected = new Map<string, number[]>();
+  for (const position of [0, 1]) {
+    firstGradients({ ...model, batch: () => batchAt(position) }, layers, ({ path }, G) => {
+      const squares = toArray(ops.mul(G, G));
+      const sum = expected.get(path) ?? squares.map(() => 0);
+      expected.set(
+        path,
+        squares.map((square, i) => square + (sum[i] ?? 0)),
+      );
+    });
+  }
+  t.is(expected.size, layers.length);
+  for (const layer of layers) {
+    const squares = expected.get(layer.path) ?? [];
+    const total = (among: (i: number) => boolean) =>
+      squares.reduce((sum, square, i) => (among(i) ? sum + square : sum), 0);
+    scope(() => {
+      const { rows, columns } = squared.of(layer);
+      for (const [i, row] of toArray(rows).entries()) {
+        const sum = total((at) => Math.floor(at / layer.in) === i);
+        t.true(Math.abs(row - sum) <= 1e-5 * sum, `${layer.path} row ${i}`);
+      }
+      for (const [i, column] of toArray(columns).entries()) {
+        const sum = total((at) => at % layer.in === i);
+        t.true(Math.abs(column - sum) <= 1e-5 * sum, `${layer.path} column ${i}`);
+      }
+    });
+  }
 });
