@@ -4,17 +4,14 @@
 //   <layer>.codebooks  float32 [K, E, 1, g]      <layer>.scales  float32 [O, 1, 1, 1]
 // Codebooks and scales keep the precision of training, so that the model read back has the same
 // bits; they are small.
-import { readdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
-import { jsonLimits } from '../../crds/text/json.ts';
-import { type DecoderConfig, readConfig } from '../decoder/config.ts';
 import { printConfig } from '../decoder/print-config.ts';
 import { buildModel } from '../engine/build-model.ts';
 import type { Parameter } from '../engine/parameters.ts';
-import { readJsonFile } from '../files/bounded-file.ts';
-import { openSafetensors, type PlannedTensor, type WritableTensor } from '../files/safetensors.ts';
+import type { PlannedTensor, WritableTensor } from '../files/safetensors.ts';
 import { writeSafetensorsModel } from '../files/safetensors-model.ts';
 import { decodeCodebook } from '../methods/weights/codebook.ts';
 import type { DType } from '../tensor/dtype.ts';
@@ -24,6 +21,7 @@ import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
+import { openFolder, type StoredFolder } from './stored-folder.ts';
 
 export function aqlmArtifact(facts: ArtifactFacts): ArtifactWriter {
   const { files, model, run } = facts;
@@ -41,24 +39,16 @@ export function aqlmArtifact(facts: ArtifactFacts): ArtifactWriter {
       return written.reduce((sum, { bytes }) => sum + bytes, 0);
     },
     async reload(folder, dtype) {
-      using stored = await storedIn(folder);
+      using stored = await openFolder(folder);
       const source = {
-        ...{ config: await configIn(folder), tensorNames: files.tensorNames },
+        ...{ config: stored.config, tensorNames: files.tensorNames },
         isBfloat16: () => dtype === 'bfloat16',
-        load: (name: string, type: DType) => stored.load(name, codeBits(facts), type),
+        load: (name: string, type: DType) => decodedIn(stored, name, codeBits(facts), type),
       };
       const { sequenceLength } = run.spec.dataset;
       return buildModel(source, { dtype, adapter: null, sequenceLength });
     },
   };
-}
-
-/** As a loader of the folder reads it, which decodes the layers itself. */
-async function configIn(folder: string): Promise<DecoderConfig> {
-  const path = join(folder, 'config.json');
-  const json = (await readJsonFile(path, jsonLimits.modelConfig)) as Record<string, unknown>;
-  const { quantization_config: _codes, ...ofDecoder } = json;
-  return readConfig(ofDecoder, { path });
 }
 
 function plannedTensors(
@@ -123,38 +113,19 @@ function codeBits({ method }: ArtifactFacts): number {
   return method.base.type === 'Codebook' ? method.base.codebook.bits : 8;
 }
 
-interface Stored extends Disposable {
-  load(name: string, bits: number, dtype: DType): Tensor;
-}
-
-/** The tensors of a folder by name, layers decoded. */
-async function storedIn(folder: string): Promise<Stored> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.safetensors'));
-  const opened = names.map((name) => openSafetensors(join(folder, name)));
-  const read = (name: string): Tensor | undefined =>
-    opened.find(({ header }) => header.tensors.has(name))?.load(name);
-  const required = (name: string): Tensor => {
-    const found = read(name);
-    if (found === undefined) throw new Bug(`${folder} has no tensor ${name}`);
-    return found;
-  };
-  return {
-    load: (name, bits, dtype) =>
-      scope(() => {
-        const path = pathOf(name);
-        const codes = read(`${path}.codes`);
-        if (codes === undefined) return ops.to(required(name), dtype);
-        const codebooks = ops.squeeze(required(`${path}.codebooks`), 2);
-        const scales = ops.view(required(`${path}.scales`), [-1]);
-        const value = decodeCodebook({ codes: unsigned(codes, bits), codebooks, scales }, dtype);
-        // The encoded tensors are not needed again.
-        for (const each of [codes, codebooks, scales]) releasePages(each);
-        return value;
-      }),
-    [Symbol.dispose]() {
-      for (const each of opened) each[Symbol.dispose]();
-    },
-  };
+/** A tensor of the model; layers are decoded. */
+function decodedIn(stored: StoredFolder, name: string, bits: number, dtype: DType): Tensor {
+  return scope(() => {
+    const path = pathOf(name);
+    const codes = stored.find(`${path}.codes`);
+    if (codes === null) return ops.to(stored.load(name), dtype);
+    const codebooks = ops.squeeze(stored.load(`${path}.codebooks`), 2);
+    const scales = ops.view(stored.load(`${path}.scales`), [-1]);
+    const value = decodeCodebook({ codes: unsigned(codes, bits), codebooks, scales }, dtype);
+    // The encoded tensors are not needed again.
+    for (const each of [codes, codebooks, scales]) releasePages(each);
+    return value;
+  });
 }
 
 function unsigned(codes: Tensor, bits: number): Tensor {

@@ -7,7 +7,7 @@
 //   <layer>.weight_shape       int64 [2]
 // A decoded weight is (code - zero) scale in the type of the model, to the last bit that of
 // training. Symmetric codes are written with 2^(bits - 1) added.
-import { readdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
@@ -15,7 +15,7 @@ import { printConfig } from '../decoder/print-config.ts';
 import { buildModel } from '../engine/build-model.ts';
 import { codedRows } from '../engine/on-grid.ts';
 import { rowPanels } from '../files/row-panels.ts';
-import { openSafetensors, type PlannedTensor, type WritableTensor } from '../files/safetensors.ts';
+import type { PlannedTensor, WritableTensor } from '../files/safetensors.ts';
 import { writeSafetensorsModel } from '../files/safetensors-model.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import { packRows, unpackRows, wordsOf } from '../methods/weights/packed-integers.ts';
@@ -27,6 +27,7 @@ import { releasePages, type Tensor, tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
+import { openFolder, type StoredFolder } from './stored-folder.ts';
 
 export function compressedTensorsArtifact(facts: ArtifactFacts): ArtifactWriter {
   const { files, model, run } = facts;
@@ -44,9 +45,9 @@ export function compressedTensorsArtifact(facts: ArtifactFacts): ArtifactWriter 
       return written.reduce((sum, { bytes }) => sum + bytes, 0);
     },
     async reload(folder, dtype) {
-      using stored = await storedIn(folder);
+      using stored = await openFolder(folder);
       const source = {
-        ...{ config: files.config, tensorNames: files.tensorNames },
+        ...{ config: stored.config, tensorNames: files.tensorNames },
         isBfloat16: () => dtype === 'bfloat16',
         load: (name: string, type: DType) => {
           const layer = layers.get(pathOf(name));
@@ -158,29 +159,9 @@ function configOf(facts: ArtifactFacts): Readonly<Record<string, unknown>> {
   };
 }
 
-interface Stored extends Disposable {
-  load(name: string): Tensor;
-}
-
-/** The tensors of a folder by name, as they are in its files. */
-async function storedIn(folder: string): Promise<Stored> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.safetensors'));
-  const opened = names.map((name) => openSafetensors(join(folder, name)));
-  return {
-    load(name) {
-      const file = opened.find(({ header }) => header.tensors.has(name));
-      if (file === undefined) throw new Bug(`${folder} has no tensor ${name}`);
-      return file.load(name);
-    },
-    [Symbol.dispose]() {
-      for (const each of opened) each[Symbol.dispose]();
-    },
-  };
-}
-
 /** The dense matrix that the integers of a layer stand for, some rows at a time. */
 function decodedIn(
-  stored: Stored,
+  stored: StoredFolder,
   { path, out, in: inputs }: LinearLayer,
   grid: GridOfIntegers,
   dtype: DType,
@@ -210,7 +191,12 @@ function decodedIn(
 }
 
 /** `[out, groups]`, int64. */
-function zerosIn(stored: Stored, path: string, out: number, grid: GridOfIntegers): Tensor | null {
+function zerosIn(
+  stored: StoredFolder,
+  path: string,
+  out: number,
+  grid: GridOfIntegers,
+): Tensor | null {
   if (grid.range === 'Symmetric') return null;
   const packed = ops.t(stored.load(`${path}.weight_zero_point`));
   return ops.contiguous(ops.t(unpackRows(packed, out, grid.bits)));

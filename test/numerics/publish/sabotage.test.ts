@@ -13,6 +13,7 @@ import { buildModel, modelSource } from '../../../worker/engine/build-model.ts';
 import { buildOptionsOf } from '../../../worker/methods/index.ts';
 import { aqlmArtifact } from '../../../worker/publish/aqlm.ts';
 import type { ArtifactFacts, ArtifactWriter } from '../../../worker/publish/artifact.ts';
+import { compressedTensorsArtifact } from '../../../worker/publish/compressed-tensors.ts';
 import { evaluateArtifact, questionsOf } from '../../../worker/publish/evaluate-artifact.ts';
 import { ggufAdapterArtifact } from '../../../worker/publish/gguf-adapter.ts';
 import { ggufArtifact } from '../../../worker/publish/gguf-artifact.ts';
@@ -227,6 +228,11 @@ const codes = {
   formats: ['AQLM'],
 };
 
+const integers = {
+  ...{ name: 'integers', training: { maxSteps: 2, learningRate: '1e-2' } },
+  method: { preset: 'L4Q', base: { type: 'FakeQuantized', fakeQuantized: { groupSize: 32 } } },
+};
+
 type Form = (facts: ArtifactFacts) => ArtifactWriter;
 
 const forms: readonly (readonly [job: ToyJobOptions, forms: Readonly<Record<string, Form>>])[] = [
@@ -242,6 +248,7 @@ const forms: readonly (readonly [job: ToyJobOptions, forms: Readonly<Record<stri
     },
   ],
   [codes, { AQLM: aqlmArtifact }],
+  [integers, { CompressedTensors: compressedTensorsArtifact }],
 ];
 
 for (const [job, all] of forms) {
