@@ -48,5 +48,5 @@ export function givenInCel({ type, member, parameters }: AdapterOfEntry, given: 
       ? `(${[...steps.map((step) => `!${step}`), own].join(' || ')})`
       : [...steps, own].join(' && ');
   });
-  return `(${[`${axisInCel('adapter', type)}`, ...conditions].join(' && ')})`;
+  return `(${[axisInCel('adapter', type), ...conditions].join(' && ')})`;
 }

@@ -1,4 +1,5 @@
-# Models in the layout of compressed-tensors in the hands of that package and of transformers: what integers stand for, and logits.
+# Models in the layout of compressed-tensors in the hands of that package and of transformers: what
+# integers stand for, and logits.
 #   compressed_tensors_peer.py MODEL OUT IDS
 import json
 import sys
@@ -24,7 +25,8 @@ for name in stored:
     answers[f"{path}.weight"] = compressor.decompress(own, group)["weight"].contiguous()
 answers["layers"] = torch.tensor([len(answers)])
 
-# Packed zero points are refused where layers stay compressed: the package lays them out unpacked then.
+# Packed zero points are refused where layers stay compressed: the package lays them out
+# unpacked then.
 kept = {} if group.weights.symmetric else {"quantization_config": CompressedTensorsConfig(dequantize=True)}
 model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, settings["dtype"]), **kept)
 with torch.inference_mode():

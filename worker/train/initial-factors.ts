@@ -154,23 +154,18 @@ interface Searching {
 
 /** The ranks of all layers, which the first rank writes. */
 async function ofSearch(
-  { emit, folder, stop }: Pick<RoleContext, 'emit' | 'folder' | 'stop'>,
+  context: Pick<RoleContext, 'emit' | 'folder' | 'stop'>,
   beginning: Beginning,
   { adapter, search }: Searching,
 ): Promise<OwnFactors> {
+  const { emit, folder } = context;
   const report = { type: 'stage', stage: 'Prepare', subject: 'a search for layers' } as const;
   const layers = adaptedLayers(beginning.source.config, adapter);
   emit({ ...report, state: 'Started' });
   using unfinished = new DisposableStack();
   const own = unfinished.use(new OwnFactors());
   using searched = new SearchedModules({ ...beginning, folder, layers, search });
-  for (let index = 0; index < search.steps; index += 1) {
-    searched.step(index);
-    emit({ ...report, state: 'Running', done: index + 1, total: search.steps });
-    // A request to stop is received here, between steps.
-    await setImmediate();
-    if (beginning.stopping()) stop.throwIfAborted();
-  }
+  await passes(context, beginning, { report, total: search.steps, pass: (i) => searched.step(i) });
   const ranks = searched.ranks();
   for (const [i, layer] of beginning.world.rank === 0 ? layers.entries() : []) {
     scope(() => own.take(layer, { [plannedRank]: tensor([ranks[i] ?? 0], [1], 'int32') }), 'cpu');
@@ -243,10 +238,11 @@ async function ofWeights(
 
 /** Null where the adapter weighs all values the same. Collective. */
 async function squaredGradients(
-  { emit, folder, stop }: Pick<RoleContext, 'emit' | 'folder' | 'stop'>,
+  context: Pick<RoleContext, 'emit' | 'folder' | 'stop'>,
   beginning: Beginning,
   adapter: Adapter,
 ): Promise<SquaredGradients | null> {
+  const { emit, folder } = context;
   const { fisherBatches: total = 0 } = adapter;
   if (total === 0) return null;
   const report = { type: 'stage', stage: 'Prepare', subject: 'gradients of weights' } as const;
@@ -254,18 +250,33 @@ async function squaredGradients(
   const layers = adaptedLayers(beginning.source.config, adapter);
   using unfinished = new DisposableStack();
   const squared = unfinished.use(new SquaredGradients({ ...beginning, folder }, layers));
-  for (let position = 0; position < total; position += 1) {
-    squared.add(position);
-    emit({ ...report, state: 'Running', done: position + 1, total });
-    // A request to stop is received here, between batches.
-    await setImmediate();
-    if (beginning.stopping()) stop.throwIfAborted();
-  }
+  await passes(context, beginning, { report, total, pass: (position) => squared.add(position) });
   squared.finish();
   trimMemory();
   emit({ ...report, state: 'Done' });
   unfinished.move();
   return squared;
+}
+
+interface Passes {
+  readonly report: { readonly type: 'stage'; readonly stage: 'Prepare'; readonly subject: string };
+  readonly total: number;
+  readonly pass: (index: number) => void;
+}
+
+/** Passes over training batches, each told. */
+async function passes(
+  { emit, stop }: Pick<RoleContext, 'emit' | 'stop'>,
+  { stopping }: Pick<Beginning, 'stopping'>,
+  { report, total, pass }: Passes,
+): Promise<void> {
+  for (let index = 0; index < total; index += 1) {
+    pass(index);
+    emit({ ...report, state: 'Running', done: index + 1, total });
+    // A request to stop is received here, between passes.
+    await setImmediate();
+    if (stopping()) stop.throwIfAborted();
+  }
 }
 
 interface Reading {

@@ -22,7 +22,7 @@ import { denseOf } from '../methods/weights/weight-store.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { streamOf, uniform } from '../tensor/rng.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { item, onDevice, type Tensor } from '../tensor/tensor.ts';
+import { onDevice, type Tensor, toArray } from '../tensor/tensor.ts';
 import { DenseGradients, type DenseModel } from './first-gradients.ts';
 
 interface Searched extends DenseModel {
@@ -162,7 +162,9 @@ export class SearchedModules implements Disposable {
     const { A, B } = this.#sharedBy(layer);
     const G = ops.to(gradient, A.value.dtype);
     const along = ops.mul(ops.mm(ops.t(B.value), G), A.value);
-    return this.#of.search.scale * item(ops.sum(along));
+    // Row by row: the result of `sum` depends on the number of threads.
+    const rows = toArray(ops.sumDim(along, [1]));
+    return this.#of.search.scale * rows.reduce((sum, row) => sum + row, 0);
   }
 
   #factorOf(layer: LinearLayer): number {

@@ -2,6 +2,7 @@
 // summed over batches, estimate the diagonal of the Fisher information. Of it only the sums of rows
 // and of columns are kept, two vectors for each layer. The model without the adapter, its weights
 // as in their files, passes forward and backward.
+import { Bug } from '../../crds/failures/errors.ts';
 import type { Batch } from '../data/batch.ts';
 import type { World } from '../engine/world.ts';
 import type { Importance, LinearLayer } from '../methods/adapters/adapter.ts';
@@ -53,7 +54,7 @@ export class SquaredGradients implements Disposable {
   }
 
   of({ path, out, in: inputs }: LinearLayer): Importance {
-    const first = this.#places.get(path) ?? 0;
+    const first = this.#places.get(path) ?? missing(path);
     return {
       rows: ops.narrow(this.#sums, 0, first, out),
       columns: ops.narrow(this.#sums, 0, first + out, inputs),
@@ -64,6 +65,10 @@ export class SquaredGradients implements Disposable {
     this.#dense[Symbol.dispose]();
     this.#sums.dispose();
   }
+}
+
+function missing(path: string): never {
+  throw new Bug(`${path} has no squared gradients`);
 }
 
 /** By a product, which has the same bits for any number of threads. */
