@@ -21,7 +21,7 @@ import { dense } from '../methods/weights/dense.ts';
 import type { WeightGrid } from '../methods/weights/weight-grid.ts';
 import type { WeightStore } from '../methods/weights/weight-store.ts';
 import type { Device } from '../tensor/device.ts';
-import type { DType } from '../tensor/dtype.ts';
+import { type DType, exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
@@ -297,7 +297,7 @@ function codebookParameter(
   dtype: DType,
 ): Parameter {
   const shape = scope(() => source.load(name, dtype).shape);
-  const exact = dtype === 'float64' ? 'float64' : 'float32';
+  const exact = exactType(dtype);
   const { codes, codebooks, scales } = scope(() => emptyCodebook(shape, scheme, exact));
   const parts = { codebooks: keep(codebooks), scales: keep(scales) };
   const coded = { type: 'Codebook', parts, dtype } as const;

@@ -1,10 +1,11 @@
 // What a grid has beside the matrices that are rounded to it.
+
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
+import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { BuildOptions, ModelSource } from './build-model.ts';
-import { exactType } from './on-grid.ts';
 import type { Parameter, Role } from './parameters.ts';
 
 /** Of one matrix, by its values in the files, of which an adapter takes no part. */

@@ -8,7 +8,7 @@ import { type Delta, denseChange, operandsOf } from '../methods/adapters/delta.t
 import type { CodedRows, OwnRows } from '../methods/weights/weight-grid.ts';
 import { denseOf } from '../methods/weights/weight-store.ts';
 import { grad, leaf, withTape } from '../tensor/autograd.ts';
-import type { DType } from '../tensor/dtype.ts';
+import { type DType, exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -165,8 +165,4 @@ function gridOf({ onGrid }: OnGrid) {
 
 function narrowed(tensor: Tensor, [first, behind]: Rows): Tensor {
   return ops.narrow(tensor, 0, first, behind - first);
-}
-
-export function exactType(dtype: DType): 'float32' | 'float64' {
-  return dtype === 'float64' ? 'float64' : 'float32';
 }

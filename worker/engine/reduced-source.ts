@@ -10,7 +10,7 @@ import {
   type LowRank,
   withInitial,
 } from '../methods/adapters/adapter.ts';
-import type { DType } from '../tensor/dtype.ts';
+import { type DType, exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
@@ -47,12 +47,12 @@ export function reducedSource(
 /** As its file has it: the mapped file where that is bfloat16, else in float32 at least. */
 function weightOf(source: ModelSource, name: string, dtype: DType): Tensor {
   if (source.isBfloat16(name)) return source.load(name, 'bfloat16');
-  return source.load(name, dtype === 'float64' ? 'float64' : 'float32');
+  return source.load(name, exactType(dtype));
 }
 
 /** `W - scale * left right` in `dtype`, some rows at a time. */
 function without({ left, right, scale }: LowRank, weight: Tensor, dtype: DType): Tensor {
-  const exact = dtype === 'float64' ? 'float64' : 'float32';
+  const exact = exactType(dtype);
   const rest = ops.empty(weight.shape, { dtype });
   // A linear layer has the same bits for any number of threads.
   const turned = ops.contiguous(ops.t(ops.to(right, exact)));

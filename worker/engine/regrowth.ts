@@ -1,10 +1,12 @@
 // Places of a weight that an adapter chooses again while it trains (Regrowth): in some steps the
 // gradient of the dense weight is computed at candidates, or all of it, from the gradient of the
 // layer's output and its input; after some steps places are dropped and others grow.
+
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Moment, OwnLayer, Probe, Regrowth } from '../methods/adapters/adapter.ts';
 import type { OptimizerState, Projector } from '../methods/optimizers/optimizer.ts';
 import type { Shard } from '../sharding/shards.ts';
+import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -67,7 +69,7 @@ export function probeOf(
 function projectorOf(probe: Exclude<Probe, 'None'>, places: Tensor): Projector {
   if (probe === 'Candidates') return (dy, x) => ops.sampledProduct(dy, x, places);
   return (dy, x) => {
-    const dtype = x.dtype === 'float64' ? 'float64' : 'float32';
+    const dtype = exactType(x.dtype);
     return ops.linear(
       ops.contiguous(ops.t(ops.to(dy, dtype))),
       ops.contiguous(ops.t(ops.to(x, dtype))),

@@ -6,10 +6,12 @@
 //
 // What noise depends on of the last gradients is a number for each row (`common`), which
 // checkpoints hold.
+
 import { Bug } from '../../crds/failures/errors.ts';
 import { factorA, factorB, type LinearLayer } from '../methods/adapters/adapter.ts';
 import { changeRows, type GgpoSettings, gradientRows, noiseScales } from '../methods/rules/ggpo.ts';
 import { denseOf } from '../methods/weights/weight-store.ts';
+import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { normal, streamOf } from '../tensor/rng.ts';
 import { keep, scope } from '../tensor/scope.ts';
@@ -39,7 +41,7 @@ export class WeightNoise implements Disposable {
     this.#settings = settings;
     this.#seed = seed;
     this.#world = world;
-    const dtype = exactType(model);
+    const dtype = exactType(model.dtype);
     const none = (out: number) => keep(ops.zeros([out], { dtype, device: model.device }));
     this.#rows = new Map(
       [...model.adapted.values()].map(({ path, out }) => [
@@ -91,7 +93,7 @@ export class WeightNoise implements Disposable {
       this.#settings,
     );
     const stream = streamOf(this.#seed, 'weight_noise', path, step);
-    const noise = normal([out, inputs], 1, stream, exactType(this.#model));
+    const noise = normal([out, inputs], 1, stream, exactType(this.#model.dtype));
     return ops.to(ops.add_(ops.mul_(noise, scales), weight), dtype);
   }
 
@@ -117,7 +119,7 @@ export class WeightNoise implements Disposable {
 
   /** In one collective. */
   #summed(parts: readonly Tensor[]): readonly Tensor[] {
-    const dtype = exactType(this.#model);
+    const dtype = exactType(this.#model.dtype);
     const all = ops.cat(parts.map((part) => ops.to(ops.view(part, [-1]), dtype)));
     this.#world.sumTensor(all);
     let at = 0;
@@ -143,10 +145,6 @@ export class WeightNoise implements Disposable {
   #rowsOf(path: string): Rows {
     return this.#rows.get(path) ?? missing(path);
   }
-}
-
-function exactType({ dtype }: Model): 'float32' | 'float64' {
-  return dtype === 'float64' ? 'float64' : 'float32';
 }
 
 function missing(path: string): never {

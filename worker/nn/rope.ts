@@ -2,7 +2,7 @@
 // float64 and rounded once to the type of the table: float32 (float64 in a float64 model), since
 // bfloat16 cannot represent position 5,000.
 import type { RopeFrequencies } from '../decoder/rope.ts';
-import type { DType } from '../tensor/dtype.ts';
+import { type DType, exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 
@@ -23,7 +23,7 @@ export function ropeTable(rope: RopeFrequencies, positions: Int32Array, dtype: D
       sin[t * pairs + pair] = Math.sin(angle) * rope.attentionFactor;
     }
   }
-  const table = dtype === 'float64' ? 'float64' : 'float32';
+  const table = exactType(dtype);
   const shape = [positions.length, pairs];
   return { cos: tensor(cos, shape, table), sin: tensor(sin, shape, table) };
 }

@@ -7,7 +7,7 @@ import { weightOnGrid } from '../engine/on-grid.ts';
 import { type Rows, rowPanels } from '../files/row-panels.ts';
 import { denseChange } from '../methods/adapters/delta.ts';
 import { denseCopy, denseOf, isQuantized } from '../methods/weights/weight-store.ts';
-import type { DType } from '../tensor/dtype.ts';
+import { type DType, exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -59,7 +59,7 @@ function mergedRows(
   const delta = isChanged ? tensorsOf(model, new Map(), null).delta(path) : null;
   const value = made ?? model.parameters.get(name).value;
   if (delta === null) return denseCopy(rowsOf(value, rows), dtype);
-  const exact = model.dtype === 'float64' ? 'float64' : 'float32';
+  const exact = exactType(model.dtype);
   const isInFile = made === null && model.adapter?.takesOver === undefined;
   const original = isInFile
     ? files.load(name, { dtype: exact, rows })

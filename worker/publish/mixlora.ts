@@ -1,6 +1,7 @@
 // A MixLoRA as its authors store it: `adapter_config.json` and tensors under `mixlora.layers.N.`,
 // with the router of an MLP as `mlp.moe_gate.weight` and its experts beside their layer,
 // `mlp.up_proj.experts.E.lora_A.weight`. Their file is a pickle; ours is safetensors.
+
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { alphaOf } from '../../crds/methods/adapter-fields.ts';
@@ -9,6 +10,7 @@ import { resultFolder } from '../../crds/names/result-folders.ts';
 import { linearsOf } from '../../crds/plan/parameters.ts';
 import type { Parameter } from '../engine/parameters.ts';
 import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
+import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
@@ -35,7 +37,7 @@ export function mixLoraArtifact(facts: ArtifactFacts): ArtifactWriter {
 }
 
 function tensorsOf({ model }: ArtifactFacts): ReadonlyMap<string, WritableTensor> {
-  const dtype = model.dtype === 'float64' ? 'float64' : 'float32';
+  const dtype = exactType(model.dtype);
   return new Map(
     model.parameters.trained().map((parameter) => {
       const { shape, value } = parameter;

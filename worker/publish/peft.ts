@@ -2,6 +2,7 @@
 // `base_model.model.` + module path + `.lora_A.weight`. Any loader of LoRA reads it, on the base as
 // it was. `init_lora_weights` is always true: any other value makes a loader recompute and change
 // the base.
+
 import { join } from 'node:path';
 import { alphaOf } from '../../crds/methods/adapter-fields.ts';
 import { adapterShape } from '../../crds/methods/adapter-traits.ts';
@@ -9,6 +10,7 @@ import { lastPart } from '../../crds/methods/linears.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
 import { factorA, factorB, type LinearLayer } from '../methods/adapters/adapter.ts';
+import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { commonConfig, prefix, tensorFile, writeAdapter } from './peft-files.ts';
@@ -49,7 +51,7 @@ function peftTensors(
   facts: ArtifactFacts,
   isUniform: boolean,
 ): ReadonlyMap<string, WritableTensor> {
-  const dtype = facts.model.dtype === 'float64' ? 'float64' : 'float32';
+  const dtype = exactType(facts.model.dtype);
   const layers = layersWritten(facts);
   const most = Math.max(...layers.map((layer) => rankWritten(facts, layer)));
   const planned = (layer: LinearLayer, factor: Factor): [string, WritableTensor] => {

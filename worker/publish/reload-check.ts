@@ -4,6 +4,7 @@
 
 import { hiddenStates } from '../engine/forward.ts';
 import { headName, type Model } from '../engine/model.ts';
+import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
@@ -31,7 +32,7 @@ export function checkLogits(model: Model): Tensor {
 export function headLogits(model: Model, h: Tensor): Tensor {
   return scope(() => {
     const z = ops.linear(h, model.parameters.value(headName(model.config)), null);
-    const wide = ops.to(z, model.dtype === 'float64' ? 'float64' : 'float32');
+    const wide = ops.to(z, exactType(model.dtype));
     const cap = model.config.logitCap;
     // In place: each copy would be a tenth of a small model with a large vocabulary.
     return cap === undefined ? wide : ops.mulScalar_(ops.tanh(ops.divScalar_(wide, cap)), cap);

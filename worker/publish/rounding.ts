@@ -6,7 +6,7 @@
 // square of the change, so a rounded artefact stays about ten times below the bound; a lost,
 // swapped or scaled weight does not.
 import type { Model } from '../engine/model.ts';
-import { type DType, dtypeEpsilon } from '../tensor/dtype.ts';
+import { type DType, dtypeEpsilon, exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { streamOf, uniform } from '../tensor/rng.ts';
 import { keep, scope } from '../tensor/scope.ts';
@@ -61,7 +61,7 @@ function move_(value: Tensor, name: string, unit: number, inBlocks: boolean): vo
 const valuesAtOnce = 2 ** 20;
 
 function moved(value: Tensor, name: string, unit: number, inBlocks: boolean): Tensor {
-  const wide = ops.to(value, value.dtype === 'float64' ? 'float64' : 'float32');
+  const wide = ops.to(value, exactType(value.dtype));
   const sign = ops.sign(uniform(value.shape, -1, 1, streamOf(0, 'rounding', name), wide.dtype));
   const ownUnit = ops.mulScalar(ops.abs(wide), unit);
   const rows = value.shape.length === 2 ? (value.shape[1] ?? 0) : 0;

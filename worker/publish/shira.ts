@@ -1,6 +1,7 @@
 // Single values of weights in PEFT's format of SHiRA: places and values of each layer, in
 // `adapter_model.safetensors` beside `adapter_config.json`. PEFT wants r (out + in) of them in each
 // layer, with one r for all: those that a layer lacks repeat its last place with a value of zero.
+
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { shiraRank } from '../../crds/methods/spiel.ts';
@@ -8,6 +9,7 @@ import { resultFolder } from '../../crds/names/result-folders.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
 import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
+import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
@@ -59,7 +61,7 @@ function tensorsOfLayer(
   r: number,
 ): readonly (readonly [string, WritableTensor])[] {
   const count = r * (layer.out + layer.in);
-  const dtype = model.dtype === 'float64' ? 'float64' : 'float32';
+  const dtype = exactType(model.dtype);
   const path = `${prefix}${layer.path}`;
   return [
     [

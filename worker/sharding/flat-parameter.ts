@@ -15,7 +15,7 @@ import {
 } from '../../crds/plan/shards.ts';
 import type { Parameter, Role } from '../engine/parameters.ts';
 import type { Layer } from '../engine/weights.ts';
-import type { DType } from '../tensor/dtype.ts';
+import { type DType, exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, resizeStorage, type Tensor } from '../tensor/tensor.ts';
@@ -203,7 +203,7 @@ function ownerOf(layer: Layer, { size }: ProcessGroup): number {
 
 function gradientTypeOf({ value, coded }: Parameter): 'float32' | 'float64' {
   const exact = coded?.type === 'Codebook' ? coded.parts.codebooks : value;
-  return exact.dtype === 'float64' ? 'float64' : 'float32';
+  return exactType(exact.dtype);
 }
 
 function bytesByName(members: readonly Parameter[]): ReadonlyMap<string, number> {

@@ -56,6 +56,11 @@ export function dtypeBytes(dtype: DType): number {
   return facts[dtype].bytes;
 }
 
+/** What is computed exactly beside values of a type: float64 for float64, else float32. */
+export function exactType(dtype: DType): 'float32' | 'float64' {
+  return dtype === 'float64' ? 'float64' : 'float32';
+}
+
 /** Distance from 1 to the next value, the unit of tolerances; 0 for integers and booleans. */
 export function dtypeEpsilon(dtype: DType): number {
   return facts[dtype].epsilon;

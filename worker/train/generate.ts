@@ -8,6 +8,7 @@ import { alone, type World } from '../engine/world.ts';
 import { type BlockContext, block } from '../nn/block.ts';
 import { rmsNorm } from '../nn/rms-norm.ts';
 import { ropeTable } from '../nn/rope.ts';
+import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor, tensor, toArray } from '../tensor/tensor.ts';
@@ -197,7 +198,7 @@ class KeyValueCache {
  */
 function decode(q: Tensor, k: Tensor, v: Tensor, scale: number, cap: number): Tensor {
   const [, heads = 0, size = 0] = q.shape;
-  const wide = q.dtype === 'float64' ? 'float64' : 'float32';
+  const wide = exactType(q.dtype);
   const groups = k.shape[0] ?? 0;
   const grouped = ops.to(ops.view(q, [groups, heads / groups, size]), wide);
   const scores = ops.mulScalar(ops.bmm(grouped, ops.transpose(ops.to(k, wide), 1, 2)), scale);

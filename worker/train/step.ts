@@ -2,6 +2,7 @@
 // plan allows (`modes`). The backward takes the blocks from last to first and hands each block's
 // gradients to the update as soon as all micro-batches have added to them, so a rank never holds
 // more gradients than it updates.
+
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { ActivationOffload } from '../engine/activation-offload.ts';
 import {
@@ -31,6 +32,7 @@ import { layerAfter, withLayer } from '../engine/weights.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
 import type { InsideLoss } from '../nn/inside.ts';
+import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -230,7 +232,7 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
 /** A zero gradient for a vocabulary matrix: it sums many small terms, so never in 16 bits. */
 function matrixGradient(model: Model, name: string): Tensor {
   const { shape, dtype } = model.parameters.value(name);
-  return ops.zeros(shape, { dtype: dtype === 'float64' ? 'float64' : 'float32' });
+  return ops.zeros(shape, { dtype: exactType(dtype) });
 }
 
 /** The lowest layer that needs a backward: it is active, or the embedding is. */

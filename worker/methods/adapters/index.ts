@@ -1,7 +1,7 @@
 // From the parameters of an adapter to the adapter: one line for each type.
 import type { ResolvedMethod } from '../../../crds/index.ts';
 import { entryOf } from '../../../crds/methods/entry-of.ts';
-import type { DType } from '../../tensor/dtype.ts';
+import { type DType, exactType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { weightStoreOf } from '../weights/store-of.ts';
@@ -61,7 +61,7 @@ export function adapterOf(method: ResolvedMethod, seed: bigint, of: DType): Adap
   const make = byType[adapter.type] as (own: object, common: Common) => Adapter;
   const { own } = entryOf('adapter', adapter);
   const quantized = quantizedBy(weightStoreOf(method));
-  return make(own, { seed, dtype: of === 'float64' ? 'float64' : 'float32', ...quantized });
+  return make(own, { seed, dtype: exactType(of), ...quantized });
 }
 
 /** From float32, as a base that lost a part of its weights is quantized. */

@@ -10,7 +10,9 @@
 // orthonormal factors and a zero R. Trained: R in float32. G is the gradient of the first batch of
 // the job, and the rate that of its first step. Difference: the vectors come from the sketch of
 // optimizers/subspace.ts unless the job asks for exact ones.
+
 import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
+import { exactType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { normal, streamOf } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -41,8 +43,7 @@ export function loraSb({ rank, directions, targets, seed }: LoraSbSettings): Ada
     decompose(layer, { gradient, learningRate }) {
       const own = rankWithin(layer, rank);
       const G = gradient();
-      if (isZero(G))
-        return unmoved(layer, own, seed, G.dtype === 'float64' ? 'float64' : 'float32');
+      if (isZero(G)) return unmoved(layer, own, seed, exactType(G.dtype));
       const D = ops.mulScalar(ops.sign(G), -learningRate);
       const { U, S, V } = singularVectors(D, find(D, own));
       return { [factorA]: V, [factorB]: ops.contiguous(U), [middle]: diagonalOf(S) };

@@ -7,8 +7,10 @@
 // State per parameter: m and v as adamw.ts has them in float32, and a in int32. Of places, which
 // are whole numbers, gradients move the state alone: it is that of a value that stays zero. Each
 // operation rounds by itself, so bits do not depend on how values are shared among threads.
+
 import { Bug } from '../../../crds/failures/errors.ts';
 import type { Device } from '../../tensor/device.ts';
+import { exactType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { keep, scope } from '../../tensor/scope.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
@@ -26,7 +28,7 @@ export function agedAdamW(settings: AgedSettings): Optimizer {
   return {
     name: 'AdamW',
     initialize(value) {
-      const dtype = value.dtype === 'float64' ? 'float64' : 'float32';
+      const dtype = exactType(value.dtype);
       return {
         exp_avg: ops.zeros(value.shape, { dtype }),
         exp_avg_sq: ops.zeros(value.shape, { dtype }),

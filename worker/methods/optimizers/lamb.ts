@@ -9,7 +9,9 @@
 // bias correction; since r divides by |u|, which c does not change, c acts as a warm-up (0.22,
 // 0.31, … for β2 = 0.95 and β1 = 0). Without LAMB r = 1: Adam with an uncorrected ε. β1 = 0 keeps
 // no m. State is float32, or float64 for float64 values.
+
 import { Bug } from '../../../crds/failures/errors.ts';
+import { exactType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -29,7 +31,7 @@ export function lambState(
   { beta1 }: LambSettings,
   prefix = '',
 ): OptimizerState {
-  const dtype = type === 'float64' ? 'float64' : 'float32';
+  const dtype = exactType(type);
   return {
     ...(beta1 > 0 ? { [`${prefix}exp_avg`]: ops.zeros(shape, { dtype }) } : {}),
     [`${prefix}exp_avg_sq`]: ops.zeros(shape, { dtype }),

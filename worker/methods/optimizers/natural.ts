@@ -11,7 +11,9 @@
 // that it stays positive. A refresh of the basis empties both: gradients of two subspaces have no
 // inner products. Differences from the release: one side is projected, as the paper says, and not
 // both.
+
 import { Bug } from '../../../crds/failures/errors.ts';
+import { exactType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -102,7 +104,7 @@ function combined(history: Tensor, weights: Tensor): Tensor {
 /** Results for some columns at a time, in the type of their arithmetic. */
 function overColumns(history: Tensor, of: (some: Tensor) => Tensor): readonly Tensor[] {
   const [rows = 0, columns = 0] = history.shape;
-  const dtype = history.dtype === 'float64' ? 'float64' : 'float32';
+  const dtype = exactType(history.dtype);
   const width = Math.ceil(valuesAtOnce / rows);
   const found: Tensor[] = [];
   for (let at = 0; at < columns; at += width) {

@@ -4,6 +4,7 @@
 //
 // State per parameter: u in float32 when μ > 0, and float32 master weights of a bfloat16 parameter
 // unless it is rounded stochastically.
+import { exactType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -20,7 +21,7 @@ export function sgd(settings: SgdSettings): Optimizer {
   return {
     name: 'SGD',
     initialize(value): OptimizerState {
-      const dtype = value.dtype === 'float64' ? 'float64' : 'float32';
+      const dtype = exactType(value.dtype);
       return {
         ...(settings.momentum > 0 ? { momentum: ops.zeros(value.shape, { dtype }) } : {}),
         ...masterWeightOf(value, settings.masterWeights),

@@ -12,6 +12,7 @@
 // bfloat16 gradient the smaller ones are rounding errors. A vector is defined up to its sign; its
 // element of the largest magnitude is made positive, so that a basis depends on G and not on the
 // solver.
+import { exactType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { streamOf, uniform } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -148,7 +149,7 @@ function timesGram(gradient: Tensor, drawn: number): (some: Tensor) => Tensor {
 
 /** Sums and directions are computed in float32 at least. */
 export function wideOf({ dtype }: Tensor): 'float32' | 'float64' {
-  return dtype === 'float64' ? 'float64' : 'float32';
+  return exactType(dtype);
 }
 
 /**
