@@ -11,7 +11,19 @@ import { Store } from '../../operator/runtime/store.ts';
 
 export const soon = { withinMs: 60_000, everyMs: 50 };
 
+/** Returns when the reflector has read all there is. */
 export async function follow(
+  t: ExecutionContext,
+  client: KubeClient,
+  namespace: string,
+  resource: Resource<KubeObject> = configMaps,
+) {
+  const following = startFollowing(t, client, namespace, resource);
+  await following.synced;
+  return following;
+}
+
+export function startFollowing(
   t: ExecutionContext,
   client: KubeClient,
   namespace: string,
@@ -30,10 +42,9 @@ export async function follow(
     stop.abort();
     await running;
   });
-  await reflector.synced;
   const names = () => [...store.values()].map(({ metadata }) => metadata.name).sort();
   const causes = () => events.flatMap((event) => (event.type === 'Broken' ? [event.cause] : []));
-  return { names, causes, store };
+  return { names, causes, store, synced: reflector.synced };
 }
 
 export const aMap = (namespace: string, name: string) => ({

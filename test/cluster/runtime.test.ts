@@ -7,9 +7,6 @@ import { type ApiError, isStatus } from '../../operator/runtime/api-error.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
 import { LeaderElection, type LeaseEvent } from '../../operator/runtime/lease.ts';
 import { systemRandom } from '../../operator/runtime/random.ts';
-import { Reflector, type ReflectorEvent } from '../../operator/runtime/reflector.ts';
-import type { KubeObject } from '../../operator/runtime/resource.ts';
-import { Store } from '../../operator/runtime/store.ts';
 import { aWrittenJob } from '../builders/job.ts';
 import { eventually } from '../doubles/eventually.ts';
 import {
@@ -22,7 +19,7 @@ import {
   transportTo,
 } from './access.ts';
 import { startProxy } from './api-proxy.ts';
-import { aMap, follow, soon } from './following.ts';
+import { aMap, follow, soon, startFollowing } from './following.ts';
 
 test.before(installCrd);
 
@@ -128,35 +125,34 @@ test('429 of the server’s fairness is waited out as it says', async (t) => {
   const limited = clientOf(t, config);
   // One request at a time is let through; a crowd makes the server refuse.
   const crowd = new AbortController();
-  const refusals: ApiError[] = [];
+  // Before the client is closed: then each request fails at once, and nobody else has a turn.
+  t.teardown(() => crowd.abort());
+  let refusal: ApiError | undefined;
   const push = async () => {
     while (!crowd.signal.aborted) {
       await limited.get(configMaps, { namespace, name: 'here' }, never).catch((error: unknown) => {
-        if (isStatus(error, 429)) refusals.push(error);
+        if (isStatus(error, 429)) refusal ??= error;
       });
     }
   };
   const pushing = Promise.all(Array.from({ length: 12 }, push));
-  await eventually('the server refuses', () => refusals.length > 0, soon);
-  t.true((refusals[0]?.retryAfterMs ?? 0) >= 1000, `waits ${refusals[0]?.retryAfterMs} ms`);
-  const store = new Store<KubeObject, never>({ indexes: {} });
-  const events: ReflectorEvent[] = [];
-  const reflector = new Reflector({
-    ...{ client: limited, resource: configMaps, store, clock: systemClock, random: systemRandom },
-    selection: { namespace, labelSelector: 'of=test' },
-    tell: (event) => events.push(event),
-  });
-  const stop = new AbortController();
-  const running = reflector.run(stop.signal);
-  const wasRefused = () =>
-    events.some((event) => event.type === 'Broken' && event.cause === 'Refused');
-  await eventually('the reflector was refused', wasRefused, soon);
+  await eventually('the server refuses', () => refusal !== undefined, soon);
+  t.true((refusal?.retryAfterMs ?? 0) >= 1000, `waits ${refusal?.retryAfterMs} ms`);
+  // The one request that is let through may be the reflector's: then another has to try.
+  let reading = startFollowing(t, limited, namespace);
+  const wasRefused = () => reading.causes().includes('Refused');
+  await eventually(
+    'a reflector was refused',
+    () => {
+      if (!wasRefused() && reading.store.size > 0) reading = startFollowing(t, limited, namespace);
+      return wasRefused();
+    },
+    soon,
+  );
   crowd.abort();
   await pushing;
-  await reflector.synced;
-  t.is(store.size, 1);
-  stop.abort();
-  await running;
+  await reading.synced;
+  t.is(reading.store.size, 1);
 });
 
 /** A replica that leads for as long as it may, until the test ends. */

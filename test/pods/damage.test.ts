@@ -4,7 +4,9 @@
 import { readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { rememberedIn } from '../../worker/supervisor/remembered.ts';
 import { damages } from '../doubles/damaged-checkpoint.ts';
+import { eventually } from '../doubles/eventually.ts';
 import type { JobWorld } from '../doubles/job-world.ts';
 import { emptyDisk, fillDisk } from '../doubles/small-disk.ts';
 import { aWorld, beganAfter, endsWell, linesOf } from './a-world.ts';
@@ -195,6 +197,11 @@ test.serial('a bus that comes back empty costs a round, whatever status remember
     (state) => state.round > second.round && state.checkpoint?.round === state.round,
   );
   const third = await world.state();
+  // What counts on the bus is noted on the volume a moment later.
+  await eventually('the volume knows it', async () => {
+    const { mark } = await rememberedIn({ folder: world.runFolder, checkpoints: undefined });
+    return mark?.head.round === third.round && mark.head.step >= (third.checkpoint?.step ?? 0);
+  });
   await wipe(first);
   await world.until('they go on', (state) => state.world !== undefined);
   const fourth = await world.state();
