@@ -25,7 +25,8 @@ interface Choice {
   readonly learningRate: string;
   readonly sequenceLength: number;
   readonly recomputation: string | undefined;
-  readonly format: 'PEFTAdapter' | 'MergedSafetensors';
+  /** Lines below `output:` besides the destination. */
+  readonly output: readonly string[];
 }
 
 const loraWith = (rank: number, preset: 'LoRA' | 'QLoRA' = 'LoRA') => ({
@@ -41,7 +42,7 @@ export const choices: Readonly<Record<Preference, Choice>> = {
     learningRate: '2e-4',
     sequenceLength: 512,
     recomputation: 'Full',
-    format: 'PEFTAdapter',
+    output: ['formats: [PEFTAdapter]'],
   },
   speed: {
     reason: 'speed: adapters beside a frozen model; its weights need no gradients',
@@ -49,7 +50,7 @@ export const choices: Readonly<Record<Preference, Choice>> = {
     learningRate: '2e-4',
     sequenceLength: 1024,
     recomputation: undefined,
-    format: 'PEFTAdapter',
+    output: ['formats: [PEFTAdapter]'],
   },
   quality: {
     reason: 'quality: all weights are trained; needs the most memory and leaves a whole model',
@@ -58,15 +59,18 @@ export const choices: Readonly<Record<Preference, Choice>> = {
     learningRate: '1e-5',
     sequenceLength: 1024,
     recomputation: undefined,
-    format: 'MergedSafetensors',
+    output: ['formats: [MergedSafetensors]'],
   },
   size: {
-    reason: 'size: the smallest result, an adapter of low rank',
-    ...loraWith(4),
-    learningRate: '3e-4',
+    reason: 'size: the smallest model that runs, merged and in 4 to 6 bits a weight for llama.cpp',
+    ...loraWith(16),
+    learningRate: '2e-4',
     sequenceLength: 1024,
     recomputation: undefined,
-    format: 'PEFTAdapter',
+    output: [
+      'formats: [GGUF]             # one file for llama.cpp; evaluated before it is published',
+      'gguf: { type: Q4_K, calibrationSequences: 32 }',
+    ],
   },
 };
 
@@ -162,7 +166,7 @@ export function manifestLines(answers: Answers): readonly ManifestLine[] {
       'device',
       `  worker: { devicesPerWorker: ${gpuMemory === undefined ? '0 }   # 0 is the processor' : '1 }'}`,
     ),
-    ...of('prefer', '  output:', `    formats: [${choice.format}]`),
+    ...of('prefer', '  output:', ...choice.output.map((line) => `    ${line}`)),
     ...of('prefer', ...destinationLines(model, data)),
   ];
 }

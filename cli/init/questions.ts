@@ -107,7 +107,7 @@ const preferWords: Readonly<Record<(typeof preferences)[number], string>> = {
   speed: 'speed',
   memory: 'little memory',
   quality: 'quality',
-  size: 'a small result',
+  size: 'a small model',
 };
 
 /** What fits comes first; otherwise in the usual order of preference. */

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { mutable } from '../schema/mutability.ts';
 import { rule } from '../schema/rule.ts';
 import { text } from '../schema/text.ts';
+import { quantization } from './quantization.ts';
 import { destinationOf, secretKeyRef } from './source.ts';
 
 const pushToHub = z.strictObject({
@@ -21,7 +22,7 @@ const pushToHub = z.strictObject({
   revision: text(200).default('main').describe('Branch to write to.'),
 });
 
-const gguf = z.strictObject({
+const ggufFields = z.strictObject({
   type: z
     .enum([
       ...(['F32', 'F16', 'BF16', 'Q8_0', 'Q6_K', 'Q5_K', 'Q4_K', 'Q3_K', 'Q2_K'] as const),
@@ -31,6 +32,26 @@ const gguf = z.strictObject({
     .describe(
       'Type of the matrices in the file; vectors are always F32. Below Q8_0 the token embedding and the head are Q6_K, and every matrix of a block has this type: no mix of types as in Q4_K_M. Types that end in _K need rows of whole blocks of 256; other matrices are Q8_0 instead of Q6_K, Q5_1 instead of Q5_K, Q5_0 instead of Q4_K, Q4_0 instead of Q3_K and Q2_K, and the report counts them.',
     ),
+  calibrationSequences: z
+    .int32()
+    .min(0)
+    .max(4096)
+    .default(0)
+    .describe(
+      'Sequences of the training data, the first ones, by whose activations columns of the linear layers count while codes are chosen (an importance matrix). 0: by the weights alone. For types below Q8_0.',
+    ),
+});
+
+/** Types of few bits, whose codes are searched for. */
+const searched = ['Q6_K', 'Q5_K', 'Q4_K', 'Q3_K', 'Q2_K', 'Q5_1', 'Q5_0', 'Q4_1', 'Q4_0'];
+
+const gguf = rule(ggufFields, {
+  id: 'output.gguf: columns count where codes are searched for',
+  cel: `self.calibrationSequences == 0 || self.type in [${searched.map((type) => `'${type}'`).join(', ')}]`,
+  check: ({ type, calibrationSequences }) => calibrationSequences === 0 || searched.includes(type),
+  message: 'is set, but the type has so many bits that each value is rounded by itself',
+  hint: 'leave it out, or choose a type below Q8_0',
+  path: ['calibrationSequences'],
 });
 
 export const output = rule(
@@ -58,6 +79,11 @@ export const output = rule(
         'Formats of the result. When absent: PEFTAdapter if an adapter is trained, or MixLoRA with that adapter, else MergedSafetensors, which is then the whole model. GGUFAdapter: the adapter for llama.cpp, beside a GGUF file of the base. UniformPEFTAdapter: a PEFTAdapter with one rank in all layers, for servers that read no rank patterns. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers. MixLoRA: experts, routers and LoRA of that adapter, under the names of its authors. CompressedTensors: the integers of a FakeQuantized base with their scales, for vLLM and transformers; with that base, this one when absent.',
       ),
     gguf: mutable(gguf, 'Suspended').prefault({}).describe('Settings of the format GGUF.'),
+    quantization: mutable(quantization, 'Suspended')
+      .optional()
+      .describe(
+        'Quantizes the linear layers of the blocks to integers after training, for the format CompressedTensors.',
+      ),
     destination: destinationOf('output.destination')
       .optional()
       .describe('Folder or prefix for the results.'),

@@ -1,5 +1,6 @@
 // What rounding weights to a grid while they train is not combined with. In CEL are those of
 // results alone: a definition has a limit of bytes.
+import { isCalibrated, quantization } from '../api/quantization.ts';
 import { entryOf } from '../methods/entry-of.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { isAdapterForm } from '../names/result-folders.ts';
@@ -8,6 +9,7 @@ import { is, noAdapterForm, noForm, type Pair } from './pair.ts';
 
 const isOnGrid = is('base', 'FakeQuantized');
 const others = ['MixLoRA', 'SpIEL'];
+const { groupSize: defaultGroup, calibrationSequences: defaultSequences } = quantization.parse({});
 
 export const pairsOfGrids: readonly Pair[] = [
   {
@@ -24,11 +26,63 @@ export const pairsOfGrids: readonly Pair[] = [
     id: 'integers are written where there are some',
     path: ['output', 'formats'],
     meets: ({ output }, { base }) =>
-      base.type !== 'FakeQuantized' && output.formats?.includes('CompressedTensors') === true,
-    cel: `${isOnGrid} || ${noForm('CompressedTensors')}`,
+      base.type !== 'FakeQuantized' &&
+      output.quantization === undefined &&
+      output.formats?.includes('CompressedTensors') === true,
+    cel: `${isOnGrid} || has(self.output.quantization) || ${noForm('CompressedTensors')}`,
     sentence:
-      'asks for CompressedTensors, but method.base is not FakeQuantized: weights were not trained as integers',
-    hint: 'ask for MergedSafetensors, or write method.base: { type: FakeQuantized }',
+      'asks for CompressedTensors, but nothing makes integers of the weights: method.base is not FakeQuantized, and there is no output.quantization',
+    hint: 'write output.quantization: {}, or method.base: { type: FakeQuantized } to train them as integers',
+  },
+  {
+    id: 'quantized weights are written as integers',
+    path: ['output', 'quantization'],
+    meets: ({ output }) =>
+      output.quantization !== undefined &&
+      output.formats !== undefined &&
+      !output.formats.includes('CompressedTensors'),
+    cel: "!has(self.output.quantization) || !has(self.output.formats) || 'CompressedTensors' in self.output.formats",
+    sentence: 'is set, but no format of the result has its integers',
+    hint: 'add CompressedTensors to output.formats, or leave out output.quantization',
+  },
+  {
+    id: 'weights that train on a grid are integers already',
+    path: ['output', 'quantization'],
+    meets: ({ output }, { base }) =>
+      output.quantization !== undefined && base.type === 'FakeQuantized',
+    cel: `!has(self.output.quantization) || !${isOnGrid}`,
+    sentence:
+      'is set, but method.base is FakeQuantized: the weights were trained as integers, and others would undo it',
+    hint: 'leave it out, or write method.base: { type: Dense }',
+  },
+  {
+    id: 'what is quantized is a model of matrices',
+    path: ['output', 'quantization'],
+    meets: ({ output }, { adapter, base }) =>
+      output.quantization !== undefined && (adapter.type === 'MixLoRA' || base.type === 'Codebook'),
+    cel: `!has(self.output.quantization) || !(${is('adapter', 'MixLoRA')} || ${is('base', 'Codebook')})`,
+    sentence:
+      'is set, but the result has experts in place of matrices, or codes of codebooks already',
+    hint: 'leave it out, or choose another adapter and base',
+  },
+  {
+    id: 'a group size of the result is that of groups',
+    path: ['output', 'quantization', 'groupSize'],
+    meets: ({ output }) =>
+      output.quantization?.strategy === 'Channel' && output.quantization.groupSize !== defaultGroup,
+    cel: `!has(self.output.quantization) || self.output.quantization.strategy != 'Channel' || self.output.quantization.groupSize == ${defaultGroup}`,
+    sentence: 'is set, but strategy is Channel: a scale is that of a whole row',
+    hint: 'leave it out, or write strategy: Group',
+  },
+  {
+    id: 'sequences pass where something is measured of them',
+    path: ['output', 'quantization', 'calibrationSequences'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined && !isCalibrated(own) && own.calibrationSequences !== defaultSequences,
+    cel: `!has(self.output.quantization) || self.output.quantization.method == 'GPTQ' || self.output.quantization.scales == 'ClipSearch' || self.output.quantization.scaleRefits > 0 || self.output.quantization.calibrationSequences == ${defaultSequences}`,
+    sentence:
+      'is set, but RoundToNearest with scales of Extremes and no scaleRefits looks at weights alone',
+    hint: 'leave it out, or write method: GPTQ',
   },
   {
     id: 'a group size is that of groups',

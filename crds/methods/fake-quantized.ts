@@ -4,11 +4,8 @@
 //   y = x Q(W + s B A)^T     Q(w) = (clamp(round(w / scale) + zero, low, high) - zero) scale
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { rule } from '../schema/rule.ts';
-import { groupSize } from './group-size.ts';
+import { integerFields } from './integer-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
-
-const widths = [2, 3, 4, 8] as const;
 
 const paper = {
   title: 'L4Q: Parameter-Efficient Quantization-Aware Fine-Tuning on Large Language Models',
@@ -23,29 +20,7 @@ export const fakeQuantized = axisEntry({
     'Linear layers of the blocks stay dense, and are rounded to integers of few bits wherever they are multiplied, with what an adapter adds: the result has these integers.',
   paper,
   parameters: z.strictObject({
-    bits: rule(z.int32().min(2).max(8), {
-      id: 'method.base: fakeQuantized.bits is a width of integers',
-      cel: `self in [${widths.join(', ')}]`,
-      check: (self) => widths.some((width) => width === self),
-      message: 'must be 2, 3, 4 or 8',
-    })
-      .default(4)
-      .describe('Bits of an integer: 2, 3, 4 or 8.'),
-    strategy: z
-      .enum(['Group', 'Channel'])
-      .default('Group')
-      .describe('What shares a scale: a group of a row, or the whole row.'),
-    groupSize: groupSize('fakeQuantized.groupSize')
-      .default(64)
-      .describe(
-        'Adjacent weights of a row that share a scale; must divide the inputs of each layer. With the strategy Group.',
-      ),
-    range: z
-      .enum(['Asymmetric', 'Symmetric'])
-      .default('Asymmetric')
-      .describe(
-        'Asymmetric: from the minimum to the maximum, with a zero point. Symmetric: zero in the middle.',
-      ),
+    ...integerFields('method.base: fakeQuantized'),
     trains: z
       .enum(['Weights', 'Scales'])
       .default('Weights')

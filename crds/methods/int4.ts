@@ -11,7 +11,7 @@ export const int4 = axisEntry({
   summary:
     'Linear layers of the blocks are stored as 4-bit integers, in groups; embeddings, head and norms stay dense.',
   parameters: z.strictObject({
-    groupSize: groupSize('int4.groupSize')
+    groupSize: groupSize('method.base: int4.groupSize')
       .default(64)
       .describe(
         'Adjacent weights of a row that share one step and zero; must divide the inputs of each layer.',

@@ -11,7 +11,7 @@ export const int8 = axisEntry({
   summary:
     'Linear layers of the blocks are stored as 8-bit integers; embeddings, head and norms stay dense.',
   parameters: z.strictObject({
-    groupSize: groupSize('int8.groupSize')
+    groupSize: groupSize('method.base: int8.groupSize')
       .optional()
       .describe(
         'Adjacent weights of a row that share one scale; must divide the inputs of each layer. The whole row when absent.',

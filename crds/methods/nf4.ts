@@ -20,7 +20,7 @@ export const nf4 = axisEntry({
     'Linear layers of the blocks are stored in 4-bit NormalFloat: about 4.13 bits per weight; embeddings, head and norms stay dense.',
   paper,
   parameters: z.strictObject({
-    blockSize: groupSize('nf4.blockSize')
+    blockSize: groupSize('method.base: nf4.blockSize')
       .default(64)
       .describe(
         'Adjacent weights of a row that share one scale; must divide the inputs of each layer.',

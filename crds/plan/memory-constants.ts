@@ -118,6 +118,11 @@ export const memoryConstants = {
      */
     vocabularyBytesPerToken: 1400,
   },
+  /**
+   * A matrix that becomes integers: bytes per value of its inputs' Gram matrix while it is inverted
+   * (three float64 copies and a float32 one), and float32 copies of itself.
+   */
+  quantize: { perValue: 3 * 8 + 4, ofMatrix: 6 },
   /** Bytes per value of an adapter's matrices: always float32. */
   adapterBytes: 4,
   /**

@@ -1,5 +1,6 @@
 // The inputs of the memory plan of a rank.
 import type { FineTuneJobSpec } from '../api/job.ts';
+import type { Quantization } from '../api/quantization.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import type { DeviceType } from './memory-constants.ts';
@@ -23,6 +24,10 @@ interface OtherStages {
   readonly formats: readonly ResultForm[];
   /** Type of the matrices of a GGUF file. */
   readonly ggufType: FineTuneJobSpec['output']['gguf']['type'];
+  /** Tokens of a sequence by whose activations its columns count; absent without such. */
+  readonly ggufTokens?: number;
+  /** Of weights that are quantized after training, and tokens of a sequence that they see. */
+  readonly quantization?: Quantization & { readonly tokens: number };
 }
 
 export interface MemoryQuestion {
@@ -76,5 +81,9 @@ export function stagesOf(
       : { scoredTokens: isMeasured ? evaluationTokens : trainingTokens }),
     formats: formatsOf({ method, output }),
     ggufType: output.gguf.type,
+    ...(output.gguf.calibrationSequences === 0 ? {} : { ggufTokens: trainingTokens }),
+    ...(output.quantization === undefined
+      ? {}
+      : { quantization: { ...output.quantization, tokens: trainingTokens } }),
   };
 }

@@ -23,7 +23,7 @@ export function formatsOf({ method, output }: Result): NonNullable<Result['outpu
   if (output.formats !== undefined) return output.formats;
   const resolved = resolveMethod(method);
   if (resolved.adapter.type === 'MixLoRA') return ['MixLoRA'];
-  if (isOnGrid(resolved)) return ['CompressedTensors'];
+  if (isOnGrid(resolved) || output.quantization !== undefined) return ['CompressedTensors'];
   const isWhole = resolved.adapter.type === 'None' || needsItsBase(resolved);
   return [isWhole ? 'MergedSafetensors' : 'PEFTAdapter'];
 }

@@ -14,6 +14,7 @@ import { isOnGrid } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
 import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { integerBytes, quantizeBytes } from './quantize-bytes.ts';
 import { storesFrozen } from './quantized-base.ts';
 import { type StagePeak, stagePeak } from './stage-peak.ts';
 import { adapted, staticBytes, valueBytes } from './static-bytes.ts';
@@ -87,6 +88,7 @@ function formBytes(question: MemoryQuestion, format: ResultForm): FormBytes {
     writing: logits + narrow + Math.max(block, writingBytes(question, format)),
     compared:
       copyBytes(question, format) +
+      (format === 'CompressedTensors' ? integerBytes(question) : 0) +
       // The bound on rounding is computed from a third set of logits.
       (isRounded(question, format) ? 3 : 2) * logits +
       Math.max(narrow, comparing, block),
@@ -97,19 +99,27 @@ function formBytes(question: MemoryQuestion, format: ResultForm): FormBytes {
  * Rows at a time; only the values of a quantized tensor and the tables of a vocabulary exist as a
  * whole.
  */
-function writingBytes({ facts, method }: MemoryQuestion, format: ResultForm): number {
+function writingBytes(question: MemoryQuestion, format: ResultForm): number {
+  const { facts, method } = question;
   if (isAdapterForm(format)) return 0;
   const largest = largestLinear(facts);
   if (format === 'AQLM') {
     return publish.panelBytes + publish.codeBytes * codebookCodes(largest, method);
   }
-  if (format === 'CompressedTensors') return publish.panelBytes + publish.packing;
+  if (format === 'CompressedTensors') {
+    return Math.max(publish.panelBytes + publish.packing, quantizeBytes(question));
+  }
   const shapes = [...new Set(linearSizes(facts))].reduce((sum, one) => sum + one, 0);
   const whole = isQuantized(method) ? 4 : isOnGrid(method) ? valueBytes(method) : 0;
   const made = codedForm(method) === 'Groups' ? 4 * shapes : whole * largest;
   const tables = format === 'GGUF' ? facts.V * publish.vocabularyBytesPerToken : 0;
   const factors = Math.max(0, ...changeFactors(facts, method));
-  return tables + made + publish.panelBytes + 2 * memoryConstants.adapterBytes * factors;
+  const writing = tables + made + publish.panelBytes + 2 * memoryConstants.adapterBytes * factors;
+  const tokens = format === 'GGUF' ? (question.stages?.ggufTokens ?? 0) : 0;
+  if (tokens === 0) return writing;
+  // A sequence that passes the blocks: its states, twice for a block, and squares of all inputs.
+  const passing = 2 * tokens * facts.H * valueBytes(method) + forwardWorking(question, tokens);
+  return Math.max(writing, passing);
 }
 
 function linearSizes(facts: DecoderFacts): readonly number[] {
@@ -164,9 +174,10 @@ function onesInFile({ facts, method }: MemoryQuestion): number {
   return adapted.reduce((sum, linear) => sum + (shape.ones?.(linear) ?? 0), 0);
 }
 
-function isRounded({ method }: MemoryQuestion, format: ResultForm): boolean {
+function isRounded({ method, stages }: MemoryQuestion, format: ResultForm): boolean {
   // Where ranks of layers differ, the scale is in B.
   if (isAdapterForm(format)) return format === 'GGUFAdapter' || changesBase(method);
   const isMerged = method.adapter.type !== 'None' && !isOnGrid(method);
+  if (format === 'CompressedTensors') return stages?.quantization !== undefined;
   return format === 'GGUF' || (format === 'MergedSafetensors' && isMerged);
 }

@@ -1,11 +1,10 @@
 // Bytes of quantized linear layers: quantized values, scales, and the parameters of scales. A
 // matrix is one allocation with a header; its sections begin at multiples of 64 bytes
 // (worker/native/kernels/quantized/layout.h).
-import { UserError } from '../failures/errors.ts';
-import { groupSizes } from '../methods/group-size.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { type Linear, linearsOf } from './parameters.ts';
+import { requireWholeGroups } from './whole-groups.ts';
 
 interface QuantizedBlock {
   /** Quantized weights of a block. */
@@ -20,7 +19,7 @@ interface QuantizedBlock {
 export function quantizedBlock(facts: DecoderFacts, { base }: ResolvedMethod): QuantizedBlock {
   if (base.type === 'Dense' || base.type === 'Codebook') return { values: 0, bytes: 0 };
   const linears = linearsOf(facts);
-  requireWholeGroups(linears, base);
+  requireGroups(linears, base);
   if (!storesFrozen(base)) return { values: 0, bytes: 0 };
   return {
     values: linears.reduce((sum, { out, in: inputs }) => sum + out * inputs, 0),
@@ -85,22 +84,10 @@ function groupOf(base: GroupedBase): number | undefined {
   return base.type === 'Int8' ? base.int8.groupSize : base.int4.groupSize;
 }
 
-function requireWholeGroups(linears: readonly Linear[], base: GroupedBase): void {
-  const group = groupOf(base);
-  const uneven = linears.find((linear) => group !== undefined && linear.in % group !== 0);
-  if (group === undefined || uneven === undefined) return;
+function requireGroups(linears: readonly Linear[], base: GroupedBase): void {
   const path = `spec.method.base.${fieldOf[base.type]}`;
-  const fitting = groupSizes.filter((size) => linears.every((linear) => linear.in % size === 0));
-  throw new UserError({
-    code: 'E_INVALID_SPEC',
-    message: `${path} is ${group}; it must divide the inputs of each linear layer, and ${uneven.name} of this model has ${uneven.in}`,
-    path,
-    value: group,
-    hint:
-      fitting.length === 0
-        ? 'no size divides all layers of this model; method.base: { type: Int8 } has a scale for each row instead'
-        : `${fitting.at(-1)} divides all of them`,
-  });
+  const instead = 'method.base: { type: Int8 }';
+  requireWholeGroups(linears, { path, group: groupOf(base), instead });
 }
 
 const fieldOf = {

@@ -57,6 +57,8 @@ const plainResources = (map: string): Cases => ({
 
 const powersOfTwo: Cases = { accepts: [32, 64, 4096], rejects: [48, 100, 4095] };
 
+const widths: Cases = { accepts: [2, 3, 4, 8], rejects: [5, 6, 7] };
+
 const failures = (changes: Record<string, unknown>) => changed(aSpec().failurePolicy, changes);
 
 /** Parameters of a value of an axis, and those of one with another. */
@@ -90,10 +92,19 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
   'method.base: int8.groupSize is a power of two': powersOfTwo,
   'method.base: int4.groupSize is a power of two': powersOfTwo,
   'method.base: fakeQuantized.groupSize is a power of two': powersOfTwo,
-  'method.base: fakeQuantized.bits is a width of integers': {
-    accepts: [2, 3, 4, 8],
-    rejects: [5, 6, 7],
+  'output.gguf: columns count where codes are searched for': {
+    accepts: [
+      { type: 'Q8_0', calibrationSequences: 0 },
+      { type: 'Q4_K', calibrationSequences: 8 },
+    ],
+    rejects: [
+      { type: 'Q8_0', calibrationSequences: 8 },
+      { type: 'BF16', calibrationSequences: 1 },
+    ],
   },
+  'output.quantization.groupSize is a power of two': powersOfTwo,
+  'method.base: fakeQuantized.bits is a width of integers': widths,
+  'output.quantization.bits is a width of integers': widths,
   'network: egress goes to networks': {
     accepts: [
       network({}),

@@ -22,6 +22,7 @@ export const deviceTests = {
   chosen: 'test/numerics/kernels/chosen-linear.test.ts',
   sparse_change: 'test/numerics/kernels/sparse-linear.test.ts',
   halo: 'test/numerics/kernels/product-of-codes.test.ts',
+  gptq: 'test/numerics/kernels/gptq.test.ts',
   // What the kernels that read 16 bytes at once do where memory begins in between.
   vector: 'test/numerics/kernels/unaligned.test.ts',
 } as const;

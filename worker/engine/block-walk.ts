@@ -63,14 +63,14 @@ export class BlockWalk implements Disposable {
     return this.#streams;
   }
 
-  /** Computes the next block for its observers alone. */
-  look(seen: Seen): void {
-    this.#block(seen, this.#layer, () => {});
+  /** Computes the next block for its observers alone, as another model of these weights has it. */
+  look(seen: Seen, model: Model = this.#model): void {
+    this.#block(model, seen, this.#layer, () => {});
   }
 
   /** Passes the next block. */
   advance(seen: Seen = {}): void {
-    this.#block(seen, this.#next(), (output, a) => {
+    this.#block(this.#model, seen, this.#next(), (output, a) => {
       this.#streams[a]?.dispose();
       this.#streams[a] = keep(output);
     });
@@ -93,11 +93,11 @@ export class BlockWalk implements Disposable {
   }
 
   #block(
+    model: Model,
     { attention, input }: Seen,
     next: Layer | null,
     take: (output: Tensor, a: number) => void,
   ): void {
-    const model = this.#model;
     const layer = this.#layer;
     withLayer(model, layer, next, () => {
       for (const [a, sequence] of this.#sequences.entries()) {

@@ -53,4 +53,6 @@ export interface ArtifactWriter {
   write(folder: string): Promise<number>;
   /** The model as a user would load it from the folder, in `dtype`; the caller disposes it. */
   reload(folder: string, dtype: DType): Promise<Model>;
+  /** Frees what was kept to be compared. */
+  dispose?(): void;
 }

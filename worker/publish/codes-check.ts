@@ -12,8 +12,8 @@ export interface CodedTensor {
   readonly name: string;
   /** All rows in order, each panel disposed before the next. */
   panels(): Iterable<Tensor>;
-  /** What the codes of these rows decode to, in float32. */
-  decoded(rows: Tensor): Tensor;
+  /** What the codes of these rows, which begin at `first`, decode to, in float32. */
+  decoded(rows: Tensor, first: number): Tensor;
 }
 
 /**
@@ -29,7 +29,7 @@ export function undoCodes_(format: string, tensors: readonly CodedTensor[], copy
       const count = own.shape[0] ?? 0;
       scope(() => {
         const read = ops.narrow(whole, 0, first, count);
-        const expected = ops.to(tensor.decoded(own), read.dtype);
+        const expected = ops.to(tensor.decoded(own, first), read.dtype);
         if (item(ops.all(ops.eq(read, expected))) === 0) throw differs(format, tensor.name);
         ops.copy_(read, own);
       });

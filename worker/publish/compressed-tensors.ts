@@ -1,12 +1,12 @@
 // The model in the format `pack-quantized` of compressed-tensors, which vLLM and transformers read:
-// the linear layers of the blocks as the integers that products read while training, all else
-// dense.
+// the linear layers of the blocks as integers, which products read while training or which were
+// made after it, all else dense.
 //   <layer>.weight_packed      int32 [O, ceil(I bits / 32)], code after code
 //   <layer>.weight_scale       [O, groups], in the type of the model: values of bfloat16
 //   <layer>.weight_zero_point  int32 [ceil(O bits / 32), groups], packed by columns; asymmetric
 //   <layer>.weight_shape       int64 [2]
-// A decoded weight is (code - zero) scale in the type of the model, to the last bit that of
-// training. Symmetric codes are written with 2^(bits - 1) added.
+// A decoded weight is (code - zero) scale in the type of the model; where it was trained as
+// integers, to the last bit that of training. Symmetric codes are written with 2^(bits - 1) added.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
@@ -14,12 +14,12 @@ import { resultFolder } from '../../crds/names/result-folders.ts';
 import { printConfig } from '../decoder/print-config.ts';
 import { buildModel } from '../engine/build-model.ts';
 import { codedRows } from '../engine/on-grid.ts';
-import { rowPanels } from '../files/row-panels.ts';
+import { type Rows, rowPanels } from '../files/row-panels.ts';
 import type { PlannedTensor, WritableTensor } from '../files/safetensors.ts';
 import { writeSafetensorsModel } from '../files/safetensors-model.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import { packRows, unpackRows, wordsOf } from '../methods/weights/packed-integers.ts';
-import type { GridOfIntegers } from '../methods/weights/weight-grid.ts';
+import type { CodedRows, GridOfIntegers } from '../methods/weights/weight-grid.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
@@ -29,19 +29,49 @@ import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
 import { openFolder, type StoredFolder } from './stored-folder.ts';
 
+/** Linear layers as integers. */
+interface Integers extends Pick<GridOfIntegers, 'bits' | 'range' | 'groupSize'> {
+  /** By module path. */
+  readonly layers: ReadonlyMap<string, LinearLayer>;
+  coded(layer: LinearLayer, rows: Rows): CodedRows;
+}
+
+/** Of a model that was trained as integers: the file has its bits. */
 export function compressedTensorsArtifact(facts: ArtifactFacts): ArtifactWriter {
-  const { files, model, run } = facts;
-  const { grid, layers } = gridOf(facts);
   return {
     format: 'CompressedTensors',
     folder: resultFolder.CompressedTensors,
     rounding: null,
     made: { weightBits: 16, made: 'Same' },
+    ...integersFile(facts, integersOnGrid(facts)),
+  };
+}
+
+function integersOnGrid({ model }: ArtifactFacts): Integers {
+  const { onGrid } = model;
+  const integers = onGrid?.grid.integers;
+  if (onGrid === null || integers === undefined) {
+    throw new Bug('CompressedTensors is a form of integers');
+  }
+  const { layers } = onGrid;
+  return { ...integers, layers, coded: (layer, rows) => codedRows(model, layer, rows) };
+}
+
+/** How the folder is written, and read back. */
+export function integersFile(
+  facts: ArtifactFacts,
+  integers: Integers,
+): Pick<ArtifactWriter, 'write' | 'reload'> {
+  const { files, model, run } = facts;
+  const { layers } = integers;
+  return {
     async write(folder) {
-      const planned = new Map(files.tensorNames.flatMap((name) => plannedTensors(name, facts)));
+      const planned = new Map(
+        files.tensorNames.flatMap((name) => plannedTensors(name, facts, integers)),
+      );
       const written = await writeSafetensorsModel(folder, planned);
       await writeModelFiles(folder, files, model.dtype);
-      await writeFile(join(folder, 'config.json'), printConfig(configOf(facts)));
+      await writeFile(join(folder, 'config.json'), printConfig(configOf(facts, integers)));
       return written.reduce((sum, { bytes }) => sum + bytes, 0);
     },
     async reload(folder, dtype) {
@@ -52,7 +82,7 @@ export function compressedTensorsArtifact(facts: ArtifactFacts): ArtifactWriter 
         load: (name: string, type: DType) => {
           const layer = layers.get(pathOf(name));
           return layer !== undefined && name.endsWith('.weight')
-            ? decodedIn(stored, layer, grid, type)
+            ? decodedIn(stored, layer, integers, type)
             : scope(() => ops.to(stored.load(name), type));
         },
       };
@@ -62,16 +92,11 @@ export function compressedTensorsArtifact(facts: ArtifactFacts): ArtifactWriter 
   };
 }
 
-function gridOf({ model: { onGrid } }: ArtifactFacts) {
-  if (onGrid?.grid.integers === undefined) throw new Bug('CompressedTensors is a form of integers');
-  return { grid: onGrid.grid.integers, layers: onGrid.layers };
-}
-
 type Planned = readonly (readonly [string, WritableTensor])[];
 
-function plannedTensors(name: string, facts: ArtifactFacts): Planned {
+function plannedTensors(name: string, facts: ArtifactFacts, integers: Integers): Planned {
   const { model } = facts;
-  const { grid, layers } = gridOf(facts);
+  const { bits, layers } = integers;
   const path = pathOf(name);
   const layer = layers.get(path);
   if (layer === undefined || !name.endsWith('.weight')) {
@@ -80,45 +105,43 @@ function plannedTensors(name: string, facts: ArtifactFacts): Planned {
     return [[name, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) }]];
   }
   const { out, in: inputs } = layer;
-  const { bits } = grid;
-  const groups = inputs / (grid.groupSize ?? inputs);
+  const groups = inputs / (integers.groupSize ?? inputs);
   const packed = { shape: [out, wordsOf(inputs, bits)], dtype: 'int32' } as const;
   const zeros: PlannedTensor = {
     ...{ shape: [wordsOf(out, bits), groups], dtype: 'int32' },
-    make: () => ops.contiguous(ops.t(packRows(ops.t(ofGroups(facts, layer, 'zeros')), bits))),
+    make: () => ops.contiguous(ops.t(packRows(ops.t(ofGroups(integers, layer, 'zeros')), bits))),
   };
   const scales: PlannedTensor = {
     ...{ shape: [out, groups], dtype: model.dtype },
-    make: () => ops.to(ofGroups(facts, layer, 'scales'), model.dtype),
+    make: () => ops.to(ofGroups(integers, layer, 'scales'), model.dtype),
   };
   const shape: PlannedTensor = {
     ...{ shape: [2], dtype: 'int64' },
     make: () => tensor([out, inputs], [2], 'int64'),
   };
   return [
-    [`${path}.weight_packed`, { ...packed, panels: () => packedPanels(facts, layer) }],
+    [`${path}.weight_packed`, { ...packed, panels: () => packedPanels(integers, layer) }],
     [`${path}.weight_scale`, scales],
     [`${path}.weight_shape`, shape],
-    ...(grid.range === 'Symmetric' ? [] : [[`${path}.weight_zero_point`, zeros] as const]),
+    ...(integers.range === 'Symmetric' ? [] : [[`${path}.weight_zero_point`, zeros] as const]),
   ];
 }
 
-function* packedPanels(facts: ArtifactFacts, layer: LinearLayer): Generator<Tensor> {
-  const { grid } = gridOf(facts);
+function* packedPanels(integers: Integers, layer: LinearLayer): Generator<Tensor> {
   for (const rows of rowPanels([layer.out, layer.in])) {
     yield keep(
       scope(() => {
-        const { codes } = codedRows(facts.model, layer, rows);
-        return packRows(ops.addScalar(codes, offsetOf(grid)), grid.bits);
+        const { codes } = integers.coded(layer, rows);
+        return packRows(ops.addScalar(codes, offsetOf(integers)), integers.bits);
       }),
     );
   }
 }
 
 /** Of all rows. */
-function ofGroups(facts: ArtifactFacts, layer: LinearLayer, part: 'scales' | 'zeros'): Tensor {
+function ofGroups(integers: Integers, layer: LinearLayer, part: 'scales' | 'zeros'): Tensor {
   const parts = rowPanels([layer.out, layer.in]).map((rows) =>
-    scope(() => codedRows(facts.model, layer, rows)[part] ?? withoutZeros()),
+    scope(() => integers.coded(layer, rows)[part] ?? withoutZeros()),
   );
   return ops.cat(parts);
 }
@@ -128,14 +151,15 @@ function withoutZeros(): never {
 }
 
 /** What is added to codes so that none is below zero. */
-function offsetOf({ range, bits }: GridOfIntegers): number {
+function offsetOf({ range, bits }: Pick<Integers, 'range' | 'bits'>): number {
   return range === 'Symmetric' ? 2 ** (bits - 1) : 0;
 }
 
 /** Uses the names of compressed-tensors. */
-function configOf(facts: ArtifactFacts): Readonly<Record<string, unknown>> {
-  const { files, model } = facts;
-  const { bits, range, groupSize } = gridOf(facts).grid;
+function configOf(
+  { files, model }: ArtifactFacts,
+  { bits, range, groupSize }: Integers,
+): Readonly<Record<string, unknown>> {
   const weights = {
     ...{ num_bits: bits, type: 'int', symmetric: range === 'Symmetric', dynamic: false },
     ...(groupSize === undefined
@@ -163,7 +187,7 @@ function configOf(facts: ArtifactFacts): Readonly<Record<string, unknown>> {
 function decodedIn(
   stored: StoredFolder,
   { path, out, in: inputs }: LinearLayer,
-  grid: GridOfIntegers,
+  grid: Integers,
   dtype: DType,
 ): Tensor {
   return scope(() => {
@@ -191,12 +215,7 @@ function decodedIn(
 }
 
 /** `[out, groups]`, int64. */
-function zerosIn(
-  stored: StoredFolder,
-  path: string,
-  out: number,
-  grid: GridOfIntegers,
-): Tensor | null {
+function zerosIn(stored: StoredFolder, path: string, out: number, grid: Integers): Tensor | null {
   if (grid.range === 'Symmetric') return null;
   const packed = ops.t(stored.load(`${path}.weight_zero_point`));
   return ops.contiguous(ops.t(unpackRows(packed, out, grid.bits)));

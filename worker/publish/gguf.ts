@@ -31,6 +31,8 @@ interface GgufModel {
    * each is disposed before the next. Called once for each tensor, in the order of the file.
    */
   panels(name: string, step: number): Iterable<Tensor>;
+  /** What each column of a matrix counts for while codes are chosen; null: by the weights alone. */
+  importance?(name: string): Tensor | null;
 }
 
 export async function writeGgufModel(
@@ -66,7 +68,7 @@ function plan(model: GgufModel, spec: TensorSpec): GgufPlannedTensor {
 }
 
 function* encoded(
-  { config, panels }: GgufModel,
+  { config, panels, importance }: GgufModel,
   { name, role, shape }: TensorSpec,
   type: GgufTypeName,
 ): Generator<Uint8Array> {
@@ -78,7 +80,7 @@ function* encoded(
     yield scope(() => {
       const ordered = heads > 0 ? pairs(own, (own.shape[0] ?? 0) / headRows) : own;
       const values = isShifted ? ops.addScalar(ops.to(ordered, 'float32'), 1) : ordered;
-      return encode(name, ops.contiguous(values), type);
+      return encode(name, ops.contiguous(values), type, importance?.(name) ?? null);
     });
   }
 }
@@ -89,12 +91,17 @@ const plainDTypes: { readonly [Type in GgufTypeName]?: DType } = {
   BF16: 'bfloat16',
 };
 
-function encode(name: string, values: Tensor, type: GgufTypeName): Uint8Array {
+function encode(
+  name: string,
+  values: Tensor,
+  type: GgufTypeName,
+  importance: Tensor | null,
+): Uint8Array {
   const dtype = plainDTypes[type];
   if (dtype === undefined) {
     // Steps of blocks are float16; of Q8_0 they are far smaller than its values.
     requireFinite(name, type === 'Q8_0' ? values : ops.to(values, 'float16'), type);
-    return toBytes(ops.ggufQuantize(values, ggufTensorType(type).code));
+    return toBytes(ops.ggufQuantize(values, ggufTensorType(type).code, importance));
   }
   const converted = ops.to(values, dtype);
   if (type === 'F16') requireFinite(name, converted, type);
@@ -102,11 +109,15 @@ function encode(name: string, values: Tensor, type: GgufTypeName): Uint8Array {
 }
 
 /** What a file of this type gives back of rows, in float32. */
-export function ggufRounded(rows: Tensor, type: GgufTypeName): Tensor {
+export function ggufRounded(
+  rows: Tensor,
+  type: GgufTypeName,
+  importance: Tensor | null = null,
+): Tensor {
   const dtype = plainDTypes[type];
   if (dtype !== undefined) return ops.to(ops.to(rows, dtype), 'float32');
   const { code } = ggufTensorType(type);
-  const blocks = ops.ggufQuantize(ops.contiguous(rows), code);
+  const blocks = ops.ggufQuantize(ops.contiguous(rows), code, importance);
   return ops.view(ops.ggufDequantize(blocks, code, rows.numel, { dtype: 'float32' }), rows.shape);
 }
 

@@ -22,6 +22,7 @@ import { trimMemory } from '../tensor/memory.ts';
 import { keep } from '../tensor/scope.ts';
 import { aqlmArtifact } from './aqlm.ts';
 import type { ArtifactFacts, ArtifactFormat, ArtifactWriter } from './artifact.ts';
+import { ColumnImportance } from './calibration.ts';
 import { compressedTensorsArtifact } from './compressed-tensors.ts';
 import { questionsOf } from './evaluate-artifact.ts';
 import { ggufAdapterArtifact } from './gguf-adapter.ts';
@@ -30,6 +31,7 @@ import { mergedArtifact } from './merged.ts';
 import { mixLoraArtifact } from './mixlora.ts';
 import { repositoryCard } from './model-card.ts';
 import { peftArtifact } from './peft.ts';
+import { quantizedArtifact } from './quantized-artifact.ts';
 import { randLoraArtifact } from './randlora.ts';
 import { checkLogits } from './reload-check.ts';
 import { digestOfResult, type ResultFile, resultFiles } from './result-files.ts';
@@ -78,8 +80,10 @@ export async function writeArtifacts(
   };
   const questions = await questionsOf(facts, trained, context.stop);
   const artifacts: WrittenArtifact[] = [];
-  for (const writer of writersOf(facts)) {
+  for (const writer of writersOf(facts, context)) {
     context.stop.throwIfAborted();
+    using unfinished = new DisposableStack();
+    unfinished.defer(() => writer.dispose?.());
     artifacts.push(await writeOne(context, writer, destination, { facts, reference, questions }));
   }
   return { artifacts, card: repositoryCard(facts, artifacts) };
@@ -116,8 +120,8 @@ async function writeOne(
 }
 
 /** The forms that the job asks for; by default the adapter where there is one, else the model. */
-function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
-  const { gguf } = facts.run.spec.output;
+function writersOf(facts: ArtifactFacts, context: RoleContext): readonly ArtifactWriter[] {
+  const { gguf, quantization } = facts.run.spec.output;
   return [...new Set(formatsOf(facts.run.spec))].map((format) => {
     if (format === 'PEFTAdapter' && choosesPlaces(facts.method)) {
       return shiraArtifact(facts);
@@ -130,8 +134,18 @@ function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
     if (format === 'GGUFAdapter') return ggufAdapterArtifact(facts);
     if (format === 'MixLoRA') return mixLoraArtifact(facts);
     if (format === 'AQLM') return aqlmArtifact(facts);
-    if (format === 'CompressedTensors') return compressedTensorsArtifact(facts);
-    return format === 'GGUF' ? ggufArtifact(facts, gguf.type) : mergedArtifact(facts);
+    if (format === 'CompressedTensors') {
+      return quantization === undefined
+        ? compressedTensorsArtifact(facts)
+        : quantizedArtifact(facts, quantization, context);
+    }
+    if (format !== 'GGUF') return mergedArtifact(facts);
+    const { type, calibrationSequences: count } = gguf;
+    return ggufArtifact(
+      facts,
+      type,
+      count === 0 ? null : new ColumnImportance(facts, count, context),
+    );
   });
 }
 

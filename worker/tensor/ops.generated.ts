@@ -1208,6 +1208,11 @@ export function codebookSearch(targets: Tensor, codebooks: Tensor, codes: Tensor
   return made(call($codebookSearch, targets.handle, codebooks.handle, codes.handle, order, beam));
 }
 
+const $gptqSweep = operator('anneal::gptq_sweep(Tensor weight, Tensor(a!) codes, Tensor scales, Tensor zeros, Tensor factor, int first, int count, int group, int largest) -> Tensor');
+export function gptqSweep(weight: Tensor, codes: Tensor, scales: Tensor, zeros: Tensor, factor: Tensor, first: number | bigint, count: number | bigint, group: number | bigint, largest: number | bigint): Tensor {
+  return made(call($gptqSweep, weight.handle, codes.handle, scales.handle, zeros.handle, factor.handle, first, count, group, largest));
+}
+
 const $rotateRows = operator('anneal::rotate_rows(Tensor x, int kind, *, bool transposed=False, ScalarType? dtype=None) -> Tensor');
 export function rotateRows(x: Tensor, kind: number | bigint, options: { readonly transposed?: boolean | undefined; readonly dtype?: DType | null | undefined } = {}): Tensor {
   return made(call($rotateRows, x.handle, kind, options.transposed, options.dtype && dtypeCode(options.dtype)));

@@ -253,6 +253,7 @@ export const operatorNames = {
   codebookDecode: 'anneal::codebook_decode',
   codebookGradient: 'anneal::codebook_gradient',
   codebookSearch: 'anneal::codebook_search',
+  gptqSweep: 'anneal::gptq_sweep',
   rotateRows: 'anneal::rotate_rows',
   rotateTokens: 'anneal::rotate_tokens',
   quantizeRotated: 'anneal::quantize_rotated',

@@ -1,7 +1,6 @@
-// The covariance of the inputs of the linear layers of one block, summed over tokens, and the
-// directions in which they vary most. Layers that read one input (q, k and v; gate and up) share
-// one. Inputs are taken relative to the mean of the first sequence, so that sums in float32 lose
-// nothing to a mean that is far larger than what varies.
+// The covariance of an input of linear layers, summed over tokens, and the directions in which it
+// varies most. Inputs are taken relative to the mean of the first sequence, so that sums in float32
+// lose nothing to a mean that is far larger than what varies.
 import { addGram_, completeGram_, subspaceFinder, wideOf } from '../methods/optimizers/subspace.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
@@ -14,45 +13,7 @@ export interface Directions {
   readonly shares: readonly number[];
 }
 
-/** The inputs of one block, each with the paths of the layers that read it. */
-export class BlockInputs implements Disposable {
-  readonly inputs: { readonly paths: string[]; readonly sums: InputSums | null }[] = [];
-  readonly #byPath = new Map<string, InputSums | null>();
-  readonly #owns: (input: number) => boolean;
-  #last: Tensor | null = null;
-
-  /** `owns`: whether this rank adds up the input that comes in this place. */
-  constructor(owns: (input: number) => boolean) {
-    this.#owns = owns;
-  }
-
-  /** Adds the chosen rows of `x [T, I]`, once for all layers that read it. */
-  add(path: string, x: Tensor, rows: Tensor | null): void {
-    const isRead = x === this.#last;
-    this.#last = x;
-    const known = this.#byPath.get(path);
-    if (known !== undefined) {
-      if (!isRead) known?.add(x, rows);
-      return;
-    }
-    const shared = isRead ? this.inputs.at(-1) : undefined;
-    if (shared !== undefined) {
-      shared.paths.push(path);
-      this.#byPath.set(path, shared.sums);
-      return;
-    }
-    const sums = this.#owns(this.inputs.length) ? new InputSums(x) : null;
-    this.inputs.push({ paths: [path], sums });
-    this.#byPath.set(path, sums);
-    sums?.add(x, rows);
-  }
-
-  [Symbol.dispose](): void {
-    for (const { sums } of this.inputs) sums?.[Symbol.dispose]();
-  }
-}
-
-class InputSums implements Disposable {
+export class InputSums implements Disposable {
   /** `sum (x - shift)^T (x - shift)`, its upper half, and `sum (x - shift)`. */
   readonly #gram: Tensor;
   readonly #total: Tensor;

@@ -3,12 +3,13 @@
 // weights compute the score. All linear layers of a block share one mean.
 
 import { BlockWalk } from '../engine/block-walk.ts';
+import { InputSquares } from '../engine/input-squares.ts';
 import type { Model } from '../engine/model.ts';
 import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
 import { withLayer } from '../engine/weights.ts';
 import { denseOf } from '../methods/weights/weight-store.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { keep, scope } from '../tensor/scope.ts';
+import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
 
 /** Score of each block, in percent: values above `threshold` times the mean of their block. */
@@ -68,25 +69,4 @@ function within({ weight, squares }: Judged, number: (a: Tensor) => Tensor): num
     const norms = ops.sqrt(squares);
     return item(number(ops.mul(ops.abs(ops.to(weight, 'float64')), norms)));
   });
-}
-
-/** Sums of squares of each input column, by path of the linear layer. */
-class InputSquares implements Disposable {
-  readonly #byPath = new Map<string, Tensor>();
-
-  add(path: string, input: Tensor): void {
-    const sums =
-      this.#byPath.get(path) ?? keep(ops.zeros([input.shape.at(-1) ?? 0], { dtype: 'float64' }));
-    this.#byPath.set(path, sums);
-    scope(() => ops.add_(sums, ops.sumDim(ops.square(ops.to(input, 'float64')), [0])));
-  }
-
-  of(layer: number): readonly (readonly [string, Tensor])[] {
-    const isHere = ([path]: readonly [string, Tensor]) => path.includes(`.layers.${layer}.`);
-    return [...this.#byPath].filter(isHere);
-  }
-
-  [Symbol.dispose](): void {
-    for (const sums of this.#byPath.values()) sums.dispose();
-  }
 }

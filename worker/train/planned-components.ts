@@ -4,6 +4,7 @@
 // workers finds the same bits.
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { ShardLayout } from '../../crds/plan/shards.ts';
+import { BlockInputs } from '../engine/block-inputs.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import { type BuildOptions, buildModel, type ModelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
@@ -17,7 +18,7 @@ import type { Device } from '../tensor/device.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import { BlockInputs, type Directions } from './input-covariance.ts';
+import { type Directions, InputSums } from './input-covariance.ts';
 
 interface Measured {
   readonly source: ModelSource;
@@ -100,7 +101,9 @@ function inputsOf(model: Model, { sequences: hosts, calibration, ...measured }: 
     using walk = new BlockWalk(model, sequences, { blocks });
     while (!walk.isOver) {
       const first = found.length;
-      using inputs = new BlockInputs((place) => (first + place) % world.size === world.rank);
+      using inputs = new BlockInputs((x, place) =>
+        (first + place) % world.size === world.rank ? new InputSums(x) : null,
+      );
       walk.advance({
         input(path, x, a) {
           if (targeted.has(path)) inputs.add(path, x, rows[a] ?? null);

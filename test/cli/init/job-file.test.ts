@@ -79,6 +79,13 @@ test('the file as it is written for little memory', (t) => {
   );
 });
 
+test('a small model is a file for llama.cpp, made by what the data does to it', (t) => {
+  const text = initText({ ...usual, model: 'owner/m', data: './d.jsonl', prefer: 'size' });
+  const { output } = parseJob(text, 'job').job.spec;
+  t.deepEqual(output.formats, ['GGUF']);
+  t.deepEqual(output.gguf, { type: 'Q4_K', calibrationSequences: 32 });
+});
+
 test('a file that is there is not overwritten', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-init-'));
   t.teardown(() => rm(folder, { recursive: true }));

@@ -78,7 +78,34 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
   },
   'integers are written where there are some': {
     meet: { 'method.preset': 'LoRA', 'output.formats': ['CompressedTensors'] },
-    apart: { 'method.preset': 'L4Q', 'output.formats': ['CompressedTensors'] },
+    apart: { 'output.quantization': {}, 'output.formats': ['CompressedTensors'] },
+  },
+  'quantized weights are written as integers': {
+    meet: { 'output.quantization': {}, 'output.formats': ['MergedSafetensors'] },
+    apart: { 'output.quantization': {}, 'output.formats': ['CompressedTensors', 'GGUF'] },
+  },
+  'weights that train on a grid are integers already': {
+    meet: { 'method.preset': 'L4Q', 'output.quantization': {} },
+    apart: { 'method.preset': 'QLoRA', 'output.quantization': {} },
+  },
+  'what is quantized is a model of matrices': {
+    meet: { 'method.preset': 'MixLoRA', 'output.quantization': {} },
+    apart: { 'method.preset': 'LoRA', 'output.quantization': {} },
+  },
+  'a group size of the result is that of groups': {
+    meet: { 'output.quantization': { strategy: 'Channel', groupSize: 32 } },
+    apart: { 'output.quantization': { strategy: 'Channel' } },
+  },
+  'sequences pass where something is measured of them': {
+    meet: {
+      'output.quantization': {
+        method: 'RoundToNearest',
+        scales: 'Extremes',
+        scaleRefits: 0,
+        calibrationSequences: 8,
+      },
+    },
+    apart: { 'output.quantization': { calibrationSequences: 8 } },
   },
   'a group size is that of groups': {
     meet: { method: onGrid({ strategy: 'Channel', groupSize: 32 }) },

@@ -141,9 +141,9 @@ test('a vocabulary of 131,072 tokens is published in any form with the memory th
   const merged = 'MergedSafetensors';
   const forms: readonly Partial<FineTuneJobSpec['output']>[] = [
     { formats: [merged] },
-    { formats: ['GGUF'], gguf: { type: 'Q4_K' } },
-    { formats: ['GGUF'], gguf: { type: 'BF16' } },
-    { formats: [merged, 'GGUF'], gguf: { type: 'Q8_0' } },
+    { formats: ['GGUF'], gguf: { type: 'Q4_K', calibrationSequences: 2 } },
+    { formats: ['GGUF'], gguf: { type: 'BF16', calibrationSequences: 0 } },
+    { formats: [merged, 'GGUF'], gguf: { type: 'Q8_0', calibrationSequences: 0 } },
   ];
   for (const form of forms) {
     await isPublishedAsPlanned(t, run, form);

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { adapterShape } from '../../../../crds/methods/adapter-traits.ts';
 import { resolveMethod } from '../../../../crds/methods/resolve.ts';
 import { adaptedLayers } from '../../../../worker/engine/adapted-layers.ts';
+import { BlockInputs } from '../../../../worker/engine/block-inputs.ts';
 import type { HostSequence } from '../../../../worker/engine/packed-sequence.ts';
 import { alone, type World } from '../../../../worker/engine/world.ts';
 import type { Calibration } from '../../../../worker/methods/adapters/adapter.ts';
@@ -14,7 +15,7 @@ import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
-import { BlockInputs } from '../../../../worker/train/input-covariance.ts';
+import { InputSums } from '../../../../worker/train/input-covariance.ts';
 import { plannedComponents } from '../../../../worker/train/planned-components.ts';
 import { aToyModel, countUp, toySource } from '../../../builders/toy-training.ts';
 import { aSequence } from '../../../builders/training.ts';
@@ -30,7 +31,7 @@ function someInputs(name: string, tokens: number, mean = 30): Tensor {
 }
 
 function directionsOf(parts: readonly Tensor[], most: number, how: 'Exact' | 'Sketched') {
-  using inputs = new BlockInputs(() => true);
+  using inputs = new BlockInputs((x) => new InputSums(x));
   for (const part of parts) inputs.add('q', part, null);
   const found = inputs.inputs[0]?.sums?.directions(most, how);
   if (found === undefined) throw new Error('no input');
@@ -100,7 +101,7 @@ test('sums in float32 lose nothing to a large mean, and the order of sequences c
 
 test('layers that read one input share its sums, and rows that are not chosen do not count', (t) => {
   scope(() => {
-    using inputs = new BlockInputs(() => true);
+    using inputs = new BlockInputs((x) => new InputSums(x));
     const [x, z] = [someInputs('a', 30), someInputs('b', 30)];
     const rows = tensor(
       Array.from({ length: 25 }, (_, i) => 5 + i),

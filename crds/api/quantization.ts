@@ -1,0 +1,41 @@
+// How weights become integers after training. What trains on a grid (method.base FakeQuantized) has
+// its integers already.
+import * as z from 'zod';
+import { integerFields } from '../methods/integer-fields.ts';
+
+export const quantization = z.strictObject({
+  method: z
+    .enum(['RoundToNearest', 'GPTQ'])
+    .default('GPTQ')
+    .describe(
+      'RoundToNearest: each weight becomes the nearest integer. GPTQ: column after column of a layer, and each makes up for what the ones before lost of the outputs on training data.',
+    ),
+  ...integerFields('output.quantization'),
+  scales: z
+    .enum(['Extremes', 'ClipSearch'])
+    .default('ClipSearch')
+    .describe(
+      'Extremes: scales reach the least and the largest weight. ClipSearch: of eleven that reach less far, the one that loses least, where weights count by the squares of their inputs.',
+    ),
+  scaleRefits: z
+    .int32()
+    .min(0)
+    .max(8)
+    .default(1)
+    .describe(
+      'How often scales are fitted to the integers by the outputs on training data, and integers chosen again. After the last time integers stay.',
+    ),
+  calibrationSequences: z
+    .int32()
+    .min(1)
+    .max(4096)
+    .default(32)
+    .describe('Sequences of the training data, the first ones, that pass through the model.'),
+});
+
+export type Quantization = z.output<typeof quantization>;
+
+/** Whether anything is measured on training data. */
+export function isCalibrated({ method, scales, scaleRefits }: Quantization): boolean {
+  return method === 'GPTQ' || scales === 'ClipSearch' || scaleRefits > 0;
+}

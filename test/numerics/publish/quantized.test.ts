@@ -1,0 +1,133 @@
+// A trained model that is quantized after training: what is read back is what its integers stand
+// for, and its report says how far that is from what was trained.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import type { RunReport } from '../../../crds/wire/run-report.ts';
+import { openSafetensors } from '../../../worker/files/safetensors.ts';
+import { wordsOf } from '../../../worker/methods/weights/packed-integers.ts';
+import { setThreads } from '../../../worker/tensor/threads.ts';
+import { aToyRun } from '../../builders/toy-run.ts';
+
+test.before(() => setThreads(1));
+
+/** Of toys of a few bits: whatever is measured is published. */
+const evaluation = {
+  overrides: { maxPerplexityRatio: '2', maxDivergence: '10', minAgreement: '0.5' },
+};
+const training = { maxSteps: 3 };
+
+const cases = {
+  'GPTQ of LoRA in bfloat16': {
+    method: { preset: 'LoRA' },
+    quantization: { bits: 4, groupSize: 32, calibrationSequences: 4 },
+  },
+  'nearest integers of all weights, by rows': {
+    method: { preset: 'Full', precision: { type: 'Float32' } },
+    quantization: {
+      ...{ method: 'RoundToNearest', scales: 'Extremes', scaleRefits: 0 },
+      ...{ bits: 8, strategy: 'Channel', range: 'Symmetric' },
+    },
+  },
+  'GPTQ of changes as large as the weights, on an Int8 base': {
+    method: { preset: 'RandLoRA', base: { type: 'Int8' } },
+    quantization: { bits: 4, groupSize: 32, calibrationSequences: 2 },
+  },
+};
+
+type Artifact = RunReport['artifacts'][number];
+
+/** On the held-out records of the job. */
+function divergenceOf(artifact: Artifact | undefined): number {
+  const check = artifact?.evaluation?.checks.find(({ metric }) => metric === 'Divergence');
+  return check?.value ?? Number.NaN;
+}
+
+for (const [name, { method, quantization }] of Object.entries(cases)) {
+  test.serial(`${name}: the file holds integers near to what trained`, async (t) => {
+    const run = await aToyRun(t, {
+      ...{ name: 'quantized', method, training, evaluation, output: { quantization } },
+      formats: ['CompressedTensors', 'MergedSafetensors'],
+    });
+    const report = await run.all();
+    const [integers, merged] = report.artifacts;
+    t.is(integers?.format, 'CompressedTensors');
+    const divergence = divergenceOf(integers);
+    t.true(divergence > 0 && divergence < 0.2, `${divergence}`);
+    // What follows is the model as it was trained.
+    t.true(divergenceOf(merged) < divergence / 2);
+    const place = join(run.destination, 'compressed-tensors');
+    const config = JSON.parse(await readFile(join(place, 'config.json'), 'utf8'));
+    const { weights } = config.quantization_config.config_groups.group_0;
+    t.is(weights.num_bits, quantization.bits);
+    using stored = openSafetensors(join(place, 'model.safetensors'));
+    const packed = stored.header.tensors.get('model.layers.1.mlp.down_proj.weight_packed');
+    t.deepEqual(packed?.shape, [64, wordsOf(96, quantization.bits)]);
+  });
+}
+
+test.serial(
+  'calibration loses less of the outputs than rounding, and says what it was',
+  async (t) => {
+    const divergences: number[] = [];
+    for (const quantization of [
+      { bits: 4, groupSize: 32, method: 'RoundToNearest', scales: 'Extremes', scaleRefits: 0 },
+      { bits: 4, groupSize: 32, calibrationSequences: 8 },
+    ]) {
+      const run = await aToyRun(t, {
+        ...{ name: 'quantized', method: { preset: 'Full' }, evaluation, output: { quantization } },
+        training: { maxSteps: 30 },
+      });
+      const report = await run.all();
+      t.deepEqual(
+        report.artifacts.map(({ format }) => format),
+        ['CompressedTensors'],
+      );
+      divergences.push(divergenceOf(report.artifacts[0]));
+    }
+    const [rounded = 0, calibrated = 0] = divergences;
+    t.log(calibrated, rounded);
+    t.true(calibrated < rounded, `${calibrated} ${rounded}`);
+  },
+);
+
+test.serial(
+  'a run that is stopped while it quantizes stops, and goes on from the beginning',
+  async (t) => {
+    const run = await aToyRun(t, {
+      ...{ name: 'quantized', method: { preset: 'LoRA' }, training, evaluation },
+      output: { quantization: { groupSize: 32, calibrationSequences: 2 } },
+    });
+    await run.prepare();
+    await run.train();
+    run.onMessage = (message) => {
+      if (message.type === 'stage' && message.subject === 'blocks to integers') run.stop();
+    };
+    await t.throwsAsync(run.publish());
+    run.startAgain();
+    await run.publish();
+    t.true(run.messages.some((message) => message.type === 'artifact'));
+  },
+);
+
+test.serial(
+  'columns of a GGUF file may count for what they do, and what is read back is still of its codes',
+  async (t) => {
+    const files: Buffer[] = [];
+    for (const calibrationSequences of [0, 3]) {
+      const run = await aToyRun(t, {
+        ...{ name: 'columns', method: { preset: 'LoRA' }, training, evaluation, formats: ['GGUF'] },
+        output: { gguf: { type: 'Q4_0', calibrationSequences } },
+      });
+      await run.all();
+      files.push(await readFile(join(run.destination, 'gguf/columns.Q4_0.gguf')));
+      const passed = run.messages.filter(
+        (message) => message.type === 'stage' && message.subject === 'importance of columns',
+      );
+      t.is(passed.length, calibrationSequences);
+    }
+    const [plain, weighted] = files;
+    t.is(plain!.length, weighted!.length);
+    t.false(plain!.equals(weighted!));
+  },
+);

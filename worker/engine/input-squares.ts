@@ -1,0 +1,30 @@
+// Sums of squares of each input column of linear layers: what a column counts for.
+import * as ops from '../tensor/ops.generated.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** By path of the layer: `[I]`, float64. */
+export class InputSquares implements Disposable {
+  readonly #byPath = new Map<string, Tensor>();
+
+  add(path: string, input: Tensor): void {
+    const sums =
+      this.#byPath.get(path) ?? keep(ops.zeros([input.shape.at(-1) ?? 0], { dtype: 'float64' }));
+    this.#byPath.set(path, sums);
+    scope(() => ops.add_(sums, ops.sumDim(ops.square(ops.to(input, 'float64')), [0])));
+  }
+
+  at(path: string): Tensor | null {
+    return this.#byPath.get(path) ?? null;
+  }
+
+  of(layer: number): readonly (readonly [string, Tensor])[] {
+    const isHere = ([path]: readonly [string, Tensor]) => path.includes(`.layers.${layer}.`);
+    return [...this.#byPath].filter(isHere);
+  }
+
+  [Symbol.dispose](): void {
+    for (const sums of this.#byPath.values()) sums.dispose();
+    this.#byPath.clear();
+  }
+}

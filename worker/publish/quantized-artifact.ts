@@ -1,0 +1,120 @@
+// The trained model, quantized to integers after training (spec.output.quantization), in the format
+// CompressedTensors. Integers are made when the folder is written, and kept until it was compared.
+import { setImmediate } from 'node:timers/promises';
+import { isCalibrated, type Quantization } from '../../crds/api/quantization.ts';
+import { resultFolder } from '../../crds/names/result-folders.ts';
+import { linearLayers } from '../engine/adapted-layers.ts';
+import type { LinearLayer } from '../methods/adapters/adapter.ts';
+import type { RoundingSettings } from '../quantize/quantize-matrix.ts';
+import { QuantizedLayers } from '../quantize/quantized-layers.ts';
+import type { RoleContext } from '../role.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { calibrationOf } from './calibration.ts';
+import type { CodedTensor } from './codes-check.ts';
+import { integersFile } from './compressed-tensors.ts';
+import { mergedPanels } from './merge.ts';
+
+type Context = Pick<RoleContext, 'emit' | 'stop'>;
+
+export function quantizedArtifact(
+  facts: ArtifactFacts,
+  quantization: Quantization,
+  context: Context,
+): ArtifactWriter {
+  const layers = linearLayers(facts.files.config);
+  const settings = settingsOf(quantization);
+  const integers = new QuantizedLayers(settings);
+  const file = integersFile(facts, {
+    ...settings.grid,
+    layers: new Map(layers.map((layer) => [layer.path, layer])),
+    coded: (layer, rows) => integers.coded(layer, rows),
+  });
+  return {
+    format: 'CompressedTensors',
+    folder: resultFolder.CompressedTensors,
+    rounding: 'float32',
+    made: {
+      weightBits: quantization.bits,
+      made: isCalibrated(quantization) ? 'Calibration' : 'Rounding',
+    },
+    coded: layers.map((layer) => codedTensor(facts, layer, integers)),
+    async write(folder) {
+      await quantizeAll(facts, quantization, { context, layers, integers });
+      return await file.write(folder);
+    },
+    reload: file.reload,
+    dispose: () => integers[Symbol.dispose](),
+  };
+}
+
+function settingsOf(own: Quantization): RoundingSettings {
+  const { bits, range, strategy, groupSize } = own;
+  return {
+    grid: { bits, range, ...(strategy === 'Channel' ? {} : { groupSize }) },
+    steps: own.scales,
+    rounding: own.method === 'GPTQ' ? 'GPTQ' : 'Nearest',
+    refits: own.scaleRefits,
+  };
+}
+
+interface Making {
+  readonly context: Context;
+  readonly layers: readonly LinearLayer[];
+  readonly integers: QuantizedLayers;
+}
+
+async function quantizeAll(
+  facts: ArtifactFacts,
+  quantization: Quantization,
+  { context: { emit, stop }, layers, integers }: Making,
+): Promise<void> {
+  const { model } = facts;
+  const sequences = isCalibrated(quantization)
+    ? await calibrationOf(facts, quantization.calibrationSequences, stop)
+    : null;
+  const total = sequences === null ? layers.length : model.config.L;
+  const subject = sequences === null ? 'layers to integers' : 'blocks to integers';
+  const weightOf = (layer: LinearLayer) => trainedWeight(facts, layer);
+  for (const done of integers.make({ model, layers, weightOf, sequences })) {
+    emit({
+      type: 'stage',
+      stage: 'Export',
+      state: 'Running',
+      subject,
+      done,
+      total,
+      unit: 'Tensors',
+    });
+    // A request to stop is received here.
+    await setImmediate();
+    stop.throwIfAborted();
+  }
+}
+
+/** With what an adapter adds, in float32. */
+function trainedWeight(facts: ArtifactFacts, { path, out, in: inputs }: LinearLayer): Tensor {
+  const whole = ops.empty([out, inputs], { dtype: 'float32' });
+  let first = 0;
+  for (const panel of mergedPanels(facts, `${path}.weight`, 'float32')) {
+    using own = panel;
+    const count = own.shape[0] ?? 0;
+    ops.copy_(ops.narrow(whole, 0, first, count), own);
+    first += count;
+  }
+  return whole;
+}
+
+function codedTensor(
+  facts: ArtifactFacts,
+  layer: LinearLayer,
+  integers: QuantizedLayers,
+): CodedTensor {
+  const name = `${layer.path}.weight`;
+  return {
+    name,
+    panels: () => mergedPanels(facts, name, 'float32'),
+    decoded: ({ shape: [rows = 0] }, first) => integers.values(layer.path, [first, first + rows]),
+  };
+}

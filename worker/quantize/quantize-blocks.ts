@@ -1,0 +1,44 @@
+// Quantizes the linear layers of a model block by block. What a block is given are outputs of the
+// blocks before it as they are quantized, so it makes up for what they lost.
+import { BlockInputs } from '../engine/block-inputs.ts';
+import { BlockWalk } from '../engine/block-walk.ts';
+import type { Model } from '../engine/model.ts';
+import type { PackedSequence } from '../engine/packed-sequence.ts';
+import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { InputGram } from './input-gram.ts';
+
+/** Called for each linear layer; products read from then on what the result makes. */
+export type QuantizeLayer = (path: string, gram: Tensor) => () => Tensor;
+
+/**
+ * Yields after each block, with how many are done. The model has the trained blocks that come and
+ * the quantized ones that were; an adapter is part of those that come alone.
+ */
+export function* quantizeBlocks(
+  model: Model,
+  sequences: readonly PackedSequence[],
+  quantize: QuantizeLayer,
+): Generator<number> {
+  using walk = new BlockWalk(withoutAdapter(model), sequences);
+  while (!walk.isOver) {
+    using inputs = new BlockInputs((x) => new InputGram(x));
+    walk.look({ input: (path, x) => inputs.add(path, x) }, model);
+    for (const { paths, sums } of inputs.inputs) {
+      if (sums === null) continue;
+      for (const path of paths) {
+        scope(() => {
+          model.parameters.change(`${path}.weight`, quantize(path, sums.whole));
+        }, model.device);
+      }
+    }
+    walk.advance();
+    yield walk.layer;
+  }
+}
+
+/** The same weights in the arithmetic of their type. */
+function withoutAdapter(model: Model): Model {
+  const none = { adapter: null, adapted: new Map(), mixed: new Map() };
+  return { ...model, ...none, precision: null };
+}

@@ -1,0 +1,90 @@
+// A matrix and what is known of its inputs, to codes and steps.
+import { Bug } from '../../crds/failures/errors.ts';
+import {
+  codeRange,
+  codes,
+  fittedSteps,
+  type IntegerGrid,
+  type Steps,
+  times_,
+} from '../methods/weights/learned-step.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { scope } from '../tensor/scope.ts';
+import { onDevice, type Tensor } from '../tensor/tensor.ts';
+import { clippedSteps } from './clip-search.ts';
+import { gptqCodes, inverseFactor } from './gptq.ts';
+import { refittedScales } from './refit-scales.ts';
+
+export interface RoundingSettings {
+  readonly grid: IntegerGrid;
+  /** How steps are chosen: from the extremes of a group, or by what clipping less costs. */
+  readonly steps: 'Extremes' | 'ClipSearch';
+  /** How values are rounded: each to nearest, or one column after the other. */
+  readonly rounding: 'Nearest' | 'GPTQ';
+  /** How often scales are fitted to the codes, and codes chosen for these scales. */
+  readonly refits: number;
+}
+
+export interface IntegerMatrix {
+  /** uint8 `[O, I]`, counted from the least code of the grid. */
+  readonly codes: Tensor;
+  readonly steps: Steps;
+}
+
+/**
+ * For `weight [O, I]` and `gram` X^T X `[I, I]` of its inputs, both float32; null for settings that
+ * look at none.
+ */
+export function quantizeMatrix(
+  weight: Tensor,
+  gram: Tensor | null,
+  { grid, steps: how, rounding, refits }: RoundingSettings,
+): IntegerMatrix {
+  return scope(() => {
+    const U = rounding === 'GPTQ' ? onDevice(inverseFactor(known(gram)), weight.device) : null;
+    const round = (steps: Steps): Tensor =>
+      U === null ? nearestCodes(weight, steps, grid) : gptqCodes(weight, U, steps, grid);
+    const chosen = how === 'Extremes' ? fittedSteps : clipped(known(gram));
+    let steps = chosen(weight, grid);
+    let found = round(steps);
+    for (let turn = 0; turn < refits; turn += 1) {
+      const fixed = { steps: fromZero(found, steps, grid), scale: steps.scale, grid };
+      steps = { ...steps, scale: refittedScales(weight, known(gram), fixed) };
+      if (turn + 1 < refits) found = round(steps);
+    }
+    return { codes: found, steps };
+  });
+}
+
+/** The float32 values that a quantized matrix stands for. */
+export function integerValues({ codes: found, steps }: IntegerMatrix, grid: IntegerGrid): Tensor {
+  return scope(() => times_(fromZero(found, steps, grid), steps.scale, grid));
+}
+
+function known(gram: Tensor | null): Tensor {
+  if (gram === null) throw new Bug('a matrix is quantized by inputs that nobody measured');
+  return gram;
+}
+
+function clipped(gram: Tensor): typeof fittedSteps {
+  const h = ops.contiguous(ops.diagonal(gram));
+  return (weight, grid) => clippedSteps(weight, h, grid);
+}
+
+function nearestCodes(weight: Tensor, steps: Steps, grid: IntegerGrid): Tensor {
+  const [low] = codeRange(grid);
+  return scope(() => ops.to(ops.addScalar(codes(weight, steps, grid), -low), 'uint8'));
+}
+
+/** `q - z`, float32. */
+function fromZero(found: Tensor, { zero }: Steps, grid: IntegerGrid): Tensor {
+  const [low] = codeRange(grid);
+  return scope(() => {
+    const [rows = 0, columns = 0] = found.shape;
+    const groups = columns / (grid.groupSize ?? columns);
+    const q = ops.addScalar(ops.to(found, 'float32'), low);
+    if (zero === null) return q;
+    const grouped = ops.view(q, [rows, groups, columns / groups]);
+    return ops.view(ops.sub_(grouped, ops.unsqueeze(zero, 2)), [rows, columns]);
+  });
+}
