@@ -27,17 +27,17 @@ export function outlierScores(
     }, model.device);
     onSequence(index + 1);
   }
-  return Array.from({ length: model.config.L }, (_, layer) => {
-    return withLayer(model, layer, null, () =>
-      scope(() => {
+  return Array.from({ length: model.config.L }, (_, layer) =>
+    scope(() => {
+      return withLayer(model, layer, null, () => {
         const linears = inputs.of(layer).map(([path, squares]) => ({
           weight: denseOf(model.parameters.value(`${path}.weight`)),
           squares,
         }));
         return scoreOf(linears, threshold);
-      }),
-    );
-  });
+      });
+    }, model.device),
+  );
 }
 
 interface Judged {

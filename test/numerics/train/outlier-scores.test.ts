@@ -3,6 +3,7 @@ import test from 'ava';
 import { forwardBlock } from '../../../worker/engine/block-tape.ts';
 import { embed } from '../../../worker/engine/embedding.ts';
 import { toSequence } from '../../../worker/engine/packed-sequence.ts';
+import { learnedGrid } from '../../../worker/methods/weights/fake-quantized.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
@@ -102,6 +103,23 @@ test('weights in codes are judged by what they stand for, and leave nothing behi
   }
 });
 
+test('on a grid the weights that train are judged, by inputs that are those of the grid', (t) => {
+  const grid = learnedGrid({ bits: 8, range: 'Asymmetric' }, 1);
+  const model = aToyModel({ dtype: 'float64', grid });
+  using _parameters = model.parameters;
+  const plain = aToyModel({ dtype: 'float64' });
+  using _plainParameters = plain.parameters;
+  const scores = outlierScores(model, sequences, 2);
+  // The tensors of what is rounded stay with the model.
+  const before = liveHandles();
+  t.deepEqual(outlierScores(model, sequences, 2), scores);
+  t.is(liveHandles(), before);
+  for (const [block, score] of outlierScores(plain, sequences, 2).entries()) {
+    // Inputs differ by some 1 %, so that few values pass the bound.
+    t.true(Math.abs(scores[block]! - score) < 1, `${scores[block]} ${score}`);
+  }
+});
+
 test('watching changes nothing of what is computed', (t) => {
   const model = aToyModel({ dtype: 'float64' });
   using _parameters = model.parameters;
@@ -110,7 +128,7 @@ test('watching changes nothing of what is computed', (t) => {
       const sequence = toSequence(model.rope, sequences[0]!, model.dtype);
       const pass = { model, layer: 0, active: [], sequence, draw: null };
       return toArray(forwardBlock(pass, embed(model, sequence.ids), 'recompute').output);
-    });
+    }, model.device);
   const before = output();
   outlierScores(model, sequences, 2);
   t.deepEqual(output(), before);
