@@ -130,7 +130,7 @@ export const pairs: readonly Pair[] = [
     path: ['method', 'base'],
     meets: (_, { adapter, base }) =>
       adapter.type === 'None' && base.type !== 'FakeQuantized' && storesFrozen(base),
-    cel: `!${is('adapter', 'None')} || ${is('base', 'Dense', 'Codebook', 'FakeQuantized')}`,
+    cel: `!${is('adapter', 'None')} || ${is('base', 'Dense', 'Codebook', 'FakeQuantized', 'AdaPT')}`,
     sentence:
       'stores frozen weights in fewer bits, but method.adapter is None: the weights themselves would be trained',
     hint: 'write method.adapter: { type: LoRA }, or method.base: { type: Dense }',

@@ -4,7 +4,7 @@ import { isCalibrated, quantization } from '../api/quantization.ts';
 import { entryOf } from '../methods/entry-of.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { isAdapterForm } from '../names/result-folders.ts';
-import { trainsScales } from '../plan/grid-bytes.ts';
+import { isOnGrid as roundsWeights, trainsScales } from '../plan/grid-bytes.ts';
 import { is, noAdapterForm, noForm, type Pair } from './pair.ts';
 
 const isOnGrid = is('base', 'FakeQuantized');
@@ -46,13 +46,12 @@ export const pairsOfGrids: readonly Pair[] = [
     hint: 'add CompressedTensors to output.formats, or leave out output.quantization',
   },
   {
-    id: 'weights that train on a grid are integers already',
+    id: 'weights that train on a grid stay on it',
     path: ['output', 'quantization'],
-    meets: ({ output }, { base }) =>
-      output.quantization !== undefined && base.type === 'FakeQuantized',
-    cel: `!has(self.output.quantization) || !${isOnGrid}`,
+    meets: ({ output }, { base }) => output.quantization !== undefined && roundsWeights({ base }),
+    cel: `!has(self.output.quantization) || !${is('base', 'FakeQuantized', 'AdaPT')}`,
     sentence:
-      'is set, but method.base is FakeQuantized: the weights were trained as integers, and others would undo it',
+      'is set, but method.base has trained the weights on a grid, and another would undo it',
     hint: 'leave it out, or write method.base: { type: Dense }',
   },
   {
@@ -139,13 +138,29 @@ export const pairsOfGrids: readonly Pair[] = [
     hint: 'write dropout: "0", or method.base: { type: NF4 }',
   },
   {
+    id: 'formats that change are those of trained weights',
+    path: ['method', 'adapter', 'type'],
+    meets: (_, { adapter, base }) => base.type === 'AdaPT' && adapter.type !== 'None',
+    sentence:
+      'is an adapter, but method.base is AdaPT, which finds formats by the gradients of the weights: they would be frozen',
+    hint: 'write adapter: { type: None }, or method.base: { type: FakeQuantized }',
+  },
+  {
+    id: 'look-backs have an order',
+    path: ['method', 'base', 'adapt', 'minLookback'],
+    meets: (_, { base }) =>
+      base.type === 'AdaPT' && base.adapt.minLookback > base.adapt.maxLookback,
+    sentence: 'is more than maxLookback',
+    hint: 'write both, such as minLookback: 10 and maxLookback: 40',
+  },
+  {
     id: 'weights on a grid have one rounding',
     path: ['method', 'precision', 'bfloat16', 'trainedWeights'],
     meets: (_, { base, precision }) =>
-      base.type === 'FakeQuantized' &&
+      roundsWeights({ base }) &&
       precision.type === 'BFloat16' &&
       precision.bfloat16.trainedWeights === 'Int8',
-    sentence: 'is Int8, but method.base is FakeQuantized, which rounds the same weights',
+    sentence: 'is Int8, but method.base rounds the same weights to a grid',
     hint: 'leave it out',
   },
   {

@@ -21,6 +21,7 @@ export function methodInWords(method: ResolvedMethod): string {
 /** `lora`, `qlora`, `full`, `lisa`: for tables. */
 export function methodName({ adapter, base, selection }: ResolvedMethod): string {
   if (base.type === 'Codebook') return 'pv-tuning';
+  if (base.type === 'AdaPT') return 'adapt';
   if (base.type === 'FakeQuantized') {
     if (base.fakeQuantized.trains === 'Scales') return 'peqa';
     return adapter.type === 'None' ? 'qat' : `qat-${adapter.type.toLowerCase()}`;
@@ -63,6 +64,7 @@ function precisionInWords({ precision }: ResolvedMethod): string {
 }
 
 function adapterInWords({ adapter, base }: ResolvedMethod): string {
+  if (base.type === 'AdaPT') return 'all weights in fixed point by AdaPT';
   const rounded =
     base.type === 'FakeQuantized' ? ` before rounding to ${inWords('base', base)}` : '';
   if (base.type === 'FakeQuantized' && base.fakeQuantized.trains === 'Scales') {

@@ -1,6 +1,7 @@
 // The list of methods: one line each. The first entry of an axis is its default.
 import { adamW } from './adamw.ts';
 import { adamW8bit } from './adamw-8bit.ts';
+import { adapt, adaptPreset } from './adapt.ts';
 import { allora, alloraPreset } from './allora.ts';
 import { bfloat16 } from './bfloat16.ts';
 import { biLora, biLoraPreset } from './bi-lora.ts';
@@ -48,7 +49,7 @@ import { spiel, spielPreset } from './spiel.ts';
 
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
-  base: [dense, nf4, int8, int4, codebook, fakeQuantized],
+  base: [dense, nf4, int8, int4, codebook, fakeQuantized, adapt],
   adapter: [
     noAdapter,
     lora,
@@ -108,6 +109,7 @@ export const presets = [
   qloraPreset,
   l4qPreset,
   peqaPreset,
+  adaptPreset,
   fullPreset,
   haloPreset,
   lisaPreset,

@@ -5,7 +5,7 @@ import type { DecoderFacts } from './decoder-facts.ts';
 
 /** Whether weights are rounded where they are multiplied. */
 export function isOnGrid({ base }: Pick<ResolvedMethod, 'base'>): boolean {
-  return base.type === 'FakeQuantized';
+  return base.type === 'FakeQuantized' || base.type === 'AdaPT';
 }
 
 /** Whether its scales alone train. */

@@ -7,7 +7,6 @@ import type { FineTuneJobSpec } from '../api/job.ts';
 import { changesBase } from '../methods/adapter-traits.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { isAdapterForm } from '../names/result-folders.ts';
-import { isOnGrid } from './grid-bytes.ts';
 
 /**
  * Whether an adapter fits only the base that it was trained on: it took over a part of the weights,
@@ -23,7 +22,8 @@ export function formatsOf({ method, output }: Result): NonNullable<Result['outpu
   if (output.formats !== undefined) return output.formats;
   const resolved = resolveMethod(method);
   if (resolved.adapter.type === 'MixLoRA') return ['MixLoRA'];
-  if (isOnGrid(resolved) || output.quantization !== undefined) return ['CompressedTensors'];
+  const isInIntegers = resolved.base.type === 'FakeQuantized' || output.quantization !== undefined;
+  if (isInIntegers) return ['CompressedTensors'];
   const isWhole = resolved.adapter.type === 'None' || needsItsBase(resolved);
   return [isWhole ? 'MergedSafetensors' : 'PEFTAdapter'];
 }

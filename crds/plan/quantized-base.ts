@@ -17,7 +17,7 @@ interface QuantizedBlock {
  * layer is refused.
  */
 export function quantizedBlock(facts: DecoderFacts, { base }: ResolvedMethod): QuantizedBlock {
-  if (base.type === 'Dense' || base.type === 'Codebook') return { values: 0, bytes: 0 };
+  if (!isInGroups(base)) return { values: 0, bytes: 0 };
   const linears = linearsOf(facts);
   requireGroups(linears, base);
   if (!storesFrozen(base)) return { values: 0, bytes: 0 };
@@ -28,8 +28,12 @@ export function quantizedBlock(facts: DecoderFacts, { base }: ResolvedMethod): Q
 }
 
 type Base = ResolvedMethod['base'];
-type GroupedBase = Exclude<Base, { type: 'Dense' | 'Codebook' }>;
+type GroupedBase = Exclude<Base, { type: 'Dense' | 'Codebook' | 'AdaPT' }>;
 type QuantizedBase = GroupedBase;
+
+function isInGroups(base: Base): base is GroupedBase {
+  return !['Dense', 'Codebook', 'AdaPT'].includes(base.type);
+}
 
 /** Whether frozen matrices are stored in fewer bits. */
 export function storesFrozen(base: Base): base is QuantizedBase {

@@ -126,6 +126,14 @@ export const runReport = z.object({
       .optional(),
     blocks: z.object({ keep: count, recompute: count, offload: count }).optional(),
   }),
+  /**
+   * Fixed point that the weights of modules were rounded to in the end, where each has its own:
+   * integers of so many bits times 2^-fraction. Of 32 bits are those that were not rounded.
+   */
+  formats: z
+    .array(z.object({ module: z.string(), bits: count, fraction: z.int() }))
+    .max(65_536)
+    .optional(),
   artifacts: z.array(
     z.object({
       format: z.string(),

@@ -150,6 +150,11 @@ export const stepMessage = z.object({
    * the tokens that each got.
    */
   experts: z.object({ balance: z.number(), shares: z.array(z.number()).max(256) }).optional(),
+  /** Modules whose weights have another fixed point from the next step on. */
+  switches: z
+    .array(z.object({ module: z.string(), bits: count, fraction: z.int() }))
+    .max(65_536)
+    .optional(),
   /** What the method says of itself: `blocks 3 and 17 of 30, until step 40`. */
   method: z.string().optional(),
 });

@@ -14,6 +14,7 @@ import { sgd } from '../../worker/methods/optimizers/sgd.ts';
 import { Halo, type HaloSettings } from '../../worker/methods/precision/halo.ts';
 import { lisa } from '../../worker/methods/selection/lisa.ts';
 import type { Selection } from '../../worker/methods/selection/selection.ts';
+import { adaptiveGrid } from '../../worker/methods/weights/adaptive-grid.ts';
 import { learnedGrid } from '../../worker/methods/weights/fake-quantized.ts';
 import { int4 } from '../../worker/methods/weights/int4.ts';
 import { nf4 } from '../../worker/methods/weights/nf4.ts';
@@ -50,6 +51,12 @@ function anAdapter(dtype: 'float32' | 'float64', dropout = 0) {
 }
 
 const aGrid = learnedGrid({ bits: 4, range: 'Asymmetric', groupSize: 32 }, 0.5);
+
+/** Formats change by gradients and histograms over all ranks. */
+function anAdaptiveGrid() {
+  const rounding = { strategy: 'Min', tolerance: 1e-3, guardBits: 1, minBits: 2 } as const;
+  return adaptiveGrid({ ...rounding, minLookback: 2, maxLookback: 4 }, 5n);
+}
 
 function aRandLora() {
   return randLora({ rank: 10, alpha: 40, targets: () => true, seed: 5n, dtype: 'float64' });
@@ -99,7 +106,9 @@ const exact = {
 
 export const shardedCases = {
   'full-float64': () => ({ ...shared, dtype: 'float64' }),
-  'full-float64-recompute': () => ({ ...shared, dtype: 'float64', mode: 'recompute' }),
+  'adapt-float64-recompute': () => ({
+    ...{ ...shared, dtype: 'float64', mode: 'recompute', grid: anAdaptiveGrid() },
+  }),
   'full-float64-offload': () => ({ ...shared, dtype: 'float64', mode: 'offload' }),
   // Four blocks, a head that is the embedding, and norms of norms.
   'tied-float64': () => ({ ...shared, dtype: 'float64', name: 'gemma2', config: {} }),

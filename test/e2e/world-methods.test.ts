@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import test from 'ava';
 import { rowsOf } from '../methods/adapter-trials.ts';
-import { codebook, lisaOfOne, owloreOfOne } from '../methods/axis-values.ts';
+import { changingFormats, codebook, lisaOfOne, owloreOfOne } from '../methods/axis-values.ts';
 import { startHosts } from '../warm/hosts.ts';
 import type { RunLine } from './anneal-process.ts';
 import { resultOf } from './killed-run.ts';
@@ -22,7 +22,9 @@ const methods = {
   ...rowsOf('workers'),
   'halo-allora': { preset: 'ALLoRA', precision: { type: 'HALO' } },
   'halo-lisa': { preset: 'LISA', precision: { type: 'HALO' }, selection: lisaOfOne },
-  'owlore-galore': { preset: 'OwLore', selection: owloreOfOne },
+  'adapt-owlore-galore': {
+    ...{ preset: 'OwLore', selection: owloreOfOne, base: changingFormats },
+  },
   // Four sequences a step: of three workers one accumulates two, and the norm is that of all.
   'q-galore': { preset: 'QGaLore' },
   'natural-galore': { preset: 'NaturalGaLore' },

@@ -3,6 +3,7 @@ export const float32 = { type: 'Float32' } as const;
 export const nf4 = { type: 'NF4', nf4: { blockSize: 32 } } as const;
 export const int4 = { type: 'Int4', int4: { groupSize: 32 } } as const;
 export const fourBits = { type: 'FakeQuantized', fakeQuantized: { groupSize: 32 } };
+export const changingFormats = { type: 'AdaPT', adapt: { minLookback: 3, maxLookback: 6 } };
 export const codebook = { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } };
 const oneBlock = { activeLayers: 1, intervalSteps: 2 };
 export const lisaOfOne = { type: 'LISA', lisa: oneBlock };

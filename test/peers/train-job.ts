@@ -9,7 +9,9 @@ import { verifyCheckpoint } from '../../worker/checkpoint/folder.ts';
 import { initialPlace, openInitialFactors } from '../../worker/checkpoint/initial-factors.ts';
 import { loadState } from '../../worker/checkpoint/load-state.ts';
 import { valueTensors } from '../../worker/checkpoint/state-tensors.ts';
+import { trainerState } from '../../worker/checkpoint/trainer-state.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
+import { followFormats } from '../../worker/engine/adaptive-formats.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import { hiddenStates } from '../../worker/engine/forward.ts';
 import { headName, type Model } from '../../worker/engine/model.ts';
@@ -116,6 +118,8 @@ export async function trainedModel({ folder }: TrainedRun): Promise<Model> {
     ...(factors === null ? {} : { initial: (name) => factors.get(name) }),
   });
   const targets = valueTensors(wholeShards(model.parameters, 'trained', 'chosen'));
-  loadState(checkpoint, await verifyCheckpoint(checkpoint), targets);
+  const manifest = await verifyCheckpoint(checkpoint);
+  loadState(checkpoint, manifest, targets);
+  followFormats(model, trainerState.parse(manifest.state).formats, null);
   return model;
 }

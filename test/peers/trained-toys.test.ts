@@ -11,7 +11,7 @@ import { checkIds, checkLogits } from '../../worker/publish/reload-check.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import type { PeerCase } from '../methods/adapter-trial.ts';
 import { rowsOf } from '../methods/adapter-trials.ts';
-import { float32 } from '../methods/axis-values.ts';
+import { changingFormats, float32 } from '../methods/axis-values.ts';
 import { makeToy } from '../toy/make-toy.ts';
 import { startHosts } from '../warm/hosts.ts';
 import { askPeer } from './ask-peer.ts';
@@ -29,8 +29,9 @@ const cases: readonly Case[] = [
     adapter: row.merged !== true,
   })),
   {
+    // Its result has the weights that products read: in fixed point.
     ...{ name: 'full', toy: 'mistral-window', adapter: false },
-    method: { preset: 'Full', precision: float32 },
+    method: { preset: 'Full', precision: float32, base: changingFormats },
   },
 ];
 

@@ -20,6 +20,26 @@ const rankGrowth = z.object({
   uncertainty: z.array(z.number()).readonly(),
 });
 
+/** Of formats that change: as methods/weights/adaptive-precision.ts has it. */
+const adaptState = z.object({
+  layers: z
+    .array(
+      z.object({
+        bits: z.int(),
+        fraction: z.int(),
+        lookback: z.int(),
+        resolution: z.int(),
+        steps: z.int(),
+        norms: z.number(),
+        sum: z.array(z.number()).readonly(),
+      }),
+    )
+    .readonly(),
+  strategy: z.enum(['Min', 'Mean', 'Max']),
+  losses: z.object({ sum: z.number(), count: z.int() }),
+  meanBefore: real,
+});
+
 export const trainerState = z.object({
   /** Steps done, skipped ones included. */
   step: z.int(),
@@ -31,6 +51,8 @@ export const trainerState = z.object({
   stepCounts: z.record(z.string(), z.int()),
   /** Absent before the first step, and where no ranks grow. */
   growth: rankGrowth.optional(),
+  /** Absent where weights have no formats that change. */
+  formats: adaptState.optional(),
   /** Global batches used. A rollback reduces `step` but not this, so that it skips the batch. */
   position: z.int(),
   tokensSeen: z.int(),

@@ -24,7 +24,8 @@ export function weightOnGrid(model: OnGrid, layer: LinearLayer): Tensor {
     const all = ops.empty([layer.out, layer.in], { dtype: model.dtype });
     for (const rows of rowPanels(all.shape)) {
       scope(() => {
-        ops.copy_(narrowed(all, rows), grid.fake(rowsOf(rows), ownRows(model, layer, rows)));
+        const at = { path: layer.path, first: rows[0] };
+        ops.copy_(narrowed(all, rows), grid.fake(rowsOf(rows), ownRows(model, layer, rows), at));
       });
     }
     return all;

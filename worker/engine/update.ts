@@ -41,6 +41,8 @@ export interface Update {
   restingColumns?(parameter: Parameter): number;
   /** Of ranks that grow. @default none */
   readonly growth?: StepGrowth | null;
+  /** Sees the gradients of each layer, whole or shards, unchanged. @default nothing */
+  readonly sketches?: { offered(gradients: readonly Gradient[]): void } | null;
   /** Called for each parameter that was updated. */
   updated?(parameter: Parameter): void;
 }
@@ -137,6 +139,7 @@ class StepUpdate {
       if (resting > 0) scope(() => ops.zero_(ops.narrow(value, 1, 0, resting)));
     }
     this.#update.growth?.offered(whole);
+    this.#update.sketches?.offered(whole);
     const gradients = whole.map((one) => this.#seen(one));
     // Gradients at candidates move nothing yet.
     const moving = gradients.filter(({ parameter }) => parameter.role === 'trained');

@@ -33,6 +33,7 @@ import { all } from './selection/all.ts';
 import { lisa } from './selection/lisa.ts';
 import { owlore } from './selection/owlore.ts';
 import type { Selection } from './selection/selection.ts';
+import { adaptiveGrid } from './weights/adaptive-grid.ts';
 import type { CodeChoice } from './weights/choose-codes.ts';
 import { fittedGrid, learnedGrid } from './weights/fake-quantized.ts';
 import { scalesOfIntegers } from './weights/scales-of-integers.ts';
@@ -54,7 +55,7 @@ export function buildOptionsOf(spec: FineTuneJobSpec, method: ResolvedMethod): B
     trains: trainsOf(method),
     coded: codedForm(method) === 'Groups',
     codebook: codebookOf(method),
-    grid: gridOf(method),
+    grid: gridOf(method, BigInt(spec.training.seed)),
     sequenceLength: spec.dataset.sequenceLength,
   };
 }
@@ -71,7 +72,10 @@ export function precisionOf({ precision }: ResolvedMethod): Precision | null {
 }
 
 /** What matrices of the blocks are rounded to where they are multiplied; null: they are not. */
-export function gridOf({ base }: ResolvedMethod): WeightGrid | null {
+export function gridOf({ base }: ResolvedMethod, seed: bigint): WeightGrid | null {
+  if (base.type === 'AdaPT') {
+    return adaptiveGrid({ ...base.adapt, tolerance: Number(base.adapt.tolerance) }, seed);
+  }
   if (base.type !== 'FakeQuantized') return null;
   const { bits, strategy, groupSize, range, scales, trains, learningRateRatio } =
     base.fakeQuantized;

@@ -40,7 +40,7 @@ export const publishRole: Role = async (context) => {
   resetMemoryPeaks();
   const destination = destinationFolder(run, folder);
   await using _lock = await lockDestination(context, destination);
-  const { artifacts, card } = await writeArtifacts(
+  const { artifacts, card, formats } = await writeArtifacts(
     { run, prepared, trained },
     destination,
     context,
@@ -53,7 +53,11 @@ export const publishRole: Role = async (context) => {
   const uris = await uploadArtifacts(targets, artifacts, words, tools, stop);
   const ended = clock.monotonic();
   const took = { export: (written - began) / 1000, upload: (ended - written) / 1000 };
-  const report = { ...reportOf(trained, artifacts, uris, took), memory };
+  const report = {
+    ...reportOf(trained, artifacts, uris, took),
+    memory,
+    ...(formats && { formats: [...formats] }),
+  };
   await writeRecord(destination, runFiles.report, runReport, report);
   await uploadReport(targets, destination, tools, stop);
   await writeRecord(folder, runFiles.report, runReport, report);

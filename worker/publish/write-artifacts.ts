@@ -11,8 +11,11 @@ import { verifyCheckpoint } from '../checkpoint/folder.ts';
 import { initialPlace, openInitialFactors, requireInitial } from '../checkpoint/initial-factors.ts';
 import { loadState } from '../checkpoint/load-state.ts';
 import { valueTensors } from '../checkpoint/state-tensors.ts';
+import { trainerState } from '../checkpoint/trainer-state.ts';
 import { openModel } from '../decoder/model-files.ts';
+import { followFormats } from '../engine/adaptive-formats.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
+import type { Model } from '../engine/model.ts';
 import type { Initial } from '../methods/adapters/adapter.ts';
 import { buildOptionsOf } from '../methods/index.ts';
 import { replaceFolder } from '../remote/destination.ts';
@@ -56,6 +59,8 @@ interface Written {
   readonly artifacts: readonly WrittenArtifact[];
   /** README.md for a destination with all of them. */
   readonly card: string;
+  /** Of weights that were rounded to formats of their own. */
+  readonly formats: RunReport['formats'];
 }
 
 export async function writeArtifacts(
@@ -73,6 +78,8 @@ export async function writeArtifacts(
   const model = buildModel(modelSource(files), { ...buildOptionsOf(run.spec, method), initial });
   using _parameters = model.parameters;
   loadState(checkpoint, manifest, valueTensors(wholeShards(model.parameters, 'trained', 'chosen')));
+  const { formats } = trainerState.pick({ formats: true }).parse(manifest.state);
+  followFormats(model, formats, null);
   using reference = keep(checkLogits(model));
   const facts: ArtifactFacts = {
     ...{ run, prepared, method, files, model, initial },
@@ -86,7 +93,7 @@ export async function writeArtifacts(
     unfinished.defer(() => writer.dispose?.());
     artifacts.push(await writeOne(context, writer, destination, { facts, reference, questions }));
   }
-  return { artifacts, card: repositoryCard(facts, artifacts) };
+  return { artifacts, card: repositoryCard(facts, artifacts), formats: formatsOfModules(model) };
 }
 
 async function writeOne(
@@ -147,6 +154,13 @@ function writersOf(facts: ArtifactFacts, context: RoleContext): readonly Artifac
       count === 0 ? null : new ColumnImportance(facts, count, context),
     );
   });
+}
+
+function formatsOfModules({ onGrid }: Model): RunReport['formats'] {
+  const formats = onGrid?.grid.adaptive?.formats;
+  return (
+    formats && [...formats].map(([module, { bits, fraction }]) => ({ module, bits, fraction }))
+  );
 }
 
 function missing(name: string): never {

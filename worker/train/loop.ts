@@ -6,6 +6,14 @@ import { TerminalError } from '../../crds/failures/errors.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
 import type { Batch } from '../data/batch.ts';
+import {
+  firstFormats,
+  followFormats,
+  formatsAfter,
+  formatsInWords,
+  stepSketches,
+  switches,
+} from '../engine/adaptive-formats.ts';
 import { growthAfter, hasGrown, ranksInWords, stepGrowth } from '../engine/growth.ts';
 import type { Active } from '../engine/model.ts';
 import { toSequence } from '../engine/packed-sequence.ts';
@@ -41,9 +49,10 @@ export interface TrainerResult {
 /** Trains from `start` to the end of the plan, the early stop, or a request to stop. */
 export async function train(parts: TrainerParts, start: TrainerState): Promise<TrainerResult> {
   const { plan, checkpoints, copies } = parts;
-  let state = start.step === 0 ? await firstEvaluation(parts, start) : start;
+  const begun = withFormats(parts, start);
+  let state = begun.step === 0 ? await firstEvaluation(parts, begun) : begun;
   if (missedEvaluation(plan, state)) state = await evaluate(parts, state);
-  let saved = state === start ? (checkpoints.savedStep ?? 0) : -1;
+  let saved = state === begun ? (checkpoints.savedStep ?? 0) : -1;
   // A run that resumes from a copy in memory may have lost the unfinished checkpoint of this step,
   // which may be the best.
   if (state.step > 0 && saved !== state.step && checkpoints.due(state)) {
@@ -57,6 +66,7 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
     if (parts.stopping() || stoppedEarly(plan, state)) break;
     const next = oneStep(parts, state);
     state = next === 'rollback' ? await rollBack(parts, state) : next;
+    followFormats(parts.model, state.formats, null);
     // The step that a rollback restored is on disk; the steps after it are discarded.
     if (next === 'rollback') saved = state.step;
     if (missedEvaluation(plan, state)) state = await evaluate(parts, state);
@@ -76,6 +86,13 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
   return { reason, state };
 }
 
+/** Before the first step, formats are found by the weights. */
+function withFormats(parts: TrainerParts, start: TrainerState): TrainerState {
+  const formats = start.formats ?? firstFormats(parts);
+  followFormats(parts.model, formats, null);
+  return formats === undefined ? start : { ...start, formats };
+}
+
 function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'rollback' {
   const { model, plan, selection, states, clock } = parts;
   const began = clock.monotonic();
@@ -91,6 +108,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
   const outcome = computeStep(parts, state, { batch, active, stepCounts, learningRate });
   if (outcome.applied) parts.regrow(moment);
   const growth = grownRanks(parts, state, active, outcome);
+  const formats = formatsAfter(parts, state.formats, outcome);
   const done = clock.monotonic();
   const finite = outcome.applied && Number.isFinite(outcome.loss);
   const next: TrainerState = {
@@ -98,6 +116,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     step: state.step + 1,
     updates: state.updates + (outcome.applied ? 1 : 0),
     ...(growth && { growth }),
+    ...(formats && { formats }),
     stepCounts: outcome.applied ? grown(stepCounts, active) : stepCounts,
     position: state.position + 1,
     tokensSeen: state.tokensSeen + batch.tokens,
@@ -126,6 +145,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     memory: memoryNow(model.device),
     ...(finite ? {} : { skipped: true }),
     ...saidOf(parts, next, outcome),
+    ...switchesOf(parts, state, next),
   });
   return finite ? next : afterNonFinite(parts, next, outcome.applied);
 }
@@ -141,6 +161,8 @@ interface StepChoices {
 function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoices) {
   const { model, plan, updater, world } = parts;
   const { batch, active } = choices;
+  const sketches = stepSketches(parts, plan.seed);
+  followFormats(model, state.formats, state.step);
   return scope(() => {
     const inside = insideTerm(parts, batch);
     const compute = (seen?: StepInputs['seen']) =>
@@ -154,7 +176,7 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
         inside: inside?.loss ?? null,
         probe: probeOf(model, ownedBy(parts), world, momentOf(parts, state)),
         seen,
-        update: updater.begin(updateOf(parts, state, choices)),
+        update: updater.begin({ ...updateOf(parts, state, choices), sketches }),
         draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
         regularizes: world.rank === 0,
       });
@@ -165,6 +187,7 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
     return {
       ...{ gradientNorm, clipFactor, applied, added, scores: sums.slice(0, scores.length) },
       inside: inside?.said(sums.slice(scores.length)) ?? null,
+      sketches: sketches?.take(world) ?? null,
       loss: sum / batch.targetTokens,
     };
   }, model.device);
@@ -197,6 +220,11 @@ function updateOf(
   };
 }
 
+function switchesOf({ model }: TrainerParts, before: TrainerState, after: TrainerState) {
+  const found = switches(model, before.formats, after.formats);
+  return found.length > 0 ? { switches: [...found] } : {};
+}
+
 /** After the step; layers that got ranks are settled. */
 function grownRanks(
   parts: TrainerParts,
@@ -215,13 +243,14 @@ function grownRanks(
 /** What selection, optimizer, adapter and rule report about the step just done, with its state. */
 function saidOf(
   { model, selection, said }: TrainerParts,
-  { step, growth }: TrainerState,
+  { step, growth, formats }: TrainerState,
   { added, inside }: Pick<ReturnType<typeof computeStep>, 'added' | 'inside'>,
 ) {
   const words = [
     selection.describe(step - 1),
     said?.() ?? null,
     growth === undefined ? null : ranksInWords(model, growth),
+    formats === undefined ? null : formatsInWords(model, formats),
     inside?.words ?? null,
   ].filter((each) => each !== null);
   return {

@@ -84,7 +84,7 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { 'output.quantization': {}, 'output.formats': ['MergedSafetensors'] },
     apart: { 'output.quantization': {}, 'output.formats': ['CompressedTensors', 'GGUF'] },
   },
-  'weights that train on a grid are integers already': {
+  'weights that train on a grid stay on it': {
     meet: { 'method.preset': 'L4Q', 'output.quantization': {} },
     apart: { 'method.preset': 'QLoRA', 'output.quantization': {} },
   },
@@ -130,6 +130,14 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
   'what is added before rounding drops no inputs': {
     meet: { method: { preset: 'L4Q', adapter: { type: 'LoRA', lora: { dropout: '0.1' } } } },
     apart: { method: { preset: 'QLoRA', adapter: { type: 'LoRA', lora: { dropout: '0.1' } } } },
+  },
+  'formats that change are those of trained weights': {
+    meet: { method: { preset: 'LoRA', base: { type: 'AdaPT' } } },
+    apart: { method: { preset: 'LISA', base: { type: 'AdaPT' } } },
+  },
+  'look-backs have an order': {
+    meet: { method: { preset: 'AdaPT', base: { type: 'AdaPT', adapt: { minLookback: 101 } } } },
+    apart: { method: { preset: 'AdaPT', base: { type: 'AdaPT', adapt: { minLookback: 100 } } } },
   },
   'weights on a grid have one rounding': {
     meet: {
@@ -390,6 +398,8 @@ const unaskable = [
   'scales that train are learned',
   'changes before rounding are those of matrices',
   'what is added before rounding drops no inputs',
+  'formats that change are those of trained weights',
+  'look-backs have an order',
   'weights on a grid have one rounding',
   'gradients through a grid are whole',
   'rules of rows and noise are for weights that are not rounded',

@@ -141,6 +141,7 @@ test('a method has a short name for tables', (t) => {
   t.is(nameOf({ preset: 'Full', base: { type: 'FakeQuantized' } }), 'qat');
   t.is(nameOf({ preset: 'L4Q' }), 'qat-lora');
   t.is(nameOf({ preset: 'PEQA' }), 'peqa');
+  t.is(nameOf({ preset: 'AdaPT' }), 'adapt');
   t.is(nameOf({ preset: 'PVTuning' }), 'pv-tuning');
 });
 

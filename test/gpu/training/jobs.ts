@@ -4,7 +4,14 @@
  */
 import { type DeviceCase, exact, rounded } from '../../methods/adapter-trial.ts';
 import { rowsOf } from '../../methods/adapter-trials.ts';
-import { codebook, float32, fourBits, lisaOfOne, owloreOfOne } from '../../methods/axis-values.ts';
+import {
+  changingFormats,
+  codebook,
+  float32,
+  fourBits,
+  lisaOfOne,
+  owloreOfOne,
+} from '../../methods/axis-values.ts';
 
 /** Each value of each axis is in one of them, together with values of other axes. */
 export const cases: Readonly<Record<string, DeviceCase>> = {
@@ -29,12 +36,13 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     },
     gap: rounded,
   },
-  'owlore and galore': {
+  // Sketches of gradients are read after their norm.
+  'owlore and galore in formats that change': {
     method: {
-      ...{ preset: 'OwLore', selection: owloreOfOne },
+      ...{ preset: 'OwLore', selection: owloreOfOne, base: changingFormats },
       optimizer: { type: 'GaLore' },
     },
-    gap: rounded,
+    ...{ gap: rounded, waits: 2 },
   },
   'q-galore': { method: { preset: 'QGaLore' }, gap: rounded },
   'natural galore': { method: { preset: 'NaturalGaLore', precision: float32 }, gap: rounded },

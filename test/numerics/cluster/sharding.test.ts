@@ -108,7 +108,7 @@ const trainsAlike = test.macro({
 });
 
 for (const size of [2, 3, 4]) test.serial(trainsAlike, 'full-float64', size, reordered);
-test.serial(trainsAlike, 'full-float64-recompute', 2, reordered);
+test.serial(trainsAlike, 'adapt-float64-recompute', 3, reordered);
 test.serial(trainsAlike, 'full-float64-offload', 2, reordered);
 test.serial(trainsAlike, 'full-float64', 3, reordered, 'owner');
 test.serial(trainsAlike, 'tied-float64', 3, reordered);

@@ -75,6 +75,8 @@ function baseOf({ base }: Combination) {
       return { type: base, int4: { groupSize: 32 } };
     case 'FakeQuantized':
       return { type: base, fakeQuantized: { groupSize: 32 } };
+    case 'AdaPT':
+      return { type: base, adapt: { minLookback: 1, maxLookback: 2 } };
     case 'Codebook':
       return { type: base, codebook: { codebooks: 1, bits: 2, groupSize: 2 } };
     default:

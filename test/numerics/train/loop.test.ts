@@ -16,6 +16,7 @@ import type { Optimizer } from '../../../worker/methods/optimizers/optimizer.ts'
 import { sgd } from '../../../worker/methods/optimizers/sgd.ts';
 import { topSubspace } from '../../../worker/methods/optimizers/subspace.ts';
 import { lisa } from '../../../worker/methods/selection/lisa.ts';
+import { adaptiveGrid } from '../../../worker/methods/weights/adaptive-grid.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
@@ -42,6 +43,11 @@ function anAdapter(dropout: number) {
     ...{ rank: 4, alpha: 8, dropout, scaling: 'Standard', learningRateRatio: 2 },
     ...{ initialization: 'KaimingUniform', targets: () => true, seed: 5n, dtype: 'float32' },
   });
+}
+
+function anAdaptiveGrid() {
+  const rounding = { strategy: 'Min', tolerance: 1e-3, guardBits: 1, minBits: 2 } as const;
+  return adaptiveGrid({ ...rounding, minLookback: 2, maxLookback: 3 }, 5n);
 }
 
 const withLisa = (state: 'Drop' | 'Keep' | 'Reset') => (parameters: Parameters) =>
@@ -341,9 +347,11 @@ test(goesOn, '8-bit moments, rounded stochastically', {
   optimizer: adamW8bit({ ...plainAdamW, masterWeights: 'StochasticRounding' }),
 });
 for (const state of ['Drop', 'Keep', 'Reset'] as const) {
-  test(goesOn, `LISA with ${state}, across draws, masterWeights in float32`, {
+  const grid = state === 'Keep' ? anAdaptiveGrid() : null;
+  const beside = grid === null ? 'masterWeights in float32' : 'in formats that change';
+  test(goesOn, `LISA with ${state}, across draws, ${beside}`, {
     ...{ dtype: 'bfloat16', config: { num_hidden_layers: 5 } },
-    selection: withLisa(state),
+    ...{ selection: withLisa(state), grid },
   });
 }
 test(goesOn, 'GaLore with a refresh every third update, 8-bit moments, rounded stochastically', {

@@ -14,7 +14,9 @@ export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
     // For trained weights only; frozen ones stay dense.
     case 'Codebook':
       return { ...dense, name: 'Codebook' };
-    // Rounded where it is multiplied: gridOf.
+    // Rounded where they are multiplied: gridOf.
+    case 'AdaPT':
+      return { ...dense, name: 'AdaPT' };
     case 'FakeQuantized':
       return { ...(storesInt4(base) ? int4(base.fakeQuantized) : dense), name: 'FakeQuantized' };
     case 'NF4':

@@ -2,9 +2,16 @@
 // grid sees rows of a matrix with all that is added to it, and says what products read in its
 // place, and how the gradient of that passes back.
 import type { Tensor } from '../../tensor/tensor.ts';
+import type { AdaptiveFormats } from './adaptive-grid.ts';
 
 /** The same rows of the grid's own tensors of a matrix, by suffix. */
 export type OwnRows = (suffix: string) => Tensor;
+
+/** Which rows they are: those of a module from the first on. */
+interface RowsAt {
+  readonly path: string;
+  readonly first: number;
+}
 
 export interface WeightGrid {
   readonly name: string;
@@ -16,7 +23,7 @@ export interface WeightGrid {
     readonly kept: Readonly<Record<string, Tensor>>;
   };
   /** What products read in place of rows `w`, in the same type. */
-  fake(w: Tensor, own: OwnRows): Tensor;
+  fake(w: Tensor, own: OwnRows, at: RowsAt): Tensor;
   /** For the gradient `G` of `fake`: that of the rows, null if they are fixed, and of its own. */
   gradients(
     w: Tensor,
@@ -27,6 +34,8 @@ export interface WeightGrid {
   readonly learningRateFactor: number;
   /** What rows are written as, where the grid is one of integers. */
   readonly integers?: GridOfIntegers;
+  /** Where the grid changes while weights train. */
+  readonly adaptive?: AdaptiveFormats;
 }
 
 export interface GridOfIntegers {
