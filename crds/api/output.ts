@@ -1,5 +1,6 @@
 // The results: formats, destination, and upload to a hub.
 import * as z from 'zod';
+import { ggufBlocks } from '../methods/fake-quantized.ts';
 import { mutable } from '../schema/mutability.ts';
 import { rule } from '../schema/rule.ts';
 import { text } from '../schema/text.ts';
@@ -24,13 +25,10 @@ const pushToHub = z.strictObject({
 
 const ggufFields = z.strictObject({
   type: z
-    .enum([
-      ...(['F32', 'F16', 'BF16', 'Q8_0', 'Q6_K', 'Q5_K', 'Q4_K', 'Q3_K', 'Q2_K'] as const),
-      ...(['Q5_1', 'Q5_0', 'Q4_1', 'Q4_0'] as const),
-    ])
-    .default('BF16')
+    .enum(['F32', 'F16', 'BF16', ...ggufBlocks])
+    .optional()
     .describe(
-      'Type of the matrices in the file; vectors are always F32. Below Q8_0 the token embedding and the head are Q6_K, and every matrix of a block has this type: no mix of types as in Q4_K_M. Types that end in _K need rows of whole blocks of 256; other matrices are Q8_0 instead of Q6_K, Q5_1 instead of Q5_K, Q5_0 instead of Q4_K, Q4_0 instead of Q3_K and Q2_K, and the report counts them.',
+      'Type of the matrices in the file; vectors are always F32. When absent: BF16, or that of fakeQuantized.gguf, beside which embedding and head are BF16, or F32 where precision is Float32. Below Q8_0 the token embedding and the head are Q6_K, and every matrix of a block has this type: no mix of types as in Q4_K_M. Types that end in _K need rows of whole blocks of 256; other matrices are Q8_0 instead of Q6_K, Q5_1 instead of Q5_K, Q5_0 instead of Q4_K, Q4_0 instead of Q3_K and Q2_K, and the report counts them.',
     ),
   calibrationSequences: z
     .int32()
@@ -43,12 +41,13 @@ const ggufFields = z.strictObject({
 });
 
 /** Types of few bits, whose codes are searched for. */
-const searched = ['Q6_K', 'Q5_K', 'Q4_K', 'Q3_K', 'Q2_K', 'Q5_1', 'Q5_0', 'Q4_1', 'Q4_0'];
+const searched = ggufBlocks.filter((type) => type !== 'Q8_0');
 
 const gguf = rule(ggufFields, {
   id: 'output.gguf: columns count where codes are searched for',
-  cel: `self.calibrationSequences == 0 || self.type in [${searched.map((type) => `'${type}'`).join(', ')}]`,
-  check: ({ type, calibrationSequences }) => calibrationSequences === 0 || searched.includes(type),
+  cel: `self.calibrationSequences == 0 || has(self.type) && self.type in [${searched.map((type) => `'${type}'`).join(', ')}]`,
+  check: ({ type, calibrationSequences }) =>
+    calibrationSequences === 0 || searched.some((one) => one === type),
   message: 'is set, but the type has so many bits that each value is rounded by itself',
   hint: 'leave it out, or choose a type below Q8_0',
   path: ['calibrationSequences'],
@@ -76,7 +75,7 @@ export const output = rule(
     )
       .optional()
       .describe(
-        'Formats of the result. When absent: PEFTAdapter if an adapter is trained, or MixLoRA with that adapter, else MergedSafetensors, which is then the whole model. GGUFAdapter: the adapter for llama.cpp, beside a GGUF file of the base. UniformPEFTAdapter: a PEFTAdapter with one rank in all layers, for servers that read no rank patterns. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers. MixLoRA: experts, routers and LoRA of that adapter, under the names of its authors. CompressedTensors: the integers of a FakeQuantized base with their scales, for vLLM and transformers; with that base, this one when absent.',
+        'Formats of the result. When absent: PEFTAdapter if an adapter is trained, or MixLoRA with that adapter, else MergedSafetensors, which is then the whole model. GGUFAdapter: the adapter for llama.cpp, beside a GGUF file of the base. UniformPEFTAdapter: a PEFTAdapter with one rank in all layers, for servers that read no rank patterns. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers. MixLoRA: experts, routers and LoRA of that adapter, under the names of its authors. CompressedTensors: the integers of a FakeQuantized base with their scales, for vLLM and transformers; with that base, this one when absent, or GGUF where it has blocks of that.',
       ),
     gguf: mutable(gguf, 'Suspended').prefault({}).describe('Settings of the format GGUF.'),
     quantization: mutable(quantization, 'Suspended')
@@ -100,3 +99,4 @@ export const output = rule(
 );
 
 export type Output = z.output<typeof output>;
+export type GgufType = NonNullable<Output['gguf']['type']>;

@@ -4,7 +4,7 @@ import { isCalibrated, quantization } from '../api/quantization.ts';
 import { entryOf } from '../methods/entry-of.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { isAdapterForm } from '../names/result-folders.ts';
-import { isOnGrid as roundsWeights, trainsScales } from '../plan/grid-bytes.ts';
+import { blocksOf, isOnGrid as roundsWeights, trainsScales } from '../plan/grid-bytes.ts';
 import { is, noAdapterForm, noForm, type Pair } from './pair.ts';
 
 const isOnGrid = is('base', 'FakeQuantized');
@@ -82,6 +82,42 @@ export const pairsOfGrids: readonly Pair[] = [
     sentence:
       'is set, but RoundToNearest with scales of Extremes and no scaleRefits looks at weights alone',
     hint: 'leave it out, or write method: GPTQ',
+  },
+  {
+    id: 'blocks of a GGUF file are no integers with scales',
+    path: ['output', 'formats'],
+    meets: ({ output }, method) =>
+      blocksOf(method) !== null && output.formats?.includes('CompressedTensors') === true,
+    sentence:
+      'asks for CompressedTensors, but method.base has fakeQuantized.gguf: weights were trained as blocks of a GGUF file',
+    hint: 'ask for GGUF or MergedSafetensors, or leave fakeQuantized.gguf out',
+  },
+  {
+    id: 'a GGUF file has the blocks that trained',
+    path: ['output', 'gguf', 'type'],
+    meets: ({ output: { gguf } }, method) =>
+      blocksOf(method) !== null && gguf.type !== undefined && gguf.type !== blocksOf(method),
+    sentence:
+      'is another type than fakeQuantized.gguf of method.base: weights were trained for the blocks of that, and would be rounded once more',
+    hint: 'leave it out, or write the same type in both',
+  },
+  {
+    id: 'codes that trained are not chosen again',
+    path: ['output', 'gguf', 'calibrationSequences'],
+    meets: ({ output: { gguf } }, method) =>
+      blocksOf(method) !== null && gguf.calibrationSequences > 0,
+    sentence: 'is set, but the blocks of method.base.fakeQuantized.gguf are those that trained',
+    hint: 'leave it out, or leave fakeQuantized.gguf out',
+  },
+  {
+    id: 'blocks of a GGUF file have no other settings',
+    path: ['method', 'base', 'fakeQuantized', 'gguf'],
+    meets: ({ method }, resolved) =>
+      blocksOf(resolved) !== null &&
+      (trainsScales(resolved) || Object.keys(method.base?.fakeQuantized ?? {}).length > 1),
+    sentence:
+      'is set beside other fields: bits, groups and scales are those of its blocks, and follow from the weights that train',
+    hint: 'leave the others out, or this one',
   },
   {
     id: 'a group size is that of groups',

@@ -7,6 +7,13 @@ import { decimal } from '../schema/decimal.ts';
 import { integerFields } from './integer-fields.ts';
 import { axisEntry, type Preset } from './method.ts';
 
+/** Types of GGUF files whose values are codes in blocks. */
+export const ggufBlocks = [
+  ...(['Q8_0', 'Q6_K', 'Q5_K', 'Q4_K', 'Q3_K', 'Q2_K'] as const),
+  ...(['Q5_1', 'Q5_0', 'Q4_1', 'Q4_0'] as const),
+] as const;
+export type GgufBlocks = (typeof ggufBlocks)[number];
+
 const paper = {
   title: 'L4Q: Parameter-Efficient Quantization-Aware Fine-Tuning on Large Language Models',
   arxiv: '2402.04902',
@@ -38,11 +45,18 @@ export const fakeQuantized = axisEntry({
       .describe(
         'Learning rate of learned scales, relative to their size, and of zero points, over that of the job.',
       ),
+    gguf: z
+      .enum(ggufBlocks)
+      .optional()
+      .describe(
+        'Rounds to blocks of this type of GGUF files instead of to integers, and the result is a GGUF file with these blocks. Without other fields.',
+      ),
   }),
-  words: ({ bits, scales, trains }) =>
-    trains === 'Scales'
-      ? `scales of ${bits}-bit integers`
-      : `${bits} bits${scales === 'Learned' ? ', learned scales' : ''}`,
+  words({ bits, scales, trains, gguf }) {
+    if (gguf !== undefined) return `blocks of ${gguf}`;
+    if (trains === 'Scales') return `scales of ${bits}-bit integers`;
+    return `${bits} bits${scales === 'Learned' ? ', learned scales' : ''}`;
+  },
 });
 
 export const l4qPreset = {

@@ -1,4 +1,5 @@
 // What a grid has beside the matrices that are rounded to it.
+import type { GgufBlocks } from '../methods/fake-quantized.ts';
 import { linearsOf } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
@@ -13,6 +14,11 @@ export function trainsScales({ base }: Pick<ResolvedMethod, 'base'>): boolean {
   return base.type === 'FakeQuantized' && base.fakeQuantized.trains === 'Scales';
 }
 
+/** The type of GGUF files whose blocks weights are rounded to; null where it is none. */
+export function blocksOf({ base }: Pick<ResolvedMethod, 'base'>): GgufBlocks | null {
+  return base.type === 'FakeQuantized' ? (base.fakeQuantized.gguf ?? null) : null;
+}
+
 interface GridValues {
   /** Scales, and zero points where weights train. */
   readonly trained: number;
@@ -23,7 +29,7 @@ interface GridValues {
 /** Values in float32, in a block. */
 export function gridValues(facts: DecoderFacts, method: Pick<ResolvedMethod, 'base'>): GridValues {
   const { base } = method;
-  if (base.type !== 'FakeQuantized') return none;
+  if (base.type !== 'FakeQuantized' || blocksOf(method) !== null) return none;
   const { strategy, groupSize, range, scales } = base.fakeQuantized;
   const groups = linearsOf(facts).reduce(
     (sum, linear) => sum + linear.out * (strategy === 'Channel' ? 1 : linear.in / groupSize),

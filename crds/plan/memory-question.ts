@@ -1,10 +1,11 @@
 // The inputs of the memory plan of a rank.
 import type { FineTuneJobSpec } from '../api/job.ts';
+import type { GgufType } from '../api/output.ts';
 import type { Quantization } from '../api/quantization.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import type { DeviceType } from './memory-constants.ts';
-import { formatsOf } from './publication.ts';
+import { formatsOf, ggufTypeOf } from './publication.ts';
 
 export type TapeMode = 'keep' | 'recompute' | 'offload';
 
@@ -23,7 +24,7 @@ interface OtherStages {
   /** Formats of the result. */
   readonly formats: readonly ResultForm[];
   /** Type of the matrices of a GGUF file. */
-  readonly ggufType: FineTuneJobSpec['output']['gguf']['type'];
+  readonly ggufType: GgufType;
   /** Tokens of a sequence by whose activations its columns count; absent without such. */
   readonly ggufTokens?: number;
   /** Of weights that are quantized after training, and tokens of a sequence that they see. */
@@ -80,7 +81,7 @@ export function stagesOf(
       ? {}
       : { scoredTokens: isMeasured ? evaluationTokens : trainingTokens }),
     formats: formatsOf({ method, output }),
-    ggufType: output.gguf.type,
+    ggufType: ggufTypeOf({ method, output }),
     ...(output.gguf.calibrationSequences === 0 ? {} : { ggufTokens: trainingTokens }),
     ...(output.quantization === undefined
       ? {}

@@ -4,9 +4,11 @@
 // created. A worker on a device has the memory of its host alone: the model is not in it, and the
 // device would wait.
 import type { FineTuneJobSpec } from '../api/job.ts';
+import type { GgufType } from '../api/output.ts';
 import { changesBase } from '../methods/adapter-traits.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { isAdapterForm } from '../names/result-folders.ts';
+import { blocksOf } from './grid-bytes.ts';
 
 /**
  * Whether an adapter fits only the base that it was trained on: it took over a part of the weights,
@@ -22,10 +24,16 @@ export function formatsOf({ method, output }: Result): NonNullable<Result['outpu
   if (output.formats !== undefined) return output.formats;
   const resolved = resolveMethod(method);
   if (resolved.adapter.type === 'MixLoRA') return ['MixLoRA'];
+  if (blocksOf(resolved) !== null) return ['GGUF'];
   const isInIntegers = resolved.base.type === 'FakeQuantized' || output.quantization !== undefined;
   if (isInIntegers) return ['CompressedTensors'];
   const isWhole = resolved.adapter.type === 'None' || needsItsBase(resolved);
   return [isWhole ? 'MergedSafetensors' : 'PEFTAdapter'];
+}
+
+/** The type of the matrices of a GGUF file. */
+export function ggufTypeOf({ method, output }: Result): GgufType {
+  return output.gguf.type ?? blocksOf(resolveMethod(method)) ?? 'BF16';
 }
 
 export function publishesInWorker(job: Result & Pick<FineTuneJobSpec, 'worker'>): boolean {

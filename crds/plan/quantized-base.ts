@@ -83,7 +83,8 @@ function sectionsOf(base: QuantizedBase, values: number, groups: number): readon
 function groupOf(base: GroupedBase): number | undefined {
   if (base.type === 'NF4') return base.nf4.blockSize;
   if (base.type === 'FakeQuantized') {
-    return base.fakeQuantized.strategy === 'Channel' ? undefined : base.fakeQuantized.groupSize;
+    const { strategy, groupSize, gguf } = base.fakeQuantized;
+    return strategy === 'Channel' || gguf !== undefined ? undefined : groupSize;
   }
   return base.type === 'Int8' ? base.int8.groupSize : base.int4.groupSize;
 }

@@ -16,6 +16,7 @@ import { lisa } from '../../worker/methods/selection/lisa.ts';
 import type { Selection } from '../../worker/methods/selection/selection.ts';
 import { adaptiveGrid } from '../../worker/methods/weights/adaptive-grid.ts';
 import { learnedGrid } from '../../worker/methods/weights/fake-quantized.ts';
+import { ggufGrid } from '../../worker/methods/weights/gguf-grid.ts';
 import { int4 } from '../../worker/methods/weights/int4.ts';
 import { nf4 } from '../../worker/methods/weights/nf4.ts';
 import { scalesOfIntegers } from '../../worker/methods/weights/scales-of-integers.ts';
@@ -145,7 +146,8 @@ export const shardedCases = {
     store: int4({ groupSize: 32, range: 'Asymmetric' }),
     grid: scalesOfIntegers({ bits: 4, groupSize: 32, range: 'Asymmetric' }, 1, true),
   }),
-  'exact-fake-quantized': () => ({ ...exact, dtype: 'bfloat16', grid: aGrid }),
+  // Each rank finds the same blocks of a whole matrix.
+  'exact-fake-quantized': () => ({ ...exact, dtype: 'bfloat16', grid: ggufGrid('Q4_0') }),
   'exact-lora': () => ({ ...exact, dtype: 'bfloat16', adapter: anAdapter('float32') }),
   // Places are chosen by gradients over all ranks, where the values are.
   'spiel-float64': () => ({

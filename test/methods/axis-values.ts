@@ -1,9 +1,15 @@
 // Values of axes on toys, whose matrices are small.
+import type { GgufBlocks } from '../../crds/methods/fake-quantized.ts';
+
 export const float32 = { type: 'Float32' } as const;
 export const nf4 = { type: 'NF4', nf4: { blockSize: 32 } } as const;
 export const int4 = { type: 'Int4', int4: { groupSize: 32 } } as const;
 export const fourBits = { type: 'FakeQuantized', fakeQuantized: { groupSize: 32 } };
 export const changingFormats = { type: 'AdaPT', adapt: { minLookback: 3, maxLookback: 6 } };
+/** Rounded to the blocks of a GGUF type. */
+export const onBlocks = (gguf: GgufBlocks) => ({
+  ...{ type: 'FakeQuantized', fakeQuantized: { gguf } },
+});
 export const codebook = { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } };
 const oneBlock = { activeLayers: 1, intervalSteps: 2 };
 export const lisaOfOne = { type: 'LISA', lisa: oneBlock };

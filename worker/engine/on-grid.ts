@@ -39,6 +39,18 @@ export function codedRows(model: OnGrid, layer: LinearLayer, rows: Rows): CodedR
   return scope(() => integers.coded(changedRows(model, layer)(rows), ownRows(model, layer, rows)));
 }
 
+/** All rows of a matrix as a GGUF file has them, uint8 `[out, bytes]`: of the rows that train. */
+export function blocksOnGrid(model: OnGrid, layer: LinearLayer): Tensor {
+  const { blocks } = gridOf(model).grid;
+  if (blocks === undefined) throw new Bug('this grid has no blocks');
+  return scope(() => {
+    const rowsOf = changedRows(model, layer);
+    return ops.cat(
+      rowPanels([layer.out, layer.in]).map((rows) => scope(() => blocks.coded(rowsOf(rows)))),
+    );
+  });
+}
+
 /**
  * Gradients of the trained tensors of a layer by suffix, for the gradient `G` of the matrix that
  * products read. `G` becomes that of the weight.

@@ -36,6 +36,7 @@ import type { Selection } from './selection/selection.ts';
 import { adaptiveGrid } from './weights/adaptive-grid.ts';
 import type { CodeChoice } from './weights/choose-codes.ts';
 import { fittedGrid, learnedGrid } from './weights/fake-quantized.ts';
+import { ggufGrid } from './weights/gguf-grid.ts';
 import { scalesOfIntegers } from './weights/scales-of-integers.ts';
 import { weightStoreOf } from './weights/store-of.ts';
 import type { WeightGrid } from './weights/weight-grid.ts';
@@ -77,8 +78,9 @@ export function gridOf({ base }: ResolvedMethod, seed: bigint): WeightGrid | nul
     return adaptiveGrid({ ...base.adapt, tolerance: Number(base.adapt.tolerance) }, seed);
   }
   if (base.type !== 'FakeQuantized') return null;
-  const { bits, strategy, groupSize, range, scales, trains, learningRateRatio } =
+  const { bits, strategy, groupSize, range, scales, trains, learningRateRatio, gguf } =
     base.fakeQuantized;
+  if (gguf !== undefined) return ggufGrid(gguf);
   const grid = { bits, range, groupSize: strategy === 'Channel' ? undefined : groupSize };
   const ratio = Number(learningRateRatio);
   if (trains === 'Scales') return scalesOfIntegers(grid, ratio, storesInt4(base));

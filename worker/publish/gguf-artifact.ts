@@ -2,9 +2,14 @@
 import { join } from 'node:path';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
+import { hasShiftedNorm } from '../decoder/gguf-names.ts';
 import { openModel } from '../decoder/model-files.ts';
-import { tensorSpecs } from '../decoder/names.ts';
+import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
+import { blocksOnGrid } from '../engine/on-grid.ts';
+import type { GgufTypeName } from '../files/gguf-types.ts';
+import { keep } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import type { ColumnImportance } from './calibration.ts';
 import type { CodedTensor } from './codes-check.ts';
@@ -27,23 +32,21 @@ export function ggufArtifact(
   const { files, run } = facts;
   const { headers } = files;
   const fileName = `${run.name}.${fileType}.gguf`;
+  const trained = trainedBlocks(facts);
+  const types = [fileType, trained?.vocabulary] as const;
   return {
     format: 'GGUF',
     folder: resultFolder.GGUF,
-    rounding: storedTypes[fileType] ?? 'float32',
-    ...(isCoarse(fileType) ? { coded: codedTensors(facts, fileType, columns) } : {}),
-    contents: ggufContents(files.config, fileType),
-    made: {
-      weightBits: ggufBits(files.config, fileType),
-      made: columns !== null ? 'Calibration' : isCoarse(fileType) ? 'Search' : 'Rounding',
-    },
-    size: async (folder) => ggufSize(join(folder, fileName), files.config, fileType),
+    ...(trained ?? rounded(facts, fileType, columns)),
+    contents: ggufContents(files.config, ...types),
+    size: async (folder) => ggufSize(join(folder, fileName), files.config, ...types),
     async write(folder) {
       await columns?.measure();
       const { bytes } = await writeGgufModel(join(folder, fileName), {
         config: files.config,
         name: run.name,
         fileType,
+        ...(trained === null ? {} : { vocabulary: trained.vocabulary, blocks: trained.blocks }),
         tokenizer: headers.gguf ?? (await modelTokenizer(headers)),
         panels: (name, step) => mergedPanels(facts, name, 'float32', step),
         importance: (name) => columns?.of(name) ?? null,
@@ -64,6 +67,63 @@ export function ggufArtifact(
   };
 }
 
+type Compared = Pick<ArtifactWriter, 'rounding' | 'isRounded' | 'coded' | 'made'>;
+
+function rounded(
+  facts: ArtifactFacts,
+  fileType: GgufFileType,
+  columns: ColumnImportance | null,
+): Compared {
+  const isCoded = isCoarse(fileType);
+  return {
+    rounding: storedTypes[fileType] ?? 'float32',
+    ...(isCoded ? { coded: codedTensors(facts, fileType, columns) } : {}),
+    made: {
+      weightBits: ggufBits(facts.files.config, fileType),
+      made: columns !== null ? 'Calibration' : isCoded ? 'Search' : 'Rounding',
+    },
+  };
+}
+
+interface TrainedBlocks extends Compared {
+  readonly vocabulary: GgufTypeName;
+  readonly blocks: (name: string) => Tensor | null;
+}
+
+/**
+ * Of a model that was trained on the blocks of the file: each matrix decodes to what products read.
+ * Embedding and head, which were not rounded, keep the type of the model; norms that are stored
+ * plus 1 may lose a rounding. Null for another model.
+ */
+function trainedBlocks({ files, model }: ArtifactFacts): TrainedBlocks | null {
+  const { config } = files;
+  const { onGrid, dtype } = model;
+  if (onGrid?.grid.blocks === undefined) return null;
+  const specs = tensorSpecs(config);
+  const shifted = new Set(
+    specs.filter(({ role }) => hasShiftedNorm(config, role)).map(({ name }) => name),
+  );
+  return {
+    rounding: shifted.size > 0 ? 'float32' : null,
+    isRounded: (name) => shifted.has(name),
+    coded: specs.filter(isMatrix).map(({ name }) => ({
+      name,
+      panels: () => mergedPanels({ files, model }, name, dtype),
+      decoded: (rows) => rows,
+    })),
+    made: { weightBits: 16, made: 'Same' },
+    vocabulary: dtype === 'bfloat16' ? 'BF16' : 'F32',
+    blocks(name) {
+      const layer = onGrid.layers.get(name.replace(/\.weight$/, ''));
+      return layer && name.endsWith('.weight') ? keep(blocksOnGrid(model, layer)) : null;
+    },
+  };
+}
+
+function isMatrix({ shape }: TensorSpec): boolean {
+  return shape.length > 1;
+}
+
 /**
  * Matrices. A block is within a row, so that it is the same whatever the order of rows in the file.
  */
@@ -73,7 +133,7 @@ function codedTensors(
   columns: ColumnImportance | null,
 ): readonly CodedTensor[] {
   return tensorSpecs(facts.files.config)
-    .filter(({ shape }) => shape.length > 1)
+    .filter(isMatrix)
     .map((spec) => ({
       name: spec.name,
       panels: () => mergedPanels(facts, spec.name, 'float32'),

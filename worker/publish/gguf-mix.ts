@@ -1,53 +1,58 @@
 // Which type each tensor of a GGUF file has, and what that comes to.
 
-import type { Output } from '../../crds/api/output.ts';
+import type { GgufType } from '../../crds/api/output.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
+import { typeOfRows } from '../files/gguf-blocks.ts';
 import { type GgufTypeName, ggufTensorType } from '../files/gguf-types.ts';
 
-export type GgufFileType = Output['gguf']['type'];
+export type GgufFileType = GgufType;
+
 type Contents = NonNullable<RunReport['artifacts'][number]['contents']>;
 
 /** Types that are finer than that of a file, or are the file's as a whole. */
 const whole: ReadonlySet<GgufFileType> = new Set(['F32', 'F16', 'BF16', 'Q8_0']);
-
-/** What a matrix has whose rows are no whole blocks, as llama.cpp chooses it. */
-const instead: { readonly [Type in GgufTypeName]?: GgufTypeName } = {
-  ...{ Q6_K: 'Q8_0', Q5_K: 'Q5_1', Q4_K: 'Q5_0' },
-  // llama.cpp takes IQ4_NL: as many bits.
-  ...{ Q3_K: 'Q4_0', Q2_K: 'Q4_0' },
-};
 
 /** Whether codes of a file are so few that a weight is rounded by a good part of itself. */
 export function isCoarse(fileType: GgufFileType): boolean {
   return !whole.has(fileType);
 }
 
-export function storedType(spec: TensorSpec, fileType: GgufFileType): GgufTypeName {
+/** `vocabulary`: of token embedding and head. @default Q6_K in a coarse file, else as all */
+export function storedType(
+  spec: TensorSpec,
+  fileType: GgufFileType,
+  vocabulary?: GgufTypeName,
+): GgufTypeName {
   if (spec.shape.length < 2) return 'F32';
-  let type = wantedType(spec, fileType);
-  while (columnsOf(spec) % ggufTensorType(type).blockSize !== 0) type = instead[type] ?? 'F16';
-  return type;
+  return typeOfRows(columnsOf(spec), wantedType(spec, fileType, vocabulary));
 }
 
-function wantedType({ role }: TensorSpec, fileType: GgufFileType): GgufTypeName {
-  const isVocabulary = role === 'embedding' || role === 'head';
-  return isVocabulary && isCoarse(fileType) ? 'Q6_K' : fileType;
+function wantedType(
+  { role }: TensorSpec,
+  fileType: GgufFileType,
+  vocabulary: GgufTypeName = isCoarse(fileType) ? 'Q6_K' : fileType,
+): GgufTypeName {
+  return role === 'embedding' || role === 'head' ? vocabulary : fileType;
 }
 
 const columnsOf = ({ shape }: TensorSpec): number => shape.at(-1) ?? 0;
 
 /** Tensors of each type, those that have another than was asked for, and bits of a weight. */
-export function ggufContents(config: DecoderConfig, fileType: GgufFileType): Contents {
+export function ggufContents(
+  config: DecoderConfig,
+  fileType: GgufFileType,
+  vocabulary?: GgufTypeName,
+): Contents {
   const specs = tensorSpecs(config);
   const tensors: Record<string, number> = {};
   const replaced = new Map<string, Contents['replaced'][number]>();
   for (const spec of specs) {
-    const type = storedType(spec, fileType);
+    const type = storedType(spec, fileType, vocabulary);
     tensors[type] = (tensors[type] ?? 0) + 1;
     if (spec.shape.length < 2) continue;
-    const wanted = wantedType(spec, fileType);
+    const wanted = wantedType(spec, fileType, vocabulary);
     const columns = columnsOf(spec);
     if (type === wanted) continue;
     const key = `${wanted} ${columns}`;
@@ -57,7 +62,7 @@ export function ggufContents(config: DecoderConfig, fileType: GgufFileType): Con
   return {
     tensors,
     replaced: [...replaced.values()],
-    bitsPerWeight: bitsPerWeight(specs, fileType),
+    bitsPerWeight: bitsPerWeight(specs, fileType, vocabulary),
     linearBitsPerWeight: bitsPerWeight(specs.filter(isLinear), fileType),
   };
 }
@@ -73,11 +78,15 @@ function isLinear({ shape, layer }: TensorSpec): boolean {
   return layer !== undefined && shape.length > 1;
 }
 
-function bitsPerWeight(specs: readonly TensorSpec[], fileType: GgufFileType): number {
+function bitsPerWeight(
+  specs: readonly TensorSpec[],
+  fileType: GgufFileType,
+  vocabulary?: GgufTypeName,
+): number {
   let weights = 0;
   let bytes = 0;
   for (const spec of specs) {
-    const { blockSize, blockBytes } = ggufTensorType(storedType(spec, fileType));
+    const { blockSize, blockBytes } = ggufTensorType(storedType(spec, fileType, vocabulary));
     const count = spec.shape.reduce((product, size) => product * size, 1);
     weights += count;
     bytes += (count / blockSize) * blockBytes;

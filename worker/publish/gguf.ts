@@ -8,10 +8,10 @@ import { ggufName, hasShiftedNorm, pairedHeads } from '../decoder/gguf-names.ts'
 import { pairs } from '../decoder/gguf-weights.ts';
 import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
 import type { WrittenFile } from '../files/atomic-file.ts';
+import { plainDTypes, rowsInBlocks, rowsOfBlocks } from '../files/gguf-blocks.ts';
 import type { GgufHeader } from '../files/gguf-header.ts';
-import { type GgufTypeName, ggufTensorType } from '../files/gguf-types.ts';
+import type { GgufTypeName } from '../files/gguf-types.ts';
 import { type GgufPair, type GgufPlannedTensor, writeGguf } from '../files/gguf-writer.ts';
-import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor, tensor, toBytes } from '../tensor/tensor.ts';
@@ -24,6 +24,8 @@ interface GgufModel {
   /** Display name. */
   readonly name: string;
   readonly fileType: GgufFileType;
+  /** Of token embedding and head. @default Q6_K in a coarse file, else as all */
+  readonly vocabulary?: GgufTypeName;
   /** From a Hugging Face folder, or the header of the GGUF file that the model came from. */
   readonly tokenizer: TokenizerDefinition | Pick<GgufHeader, 'metadata'>;
   /**
@@ -33,6 +35,8 @@ interface GgufModel {
   panels(name: string, step: number): Iterable<Tensor>;
   /** What each column of a matrix counts for while codes are chosen; null: by the weights alone. */
   importance?(name: string): Tensor | null;
+  /** The rows of a matrix that was trained as blocks, uint8 `[rows, bytes]`. @default of none */
+  blocks?(name: string): Tensor | null;
 }
 
 export async function writeGgufModel(
@@ -63,18 +67,23 @@ function copiedTokenizer({ metadata }: Pick<GgufHeader, 'metadata'>): Map<string
 
 function plan(model: GgufModel, spec: TensorSpec): GgufPlannedTensor {
   const { shape } = spec;
-  const type = storedType(spec, model.fileType);
+  const type = storedType(spec, model.fileType, model.vocabulary);
   return { type, shape, parts: () => encoded(model, spec, type) };
 }
 
 function* encoded(
-  { config, panels, importance }: GgufModel,
+  { config, panels, importance, blocks }: GgufModel,
   { name, role, shape }: TensorSpec,
   type: GgufTypeName,
 ): Generator<Uint8Array> {
   const heads = pairedHeads(config, role);
   const headRows = heads > 0 ? (shape[0] ?? 0) / heads : 1;
   const isShifted = hasShiftedNorm(config, role);
+  using trained = blocks?.(name) ?? null;
+  if (trained !== null) {
+    yield scope(() => toBytes(ops.contiguous(heads > 0 ? pairs(trained, heads) : trained)));
+    return;
+  }
   for (const panel of panels(name, headRows)) {
     using own = panel;
     yield scope(() => {
@@ -84,12 +93,6 @@ function* encoded(
     });
   }
 }
-
-const plainDTypes: { readonly [Type in GgufTypeName]?: DType } = {
-  F32: 'float32',
-  F16: 'float16',
-  BF16: 'bfloat16',
-};
 
 function encode(
   name: string,
@@ -101,11 +104,10 @@ function encode(
   if (dtype === undefined) {
     // Steps of blocks are float16; of Q8_0 they are far smaller than its values.
     requireFinite(name, type === 'Q8_0' ? values : ops.to(values, 'float16'), type);
-    return toBytes(ops.ggufQuantize(values, ggufTensorType(type).code, importance));
+  } else if (type === 'F16') {
+    requireFinite(name, ops.to(values, dtype), type);
   }
-  const converted = ops.to(values, dtype);
-  if (type === 'F16') requireFinite(name, converted, type);
-  return toBytes(converted);
+  return toBytes(rowsInBlocks(values, type, importance));
 }
 
 /** What a file of this type gives back of rows, in float32. */
@@ -114,11 +116,7 @@ export function ggufRounded(
   type: GgufTypeName,
   importance: Tensor | null = null,
 ): Tensor {
-  const dtype = plainDTypes[type];
-  if (dtype !== undefined) return ops.to(ops.to(rows, dtype), 'float32');
-  const { code } = ggufTensorType(type);
-  const blocks = ops.ggufQuantize(ops.contiguous(rows), code, importance);
-  return ops.view(ops.ggufDequantize(blocks, code, rows.numel, { dtype: 'float32' }), rows.shape);
+  return rowsOfBlocks(rowsInBlocks(rows, type, importance), type, rows.shape);
 }
 
 /** Refuses NaN and infinity: float16 ends at 65,504, and quantized blocks share one scale. */

@@ -5,14 +5,18 @@ import { join } from 'node:path';
 import type { Size } from '../../crds/evaluation/gate.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { tensorSpecs } from '../decoder/names.ts';
-import { ggufTensorType } from '../files/gguf-types.ts';
+import { type GgufTypeName, ggufTensorType } from '../files/gguf-types.ts';
 import { readGgufHeader, readSafetensorsHeader } from '../files/header-files.ts';
 import { type DType, dtypeBytes } from '../tensor/dtype.ts';
 import { type GgufFileType, storedType } from './gguf-mix.ts';
 
-export function ggufSize(path: string, config: DecoderConfig, type: GgufFileType): Size {
+export function ggufSize(
+  path: string,
+  config: DecoderConfig,
+  ...types: readonly [GgufFileType, GgufTypeName?]
+): Size {
   const expected = tensorSpecs(config).map((spec) => {
-    const { blockSize, blockBytes } = ggufTensorType(storedType(spec, type));
+    const { blockSize, blockBytes } = ggufTensorType(storedType(spec, ...types));
     return (valuesOf(spec.shape) / blockSize) * blockBytes;
   });
   // Tables that are no weights, such as divisors of RoPE, are small.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AnnealError, Bug } from '../../crds/failures/errors.ts';
 import { resolveMethod } from '../../crds/index.ts';
 import { choosesPlaces } from '../../crds/methods/adapter-traits.ts';
-import { formatsOf } from '../../crds/plan/publication.ts';
+import { formatsOf, ggufTypeOf } from '../../crds/plan/publication.ts';
 import type { PreparedRecord, RunRecord, TrainedRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import { verifyCheckpoint } from '../checkpoint/folder.ts';
@@ -147,10 +147,10 @@ function writersOf(facts: ArtifactFacts, context: RoleContext): readonly Artifac
         : quantizedArtifact(facts, quantization, context);
     }
     if (format !== 'GGUF') return mergedArtifact(facts);
-    const { type, calibrationSequences: count } = gguf;
+    const { calibrationSequences: count } = gguf;
     return ggufArtifact(
       facts,
-      type,
+      ggufTypeOf(facts.run.spec),
       count === 0 ? null : new ColumnImportance(facts, count, context),
     );
   });

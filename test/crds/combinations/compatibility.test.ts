@@ -107,6 +107,25 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     },
     apart: { 'output.quantization': { calibrationSequences: 8 } },
   },
+  'blocks of a GGUF file are no integers with scales': {
+    meet: { method: onGrid({ gguf: 'Q4_K' }), 'output.formats': ['CompressedTensors'] },
+    apart: { method: onGrid({ gguf: 'Q4_K' }), 'output.formats': ['MergedSafetensors'] },
+  },
+  'a GGUF file has the blocks that trained': {
+    meet: { method: onGrid({ gguf: 'Q4_K' }), 'output.gguf': { type: 'Q4_0' } },
+    apart: { method: onGrid({ gguf: 'Q4_K' }), 'output.gguf': { type: 'Q4_K' } },
+  },
+  'codes that trained are not chosen again': {
+    meet: {
+      method: onGrid({ gguf: 'Q4_K' }),
+      'output.gguf': { type: 'Q4_K', calibrationSequences: 4 },
+    },
+    apart: { 'output.gguf': { type: 'Q4_K', calibrationSequences: 4 } },
+  },
+  'blocks of a GGUF file have no other settings': {
+    meet: { method: onGrid({ gguf: 'Q4_K', bits: 4 }) },
+    apart: { method: onGrid({ gguf: 'Q4_K' }) },
+  },
   'a group size is that of groups': {
     meet: { method: onGrid({ strategy: 'Channel', groupSize: 32 }) },
     apart: { method: onGrid({ groupSize: 32 }) },
@@ -392,6 +411,10 @@ const unaskable = [
   'moments of values that come and go are exact',
   'gradients are gathered in the steps before values are replaced',
   'noise has a size',
+  'blocks of a GGUF file are no integers with scales',
+  'a GGUF file has the blocks that trained',
+  'codes that trained are not chosen again',
+  'blocks of a GGUF file have no other settings',
   'a group size is that of groups',
   'rates of scales are those of learned ones',
   'integers that stay have no adapter',

@@ -7,7 +7,8 @@ import { stateTensors } from '../../../worker/checkpoint/state-tensors.ts';
 import { freshState } from '../../../worker/checkpoint/trainer-state.ts';
 import { hiddenStates } from '../../../worker/engine/forward.ts';
 import { type Model, tensorName } from '../../../worker/engine/model.ts';
-import { codedRows, weightOnGrid } from '../../../worker/engine/on-grid.ts';
+import { blocksOnGrid, codedRows, weightOnGrid } from '../../../worker/engine/on-grid.ts';
+import { rowsOfBlocks, typeOfRows } from '../../../worker/files/gguf-blocks.ts';
 import type { Adapter } from '../../../worker/methods/adapters/adapter.ts';
 import { adapterOf } from '../../../worker/methods/adapters/index.ts';
 import { lora } from '../../../worker/methods/adapters/lora.ts';
@@ -16,6 +17,7 @@ import {
   learnedGrid,
   logScale,
 } from '../../../worker/methods/weights/fake-quantized.ts';
+import { ggufGrid } from '../../../worker/methods/weights/gguf-grid.ts';
 import {
   fittedSteps,
   type IntegerGrid,
@@ -252,6 +254,9 @@ async function trained(options: TrainingOptions) {
 const cases: Readonly<Record<string, TrainingOptions>> = {
   'LoRA before rounding': { dtype: 'bfloat16', adapter: anAdapter(), grid: learnedGrid(grid, 0.5) },
   'all weights': { grid: learnedGrid({ bits: 4, range: 'Symmetric' }, 0.5) },
+  'LoRA before blocks of 32': {
+    ...{ dtype: 'bfloat16', adapter: anAdapter(), grid: ggufGrid('Q4_0') },
+  },
   'all weights, fitted': { dtype: 'bfloat16', grid: fittedGrid(grid) },
 };
 
@@ -305,6 +310,28 @@ test('what is written of rows is what products read', async (t) => {
   }
 });
 
+test('the blocks that are written of a matrix decode to what products read', async (t) => {
+  const wide = { hidden_size: 256, intermediate_size: 96, num_hidden_layers: 1 };
+  for (const type of ['Q8_0', 'Q4_K'] as const) {
+    const own = { config: wide, dtype: 'bfloat16', adapter: anAdapter() } as const;
+    using training = new Training({ ...own, grid: ggufGrid(type), batches });
+    await train(training.parts, freshState);
+    const { model } = training;
+    scope(() => {
+      for (const [name, layer] of nameAndLayer(model)) {
+        const shape = [layer.out, layer.in];
+        const stored = typeOfRows(layer.in, type);
+        const decoded = rowsOfBlocks(blocksOnGrid(model, layer), stored, shape);
+        t.deepEqual(
+          toArray(ops.to(decoded, 'bfloat16')),
+          toArray(weightOnGrid(model, layer)),
+          `${name} as ${stored}`,
+        );
+      }
+    });
+  }
+});
+
 test('a block has its rounded matrices while it is computed, and a step leaves none', async (t) => {
   using training = new Training({
     config,
@@ -323,8 +350,10 @@ test.serial('any number of threads gives the same bits', async (t) => {
   for (const threads of [1, 2]) {
     setThreads(threads);
     const wide = { hidden_size: 256, intermediate_size: 512, num_hidden_layers: 1 };
-    const options = { config: wide, adapter: anAdapter(), grid: learnedGrid(grid, 1) };
-    all.push(await trained({ ...options, plan: { totalSteps: 3 } }));
+    for (const each of [learnedGrid(grid, 1), ggufGrid('Q4_K')]) {
+      const options = { config: wide, adapter: anAdapter(), grid: each };
+      all.push(await trained({ ...options, plan: { totalSteps: 3 } }));
+    }
   }
-  t.deepEqual(all[1], all[0]);
+  t.deepEqual(all.slice(2), all.slice(0, 2));
 });

@@ -1,6 +1,7 @@
 // Grids that matrices of the blocks are rounded to while a model trains (engine/on-grid.ts). A
 // grid sees rows of a matrix with all that is added to it, and says what products read in its
 // place, and how the gradient of that passes back.
+import type { GgufBlocks } from '../../../crds/methods/fake-quantized.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { AdaptiveFormats } from './adaptive-grid.ts';
 
@@ -36,6 +37,15 @@ export interface WeightGrid {
   readonly integers?: GridOfIntegers;
   /** Where the grid changes while weights train. */
   readonly adaptive?: AdaptiveFormats;
+  /** What rows are written as, where the grid is one of the blocks of a GGUF file. */
+  readonly blocks?: GridOfBlocks;
+}
+
+interface GridOfBlocks {
+  /** The type of the file; that of a matrix follows from its columns (files/gguf-blocks.ts). */
+  readonly wanted: GgufBlocks;
+  /** `[rows, bytes]`, uint8; `fake` is what they decode to. */
+  coded(w: Tensor): Tensor;
 }
 
 export interface GridOfIntegers {
