@@ -9,6 +9,7 @@ export const deviceTests = {
   affine_groups: 'test/numerics/kernels/affine-groups.test.ts',
   attention: 'test/numerics/kernels/attention.test.ts',
   codebook: 'test/numerics/kernels/codebook.test.ts',
+  gguf: 'test/numerics/methods/weights/gguf-grid.test.ts',
   hadamard: 'test/numerics/kernels/hadamard.test.ts',
   head: 'test/numerics/kernels/head.test.ts',
   philox: 'test/numerics/tensor/rng.test.ts',
@@ -43,10 +44,7 @@ export const orders = {
 /** The order of a process that chooses none. */
 export const orderVariable = 'ANNEAL_EMULATED_ORDER';
 
-/**
- * Operators that only the processor has: they read and write files of models, whose bytes the host
- * reads anyway.
- */
-export const processorOnly = ['gguf_dequantize', 'gguf_quantize'] as const;
+/** Operators that only the processor has. */
+export const processorOnly = [] as const;
 /** Operators that take a matrix of a device to the host, work there, and take the result back. */
-export const onHost = ['quantize_weight'] as const;
+export const onHost = ['gguf_quantize', 'quantize_weight'] as const;

@@ -8,11 +8,13 @@ import test, { type ExecutionContext } from 'ava';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
+import { float32, onBlocks } from '../methods/axis-values.ts';
 import { goldenIds } from '../toy/golden.ts';
 import { makeToy } from '../toy/make-toy.ts';
 import { document, referenceLogits } from '../toy/reference-decoder.ts';
 import { askLlama } from './ask-peer.ts';
 import { wholeVocabulary, writeToyGguf } from './toy-gguf.ts';
+import { logitsOf, type TrainedRun, trainedModel, trainToy } from './train-job.ts';
 
 /** Whole blocks of 256 but in `down`, which has blocks of 32. */
 const blocks = { hidden_size: 256, intermediate_size: 96 } as const;
@@ -31,6 +33,7 @@ const toys: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = 
 ];
 
 let folder = '';
+let trained: TrainedRun;
 const answers = () => join(folder, 'logits.json');
 test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'anneal-llama-'));
@@ -51,6 +54,12 @@ test.before(async () => {
     await writeToyGguf(small, path, type);
     requests[type] = { path, ids: goldenIds };
   }
+  trained = await trainToy(folder, 'trained', {
+    ...{ config: { ...wholeVocabulary, ...blocks }, maxSteps: 4, formats: ['GGUF'] },
+    method: { preset: 'L4Q', precision: float32, base: onBlocks('Q4_K') },
+  });
+  const path = join(trained.result, 'gguf', 'trained.Q4_K.gguf');
+  requests['trained'] = { path, ids: goldenIds };
   const file = join(folder, 'requests.json');
   await writeFile(file, JSON.stringify(requests));
   await askLlama('llama_logits.py', [answers(), file]);
@@ -64,21 +73,25 @@ interface Answer {
 
 /** Largest gap between its logits and ours of this model, as a share of the largest logit. */
 async function gapOf(t: ExecutionContext, name: string, path: string): Promise<number> {
-  // The script that was just run printed it.
-  const all = JSON.parse(await readFile(answers(), 'utf8')) as Record<string, Answer>;
   using model = openModel(path);
-  return scope(() => {
+  const ours = scope(() => {
     const weights = new Map(
       model.tensorNames.map((each) => [each, model.load(each, { dtype: 'float32' })]),
     );
-    const ours = toArray(referenceLogits({ config: model.config, weights }, document(goldenIds)));
-    const { error, logits = [] } = all[name] ?? {};
-    t.is(error, undefined);
-    const theirs = logits.flat();
-    t.is(ours.length, theirs.length);
-    const largest = Math.max(...ours.map(Math.abs));
-    return Math.max(...ours.map((z, i) => Math.abs(z - (theirs[i] ?? Number.NaN)))) / largest;
+    return toArray(referenceLogits({ config: model.config, weights }, document(goldenIds)));
   });
+  return gapTo(t, name, ours);
+}
+
+async function gapTo(t: ExecutionContext, name: string, ours: readonly number[]): Promise<number> {
+  // The script that was just run printed it.
+  const all = JSON.parse(await readFile(answers(), 'utf8')) as Record<string, Answer>;
+  const { error, logits = [] } = all[name] ?? {};
+  t.is(error, undefined);
+  const theirs = logits.flat();
+  t.is(ours.length, theirs.length);
+  const largest = Math.max(...ours.map(Math.abs));
+  return Math.max(...ours.map((z, i) => Math.abs(z - (theirs[i] ?? Number.NaN)))) / largest;
 }
 
 const agrees = test.macro({
@@ -103,3 +116,15 @@ const agreesOnBlocks = test.macro({
   title: (_, type: string) => `llama.cpp computes the logits of our ${type} file`,
 });
 for (const type of coarse) test(agreesOnBlocks, type);
+
+test('llama.cpp computes the logits of a model that was trained on its blocks', async (t) => {
+  const model = await trainedModel(trained);
+  using _parameters = model.parameters;
+  const gap = await gapTo(
+    t,
+    'trained',
+    scope(() => toArray(logitsOf(model, goldenIds))),
+  );
+  t.log(gap);
+  t.true(gap <= 2 ** -4, `largest gap ${gap}`);
+});

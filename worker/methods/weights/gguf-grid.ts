@@ -16,7 +16,7 @@ import { plainDTypes, rowsInBlocks, rowsOfBlocks, typeOfRows } from '../../files
 import { type GgufTypeName, ggufTensorType } from '../../files/gguf-types.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
-import { item, type Tensor } from '../../tensor/tensor.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
 import type { WeightGrid } from './weight-grid.ts';
 
 export function ggufGrid(wanted: GgufBlocks): WeightGrid {
@@ -27,13 +27,14 @@ export function ggufGrid(wanted: GgufBlocks): WeightGrid {
     initialize: () => ({ trained: {}, kept: {} }),
     fake: (w) =>
       scope(() => {
-        // A loss that is no number says so where losses are judged.
-        if (!areFinite(w)) return ops.clone(w);
         const type = typeOf(w);
-        return ops.to(rowsOfBlocks(rowsInBlocks(w, type), type, w.shape), w.dtype);
+        const finite = ops.isfinite(w);
+        const blocks = rowsInBlocks(finiteOf(w, finite), type);
+        // A loss that is no number says so where losses are judged.
+        return ops.where(finite, ops.to(rowsOfBlocks(blocks, type, w.shape), w.dtype), w);
       }),
     gradients: (w, _, G) => ({
-      weight: scope(() => (areFinite(w) ? insideOf(w, G, typeOf(w)) : ops.clone(G))),
+      weight: scope(() => insideOf(finiteOf(w, ops.isfinite(w)), G, typeOf(w))),
       trained: {},
     }),
     learningRateFactor: 1,
@@ -85,6 +86,7 @@ function insideOf(w: Tensor, G: Tensor, type: GgufTypeName): Tensor {
   return ops.mul(G, ops.to(inside, G.dtype));
 }
 
-function areFinite(w: Tensor): boolean {
-  return item(ops.all(ops.isfinite(w))) !== 0;
+/** Zeros in place of what no block can hold. */
+function finiteOf(w: Tensor, finite: Tensor): Tensor {
+  return ops.where(finite, w, ops.zerosLike(w));
 }

@@ -4,20 +4,22 @@
 
 #include <c10/util/Half.h>
 
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
+
+#include "../host_device.h"
 
 namespace anneal::gguf {
 
-inline float half_at(const uint8_t* bytes) {
+ANNEAL_HOST_DEVICE inline float half_at(const uint8_t* bytes) {
   c10::Half value;
-  std::memcpy(&value, bytes, sizeof value);
+  memcpy(&value, bytes, sizeof value);
   return static_cast<float>(value);
 }
 
 struct Q4_0 {
   static constexpr int64_t kValues = 32, kBytes = 18;
-  static void decode(const uint8_t* block, float* out) {
+  ANNEAL_HOST_DEVICE static void decode(const uint8_t* block, float* out) {
     const float d = half_at(block);
     for (int i = 0; i < 16; ++i) {
       const int byte = block[2 + i];
@@ -29,7 +31,7 @@ struct Q4_0 {
 
 struct Q4_1 {
   static constexpr int64_t kValues = 32, kBytes = 20;
-  static void decode(const uint8_t* block, float* out) {
+  ANNEAL_HOST_DEVICE static void decode(const uint8_t* block, float* out) {
     const float d = half_at(block);
     const float m = half_at(block + 2);
     for (int i = 0; i < 16; ++i) {
@@ -40,13 +42,13 @@ struct Q4_1 {
   }
 };
 
-inline uint32_t fifth_bits(const uint8_t* bytes) {
+ANNEAL_HOST_DEVICE inline uint32_t fifth_bits(const uint8_t* bytes) {
   return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<uint32_t>(bytes[3]) << 24;
 }
 
 struct Q5_0 {
   static constexpr int64_t kValues = 32, kBytes = 22;
-  static void decode(const uint8_t* block, float* out) {
+  ANNEAL_HOST_DEVICE static void decode(const uint8_t* block, float* out) {
     const float d = half_at(block);
     const uint32_t high = fifth_bits(block + 2);
     for (int i = 0; i < 16; ++i) {
@@ -61,7 +63,7 @@ struct Q5_0 {
 
 struct Q5_1 {
   static constexpr int64_t kValues = 32, kBytes = 24;
-  static void decode(const uint8_t* block, float* out) {
+  ANNEAL_HOST_DEVICE static void decode(const uint8_t* block, float* out) {
     const float d = half_at(block);
     const float m = half_at(block + 2);
     const uint32_t high = fifth_bits(block + 4);
@@ -77,7 +79,7 @@ struct Q5_1 {
 
 struct Q8_0 {
   static constexpr int64_t kValues = 32, kBytes = 34;
-  static void decode(const uint8_t* block, float* out) {
+  ANNEAL_HOST_DEVICE static void decode(const uint8_t* block, float* out) {
     const float d = half_at(block);
     for (int i = 0; i < 32; ++i) {
       out[i] = d * static_cast<float>(static_cast<int8_t>(block[2 + i]));
@@ -88,7 +90,7 @@ struct Q8_0 {
 // Eight pairs of 6-bit scale and minimum in 12 bytes: bytes 0-3 scales of groups 0-3, bytes 4-7
 // their minima, bytes 8-11 the low 4 bits of groups 4-7, whose upper 2 bits are the upper 2 bits of
 // bytes 0-7.
-inline void scale_and_min(const uint8_t* scales, int group, int* scale, int* min) {
+ANNEAL_HOST_DEVICE inline void scale_and_min(const uint8_t* scales, int group, int* scale, int* min) {
   if (group < 4) {
     *scale = scales[group] & 63;
     *min = scales[group + 4] & 63;
@@ -103,7 +105,7 @@ inline void scale_and_min(const uint8_t* scales, int group, int* scale, int* min
 // halves of 128 values; in each, 32 bytes with four pairs of bits.
 struct Q2_K {
   static constexpr int64_t kValues = 256, kBytes = 84;
-  static void decode(const uint8_t* block, float* out) {
+  ANNEAL_HOST_DEVICE static void decode(const uint8_t* block, float* out) {
     const float d = half_at(block + 80);
     const float dmin = half_at(block + 82);
     for (int group = 0; group < 16; ++group) {
@@ -122,7 +124,7 @@ struct Q2_K {
 // the steps: their lower four bits, of step i and i + 8, then their upper two.
 struct Q3_K {
   static constexpr int64_t kValues = 256, kBytes = 110;
-  static void decode(const uint8_t* block, float* out) {
+  ANNEAL_HOST_DEVICE static void decode(const uint8_t* block, float* out) {
     const float d = half_at(block + 108);
     const uint8_t* steps = block + 96;
     for (int group = 0; group < 16; ++group) {
@@ -142,7 +144,7 @@ struct Q3_K {
 
 struct Q4_K {
   static constexpr int64_t kValues = 256, kBytes = 144;
-  static void decode(const uint8_t* block, float* out) {
+  ANNEAL_HOST_DEVICE static void decode(const uint8_t* block, float* out) {
     const float d = half_at(block);
     const float dmin = half_at(block + 2);
     for (int group = 0; group < 8; ++group) {
@@ -161,7 +163,7 @@ struct Q4_K {
 
 struct Q5_K {
   static constexpr int64_t kValues = 256, kBytes = 176;
-  static void decode(const uint8_t* block, float* out) {
+  ANNEAL_HOST_DEVICE static void decode(const uint8_t* block, float* out) {
     const float d = half_at(block);
     const float dmin = half_at(block + 2);
     const uint8_t* fifths = block + 16;
@@ -184,7 +186,7 @@ struct Q5_K {
 // bits.
 struct Q6_K {
   static constexpr int64_t kValues = 256, kBytes = 210;
-  static void decode(const uint8_t* block, float* out) {
+  ANNEAL_HOST_DEVICE static void decode(const uint8_t* block, float* out) {
     const float d = half_at(block + 208);
     for (int group = 0; group < 8; ++group) {
       const int half = group / 4;

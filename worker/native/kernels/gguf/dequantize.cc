@@ -2,14 +2,11 @@
 
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
 #include <torch/library.h>
 
 #include <type_traits>
 
-#include "blocks.h"
-#include "gguf.h"
+#include "dequantize_arguments.h"
 
 namespace anneal::gguf {
 
@@ -34,48 +31,14 @@ void decode_all(const uint8_t* blocks, Value* out, int64_t count) {
   });
 }
 
-template <class Block>
-at::Tensor decode(const at::Tensor& blocks, int64_t numel, at::ScalarType dtype) {
-  TORCH_CHECK(numel >= 0 && numel % Block::kValues == 0, "numel is ", numel,
-              "; blocks of this type hold ", Block::kValues);
-  const int64_t count = numel / Block::kValues;
-  TORCH_CHECK(blocks.numel() == count * Block::kBytes, "blocks has ", blocks.numel(), " bytes; ",
-              numel, " values of this type take ", count * Block::kBytes);
-  at::Tensor out = at::empty({numel}, blocks.options().dtype(dtype));
-  AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, dtype, "gguf_dequantize", [&] {
-    decode_all<Block, scalar_t>(blocks.const_data_ptr<uint8_t>(), out.mutable_data_ptr<scalar_t>(),
-                                count);
-  });
-  return out;
-}
-
 at::Tensor dequantize(const at::Tensor& blocks, int64_t type, int64_t numel, at::ScalarType dtype) {
-  TORCH_CHECK(blocks.scalar_type() == at::kByte, "blocks has the dtype ", blocks.scalar_type(),
-              "; it must be uint8");
-  TORCH_CHECK(blocks.is_contiguous(), "blocks is not contiguous");
-  switch (static_cast<Type>(type)) {
-    case Type::kQ4_0:
-      return decode<Q4_0>(blocks, numel, dtype);
-    case Type::kQ4_1:
-      return decode<Q4_1>(blocks, numel, dtype);
-    case Type::kQ5_0:
-      return decode<Q5_0>(blocks, numel, dtype);
-    case Type::kQ5_1:
-      return decode<Q5_1>(blocks, numel, dtype);
-    case Type::kQ8_0:
-      return decode<Q8_0>(blocks, numel, dtype);
-    case Type::kQ2_K:
-      return decode<Q2_K>(blocks, numel, dtype);
-    case Type::kQ3_K:
-      return decode<Q3_K>(blocks, numel, dtype);
-    case Type::kQ4_K:
-      return decode<Q4_K>(blocks, numel, dtype);
-    case Type::kQ5_K:
-      return decode<Q5_K>(blocks, numel, dtype);
-    case Type::kQ6_K:
-      return decode<Q6_K>(blocks, numel, dtype);
-  }
-  TORCH_CHECK(false, "type is ", type, "; the quantised types are 2, 3, 6, 7, 8 and 10 to 14");
+  return with_blocks(
+      blocks, type, numel, dtype, [&](auto form, const at::Tensor& out, int64_t count) {
+        using Block = typename decltype(form)::Type;
+        AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, dtype, "gguf_dequantize", [&] {
+          decode_all<Block>(blocks.const_data_ptr<uint8_t>(), out.mutable_data_ptr<scalar_t>(), count);
+        });
+      });
 }
 
 }  // namespace

@@ -146,9 +146,18 @@ at::Tensor quantize(const at::Tensor& input, int64_t number,
   return out;
 }
 
+// Blocks of a matrix of a device are searched on the host: a ninth of its bytes comes back.
+at::Tensor quantize_on_host(const at::Tensor& input, int64_t number,
+                            const std::optional<at::Tensor>& importance) {
+  std::optional<at::Tensor> weights;
+  if (importance.has_value()) weights = importance->cpu();
+  return quantize(input.cpu(), number, weights).to(input.device());
+}
+
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(anneal, m) { m.def(kQuantizeSchema); }
 TORCH_LIBRARY_IMPL(anneal, CPU, m) { m.impl("gguf_quantize", TORCH_FN(quantize)); }
+TORCH_LIBRARY_IMPL(anneal, CUDA, m) { m.impl("gguf_quantize", TORCH_FN(quantize_on_host)); }
 
 }  // namespace anneal::gguf
