@@ -37,6 +37,19 @@ export function refusalOf(combination: Combination): string | null {
   return incompatibilities(specOf(combination), 'anywhere')[0]?.message ?? null;
 }
 
+interface Judged {
+  readonly one: Combination;
+  readonly refusal: string | null;
+}
+
+/** All of them, once a process: tens of thousands of jobs that the schema reads. */
+let known: readonly Judged[] | undefined;
+
+function judged(): readonly Judged[] {
+  known ??= allCombinations().map((one) => ({ one, refusal: refusalOf(one) }));
+  return known;
+}
+
 /** The method of a job with these values and defaults otherwise. */
 export function methodOf(combination: Combination) {
   return Object.fromEntries(axisNames.map((axis) => [axis, { type: combination[axis] }]));
@@ -44,11 +57,11 @@ export function methodOf(combination: Combination) {
 
 /** Each pair of values of two different axes, once. */
 export function verdicts(): readonly Verdict[] {
-  const judged = allCombinations().map((one) => ({ one, refusal: refusalOf(one) }));
+  const all = judged();
   return pairsOfAxes().flatMap(([a, b]) =>
     typesOf(a).flatMap((first) =>
       typesOf(b).map((second): Verdict => {
-        const both = judged.filter(({ one }) => one[a] === first && one[b] === second);
+        const both = all.filter(({ one }) => one[a] === first && one[b] === second);
         const isAllowed = both.some(({ refusal }) => refusal === null);
         return {
           one: [a, first],
@@ -71,14 +84,25 @@ export function pairsOfAxes(): readonly (readonly [AxisName, AxisName])[] {
  * once: the combinations that a test has to run.
  */
 export function coveringCombinations(): readonly Combination[] {
-  const allowed = allCombinations().filter((one) => refusalOf(one) === null);
-  const missing = new Set(allowed.flatMap(pairsIn));
+  const allowed = judged().flatMap(({ one, refusal }) => (refusal === null ? [one] : []));
+  // Numbers for pairs: each of some thousand combinations is asked at each choice.
+  const numbers = new Map<string, number>();
+  const numberOf = (pair: string) => {
+    const known = numbers.get(pair) ?? numbers.size;
+    numbers.set(pair, known);
+    return known;
+  };
+  const pairs = allowed.map((one) => pairsIn(one).map((pair) => numberOf(pair)));
+  const isMissing = new Uint8Array(numbers.size).fill(1);
+  const gainOf = (index: number) =>
+    pairs[index]?.reduce((sum, pair) => sum + (isMissing[pair] ?? 0), 0) ?? 0;
   const chosen: Combination[] = [];
-  while (missing.size > 0) {
-    const gain = (one: Combination) => pairsIn(one).filter((pair) => missing.has(pair)).length;
-    const best = allowed.reduce((a, b) => (gain(b) > gain(a) ? b : a));
-    for (const pair of pairsIn(best)) missing.delete(pair);
-    chosen.push(best);
+  while (isMissing.includes(1)) {
+    const gains = allowed.map((_, index) => gainOf(index));
+    const most = gains.reduce((a, b) => Math.max(a, b), 0);
+    const best = gains.indexOf(most);
+    for (const pair of pairs[best] ?? []) isMissing[pair] = 0;
+    chosen.push(...allowed.slice(best, best + 1));
   }
   return chosen;
 }
