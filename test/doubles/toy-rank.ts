@@ -1,14 +1,13 @@
-// One rank of a toy training, as a process of its own, with its checkpoints in a folder that all
-// ranks share.
-//   toy-rank.ts TASK-AS-JSON
-// Says what every step and evaluation gave, as one line of JSON, when it has come to its end.
-
+// A rank of one toy training after another, as a process of its own, with its checkpoints in a
+// folder that all ranks share. Reads tasks from stdin, each a line of JSON; says what every step
+// and evaluation of each gave, as a line of JSON, when it has come to its end.
+import { createInterface } from 'node:readline';
 import type { ShardLayout } from '../../crds/plan/shards.ts';
 import { checkpointsOf } from '../../worker/checkpoint/checkpoints.ts';
 import { freshState } from '../../worker/checkpoint/trainer-state.ts';
 import { type GroupPlan, ProcessGroup } from '../../worker/sharding/process-group.ts';
 import { worldOf } from '../../worker/sharding/world.ts';
-import { liveHandles, memoryStatistics, resetMemoryPeaks } from '../../worker/tensor/memory.ts';
+import { liveHandles } from '../../worker/tensor/memory.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
 import { train } from '../../worker/train/loop.ts';
 import { type ShardedCase, shardedCases } from '../builders/sharded-cases.ts';
@@ -29,44 +28,40 @@ export interface RankResult {
   readonly evaluations: readonly (number | null)[];
   /** Tensors that were made and not freed by the training. */
   readonly leaked: number;
-  readonly peakBytes: number;
 }
 
 setThreads(1);
-// Written by the test that started this process.
-const {
-  plan,
-  training: name,
-  layout,
-  folder,
-  steps,
-} = JSON.parse(process.argv[2] ?? '{}') as RankTask;
-using group = ProcessGroup.join(plan);
-const options: TrainingOptions = shardedCases[name]();
-using training = new Training({
-  ...{ ...options, group, layout },
-  plan: { ...options.plan, totalSteps: steps },
-});
-const checkpoints = checkpointsOf(training.trained(), {
-  ...{ root: folder, job: 'a'.repeat(64), base: 'base', clock: new FakeClock() },
-  wish: { intervalSteps: 2, intervalSeconds: null },
-  retain: { latest: 2, best: 0, everySteps: null },
-  world: worldOf(group),
-  emit: training.parts.emit,
-});
-const before = liveHandles();
-resetMemoryPeaks();
-const start = (await checkpoints.restore()) ?? freshState;
-await train({ ...training.parts, checkpoints }, start);
-// Codes of blocks that are whole still serve, and the tensors of what is made of codes stay with
-// the model.
-training.model.precision?.forgetAll();
-training.model.parameters.disposeMade();
-const result: RankResult = {
-  losses: training.ofType('step').map(({ loss }) => loss),
-  norms: training.ofType('step').map(({ gradNorm }) => gradNorm),
-  evaluations: training.ofType('evaluation').map(({ loss }) => loss),
-  leaked: liveHandles() - before,
-  peakBytes: memoryStatistics().tensorPeakBytes,
-};
-process.stdout.write(`${JSON.stringify(result)}\n`);
+for await (const line of createInterface({ input: process.stdin })) {
+  // Written by the test that started this process.
+  const result = await perform(JSON.parse(line) as RankTask);
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+async function perform({ plan, training: name, layout, folder, steps }: RankTask) {
+  using group = ProcessGroup.join(plan);
+  const options: TrainingOptions = shardedCases[name]();
+  using training = new Training({
+    ...{ ...options, group, layout },
+    plan: { ...options.plan, totalSteps: steps },
+  });
+  const checkpoints = checkpointsOf(training.trained(), {
+    ...{ root: folder, job: 'a'.repeat(64), base: 'base', clock: new FakeClock() },
+    wish: { intervalSteps: 2, intervalSeconds: null },
+    retain: { latest: 2, best: 0, everySteps: null },
+    world: worldOf(group),
+    emit: training.parts.emit,
+  });
+  const before = liveHandles();
+  const start = (await checkpoints.restore()) ?? freshState;
+  await train({ ...training.parts, checkpoints }, start);
+  // Codes of blocks that are whole still serve, and the tensors of what is made of codes stay with
+  // the model.
+  training.model.precision?.forgetAll();
+  training.model.parameters.disposeMade();
+  return {
+    losses: training.ofType('step').map(({ loss }) => loss),
+    norms: training.ofType('step').map(({ gradNorm }) => gradNorm),
+    evaluations: training.ofType('evaluation').map(({ loss }) => loss),
+    leaked: liveHandles() - before,
+  } satisfies RankResult;
+}
