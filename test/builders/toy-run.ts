@@ -1,7 +1,7 @@
 // A run of the worker in this process: the roles one after the other on a folder, as main.ts starts
 // them.
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { readJob } from '../../cli/client/read-job.ts';
 import { resultDigest } from '../../cli/commands/run/run-on-machine.ts';
@@ -54,13 +54,24 @@ export class ToyRun {
     device: DeviceName = 'cpu',
   ): Promise<ToyRun> {
     const { file, destination } = await writeToyJob(root, options);
+    return ToyRun.of(file, join(root, 'run'), destination, device);
+  }
+
+  /** Of the job in a file, whose paths begin in the file's folder. */
+  static async of(
+    file: string,
+    folder: string,
+    destination: string,
+    device: DeviceName = 'cpu',
+  ): Promise<ToyRun> {
     const { job } = await readJob(file, 'machine');
-    const folder = join(root, 'run');
+    const { name = 'toy' } = job.metadata;
     await mkdir(folder, { recursive: true });
+    const root = dirname(file);
     const record: RunRecord = {
-      ...{ version: 1, name: options.name, namespace: 'default', folder: root, spec: job.spec },
-      ...{ digest: resultDigest(job.spec), volumes: {}, cache: join(root, 'cache') },
-      ...{ device, threads: 1, createdAt: '2026-01-01T00:00:00Z' },
+      ...{ version: 1, name, namespace: 'default', folder: root },
+      ...{ spec: job.spec, digest: resultDigest(job.spec), volumes: {} },
+      ...{ cache: join(root, 'cache'), device, threads: 1, createdAt: '2026-01-01T00:00:00Z' },
     };
     await writeRecord(folder, runFiles.run, runRecord, record);
     return new ToyRun(folder, destination, record);

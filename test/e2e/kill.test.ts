@@ -207,13 +207,3 @@ test(survives, 5, {
   },
   training: { learningRate: '1e-3' },
 });
-
-test(survives, 6, {
-  name: 'q-galore-lisa',
-  method: {
-    preset: 'QGaLore',
-    selection: { type: 'LISA', lisa: { activeLayers: 2, intervalSteps: 3 } },
-    optimizer: { type: 'QGaLore', qGalore: { rank: 8, refreshSteps: 1, queueSize: 2 } },
-  },
-  training: { learningRate: '1e-3' },
-});

@@ -3,6 +3,7 @@
  * time, on modules and libraries that stay loaded. To it the process looks like one of its own: its
  * arguments, environment, folder, parent and exit code.
  */
+import { flushCompileCache } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { type Begin, type FromHost, type ToHost, workerMain } from './messages.ts';
 
@@ -43,6 +44,8 @@ async function perform({ args, cwd, env }: Begin): Promise<void> {
   for (const name of events) {
     for (const listener of listenersOf(name)) if (!own.has(listener)) process.off(name, listener);
   }
+  // A process that is killed at its end keeps nothing, and each one would strip types anew.
+  flushCompileCache();
   const code = Number(process.exitCode ?? 0);
   process.exitCode = undefined;
   tell({ type: 'ended', code });

@@ -12,7 +12,10 @@ export const trial: AdapterTrial = {
     },
   },
   workers: {
-    'lora-xs': { preset: 'LoRAXS', adapter: { type: 'LoRAXS', loraXs: { rank: 24 } } },
+    'lora-xs-halo': {
+      ...{ preset: 'LoRAXS', precision: { type: 'HALO' } },
+      adapter: { type: 'LoRAXS', loraXs: { rank: 24 } },
+    },
   },
   device: {
     'lora-xs of an Int8 base': {
