@@ -11,7 +11,7 @@ import { toArray } from '../../worker/tensor/tensor.ts';
 import { makeToy } from '../toy/make-toy.ts';
 import { askLlama } from './ask-peer.ts';
 import { wholeVocabulary, writeToyGguf } from './toy-gguf.ts';
-import { type TrainedRun, trainedModel, trainJob } from './train-job.ts';
+import { type TrainedRun, trainedModel, trainHere } from './train-job.ts';
 
 interface Case {
   readonly name: string;
@@ -69,7 +69,7 @@ test.before(async (t) => {
     const from = await makeToy(join(folder, `${name}-base`), toy, { config: wholeVocabulary });
     const path = join(folder, `${name}.gguf`);
     await writeToyGguf(from, path);
-    const run = await trainJob(folder, name, {
+    const run = await trainHere(folder, name, {
       model: { source: { local: { path: `${name}-base` } } },
       dataset: { train: { local: { path: 'train.jsonl' } }, sequenceLength: 64 },
       method,

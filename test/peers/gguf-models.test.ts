@@ -92,7 +92,8 @@ const speaksEnglish = test.macro({
 
 for (const model of models) {
   test(sameTensors, model);
-  test(sameLogits, model);
+  // Of the other one, trained-smollm2.test.ts compares what transformers loads, in float64.
+  if (model.name.startsWith('Gemma')) test(sameLogits, model);
   test(speaksEnglish, model);
 }
 

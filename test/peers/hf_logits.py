@@ -16,14 +16,17 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 
-def load(path, adapter=None):
+def load_base(path):
     where = {"pretrained_model_name_or_path": path}
     if path.endswith(".gguf"):
         folder, file = os.path.split(path)
         where = {"pretrained_model_name_or_path": folder, "gguf_file": file}
-    model = AutoModelForCausalLM.from_pretrained(
+    return AutoModelForCausalLM.from_pretrained(
         **where, dtype=torch.float32, attn_implementation="eager"
     )
+
+
+def with_adapter(model, adapter):
     if adapter is not None and is_mixlora(adapter):
         model = with_mixture(model, adapter)
     elif adapter is not None:
@@ -35,14 +38,18 @@ def load(path, adapter=None):
 
 def main(out, requests):
     logits = {}
+    # A model without an adapter, which may get the next one: a GGUF file takes long to load.
+    plain = (None, None)
     with torch.no_grad():
         for name, request in json.loads(requests).items():
             ids = torch.tensor([request["ids"]])
-            model = load(request["path"], request.get("adapter"))
+            path, adapter = request["path"], request.get("adapter")
+            base = plain[1] if plain[0] == path else load_base(path)
+            plain = (path, base) if adapter is None else (None, None)
+            model = with_adapter(base, adapter)
             dtype = torch.float64 if request.get("exact") else torch.float32
             logits[name] = model.to(dtype)(input_ids=ids, use_cache=False).logits[0].contiguous()
     save_file(logits, out)
 
 
-torch.set_num_threads(2)
 main(sys.argv[1], sys.argv[2])

@@ -1,5 +1,6 @@
-// Trains a few steps by `anneal run`, as a person would, in a cache of its own; and the model that
-// came out, read from the checkpoint and not from any artefact that a judge is shown.
+// Trains a few steps, by `anneal run` in a cache of its own as a person would, or by the roles of
+// the worker in this process; and the model that came out, read from the checkpoint and not from
+// any artefact that a judge is shown.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -21,6 +22,7 @@ import { wholeShards } from '../../worker/sharding/shards.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import type { Tensor } from '../../worker/tensor/tensor.ts';
+import { ToyRun } from '../builders/toy-run.ts';
 import { makeToy } from '../toy/make-toy.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -32,23 +34,38 @@ export interface TrainedRun {
   readonly result: string;
 }
 
-/** Runs the job `spec` below `folder`; paths in it count from there. */
-export async function trainJob(
-  folder: string,
-  name: string,
-  spec: Readonly<Record<string, unknown>>,
-  variables: Readonly<Record<string, string>> = {},
-): Promise<TrainedRun> {
+type Spec = Readonly<Record<string, unknown>>;
+
+/** The file of a job `spec` in `folder`, which paths in it count from. */
+async function writeJob(folder: string, name: string, spec: Spec): Promise<string> {
   const job = { apiVersion: 'anneal.dev/v1alpha1', kind: 'FineTuneJob', metadata: { name }, spec };
   const file = join(folder, `${name}.yaml`);
   // JSON is YAML.
   await writeFile(file, JSON.stringify(job, null, 2));
+  return file;
+}
+
+/** Runs the job as a person would. */
+export async function trainJob(folder: string, name: string, spec: Spec): Promise<TrainedRun> {
+  const file = await writeJob(folder, name, spec);
   const cache = join(folder, 'cache');
   await execa(process.execPath, [join(root, 'cli/anneal.mjs'), 'run', file, '--display=quiet'], {
-    env: { ...variables, ANNEAL_CACHE: cache, ANNEAL_THREADS: '2' },
+    env: { ANNEAL_CACHE: cache, ANNEAL_THREADS: '2' },
     stdin: 'ignore',
   });
   return { folder: join(cache, 'runs', name, '1'), result: join(folder, name) };
+}
+
+/**
+ * Runs the job in this process: starting the processes of a command takes several times as long as
+ * a toy trains.
+ */
+export async function trainHere(folder: string, name: string, spec: Spec): Promise<TrainedRun> {
+  const file = await writeJob(folder, name, spec);
+  const result = join(folder, name);
+  const run = await ToyRun.of(file, join(folder, 'runs', name), result);
+  await run.all();
+  return { folder: run.folder, result };
 }
 
 interface ToyTraining {
@@ -70,7 +87,7 @@ export async function trainToy(
     JSON.stringify({ text: `the ${i} cats and ${(i * 7) % 40} owls look on` }),
   );
   await writeFile(join(folder, 'train.jsonl'), `${lines.join('\n')}\n`);
-  const run = await trainJob(folder, name, {
+  const run = await trainHere(folder, name, {
     model: { source: { local: { path: `${name}-base` } } },
     dataset: { train: { local: { path: 'train.jsonl' } }, sequenceLength: 64 },
     method,

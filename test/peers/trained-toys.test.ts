@@ -13,10 +13,9 @@ import type { PeerCase } from '../methods/adapter-trial.ts';
 import { rowsOf } from '../methods/adapter-trials.ts';
 import { changingFormats, float32 } from '../methods/axis-values.ts';
 import { makeToy } from '../toy/make-toy.ts';
-import { startHosts } from '../warm/hosts.ts';
 import { askPeer } from './ask-peer.ts';
 import { largestGap, tolerance } from './gap.ts';
-import { type TrainedRun, trainedModel, trainJob } from './train-job.ts';
+import { type TrainedRun, trainedModel, trainHere } from './train-job.ts';
 
 interface Case extends PeerCase {
   readonly name: string;
@@ -50,12 +49,11 @@ test.before(async () => {
   const lines = records.map((record) => `${JSON.stringify(record)}\n`);
   await writeFile(join(folder, 'train.jsonl'), lines.join(''));
   const requests: Record<string, unknown> = {};
-  using hosts = await startHosts();
   for (const each of cases) {
     const { name, toy, method } = each;
     const base = await makeToy(join(folder, `${name}-base`), toy);
     const job = jobOf(name, method, formsOf(each));
-    const run = await trainJob(folder, name, job, hosts.variables);
+    const run = await trainHere(folder, name, job);
     runs.set(name, run);
     const ids = [...checkIds(40)];
     requests[`${name}.base`] = { path: base, ids };
