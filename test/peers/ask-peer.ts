@@ -24,7 +24,12 @@ async function ask(
   const setup = thisSetup(new AbortController().signal);
   const { python } = await ensure(setup);
   const path = fileURLToPath(new URL(script, import.meta.url));
-  // Everything a peer loads is on this disk; without this it asks the network first.
-  const env = { HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' };
+  const env = {
+    // Everything a peer loads is on this disk; without this it asks the network first.
+    HF_HUB_OFFLINE: '1',
+    TOKENIZERS_PARALLELISM: 'false',
+    // Threads wait for each other at full speed, beside tests that want the processors.
+    OMP_NUM_THREADS: '1',
+  };
   return await mustRun(setup, python, [path, ...args], { env });
 }

@@ -70,5 +70,4 @@ def logits(out, requests):
     save_file(found, out)
 
 
-torch.set_num_threads(1)
 {"quantize": quantize, "logits": logits}[sys.argv[1]](*sys.argv[2:])

@@ -35,5 +35,4 @@ def main(path, out, request):
     save_file(found, out)
 
 
-torch.set_num_threads(2)
 main(*sys.argv[1:])

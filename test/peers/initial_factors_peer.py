@@ -33,5 +33,4 @@ def main(given, out, config):
     save_file(found, out)
 
 
-torch.set_num_threads(2)
 main(*sys.argv[1:])

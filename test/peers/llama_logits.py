@@ -18,7 +18,9 @@ def answer(path, ids, lora=None):
             lora_path=lora,
             n_ctx=64,
             n_batch=64,
-            n_threads=2,
+            # More of them wait for each other at full speed, beside other processes of a test.
+            n_threads=1,
+            n_threads_batch=1,
             # Keys and values in float32; by default they are rounded to float16.
             type_k=0,
             type_v=0,

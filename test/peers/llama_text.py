@@ -13,7 +13,8 @@ from llama_cpp import Llama
 
 
 def say(path, prompt, count):
-    model = Llama(model_path=path, n_ctx=256, n_batch=256, n_threads=2, verbose=False)
+    # More threads wait for each other at full speed, beside other processes of a test.
+    model = Llama(model_path=path, n_ctx=256, n_batch=256, n_threads=1, n_threads_batch=1, verbose=False)
     ids = model.tokenize(prompt.encode(), add_bos=False, special=True)
     # Temperature 0 and no penalty for repetition: the likeliest token and nothing else.
     tokens = model.generate(ids, temp=0.0, repeat_penalty=1.0)

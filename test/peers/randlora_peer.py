@@ -33,5 +33,4 @@ def main(path, folder, out, request):
     save_file(changes, out)
 
 
-torch.set_num_threads(2)
 main(*sys.argv[1:])
