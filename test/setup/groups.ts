@@ -75,7 +75,7 @@ export const testGroups: readonly TestGroup[] = [
     patterns: ['test/numerics/**/*.test.ts'],
     // Kernels of our own run at each level in one process, wherever they are tested.
     atEachLevel: [
-      'test/numerics/{golden,trainer,trainer-*,steps-alone}.test.ts',
+      'test/numerics/{golden,trainer,trainer-*}.test.ts',
       'test/numerics/{adapters,engine,optimizers,precision,selection,weights}/**/*.test.ts',
     ],
     concurrency: 1,
