@@ -85,6 +85,31 @@ const evaluation = z.strictObject({
     .describe('Stops training when evaluation no longer improves.'),
 });
 
+const distillation = z.strictObject({
+  teacher: z
+    .enum(['Base'])
+    .default('Base')
+    .describe(
+      'Base: the model as its files have it, without what the method changes. It passes once over the data before the first step; what it says is kept in the folder of the run.',
+    ),
+  weight: decimal({ above: 0, max: 1 })
+    .default('0.5')
+    .describe(
+      'Share of the loss that is the divergence from the teacher; the rest is cross entropy. 1 leaves no other loss.',
+    ),
+  temperature: decimal({ above: 0, max: 100 })
+    .default('1')
+    .describe('Divides the logits of both before the divergence.'),
+  topK: z
+    .int32()
+    .min(1)
+    .max(1024)
+    .default(64)
+    .describe(
+      'Most likely tokens of the teacher that are kept of each target token; all others count together. Each takes 8 bytes a target token on the disk.',
+    ),
+});
+
 const samples = z.strictObject({
   prompts: z
     .array(text(8192))
@@ -137,6 +162,9 @@ const fields = z.strictObject({
   evaluation: mutable(evaluation, 'Suspended')
     .prefault({})
     .describe('Evaluation on records that are not trained on.'),
+  distillation: distillation
+    .optional()
+    .describe('Adds the divergence from a teacher to the loss. Evaluation is cross entropy.'),
   samples: mutable(samples, 'Suspended').optional().describe('Completions of fixed prompts.'),
 });
 

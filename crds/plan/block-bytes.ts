@@ -13,6 +13,7 @@ import type { MemoryQuestion, TapeMode } from './memory-question.ts';
 import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { storesFrozen } from './quantized-base.ts';
 import { valueBytes } from './static-bytes.ts';
+import { copiesOfLogits } from './teacher-bytes.ts';
 
 export interface BlockBytes {
   /** The stream between blocks: T x H. */
@@ -236,11 +237,12 @@ function units({ H, NH, NK, D, I }: DecoderFacts, count: Units): number {
   return count.H * H + count.headsD * NH * D + count.keyValueD * NK * D + count.I * I;
 }
 
-function headWorking({ facts, method, microBatchTokens, targetShare }: MemoryQuestion): number {
+function headWorking(question: MemoryQuestion): number {
+  const { facts, method, microBatchTokens, targetShare } = question;
   const { head } = memoryConstants;
   const targetRows = microBatchTokens * targetShare;
   const bytes = trainedOf(facts, method).head ? head.bytesWithGradient : head.bytes;
   const fitting = Math.max(head.fewestRows, Math.min(head.mostRows, bytes / (4 * facts.V)));
-  const logits = Math.min(fitting, targetRows) * facts.V * 4;
+  const logits = copiesOfLogits(question) * Math.min(fitting, targetRows) * facts.V * 4;
   return logits + head.H * targetRows * facts.H * valueBytes(method);
 }

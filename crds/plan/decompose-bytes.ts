@@ -165,7 +165,8 @@ const readers: Readonly<Record<string, string>> = {
   ...{ gate_proj: 'mlp', up_proj: 'mlp' },
 };
 
-function withoutAdapter({ precision, ...method }: ResolvedMethod): ResolvedMethod {
+/** All weights as in their files, and trained. */
+export function withoutAdapter({ precision, ...method }: ResolvedMethod): ResolvedMethod {
   const plain = { type: 'BFloat16', bfloat16: { trainedWeights: 'BFloat16' } } as const;
   return {
     ...method,

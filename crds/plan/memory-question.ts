@@ -21,6 +21,10 @@ interface OtherStages {
   readonly prompts?: number;
   /** Tokens of the largest sequence that results are evaluated on; absent without such. */
   readonly scoredTokens?: number;
+  /** Tokens of a teacher that are kept of each target; absent without distillation. */
+  readonly teacherTokens?: number;
+  /** Tokens of the largest training sequence; absent without distillation. */
+  readonly trainingTokens?: number;
   /** Formats of the result. */
   readonly formats: readonly ResultForm[];
   /** Type of the matrices of a GGUF file. */
@@ -69,7 +73,7 @@ export function stagesOf(
   trainingTokens: number,
 ): OtherStages {
   const isMeasured = dataset.eval !== undefined || dataset.heldOut !== undefined;
-  const { samples } = training;
+  const { samples, distillation } = training;
   const longest = Math.max(0, ...(samples?.prompts ?? []).map(({ length }) => length));
   const prompt = Math.ceil(longest / charactersPerToken) + templateTokens;
   return {
@@ -77,6 +81,7 @@ export function stagesOf(
     ...(samples === undefined
       ? {}
       : { sampleTokens: prompt + samples.maxTokens, prompts: samples.prompts.length }),
+    ...(distillation === undefined ? {} : { teacherTokens: distillation.topK, trainingTokens }),
     ...(evaluation.profile === 'Disabled'
       ? {}
       : { scoredTokens: isMeasured ? evaluationTokens : trainingTokens }),

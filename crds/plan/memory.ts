@@ -17,6 +17,7 @@ import { sharedBytes } from './shared-bytes.ts';
 import { otherStages, tokenizerBytes } from './stage-bytes.ts';
 import { type MemoryParts, type StageName, type StagePeak, stagePeak } from './stage-peak.ts';
 import { staticBytes } from './static-bytes.ts';
+import { taughtBytes } from './teacher-bytes.ts';
 
 export type { MemoryQuestion, TapeMode } from './memory-question.ts';
 export type { MemoryParts, StageName, StagePeak } from './stage-peak.ts';
@@ -109,6 +110,7 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
     context +
     tokenizerBytes(question) +
     slack * dynamic +
+    taughtBytes(question) +
     besideTensors(question);
   return {
     weights: fixed.weights + fixed.codes,

@@ -10,6 +10,7 @@ import { publishStage } from './publish-bytes.ts';
 import { sharedBytes } from './shared-bytes.ts';
 import { type StageName, type StagePeak, stagePeak } from './stage-peak.ts';
 import { staticBytes, valueBytes } from './static-bytes.ts';
+import { teachStage } from './teach-stage.ts';
 
 /**
  * The stages of the job. Results are written on the processor, so they do not count on another
@@ -19,6 +20,7 @@ export function otherStages(question: MemoryQuestion): readonly StagePeak[] {
   const { evaluationTokens, sampleTokens } = question.stages ?? {};
   return [
     ...decomposeStage(question),
+    ...teachStage(question),
     ...(evaluationTokens === undefined ? [] : [evaluate(question, evaluationTokens)]),
     ...(sampleTokens === undefined ? [] : [sample(question, sampleTokens)]),
     ...(question.device.type === 'cpu' ? publishStage(question) : []),

@@ -1,6 +1,6 @@
 // The memory peak of one stage of a run.
 
-export type StageName = 'Step' | 'Decompose' | 'Evaluate' | 'Sample' | 'Publish';
+export type StageName = 'Step' | 'Decompose' | 'Teach' | 'Evaluate' | 'Sample' | 'Publish';
 
 export interface MemoryParts {
   readonly weights: number;

@@ -6,6 +6,7 @@
 //   prepared.json   model and tokens, ready     prepare
 //   scores.json     what blocks are drawn by    train, where the method has such
 //   initial/        what adapters begin with    train, where the method has such
+//                   what a teacher said         train, where the job distills
 //   checkpoints/    step-<n>                    train
 //   trained.json    the report of the training train
 //   tensorboard/    event files, where the job asks for them       train

@@ -53,10 +53,10 @@ export const memoryParts = z.object({
 });
 
 /**
- * Training steps, what an adapter computes from the weights before, evaluation, answers to prompts,
- * and reading the result back in a process of its own.
+ * Training steps, what an adapter computes from the weights before, the pass of a teacher,
+ * evaluation, answers to prompts, and reading the result back in a process of its own.
  */
-export const stageName = z.enum(['Step', 'Decompose', 'Evaluate', 'Sample', 'Publish']);
+export const stageName = z.enum(['Step', 'Decompose', 'Teach', 'Evaluate', 'Sample', 'Publish']);
 
 /** What will happen, once, before the first step. */
 export const planMessage = z.object({
@@ -155,6 +155,8 @@ export const stepMessage = z.object({
     .array(z.object({ module: z.string(), bits: count, fraction: z.int() }))
     .max(65_536)
     .optional(),
+  /** Of distillation: mean divergence from the teacher, as it is minimized; not part of `loss`. */
+  divergence: real.optional(),
   /** What the method says of itself: `blocks 3 and 17 of 30, until step 40`. */
   method: z.string().optional(),
 });

@@ -2,12 +2,16 @@
 import { tmpdir } from 'node:os';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import { FileActivationOffload } from '../../worker/engine/activation-offload.ts';
+import { BlockWalk } from '../../worker/engine/block-walk.ts';
 import { buildModel } from '../../worker/engine/build-model.ts';
+import { headTop } from '../../worker/engine/head.ts';
 import type { Model } from '../../worker/engine/model.ts';
+import type { Objective } from '../../worker/engine/objective.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
-import { toSequence } from '../../worker/engine/packed-sequence.ts';
+import { type TeacherRows, toSequence } from '../../worker/engine/packed-sequence.ts';
 import type { Parameter } from '../../worker/engine/parameters.ts';
 import type { StepUpdateSink } from '../../worker/engine/update.ts';
+import { withLayer } from '../../worker/engine/weights.ts';
 import type { Adapter } from '../../worker/methods/adapters/adapter.ts';
 import type { Precision } from '../../worker/methods/precision/precision.ts';
 import { type DensityTerm, densityLoss } from '../../worker/methods/rules/density-loss.ts';
@@ -61,6 +65,8 @@ export function aSequence(documents: readonly (readonly number[])[], key = 0): H
 
 export interface StepFacts {
   readonly loss: number;
+  /** From the teacher, of a token. */
+  readonly divergence: number;
   readonly gradients: ReadonlyMap<string, readonly number[]>;
   readonly density: { readonly term: number; readonly inUse: number } | null;
   /** What the loss inside the blocks measures. */
@@ -73,6 +79,13 @@ interface LossTerms {
   readonly density?: DensityTerm | null;
   /** Inside the blocks. */
   readonly inside?: InsideLoss | null;
+  /** In place of cross entropy, and what a teacher says of each sequence. */
+  readonly distilled?: Distilled;
+}
+
+interface Distilled {
+  readonly objective: Objective;
+  readonly teacher: (sequence: HostSequence) => TeacherRows;
 }
 
 /**
@@ -83,7 +96,7 @@ export function gradientsOf(
   model: Model,
   sequences: readonly HostSequence[],
   mode: TapeMode = 'keep',
-  { regularizes = false, density = null, inside = null }: LossTerms = {},
+  { regularizes = false, density = null, inside = null, distilled }: LossTerms = {},
 ): StepFacts {
   const gradients = new Map<string, readonly number[]>();
   const sink: StepUpdateSink = {
@@ -105,7 +118,11 @@ export function gradientsOf(
   return scope(() => {
     const outcome = step({
       model,
-      sequences: sequences.map((sequence) => toSequence(model.rope, sequence, model.dtype)),
+      sequences: sequences.map((host) => {
+        const sequence = toSequence(model.rope, host, model.dtype);
+        return distilled ? { ...sequence, teacher: distilled.teacher(host) } : sequence;
+      }),
+      ...(distilled && { objective: distilled.objective }),
       targetTokens,
       active: all(model.parameters).at(0),
       modes: new Array<TapeMode>(model.config.L).fill(mode),
@@ -115,9 +132,29 @@ export function gradientsOf(
       draw: ({ key }) => ({ seed: 1n, step: 0, key }),
       regularizes,
     });
-    const { nll, measured } = outcome;
+    const { nll, measured, objective } = outcome;
     const [term = 0, inUse = 0] = measured;
     const loss = nll / targetTokens;
-    return { loss, gradients, measured, density: density === null ? null : { term, inUse } };
+    const divergence = (objective[0] ?? 0) / targetTokens;
+    return {
+      loss,
+      divergence,
+      gradients,
+      measured,
+      density: density === null ? null : { term, inUse },
+    };
   });
+}
+
+/** What a model says of a sequence as the teacher of another. */
+export function topOf(
+  model: Model,
+  host: HostSequence,
+  { count, temperature }: { readonly count: number; readonly temperature: number },
+): TeacherRows {
+  const sequence = toSequence(model.rope, host, model.dtype);
+  using walk = new BlockWalk(model, [sequence], { head: true });
+  const [x] = walk.finish();
+  if (x === undefined) throw new Error('the sequence did not pass the blocks');
+  return withLayer(model, 'head', null, () => headTop(model, x, sequence, { count, temperature }));
 }

@@ -30,6 +30,10 @@ const methods = {
   'pv-tuning': { preset: 'PVTuning', base: codebook },
 };
 
+/** What other rows train beside: a teacher that each world asks before its first step. */
+const distillation = { weight: '0.5', temperature: '2', topK: 16 };
+const distilled: ReadonlySet<string> = new Set(['halo-natural-galore']);
+
 /**
  * Of a loss, through twelve steps: sums in bfloat16 differ by their order, and what is rounded
  * stochastically once to the other side.
@@ -47,6 +51,7 @@ for (const [name, method] of Object.entries(methods)) {
         ...{ name, method },
         training: {
           ...{ maxSteps: 12, globalBatchSize: 4, learningRate: '2e-3' },
+          ...(distilled.has(name) && { distillation }),
           ...{ gradientClip: { mode: 'Global', norm: '0.5' }, evaluation: { intervalSteps: 4 } },
         },
       };

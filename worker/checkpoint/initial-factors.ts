@@ -29,7 +29,7 @@ export interface InitialFactors extends Disposable {
 }
 
 /** Where they are or will be. */
-interface InitialPlace {
+export interface InitialPlace {
   /** `initial` in the folder of the run. */
   readonly root: string;
   readonly key: string;
@@ -134,7 +134,7 @@ export async function writeInitialFactors(
 }
 
 /** Those of another round, which was quicker, stay. */
-async function takeName(partial: string, folder: string): Promise<void> {
+export async function takeName(partial: string, folder: string): Promise<void> {
   const root = dirname(folder);
   await mkdir(root, { recursive: true });
   await rename(partial, folder).catch((error) => {

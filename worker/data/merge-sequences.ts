@@ -43,5 +43,6 @@ function merged(sequences: readonly HostSequence[]): HostSequence {
     offsets: Int32Array.from(offsets),
     targetCount: sequences.reduce((sum, { targetCount }) => sum + targetCount, 0),
     key: first?.key ?? 0,
+    documents: sequences.flatMap(({ documents }) => documents ?? []),
   };
 }

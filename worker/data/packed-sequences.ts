@@ -38,5 +38,13 @@ export function fillSequence(
       targetCount += 1;
     }
   }
-  return { ids, labels, positions, offsets: Int32Array.from(offsets), targetCount, key };
+  return {
+    ids,
+    labels,
+    positions,
+    offsets: Int32Array.from(offsets),
+    targetCount,
+    key,
+    documents: members,
+  };
 }

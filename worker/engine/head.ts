@@ -7,7 +7,8 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { finalNormName, headName, type Model } from './model.ts';
-import type { PackedSequence } from './packed-sequence.ts';
+import type { Objective } from './objective.ts';
+import type { PackedSequence, TeacherRows } from './packed-sequence.ts';
 
 interface HeadLoss {
   /** Negative log-likelihood of each target row. */
@@ -18,7 +19,9 @@ interface HeadLoss {
   readonly correct: Tensor;
 }
 
-interface HeadGradients {
+interface HeadGradients extends Pick<HeadLoss, 'nll'> {
+  /** What the objective measures. */
+  readonly measured: readonly Tensor[];
   /** Gradient of the residual stream, `[T, H]`. */
   readonly input: Tensor;
   /** Gradient of the final norm's weight, null while it is not active. */
@@ -38,42 +41,64 @@ export function headLoss(model: Model, x: Tensor, sequence: PackedSequence): Hea
       cap,
       needDh: false,
     });
-    return { rows, ...lossOf(sums) };
+    return { rows, nll: ops.select(sums, 0, 0), correct: ops.select(sums, 0, 2) };
   });
 }
 
+interface TopSettings {
+  readonly count: number;
+  readonly temperature: number;
+}
+
 /**
- * Loss and gradients at once. `scale` is 1 over the target tokens of the global batch; where the
- * head is active, its gradient is added into `dHead [V, H]`, in float32.
+ * The most likely tokens of each target row, `[rows, count]`, and logs of their probabilities and
+ * of that of all others, `[rows, count + 1]`.
  */
+export function headTop(
+  model: Model,
+  x: Tensor,
+  sequence: PackedSequence,
+  { count, temperature }: TopSettings,
+): TeacherRows {
+  return scope(() => {
+    const rows = ops.indexSelect(x, 0, sequence.rows);
+    const h = normed(model, rows, model.parameters.value(finalNormName));
+    const cap = model.config.logitCap ?? 0;
+    const [ids, logQ] = ops.headTop(h, headWeight(model), count, { cap, temperature });
+    return { ids, logQ };
+  });
+}
+
+interface HeadPass {
+  readonly objective: Objective;
+  /** 1 over the target tokens of the global batch. */
+  readonly scale: number;
+  readonly normIsActive: boolean;
+  /** Where the head is active: its gradient is added here, `[V, H]`, in float32. */
+  readonly dHead: Tensor | null;
+}
+
+/** Loss and gradients at once. */
 export function headBackward(
   model: Model,
   x: Tensor,
   sequence: PackedSequence,
-  scale: number,
-  normIsActive: boolean,
-  dHead: Tensor | null,
-): Omit<HeadLoss, 'rows'> & HeadGradients {
+  { objective, scale, normIsActive, dHead }: HeadPass,
+): HeadGradients {
   return scope(() => {
     const weight = model.parameters.value(finalNormName);
     const rows = leaf(ops.indexSelect(x, 0, sequence.rows));
     const norm = normIsActive ? leaf(weight) : weight;
     const h = withTape(() => normed(model, rows, norm));
-    const [, sums, dh] = ops.headNll(ops.detach(h), headWeight(model), sequence.labels, {
-      invN: scale,
-      cap: model.config.logitCap ?? 0,
-      dweight: dHead,
+    const { nll, measured, dh } = objective.of({
+      ...{ h: ops.detach(h), weight: headWeight(model), sequence, scale },
+      ...{ cap: model.config.logitCap ?? 0, dweight: dHead },
     });
     const [dRows, dNorm] = grad([h], normIsActive ? [rows, norm] : [rows], [dh]);
     const input = ops.zerosLike(x);
     if (dRows !== undefined && dRows !== null) ops.indexCopy_(input, 0, sequence.rows, dRows);
-    return { ...lossOf(sums), input, norm: dNorm ?? null };
+    return { nll, measured, input, norm: dNorm ?? null };
   });
-}
-
-/** `sums` of the kernel: negative log-likelihood, objective, correct rows. */
-function lossOf(sums: Tensor): Omit<HeadLoss, 'rows'> {
-  return { nll: ops.select(sums, 0, 0), correct: ops.select(sums, 0, 2) };
 }
 
 function normed(model: Model, x: Tensor, weight: Tensor): Tensor {

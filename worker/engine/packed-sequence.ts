@@ -21,6 +21,16 @@ export interface HostSequence {
   readonly targetCount: number;
   /** Names the random streams: a sequence gets the same dropout in a world of any size. */
   readonly key: number;
+  /** Numbers of the documents in their store; absent where they are of none. */
+  readonly documents?: readonly number[];
+}
+
+/** What a teacher says of the target rows: ids of tokens, logs of their probabilities. */
+export interface TeacherRows {
+  /** `[rows, count]`, int32. */
+  readonly ids: Tensor;
+  /** `[rows, count + 1]`: the last column is the probability of all others. */
+  readonly logQ: Tensor;
 }
 
 export interface PackedSequence {
@@ -33,6 +43,8 @@ export interface PackedSequence {
   readonly offsets: Tensor;
   readonly rope: BlockContext['rope'];
   readonly key: number;
+  /** Where the job distills. */
+  readonly teacher?: TeacherRows;
 }
 
 /** Frequencies of the run: longrope depends on the configured length, not on a sequence's. */

@@ -133,9 +133,14 @@ function stepValues(message: BodyOf<'step'>): Values {
     ['train/step_seconds', stepMs.total / 1000],
     ['memory/resident_bytes', memory.now],
     ['memory/peak_bytes', memory.peak],
+    ...divergenceValues(message),
     ...densityValues(message),
     ...expertValues(message),
   ];
+}
+
+function divergenceValues({ divergence }: BodyOf<'step'>): Values {
+  return divergence === undefined ? [] : [['train/divergence', divergence ?? Number.NaN]];
 }
 
 function densityValues({ density }: BodyOf<'step'>): Values {

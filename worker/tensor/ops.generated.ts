@@ -1109,6 +1109,18 @@ export function headNll(h: Tensor, weight: Tensor, labels: Tensor, options: { re
   return [made(made0), made(made1), made(made2)];
 }
 
+const $headDistil = operator('anneal::head_distil(Tensor h, Tensor weight, Tensor labels, Tensor ids, Tensor log_q, *, float inv_n=1., int chunk=0, float cap=0., float mix=1., float temperature=1., Tensor(a!)? dweight=None) -> (Tensor nll, Tensor divergence, Tensor sums, Tensor dh)');
+export function headDistil(h: Tensor, weight: Tensor, labels: Tensor, ids: Tensor, logQ: Tensor, options: { readonly invN?: number | undefined; readonly chunk?: number | bigint | undefined; readonly cap?: number | undefined; readonly mix?: number | undefined; readonly temperature?: number | undefined; readonly dweight?: Tensor | null | undefined } = {}): [nll: Tensor, divergence: Tensor, sums: Tensor, dh: Tensor] {
+  const [made0, made1, made2, made3] = results(call($headDistil, h.handle, weight.handle, labels.handle, ids.handle, logQ.handle, options.invN, options.chunk, options.cap, options.mix, options.temperature, options.dweight?.handle));
+  return [made(made0), made(made1), made(made2), made(made3)];
+}
+
+const $headTop = operator('anneal::head_top(Tensor h, Tensor weight, int k, *, int chunk=0, float cap=0., float temperature=1.) -> (Tensor ids, Tensor log_q)');
+export function headTop(h: Tensor, weight: Tensor, k: number | bigint, options: { readonly chunk?: number | bigint | undefined; readonly cap?: number | undefined; readonly temperature?: number | undefined } = {}): [ids: Tensor, log_q: Tensor] {
+  const [made0, made1] = results(call($headTop, h.handle, weight.handle, k, options.chunk, options.cap, options.temperature));
+  return [made(made0), made(made1)];
+}
+
 const $loraLinear = operator('anneal::lora_linear(Tensor x, Tensor weight, Tensor? bias, Tensor a, Tensor b, float scale, Tensor? dropped=None) -> Tensor');
 export function loraLinear(x: Tensor, weight: Tensor, bias: Tensor | null, a: Tensor, b: Tensor, scale: number, dropped?: Tensor | null): Tensor {
   return made(call($loraLinear, x.handle, weight.handle, bias?.handle, a.handle, b.handle, scale, dropped?.handle));

@@ -234,6 +234,8 @@ export const operatorNames = {
   swigluBackward: 'anneal::_swiglu_backward',
   attention: 'anneal::attention',
   headNll: 'anneal::head_nll',
+  headDistil: 'anneal::head_distil',
+  headTop: 'anneal::head_top',
   loraLinear: 'anneal::lora_linear',
   loraLinearGroup: 'anneal::lora_linear_group',
   linearGroup: 'anneal::linear_group',

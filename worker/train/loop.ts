@@ -16,7 +16,7 @@ import {
 } from '../engine/adaptive-formats.ts';
 import { growthAfter, hasGrown, ranksInWords, stepGrowth } from '../engine/growth.ts';
 import type { Active } from '../engine/model.ts';
-import { toSequence } from '../engine/packed-sequence.ts';
+import { type HostSequence, type PackedSequence, toSequence } from '../engine/packed-sequence.ts';
 import { probeOf, withCandidates } from '../engine/regrowth.ts';
 import { restingColumns, unrested } from '../engine/resting.ts';
 import type { Update } from '../engine/update.ts';
@@ -168,7 +168,8 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
     const compute = (seen?: StepInputs['seen']) =>
       step({
         model,
-        sequences: batch.sequences.map((host) => toSequence(model.rope, host, model.dtype)),
+        sequences: batch.sequences.map((host) => sequenceOf(parts, host)),
+        ...objectiveOf(parts),
         targetTokens: batch.targetTokens,
         active,
         modes: plan.modes,
@@ -182,15 +183,28 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
       });
     const done = parts.noise?.during(state.step, compute) ?? compute();
     const { gradientNorm, clipFactor, applied, scores = [] } = done;
-    const own = [done.nll, done.regularization, ...scores, ...done.measured];
-    const [sum = Number.NaN, added = 0, ...sums] = world.sum(own);
+    const { nll, regularization, objective, measured } = done;
+    const own = [nll, regularization, objective[0] ?? 0, ...scores, ...measured];
+    const [sum = Number.NaN, added = 0, divergence = 0, ...sums] = world.sum(own);
     return {
       ...{ gradientNorm, clipFactor, applied, added, scores: sums.slice(0, scores.length) },
       inside: inside?.said(sums.slice(scores.length)) ?? null,
       sketches: sketches?.take(world) ?? null,
       loss: sum / batch.targetTokens,
+      divergence: divergence / batch.targetTokens,
     };
   }, model.device);
+}
+
+function objectiveOf({ distillation }: TrainerParts): Pick<StepInputs, 'objective'> {
+  return distillation === undefined ? {} : { objective: distillation.objective };
+}
+
+/** On the device, beside what its teacher says. */
+function sequenceOf({ model, distillation }: TrainerParts, host: HostSequence): PackedSequence {
+  const sequence = toSequence(model.rope, host, model.dtype);
+  if (distillation === undefined) return sequence;
+  return { ...sequence, teacher: distillation.rows.of(host, model.device) };
 }
 
 function ownedBy({ shards, states }: TrainerParts) {
@@ -240,11 +254,13 @@ function grownRanks(
   return after;
 }
 
+type Said = Pick<ReturnType<typeof computeStep>, 'added' | 'divergence' | 'inside'>;
+
 /** What selection, optimizer, adapter and rule report about the step just done, with its state. */
 function saidOf(
-  { model, selection, said }: TrainerParts,
+  { model, selection, said, distillation }: TrainerParts,
   { step, growth, formats }: TrainerState,
-  { added, inside }: Pick<ReturnType<typeof computeStep>, 'added' | 'inside'>,
+  { added, divergence, inside }: Said,
 ) {
   const words = [
     selection.describe(step - 1),
@@ -252,9 +268,11 @@ function saidOf(
     growth === undefined ? null : ranksInWords(model, growth),
     formats === undefined ? null : formatsInWords(model, formats),
     inside?.words ?? null,
+    distillation === undefined ? null : `KL to the teacher ${divergence.toFixed(4)}`,
   ].filter((each) => each !== null);
   return {
     ...inside?.fields,
+    ...(distillation && { divergence: finiteOrNull(divergence) }),
     ...(model.adapter?.regularizer && { regularization: finiteOrNull(added) }),
     ...(words.length > 0 && { method: words.join(', ') }),
   };

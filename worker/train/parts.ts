@@ -17,6 +17,7 @@ import type { RankGrowth } from '../methods/adapters/rank-growth.ts';
 import type { Selection } from '../methods/selection/selection.ts';
 import type { OptimizerStates } from '../sharding/optimizer-states.ts';
 import type { Shard } from '../sharding/shards.ts';
+import type { Distillation } from './teacher.ts';
 
 export interface TrainerPlan {
   readonly totalSteps: number;
@@ -62,6 +63,8 @@ export interface TrainerParts {
   said?(): string | null;
   /** The density loss of the method, if it has one. */
   readonly density?: { readonly weight: number; readonly epsilon: number };
+  /** What is minimized, if the job distills. @default cross entropy */
+  readonly distillation?: Distillation | undefined;
   /** Noise on the weights in steps, if the method adds some. */
   readonly noise?: Pick<WeightNoise, 'during'> | undefined;
   readonly plan: TrainerPlan;

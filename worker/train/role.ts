@@ -61,6 +61,7 @@ import {
 import { openDevice } from './open-device.ts';
 import { Recorder } from './recorder.ts';
 import { chooseResult } from './result.ts';
+import { distillationOf } from './teacher.ts';
 
 export const trainRole: Role = async (context) => {
   const { config, folder, stop } = context;
@@ -104,6 +105,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   const options = buildOptionsOf(run.spec, method);
   const stopping = stopOf(context, world);
   const plan = trainerPlan(run, memory.plan, feed);
+  using distillation = await distillationOf(context, { ...opened, options, stopping, ...plan });
   const loaded = await loadModel(context, {
     ...{ ...opened, options, stopping, modes: plan.modes },
     learningRate: plan.learningRate(0),
@@ -145,6 +147,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
     said: () => optimizer.describe?.(world.sum) ?? saidByAdapter(held, world),
     ...(copies && { copies }),
     ...{ ...densityLossOf(method), noise: noise ?? undefined },
+    ...(distillation && { distillation }),
     selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
     batch: feed.batch,
@@ -335,6 +338,7 @@ function doesNotFit({ stage, peak, limit }: MemoryPlan): TelemetryBody {
 const stageWords = {
   Step: 'a training step',
   Decompose: 'decomposing the weights',
+  Teach: 'the pass of the teacher',
   Evaluate: 'an evaluation',
   Sample: 'answering the prompts',
   Publish: 'reading the result back',

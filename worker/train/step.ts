@@ -24,6 +24,7 @@ import {
   type Model,
 } from '../engine/model.ts';
 import { gradientsFor, gradientsOf } from '../engine/multiplied-out.ts';
+import { crossEntropy, type Objective } from '../engine/objective.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
 import type { StepProbe } from '../engine/regrowth.ts';
 import { regularization } from '../engine/regularization.ts';
@@ -48,6 +49,8 @@ export interface StepInputs {
   /** Required where a mode is `offload`. */
   readonly offload?: ActivationOffload | undefined;
   readonly update: StepUpdateSink;
+  /** @default cross entropy */
+  readonly objective?: Objective;
   /** A loss of values inside the blocks. @default none */
   readonly inside?: InsideLoss | null;
   /** What the step does for places that are chosen again. @default nothing */
@@ -64,6 +67,8 @@ interface StepOutcome extends Omit<UpdateOutcome, 'sums'> {
   readonly nll: number;
   /** What the adapter's regularizer adds to the loss; 0 at ranks that leave it to another. */
   readonly regularization: number;
+  /** What the objective measures, over this rank's sequences. */
+  readonly objective: readonly number[];
   /** What the loss inside the blocks measures, over this rank's sequences and all blocks. */
   readonly measured: readonly number[];
 }
@@ -108,11 +113,13 @@ export function step(inputs: StepInputs): StepOutcome {
       update.offer([{ parameter: model.parameters.get(embeddingName), value: top.dEmbedding }]);
     }
     const totals = totalsOf(measured, inputs.inside?.size ?? 0);
-    const { sums, ...outcome } = update.finish([top.nll, ...totals, ...terms]);
+    const { sums, ...outcome } = update.finish([top.nll, ...top.measured, ...totals, ...terms]);
     forgetChanged(inputs);
     const [nll = Number.NaN, ...others] = sums;
-    const regularization = others.slice(totals.length).reduce((sum, one) => sum + one, 0);
-    return { ...outcome, nll, measured: others.slice(0, totals.length), regularization };
+    const objective = others.splice(0, top.measured.length);
+    const measures = others.splice(0, totals.length);
+    const regularization = others.reduce((sum, one) => sum + one, 0);
+    return { ...outcome, nll, objective, measured: measures, regularization };
   }, inputs.model.device);
 }
 
@@ -193,13 +200,14 @@ function withoutTrace(pass: BlockPass, x: Tensor, measured: Tensor[]): Tensor {
 
 interface HeadPass {
   readonly nll: Tensor;
+  readonly measured: readonly Tensor[];
   readonly gradients: Tensor[];
   /** Gradient of the embedding so far, where it is active; a tied head has added its part. */
   readonly dEmbedding: Tensor | null;
 }
 
 function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
-  const { model, sequences, active, targetTokens, update } = inputs;
+  const { model, sequences, active, targetTokens, update, objective = crossEntropy } = inputs;
   const head = active('head');
   const dEmbedding = active('embedding').length > 0 ? matrixGradient(model, embeddingName) : null;
   const headIsActive = head.find(({ name }) => name === headName(model.config));
@@ -213,7 +221,9 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
   const results = withLayer(model, 'head', null, () =>
     sequences.map((sequence, a) => {
       const x = tensorAt(outputs, a);
-      const back = headBackward(model, x, sequence, 1 / targetTokens, norm !== undefined, dHead);
+      const back = headBackward(model, x, sequence, {
+        ...{ objective, scale: 1 / targetTokens, normIsActive: norm !== undefined, dHead },
+      });
       x.dispose();
       if (norm) norms.add([back.norm]);
       return back;
@@ -224,6 +234,9 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
   update.offer(gradients);
   return {
     nll: ops.sum(ops.stack(results.map(({ nll }) => nll))),
+    measured: Array.from({ length: objective.size }, (_, i) =>
+      ops.sum(ops.stack(results.flatMap(({ measured }) => measured[i] ?? []))),
+    ),
     gradients: results.map(({ input }) => input),
     dEmbedding,
   };

@@ -80,6 +80,7 @@ function memoryTable(title: string, rows: readonly MemoryRow[]): readonly string
 const stageWords = {
   ...{ Step: 'training step', Evaluate: 'evaluation', Sample: 'answers to prompts' },
   Decompose: 'factors of weights, before the first step',
+  Teach: 'the pass of the teacher, before the first step',
   Publish: 'publishing, a process of its own',
 } as const;
 

@@ -68,6 +68,10 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'LoRAGGPO', precision: { type: 'HALO' } } },
     apart: { method: { preset: 'LoRAGGPO', base: { type: 'NF4' } } },
   },
+  'a student that begins as its teacher needs another loss': {
+    meet: { 'training.distillation': { weight: '1' } },
+    apart: { 'training.distillation': { weight: '1' }, 'method.preset': 'QLoRA' },
+  },
   'noise has a size': {
     meet: { method: { preset: 'LoRA', rule: { type: 'GGPO', ggpo: { sigma: '0', beta: '0' } } } },
     apart: { method: { preset: 'LoRA', rule: { type: 'GGPO', ggpo: { sigma: '0' } } } },

@@ -52,6 +52,7 @@ const others: Readonly<Record<string, unknown>> = {
   'training.seed': 1,
   'training.nonFinitePolicy': { action: 'Fail' },
   'training.evaluation': { metrics: ['Loss'] },
+  'training.distillation': { weight: '0.7' },
   'training.samples': { prompts: ['a'] },
   'parallelism.strategy': 'ZeRO1',
   'parallelism.tensorSize': 2,

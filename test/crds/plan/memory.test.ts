@@ -484,6 +484,34 @@ test('the stages of a job follow from what it asks for', (t) => {
   });
 });
 
+test('a teacher is a stage of its own, of the dense model, and its tokens are beside each step', (t) => {
+  const base = { 'training.distillation': { topK: 64 } };
+  t.like(stagesOf(aSpec(base), 512, 2048), { teacherTokens: 64, trainingTokens: 2048 });
+  const method = resolveMethod({ preset: 'QLoRA' });
+  const asked = { facts: smol135, method, microBatchTokens: 2048, targetShare: 0.5, perWave: 2 };
+  const plan = (stages: MemoryQuestion['stages'], changes: Partial<MemoryQuestion> = {}) =>
+    planMemory(ask({ ...asked, ...(stages && { stages }), ...changes }));
+  const taught = { ...stages, teacherTokens: 64, trainingTokens: 2048 };
+  const [without, beside] = [plan(stages), plan(taught)].map(
+    ({ stages: all }) => all.find(({ stage }) => stage === 'Step')?.parts.workspace ?? 0,
+  );
+  t.is(Math.round((beside ?? 0) - (without ?? 0)), 2 * 2048 * 0.5 * (8 * 64 + 4));
+  const teach = (changes: Partial<MemoryQuestion> = {}) =>
+    plan(taught, changes).stages.find(({ stage }) => stage === 'Teach')?.parts ?? t.fail();
+  t.is(
+    plan(stages).stages.some(({ stage }) => stage === 'Teach'),
+    false,
+  );
+  t.is(teach().weights, 2 * 134_515_008);
+  t.is(teach({ shards: 2 }).weights, 134_515_008);
+  // In float32 frozen matrices stay as their files have them.
+  const float32 = resolveMethod({ preset: 'QLoRA', precision: { type: 'Float32' } });
+  t.is(
+    teach({ method: float32, storedBfloat16: 134_000_000 }).weights,
+    4 * 134_515_008 - 268_000_000,
+  );
+});
+
 test('a quantised base saves its weights and nothing else', (t) => {
   const dense = planMemory(ask({ facts: llama8b, recomputation: 'Full' })).parts;
   const plan = (base: 'NF4' | 'Int8', changes: Partial<MemoryQuestion> = {}) =>

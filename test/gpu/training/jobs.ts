@@ -17,8 +17,9 @@ import {
 export const cases: Readonly<Record<string, DeviceCase>> = {
   ...rowsOf('device'),
   full: { method: { preset: 'Full', precision: float32 }, gap: exact },
-  'full in bfloat16 on blocks of Q4_0, 8-bit moments': {
+  'full in bfloat16 on blocks of Q4_0, 8-bit moments, distilled': {
     method: { preset: 'Full', base: onBlocks('Q4_0'), optimizer: { type: 'AdamW8bit' } },
+    training: { distillation: { temperature: '2', topK: 16 } },
     gap: rounded,
     // 21 matrices go to the host and come back as blocks thrice: forward, backward, gradients.
     waits: 1 + 21 * 3 * 2,

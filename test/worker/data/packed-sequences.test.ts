@@ -15,6 +15,7 @@ test('A packed sequence predicts the next token where that one is learned, and n
     offsets: Int32Array.of(0, 3, 5),
     targetCount: 2,
     key: 7,
+    documents: [0, 1],
   });
 });
 

@@ -11,6 +11,7 @@
 #include "../gemm/matrix.h"
 #include "../isa.h"
 #include "head_run.h"
+#include "spans.h"
 
 namespace anneal::head {
 
@@ -23,17 +24,6 @@ using gemm::matrix_of;
 using gemm::PackedRows;
 using gemm::Piece;
 using gemm::turned;
-
-// Columns of the vocabulary that are multiplied, or turned into gradients, together.
-constexpr int64_t kSpan = 32 * kStrip;
-
-Matrix rows_of(const Matrix& m, int64_t from, int64_t rows) {
-  Matrix part = m;
-  const auto size = static_cast<int64_t>(gemm::size_of(m.storage));
-  part.data = static_cast<const char*>(m.data) + from * (m.transposed ? 1 : m.ld) * size;
-  part.rows = rows;
-  return part;
-}
 
 struct Head {
   const Input& in;

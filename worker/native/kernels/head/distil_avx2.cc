@@ -1,0 +1,1 @@
+#include "distil_loops.h"
