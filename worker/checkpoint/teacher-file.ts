@@ -7,7 +7,7 @@
 // number of the file behind them.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Bug } from '../../crds/failures/errors.ts';
+import { Bug, TerminalError } from '../../crds/failures/errors.ts';
 import type { HostSequence, TeacherRows } from '../engine/packed-sequence.ts';
 import type { World } from '../engine/world.ts';
 import { isErrno } from '../files/errno.ts';
@@ -45,7 +45,7 @@ export class TeacherFile implements Disposable {
     const known = documents.flatMap((document) => this.#places.get(document) ?? []);
     const places = known.length === 0 ? [this.#nothing()] : known;
     const rows = places.reduce((sum, place) => sum + place.rows, 0);
-    if (rows !== targetCount) throw new Bug(`${rows} rows of a teacher for ${targetCount} targets`);
+    if (rows !== targetCount) throw notAsked();
     return scope(() => ({
       ids: onDevice(joined(places, 'ids'), device),
       logQ: onDevice(joined(places, 'logQ'), device),
@@ -61,6 +61,18 @@ export class TeacherFile implements Disposable {
   [Symbol.dispose](): void {
     for (const file of this.#files) file[Symbol.dispose]();
   }
+}
+
+/**
+ * The teacher was asked about the batches of all steps; rollbacks leave some out for later ones.
+ */
+function notAsked(): TerminalError {
+  return new TerminalError({
+    code: 'E_DIVERGED',
+    message:
+      'after rollbacks the run reached a batch that the teacher was not asked about; it passes over the batches of all steps before the first one',
+    hint: 'start a new run with a lower learning rate, or one of at least an epoch, whose teacher knows all documents',
+  });
 }
 
 function joined(places: readonly Place[], name: 'ids' | 'logQ'): Tensor {

@@ -89,7 +89,10 @@ interface Asked {
   readonly temperature: number;
 }
 
-/** Positions of the data whose documents a run may train on: rollbacks leave batches out. */
+/**
+ * Positions of the data that the teacher is asked about: those of all steps, and one more for each
+ * rollback, which leaves its batch out. An epoch has all documents.
+ */
 function positionsOf({ totalSteps, nonFinite, feed }: Teaching): number {
   const epoch = Math.ceil(feed.sequences / feed.sequencesPerStep);
   return Math.min(epoch, totalSteps + nonFinite.maxRollbacks);

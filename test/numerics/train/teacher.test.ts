@@ -4,8 +4,10 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { runFiles } from '../../../crds/wire/run-folder.ts';
+import { openTeacherFile } from '../../../worker/checkpoint/teacher-file.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { aToyRun, type ToyRun } from '../../builders/toy-run.ts';
+import { aSequence } from '../../builders/training.ts';
 import { digestsBelow } from '../../e2e/killed-run.ts';
 import { float32 } from '../../methods/axis-values.ts';
 import type { ToyJobOptions } from '../../toy/toy-job.ts';
@@ -14,7 +16,7 @@ test.before(() => setThreads(1));
 
 const job: ToyJobOptions = {
   name: 'distilled',
-  // One epoch is nine steps or so: documents come a second time, in other sequences.
+  // More than an epoch: documents come a second time, in other sequences.
   method: { preset: 'Full', precision: float32 },
   sizes: { vocab_size: 320 },
   dataset: { sequenceLength: 48 },
@@ -63,9 +65,17 @@ test('a run that is stopped in the pass ends with the same bits, and one that re
   t.is(passes(whole).length, 0);
   t.deepEqual(ended(whole), expected);
 
-  // A damaged file is refused, not trained on.
   const root = join(whole.folder, runFiles.initial);
   const [key = ''] = await readdir(root);
+  // Documents came a second time.
+  t.true((steps.at(-1)?.epoch ?? 0) > 1);
+  {
+    using file = await openTeacherFile({ root, key });
+    const unknown = { ...aSequence([[1, 2, 3]]), documents: [9999] };
+    t.throws(() => file?.of(unknown, 'cpu'), { message: /the teacher was not asked about/ });
+  }
+
+  // A damaged file is refused, not trained on.
   const file = join(root, key, 'shard-0.safetensors');
   const bytes = await readFile(file);
   bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
