@@ -33,11 +33,13 @@ export function refittedScales(
     // (W H) of a row, read at its own steps, is b.
     const b = inGroups(ops.mul(ops.linear(weight, gram), steps), size);
     const A = ops.stack(
-      Array.from({ length: groups }, (_, k) => {
-        const own = ops.contiguous(ops.narrow(steps, 1, k * size, size));
-        const seen = ops.linear(own, ops.contiguous(ops.t(ops.narrow(gram, 0, k * size, size))));
-        return inGroups(ops.mul(seen, steps), size);
-      }),
+      Array.from({ length: groups }, (_, k) =>
+        scope(() => {
+          const own = ops.contiguous(ops.narrow(steps, 1, k * size, size));
+          const seen = ops.linear(own, ops.contiguous(ops.t(ops.narrow(gram, 0, k * size, size))));
+          return inGroups(ops.mul_(seen, steps), size);
+        }),
+      ),
       2,
     );
     const found = solved(ops.to(A, 'float64'), ops.to(b, 'float64'), [rows, groups]);
