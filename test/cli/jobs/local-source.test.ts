@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { appendFile, open, rm } from 'node:fs/promises';
+import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
+import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
@@ -7,8 +7,10 @@ import { lockRun } from '../../../cli/client/run-lock.ts';
 import { type Job, phaseOf } from '../../../cli/jobs/job.ts';
 import { LocalSource } from '../../../cli/jobs/local-source.ts';
 import type { Heard, JobsChange } from '../../../cli/jobs/source.ts';
+import { isErrno } from '../../../worker/files/errno.ts';
 import { messagesOfARun } from '../../builders/run-messages.ts';
 import { aRunRecord, storedRun } from '../../builders/stored-run.ts';
+import { eventually } from '../../doubles/eventually.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 
 const all = messagesOfARun();
@@ -41,6 +43,16 @@ test('runs of all jobs are listed, and a run that was cut off does not hide the 
   );
 });
 
+/** The other end of a pipe that somebody waits at; undefined where nobody does. */
+function openedByReader(pipe: string): number | undefined {
+  try {
+    return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isErrno(error, 'ENXIO')) return undefined;
+    throw error;
+  }
+}
+
 for (const [what, before] of [
   ['killed', null],
   ['stopped before it went on', { state: 'Stopped' }],
@@ -49,17 +61,21 @@ for (const [what, before] of [
     await using cache = await temporaryFolder();
     const folder = await storedRun(cache.path, { number: 2, outcome: before });
     // A pipe in the place of what the run before it said: the listing waits there, when it has read
-    // both records.
+    // both records, until somebody opens the pipe. From then on it waits for this test's turn to end.
     const pipe = join(await storedRun(cache.path), 'telemetry.jsonl');
     await rm(pipe);
     await execa('mkfifo', [pipe]);
     const lock = lockRun({ folder, number: 2, record: aRunRecord(cache.path), outcome: null });
     const listing = new LocalSource(cache.path).list();
-    const said = await open(pipe, 'w');
     const ended = { version: 1, state: 'Complete', endedAt: '2026-01-01T00:10:00.000Z' };
-    writeFileSync(join(folder, 'outcome.json'), JSON.stringify(ended));
-    lock[Symbol.dispose]();
-    await said.close();
+    await eventually('the listing waits', () => {
+      const said = openedByReader(pipe);
+      if (said === undefined) return false;
+      writeFileSync(join(folder, 'outcome.json'), JSON.stringify(ended));
+      lock[Symbol.dispose]();
+      closeSync(said);
+      return true;
+    });
     const [, last] = await listing;
     t.is(last && phaseOf(last), 'Succeeded');
   });
