@@ -44,7 +44,5 @@ export const orders = {
 /** The order of a process that chooses none. */
 export const orderVariable = 'ANNEAL_EMULATED_ORDER';
 
-/** Operators that only the processor has. */
-export const processorOnly = [] as const;
 /** Operators that take a matrix of a device to the host, work there, and take the result back. */
 export const onHost = ['gguf_quantize', 'quantize_weight'] as const;

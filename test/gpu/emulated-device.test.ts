@@ -154,17 +154,6 @@ test.serial(
   },
 );
 
-test.serial('an operator without a CUDA kernel is refused', (t) => {
-  scope(() => {
-    t.throws(
-      () => ops.ggufDequantize(ops.zeros([34], { dtype: 'uint8' }), 8, 32, { dtype: 'float32' }),
-      {
-        message: /it has no CUDA kernel/,
-      },
-    );
-  });
-});
-
 test.serial('memory that nobody has written is no number', (t) => {
   scope(() => t.true(toArray(ops.empty([5])).every(Number.isNaN)));
 });

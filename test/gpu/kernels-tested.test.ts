@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import test from 'ava';
-import { deviceTests, onHost, processorOnly } from './device-tests.ts';
+import { deviceTests, onHost } from './device-tests.ts';
 import { kernelSources, registeredIn } from './registered.ts';
 
 test('each folder with a CUDA source has a test that runs on the emulated device', (t) => {
@@ -22,13 +22,17 @@ test('each folder with a CUDA source has a test that runs on the emulated device
   );
 });
 
-test('an operator of the processor has a CUDA kernel, or stands in the list of those that have none', (t) => {
+test('each operator of the processor has a CUDA kernel, or one for all devices', (t) => {
   const everywhere = new Set([
     ...registeredIn('CUDA'),
     ...registeredIn('CompositeExplicitAutograd'),
   ]);
-  const bare = registeredIn('CPU').filter((name) => !everywhere.has(name));
-  t.deepEqual(bare.toSorted(), [...processorOnly]);
+  const own = registeredIn('CPU');
+  t.true(own.length > 20);
+  t.deepEqual(
+    own.filter((name) => !everywhere.has(name)),
+    [],
+  );
 });
 
 test('what runs on the host for a device is registered for it by the C++ of the processor', (t) => {
