@@ -80,6 +80,12 @@ const calls: Readonly<Record<string, (p: Prepared) => unknown>> = {
     native.call(product, codes.handle, codes.handle, scale.handle, scale.handle);
   },
   quantize_rotated: ({ x }) => ops.quantizeRotated(x, 1, 1, 32),
+  gguf_dequantize: () => ops.ggufDequantize(bytes([34]), 8, 32, { dtype: 'bfloat16' }),
+  gptq_sweep: () =>
+    ops.gptqSweep(
+      ...([floats([4, 64]), bytes([4, 64]), floats([4, 2]), floats([4, 2])] as const),
+      ...([floats([64, 64]), 0, 64, 32, 15] as const),
+    ),
   _head_rows_: ({ x, labels }) => ops.headNll(x, words([48, 64]), labels),
   philox_uniform_: ({ x }) => ops.philoxUniform_(x, 1),
   philox_mask_: ({ x }) => ops.philoxMask_(x, 1, 0.5),
@@ -128,6 +134,11 @@ const compositions: Readonly<Record<string, (p: Prepared) => unknown>> = {
   },
   'head_nll, with the gradient of the head': ({ x, labels }) =>
     ops.headNll(x, words([48, 64]), labels, { dweight: floats([48, 64]), cap: 3, zLoss: 0.1 }),
+  'head_top and head_distil': ({ x, labels }) => {
+    const head = words([48, 64]);
+    const [ids, logQ] = ops.headTop(x, head, 5, { cap: 3 });
+    ops.headDistil(x, head, labels, ids, logQ, { dweight: floats([48, 64]), cap: 3, mix: 0.5 });
+  },
 };
 
 for (const [name, run] of Object.entries({ ...calls, ...compositions })) {
