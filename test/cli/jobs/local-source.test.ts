@@ -61,7 +61,7 @@ for (const [what, before] of [
     await using cache = await temporaryFolder();
     const folder = await storedRun(cache.path, { number: 2, outcome: before });
     // A pipe in the place of what the run before it said: the listing waits there, when it has read
-    // both records, until somebody opens the pipe. From then on it waits for this test's turn to end.
+    // both records, until somebody opens the pipe, and then for the turn of this test to end.
     const pipe = join(await storedRun(cache.path), 'telemetry.jsonl');
     await rm(pipe);
     await execa('mkfifo', [pipe]);
