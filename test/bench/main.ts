@@ -7,6 +7,8 @@ const benches = {
   train: async () => (await import('./train/bench-train.ts')).benchTrain,
   kernels: async () => (await import('./kernels/bench-kernels.ts')).benchKernels,
   gguf: async () => (await import('./gguf/bench-gguf.ts')).benchGguf,
+  quantization: async () =>
+    (await import('./quantization/bench-quantization.ts')).benchQuantization,
   memory: async () => (await import('./memory/bench-memory.ts')).benchMemory,
   methods: async () => (await import('./methods/bench-methods.ts')).benchMethods,
   seeds: async () => (await import('./seeds/bench-seeds.ts')).benchSeeds,

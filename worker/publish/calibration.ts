@@ -13,10 +13,12 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts } from './artifact.ts';
 
 type Context = Pick<RoleContext, 'emit' | 'stop'>;
+type Data = Pick<ArtifactFacts, 'run' | 'prepared'>;
+type Facts = Data & Pick<ArtifactFacts, 'model'>;
 
 /** The first sequences of the training data. */
 export async function calibrationOf(
-  { run, prepared }: ArtifactFacts,
+  { run, prepared }: Data,
   count: number,
   stop: AbortSignal,
 ): Promise<readonly HostSequence[]> {
@@ -27,11 +29,11 @@ export async function calibrationOf(
 /** What columns of linear layers count for, by the name of the matrix: mean squares, float32. */
 export class ColumnImportance implements Disposable {
   readonly #byName = new Map<string, Tensor>();
-  readonly #facts: ArtifactFacts;
+  readonly #facts: Facts;
   readonly #sequences: number;
   readonly #context: Context;
 
-  constructor(facts: ArtifactFacts, sequences: number, context: Context) {
+  constructor(facts: Facts, sequences: number, context: Context) {
     this.#facts = facts;
     this.#sequences = sequences;
     this.#context = context;
