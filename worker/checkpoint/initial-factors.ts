@@ -1,38 +1,30 @@
 // What an adapter began with: the tensors that it decomposed from the weights before step 0. They
 // are stored once for a run, and building, resuming and publishing all read them: another processor
 // would find other signs and last bits. Checkpoints name their digest.
-//
-//   initial/<key>/   one file of tensors a rank, and a manifest as that of a checkpoint
-//
-// The key is that of what they were computed from. Rounds of workers share the folder, and none
-// replaces what another finished first.
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Bug, TerminalError } from '../../crds/failures/errors.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { type PreparedRecord, type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
-import type { World } from '../engine/world.ts';
-import { isErrno } from '../files/errno.ts';
 import { openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
 import { wholeTensor } from '../sharding/shards.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { syncFolder, verifyCheckpoint, writeManifest } from './folder.ts';
-import { type CheckpointManifest, manifestVersion } from './manifest.ts';
-import { beginShard, takeParts } from './shard-file.ts';
+import {
+  beginInitial,
+  endInitial,
+  folderOf,
+  type InitialPlace,
+  type InitialWriting,
+  verifyInitial,
+} from './initial-folder.ts';
+import type { CheckpointManifest } from './manifest.ts';
+import { beginShard } from './shard-file.ts';
 
 export interface InitialFactors extends Disposable {
   /** Of their values. */
   readonly digest: string;
   /** A mapped file: clone what is to stay or to change. */
   get(name: string): Tensor;
-}
-
-/** Where they are or will be. */
-export interface InitialPlace {
-  /** `initial` in the folder of the run. */
-  readonly root: string;
-  readonly key: string;
 }
 
 interface Records {
@@ -52,17 +44,10 @@ export function initialPlace(folder: string, { run, prepared, method }: Records)
 }
 
 /** Null where they were not computed yet; throws `E_CHECKPOINT_CORRUPTED` for damaged ones. */
-export async function openInitialFactors({
-  root,
-  key,
-}: InitialPlace): Promise<InitialFactors | null> {
-  const folder = join(root, key);
-  const names = await readdir(folder).catch((error) => {
-    if (!isErrno(error, 'ENOENT')) throw error;
-    return null;
-  });
-  if (names === null) return null;
-  const manifest = await verifyCheckpoint(folder);
+export async function openInitialFactors(place: InitialPlace): Promise<InitialFactors | null> {
+  const manifest = await verifyInitial(place);
+  if (manifest === null) return null;
+  const folder = folderOf(place);
   const files = new Map(
     manifest.files.map(({ name }) => [name, openSafetensors(join(folder, name))] as const),
   );
@@ -99,47 +84,15 @@ export function requireInitial(
   });
 }
 
-interface Writing extends InitialPlace {
-  /** Of this round, which all ranks share. */
-  readonly partial: string;
-  readonly base: string;
-  readonly world: World;
-}
-
 /** Writes what each rank has, whole tensors by name. Collective. */
 export async function writeInitialFactors(
-  { root, key, partial, base, world }: Writing,
+  writing: InitialWriting,
   tensors: ReadonlyMap<string, Tensor>,
 ): Promise<void> {
-  const isFirst = world.rank === 0;
-  if (isFirst) {
-    await rm(partial, { recursive: true, force: true });
-    await mkdir(partial, { recursive: true });
-  }
-  world.agree(false);
+  const { partial, world } = writing;
+  await beginInitial(writing);
   const own = new Map([...tensors].map(([name, tensor]) => [name, wholeTensor(tensor)] as const));
   await using shard = await beginShard(partial, world.rank, own);
   await shard.end();
-  world.agree(false);
-  if (isFirst) {
-    const parts = await takeParts(partial, world.size);
-    await writeManifest(partial, {
-      ...{ version: manifestVersion, step: 0, job: key, base, state: {} },
-      files: parts.map(({ file }) => file),
-      tensors: parts.flatMap((part) => part.tensors),
-    });
-    await takeName(partial, join(root, key));
-  }
-  world.agree(false);
-}
-
-/** Those of another round, which was quicker, stay. */
-export async function takeName(partial: string, folder: string): Promise<void> {
-  const root = dirname(folder);
-  await mkdir(root, { recursive: true });
-  await rename(partial, folder).catch((error) => {
-    if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
-  });
-  await rm(partial, { recursive: true, force: true });
-  await syncFolder(root);
+  await endInitial(writing, world.size);
 }

@@ -1,26 +1,26 @@
 // What a teacher says of the target tokens of a run, beside the initial factors:
 //
-//   initial/<key>/   files of tensors, and a manifest as that of a checkpoint
-//
 // A file has the documents of some rounds of sequences: `documents` and `rows` [n], how many target
 // rows each has; `ids` [sum of rows, count] and `logQ` [sum of rows, count + 1]. Names have the
 // number of the file behind them.
-import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug, TerminalError } from '../../crds/failures/errors.ts';
 import type { HostSequence, TeacherRows } from '../engine/packed-sequence.ts';
-import type { World } from '../engine/world.ts';
-import { isErrno } from '../files/errno.ts';
 import { openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
 import { wholeTensor } from '../sharding/shards.ts';
 import type { Device } from '../tensor/device.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { onDevice, releasePages, type Tensor, tensor, toArray } from '../tensor/tensor.ts';
-import { verifyCheckpoint, writeManifest } from './folder.ts';
-import { type InitialPlace, takeName } from './initial-factors.ts';
-import { manifestVersion } from './manifest.ts';
-import { beginShard, takeParts } from './shard-file.ts';
+import {
+  beginInitial,
+  endInitial,
+  folderOf,
+  type InitialPlace,
+  type InitialWriting,
+  verifyInitial,
+} from './initial-folder.ts';
+import { beginShard } from './shard-file.ts';
 
 interface Place {
   readonly file: SafetensorsFile;
@@ -97,22 +97,11 @@ function placesIn(file: SafetensorsFile, number: number): readonly (readonly [nu
 }
 
 /** Null where it was not made yet; throws `E_CHECKPOINT_CORRUPTED` for a damaged one. */
-export async function openTeacherFile({ root, key }: InitialPlace): Promise<TeacherFile | null> {
-  const folder = join(root, key);
-  const names = await readdir(folder).catch((error) => {
-    if (!isErrno(error, 'ENOENT')) throw error;
-    return null;
-  });
-  if (names === null) return null;
-  const { files } = await verifyCheckpoint(folder);
-  return new TeacherFile(files.map(({ name }) => openSafetensors(join(folder, name))));
-}
-
-interface Writing extends InitialPlace {
-  /** Of this round, which all ranks share. */
-  readonly partial: string;
-  readonly base: string;
-  readonly world: World;
+export async function openTeacherFile(place: InitialPlace): Promise<TeacherFile | null> {
+  const manifest = await verifyInitial(place);
+  if (manifest === null) return null;
+  const folder = folderOf(place);
+  return new TeacherFile(manifest.files.map(({ name }) => openSafetensors(join(folder, name))));
 }
 
 /** Documents with their rows, on the host. */
@@ -123,19 +112,15 @@ export interface TaughtDocuments extends TeacherRows {
 
 /** Writes while the pass runs: each rank gives as many files as the others. Collective. */
 export class TeacherWriter {
-  readonly #of: Writing;
+  readonly #of: InitialWriting;
   #files = 0;
 
-  private constructor(of: Writing) {
+  private constructor(of: InitialWriting) {
     this.#of = of;
   }
 
-  static async begin(of: Writing): Promise<TeacherWriter> {
-    if (of.world.rank === 0) {
-      await rm(of.partial, { recursive: true, force: true });
-      await mkdir(of.partial, { recursive: true });
-    }
-    of.world.agree(false);
+  static async begin(of: InitialWriting): Promise<TeacherWriter> {
+    await beginInitial(of);
     return new TeacherWriter(of);
   }
 
@@ -157,17 +142,6 @@ export class TeacherWriter {
   }
 
   async end(): Promise<void> {
-    const { world, partial, root, key, base } = this.#of;
-    world.agree(false);
-    if (world.rank === 0) {
-      const parts = await takeParts(partial, this.#files * world.size);
-      await writeManifest(partial, {
-        ...{ version: manifestVersion, step: 0, job: key, base, state: {} },
-        files: parts.map(({ file }) => file),
-        tensors: parts.flatMap((part) => part.tensors),
-      });
-      await takeName(partial, join(root, key));
-    }
-    world.agree(false);
+    await endInitial(this.#of, this.#files * this.#of.world.size);
   }
 }

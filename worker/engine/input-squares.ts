@@ -14,10 +14,6 @@ export class InputSquares implements Disposable {
     scope(() => ops.add_(sums, ops.sumDim(ops.square(ops.to(input, 'float64')), [0])));
   }
 
-  at(path: string): Tensor | null {
-    return this.#byPath.get(path) ?? null;
-  }
-
   of(layer: number): readonly (readonly [string, Tensor])[] {
     const isHere = ([path]: readonly [string, Tensor]) => path.includes(`.layers.${layer}.`);
     return [...this.#byPath].filter(isHere);

@@ -24,7 +24,7 @@ export function quantizedArtifact(
   context: Context,
 ): ArtifactWriter {
   const layers = linearLayers(facts.files.config);
-  const settings = settingsOf(quantization);
+  const settings = roundingOf(quantization);
   const integers = new QuantizedLayers(settings);
   const file = integersFile(facts, {
     ...settings.grid,
@@ -49,7 +49,7 @@ export function quantizedArtifact(
   };
 }
 
-function settingsOf(own: Quantization): RoundingSettings {
+export function roundingOf(own: Quantization): RoundingSettings {
   const { bits, range, strategy, groupSize } = own;
   return {
     grid: { bits, range, ...(strategy === 'Channel' ? {} : { groupSize }) },

@@ -69,26 +69,25 @@ export class QuantizedLayers implements Disposable {
   }
 
   /** Some rows of a layer, as a file has them. */
-  coded({ path }: LinearLayer, [first, behind]: Rows): CodedRows {
-    const { codes, steps } = this.#byPath.get(path) ?? missing(path);
-    const rows = (of: Tensor) => ops.narrow(of, 0, first, behind - first);
+  coded({ path }: LinearLayer, rows: Rows): CodedRows {
     const [low] = codeRange(this.#settings.grid);
-    return scope(() => ({
-      codes: ops.addScalar(ops.to(rows(codes), 'float32'), low),
-      scales: rows(steps.scale),
-      zeros: steps.zero === null ? null : rows(steps.zero),
-    }));
+    return scope(() => {
+      const { codes, steps } = this.#rows(path, rows);
+      const { scale: scales, zero: zeros } = steps;
+      return { codes: ops.addScalar(ops.to(codes, 'float32'), low), scales, zeros };
+    });
   }
 
   /** The values that these rows stand for, in float32. */
-  values(path: string, [first, behind]: Rows): Tensor {
+  values(path: string, rows: Rows): Tensor {
+    return scope(() => integerValues(this.#rows(path, rows), this.#settings.grid));
+  }
+
+  #rows(path: string, [first, behind]: Rows): IntegerMatrix {
     const { codes, steps } = this.#byPath.get(path) ?? missing(path);
-    const rows = (of: Tensor) => ops.narrow(of, 0, first, behind - first);
-    return scope(() => {
-      const zero = steps.zero === null ? null : rows(steps.zero);
-      const own = { codes: rows(codes), steps: { scale: rows(steps.scale), zero } };
-      return integerValues(own, this.#settings.grid);
-    });
+    const narrowed = (of: Tensor) => ops.narrow(of, 0, first, behind - first);
+    const zero = steps.zero === null ? null : narrowed(steps.zero);
+    return { codes: narrowed(codes), steps: { scale: narrowed(steps.scale), zero } };
   }
 
   [Symbol.dispose](): void {

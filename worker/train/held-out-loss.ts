@@ -1,6 +1,7 @@
 // Loss on held-out records: the forward of training without a tape.
 import { setImmediate } from 'node:timers/promises';
 import type { AttentionEntries } from '../../crds/wire/attention-entries.ts';
+import { roundsOf } from '../data/rounds.ts';
 import { EntryWatch } from '../engine/attention-entries.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import { headLoss } from '../engine/head.ts';
@@ -67,22 +68,6 @@ export async function heldOutLoss(
   const loss = nll / tokens;
   const attention = entries.summary(model.config, longest, world);
   return { loss, perplexity: Math.exp(loss), accuracy: correct / tokens, tokens, sums, attention };
-}
-
-/** Groups of sequences that ranks run at the same time; those without target tokens are skipped. */
-function* roundsOf(
-  sequences: Iterable<HostSequence>,
-  size: number,
-): Generator<readonly HostSequence[]> {
-  let round: HostSequence[] = [];
-  for (const sequence of sequences) {
-    if (sequence.targetCount === 0) continue;
-    round.push(sequence);
-    if (round.length < size) continue;
-    yield round;
-    round = [];
-  }
-  if (round.length > 0) yield round;
 }
 
 /** Tokens of the longest document. */

@@ -9,7 +9,7 @@ import { Bug } from '../../crds/failures/errors.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { rowsOfTeacherFile } from '../../crds/plan/teacher-bytes.ts';
 import { type PreparedRecord, type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
-import type { InitialPlace } from '../checkpoint/initial-factors.ts';
+import type { InitialPlace } from '../checkpoint/initial-folder.ts';
 import {
   openTeacherFile,
   type TaughtDocuments,
@@ -18,6 +18,7 @@ import {
 } from '../checkpoint/teacher-file.ts';
 import type { Feed } from '../data/feed.ts';
 import { firstUses } from '../data/first-sequences.ts';
+import { roundsOf } from '../data/rounds.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import { type BuildOptions, buildModel, modelSource } from '../engine/build-model.ts';
@@ -158,22 +159,6 @@ async function teach(
   const share = `${((100 * others) / all).toPrecision(2)} %`;
   const note = `${all} target tokens; ${share} of the probability is not of the ${asked.count} most likely`;
   emit({ ...report, state: 'Done', note });
-}
-
-/** As many sequences as there are ranks; those without target tokens are left out. */
-function* roundsOf(
-  sequences: Iterable<HostSequence>,
-  size: number,
-): Generator<readonly HostSequence[]> {
-  let round: HostSequence[] = [];
-  for (const sequence of sequences) {
-    if (sequence.targetCount === 0) continue;
-    round.push(sequence);
-    if (round.length < size) continue;
-    yield round;
-    round = [];
-  }
-  if (round.length > 0) yield round;
 }
 
 /** The model as its files have it, frozen. */

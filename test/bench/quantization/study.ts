@@ -1,4 +1,5 @@
 /** The dense model, a copy whose linear layers change, and the tokens that both read. */
+import { isCalibrated } from '../../../crds/api/quantization.ts';
 import type { PreparedRecord, RunRecord } from '../../../crds/wire/run-folder.ts';
 import { openFeed } from '../../../worker/data/feed.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
@@ -13,6 +14,7 @@ import { ColumnImportance, calibrationOf } from '../../../worker/publish/calibra
 import { tokenScores } from '../../../worker/publish/divergence.ts';
 import { divergenceOf } from '../../../worker/publish/divergence-statistics.ts';
 import { ggufRounded } from '../../../worker/publish/gguf.ts';
+import { roundingOf } from '../../../worker/publish/quantized-artifact.ts';
 import { QuantizedLayers } from '../../../worker/quantize/quantized-layers.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { streamOf } from '../../../worker/tensor/rng.ts';
@@ -95,14 +97,14 @@ type Values = (layer: LinearLayer) => Tensor;
 
 async function integers(
   { run, prepared, dense, layers, calibrated }: Study,
-  { settings }: Made<'Integers'>,
+  { quantization }: Made<'Integers'>,
   made: DisposableStack,
   signal: AbortSignal,
 ): Promise<Values> {
-  const { rounding, steps, refits } = settings;
-  const looks = rounding === 'GPTQ' || steps === 'ClipSearch' || refits > 0;
-  const sequences = looks ? await calibrationOf({ run, prepared }, calibrated, signal) : null;
-  const found = made.use(new QuantizedLayers(settings));
+  const sequences = isCalibrated(quantization)
+    ? await calibrationOf({ run, prepared }, calibrated, signal)
+    : null;
+  const found = made.use(new QuantizedLayers(roundingOf(quantization)));
   const weightOf = (layer: LinearLayer) => ops.clone(weightIn(dense, layer));
   for (const _ of found.make({ model: dense, layers, weightOf, sequences })) {
     signal.throwIfAborted();
@@ -156,6 +158,6 @@ function bitsOfRow(variant: Variant, columns: number): number {
     const { blockBytes, blockSize } = ggufTensorType(typeOfRows(columns, variant.blocks));
     return (8 * blockBytes) / blockSize;
   }
-  const { bits, groupSize = columns } = variant.settings.grid;
+  const { bits, groupSize = columns } = roundingOf(variant.quantization).grid;
   return bits + (16 + bits) / groupSize;
 }

@@ -1,26 +1,24 @@
 /** What is compared: integers as compressed-tensors has them, and the blocks of GGUF files. */
+import { type Quantization, quantization } from '../../../crds/api/quantization.ts';
 import type { GgufBlocks } from '../../../crds/methods/fake-quantized.ts';
-import type { RoundingSettings } from '../../../worker/quantize/quantize-matrix.ts';
 
 export type Variant = { readonly name: string } & (
-  | { readonly type: 'Integers'; readonly settings: RoundingSettings }
+  | { readonly type: 'Integers'; readonly quantization: Quantization }
   | { readonly type: 'Blocks'; readonly blocks: GgufBlocks; readonly isWeighted: boolean }
 );
 
-const groupSize = 64;
-
 function integers(bits: number, how: keyof typeof ways): Variant {
-  const settings = { grid: { bits, range: 'Asymmetric' as const, groupSize }, ...ways[how] };
-  return { type: 'Integers', name: `int${bits}, ${how}`, settings };
+  const name = `int${bits}, ${how}`;
+  return { type: 'Integers', name, quantization: quantization.parse({ bits, ...ways[how] }) };
 }
 
-const nearest = { steps: 'Extremes', rounding: 'Nearest', refits: 0 } as const;
+const nearest = { method: 'RoundToNearest', scales: 'Extremes', scaleRefits: 0 } as const;
 
 const ways = {
   nearest,
-  'GPTQ alone': { ...nearest, rounding: 'GPTQ' },
-  'clip search, GPTQ': { steps: 'ClipSearch', rounding: 'GPTQ', refits: 0 },
-  'clip search, GPTQ, refit': { steps: 'ClipSearch', rounding: 'GPTQ', refits: 1 },
+  'GPTQ alone': { ...nearest, method: 'GPTQ' },
+  'clip search, GPTQ': { scaleRefits: 0 },
+  'clip search, GPTQ, refit': {},
 } as const;
 
 function blocks(type: GgufBlocks, isWeighted = false): Variant {
