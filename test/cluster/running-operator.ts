@@ -1,9 +1,9 @@
 // The operator as a process of this machine, against the real cluster, in charge of one namespace.
 
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
-import { freePort } from '../../cli/client/free-port.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { kubeconfig } from './access.ts';
 import { toyImage } from './toy-image.ts';
@@ -19,21 +19,24 @@ export interface RunningOperator {
 
 const source = join(import.meta.dirname, '../../operator/main.ts');
 
+/** The line of its log that tells the port of its health endpoints. */
+const openedAt = /"port":(?<port>\d+),"msg":"health endpoints are open"/;
+
 /** Without `namespace` it is in charge of all of them. */
 export async function launchOperator(
   leaseNamespace: string,
   env: Readonly<Record<string, string>> = {},
   main: string = source,
 ): Promise<RunningOperator> {
-  // It listens at all addresses.
-  const port = await freePort('::');
   const lines: string[] = [];
   const child = execa(process.execPath, [main], {
     env: {
       KUBECONFIG: kubeconfig,
       ANNEAL_POD_NAMESPACE: leaseNamespace,
-      ANNEAL_POD_NAME: `operator-${port}`,
-      ANNEAL_HEALTH_PORT: String(port),
+      ANNEAL_POD_NAME: `operator-${randomUUID()}`,
+      // Chosen by the system and read from the log: a port found free here could be another
+      // operator's by the time that this one listens.
+      ANNEAL_HEALTH_PORT: '0',
       ANNEAL_WORKER_IMAGE: toyImage,
       ANNEAL_WORKER_PULL_POLICY: 'Never',
       ANNEAL_LOG_LEVEL: 'debug',
@@ -49,22 +52,19 @@ export async function launchOperator(
     child.kill(signal);
     await child;
   };
-  const running: RunningOperator = {
-    port,
-    log: () => lines.join(''),
-    kill: () => end('SIGKILL'),
-    stop: () => end('SIGTERM'),
+  const log = () => lines.join('');
+  let port = Number(env['ANNEAL_HEALTH_PORT'] ?? Number.NaN);
+  const isReady = () => {
+    if (Number.isNaN(port)) port = Number(openedAt.exec(log())?.groups?.['port']);
+    return answers(port);
   };
   try {
-    await eventually('the operator is ready', () => answers(port), {
-      withinMs: 120_000,
-      everyMs: 100,
-    });
+    await eventually('the operator is ready', isReady, { withinMs: 120_000, everyMs: 100 });
   } catch (error) {
-    await running.kill();
-    throw new Error(`the operator did not start:\n${running.log()}`, { cause: error });
+    await end('SIGKILL');
+    throw new Error(`the operator did not start:\n${log()}`, { cause: error });
   }
-  return running;
+  return { port, log, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
 }
 
 /** In charge of one namespace, for one test. */
@@ -82,6 +82,7 @@ export async function startOperator(
 }
 
 async function answers(port: number): Promise<boolean> {
+  if (Number.isNaN(port)) return false; // it has not said where
   try {
     return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
   } catch {

@@ -2,6 +2,7 @@
 // a container of the chart's limit, and with a bus beside it.
 import { join } from 'node:path';
 import { assemble } from '../../../charts/images/assemble.ts';
+import { freePort } from '../../../cli/client/free-port.ts';
 import { launchOperator, type RunningOperator } from '../../cluster/running-operator.ts';
 import { NatsServer } from '../../doubles/nats-server.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
@@ -30,7 +31,11 @@ export async function openOperator(namespace: string): Promise<OurOperator> {
     ANNEAL_NAMESPACES: namespace,
     NODE_OPTIONS: `--max-old-space-size=${heapMiB}`,
   };
-  const launch = (): Promise<RunningOperator> => launchOperator(namespace, env, program);
+  // Its log, which would tell the port that the system chose, has warnings alone.
+  const launch = async (): Promise<RunningOperator> => {
+    const port = String(await freePort('::'));
+    return launchOperator(namespace, { ...env, ANNEAL_HEALTH_PORT: port }, program);
+  };
   let running = await launch();
   return {
     get port() {
