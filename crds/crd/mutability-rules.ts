@@ -15,6 +15,9 @@ interface TransitionRule {
   /** Below `spec`: ['worker', 'replicas']. */
   readonly path: readonly string[];
   readonly mutability: Exclude<Mutability, 'Live'>;
+  /** CEL for: this part is as it was. */
+  readonly same: string;
+  /** CEL for: this part is as it was, or may differ. */
   readonly cel: string;
   readonly message: string;
 }
@@ -30,7 +33,8 @@ export function transitionRules(): readonly TransitionRule[] {
           {
             path,
             mutability,
-            cel: celOf(path, mutability, present),
+            same: sameInCel(path, present),
+            cel: celOf(sameInCel(path, present), mutability),
             message: messageOf(mutability),
           },
         ],
@@ -43,13 +47,18 @@ export function transitionRules(): readonly TransitionRule[] {
  */
 export function wholeTransition(): { readonly cel: string; readonly message: string } {
   const rules = transitionRules();
-  const sentences = rules.map(({ path, cel, message }) => {
-    const words = `spec.${path.join('.')} ${message}`;
-    return `!(${cel}) ? '${words}' : `;
-  });
+  const of = (wanted: Mutability) => rules.filter(({ mutability }) => mutability === wanted);
+  const all = (some: readonly TransitionRule[]) => some.map(({ same }) => same).join(' && ');
+  const sentences = (some: readonly TransitionRule[]) =>
+    some
+      .map(({ path, same, message }) => `!(${same}) ? 'spec.${path.join('.')} ${message}' : `)
+      .join('');
+  // An exception stands once, not with each part: client-side apply limits the definition.
+  const [fixed, suspended, elastic] = [of('Immutable'), of('Suspended'), of('LiveIfElastic')];
+  const live = `(${isElastic} || ${all(elastic)})`;
   return {
-    cel: `self == oldSelf || (${rules.map(({ cel }) => `(${cel})`).join(' && ')})`,
-    message: `${sentences.join('')}''`,
+    cel: `self == oldSelf || ${all(fixed)} && (${isSuspended} || ${all(suspended)} && ${live})`,
+    message: `${sentences(fixed)}${sentences(suspended)}${sentences(elastic)}''`,
   };
 }
 
@@ -103,22 +112,28 @@ function isUniform(node: SchemaNode, mutability: Mutability): boolean {
   });
 }
 
-function celOf(
-  path: readonly string[],
-  mutability: Exclude<Mutability, 'Live'>,
-  present: boolean,
-): string {
+const isSuspended = 'oldSelf.suspend';
+const isElastic = "oldSelf.worker.elasticity == 'Live'";
+
+/**
+ * Absent before and after is the same, too. Optional values (`.?`) would say it in less, but the
+ * API server has no bound for what comparing them costs.
+ */
+function sameInCel(path: readonly string[], present: boolean): string {
   const now = `self.${path.join('.')}`;
   const old = `oldSelf.${path.join('.')}`;
   const equal = `${now} == ${old}`;
-  const same = present ? equal : `has(${now}) == has(${old}) && (!has(${now}) || ${equal})`;
+  return present ? equal : `(has(${now}) ? has(${old}) && ${equal} : !has(${old}))`;
+}
+
+function celOf(same: string, mutability: Exclude<Mutability, 'Live'>): string {
   switch (mutability) {
     case 'Immutable':
       return same;
     case 'Suspended':
-      return `oldSelf.suspend || (${same})`;
+      return `${isSuspended} || ${same}`;
     case 'LiveIfElastic':
-      return `oldSelf.suspend || oldSelf.worker.elasticity == 'Live' || (${same})`;
+      return `${isSuspended} || ${isElastic} || ${same}`;
     default:
       return mutability satisfies never;
   }

@@ -3,6 +3,7 @@
 // server knows. Our strictness about unknown keys is dropped: the API server prunes them, and
 // rejects them under strict field validation.
 import { Bug } from '../failures/errors.ts';
+import { decimalPattern } from '../schema/decimal.ts';
 import { intOrStringKey } from '../schema/quantity.ts';
 import type { Rule } from '../schema/rule.ts';
 import { celText, wordsKey } from '../schema/text.ts';
@@ -47,9 +48,9 @@ export function toStructural(node: SchemaNode, path = ''): SchemaNode {
     if (bareBounds.has(node[bound] ?? Number.NaN)) delete out[bound];
   }
   const words = node[wordsKey];
-  const form = typeof words === 'string' ? [formOf(node, words)] : [];
-  if (form.length > 0) delete out['pattern'];
-  const rules = [...form, ...rulesIn(node).map(toValidation)];
+  if (typeof words === 'string') delete out['pattern'];
+  const own = rulesIn(node).map(toValidation);
+  const rules = typeof words === 'string' ? withForm(node, words, own) : own;
   if (rules.length > 0) {
     out['x-kubernetes-validations'] = rules;
     // The API server validates a default against the rules before it fills in nested defaults.
@@ -77,9 +78,21 @@ export interface Validation {
   readonly fieldPath?: string;
 }
 
-/** For a violated pattern the API server prints the pattern; for a rule, its message. */
-function formOf({ pattern = '' }: SchemaNode, words: string): Validation {
-  return { rule: `self.matches(${celText(pattern)})`, message: `must be ${words}` };
+/**
+ * For a violated pattern the API server prints the pattern; for a rule, its message. The bounds of
+ * a number can be asked only of a text that is one, so they are in the same rule.
+ */
+function withForm(
+  { pattern = '' }: SchemaNode,
+  words: string,
+  rules: readonly Validation[],
+): readonly Validation[] {
+  const form = `self.matches(${celText(pattern)})`;
+  const [bounds] = rules;
+  if (pattern !== decimalPattern.source || bounds === undefined) {
+    return [{ rule: form, message: `must be ${words}` }, ...rules];
+  }
+  return [{ rule: `${form} && ${bounds.rule}`, message: `${bounds.message}: ${words}` }];
 }
 
 export function toValidation({

@@ -10,15 +10,31 @@ import type { AxisName } from './method.ts';
 export function axisInCel(axis: AxisName, ...types: readonly string[]): string {
   const own = `self.method.${axis}`;
   const [{ type: first }] = axisEntries[axis];
-  // The shorter list: what has no preset has the first type.
+  // What has no preset has the first type.
   const isFirst = types.includes(first);
-  const others = presets.flatMap(({ preset, axes }) => {
-    const { [axis]: value }: Partial<Record<AxisName, { readonly type: string }>> = axes;
-    return types.includes(value?.type ?? first) === isFirst ? [] : [preset];
-  });
-  const isOther = `has(self.method.preset) && ${amongInCel('self.method.preset', others)}`;
-  const filled = others.length === 0 ? `${isFirst}` : isFirst ? `!(${isOther})` : isOther;
+  const typeOf = ({ axes }: (typeof presets)[number]) =>
+    (axes as Partial<Record<AxisName, { readonly type: string }>>)[axis]?.type ?? first;
+  const hasOne = (preset: (typeof presets)[number]) => types.includes(typeOf(preset));
+  const ones = presets.filter(hasOne);
+  const others = presets.filter((preset) => !hasOne(preset));
+  const filled = presetInCel(ones, others, isFirst);
   return `(has(${own}) ? ${amongInCel(`${own}.type`, types)} : ${filled})`;
+}
+
+type Presets = readonly { readonly preset: string }[];
+
+/** Whether the preset is one of the first list; names are those of the shorter one. */
+function presetInCel(ones: Presets, others: Presets, absentIsOne: boolean): string {
+  if (ones.length === 0 && !absentIsOne) return 'false';
+  if (others.length === 0 && absentIsOne) return 'true';
+  const isShort = ones.length < others.length;
+  const among = amongInCel(
+    'self.method.preset',
+    (isShort ? ones : others).map(({ preset }) => preset),
+  );
+  const has = 'has(self.method.preset)';
+  if (isShort) return absentIsOne ? `!${has} || ${among}` : `${has} && ${among}`;
+  return absentIsOne ? `!(${has} && ${among})` : `${has} && !(${among})`;
 }
 
 function amongInCel(value: string, texts: readonly string[]): string {

@@ -134,7 +134,7 @@ const atApply: readonly (readonly [string, Record<string, unknown>, RegExp])[] =
   [
     'a number in words',
     { 'training.learningRate': 'fast' },
-    /must be a decimal number such as "0.1" or "2e-4"/,
+    /: a decimal number such as "0.1" or "2e-4"/,
   ],
   [
     'a negative processor',
