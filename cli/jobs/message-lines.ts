@@ -59,11 +59,16 @@ function wordsOf(message: Telemetry): readonly string[] {
 function planLines(plan: TelemetryOf<'plan'>): readonly string[] {
   const { model, blocks } = plan;
   const share = (100 * plan.trainableParameters) / model.parameters;
+  const where = `${plan.device}, ${processorWords(plan)}`;
   return [
     `plan       ${model.name} · ${model.family}, ${count(model.parameters)} parameters`,
-    `           ${plan.method} · ${count(plan.trainableParameters)} trained (${share.toFixed(1)} %)`,
-    `           ${plan.totalSteps} steps of up to ${count(plan.tokensPerStep)} tokens · ${plan.device}, ${processorWords(plan)}`,
-    `           memory ${predictedWords(plan)} · ${blocksInWords(blocks)}`,
+    ...(plan.totalSteps === 0
+      ? [`           ${plan.method} · ${where}`, `           memory ${predictedWords(plan)}`]
+      : [
+          `           ${plan.method} · ${count(plan.trainableParameters)} trained (${share.toFixed(1)} %)`,
+          `           ${plan.totalSteps} steps of up to ${count(plan.tokensPerStep)} tokens · ${where}`,
+          `           memory ${predictedWords(plan)} · ${blocksInWords(blocks)}`,
+        ]),
     ...(plan.firstStep > 0 ? [`           resuming after step ${plan.firstStep}`] : []),
   ];
 }

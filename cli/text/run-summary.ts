@@ -32,7 +32,7 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
   const { training, memory } = report;
   const speed = training.tokensPerSecond;
   return [
-    `✓ ${name} trained ${training.steps} of ${training.totalSteps} steps ${timeWords(report)}`,
+    `✓ ${name} ${doneWords(training)} ${timeWords(report)}`,
     ...row('loss', lossWords(report)),
     ...(report.result?.choice === 'Best' ? row('published', report.result.why) : []),
     ...(speed === undefined ? [] : row('speed', `${count(Math.round(speed))} tokens a second`)),
@@ -49,6 +49,10 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
   ];
 }
 
+function doneWords({ steps, totalSteps }: RunReport['training']): string {
+  return totalSteps === 0 ? 'wrote the base' : `trained ${steps} of ${totalSteps} steps`;
+}
+
 /** Total of all processes of the run. */
 function timeWords({ seconds: took, end }: RunReport): string {
   const since =
@@ -59,6 +63,7 @@ function timeWords({ seconds: took, end }: RunReport): string {
 /** The loss after training is that of the published state. */
 function lossWords({ evaluation, training, dataset, result }: RunReport): string {
   const { before, best } = evaluation;
+  if (training.totalSteps === 0) return baseWords(before, dataset);
   const after = result?.choice === 'Best' ? best : evaluation.after;
   if (before === undefined || after === undefined) {
     return `${real(training.firstLoss)} at the first step, ${real(training.lastLoss)} at the last; no records were held out`;
@@ -66,6 +71,15 @@ function lossWords({ evaluation, training, dataset, result }: RunReport): string
   const held = `on ${dataset.heldOutSamples} held-out records`;
   const loss = `${real(before.loss)} before, ${real(after.loss)} after`;
   return `${loss} ${held} (perplexity ${real(before.perplexity, 2)} → ${real(after.perplexity, 2)})`;
+}
+
+function baseWords(
+  before: RunReport['evaluation']['before'],
+  { heldOutSamples }: RunReport['dataset'],
+): string {
+  if (before === undefined) return 'not measured; no records were held out';
+  const perplexity = real(before.perplexity, 2);
+  return `${real(before.loss)} on ${heldOutSamples} held-out records (perplexity ${perplexity})`;
 }
 
 function memoryWords({ measured, predicted, device, publish }: RunReport['memory']): string {
@@ -133,7 +147,7 @@ function nextLines(
   const { preset, adapter } = run.record.spec.method;
   const steps = 4 * report.training.totalSteps;
   const suggestions: readonly (readonly [string, string])[] = [
-    ['longer', `${command} run ${file} --steps ${steps}`],
+    ...(steps === 0 ? [] : [['longer', `${command} run ${file} --steps ${steps}`] as const]),
     [
       'your data',
       `${command} init --model ${sourceText(run.record.spec.model.source)} --data FILE`,

@@ -12,14 +12,16 @@ import { parallelism } from './parallelism.ts';
 import { failurePolicy, network, observability } from './policy.ts';
 import { scheduling } from './scheduling.ts';
 import { storage } from './storage.ts';
-import { training } from './training.ts';
+import { noSteps, training } from './training.ts';
 import { worker } from './worker.ts';
 
 export const specFields = z.strictObject({
   model: model.describe('The base model.'),
   dataset: dataset.describe('The training data.'),
   method: method.describe('The fine-tuning method, one value for each axis.'),
-  training: training.describe('Steps, learning rate, batch size.'),
+  training: training
+    .prefault(noSteps)
+    .describe('Steps, learning rate, batch size. Absent for method.preset NoTraining.'),
   parallelism: parallelism.prefault({}).describe('How the model is distributed over devices.'),
   worker: worker.prefault({}).describe('The pods that train.'),
   scheduling: scheduling.prefault({}).describe('Scheduling of the workers.'),

@@ -125,9 +125,9 @@ const samples = z.strictObject({
 });
 
 const fields = z.strictObject({
-  maxSteps: mutable(z.int32().min(1), 'Suspended')
+  maxSteps: mutable(z.int32().min(0), 'Suspended')
     .optional()
-    .describe('Optimizer steps. Exactly one of maxSteps and epochs.'),
+    .describe('Optimizer steps; 0 trains nothing. Exactly one of maxSteps and epochs.'),
   epochs: mutable(decimal({ above: 0, max: 10_000 }), 'Suspended')
     .optional()
     .describe('Epochs, such as "3" or "0.5". Exactly one of maxSteps and epochs.'),
@@ -203,6 +203,9 @@ export const training = rule(
     path: ['nonFinitePolicy', 'action'],
   },
 );
+
+/** Of a job without `training`: its method is NoTraining. */
+export const noSteps = { maxSteps: 0, globalBatchSize: 1, learningRate: '1' } as const;
 
 export type Training = z.output<typeof training>;
 export type Schedule = Training['schedule'];

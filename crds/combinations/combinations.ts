@@ -4,6 +4,7 @@
 import { type FineTuneJobSpec, fineTuneJob } from '../api/job.ts';
 import { axisEntries } from '../methods/index.ts';
 import { type AxisName, axisNames } from '../methods/method.ts';
+import { noTensors } from '../methods/no-training.ts';
 import { apiVersion, kind } from '../names/group.ts';
 import { incompatibilities } from './compatibility.ts';
 
@@ -17,9 +18,10 @@ export interface Verdict {
   readonly refused: string | null;
 }
 
-/** Types of an axis, in registry order. */
+/** Types of an axis that train something, in registry order. */
 export function typesOf(axis: AxisName): readonly string[] {
-  return axisEntries[axis].map(({ type }) => type);
+  const isNone = (type: string) => axis === noTensors.axis && type === noTensors.type;
+  return axisEntries[axis].map(({ type }) => type).filter((type) => !isNone(type));
 }
 
 /** Every choice of one value for each axis. */

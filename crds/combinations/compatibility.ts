@@ -22,6 +22,7 @@ import { is, noAdapterForm, noForm, type Pair, type Where } from './pair.ts';
 import { pairsOfBeginnings } from './pairs-of-beginnings.ts';
 import { pairsOfDistillation } from './pairs-of-distillation.ts';
 import { pairsOfGrids } from './pairs-of-grids.ts';
+import { pairsOfNoTraining } from './pairs-of-no-training.ts';
 import { pairsOfNoise } from './pairs-of-noise.ts';
 import { pairsOfPlaces } from './pairs-of-places.ts';
 import { mostWorkersInCel, sequencesInCel } from './workers-in-cel.ts';
@@ -210,6 +211,7 @@ export const pairs: readonly Pair[] = [
   ...pairsOfPlaces,
   ...pairsOfDistillation,
   ...pairsOfNoise,
+  ...pairsOfNoTraining,
   ...pairsOfGrids,
   {
     id: 'tokens are mixed in blocks of a power of two',

@@ -16,6 +16,8 @@ export interface Estimate {
 export interface Evidence {
   /** `GGUF`, for sentences. */
   readonly format: string;
+  /** What it is compared with: `the trained model`. */
+  readonly reference: string;
   readonly made: ResultClass;
   /** Of the model. */
   readonly parameters: number;
@@ -199,7 +201,7 @@ function isInDoubt({ low, high, limit }: ArtifactCheck): boolean {
 }
 
 function wordsOf(check: ArtifactCheck, evidence: Evidence) {
-  const { format, where, made, size } = evidence;
+  const { format, reference, where, made, size } = evidence;
   const band = bandOf(made);
   const { metric, limit } = check;
   const between = `${figure(metric, check.value)} (${figure(metric, check.low)} to ${figure(metric, check.high)})`;
@@ -208,17 +210,17 @@ function wordsOf(check: ArtifactCheck, evidence: Evidence) {
   switch (metric) {
     case 'PerplexityRatio':
       return {
-        message: `${format}, read back, has ${between} times the perplexity of the trained model ${where}; ${rule} at most ${figure(metric, limit)}`,
+        message: `${format}, read back, has ${between} times the perplexity of ${reference} ${where}; ${rule} at most ${figure(metric, limit)}`,
         hint,
       };
     case 'Divergence':
       return {
-        message: `${format}, read back, has a KL divergence of ${between} from the trained model ${where}; ${rule} at most ${figure(metric, limit)}`,
+        message: `${format}, read back, has a KL divergence of ${between} from ${reference} ${where}; ${rule} at most ${figure(metric, limit)}`,
         hint,
       };
     case 'Agreement':
       return {
-        message: `${format}, read back, agrees with the trained model on ${between} of its tokens ${where}; below ${figure(metric, limit)} perplexity does not vouch for the answers`,
+        message: `${format}, read back, agrees with ${reference} on ${between} of its tokens ${where}; below ${figure(metric, limit)} perplexity does not vouch for the answers`,
         hint: `ask both models the same questions before the file is used; ${hint}`,
       };
     case 'Harm':

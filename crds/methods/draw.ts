@@ -7,10 +7,11 @@ type Draw = Pick<
   'activeLayers' | 'intervalSteps' | 'state' | 'trainEmbeddings' | 'trainHead' | 'trainFinalNorm'
 >;
 
-/** How blocks are sampled; null if all are trained in every step. */
+/** How blocks are sampled; null if none is. */
 export function drawOf(selection: Selection): Draw | null {
   switch (selection.type) {
     case 'All':
+    case 'None':
       return null;
     case 'LISA':
       return selection.lisa;

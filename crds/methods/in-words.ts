@@ -5,10 +5,12 @@ import { entryOf } from './entry-of.ts';
 import { levelOf } from './halo-level.ts';
 import { masterWeightsOf } from './master-weights.ts';
 import type { AxisName } from './method.ts';
+import { trainsNothing } from './no-training.ts';
 import type { ResolvedMethod } from './resolve.ts';
 
 /** `LoRA r=16 on all linear layers, AdamW, bfloat16`. */
 export function methodInWords(method: ResolvedMethod): string {
+  if (trainsNothing(method)) return `nothing is trained, ${precisionInWords(method)}`;
   return [
     adapterInWords(method),
     ...selectionInWords(method),
@@ -19,7 +21,9 @@ export function methodInWords(method: ResolvedMethod): string {
 }
 
 /** `lora`, `qlora`, `full`, `lisa`: for tables. */
-export function methodName({ adapter, base, selection }: ResolvedMethod): string {
+export function methodName(method: ResolvedMethod): string {
+  const { adapter, base, selection } = method;
+  if (trainsNothing(method)) return 'none';
   if (base.type === 'Codebook') return 'pv-tuning';
   if (base.type === 'AdaPT') return 'adapt';
   if (base.type === 'FakeQuantized') {

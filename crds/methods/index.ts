@@ -35,6 +35,7 @@ import { nf4, qloraPreset } from './nf4.ts';
 import { intermediateTunePreset, nlora, nloraPreset } from './nlora.ts';
 import { noAdapter } from './no-adapter.ts';
 import { noRule } from './no-rule.ts';
+import { noTensors, noTrainingPreset } from './no-training.ts';
 import { owlore, owlorePreset } from './owlore.ts';
 import { paca, pacaPreset } from './paca.ts';
 import { pissa, pissaPreset } from './pissa.ts';
@@ -74,7 +75,7 @@ export const axisEntries = {
     diffora,
     lamda,
   ],
-  selection: [allTensors, lisa, owlore],
+  selection: [allTensors, lisa, owlore, noTensors],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
   rule: [noRule, allora, densityLoss, ggpo],
 } as const;
@@ -118,6 +119,7 @@ export const presets = [
   qGalorePreset,
   naturalGalorePreset,
   pvTuningPreset,
+  noTrainingPreset,
 ] as const;
 
 export type PresetName = (typeof presets)[number]['preset'];

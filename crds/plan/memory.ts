@@ -5,6 +5,7 @@
 // A step has three kinds of moments: the head, when all block inputs and kept tapes exist; the
 // backward of each block, when inputs are freed and gradients appear; the update. The plan
 // evaluates all of them.
+import { trainsNothing } from '../methods/no-training.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { besideTensors } from './beside-tensors.ts';
 import { type BlockBytes, blockBytes } from './block-bytes.ts';
@@ -28,7 +29,7 @@ export interface MemoryPlan {
   readonly peak: number;
   /** The stage of that moment. */
   readonly stage: StageName;
-  /** Each stage of the job, steps first. */
+  /** Each stage of the job, steps first where something is trained. */
   readonly stages: readonly StagePeak[];
   readonly limit: number;
   readonly fits: boolean;
@@ -61,7 +62,10 @@ export function planMemory(question: MemoryQuestion): MemoryPlan {
 /** The plan for given modes, without choosing. */
 export function planFor(question: MemoryQuestion, blocks: readonly TapeMode[]): MemoryPlan {
   const limit = question.device.bytes;
-  const stages = [stagePeak('Step', stepParts(question, blocks)), ...otherStages(question)];
+  const others = otherStages(question);
+  // A question about steps alone is answered for what trains nothing, too.
+  const hasSteps = others.length === 0 || !trainsNothing(question.method);
+  const stages = hasSteps ? [stagePeak('Step', stepParts(question, blocks)), ...others] : others;
   const { stage, parts, peak } = stages.reduce((a, b) => (b.peak > a.peak ? b : a));
   return { parts, peak, stage, stages, limit, fits: peak <= limit, blocks };
 }

@@ -4,6 +4,7 @@ import { UserError } from '../failures/errors.ts';
 import { adapterShape } from '../methods/adapter-traits.ts';
 import { drawOf } from '../methods/draw.ts';
 import { type Linear, lastPart, linearsOf, namedLinears } from '../methods/linears.ts';
+import { trainsNothing } from '../methods/no-training.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { inWords } from '../schema/text.ts';
 import { nearestName } from '../text/nearest-name.ts';
@@ -59,6 +60,7 @@ export interface TrainedCounts {
 }
 
 export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedCounts {
+  if (trainsNothing(method)) return nothing;
   const activeBlocks = activeBlocksOf(facts, method);
   const counted = (block: number, outside: number) => ({
     ...{ block, outside, total: block * facts.L + outside },
@@ -123,6 +125,12 @@ function outsideOf(
 }
 
 const nothingOutside = { embedding: false, head: false } as const;
+
+const nothing: TrainedCounts = {
+  ...{ block: 0, outside: 0, total: 0, activeBlocks: 0, active: 0 },
+  ...{ adapter: 0, ofGrid: 0, adapterKept: 0, adapterTaken: 0 },
+  ...nothingOutside,
+};
 
 /**
  * The linear layers of a block that get an adapter. A name is the last part of a module path, or a

@@ -13,7 +13,8 @@ export interface ToyJobOptions {
   readonly method: Readonly<Record<string, unknown>>;
   /** Sizes of the model that are not those of the toy. */
   readonly sizes?: Readonly<Record<string, number>>;
-  readonly training?: Readonly<Record<string, unknown>>;
+  /** Null: none, for a method that trains nothing. */
+  readonly training?: Readonly<Record<string, unknown>> | null;
   readonly checkpoint?: Readonly<Record<string, unknown>>;
   readonly dataset?: Readonly<Record<string, unknown>>;
   readonly formats?: readonly string[];
@@ -35,6 +36,8 @@ export interface ToyJob {
   /** Where the artefacts go. */
   readonly destination: string;
 }
+
+const steps = { maxSteps: 40, globalBatchSize: 3, learningRate: '5e-3' };
 
 /** Writes model, data and job below `folder`. */
 export async function writeToyJob(folder: string, options: ToyJobOptions): Promise<ToyJob> {
@@ -64,7 +67,7 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
         ...dataset,
       },
       method,
-      training: { maxSteps: 40, globalBatchSize: 3, learningRate: '5e-3', ...training },
+      ...(training === null ? {} : { training: { ...steps, ...training } }),
       checkpoint: { intervalSteps: 3, ...checkpoint },
       ...(worker === undefined ? {} : { worker }),
       ...(failurePolicy === undefined ? {} : { failurePolicy }),

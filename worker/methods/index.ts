@@ -7,6 +7,7 @@ import { codedForm } from '../../crds/methods/coded.ts';
 import { drawOf } from '../../crds/methods/draw.ts';
 import { levelOf } from '../../crds/methods/halo-level.ts';
 import { masterWeightsOf } from '../../crds/methods/master-weights.ts';
+import { trainsNothing } from '../../crds/methods/no-training.ts';
 import { trainsScales } from '../../crds/plan/grid-bytes.ts';
 import { storesInt4 } from '../../crds/plan/quantized-base.ts';
 import type { BuildOptions, Trains } from '../engine/build-model.ts';
@@ -229,7 +230,9 @@ function adamSettings({ betas, epsilon, weightDecay }: AdamParameters) {
 
 /** Whether a tensor of the base model is trained at any time; tensors of an adapter always are. */
 function trainsOf({ base, adapter, selection }: ResolvedMethod): Trains {
-  if (adapter.type !== 'None' || trainsScales({ base })) return () => false;
+  if (trainsNothing({ selection }) || adapter.type !== 'None' || trainsScales({ base })) {
+    return () => false;
+  }
   const draw = drawOf(selection);
   if (draw === null) return () => true;
   const { trainEmbeddings, trainHead, trainFinalNorm } = draw;
@@ -247,7 +250,8 @@ export function selectionOf(
   seed: bigint,
   scores: readonly number[] = [],
 ): Selection {
-  if (selection.type === 'All') return all(parameters);
+  // Without a trained parameter, all are none.
+  if (selection.type === 'All' || selection.type === 'None') return all(parameters);
   if (selection.type === 'LISA') {
     const { activeLayers, intervalSteps, state, sampling, weights = [] } = selection.lisa;
     const settings = { activeLayers, intervalSteps, state, sampling, weights: weights.map(Number) };

@@ -106,6 +106,7 @@ export async function evaluateArtifact(
     {
       ...{ format, made, parameters: parametersOf(model), size, harm },
       ...{ perplexityRatio, divergence, agreement },
+      reference: run.spec.training.maxSteps === 0 ? 'the base' : 'the trained model',
       where: `on ${targetTokens.toLocaleString('en')} ${words}`,
     },
     run.spec.evaluation,

@@ -4,6 +4,7 @@
 import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import { isAdapterForm } from '../../crds/names/result-folders.ts';
 import type { ArtifactEvaluation } from '../../crds/wire/artifact-evaluation.ts';
+import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { ArtifactFacts, ArtifactFormat } from './artifact.ts';
 import type { WrittenArtifact } from './write-artifacts.ts';
 
@@ -17,7 +18,7 @@ export function modelCard(
     ...head(facts, libraries[format] ?? 'transformers'),
     `# ${run.name}`,
     '',
-    `${opening[format]} ${prepared.model.name}, made by Anneal from the job \`${run.name}\`.`,
+    `${openingOf(facts, format)} ${prepared.model.name}, made by Anneal from the job \`${run.name}\`.`,
     '',
     ...(isAdapterForm(format) ? baseNote(facts) : []),
     ...table(facts, [['evaluation', evaluationWords(evaluation)]]),
@@ -42,7 +43,7 @@ export function repositoryCard(
     `Made by Anneal from the job \`${run.name}\`, in ${artifacts.length} forms:`,
     '',
     ...artifacts.map(
-      ({ folder, format }) => `- \`${folder}/\`: ${inSentence(opening[format])} ${name}`,
+      ({ folder, format }) => `- \`${folder}/\`: ${inSentence(openingOf(facts, format))} ${name}`,
     ),
     '',
     ...table(
@@ -90,14 +91,14 @@ function table({ prepared, report, run }: ArtifactFacts, evaluations: Rows): rea
   const published = result?.choice === 'Best' ? evaluation.best : evaluation.after;
   const rows: Rows = [
     ['method', report.job.summary],
-    ['steps', `${training.steps} of ${training.totalSteps}`],
-    ['tokens seen', training.tokensSeen.toLocaleString('en')],
+    ...(training.totalSteps === 0 ? [] : trainedRows(training)),
     [
       'records',
       `${dataset.samples.toLocaleString('en')}, ${dataset.heldOutSamples} of them held out`,
     ],
-    ['held-out loss before', loss(evaluation.before?.loss)],
-    ['held-out loss after', loss(published?.loss)],
+    ...(training.totalSteps === 0
+      ? [['held-out loss', loss(evaluation.before?.loss)] as const]
+      : lossRows(evaluation.before, published)),
     ...(result === undefined ? [] : [['state', result.why] as const]),
     ['base digest', prepared.model.digest],
     ['data digest', prepared.data.digest],
@@ -105,6 +106,22 @@ function table({ prepared, report, run }: ArtifactFacts, evaluations: Rows): rea
     ...evaluations,
   ];
   return ['| | |', '| --- | --- |', ...rows.map(([name, value]) => `| ${name} | ${value} |`)];
+}
+
+function trainedRows({ steps, totalSteps, tokensSeen }: RunReport['training']): Rows {
+  return [
+    ['steps', `${steps} of ${totalSteps}`],
+    ['tokens seen', tokensSeen.toLocaleString('en')],
+  ];
+}
+
+type Evaluated = RunReport['evaluation']['after'];
+
+function lossRows(before: Evaluated, published: Evaluated): Rows {
+  return [
+    ['held-out loss before', loss(before?.loss)],
+    ['held-out loss after', loss(published?.loss)],
+  ];
 }
 
 const libraries: { readonly [Format in ArtifactFormat]?: string } = {
@@ -125,6 +142,11 @@ const opening = {
     'A fine-tuned copy, its linear layers as integers with scales (compressed-tensors), of',
   AQLM: 'A fine-tuned copy, its linear layers as codes into codebooks (AQLM), of',
 } as const;
+
+function openingOf({ report }: ArtifactFacts, format: ArtifactFormat): string {
+  const isBase = report.training.totalSteps === 0;
+  return isBase ? opening[format].replace('A fine-tuned copy', 'A copy') : opening[format];
+}
 
 function loss(value: number | null | undefined): string {
   return value === null || value === undefined ? 'not measured' : value.toFixed(4);

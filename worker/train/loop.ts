@@ -52,7 +52,9 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
   const begun = withFormats(parts, start);
   let state = begun.step === 0 ? await firstEvaluation(parts, begun) : begun;
   if (missedEvaluation(plan, state)) state = await evaluate(parts, state);
-  let saved = state === begun ? (checkpoints.savedStep ?? 0) : -1;
+  // What trains nothing ends with the state that it began with, which publishing reads.
+  const kept = checkpoints.savedStep ?? (plan.totalSteps === 0 ? -1 : 0);
+  let saved = state === begun ? kept : -1;
   // A run that resumes from a copy in memory may have lost the unfinished checkpoint of this step,
   // which may be the best.
   if (state.step > 0 && saved !== state.step && checkpoints.due(state)) {

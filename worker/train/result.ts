@@ -14,6 +14,7 @@ export async function chooseResult(
   { training, checkpoint }: RunRecord['spec'],
   isKept: (step: number) => Promise<boolean>,
 ): Promise<Result> {
+  if (training.maxSteps === 0) return { step, choice: 'Last', why: 'nothing was trained' };
   const last = (why: string): Result => ({ step, choice: 'Last', why });
   if (best === null) return last('the last step; there was no evaluation on held-out records');
   const { metric = 'Loss', minDelta = '0' } = training.evaluation.earlyStopping ?? {};

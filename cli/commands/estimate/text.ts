@@ -41,11 +41,18 @@ function planLines({ model, method, steps, tokensPerStep, ranks, ...rest }: Esti
       `${model.family}, ${short(model.parameters)} parameters, stored as ${stored.join(', ')}`,
     ),
     ...row('method', method),
-    ...row('', `${most}${short(rest.trainedParameters)} trained parameters (${percent(share)})`),
-    ...row(
-      'steps',
-      `${long} of up to ${count(tokensPerStep)} tokens${ranks > 1 ? ` on ${ranks} devices` : ''}`,
-    ),
+    ...(steps === 0
+      ? []
+      : [
+          ...row(
+            '',
+            `${most}${short(rest.trainedParameters)} trained parameters (${percent(share)})`,
+          ),
+          ...row(
+            'steps',
+            `${long} of up to ${count(tokensPerStep)} tokens${ranks > 1 ? ` on ${ranks} devices` : ''}`,
+          ),
+        ]),
   ];
 }
 
@@ -103,6 +110,7 @@ function gib(value: number): string {
 }
 
 function timeTable({ times, devices, steps, assumedShareOfPeak }: Estimate): readonly string[] {
+  if (steps === 0) return [];
   const known = times.map((row) => [
     row.measured ? `${row.device}, measured` : row.device,
     short(row.tokensPerSecond),

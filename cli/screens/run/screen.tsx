@@ -134,7 +134,8 @@ function stageWords({ stage, end, plan, step }: RunState, now: number): string {
   if (end !== null) return end.type === 'failure' ? 'failed' : 'done';
   if (stage === null) return 'starting';
   const isFirst = plan !== null && step === null && stage.state === 'Done';
-  if (isFirst) return `step ${plan.firstStep + 1}/${plan.totalSteps}${sinceWords(stage.time, now)}`;
+  if (isFirst && plan.totalSteps > 0)
+    return `step ${plan.firstStep + 1}/${plan.totalSteps}${sinceWords(stage.time, now)}`;
   const what = [stageNames[stage.stage], stage.subject].filter((part) => part !== undefined);
   const amount =
     stage.done === undefined ? '' : ` ${amountOf(stage.done, stage.total, stage.unit)}`;

@@ -31,6 +31,25 @@ export function jobsOfOneWorker(release: SharedRelease): void {
     'a job whose pod is lost ends with the bits that this machine makes of its file',
     release.turn(podLost),
   );
+  test(
+    'a job that only quantizes ends with the bits that this machine makes of its file',
+    release.turn(onlyQuantized),
+  );
+}
+
+async function onlyQuantized(t: ExecutionContext, namespace: string): Promise<void> {
+  const folder = await aSharedFolder(namespace, 'toy');
+  const env = [{ name: 'OMP_NUM_THREADS', value: '1' }];
+  const { file } = await writeToyJob(folder, {
+    ...{ ...toy, training: null, worker: { ...toy.worker, env } },
+    ...{ method: { preset: 'NoTraining' }, formats: ['CompressedTensors'] },
+    output: { quantization: { bits: 4, groupSize: 32, calibrationSequences: 4 } },
+  });
+  await chmod(join(folder, 'out'), 0o777);
+  const expected = onThisMachine(t, folder, 1);
+  await kubectl(['-n', namespace, 'apply', '-f', file]);
+  await Promise.all([untilComplete(t, namespace, 'toy'), expected]);
+  t.deepEqual(digestsBelow(join(folder, 'out')), await expected);
 }
 
 async function podLost(t: ExecutionContext, namespace: string): Promise<void> {

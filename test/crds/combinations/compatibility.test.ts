@@ -353,6 +353,21 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { 'method.preset': 'LoRA', 'method.optimizer': { type: 'GaLore' } },
     apart: { 'method.preset': 'LISA', 'method.optimizer': { type: 'GaLore' } },
   },
+  'what trains needs steps': {
+    meet: { method: { preset: 'LoRA' }, training: undefined },
+    apart: { method: { preset: 'NoTraining' }, training: undefined },
+  },
+  'what trains nothing has no steps': {
+    meet: { method: { preset: 'NoTraining' } },
+    apart: { method: { preset: 'LoRA' } },
+  },
+  'what trains nothing has nothing to train with': {
+    meet: { method: { preset: 'NoTraining', adapter: { type: 'LoRA' } }, training: undefined },
+    apart: {
+      method: { preset: 'NoTraining', precision: { type: 'Float32' } },
+      training: undefined,
+    },
+  },
   'rates of rows are those of matrices of an adapter': {
     meet: { 'method.preset': 'LoLDU', 'method.rule': { type: 'ALLoRA' } },
     apart: { 'method.preset': 'BiLoRA', 'method.rule': { type: 'ALLoRA' } },

@@ -12,7 +12,13 @@ function evidence(
   more: Partial<Evidence> = {},
 ): Evidence {
   return {
-    ...{ format: 'GGUF', made, parameters: 135e6, where: 'on 2,048 held-out tokens' },
+    ...{
+      format: 'GGUF',
+      made,
+      parameters: 135e6,
+      reference: 'the trained model',
+      where: 'on 2,048 held-out tokens',
+    },
     ...{ size: undefined, perplexityRatio: exactly(ratio) },
     ...{ divergence: exactly(divergence), agreement: exactly(agreement) },
     ...more,
