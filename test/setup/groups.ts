@@ -75,8 +75,14 @@ export const testGroups: readonly TestGroup[] = [
     patterns: ['test/numerics/**/*.test.ts'],
     // Kernels of our own run at each level in one process, wherever they are tested.
     atEachLevel: [
-      'test/numerics/{golden,trainer,trainer-*}.test.ts',
-      'test/numerics/{adapters,engine,optimizers,precision,selection,weights}/**/*.test.ts',
+      'test/numerics/golden.test.ts',
+      'test/numerics/trainer-*.test.ts',
+      ...['engine', 'optimizers', 'weights'].map(
+        (folder) => `test/numerics/${folder}/**/*.test.ts`,
+      ),
+      ...['optimizers', 'precision', 'selection', 'weights'].map(
+        (axis) => `test/numerics/methods/${axis}/**/*.test.ts`,
+      ),
     ],
     concurrency: 1,
     timeout: '20m',
