@@ -1,6 +1,7 @@
 // What the cluster offers besides the Kubernetes that every cluster has: gang schedulers, a queue.
 // Asked once, at the start.
 import * as z from 'zod';
+import { adapterNames, apiVersion } from '../crds/names/group.ts';
 import type { SiteFacts } from './job/facts.ts';
 import { type GangFlavour, podGroupResources } from './objects/pod-group.ts';
 import { isStatus } from './runtime/api-error.ts';
@@ -11,6 +12,7 @@ const resources = z.object({ resources: z.array(z.object({ name: z.string() })).
 interface Discovered {
   readonly gangs: readonly GangFlavour[];
   readonly hasQueues: SiteFacts['hasQueues'];
+  readonly hasAdapters: SiteFacts['hasAdapters'];
 }
 
 export async function discover(
@@ -24,7 +26,8 @@ export async function discover(
     if (await offers(client, `/apis/${group}/${version}`, 'podgroups', signal)) gangs.push(flavour);
   }
   const hasQueues = await offers(client, '/apis/kueue.x-k8s.io/v1beta1', 'workloads', signal);
-  return { gangs, hasQueues };
+  const hasAdapters = await offers(client, `/apis/${apiVersion}`, adapterNames.plural, signal);
+  return { gangs, hasQueues, hasAdapters };
 }
 
 async function offers(

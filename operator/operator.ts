@@ -45,7 +45,7 @@ const settleMs = 5_000;
 export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Promise<void> {
   const { config, clients, bus, clock, random, log, metrics } = facts;
   const observer = new Observer(log, metrics, clock, facts.spans);
-  const { gangs, hasQueues } = await discover(clients.work, config.gangs, signal);
+  const { gangs, hasQueues, hasAdapters } = await discover(clients.work, config.gangs, signal);
   const gang = gangs[0];
   const queue = new WorkQueue({ clock, random, added: () => observer.queueAdd() });
   const informers = createInformers({
@@ -58,13 +58,13 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
     changed: (key) => queue.add(key),
   });
   const site: SiteFacts = {
-    ...{ settings: config.pods, gangs, hasQueues },
+    ...{ settings: config.pods, gangs, hasQueues, hasAdapters },
     mayReplaceByForce: config.features.has('forceReplace'),
     mayCreateClaims: config.features.has('volumeClaimTemplate'),
     mayDeleteJobs: config.features.has('deleteFinishedJobs'),
     refusesNotBuilt: true,
   };
-  log.info({ gangs, hasQueues, features: [...config.features] }, 'cluster discovered');
+  log.info({ gangs, hasQueues, hasAdapters, features: [...config.features] }, 'cluster discovered');
   observer.follow({ queue, informers, bus, transport: clients.work.transport });
   await using health = await HealthServer.listen({
     port: config.healthPort,

@@ -8,7 +8,7 @@ import { clusterLimits } from './cluster-limits.ts';
 import { wholeTransition } from './mutability-rules.ts';
 import { toStructural, toValidation, type Validation } from './structural.ts';
 
-interface CustomResourceDefinition {
+export interface CustomResourceDefinition {
   readonly apiVersion: 'apiextensions.k8s.io/v1';
   readonly kind: 'CustomResourceDefinition';
   readonly metadata: { readonly name: string };
@@ -62,7 +62,7 @@ export function openApiSchema(): SchemaNode {
 }
 
 /** The API server defines these three itself. */
-const typeMeta: Readonly<Record<string, SchemaNode>> = {
+export const typeMeta: Readonly<Record<string, SchemaNode>> = {
   apiVersion: { type: 'string', description: 'Version of this schema.' },
   kind: { type: 'string', description: 'Kind of the object.' },
   metadata: { type: 'object' },

@@ -1,20 +1,21 @@
-// Writes crds/finetunejob.yaml and the chart's template of it from the schemas: `node
-// crds/crd/print-crd.ts`. Tests compare the files with its output. It is a template because Helm
-// does not upgrade its folder `crds`, and has the keep policy because deleting the CRD would delete
-// every job.
+// Writes the definitions and the chart's templates of them from the schemas: `node
+// crds/crd/print-crd.ts`. Tests compare the files with its output. They are templates because Helm
+// does not upgrade its folder `crds`, and have the keep policy because deleting a definition would
+// delete every object of its kind.
 import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
-import { customResourceDefinition } from './custom-resource.ts';
+import { adapterDefinition } from './adapter-resource.ts';
+import { type CustomResourceDefinition, customResourceDefinition } from './custom-resource.ts';
 
 const header =
   '# Printed by `node crds/crd/print-crd.ts` from crds/api and crds/methods. Do not edit.\n';
 
-export function printCrd(): string {
-  return header + stringify(customResourceDefinition(), options);
+export function printCrd(definition: CustomResourceDefinition): string {
+  return header + stringify(definition, options);
 }
 
-export function printChartCrd(): string {
-  const { metadata, spec, ...type } = customResourceDefinition();
+export function printChartCrd(definition: CustomResourceDefinition): string {
+  const { metadata, spec, ...type } = definition;
   const inside = stringify({ spec }, options).replaceAll('{{', '{{ "{{" }}');
   return `{{- /* Printed by \`node crds/crd/print-crd.ts\`. Do not edit. */ -}}
 {{- if .Values.crds.install }}
@@ -32,10 +33,25 @@ ${inside}{{- end }}
 
 const options = { lineWidth: 0, aliasDuplicateObjects: false, indentSeq: false } as const;
 
-export const crdFile = new URL('../finetunejob.yaml', import.meta.url);
-export const chartCrdFile = new URL('../../charts/anneal/templates/crd.yaml', import.meta.url);
+const templates = new URL('../../charts/anneal/templates/', import.meta.url);
+
+/** Each definition with its file and its template of the chart. */
+export const definitions = [
+  {
+    definition: customResourceDefinition,
+    file: new URL('../finetunejob.yaml', import.meta.url),
+    template: new URL('crd.yaml', templates),
+  },
+  {
+    definition: adapterDefinition,
+    file: new URL('../adapter.yaml', import.meta.url),
+    template: new URL('crd-adapter.yaml', templates),
+  },
+] as const;
 
 if (import.meta.main) {
-  writeFileSync(crdFile, printCrd());
-  writeFileSync(chartCrdFile, printChartCrd());
+  for (const { definition, file, template } of definitions) {
+    writeFileSync(file, printCrd(definition()));
+    writeFileSync(template, printChartCrd(definition()));
+  }
 }

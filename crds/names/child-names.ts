@@ -13,4 +13,6 @@ export const childName = {
   workers: (job: string, workerRevision: number) => `${job}-w${workerRevision}`,
   publish: (job: string, attempt: number) => `${job}-publish-${attempt}`,
   dataClaim: (job: string) => `${job}-data`,
+  /** It outlives its job, and a later job may have the same name. */
+  adapter: (job: string, uid: string) => `${job}-${uid.slice(0, 8)}`,
 } as const;

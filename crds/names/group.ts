@@ -8,6 +8,14 @@ export const singular = 'finetunejob';
 export const plural = 'finetunejobs';
 export const shortName = 'ftj';
 
+/** What a job that succeeded leaves, where it made an adapter. */
+export const adapterNames = {
+  kind: 'Adapter',
+  listKind: 'AdapterList',
+  plural: 'adapters',
+  singular: 'adapter',
+} as const;
+
 /** Also the value of `spec.managedBy` for this operator. */
 export const controllerName = `${group}/operator`;
 export const multiKueueName = 'kueue.x-k8s.io/multikueue';

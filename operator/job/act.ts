@@ -1,6 +1,7 @@
 // Performs the calls of a decision in order and stops at the first that fails: the next reconcile
 // decides again from what is there then. Answers that mean "it is so already" are successes.
 import { TerminalError } from '../../crds/failures/errors.ts';
+import { adapterNames } from '../../crds/names/group.ts';
 import { annotation, finalizer, label } from '../../crds/names/labels.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import { type GangFlavour, podGroupResources } from '../objects/pod-group.ts';
@@ -11,6 +12,7 @@ import type { KubeObject, Resource } from '../runtime/resource.ts';
 import type { AppliedKind, Call, CreatedKind, DeletedKind, Refusal } from './decision.ts';
 import { batchJobs } from './observed/batch-job.ts';
 import {
+  adapters,
   claims,
   configMaps,
   networkPolicies,
@@ -84,7 +86,7 @@ async function perform(
     case 'RemoveFinalizer':
       return unlessGone(removeFinalizer(client, fineTuneJobs, job, finalizer, signal));
     case 'EnsurePlan':
-      return ensurePlan(client, call.manifest, signal);
+      return ensure(client, configMaps, call.manifest, signal);
     case 'Create':
       return create(actor, job, call.kind, call.manifest, signal);
     case 'Share':
@@ -101,6 +103,8 @@ async function perform(
       return resize(actor, { ...call, namespace }, signal);
     case 'FailPod':
       return unlessGone(failPod(client, { namespace, name: call.name, uid: call.uid }, signal));
+    case 'Record':
+      return ensure(client, adapters, call.manifest, signal);
     case 'DeleteSelf':
       return unlessGone(client.delete(fineTuneJobs, job.metadata, {}, signal));
     case 'Admit':
@@ -118,10 +122,18 @@ async function perform(
   }
 }
 
-/** Its name holds the digest of its content, so an existing one is the same. */
-async function ensurePlan(client: KubeClient, manifest: Manifest, signal: AbortSignal) {
+/**
+ * The name of a plan holds the digest of its content, that of an adapter the UID of its job: an
+ * existing one is the same.
+ */
+async function ensure(
+  client: KubeClient,
+  resource: Resource<KubeObject>,
+  manifest: Manifest,
+  signal: AbortSignal,
+) {
   try {
-    await client.create(configMaps, manifest, signal);
+    await client.create(resource, manifest, signal);
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
   }
@@ -284,10 +296,14 @@ function refusalOf(call: Call, error: unknown): unknown {
 
 function kindOf(call: Making): string {
   if (call.type === 'EnsurePlan') return 'ConfigMap';
+  if (call.type === 'Record') return adapterNames.kind;
   return call.type === 'Share' ? 'NetworkPolicy' : call.kind;
 }
 
-type Making = Extract<Call, { readonly type: 'Create' | 'Apply' | 'EnsurePlan' | 'Share' }>;
+type Making = Extract<
+  Call,
+  { readonly type: 'Create' | 'Apply' | 'EnsurePlan' | 'Share' | 'Record' }
+>;
 
 function makes(call: Call): call is Making {
   return 'manifest' in call;

@@ -43,6 +43,8 @@ export type Call =
     }
   /** Says for a lost node what it cannot say itself. */
   | { readonly type: 'FailPod'; readonly name: string; readonly uid: string }
+  /** Creates the Adapter that the job made; that it exists is fine. */
+  | { readonly type: 'Record'; readonly manifest: Manifest }
   | { readonly type: 'DeleteSelf' }
   /** Pods may speak of the job on the bus. */
   | { readonly type: 'Admit'; readonly record: JobRecord }

@@ -195,6 +195,8 @@ export interface SiteFacts {
   /** Gang schedulers that the cluster offers. */
   readonly gangs: readonly GangFlavour[];
   readonly hasQueues: boolean;
+  /** Whether the kind Adapter is defined: a chart may leave it out. */
+  readonly hasAdapters: boolean;
   /** Rights that only some sites give. */
   readonly mayReplaceByForce: boolean;
   readonly mayCreateClaims: boolean;

@@ -1,12 +1,14 @@
 // After training: whether it ended well, and the publish Job that takes the result where it
 // belongs. It needs no device and no quota, so a suspended job publishes too.
+import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { Exit, failureOf } from '../../crds/failures/table.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
+import { adapterObject } from '../objects/adapter.ts';
 import { publishJob } from '../objects/io-job.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';
 import { conditionOf } from '../runtime/conditions.ts';
 import { deadlineOf, overdue } from './deadline.ts';
-import { none, type PolicyResult, together } from './decision.ts';
+import { type Call, none, type PolicyResult, together } from './decision.ts';
 import { stalledBy } from './initialize.ts';
 import { progressOf } from './io-progress.ts';
 import { isStalling } from './pod-problems.ts';
@@ -132,6 +134,8 @@ function create(view: View): PolicyResult {
   };
 }
 
+type Written = NonNullable<FineTuneJobStatus['artifacts']>;
+
 interface Artifact {
   readonly type: string;
   readonly uri: string;
@@ -164,9 +168,15 @@ function published(view: View, artifacts: readonly Artifact[] = [], ending: Endi
         },
       ],
       status: { artifacts: written },
+      calls: recorded(view, written),
     },
     complete(view, ending),
   );
+}
+
+function recorded({ facts, built, status }: View, written: Written): readonly Call[] {
+  const manifest = adapterObject(built, status, written);
+  return facts.site.hasAdapters && manifest !== undefined ? [{ type: 'Record', manifest }] : [];
 }
 
 const inWorker: PolicyResult = publishing(

@@ -45,9 +45,11 @@ export function fail(view: Pick<View, 'facts' | 'status'>, found: FailureFacts):
 
 export function complete(view: View, reason: 'Finished' | 'FinishedEarly'): PolicyResult {
   const message =
-    reason === 'Finished'
-      ? 'the job trained to its end and the result is in place'
-      : 'the job stopped early as it was asked to, and the result is in place';
+    view.spec.training.maxSteps === 0
+      ? 'nothing was to be trained, and the result is in place'
+      : reason === 'Finished'
+        ? 'the job trained to its end and the result is in place'
+        : 'the job stopped early as it was asked to, and the result is in place';
   return {
     conditions: [{ type: 'Complete', status: 'True', reason, message }],
     status: { completionTime: timeText(view.facts.now) },

@@ -26,6 +26,7 @@ export const quietSite: SiteFacts = {
   settings: { ...someSettings, bus: undefined },
   gangs: [],
   hasQueues: false,
+  hasAdapters: false,
   mayReplaceByForce: false,
   mayCreateClaims: true,
   mayDeleteJobs: true,

@@ -1,23 +1,26 @@
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
-import { customResourceDefinition } from '../../crds/crd/custom-resource.ts';
-import { ofKind, only, render, renderText } from './render.ts';
+import { definitions } from '../../crds/crd/print-crd.ts';
+import { ofKind, render, renderText } from './render.ts';
 
 test('Helm renders the definition that the schemas print, unchanged by its templates', async (t) => {
-  const rendered = only(await render({ crds: {} }), 'CustomResourceDefinition');
-  const printed = JSON.parse(JSON.stringify(customResourceDefinition()));
-  t.deepEqual(rendered['spec'], printed.spec);
-  t.is(rendered.metadata.name, printed.metadata.name);
-  t.is(rendered.apiVersion, printed.apiVersion);
+  const rendered = ofKind(await render({ crds: {} }), 'CustomResourceDefinition');
+  t.is(rendered.length, definitions.length);
+  for (const { definition } of definitions) {
+    const printed = JSON.parse(JSON.stringify(definition()));
+    const one = rendered.find(({ metadata }) => metadata.name === printed.metadata.name);
+    t.deepEqual(one?.['spec'], printed.spec);
+    t.is(one?.apiVersion, printed.apiVersion);
+  }
 });
 
 test('the definition stays when the release goes, unless the values say else', async (t) => {
-  const policy = async (crds: object) =>
-    only(await render({ crds }), 'CustomResourceDefinition').metadata.annotations?.[
-      'helm.sh/resource-policy'
-    ];
-  t.is(await policy({}), 'keep');
-  t.is(await policy({ keep: false }), undefined);
+  const policies = async (crds: object) =>
+    ofKind(await render({ crds }), 'CustomResourceDefinition').map(
+      ({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'],
+    );
+  t.deepEqual(await policies({}), ['keep', 'keep']);
+  t.deepEqual(await policies({ keep: false }), [undefined, undefined]);
 });
 
 test('a site that installs definitions by itself gets none', async (t) => {

@@ -29,6 +29,7 @@ const inNamespacesOfJobs: readonly Row[] = [
   { resource: 'anneal.dev/finetunejobs', verbs: 'delete', when: (f) => f.deleteFinishedJobs },
   { resource: 'anneal.dev/finetunejobs/status', verbs: 'patch' },
   { resource: 'anneal.dev/finetunejobs/finalizers', verbs: 'update' },
+  { resource: 'anneal.dev/adapters', verbs: 'create' },
   { resource: 'batch/jobs', verbs: all },
   { resource: '/pods', verbs: 'get list watch delete' },
   { resource: '/services', verbs: all },

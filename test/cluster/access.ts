@@ -75,6 +75,7 @@ const roots = {
   persistentvolumeclaims: '/api/v1',
   jobs: '/apis/batch/v1',
   finetunejobs: '/apis/anneal.dev/v1alpha1',
+  adapters: '/apis/anneal.dev/v1alpha1',
 } as const;
 
 export type Plural = keyof typeof roots;
@@ -102,12 +103,15 @@ async function ask(path: string, query: Readonly<Record<string, string>> = {}) {
 }
 
 export async function installCrd(): Promise<void> {
-  const file = join(import.meta.dirname, '../../crds/finetunejob.yaml');
-  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', file]);
+  const files = ['finetunejob', 'adapter'].flatMap((name) => [
+    '-f',
+    join(import.meta.dirname, `../../crds/${name}.yaml`),
+  ]);
+  await kubectl(['apply', '--server-side', '--force-conflicts', ...files]);
   await kubectl([
     'wait',
     '--for=condition=Established',
-    'crd/finetunejobs.anneal.dev',
+    ...['crd/finetunejobs.anneal.dev', 'crd/adapters.anneal.dev'],
     '--timeout=30s',
   ]);
 }

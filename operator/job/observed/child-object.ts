@@ -1,6 +1,7 @@
 // Children of which only their being there matters: what they should contain is in an annotation
 // that we wrote.
 import * as z from 'zod';
+import { adapterNames, group, version } from '../../../crds/names/group.ts';
 import type { KubeObject, Resource } from '../../runtime/resource.ts';
 import { metadata } from './metadata.ts';
 
@@ -21,6 +22,7 @@ export const networkPolicies = childResource(
   'NetworkPolicy',
 );
 export const configMaps = childResource('', 'v1', 'configmaps', 'ConfigMap');
+export const adapters = childResource(group, version, adapterNames.plural, adapterNames.kind);
 export const claims = childResource('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim');
 
 export function podGroups({

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { ensureDemo } from '../../../cli/setup/demo.ts';
 import { thisSetup } from '../../../cli/setup/setup.ts';
+import type { AdapterSpec } from '../../../crds/api/adapter.ts';
 import { runReport } from '../../../crds/wire/run-report.ts';
 import { digestsBelow } from '../../e2e/killed-run.ts';
 import { writeToyJob } from '../../toy/toy-job.ts';
 import { annealOn, onThisMachine, statusOf, untilComplete, workerPod } from '../a-real-job.ts';
-import { kubectl } from '../access.ts';
+import { kubectl, listJson } from '../access.ts';
 import { test } from '../our-cluster.ts';
 import { aSharedFolder } from '../shared-folder.ts';
 import type { SharedRelease } from '../shared-release.ts';
@@ -77,6 +78,10 @@ async function podLost(t: ExecutionContext, namespace: string): Promise<void> {
   );
 }
 
+interface Made {
+  readonly spec: AdapterSpec;
+}
+
 async function firstExample(
   t: ExecutionContext,
   namespace: string,
@@ -106,6 +111,11 @@ async function firstExample(
   t.log(JSON.stringify({ evaluation, artifacts }));
   const get = await kubectl(['-n', namespace, 'get', 'finetunejobs']);
   t.log(get.stdout);
+  const [made] = (await listJson(namespace, 'adapters', 'anneal.dev/job-name=first')) as Made[];
+  t.log(JSON.stringify(made));
+  t.is(made?.spec.type, 'LoRA');
+  t.regex(made?.spec.base.digest ?? '', /^sha256:/);
+  t.regex(made?.spec.forms[0]?.uri ?? '', /^pvc:\/\/demo\/first/);
   const { plan, conditions = [] } = await statusOf(namespace, 'first');
   t.is(plan?.memory?.limit, '3Gi');
   // Its worker prepared and published: there was no other pod.

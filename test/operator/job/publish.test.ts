@@ -1,6 +1,8 @@
 // Who writes the result, and what becomes of it: the first worker where that is an adapter on a
 // claim, else a Job of its own.
 import test from 'ava';
+import { adapterSpec } from '../../../crds/api/adapter.ts';
+import type { FineTuneJobStatus } from '../../../crds/api/status.ts';
 import { publishesInWorker } from '../../../crds/plan/publication.ts';
 import { decided } from '../../builders/decided.ts';
 import { aSpec } from '../../builders/job.ts';
@@ -56,6 +58,42 @@ test('its termination message ends the job, once its Job has seen them too', (t)
   t.is(phase, 'Succeeded');
   t.deepEqual(status.artifacts, [{ type: 'PEFTAdapter', uri: 'pvc://notes/out', size: '12' }]);
   t.deepEqual(words, []);
+});
+
+test('the adapter is recorded as an object of its own, where the cluster has the kind', (t) => {
+  const status: FineTuneJobStatus = {
+    model: { digest: 'sha256:ab', family: 'llama' },
+
+    progress: { evalLoss: '1.8' },
+  };
+  const published = [...artifacts, { type: 'GGUF', uri: 'pvc://notes/gguf' }];
+  const end = ended(0, {
+    terminationMessage: { v: 1, finished, published: { artifacts: published } },
+  });
+  const done = (hasAdapters: boolean, own = status) => {
+    const workers = [aChildJob({ outcome: complete })];
+    const site = { ...quietSite, hasAdapters };
+    const facts = training({ bus: withResult, pods: [aPodOf(end)], workers, status: own, site });
+    return decided(facts);
+  };
+  const { phase, calls } = done(true);
+  t.is(phase, 'Succeeded');
+  const [call] = calls;
+  if (call?.type !== 'Record' || calls.length > 1) return t.fail(JSON.stringify(calls));
+  t.is(call.manifest.metadata.name, 'first-uid-of-j');
+  t.false('ownerReferences' in call.manifest.metadata, 'it outlives the job');
+  t.deepEqual(adapterSpec.parse(call.manifest['spec']), {
+    job: { name: 'first', uid: 'uid-of-job' },
+    base: { digest: 'sha256:ab', family: 'llama' },
+    ...{
+      type: 'LoRA',
+      method: 'LoRA r=16 on all linear layers, AdamW, bfloat16',
+      heldOutLoss: '1.8',
+    },
+    forms: [{ type: 'PEFTAdapter', uri: 'pvc://notes/out', size: '12' }],
+  });
+  t.deepEqual(done(false).calls, []);
+  t.deepEqual(done(true, { ...status, model: {} }).calls, [], 'of an unknown base');
 });
 
 test('what the evaluation of a result says is in the status, and a warning in the condition', (t) => {

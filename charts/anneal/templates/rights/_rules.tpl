@@ -11,6 +11,10 @@
 - apiGroups: [anneal.dev]
   resources: [finetunejobs/finalizers]
   verbs: [update]
+# What a job made; it is never read, changed or deleted.
+- apiGroups: [anneal.dev]
+  resources: [adapters]
+  verbs: [create]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, patch, delete]
