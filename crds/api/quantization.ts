@@ -11,6 +11,12 @@ export const quantization = z.strictObject({
       'RoundToNearest: each weight becomes the nearest integer. GPTQ: column after column of a layer, and each makes up for what the ones before lost of the outputs on training data.',
     ),
   ...integerFields('output.quantization'),
+  activations: z
+    .enum(['None', 'Int8', 'Int4', 'Float8'])
+    .default('None')
+    .describe(
+      'Inputs of the layers, rounded by whoever runs the model, each token by itself; calibration and evaluation round them too. Float8: e4m3.',
+    ),
   scales: z
     .enum(['Extremes', 'ClipSearch'])
     .default('ClipSearch')

@@ -74,6 +74,16 @@ export const pairsOfGrids: readonly Pair[] = [
     hint: 'leave it out, or write strategy: Group',
   },
   {
+    id: 'rounded inputs meet weights without zero points',
+    path: ['output', 'quantization', 'activations'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined && own.activations !== 'None' && own.range === 'Asymmetric',
+    cel: `!has(self.output.quantization) || self.output.quantization.activations == 'None' || self.output.quantization.range == 'Symmetric'`,
+    sentence:
+      'is set, but range is Asymmetric: no runtime multiplies rounded inputs with weights that have zero points',
+    hint: 'write range: Symmetric, or leave it out',
+  },
+  {
     id: 'sequences pass where something is measured of them',
     path: ['output', 'quantization', 'calibrationSequences'],
     meets: ({ output: { quantization: own } }) =>

@@ -14,7 +14,7 @@ import { isOnGrid } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
 import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
-import { integerBytes, quantizeBytes } from './quantize-bytes.ts';
+import { integerBytes, quantizeBytes, roundedInputBytes } from './quantize-bytes.ts';
 import { storesFrozen } from './quantized-base.ts';
 import { type StagePeak, stagePeak } from './stage-peak.ts';
 import { adapted, staticBytes, valueBytes } from './static-bytes.ts';
@@ -58,14 +58,16 @@ function besideModel(question: MemoryQuestion, format: ResultForm): number {
  * The largest sequence that both models read, one after the other: their states of its tokens, and
  * either the work of a block or logits of both, with one copy while probabilities are made.
  */
-function scoringBytes({ facts, method, stages }: MemoryQuestion): number {
+function scoringBytes(question: MemoryQuestion): number {
+  const { facts, method, stages } = question;
   const tokens = stages?.scoredTokens ?? 0;
   if (tokens === 0) return 0;
   const width = valueBytes(method);
   const states = tokens * facts.H * width;
   const rows = Math.min(tokens, publish.tokens);
   const logits = 3 * 4 * rows * facts.V;
-  return 2 * states + Math.max(2 * states + forwardWorking({ facts, method }, tokens), logits);
+  const passing = forwardWorking({ facts, method }, tokens) + roundedInputBytes(question, tokens);
+  return 2 * states + Math.max(2 * states + passing, logits);
 }
 
 interface FormBytes {

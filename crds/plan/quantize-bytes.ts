@@ -22,10 +22,22 @@ export function quantizeBytes(question: MemoryQuestion): number {
   const sizes = [facts.H, facts.NH * facts.D, facts.H, facts.I];
   const grams = sizes.reduce((sum, size) => sum + 4 * size ** 2, 0);
   const solving = own.method === 'GPTQ' ? perValue * Math.max(...sizes) ** 2 : 0;
-  const working = Math.max(forwardWorking(question, own.tokens), grams + solving + matrix);
+  const passing = forwardWorking(question, own.tokens) + roundedInputBytes(question, own.tokens);
+  const working = Math.max(passing, grams + solving + matrix);
   // What products read in place of the matrices of a block.
   const block = linearsOf(facts).reduce((sum, linear) => sum + linear.out * linear.in, 0);
   return integerBytes(question) + states + width * block + working;
+}
+
+/** While the widest input of a block is rounded: itself, its steps on the grid, and their values. */
+export function roundedInputBytes(
+  { facts, method, stages }: MemoryQuestion,
+  tokens: number,
+): number {
+  const activations = stages?.quantization?.activations ?? 'None';
+  if (activations === 'None') return 0;
+  const { H, NH, D, I } = facts;
+  return 3 * tokens * Math.max(H, NH * D, I) * valueBytes(method);
 }
 
 /** Of the integers of all blocks: a byte each, and scales and zero points in float32. */

@@ -1,16 +1,22 @@
 // Results in the layout of compressed-tensors, read by that package and by transformers: the values
 // that integers stand for, to the last bit, and logits.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { quantization } from '../../crds/api/quantization.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
+import { linearLayers } from '../../worker/engine/adapted-layers.ts';
+import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import { weightOnGrid } from '../../worker/engine/on-grid.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
+import type { ArtifactFacts } from '../../worker/publish/artifact.ts';
+import { quantizedArtifact } from '../../worker/publish/quantized-artifact.ts';
 import { checkIds, checkLogits } from '../../worker/publish/reload-check.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { item } from '../../worker/tensor/tensor.ts';
+import { makeToy } from '../toy/make-toy.ts';
 import { askPeer } from './ask-peer.ts';
 import { largestGap, tolerance } from './gap.ts';
 import { trainedModel, trainToy } from './train-job.ts';
@@ -34,34 +40,110 @@ const jobs = {
 };
 
 for (const [name, { method, grid }] of Object.entries(jobs)) {
-  test(`${name}: compressed-tensors and transformers give the weights and logits that were trained`, async (t) => {
+  // One after the other: they write the same training data.
+  test.serial(
+    `${name}: compressed-tensors and transformers give the weights and logits that were trained`,
+    async (t) => {
+      t.timeout(10 * 60_000);
+      const run = await trainToy(folder, name, {
+        ...{ config: { hidden_size: 64, intermediate_size: 96 }, maxSteps: 4 },
+        formats: ['CompressedTensors'],
+        method: { ...method, base: { type: 'FakeQuantized', fakeQuantized: grid } },
+      });
+      using files = openModel(run.base);
+      const ids = [...checkIds(files.config.V)];
+      const out = join(folder, `${name}.safetensors`);
+      const place = join(run.result, 'compressed-tensors');
+      await askPeer('compressed_tensors_peer.py', [JSON.stringify(ids), place, out]);
+      const model = await trainedModel(run);
+      using _parameters = model.parameters;
+      using theirs = openSafetensors(out);
+      scope(() => {
+        const layers = [...(model.onGrid?.layers.values() ?? [])];
+        t.is(layers.length, 7 * files.config.L);
+        t.is(item(ops.sum(theirs.load('layers'))), layers.length);
+        for (const layer of layers) {
+          const judged = theirs.load(`${layer.path}.weight`);
+          t.is(judged.dtype, model.dtype);
+          t.is(largestGap(weightOnGrid(model, layer), judged), 0, layer.path);
+        }
+        const gap = largestGap(checkLogits(model), theirs.load('logits'));
+        t.log(`logits differ by ${gap.toExponential(1)}`);
+        // In bfloat16 both round each product, in another order.
+        if (model.dtype === 'float32') t.true(gap <= tolerance, `${gap}`);
+      });
+    },
+  );
+}
+
+const nearest = { method: 'RoundToNearest', scales: 'Extremes', scaleRefits: 0 } as const;
+const symmetric = { ...nearest, range: 'Symmetric' } as const;
+
+/** As they are made after training. */
+const forms = {
+  'W8A8 in integers': { ...symmetric, bits: 8, strategy: 'Channel', activations: 'Int8' },
+  'W4A8, inputs in integers': { ...symmetric, groupSize: 32, activations: 'Int8' },
+  'W4A8, inputs in e4m3': { ...symmetric, groupSize: 32, activations: 'Float8' },
+  'W4A4 in integers': { ...symmetric, groupSize: 32, activations: 'Int4' },
+} as const;
+
+for (const dtype of ['float32', 'bfloat16'] as const) {
+  test(`${dtype}: compressed-tensors has the weights of each form, and rounds inputs as it is compared`, async (t) => {
     t.timeout(10 * 60_000);
-    const run = await trainToy(folder, name, {
-      ...{ config: { hidden_size: 64, intermediate_size: 96 }, maxSteps: 4 },
-      formats: ['CompressedTensors'],
-      method: { ...method, base: { type: 'FakeQuantized', fakeQuantized: grid } },
+    const base = await makeToy(join(folder, `${dtype}-base`), 'llama', {
+      config: { hidden_size: 64, intermediate_size: 96 },
     });
-    using files = openModel(run.base);
-    const ids = [...checkIds(files.config.V)];
-    const out = join(folder, `${name}.safetensors`);
-    const place = join(run.result, 'compressed-tensors');
-    await askPeer('compressed_tensors_peer.py', [place, out, JSON.stringify(ids)]);
-    const model = await trainedModel(run);
+    using files = openModel(base);
+    const none = { adapter: null, trains: () => false, sequenceLength: 64 };
+    const model = buildModel(modelSource(files), { dtype, ...none });
     using _parameters = model.parameters;
-    using theirs = openSafetensors(out);
-    scope(() => {
-      const layers = [...(model.onGrid?.layers.values() ?? [])];
-      t.is(layers.length, 7 * files.config.L);
-      t.is(item(ops.sum(theirs.load('layers'))), layers.length);
-      for (const layer of layers) {
-        const judged = theirs.load(`${layer.path}.weight`);
-        t.is(judged.dtype, model.dtype);
-        t.is(largestGap(weightOnGrid(model, layer), judged), 0, layer.path);
-      }
-      const gap = largestGap(checkLogits(model), theirs.load('logits'));
-      t.log(`logits differ by ${gap.toExponential(1)}`);
-      // In bfloat16 both round each product, in another order.
-      if (model.dtype === 'float32') t.true(gap <= tolerance, `${gap}`);
-    });
+    const run = { spec: { dataset: { sequenceLength: 64 } } };
+    const facts = { files, model, run } as unknown as ArtifactFacts;
+    const made = Object.entries(forms).map(([name, own]) => ({
+      ...{ name, out: join(folder, `${dtype} ${name}.safetensors`) },
+      place: join(folder, `${dtype} ${name}`),
+      writer: quantizedArtifact(facts, quantization.parse(own), {
+        emit: () => {},
+        stop: new AbortController().signal,
+      }),
+    }));
+    for (const { place, writer } of made) {
+      await mkdir(place);
+      await writer.write(place);
+    }
+    const ids = JSON.stringify([...checkIds(files.config.V)]);
+    const pairs = made.flatMap(({ place, out }) => [place, out]);
+    await askPeer('compressed_tensors_peer.py', [ids, ...pairs]);
+    for (const { name, place, out, writer } of made) {
+      const copy = await writer.reload(place, dtype);
+      using _copied = copy.parameters;
+      using theirs = openSafetensors(out);
+      let [worst, least] = [0, Number.POSITIVE_INFINITY];
+      scope(() => {
+        const layers = linearLayers(files.config);
+        t.is(item(ops.sum(theirs.load('layers'))), layers.length);
+        for (const { path } of layers) {
+          const judged = theirs.load(`${path}.weight`);
+          const weight = copy.parameters.value(`${path}.weight`);
+          t.is(largestGap(weight, judged), 0, `${name} ${path}`);
+          const [x, y] = ['input', 'output'].map((each) => theirs.load(`${path}.${each}`));
+          const layer = { name: path, weight, bias: null };
+          const [own = x!] = copy.precision?.linears(x!, [layer]) ?? [];
+          const [off, unrounded] = [own, ops.linear(x!, weight, null)].map(
+            (z) => item(ops.linalgVectorNorm(ops.sub(z, y!))) / item(ops.linalgVectorNorm(y!)),
+          ) as [number, number];
+          // Sums in another order, and in bfloat16 each rounded once.
+          const unit = dtype === 'float32' ? 1e-5 : 2 ** -9;
+          t.true(off <= unit, `${name} ${path}: ${off}`);
+          worst = Math.max(worst, off);
+          least = Math.min(least, unrounded);
+        }
+      });
+      t.log(
+        `${name}: off by ${worst.toExponential(1)}; without rounding, by ${least.toExponential(1)} at least`,
+      );
+      t.true(least > 1.5 * 2 ** -9);
+      writer.dispose?.();
+    }
   });
 }

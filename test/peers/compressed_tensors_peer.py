@@ -1,34 +1,53 @@
-# Models in the layout of compressed-tensors in the hands of that package and of transformers: what
-# integers stand for, and logits.
-#   compressed_tensors_peer.py MODEL OUT IDS
+# Models in layouts of compressed-tensors in the hands of that package and of transformers: what
+# codes stand for, and logits, with inputs rounded where the model says so.
+#   compressed_tensors_peer.py IDS MODEL OUT [MODEL OUT …]
 import json
 import sys
 
 import torch
 from compressed_tensors.compressors import BaseCompressor
-from compressed_tensors.quantization import QuantizationConfig, QuantizationScheme
+from compressed_tensors.quantization import QuantizationConfig
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, CompressedTensorsConfig
 
-folder, out, ids = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 
-settings = json.load(open(f"{folder}/config.json"))
-group = QuantizationConfig.model_validate(settings["quantization_config"]).config_groups["group_0"]
-compressor = BaseCompressor.get_value_from_registry("pack-quantized")
-stored = load_file(f"{folder}/model.safetensors")
-answers = {}
-for name in stored:
-    if not name.endswith(".weight_packed"):
-        continue
-    path = name.removesuffix(".weight_packed")
-    own = {key.removeprefix(f"{path}."): value for key, value in stored.items() if key.startswith(f"{path}.")}
-    answers[f"{path}.weight"] = compressor.decompress(own, group)["weight"].contiguous()
-answers["layers"] = torch.tensor([len(answers)])
+def watch(model, answers):
+    """What each layer with rounded inputs is given, and what it answers."""
+    for path, module in model.named_modules():
+        if hasattr(module, "quantization_scheme"):
+            module.register_forward_hook(
+                lambda _, given, output, path=path: answers.update(
+                    {f"{path}.input": given[0][0].clone(), f"{path}.output": output[0].clone()}
+                )
+            )
 
-# Packed zero points are refused where layers stay compressed: the package lays them out
-# unpacked then.
-kept = {} if group.weights.symmetric else {"quantization_config": CompressedTensorsConfig(dequantize=True)}
-model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, settings["dtype"]), **kept)
-with torch.inference_mode():
-    answers["logits"] = model(torch.tensor([ids])).logits[0].float().contiguous()
-save_file(answers, out)
+
+def judge(folder, out, ids):
+    settings = json.load(open(f"{folder}/config.json"))
+    config = QuantizationConfig.model_validate(settings["quantization_config"])
+    group = config.config_groups["group_0"]
+    compressor = BaseCompressor.get_value_from_registry(config.format)
+    stored = load_file(f"{folder}/model.safetensors")
+    answers = {}
+    for name in stored:
+        if not name.endswith(".weight_scale"):
+            continue
+        path = name.removesuffix(".weight_scale")
+        own = {key.removeprefix(f"{path}."): value for key, value in stored.items() if key.startswith(f"{path}.")}
+        answers[f"{path}.weight"] = compressor.decompress(own, group)["weight"].contiguous()
+    answers["layers"] = torch.tensor([len(answers)])
+
+    # Packed zero points are refused where layers stay compressed: the package lays them out
+    # unpacked then.
+    kept = {} if group.weights.symmetric else {"quantization_config": CompressedTensorsConfig(dequantize=True)}
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, settings["dtype"]), **kept)
+    if group.input_activations is not None:
+        watch(model, answers)
+    with torch.inference_mode():
+        answers["logits"] = model(torch.tensor([ids])).logits[0].float().contiguous()
+    save_file(answers, out)
+
+
+ids, *folders = sys.argv[1:]
+for folder, out in zip(folders[::2], folders[1::2]):
+    judge(folder, out, json.loads(ids))

@@ -2,19 +2,26 @@
 // CompressedTensors. Integers are made when the folder is written, and kept until it was compared.
 import { setImmediate } from 'node:timers/promises';
 import { isCalibrated, type Quantization } from '../../crds/api/quantization.ts';
+import type { ResultClass } from '../../crds/evaluation/form.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { linearLayers } from '../engine/adapted-layers.ts';
+import type { Rows } from '../files/row-panels.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import type { RoundingSettings } from '../quantize/quantize-matrix.ts';
 import { QuantizedLayers } from '../quantize/quantized-layers.ts';
+import { inputGridOf } from '../quantize/rounded-inputs.ts';
 import type { RoleContext } from '../role.ts';
+import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { calibrationOf } from './calibration.ts';
 import type { CodedTensor } from './codes-check.ts';
-import { integersFile } from './compressed-tensors.ts';
+import { codedFile } from './compressed-tensors.ts';
+import type { LinearLayout } from './linear-layout.ts';
 import { mergedPanels } from './merge.ts';
+import { packedIntegers } from './packed-integers-layout.ts';
+import { plainRows } from './plain-layout.ts';
 
 type Context = Pick<RoleContext, 'emit' | 'stop'>;
 
@@ -26,10 +33,10 @@ export function quantizedArtifact(
   const layers = linearLayers(facts.files.config);
   const settings = roundingOf(quantization);
   const integers = new QuantizedLayers(settings);
-  const file = integersFile(facts, {
-    ...settings.grid,
+  const file = codedFile(facts, {
     layers: new Map(layers.map((layer) => [layer.path, layer])),
-    coded: (layer, rows) => integers.coded(layer, rows),
+    layout: layoutOf(settings, integers, facts.model.dtype),
+    inputs: inputGridOf(quantization),
   });
   return {
     format: 'CompressedTensors',
@@ -37,6 +44,7 @@ export function quantizedArtifact(
     rounding: 'float32',
     made: {
       weightBits: quantization.bits,
+      ...activationsOf(quantization),
       made: isCalibrated(quantization) ? 'Calibration' : 'Rounding',
     },
     coded: layers.map((layer) => codedTensor(facts, layer, integers)),
@@ -49,6 +57,27 @@ export function quantizedArtifact(
   };
 }
 
+/** Eight bits beside inputs of eight bits stand as they are: products read them. */
+function layoutOf(
+  { grid, inputs }: RoundingSettings,
+  integers: QuantizedLayers,
+  dtype: DType,
+): LinearLayout {
+  const { bits, range, groupSize } = grid;
+  const coded = (layer: LinearLayer, rows: Rows) => integers.coded(layer, rows);
+  const isPlain = bits === 8 && range === 'Symmetric' && groupSize === undefined;
+  return inputs === 'Int8' && isPlain
+    ? plainRows({ type: 'int8', coded }, dtype)
+    : packedIntegers({ ...grid, coded }, dtype);
+}
+
+function activationsOf(own: Quantization): Pick<ResultClass, 'activations'> {
+  const grid = inputGridOf(own);
+  if (grid === null) return {};
+  const type = grid === 'Float8' ? 'Float' : 'Integer';
+  return { activations: { bits: grid === 'Int4' ? 4 : 8, type } };
+}
+
 export function roundingOf(own: Quantization): RoundingSettings {
   const { bits, range, strategy, groupSize } = own;
   return {
@@ -56,6 +85,7 @@ export function roundingOf(own: Quantization): RoundingSettings {
     steps: own.scales,
     rounding: own.method === 'GPTQ' ? 'GPTQ' : 'Nearest',
     refits: own.scaleRefits,
+    inputs: inputGridOf(own),
   };
 }
 

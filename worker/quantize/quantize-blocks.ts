@@ -7,22 +7,25 @@ import type { PackedSequence } from '../engine/packed-sequence.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { InputGram } from './input-gram.ts';
+import { type InputGrid, withRoundedInputs } from './rounded-inputs.ts';
 
 /** Called for each linear layer; products read from then on what the result makes. */
 export type QuantizeLayer = (path: string, gram: Tensor) => () => Tensor;
 
 /**
  * Yields after each block, with how many are done. The model has the trained blocks that come and
- * the quantized ones that were; an adapter is part of those that come alone.
+ * the quantized ones that were; an adapter is part of those that come alone. `rounded`: the grid of
+ * the inputs of quantized layers.
  */
 export function* quantizeBlocks(
   model: Model,
   sequences: readonly PackedSequence[],
   quantize: QuantizeLayer,
+  rounded: InputGrid | null = null,
 ): Generator<number> {
-  using walk = new BlockWalk(withoutAdapter(model), sequences);
+  using walk = new BlockWalk(asPublished(model, rounded), sequences);
   while (!walk.isOver) {
-    using inputs = new BlockInputs((x) => new InputGram(x));
+    using inputs = new BlockInputs((x) => new InputGram(x, rounded));
     walk.look({ input: (path, x) => inputs.add(path, x) }, model);
     for (const { paths, sums } of inputs.inputs) {
       if (sums === null) continue;
@@ -37,8 +40,8 @@ export function* quantizeBlocks(
   }
 }
 
-/** The same weights in the arithmetic of their type. */
-function withoutAdapter(model: Model): Model {
+/** The same weights without the adapter, in the arithmetic of the result. */
+function asPublished(model: Model, rounded: InputGrid | null): Model {
   const none = { adapter: null, adapted: new Map(), mixed: new Map() };
-  return { ...model, ...none, precision: null };
+  return { ...model, ...none, precision: rounded && withRoundedInputs(rounded) };
 }

@@ -14,6 +14,7 @@ import { onDevice, type Tensor } from '../tensor/tensor.ts';
 import { clippedSteps } from './clip-search.ts';
 import { gptqCodes, inverseFactor } from './gptq.ts';
 import { refittedScales } from './refit-scales.ts';
+import type { InputGrid } from './rounded-inputs.ts';
 
 export interface RoundingSettings {
   readonly grid: IntegerGrid;
@@ -23,6 +24,8 @@ export interface RoundingSettings {
   readonly rounding: 'Nearest' | 'GPTQ';
   /** How often scales are fitted to the codes, and codes chosen for these scales. */
   readonly refits: number;
+  /** What inputs are rounded to while the result runs. @default nothing */
+  readonly inputs?: InputGrid | null;
 }
 
 export interface IntegerMatrix {

@@ -56,11 +56,12 @@ export class QuantizedLayers implements Disposable {
     }
     using sequences = new HeldSequences(model, hosts);
     try {
-      yield* quantizeBlocks(model, sequences.all, (path, gram) => {
+      const made = (path: string, gram: Tensor) => {
         add(path, gram);
         const all = [0, byPath.get(path)?.out ?? 0] as const;
         return () => ops.to(this.values(path, all), model.dtype);
-      });
+      };
+      yield* quantizeBlocks(model, sequences.all, made, this.#settings.inputs);
     } finally {
       for (const { path } of layers) model.parameters.unchange(`${path}.weight`);
       model.parameters.disposeMade();

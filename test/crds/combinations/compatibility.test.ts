@@ -100,6 +100,10 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { 'output.quantization': { strategy: 'Channel', groupSize: 32 } },
     apart: { 'output.quantization': { strategy: 'Channel' } },
   },
+  'rounded inputs meet weights without zero points': {
+    meet: { 'output.quantization': { activations: 'Int8' } },
+    apart: { 'output.quantization': { activations: 'Int8', range: 'Symmetric' } },
+  },
   'sequences pass where something is measured of them': {
     meet: {
       'output.quantization': {

@@ -26,11 +26,11 @@ const cases = {
     method: { preset: 'NoTraining' },
     quantization: { bits: 3, groupSize: 32, calibrationSequences: 4 },
   },
-  'nearest integers of all weights, by rows': {
+  'nearest integers of all weights, by rows, beside inputs of 8 bits': {
     method: { preset: 'Full', precision: { type: 'Float32' } },
     quantization: {
       ...{ method: 'RoundToNearest', scales: 'Extremes', scaleRefits: 0 },
-      ...{ bits: 8, strategy: 'Channel', range: 'Symmetric' },
+      ...{ bits: 8, strategy: 'Channel', range: 'Symmetric', activations: 'Int8' },
     },
   },
   'GPTQ of changes as large as the weights, on an Int8 base': {
@@ -66,11 +66,18 @@ for (const [name, { method, quantization }] of Object.entries(cases)) {
     t.true(steps === 0 ? rest === 0 : rest < divergence / 2, `${rest}`);
     const place = join(run.destination, 'compressed-tensors');
     const config = JSON.parse(await readFile(join(place, 'config.json'), 'utf8'));
-    const { weights } = config.quantization_config.config_groups.group_0;
+    const { weights, input_activations: inputs } = config.quantization_config.config_groups.group_0;
     t.is(weights.num_bits, quantization.bits);
     using stored = openSafetensors(join(place, 'model.safetensors'));
-    const packed = stored.header.tensors.get('model.layers.1.mlp.down_proj.weight_packed');
-    t.deepEqual(packed?.shape, [64, wordsOf(96, quantization.bits)]);
+    const down = 'model.layers.1.mlp.down_proj.weight';
+    const { tensors } = stored.header;
+    if (quantization.bits === 8) {
+      t.deepEqual(tensors.get(down)?.type, 'I8');
+      t.like(inputs, { num_bits: 8, type: 'int', strategy: 'token', dynamic: true });
+      return;
+    }
+    t.is(inputs, null);
+    t.deepEqual(tensors.get(`${down}_packed`)?.shape, [64, wordsOf(96, quantization.bits)]);
   });
 }
 

@@ -10,6 +10,7 @@ import {
 } from '../../../worker/methods/weights/learned-step.ts';
 import { checkLogits, compareLogits } from '../../../worker/publish/reload-check.ts';
 import { type QuantizeLayer, quantizeBlocks } from '../../../worker/quantize/quantize-blocks.ts';
+import type { InputGrid } from '../../../worker/quantize/rounded-inputs.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
@@ -18,9 +19,13 @@ import { aSequence } from '../../builders/training.ts';
 
 const hosts = [aSequence([countUp(0, 30), countUp(20, 5)]), aSequence([countUp(11, 40)])];
 
-function quantized(model: Model, quantize: QuantizeLayer): readonly number[] {
+function quantized(
+  model: Model,
+  quantize: QuantizeLayer,
+  inputs: InputGrid | null = null,
+): readonly number[] {
   const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
-  return [...quantizeBlocks(model, sequences, quantize)];
+  return [...quantizeBlocks(model, sequences, quantize, inputs)];
 }
 
 /** A matrix of the model, in place of which the copy is read that is made of it. */
@@ -71,16 +76,20 @@ test('a matrix that is replaced by itself changes no logit; what is made of it i
 
 test('inputs are those that the quantized blocks before give', (t) => {
   const grid: IntegerGrid = { bits: 2, range: 'Asymmetric' };
-  const gramsOf = (change?: (weight: Tensor) => Tensor): ReadonlyMap<string, string> => {
+  const gramsOf = (
+    change?: (weight: Tensor) => Tensor,
+    inputs: InputGrid | null = null,
+  ): ReadonlyMap<string, string> => {
     const model = aToyModel({ name: 'llama' });
     using _parameters = model.parameters;
     const grams = new Map<string, string>();
     const make = copying(model, change);
     scope(() => {
-      quantized(model, (path, gram) => {
+      const quantize: QuantizeLayer = (path, gram) => {
         grams.set(path, String(toArray(gram)));
         return make(path, gram);
-      });
+      };
+      quantized(model, quantize, inputs);
     });
     return grams;
   };
@@ -91,4 +100,7 @@ test('inputs are those that the quantized blocks before give', (t) => {
     equal,
     [...exact.keys()].filter((path) => path.startsWith('model.layers.0.')),
   );
+  // Where inputs are rounded, all are seen so, and more of what came of it in later blocks.
+  const rounded = gramsOf(undefined, 'Int8');
+  t.false([...exact].some(([path, gram]) => gram === rounded.get(path)));
 });
