@@ -3,7 +3,7 @@
 import { isCalibrated, quantization } from '../api/quantization.ts';
 import { entryOf } from '../methods/entry-of.ts';
 import { projectionOf } from '../methods/projection.ts';
-import { isAdapterForm } from '../names/result-folders.ts';
+import { integerForms, isAdapterForm, isIntegerForm } from '../names/result-folders.ts';
 import { blocksOf, isOnGrid as roundsWeights, trainsScales } from '../plan/grid-bytes.ts';
 import { is, noAdapterForm, noForm, type Pair } from './pair.ts';
 
@@ -40,10 +40,29 @@ export const pairsOfGrids: readonly Pair[] = [
     meets: ({ output }) =>
       output.quantization !== undefined &&
       output.formats !== undefined &&
-      !output.formats.includes('CompressedTensors'),
-    cel: "!has(self.output.quantization) || !has(self.output.formats) || 'CompressedTensors' in self.output.formats",
+      !output.formats.some(isIntegerForm),
+    cel: `!has(self.output.quantization) || !has(self.output.formats) || self.output.formats.exists(f, f in [${integerForms.map((form) => `'${form}'`).join(', ')}])`,
     sentence: 'is set, but no format of the result has its integers',
     hint: 'add CompressedTensors to output.formats, or leave out output.quantization',
+  },
+  {
+    id: 'layouts of GPTQ and AWQ have integers made after training',
+    path: ['output', 'formats'],
+    meets: ({ output }) =>
+      output.quantization === undefined &&
+      output.formats?.some((form) => form === 'GPTQ' || form === 'AWQ') === true,
+    cel: `has(self.output.quantization) || !has(self.output.formats) || !self.output.formats.exists(f, f in ['GPTQ', 'AWQ'])`,
+    sentence: 'asks for GPTQ or AWQ, but there is no output.quantization that makes their integers',
+    hint: 'write output.quantization: {}',
+  },
+  {
+    id: 'the layout AWQ has 4 bits',
+    path: ['output', 'quantization', 'bits'],
+    meets: ({ output: { formats, quantization: own } }) =>
+      own !== undefined && own.bits !== 4 && formats?.includes('AWQ') === true,
+    cel: `!has(self.output.quantization) || self.output.quantization.bits == 4 || ${noForm('AWQ')}`,
+    sentence: 'is not 4, and output.formats asks for AWQ, whose words hold eight integers',
+    hint: 'write bits: 4, or ask for GPTQ',
   },
   {
     id: 'weights that train on a grid stay on it',
@@ -82,6 +101,17 @@ export const pairsOfGrids: readonly Pair[] = [
     sentence:
       'is set, but range is Asymmetric: no runtime multiplies rounded inputs with weights that have zero points',
     hint: 'write range: Symmetric, or leave it out',
+  },
+  {
+    id: 'layouts of GPTQ and AWQ say nothing of inputs',
+    path: ['output', 'formats'],
+    meets: ({ output: { formats, quantization: own } }) =>
+      own !== undefined &&
+      own.activations !== 'None' &&
+      formats?.some((form) => form === 'GPTQ' || form === 'AWQ') === true,
+    cel: `!has(self.output.quantization) || self.output.quantization.activations == 'None' || !has(self.output.formats) || !self.output.formats.exists(f, f in ['GPTQ', 'AWQ'])`,
+    sentence: 'asks for GPTQ or AWQ, which cannot say that inputs are rounded',
+    hint: 'ask for CompressedTensors, or leave out output.quantization.activations',
   },
   {
     id: 'sequences pass where something is measured of them',

@@ -12,6 +12,8 @@ export const resultFolder = {
   AQLM: 'aqlm',
   MixLoRA: 'mixlora',
   CompressedTensors: 'compressed-tensors',
+  GPTQ: 'gptq',
+  AWQ: 'awq',
 } as const;
 
 /** Forms of an adapter by itself; the others are those of a whole model. */
@@ -21,6 +23,14 @@ export const adapterForms = [
   'UniformPEFTAdapter',
   'MixLoRA',
 ] as const;
+
+/** Forms of a whole model with linear layers as integers. */
+export const integerForms = ['CompressedTensors', 'GPTQ', 'AWQ'] as const;
+export type IntegerForm = (typeof integerForms)[number];
+
+export function isIntegerForm(format: keyof typeof resultFolder): format is IntegerForm {
+  return integerForms.some((form) => form === format);
+}
 
 export function isAdapterForm(format: keyof typeof resultFolder): boolean {
   return adapterForms.some((form) => form === format);

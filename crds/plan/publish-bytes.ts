@@ -5,7 +5,7 @@
 import { adapterShape, changesBase } from '../methods/adapter-traits.ts';
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
-import { isAdapterForm } from '../names/result-folders.ts';
+import { isAdapterForm, isIntegerForm } from '../names/result-folders.ts';
 import { changeFactors, madeMatrices } from './block-bytes.ts';
 import { codebookCodes } from './codebook-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
@@ -90,7 +90,7 @@ function formBytes(question: MemoryQuestion, format: ResultForm): FormBytes {
     writing: logits + narrow + Math.max(block, writingBytes(question, format)),
     compared:
       copyBytes(question, format) +
-      (format === 'CompressedTensors' ? integerBytes(question) : 0) +
+      (isIntegerForm(format) ? integerBytes(question) : 0) +
       // The bound on rounding is computed from a third set of logits.
       (isRounded(question, format) ? 3 : 2) * logits +
       Math.max(narrow, comparing, block),
@@ -108,7 +108,7 @@ function writingBytes(question: MemoryQuestion, format: ResultForm): number {
   if (format === 'AQLM') {
     return publish.panelBytes + publish.codeBytes * codebookCodes(largest, method);
   }
-  if (format === 'CompressedTensors') {
+  if (isIntegerForm(format)) {
     return Math.max(publish.panelBytes + publish.packing, quantizeBytes(question));
   }
   const shapes = [...new Set(linearSizes(facts))].reduce((sum, one) => sum + one, 0);
@@ -180,6 +180,6 @@ function isRounded({ method, stages }: MemoryQuestion, format: ResultForm): bool
   // Where ranks of layers differ, the scale is in B.
   if (isAdapterForm(format)) return format === 'GGUFAdapter' || changesBase(method);
   const isMerged = method.adapter.type !== 'None' && !isOnGrid(method);
-  if (format === 'CompressedTensors') return stages?.quantization !== undefined;
+  if (isIntegerForm(format)) return stages?.quantization !== undefined;
   return format === 'GGUF' || (format === 'MergedSafetensors' && isMerged);
 }

@@ -7,7 +7,7 @@ import { forwardWorking } from './forward-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { valueBytes } from './static-bytes.ts';
-import { requireWholeGroups } from './whole-groups.ts';
+import { requireWholeGroups, requireWholeWords } from './whole-groups.ts';
 
 /** While integers are made, beside the model. */
 export function quantizeBytes(question: MemoryQuestion): number {
@@ -48,6 +48,7 @@ export function integerBytes({ facts, stages }: MemoryQuestion): number {
   const group = own.strategy === 'Channel' ? undefined : own.groupSize;
   const path = 'spec.output.quantization.groupSize';
   requireWholeGroups(linears, { path, group, instead: 'strategy: Channel' });
+  requireWholeWords(linears, stages?.formats ?? []);
   const values = linears.reduce((sum, linear) => sum + linear.out * linear.in, 0);
   return facts.L * (values + 8 * groupsOf(facts, group));
 }

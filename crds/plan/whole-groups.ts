@@ -2,6 +2,7 @@
 import { UserError } from '../failures/errors.ts';
 import { groupSizes } from '../methods/group-size.ts';
 import type { Linear } from '../methods/linears.ts';
+import { type IntegerForm, isIntegerForm, type resultFolder } from '../names/result-folders.ts';
 
 interface Groups {
   /** Of the field that has the size. */
@@ -29,4 +30,32 @@ export function requireWholeGroups(
         ? `no size divides all layers of this model; ${instead} has a scale for each row instead`
         : `${fitting.at(-1)} divides all of them`,
   });
+}
+
+/** What the layouts pack along: GPTQ inputs, and outputs in its zero points; AWQ outputs alone. */
+const wholeWords: Record<IntegerForm, Partial<Record<'in' | 'out', number>>> = {
+  CompressedTensors: {},
+  GPTQ: { in: 32, out: 32 },
+  AWQ: { out: 8 },
+};
+
+/** Words of these layouts hold no part of a second row. */
+export function requireWholeWords(
+  linears: readonly Linear[],
+  formats: readonly (keyof typeof resultFolder)[],
+): void {
+  for (const form of formats.filter(isIntegerForm)) {
+    for (const [side, size = 1] of Object.entries(wholeWords[form]) as ['in' | 'out', number][]) {
+      const uneven = linears.find((linear) => linear[side] % size !== 0);
+      if (uneven === undefined) continue;
+      const what = side === 'in' ? 'inputs' : 'outputs';
+      throw new UserError({
+        code: 'E_INVALID_SPEC',
+        message: `spec.output.formats has ${form}, whose words hold ${what} in multiples of ${size}; ${uneven.name} of this model has ${uneven[side]}`,
+        path: 'spec.output.formats',
+        value: form,
+        hint: 'ask for CompressedTensors, which has no such rule',
+      });
+    }
+  }
 }

@@ -102,7 +102,7 @@ for (const dtype of ['float32', 'bfloat16'] as const) {
     const made = Object.entries(forms).map(([name, own]) => ({
       ...{ name, out: join(folder, `${dtype} ${name}.safetensors`) },
       place: join(folder, `${dtype} ${name}`),
-      writer: quantizedArtifact(facts, quantization.parse(own), {
+      writer: quantizedArtifact(facts, 'CompressedTensors', quantization.parse(own), {
         emit: () => {},
         stop: new AbortController().signal,
       }),

@@ -18,10 +18,11 @@ import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { integersIn } from './integer-layout.ts';
 import type { LinearLayout } from './linear-layout.ts';
 import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
-import { packedIntegers } from './packed-integers-layout.ts';
+import { packQuantized } from './packed-integers-layout.ts';
 import { openFolder } from './stored-folder.ts';
 
 /** Linear layers in codes. */
@@ -52,7 +53,7 @@ function integersOnGrid({ model }: ArtifactFacts): Coded {
   }
   const { layers } = onGrid;
   const coded = (layer: LinearLayer, rows: Rows) => codedRows(model, layer, rows);
-  const layout = packedIntegers({ ...integers, coded }, model.dtype);
+  const layout = integersIn(packQuantized, { ...integers, coded }, model.dtype);
   return { layers, layout, inputs: null };
 }
 
@@ -106,39 +107,16 @@ function plannedTensors(
   return [[name, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) }]];
 }
 
-/** Uses the names of compressed-tensors. The group names its format: where inputs are rounded,
- * another would be guessed. */
 function configOf(
-  { files, model }: ArtifactFacts,
-  { layout: { format, weights }, inputs }: Coded,
+  { files, model: { dtype } }: ArtifactFacts,
+  { layout, inputs }: Coded,
 ): Readonly<Record<string, unknown>> {
-  const { dtype } = model;
-  const input_activations = inputs === null ? null : tokens[inputs];
   return {
     ...(files.headers.configJson as Record<string, unknown>),
     ...{ torch_dtype: dtype, dtype },
-    quantization_config: {
-      ...{ quant_method: 'compressed-tensors', format },
-      quantization_status: 'compressed',
-      config_groups: {
-        group_0: {
-          ...{ targets: ['Linear'], weights, input_activations, output_activations: null },
-          format,
-        },
-      },
-      ignore: ['lm_head'],
-    },
+    quantization_config: layout.config(inputs),
   };
 }
-
-const byToken = { symmetric: true, dynamic: true, strategy: 'token' };
-
-/** Inputs that are rounded, each token by itself. */
-const tokens = {
-  Int8: { num_bits: 8, type: 'int', ...byToken },
-  Int4: { num_bits: 4, type: 'int', ...byToken },
-  Float8: { num_bits: 8, type: 'float', ...byToken },
-} as const satisfies Record<InputGrid, unknown>;
 
 function pathOf(name: string): string {
   return name.replace(/\.weight$/, '');

@@ -140,6 +140,8 @@ const opening = {
   MixLoRA: 'A mixture of LoRA experts for',
   CompressedTensors:
     'A fine-tuned copy, its linear layers as integers with scales (compressed-tensors), of',
+  GPTQ: 'A fine-tuned copy, its linear layers as integers with scales (GPTQ), of',
+  AWQ: 'A fine-tuned copy, its linear layers as integers with scales (AWQ), of',
   AQLM: 'A fine-tuned copy, its linear layers as codes into codebooks (AQLM), of',
 } as const;
 

@@ -10,7 +10,7 @@ import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
-import { type LinearLayout, type Planned, sharing } from './linear-layout.ts';
+import { compressedConfig, type LinearLayout, type Planned, sharing } from './linear-layout.ts';
 import type { StoredFolder } from './stored-folder.ts';
 
 interface PlainRows {
@@ -22,11 +22,10 @@ interface PlainRows {
 export function plainRows(own: PlainRows, dtype: DType): LinearLayout {
   const isInteger = own.type === 'int8';
   return {
-    format: isInteger ? 'int-quantized' : 'float-quantized',
-    weights: {
+    config: compressedConfig(isInteger ? 'int-quantized' : 'float-quantized', {
       ...{ num_bits: 8, type: isInteger ? 'int' : 'float', symmetric: true, dynamic: false },
       ...sharing(undefined),
-    },
+    }),
     planned: (layer) => plannedTensors(layer, own, dtype),
     decoded: decodedIn,
   };

@@ -1,9 +1,9 @@
-// The trained model, quantized to integers after training (spec.output.quantization), in the format
-// CompressedTensors. Integers are made when the folder is written, and kept until it was compared.
+// The trained model, quantized to integers after training (spec.output.quantization), in a form that
+// holds them. Integers are made when the folder is written, and kept until it was compared.
 import { setImmediate } from 'node:timers/promises';
 import { isCalibrated, type Quantization } from '../../crds/api/quantization.ts';
 import type { ResultClass } from '../../crds/evaluation/form.ts';
-import { resultFolder } from '../../crds/names/result-folders.ts';
+import { type IntegerForm, resultFolder } from '../../crds/names/result-folders.ts';
 import { linearLayers } from '../engine/adapted-layers.ts';
 import type { Rows } from '../files/row-panels.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
@@ -15,32 +15,36 @@ import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { awqLayout } from './awq-layout.ts';
 import { calibrationOf } from './calibration.ts';
 import type { CodedTensor } from './codes-check.ts';
 import { codedFile } from './compressed-tensors.ts';
+import { gptqLayout } from './gptq-layout.ts';
+import { type IntegerLayout, integersIn } from './integer-layout.ts';
 import type { LinearLayout } from './linear-layout.ts';
 import { mergedPanels } from './merge.ts';
-import { packedIntegers } from './packed-integers-layout.ts';
+import { packQuantized } from './packed-integers-layout.ts';
 import { plainRows } from './plain-layout.ts';
 
 type Context = Pick<RoleContext, 'emit' | 'stop'>;
 
 export function quantizedArtifact(
   facts: ArtifactFacts,
+  format: IntegerForm,
   quantization: Quantization,
   context: Context,
 ): ArtifactWriter {
   const layers = linearLayers(facts.files.config);
-  const settings = roundingOf(quantization);
+  const settings = roundingOf(quantization, foreignLayouts[format]);
   const integers = new QuantizedLayers(settings);
   const file = codedFile(facts, {
     layers: new Map(layers.map((layer) => [layer.path, layer])),
-    layout: layoutOf(settings, integers, facts.model.dtype),
+    layout: layoutOf(format, settings, integers, facts.model.dtype),
     inputs: inputGridOf(quantization),
   });
   return {
-    format: 'CompressedTensors',
-    folder: resultFolder.CompressedTensors,
+    format,
+    folder: resultFolder[format],
     rounding: 'float32',
     made: {
       weightBits: quantization.bits,
@@ -57,8 +61,15 @@ export function quantizedArtifact(
   };
 }
 
+/** Of other formats than compressed-tensors. */
+const foreignLayouts: { readonly [Form in IntegerForm]?: IntegerLayout } = {
+  GPTQ: gptqLayout,
+  AWQ: awqLayout,
+};
+
 /** Eight bits beside inputs of eight bits stand as they are: products read them. */
 function layoutOf(
+  format: IntegerForm,
   { grid, inputs }: RoundingSettings,
   integers: QuantizedLayers,
   dtype: DType,
@@ -68,7 +79,7 @@ function layoutOf(
   const isPlain = bits === 8 && range === 'Symmetric' && groupSize === undefined;
   return inputs === 'Int8' && isPlain
     ? plainRows({ type: 'int8', coded }, dtype)
-    : packedIntegers({ ...grid, coded }, dtype);
+    : integersIn(foreignLayouts[format] ?? packQuantized, { ...grid, coded }, dtype);
 }
 
 function activationsOf(own: Quantization): Pick<ResultClass, 'activations'> {
@@ -78,10 +89,17 @@ function activationsOf(own: Quantization): Pick<ResultClass, 'activations'> {
   return { activations: { bits: grid === 'Int4' ? 4 : 8, type } };
 }
 
-export function roundingOf(own: Quantization): RoundingSettings {
+export function roundingOf(
+  own: Quantization,
+  { least }: Pick<IntegerLayout, 'least'> = {},
+): RoundingSettings {
   const { bits, range, strategy, groupSize } = own;
   return {
-    grid: { bits, range, ...(strategy === 'Channel' ? {} : { groupSize }) },
+    grid: {
+      ...{ bits, range },
+      ...(strategy === 'Channel' ? {} : { groupSize }),
+      ...(least && { least }),
+    },
     steps: own.scales,
     rounding: own.method === 'GPTQ' ? 'GPTQ' : 'Nearest',
     refits: own.scaleRefits,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { AnnealError, Bug } from '../../crds/failures/errors.ts';
 import { resolveMethod } from '../../crds/index.ts';
 import { choosesPlaces } from '../../crds/methods/adapter-traits.ts';
+import { isIntegerForm } from '../../crds/names/result-folders.ts';
 import { formatsOf, ggufTypeOf } from '../../crds/plan/publication.ts';
 import type { PreparedRecord, RunRecord, TrainedRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
@@ -141,10 +142,10 @@ function writersOf(facts: ArtifactFacts, context: RoleContext): readonly Artifac
     if (format === 'GGUFAdapter') return ggufAdapterArtifact(facts);
     if (format === 'MixLoRA') return mixLoraArtifact(facts);
     if (format === 'AQLM') return aqlmArtifact(facts);
-    if (format === 'CompressedTensors') {
+    if (isIntegerForm(format)) {
       return quantization === undefined
         ? compressedTensorsArtifact(facts)
-        : quantizedArtifact(facts, quantization, context);
+        : quantizedArtifact(facts, format, quantization, context);
     }
     if (format !== 'GGUF') return mergedArtifact(facts);
     const { calibrationSequences: count } = gguf;

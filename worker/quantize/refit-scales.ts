@@ -43,7 +43,8 @@ export function refittedScales(
       2,
     );
     const found = solved(ops.to(A, 'float64'), ops.to(b, 'float64'), [rows, groups]);
-    const isScale = ops.mul(ops.gtScalar(found, 0), ops.isfinite(found));
+    const least = grid.least?.scale ?? 0;
+    const isScale = ops.mul(ops.gtScalar(found, least), ops.isfinite(found));
     return ops.where(isScale, asBfloat16(ops.to(found, scale.dtype)), scale);
   });
 }

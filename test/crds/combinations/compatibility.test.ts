@@ -88,6 +88,21 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { 'output.quantization': {}, 'output.formats': ['MergedSafetensors'] },
     apart: { 'output.quantization': {}, 'output.formats': ['CompressedTensors', 'GGUF'] },
   },
+  'layouts of GPTQ and AWQ have integers made after training': {
+    meet: { 'method.preset': 'L4Q', 'output.formats': ['GPTQ'] },
+    apart: { 'output.quantization': {}, 'output.formats': ['GPTQ', 'AWQ'] },
+  },
+  'layouts of GPTQ and AWQ say nothing of inputs': {
+    meet: {
+      'output.quantization': { range: 'Symmetric', activations: 'Int8' },
+      'output.formats': ['AWQ'],
+    },
+    apart: { 'output.quantization': {}, 'output.formats': ['AWQ'] },
+  },
+  'the layout AWQ has 4 bits': {
+    meet: { 'output.quantization': { bits: 3 }, 'output.formats': ['GPTQ', 'AWQ'] },
+    apart: { 'output.quantization': { bits: 3 }, 'output.formats': ['GPTQ'] },
+  },
   'weights that train on a grid stay on it': {
     meet: { 'method.preset': 'L4Q', 'output.quantization': {} },
     apart: { 'method.preset': 'QLoRA', 'output.quantization': {} },

@@ -3,6 +3,7 @@ import { UserError } from '../../../crds/failures/errors.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import { linearsOf } from '../../../crds/plan/parameters.ts';
 import { matrixBytes, quantizedBlock } from '../../../crds/plan/quantized-base.ts';
+import { requireWholeWords } from '../../../crds/plan/whole-groups.ts';
 import { llama8b, smol135 } from '../../builders/facts.ts';
 
 type Base = NonNullable<Parameters<typeof resolveMethod>[0]['base']>;
@@ -46,6 +47,19 @@ test('sections of a matrix begin at whole multiples of 64 bytes', (t) => {
   if (base.type !== 'NF4') throw new Error('another base');
   // 48 bytes of codes, 3 scales, 1 scale of scales.
   t.is(matrixBytes({ out: 1, in: 96 }, base), 128 + 64 + 64 + 64 + 1024);
+});
+
+test('words of a layout hold whole rows', (t) => {
+  const linears = linearsOf({ ...smol135, I: 1000 });
+  for (const [form, sentence] of [
+    ['GPTQ', /GPTQ, whose words hold inputs in multiples of 32; down_proj of this model has 1000/],
+    ['AWQ', null],
+    ['CompressedTensors', null],
+  ] as const) {
+    const check = () => requireWholeWords(linears, [form]);
+    if (sentence === null) t.notThrows(check);
+    else t.regex(t.throws(check, { instanceOf: UserError })?.message ?? '', sentence);
+  }
 });
 
 test('a group that does not divide a layer is refused, with the largest that does', (t) => {

@@ -81,6 +81,38 @@ for (const [name, { method, quantization }] of Object.entries(cases)) {
   });
 }
 
+test.serial('the layouts of GPTQ and AWQ hold the integers of compressed-tensors', async (t) => {
+  const run = await aToyRun(t, {
+    ...{ name: 'layouts', method: { preset: 'LoRA' }, training, evaluation },
+    output: { quantization: { groupSize: 32, calibrationSequences: 2 } },
+    formats: ['CompressedTensors', 'GPTQ', 'AWQ'],
+  });
+  const report = await run.all();
+  const [first, ...others] = report.artifacts.map(divergenceOf);
+  t.deepEqual(others, [first, first]);
+  const configs = ['gptq', 'awq'].map(async (folder) => {
+    const text = await readFile(join(run.destination, folder, 'config.json'), 'utf8');
+    return JSON.parse(text).quantization_config;
+  });
+  const [gptq, awq] = await Promise.all(configs);
+  t.like(gptq, { quant_method: 'gptq', checkpoint_format: 'gptq', bits: 4, group_size: 32 });
+  t.like(awq, { quant_method: 'awq', version: 'gemm', bits: 4, group_size: 32 });
+  const shapesIn = (folder: string) => {
+    using stored = openSafetensors(join(run.destination, folder, 'model.safetensors'));
+    const own = [...stored.header.tensors].filter(([name]) => name.includes('1.mlp.down_proj'));
+    return Object.fromEntries(own.map(([name, { shape }]) => [name.split('.').at(-1), shape]));
+  };
+  const [groups, outputs, inputs] = [3, 64, 96];
+  t.deepEqual(shapesIn('gptq'), {
+    ...{ g_idx: [inputs], qweight: [inputs / 8, outputs] },
+    ...{ qzeros: [groups, outputs / 8], scales: [groups, outputs] },
+  });
+  t.deepEqual(shapesIn('awq'), {
+    ...{ qweight: [inputs, outputs / 8], qzeros: [groups, outputs / 8] },
+    scales: [groups, outputs],
+  });
+});
+
 test.serial(
   'calibration loses less of the outputs than rounding, and says what it was',
   async (t) => {

@@ -168,6 +168,29 @@ test('clipping is never worse by what it looks at, and cuts off a value that cos
   }
 });
 
+test('scales and zero points are what a layout can hold at least, and codes stand for them', (t) => {
+  scope(() => {
+    const least = { scale: 2 ** -17, zero: 1 };
+    const grid: IntegerGrid = { bits: 4, range: 'Asymmetric', groupSize: 64, least };
+    const weight = draw('w', [outputs, inputs]);
+    // A row of one sign, and one of values that are nearly zero.
+    const own = ops.narrow(weight, 0, 3, 1);
+    ops.copy_(own, ops.abs(own));
+    ops.mulScalar_(ops.narrow(weight, 0, 5, 1), 1e-9);
+    const gram = gramOf(someInputs());
+    for (const steps of ['Extremes', 'ClipSearch'] as const) {
+      const settings = { grid, steps, rounding: 'GPTQ', refits: 2 } as const;
+      const { scale, zero } = quantizeMatrix(weight, gram, settings).steps;
+      t.true(item(ops.amin(scale)) >= least.scale);
+      t.true(item(ops.amin(zero ?? scale)) >= least.zero);
+      t.is(distance(ops.to(ops.to(scale, 'float16'), 'float32'), scale), 0);
+      const { grid: _, ...others } = settings;
+      const free = { ...others, grid: { ...grid, least: undefined } };
+      t.true(item(ops.amin(quantizeMatrix(weight, gram, free).steps.zero ?? scale)) < 1);
+    }
+  });
+});
+
 test('inputs that are always zero are rounded by themselves, and a singular matrix is damped', (t) => {
   scope(() => {
     const grid = grids[0]!;

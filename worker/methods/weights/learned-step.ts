@@ -18,6 +18,8 @@ export interface IntegerGrid {
   readonly range: 'Asymmetric' | 'Symmetric';
   /** Neighbours of a row that share a step; the whole row when absent. */
   readonly groupSize?: number | undefined;
+  /** What a file can hold at least of a scale, and of a zero point. */
+  readonly least?: { readonly scale: number; readonly zero: number } | undefined;
 }
 
 /** `[rows, groups]` each, in the type of the matrix; `zero` is null for a symmetric grid. */
@@ -50,10 +52,15 @@ export function fittedSteps(w: Tensor, grid: IntegerGrid): Steps {
   const [lo, hi] = [ops.clamp_(least, null, 0), ops.clamp_(largest, 0)];
   if (grid.range === 'Symmetric') {
     const both = ops.maximum(ops.divScalar_(lo, low), ops.divScalar_(hi, high));
-    return { scale: roundedUp(both), zero: null };
+    return { scale: storable(roundedUp(both), grid), zero: null };
   }
-  const scale = roundedUp(ops.divScalar_(ops.sub_(hi, lo), high));
-  return { scale, zero: ops.clamp_(ops.round(ops.neg(ops.div_(lo, scale))), low, high) };
+  const scale = storable(roundedUp(ops.divScalar_(ops.sub_(hi, lo), high)), grid);
+  const first = grid.least?.zero ?? low;
+  return { scale, zero: ops.clamp_(ops.round(ops.neg(ops.div_(lo, scale))), first, high) };
+}
+
+function storable(scale: Tensor, { least }: IntegerGrid): Tensor {
+  return least === undefined ? scale : ops.clamp_(scale, least.scale);
 }
 
 /** `q - z` of each value, in the type of the matrix. */

@@ -48,7 +48,7 @@ interface GridOfBlocks {
   coded(w: Tensor): Tensor;
 }
 
-export interface GridOfIntegers {
+interface GridOfIntegers {
   readonly bits: number;
   readonly range: 'Asymmetric' | 'Symmetric';
   readonly groupSize?: number | undefined;
