@@ -29,7 +29,9 @@ export function quantizeBytes(question: MemoryQuestion): number {
   return integerBytes(question) + states + width * block + working;
 }
 
-/** While the widest input of a block is rounded: itself, its steps on the grid, and their values. */
+/**
+ * While the widest input of a block is rounded: itself, its steps on the grid, and their values.
+ */
 export function roundedInputBytes(
   { facts, method, stages }: MemoryQuestion,
   tokens: number,

@@ -1,7 +1,7 @@
-// The model in layouts of compressed-tensors, which vLLM and transformers read: the linear layers of
-// the blocks in codes, which products read while training or which were made after it, all else
-// dense. A decoded weight is (code - zero) scale in the type of the model; where it was trained as
-// integers, to the last bit that of training.
+// The model in layouts that vLLM and transformers read: the linear layers of the blocks in codes,
+// which products read while training or which were made after it, all else dense. A decoded weight
+// is (code - zero) scale in the type of the model; where it was trained as integers, to the last
+// bit that of training.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';

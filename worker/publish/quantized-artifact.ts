@@ -1,5 +1,5 @@
-// The trained model, quantized to integers after training (spec.output.quantization), in a form that
-// holds them. Integers are made when the folder is written, and kept until it was compared.
+// The trained model, quantized to integers after training (spec.output.quantization), in a form
+// that holds them. Integers are made when the folder is written, and kept until it was compared.
 import { setImmediate } from 'node:timers/promises';
 import { isCalibrated, type Quantization } from '../../crds/api/quantization.ts';
 import type { ResultClass } from '../../crds/evaluation/form.ts';

@@ -1,18 +1,18 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { incompatibilities, pairs } from '../../../crds/combinations/compatibility.ts';
-import type { Where } from '../../../crds/combinations/pair.ts';
 import { fieldDocs } from '../../../crds/explain/explain.ts';
 import { axisEntries, presets } from '../../../crds/methods/index.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
-import { aSpec, type Changes } from '../../builders/job.ts';
+import { aSpec } from '../../builders/job.ts';
 import { celHolds } from '../../doubles/cel.ts';
+import { type Cases, casesOfValues } from './cases-of-values.ts';
 
 /**
  * For each pair: changes to the smallest job that make the two meet, and changes that keep them
  * apart.
  */
-const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Where }>> = {
+const cases: Cases = {
   'an adapter file needs an adapter': {
     meet: { method: { preset: 'Full' }, 'output.formats': ['PEFTAdapter'] },
     apart: { 'output.formats': ['PEFTAdapter'] },
@@ -253,140 +253,7 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'RandLoRA', precision: { type: 'HALO' } } },
     apart: { method: { preset: 'RandLoRA', base: { type: 'NF4' } } },
   },
-  'S2FT has something to train': {
-    meet: {
-      method: { preset: 'S2FT', adapter: { type: 'S2FT', s2ft: { downRatio: '0' } } },
-    },
-    apart: {
-      method: {
-        preset: 'S2FT',
-        adapter: { type: 'S2FT', s2ft: { downRatio: '0', valueRatio: '0.1' } },
-      },
-    },
-  },
-  'level 3 reuses what the forward has made': {
-    meet: {
-      method: {
-        preset: 'HALO',
-        precision: { type: 'HALO', halo: { level: 3, backward: 'Textbook' } },
-      },
-    },
-    apart: {
-      method: {
-        preset: 'HALO',
-        precision: { type: 'HALO', halo: { level: 2, backward: 'Textbook' } },
-      },
-    },
-  },
-  'TF32 is for devices': {
-    where: 'cluster',
-    meet: {
-      method: { preset: 'Full', precision: { type: 'Float32', float32: { products: 'TF32' } } },
-    },
-    apart: {
-      method: { preset: 'Full', precision: { type: 'Float32', float32: { products: 'TF32' } } },
-      'worker.devicesPerWorker': 1,
-    },
-  },
-  'values that come and go are moved by AdamW': {
-    meet: { 'method.preset': 'SpIEL', 'method.optimizer': { type: 'AdamW8bit' } },
-    apart: { 'method.preset': 'PaCA', 'method.optimizer': { type: 'AdamW8bit' } },
-  },
-  'moments of values that come and go are exact': {
-    meet: {
-      'method.preset': 'SpIEL',
-      'method.optimizer': { type: 'AdamW', adamW: { moments: 'BFloat16' } },
-    },
-    apart: {
-      'method.preset': 'PaCA',
-      'method.optimizer': { type: 'AdamW', adamW: { moments: 'BFloat16' } },
-    },
-  },
-  'gradients are gathered in the steps before values are replaced': {
-    meet: {
-      'method.preset': 'SpIEL',
-      'method.adapter': { type: 'SpIEL', spiel: { reselectSteps: 4, accumulationSteps: 5 } },
-    },
-    apart: {
-      'method.preset': 'SpIEL',
-      'method.adapter': { type: 'SpIEL', spiel: { reselectSteps: 5, accumulationSteps: 5 } },
-    },
-  },
-  'layers may have more ranks than one, and at least the mean': {
-    meet: {
-      'method.preset': 'IncreLoRA',
-      'method.adapter': { type: 'IncreLoRA', increLora: { rank: 4, maxRank: 3, increment: 1 } },
-    },
-    apart: {
-      'method.preset': 'IncreLoRA',
-      'method.adapter': { type: 'IncreLoRA', increLora: { rank: 4, maxRank: 4, increment: 3 } },
-    },
-  },
-  'a search has layers to choose from': {
-    meet: {
-      'method.preset': 'DiffoRA',
-      'method.adapter': { type: 'DiffoRA', diffora: { targetModules: ['q_proj'] } },
-    },
-    apart: {
-      'method.preset': 'DiffoRA',
-      'method.adapter': { type: 'DiffoRA', diffora: { targetModules: ['q_proj', 'v_proj'] } },
-    },
-  },
-  'places are chosen again in all blocks at once': {
-    meet: { 'method.preset': 'SpIEL', 'method.selection': { type: 'LISA' } },
-    apart: { 'method.preset': 'PaCA', 'method.selection': { type: 'LISA' } },
-  },
-  'single values change inside products of dense weights': {
-    meet: { 'method.preset': 'SpIEL', 'method.precision': { type: 'HALO' } },
-    apart: { 'method.preset': 'PaCA', 'method.precision': { type: 'HALO' } },
-  },
-  'single values are no product of two matrices': {
-    meet: { 'method.preset': 'SpIEL', 'output.formats': ['PEFTAdapter', 'GGUFAdapter'] },
-    apart: { 'method.preset': 'SpIEL', 'output.formats': ['PEFTAdapter', 'GGUF'] },
-  },
-  'tokens are mixed in blocks of a power of two': {
-    meet: { method: { preset: 'HALO', precision: { type: 'HALO', halo: { tokenBlock: 96 } } } },
-    apart: { method: { preset: 'HALO', precision: { type: 'HALO', halo: { tokenBlock: 64 } } } },
-  },
-  'weights of blocks are for drawing by weights': {
-    meet: {
-      'method.preset': 'LISA',
-      'method.selection': { type: 'LISA', lisa: { weights: ['1', '2'] } },
-    },
-    apart: {
-      'method.preset': 'LISA',
-      'method.selection': { type: 'LISA', lisa: { weights: ['1', '2'], sampling: 'Weighted' } },
-    },
-  },
-  'weights in 8 bits are those that train': {
-    meet: {
-      'method.preset': 'LoRA',
-      'method.precision': { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
-    },
-    apart: {
-      'method.preset': 'LISA',
-      'method.precision': { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
-    },
-  },
-  'projected gradients are those of the weights': {
-    meet: { 'method.preset': 'LoRA', 'method.optimizer': { type: 'GaLore' } },
-    apart: { 'method.preset': 'LISA', 'method.optimizer': { type: 'GaLore' } },
-  },
-  'what trains needs steps': {
-    meet: { method: { preset: 'LoRA' }, training: undefined },
-    apart: { method: { preset: 'NoTraining' }, training: undefined },
-  },
-  'what trains nothing has no steps': {
-    meet: { method: { preset: 'NoTraining' } },
-    apart: { method: { preset: 'LoRA' } },
-  },
-  'what trains nothing has nothing to train with': {
-    meet: { method: { preset: 'NoTraining', adapter: { type: 'LoRA' } }, training: undefined },
-    apart: {
-      method: { preset: 'NoTraining', precision: { type: 'Float32' } },
-      training: undefined,
-    },
-  },
+  ...casesOfValues,
   'rates of rows are those of matrices of an adapter': {
     meet: { 'method.preset': 'LoLDU', 'method.rule': { type: 'ALLoRA' } },
     apart: { 'method.preset': 'BiLoRA', 'method.rule': { type: 'ALLoRA' } },

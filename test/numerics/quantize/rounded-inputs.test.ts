@@ -1,5 +1,5 @@
-// Inputs of linear layers, each token on its own grid, against the definition in plain numbers; on a
-// device too (ava.device.config.js).
+// Inputs of linear layers, each token on its own grid, against the definition in plain numbers; on
+// a device too (ava.device.config.js).
 import test from 'ava';
 import {
   type InputGrid,
