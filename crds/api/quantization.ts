@@ -5,11 +5,24 @@ import { integerFields } from '../methods/integer-fields.ts';
 
 export const quantization = z.strictObject({
   method: z
-    .enum(['RoundToNearest', 'GPTQ'])
+    .enum(['RoundToNearest', 'GPTQ', 'AdaQuant', 'CBQ'])
     .default('GPTQ')
     .describe(
-      'RoundToNearest: each weight becomes the nearest integer. GPTQ: column after column of a layer, and each makes up for what the ones before lost of the outputs on training data.',
+      'RoundToNearest: each weight becomes the nearest integer. GPTQ: column after column of a layer, and each makes up for what the ones before lost of the outputs on training data. AdaQuant: weights, scales and zero points of a layer train so that its outputs stay. CBQ: scales and zero points of a window of blocks train so that its output stays.',
     ),
+  iterations: z
+    .int32()
+    .min(0)
+    .max(10_000)
+    .default(100)
+    .describe('Updates of a layer with AdaQuant, of a window with CBQ.'),
+  window: z.int32().min(1).max(64).default(2).describe('Blocks that CBQ trains together.'),
+  overlap: z
+    .int32()
+    .min(0)
+    .max(63)
+    .default(1)
+    .describe('Blocks of a window that the next one has too; less than window.'),
   ...integerFields('output.quantization'),
   activations: z
     .enum(['None', 'Int8', 'Int4', 'Float8'])
@@ -29,7 +42,7 @@ export const quantization = z.strictObject({
     .max(8)
     .default(1)
     .describe(
-      'How often scales are fitted to the integers by the outputs on training data, and integers chosen again. After the last time integers stay.',
+      'How often scales are fitted to the integers by the outputs on training data, and integers chosen again. After the last time integers stay; with CBQ scales begin so.',
     ),
   calibrationSequences: z
     .int32()
@@ -41,7 +54,12 @@ export const quantization = z.strictObject({
 
 export type Quantization = z.output<typeof quantization>;
 
+/** Whether weights or steps train. */
+export function isReconstructed({ method }: Pick<Quantization, 'method'>): boolean {
+  return method === 'AdaQuant' || method === 'CBQ';
+}
+
 /** Whether anything is measured on training data. */
 export function isCalibrated({ method, scales, scaleRefits }: Quantization): boolean {
-  return method === 'GPTQ' || scales === 'ClipSearch' || scaleRefits > 0;
+  return method !== 'RoundToNearest' || scales === 'ClipSearch' || scaleRefits > 0;
 }

@@ -1,6 +1,6 @@
 // What rounding weights to a grid while they train is not combined with. In CEL are those of
 // results alone: a definition has a limit of bytes.
-import { isCalibrated, quantization } from '../api/quantization.ts';
+import { isCalibrated, isReconstructed, quantization } from '../api/quantization.ts';
 import { entryOf } from '../methods/entry-of.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { integerForms, isAdapterForm, isIntegerForm } from '../names/result-folders.ts';
@@ -9,7 +9,13 @@ import { is, noAdapterForm, noForm, type Pair } from './pair.ts';
 
 const isOnGrid = is('base', 'FakeQuantized');
 const others = ['MixLoRA', 'SpIEL'];
-const { groupSize: defaultGroup, calibrationSequences: defaultSequences } = quantization.parse({});
+const {
+  groupSize: defaultGroup,
+  calibrationSequences: defaultSequences,
+  iterations: defaultIterations,
+  window: defaultWindow,
+  overlap: defaultOverlap,
+} = quantization.parse({});
 
 export const pairsOfGrids: readonly Pair[] = [
   {
@@ -118,10 +124,47 @@ export const pairsOfGrids: readonly Pair[] = [
     path: ['output', 'quantization', 'calibrationSequences'],
     meets: ({ output: { quantization: own } }) =>
       own !== undefined && !isCalibrated(own) && own.calibrationSequences !== defaultSequences,
-    cel: `!has(self.output.quantization) || self.output.quantization.method == 'GPTQ' || self.output.quantization.scales == 'ClipSearch' || self.output.quantization.scaleRefits > 0 || self.output.quantization.calibrationSequences == ${defaultSequences}`,
+    cel: `!has(self.output.quantization) || self.output.quantization.method != 'RoundToNearest' || self.output.quantization.scales == 'ClipSearch' || self.output.quantization.scaleRefits > 0 || self.output.quantization.calibrationSequences == ${defaultSequences}`,
     sentence:
       'is set, but RoundToNearest with scales of Extremes and no scaleRefits looks at weights alone',
     hint: 'leave it out, or write method: GPTQ',
+  },
+  {
+    id: 'updates are those of what trains',
+    path: ['output', 'quantization', 'iterations'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined && !isReconstructed(own) && own.iterations !== defaultIterations,
+    cel: `!has(self.output.quantization) || self.output.quantization.method in ['AdaQuant', 'CBQ'] || self.output.quantization.iterations == ${defaultIterations}`,
+    sentence: 'is set, but nothing trains with this method',
+    hint: 'leave it out, or write method: AdaQuant',
+  },
+  {
+    id: 'windows are those of CBQ',
+    path: ['output', 'quantization', 'window'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined &&
+      own.method !== 'CBQ' &&
+      (own.window !== defaultWindow || own.overlap !== defaultOverlap),
+    cel: `!has(self.output.quantization) || self.output.quantization.method == 'CBQ' || (self.output.quantization.window == ${defaultWindow} && self.output.quantization.overlap == ${defaultOverlap})`,
+    sentence: 'or overlap is set, but with this method blocks do not train together',
+    hint: 'leave both out, or write method: CBQ',
+  },
+  {
+    id: 'windows train beside exact inputs',
+    path: ['output', 'quantization', 'activations'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined && own.method === 'CBQ' && own.activations !== 'None',
+    cel: `!has(self.output.quantization) || self.output.quantization.method != 'CBQ' || self.output.quantization.activations == 'None'`,
+    sentence: 'is set, but windows of blocks train on inputs that are not rounded',
+    hint: 'write method: AdaQuant or GPTQ, or leave it out',
+  },
+  {
+    id: 'windows go on',
+    path: ['output', 'quantization', 'overlap'],
+    meets: ({ output: { quantization: own } }) => own !== undefined && own.overlap >= own.window,
+    cel: '!has(self.output.quantization) || self.output.quantization.overlap < self.output.quantization.window',
+    sentence: 'must be less than window, or the next window would begin where this one did',
+    hint: 'write overlap: 0 for a window of one block',
   },
   {
     id: 'blocks of a GGUF file are no integers with scales',

@@ -1,7 +1,8 @@
 // Memory of quantizing a result block by block, beside the model: the integers of all blocks, the
 // states of the sequences that pass, and what one matrix takes.
-import { isCalibrated } from '../api/quantization.ts';
+import { isCalibrated, isReconstructed } from '../api/quantization.ts';
 import { linearsOf } from '../methods/linears.ts';
+import { blockBytes } from './block-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { forwardWorking } from './forward-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
@@ -14,19 +15,63 @@ export function quantizeBytes(question: MemoryQuestion): number {
   const { facts, method, stages } = question;
   const own = stages?.quantization;
   if (own === undefined) return 0;
-  const { perValue, ofMatrix } = memoryConstants.quantize;
-  const matrix = ofMatrix * 4 * largest(facts);
-  if (!isCalibrated(own)) return integerBytes(question) + matrix;
+  const { ofMatrix } = memoryConstants.quantize;
+  if (!isCalibrated(own)) return integerBytes(question) + ofMatrix * 4 * largest(facts);
   const width = valueBytes(method);
-  const states = own.calibrationSequences * own.tokens * facts.H * width;
-  const sizes = [facts.H, facts.NH * facts.D, facts.H, facts.I];
-  const grams = sizes.reduce((sum, size) => sum + 4 * size ** 2, 0);
-  const solving = own.method === 'GPTQ' ? perValue * Math.max(...sizes) ** 2 : 0;
-  const passing = forwardWorking(question, own.tokens) + roundedInputBytes(question, own.tokens);
-  const working = Math.max(passing, grams + solving + matrix);
+  const walks = isReconstructed(own) ? 2 : 1;
+  const states = walks * own.calibrationSequences * own.tokens * facts.H * width;
   // What products read in place of the matrices of a block.
-  const block = linearsOf(facts).reduce((sum, linear) => sum + linear.out * linear.in, 0);
-  return integerBytes(question) + states + width * block + working;
+  const block = valuesIn(facts);
+  const make = { AdaQuant: training, CBQ: windowed, GPTQ: solving, RoundToNearest: solving };
+  return integerBytes(question) + states + width * block + make[own.method](question, own);
+}
+
+function valuesIn(facts: DecoderFacts): number {
+  return linearsOf(facts).reduce((sum, linear) => sum + linear.out * linear.in, 0);
+}
+
+type Asked = NonNullable<NonNullable<MemoryQuestion['stages']>['quantization']>;
+
+/** Inputs of the linear layers of a block, each once. */
+function inputsOf({ H, NH, D, I }: DecoderFacts): readonly number[] {
+  return [H, NH * D, H, I];
+}
+
+function solving(question: MemoryQuestion, own: Asked): number {
+  const { facts } = question;
+  const { perValue, ofMatrix } = memoryConstants.quantize;
+  const sizes = inputsOf(facts);
+  const grams = sizes.reduce((sum, size) => sum + 4 * size ** 2, 0);
+  const inverse = own.method === 'GPTQ' ? perValue * Math.max(...sizes) ** 2 : 0;
+  const matrix = ofMatrix * 4 * largest(facts);
+  const passing = forwardWorking(question, own.tokens) + roundedInputBytes(question, own.tokens);
+  return Math.max(passing, grams + inverse + matrix);
+}
+
+/** Sums of the inputs in two models, of tokens that train and of others. */
+function training(question: MemoryQuestion, own: Asked): number {
+  const { facts, method } = question;
+  const sizes = inputsOf(facts);
+  const sums = 4 * sizes.reduce((sum, size) => sum + 4 * size ** 2, 0);
+  const seen = sizes.reduce((sum, size) => sum + own.tokens * size * valueBytes(method), 0);
+  const matrix = memoryConstants.quantize.ofTrained * 4 * largest(facts);
+  const passing = forwardWorking(question, own.tokens) + roundedInputBytes(question, own.tokens);
+  return sums + Math.max(passing + seen, matrix);
+}
+
+/**
+ * Of a window: matrices and sums of their gradients in float32, and in the type of the model what
+ * products read and the gradients of a sequence; its tapes, or an update.
+ */
+function windowed(question: MemoryQuestion, own: Asked): number {
+  const { facts, method } = question;
+  const blocks = Math.min(own.window, facts.L);
+  const { tape, backwardWorking } = blockBytes({ ...question, microBatchTokens: own.tokens });
+  const kept = blocks * (2 * 4 + 2 * valueBytes(method)) * valuesIn(facts);
+  const matrix = memoryConstants.quantize.ofMatrix * 4 * largest(facts);
+  return (
+    kept - valueBytes(method) * valuesIn(facts) + Math.max(blocks * tape + backwardWorking, matrix)
+  );
 }
 
 /**
@@ -51,8 +96,7 @@ export function integerBytes({ facts, stages }: MemoryQuestion): number {
   const path = 'spec.output.quantization.groupSize';
   requireWholeGroups(linears, { path, group, instead: 'strategy: Channel' });
   requireWholeWords(linears, stages?.formats ?? []);
-  const values = linears.reduce((sum, linear) => sum + linear.out * linear.in, 0);
-  return facts.L * (values + 8 * groupsOf(facts, group));
+  return facts.L * (valuesIn(facts) + 8 * groupsOf(facts, group));
 }
 
 function groupsOf(facts: DecoderFacts, group: number | undefined): number {

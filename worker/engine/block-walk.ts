@@ -63,9 +63,12 @@ export class BlockWalk implements Disposable {
     return this.#streams;
   }
 
-  /** Computes the next block for its observers alone, as another model of these weights has it. */
-  look(seen: Seen, model: Model = this.#model): void {
-    this.#block(model, seen, this.#layer, () => {});
+  /**
+   * Computes the next block for its observers alone, as another model of these weights has it; for
+   * one sequence, if it is named.
+   */
+  look(seen: Seen, model: Model = this.#model, only: number | null = null): void {
+    this.#block(model, { ...seen, only }, this.#layer, () => {});
   }
 
   /** Passes the next block. */
@@ -94,13 +97,14 @@ export class BlockWalk implements Disposable {
 
   #block(
     model: Model,
-    { attention, input }: Seen,
+    { attention, input, only = null }: Seen & { readonly only?: number | null },
     next: Layer | null,
     take: (output: Tensor, a: number) => void,
   ): void {
     const layer = this.#layer;
     withLayer(model, layer, next, () => {
       for (const [a, sequence] of this.#sequences.entries()) {
+        if (only !== null && a !== only) continue;
         const observe = input && ((path: string, x: Tensor) => input(path, x, a));
         scope(() => {
           const x = this.#streams[a] ?? missing(a);

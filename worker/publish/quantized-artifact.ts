@@ -89,11 +89,13 @@ function activationsOf(own: Quantization): Pick<ResultClass, 'activations'> {
   return { activations: { bits: grid === 'Int4' ? 4 : 8, type } };
 }
 
+type Settings = ConstructorParameters<typeof QuantizedLayers>[0];
+
 export function roundingOf(
   own: Quantization,
   { least }: Pick<IntegerLayout, 'least'> = {},
-): RoundingSettings {
-  const { bits, range, strategy, groupSize } = own;
+): Settings {
+  const { bits, range, strategy, groupSize, method, iterations, window, overlap } = own;
   return {
     grid: {
       ...{ bits, range },
@@ -101,9 +103,11 @@ export function roundingOf(
       ...(least && { least }),
     },
     steps: own.scales,
-    rounding: own.method === 'GPTQ' ? 'GPTQ' : 'Nearest',
+    rounding: method === 'GPTQ' || method === 'AdaQuant' ? method : 'Nearest',
     refits: own.scaleRefits,
     inputs: inputGridOf(own),
+    iterations,
+    windows: method === 'CBQ' ? { window, overlap, iterations } : undefined,
   };
 }
 
@@ -125,16 +129,11 @@ async function quantizeAll(
   const total = sequences === null ? layers.length : model.config.L;
   const subject = sequences === null ? 'layers to integers' : 'blocks to integers';
   const weightOf = (layer: LinearLayer) => trainedWeight(facts, layer);
+  let told = -1;
   for (const done of integers.make({ model, layers, weightOf, sequences })) {
-    emit({
-      type: 'stage',
-      stage: 'Export',
-      state: 'Running',
-      subject,
-      done,
-      total,
-      unit: 'Tensors',
-    });
+    const progress = { subject, done, total, unit: 'Tensors' } as const;
+    if (done > told) emit({ type: 'stage', stage: 'Export', state: 'Running', ...progress });
+    told = done;
     // A request to stop is received here.
     await setImmediate();
     stop.throwIfAborted();

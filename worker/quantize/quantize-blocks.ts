@@ -6,7 +6,9 @@ import type { Model } from '../engine/model.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { SeenInputs } from './adaquant.ts';
 import { InputGram } from './input-gram.ts';
+import { pairedInputs } from './paired-inputs.ts';
 import { type InputGrid, withRoundedInputs } from './rounded-inputs.ts';
 
 /** Called for each linear layer; products read from then on what the result makes. */
@@ -40,8 +42,41 @@ export function* quantizeBlocks(
   }
 }
 
+/** Called for each linear layer, with its inputs in the quantized model and in the trained one. */
+type TrainLayer = (path: string, seen: SeenInputs) => () => Tensor;
+
+/**
+ * As `quantizeBlocks`, beside the trained model; yields after each layer, with how many blocks are
+ * done.
+ */
+export function* trainBlocks(
+  model: Model,
+  sequences: readonly PackedSequence[],
+  train: TrainLayer,
+  rounded: InputGrid | null = null,
+): Generator<number> {
+  using walk = new BlockWalk(asPublished(model, rounded), sequences);
+  using exact = new BlockWalk(model, sequences);
+  while (!walk.isOver) {
+    using inputs = pairedInputs({ walk, exact, model, sequences, rounded });
+    // Matrices of this block are still the trained ones.
+    exact.advance();
+    for (const { paths, sums } of inputs.all) {
+      for (const path of paths) {
+        scope(() => {
+          const seen = { trained: sums.trained.whole, held: sums.held.whole };
+          model.parameters.change(`${path}.weight`, train(path, seen));
+        }, model.device);
+        yield walk.layer;
+      }
+    }
+    walk.advance();
+    yield walk.layer;
+  }
+}
+
 /** The same weights without the adapter, in the arithmetic of the result. */
-function asPublished(model: Model, rounded: InputGrid | null): Model {
+export function asPublished(model: Model, rounded: InputGrid | null): Model {
   const none = { adapter: null, adapted: new Map(), mixed: new Map() };
   return { ...model, ...none, precision: rounded && withRoundedInputs(rounded) };
 }

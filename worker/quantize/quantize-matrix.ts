@@ -11,7 +11,9 @@ import {
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { onDevice, type Tensor } from '../tensor/tensor.ts';
+import { adaQuant, type SeenInputs } from './adaquant.ts';
 import { clippedSteps } from './clip-search.ts';
+import { aimOf } from './drift.ts';
 import { gptqCodes, inverseFactor } from './gptq.ts';
 import { refittedScales } from './refit-scales.ts';
 import type { InputGrid } from './rounded-inputs.ts';
@@ -20,12 +22,14 @@ export interface RoundingSettings {
   readonly grid: IntegerGrid;
   /** How steps are chosen: from the extremes of a group, or by what clipping less costs. */
   readonly steps: 'Extremes' | 'ClipSearch';
-  /** How values are rounded: each to nearest, or one column after the other. */
-  readonly rounding: 'Nearest' | 'GPTQ';
+  /** Each value to nearest, one column after the other, or to nearest after they were trained. */
+  readonly rounding: 'Nearest' | 'GPTQ' | 'AdaQuant';
   /** How often scales are fitted to the codes, and codes chosen for these scales. */
   readonly refits: number;
   /** What inputs are rounded to while the result runs. @default nothing */
   readonly inputs?: InputGrid | null;
+  /** Updates of weights that are trained. */
+  readonly iterations?: number | undefined;
 }
 
 export interface IntegerMatrix {
@@ -47,16 +51,72 @@ export function quantizeMatrix(
     const U = rounding === 'GPTQ' ? onDevice(inverseFactor(known(gram)), weight.device) : null;
     const round = (steps: Steps): Tensor =>
       U === null ? nearestCodes(weight, steps, grid) : gptqCodes(weight, U, steps, grid);
-    const chosen = how === 'Extremes' ? fittedSteps : clipped(known(gram));
-    let steps = chosen(weight, grid);
-    let found = round(steps);
-    for (let turn = 0; turn < refits; turn += 1) {
-      const fixed = { steps: fromZero(found, steps, grid), scale: steps.scale, grid };
-      steps = { ...steps, scale: refittedScales(weight, known(gram), fixed) };
-      if (turn + 1 < refits) found = round(steps);
-    }
-    return { codes: found, steps };
+    const start = startingSteps(weight, gram, { grid, steps: how });
+    const outputs = (): Outputs => ({ gram: known(gram), aim: ops.linear(weight, known(gram)) });
+    return rounded(start, round, { grid, refits, outputs });
   });
+}
+
+/** Where weights are trained by inputs of two models. */
+export function trainMatrix(
+  weight: Tensor,
+  seen: SeenInputs,
+  { grid, steps: how, refits, iterations = 0 }: RoundingSettings,
+): IntegerMatrix {
+  return scope(() => {
+    const { gram } = seen.trained;
+    const start = startingSteps(weight, gram, { grid, steps: how });
+    const found = adaQuant(weight, seen, { start, grid, iterations });
+    const outputs = (): Outputs => {
+      return { gram, aim: ops.add_(ops.linear(weight, gram), aimOf(weight, seen.trained)) };
+    };
+    const round = (steps: Steps): Tensor => nearestCodes(found.weight, steps, grid);
+    return rounded(found.steps, round, { grid, refits, outputs });
+  });
+}
+
+/** Each value to the nearest integer. */
+export function nearestMatrix(weight: Tensor, steps: Steps, grid: IntegerGrid): IntegerMatrix {
+  return { codes: nearestCodes(weight, steps, grid), steps };
+}
+
+/** What integers times scales are to come near on all tokens: `gram [I, I]`, `aim [O, I]`. */
+interface Outputs {
+  readonly gram: Tensor;
+  readonly aim: Tensor;
+}
+
+interface Refits extends Pick<RoundingSettings, 'grid' | 'refits'> {
+  readonly outputs: () => Outputs;
+}
+
+/** Integers for the steps, then scales for the integers, so many times. */
+function rounded(
+  start: Steps,
+  round: (steps: Steps) => Tensor,
+  { grid, refits, outputs }: Refits,
+): IntegerMatrix {
+  let steps = start;
+  let found = round(steps);
+  if (refits === 0) return { codes: found, steps };
+  const { gram, aim } = outputs();
+  for (let turn = 0; turn < refits; turn += 1) {
+    const fixed = { steps: fromZero(found, steps, grid), scale: steps.scale, grid };
+    steps = { ...steps, scale: refittedScales(aim, gram, fixed) };
+    if (turn + 1 < refits) found = round(steps);
+  }
+  return { codes: found, steps };
+}
+
+/** `gram` may be null for steps of the extremes. */
+function startingSteps(
+  weight: Tensor,
+  gram: Tensor | null,
+  { grid, steps }: Pick<RoundingSettings, 'grid' | 'steps'>,
+): Steps {
+  if (steps === 'Extremes') return fittedSteps(weight, grid);
+  const h = ops.contiguous(ops.diagonal(known(gram)));
+  return clippedSteps(weight, h, grid);
 }
 
 /** The float32 values that a quantized matrix stands for. */
@@ -69,11 +129,7 @@ function known(gram: Tensor | null): Tensor {
   return gram;
 }
 
-function clipped(gram: Tensor): typeof fittedSteps {
-  const h = ops.contiguous(ops.diagonal(gram));
-  return (weight, grid) => clippedSteps(weight, h, grid);
-}
-
+/** Counted from the least code. */
 function nearestCodes(weight: Tensor, steps: Steps, grid: IntegerGrid): Tensor {
   const [low] = codeRange(grid);
   return scope(() => ops.to(ops.addScalar(codes(weight, steps, grid), -low), 'uint8'));

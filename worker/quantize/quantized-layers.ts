@@ -12,13 +12,20 @@ import type { CodedRows } from '../methods/weights/weight-grid.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { quantizeBlocks } from './quantize-blocks.ts';
+import { quantizeBlocks, trainBlocks } from './quantize-blocks.ts';
 import {
   type IntegerMatrix,
   integerValues,
   quantizeMatrix,
   type RoundingSettings,
+  trainMatrix,
 } from './quantize-matrix.ts';
+import { trainWindows, type WindowSettings } from './windows.ts';
+
+interface Settings extends RoundingSettings {
+  /** Where windows of blocks train; absent where each layer is quantized by itself. */
+  readonly windows?: WindowSettings | undefined;
+}
 
 interface Trained {
   readonly model: Model;
@@ -30,43 +37,67 @@ interface Trained {
 }
 
 export class QuantizedLayers implements Disposable {
-  readonly #settings: RoundingSettings;
+  readonly #settings: Settings;
   readonly #byPath = new Map<string, IntegerMatrix>();
 
-  constructor(settings: RoundingSettings) {
+  constructor(settings: Settings) {
     this.#settings = settings;
   }
 
   /** Yields after each block, or after each layer where no inputs are looked at. */
   *make({ model, layers, weightOf, sequences: hosts }: Trained): Generator<number> {
     const byPath = new Map(layers.map((layer) => [layer.path, layer]));
-    const add = (path: string, gram: Tensor | null): void => {
+    const settings = this.#settings;
+    const take = (path: string, matrix: IntegerMatrix): (() => Tensor) => {
+      this.#keep(path, matrix);
+      const { out } = byPath.get(path) ?? missing(path);
+      return () => ops.to(this.values(path, [0, out]), model.dtype);
+    };
+    const add = (path: string, make: (weight: Tensor) => IntegerMatrix): (() => Tensor) => {
       const layer = byPath.get(path) ?? missing(path);
-      const found = scope(() => quantizeMatrix(weightOf(layer), gram, this.#settings));
-      const { scale, zero } = found.steps;
-      const steps = { scale: keep(scale), zero: zero === null ? null : keep(zero) };
-      this.#byPath.set(path, { codes: keep(found.codes), steps });
+      return take(
+        path,
+        scope(() => make(weightOf(layer))),
+      );
     };
     if (hosts === null) {
       for (const [i, { path }] of layers.entries()) {
-        add(path, null);
+        add(path, (weight) => quantizeMatrix(weight, null, settings));
         yield i + 1;
       }
       return;
     }
     using sequences = new HeldSequences(model, hosts);
     try {
-      const made = (path: string, gram: Tensor) => {
-        add(path, gram);
-        const all = [0, byPath.get(path)?.out ?? 0] as const;
-        return () => ops.to(this.values(path, all), model.dtype);
-      };
-      yield* quantizeBlocks(model, sequences.all, made, this.#settings.inputs);
+      if (settings.windows !== undefined) {
+        const rounding = (): RoundingSettings => settings;
+        const trained = { model, sequences: sequences.all, layers, weightOf, rounding, take };
+        yield* trainWindows(trained, settings.windows);
+        return;
+      }
+      yield* settings.rounding === 'AdaQuant'
+        ? trainBlocks(
+            model,
+            sequences.all,
+            (path, seen) => add(path, (weight) => trainMatrix(weight, seen, settings)),
+            settings.inputs,
+          )
+        : quantizeBlocks(
+            model,
+            sequences.all,
+            (path, gram) => add(path, (weight) => quantizeMatrix(weight, gram, settings)),
+            settings.inputs,
+          );
     } finally {
       for (const { path } of layers) model.parameters.unchange(`${path}.weight`);
       model.parameters.disposeMade();
       multiplyOut(model);
     }
+  }
+
+  #keep(path: string, { codes, steps: { scale, zero } }: IntegerMatrix): void {
+    const steps = { scale: keep(scale), zero: zero === null ? null : keep(zero) };
+    this.#byPath.set(path, { codes: keep(codes), steps });
   }
 
   /** Some rows of a layer, as a file has them. */

@@ -4,8 +4,9 @@
 //
 // With D = q - z, each row has a system of as many equations as it has groups:
 //   A s = b      A_jk = D_j H_jk D_k^T     b_j = D_j (H W^T)_j
-// where index j means the columns of group j. The trained scales of PEQA (Kim et al. 2023) with the
-// outputs of the layer in place of labels; no step size, no iterations. H = X^T X, of any scale.
+// where index j means the columns of group j; in place of W H another aim may stand. The trained
+// scales of PEQA (Kim et al. 2023) with the outputs of the layer in place of labels; no step size,
+// no iterations. H = X^T X, of any scale.
 import { asBfloat16, type IntegerGrid } from '../methods/weights/learned-step.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -20,18 +21,14 @@ interface Fixed {
   readonly grid: IntegerGrid;
 }
 
-/** The scales `[O, groups]`, values of bfloat16, for `weight [O, I]` and `gram [I, I]`; float32. */
-export function refittedScales(
-  weight: Tensor,
-  gram: Tensor,
-  { steps, scale, grid }: Fixed,
-): Tensor {
-  const [rows = 0, columns = 0] = weight.shape;
+/** The scales `[O, groups]`, values of bfloat16, for `aim [O, I]` and `gram [I, I]`; float32. */
+export function refittedScales(aim: Tensor, gram: Tensor, { steps, scale, grid }: Fixed): Tensor {
+  const [rows = 0, columns = 0] = aim.shape;
   const size = grid.groupSize ?? columns;
   const groups = columns / size;
   return scope(() => {
-    // (W H) of a row, read at its own steps, is b.
-    const b = inGroups(ops.mul(ops.linear(weight, gram), steps), size);
+    // The aim of a row, read at its own steps, is b.
+    const b = inGroups(ops.mul(aim, steps), size);
     const A = ops.stack(
       Array.from({ length: groups }, (_, k) =>
         scope(() => {

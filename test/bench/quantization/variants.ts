@@ -19,6 +19,8 @@ const ways = {
   'GPTQ alone': { ...nearest, method: 'GPTQ' },
   'clip search, GPTQ': { scaleRefits: 0 },
   'clip search, GPTQ, refit': {},
+  'clip search, AdaQuant, refit': { method: 'AdaQuant' },
+  'clip search, CBQ': { method: 'CBQ', scaleRefits: 0, iterations: 40 },
 } as const;
 
 function blocks(type: GgufBlocks, isWeighted = false): Variant {

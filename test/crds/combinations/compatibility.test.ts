@@ -130,6 +130,26 @@ const cases: Cases = {
     },
     apart: { 'output.quantization': { calibrationSequences: 8 } },
   },
+  'updates are those of what trains': {
+    meet: { 'output.quantization': { method: 'GPTQ', iterations: 50 } },
+    apart: { 'output.quantization': { method: 'AdaQuant', iterations: 50 } },
+  },
+  'windows are those of CBQ': {
+    meet: { 'output.quantization': { window: 3 } },
+    apart: { 'output.quantization': { method: 'CBQ', window: 3 } },
+  },
+  'windows train beside exact inputs': {
+    meet: {
+      'output.quantization': { method: 'CBQ', range: 'Symmetric', activations: 'Int8' },
+    },
+    apart: {
+      'output.quantization': { method: 'AdaQuant', range: 'Symmetric', activations: 'Int8' },
+    },
+  },
+  'windows go on': {
+    meet: { 'output.quantization': { method: 'CBQ', window: 1 } },
+    apart: { 'output.quantization': { method: 'CBQ', window: 1, overlap: 0 } },
+  },
   'blocks of a GGUF file are no integers with scales': {
     meet: { method: onGrid({ gguf: 'Q4_K' }), 'output.formats': ['CompressedTensors'] },
     apart: { method: onGrid({ gguf: 'Q4_K' }), 'output.formats': ['MergedSafetensors'] },

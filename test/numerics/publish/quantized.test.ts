@@ -37,6 +37,18 @@ const cases = {
     method: { preset: 'RandLoRA', base: { type: 'Int8' } },
     quantization: { bits: 4, groupSize: 32, calibrationSequences: 2 },
   },
+  'CBQ of LoRA, on an Int8 base': {
+    method: { preset: 'LoRA', base: { type: 'Int8' } },
+    quantization: {
+      ...{ method: 'CBQ', iterations: 12, bits: 3, groupSize: 32, calibrationSequences: 4 },
+    },
+  },
+  'AdaQuant of LoRA': {
+    method: { preset: 'LoRA' },
+    quantization: {
+      ...{ method: 'AdaQuant', iterations: 20, bits: 4, groupSize: 32, calibrationSequences: 4 },
+    },
+  },
 };
 
 type Artifact = RunReport['artifacts'][number];

@@ -10,7 +10,6 @@ import {
 } from '../../../worker/methods/weights/learned-step.ts';
 import { clippedSteps } from '../../../worker/quantize/clip-search.ts';
 import { gptqCodes, inverseFactor } from '../../../worker/quantize/gptq.ts';
-import { InputGram } from '../../../worker/quantize/input-gram.ts';
 import {
   integerValues,
   quantizeMatrix,
@@ -18,14 +17,10 @@ import {
 } from '../../../worker/quantize/quantize-matrix.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { bytesByThreads, distance } from '../kernels/compare.ts';
-
-const outputs = 48;
-const inputs = 320;
-const tokens = 600;
+import { draw, gramOf, inputs, outputs, someInputs } from './some-inputs.ts';
 
 const grids: readonly IntegerGrid[] = [
   { bits: 4, range: 'Asymmetric', groupSize: 64 },
@@ -33,27 +28,6 @@ const grids: readonly IntegerGrid[] = [
   { bits: 2, range: 'Asymmetric', groupSize: 80 },
   { bits: 8, range: 'Symmetric' },
 ];
-
-function draw(name: string, shape: readonly number[]): Tensor {
-  return normal(shape, 1, streamOf(5, 'quantize-matrix.test', name), 'float32');
-}
-
-/** Activations of a decoder are alike in many channels, and large in a few. */
-function someInputs(name = 'x'): Tensor {
-  return scope(() => {
-    const common = ops.linear(draw(`${name} common`, [tokens, 40]), draw('mixing', [inputs, 40]));
-    const x = ops.add(common, ops.mulScalar(draw(name, [tokens, inputs]), 2));
-    ops.mulScalar_(ops.narrow(x, 1, 7, 3), 12);
-    return x;
-  });
-}
-
-function gramOf(x: Tensor): Tensor {
-  using sum = new InputGram(x);
-  const [rows = 0] = x.shape;
-  for (let at = 0; at < rows; at += 250) sum.add(ops.narrow(x, 0, at, Math.min(250, rows - at)));
-  return ops.clone(sum.whole);
-}
 
 const plain = (grid: IntegerGrid): RoundingSettings => ({
   ...{ grid, steps: 'Extremes', rounding: 'Nearest', refits: 0 },

@@ -59,7 +59,8 @@ export function fittedSteps(w: Tensor, grid: IntegerGrid): Steps {
   return { scale, zero: ops.clamp_(ops.round(ops.neg(ops.div_(lo, scale))), first, high) };
 }
 
-function storable(scale: Tensor, { least }: IntegerGrid): Tensor {
+/** Scales that the file can hold. */
+export function storable(scale: Tensor, { least }: IntegerGrid): Tensor {
   return least === undefined ? scale : ops.clamp_(scale, least.scale);
 }
 
