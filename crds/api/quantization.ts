@@ -23,6 +23,12 @@ export const quantization = z.strictObject({
     .max(63)
     .default(1)
     .describe('Blocks of a window that the next one has too; less than window.'),
+  weights: z
+    .enum(['Integer', 'FP8', 'FP4', 'NVFP4', 'MXFP4'])
+    .default('Integer')
+    .describe(
+      'FP8: e4m3, a scale a row. FP4: e2m1 in groups whose scales are that of the row times powers of two (ZeroQuant-FP), in a file of FP8. NVFP4, MXFP4: e2m1 in groups of 16 or 32.',
+    ),
   ...integerFields('output.quantization'),
   activations: z
     .enum(['None', 'Int8', 'Int4', 'Float8'])
@@ -60,6 +66,31 @@ export function isReconstructed({ method }: Pick<Quantization, 'method'>): boole
 }
 
 /** Whether anything is measured on training data. */
-export function isCalibrated({ method, scales, scaleRefits }: Quantization): boolean {
-  return method !== 'RoundToNearest' || scales === 'ClipSearch' || scaleRefits > 0;
+export function isCalibrated(own: Quantization): boolean {
+  return (
+    own.method !== 'RoundToNearest' ||
+    own.scales === 'ClipSearch' ||
+    (fitsScales(own) && own.scaleRefits > 0)
+  );
+}
+
+/** Powers of two are not fitted. */
+function fitsScales({ weights }: Quantization): boolean {
+  return weights !== 'FP4' && weights !== 'MXFP4';
+}
+
+/** Neighbours of a row that share a scale; the whole row when undefined. */
+export function groupSizeOf({ weights, strategy, groupSize }: Quantization): number | undefined {
+  switch (weights) {
+    case 'Integer':
+      return strategy === 'Channel' ? undefined : groupSize;
+    case 'FP8':
+      return undefined;
+    case 'FP4':
+      return groupSize;
+    case 'NVFP4':
+      return 16;
+    case 'MXFP4':
+      return 32;
+  }
 }

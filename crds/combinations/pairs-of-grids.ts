@@ -1,6 +1,11 @@
 // What rounding weights to a grid while they train is not combined with. In CEL are those of
 // results alone: a definition has a limit of bytes.
-import { isCalibrated, isReconstructed, quantization } from '../api/quantization.ts';
+import {
+  isCalibrated,
+  isReconstructed,
+  type Quantization,
+  quantization,
+} from '../api/quantization.ts';
 import { entryOf } from '../methods/entry-of.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { integerForms, isAdapterForm, isIntegerForm } from '../names/result-folders.ts';
@@ -16,6 +21,13 @@ const {
   window: defaultWindow,
   overlap: defaultOverlap,
 } = quantization.parse({});
+
+const own = 'self.output.quantization';
+const noQuantization = `!has(${own})`;
+
+function hasOwnGroups(weights: Quantization['weights']): boolean {
+  return weights !== 'Integer' && weights !== 'FP4';
+}
 
 export const pairsOfGrids: readonly Pair[] = [
   {
@@ -99,14 +111,69 @@ export const pairsOfGrids: readonly Pair[] = [
     hint: 'leave it out, or write strategy: Group',
   },
   {
-    id: 'rounded inputs meet weights without zero points',
+    id: 'bits and ranges of the result are those of integers',
+    path: ['output', 'quantization', 'weights'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined &&
+      own.weights !== 'Integer' &&
+      (own.bits !== 4 || own.strategy !== 'Group' || own.range !== 'Asymmetric'),
+    cel: `${noQuantization} || ${own}.weights == 'Integer' || (${own}.bits == 4 && ${own}.strategy == 'Group' && ${own}.range == 'Asymmetric')`,
+    sentence: 'is a form with bits and scales of its own, but bits, strategy or range is set',
+    hint: 'leave them out, or write weights: Integer',
+  },
+  {
+    id: 'what trains after training are integers',
+    path: ['output', 'quantization', 'method'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined && own.weights !== 'Integer' && isReconstructed(own),
+    cel: `${noQuantization} || ${own}.weights == 'Integer' || ${own}.method in ['RoundToNearest', 'GPTQ']`,
+    sentence: 'trains scales of integers, but weights is a form of floating point',
+    hint: 'write method: GPTQ, or weights: Integer',
+  },
+  {
+    id: 'layouts of GPTQ and AWQ hold integers',
+    path: ['output', 'formats'],
+    meets: ({ output: { formats, quantization: own } }) =>
+      own !== undefined &&
+      own.weights !== 'Integer' &&
+      formats?.some((form) => form === 'GPTQ' || form === 'AWQ') === true,
+    cel: `${noQuantization} || ${own}.weights == 'Integer' || !has(self.output.formats) || !self.output.formats.exists(f, f in ['GPTQ', 'AWQ'])`,
+    sentence: 'asks for GPTQ or AWQ, which hold integers, but weights is a form of floating point',
+    hint: 'ask for CompressedTensors, or write weights: Integer',
+  },
+  {
+    id: 'forms of floating point have their groups',
+    path: ['output', 'quantization', 'groupSize'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined && hasOwnGroups(own.weights) && own.groupSize !== defaultGroup,
+    cel: `${noQuantization} || !(${own}.weights in ['FP8', 'NVFP4', 'MXFP4']) || ${own}.groupSize == ${defaultGroup}`,
+    sentence: 'is set, but the form in weights has groups of its own, or a scale for each row',
+    hint: 'leave it out, or write weights: FP4',
+  },
+  {
+    id: 'rounded inputs meet weights that a runtime multiplies with them',
     path: ['output', 'quantization', 'activations'],
     meets: ({ output: { quantization: own } }) =>
-      own !== undefined && own.activations !== 'None' && own.range === 'Asymmetric',
-    cel: `!has(self.output.quantization) || self.output.quantization.activations == 'None' || self.output.quantization.range == 'Symmetric'`,
+      own !== undefined &&
+      own.activations !== 'None' &&
+      (own.weights === 'Integer'
+        ? own.range === 'Asymmetric'
+        : own.activations !== 'Float8' || !own.weights.startsWith('FP')),
+    cel: `${noQuantization} || ${own}.activations == 'None' || (${own}.weights == 'Integer' ? ${own}.range == 'Symmetric' : (${own}.activations == 'Float8' && ${own}.weights.startsWith('FP')))`,
     sentence:
-      'is set, but range is Asymmetric: no runtime multiplies rounded inputs with weights that have zero points',
-    hint: 'write range: Symmetric, or leave it out',
+      'is set, but no runtime multiplies such inputs with these weights: integers must have no zero points, FP8 and FP4 want Float8, NVFP4 and MXFP4 want inputs as they are',
+    hint: 'write range: Symmetric beside integers, activations: Float8 beside FP8, or leave it out',
+  },
+  {
+    id: 'powers of two are not fitted',
+    path: ['output', 'quantization', 'scaleRefits'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined &&
+      (own.weights === 'FP4' || own.weights === 'MXFP4') &&
+      own.scaleRefits > 1,
+    cel: `${noQuantization} || !(${own}.weights in ['FP4', 'MXFP4']) || ${own}.scaleRefits < 2`,
+    sentence: 'is set, but scales of FP4 and MXFP4 are powers of two, which are not fitted',
+    hint: 'leave it out, or write weights: NVFP4',
   },
   {
     id: 'layouts of GPTQ and AWQ say nothing of inputs',

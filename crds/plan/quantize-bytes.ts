@@ -1,6 +1,6 @@
 // Memory of quantizing a result block by block, beside the model: the integers of all blocks, the
 // states of the sequences that pass, and what one matrix takes.
-import { isCalibrated, isReconstructed } from '../api/quantization.ts';
+import { groupSizeOf, isCalibrated, isReconstructed } from '../api/quantization.ts';
 import { linearsOf } from '../methods/linears.ts';
 import { blockBytes } from './block-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
@@ -87,16 +87,19 @@ export function roundedInputBytes(
   return 3 * tokens * Math.max(H, NH * D, I) * valueBytes(method);
 }
 
-/** Of the integers of all blocks: a byte each, and scales and zero points in float32. */
+/** Of the codes of all blocks: a byte each, and scales and zero points in float32. */
 export function integerBytes({ facts, stages }: MemoryQuestion): number {
   const own = stages?.quantization;
   if (own === undefined) return 0;
   const linears = linearsOf(facts);
-  const group = own.strategy === 'Channel' ? undefined : own.groupSize;
+  const group = groupSizeOf(own);
   const path = 'spec.output.quantization.groupSize';
   requireWholeGroups(linears, { path, group, instead: 'strategy: Channel' });
   requireWholeWords(linears, stages?.formats ?? []);
-  return facts.L * (valuesIn(facts) + 8 * groupsOf(facts, group));
+  const ofGroup = own.weights === 'Integer' && own.range === 'Asymmetric' ? 8 : 4;
+  // Those of FP4 are kept as rows.
+  const groups = groupsOf(facts, own.weights === 'FP4' ? undefined : group);
+  return facts.L * (valuesIn(facts) + ofGroup * groups);
 }
 
 function groupsOf(facts: DecoderFacts, group: number | undefined): number {

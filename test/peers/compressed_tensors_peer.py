@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, CompressedTensorsConfig
 
 
 def watch(model, answers):
-    """What each layer with rounded inputs is given, and what it answers."""
+    """What each quantized layer is given, and what it answers."""
     for path, module in model.named_modules():
         if hasattr(module, "quantization_scheme"):
             module.register_forward_hook(
@@ -20,6 +20,16 @@ def watch(model, answers):
                     {f"{path}.input": given[0][0].clone(), f"{path}.output": output[0].clone()}
                 )
             )
+
+
+def run(folder, dtype, symmetric, ids, answers):
+    # Packed zero points are refused where layers stay compressed: the package lays them out
+    # unpacked then.
+    kept = {} if symmetric else {"quantization_config": CompressedTensorsConfig(dequantize=True)}
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype), **kept)
+    watch(model, answers)
+    with torch.inference_mode():
+        answers["logits"] = model(torch.tensor([ids])).logits[0].float().contiguous()
 
 
 def judge(folder, out, ids):
@@ -37,14 +47,9 @@ def judge(folder, out, ids):
         answers[f"{path}.weight"] = compressor.decompress(own, group)["weight"].contiguous()
     answers["layers"] = torch.tensor([len(answers)])
 
-    # Packed zero points are refused where layers stay compressed: the package lays them out
-    # unpacked then.
-    kept = {} if group.weights.symmetric else {"quantization_config": CompressedTensorsConfig(dequantize=True)}
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, settings["dtype"]), **kept)
-    if group.input_activations is not None:
-        watch(model, answers)
-    with torch.inference_mode():
-        answers["logits"] = model(torch.tensor([ids])).logits[0].float().contiguous()
+    # Values of e2m1 are bfloat16 once unpacked, and meet no input in float32.
+    if "fp4" not in config.format or settings["dtype"] != "float32":
+        run(folder, settings["dtype"], group.weights.symmetric, ids, answers)
     save_file(answers, out)
 
 

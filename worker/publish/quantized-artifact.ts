@@ -1,15 +1,15 @@
 // The trained model, quantized to integers after training (spec.output.quantization), in a form
 // that holds them. Integers are made when the folder is written, and kept until it was compared.
 import { setImmediate } from 'node:timers/promises';
-import { isCalibrated, type Quantization } from '../../crds/api/quantization.ts';
+import { groupSizeOf, isCalibrated, type Quantization } from '../../crds/api/quantization.ts';
 import type { ResultClass } from '../../crds/evaluation/form.ts';
 import { type IntegerForm, resultFolder } from '../../crds/names/result-folders.ts';
 import { linearLayers } from '../engine/adapted-layers.ts';
 import type { Rows } from '../files/row-panels.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
-import type { RoundingSettings } from '../quantize/quantize-matrix.ts';
 import { QuantizedLayers } from '../quantize/quantized-layers.ts';
 import { inputGridOf } from '../quantize/rounded-inputs.ts';
+import type { RoundingGrid } from '../quantize/rounding-grid.ts';
 import type { RoleContext } from '../role.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -19,6 +19,7 @@ import { awqLayout } from './awq-layout.ts';
 import { calibrationOf } from './calibration.ts';
 import type { CodedTensor } from './codes-check.ts';
 import { codedFile } from './compressed-tensors.ts';
+import { float4 } from './float4-layout.ts';
 import { gptqLayout } from './gptq-layout.ts';
 import { type IntegerLayout, integersIn } from './integer-layout.ts';
 import type { LinearLayout } from './linear-layout.ts';
@@ -35,11 +36,10 @@ export function quantizedArtifact(
   context: Context,
 ): ArtifactWriter {
   const layers = linearLayers(facts.files.config);
-  const settings = roundingOf(quantization, foreignLayouts[format]);
-  const integers = new QuantizedLayers(settings);
+  const integers = new QuantizedLayers(roundingOf(quantization, foreignLayouts[format]));
   const file = codedFile(facts, {
     layers: new Map(layers.map((layer) => [layer.path, layer])),
-    layout: layoutOf(format, settings, integers, facts.model.dtype),
+    layout: layoutOf(format, quantization, integers, facts.model.dtype),
     inputs: inputGridOf(quantization),
   });
   return {
@@ -47,7 +47,7 @@ export function quantizedArtifact(
     folder: resultFolder[format],
     rounding: 'float32',
     made: {
-      weightBits: quantization.bits,
+      weightBits: bitsOf(quantization),
       ...activationsOf(quantization),
       made: isCalibrated(quantization) ? 'Calibration' : 'Rounding',
     },
@@ -67,19 +67,24 @@ const foreignLayouts: { readonly [Form in IntegerForm]?: IntegerLayout } = {
   AWQ: awqLayout,
 };
 
-/** Eight bits beside inputs of eight bits stand as they are: products read them. */
 function layoutOf(
   format: IntegerForm,
-  { grid, inputs }: RoundingSettings,
+  own: Quantization,
   integers: QuantizedLayers,
   dtype: DType,
 ): LinearLayout {
-  const { bits, range, groupSize } = grid;
+  const { weights, bits, range } = own;
   const coded = (layer: LinearLayer, rows: Rows) => integers.coded(layer, rows);
+  if (weights === 'NVFP4' || weights === 'MXFP4') {
+    return float4({ form: weights, coded, global: (layer) => integers.global(layer) });
+  }
+  if (weights !== 'Integer') return plainRows({ type: 'float8_e4m3fn', coded }, dtype);
+  const groupSize = groupSizeOf(own);
+  // Eight bits beside inputs of eight bits stand as they are: products read them.
   const isPlain = bits === 8 && range === 'Symmetric' && groupSize === undefined;
-  return inputs === 'Int8' && isPlain
+  return own.activations === 'Int8' && isPlain
     ? plainRows({ type: 'int8', coded }, dtype)
-    : integersIn(foreignLayouts[format] ?? packQuantized, { ...grid, coded }, dtype);
+    : integersIn(foreignLayouts[format] ?? packQuantized, { bits, range, groupSize, coded }, dtype);
 }
 
 function activationsOf(own: Quantization): Pick<ResultClass, 'activations'> {
@@ -95,13 +100,9 @@ export function roundingOf(
   own: Quantization,
   { least }: Pick<IntegerLayout, 'least'> = {},
 ): Settings {
-  const { bits, range, strategy, groupSize, method, iterations, window, overlap } = own;
+  const { method, iterations, window, overlap } = own;
   return {
-    grid: {
-      ...{ bits, range },
-      ...(strategy === 'Channel' ? {} : { groupSize }),
-      ...(least && { least }),
-    },
+    grid: gridOf(own, least),
     steps: own.scales,
     rounding: method === 'GPTQ' || method === 'AdaQuant' ? method : 'Nearest',
     refits: own.scaleRefits,
@@ -109,6 +110,27 @@ export function roundingOf(
     iterations,
     windows: method === 'CBQ' ? { window, overlap, iterations } : undefined,
   };
+}
+
+function gridOf(own: Quantization, least: IntegerLayout['least']): RoundingGrid {
+  const groupSize = groupSizeOf(own);
+  switch (own.weights) {
+    case 'Integer':
+      return { bits: own.bits, range: own.range, groupSize, ...(least && { least }) };
+    case 'FP8':
+      return { format: 'e4m3', scales: 'BFloat16', groupSize };
+    case 'FP4':
+      return { format: 'e2m1', scales: 'RowPowers', groupSize };
+    case 'NVFP4':
+      return { format: 'e2m1', scales: 'E4M3', groupSize };
+    case 'MXFP4':
+      return { format: 'e2m1', scales: 'PowerOfTwo', groupSize };
+  }
+}
+
+function bitsOf({ weights, bits }: Quantization): number {
+  if (weights === 'Integer') return bits;
+  return weights === 'FP8' ? 8 : 4;
 }
 
 interface Making {

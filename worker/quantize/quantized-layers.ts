@@ -7,11 +7,11 @@ import { multiplyOut } from '../engine/multiplied-out.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Rows } from '../files/row-panels.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
-import { codeRange } from '../methods/weights/learned-step.ts';
 import type { CodedRows } from '../methods/weights/weight-grid.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { item, type Tensor } from '../tensor/tensor.ts';
+import { globalScale } from './float-grid.ts';
 import { quantizeBlocks, trainBlocks } from './quantize-blocks.ts';
 import {
   type IntegerMatrix,
@@ -20,6 +20,7 @@ import {
   type RoundingSettings,
   trainMatrix,
 } from './quantize-matrix.ts';
+import { fromZero, isFloat, type RoundingGrid } from './rounding-grid.ts';
 import { trainWindows, type WindowSettings } from './windows.ts';
 
 interface Settings extends RoundingSettings {
@@ -39,6 +40,8 @@ interface Trained {
 export class QuantizedLayers implements Disposable {
   readonly #settings: Settings;
   readonly #byPath = new Map<string, IntegerMatrix>();
+  /** What scales in e4m3 are divided by, by the path of a layer. */
+  readonly #globals = new Map<string, number>();
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -53,16 +56,19 @@ export class QuantizedLayers implements Disposable {
       const { out } = byPath.get(path) ?? missing(path);
       return () => ops.to(this.values(path, [0, out]), model.dtype);
     };
-    const add = (path: string, make: (weight: Tensor) => IntegerMatrix): (() => Tensor) => {
+    const add = (
+      path: string,
+      make: (weight: Tensor, grid: RoundingGrid) => IntegerMatrix,
+    ): (() => Tensor) => {
       const layer = byPath.get(path) ?? missing(path);
       return take(
         path,
-        scope(() => make(weightOf(layer))),
+        scope(() => make(weightOf(layer), this.#gridOf(layer, { layers, weightOf }))),
       );
     };
     if (hosts === null) {
       for (const [i, { path }] of layers.entries()) {
-        add(path, (weight) => quantizeMatrix(weight, null, settings));
+        add(path, (weight, grid) => quantizeMatrix(weight, null, { ...settings, grid }));
         yield i + 1;
       }
       return;
@@ -85,7 +91,8 @@ export class QuantizedLayers implements Disposable {
         : quantizeBlocks(
             model,
             sequences.all,
-            (path, gram) => add(path, (weight) => quantizeMatrix(weight, gram, settings)),
+            (path, gram) =>
+              add(path, (weight, grid) => quantizeMatrix(weight, gram, { ...settings, grid })),
             settings.inputs,
           );
     } finally {
@@ -102,12 +109,32 @@ export class QuantizedLayers implements Disposable {
 
   /** Some rows of a layer, as a file has them. */
   coded({ path }: LinearLayer, rows: Rows): CodedRows {
-    const [low] = codeRange(this.#settings.grid);
     return scope(() => {
       const { codes, steps } = this.#rows(path, rows);
       const { scale: scales, zero: zeros } = steps;
-      return { codes: ops.addScalar(ops.to(codes, 'float32'), low), scales, zeros };
+      const q = fromZero(codes, { scale: scales, zero: null }, this.#settings.grid);
+      return { codes: q, scales, zeros };
     });
+  }
+
+  global({ path }: LinearLayer): number {
+    return this.#globals.get(path) ?? missing(path);
+  }
+
+  /** Layers that runtimes compute as one share what their scales are divided by. */
+  #gridOf(layer: LinearLayer, trained: Pick<Trained, 'layers' | 'weightOf'>): RoundingGrid {
+    const { grid } = this.#settings;
+    if (!isFloat(grid) || grid.scales !== 'E4M3') return grid;
+    const one = oneProduct(layer);
+    const known = this.#globals.get(layer.path);
+    const largest = (each: LinearLayer) =>
+      scope(() => item(ops.amax(ops.abs(trained.weightOf(each)))));
+    if (known === undefined) {
+      const together = trained.layers.filter((each) => oneProduct(each) === one);
+      const global = globalScale(Math.max(...together.map(largest)));
+      for (const { path } of together) this.#globals.set(path, global);
+    }
+    return { ...grid, global: this.global(layer) };
   }
 
   /** The values that these rows stand for, in float32. */
@@ -128,6 +155,11 @@ export class QuantizedLayers implements Disposable {
     }
     this.#byPath.clear();
   }
+}
+
+/** q, k and v of a block are one; gate and up are. */
+function oneProduct({ path }: LinearLayer): string {
+  return path.replace(/\.[qkv]_proj$/, '.qkv').replace(/\.(gate|up)_proj$/, '.gate_up');
 }
 
 function missing(path: string): never {

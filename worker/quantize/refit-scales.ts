@@ -7,22 +7,31 @@
 // where index j means the columns of group j; in place of W H another aim may stand. The trained
 // scales of PEQA (Kim et al. 2023) with the outputs of the layer in place of labels; no step size,
 // no iterations. H = X^T X, of any scale.
-import { asBfloat16, type IntegerGrid } from '../methods/weights/learned-step.ts';
+import { asBfloat16 } from '../methods/weights/learned-step.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { byOneThread } from '../tensor/threads.ts';
+import { isFloat, type RoundingGrid } from './rounding-grid.ts';
 
 interface Fixed {
   /** `q - z`, `[O, I]`. */
   readonly steps: Tensor;
   /** The scales of before, `[O, groups]`: kept where the equations give none above zero. */
   readonly scale: Tensor;
-  readonly grid: IntegerGrid;
+  readonly grid: RoundingGrid;
 }
 
-/** The scales `[O, groups]`, values of bfloat16, for `aim [O, I]` and `gram [I, I]`; float32. */
-export function refittedScales(aim: Tensor, gram: Tensor, { steps, scale, grid }: Fixed): Tensor {
+/**
+ * The scales `[O, groups]`, of which `rounded` makes those that a file can have, for `aim [O, I]`
+ * and `gram [I, I]`; float32.
+ */
+export function refittedScales(
+  aim: Tensor,
+  gram: Tensor,
+  { steps, scale, grid }: Fixed,
+  rounded: (scale: Tensor) => Tensor = asBfloat16,
+): Tensor {
   const [rows = 0, columns = 0] = aim.shape;
   const size = grid.groupSize ?? columns;
   const groups = columns / size;
@@ -40,9 +49,9 @@ export function refittedScales(aim: Tensor, gram: Tensor, { steps, scale, grid }
       2,
     );
     const found = solved(ops.to(A, 'float64'), ops.to(b, 'float64'), [rows, groups]);
-    const least = grid.least?.scale ?? 0;
+    const least = isFloat(grid) ? 0 : (grid.least?.scale ?? 0);
     const isScale = ops.mul(ops.gtScalar(found, least), ops.isfinite(found));
-    return ops.where(isScale, asBfloat16(ops.to(found, scale.dtype)), scale);
+    return ops.where(isScale, rounded(ops.to(found, scale.dtype)), scale);
   });
 }
 

@@ -23,6 +23,7 @@ import { InputGram } from './input-gram.ts';
 import { asPublished } from './quantize-blocks.ts';
 import {
   type IntegerMatrix,
+  integersOf,
   nearestMatrix,
   quantizeMatrix,
   type RoundingSettings,
@@ -104,7 +105,7 @@ class Matrices implements Disposable {
       const matrix = scope(() => {
         const weight = weightOf(layer);
         const { steps } = quantizeMatrix(weight, gram?.whole ?? null, own);
-        return new TrainedMatrix(weight, steps, own.grid, rates);
+        return new TrainedMatrix(weight, steps, integersOf(own.grid), rates);
       }, model.device);
       this.#byLayer.set(layer, matrix);
       const values = (): Tensor => scope(() => ops.to(matrix.values(), model.dtype));

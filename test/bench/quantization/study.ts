@@ -16,6 +16,8 @@ import { divergenceOf } from '../../../worker/publish/divergence-statistics.ts';
 import { ggufRounded } from '../../../worker/publish/gguf.ts';
 import { roundingOf } from '../../../worker/publish/quantized-artifact.ts';
 import { QuantizedLayers } from '../../../worker/quantize/quantized-layers.ts';
+import { inputGridOf, withRoundedInputs } from '../../../worker/quantize/rounded-inputs.ts';
+import { isFloat } from '../../../worker/quantize/rounding-grid.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { streamOf } from '../../../worker/tensor/rng.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
@@ -83,7 +85,9 @@ export async function compare(
       : await blocks(study, variant, made, signal);
   const seconds = (performance.now() - began) / 1000;
   for (const layer of layers) copy.parameters.change(`${layer.path}.weight`, () => values(layer));
-  const scores = await tokenScores({ trained: dense, artifact: copy }, heldOut, () =>
+  const inputs = variant.type === 'Integers' ? inputGridOf(variant.quantization) : null;
+  const artifact = { ...copy, precision: inputs && withRoundedInputs(inputs) };
+  const scores = await tokenScores({ trained: dense, artifact }, heldOut, () =>
     signal.throwIfAborted(),
   );
   for (const { path } of layers) copy.parameters.unchange(`${path}.weight`);
@@ -158,6 +162,13 @@ function bitsOfRow(variant: Variant, columns: number): number {
     const { blockBytes, blockSize } = ggufTensorType(typeOfRows(columns, variant.blocks));
     return (8 * blockBytes) / blockSize;
   }
-  const { bits, groupSize = columns } = roundingOf(variant.quantization).grid;
-  return bits + (16 + bits) / groupSize;
+  const { grid } = roundingOf(variant.quantization);
+  const { groupSize = columns } = grid;
+  if (!isFloat(grid)) {
+    return grid.bits + (grid.range === 'Symmetric' ? 16 : 16 + grid.bits) / groupSize;
+  }
+  // Of scales: 16 bits, 8, an exponent, or k beside the scale of a row.
+  const ofScale = { BFloat16: 16, E4M3: 8, PowerOfTwo: 8, RowPowers: 4 }[grid.scales];
+  const ofRow = grid.scales === 'RowPowers' ? 16 / columns : 0;
+  return (grid.format === 'e4m3' ? 8 : 4) + ofScale / groupSize + ofRow;
 }

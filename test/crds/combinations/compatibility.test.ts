@@ -115,9 +115,21 @@ const cases: Cases = {
     meet: { 'output.quantization': { strategy: 'Channel', groupSize: 32 } },
     apart: { 'output.quantization': { strategy: 'Channel' } },
   },
-  'rounded inputs meet weights without zero points': {
+  'bits and ranges of the result are those of integers': {
+    meet: { 'output.quantization': { weights: 'FP8', bits: 8 } },
+    apart: { 'output.quantization': { weights: 'FP8' } },
+  },
+  'forms of floating point have their groups': {
+    meet: { 'output.quantization': { weights: 'NVFP4', groupSize: 32 } },
+    apart: { 'output.quantization': { weights: 'FP4', groupSize: 32 } },
+  },
+  'rounded inputs meet weights that a runtime multiplies with them': {
     meet: { 'output.quantization': { activations: 'Int8' } },
     apart: { 'output.quantization': { activations: 'Int8', range: 'Symmetric' } },
+  },
+  'powers of two are not fitted': {
+    meet: { 'output.quantization': { weights: 'MXFP4', scaleRefits: 2 } },
+    apart: { 'output.quantization': { weights: 'NVFP4', scaleRefits: 2 } },
   },
   'sequences pass where something is measured of them': {
     meet: {
@@ -145,6 +157,14 @@ const cases: Cases = {
     apart: {
       'output.quantization': { method: 'AdaQuant', range: 'Symmetric', activations: 'Int8' },
     },
+  },
+  'what trains after training are integers': {
+    meet: { 'output.quantization': { method: 'AdaQuant', weights: 'NVFP4' } },
+    apart: { 'output.quantization': { method: 'GPTQ', weights: 'NVFP4' } },
+  },
+  'layouts of GPTQ and AWQ hold integers': {
+    meet: { 'output.quantization': { weights: 'FP8' }, 'output.formats': ['GPTQ'] },
+    apart: { 'output.quantization': { weights: 'FP8' }, 'output.formats': ['CompressedTensors'] },
   },
   'windows go on': {
     meet: { 'output.quantization': { method: 'CBQ', window: 1 } },

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { quantization as quantizationOf } from '../../../crds/api/quantization.ts';
 import type { RunReport } from '../../../crds/wire/run-report.ts';
 import { openSafetensors } from '../../../worker/files/safetensors.ts';
 import { wordsOf } from '../../../worker/methods/weights/packed-integers.ts';
@@ -21,10 +22,12 @@ const cases = {
   'GPTQ of LoRA in bfloat16': {
     method: { preset: 'LoRA' },
     quantization: { bits: 4, groupSize: 32, calibrationSequences: 4 },
+    stored: ['weight_packed', 'I32', [64, wordsOf(96, 4)]],
   },
   'GPTQ of the base, without training': {
     method: { preset: 'NoTraining' },
     quantization: { bits: 3, groupSize: 32, calibrationSequences: 4 },
+    stored: ['weight_packed', 'I32', [64, wordsOf(96, 3)]],
   },
   'nearest integers of all weights, by rows, beside inputs of 8 bits': {
     method: { preset: 'Full', precision: { type: 'Float32' } },
@@ -32,24 +35,43 @@ const cases = {
       ...{ method: 'RoundToNearest', scales: 'Extremes', scaleRefits: 0 },
       ...{ bits: 8, strategy: 'Channel', range: 'Symmetric', activations: 'Int8' },
     },
+    stored: ['weight', 'I8', [64, 96]],
   },
   'GPTQ of changes as large as the weights, on an Int8 base': {
     method: { preset: 'RandLoRA', base: { type: 'Int8' } },
     quantization: { bits: 4, groupSize: 32, calibrationSequences: 2 },
+    stored: ['weight_packed', 'I32', [64, wordsOf(96, 4)]],
   },
   'CBQ of LoRA, on an Int8 base': {
     method: { preset: 'LoRA', base: { type: 'Int8' } },
     quantization: {
       ...{ method: 'CBQ', iterations: 12, bits: 3, groupSize: 32, calibrationSequences: 4 },
     },
+    stored: ['weight_packed', 'I32', [64, wordsOf(96, 3)]],
   },
   'AdaQuant of LoRA': {
     method: { preset: 'LoRA' },
     quantization: {
       ...{ method: 'AdaQuant', iterations: 20, bits: 4, groupSize: 32, calibrationSequences: 4 },
     },
+    stored: ['weight_packed', 'I32', [64, wordsOf(96, 4)]],
   },
-};
+  'GPTQ of LoRA to e2m1 in rows of e4m3, beside inputs in e4m3': {
+    method: { preset: 'LoRA' },
+    quantization: { weights: 'FP4', groupSize: 32, activations: 'Float8', calibrationSequences: 2 },
+    stored: ['weight', 'F8_E4M3', [64, 96]],
+  },
+  'GPTQ of all weights to NVFP4': {
+    method: { preset: 'Full', precision: { type: 'Float32' } },
+    quantization: { weights: 'NVFP4', calibrationSequences: 2 },
+    stored: ['weight_scale', 'F8_E4M3', [64, 6]],
+  },
+  'GPTQ of LoRA to MXFP4': {
+    method: { preset: 'LoRA' },
+    quantization: { weights: 'MXFP4', calibrationSequences: 2 },
+    stored: ['weight_scale', 'U8', [64, 3]],
+  },
+} as const;
 
 type Artifact = RunReport['artifacts'][number];
 
@@ -59,8 +81,8 @@ function divergenceOf(artifact: Artifact | undefined): number {
   return check?.value ?? Number.NaN;
 }
 
-for (const [name, { method, quantization }] of Object.entries(cases)) {
-  test.serial(`${name}: the file holds integers near to the model`, async (t) => {
+for (const [name, { method, quantization, stored: expected }] of Object.entries(cases)) {
+  test.serial(`${name}: the file holds codes near to the model`, async (t) => {
     const steps = method.preset === 'NoTraining' ? 0 : 3;
     const run = await aToyRun(t, {
       ...{ name: 'quantized', method, evaluation, output: { quantization } },
@@ -79,17 +101,16 @@ for (const [name, { method, quantization }] of Object.entries(cases)) {
     const place = join(run.destination, 'compressed-tensors');
     const config = JSON.parse(await readFile(join(place, 'config.json'), 'utf8'));
     const { weights, input_activations: inputs } = config.quantization_config.config_groups.group_0;
-    t.is(weights.num_bits, quantization.bits);
+    const { bits, activations } = quantizationOf.parse(quantization);
+    t.is(weights.num_bits, expected[1] === 'F8_E4M3' && expected[0] === 'weight' ? 8 : bits);
+    const type = activations === 'Float8' ? 'float' : 'int';
+    const given = { num_bits: 8, type, strategy: 'token', symmetric: true, dynamic: true };
+    t.deepEqual(inputs, activations === 'None' ? null : given);
     using stored = openSafetensors(join(place, 'model.safetensors'));
-    const down = 'model.layers.1.mlp.down_proj.weight';
-    const { tensors } = stored.header;
-    if (quantization.bits === 8) {
-      t.deepEqual(tensors.get(down)?.type, 'I8');
-      t.like(inputs, { num_bits: 8, type: 'int', strategy: 'token', dynamic: true });
-      return;
-    }
-    t.is(inputs, null);
-    t.deepEqual(tensors.get(`${down}_packed`)?.shape, [64, wordsOf(96, quantization.bits)]);
+    const [suffix, dtype, shape] = expected;
+    const found = stored.header.tensors.get(`model.layers.1.mlp.down_proj.${suffix}`);
+    t.is(found?.type, dtype);
+    t.deepEqual(found?.shape, [...shape]);
   });
 }
 
