@@ -8,6 +8,7 @@ import { addDescribe } from './commands/describe/command.ts';
 import { addDoctor } from './commands/doctor/command.ts';
 import { addEstimate } from './commands/estimate/command.ts';
 import { addExplain } from './commands/explain/command.ts';
+import { addFederate } from './commands/federate/command.ts';
 import { addGet } from './commands/get/command.ts';
 import { addImport } from './commands/import/command.ts';
 import { addInit } from './commands/init/command.ts';
@@ -24,7 +25,7 @@ import type { Perform, Surroundings } from './process/context.ts';
 type Add = (program: Command, surroundings: Surroundings, perform: Perform) => void;
 
 export const commandTable: readonly (readonly [group: string, commands: readonly Add[]])[] = [
-  ['Start:', [addInit, addImport, addEstimate, addExplain, addSubmit, addRun]],
+  ['Start:', [addInit, addImport, addEstimate, addExplain, addSubmit, addRun, addFederate]],
   [
     'Look:',
     [

@@ -17,6 +17,10 @@ const roles = {
   prepare: async () => (await import('./prepare/prepare-role.ts')).prepareRole,
   train: async () => (await import('./train/role.ts')).trainRole,
   publish: async () => (await import('./publish/publish.ts')).publishRole,
+  begin: async () => (await import('./federate/begin.ts')).beginRole,
+  submit: async () => (await import('./federate/submit.ts')).submitRole,
+  aggregate: async () => (await import('./federate/hub.ts')).aggregateRole,
+  conclude: async () => (await import('./federate/conclude.ts')).concludeRole,
 } as const;
 
 const [role = '', folder = ''] = process.argv.slice(2);

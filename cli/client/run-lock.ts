@@ -14,8 +14,8 @@ const lockWaitMs = 10_000;
 const checkMs = 1_000;
 
 /** Waits until no other command selects or creates a run of this job. */
-export function lockJob(cache: string, job: string): Disposable {
-  const path = join(cache, 'runs', job, 'job.lock');
+export function lockJob(cache: string, job: string, kind = 'runs'): Disposable {
+  const path = join(cache, kind, job, 'job.lock');
   mkdirSync(dirname(path), { recursive: true });
   const lock = lockFile(path, lockWaitMs);
   if (lock !== 'busy') return lock;
@@ -26,8 +26,13 @@ export function lockJob(cache: string, job: string): Disposable {
   });
 }
 
+/** What else owns a numbered folder. */
+interface Owned extends Pick<StoredRun, 'folder' | 'number'> {
+  readonly record: { readonly name: string };
+}
+
 /** Locks the run for this command until disposed. */
-export function lockRun({ folder, number, record }: StoredRun): Disposable {
+export function lockRun({ folder, number, record }: StoredRun | Owned): Disposable {
   const lock = lockFile(join(folder, runFiles.runLock), checkMs);
   if (lock !== 'busy') return lock;
   throw new UserError({

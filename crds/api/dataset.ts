@@ -17,7 +17,7 @@ const selection = {
     .describe('File names or patterns with * inside the source; all readable files when absent.'),
 };
 
-const trainSource = sourceOf('dataset.train', selection);
+export const trainSource = sourceOf('dataset.train', selection);
 const evalSource = sourceOf('dataset.eval', selection);
 export type DataSource = z.output<typeof trainSource>;
 

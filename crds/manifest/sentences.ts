@@ -17,9 +17,14 @@ interface Observed {
   readonly source: string | undefined;
 }
 
-export function sentenceOf(issue: z.core.$ZodIssue, { value, source }: Observed): Sentence {
+/** @param root of the schema of the document; that of a job when absent */
+export function sentenceOf(
+  issue: z.core.$ZodIssue,
+  { value, source }: Observed,
+  root?: SchemaNode,
+): Sentence {
   const thing = pathInWords(issue.path);
-  const node = nodeAt(issue.path);
+  const node = nodeAt(issue.path, root);
   if (issue.code === 'custom') return ofRule(issue, thing, value);
   if (value === undefined)
     return { message: `${thing} is missing; it ${mustBe(node)}`, hint: undefined };

@@ -20,6 +20,7 @@
 import * as z from 'zod';
 import { fineTuneJobSpec } from '../api/job.ts';
 import { deviceName } from './device.ts';
+import { federatedRun } from './federation.ts';
 import { runReport } from './run-report.ts';
 
 export const runFiles = {
@@ -69,6 +70,8 @@ export const runRecord = z.object({
   tensorboard: z.string().optional(),
   /** Folder of the initial factors, where it is elsewhere: rounds of workers share it. */
   initial: z.string().optional(),
+  /** Where it is a part of a federation. */
+  federated: federatedRun.optional(),
 });
 
 export type RunRecord = z.output<typeof runRecord>;

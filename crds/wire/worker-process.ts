@@ -3,8 +3,10 @@
 
 /** Arguments of Node in front of the program and its role. */
 export function workerNodeArguments(role: string): readonly string[] {
-  return role === 'train' || role === 'publish' ? [quiet, smallNursery, collectable] : [quiet];
+  return holdModels.has(role) ? [quiet, smallNursery, collectable] : [quiet];
 }
+
+const holdModels: ReadonlySet<string> = new Set(['train', 'publish', 'begin', 'aggregate']);
 
 /** Type stripping tells on stderr that it is experimental; stderr is for what went wrong. */
 const quiet = '--disable-warning=ExperimentalWarning';

@@ -40,6 +40,16 @@ export function startAnneal(
   variables: Readonly<Record<string, string>> = {},
 ): Anneal {
   const words = ['run', file, '--display', 'json', '--threads', '1', ...flags];
+  return startCommand(words, cache, onLine, variables);
+}
+
+/** Starts a command that prints JSON lines. */
+export function startCommand<Line>(
+  words: readonly string[],
+  cache: string,
+  onLine: (line: Line) => void,
+  variables: Readonly<Record<string, string>> = {},
+): Anneal {
   // A group of its own, so that one signal reaches the whole tree.
   const child = spawn(process.execPath, [command, ...words], {
     env: { ...process.env, ...variables, ANNEAL_CACHE: cache },
@@ -55,7 +65,7 @@ export function startAnneal(
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => {
     // A kill may cut the last line off.
-    if (line.endsWith('}')) onLine(JSON.parse(line) as RunLine);
+    if (line.endsWith('}')) onLine(JSON.parse(line) as Line);
   });
   const ended = new Promise<{ code: number | null; stderr: string }>((resolve) => {
     child.once('close', (code) => resolve({ code, stderr }));

@@ -28,6 +28,9 @@ export interface ArtifactFacts {
   readonly report: RunReport;
 }
 
+/** What a file of an adapter depends on: not on how it was trained. */
+export type AdapterFacts = Omit<ArtifactFacts, 'report'>;
+
 export interface ArtifactWriter {
   readonly format: ArtifactFormat;
   /** Name of the artefact's folder in the destination. */

@@ -5,7 +5,7 @@ import { lastPart } from '../../crds/methods/linears.ts';
 import type { Model } from '../engine/model.ts';
 import { type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
-import type { ArtifactFacts } from './artifact.ts';
+import type { AdapterFacts } from './artifact.ts';
 
 export const tensorFile = 'adapter_model.safetensors';
 export const prefix = 'base_model.model.';
@@ -23,7 +23,7 @@ export async function writeAdapter(
 
 /** Of `adapter_config.json`. */
 export function commonConfig(
-  { prepared, model }: ArtifactFacts,
+  { prepared, model }: AdapterFacts,
   layers: readonly LinearLayer[],
 ): Record<string, unknown> {
   return {

@@ -12,7 +12,7 @@ import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
 import { factorA, factorB, type LinearLayer } from '../methods/adapters/adapter.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import type { AdapterFacts, ArtifactWriter } from './artifact.ts';
 import { commonConfig, prefix, tensorFile, writeAdapter } from './peft-files.ts';
 import {
   asWritten,
@@ -27,7 +27,7 @@ import {
 type PeftFormat = 'PEFTAdapter' | 'UniformPEFTAdapter';
 
 /** Uniform: smaller ranks are filled up with zeros, so that no pattern is needed. */
-export function peftArtifact(facts: ArtifactFacts, format: PeftFormat): ArtifactWriter {
+export function peftArtifact(facts: AdapterFacts, format: PeftFormat): ArtifactWriter {
   const isUniform = format === 'UniformPEFTAdapter';
   return {
     format,
@@ -47,10 +47,7 @@ export function peftArtifact(facts: ArtifactFacts, format: PeftFormat): Artifact
 }
 
 /** Tensors of the adapter file, by PEFT's names. */
-function peftTensors(
-  facts: ArtifactFacts,
-  isUniform: boolean,
-): ReadonlyMap<string, WritableTensor> {
+function peftTensors(facts: AdapterFacts, isUniform: boolean): ReadonlyMap<string, WritableTensor> {
   const dtype = exactType(facts.model.dtype);
   const layers = layersWritten(facts);
   const most = Math.max(...layers.map((layer) => rankWritten(facts, layer)));
@@ -74,7 +71,7 @@ function nameOf(path: string, factor: Factor): string {
 }
 
 /** Contents of `adapter_config.json`. */
-function peftConfig(facts: ArtifactFacts, isUniform: boolean): Record<string, unknown> {
+function peftConfig(facts: AdapterFacts, isUniform: boolean): Record<string, unknown> {
   const { method, model } = facts;
   const layers = layersWritten(facts);
   return {
@@ -108,7 +105,7 @@ function asLora(parameters: LoraParameters): Record<string, unknown> {
  * The largest rank, and patterns for layers that have a smaller one, by their last parts where
  * these have one rank in all blocks; alpha / r is the scale.
  */
-function byLayer(facts: ArtifactFacts, layers: readonly LinearLayer[]): Record<string, unknown> {
+function byLayer(facts: AdapterFacts, layers: readonly LinearLayer[]): Record<string, unknown> {
   const found = layers.map((layer) => ({ path: layer.path, rank: rankWritten(facts, layer) }));
   const byName = Map.groupBy(found, ({ path }) => lastPart(path));
   const ranks = [...byName].flatMap(([name, own]) =>

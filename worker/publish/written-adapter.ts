@@ -18,11 +18,11 @@ import { dtypeBytes } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor, tensor, toArray } from '../tensor/tensor.ts';
-import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import type { AdapterFacts, ArtifactWriter } from './artifact.ts';
 
 export type Factor = 'A' | 'B';
 
-type Adapted = Pick<ArtifactFacts, 'model' | 'initial'>;
+type Adapted = Pick<AdapterFacts, 'model' | 'initial'>;
 
 /** The layers that a file has: all, or those in which a rank is left, and one where none is. */
 export function layersWritten(facts: Adapted): readonly LinearLayer[] {
@@ -122,7 +122,7 @@ function takesOver({ adapter }: Model): boolean {
 }
 
 /** The model that a file of the adapter describes, with the factors that `read` finds in it. */
-export function asWritten(facts: ArtifactFacts, read: ReadFactor): Model {
+export function asWritten(facts: AdapterFacts, read: ReadFactor): Model {
   const { model } = facts;
   const { adapter } = model;
   if (adapter === null) throw new Bug('a model without an adapter has no file of one');
@@ -188,7 +188,7 @@ export function sharedBase(model: Model): Parameters {
 }
 
 /** The base that the adapter is put on: the weights of the model hold a part of it. */
-function asInFiles({ files, model, run }: ArtifactFacts): Parameters {
+function asInFiles({ files, model, run }: AdapterFacts): Parameters {
   return buildModel(modelSource(files), {
     dtype: model.dtype,
     adapter: null,

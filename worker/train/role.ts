@@ -15,6 +15,7 @@ import {
 } from '../../crds/wire/run-folder.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import { checkpointsOf, type RunCheckpoints } from '../checkpoint/checkpoints.ts';
+import { toTrain } from '../checkpoint/federated-start.ts';
 import { removeJoined } from '../checkpoint/joined-copy.ts';
 import { StateCopies } from '../checkpoint/state-copies.ts';
 import { storedSaves } from '../checkpoint/stored-save.ts';
@@ -102,7 +103,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   const { run, prepared, method, joined, files, feed, memory, startedAt } = opened;
   const { world } = joined;
   const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
-  const options = buildOptionsOf(run.spec, method);
+  const options = await toTrain(run, buildOptionsOf(run.spec, method));
   const stopping = stopOf(context, world);
   const plan = trainerPlan(run, memory.plan, feed);
   using distillation = await distillationOf(context, { ...opened, options, stopping, ...plan });

@@ -6,6 +6,7 @@
 // rate of B is `learningRateRatio` times that of A. Initialisation as in PEFT: A uniform in
 // ±1/sqrt(I) (Kaiming with a = sqrt 5) or normal with deviation 1/R, B zero, so that step 0 is the
 // base model. State: A and B in float32 whatever the model's type (float64 in a float64 model).
+import { alphaOf } from '../../../crds/methods/adapter-fields.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { dropoutMask, normal, streamOf, uniform } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -36,9 +37,22 @@ export const loraOf: AdapterOf<'LoRA'> = (own, common) => {
   return lora({ ...asLora(own, common), scaling, initialization, learningRateRatio });
 };
 
+/** What the product of both matrices is multiplied by. */
+export function scaleOf(own: {
+  readonly rank: number;
+  readonly alpha?: string | undefined;
+  readonly scaling: LoraSettings['scaling'];
+}): number {
+  return scaleAt({ ...own, alpha: alphaOf(own) });
+}
+
+function scaleAt({ rank, alpha, scaling }: Pick<LoraSettings, 'rank' | 'alpha' | 'scaling'>) {
+  return alpha / (scaling === 'Standard' ? rank : Math.sqrt(rank));
+}
+
 export function lora(settings: LoraSettings): LoraAdapter {
-  const { rank, alpha, dropout, dtype } = settings;
-  const scale = alpha / (settings.scaling === 'Standard' ? rank : Math.sqrt(rank));
+  const { rank, dropout, dtype } = settings;
+  const scale = scaleAt(settings);
   return {
     name: 'LoRA',
     targets: ({ path }) => settings.targets(path),

@@ -1,0 +1,77 @@
+// A federation in lines: one when a round ends, and what it moved. JSON has the record of the
+// round.
+
+import { sanitize } from '../../../crds/text/sanitize.ts';
+import type { RoundResult } from '../../../crds/wire/federation.ts';
+import type { FederationView } from '../../federation/run-federation.ts';
+import type { StoredFederation } from '../../federation/store.ts';
+import { bytes, real } from '../../terminal/numbers.ts';
+
+interface WholeView extends FederationView {
+  begin(continued: boolean): void;
+  end(state: 'Complete' | 'Stopped' | 'Failed'): void;
+}
+
+type Write = (line: string) => void;
+
+export function federationLines(write: Write, { record, folder }: StoredFederation): WholeView {
+  const { spec, name } = record;
+  const say = (line: string): void => write(sanitize(line));
+  return {
+    begin(continued) {
+      say(`${name}: ${continued ? 'resuming' : 'new federation'} ${folder}`);
+      say(
+        `${'method'.padEnd(10)} ${spec.aggregation} · ${spec.clients.length} clients · ${spec.rounds} rounds`,
+      );
+    },
+    progress(who, words) {
+      say(`${who.padEnd(10)} ${words}`);
+    },
+    round(result) {
+      for (const line of roundLines(result, record)) say(line);
+    },
+    warn(sentence) {
+      say(`${'warning'.padEnd(10)} ${sentence}`);
+    },
+    end(state) {
+      say(endings[state](name));
+    },
+  };
+}
+
+const endings = {
+  Complete: (name: string) => `✓ ${name} done`,
+  Stopped: (name: string) => `‖ ${name} stopped; the same command goes on`,
+  Failed: (name: string) => `✗ ${name} failed`,
+} as const;
+
+/** Pure. */
+function roundLines(
+  { round, evaluation, used, refused, exact, error, bytes: moved }: RoundResult,
+  { spec }: StoredFederation['record'],
+): readonly string[] {
+  const loss = `held-out loss ${real(evaluation.loss)}`;
+  if (round === 0) return [`${'begin'.padEnd(10)} ${loss}`];
+  const parts = [
+    loss,
+    `${used.length} of ${used.length + refused.length} clients`,
+    exact ? 'exact' : `${(100 * error).toPrecision(2)} % from the mean of the changes`,
+    `${bytes(moved.up)} up, ${bytes(moved.down)} down to each`,
+  ];
+  return [
+    `${`round ${round}/${spec.rounds}`.padEnd(10)} ${parts.join(' · ')}`,
+    ...refused.map(({ client, reason }) => `${'refused'.padEnd(10)} ${client}: ${reason}`),
+  ];
+}
+
+export function federationJson(write: Write, { record, folder }: StoredFederation): WholeView {
+  const say = (content: object): void => write(JSON.stringify(content));
+  return {
+    begin: (continued) =>
+      say({ type: 'begin', apiVersion: 'cli.anneal.dev/v1', name: record.name, folder, continued }),
+    progress: (who, words) => say({ type: 'progress', who, words }),
+    round: (result) => say({ type: 'round', ...result }),
+    warn: (message) => say({ type: 'warning', message }),
+    end: (state) => say({ type: 'outcome', state, folder }),
+  };
+}

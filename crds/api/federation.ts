@@ -1,0 +1,78 @@
+// Federation: several clients train one adapter, each on data of its own. A kind beside
+// FineTuneJob, whose spec is the template of what a client runs in one round: a federation has many
+// jobs, and none of its fields means anything to one of them.
+import * as z from 'zod';
+import { apiVersion } from '../names/group.ts';
+import { decimal } from '../schema/decimal.ts';
+import { text } from '../schema/text.ts';
+import { trainSource } from './dataset.ts';
+import { fineTuneJobSpec, objectMeta } from './job.ts';
+
+export const federationKind = 'Federation';
+
+const client = z.strictObject({
+  name: text(63, /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'small letters, digits and hyphens').describe(
+    'Name of the client; states are summed in the order of names.',
+  ),
+  train: trainSource.describe('Records that this client trains on. No other process reads them.'),
+  maxSamples: z.int().min(1).optional().describe('Use only the first records, up to this number.'),
+  rank: z
+    .int32()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe('Rank of its adapter, where it is not that of the template. With FLoRA alone.'),
+});
+
+const quorum = z.strictObject({
+  minClients: z
+    .int32()
+    .min(1)
+    .optional()
+    .describe('Fewest clients of a round; three fifths of all, rounded up, when absent.'),
+  deadlineSeconds: z
+    .int32()
+    .min(1)
+    .optional()
+    .describe('Longest turn of a client in a round. One that takes longer is left out of it.'),
+});
+
+const aggregation = z
+  .enum(['FedAvg', 'FFALoRA', 'FLoRA', 'FedSB', 'LoRAFAIR'])
+  .describe(
+    'How what clients trained becomes one adapter. FedAvg: both factors averaged, which is not the mean of the changes; the baseline. FFALoRA: A stays at its start, B is averaged. FLoRA: factors stacked, and merged into the base of the next round; clients may have different ranks. FedSB: the core between fixed factors is averaged; the adapter is LoRASB or LoRAXS. LoRAFAIR: as FedAvg, with a residual on B.',
+  );
+
+export type Aggregation = z.output<typeof aggregation>;
+
+export const federationSpec = z.strictObject({
+  template: fineTuneJobSpec.describe(
+    'The job of a client in one round. Its records are those of the coordinator: it computes from them what the adapter begins with, and evaluates each round on those that it holds out.',
+  ),
+  aggregation,
+  rounds: z.int32().min(1).max(10_000).describe('Rounds.'),
+  clients: z.array(client).min(1).max(64).describe('Who trains.'),
+  weights: z
+    .enum(['Samples', 'Uniform'])
+    .default('Samples')
+    .describe('Whether clients count by their records or all alike.'),
+  quorum: quorum.prefault({}).describe('When a round counts without some of its clients.'),
+  lambda: decimal({ above: 0 })
+    .optional()
+    .describe('Of LoRAFAIR: how much the residual on B is held back; 0.01 when absent.'),
+  maxNorm: decimal({ above: 0 })
+    .optional()
+    .describe('A change with a larger Frobenius norm is refused; none is when absent.'),
+});
+
+export type FederationSpec = z.output<typeof federationSpec>;
+export type FederationClient = FederationSpec['clients'][number];
+
+export const federation = z.strictObject({
+  apiVersion: z.literal(apiVersion).describe('Version of the schema of this file.'),
+  kind: z.literal(federationKind).describe('Kind of the object.'),
+  metadata: objectMeta.describe('Name, namespace and labels of the federation.'),
+  spec: federationSpec.describe('The desired state.'),
+});
+
+export type Federation = z.output<typeof federation>;

@@ -1,0 +1,197 @@
+// Parses the file of a federation: YAML text to a Federation, or one error with all problems, each
+// at its position in the file.
+import {
+  type Federation,
+  type FederationSpec,
+  federation,
+  federationKind,
+} from '../api/federation.ts';
+import { incompatibilities } from '../combinations/compatibility.ts';
+import { resolveMethod } from '../methods/resolve.ts';
+import { apiVersion } from '../names/group.ts';
+import { printSchema } from '../tree/schema-tree.ts';
+import { valueAt } from '../tree/value-at.ts';
+import { invalidManifest } from './manifest.ts';
+import { byPosition, type Problem } from './problem.ts';
+import { sentenceOf } from './sentences.ts';
+import { splitKnown } from './unknown-keys.ts';
+import { maxBytes, readYaml, type YamlDocument } from './yaml-text.ts';
+
+/** The federation of a file; throws one UserError with all problems. */
+export function parseFederation(text: string, file: string): Federation {
+  const whole = (message: string, hint?: string) =>
+    invalidManifest([
+      { code: 'E_INVALID_SPEC', file, path: '', message: `${file} ${message}`, hint },
+    ]);
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxBytes) throw whole(`has ${bytes} bytes; such a file has at most ${maxBytes}`);
+  const documents = (readYaml(text) ?? []).filter(
+    ({ value, problems }) => value !== undefined || problems.length > 0,
+  );
+  const [document, second] = documents;
+  if (document === undefined || second !== undefined) {
+    throw whole(
+      `has ${documents.length} documents; it must have one ${federationKind}`,
+      `it begins with apiVersion: ${apiVersion}`,
+    );
+  }
+  return parseDocument(document, file);
+}
+
+function parseDocument(document: YamlDocument, file: string): Federation {
+  const at = (path: readonly PropertyKey[], position = document.positionOf(path)) => ({
+    ...{ code: 'E_INVALID_SPEC' as const, file, line: position.line, column: position.column },
+    path: path.map(String).join('.'),
+  });
+  const problems: Problem[] = document.problems.map(({ line, column, message }) => ({
+    ...at([], { line, column }),
+    message: `${file} ${message}`,
+  }));
+  if (problems.length > 0) throw invalidManifest(problems);
+  const { root } = printSchema(federation);
+  const known = splitKnown(document.value, root);
+  const parsed = federation.safeParse(known.value);
+  for (const { path, message, hint } of known.unknown) {
+    problems.push({ ...at(path, document.positionOfKey(path)), message, hint });
+  }
+  for (const issue of parsed.error?.issues ?? []) {
+    const value = valueAt(known.value, issue.path);
+    const observed = { value, source: document.sourceOf(issue.path) };
+    problems.push({ ...at(issue.path), ...sentenceOf(issue, observed, root) });
+  }
+  if (parsed.success) {
+    for (const { path, ...found } of refused(parsed.data.spec)) {
+      problems.push({ ...at(['spec', ...path]), ...found });
+    }
+  }
+  if (!parsed.success || problems.length > 0) throw invalidManifest(problems.toSorted(byPosition));
+  return parsed.data;
+}
+
+interface Refused {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+/** What does not go together in a federation, each with a sentence. */
+function refused(spec: FederationSpec): readonly Refused[] {
+  const ofTemplate = incompatibilities(spec.template, 'machine').map(
+    ({ path, message, hint }): Refused => ({
+      path: ['template', ...path.filter((step) => step !== 'spec')],
+      message: `in the template, ${message}`,
+      hint,
+    }),
+  );
+  return [...ofTemplate, ...wrongMethod(spec), ...wrongClients(spec), ...idle(spec)];
+}
+
+function wrongMethod({ aggregation, template, lambda }: FederationSpec): readonly Refused[] {
+  const { adapter, base, selection } = resolveMethod(template.method);
+  const wanted = aggregation === 'FedSB' ? ['LoRASB', 'LoRAXS'] : ['LoRA'];
+  const found: Refused[] = [];
+  if (!wanted.includes(adapter.type)) {
+    found.push({
+      path: ['template', 'method'],
+      message: `spec.template.method has the adapter ${adapter.type}, and ${aggregation} aggregates ${wanted.join(' or ')}`,
+    });
+  }
+  if (aggregation === 'FLoRA' && base.type !== 'Dense') {
+    found.push({
+      path: ['template', 'method'],
+      message: `spec.template.method has the base ${base.type}, and FLoRA merges each round into the base; it must be Dense`,
+      hint: 'LoRAFAIR and FFALoRA leave the base as it is',
+    });
+  }
+  if (selection.type !== 'All') {
+    found.push({
+      path: ['template', 'method'],
+      message: `spec.template.method selects by ${selection.type}; every client trains the same tensors, so it must be All`,
+    });
+  }
+  if (lambda !== undefined && aggregation !== 'LoRAFAIR') {
+    found.push({
+      path: ['lambda'],
+      message: `spec.lambda is set, and ${aggregation} has no residual that it would hold back`,
+      hint: 'leave it out, or set spec.aggregation: LoRAFAIR',
+    });
+  }
+  return found;
+}
+
+function wrongClients({ clients, aggregation, quorum }: FederationSpec): readonly Refused[] {
+  const found: Refused[] = [];
+  for (const [i, { name, rank }] of clients.entries()) {
+    if (clients.findIndex((one) => one.name === name) < i) {
+      found.push({
+        path: ['clients', i, 'name'],
+        message: `spec.clients[${i}].name is ${name}, which another client has; names must differ`,
+      });
+    }
+    if (rank !== undefined && aggregation !== 'FLoRA') {
+      found.push({
+        path: ['clients', i, 'rank'],
+        message: `spec.clients[${i}].rank is ${rank}, and ${aggregation} averages adapters of one rank`,
+        hint: 'leave it out, or set spec.aggregation: FLoRA',
+      });
+    }
+  }
+  const { minClients } = quorum;
+  if (minClients !== undefined && minClients > clients.length) {
+    found.push({
+      path: ['quorum', 'minClients'],
+      message: `spec.quorum.minClients is ${minClients}; there are ${clients.length} clients`,
+    });
+  }
+  return found;
+}
+
+/** Fields of a job that would do nothing in a federation. */
+function idle({ template }: FederationSpec): readonly Refused[] {
+  const { dataset, training, output, checkpoint } = template;
+  const { destination, pushToHub, formats = ['PEFTAdapter'] } = output;
+  const rows: readonly (readonly [boolean, readonly string[], string])[] = [
+    [
+      dataset.eval === undefined && dataset.heldOut === undefined,
+      ['dataset'],
+      'has neither eval nor heldOut; each round is evaluated on records that the coordinator holds out',
+    ],
+    [
+      String(formats) !== 'PEFTAdapter' || output.quantization !== undefined,
+      ['output', 'formats'],
+      'must be PEFTAdapter alone: a federation publishes the adapter',
+    ],
+    [
+      pushToHub !== undefined ||
+        (destination?.local ?? destination?.persistentVolumeClaim) === undefined,
+      ['output'],
+      'must have a destination on this machine: local, or a claim',
+    ],
+    [
+      training.evaluation.intervalSteps !== undefined ||
+        training.evaluation.earlyStopping !== undefined,
+      ['training', 'evaluation'],
+      'sets intervalSteps or earlyStopping, and clients hold out no records; the coordinator evaluates once a round',
+    ],
+    [
+      training.samples !== undefined,
+      ['training', 'samples'],
+      'is set, and no client answers prompts',
+    ],
+    [
+      training.distillation !== undefined,
+      ['training', 'distillation'],
+      'is set, and clients have no teacher in common',
+    ],
+    [
+      checkpoint.resumeFrom !== undefined,
+      ['checkpoint', 'resumeFrom'],
+      'is set, and a client begins with the state of its round',
+    ],
+  ];
+  return rows.flatMap(([holds, path, words]) =>
+    holds
+      ? [{ path: ['template', ...path], message: `spec.template.${path.join('.')} ${words}` }]
+      : [],
+  );
+}

@@ -1,0 +1,53 @@
+// The object of a submission as numbers, with what its checks ask.
+import type { RoundSubmit } from '../../crds/wire/federation.ts';
+import { objectPath } from '../checkpoint/objects.ts';
+import { openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
+import { scope } from '../tensor/scope.ts';
+import { toArray } from '../tensor/tensor.ts';
+import type { Tensors } from './aggregate.ts';
+import { type Matrix, matrix } from './matrix.ts';
+import { normOfUpdate } from './mean.ts';
+import type { Submitted } from './submission.ts';
+
+/** Of an object whose bytes are not those that were named, no tensor is read. */
+export function readSubmission(
+  root: string,
+  sent: RoundSubmit,
+  found: string | null,
+  beginning: Tensors,
+): Submitted & { readonly matrices: Tensors } {
+  const { client, round, epoch, base, state, object, samples } = sent;
+  const { digest } = object;
+  const named = { client, round, epoch, base, state, digest, found, samples };
+  if (found !== digest) return { ...named, tensors: new Map(), norm: 0, matrices: new Map() };
+  using file = openSafetensors(objectPath(root, digest));
+  const matrices = matricesIn(file);
+  const tensors = new Map(
+    [...file.header.tensors].map(([name, { shape, type }]) => [
+      name,
+      {
+        shape,
+        dtype: type === 'F32' ? 'float32' : type,
+        finite: matrices.get(name)?.values.every(Number.isFinite) ?? true,
+      },
+    ]),
+  );
+  // Shapes are checked before the norm is looked at; of other ones it says nothing.
+  const alike = [...matrices].every(([name, one]) => isAlike(one, beginning.get(name)));
+  return { ...named, tensors, matrices, norm: alike ? normOfUpdate(matrices, beginning) : 0 };
+}
+
+/** Its matrices, by name. */
+export function matricesIn(file: SafetensorsFile): Tensors {
+  return new Map(
+    [...file.header.tensors].flatMap(([name, { shape }]) => {
+      const [rows, columns] = shape;
+      if (shape.length !== 2 || rows === undefined || columns === undefined) return [];
+      return [[name, scope(() => matrix(rows, columns, toArray(file.load(name))))] as const];
+    }),
+  );
+}
+
+function isAlike(one: Matrix, other: Matrix | undefined): boolean {
+  return other === undefined || (one.rows === other.rows && one.columns === other.columns);
+}

@@ -1,0 +1,37 @@
+// The role `submit`: what a client trained in a round, for the hub. It reads the last checkpoint of
+// the run; of the client's records it says how many there are.
+import { join } from 'node:path';
+import { Bug } from '../../crds/failures/errors.ts';
+import { recordName, roundSubmit } from '../../crds/wire/federation.ts';
+import { preparedRecord, runFiles, runRecord, trainedRecord } from '../../crds/wire/run-folder.ts';
+import { verifyCheckpoint } from '../checkpoint/folder.ts';
+import { putObject } from '../checkpoint/objects.ts';
+import { openSafetensors } from '../files/safetensors.ts';
+import type { Role } from '../role.ts';
+import { requireRecord } from '../run-folder.ts';
+import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { digestOfState, federatedOf, recordsIn } from './round-files.ts';
+
+export const submitRole: Role = async ({ folder }) => {
+  const run = await requireRecord(folder, runFiles.run, runRecord);
+  const prepared = await requireRecord(folder, runFiles.prepared, preparedRecord);
+  const { checkpoint } = await requireRecord(folder, runFiles.trained, trainedRecord);
+  const { root, round, epoch, client, begins } = federatedOf(run);
+  if (client === undefined) throw new Bug('the hub submits nothing');
+  const manifest = await verifyCheckpoint(checkpoint);
+  const tensors = new Map<string, Tensor>();
+  // States of the optimizer have a # in their names, and stay with the client.
+  for (const { name, file } of manifest.tensors.filter((one) => !one.name.includes('#'))) {
+    using open = openSafetensors(join(checkpoint, file));
+    tensors.set(name, open.load(name));
+  }
+  const object = await putObject(root, tensors);
+  scope(() => {
+    for (const tensor of tensors.values()) tensor.dispose();
+  });
+  await recordsIn(root).write(recordName.submit(round, client), roundSubmit, {
+    ...{ round, client, epoch, object, base: prepared.model.digest },
+    ...{ state: digestOfState(begins), samples: prepared.data.samples },
+  });
+};
