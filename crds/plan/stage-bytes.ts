@@ -52,17 +52,20 @@ function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
   });
 }
 
-/** Keys and values of all blocks, and the logits of one token in float32. */
+/**
+ * Of all prompts together: keys and values of all blocks, those of one block in float32, and the
+ * logits of one token.
+ */
 function sample(question: MemoryQuestion, tokens: number): StagePeak {
-  const { facts, method, shards, stages } = question;
-  const atOnce = shards === 1 ? 1 : (stages?.prompts ?? 1);
-  const width = valueBytes(method);
+  const { facts, method, stages } = question;
+  const all = (stages?.prompts ?? 1) * tokens;
+  const pairs = 2 * all * facts.NK * facts.D;
   return inTraining(question, 'Sample', {
-    activations: atOnce * facts.L * 2 * tokens * facts.NK * facts.D * width,
+    activations: pairs * (facts.L * valueBytes(method) + 4),
     working:
-      forwardWorking(question, tokens) +
+      forwardWorking(question, all) +
       besideMatrices(question) +
-      4 * facts.V * 4 +
+      4 * facts.V * 4 * (stages?.prompts ?? 1) +
       sharedBytes(question).vocabulary,
   });
 }

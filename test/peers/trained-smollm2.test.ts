@@ -10,12 +10,12 @@ import { compileTemplate } from '../../worker/data/chat-template.ts';
 import { modelTokenizer } from '../../worker/data/model-tokenizer.ts';
 import { createTokenizer } from '../../worker/data/tokenizer.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
+import { generate } from '../../worker/decoding/generate.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { item, type Tensor } from '../../worker/tensor/tensor.ts';
-import { generate } from '../../worker/train/generate.ts';
 import { askLlama, askPeer } from './ask-peer.ts';
 import { logitsOf, publishAgain, type TrainedRun, trainedModel, trainJob } from './train-job.ts';
 

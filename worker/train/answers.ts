@@ -8,10 +8,10 @@ import { modelTokenizer } from '../data/model-tokenizer.ts';
 import { TookTooLong, withinTime } from '../data/time-limit.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
+import { generateTogether } from '../decoding/generate.ts';
 import type { Model } from '../engine/model.ts';
 import { alone, type World } from '../engine/world.ts';
 import { drawsOf, streamOf } from '../tensor/rng.ts';
-import { generateTogether } from './generate.ts';
 
 interface Sample {
   readonly prompt: string;
@@ -48,37 +48,26 @@ export async function samplerOf(
       tokenizer.encode(template?.render([message], undefined, true) ?? prompt);
     return { prompt, ids: encodeInTime(encode) };
   });
-  const stop = stopIds(tokenizer);
-  return async (stopped) => {
-    const answers: Sample[] = [];
-    const questions = prompts.map(({ prompt, ids }, index) => {
-      const draws = drawsOf(streamOf(seed, 'sample', index));
-      return { text: prompt, prompt: ids, draw: () => draws.uniform() };
-    });
-    for (const group of groupsOf(questions, world)) {
-      // A request to stop is received here.
-      await setImmediate();
-      const made = generateTogether(model, group, {
-        maxTokens: samples.maxTokens,
-        temperature: Number(samples.temperature),
-        ...{ stop, stopped, world },
-      });
-      // The stop has cut these answers off, or may have.
-      if (stopped()) return null;
-      for (const [i, { text }] of group.entries()) {
-        answers.push({ prompt: text, text: tokenizer.decode([...(made[i] ?? [])]).trim() });
-      }
-    }
-    return answers;
+  const shared = {
+    maxTokens: samples.maxTokens,
+    temperature: Number(samples.temperature),
+    stop: stopIds(tokenizer),
   };
-}
-
-/**
- * With several ranks all prompts are answered together, since each token gathers the weights once;
- * one process answers them one by one to save memory.
- */
-function groupsOf<T>(questions: readonly T[], { size }: World): readonly (readonly T[])[] {
-  return size > 1 ? [questions] : questions.map((question) => [question]);
+  return async (stopped) => {
+    const questions = prompts.map(({ ids }, index) => {
+      const draws = drawsOf(streamOf(seed, 'sample', index));
+      return { ...shared, prompt: ids, draw: () => draws.uniform() };
+    });
+    // A request to stop is received here.
+    await setImmediate();
+    const made = generateTogether(model, questions, { stopped, world });
+    // The stop has cut answers off, or may have.
+    if (stopped()) return null;
+    return prompts.map(({ prompt }, i) => ({
+      prompt,
+      text: tokenizer.decode([...(made[i] ?? [])]).trim(),
+    }));
+  };
 }
 
 /** Generous: encoding takes milliseconds. */

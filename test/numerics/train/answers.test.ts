@@ -3,11 +3,11 @@ import test, { type ExecutionContext } from 'ava';
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';
 import { readTokenizerFolder } from '../../../worker/data/tokenizer-definition.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
+import { generate } from '../../../worker/decoding/generate.ts';
 import { buildModel, modelSource } from '../../../worker/engine/build-model.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { samplerOf } from '../../../worker/train/answers.ts';
-import { generate } from '../../../worker/train/generate.ts';
 import { ToyRun } from '../../builders/toy-run.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 

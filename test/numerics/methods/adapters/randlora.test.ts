@@ -2,6 +2,7 @@
 // exist while a block is computed and no longer, and that how a block is computed changes no bit.
 import test from 'ava';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
+import { generate } from '../../../../worker/decoding/generate.ts';
 import { hiddenStates } from '../../../../worker/engine/forward.ts';
 import { type Model, tensorName, tensorsOf } from '../../../../worker/engine/model.ts';
 import { withLayer } from '../../../../worker/engine/weights.ts';
@@ -15,7 +16,6 @@ import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { item, type Tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../../worker/tensor/threads.ts';
-import { generate } from '../../../../worker/train/generate.ts';
 import { train } from '../../../../worker/train/loop.ts';
 import { aToyModel, countUp, Training } from '../../../builders/toy-training.ts';
 import { aSequence, gradientsOf } from '../../../builders/training.ts';

@@ -3,6 +3,7 @@
 import test from 'ava';
 import { stateTensors } from '../../../../worker/checkpoint/state-tensors.ts';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
+import { generate } from '../../../../worker/decoding/generate.ts';
 import { hiddenStates } from '../../../../worker/engine/forward.ts';
 import type { Model } from '../../../../worker/engine/model.ts';
 import type { Gradient } from '../../../../worker/engine/update.ts';
@@ -20,7 +21,6 @@ import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { fromBytes, type Tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../../worker/tensor/threads.ts';
-import { generate } from '../../../../worker/train/generate.ts';
 import { train } from '../../../../worker/train/loop.ts';
 import {
   aToyModel,

@@ -1,15 +1,11 @@
 import test from 'ava';
-import { hiddenStates } from '../../../worker/engine/forward.ts';
-import { headName, type Model } from '../../../worker/engine/model.ts';
+import { type GenerateOptions, generate } from '../../../worker/decoding/generate.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
-import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { drawsOf, streamOf } from '../../../worker/tensor/rng.ts';
-import { scope } from '../../../worker/tensor/scope.ts';
-import { toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
-import { type GenerateOptions, generate } from '../../../worker/train/generate.ts';
 import { aToyModel, countUp } from '../../builders/toy-training.ts';
 import { type GoldenCase, golden } from '../../toy/golden.ts';
+import { lastLogits, rounding, shortfalls } from './whole-text.ts';
 
 test.before(() => setThreads(1));
 
@@ -17,30 +13,6 @@ const greedy: GenerateOptions = {
   ...{ maxTokens: 16, temperature: 0, stop: new Set<number>() },
   draw: () => Number.NaN,
 };
-
-/** Logits behind the last token, by the forward of training over the whole text. */
-function lastLogits(model: Model, ids: readonly number[]): readonly number[] {
-  return scope(() => {
-    const h = hiddenStates(model, Int32Array.from(ids));
-    const last = ops.narrow(h, 0, ids.length - 1, 1);
-    const z = ops.linear(last, model.parameters.value(headName(model.config)), null);
-    const cap = model.config.logitCap;
-    const values = toArray(z);
-    return cap === undefined ? values : values.map((x) => cap * Math.tanh(x / cap));
-  });
-}
-
-/** What each token of `made` lacks to the largest logit at its place. */
-function shortfalls(model: Model, prompt: readonly number[], made: readonly number[]): number[] {
-  return made.map((id, n) => {
-    const logits = lastLogits(model, [...prompt, ...made.slice(0, n)]);
-    return Math.max(...logits) - (logits[id] ?? Number.NEGATIVE_INFINITY);
-  });
-}
-
-// Keys and values of the cache are those of the whole text; the shares of attention are rounded to
-// float32, some hundred sums of it on logits of size 10.
-const rounding = 100 * 10 * 2 ** -24;
 
 const agrees = test.macro({
   exec(t, { name }: GoldenCase) {

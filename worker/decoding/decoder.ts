@@ -1,0 +1,99 @@
+// Decodes texts together: each step gives every one its next token, and texts begin and end between
+// steps.
+import { Bug } from '../../crds/failures/errors.ts';
+import type { Model } from '../engine/model.ts';
+import { alone, type World } from '../engine/world.ts';
+import { scope } from '../tensor/scope.ts';
+import { type Growth, peakPages } from './admission.ts';
+import { chooseAll } from './choose.ts';
+import { PagedCache, pageTokens } from './paged-cache.ts';
+import { type Question, Sequence } from './sequence.ts';
+import { stepLogits, type TapOfRows } from './step-logits.ts';
+
+interface DecoderOptions {
+  /** Pages of the cache. */
+  readonly pages: number;
+  /** What changes the products of rows of a question's `change`. */
+  readonly tapOf?: TapOfRows;
+  /**
+   * All ranks compute the logits; rank 0 chooses the token, since processors may round differently.
+   */
+  readonly world?: World;
+}
+
+export class Decoder implements Disposable {
+  readonly #model: Model;
+  readonly #cache: PagedCache;
+  readonly #options: DecoderOptions;
+  #live: readonly Sequence[] = [];
+
+  constructor(model: Model, options: DecoderOptions) {
+    this.#model = model;
+    this.#options = options;
+    this.#cache = new PagedCache(model, options.pages);
+  }
+
+  /** Those that the next step continues, in the order in which they began. */
+  get live(): readonly Sequence[] {
+    return this.#live;
+  }
+
+  get freePages(): number {
+    return this.#cache.pages.free;
+  }
+
+  /** Whether all live ones can be finished if this one begins now. */
+  fits(question: Question): boolean {
+    const own = new Sequence(question).growth;
+    const growths: readonly Growth[] = [...this.#live.map(({ growth }) => growth), own];
+    return peakPages(growths, pageTokens) <= this.#options.pages;
+  }
+
+  /** Begins with the next step; the caller asked whether it fits. */
+  start(question: Question): Sequence {
+    if (question.prompt.length === 0) throw new Bug('a prompt has no token');
+    const sequence = new Sequence(question);
+    if (sequence.end === undefined) this.#live = [...this.#live, sequence];
+    return sequence;
+  }
+
+  /** Ends a sequence before its time. */
+  drop(sequence: Sequence): void {
+    this.#cache.pages.give(sequence.pages.splice(0));
+    this.#live = this.#live.filter((one) => one !== sequence);
+  }
+
+  /** One token for each of them; those that end are live no more. */
+  step(): readonly Sequence[] {
+    const { world = alone, tapOf } = this.#options;
+    const sequences = inRows(this.#live);
+    if (sequences.length === 0) return [];
+    const taken = sequences.flatMap((one) => one.extend(this.#cache.pages, pageTokens));
+    this.#cache.clear(taken);
+    const chosen = scope(
+      () => chooseAll(stepLogits(this.#model, this.#cache, sequences, tapOf), sequences),
+      this.#model.device,
+    );
+    for (const [i, sequence] of sequences.entries()) {
+      const id = world.fromFirst(chosen[i] ?? notFinite);
+      sequence.add(id === notFinite ? null : id);
+      if (sequence.end !== undefined) this.drop(sequence);
+    }
+    return sequences;
+  }
+
+  [Symbol.dispose](): void {
+    this.#cache[Symbol.dispose]();
+  }
+}
+
+/** No id of a token; ranks agree on numbers. */
+const notFinite = -1;
+
+/** Those that begin first, and those with the same change beside each other. */
+function inRows(live: readonly Sequence[]): readonly Sequence[] {
+  const changes = [...new Set(live.map(({ question }) => question.change))];
+  const keyOf = ({ cached, question }: Sequence): number =>
+    (cached === 0 ? 0 : changes.length) + changes.indexOf(question.change);
+  return live.toSorted((a, b) => keyOf(a) - keyOf(b));
+}
