@@ -10,11 +10,13 @@ import type { HostSequence } from '../../../worker/engine/packed-sequence.ts';
 import { typeOfRows } from '../../../worker/files/gguf-blocks.ts';
 import { ggufTensorType } from '../../../worker/files/gguf-types.ts';
 import type { LinearLayer } from '../../../worker/methods/adapters/adapter.ts';
+import { asBfloat16 } from '../../../worker/methods/weights/learned-step.ts';
 import { ColumnImportance, calibrationOf } from '../../../worker/publish/calibration.ts';
 import { tokenScores } from '../../../worker/publish/divergence.ts';
 import { divergenceOf } from '../../../worker/publish/divergence-statistics.ts';
 import { ggufRounded } from '../../../worker/publish/gguf.ts';
 import { roundingOf } from '../../../worker/publish/quantized-artifact.ts';
+import { lowRankError } from '../../../worker/quantize/low-rank-error.ts';
 import { QuantizedLayers } from '../../../worker/quantize/quantized-layers.ts';
 import { inputGridOf, withRoundedInputs } from '../../../worker/quantize/rounded-inputs.ts';
 import { isFloat } from '../../../worker/quantize/rounding-grid.ts';
@@ -101,19 +103,44 @@ type Values = (layer: LinearLayer) => Tensor;
 
 async function integers(
   { run, prepared, dense, layers, calibrated }: Study,
-  { quantization }: Made<'Integers'>,
+  { quantization, grid, errorRank = 0 }: Made<'Integers'>,
   made: DisposableStack,
   signal: AbortSignal,
 ): Promise<Values> {
   const sequences = isCalibrated(quantization)
     ? await calibrationOf({ run, prepared }, calibrated, signal)
     : null;
-  const found = made.use(new QuantizedLayers(roundingOf(quantization)));
+  const settings = roundingOf(quantization);
+  const found = made.use(new QuantizedLayers({ ...settings, grid: grid ?? settings.grid }));
   const weightOf = (layer: LinearLayer) => ops.clone(weightIn(dense, layer));
   for (const _ of found.make({ model: dense, layers, weightOf, sequences })) {
     signal.throwIfAborted();
   }
-  return ({ path, out }) => found.values(path, [0, out]);
+  if (errorRank === 0) return ({ path, out }) => found.values(path, [0, out]);
+  const facts = { run, prepared, model: dense };
+  using columns = new ColumnImportance(facts, calibrated, { emit: () => {}, stop: signal });
+  await columns.measure();
+  return corrected(made, layers, (layer) => {
+    const values = found.values(layer.path, [0, layer.out]);
+    const error = ops.sub(weightIn(dense, layer), values);
+    const { A, B } = lowRankError(error, errorRank, columns.of(`${layer.path}.weight`));
+    return ops.add(values, ops.mm(asBfloat16(B), asBfloat16(A)));
+  });
+}
+
+/** Made once, and kept. */
+function corrected(
+  made: DisposableStack,
+  layers: readonly LinearLayer[],
+  make: (layer: LinearLayer) => Tensor,
+): Values {
+  const all = new Map(
+    layers.map((layer) => [
+      layer.path,
+      made.adopt(keep(scope(() => make(layer))), (own) => own.dispose()),
+    ]),
+  );
+  return ({ path }) => ops.clone(all.get(path) ?? ops.empty([0]));
 }
 
 async function blocks(
@@ -152,6 +179,7 @@ function bitsOf(variant: Variant, layers: readonly LinearLayer[]): number {
   for (const { out, in: inputs } of layers) {
     weights += out * inputs;
     bits += out * inputs * bitsOfRow(variant, inputs);
+    if (variant.type === 'Integers') bits += 16 * (variant.errorRank ?? 0) * (out + inputs);
   }
   return bits / weights;
 }
@@ -162,7 +190,7 @@ function bitsOfRow(variant: Variant, columns: number): number {
     const { blockBytes, blockSize } = ggufTensorType(typeOfRows(columns, variant.blocks));
     return (8 * blockBytes) / blockSize;
   }
-  const { grid } = roundingOf(variant.quantization);
+  const grid = variant.grid ?? roundingOf(variant.quantization).grid;
   const { groupSize = columns } = grid;
   if (!isFloat(grid)) {
     return grid.bits + (grid.range === 'Symmetric' ? 16 : 16 + grid.bits) / groupSize;

@@ -1,9 +1,17 @@
-/** What is compared: integers as compressed-tensors has them, and the blocks of GGUF files. */
+/** What is compared: integers and floats as compressed-tensors has them, and the blocks of GGUF files. */
 import { type Quantization, quantization } from '../../../crds/api/quantization.ts';
 import type { GgufBlocks } from '../../../crds/methods/fake-quantized.ts';
+import type { FloatGrid } from '../../../worker/quantize/float-grid.ts';
 
 export type Variant = { readonly name: string } & (
-  | { readonly type: 'Integers'; readonly quantization: Quantization }
+  | {
+      readonly type: 'Integers';
+      readonly quantization: Quantization;
+      /** In place of that of `quantization`, for scales that no file has. */
+      readonly grid?: FloatGrid;
+      /** Ranks in 16 bits of what quantizing lost, added to it. @default 0 */
+      readonly errorRank?: number;
+    }
   | { readonly type: 'Blocks'; readonly blocks: GgufBlocks; readonly isWeighted: boolean }
 );
 
@@ -23,6 +31,37 @@ const ways = {
   'clip search, CBQ': { method: 'CBQ', scaleRefits: 0, iterations: 40 },
 } as const;
 
+type Settings = Parameters<typeof quantization.parse>[0] & object;
+type Extra = Pick<Extract<Variant, { type: 'Integers' }>, 'grid' | 'errorRank'>;
+
+function of(name: string, own: Settings, extra: Extra = {}): Variant {
+  return { type: 'Integers', name, quantization: quantization.parse(own), ...extra };
+}
+
+/** To nearest, and with all that is measured on training data. */
+function both(name: string, own: Settings, extra: Extra = {}): readonly Variant[] {
+  return [
+    of(`${name}, nearest`, { ...own, ...nearest }, extra),
+    of(`${name}, clip search, GPTQ`, { ...own, scaleRefits: 0 }, extra),
+  ];
+}
+
+const free: FloatGrid = { format: 'e2m1', scales: 'BFloat16', groupSize: 64 };
+const rowsOf8 = { bits: 8, strategy: 'Channel', range: 'Symmetric' };
+const zeroQuant = { weights: 'FP4', activations: 'Float8' };
+
+const floats = [
+  of('W8A8 in int8, nearest', { ...rowsOf8, ...nearest, activations: 'Int8' }),
+  of('FP8, nearest', { weights: 'FP8', ...nearest }),
+  of('W8A8 in FP8, nearest', { weights: 'FP8', ...nearest, activations: 'Float8' }),
+  ...both('FP4 in groups of 64', { weights: 'FP4' }, { grid: free }),
+  ...both('NVFP4', { weights: 'NVFP4' }),
+  ...both('MXFP4', { weights: 'MXFP4' }),
+  ...both('ZeroQuant-FP', zeroQuant),
+  of('ZeroQuant-FP, nearest, 8 ranks', { ...zeroQuant, ...nearest }, { errorRank: 8 }),
+  of('ZeroQuant-FP, all, 8 ranks', { ...zeroQuant, scaleRefits: 0 }, { errorRank: 8 }),
+];
+
 function blocks(type: GgufBlocks, isWeighted = false): Variant {
   const name = isWeighted ? `${type}, importance` : type;
   return { type: 'Blocks', name, blocks: type, isWeighted };
@@ -33,6 +72,7 @@ const names = Object.keys(ways) as (keyof typeof ways)[];
 export const variants: readonly Variant[] = [
   integers(8, 'nearest'),
   ...[4, 3, 2].flatMap((bits) => names.map((how) => integers(bits, how))),
+  ...floats,
   blocks('Q8_0'),
   ...(['Q6_K', 'Q5_K', 'Q4_K', 'Q4_0', 'Q3_K', 'Q2_K'] as const).flatMap((type) => [
     blocks(type),
