@@ -16,6 +16,7 @@ import { addList } from './commands/list/command.ts';
 import { addLogs } from './commands/logs/command.ts';
 import { addMetrics } from './commands/metrics/command.ts';
 import { addRun } from './commands/run/command.ts';
+import { addServe } from './commands/serve/command.ts';
 import { addSubmit } from './commands/submit/command.ts';
 import { addVersion } from './commands/version/command.ts';
 import { addWatch } from './commands/watch/command.ts';
@@ -25,7 +26,10 @@ import type { Perform, Surroundings } from './process/context.ts';
 type Add = (program: Command, surroundings: Surroundings, perform: Perform) => void;
 
 export const commandTable: readonly (readonly [group: string, commands: readonly Add[]])[] = [
-  ['Start:', [addInit, addImport, addEstimate, addExplain, addSubmit, addRun, addFederate]],
+  [
+    'Start:',
+    [addInit, addImport, addEstimate, addExplain, addSubmit, addRun, addServe, addFederate],
+  ],
   [
     'Look:',
     [

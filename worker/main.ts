@@ -21,6 +21,7 @@ const roles = {
   submit: async () => (await import('./federate/submit.ts')).submitRole,
   aggregate: async () => (await import('./federate/hub.ts')).aggregateRole,
   conclude: async () => (await import('./federate/conclude.ts')).concludeRole,
+  serve: async () => (await import('./serve/role.ts')).serveRole,
 } as const;
 
 const [role = '', folder = ''] = process.argv.slice(2);
@@ -63,6 +64,10 @@ async function perform(messages: Emitter): Promise<number> {
         return wanted;
       },
       countedStep: () => counted,
+      hear: (listen) => void process.on('message', listen),
+      // Without a callback, a parent that was just killed would end this process too.
+      say: (message) =>
+        void (process.connected && process.send?.(message, undefined, {}, () => {})),
     };
     const load = Object.entries(roles).find(([name]) => name === role)?.[1];
     if (load === undefined) {

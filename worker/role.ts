@@ -1,4 +1,5 @@
 import type { Clock } from '../crds/clock.ts';
+import type { ServeMessage } from '../crds/serve/messages.ts';
 import type { TelemetryBody } from '../crds/wire/telemetry.ts';
 import type { WorkerConfig } from './config.ts';
 
@@ -20,6 +21,10 @@ export interface RoleContext {
    * counts.
    */
   countedStep?: () => number | undefined;
+  /** Passes on what the parent says beside orders of a trainer. Undefined where nobody can. */
+  hear?(listen: (message: unknown) => void): void;
+  /** To the parent, beside telemetry. Undefined where nobody listens. */
+  say?(message: ServeMessage): void;
 }
 
 export type Role = (context: RoleContext) => Promise<void>;

@@ -3,6 +3,7 @@ import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 import { execa } from 'execa';
 import { type AnnealError, failureOf, TerminalError, UserError } from '../../crds/index.ts';
+import type { ServeOrder } from '../../crds/serve/messages.ts';
 import { type Telemetry, type TelemetryOf, telemetry } from '../../crds/wire/telemetry.ts';
 import { workerNodeArguments } from '../../crds/wire/worker-process.ts';
 
@@ -17,12 +18,16 @@ interface RoleProcess {
   /** Added to the environment. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly onMessage: (message: Telemetry) => void;
+  /** What is no telemetry. */
+  readonly onOther?: (message: unknown) => void;
 }
 
 export interface StartedRole {
   readonly ended: Promise<RoleEnd>;
   /** Save and stop. */
   stop(): void;
+  /** An order of this role. */
+  send(order: ServeOrder): void;
   /** SIGKILL. */
   kill(): void;
 }
@@ -46,6 +51,7 @@ export function startRole(asked: RoleProcess): StartedRole {
     let failure: TelemetryOf<'failure'> | undefined;
     for await (const raw of child.getEachMessage()) {
       const parsed = telemetry.safeParse(raw);
+      if (!parsed.success) asked.onOther?.(raw);
       if (!parsed.success) continue;
       if (parsed.data.type === 'failure') failure = parsed.data;
       asked.onMessage(parsed.data);
@@ -58,15 +64,17 @@ export function startRole(asked: RoleProcess): StartedRole {
       failure === undefined ? died(role, how, signal, String(stderr)) : errorOf(failure);
     return { type: 'Failed', error, how };
   };
+  const send = (order: 'stop' | ServeOrder): void => {
+    // execa throws synchronously for a process that has ended; the promise turns that into a
+    // rejection.
+    void (async () => child.sendMessage(order))().catch(() => {
+      // The process has just ended by itself.
+    });
+  };
   return {
     ended: listen(),
-    stop() {
-      // execa throws synchronously for a process that has ended; the promise turns that into a
-      // rejection.
-      void (async () => child.sendMessage('stop'))().catch(() => {
-        // The process has just ended by itself.
-      });
-    },
+    stop: () => send('stop'),
+    send,
     kill: () => void child.kill('SIGKILL'),
   };
 }

@@ -6,7 +6,13 @@ export function workerNodeArguments(role: string): readonly string[] {
   return holdModels.has(role) ? [quiet, smallNursery, collectable] : [quiet];
 }
 
-const holdModels: ReadonlySet<string> = new Set(['train', 'publish', 'begin', 'aggregate']);
+const holdModels: ReadonlySet<string> = new Set([
+  'train',
+  'publish',
+  'serve',
+  'begin',
+  'aggregate',
+]);
 
 /** Type stripping tells on stderr that it is experimental; stderr is for what went wrong. */
 const quiet = '--disable-warning=ExperimentalWarning';

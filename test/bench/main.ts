@@ -15,6 +15,7 @@ const benches = {
   operator: async () => (await import('./operator/bench-operator.ts')).benchOperator,
   sharding: async () => (await import('./sharding/bench-sharding.ts')).benchSharding,
   recovery: async () => (await import('./recovery/bench-recovery.ts')).benchRecovery,
+  serve: async () => (await import('./serve/bench-serve.ts')).benchServe,
   cli: async () => (await import('./cli/bench-cli.ts')).benchCli,
 };
 

@@ -18,7 +18,7 @@ import { requireRecord, writeRecord } from '../run-folder.ts';
 import { type PrepareTools, prepareDataset } from './prepare.ts';
 import { fetchReporter, prepareReporter } from './progress.ts';
 import { requireNoTemplate } from './read-batches.ts';
-import { type ResolvedSource, resolveData, resolveModel } from './resolve-source.ts';
+import { modelPath, type ResolvedSource, resolveData, resolveModel } from './resolve-source.ts';
 import { fetchHasChatTemplate } from './source-headers.ts';
 
 export const prepareRole: Role = async (context) => {
@@ -149,12 +149,6 @@ function tools({ clock, emit }: RoleContext, run: RunRecord): PrepareTools {
     onProgress: prepareReporter(emit, clock),
     onWarning: (message) => emit({ type: 'warning', reason: 'Prepare', message }),
   };
-}
-
-/** A single GGUF file is the model; otherwise the folder is. */
-function modelPath({ root, files }: ResolvedSource): string {
-  const [only, ...others] = files.filter(({ path }) => path.endsWith('.gguf'));
-  return only !== undefined && others.length === 0 ? only.absolute : root;
 }
 
 /** The name of the base for PEFT: its repository where there is one. */

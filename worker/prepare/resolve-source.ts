@@ -49,6 +49,12 @@ export async function resolveModel(
   });
 }
 
+/** A single GGUF file is the model; otherwise the folder is. */
+export function modelPath({ root, files }: ResolvedSource): string {
+  const [only, ...others] = files.filter(({ path }) => path.endsWith('.gguf'));
+  return only !== undefined && others.length === 0 ? only.absolute : root;
+}
+
 /** `field` is spec.dataset.train or spec.dataset.eval. */
 export async function resolveData(
   source: DataSource,

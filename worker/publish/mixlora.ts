@@ -23,7 +23,7 @@ export function mixLoraArtifact(facts: ArtifactFacts): ArtifactWriter {
     format: 'MixLoRA',
     folder: resultFolder.MixLoRA,
     ...roundingOf(model),
-    write: (folder) => writeAdapter(folder, tensorsOf(facts), configOf(facts)),
+    write: (folder) => writeAdapter(folder, tensorsOf(facts), configOf(facts), facts),
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
       const parameters = sharedBase(model);

@@ -8,6 +8,9 @@ import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import type { AdapterFacts } from './artifact.ts';
 
 export const tensorFile = 'adapter_model.safetensors';
+export const configFile = 'adapter_config.json';
+/** In the metadata of the tensors: digest of the base that the adapter belongs to. */
+export const baseDigestKey = 'base_digest';
 export const prefix = 'base_model.model.';
 
 /** Both files of an adapter; bytes of its tensors. */
@@ -15,9 +18,11 @@ export async function writeAdapter(
   folder: string,
   tensors: ReadonlyMap<string, WritableTensor>,
   config: Readonly<Record<string, unknown>>,
+  { prepared }: Pick<AdapterFacts, 'prepared'>,
 ): Promise<number> {
-  const { bytes } = await writeSafetensors(join(folder, tensorFile), tensors);
-  await writeFile(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  const metadata = { format: 'pt', [baseDigestKey]: prepared.model.digest };
+  const { bytes } = await writeSafetensors(join(folder, tensorFile), tensors, metadata);
+  await writeFile(join(folder, configFile), `${JSON.stringify(config, null, 2)}\n`);
   return bytes;
 }
 

@@ -34,7 +34,7 @@ export function peftArtifact(facts: AdapterFacts, format: PeftFormat): ArtifactW
     folder: resultFolder[format],
     ...roundingOf(facts.model),
     write: (folder) =>
-      writeAdapter(folder, peftTensors(facts, isUniform), peftConfig(facts, isUniform)),
+      writeAdapter(folder, peftTensors(facts, isUniform), peftConfig(facts, isUniform), facts),
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
       return asWritten(facts, (layer, factor) => {

@@ -22,7 +22,7 @@ export function randLoraArtifact(facts: ArtifactFacts): ArtifactWriter {
     format: 'PEFTAdapter',
     folder: resultFolder.PEFTAdapter,
     ...roundingOf(model),
-    write: (folder) => writeAdapter(folder, tensorsOf(facts), configOf(facts)),
+    write: (folder) => writeAdapter(folder, tensorsOf(facts), configOf(facts), facts),
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
       const parameters = sharedBase(model);

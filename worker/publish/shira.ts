@@ -31,7 +31,7 @@ export function shiraArtifact(facts: ArtifactFacts): ArtifactWriter {
       // It has no setting of biases.
       const { bias: _, ...common } = commonConfig(facts, layers);
       const own = { init_weights: true, mask_type: 'random', random_seed: null };
-      return writeAdapter(folder, tensors, { ...common, ...own, peft_type: 'SHIRA', r });
+      return writeAdapter(folder, tensors, { ...common, ...own, peft_type: 'SHIRA', r }, facts);
     },
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));

@@ -5,8 +5,9 @@ import { UserError } from '../../crds/failures/errors.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import { compileTemplate } from '../data/chat-template.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
+import { stopIds } from '../data/stop-ids.ts';
 import { TookTooLong, withinTime } from '../data/time-limit.ts';
-import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
+import { createTokenizer } from '../data/tokenizer.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { generateTogether } from '../decoding/generate.ts';
 import type { Model } from '../engine/model.ts';
@@ -87,15 +88,4 @@ function stuck(cause: TookTooLong): UserError {
     message: `the model's tokenizer or chat template did not finish a prompt of spec.training.samples within ${promptMs / 1000} s`,
     cause,
   });
-}
-
-/** Tokens that end an answer: the end token, and those with which chat templates close a turn. */
-function stopIds(tokenizer: Tokenizer): ReadonlySet<number> {
-  const ids = tokenizer.specialTexts
-    .filter((text) => /end|eot|eos|<\/s>/i.test(text))
-    .flatMap((text) => {
-      const [id, ...more] = tokenizer.encode(text);
-      return id === undefined || more.length > 0 ? [] : [id];
-    });
-  return new Set(tokenizer.eos === undefined ? ids : [tokenizer.eos, ...ids]);
 }

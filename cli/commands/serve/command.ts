@@ -1,0 +1,83 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { AskedDevice } from '../../devices/choose-devices.ts';
+import type { Perform, Surroundings } from '../../process/context.ts';
+import { askedDevice, byteQuantity, wholeNumber, withVerbosity } from '../../process/flags.ts';
+
+export interface ServeFlags {
+  readonly name?: string;
+  readonly adapter?: readonly (readonly [name: string, folder: string])[];
+  readonly adapters?: string;
+  readonly anyBase?: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly device?: AskedDevice;
+  readonly threads?: number;
+  readonly dtype?: 'float32' | 'bfloat16';
+  readonly together: number;
+  readonly queue: number;
+  readonly context: number;
+  readonly maxTokens: number;
+  readonly cache: number;
+}
+
+export function addServe(
+  program: Command,
+  { variables, out, err }: Surroundings,
+  perform: Perform,
+) {
+  const command = program
+    .command('serve')
+    .argument('<base>', 'model: a folder, a GGUF file, or a repository OWNER/NAME')
+    .summary('answer requests with a model and adapters')
+    .description(
+      'Serves a model and adapters of it by name, with the requests of OpenAI. ' +
+        'All requests are decoded together, whatever adapter they use. ' +
+        'Ctrl-C answers what was asked and ends; the second ends at once.',
+    )
+    .option('--name <name>', 'of the base in requests, in place of that of its files')
+    .option('--adapter <name=folder>', 'adapter in PEFT format (repeatable)', adapter)
+    .option('--adapters <folder>', 'each folder in it is an adapter; looked at while it runs')
+    .option('--any-base', 'serve adapters that do not say which base they were trained on')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <n>', 'port to listen on; 0 takes a free one', port, 8000)
+    .option('--device <name>', 'auto, cpu, or cuda:0 and further', askedDevice)
+    .option('--threads <n>', 'processor threads', wholeNumber)
+    .option('--dtype <type>', 'float32 or bfloat16; by default bfloat16 on a GPU', dtype)
+    .option('--together <n>', 'requests that are decoded together', wholeNumber, 16)
+    .option('--queue <n>', 'requests that may wait beside them', wholeNumber, 64)
+    .option('--context <tokens>', 'longest prompt and answer together', wholeNumber, 2048)
+    .option('--max-tokens <n>', 'longest answer of a chat that does not say', wholeNumber, 512)
+    .addOption(
+      new Option('--cache <amount>', 'memory of keys and values')
+        .argParser(byteQuantity)
+        .default(2 ** 29, '512Mi'),
+    );
+  withVerbosity(command).action((base: string, flags: ServeFlags) =>
+    perform(async () => {
+      const { serveFromTerminal } = await import('./run.ts');
+      const { cliConfig } = await import('../../process/config.ts');
+      return serveFromTerminal(base, flags, cliConfig(variables), { out, err });
+    }),
+  );
+}
+
+function port(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return Number(text);
+  throw new InvalidArgumentError('it must be a port from 0 to 65535');
+}
+
+function dtype(text: string): 'float32' | 'bfloat16' {
+  if (text === 'float32' || text === 'bfloat16') return text;
+  throw new InvalidArgumentError('it must be float32 or bfloat16');
+}
+
+function adapter(
+  text: string,
+  before: readonly (readonly [string, string])[] = [],
+): readonly (readonly [string, string])[] {
+  const [, name, folder] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,127})=(.+)$/.exec(text) ?? [];
+  if (name !== undefined && folder !== undefined) return [...before, [name, folder]];
+  throw new InvalidArgumentError(
+    'it must be name=folder; a name has letters, digits, . _ and - alone',
+  );
+}

@@ -1,0 +1,87 @@
+// The process that holds the model, as the HTTP edge sees it: questions by number, and what comes
+// of them.
+import type {
+  ServedModel,
+  ServedQuestion,
+  ServeMessage,
+  ServeNumbers,
+  ServeOrder,
+} from '../../crds/serve/messages.ts';
+import type { Finish, Usage } from './openai-form.ts';
+
+export type Refusal = Extract<ServeMessage, { serve: 'Refused' }>['reason'] | 'Gone';
+
+interface Listener {
+  onText(text: string): void;
+  onEnd(reason: Finish, usage: Usage): void;
+  onRefused(reason: Refusal, message: string): void;
+}
+
+export class ModelProcess {
+  readonly #send: (order: ServeOrder) => void;
+  readonly #open = new Map<number, Listener>();
+  #next = 0;
+  #models: readonly ServedModel[] = [];
+  #isGone = false;
+  #numbers: ServeNumbers = { waiting: 0, decoding: 0, freePages: 0, pages: 0, steps: 0 };
+
+  constructor(send: (order: ServeOrder) => void) {
+    this.#send = send;
+  }
+
+  get models(): readonly ServedModel[] {
+    return this.#models;
+  }
+
+  get numbers(): ServeNumbers {
+    return this.#numbers;
+  }
+
+  /** Questions without an end. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  get isReady(): boolean {
+    return this.#models.length > 0 && !this.#isGone;
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  /** Returns what takes the question back; that of one that has ended does nothing. */
+  ask(question: ServedQuestion, listener: Listener): () => void {
+    const id = this.#next++;
+    this.#open.set(id, listener);
+    this.#send({ serve: 'Ask', id, question });
+    return () => {
+      if (this.#open.delete(id)) this.#send({ serve: 'Drop', id });
+    };
+  }
+
+  hear(message: ServeMessage): void {
+    if (message.serve === 'Models') this.#models = message.models;
+    if (message.serve === 'Refused') {
+      this.#close(message.id)?.onRefused(message.reason, message.message);
+    }
+    if (message.serve !== 'Step') return;
+    this.#numbers = message.numbers;
+    for (const { id, text } of message.texts) this.#open.get(id)?.onText(text);
+    for (const { id, reason, ...usage } of message.ends) this.#close(id)?.onEnd(reason, usage);
+  }
+
+  /** The process has ended. */
+  gone(): void {
+    this.#isGone = true;
+    for (const id of [...this.#open.keys()]) {
+      this.#close(id)?.onRefused('Gone', 'the process that holds the model has ended');
+    }
+  }
+
+  #close(id: number): Listener | undefined {
+    const listener = this.#open.get(id);
+    this.#open.delete(id);
+    return listener;
+  }
+}

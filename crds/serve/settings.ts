@@ -1,0 +1,48 @@
+// What `anneal serve` asks of the process that holds the model: `serve.json`, in the folder that
+// both share for as long as the server runs.
+import * as z from 'zod';
+import { model } from '../api/model.ts';
+import { deviceName } from '../wire/device.ts';
+
+export const serveFile = 'serve.json';
+
+/** Of a model in a request. A path cannot be written so. */
+export const servedName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+    'must begin with a letter or digit, and have letters, digits, . _ and - alone, at most 128',
+  );
+
+const adapter = z.object({ name: servedName, folder: z.string().min(1).max(4096) });
+
+export const serveSettings = z.object({
+  version: z.literal(1),
+  /** Of the base, in requests. */
+  name: servedName,
+  model,
+  /** Folder that relative local paths count from. */
+  folder: z.string(),
+  cache: z.string(),
+  device: deviceName,
+  threads: z.int().min(1),
+  /** Of the residual stream and the cache. */
+  dtype: z.enum(['float32', 'bfloat16']),
+  adapters: z.array(adapter),
+  /** Folder whose folders are adapters by their names, looked at while the server runs. */
+  adaptersIn: z.string().optional(),
+  /** Whether adapters that do not name the base that they were trained on are served. */
+  anyBase: z.boolean(),
+  limits: z.object({
+    /** Requests that are decoded together. */
+    together: z.int().min(1).max(1024),
+    /** Tokens of a prompt and its answer. */
+    context: z.int().min(2),
+    /** Bytes of keys and values. */
+    cacheBytes: z.int().min(1),
+    /** Of a request that does not say. */
+    maxTokens: z.int().min(1),
+  }),
+});
+
+export type ServeSettings = z.output<typeof serveSettings>;

@@ -1,0 +1,152 @@
+// The HTTP side alone: the process that holds the model is played by the test.
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { httpEdge } from '../../../cli/serve/http-edge.ts';
+import { ModelProcess } from '../../../cli/serve/model-process.ts';
+import { ServeMetrics } from '../../../cli/serve/numbers.ts';
+import type { ServeMessage, ServeOrder } from '../../../crds/serve/messages.ts';
+
+type Step = Extract<ServeMessage, { serve: 'Step' }>;
+const numbers = { waiting: 0, decoding: 0, freePages: 1, pages: 1, steps: 1 };
+
+async function anEdge(t: ExecutionContext, { most = 8, isReady = true } = {}) {
+  const orders: ServeOrder[] = [];
+  const waiting: (() => void)[] = [];
+  const process = new ModelProcess((order) => {
+    orders.push(order);
+    for (const wake of waiting.splice(0)) wake();
+  });
+  const models = [{ name: 'base', since: 1 }];
+  if (isReady) process.hear({ serve: 'Models', models, refused: [] });
+  let draining = false;
+  const edge = httpEdge({
+    ...{ process, metrics: new ServeMetrics(process), most },
+    ...{ isDraining: () => draining, now: () => 5000, seed: () => 7 },
+  });
+  edge.listen(0, '127.0.0.1');
+  await once(edge, 'listening');
+  t.teardown(() => {
+    edge.close();
+    edge.closeAllConnections();
+  });
+  const origin = `http://127.0.0.1:${(edge.address() as AddressInfo).port}`;
+  const ask = (more: object = {}, signal?: AbortSignal) =>
+    fetch(`${origin}/v1/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ model: 'base', prompt: 'a', ...more }),
+      ...(signal && { signal }),
+    });
+  return {
+    ...{ origin, ask, process, orders },
+    drain: () => {
+      draining = true;
+    },
+    /** Resolves when so many orders came. */
+    async ordered(count: number) {
+      while (orders.length < count) {
+        await new Promise<void>((wake) => {
+          waiting.push(wake);
+        });
+      }
+    },
+    step: (texts: Step['texts'], ends: Step['ends'] = []) =>
+      process.hear({ serve: 'Step', texts, ends, numbers }),
+  };
+}
+
+const usage = { promptTokens: 2, madeTokens: 3 };
+
+test('when as many are open as may be, the next is told to come later', async (t) => {
+  const edge = await anEdge(t, { most: 2 });
+  const open = [edge.ask(), edge.ask()];
+  await edge.ordered(2);
+  const refused = await edge.ask();
+  t.is(refused.status, 429);
+  t.is(refused.headers.get('retry-after'), '1');
+  const { error } = (await refused.json()) as { error: { type: string; message: string } };
+  t.is(error.type, 'rate_limit_error');
+  t.regex(error.message, /^2 requests are open, the most there may be/);
+  edge.step([{ id: 0, text: 'x' }], [{ id: 0, reason: 'stop', ...usage }]);
+  t.is((await open[0])?.status, 200);
+  const next = edge.ask();
+  await edge.ordered(3);
+  edge.step(
+    [],
+    [1, 2].map((id) => ({ id, reason: 'length', ...usage })),
+  );
+  t.is((await next).status, 200);
+  t.is((await open[1])?.status, 200);
+});
+
+test('a client that goes away is taken back, before its answer and within it', async (t) => {
+  const edge = await anEdge(t);
+  const before = new AbortController();
+  const early = edge.ask({}, before.signal);
+  await edge.ordered(1);
+  before.abort();
+  await t.throwsAsync(early);
+  await edge.ordered(2);
+  t.deepEqual(edge.orders[1], { serve: 'Drop', id: 0 });
+  const within = new AbortController();
+  const asked = edge.ask({ stream: true }, within.signal);
+  await edge.ordered(3);
+  edge.step([{ id: 1, text: 'x' }]);
+  const answer = await asked;
+  t.is(answer.headers.get('content-type'), 'text/event-stream');
+  within.abort();
+  await edge.ordered(4);
+  t.deepEqual(edge.orders[3], { serve: 'Drop', id: 1 });
+  t.is(edge.process.open, 0);
+});
+
+test('one that never reads its stream is left once a megabyte waits for it', async (t) => {
+  const edge = await anEdge(t);
+  const { hostname, port } = new URL(edge.origin);
+  const client = httpRequest({ hostname, port, path: '/v1/completions', method: 'POST' });
+  client.on('error', () => {});
+  client.on('response', (response) => response.pause());
+  client.end(JSON.stringify({ model: 'base', prompt: 'a', stream: true }));
+  await edge.ordered(1);
+  // More than any buffer of the system between them.
+  for (let n = 0; n < 400 && edge.process.open > 0; n += 1) {
+    edge.step([{ id: 0, text: 'x'.repeat(65_536) }]);
+    await new Promise((next) => setImmediate(next));
+  }
+  await edge.ordered(2);
+  t.deepEqual(edge.orders[1], { serve: 'Drop', id: 0 });
+  client.destroy();
+});
+
+test('without a model, while it drains, and once the process is gone, it says so', async (t) => {
+  const early = await anEdge(t, { isReady: false });
+  t.is((await fetch(`${early.origin}/readyz`)).status, 503);
+  t.is((await fetch(`${early.origin}/healthz`)).status, 200);
+  t.is((await early.ask()).status, 503);
+  const edge = await anEdge(t);
+  t.is((await fetch(`${edge.origin}/readyz`)).status, 200);
+  const open = edge.ask();
+  await edge.ordered(1);
+  edge.drain();
+  t.is((await fetch(`${edge.origin}/readyz`)).status, 503);
+  t.is((await edge.ask()).status, 503);
+  edge.process.gone();
+  t.is((await open).status, 500);
+  t.is((await fetch(`${edge.origin}/healthz`)).status, 503);
+});
+
+test('numbers of what was answered are on the page of metrics', async (t) => {
+  const edge = await anEdge(t);
+  const answered = edge.ask();
+  await edge.ordered(1);
+  edge.step([{ id: 0, text: 'x' }], [{ id: 0, reason: 'stop', ...usage }]);
+  t.deepEqual(((await (await answered).json()) as { usage: object }).usage, {
+    ...{ prompt_tokens: 2, completion_tokens: 3, total_tokens: 5 },
+  });
+  t.is((await edge.ask({ model: 'other' })).status, 404);
+  const page = await (await fetch(`${edge.origin}/metrics`)).text();
+  t.regex(page, /^anneal_serve_requests_total\{status="200"\} 1$/m);
+  t.regex(page, /^anneal_serve_requests_total\{status="404"\} 1$/m);
+  t.regex(page, /^anneal_serve_tokens_total\{model="base",kind="made"\} 3$/m);
+});

@@ -1,0 +1,220 @@
+// The real `anneal serve` on a toy and an adapter that was trained on it, asked by OpenAI's client
+// and by hostile ones.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, rename } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import OpenAI, { APIError } from 'openai';
+import { aToyRun } from '../builders/toy-run.ts';
+
+const command = join(import.meta.dirname, '../../cli/anneal.mjs');
+const messages = [{ role: 'user', content: 'what is 3 and 5' }] as const;
+
+interface Served {
+  readonly origin: string;
+  readonly client: OpenAI;
+  readonly adapter: string;
+  /** Folder that is looked at for more adapters. */
+  readonly more: string;
+  /** Tells it to stop; its exit code, and what it said. */
+  readonly stop: () => Promise<{ readonly code: number | null; readonly said: string }>;
+}
+
+/** A toy with an adapter that it trained, served as `toy` and `tuned`. */
+async function serve(t: ExecutionContext): Promise<Served> {
+  const training = { maxSteps: 4, learningRate: '0.05' };
+  const run = await aToyRun(t, { name: 'tuned', method: { preset: 'LoRA' }, training });
+  await run.all();
+  const adapter = join(run.destination, 'adapter');
+  const more = join(run.folder, 'more');
+  await mkdir(more);
+  const words = ['serve', join(run.record.folder, 'model'), '--name', 'toy', '--threads', '1'];
+  const named = ['--adapter', `tuned=${adapter}`, '--adapters', more, '--port', '0'];
+  const child = spawn(process.execPath, [command, ...words, ...named], {
+    env: { ...process.env, ANNEAL_CACHE: run.record.cache },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.teardown(() => void child.kill('SIGKILL'));
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const closed = once(child, 'close');
+  const line = once(createInterface({ input: child.stdout }), 'line');
+  const [url] = (await Promise.race([line, closed.then(() => [''])])) as [string];
+  if (!url.startsWith('http')) throw new Error(`anneal serve ended: ${said}`);
+  const origin = url.replace(/\/v1$/, '');
+  while ((await fetch(`${origin}/readyz`)).status !== 200) {
+    if (child.exitCode !== null) throw new Error(`anneal serve ended: ${said}`);
+    await sleep(50);
+  }
+  return {
+    ...{ origin, adapter, more },
+    client: new OpenAI({ baseURL: url, apiKey: 'none', maxRetries: 0 }),
+    async stop() {
+      child.kill('SIGTERM');
+      const [code] = (await closed) as [number | null];
+      return { code, said };
+    },
+  };
+}
+
+async function errorOf(t: ExecutionContext, asked: Promise<unknown>): Promise<APIError> {
+  const error = await t.throwsAsync(asked);
+  if (error instanceof APIError) return error;
+  throw new Error(`no error of the API: ${error}`);
+}
+
+test.serial(
+  'OpenAI’s client is answered whole and in pieces, by the base and its adapter',
+  async (t) => {
+    const { client, origin, adapter, more, stop } = await serve(t);
+    t.deepEqual(
+      (await client.models.list()).data.map(({ id }) => id),
+      ['toy', 'tuned'],
+    );
+    const asked = { messages: [...messages], max_tokens: 12, temperature: 0 };
+    const whole = await client.chat.completions.create({ model: 'toy', ...asked });
+    const [choice] = whole.choices;
+    t.is(choice?.message.role, 'assistant');
+    const { usage } = whole;
+    t.is(usage?.total_tokens, (usage?.prompt_tokens ?? 0) + (usage?.completion_tokens ?? 0));
+    const options = { stream: true, stream_options: { include_usage: true } } as const;
+    const stream = await client.chat.completions.create({ model: 'toy', ...asked, ...options });
+    let text = '';
+    let streamed: typeof usage;
+    let finish: string | null | undefined;
+    for await (const { choices, usage: used } of stream) {
+      text += choices[0]?.delta.content ?? '';
+      finish = choices[0]?.finish_reason ?? finish;
+      streamed = used ?? streamed;
+    }
+    t.is(text, choice?.message.content ?? '');
+    t.is(finish, choice?.finish_reason);
+    t.deepEqual(streamed, usage);
+    const tuned = await client.chat.completions.create({ model: 'tuned', ...asked });
+    t.not(tuned.choices[0]?.message.content, text, 'the adapter says something else');
+    const drawn = {
+      model: 'toy',
+      prompt: '3 and',
+      max_tokens: 8,
+      temperature: 2,
+      top_p: 0.9,
+      seed: 3,
+    };
+    const first = await client.completions.create(drawn);
+    t.is((await client.completions.create(drawn)).choices[0]?.text, first.choices[0]?.text);
+    const stopped = first.choices[0]?.text.slice(2, 4) ?? '';
+    const short = await client.completions.create({ ...drawn, stop: stopped });
+    t.is(short.choices[0]?.finish_reason, 'stop');
+    t.false(short.choices[0]?.text.includes(stopped));
+
+    // A folder that appears whole is an adapter within seconds, and the same one answers the same.
+    await cp(adapter, join(more, '..', 'copy'), { recursive: true });
+    await rename(join(more, '..', 'copy'), join(more, 'later'));
+    while ((await client.models.list()).data.length < 3) await sleep(100);
+    const later = await client.chat.completions.create({ model: 'later', ...asked });
+    t.is(later.choices[0]?.message.content, tuned.choices[0]?.message.content);
+
+    const numbers = await (await fetch(`${origin}/metrics`)).text();
+    t.regex(numbers, /^anneal_serve_tokens_total\{model="tuned",kind="made"\} [1-9]/m);
+    t.regex(numbers, /^anneal_serve_requests_total\{status="200"\} 7$/m);
+
+    // What is open when it is told to stop is answered, and nothing new.
+    const open = await client.chat.completions.create({
+      model: 'toy',
+      ...asked,
+      max_tokens: 40,
+      stream: true,
+    });
+    const ended = stop();
+    let last: string | null | undefined;
+    for await (const { choices } of open) last = choices[0]?.finish_reason;
+    t.truthy(last);
+    t.is((await ended).code, 0);
+  },
+);
+
+test.serial(
+  'what is wrong is said in the form of the API, and hostile clients harm nobody',
+  async (t) => {
+    const { client, origin, stop } = await serve(t);
+    const port = Number(new URL(origin).port);
+    const asked = { messages: [...messages], max_tokens: 4, temperature: 0 };
+    const unknown = await errorOf(t, client.chat.completions.create({ model: 'other', ...asked }));
+    t.deepEqual([unknown.status, unknown.code, unknown.param], [404, 'model_not_found', 'model']);
+    for (const model of ['../tuned', '%2e%2e%2ftuned', '/etc/passwd']) {
+      t.is((await errorOf(t, client.chat.completions.create({ model, ...asked }))).status, 404);
+      t.is((await fetch(`${origin}/v1/models/${encodeURIComponent(model)}`)).status, 404);
+    }
+    const wrong = await errorOf(
+      t,
+      client.chat.completions.create({ model: 'toy', ...asked, n: 2 }),
+    );
+    t.is(wrong.status, 400);
+    t.regex(wrong.message, /n must be 1: a request has one answer/);
+
+    const post = (body: string) => fetch(`${origin}/v1/completions`, { method: 'POST', body });
+    t.is((await post('{"model":')).status, 400);
+    t.is((await post('['.repeat(100_000))).status, 400);
+    t.true((await post('{"model":"toy","prompt":"\\ud800"}')).status < 500);
+    t.is((await fetch(`${origin}/v1/completions`)).status, 404);
+
+    // A body that says that it is huge, and one that is and does not say.
+    const socketOf = (head: string) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.write(`POST /v1/completions HTTP/1.1\r\nhost: x\r\n${head}\r\n\r\n`);
+      return socket;
+    };
+    const stated = socketOf('content-length: 99999999999');
+    t.regex(String((await once(stated, 'data'))[0]), /^HTTP\/1.1 413/);
+    const unsaid = socketOf('transfer-encoding: chunked');
+    const piece = `10000\r\n${'x'.repeat(65_536)}\r\n`;
+    for (let n = 0; n < 80; n += 1) unsaid.write(piece);
+    t.regex(String((await once(unsaid, 'data'))[0]), /^HTTP\/1.1 413/);
+    // Half-open: headers without a body, and nothing at all.
+    const waiting = [socketOf('content-length: 50'), connect(port, '127.0.0.1')];
+
+    const after = await client.chat.completions.create({ model: 'tuned', ...asked });
+    t.is(after.choices.length, 1);
+    for (const socket of [...waiting, stated, unsaid]) socket.destroy();
+    const { code } = await stop();
+    t.is(code, 0);
+  },
+);
+
+test.serial('an adapter of another base ends the command with a sentence', async (t) => {
+  const one = await aToyRun(t, {
+    ...{ name: 'tuned', method: { preset: 'LoRA' }, training: { maxSteps: 1 } },
+  });
+  await one.all();
+  const other = await aToyRun(t, {
+    ...{ name: 'other', method: { preset: 'LoRA' }, sizes: { rope_theta: 5000 } },
+  });
+  const child = spawn(
+    process.execPath,
+    [
+      ...[command, 'serve', join(other.record.folder, 'model'), '--port', '0', '--threads', '1'],
+      ...['--adapter', `tuned=${join(one.destination, 'adapter')}`],
+    ],
+    {
+      env: { ...process.env, ANNEAL_CACHE: one.record.cache },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const [code] = (await once(child, 'close')) as [number];
+  t.not(code, 0);
+  t.regex(
+    said,
+    /adapter tuned in .* was trained on the base sha256:.*; the base that is served is sha256:/s,
+  );
+});

@@ -1,0 +1,129 @@
+// The role `serve`: holds one base and its adapters, and answers what the HTTP edge asks, until it
+// is told to stop; then it answers what it was asked before.
+import { setImmediate } from 'node:timers/promises';
+import { UserError } from '../../crds/failures/errors.ts';
+import { type ServeMessage, serveOrder } from '../../crds/serve/messages.ts';
+import { type ServeSettings, serveFile, serveSettings } from '../../crds/serve/settings.ts';
+import { type ModelFiles, openModel } from '../decoder/model-files.ts';
+import { pageTokens } from '../decoding/paged-cache.ts';
+import { buildModel, modelSource } from '../engine/build-model.ts';
+import type { Model } from '../engine/model.ts';
+import { fetchReporter } from '../prepare/progress.ts';
+import { modelPath, type ResolvedSource, resolveModel } from '../prepare/resolve-source.ts';
+import { systemNetwork } from '../remote/network.ts';
+import { sourceEnvironment } from '../remote/source-environment.ts';
+import type { Role, RoleContext } from '../role.ts';
+import { requireRecord } from '../run-folder.ts';
+import { dtypeBytes } from '../tensor/dtype.ts';
+import { setThreads } from '../tensor/threads.ts';
+import { openDevice } from '../train/open-device.ts';
+import { AdapterFolder } from './adapter-folder.ts';
+import { textsOf } from './questions.ts';
+import { Server } from './server.ts';
+
+/** How often the folder of adapters is looked at. */
+const lookMs = 1000;
+
+export const serveRole: Role = async (context) => {
+  const settings = await requireRecord(context.folder, serveFile, serveSettings);
+  const { emit, clock } = context;
+  emit({ type: 'stage', stage: 'Resolve', state: 'Started', subject: 'model' });
+  const source = await resolved(settings, context);
+  emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'model', note: source.origin });
+  const path = modelPath(source);
+  using files = openModel(path);
+  const limits = limitsOf(settings, files);
+  const model = load(settings, files, limits.context, context);
+  using _parameters = model.parameters;
+  const say = (message: ServeMessage): void => context.say?.(message);
+  using server = new Server({
+    ...{ name: settings.name, say, ...limits, now: () => Math.floor(clock.now() / 1000) },
+    base: { model, digest: source.digest, acceptsUnnamed: settings.anyBase },
+    texts: await textsOf(files.headers),
+  });
+  for (const { name, folder } of settings.adapters) await server.addAdapter(name, folder);
+  const watched = new AdapterFolder(server, settings);
+  await watched.look();
+  const tell = (): void =>
+    say({ serve: 'Models', models: [...server.models], refused: [...watched.refused] });
+  tell();
+  await answer(server, watched, context, tell);
+};
+
+async function answer(
+  server: Server,
+  watched: AdapterFolder,
+  { hear, stop, clock }: RoleContext,
+  tell: () => void,
+): Promise<void> {
+  let wake = (): void => {};
+  hear?.((message) => {
+    const { data: order } = serveOrder.safeParse(message);
+    if (order?.serve === 'Ask') server.ask(order.id, order.question);
+    if (order?.serve === 'Drop') server.drop(order.id);
+    wake();
+  });
+  stop.addEventListener('abort', () => wake());
+  let lookedAt = clock.now();
+  while (!stop.aborted || !server.isIdle) {
+    if (clock.now() - lookedAt >= lookMs) {
+      if (await watched.look()) tell();
+      lookedAt = clock.now();
+    }
+    if (server.isIdle) {
+      const woken = new AbortController();
+      wake = () => woken.abort();
+      // Asked for while the folder was looked at.
+      if (server.isIdle && !stop.aborted) await clock.sleep(lookMs, woken.signal).catch(() => {});
+    } else {
+      server.step();
+      // Orders are received here.
+      await setImmediate();
+    }
+  }
+}
+
+async function resolved(settings: ServeSettings, context: RoleContext): Promise<ResolvedSource> {
+  const { config, clock, emit, stop } = context;
+  const environment = await sourceEnvironment({
+    variables: config.variables,
+    cache: settings.cache,
+    jobFolder: settings.folder,
+    network: systemNetwork(clock, emit),
+    report: fetchReporter('model', emit, clock),
+  });
+  return resolveModel(settings.model, environment, stop);
+}
+
+function load(
+  { dtype, device, threads }: ServeSettings,
+  files: ModelFiles,
+  sequenceLength: number,
+  { emit }: RoleContext,
+): Model {
+  setThreads(threads);
+  openDevice(device, { precision: { type: 'Float32', float32: { products: 'Exact' } } });
+  const total = files.tensorNames.length;
+  const report = { type: 'stage', stage: 'Load', unit: 'Tensors', total } as const;
+  emit({ ...report, state: 'Started' });
+  const options = { dtype, device, adapter: null, trains: () => false, sequenceLength };
+  const model = buildModel(modelSource(files), options);
+  emit({ ...report, state: 'Done', done: total });
+  return model;
+}
+
+/** Pages of the cache, and tokens of a text, which the model and the cache limit. */
+function limitsOf({ limits, dtype }: ServeSettings, { config }: ModelFiles) {
+  const { L, NK, D } = config;
+  const pageBytes = 2 * L * NK * pageTokens * D * dtypeBytes(dtype);
+  const pages = Math.floor(limits.cacheBytes / pageBytes);
+  if (pages === 0) {
+    throw new UserError({
+      code: 'E_USAGE',
+      message: `--cache is ${limits.cacheBytes} bytes; keys and values of ${pageTokens} tokens of this model take ${pageBytes}`,
+      hint: 'give it more',
+    });
+  }
+  const context = Math.min(limits.context, config.contextLength, pages * pageTokens);
+  return { pages, context, together: limits.together, maxTokens: limits.maxTokens };
+}

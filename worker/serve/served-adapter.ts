@@ -1,0 +1,127 @@
+// Adapters beside one base: each product of the base is computed once for all rows of a step, then
+// every adapter adds its low-rank product to the rows that use it.
+import { TerminalError } from '../../crds/failures/errors.ts';
+import type { TapOfRows } from '../decoding/step-logits.ts';
+import { linearLayers } from '../engine/adapted-layers.ts';
+import type { Model } from '../engine/model.ts';
+import type { LayerInput, Tap } from '../nn/linear.ts';
+import { exactType } from '../tensor/dtype.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import { onDevice, type Tensor } from '../tensor/tensor.ts';
+import { type AdapterFile, nameOf, openAdapter } from './adapter-files.ts';
+
+interface Factors {
+  /** `[r, in]` */
+  readonly A: Tensor;
+  /** `[out, r]`, times the scale. */
+  readonly B: Tensor;
+}
+
+export class ServedAdapter implements Disposable {
+  readonly bytes: number;
+  /** By name of the weight that they change. */
+  readonly #layers: ReadonlyMap<string, Factors>;
+
+  constructor({ layers, file, scaleOf }: AdapterFile, { dtype, device }: Model) {
+    const type = exactType(dtype);
+    const load = (path: string, factor: 'A' | 'B', scale: number): Tensor => {
+      const values = scope(
+        () => ops.mulScalar(file.load(nameOf(path, factor), { dtype: type }), scale),
+        'cpu',
+      );
+      return keep(onDevice(values, device));
+    };
+    this.#layers = scope(
+      () =>
+        new Map(
+          layers.map((layer) => [
+            `${layer.path}.weight`,
+            { A: load(layer.path, 'A', 1), B: load(layer.path, 'B', scaleOf(layer)) },
+          ]),
+        ),
+    );
+    this.bytes = this.#tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  factors(weight: string): Factors | undefined {
+    return this.#layers.get(weight);
+  }
+
+  [Symbol.dispose](): void {
+    for (const tensor of this.#tensors) tensor.dispose();
+  }
+
+  get #tensors(): readonly Tensor[] {
+    return [...this.#layers.values()].flatMap(({ A, B }) => [A, B]);
+  }
+}
+
+export interface Base {
+  readonly model: Model;
+  readonly digest: string;
+  /** Whether adapters that do not name their base are served. */
+  readonly acceptsUnnamed: boolean;
+}
+
+/** Refuses an adapter that was trained on another base. */
+export async function loadAdapter(name: string, folder: string, base: Base) {
+  using opened = await openAdapter(folder, linearLayers(base.model.config));
+  const { baseDigest } = opened;
+  if (baseDigest === undefined && !base.acceptsUnnamed) {
+    throw new TerminalError({
+      code: 'E_DIGEST_MISMATCH',
+      message: `adapter ${name} in ${folder} does not say which base it was trained on`,
+      hint: 'publish it with this version, or serve it with --any-base where you know that it fits',
+    });
+  }
+  if (baseDigest !== undefined && baseDigest !== base.digest) {
+    throw new TerminalError({
+      code: 'E_DIGEST_MISMATCH',
+      message: `adapter ${name} in ${folder} was trained on the base ${baseDigest}; the base that is served is ${base.digest}`,
+      hint: 'serve it on the base that it names',
+    });
+  }
+  return new ServedAdapter(opened, base.model);
+}
+
+interface Group {
+  readonly adapter: ServedAdapter;
+  readonly from: number;
+  readonly count: number;
+}
+
+/** Of rows whose questions have adapters as their change. */
+export const adapterTap: TapOfRows = (rows) => {
+  const groups: Group[] = [];
+  for (const { sequence, from, count } of rows) {
+    const { change } = sequence.question;
+    if (!(change instanceof ServedAdapter)) continue;
+    const last = groups.at(-1);
+    const goesOn = last?.adapter === change && last.from + last.count === from;
+    if (goesOn) groups.pop();
+    groups.push(goesOn ? { ...last, count: last.count + count } : { adapter: change, from, count });
+  }
+  if (groups.length === 0) return undefined;
+  return (weight) => {
+    const own = groups.flatMap(({ adapter, ...rows }) => {
+      const factors = adapter.factors(weight);
+      return factors === undefined ? [] : [{ ...rows, ...factors }];
+    });
+    return own.length === 0 ? null : addTo(own);
+  };
+};
+
+function addTo(groups: readonly (Factors & Omit<Group, 'adapter'>)[]): Tap {
+  return (output: Tensor, input: LayerInput) => {
+    scope(() => {
+      const x = input.make();
+      for (const { A, B, from, count } of groups) {
+        const own = ops.to(ops.narrow(x, 0, from, count), A.dtype);
+        const change = ops.linear(ops.linear(own, A, null), B, null);
+        ops.add_(ops.narrow(output, 0, from, count), ops.to(change, output.dtype));
+      }
+    });
+    return output;
+  };
+}
