@@ -50,6 +50,20 @@ export const quantization = z.strictObject({
     .describe(
       'How often scales are fitted to the integers by the outputs on training data, and integers chosen again. After the last time integers stay; with CBQ scales begin so.',
     ),
+  smoothing: z
+    .enum(['None', 'Search'])
+    .default('None')
+    .describe(
+      'Search: columns of weights are multiplied, and their inputs divided, by max|X|^a / max|W|^(1 - a), folded into norms and the rows of up and v; a is the one that loses least of the outputs.',
+    ),
+  lowRank: z
+    .int32()
+    .min(0)
+    .max(256)
+    .default(0)
+    .describe(
+      'Rank of a branch in 16 bits beside the codes, a PEFT adapter in the folder low-rank; 0: none. With smoothing fitted in turn with them (SVDQuant), else to what they lost (LoRC).',
+    ),
   calibrationSequences: z
     .int32()
     .min(1)
@@ -70,6 +84,7 @@ export function isCalibrated(own: Quantization): boolean {
   return (
     own.method !== 'RoundToNearest' ||
     own.scales === 'ClipSearch' ||
+    own.smoothing !== 'None' ||
     (fitsScales(own) && own.scaleRefits > 0)
   );
 }

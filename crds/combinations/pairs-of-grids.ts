@@ -191,7 +191,7 @@ export const pairsOfGrids: readonly Pair[] = [
     path: ['output', 'quantization', 'calibrationSequences'],
     meets: ({ output: { quantization: own } }) =>
       own !== undefined && !isCalibrated(own) && own.calibrationSequences !== defaultSequences,
-    cel: `!has(self.output.quantization) || self.output.quantization.method != 'RoundToNearest' || self.output.quantization.scales == 'ClipSearch' || self.output.quantization.scaleRefits > 0 || self.output.quantization.calibrationSequences == ${defaultSequences}`,
+    cel: `!has(self.output.quantization) || self.output.quantization.method != 'RoundToNearest' || self.output.quantization.scales == 'ClipSearch' || self.output.quantization.scaleRefits > 0 || self.output.quantization.smoothing != 'None' || self.output.quantization.calibrationSequences == ${defaultSequences}`,
     sentence:
       'is set, but RoundToNearest with scales of Extremes and no scaleRefits looks at weights alone',
     hint: 'leave it out, or write method: GPTQ',
@@ -232,6 +232,33 @@ export const pairsOfGrids: readonly Pair[] = [
     cel: '!has(self.output.quantization) || self.output.quantization.overlap < self.output.quantization.window',
     sentence: 'must be less than window, or the next window would begin where this one did',
     hint: 'write overlap: 0 for a window of one block',
+  },
+  {
+    id: 'what is smoothed becomes integers',
+    path: ['output', 'quantization', 'smoothing'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined && own.smoothing !== 'None' && own.weights !== 'Integer',
+    cel: "!has(self.output.quantization) || self.output.quantization.smoothing == 'None' || self.output.quantization.weights == 'Integer'",
+    sentence: 'is set, but weights are in floating point: factors are searched for by integers',
+    hint: 'leave it out, or write weights: Integer',
+  },
+  {
+    id: 'a branch of low rank is beside what is rounded',
+    path: ['output', 'quantization', 'lowRank'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined && own.lowRank > 0 && isReconstructed(own),
+    cel: `${noQuantization} || ${own}.lowRank == 0 || ${own}.method in ['RoundToNearest', 'GPTQ']`,
+    sentence: 'is set, but AdaQuant and CBQ train so that the integers do without',
+    hint: 'write method: GPTQ, or leave it out',
+  },
+  {
+    id: 'what is smoothed does not train',
+    path: ['output', 'quantization', 'smoothing'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined && own.smoothing !== 'None' && isReconstructed(own),
+    cel: `${noQuantization} || ${own}.smoothing == 'None' || ${own}.method in ['RoundToNearest', 'GPTQ']`,
+    sentence: 'is set, but AdaQuant and CBQ train on inputs and weights as they are',
+    hint: 'write method: GPTQ, or leave it out',
   },
   {
     id: 'blocks of a GGUF file are no integers with scales',

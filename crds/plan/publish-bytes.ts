@@ -14,7 +14,7 @@ import { isOnGrid } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
 import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
-import { integerBytes, quantizeBytes, roundedInputBytes } from './quantize-bytes.ts';
+import { branchBytes, integerBytes, quantizeBytes, roundedInputBytes } from './quantize-bytes.ts';
 import { storesFrozen } from './quantized-base.ts';
 import { type StagePeak, stagePeak } from './stage-peak.ts';
 import { adapted, staticBytes, valueBytes } from './static-bytes.ts';
@@ -162,7 +162,8 @@ function copyBytes(question: MemoryQuestion, format: ResultForm): number {
   const { total, embedding, head, blockMatrices } = parametersOf(facts);
   const width = valueBytes(method);
   const isBfloat16 = format === 'GGUF' && stages?.ggufType === 'BF16';
-  if (!isBfloat16 || width === 2) return total * width;
+  const beside = format === 'CompressedTensors' ? branchBytes(question) : 0;
+  if (!isBfloat16 || width === 2) return total * width + beside;
   // Matrices keep the 16 bits of the file.
   const matrices = embedding + head + facts.L * blockMatrices;
   return 2 * total + 2 * (total - matrices);

@@ -1,6 +1,11 @@
 // Memory of quantizing a result block by block, beside the model: the integers of all blocks, the
 // states of the sequences that pass, and what one matrix takes.
-import { groupSizeOf, isCalibrated, isReconstructed } from '../api/quantization.ts';
+import {
+  groupSizeOf,
+  isCalibrated,
+  isReconstructed,
+  type Quantization,
+} from '../api/quantization.ts';
 import { linearsOf } from '../methods/linears.ts';
 import { blockBytes } from './block-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
@@ -45,7 +50,8 @@ function solving(question: MemoryQuestion, own: Asked): number {
   const inverse = own.method === 'GPTQ' ? perValue * Math.max(...sizes) ** 2 : 0;
   const matrix = ofMatrix * 4 * largest(facts);
   const passing = forwardWorking(question, own.tokens) + roundedInputBytes(question, own.tokens);
-  return Math.max(passing, grams + inverse + matrix);
+  const { kept, trying } = transformBytes(facts, own);
+  return kept + Math.max(passing, grams + Math.max(inverse, trying) + matrix);
 }
 
 /** Sums of the inputs in two models, of tokens that train and of others. */
@@ -87,8 +93,37 @@ export function roundedInputBytes(
   return 3 * tokens * Math.max(H, NH * D, I) * valueBytes(method);
 }
 
-/** Of the codes of all blocks: a byte each, and scales and zero points in float32. */
-export function integerBytes({ facts, stages }: MemoryQuestion): number {
+/**
+ * Of transforms that are searched for, in float32: rows of all inputs of a block that are kept, and
+ * what a trial takes: the layers that read one input, and its outputs.
+ */
+function transformBytes(facts: DecoderFacts, own: Quantization) {
+  if (own.smoothing === 'None') return { kept: 0, trying: 0 };
+  const rows = memoryConstants.quantize.trialRows + own.calibrationSequences;
+  const inputs = 2 * facts.H + facts.NH * facts.D + facts.I;
+  const most = Math.max(...linearsOf(facts).map(({ out }) => out));
+  return {
+    kept: 4 * rows * inputs,
+    trying: 4 * (2 * largest(facts) + rows * (facts.I + 2 * most)),
+  };
+}
+
+/** Of a branch of low rank beside the integers, in float32: all blocks. */
+export function branchBytes({ facts, stages }: MemoryQuestion): number {
+  const rank = stages?.quantization?.lowRank ?? 0;
+  const values = linearsOf(facts).reduce(
+    (sum, { out, in: inputs }) => sum + Math.min(rank, out, inputs) * (out + inputs),
+    0,
+  );
+  return memoryConstants.adapterBytes * facts.L * values;
+}
+
+/**
+ * Of the codes of all blocks: a byte each, and scales and zero points in float32; and what is
+ * beside them.
+ */
+export function integerBytes(question: MemoryQuestion): number {
+  const { facts, stages } = question;
   const own = stages?.quantization;
   if (own === undefined) return 0;
   const linears = linearsOf(facts);
@@ -99,7 +134,7 @@ export function integerBytes({ facts, stages }: MemoryQuestion): number {
   const ofGroup = own.weights === 'Integer' && own.range === 'Asymmetric' ? 8 : 4;
   // Those of FP4 are kept as rows.
   const groups = groupsOf(facts, own.weights === 'FP4' ? undefined : group);
-  return facts.L * (valuesIn(facts) + ofGroup * groups);
+  return facts.L * (valuesIn(facts) + ofGroup * groups) + branchBytes(question);
 }
 
 function groupsOf(facts: DecoderFacts, group: number | undefined): number {

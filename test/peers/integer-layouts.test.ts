@@ -31,7 +31,7 @@ for (const [name, { layouts, quantization }] of Object.entries(jobs)) {
       ...{ config: { hidden_size: 64, intermediate_size: 96 }, maxSteps: 2 },
       formats: ['CompressedTensors', ...layouts],
       method: { preset: 'LoRA', precision: { type: 'Float32' } },
-      quantization: { ...quantization, calibrationSequences: 2 },
+      output: { quantization: { ...quantization, calibrationSequences: 2 } },
     });
     const folders = ['compressed-tensors', ...layouts.map((one) => one.toLowerCase())];
     const places = folders.map((one) => join(run.result, one));

@@ -74,14 +74,21 @@ interface ToyTraining {
   readonly method: Readonly<Record<string, unknown>>;
   readonly maxSteps: number;
   readonly formats: readonly string[];
-  readonly quantization?: Readonly<Record<string, unknown>>;
+  /** Of the result, beside its place. */
+  readonly output?: Readonly<Record<string, unknown>>;
+  readonly evaluation?: Readonly<Record<string, unknown>>;
 }
+
+/** For toys in a few bits: what they lose is no matter here. */
+const lenient = {
+  overrides: { maxPerplexityRatio: '2', maxDivergence: '10', minAgreement: '0.5' },
+};
 
 /** Trains a toy of the family llama on forty short texts; `base` is its folder. */
 export async function trainToy(
   folder: string,
   name: string,
-  { config, method, maxSteps, formats, quantization }: ToyTraining,
+  { config, method, maxSteps, formats, output = {}, evaluation = lenient }: ToyTraining,
 ): Promise<TrainedRun & { readonly base: string }> {
   const base = await makeToy(join(folder, `${name}-base`), 'llama', { config });
   const lines = Array.from({ length: 40 }, (_, i) =>
@@ -94,15 +101,8 @@ export async function trainToy(
     method,
     training: { maxSteps, globalBatchSize: 8, learningRate: '1e-2' },
     worker: { devicesPerWorker: 0 },
-    output: {
-      formats,
-      destination: { local: { path: name } },
-      ...(quantization && { quantization }),
-    },
-    // Toys in a few bits: what they lose is no matter here.
-    evaluation: {
-      overrides: { maxPerplexityRatio: '2', maxDivergence: '10', minAgreement: '0.5' },
-    },
+    evaluation,
+    output: { ...output, formats, destination: { local: { path: name } } },
   });
   return { ...run, base };
 }

@@ -17,9 +17,11 @@ import { type InputGrid, withRoundedInputs } from '../quantize/rounded-inputs.ts
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { integersIn } from './integer-layout.ts';
 import type { LinearLayout } from './linear-layout.ts';
+import { type Branches, readBranches, writeBranches } from './low-rank-folder.ts';
 import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
 import { packQuantized } from './packed-integers-layout.ts';
@@ -32,6 +34,10 @@ interface Coded {
   readonly layout: LinearLayout;
   /** What their inputs are rounded to while the model runs. */
   readonly inputs: InputGrid | null;
+  /** A norm or bias that is another than the trained one; null where it is the same. */
+  vector?(name: string): Tensor | null;
+  /** What is added to codes, from inputs that are not rounded; null where nothing is. */
+  readonly branches?: Branches | null;
 }
 
 /** Of a model that was trained as integers: the file has its bits. */
@@ -63,7 +69,7 @@ export function codedFile(
   coded: Coded,
 ): Pick<ArtifactWriter, 'write' | 'reload'> {
   const { files, model, run } = facts;
-  const { layers, layout, inputs } = coded;
+  const { layers, layout, inputs, branches = null } = coded;
   return {
     async write(folder) {
       const planned = new Map(
@@ -72,7 +78,8 @@ export function codedFile(
       const written = await writeSafetensorsModel(folder, planned);
       await writeModelFiles(folder, files, model.dtype);
       await writeFile(join(folder, 'config.json'), printConfig(configOf(facts, coded)));
-      return written.reduce((sum, { bytes }) => sum + bytes, 0);
+      const beside = branches === null ? 0 : await writeBranches(folder, facts, branches);
+      return written.reduce((sum, { bytes }) => sum + bytes, beside);
     },
     async reload(folder, dtype) {
       using stored = await openFolder(folder);
@@ -88,8 +95,9 @@ export function codedFile(
       };
       const { sequenceLength } = run.spec.dataset;
       const precision = inputs && withRoundedInputs(inputs);
-      const none = { adapter: null, trains: () => false };
-      return buildModel(source, { dtype, ...none, precision, sequenceLength });
+      using beside = branches && readBranches(folder);
+      const own = { adapter: beside?.adapter ?? null, trains: () => false };
+      return buildModel(source, { dtype, ...own, precision, sequenceLength });
     },
   };
 }
@@ -97,14 +105,17 @@ export function codedFile(
 function plannedTensors(
   name: string,
   facts: ArtifactFacts,
-  { layers, layout }: Coded,
+  { layers, layout, vector }: Coded,
 ): readonly (readonly [string, WritableTensor])[] {
   const { model } = facts;
   const layer = layers.get(pathOf(name));
   if (layer !== undefined && name.endsWith('.weight')) return layout.planned(layer);
   const { shape } = model.parameters.get(name);
   const { dtype } = model;
-  return [[name, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) }]];
+  const other = vector?.(name) ?? null;
+  return other === null
+    ? [[name, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) }]]
+    : [[name, { shape, dtype, make: () => ops.to(other, dtype) }]];
 }
 
 function configOf(

@@ -21,6 +21,7 @@ export function modelCard(
     `${openingOf(facts, format)} ${prepared.model.name}, made by Anneal from the job \`${run.name}\`.`,
     '',
     ...(isAdapterForm(format) ? baseNote(facts) : []),
+    ...(format === 'CompressedTensors' ? branchNote(facts) : []),
     ...table(facts, [['evaluation', evaluationWords(evaluation)]]),
     '',
     ...evaluation.findings.flatMap(({ message }) => [`${message}.`, '']),
@@ -69,6 +70,17 @@ function baseNote({ method: { base } }: ArtifactFacts): readonly string[] {
     trained,
     'transformers builds the same base with ' +
       `\`BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=${double})\`.`,
+    '',
+  ];
+}
+
+/** Integers whose branch is left out are another model. */
+function branchNote({ run }: ArtifactFacts): readonly string[] {
+  if ((run.spec.output.quantization?.lowRank ?? 0) === 0) return [];
+  return [
+    'The PEFT adapter in `low-rank/` is a part of this model: load it with ' +
+      '`PeftModel.from_pretrained(model, "low-rank")`, on a model that was loaded with ' +
+      '`CompressedTensorsConfig(dequantize=True)`.',
     '',
   ];
 }

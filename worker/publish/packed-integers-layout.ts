@@ -1,5 +1,4 @@
-// Integers of some bits in the layout `pack-quantized` of compressed-tensors, by the path of a
-// layer:
+// Integers of some bits in the layout `pack-quantized` of compressed-tensors, by layer:
 //   weight_packed      int32 [O, ceil(I bits / 32)], code after code
 //   weight_scale       [O, groups], in the type of the model: values of bfloat16
 //   weight_zero_point  int32 [ceil(O bits / 32), groups], packed by columns; asymmetric

@@ -7,9 +7,10 @@ import { type IntegerForm, resultFolder } from '../../crds/names/result-folders.
 import { linearLayers } from '../engine/adapted-layers.ts';
 import type { Rows } from '../files/row-panels.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
+import type { TransformSettings } from '../quantize/block-transforms.ts';
 import { QuantizedLayers } from '../quantize/quantized-layers.ts';
-import { inputGridOf } from '../quantize/rounded-inputs.ts';
-import type { RoundingGrid } from '../quantize/rounding-grid.ts';
+import { inputGridOf, roundedTokens } from '../quantize/rounded-inputs.ts';
+import { isFloat, type RoundingGrid } from '../quantize/rounding-grid.ts';
 import type { RoleContext } from '../role.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -36,11 +37,17 @@ export function quantizedArtifact(
   context: Context,
 ): ArtifactWriter {
   const layers = linearLayers(facts.files.config);
-  const integers = new QuantizedLayers(roundingOf(quantization, foreignLayouts[format]));
+  const integers = new QuantizedLayers(
+    roundingOf(quantization, foreignLayouts[format]),
+    transformsOf(quantization),
+  );
+  const { lowRank: rank } = quantization;
   const file = codedFile(facts, {
     layers: new Map(layers.map((layer) => [layer.path, layer])),
     layout: layoutOf(format, quantization, integers, facts.model.dtype),
     inputs: inputGridOf(quantization),
+    vector: (name) => integers.vector(name),
+    branches: rank === 0 ? null : { rank, layers, of: (path) => integers.branch(path) },
   });
   return {
     format,
@@ -107,6 +114,7 @@ export function roundingOf(
     rounding: method === 'GPTQ' || method === 'AdaQuant' ? method : 'Nearest',
     refits: own.scaleRefits,
     inputs: inputGridOf(own),
+    lowRank: own.lowRank,
     iterations,
     windows: method === 'CBQ' ? { window, overlap, iterations } : undefined,
   };
@@ -131,6 +139,14 @@ function gridOf(own: Quantization, least: IntegerLayout['least']): RoundingGrid 
 function bitsOf({ weights, bits }: Quantization): number {
   if (weights === 'Integer') return bits;
   return weights === 'FP8' ? 8 : 4;
+}
+
+/** What is done to the model before; null for nothing. */
+export function transformsOf(own: Quantization): TransformSettings | null {
+  const { grid, inputs: rounded } = roundingOf(own);
+  if (own.smoothing === 'None' || isFloat(grid)) return null;
+  const inputs = rounded ? (x: Tensor) => roundedTokens(x, rounded) : undefined;
+  return { grid, inputs, smoothing: own.smoothing, rank: own.lowRank, iterations: 5 };
 }
 
 interface Making {
@@ -183,7 +199,21 @@ function codedTensor(
   const name = `${layer.path}.weight`;
   return {
     name,
-    panels: () => mergedPanels(facts, name, 'float32'),
+    panels: () => restOf(facts, layer, integers),
     decoded: ({ shape: [rows = 0] }, first) => integers.values(layer.path, [first, first + rows]),
   };
+}
+
+/** What integers were made of. */
+function* restOf(
+  facts: ArtifactFacts,
+  layer: LinearLayer,
+  integers: QuantizedLayers,
+): Generator<Tensor> {
+  let first = 0;
+  for (const panel of mergedPanels(facts, `${layer.path}.weight`, 'float32')) {
+    const behind = first + (panel.shape[0] ?? 0);
+    yield integers.rest(layer.path, panel, [first, behind]);
+    first = behind;
+  }
 }

@@ -7,12 +7,20 @@ import type { PackedSequence } from '../engine/packed-sequence.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { SeenInputs } from './adaquant.ts';
-import { InputGram } from './input-gram.ts';
+import type { BlockInput } from './block-transforms.ts';
 import { pairedInputs } from './paired-inputs.ts';
 import { type InputGrid, withRoundedInputs } from './rounded-inputs.ts';
+import { SeenInput } from './seen-input.ts';
 
 /** Called for each linear layer; products read from then on what the result makes. */
 export type QuantizeLayer = (path: string, gram: Tensor) => () => Tensor;
+
+/** What is found of a block before its layers are quantized. */
+interface Preparation {
+  /** One row of so many of an input is kept for it. */
+  readonly every: number;
+  prepare(layer: number, inputs: readonly BlockInput[]): void;
+}
 
 /**
  * Yields after each block, with how many are done. The model has the trained blocks that come and
@@ -24,11 +32,13 @@ export function* quantizeBlocks(
   sequences: readonly PackedSequence[],
   quantize: QuantizeLayer,
   rounded: InputGrid | null = null,
+  preparation: Preparation | null = null,
 ): Generator<number> {
   using walk = new BlockWalk(asPublished(model, rounded), sequences);
   while (!walk.isOver) {
-    using inputs = new BlockInputs((x) => new InputGram(x, rounded));
+    using inputs = new BlockInputs((x) => new SeenInput(x, rounded, preparation?.every));
     walk.look({ input: (path, x) => inputs.add(path, x) }, model);
+    preparation?.prepare(walk.layer, inputs.inputs.flatMap(seen));
     for (const { paths, sums } of inputs.inputs) {
       if (sums === null) continue;
       for (const path of paths) {
@@ -40,6 +50,12 @@ export function* quantizeBlocks(
     walk.advance();
     yield walk.layer;
   }
+}
+
+type Input = BlockInputs<SeenInput>['inputs'][number];
+
+function seen({ paths, sums }: Input): readonly BlockInput[] {
+  return sums === null ? [] : [{ paths, sums }];
 }
 
 /** Called for each linear layer, with its inputs in the quantized model and in the trained one. */

@@ -7,11 +7,15 @@ import { multiplyOut } from '../engine/multiplied-out.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Rows } from '../files/row-panels.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
+import { asBfloat16 } from '../methods/weights/learned-step.ts';
 import type { CodedRows } from '../methods/weights/weight-grid.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
+import type { SeenInputs } from './adaquant.ts';
+import { type BlockInput, BlockTransforms, type TransformSettings } from './block-transforms.ts';
 import { globalScale } from './float-grid.ts';
+import { lowRankError } from './low-rank-error.ts';
 import { quantizeBlocks, trainBlocks } from './quantize-blocks.ts';
 import {
   type IntegerMatrix,
@@ -21,11 +25,15 @@ import {
   trainMatrix,
 } from './quantize-matrix.ts';
 import { fromZero, isFloat, type RoundingGrid } from './rounding-grid.ts';
+import { trialRows } from './seen-input.ts';
+import { branchMatrix, type LowRankBranch } from './trial.ts';
 import { trainWindows, type WindowSettings } from './windows.ts';
 
 interface Settings extends RoundingSettings {
   /** Where windows of blocks train; absent where each layer is quantized by itself. */
   readonly windows?: WindowSettings | undefined;
+  /** Of what quantizing loses and stays beside a layer, where nothing is smoothed. @default 0 */
+  readonly lowRank?: number;
 }
 
 interface Trained {
@@ -42,33 +50,44 @@ export class QuantizedLayers implements Disposable {
   readonly #byPath = new Map<string, IntegerMatrix>();
   /** What scales in e4m3 are divided by, by the path of a layer. */
   readonly #globals = new Map<string, number>();
+  readonly #transforms: BlockTransforms | null;
+  /** What quantizing lost, by the path of a layer. */
+  readonly #lost = new Map<string, LowRankBranch>();
 
-  constructor(settings: Settings) {
+  /** `transforms`: what is done to the model before integers are made of it. */
+  constructor(settings: Settings, transforms: TransformSettings | null = null) {
     this.#settings = settings;
+    this.#transforms = transforms && new BlockTransforms(transforms);
   }
 
   /** Yields after each block, or after each layer where no inputs are looked at. */
   *make({ model, layers, weightOf, sequences: hosts }: Trained): Generator<number> {
     const byPath = new Map(layers.map((layer) => [layer.path, layer]));
     const settings = this.#settings;
+    const transforms = this.#transforms;
+    const layerAt = (path: string) => byPath.get(path) ?? missing(path);
+    const weightAt = (path: string) => weightOf(layerAt(path));
     const take = (path: string, matrix: IntegerMatrix): (() => Tensor) => {
       this.#keep(path, matrix);
-      const { out } = byPath.get(path) ?? missing(path);
-      return () => ops.to(this.values(path, [0, out]), model.dtype);
+      return () => ops.to(this.whole(path), model.dtype);
     };
-    const add = (
-      path: string,
-      make: (weight: Tensor, grid: RoundingGrid) => IntegerMatrix,
-    ): (() => Tensor) => {
-      const layer = byPath.get(path) ?? missing(path);
-      return take(
+    const add = (path: string, make: (weight: Tensor) => IntegerMatrix): (() => Tensor) =>
+      take(
         path,
-        scope(() => make(weightOf(layer), this.#gridOf(layer, { layers, weightOf }))),
+        scope(() => make(weightAt(path))),
       );
-    };
+    const quantize = (path: string, seen: Tensor | null): (() => Tensor) =>
+      add(path, (trained) => {
+        const grid = this.#gridOf(layerAt(path), { layers, weightOf });
+        const weight = transforms?.rest(path, trained, [0, trained.shape[0] ?? 0]) ?? trained;
+        const gram = seen === null ? null : (transforms?.gram(path, seen) ?? seen);
+        const found = quantizeMatrix(weight, gram, { ...settings, grid });
+        if (transforms === null) this.#keepLost(path, weight, found, gram);
+        return found;
+      });
     if (hosts === null) {
       for (const [i, { path }] of layers.entries()) {
-        add(path, (weight, grid) => quantizeMatrix(weight, null, { ...settings, grid }));
+        quantize(path, null);
         yield i + 1;
       }
       return;
@@ -81,25 +100,35 @@ export class QuantizedLayers implements Disposable {
         yield* trainWindows(trained, settings.windows);
         return;
       }
-      yield* settings.rounding === 'AdaQuant'
-        ? trainBlocks(
-            model,
-            sequences.all,
-            (path, seen) => add(path, (weight) => trainMatrix(weight, seen, settings)),
-            settings.inputs,
-          )
-        : quantizeBlocks(
-            model,
-            sequences.all,
-            (path, gram) =>
-              add(path, (weight, grid) => quantizeMatrix(weight, gram, { ...settings, grid })),
-            settings.inputs,
-          );
+      if (settings.rounding === 'AdaQuant') {
+        const train = (path: string, seen: SeenInputs) =>
+          add(path, (weight) => trainMatrix(weight, seen, settings));
+        yield* trainBlocks(model, sequences.all, train, settings.inputs);
+        return;
+      }
+      const tokens = hosts.reduce((sum, { ids }) => sum + ids.length, 0);
+      const preparation = transforms && {
+        every: Math.max(1, Math.ceil(tokens / trialRows)),
+        prepare: (layer: number, inputs: readonly BlockInput[]) =>
+          transforms.prepare(model, layer, inputs, weightAt),
+      };
+      yield* quantizeBlocks(model, sequences.all, quantize, settings.inputs, preparation);
     } finally {
+      transforms?.restore(model);
       for (const { path } of layers) model.parameters.unchange(`${path}.weight`);
       model.parameters.disposeMade();
       multiplyOut(model);
     }
+  }
+
+  #keepLost(path: string, weight: Tensor, found: IntegerMatrix, gram: Tensor | null): void {
+    const { lowRank = 0, grid } = this.#settings;
+    if (lowRank === 0) return;
+    const error = ops.sub(weight, integerValues(found, grid));
+    const squares = gram && ops.contiguous(ops.diagonal(gram));
+    const { A, B } = lowRankError(error, lowRank, squares);
+    // As the file has them.
+    this.#lost.set(path, { A: keep(asBfloat16(A)), B: keep(asBfloat16(B)) });
   }
 
   #keep(path: string, { codes, steps: { scale, zero } }: IntegerMatrix): void {
@@ -137,6 +166,42 @@ export class QuantizedLayers implements Disposable {
     return { ...grid, global: this.global(layer) };
   }
 
+  /** What integers are made of for trained rows, float32, which it takes over. */
+  rest(path: string, trained: Tensor, rows: Rows): Tensor {
+    const transforms = this.#transforms;
+    const lost = this.#lost.get(path);
+    if (transforms === null && lost === undefined) return trained;
+    const rest = keep(
+      scope(() => {
+        if (lost === undefined) return transforms?.rest(path, trained, rows) ?? trained;
+        const [first, behind] = rows;
+        const B = ops.narrow(lost.B, 0, first, behind - first);
+        return ops.sub(trained, branchMatrix({ ...lost, B }));
+      }),
+    );
+    trained.dispose();
+    return rest;
+  }
+
+  /** A norm or bias that is another than the trained one; null where it is the same. */
+  vector(name: string): Tensor | null {
+    return this.#transforms?.vector(name) ?? null;
+  }
+
+  /** What stays in 16 bits beside the integers of a layer. */
+  branch(path: string): LowRankBranch {
+    return this.#transforms?.branch(path) ?? this.#lost.get(path) ?? missing(path);
+  }
+
+  /** What stands for a layer: its integers with what is added to them, float32. */
+  whole(path: string): Tensor {
+    return scope(() => {
+      const values = this.values(path, [0, this.#byPath.get(path)?.codes.shape[0] ?? 0]);
+      const branch = this.#transforms?.branch(path) ?? this.#lost.get(path) ?? null;
+      return branch === null ? values : ops.add_(values, branchMatrix(branch));
+    });
+  }
+
   /** The values that these rows stand for, in float32. */
   values(path: string, rows: Rows): Tensor {
     return scope(() => integerValues(this.#rows(path, rows), this.#settings.grid));
@@ -154,6 +219,9 @@ export class QuantizedLayers implements Disposable {
       for (const each of [codes, steps.scale, steps.zero]) each?.dispose();
     }
     this.#byPath.clear();
+    for (const { A, B } of this.#lost.values()) for (const each of [A, B]) each.dispose();
+    this.#lost.clear();
+    this.#transforms?.[Symbol.dispose]();
   }
 }
 

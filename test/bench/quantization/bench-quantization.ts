@@ -20,7 +20,7 @@ export async function benchQuantization(setup: Setup, args: readonly string[]): 
   const { values: asked } = parseArgs({
     args: [...args],
     options: {
-      /** Names of rows, or what they begin with. */
+      /** Names of rows, or what they begin with, with semicolons between. */
       only: { type: 'string', default: '' },
       /** Training sequences that calibrated rows see. */
       sequences: { type: 'string', default: '32' },
@@ -41,7 +41,7 @@ export async function benchQuantization(setup: Setup, args: readonly string[]): 
   const prepared = preparedRecord.parse(await read(runFiles.prepared));
   using study = await openStudy(run, prepared, Number(asked.sequences), setup.signal);
   setup.steps.note(`${study.tokens} target tokens of ${study.documents} held-out records`);
-  const wanted = asked.only.split(',');
+  const wanted = asked.only.split(';');
   const lines = [...head];
   for (const variant of variants) {
     if (!wanted.some((one) => variant.name.startsWith(one))) continue;

@@ -10,13 +10,12 @@ import type { HostSequence } from '../../../worker/engine/packed-sequence.ts';
 import { typeOfRows } from '../../../worker/files/gguf-blocks.ts';
 import { ggufTensorType } from '../../../worker/files/gguf-types.ts';
 import type { LinearLayer } from '../../../worker/methods/adapters/adapter.ts';
-import { asBfloat16 } from '../../../worker/methods/weights/learned-step.ts';
+import { plainDelta } from '../../../worker/methods/adapters/delta.ts';
 import { ColumnImportance, calibrationOf } from '../../../worker/publish/calibration.ts';
 import { tokenScores } from '../../../worker/publish/divergence.ts';
 import { divergenceOf } from '../../../worker/publish/divergence-statistics.ts';
 import { ggufRounded } from '../../../worker/publish/gguf.ts';
-import { roundingOf } from '../../../worker/publish/quantized-artifact.ts';
-import { lowRankError } from '../../../worker/quantize/low-rank-error.ts';
+import { roundingOf, transformsOf } from '../../../worker/publish/quantized-artifact.ts';
 import { QuantizedLayers } from '../../../worker/quantize/quantized-layers.ts';
 import { inputGridOf, withRoundedInputs } from '../../../worker/quantize/rounded-inputs.ts';
 import { isFloat } from '../../../worker/quantize/rounding-grid.ts';
@@ -81,29 +80,41 @@ export async function compare(
   const { dense, copy, layers, heldOut } = study;
   using made = new DisposableStack();
   const began = performance.now();
-  const values =
+  const { values, vector, arithmetic } =
     variant.type === 'Integers'
       ? await integers(study, variant, made, signal)
       : await blocks(study, variant, made, signal);
   const seconds = (performance.now() - began) / 1000;
   for (const layer of layers) copy.parameters.change(`${layer.path}.weight`, () => values(layer));
-  const inputs = variant.type === 'Integers' ? inputGridOf(variant.quantization) : null;
-  const artifact = { ...copy, precision: inputs && withRoundedInputs(inputs) };
+  const vectors = dense.parameters.all().flatMap(({ name }) => {
+    const other = vector(name);
+    return other === null ? [] : [{ name, other }];
+  });
+  for (const { name, other } of vectors) copy.parameters.change(name, () => ops.clone(other));
+  const artifact = { ...copy, ...arithmetic };
   const scores = await tokenScores({ trained: dense, artifact }, heldOut, () =>
     signal.throwIfAborted(),
   );
   for (const { path } of layers) copy.parameters.unchange(`${path}.weight`);
+  for (const { name } of vectors) copy.parameters.unchange(name);
   copy.parameters.disposeMade();
   const divergence = divergenceOf(scores, streamOf(0n, 'bench'));
   return { bits: bitsOf(variant, layers), divergence, seconds };
 }
 
 type Made<Type extends Variant['type']> = Extract<Variant, { type: Type }>;
-type Values = (layer: LinearLayer) => Tensor;
+
+interface Values {
+  readonly values: (layer: LinearLayer) => Tensor;
+  /** A norm or bias that is another than that of the model. */
+  readonly vector: (name: string) => Tensor | null;
+  /** What is multiplied in another way, and what is beside the layers. */
+  readonly arithmetic?: Partial<Pick<Model, 'precision' | 'adapter' | 'adapted'>>;
+}
 
 async function integers(
   { run, prepared, dense, layers, calibrated }: Study,
-  { quantization, grid, errorRank = 0 }: Made<'Integers'>,
+  { quantization, grid }: Made<'Integers'>,
   made: DisposableStack,
   signal: AbortSignal,
 ): Promise<Values> {
@@ -111,36 +122,38 @@ async function integers(
     ? await calibrationOf({ run, prepared }, calibrated, signal)
     : null;
   const settings = roundingOf(quantization);
-  const found = made.use(new QuantizedLayers({ ...settings, grid: grid ?? settings.grid }));
+  const found = made.use(
+    new QuantizedLayers({ ...settings, grid: grid ?? settings.grid }, transformsOf(quantization)),
+  );
   const weightOf = (layer: LinearLayer) => ops.clone(weightIn(dense, layer));
   for (const _ of found.make({ model: dense, layers, weightOf, sequences })) {
     signal.throwIfAborted();
   }
-  if (errorRank === 0) return ({ path, out }) => found.values(path, [0, out]);
-  const facts = { run, prepared, model: dense };
-  using columns = new ColumnImportance(facts, calibrated, { emit: () => {}, stop: signal });
-  await columns.measure();
-  return corrected(made, layers, (layer) => {
-    const values = found.values(layer.path, [0, layer.out]);
-    const error = ops.sub(weightIn(dense, layer), values);
-    const { A, B } = lowRankError(error, errorRank, columns.of(`${layer.path}.weight`));
-    return ops.add(values, ops.mm(asBfloat16(B), asBfloat16(A)));
-  });
+  const inputs = inputGridOf(quantization);
+  const arithmetic = {
+    precision: inputs && withRoundedInputs(inputs),
+    ...(quantization.lowRank === 0 ? {} : beside(found, layers)),
+  };
+  const vector = (name: string) => found.vector(name);
+  return { values: ({ path, out }) => found.values(path, [0, out]), vector, arithmetic };
 }
 
-/** Made once, and kept. */
-function corrected(
-  made: DisposableStack,
+/** Branches of low rank, which read inputs that are not rounded. */
+function beside(
+  found: QuantizedLayers,
   layers: readonly LinearLayer[],
-  make: (layer: LinearLayer) => Tensor,
-): Values {
-  const all = new Map(
-    layers.map((layer) => [
-      layer.path,
-      made.adopt(keep(scope(() => make(layer))), (own) => own.dispose()),
-    ]),
-  );
-  return ({ path }) => ops.clone(all.get(path) ?? ops.empty([0]));
+): Pick<Model, 'adapter' | 'adapted'> {
+  const factors = ({ path }: LinearLayer) => {
+    const { A, B } = found.branch(path);
+    return plainDelta(A, B, 1);
+  };
+  return {
+    adapter: {
+      ...{ name: 'branch', targets: () => true, initialize: () => ({ trained: {} }), factors },
+      ...{ learningRateFactor: () => 1, decays: () => false },
+    },
+    adapted: new Map(layers.map((layer) => [layer.path, layer])),
+  };
 }
 
 async function blocks(
@@ -166,7 +179,8 @@ async function blocks(
       made.adopt(keep(rounded), (own) => own.dispose()),
     );
   }
-  return ({ path }) => ops.clone(all.get(path) ?? ops.empty([0]));
+  const values: Values['values'] = ({ path }) => ops.clone(all.get(path) ?? ops.empty([0]));
+  return { values, vector: () => null };
 }
 
 function weightIn({ parameters }: Model, { path }: LinearLayer): Tensor {
@@ -178,10 +192,15 @@ function bitsOf(variant: Variant, layers: readonly LinearLayer[]): number {
   let weights = 0;
   for (const { out, in: inputs } of layers) {
     weights += out * inputs;
-    bits += out * inputs * bitsOfRow(variant, inputs);
-    if (variant.type === 'Integers') bits += 16 * (variant.errorRank ?? 0) * (out + inputs);
+    bits += out * inputs * bitsOfRow(variant, inputs) + 16 * branchOf(variant, out, inputs);
   }
   return bits / weights;
+}
+
+/** Values of a branch beside the integers. */
+function branchOf(variant: Variant, out: number, inputs: number): number {
+  const rank = variant.type === 'Integers' ? variant.quantization.lowRank : 0;
+  return Math.min(rank, out, inputs) * (out + inputs);
 }
 
 /** A scale is 16 bits, a zero point as many as a code. */

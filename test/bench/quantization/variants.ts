@@ -10,7 +10,6 @@ export type Variant = { readonly name: string } & (
       /** In place of that of `quantization`, for scales that no file has. */
       readonly grid?: FloatGrid;
       /** Ranks in 16 bits of what quantizing lost, added to it. @default 0 */
-      readonly errorRank?: number;
     }
   | { readonly type: 'Blocks'; readonly blocks: GgufBlocks; readonly isWeighted: boolean }
 );
@@ -29,10 +28,12 @@ const ways = {
   'clip search, GPTQ, refit': {},
   'clip search, AdaQuant, refit': { method: 'AdaQuant' },
   'clip search, CBQ': { method: 'CBQ', scaleRefits: 0, iterations: 40 },
+  smoothed: { smoothing: 'Search' },
+  'smoothed, rank 32': { smoothing: 'Search', lowRank: 32 },
 } as const;
 
 type Settings = Parameters<typeof quantization.parse>[0] & object;
-type Extra = Pick<Extract<Variant, { type: 'Integers' }>, 'grid' | 'errorRank'>;
+type Extra = Pick<Extract<Variant, { type: 'Integers' }>, 'grid'>;
 
 function of(name: string, own: Settings, extra: Extra = {}): Variant {
   return { type: 'Integers', name, quantization: quantization.parse(own), ...extra };
@@ -58,9 +59,17 @@ const floats = [
   ...both('NVFP4', { weights: 'NVFP4' }),
   ...both('MXFP4', { weights: 'MXFP4' }),
   ...both('ZeroQuant-FP', zeroQuant),
-  of('ZeroQuant-FP, nearest, 8 ranks', { ...zeroQuant, ...nearest }, { errorRank: 8 }),
-  of('ZeroQuant-FP, all, 8 ranks', { ...zeroQuant, scaleRefits: 0 }, { errorRank: 8 }),
+  of('ZeroQuant-FP, nearest, 8 ranks', { ...zeroQuant, ...nearest, lowRank: 8 }),
+  of('ZeroQuant-FP, all, 8 ranks', { ...zeroQuant, scaleRefits: 0, lowRank: 8 }),
 ];
+
+/** Whose inputs are rounded, too. */
+const rounded = (['Int8', 'Int4'] as const).flatMap((activations) =>
+  (['clip search, GPTQ, refit', 'smoothed', 'smoothed, rank 32'] as const).map((how): Variant => {
+    const own = quantization.parse({ ...ways[how], range: 'Symmetric', activations });
+    return { type: 'Integers', name: `int4, inputs ${activations}, ${how}`, quantization: own };
+  }),
+);
 
 function blocks(type: GgufBlocks, isWeighted = false): Variant {
   const name = isWeighted ? `${type}, importance` : type;
@@ -73,6 +82,7 @@ export const variants: readonly Variant[] = [
   integers(8, 'nearest'),
   ...[4, 3, 2].flatMap((bits) => names.map((how) => integers(bits, how))),
   ...floats,
+  ...rounded,
   blocks('Q8_0'),
   ...(['Q6_K', 'Q5_K', 'Q4_K', 'Q4_0', 'Q3_K', 'Q2_K'] as const).flatMap((type) => [
     blocks(type),

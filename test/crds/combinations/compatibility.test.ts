@@ -170,6 +170,18 @@ const cases: Cases = {
     meet: { 'output.quantization': { method: 'CBQ', window: 1 } },
     apart: { 'output.quantization': { method: 'CBQ', window: 1, overlap: 0 } },
   },
+  'what is smoothed becomes integers': {
+    meet: { 'output.quantization': { smoothing: 'Search', weights: 'FP8' } },
+    apart: { 'output.quantization': { smoothing: 'Search' } },
+  },
+  'a branch of low rank is beside what is rounded': {
+    meet: { 'output.quantization': { lowRank: 8, method: 'CBQ' } },
+    apart: { 'output.quantization': { lowRank: 8, weights: 'FP4' } },
+  },
+  'what is smoothed does not train': {
+    meet: { 'output.quantization': { smoothing: 'Search', method: 'CBQ' } },
+    apart: { 'output.quantization': { smoothing: 'Search' } },
+  },
   'blocks of a GGUF file are no integers with scales': {
     meet: { method: onGrid({ gguf: 'Q4_K' }), 'output.formats': ['CompressedTensors'] },
     apart: { method: onGrid({ gguf: 'Q4_K' }), 'output.formats': ['MergedSafetensors'] },

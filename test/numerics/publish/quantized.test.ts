@@ -7,6 +7,7 @@ import { quantization as quantizationOf } from '../../../crds/api/quantization.t
 import type { RunReport } from '../../../crds/wire/run-report.ts';
 import { openSafetensors } from '../../../worker/files/safetensors.ts';
 import { wordsOf } from '../../../worker/methods/weights/packed-integers.ts';
+import { toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { aToyRun } from '../../builders/toy-run.ts';
 
@@ -56,9 +57,12 @@ const cases = {
     },
     stored: ['weight_packed', 'I32', [64, wordsOf(96, 4)]],
   },
-  'GPTQ of LoRA to e2m1 in rows of e4m3, beside inputs in e4m3': {
+  'GPTQ of LoRA to e2m1 in rows of e4m3, beside inputs in e4m3 and what it lost': {
     method: { preset: 'LoRA' },
-    quantization: { weights: 'FP4', groupSize: 32, activations: 'Float8', calibrationSequences: 2 },
+    quantization: {
+      ...{ weights: 'FP4', groupSize: 32, activations: 'Float8', lowRank: 4 },
+      calibrationSequences: 2,
+    },
     stored: ['weight', 'F8_E4M3', [64, 96]],
   },
   'GPTQ of all weights to NVFP4': {
@@ -70,6 +74,14 @@ const cases = {
     method: { preset: 'LoRA' },
     quantization: { weights: 'MXFP4', calibrationSequences: 2 },
     stored: ['weight_scale', 'U8', [64, 3]],
+  },
+  'smoothed weights with a branch of low rank': {
+    method: { preset: 'Full' },
+    quantization: {
+      ...{ bits: 4, groupSize: 32, calibrationSequences: 4 },
+      ...{ smoothing: 'Search', lowRank: 8, range: 'Symmetric', activations: 'Int4' },
+    },
+    stored: ['weight_packed', 'I32', [64, wordsOf(96, 4)]],
   },
 } as const;
 
@@ -104,13 +116,28 @@ for (const [name, { method, quantization, stored: expected }] of Object.entries(
     const { bits, activations } = quantizationOf.parse(quantization);
     t.is(weights.num_bits, expected[1] === 'F8_E4M3' && expected[0] === 'weight' ? 8 : bits);
     const type = activations === 'Float8' ? 'float' : 'int';
-    const given = { num_bits: 8, type, strategy: 'token', symmetric: true, dynamic: true };
+    const given = {
+      num_bits: activations === 'Int4' ? 4 : 8,
+      type,
+      strategy: 'token',
+      symmetric: true,
+      dynamic: true,
+    };
     t.deepEqual(inputs, activations === 'None' ? null : given);
     using stored = openSafetensors(join(place, 'model.safetensors'));
     const [suffix, dtype, shape] = expected;
     const found = stored.header.tensors.get(`model.layers.1.mlp.down_proj.${suffix}`);
     t.is(found?.type, dtype);
     t.deepEqual(found?.shape, [...shape]);
+    if (!('lowRank' in quantization)) return;
+    using branch = openSafetensors(join(place, 'low-rank/adapter_model.safetensors'));
+    t.is(branch.header.tensors.size, 2 * 7 * 3);
+    if (!('smoothing' in quantization)) return;
+    using dense = openSafetensors(join(run.destination, 'merged/model.safetensors'));
+    const norms = [...dense.header.tensors.keys()].filter((one) => one.endsWith('norm.weight'));
+    const bytes = (of: typeof dense, norm: string) => String(toArray(of.load(norm)));
+    const changed = norms.filter((norm) => bytes(dense, norm) !== bytes(stored, norm));
+    t.true(changed.length > 0 && !changed.includes('model.norm.weight'), `${changed}`);
   });
 }
 
