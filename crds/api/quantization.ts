@@ -64,6 +64,14 @@ export const quantization = z.strictObject({
     .describe(
       'Rank of a branch in 16 bits beside the codes, a PEFT adapter in the folder low-rank; 0: none. With smoothing fitted in turn with them (SVDQuant), else to what they lost (LoRC).',
     ),
+  splitChannels: z
+    .int32()
+    .min(0)
+    .max(1024)
+    .default(0)
+    .describe(
+      'Parts that are added to large channels before down, at most, in the places of those that count least (QLLM); 0: none. With activations.',
+    ),
   calibrationSequences: z
     .int32()
     .min(1)
@@ -84,9 +92,14 @@ export function isCalibrated(own: Quantization): boolean {
   return (
     own.method !== 'RoundToNearest' ||
     own.scales === 'ClipSearch' ||
-    own.smoothing !== 'None' ||
-    (fitsScales(own) && own.scaleRefits > 0)
+    (fitsScales(own) && own.scaleRefits > 0) ||
+    isTransformed(own)
   );
+}
+
+/** Whether something is done to the model before its weights become integers. */
+export function isTransformed({ smoothing, splitChannels }: Quantization): boolean {
+  return smoothing !== 'None' || splitChannels > 0;
 }
 
 /** Powers of two are not fitted. */

@@ -3,6 +3,7 @@
 import {
   isCalibrated,
   isReconstructed,
+  isTransformed,
   type Quantization,
   quantization,
 } from '../api/quantization.ts';
@@ -191,7 +192,7 @@ export const pairsOfGrids: readonly Pair[] = [
     path: ['output', 'quantization', 'calibrationSequences'],
     meets: ({ output: { quantization: own } }) =>
       own !== undefined && !isCalibrated(own) && own.calibrationSequences !== defaultSequences,
-    cel: `!has(self.output.quantization) || self.output.quantization.method != 'RoundToNearest' || self.output.quantization.scales == 'ClipSearch' || self.output.quantization.scaleRefits > 0 || self.output.quantization.smoothing != 'None' || self.output.quantization.calibrationSequences == ${defaultSequences}`,
+    cel: `!has(self.output.quantization) || self.output.quantization.method != 'RoundToNearest' || self.output.quantization.scales == 'ClipSearch' || self.output.quantization.scaleRefits > 0 || self.output.quantization.smoothing != 'None' || self.output.quantization.splitChannels > 0 || self.output.quantization.calibrationSequences == ${defaultSequences}`,
     sentence:
       'is set, but RoundToNearest with scales of Extremes and no scaleRefits looks at weights alone',
     hint: 'leave it out, or write method: GPTQ',
@@ -234,13 +235,13 @@ export const pairsOfGrids: readonly Pair[] = [
     hint: 'write overlap: 0 for a window of one block',
   },
   {
-    id: 'what is smoothed becomes integers',
-    path: ['output', 'quantization', 'smoothing'],
+    id: 'what is smoothed or split becomes integers',
+    path: ['output', 'quantization', 'weights'],
     meets: ({ output: { quantization: own } }) =>
-      own !== undefined && own.smoothing !== 'None' && own.weights !== 'Integer',
-    cel: "!has(self.output.quantization) || self.output.quantization.smoothing == 'None' || self.output.quantization.weights == 'Integer'",
-    sentence: 'is set, but weights are in floating point: factors are searched for by integers',
-    hint: 'leave it out, or write weights: Integer',
+      own !== undefined && isTransformed(own) && own.weights !== 'Integer',
+    cel: "!has(self.output.quantization) || self.output.quantization.weights == 'Integer' || self.output.quantization.smoothing == 'None' && self.output.quantization.splitChannels == 0",
+    sentence: 'is floating point, but smoothing and splitChannels are chosen by what integers lose',
+    hint: 'leave them out, or write weights: Integer',
   },
   {
     id: 'a branch of low rank is beside what is rounded',
@@ -252,13 +253,31 @@ export const pairsOfGrids: readonly Pair[] = [
     hint: 'write method: GPTQ, or leave it out',
   },
   {
-    id: 'what is smoothed does not train',
-    path: ['output', 'quantization', 'smoothing'],
+    id: 'what is smoothed or split does not train',
+    path: ['output', 'quantization', 'method'],
     meets: ({ output: { quantization: own } }) =>
-      own !== undefined && own.smoothing !== 'None' && isReconstructed(own),
-    cel: `${noQuantization} || ${own}.smoothing == 'None' || ${own}.method in ['RoundToNearest', 'GPTQ']`,
-    sentence: 'is set, but AdaQuant and CBQ train on inputs and weights as they are',
-    hint: 'write method: GPTQ, or leave it out',
+      own !== undefined && isTransformed(own) && isReconstructed(own),
+    cel: `${noQuantization} || ${own}.method in ['RoundToNearest', 'GPTQ'] || (${own}.smoothing == 'None' && ${own}.splitChannels == 0)`,
+    sentence: 'trains on inputs and weights as they are, but smoothing or splitChannels is set',
+    hint: 'write method: GPTQ, or leave them out',
+  },
+  {
+    id: 'a branch beside split channels is of smoothed weights',
+    path: ['output', 'quantization', 'lowRank'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined && own.lowRank > 0 && own.splitChannels > 0 && own.smoothing === 'None',
+    cel: `${noQuantization} || ${own}.lowRank == 0 || ${own}.splitChannels == 0 || ${own}.smoothing != 'None'`,
+    sentence: 'is set beside splitChannels, but smoothing is None',
+    hint: 'write smoothing: Search, or leave one of both out',
+  },
+  {
+    id: 'channels are split for inputs that are rounded',
+    path: ['output', 'quantization', 'splitChannels'],
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined && own.splitChannels > 0 && own.activations === 'None',
+    cel: "!has(self.output.quantization) || self.output.quantization.splitChannels == 0 || self.output.quantization.activations != 'None'",
+    sentence: 'is set, but activations is None: inputs that are not rounded lose nothing',
+    hint: 'write activations: Int8, or leave it out',
   },
   {
     id: 'blocks of a GGUF file are no integers with scales',

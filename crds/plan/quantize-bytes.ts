@@ -4,6 +4,7 @@ import {
   groupSizeOf,
   isCalibrated,
   isReconstructed,
+  isTransformed,
   type Quantization,
 } from '../api/quantization.ts';
 import { linearsOf } from '../methods/linears.ts';
@@ -98,7 +99,7 @@ export function roundedInputBytes(
  * what a trial takes: the layers that read one input, and its outputs.
  */
 function transformBytes(facts: DecoderFacts, own: Quantization) {
-  if (own.smoothing === 'None') return { kept: 0, trying: 0 };
+  if (!isTransformed(own)) return { kept: 0, trying: 0 };
   const rows = memoryConstants.quantize.trialRows + own.calibrationSequences;
   const inputs = 2 * facts.H + facts.NH * facts.D + facts.I;
   const most = Math.max(...linearsOf(facts).map(({ out }) => out));

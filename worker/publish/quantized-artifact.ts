@@ -1,7 +1,12 @@
 // The trained model, quantized to integers after training (spec.output.quantization), in a form
 // that holds them. Integers are made when the folder is written, and kept until it was compared.
 import { setImmediate } from 'node:timers/promises';
-import { groupSizeOf, isCalibrated, type Quantization } from '../../crds/api/quantization.ts';
+import {
+  groupSizeOf,
+  isCalibrated,
+  isTransformed,
+  type Quantization,
+} from '../../crds/api/quantization.ts';
 import type { ResultClass } from '../../crds/evaluation/form.ts';
 import { type IntegerForm, resultFolder } from '../../crds/names/result-folders.ts';
 import { linearLayers } from '../engine/adapted-layers.ts';
@@ -143,10 +148,11 @@ function bitsOf({ weights, bits }: Quantization): number {
 
 /** What is done to the model before; null for nothing. */
 export function transformsOf(own: Quantization): TransformSettings | null {
+  const { smoothing, lowRank: rank, splitChannels: splits } = own;
   const { grid, inputs: rounded } = roundingOf(own);
-  if (own.smoothing === 'None' || isFloat(grid)) return null;
+  if (!isTransformed(own) || isFloat(grid)) return null;
   const inputs = rounded ? (x: Tensor) => roundedTokens(x, rounded) : undefined;
-  return { grid, inputs, smoothing: own.smoothing, rank: own.lowRank, iterations: 5 };
+  return { grid, inputs, smoothing, rank, splits, iterations: 5 };
 }
 
 interface Making {
@@ -199,13 +205,13 @@ function codedTensor(
   const name = `${layer.path}.weight`;
   return {
     name,
-    panels: () => restOf(facts, layer, integers),
+    panels: () => uncodedPanels(facts, layer, integers),
     decoded: ({ shape: [rows = 0] }, first) => integers.values(layer.path, [first, first + rows]),
   };
 }
 
-/** What integers were made of. */
-function* restOf(
+/** What integers stand for. */
+function* uncodedPanels(
   facts: ArtifactFacts,
   layer: LinearLayer,
   integers: QuantizedLayers,
@@ -213,7 +219,7 @@ function* restOf(
   let first = 0;
   for (const panel of mergedPanels(facts, `${layer.path}.weight`, 'float32')) {
     const behind = first + (panel.shape[0] ?? 0);
-    yield integers.rest(layer.path, panel, [first, behind]);
+    yield integers.uncoded(layer.path, panel, [first, behind]);
     first = behind;
   }
 }

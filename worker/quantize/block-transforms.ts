@@ -6,6 +6,7 @@ import type { Rows } from '../files/row-panels.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { type ChannelSplit, searchedSplit, splitGram, splitInputs } from './channel-split.ts';
 import { fittedBranch } from './low-rank-branch.ts';
 import {
   foldedNorm,
@@ -24,6 +25,8 @@ export interface TransformSettings extends SmoothingTrial {
   readonly smoothing: 'None' | 'Search';
   /** Of the branch, at most. */
   readonly iterations: number;
+  /** Parts that are added to channels before `down`, at most. */
+  readonly splits: number;
 }
 
 /** An input of a block, and the layers that read it. */
@@ -35,10 +38,15 @@ export interface BlockInput {
 /** A matrix as it was trained, float32 `[O, I]`. */
 type WeightOf = (path: string) => Tensor;
 
+/** Of the columns of a layer, or of its rows, of which those from `divided` on are divided. */
+type OwnSplit = ChannelSplit &
+  ({ readonly side: 'Columns' } | { readonly side: 'Rows'; readonly divided: number });
+
 export class BlockTransforms implements Disposable {
   readonly #settings: TransformSettings;
   readonly #columns = new Map<string, Tensor>();
   readonly #rows = new Map<string, Tensor>();
+  readonly #splits = new Map<string, OwnSplit>();
   readonly #branches = new Map<string, LowRankBranch>();
   /** Norms and biases, by name. */
   readonly #vectors = new Map<string, Tensor>();
@@ -55,14 +63,29 @@ export class BlockTransforms implements Disposable {
         scope(() => this.#smooth(model, place, inputOf(inputs, place), weightOf));
       }
     }
+    // Biases would have to be split with their rows.
+    if (this.#settings.splits > 0 && !model.config.bias.mlp) {
+      const down = places.find(({ producer }) => producer.type === 'Rows');
+      if (down !== undefined)
+        scope(() => this.#split(model, down, inputOf(inputs, down), weightOf));
+    }
     if (this.#settings.rank === 0) return;
     for (const { paths, sums } of inputs) {
       for (const path of paths) scope(() => this.#fitBranch(path, sums, weightOf));
     }
   }
 
-  /** What integers are made of for these rows of a trained matrix. */
-  rest(path: string, trained: Tensor, [first, behind]: Rows): Tensor {
+  /** What integers are made of for a trained matrix. */
+  rest(path: string, trained: Tensor): Tensor {
+    return scope(() => {
+      const whole = this.#whole(path, trained);
+      const branch = this.#branches.get(path);
+      return branch === undefined ? whole : ops.sub(whole, branchMatrix(branch));
+    });
+  }
+
+  /** The same of these rows, where no channel is split: with it the model is the trained one. */
+  unsplit(path: string, trained: Tensor, [first, behind]: Rows): Tensor {
     const narrowed = (of: Tensor) => ops.narrow(of, 0, first, behind - first);
     return scope(() => {
       const { columns, rows } = this.#rescaling(path);
@@ -76,7 +99,9 @@ export class BlockTransforms implements Disposable {
 
   /** Of the inputs of a layer as they are divided. */
   gram(path: string, gram: Tensor): Tensor {
-    return rescaledGram(gram, this.#columns.get(path) ?? null);
+    const divided = rescaledGram(gram, this.#columns.get(path) ?? null);
+    const split = this.#splits.get(path);
+    return split?.side === 'Columns' ? splitGram(divided, split) : divided;
   }
 
   branch(path: string): LowRankBranch | null {
@@ -98,12 +123,59 @@ export class BlockTransforms implements Disposable {
     const vectors = [this.#columns, this.#rows, this.#vectors].flatMap((each) => [
       ...each.values(),
     ]);
-    for (const each of new Set([...branches, ...vectors])) each.dispose();
-    for (const each of [this.#columns, this.#rows, this.#branches, this.#vectors]) each.clear();
+    const splits = [...this.#splits.values()].flatMap(({ index, parts }) => [index, parts]);
+    for (const each of new Set([...branches, ...vectors, ...splits])) each.dispose();
+    const all = [this.#columns, this.#rows, this.#splits, this.#branches, this.#vectors];
+    for (const each of all) each.clear();
   }
 
   #rescaling(path: string): Rescaling {
     return { columns: this.#columns.get(path) ?? null, rows: this.#rows.get(path) ?? null };
+  }
+
+  /** With split channels. */
+  #whole(path: string, trained: Tensor): Tensor {
+    const whole = rescaled(trained, this.#rescaling(path));
+    const split = this.#splits.get(path);
+    if (split === undefined) return whole;
+    const chosen = ops.indexSelect(whole, split.side === 'Columns' ? 1 : 0, split.index);
+    if (split.side === 'Columns') return chosen;
+    const [rows = 0] = chosen.shape;
+    const { divided, parts } = split;
+    if (divided < rows) {
+      const own = ops.narrow(chosen, 0, divided, rows - divided);
+      ops.div_(own, ops.unsqueeze(ops.narrow(parts, 0, divided, rows - divided), 1));
+    }
+    return chosen;
+  }
+
+  #split(model: Model, { readers }: SmoothingPlace, seen: SeenInput, weightOf: WeightOf): void {
+    const [path = ''] = readers;
+    const columns = this.#columns.get(path) ?? null;
+    const divided = (of: Tensor) => (columns === null ? of : ops.div(of, columns));
+    const weight = rescaled(weightOf(path), { columns, rows: null });
+    const x = divided(seen.rows());
+    const largest = divided(seen.largest ?? missing(path));
+    const measured = { x, y: ops.linear(x, weight), weight, largest };
+    const { splits, ...trial } = this.#settings;
+    const found = searchedSplit(measured, splits, trial);
+    if (found === null) return;
+    const { index, parts } = found;
+    const own = () => ({ index: keep(ops.clone(index)), parts: keep(ops.clone(parts)) });
+    this.#splits.set(path, { side: 'Columns', ...own() });
+    const mlp = path.replace(/down_proj$/, '');
+    const { I } = model.config;
+    if (model.config.fused) {
+      const both = {
+        index: ops.cat([index, ops.addScalar(index, I)]),
+        parts: ops.cat([parts, parts]),
+      };
+      const kept = { index: keep(both.index), parts: keep(both.parts) };
+      this.#splits.set(`${mlp}gate_up_proj`, { side: 'Rows', divided: I, ...kept });
+      return;
+    }
+    this.#splits.set(`${mlp}gate_proj`, { side: 'Rows', divided: I, ...own() });
+    this.#splits.set(`${mlp}up_proj`, { side: 'Rows', divided: 0, ...own() });
   }
 
   #smooth(model: Model, place: SmoothingPlace, seen: SeenInput, weightOf: WeightOf): void {
@@ -159,8 +231,10 @@ export class BlockTransforms implements Disposable {
   #fitBranch(path: string, seen: SeenInput, weightOf: WeightOf): void {
     const columns = this.#columns.get(path);
     const rows = seen.rows();
-    const x = columns === undefined ? rows : ops.div(rows, columns);
-    const weight = rescaled(weightOf(path), this.#rescaling(path));
+    const divided = columns === undefined ? rows : ops.div(rows, columns);
+    const split = this.#splits.get(path);
+    const x = split?.side === 'Columns' ? splitInputs(divided, split) : divided;
+    const weight = this.#whole(path, weightOf(path));
     const outputs = { x, y: ops.linear(x, weight) };
     const { A, B } = fittedBranch(weight, outputs, this.#settings).branch;
     this.#branches.set(path, { A: keep(A), B: keep(B) });

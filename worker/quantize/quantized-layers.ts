@@ -79,7 +79,7 @@ export class QuantizedLayers implements Disposable {
     const quantize = (path: string, seen: Tensor | null): (() => Tensor) =>
       add(path, (trained) => {
         const grid = this.#gridOf(layerAt(path), { layers, weightOf });
-        const weight = transforms?.rest(path, trained, [0, trained.shape[0] ?? 0]) ?? trained;
+        const weight = transforms?.rest(path, trained) ?? trained;
         const gram = seen === null ? null : (transforms?.gram(path, seen) ?? seen);
         const found = quantizeMatrix(weight, gram, { ...settings, grid });
         if (transforms === null) this.#keepLost(path, weight, found, gram);
@@ -166,14 +166,17 @@ export class QuantizedLayers implements Disposable {
     return { ...grid, global: this.global(layer) };
   }
 
-  /** What integers are made of for trained rows, float32, which it takes over. */
-  rest(path: string, trained: Tensor, rows: Rows): Tensor {
+  /**
+   * What integers are made of for trained rows, float32, which it takes over; but for channels that
+   * are split, so that the model of these is the trained one.
+   */
+  uncoded(path: string, trained: Tensor, rows: Rows): Tensor {
     const transforms = this.#transforms;
     const lost = this.#lost.get(path);
     if (transforms === null && lost === undefined) return trained;
     const rest = keep(
       scope(() => {
-        if (lost === undefined) return transforms?.rest(path, trained, rows) ?? trained;
+        if (lost === undefined) return transforms?.unsplit(path, trained, rows) ?? trained;
         const [first, behind] = rows;
         const B = ops.narrow(lost.B, 0, first, behind - first);
         return ops.sub(trained, branchMatrix({ ...lost, B }));

@@ -63,11 +63,18 @@ const floats = [
   of('ZeroQuant-FP, all, 8 ranks', { ...zeroQuant, scaleRefits: 0, lowRank: 8 }),
 ];
 
+const split = { ...ways['smoothed, rank 32'], splitChannels: 32 } as const;
+
 /** Whose inputs are rounded, too. */
 const rounded = (['Int8', 'Int4'] as const).flatMap((activations) =>
-  (['clip search, GPTQ, refit', 'smoothed', 'smoothed, rank 32'] as const).map((how): Variant => {
-    const own = quantization.parse({ ...ways[how], range: 'Symmetric', activations });
-    return { type: 'Integers', name: `int4, inputs ${activations}, ${how}`, quantization: own };
+  Object.entries({
+    'clip search, GPTQ, refit': {},
+    smoothed: ways.smoothed,
+    'smoothed, rank 32': ways['smoothed, rank 32'],
+    'smoothed, rank 32, 32 parts': split,
+  }).map(([how, own]): Variant => {
+    const all = quantization.parse({ ...own, range: 'Symmetric', activations });
+    return { type: 'Integers', name: `int4, inputs ${activations}, ${how}`, quantization: all };
   }),
 );
 

@@ -134,9 +134,7 @@ const cases: Cases = {
   'sequences pass where something is measured of them': {
     meet: {
       'output.quantization': {
-        method: 'RoundToNearest',
-        scales: 'Extremes',
-        scaleRefits: 0,
+        ...{ method: 'RoundToNearest', scales: 'Extremes', scaleRefits: 0 },
         calibrationSequences: 8,
       },
     },
@@ -170,7 +168,7 @@ const cases: Cases = {
     meet: { 'output.quantization': { method: 'CBQ', window: 1 } },
     apart: { 'output.quantization': { method: 'CBQ', window: 1, overlap: 0 } },
   },
-  'what is smoothed becomes integers': {
+  'what is smoothed or split becomes integers': {
     meet: { 'output.quantization': { smoothing: 'Search', weights: 'FP8' } },
     apart: { 'output.quantization': { smoothing: 'Search' } },
   },
@@ -178,9 +176,26 @@ const cases: Cases = {
     meet: { 'output.quantization': { lowRank: 8, method: 'CBQ' } },
     apart: { 'output.quantization': { lowRank: 8, weights: 'FP4' } },
   },
-  'what is smoothed does not train': {
+  'what is smoothed or split does not train': {
     meet: { 'output.quantization': { smoothing: 'Search', method: 'CBQ' } },
     apart: { 'output.quantization': { smoothing: 'Search' } },
+  },
+  'a branch beside split channels is of smoothed weights': {
+    meet: {
+      'output.quantization': {
+        ...{ lowRank: 8, splitChannels: 8, range: 'Symmetric', activations: 'Int8' },
+      },
+    },
+    apart: {
+      'output.quantization': {
+        ...{ lowRank: 8, splitChannels: 8, range: 'Symmetric', activations: 'Int8' },
+        smoothing: 'Search',
+      },
+    },
+  },
+  'channels are split for inputs that are rounded': {
+    meet: { 'output.quantization': { splitChannels: 8 } },
+    apart: { 'output.quantization': { splitChannels: 8, range: 'Symmetric', activations: 'Int8' } },
   },
   'blocks of a GGUF file are no integers with scales': {
     meet: { method: onGrid({ gguf: 'Q4_K' }), 'output.formats': ['CompressedTensors'] },

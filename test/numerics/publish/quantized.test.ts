@@ -79,7 +79,13 @@ const cases = {
     method: { preset: 'Full' },
     quantization: {
       ...{ bits: 4, groupSize: 32, calibrationSequences: 4 },
-      ...{ smoothing: 'Search', lowRank: 8, range: 'Symmetric', activations: 'Int4' },
+      ...{
+        smoothing: 'Search',
+        lowRank: 8,
+        range: 'Symmetric',
+        activations: 'Int4',
+        splitChannels: 8,
+      },
     },
     stored: ['weight_packed', 'I32', [64, wordsOf(96, 4)]],
   },

@@ -199,7 +199,7 @@ for (const name of ['llama', 'qwen2', 'phi3', 'gemma2']) {
     const model = aToyModel({ name });
     using parameters = model.parameters;
     // Of so few bits that factors pay in every place.
-    const settings = { ...trial, smoothing: 'Search', rank: 0, iterations: 1 } as const;
+    const settings = { ...trial, smoothing: 'Search', rank: 0, iterations: 1, splits: 0 } as const;
     using transforms = new BlockTransforms({ ...settings, grid: { bits: 3, range: 'Symmetric' } });
     scope(() => {
       for (const one of parameters.all()) {
@@ -215,9 +215,7 @@ for (const name of ['llama', 'qwen2', 'phi3', 'gemma2']) {
         model,
         sequences,
         (path) => {
-          const rest = keep(
-            ops.clone(transforms.rest(path, weightOf(path), [0, weightOf(path).shape[0] ?? 0])),
-          );
+          const rest = keep(ops.clone(transforms.rest(path, weightOf(path))));
           if (gapOf(rest, weightOf(path)) > 0) changed.push(path);
           return () => ops.clone(rest);
         },
