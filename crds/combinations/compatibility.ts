@@ -25,6 +25,7 @@ import { pairsOfGrids } from './pairs-of-grids.ts';
 import { pairsOfNoTraining } from './pairs-of-no-training.ts';
 import { pairsOfNoise } from './pairs-of-noise.ts';
 import { pairsOfPlaces } from './pairs-of-places.ts';
+import { pairsOfQuantization } from './pairs-of-quantization.ts';
 import { mostWorkersInCel, sequencesInCel } from './workers-in-cel.ts';
 
 export interface Incompatibility {
@@ -213,6 +214,7 @@ export const pairs: readonly Pair[] = [
   ...pairsOfNoise,
   ...pairsOfNoTraining,
   ...pairsOfGrids,
+  ...pairsOfQuantization,
   {
     id: 'tokens are mixed in blocks of a power of two',
     path: ['method', 'precision', 'halo', 'tokenBlock'],

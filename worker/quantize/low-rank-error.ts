@@ -1,9 +1,10 @@
-// LoRC, the low-rank compensation of ZeroQuant-V2 and ZeroQuant-FP (Yao et al., Wu et al. 2023): what
-// quantizing lost, as nearly as a product of low rank can have it.
+// LoRC, the low-rank compensation of ZeroQuant-V2 and ZeroQuant-FP (Yao et al., Wu et al. 2023):
+// what quantizing lost, as nearly as a product of low rank can have it.
 //   E = W - Q(W)      B A D = best approximation of E D of the rank      D = diag(rms of inputs)
-// The error of a good quantizer is nearly white, so the first components hold little of it; weighted
-// by the inputs they hold much of what the outputs lost. D = I is the form of the papers. Components
-// are exact, not sketched: singular values that are nearly equal have no gap a sketch could use.
+// The error of a good quantizer is nearly white, so the first components hold little of it;
+// weighted by the inputs they hold much of what the outputs lost. D = I is the form of the papers.
+// Components are exact, not sketched: singular values that are nearly equal have no gap that a
+// sketch could use.
 import { type BalancedFactors, balancedFactors } from '../methods/adapters/singular-vectors.ts';
 import { topSubspace } from '../methods/optimizers/subspace.ts';
 import * as ops from '../tensor/ops.generated.ts';

@@ -1,4 +1,4 @@
-/** What is compared: integers and floats as compressed-tensors has them, and the blocks of GGUF files. */
+/** What is compared: integers and floats of compressed-tensors, and the blocks of GGUF files. */
 import { type Quantization, quantization } from '../../../crds/api/quantization.ts';
 import type { GgufBlocks } from '../../../crds/methods/fake-quantized.ts';
 import type { FloatGrid } from '../../../worker/quantize/float-grid.ts';
