@@ -2,6 +2,7 @@
 // its integers already.
 import * as z from 'zod';
 import { integerFields } from '../methods/integer-fields.ts';
+import { decimal } from '../schema/decimal.ts';
 
 export const quantization = z.strictObject({
   method: z
@@ -30,6 +31,11 @@ export const quantization = z.strictObject({
       'FP8: e4m3, a scale a row. FP4: e2m1 in groups whose scales are that of the row times powers of two (ZeroQuant-FP), in a file of FP8. NVFP4, MXFP4: e2m1 in groups of 16 or 32.',
     ),
   ...integerFields('output.quantization'),
+  averageBits: decimal({ min: 2, max: 8 })
+    .optional()
+    .describe(
+      'Instead of bits: layers get 2, 3, 4 or 8, so that this is their average over all weights and least is lost.',
+    ),
   activations: z
     .enum(['None', 'Int8', 'Int4', 'Float8'])
     .default('None')
@@ -92,6 +98,7 @@ export function isCalibrated(own: Quantization): boolean {
   return (
     own.method !== 'RoundToNearest' ||
     own.scales === 'ClipSearch' ||
+    own.averageBits !== undefined ||
     (fitsScales(own) && own.scaleRefits > 0) ||
     isTransformed(own)
   );

@@ -9,6 +9,7 @@ import {
 import type { Pair } from './pair.ts';
 
 const {
+  bits: defaultBits,
   groupSize: defaultGroup,
   calibrationSequences: defaultSequences,
   iterations: defaultIterations,
@@ -114,10 +115,31 @@ export const pairsOfQuantization: readonly Pair[] = [
     path: ['output', 'quantization', 'calibrationSequences'],
     meets: ({ output: { quantization: own } }) =>
       own !== undefined && !isCalibrated(own) && own.calibrationSequences !== defaultSequences,
-    cel: `${noQuantization} || ${own}.method != 'RoundToNearest' || ${own}.scales == 'ClipSearch' || ${own}.scaleRefits > 0 || ${own}.smoothing != 'None' || ${own}.splitChannels > 0 || ${own}.calibrationSequences == ${defaultSequences}`,
+    cel: `${noQuantization} || ${own}.method != 'RoundToNearest' || ${own}.scales == 'ClipSearch' || ${own}.scaleRefits > 0 || ${own}.smoothing != 'None' || ${own}.splitChannels > 0 || has(${own}.averageBits) || ${own}.calibrationSequences == ${defaultSequences}`,
     sentence:
       'is set, but RoundToNearest with scales of Extremes and no scaleRefits looks at weights alone',
     hint: 'leave it out, or write method: GPTQ',
+  },
+  {
+    id: 'layers have their own bits or common ones',
+    path: ['output', 'quantization', 'averageBits'],
+    meets: ({ output: { quantization: own } }) =>
+      own?.averageBits !== undefined &&
+      (own.bits !== defaultBits || own.weights !== 'Integer' || isTransformed(own)),
+    cel: `${noQuantization} || !has(${own}.averageBits) || (${own}.bits == ${defaultBits} && ${own}.weights == 'Integer' && ${own}.smoothing == 'None' && ${own}.splitChannels == 0)`,
+    sentence:
+      'gives each layer bits of its own, but bits, weights, smoothing or splitChannels is set, which are for all of them',
+    hint: 'leave averageBits or the others out',
+  },
+  {
+    id: 'layouts of GPTQ and AWQ have one width',
+    path: ['output', 'formats'],
+    meets: ({ output: { formats, quantization: own } }) =>
+      own?.averageBits !== undefined &&
+      formats?.some((form) => form === 'GPTQ' || form === 'AWQ') === true,
+    cel: `${noQuantization} || !has(${own}.averageBits) || !has(self.output.formats) || !self.output.formats.exists(f, f in ['GPTQ', 'AWQ'])`,
+    sentence: 'asks for GPTQ or AWQ, whose layers all have the same bits, but averageBits is set',
+    hint: 'ask for CompressedTensors, or write bits',
   },
   {
     id: 'updates are those of what trains',

@@ -7,6 +7,7 @@ import {
   isTransformed,
   type Quantization,
 } from '../api/quantization.ts';
+import { UserError } from '../failures/errors.ts';
 import { linearsOf } from '../methods/linears.ts';
 import { blockBytes } from './block-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
@@ -29,7 +30,20 @@ export function quantizeBytes(question: MemoryQuestion): number {
   // What products read in place of the matrices of a block.
   const block = valuesIn(facts);
   const make = { AdaQuant: training, CBQ: windowed, GPTQ: solving, RoundToNearest: solving };
-  return integerBytes(question) + states + width * block + make[own.method](question, own);
+  const making = integerBytes(question) + states + width * block;
+  const chosen = own.averageBits === undefined ? 0 : choosing(question, own);
+  return Math.max(chosen, making + make[own.method](question, own));
+}
+
+/** Of a block: its matrices in float32, and as products read them, before there are integers. */
+function choosing(question: MemoryQuestion, own: Asked): number {
+  const { facts, method } = question;
+  const width = valueBytes(method);
+  const states = 2 * Math.min(8, own.calibrationSequences) * own.tokens * facts.H * width;
+  const grams = inputsOf(facts).reduce((sum, size) => sum + 4 * size ** 2, 0);
+  const matrix = memoryConstants.quantize.ofMatrix * 4 * largest(facts);
+  const working = Math.max(forwardWorking(question, own.tokens), matrix);
+  return states + grams + (4 + width) * valuesIn(facts) + working;
 }
 
 function valuesIn(facts: DecoderFacts): number {
@@ -132,10 +146,27 @@ export function integerBytes(question: MemoryQuestion): number {
   const path = 'spec.output.quantization.groupSize';
   requireWholeGroups(linears, { path, group, instead: 'strategy: Channel' });
   requireWholeWords(linears, stages?.formats ?? []);
+  requireSplittable(facts, own);
   const ofGroup = own.weights === 'Integer' && own.range === 'Asymmetric' ? 8 : 4;
   // Those of FP4 are kept as rows.
   const groups = groupsOf(facts, own.weights === 'FP4' ? undefined : group);
   return facts.L * (valuesIn(facts) + ofGroup * groups) + branchBytes(question);
+}
+
+/** Channels that are split have no bias to split with them. */
+export function requireSplittable(
+  { bias }: Pick<DecoderFacts, 'bias'>,
+  { splitChannels }: Pick<Quantization, 'splitChannels'>,
+): void {
+  if (splitChannels === 0 || !bias.mlp) return;
+  const path = 'spec.output.quantization.splitChannels';
+  throw new UserError({
+    code: 'E_INVALID_SPEC',
+    message: `${path} is ${splitChannels}, but the MLPs of this model have biases, which are not split`,
+    path,
+    value: splitChannels,
+    hint: 'leave it out',
+  });
 }
 
 function groupsOf(facts: DecoderFacts, group: number | undefined): number {

@@ -1,6 +1,6 @@
 // Results in the layout of compressed-tensors, read by that package and by transformers: the values
 // that integers stand for, to the last bit, and logits.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -76,6 +76,51 @@ for (const [name, { method, grid }] of Object.entries(jobs)) {
     },
   );
 }
+
+test.serial(
+  'layers with bits of their own, made after training, give the logits of what they stand for',
+  async (t) => {
+    t.timeout(10 * 60_000);
+    const name = 'mixed';
+    const quantization = {
+      ...{ method: 'AdaQuant', iterations: 10, averageBits: '3.5', groupSize: 32 },
+      // transformers decodes all layers by the first group where they are made dense, as it
+      // must with packed zero points.
+      range: 'Symmetric',
+      calibrationSequences: 8,
+    };
+    const run = await trainToy(folder, name, {
+      ...{ config: { hidden_size: 64, intermediate_size: 96 }, maxSteps: 4 },
+      method: { preset: 'LoRA', precision: { type: 'Float32' } },
+      ...{ formats: ['CompressedTensors'], output: { quantization } },
+    });
+    using files = openModel(run.base);
+    const ids = [...checkIds(files.config.V)];
+    const out = join(folder, `${name}.safetensors`);
+    const place = join(run.result, 'compressed-tensors');
+    const config = JSON.parse(await readFile(join(place, 'config.json'), 'utf8'));
+    t.true(Object.keys(config.quantization_config.config_groups).length > 1);
+    await askPeer('compressed_tensors_peer.py', [JSON.stringify(ids), place, out]);
+    const model = await trainedModel(run);
+    using parameters = model.parameters;
+    using theirs = openSafetensors(out);
+    scope(() => {
+      const before = checkLogits(model);
+      const layers = linearLayers(files.config);
+      t.is(item(ops.sum(theirs.load('layers'))), layers.length);
+      for (const { path } of layers) {
+        parameters.change(`${path}.weight`, () => ops.clone(theirs.load(`${path}.weight`)));
+      }
+      // What the adapter learnt is in the integers.
+      const ours = checkLogits({ ...model, adapter: null, adapted: new Map() });
+      const gap = largestGap(ours, theirs.load('logits'));
+      t.log(`logits differ by ${gap.toExponential(1)}`);
+      t.true(gap <= tolerance, `${gap}`);
+      t.true(largestGap(before, theirs.load('logits')) > 10 * gap);
+      parameters.disposeMade();
+    });
+  },
+);
 
 const nearest = { method: 'RoundToNearest', scales: 'Extremes', scaleRefits: 0 } as const;
 const symmetric = { ...nearest, range: 'Symmetric' } as const;

@@ -35,7 +35,7 @@ def run(folder, dtype, symmetric, ids, answers):
 def judge(folder, out, ids):
     settings = json.load(open(f"{folder}/config.json"))
     config = QuantizationConfig.model_validate(settings["quantization_config"])
-    group = config.config_groups["group_0"]
+    groups = list(config.config_groups.values())
     compressor = BaseCompressor.get_value_from_registry(config.format)
     stored = load_file(f"{folder}/model.safetensors")
     answers = {}
@@ -43,13 +43,15 @@ def judge(folder, out, ids):
         if not name.endswith(".weight_scale"):
             continue
         path = name.removesuffix(".weight_scale")
+        [group] = [each for each in groups if path in each.targets or each.targets == ["Linear"]]
         own = {key.removeprefix(f"{path}."): value for key, value in stored.items() if key.startswith(f"{path}.")}
         answers[f"{path}.weight"] = compressor.decompress(own, group)["weight"].contiguous()
     answers["layers"] = torch.tensor([len(answers)])
 
     # Values of e2m1 are bfloat16 once unpacked, and meet no input in float32.
     if "fp4" not in config.format or settings["dtype"] != "float32":
-        run(folder, settings["dtype"], group.weights.symmetric, ids, answers)
+        symmetric = all(each.weights.symmetric for each in groups)
+        run(folder, settings["dtype"], symmetric, ids, answers)
     save_file(answers, out)
 
 

@@ -15,6 +15,8 @@ import type { StoredFolder } from './stored-folder.ts';
 
 /** Linear layers as integers. */
 export interface Integers extends Pick<IntegerGrid, 'bits' | 'range' | 'groupSize'> {
+  /** Where layers have bits of their own: those of each, once they are chosen. @default bits */
+  readonly widths?: () => ReadonlyMap<string, number>;
   coded(layer: LinearLayer, rows: Rows): CodedRows;
 }
 
@@ -45,15 +47,21 @@ export interface IntegerLayout {
 
 /** Scales are written in `dtype`, where the layout has no type of its own for them. */
 export function integersIn(layout: IntegerLayout, integers: Integers, dtype: DType): LinearLayout {
+  const ofLayer = ({ path }: LinearLayer): Integers => ({
+    ...integers,
+    bits: integers.widths?.().get(path) ?? integers.bits,
+  });
   return {
     planned: (layer) =>
-      Object.entries(layout.planned(layer, integers, dtype)).map(([own, planned]) => [
+      Object.entries(layout.planned(layer, ofLayer(layer), dtype)).map(([own, planned]) => [
         `${layer.path}.${own}`,
         planned,
       ]),
-    decoded: (stored, layer, type) =>
-      scope(() => decodedIn(layout.stored(stored, layer, integers), layer, integers, type)),
-    config: layout.config(integers),
+    decoded: (stored, layer, type) => {
+      const own = ofLayer(layer);
+      return scope(() => decodedIn(layout.stored(stored, layer, own), layer, own, type));
+    },
+    config: (inputs) => layout.config(integers)(inputs),
   };
 }
 

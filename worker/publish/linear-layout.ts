@@ -20,20 +20,32 @@ export interface LinearLayout {
   config(inputs: InputGrid | null): Words;
 }
 
+interface Group extends Words {
+  /** Paths of its layers. @default all linear ones */
+  readonly targets?: readonly string[];
+}
+
 /**
  * The configuration in the names of compressed-tensors: `format` of the codes, and what it says of
- * weights. The group names its format: where inputs are rounded, another would be guessed.
+ * weights, by groups of layers. A group names its format: where inputs are rounded, another would
+ * be guessed.
  */
-export function compressedConfig(format: string, weights: Words): LinearLayout['config'] {
+export function compressedConfig(
+  format: string,
+  ...groups: readonly Group[]
+): LinearLayout['config'] {
   return (inputs) => ({
     ...{ quant_method: 'compressed-tensors', format },
     quantization_status: 'compressed',
-    config_groups: {
-      group_0: {
-        ...{ targets: ['Linear'], weights, output_activations: null },
-        ...{ input_activations: inputs === null ? null : tokens[inputs], format },
-      },
-    },
+    config_groups: Object.fromEntries(
+      groups.map(({ targets = ['Linear'], ...weights }, i) => [
+        `group_${i}`,
+        {
+          ...{ targets, weights, output_activations: null },
+          ...{ input_activations: inputs === null ? null : tokens[inputs], format },
+        },
+      ]),
+    ),
     ignore: ['lm_head'],
   });
 }

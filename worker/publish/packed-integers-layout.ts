@@ -49,7 +49,19 @@ export const packQuantized: IntegerLayout = {
       mapped: [packed, scales],
     };
   },
-  config: (integers) => compressedConfig('pack-quantized', integerWeights(integers)),
+  config: (integers) => {
+    const { widths } = integers;
+    if (widths === undefined) return compressedConfig('pack-quantized', integerWeights(integers));
+    const byWidth = Map.groupBy(widths(), ([, bits]) => bits);
+    const groups = [...byWidth].sort(([a], [b]) => a - b);
+    return compressedConfig(
+      'pack-quantized',
+      ...groups.map(([bits, layers]) => ({
+        ...integerWeights({ ...integers, bits }),
+        targets: layers.map(([path]) => path),
+      })),
+    );
+  },
 };
 
 function* packedPanels(integers: Integers, layer: LinearLayer): Generator<Tensor> {

@@ -9,6 +9,7 @@ import {
 } from '../../crds/api/quantization.ts';
 import type { ResultClass } from '../../crds/evaluation/form.ts';
 import { type IntegerForm, resultFolder } from '../../crds/names/result-folders.ts';
+import { parseDecimal } from '../../crds/schema/decimal.ts';
 import { linearLayers } from '../engine/adapted-layers.ts';
 import type { Rows } from '../files/row-panels.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
@@ -58,10 +59,12 @@ export function quantizedArtifact(
     format,
     folder: resultFolder[format],
     rounding: 'float32',
-    made: {
-      weightBits: bitsOf(quantization),
-      ...activationsOf(quantization),
-      made: isCalibrated(quantization) ? 'Calibration' : 'Rounding',
+    get made() {
+      return {
+        weightBits: Math.min(bitsOf(quantization), ...integers.widths.values()),
+        ...activationsOf(quantization),
+        made: isCalibrated(quantization) ? ('Calibration' as const) : ('Rounding' as const),
+      };
     },
     coded: layers.map((layer) => codedTensor(facts, layer, integers)),
     async write(folder) {
@@ -96,7 +99,14 @@ function layoutOf(
   const isPlain = bits === 8 && range === 'Symmetric' && groupSize === undefined;
   return own.activations === 'Int8' && isPlain
     ? plainRows({ type: 'int8', coded }, dtype)
-    : integersIn(foreignLayouts[format] ?? packQuantized, { bits, range, groupSize, coded }, dtype);
+    : integersIn(
+        foreignLayouts[format] ?? packQuantized,
+        {
+          ...{ bits, range, groupSize, coded },
+          ...(own.averageBits === undefined ? {} : { widths: () => integers.widths }),
+        },
+        dtype,
+      );
 }
 
 function activationsOf(own: Quantization): Pick<ResultClass, 'activations'> {
@@ -120,6 +130,7 @@ export function roundingOf(
     refits: own.scaleRefits,
     inputs: inputGridOf(own),
     lowRank: own.lowRank,
+    averageBits: own.averageBits === undefined ? undefined : parseDecimal(own.averageBits),
     iterations,
     windows: method === 'CBQ' ? { window, overlap, iterations } : undefined,
   };
@@ -173,14 +184,20 @@ async function quantizeAll(
   const total = sequences === null ? layers.length : model.config.L;
   const subject = sequences === null ? 'layers to integers' : 'blocks to integers';
   const weightOf = (layer: LinearLayer) => trainedWeight(facts, layer);
-  let told = -1;
-  for (const done of integers.make({ model, layers, weightOf, sequences })) {
-    const progress = { subject, done, total, unit: 'Tensors' } as const;
-    if (done > told) emit({ type: 'stage', stage: 'Export', state: 'Running', ...progress });
-    told = done;
-    // A request to stop is received here.
-    await setImmediate();
-    stop.throwIfAborted();
+  const trained = { model, layers, weightOf, sequences };
+  for (const [what, steps] of [
+    ['bits of blocks', integers.choose(trained)],
+    [subject, integers.make(trained)],
+  ] as const) {
+    let told = -1;
+    for (const done of steps) {
+      const progress = { subject: what, done, total, unit: 'Tensors' } as const;
+      if (done > told) emit({ type: 'stage', stage: 'Export', state: 'Running', ...progress });
+      told = done;
+      // A request to stop is received here.
+      await setImmediate();
+      stop.throwIfAborted();
+    }
   }
 }
 

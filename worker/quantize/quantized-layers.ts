@@ -16,9 +16,11 @@ import type { SeenInputs } from './adaquant.ts';
 import { type BlockInput, BlockTransforms, type TransformSettings } from './block-transforms.ts';
 import { globalScale } from './float-grid.ts';
 import { lowRankError } from './low-rank-error.ts';
+import { chooseBits, measuredSequences } from './mixed-bits.ts';
 import { quantizeBlocks, trainBlocks } from './quantize-blocks.ts';
 import {
   type IntegerMatrix,
+  integersOf,
   integerValues,
   quantizeMatrix,
   type RoundingSettings,
@@ -34,6 +36,8 @@ interface Settings extends RoundingSettings {
   readonly windows?: WindowSettings | undefined;
   /** Of what quantizing loses and stays beside a layer, where nothing is smoothed. @default 0 */
   readonly lowRank?: number;
+  /** Where layers have bits of their own: their average. @default those of the grid */
+  readonly averageBits?: number | undefined;
 }
 
 interface Trained {
@@ -58,6 +62,18 @@ export class QuantizedLayers implements Disposable {
   constructor(settings: Settings, transforms: TransformSettings | null = null) {
     this.#settings = settings;
     this.#transforms = transforms && new BlockTransforms(transforms);
+  }
+
+  /** Bits of each layer, where it has its own. */
+  widths: ReadonlyMap<string, number> = new Map();
+
+  /** Where layers have bits of their own, before `make`; yields after each block. */
+  *choose({ sequences: hosts, ...trained }: Trained): Generator<number> {
+    const { averageBits } = this.#settings;
+    if (averageBits === undefined || hosts === null) return;
+    using sequences = new HeldSequences(trained.model, hosts.slice(0, measuredSequences));
+    const measured = { ...trained, sequences: sequences.all };
+    this.widths = yield* chooseBits(measured, this.#settings, averageBits);
   }
 
   /** Yields after each block, or after each layer where no inputs are looked at. */
@@ -95,14 +111,19 @@ export class QuantizedLayers implements Disposable {
     using sequences = new HeldSequences(model, hosts);
     try {
       if (settings.windows !== undefined) {
-        const rounding = (): RoundingSettings => settings;
+        const rounding = (path: string): RoundingSettings => ({
+          ...settings,
+          grid: this.#gridAt(path),
+        });
         const trained = { model, sequences: sequences.all, layers, weightOf, rounding, take };
         yield* trainWindows(trained, settings.windows);
         return;
       }
       if (settings.rounding === 'AdaQuant') {
         const train = (path: string, seen: SeenInputs) =>
-          add(path, (weight) => trainMatrix(weight, seen, settings));
+          add(path, (weight) =>
+            trainMatrix(weight, seen, { ...settings, grid: this.#gridAt(path) }),
+          );
         yield* trainBlocks(model, sequences.all, train, settings.inputs);
         return;
       }
@@ -122,9 +143,9 @@ export class QuantizedLayers implements Disposable {
   }
 
   #keepLost(path: string, weight: Tensor, found: IntegerMatrix, gram: Tensor | null): void {
-    const { lowRank = 0, grid } = this.#settings;
+    const { lowRank = 0 } = this.#settings;
     if (lowRank === 0) return;
-    const error = ops.sub(weight, integerValues(found, grid));
+    const error = ops.sub(weight, integerValues(found, this.#gridAt(path)));
     const squares = gram && ops.contiguous(ops.diagonal(gram));
     const { A, B } = lowRankError(error, lowRank, squares);
     // As the file has them.
@@ -141,7 +162,7 @@ export class QuantizedLayers implements Disposable {
     return scope(() => {
       const { codes, steps } = this.#rows(path, rows);
       const { scale: scales, zero: zeros } = steps;
-      const q = fromZero(codes, { scale: scales, zero: null }, this.#settings.grid);
+      const q = fromZero(codes, { scale: scales, zero: null }, this.#gridAt(path));
       return { codes: q, scales, zeros };
     });
   }
@@ -150,9 +171,15 @@ export class QuantizedLayers implements Disposable {
     return this.#globals.get(path) ?? missing(path);
   }
 
+  #gridAt(path: string): RoundingGrid {
+    const { grid } = this.#settings;
+    const bits = this.widths.get(path);
+    return bits === undefined ? grid : { ...integersOf(grid), bits };
+  }
+
   /** Layers that runtimes compute as one share what their scales are divided by. */
   #gridOf(layer: LinearLayer, trained: Pick<Trained, 'layers' | 'weightOf'>): RoundingGrid {
-    const { grid } = this.#settings;
+    const grid = this.#gridAt(layer.path);
     if (!isFloat(grid) || grid.scales !== 'E4M3') return grid;
     const one = oneProduct(layer);
     const known = this.#globals.get(layer.path);
@@ -207,7 +234,7 @@ export class QuantizedLayers implements Disposable {
 
   /** The values that these rows stand for, in float32. */
   values(path: string, rows: Rows): Tensor {
-    return scope(() => integerValues(this.#rows(path, rows), this.#settings.grid));
+    return scope(() => integerValues(this.#rows(path, rows), this.#gridAt(path)));
   }
 
   #rows(path: string, [first, behind]: Rows): IntegerMatrix {

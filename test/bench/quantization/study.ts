@@ -126,8 +126,9 @@ async function integers(
     new QuantizedLayers({ ...settings, grid: grid ?? settings.grid }, transformsOf(quantization)),
   );
   const weightOf = (layer: LinearLayer) => ops.clone(weightIn(dense, layer));
-  for (const _ of found.make({ model: dense, layers, weightOf, sequences })) {
-    signal.throwIfAborted();
+  const trained = { model: dense, layers, weightOf, sequences };
+  for (const steps of [found.choose(trained), found.make(trained)]) {
+    for (const _ of steps) signal.throwIfAborted();
   }
   const inputs = inputGridOf(quantization);
   const arithmetic = {
@@ -209,10 +210,12 @@ function bitsOfRow(variant: Variant, columns: number): number {
     const { blockBytes, blockSize } = ggufTensorType(typeOfRows(columns, variant.blocks));
     return (8 * blockBytes) / blockSize;
   }
-  const grid = variant.grid ?? roundingOf(variant.quantization).grid;
+  const { grid: own, averageBits } = roundingOf(variant.quantization);
+  const grid = variant.grid ?? own;
   const { groupSize = columns } = grid;
   if (!isFloat(grid)) {
-    return grid.bits + (grid.range === 'Symmetric' ? 16 : 16 + grid.bits) / groupSize;
+    const bits = averageBits ?? grid.bits;
+    return bits + (grid.range === 'Symmetric' ? 16 : 16 + bits) / groupSize;
   }
   // Of scales: 16 bits, 8, an exponent, or k beside the scale of a row.
   const ofScale = { BFloat16: 16, E4M3: 8, PowerOfTwo: 8, RowPowers: 4 }[grid.scales];

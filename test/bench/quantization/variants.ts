@@ -88,6 +88,7 @@ const names = Object.keys(ways) as (keyof typeof ways)[];
 export const variants: readonly Variant[] = [
   integers(8, 'nearest'),
   ...[4, 3, 2].flatMap((bits) => names.map((how) => integers(bits, how))),
+  of('int3.5 on average, clip search, GPTQ, refit', { averageBits: '3.5' }),
   ...floats,
   ...rounded,
   blocks('Q8_0'),

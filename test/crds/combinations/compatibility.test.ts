@@ -140,6 +140,14 @@ const cases: Cases = {
     },
     apart: { 'output.quantization': { calibrationSequences: 8 } },
   },
+  'layers have their own bits or common ones': {
+    meet: { 'output.quantization': { bits: 3, averageBits: '3.5' } },
+    apart: { 'output.quantization': { averageBits: '3.5' } },
+  },
+  'layouts of GPTQ and AWQ have one width': {
+    meet: { 'output.quantization': { averageBits: '3.5' }, 'output.formats': ['GPTQ'] },
+    apart: { 'output.quantization': {}, 'output.formats': ['GPTQ'] },
+  },
   'updates are those of what trains': {
     meet: { 'output.quantization': { method: 'GPTQ', iterations: 50 } },
     apart: { 'output.quantization': { method: 'AdaQuant', iterations: 50 } },

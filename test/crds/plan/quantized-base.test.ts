@@ -2,6 +2,7 @@ import test from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import { linearsOf } from '../../../crds/plan/parameters.ts';
+import { requireSplittable } from '../../../crds/plan/quantize-bytes.ts';
 import { matrixBytes, quantizedBlock } from '../../../crds/plan/quantized-base.ts';
 import { requireWholeWords } from '../../../crds/plan/whole-groups.ts';
 import { llama8b, smol135 } from '../../builders/facts.ts';
@@ -60,6 +61,14 @@ test('words of a layout hold whole rows', (t) => {
     if (sentence === null) t.notThrows(check);
     else t.regex(t.throws(check, { instanceOf: UserError })?.message ?? '', sentence);
   }
+});
+
+test('channels are not split where MLPs have biases', (t) => {
+  const bias = { qkv: false, o: false, mlp: true };
+  t.notThrows(() => requireSplittable({ bias }, { splitChannels: 0 }));
+  t.notThrows(() => requireSplittable(llama8b, { splitChannels: 8 }));
+  const refused = t.throws(() => requireSplittable({ bias }, { splitChannels: 8 }));
+  t.regex(refused?.message ?? '', /MLPs of this model have biases/);
 });
 
 test('a group that does not divide a layer is refused, with the largest that does', (t) => {
