@@ -250,8 +250,9 @@ export function selectionOf(
   seed: bigint,
   scores: readonly number[] = [],
 ): Selection {
+  if (selection.type === 'All') return all(parameters);
   // Without a trained parameter, all are none.
-  if (selection.type === 'All' || selection.type === 'None') return all(parameters);
+  if (selection.type === 'None') return { ...all(parameters), name: selection.type };
   if (selection.type === 'LISA') {
     const { activeLayers, intervalSteps, state, sampling, weights = [] } = selection.lisa;
     const settings = { activeLayers, intervalSteps, state, sampling, weights: weights.map(Number) };
