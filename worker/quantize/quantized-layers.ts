@@ -209,7 +209,8 @@ export class QuantizedLayers implements Disposable {
         return ops.sub(trained, branchMatrix({ ...lost, B }));
       }),
     );
-    trained.dispose();
+    // A layer of which nothing was taken is the trained one.
+    if (rest !== trained) trained.dispose();
     return rest;
   }
 

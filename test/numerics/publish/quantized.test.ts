@@ -30,11 +30,12 @@ const cases = {
     quantization: { bits: 3, groupSize: 32, calibrationSequences: 4 },
     stored: ['weight_packed', 'I32', [64, wordsOf(96, 3)]],
   },
-  'nearest integers of all weights, by rows, beside inputs of 8 bits': {
+  'nearest integers of all weights, by rows, split beside inputs of 8 bits': {
     method: { preset: 'Full', precision: { type: 'Float32' } },
     quantization: {
       ...{ method: 'RoundToNearest', scales: 'Extremes', scaleRefits: 0 },
       ...{ bits: 8, strategy: 'Channel', range: 'Symmetric', activations: 'Int8' },
+      ...{ splitChannels: 8, calibrationSequences: 2 },
     },
     stored: ['weight', 'I8', [64, 96]],
   },
