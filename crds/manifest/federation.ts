@@ -10,11 +10,9 @@ import { incompatibilities } from '../combinations/compatibility.ts';
 import { resolveMethod } from '../methods/resolve.ts';
 import { apiVersion } from '../names/group.ts';
 import { printSchema } from '../tree/schema-tree.ts';
-import { valueAt } from '../tree/value-at.ts';
+import { problemsIn, readDocument } from './document.ts';
 import { invalidManifest } from './manifest.ts';
-import { byPosition, type Problem } from './problem.ts';
-import { sentenceOf } from './sentences.ts';
-import { splitKnown } from './unknown-keys.ts';
+import { byPosition } from './problem.ts';
 import { maxBytes, readYaml, type YamlDocument } from './yaml-text.ts';
 
 /** The federation of a file; throws one UserError with all problems. */
@@ -39,33 +37,18 @@ export function parseFederation(text: string, file: string): Federation {
 }
 
 function parseDocument(document: YamlDocument, file: string): Federation {
-  const at = (path: readonly PropertyKey[], position = document.positionOf(path)) => ({
-    ...{ code: 'E_INVALID_SPEC' as const, file, line: position.line, column: position.column },
-    path: path.map(String).join('.'),
-  });
-  const problems: Problem[] = document.problems.map(({ line, column, message }) => ({
-    ...at([], { line, column }),
-    message: `${file} ${message}`,
-  }));
-  if (problems.length > 0) throw invalidManifest(problems);
+  const problemAt = problemsIn(document, file);
   const { root } = printSchema(federation);
-  const known = splitKnown(document.value, root);
-  const parsed = federation.safeParse(known.value);
-  for (const { path, message, hint } of known.unknown) {
-    problems.push({ ...at(path, document.positionOfKey(path)), message, hint });
-  }
-  for (const issue of parsed.error?.issues ?? []) {
-    const value = valueAt(known.value, issue.path);
-    const observed = { value, source: document.sourceOf(issue.path) };
-    problems.push({ ...at(issue.path), ...sentenceOf(issue, observed, root) });
-  }
-  if (parsed.success) {
-    for (const { path, ...found } of refused(parsed.data.spec)) {
-      problems.push({ ...at(['spec', ...path]), ...found });
-    }
-  }
-  if (!parsed.success || problems.length > 0) throw invalidManifest(problems.toSorted(byPosition));
-  return parsed.data;
+  const { value, problems } = readDocument(document, file, federation, root);
+  const together = value === undefined ? [] : refused(value.spec);
+  const all = [
+    ...problems,
+    ...together.map(({ path, message, hint }) =>
+      problemAt(['spec', ...path], { code: 'E_INVALID_SPEC', message, hint }),
+    ),
+  ];
+  if (value === undefined || all.length > 0) throw invalidManifest(all.toSorted(byPosition));
+  return value;
 }
 
 interface Refused {

@@ -5,10 +5,8 @@ import { UserError } from '../failures/errors.ts';
 import { apiVersion, group, kind } from '../names/group.ts';
 import { editDistance } from '../text/nearest-name.ts';
 import { jobSchema } from '../tree/schema-tree.ts';
-import { valueAt } from '../tree/value-at.ts';
+import { type ProblemAt, problemsIn, readDocument } from './document.ts';
 import { byPosition, formatProblems, type Problem, valueInWords } from './problem.ts';
-import { sentenceOf } from './sentences.ts';
-import { splitKnown } from './unknown-keys.ts';
 import { maxBytes, readYaml, type YamlDocument } from './yaml-text.ts';
 
 export { formatProblems, type Problem } from './problem.ts';
@@ -16,11 +14,8 @@ export { formatProblems, type Problem } from './problem.ts';
 export interface ParsedJob {
   readonly job: FineTuneJob;
   readonly file: string;
-  /** Converts what a later check found at a path into a problem with its position in the file. */
-  problemAt(
-    path: readonly PropertyKey[],
-    found: Omit<Problem, 'file' | 'line' | 'column' | 'path'>,
-  ): Problem;
+  /** For what a later check finds. */
+  readonly problemAt: ProblemAt;
 }
 
 export type Manifest =
@@ -74,44 +69,15 @@ export function invalidManifest(problems: readonly Problem[]): UserError {
   });
 }
 
-function parseDocument(document: YamlDocument, file: string): ParsedJob | Problem[] {
-  const code = 'E_INVALID_SPEC' as const;
-  const at = (path: readonly PropertyKey[], position = document.positionOf(path)) => ({
-    code,
-    file,
-    line: position.line,
-    column: position.column,
-    path: path.map(String).join('.'),
-  });
-  if (document.problems.length > 0) {
-    return document.problems.map(({ line, column, message }) => ({
-      ...at([], { line, column }),
-      message: `${file} ${message}`,
-    }));
+function parseDocument(document: YamlDocument, file: string): ParsedJob | readonly Problem[] {
+  const problemAt = problemsIn(document, file);
+  const foreign = document.problems.length === 0 ? notAJob(document.value) : undefined;
+  if (foreign !== undefined) {
+    const { path, message, hint } = foreign;
+    return [problemAt(path, { code: 'E_INVALID_SPEC', message, hint })];
   }
-  const foreign = notAJob(document.value);
-  if (foreign !== undefined)
-    return [{ ...at(foreign.path), message: foreign.message, hint: foreign.hint }];
-  const known = splitKnown(document.value, jobSchema());
-  const parsed = fineTuneJob.safeParse(known.value);
-  const problems: Problem[] = known.unknown.map(({ path, message, hint }) => ({
-    ...at(path, document.positionOfKey(path)),
-    message,
-    hint,
-  }));
-  for (const issue of parsed.error?.issues ?? []) {
-    const observed = {
-      value: valueAt(known.value, issue.path),
-      source: document.sourceOf(issue.path),
-    };
-    problems.push({ ...at(issue.path), ...sentenceOf(issue, observed) });
-  }
-  if (!parsed.success || problems.length > 0) return problems;
-  return {
-    job: parsed.data,
-    file,
-    problemAt: (path, found) => ({ ...at(path), ...found }),
-  };
+  const { value, problems } = readDocument(document, file, fineTuneJob, jobSchema());
+  return value === undefined || problems.length > 0 ? problems : { job: value, file, problemAt };
 }
 
 interface Foreign {

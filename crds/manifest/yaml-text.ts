@@ -21,7 +21,7 @@ const maxNodes = 20_000;
 const maxTokens = 60_000;
 const mostSyntaxProblems = 3;
 
-interface Position {
+export interface Position {
   readonly line: number;
   readonly column: number;
 }
