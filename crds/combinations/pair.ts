@@ -29,8 +29,22 @@ export interface Pair {
 /** Whether an axis has one of these types, in CEL. */
 export const is = axisInCel;
 
+/** Whether the job asks for none of these results, in CEL. */
+const noneOf = (forms: readonly string[]) =>
+  `!has(self.output.formats) || !self.output.formats.exists(f, f in [${forms.map((form) => `'${form}'`).join(', ')}])`;
+
 /** Whether the job asks for no file of an adapter, in CEL. */
-export const noAdapterForm = `!has(self.output.formats) || !self.output.formats.exists(f, f in [${adapterForms.map((form) => `'${form}'`).join(', ')}])`;
+export const noAdapterForm = noneOf(adapterForms);
+
+/** Layouts that know of integers with one width alone, and of no inputs. */
+const gptqAndAwq = ['GPTQ', 'AWQ'];
+
+export function asksForGptqOrAwq({ formats = [] }: FineTuneJobSpec['output']): boolean {
+  return formats.some((form) => gptqAndAwq.includes(form));
+}
+
+/** Whether the job asks for neither, in CEL. */
+export const noGptqNorAwq = noneOf(gptqAndAwq);
 
 /** Whether the job asks for no such result, in CEL. */
 export const noForm = (form: string) =>

@@ -4,7 +4,7 @@ import { entryOf } from '../methods/entry-of.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { integerForms, isAdapterForm, isIntegerForm } from '../names/result-folders.ts';
 import { blocksOf, isOnGrid as roundsWeights, trainsScales } from '../plan/grid-bytes.ts';
-import { is, noAdapterForm, noForm, type Pair } from './pair.ts';
+import { asksForGptqOrAwq, is, noAdapterForm, noForm, noGptqNorAwq, type Pair } from './pair.ts';
 
 const isOnGrid = is('base', 'FakeQuantized');
 const others = ['MixLoRA', 'SpIEL'];
@@ -45,10 +45,8 @@ export const pairsOfGrids: readonly Pair[] = [
   {
     id: 'layouts of GPTQ and AWQ have integers made after training',
     path: ['output', 'formats'],
-    meets: ({ output }) =>
-      output.quantization === undefined &&
-      output.formats?.some((form) => form === 'GPTQ' || form === 'AWQ') === true,
-    cel: `has(self.output.quantization) || !has(self.output.formats) || !self.output.formats.exists(f, f in ['GPTQ', 'AWQ'])`,
+    meets: ({ output }) => output.quantization === undefined && asksForGptqOrAwq(output),
+    cel: `has(self.output.quantization) || ${noGptqNorAwq}`,
     sentence: 'asks for GPTQ or AWQ, but there is no output.quantization that makes their integers',
     hint: 'write output.quantization: {}',
   },
