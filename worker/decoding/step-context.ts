@@ -94,10 +94,11 @@ function readingOf({ config, dtype }: Model, going: readonly Sequence[]) {
     }
     return ops.to(tensor(mask, [going.length, 1, length]), exactType(dtype));
   };
+  const mask = masked(() => 0);
   return {
     blocks: tensor(blocks, [blocks.length], 'int64'),
-    mask: masked(() => 0),
-    windowMask: masked((length) => length - window),
+    mask,
+    windowMask: window === 0 ? mask : masked((length) => length - window),
   };
 }
 

@@ -1,9 +1,9 @@
 // One pass of the model for all sequences of a batch: their next logits.
 import { embed } from '../engine/embedding.ts';
-import { finalNormName, headName, type Model, tensorsOf } from '../engine/model.ts';
+import { finalNorm, headLogits } from '../engine/head.ts';
+import { type Model, tensorsOf } from '../engine/model.ts';
 import { layerAfter, withLayer } from '../engine/weights.ts';
 import { type BlockTensors, block } from '../nn/block.ts';
-import { rmsNorm } from '../nn/rms-norm.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
@@ -42,9 +42,10 @@ export function stepLogits(
     x = next;
   }
   const last = rows.map(({ from, count }) => from + count - 1);
-  return withLayer(model, 'head', null, () =>
-    logitsOf(model, ops.indexSelect(x, 0, tensor(last, [last.length], 'int64'))),
-  );
+  return withLayer(model, 'head', null, () => {
+    const rows = ops.indexSelect(x, 0, tensor(last, [last.length], 'int64'));
+    return headLogits(model, finalNorm(model, rows));
+  });
 }
 
 function rowsOf(sequences: readonly Sequence[]): readonly SequenceRows[] {
@@ -54,12 +55,4 @@ function rowsOf(sequences: readonly Sequence[]): readonly SequenceRows[] {
     from += rows.count;
     return rows;
   });
-}
-
-function logitsOf({ config, parameters }: Model, last: Tensor): Tensor {
-  const norm = { weight: parameters.value(finalNormName), epsilon: config.normEps };
-  const h = rmsNorm(last, { ...norm, offset: config.normOffset });
-  const z = ops.to(ops.linear(h, parameters.value(headName(config)), null), 'float32');
-  const cap = config.logitCap;
-  return cap === undefined ? z : ops.mulScalar(ops.tanh(ops.divScalar(z, cap)), cap);
 }

@@ -1,10 +1,10 @@
 // The forward pass of one document without a tape, for checks.
 import { Bug } from '../../crds/failures/errors.ts';
-import { rmsNorm } from '../nn/rms-norm.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { BlockWalk } from './block-walk.ts';
-import { finalNormName, type Model } from './model.ts';
+import { finalNorm } from './head.ts';
+import type { Model } from './model.ts';
 import { toSequence } from './packed-sequence.ts';
 
 /** Normed hidden states of one document, ready for the head: `[T, H]`. */
@@ -23,10 +23,7 @@ export function hiddenStates(model: Model, ids: Int32Array): Tensor {
       model.dtype,
     );
     using walk = new BlockWalk(model, [sequence], { head: true });
-    const { normEps, normOffset } = model.config;
-    const weight = model.parameters.value(finalNormName);
-    const norm = { weight, epsilon: normEps, offset: normOffset };
-    const [normed] = walk.finish().map((x) => rmsNorm(x, norm));
+    const [normed] = walk.finish().map((x) => finalNorm(model, x));
     if (normed === undefined) throw new Bug('the document did not pass the blocks');
     return normed;
   }, model.device);

@@ -3,6 +3,7 @@
 
 import { rmsNorm } from '../nn/rms-norm.ts';
 import { grad, leaf, withTape } from '../tensor/autograd.ts';
+import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -31,11 +32,7 @@ interface HeadGradients extends Pick<HeadLoss, 'nll'> {
 /** The loss of the sequence's target rows; keeps nothing for a backward. */
 export function headLoss(model: Model, x: Tensor, sequence: PackedSequence): HeadLoss {
   return scope(() => {
-    const h = normed(
-      model,
-      ops.indexSelect(x, 0, sequence.rows),
-      model.parameters.value(finalNormName),
-    );
+    const h = finalNorm(model, ops.indexSelect(x, 0, sequence.rows));
     const cap = model.config.logitCap ?? 0;
     const [rows, sums] = ops.headNll(h, headWeight(model), sequence.labels, {
       cap,
@@ -61,8 +58,7 @@ export function headTop(
   { count, temperature }: TopSettings,
 ): TeacherRows {
   return scope(() => {
-    const rows = ops.indexSelect(x, 0, sequence.rows);
-    const h = normed(model, rows, model.parameters.value(finalNormName));
+    const h = finalNorm(model, ops.indexSelect(x, 0, sequence.rows));
     const cap = model.config.logitCap ?? 0;
     const [ids, logQ] = ops.headTop(h, headWeight(model), count, { cap, temperature });
     return { ids, logQ };
@@ -89,7 +85,7 @@ export function headBackward(
     const weight = model.parameters.value(finalNormName);
     const rows = leaf(ops.indexSelect(x, 0, sequence.rows));
     const norm = normIsActive ? leaf(weight) : weight;
-    const h = withTape(() => normed(model, rows, norm));
+    const h = withTape(() => finalNorm(model, rows, norm));
     const { nll, measured, dh } = objective.of({
       ...{ h: ops.detach(h), weight: headWeight(model), sequence, scale },
       ...{ cap: model.config.logitCap ?? 0, dweight: dHead },
@@ -101,9 +97,24 @@ export function headBackward(
   });
 }
 
-function normed(model: Model, x: Tensor, weight: Tensor): Tensor {
-  const { normEps, normOffset } = model.config;
+/** The norm before the head. */
+export function finalNorm(
+  { config, parameters }: Model,
+  x: Tensor,
+  weight = parameters.value(finalNormName),
+): Tensor {
+  const { normEps, normOffset } = config;
   return rmsNorm(x, { weight, epsilon: normEps, offset: normOffset });
+}
+
+/** Logits of normed hidden states `[rows, H]`, in float32 (float64 for a float64 model). */
+export function headLogits(model: Model, h: Tensor): Tensor {
+  return scope(() => {
+    const wide = ops.to(ops.linear(h, headWeight(model), null), exactType(model.dtype));
+    const cap = model.config.logitCap;
+    // In place: each copy would be a tenth of a small model with a large vocabulary.
+    return cap === undefined ? wide : ops.mulScalar_(ops.tanh(ops.divScalar_(wide, cap)), cap);
+  });
 }
 
 function headWeight(model: Model): Tensor {

@@ -2,14 +2,14 @@
 // their distributions at each target token are compared. Logits exist for a panel of rows only.
 import { setImmediate } from 'node:timers/promises';
 import { BlockWalk } from '../engine/block-walk.ts';
-import { finalNormName, type Model } from '../engine/model.ts';
+import { finalNorm, headLogits } from '../engine/head.ts';
+import type { Model } from '../engine/model.ts';
 import { type HostSequence, type PackedSequence, toSequence } from '../engine/packed-sequence.ts';
-import { rmsNorm } from '../nn/rms-norm.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { type Tensor, toArray } from '../tensor/tensor.ts';
 import type { TokenScores } from './divergence-statistics.ts';
-import { checkTokens, headLogits } from './reload-check.ts';
+import { checkTokens } from './reload-check.ts';
 
 interface Both {
   readonly trained: Model;
@@ -85,10 +85,7 @@ function targetRows(model: Model, sequence: PackedSequence): Tensor {
   return scope(() => {
     using walk = new BlockWalk(model, [sequence], { head: true });
     const [x] = walk.finish();
-    const { normEps, normOffset } = model.config;
-    const weight = model.parameters.value(finalNormName);
-    const rows = ops.indexSelect(x as Tensor, 0, sequence.rows);
-    return rmsNorm(rows, { weight, epsilon: normEps, offset: normOffset });
+    return finalNorm(model, ops.indexSelect(x as Tensor, 0, sequence.rows));
   });
 }
 

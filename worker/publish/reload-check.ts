@@ -3,8 +3,8 @@
 // of the distributions.
 
 import { hiddenStates } from '../engine/forward.ts';
-import { headName, type Model } from '../engine/model.ts';
-import { exactType } from '../tensor/dtype.ts';
+import { headLogits } from '../engine/head.ts';
+import type { Model } from '../engine/model.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
@@ -26,17 +26,6 @@ export function checkIds(vocabulary: number): Int32Array {
 /** Logits `[64, V]` of the check's tokens, in float32 (float64 for a float64 model). */
 export function checkLogits(model: Model): Tensor {
   return scope(() => headLogits(model, hiddenStates(model, checkIds(model.config.V))));
-}
-
-/** Logits of normed hidden states `[rows, H]`. */
-export function headLogits(model: Model, h: Tensor): Tensor {
-  return scope(() => {
-    const z = ops.linear(h, model.parameters.value(headName(model.config)), null);
-    const wide = ops.to(z, exactType(model.dtype));
-    const cap = model.config.logitCap;
-    // In place: each copy would be a tenth of a small model with a large vocabulary.
-    return cap === undefined ? wide : ops.mulScalar_(ops.tanh(ops.divScalar_(wide, cap)), cap);
-  });
 }
 
 /** Compares logits in panels of rows: in float64 a row is large. */
