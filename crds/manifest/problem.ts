@@ -1,5 +1,6 @@
 // A problem of a job file, and the text of a list of them.
 import type { FailureCode } from '../failures/table.ts';
+import { quoted } from '../text/sanitize.ts';
 
 export interface Problem {
   readonly code: FailureCode;
@@ -49,7 +50,7 @@ export function pathInWords(path: readonly PropertyKey[]): string {
     .map((key, index) => {
       if (typeof key === 'number') return `[${key}]`;
       const word = String(key);
-      if (!plainKey.test(word)) return `[${JSON.stringify(word.slice(0, 60))}]`;
+      if (!plainKey.test(word)) return `[${quoted(word.slice(0, 60))}]`;
       return index === 0 ? word : `.${word}`;
     })
     .join('');
@@ -63,5 +64,5 @@ export function valueInWords(value: unknown): string {
   if (typeof value !== 'string') return String(value);
   if (value === '') return 'an empty string';
   const short = value.length > 60 ? `${value.slice(0, 57)}...` : value;
-  return /^[\w.:/@+-]+$/.test(short) ? short : JSON.stringify(short);
+  return /^[\w.:/@+-]+$/.test(short) ? short : quoted(short);
 }

@@ -418,7 +418,7 @@ test('no change of bytes makes the reader throw, and every place lies in the fil
     drop: fc.nat(20),
     insert: fc.oneof(
       fc.string({ maxLength: 12 }),
-      fc.constantFrom('\n', ': ', '- ', '{', '}', '"', '&a ', '*a', '\t'),
+      fc.constantFrom('\n', ': ', '- ', '{', '}', '"', '&a ', '*a', '\t', '\\N'),
     ),
   });
   fc.assert(
