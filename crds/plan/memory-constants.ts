@@ -114,9 +114,9 @@ export const memoryConstants = {
     codeBytes: 11,
     /**
      * JavaScript memory of the tables of a GGUF file per token of the vocabulary: texts, scores,
-     * merges, and their bytes.
+     * merges, and their bytes (890 where each has two merges).
      */
-    vocabularyBytesPerToken: 1400,
+    vocabularyBytesPerToken: 950,
   },
   /**
    * A matrix that becomes integers: bytes per value of its inputs' Gram matrix while it is inverted

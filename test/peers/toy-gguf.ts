@@ -3,6 +3,7 @@ import { readTokenizerFolder } from '../../worker/data/tokenizer-definition.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { writeGgufModel } from '../../worker/publish/gguf.ts';
 import type { GgufFileType } from '../../worker/publish/gguf-mix.ts';
+import { ggufTokenizer } from '../../worker/publish/gguf-tokenizer.ts';
 import { keep } from '../../worker/tensor/scope.ts';
 
 export async function writeToyGguf(
@@ -10,8 +11,8 @@ export async function writeToyGguf(
   path: string,
   fileType: GgufFileType = 'F32',
 ): Promise<void> {
-  const tokenizer = await readTokenizerFolder(from);
   using model = openModel(from);
+  const tokenizer = ggufTokenizer(await readTokenizerFolder(from), model.config.V);
   await writeGgufModel(path, {
     // Named phi3, llama.cpp would look for tokens of Phi-3 that a toy has not.
     ...{ config: model.config, name: 'toy', fileType, tokenizer },

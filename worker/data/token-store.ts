@@ -2,13 +2,14 @@
 // filled, and the page cache keeps what is used. A store is immutable: other inputs give another
 // folder.
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZodError } from 'zod';
 import { Bug } from '../../crds/failures/errors.ts';
 import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
+import { sha256OfFile } from '../files/file-digest.ts';
 import type { Documents } from './documents.ts';
 import {
   indexEntryBytes,
@@ -42,16 +43,11 @@ async function checkFile(
   manifest: StoreManifest,
   signal: AbortSignal,
 ): Promise<void> {
-  const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(join(folder, storeFiles[name]), { signal })) {
-      hash.update(chunk);
-    }
-  } catch (error) {
+  const found = await sha256OfFile(join(folder, storeFiles[name]), signal).catch((error) => {
     signal.throwIfAborted();
-    missing(error);
-  }
-  if (hash.digest('hex') !== manifest.contents[name]) {
+    return missing(error);
+  });
+  if (found !== manifest.contents[name]) {
     throw new DamagedStore(`${storeFiles[name]} does not have its digest`);
   }
 }

@@ -18,7 +18,48 @@ export interface TokenizerDefinition {
   readonly chatTemplate?: string;
 }
 
-const tokenId = z.int().min(0).max(0xff_ffff);
+const mostTokens = 2 ** 24;
+const tokenId = z
+  .int()
+  .min(0)
+  .max(mostTokens - 1);
+
+/**
+ * A large object or list, each of whose entries is checked, without the copy that a schema of
+ * records makes: it takes as much memory as what was read.
+ */
+function entriesInPlace<T extends object>(
+  is: (value: unknown) => value is T,
+  isEntry: (entry: unknown) => boolean,
+  error: string,
+) {
+  return z.custom<T>(is).superRefine((all, context) => {
+    for (const key in all) {
+      if (isEntry(all[key])) continue;
+      context.addIssue({ code: 'custom', path: [key], message: error });
+      return;
+    }
+  });
+}
+
+const vocabulary = entriesInPlace(
+  (value): value is Readonly<Record<string, number>> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value),
+  (id) => tokenId.safeParse(id).success,
+  `a token has an id from 0 to ${mostTokens - 1}`,
+);
+
+const merges = entriesInPlace(
+  (value): value is readonly (string | readonly [string, string])[] => Array.isArray(value),
+  (merge) => typeof merge === 'string' || isPair(merge),
+  'a merge is a text or a list of two',
+);
+
+function isPair(merge: unknown): boolean {
+  return (
+    Array.isArray(merge) && merge.length === 2 && merge.every((part) => typeof part === 'string')
+  );
+}
 
 const addedToken = z.object({
   id: tokenId,
@@ -33,8 +74,8 @@ export type AddedToken = z.output<typeof addedToken>;
 
 const bpeModel = z.looseObject({
   type: z.literal('BPE'),
-  vocab: z.record(z.string(), tokenId),
-  merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
+  vocab: vocabulary,
+  merges,
   unk_token: z.string().nullish(),
   fuse_unk: z.boolean().nullish(),
   byte_fallback: z.boolean().nullish(),

@@ -80,6 +80,12 @@ export function printGgufHeader(
   return Buffer.concat(parts);
 }
 
+/** A table of a vocabulary in a tenth of the memory that its texts and numbers take. */
+export function asBytes(table: Extract<GgufPair, { value: readonly unknown[] }>): GgufPair {
+  const [, ...parts] = printPair(table);
+  return { type: 'raw', valueType: GgufValueType.Array, value: Buffer.concat(parts) };
+}
+
 function byteCount({ type, shape }: GgufPlannedTensor): number {
   const { blockSize, blockBytes } = ggufTensorType(type);
   const elements = shape.reduce((product, size) => product * size, 1);

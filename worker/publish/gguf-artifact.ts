@@ -8,6 +8,7 @@ import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
 import { blocksOnGrid } from '../engine/on-grid.ts';
 import type { GgufTypeName } from '../files/gguf-types.ts';
+import { trimMemory } from '../tensor/memory.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
@@ -15,6 +16,7 @@ import type { ColumnImportance } from './calibration.ts';
 import type { CodedTensor } from './codes-check.ts';
 import { ggufRounded, writeGgufModel } from './gguf.ts';
 import { type GgufFileType, ggufBits, ggufContents, isCoarse, storedType } from './gguf-mix.ts';
+import { copiedTokenizer, ggufTokenizer } from './gguf-tokenizer.ts';
 import { mergedPanels } from './merge.ts';
 import { ggufSize } from './result-size.ts';
 import type { StoredType } from './rounding.ts';
@@ -30,7 +32,6 @@ export function ggufArtifact(
   columns: ColumnImportance | null = null,
 ): ArtifactWriter {
   const { files, run } = facts;
-  const { headers } = files;
   const fileName = `${run.name}.${fileType}.gguf`;
   const trained = trainedBlocks(facts);
   const types = [fileType, trained?.vocabulary] as const;
@@ -42,12 +43,15 @@ export function ggufArtifact(
     size: async (folder) => ggufSize(join(folder, fileName), files.config, ...types),
     async write(folder) {
       await columns?.measure();
+      const tokenizer = await tokenizerOf(facts);
+      // Frees what its file was parsed to, before matrices are made.
+      trimMemory();
       const { bytes } = await writeGgufModel(join(folder, fileName), {
         config: files.config,
         name: run.name,
         fileType,
         ...(trained === null ? {} : { vocabulary: trained.vocabulary, blocks: trained.blocks }),
-        tokenizer: headers.gguf ?? (await modelTokenizer(headers)),
+        tokenizer,
         panels: (name, step) => mergedPanels(facts, name, 'float32', step),
         importance: (name) => columns?.of(name) ?? null,
       });
@@ -65,6 +69,12 @@ export function ggufArtifact(
     },
     dispose: () => columns?.[Symbol.dispose](),
   };
+}
+
+async function tokenizerOf({ files: { config, headers } }: ArtifactFacts) {
+  const { gguf } = headers;
+  if (gguf !== undefined) return copiedTokenizer(gguf);
+  return ggufTokenizer(await modelTokenizer(headers), config.V);
 }
 
 type Compared = Pick<ArtifactWriter, 'rounding' | 'isRounded' | 'coded' | 'made'>;

@@ -6,7 +6,8 @@ import { gpt2Pattern } from '../data/token-words.ts';
 import { addsBos } from '../data/tokenizer.ts';
 import type { BpeModel, TokenizerDefinition } from '../data/tokenizer-definition.ts';
 import { splittingRules } from '../data/tokenizer-gguf.ts';
-import type { GgufPair } from '../files/gguf-writer.ts';
+import type { GgufHeader } from '../files/gguf-header.ts';
+import { asBytes, type GgufPair } from '../files/gguf-writer.ts';
 
 type Pairs = ReadonlyMap<string, GgufPair>;
 
@@ -19,6 +20,14 @@ const TokenType = {
   Byte: 6,
 } as const;
 
+/** Of the GGUF file that the model came from. */
+export function copiedTokenizer({ metadata }: Pick<GgufHeader, 'metadata'>): Pairs {
+  const own = [...metadata].filter(([key]) => key.startsWith('tokenizer.'));
+  return new Map(
+    own.map(([key, { type, raw }]) => [key, { type: 'raw', valueType: type, value: raw }]),
+  );
+}
+
 /** `rows` is the number of rows of the embedding: the format needs one token for each. */
 export function ggufTokenizer(definition: TokenizerDefinition, rows: number): Pairs {
   const { json } = definition;
@@ -27,20 +36,23 @@ export function ggufTokenizer(definition: TokenizerDefinition, rows: number): Pa
   }
   const { model } = json;
   const isSentencePiece = model.byte_fallback === true;
-  const tokens = tokenList(definition, model, rows);
-  const texts = tokens.map(({ text }) => text);
-  const types = tokens.map(({ type }) => type);
+  const tokens = tokensOf(definition, model, rows);
+  const { texts, types } = tokens;
   return new Map<string, GgufPair>([
     ['tokenizer.ggml.model', { type: 'string', value: isSentencePiece ? 'llama' : 'gpt2' }],
     [
       'tokenizer.ggml.pre',
       { type: 'string', value: isSentencePiece ? 'default' : rulesName(json) },
     ],
-    ['tokenizer.ggml.tokens', { type: 'strings', value: texts }],
+    ['tokenizer.ggml.tokens', asBytes({ type: 'strings', value: texts })],
     ...(isSentencePiece
-      ? ([['tokenizer.ggml.scores', { type: 'float32s', value: scoresOf(model, tokens) }]] as const)
-      : ([['tokenizer.ggml.merges', { type: 'strings', value: mergesOf(model) }]] as const)),
-    ['tokenizer.ggml.token_type', { type: 'int32s', value: types }],
+      ? ([
+          ['tokenizer.ggml.scores', asBytes({ type: 'float32s', value: scoresOf(model, tokens) })],
+        ] as const)
+      : ([
+          ['tokenizer.ggml.merges', asBytes({ type: 'strings', value: mergesOf(model) })],
+        ] as const)),
+    ['tokenizer.ggml.token_type', asBytes({ type: 'int32s', value: types })],
     ...idPair('bos_token_id', texts, definition.bos),
     ...idPair('eos_token_id', texts, definition.eos),
     ...idPair('unknown_token_id', texts, model.unk_token ?? undefined),
@@ -54,37 +66,37 @@ export function ggufTokenizer(definition: TokenizerDefinition, rows: number): Pa
   ]);
 }
 
-interface Token {
-  readonly text: string;
-  readonly type: number;
+/** Of all ids: a vocabulary has too many for an object each. */
+interface Tokens {
+  readonly texts: readonly string[];
+  readonly types: readonly number[];
 }
 
-function tokenList(
+function tokensOf(
   { json }: TokenizerDefinition,
   { vocab, unk_token }: BpeModel,
   rows: number,
-): readonly Token[] {
+): Tokens {
   // Embeddings padded for speed have more rows than there are tokens.
-  const tokens = Array.from({ length: rows }, (_, id) => ({
-    text: `[PAD${id}]`,
-    type: TokenType.Unused as number,
-  }));
-  const put = (id: number, token: Token): void => {
+  const texts = Array.from({ length: rows }, (_, id) => `[PAD${id}]`);
+  const types = Array.from({ length: rows }, (): number => TokenType.Unused);
+  const put = (id: number, text: string, type: number): void => {
     if (id >= rows) {
-      throw unsupported(`the token ${token.text} has the id ${id}; the embedding has ${rows} rows`);
+      throw unsupported(`the token ${text} has the id ${id}; the embedding has ${rows} rows`);
     }
-    tokens[id] = token;
+    texts[id] = text;
+    types[id] = type;
   };
-  for (const [text, id] of Object.entries(vocab)) {
+  for (const text of Object.keys(vocab)) {
     const isByte = /^<0x[0-9A-F]{2}>$/.test(text);
     const type = text === unk_token ? TokenType.Unknown : TokenType.Normal;
-    put(id, { text, type: isByte ? TokenType.Byte : type });
+    put(vocab[text] ?? 0, text, isByte ? TokenType.Byte : type);
   }
   for (const { id, content, special } of json.added_tokens) {
     if (content === unk_token) continue;
-    put(id, { text: content, type: special ? TokenType.Control : TokenType.UserDefined });
+    put(id, content, special ? TokenType.Control : TokenType.UserDefined);
   }
-  return tokens;
+  return { texts, types };
 }
 
 function mergesOf({ merges }: BpeModel): readonly string[] {
@@ -92,13 +104,14 @@ function mergesOf({ merges }: BpeModel): readonly string[] {
 }
 
 /** Sentencepiece merges the pair with the best score: earlier merges give higher scores. */
-function scoresOf(model: BpeModel, tokens: readonly Token[]): readonly number[] {
+function scoresOf(model: BpeModel, { texts, types }: Tokens): readonly number[] {
   const ranks = new Map<string, number>();
   for (const [rank, merge] of model.merges.entries()) {
     const text = (typeof merge === 'string' ? merge.split(' ') : merge).join('');
     if (!ranks.has(text)) ranks.set(text, rank);
   }
-  return tokens.map(({ text, type }, id) => {
+  return texts.map((text, id) => {
+    const type = types[id];
     if (type === TokenType.Byte || type === TokenType.Unknown) return 0;
     if (type !== TokenType.Normal) return -1000;
     return -(ranks.get(text) ?? model.merges.length + id);

@@ -2,14 +2,12 @@
 // architecture `llama` as neighbouring pairs, Gemma's norms plus 1. Tensors are computed one after
 // the other while the file is written.
 import { TerminalError } from '../../crds/failures/errors.ts';
-import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { ggufName, hasShiftedNorm, pairedHeads } from '../decoder/gguf-names.ts';
 import { pairs } from '../decoder/gguf-weights.ts';
 import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
 import type { WrittenFile } from '../files/atomic-file.ts';
 import { plainDTypes, rowsInBlocks, rowsOfBlocks } from '../files/gguf-blocks.ts';
-import type { GgufHeader } from '../files/gguf-header.ts';
 import type { GgufTypeName } from '../files/gguf-types.ts';
 import { type GgufPair, type GgufPlannedTensor, writeGguf } from '../files/gguf-writer.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -17,7 +15,6 @@ import { scope } from '../tensor/scope.ts';
 import { item, type Tensor, tensor, toBytes } from '../tensor/tensor.ts';
 import { ggufPairs, ggufTables } from './gguf-metadata.ts';
 import { type GgufFileType, storedType } from './gguf-mix.ts';
-import { ggufTokenizer } from './gguf-tokenizer.ts';
 
 interface GgufModel {
   readonly config: DecoderConfig;
@@ -26,8 +23,8 @@ interface GgufModel {
   readonly fileType: GgufFileType;
   /** Of token embedding and head. @default Q6_K in a coarse file, else as all */
   readonly vocabulary?: GgufTypeName;
-  /** From a Hugging Face folder, or the header of the GGUF file that the model came from. */
-  readonly tokenizer: TokenizerDefinition | Pick<GgufHeader, 'metadata'>;
+  /** Its part of the metadata (gguf-tokenizer.ts). */
+  readonly tokenizer: ReadonlyMap<string, GgufPair>;
   /**
    * A tensor by its Hugging Face name and layout, in panels of rows that are multiples of `step`;
    * each is disposed before the next. Called once for each tensor, in the order of the file.
@@ -45,10 +42,7 @@ export async function writeGgufModel(
   signal?: AbortSignal,
 ): Promise<WrittenFile> {
   const { config, name, fileType, tokenizer } = model;
-  const metadata = new Map<string, GgufPair>([
-    ...ggufPairs(config, name, fileType),
-    ...('metadata' in tokenizer ? copiedTokenizer(tokenizer) : ggufTokenizer(tokenizer, config.V)),
-  ]);
+  const metadata = new Map<string, GgufPair>([...ggufPairs(config, name, fileType), ...tokenizer]);
   const tables = [...ggufTables(config)].map(([table, values]) => {
     const parts = () => [scope(() => toBytes(tensor(values, [values.length], 'float32')))];
     return [table, { type: 'F32', shape: [values.length], parts }] as const;
@@ -56,13 +50,6 @@ export async function writeGgufModel(
   const weights = tensorSpecs(config).map((spec) => [ggufName(spec), plan(model, spec)] as const);
   const tensors = new Map<string, GgufPlannedTensor>([...tables, ...weights]);
   return await writeGguf(path, metadata, tensors, signal);
-}
-
-function copiedTokenizer({ metadata }: Pick<GgufHeader, 'metadata'>): Map<string, GgufPair> {
-  const own = [...metadata].filter(([key]) => key.startsWith('tokenizer.'));
-  return new Map(
-    own.map(([key, { type, raw }]) => [key, { type: 'raw', valueType: type, value: raw }]),
-  );
 }
 
 function plan(model: GgufModel, spec: TensorSpec): GgufPlannedTensor {

@@ -1,9 +1,8 @@
 // Verifies a file on disk against the digest that its source states. The same pass always computes
 // the SHA-256, because our own records (source digests, token store) use it.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
+import { reusedChunks } from '../files/file-digest.ts';
 import type { FileDigest } from './source-files.ts';
 
 interface Verdict {
@@ -20,16 +19,10 @@ export async function verify(
 ): Promise<Verdict> {
   const sha256 = createHash('sha256');
   const other = stated && stated.type !== 'sha256' ? digester(stated, bytes) : undefined;
-  await pipeline(
-    createReadStream(path, { highWaterMark: 1 << 20 }),
-    async (chunks: AsyncIterable<Buffer>) => {
-      for await (const chunk of chunks) {
-        sha256.update(chunk);
-        other?.update(chunk);
-      }
-    },
-    { signal },
-  );
+  for await (const chunk of reusedChunks(path, signal)) {
+    sha256.update(chunk);
+    other?.update(chunk);
+  }
   const ours = sha256.digest('hex');
   return { sha256: ours, matches: (other ? other.hex() : ours) === (stated?.hex ?? ours) };
 }

@@ -11,6 +11,7 @@ import { readGgufHeader } from '../../../worker/files/header-files.ts';
 import { ggufRounded, writeGgufModel } from '../../../worker/publish/gguf.ts';
 import { ggufLosses } from '../../../worker/publish/gguf-metadata.ts';
 import { type GgufFileType, ggufContents } from '../../../worker/publish/gguf-mix.ts';
+import { copiedTokenizer, ggufTokenizer } from '../../../worker/publish/gguf-tokenizer.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, toBytes } from '../../../worker/tensor/tensor.ts';
@@ -38,8 +39,8 @@ async function exported(
     config: { vocab_size, ...changes },
   });
   const path = join(own, `${name}.gguf`);
-  const tokenizer = await readTokenizerFolder(from);
   using model = openModel(from);
+  const tokenizer = ggufTokenizer(await readTokenizerFolder(from), model.config.V);
   const panels = (tensor: string) => [keep(model.load(tensor))];
   await writeGgufModel(path, { config: model.config, name, fileType, tokenizer, panels });
   return { from, path };
@@ -155,7 +156,7 @@ test('the tokenizer of the folder comes back from the file, and from a copy of t
   const copy = join(folder, 'copy.gguf');
   await writeGgufModel(copy, {
     ...{ config: model.config, name: 'copy', fileType: 'F16' },
-    tokenizer: readGgufHeader(path),
+    tokenizer: copiedTokenizer(readGgufHeader(path)),
     panels: (name) => [keep(model.load(name))],
   });
   for (const file of [path, copy]) {
@@ -181,7 +182,7 @@ test('a weight that float16 cannot hold stops the export and leaves no file', as
   const error = await t.throwsAsync(
     writeGgufModel(path, {
       ...{ config: model.config, name: 'large', fileType: 'F16' },
-      tokenizer: await readTokenizerFolder(from),
+      tokenizer: ggufTokenizer(await readTokenizerFolder(from), model.config.V),
       panels: (name) => [keep(scope(() => ops.mulScalar(model.load(name), 1e6)))],
     }),
   );

@@ -104,6 +104,18 @@ test(
   /model\.vocab\.a/,
 );
 test(
+  'A merge of three',
+  refused,
+  { model: { type: 'BPE', vocab: { a: 0 }, merges: ['a a', ['a', 'a', 'a']] } },
+  /model\.merges\.1 .*a merge is a text or a list of two/,
+);
+test(
+  'A vocabulary that is a list',
+  refused,
+  { model: { type: 'BPE', vocab: ['a'], merges: [] } },
+  /model\.vocab/,
+);
+test(
   'Tokens drawn at random',
   refused,
   { model: { ...json.model, dropout: 0.1 } },
