@@ -33,6 +33,16 @@ export function linearsOf({ H, NH, NK, D, I, fused }: Sizes): readonly Linear[] 
   ];
 }
 
+/** Values of each of them. */
+export function linearSizes(sizes: Sizes): readonly number[] {
+  return linearsOf(sizes).map((linear) => linear.out * linear.in);
+}
+
+/** Values of the largest. */
+export function largestLinear(sizes: Sizes): number {
+  return Math.max(...linearSizes(sizes));
+}
+
 const mlpNames: readonly string[] = ['gate_proj', 'up_proj', 'gate_up_proj', 'down_proj'];
 
 /** Whether the linear layer of this name is one of the MLP. */

@@ -2,7 +2,7 @@
 import type { AdapterShape } from '../methods/adapter-shapes.ts';
 import { adapterShape } from '../methods/adapter-traits.ts';
 import { storesCodes } from '../methods/coded.ts';
-import { isOfMlp } from '../methods/linears.ts';
+import { isOfMlp, linearSizes } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { isOnGrid } from './grid-bytes.ts';
@@ -10,7 +10,7 @@ import { haloBytes } from './halo-bytes.ts';
 import { keptParts } from './kept-parts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
-import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { adaptedLinears, parametersOf, trainedOf } from './parameters.ts';
 import { storesFrozen } from './quantized-base.ts';
 import { valueBytes } from './static-bytes.ts';
 import { copiesOfLogits } from './teacher-bytes.ts';
@@ -142,7 +142,7 @@ export function madeMatrices(facts: DecoderFacts, method: ResolvedMethod): numbe
 
 /** Values of each matrix of a block that a change is added to, or that is rounded. */
 export function changedMatrices(facts: DecoderFacts, method: ResolvedMethod): readonly number[] {
-  if (isOnGrid(method)) return linearsOf(facts).map((linear) => linear.out * linear.in);
+  if (isOnGrid(method)) return linearSizes(facts);
   const shape = adapterShape(method, facts);
   if (shape?.multipliedOut === undefined) return [];
   return adaptedLinears(facts, shape.targetModules).map((linear) => linear.out * linear.in);

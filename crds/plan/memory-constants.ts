@@ -122,9 +122,12 @@ export const memoryConstants = {
    * A matrix that becomes integers: bytes per value of its inputs' Gram matrix while it is inverted
    * (three float64 copies and a float32 one), and float32 copies of itself; of one that trains,
    * with its changes, their moments, and an update. And rows of an input that ways to quantize are
-   * tried on.
+   * tried on, and sequences that widths of layers are.
    */
-  quantize: { perValue: 3 * 8 + 4, ofMatrix: 6, ofTrained: 16, trialRows: 512 },
+  quantize: {
+    ...{ perValue: 3 * 8 + 4, ofMatrix: 6, ofTrained: 16 },
+    ...{ trialRows: 512, trialSequences: 8 },
+  },
   /** Bytes per value of an adapter's matrices: always float32. */
   adapterBytes: 4,
   /**

@@ -4,17 +4,17 @@
 // after the other, and the memory of one is released before the next.
 import { adapterShape, changesBase } from '../methods/adapter-traits.ts';
 import { codedForm } from '../methods/coded.ts';
+import { largestLinear, linearSizes } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { isAdapterForm, isIntegerForm } from '../names/result-folders.ts';
 import { changeFactors, madeMatrices } from './block-bytes.ts';
 import { codebookCodes } from './codebook-bytes.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
 import { forwardWorking } from './forward-bytes.ts';
 import { isOnGrid } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
-import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
-import { branchBytes, integerBytes, quantizeBytes, roundedInputBytes } from './quantize-bytes.ts';
+import { adaptedLinears, parametersOf, trainedOf } from './parameters.ts';
+import { branchBytes, bytesOfCodes, quantizeBytes, roundedInputBytes } from './quantize-bytes.ts';
 import { storesFrozen } from './quantized-base.ts';
 import { type StagePeak, stagePeak } from './stage-peak.ts';
 import { adapted, staticBytes, valueBytes } from './static-bytes.ts';
@@ -90,7 +90,7 @@ function formBytes(question: MemoryQuestion, format: ResultForm): FormBytes {
     writing: logits + narrow + Math.max(block, writingBytes(question, format)),
     compared:
       copyBytes(question, format) +
-      (isIntegerForm(format) ? integerBytes(question) : 0) +
+      (isIntegerForm(format) ? bytesOfCodes(question) : 0) +
       // The bound on rounding is computed from a third set of logits.
       (isRounded(question, format) ? 3 : 2) * logits +
       Math.max(narrow, comparing, block),
@@ -122,14 +122,6 @@ function writingBytes(question: MemoryQuestion, format: ResultForm): number {
   // A sequence that passes the blocks: its states, twice for a block, and squares of all inputs.
   const passing = 2 * tokens * facts.H * valueBytes(method) + forwardWorking(question, tokens);
   return Math.max(writing, passing);
-}
-
-function linearSizes(facts: DecoderFacts): readonly number[] {
-  return linearsOf(facts).map((linear) => linear.out * linear.in);
-}
-
-function largestLinear(facts: DecoderFacts): number {
-  return Math.max(...linearSizes(facts));
 }
 
 function isQuantized({ base }: ResolvedMethod): boolean {

@@ -8,12 +8,13 @@ import {
   type Quantization,
 } from '../api/quantization.ts';
 import { UserError } from '../failures/errors.ts';
-import { linearsOf } from '../methods/linears.ts';
+import { largestLinear, linearsOf } from '../methods/linears.ts';
 import { blockBytes } from './block-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { forwardWorking } from './forward-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
+import { parametersOf } from './parameters.ts';
 import { valueBytes } from './static-bytes.ts';
 import { requireWholeGroups, requireWholeWords } from './whole-groups.ts';
 
@@ -22,15 +23,13 @@ export function quantizeBytes(question: MemoryQuestion): number {
   const { facts, method, stages } = question;
   const own = stages?.quantization;
   if (own === undefined) return 0;
-  const { ofMatrix } = memoryConstants.quantize;
-  if (!isCalibrated(own)) return integerBytes(question) + ofMatrix * 4 * largest(facts);
+  if (!isCalibrated(own)) return bytesOfCodes(question) + matrixBytes(facts);
   const width = valueBytes(method);
   const walks = isReconstructed(own) ? 2 : 1;
   const states = walks * own.calibrationSequences * own.tokens * facts.H * width;
-  // What products read in place of the matrices of a block.
-  const block = valuesIn(facts);
   const make = { AdaQuant: training, CBQ: windowed, GPTQ: solving, RoundToNearest: solving };
-  const making = integerBytes(question) + states + width * block;
+  // What products read in place of the matrices of a block.
+  const making = bytesOfCodes(question) + states + width * parametersOf(facts).blockMatrices;
   const chosen = own.averageBits === undefined ? 0 : choosing(question, own);
   return Math.max(chosen, making + make[own.method](question, own));
 }
@@ -39,15 +38,11 @@ export function quantizeBytes(question: MemoryQuestion): number {
 function choosing(question: MemoryQuestion, own: Asked): number {
   const { facts, method } = question;
   const width = valueBytes(method);
-  const states = 2 * Math.min(8, own.calibrationSequences) * own.tokens * facts.H * width;
-  const grams = inputsOf(facts).reduce((sum, size) => sum + 4 * size ** 2, 0);
-  const matrix = memoryConstants.quantize.ofMatrix * 4 * largest(facts);
-  const working = Math.max(forwardWorking(question, own.tokens), matrix);
-  return states + grams + (4 + width) * valuesIn(facts) + working;
-}
-
-function valuesIn(facts: DecoderFacts): number {
-  return linearsOf(facts).reduce((sum, linear) => sum + linear.out * linear.in, 0);
+  const sequences = Math.min(memoryConstants.quantize.trialSequences, own.calibrationSequences);
+  const states = 2 * sequences * own.tokens * facts.H * width;
+  const working = Math.max(forwardWorking(question, own.tokens), matrixBytes(facts));
+  const block = (4 + width) * parametersOf(facts).blockMatrices;
+  return states + gramBytes(facts) + block + working;
 }
 
 type Asked = NonNullable<NonNullable<MemoryQuestion['stages']>['quantization']>;
@@ -57,27 +52,34 @@ function inputsOf({ H, NH, D, I }: DecoderFacts): readonly number[] {
   return [H, NH * D, H, I];
 }
 
+/** Of the inputs of a block, in float32. */
+function gramBytes(facts: DecoderFacts): number {
+  return inputsOf(facts).reduce((sum, size) => sum + 4 * size ** 2, 0);
+}
+
+/** Of the largest matrix while it becomes codes, in so many copies of float32. */
+function matrixBytes(facts: DecoderFacts, copies = memoryConstants.quantize.ofMatrix): number {
+  return copies * 4 * largestLinear(facts);
+}
+
 function solving(question: MemoryQuestion, own: Asked): number {
   const { facts } = question;
-  const { perValue, ofMatrix } = memoryConstants.quantize;
-  const sizes = inputsOf(facts);
-  const grams = sizes.reduce((sum, size) => sum + 4 * size ** 2, 0);
-  const inverse = own.method === 'GPTQ' ? perValue * Math.max(...sizes) ** 2 : 0;
-  const matrix = ofMatrix * 4 * largest(facts);
+  const { perValue } = memoryConstants.quantize;
+  const inverse = own.method === 'GPTQ' ? perValue * Math.max(...inputsOf(facts)) ** 2 : 0;
   const passing = forwardWorking(question, own.tokens) + roundedInputBytes(question, own.tokens);
   const { kept, trying } = transformBytes(facts, own);
-  return kept + Math.max(passing, grams + Math.max(inverse, trying) + matrix);
+  const working = gramBytes(facts) + Math.max(inverse, trying) + matrixBytes(facts);
+  return kept + Math.max(passing, working);
 }
 
 /** Sums of the inputs in two models, of tokens that train and of others. */
 function training(question: MemoryQuestion, own: Asked): number {
   const { facts, method } = question;
-  const sizes = inputsOf(facts);
-  const sums = 4 * sizes.reduce((sum, size) => sum + 4 * size ** 2, 0);
-  const seen = sizes.reduce((sum, size) => sum + own.tokens * size * valueBytes(method), 0);
-  const matrix = memoryConstants.quantize.ofTrained * 4 * largest(facts);
+  const width = valueBytes(method);
+  const seen = inputsOf(facts).reduce((sum, size) => sum + own.tokens * size * width, 0);
+  const matrix = matrixBytes(facts, memoryConstants.quantize.ofTrained);
   const passing = forwardWorking(question, own.tokens) + roundedInputBytes(question, own.tokens);
-  return sums + Math.max(passing + seen, matrix);
+  return 4 * gramBytes(facts) + Math.max(passing + seen, matrix);
 }
 
 /**
@@ -86,13 +88,12 @@ function training(question: MemoryQuestion, own: Asked): number {
  */
 function windowed(question: MemoryQuestion, own: Asked): number {
   const { facts, method } = question;
+  const width = valueBytes(method);
   const blocks = Math.min(own.window, facts.L);
   const { tape, backwardWorking } = blockBytes({ ...question, microBatchTokens: own.tokens });
-  const kept = blocks * (2 * 4 + 2 * valueBytes(method)) * valuesIn(facts);
-  const matrix = memoryConstants.quantize.ofMatrix * 4 * largest(facts);
-  return (
-    kept - valueBytes(method) * valuesIn(facts) + Math.max(blocks * tape + backwardWorking, matrix)
-  );
+  // What products read of one block is counted by who calls.
+  const kept = (blocks * (2 * 4 + 2 * width) - width) * parametersOf(facts).blockMatrices;
+  return kept + Math.max(blocks * tape + backwardWorking, matrixBytes(facts));
 }
 
 /**
@@ -104,8 +105,7 @@ export function roundedInputBytes(
 ): number {
   const activations = stages?.quantization?.activations ?? 'None';
   if (activations === 'None') return 0;
-  const { H, NH, D, I } = facts;
-  return 3 * tokens * Math.max(H, NH * D, I) * valueBytes(method);
+  return 3 * tokens * Math.max(...inputsOf(facts)) * valueBytes(method);
 }
 
 /**
@@ -115,11 +115,11 @@ export function roundedInputBytes(
 function transformBytes(facts: DecoderFacts, own: Quantization) {
   if (!isTransformed(own)) return { kept: 0, trying: 0 };
   const rows = memoryConstants.quantize.trialRows + own.calibrationSequences;
-  const inputs = 2 * facts.H + facts.NH * facts.D + facts.I;
+  const inputs = inputsOf(facts).reduce((sum, size) => sum + size, 0);
   const most = Math.max(...linearsOf(facts).map(({ out }) => out));
   return {
     kept: 4 * rows * inputs,
-    trying: 4 * (2 * largest(facts) + rows * (facts.I + 2 * most)),
+    trying: 4 * (2 * largestLinear(facts) + rows * (facts.I + 2 * most)),
   };
 }
 
@@ -137,7 +137,7 @@ export function branchBytes({ facts, stages }: MemoryQuestion): number {
  * Of the codes of all blocks: a byte each, and scales and zero points in float32; and what is
  * beside them.
  */
-export function integerBytes(question: MemoryQuestion): number {
+export function bytesOfCodes(question: MemoryQuestion): number {
   const { facts, stages } = question;
   const own = stages?.quantization;
   if (own === undefined) return 0;
@@ -150,7 +150,7 @@ export function integerBytes(question: MemoryQuestion): number {
   const ofGroup = own.weights === 'Integer' && own.range === 'Asymmetric' ? 8 : 4;
   // Those of FP4 are kept as rows.
   const groups = groupsOf(facts, own.weights === 'FP4' ? undefined : group);
-  return facts.L * (valuesIn(facts) + ofGroup * groups) + branchBytes(question);
+  return facts.L * (parametersOf(facts).blockMatrices + ofGroup * groups) + branchBytes(question);
 }
 
 /** Channels that are split have no bias to split with them. */
@@ -174,8 +174,4 @@ function groupsOf(facts: DecoderFacts, group: number | undefined): number {
     (sum, linear) => sum + (linear.out * linear.in) / (group ?? linear.in),
     0,
   );
-}
-
-function largest(facts: DecoderFacts): number {
-  return Math.max(...linearsOf(facts).map((linear) => linear.out * linear.in));
 }

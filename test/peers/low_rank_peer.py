@@ -1,5 +1,5 @@
-# A model in the layout of compressed-tensors with a PEFT adapter in its folder low-rank, put together
-# by transformers and PEFT: logits with and without it.
+# A model in the layout of compressed-tensors with a PEFT adapter in its folder low-rank, put
+# together by transformers and PEFT: logits with and without it.
 #   low_rank_peer.py MODEL OUT IDS
 import json
 import sys

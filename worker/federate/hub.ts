@@ -102,6 +102,7 @@ interface Collected {
 async function collect(collecting: Collecting): Promise<Collected> {
   const { records, round } = collecting;
   const absent = await records.read(recordName.absent(round.round), roundAbsent);
+  const beginning = await beginningOf(records.root, round.begins);
   const updates: ClientUpdate[] = [];
   const refused: { client: string; reason: string }[] = [];
   let bytes = 0;
@@ -112,7 +113,6 @@ async function collect(collecting: Collecting): Promise<Collected> {
       continue;
     }
     const found = await digestFound(records.root, sent.object.digest);
-    const beginning = await beginningOf(records.root, round.begins);
     const submission = readSubmission(records.root, sent, found, beginning);
     const reason = refusalOf(submission, await expectedOf(collecting, client, beginning));
     if (reason !== null) {

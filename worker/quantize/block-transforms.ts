@@ -1,6 +1,6 @@
 // What the layers of a model are quantized as: rescaled, and without a branch of low rank that
 // stays in 16 bits beside them. Found block by block, and kept until the result was compared.
-import { Bug } from '../../crds/failures/errors.ts';
+import { Bug, invariant } from '../../crds/failures/errors.ts';
 import type { Model } from '../engine/model.ts';
 import type { Rows } from '../files/row-panels.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -63,8 +63,8 @@ export class BlockTransforms implements Disposable {
         scope(() => this.#smooth(model, place, inputOf(inputs, place), weightOf));
       }
     }
-    // Biases would have to be split with their rows.
-    if (this.#settings.splits > 0 && !model.config.bias.mlp) {
+    if (this.#settings.splits > 0) {
+      invariant(!model.config.bias.mlp, 'biases are not split: the plan refuses such a model');
       const down = places.find(({ producer }) => producer.type === 'Rows');
       if (down !== undefined)
         scope(() => this.#split(model, down, inputOf(inputs, down), weightOf));
@@ -84,16 +84,14 @@ export class BlockTransforms implements Disposable {
     });
   }
 
-  /** The same of these rows, where no channel is split: with it the model is the trained one. */
+  /** Trained rows, rescaled, with channels as they were: the model of these is the trained one. */
   unsplit(path: string, trained: Tensor, [first, behind]: Rows): Tensor {
-    const narrowed = (of: Tensor) => ops.narrow(of, 0, first, behind - first);
     return scope(() => {
       const { columns, rows } = this.#rescaling(path);
-      const whole = rescaled(trained, { columns, rows: rows && narrowed(rows) });
-      const branch = this.#branches.get(path);
-      if (branch === undefined) return whole;
-      const { A, B } = branch;
-      return ops.sub(whole, branchMatrix({ A, B: narrowed(B) }));
+      return rescaled(trained, {
+        columns,
+        rows: rows && ops.narrow(rows, 0, first, behind - first),
+      });
     });
   }
 

@@ -4,7 +4,7 @@
 // Columns weigh as much as their inputs are large (in the root mean square). What counts is the
 // error of the outputs, which need not fall: fitting ends where it does not, and the best is kept.
 
-import { balancedFactors } from '../methods/adapters/singular-vectors.ts';
+import { nearestFactors } from '../methods/adapters/weighted-factors.ts';
 import { sketchedSubspace } from '../methods/optimizers/subspace.ts';
 import { asBfloat16 } from '../methods/weights/learned-step.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -58,8 +58,8 @@ export function fittedBranch(weight: Tensor, outputs: Outputs, fitting: Fitting)
 export function nearestBranch(matrix: Tensor, columns: Tensor, rank: number): LowRankBranch {
   return scope(() => {
     const most = Math.min(rank, ...matrix.shape);
-    const shown = ops.mul(matrix, columns);
-    const { A, B } = balancedFactors(shown, sketchedSubspace(shown, most), 1);
-    return { A: asBfloat16(ops.div(A, columns)), B: asBfloat16(B) };
+    const asked = { rank: most, find: sketchedSubspace, weights: { columns } };
+    const { A, B } = nearestFactors(matrix, asked);
+    return { A: asBfloat16(A), B: asBfloat16(B) };
   });
 }

@@ -5,7 +5,8 @@
 // weighted by the inputs they hold much of what the outputs lost. D = I is the form of the papers.
 // Components are exact, not sketched: singular values that are nearly equal have no gap that a
 // sketch could use.
-import { type BalancedFactors, balancedFactors } from '../methods/adapters/singular-vectors.ts';
+import type { BalancedFactors } from '../methods/adapters/singular-vectors.ts';
+import { nearestFactors } from '../methods/adapters/weighted-factors.ts';
 import { topSubspace } from '../methods/optimizers/subspace.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -19,13 +20,14 @@ const least = 1e-4;
  * most as many ranks as the matrix has.
  */
 export function lowRankError(error: Tensor, rank: number, squares: Tensor | null): BalancedFactors {
+  const most = Math.min(rank, ...error.shape);
   return scope(() => {
-    const most = Math.min(rank, ...error.shape);
-    if (squares === null) return balancedFactors(error, topSubspace(error, most), 1);
-    const floor = ops.addScalar(ops.mulScalar(ops.mean(squares), least), Number.MIN_VALUE);
-    const sizes = ops.sqrt(ops.maximum(squares, floor));
-    const shown = ops.mul(error, sizes);
-    const { A, B } = balancedFactors(shown, topSubspace(shown, most), 1);
-    return { A: ops.div(A, sizes), B };
+    const weights = squares && { columns: sizesOf(squares) };
+    return nearestFactors(error, { rank: most, find: topSubspace, weights });
   });
+}
+
+function sizesOf(squares: Tensor): Tensor {
+  const floor = ops.addScalar(ops.mulScalar(ops.mean(squares), least), Number.MIN_VALUE);
+  return ops.sqrt(ops.maximum(squares, floor));
 }

@@ -19,8 +19,8 @@ import { allocate, type Option } from './allocate.ts';
 import { InputGram } from './input-gram.ts';
 import { asPublished } from './quantize-blocks.ts';
 import {
+  codedValues,
   integersOf,
-  integerValues,
   quantizeMatrix,
   type RoundingSettings,
 } from './quantize-matrix.ts';
@@ -35,8 +35,6 @@ interface Measured {
 }
 
 const widths = [2, 3, 4, 8] as const;
-/** Sequences that a cost is measured on. */
-export const measuredSequences = 8;
 
 interface Item {
   readonly paths: readonly string[];
@@ -74,8 +72,7 @@ function bitsWithin(items: readonly Item[], average: number): ReadonlyMap<string
 
 /** The items of one block after the other. */
 function* measuredItems(measured: Measured, rounding: RoundingSettings): Generator<Item[]> {
-  const { model, layers } = measured;
-  const sequences = measured.sequences.slice(0, measuredSequences);
+  const { model, layers, sequences } = measured;
   const plain = asPublished(model, null);
   using walk = new BlockWalk(plain, sequences);
   using exact = new BlockWalk(model, sequences);
@@ -93,7 +90,7 @@ function* measuredItems(measured: Measured, rounding: RoundingSettings): Generat
           const grid = { ...integersOf(rounding.grid), bits };
           const own = { ...rounding, grid, rounding: 'Nearest', refits: 0 } as const;
           weights.round(paths, (weight) =>
-            integerValues(quantizeMatrix(weight, sums?.whole ?? null, own), grid),
+            codedValues(quantizeMatrix(weight, sums?.whole ?? null, own), grid),
           );
           const cost = gapOf(window, [...sequences.keys()]);
           weights.restore(paths);

@@ -36,7 +36,7 @@ export interface RoundingSettings {
   readonly iterations?: number | undefined;
 }
 
-export interface IntegerMatrix {
+export interface CodedMatrix {
   /** `[O, I]`: uint8, counted from the least code of the grid, or values in e4m3. */
   readonly codes: Tensor;
   readonly steps: Steps;
@@ -50,7 +50,7 @@ export function quantizeMatrix(
   weight: Tensor,
   gram: Tensor | null,
   { grid, steps: how, rounding, refits }: RoundingSettings,
-): IntegerMatrix {
+): CodedMatrix {
   return scope(() => {
     const U = rounding === 'GPTQ' ? onDevice(inverseFactor(known(gram)), weight.device) : null;
     const round = (steps: Steps): Tensor => {
@@ -78,7 +78,7 @@ export function trainMatrix(
   weight: Tensor,
   seen: SeenInputs,
   { grid: any, steps: how, refits, iterations = 0 }: RoundingSettings,
-): IntegerMatrix {
+): CodedMatrix {
   return scope(() => {
     const grid = integersOf(any);
     const { gram } = seen.trained;
@@ -94,7 +94,7 @@ export function trainMatrix(
 }
 
 /** Each value to the nearest integer. */
-export function nearestMatrix(weight: Tensor, steps: Steps, grid: IntegerGrid): IntegerMatrix {
+export function nearestMatrix(weight: Tensor, steps: Steps, grid: IntegerGrid): CodedMatrix {
   return { codes: nearestCodes(weight, steps, grid), steps };
 }
 
@@ -119,7 +119,7 @@ function rounded(
   start: Steps,
   round: (steps: Steps) => Tensor,
   { grid, refits, outputs }: Refits,
-): IntegerMatrix {
+): CodedMatrix {
   let steps = start;
   let found = round(steps);
   if (refits === 0) return { codes: found, steps };
@@ -139,7 +139,7 @@ function startingSteps(weight: Tensor, h: Tensor | null, grid: RoundingGrid): St
 }
 
 /** The float32 values that a quantized matrix stands for. */
-export function integerValues({ codes, steps }: IntegerMatrix, grid: RoundingGrid): Tensor {
+export function codedValues({ codes, steps }: CodedMatrix, grid: RoundingGrid): Tensor {
   return valuesOf(codes, steps, grid);
 }
 

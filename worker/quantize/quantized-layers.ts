@@ -1,6 +1,7 @@
-// The linear layers of a trained model as integers, made after training: for the form that holds
-// them.
+// The linear layers of a trained model in codes of few bits, made after training: for the form that
+// holds them.
 import { Bug } from '../../crds/failures/errors.ts';
+import { memoryConstants } from '../../crds/plan/memory-constants.ts';
 import { HeldSequences } from '../engine/held-sequences.ts';
 import type { Model } from '../engine/model.ts';
 import { multiplyOut } from '../engine/multiplied-out.ts';
@@ -16,12 +17,12 @@ import type { SeenInputs } from './adaquant.ts';
 import { type BlockInput, BlockTransforms, type TransformSettings } from './block-transforms.ts';
 import { globalScale } from './float-grid.ts';
 import { lowRankError } from './low-rank-error.ts';
-import { chooseBits, measuredSequences } from './mixed-bits.ts';
+import { chooseBits } from './mixed-bits.ts';
 import { quantizeBlocks, trainBlocks } from './quantize-blocks.ts';
 import {
-  type IntegerMatrix,
+  type CodedMatrix,
+  codedValues,
   integersOf,
-  integerValues,
   quantizeMatrix,
   type RoundingSettings,
   trainMatrix,
@@ -51,12 +52,13 @@ interface Trained {
 
 export class QuantizedLayers implements Disposable {
   readonly #settings: Settings;
-  readonly #byPath = new Map<string, IntegerMatrix>();
+  readonly #byPath = new Map<string, CodedMatrix>();
   /** What scales in e4m3 are divided by, by the path of a layer. */
   readonly #globals = new Map<string, number>();
   readonly #transforms: BlockTransforms | null;
   /** What quantizing lost, by the path of a layer. */
   readonly #lost = new Map<string, LowRankBranch>();
+  #widths: ReadonlyMap<string, number> = new Map();
 
   /** `transforms`: what is done to the model before integers are made of it. */
   constructor(settings: Settings, transforms: TransformSettings | null = null) {
@@ -65,15 +67,18 @@ export class QuantizedLayers implements Disposable {
   }
 
   /** Bits of each layer, where it has its own. */
-  widths: ReadonlyMap<string, number> = new Map();
+  get widths(): ReadonlyMap<string, number> {
+    return this.#widths;
+  }
 
   /** Where layers have bits of their own, before `make`; yields after each block. */
   *choose({ sequences: hosts, ...trained }: Trained): Generator<number> {
     const { averageBits } = this.#settings;
+    const { trialSequences } = memoryConstants.quantize;
     if (averageBits === undefined || hosts === null) return;
-    using sequences = new HeldSequences(trained.model, hosts.slice(0, measuredSequences));
+    using sequences = new HeldSequences(trained.model, hosts.slice(0, trialSequences));
     const measured = { ...trained, sequences: sequences.all };
-    this.widths = yield* chooseBits(measured, this.#settings, averageBits);
+    this.#widths = yield* chooseBits(measured, this.#settings, averageBits);
   }
 
   /** Yields after each block, or after each layer where no inputs are looked at. */
@@ -83,18 +88,18 @@ export class QuantizedLayers implements Disposable {
     const transforms = this.#transforms;
     const layerAt = (path: string) => byPath.get(path) ?? missing(path);
     const weightAt = (path: string) => weightOf(layerAt(path));
-    const take = (path: string, matrix: IntegerMatrix): (() => Tensor) => {
+    const take = (path: string, matrix: CodedMatrix): (() => Tensor) => {
       this.#keep(path, matrix);
       return () => ops.to(this.whole(path), model.dtype);
     };
-    const add = (path: string, make: (weight: Tensor) => IntegerMatrix): (() => Tensor) =>
+    const add = (path: string, make: (weight: Tensor) => CodedMatrix): (() => Tensor) =>
       take(
         path,
         scope(() => make(weightAt(path))),
       );
     const quantize = (path: string, seen: Tensor | null): (() => Tensor) =>
       add(path, (trained) => {
-        const grid = this.#gridOf(layerAt(path), { layers, weightOf });
+        const grid = this.#gridWithGlobal(layerAt(path), { layers, weightOf });
         const weight = transforms?.rest(path, trained) ?? trained;
         const gram = seen === null ? null : (transforms?.gram(path, seen) ?? seen);
         const found = quantizeMatrix(weight, gram, { ...settings, grid });
@@ -142,17 +147,17 @@ export class QuantizedLayers implements Disposable {
     }
   }
 
-  #keepLost(path: string, weight: Tensor, found: IntegerMatrix, gram: Tensor | null): void {
+  #keepLost(path: string, weight: Tensor, found: CodedMatrix, gram: Tensor | null): void {
     const { lowRank = 0 } = this.#settings;
     if (lowRank === 0) return;
-    const error = ops.sub(weight, integerValues(found, this.#gridAt(path)));
+    const error = ops.sub(weight, codedValues(found, this.#gridAt(path)));
     const squares = gram && ops.contiguous(ops.diagonal(gram));
     const { A, B } = lowRankError(error, lowRank, squares);
     // As the file has them.
     this.#lost.set(path, { A: keep(asBfloat16(A)), B: keep(asBfloat16(B)) });
   }
 
-  #keep(path: string, { codes, steps: { scale, zero } }: IntegerMatrix): void {
+  #keep(path: string, { codes, steps: { scale, zero } }: CodedMatrix): void {
     const steps = { scale: keep(scale), zero: zero === null ? null : keep(zero) };
     this.#byPath.set(path, { codes: keep(codes), steps });
   }
@@ -173,12 +178,12 @@ export class QuantizedLayers implements Disposable {
 
   #gridAt(path: string): RoundingGrid {
     const { grid } = this.#settings;
-    const bits = this.widths.get(path);
+    const bits = this.#widths.get(path);
     return bits === undefined ? grid : { ...integersOf(grid), bits };
   }
 
   /** Layers that runtimes compute as one share what their scales are divided by. */
-  #gridOf(layer: LinearLayer, trained: Pick<Trained, 'layers' | 'weightOf'>): RoundingGrid {
+  #gridWithGlobal(layer: LinearLayer, trained: Pick<Trained, 'layers' | 'weightOf'>): RoundingGrid {
     const grid = this.#gridAt(layer.path);
     if (!isFloat(grid) || grid.scales !== 'E4M3') return grid;
     const one = oneProduct(layer);
@@ -194,19 +199,20 @@ export class QuantizedLayers implements Disposable {
   }
 
   /**
-   * What integers are made of for trained rows, float32, which it takes over; but for channels that
+   * What codes are made of for trained rows, float32, which it takes over; but for channels that
    * are split, so that the model of these is the trained one.
    */
   uncoded(path: string, trained: Tensor, rows: Rows): Tensor {
     const transforms = this.#transforms;
-    const lost = this.#lost.get(path);
-    if (transforms === null && lost === undefined) return trained;
+    const branch = this.#branchOf(path);
+    if (transforms === null && branch === null) return trained;
     const rest = keep(
       scope(() => {
-        if (lost === undefined) return transforms?.unsplit(path, trained, rows) ?? trained;
+        const whole = transforms?.unsplit(path, trained, rows) ?? trained;
+        if (branch === null) return whole;
         const [first, behind] = rows;
-        const B = ops.narrow(lost.B, 0, first, behind - first);
-        return ops.sub(trained, branchMatrix({ ...lost, B }));
+        const B = ops.narrow(branch.B, 0, first, behind - first);
+        return ops.sub(whole, branchMatrix({ ...branch, B }));
       }),
     );
     // A layer of which nothing was taken is the trained one.
@@ -219,26 +225,30 @@ export class QuantizedLayers implements Disposable {
     return this.#transforms?.vector(name) ?? null;
   }
 
-  /** What stays in 16 bits beside the integers of a layer. */
+  /** What stays in 16 bits beside the codes of a layer. */
   branch(path: string): LowRankBranch {
-    return this.#transforms?.branch(path) ?? this.#lost.get(path) ?? missing(path);
+    return this.#branchOf(path) ?? missing(path);
   }
 
-  /** What stands for a layer: its integers with what is added to them, float32. */
+  /** What stands for a layer: its codes with what is added to them, float32. */
   whole(path: string): Tensor {
     return scope(() => {
       const values = this.values(path, [0, this.#byPath.get(path)?.codes.shape[0] ?? 0]);
-      const branch = this.#transforms?.branch(path) ?? this.#lost.get(path) ?? null;
+      const branch = this.#branchOf(path);
       return branch === null ? values : ops.add_(values, branchMatrix(branch));
     });
   }
 
   /** The values that these rows stand for, in float32. */
   values(path: string, rows: Rows): Tensor {
-    return scope(() => integerValues(this.#rows(path, rows), this.#gridAt(path)));
+    return scope(() => codedValues(this.#rows(path, rows), this.#gridAt(path)));
   }
 
-  #rows(path: string, [first, behind]: Rows): IntegerMatrix {
+  #branchOf(path: string): LowRankBranch | null {
+    return this.#transforms?.branch(path) ?? this.#lost.get(path) ?? null;
+  }
+
+  #rows(path: string, [first, behind]: Rows): CodedMatrix {
     const { codes, steps } = this.#byPath.get(path) ?? missing(path);
     const narrowed = (of: Tensor) => ops.narrow(of, 0, first, behind - first);
     const zero = steps.zero === null ? null : narrowed(steps.zero);

@@ -5,7 +5,7 @@ import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { nearestBranch } from './low-rank-branch.ts';
 import { rescaled, smoothingFactors } from './rescale.ts';
-import { columnWeights, type Outputs, relativeLoss, type TrialSettings, tried } from './trial.ts';
+import { columnWeights, relativeLoss, type TrialSettings, tried } from './trial.ts';
 
 export interface SmoothingTrial extends TrialSettings {
   /** Of a branch beside the integers, which takes part in the choice; 0: none. */
@@ -71,15 +71,14 @@ function lossWith(
 ): number {
   return scope(() => {
     const divided = columns === null ? x : ops.div(x, columns);
-    return layers.reduce((sum, { weight, y }) => {
-      const own = rescaled(weight, { columns, rows: null });
-      return sum + scope(() => lossOf(own, { x: divided, y }, trial));
-    }, 0);
+    const { rank } = trial;
+    const weights = rank === 0 ? null : columnWeights(divided);
+    const lossOf = ({ weight, y }: Layer): number =>
+      scope(() => {
+        const own = rescaled(weight, { columns, rows: null });
+        const branch = weights && nearestBranch(own, weights, rank);
+        return relativeLoss({ x: divided, y }, tried(own, branch, trial), trial);
+      });
+    return layers.reduce((sum, layer) => sum + lossOf(layer), 0);
   });
-}
-
-function lossOf(weight: Tensor, outputs: Outputs, trial: SmoothingTrial): number {
-  const { rank } = trial;
-  const branch = rank === 0 ? null : nearestBranch(weight, columnWeights(outputs.x), rank);
-  return relativeLoss(outputs, tried(weight, branch, trial), trial);
 }

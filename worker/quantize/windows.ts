@@ -22,7 +22,7 @@ import { cosine } from './adaquant.ts';
 import { InputGram } from './input-gram.ts';
 import { asPublished } from './quantize-blocks.ts';
 import {
-  type IntegerMatrix,
+  type CodedMatrix,
   integersOf,
   nearestMatrix,
   quantizeMatrix,
@@ -48,7 +48,7 @@ interface Trained {
   /** How a matrix begins. */
   readonly rounding: (path: string) => RoundingSettings;
   /** Takes what a matrix has become; products read what it returns. */
-  readonly take: (path: string, matrix: IntegerMatrix) => () => Tensor;
+  readonly take: (path: string, matrix: CodedMatrix) => () => Tensor;
 }
 
 const rates = { scale: 0.01, zero: 0.02, weight: 0 } as const;

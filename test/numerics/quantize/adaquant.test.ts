@@ -8,7 +8,7 @@ import {
 } from '../../../worker/methods/weights/learned-step.ts';
 import { aimOf, DriftSums, lossOf } from '../../../worker/quantize/drift.ts';
 import {
-  integerValues,
+  codedValues,
   quantizeMatrix,
   type RoundingSettings,
   trainMatrix,
@@ -79,7 +79,7 @@ test('a matrix that does not train is rounded as it was, to the bit', (t) => {
       using matrix = new TrainedMatrix(weight, start.steps, own.grid, {
         ...{ scale: 1, zero: 1, weight: 1 },
       });
-      t.is(distance(matrix.values(), integerValues(start, own.grid)), 0);
+      t.is(distance(matrix.values(), codedValues(start, own.grid)), 0);
     });
   }
 });
@@ -94,8 +94,8 @@ test('on other tokens, training loses less than rounding, and what nothing speak
       using trained = sumsOf(x[0], exact[0]);
       using held = sumsOf(x[1], exact[1]);
       const seen = { trained: trained.whole, held: held.whole };
-      const gap = (found: Parameters<typeof integerValues>[0]): number =>
-        squaredGap(integerValues(found, own.grid), weight, x[2], exact[2]);
+      const gap = (found: Parameters<typeof codedValues>[0]): number =>
+        squaredGap(codedValues(found, own.grid), weight, x[2], exact[2]);
       const nearest = { ...own, rounding: 'Nearest', steps: 'Extremes' } as const;
       const rounded = gap(quantizeMatrix(weight, trained.whole.gram, nearest));
       const once = gap(trainMatrix(weight, seen, own));

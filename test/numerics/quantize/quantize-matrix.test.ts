@@ -11,7 +11,7 @@ import {
 import { clippedSteps } from '../../../worker/quantize/clip-search.ts';
 import { gptqCodes, inverseFactor } from '../../../worker/quantize/gptq.ts';
 import {
-  integerValues,
+  codedValues,
   quantizeMatrix,
   type RoundingSettings,
 } from '../../../worker/quantize/quantize-matrix.ts';
@@ -36,7 +36,7 @@ const plain = (grid: IntegerGrid): RoundingSettings => ({
 /** The squared error of the layer's outputs on `x`. */
 function lossOf(weight: Tensor, x: Tensor, settings: RoundingSettings, gram = gramOf(x)): number {
   return scope(() => {
-    const found = integerValues(quantizeMatrix(weight, gram, settings), settings.grid);
+    const found = codedValues(quantizeMatrix(weight, gram, settings), settings.grid);
     return item(ops.linalgVectorNorm(ops.linear(x, ops.sub(found, weight)))) ** 2;
   });
 }
@@ -58,7 +58,7 @@ test('plain rounding is the codes of the grid, and codes stand for its values', 
       const found = quantizeMatrix(weight, gramOf(someInputs()), plain(grid));
       const own = ops.addScalar(ops.to(found.codes, 'float32'), codeRange(grid)[0]);
       t.is(distance(own, codes(weight, steps, grid)), 0);
-      t.is(distance(integerValues(found, grid), onGrid(weight, steps, grid)), 0);
+      t.is(distance(codedValues(found, grid), onGrid(weight, steps, grid)), 0);
     });
   }
 });
@@ -174,7 +174,7 @@ test('inputs that are always zero are rounded by themselves, and a singular matr
     // Fewer tokens than inputs: the Gram matrix has no inverse.
     const gram = gramOf(ops.narrow(x, 0, 0, 50));
     const found = quantizeMatrix(weight, gram, { ...plain(grid), rounding: 'GPTQ', refits: 1 });
-    const values = integerValues(found, grid);
+    const values = codedValues(found, grid);
     t.is(item(ops.all(ops.isfinite(values))), 1);
     const dead = [100, 20] as const;
     const nearest = codes(weight, fittedSteps(weight, grid), grid);
@@ -183,7 +183,7 @@ test('inputs that are always zero are rounded by themselves, and a singular matr
     const none = quantizeMatrix(weight, ops.zerosLike(gram), {
       ...{ grid, steps: 'ClipSearch', rounding: 'GPTQ', refits: 1 },
     });
-    t.is(item(ops.all(ops.isfinite(integerValues(none, grid)))), 1);
+    t.is(item(ops.all(ops.isfinite(codedValues(none, grid)))), 1);
   });
 });
 

@@ -8,8 +8,8 @@ import { type PackedSequence, toSequence } from '../../../worker/engine/packed-s
 import { codeRange, codes, fittedSteps } from '../../../worker/methods/weights/learned-step.ts';
 import { cosine } from '../../../worker/quantize/adaquant.ts';
 import {
-  type IntegerMatrix,
-  integerValues,
+  type CodedMatrix,
+  codedValues,
   nearestMatrix,
   type RoundingSettings,
 } from '../../../worker/quantize/quantize-matrix.ts';
@@ -39,11 +39,11 @@ function onDevice({ rope, dtype }: Model): readonly PackedSequence[] {
   return hosts.map((host) => toSequence(rope, host, dtype));
 }
 
-type Found = ReadonlyMap<string, IntegerMatrix>;
+type Found = ReadonlyMap<string, CodedMatrix>;
 
 /** Leaves the model with what was found in place of its matrices. */
 function trained(model: Model, settings: WindowSettings, own = nearest): Found {
-  const found = new Map<string, IntegerMatrix>();
+  const found = new Map<string, CodedMatrix>();
   const windows = trainWindows(
     {
       ...{ model, sequences: onDevice(model), layers: linearLayers(model.config) },
@@ -52,7 +52,7 @@ function trained(model: Model, settings: WindowSettings, own = nearest): Found {
       take(path, { codes: code, steps: { scale, zero } }) {
         const kept = { scale: keep(scale), zero: zero && keep(zero) };
         found.set(path, { codes: keep(code), steps: kept });
-        return () => integerValues(found.get(path)!, own.grid);
+        return () => codedValues(found.get(path)!, own.grid);
       },
     },
     settings,
@@ -115,7 +115,7 @@ test('a window of one block is reconstruction block by block, to the bit', (t) =
 /** With the last sequence kept aside, and looked at behind the tenth update and the last. */
 function blockByBlock(model: Model, iterations: number): Found {
   const sequences = onDevice(model);
-  const found = new Map<string, IntegerMatrix>();
+  const found = new Map<string, CodedMatrix>();
   using walk = new BlockWalk(model, sequences);
   using exact = new BlockWalk(model, sequences);
   for (let first = 0; first < model.config.L; first += 1) {
@@ -151,7 +151,7 @@ function blockByBlock(model: Model, iterations: number): Found {
       const { weight, steps } = matrices[i]!.best();
       const own = nearestMatrix(weight, steps, grid);
       found.set(path, own);
-      model.parameters.change(`${path}.weight`, () => integerValues(own, grid));
+      model.parameters.change(`${path}.weight`, () => codedValues(own, grid));
       matrices[i]![Symbol.dispose]();
     }
     walk.advance();

@@ -9,7 +9,8 @@ import { scope } from '../../tensor/scope.ts';
 import { type Tensor, tensor, toArray } from '../../tensor/tensor.ts';
 import { addProduct_ } from '../optimizers/subspace.ts';
 import type { Importance } from './adapter.ts';
-import { type BalancedFactors, balancedFactors } from './singular-vectors.ts';
+import type { BalancedFactors } from './singular-vectors.ts';
+import { type ErrorWeights, nearestFactors, weighted } from './weighted-factors.ts';
 
 interface Splitting {
   readonly rank: number;
@@ -22,13 +23,7 @@ interface Splitting {
   /** The values that a matrix has once it is quantized. */
   readonly quantized: (matrix: Tensor) => Tensor;
   /** What rows and columns of the error weigh; null: the same. @default null */
-  readonly weights?: Weights | null;
-}
-
-/** What rows `[O, 1]` and columns `[1, I]` of an error weigh. */
-interface Weights {
-  readonly rows: Tensor;
-  readonly columns: Tensor;
+  readonly weights?: ErrorWeights | null;
 }
 
 interface Split {
@@ -45,10 +40,7 @@ export function quantizedSplit(
   const rest = ops.clone(W);
   const iterate = (): { readonly factors: BalancedFactors; readonly error: number } =>
     scope(() => {
-      const factors = scope(() => {
-        const shown = weighted(rest, weights);
-        return unweighted(balancedFactors(shown, find(shown, rank), scale), weights);
-      });
+      const factors = nearestFactors(rest, { rank, scale, find, weights });
       ops.copy_(rest, W);
       addScaled_(rest, factors, -scale);
       ops.sub_(rest, quantized(rest));
@@ -75,7 +67,10 @@ export function quantizedSplit(
 const leastWeight = 1e-4;
 
 /** Roots of the Fisher information, taken for a product of rows and columns. */
-export function weightsOf({ rows, columns }: Importance, dtype: Tensor['dtype']): Weights {
+export function weightsOf(
+  { rows, columns }: Importance,
+  dtype: Tensor['dtype'],
+): Required<ErrorWeights> {
   const relative = (sums: Tensor, dim: number): Tensor => {
     const roots = toArray(sums).map(Math.sqrt);
     const mean = roots.reduce((sum, root) => sum + root, 0) / roots.length;
@@ -83,16 +78,6 @@ export function weightsOf({ rows, columns }: Importance, dtype: Tensor['dtype'])
     return ops.unsqueeze(tensor(weights, [weights.length], dtype), dim);
   };
   return { rows: relative(rows, 1), columns: relative(columns, 0) };
-}
-
-function weighted(matrix: Tensor, weights: Weights | null): Tensor {
-  if (weights === null) return matrix;
-  return ops.mul_(ops.mul(matrix, weights.rows), weights.columns);
-}
-
-function unweighted(factors: BalancedFactors, weights: Weights | null): BalancedFactors {
-  if (weights === null) return factors;
-  return { A: ops.div(factors.A, weights.columns), B: ops.div(factors.B, weights.rows) };
 }
 
 function addScaled_(into: Tensor, { A, B }: BalancedFactors, scale: number): void {
