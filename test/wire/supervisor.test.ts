@@ -161,6 +161,8 @@ test.serial('a pod trains to the end, and everything it said outlives it', async
   await using scene = await Scene.make(t);
   const pod = await scene.start('a');
   t.is(await pod.ended, 0, pod.lines.join('\n'));
+  const missed = pod.lines.filter((line) => line.includes('the bus does not answer'));
+  t.deepEqual(missed, [], 'who leaves misses nothing');
   t.deepEqual(pod.terminationMessage(), { v: 1, finished: { reason: 'Finished', step: 20 } });
   t.is(scene.result(), chainOf(20));
   const state = await scene.state();

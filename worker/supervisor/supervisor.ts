@@ -65,6 +65,7 @@ export class Supervisor {
   #recoverySeconds: number | undefined;
   #toldPace: ToldPace | undefined;
   #wasConnected = false;
+  #hasLeft = false;
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
@@ -73,6 +74,8 @@ export class Supervisor {
 
   /** Something that decisions look at has changed. */
   changed(): void {
+    // The link is closed behind it, which is no outage.
+    if (this.#hasLeft) return;
     const { link, report } = this.#parts;
     if (link.connected !== this.#wasConnected) {
       this.#wasConnected = link.connected;
@@ -95,7 +98,11 @@ export class Supervisor {
     for (;;) {
       this.#changed = Promise.withResolvers<void>();
       const action = decide(this.#situation());
-      if (action.type === 'Exit') return this.#leave(action);
+      if (action.type === 'Exit') {
+        const end = await this.#leave(action);
+        this.#hasLeft = true;
+        return end;
+      }
       try {
         await this.#perform(action);
       } catch (thrown) {
