@@ -37,7 +37,7 @@ export const stageMessage = z.object({
   subject: z.string().optional(),
   done: count.optional(),
   total: count.optional(),
-  unit: z.enum(['Bytes', 'Records', 'Tokens', 'Tensors', 'Files']).optional(),
+  unit: z.enum(['Bytes', 'Records', 'Tokens', 'Tensors', 'Layers', 'Blocks', 'Files']).optional(),
   /** Numbers worth a line when the stage is done: skipped records, cache hits. */
   note: z.string().optional(),
 });

@@ -43,13 +43,15 @@ export function fail(view: Pick<View, 'facts' | 'status'>, found: FailureFacts):
   };
 }
 
+function endOf({ spec }: View, reason: 'Finished' | 'FinishedEarly'): string {
+  if (spec.training.maxSteps === 0) return 'nothing was to be trained';
+  return reason === 'Finished'
+    ? 'the job trained to its end'
+    : 'the job stopped early as it was asked to';
+}
+
 export function complete(view: View, reason: 'Finished' | 'FinishedEarly'): PolicyResult {
-  const message =
-    view.spec.training.maxSteps === 0
-      ? 'nothing was to be trained, and the result is in place'
-      : reason === 'Finished'
-        ? 'the job trained to its end and the result is in place'
-        : 'the job stopped early as it was asked to, and the result is in place';
+  const message = `${endOf(view, reason)}, and the result is in place`;
   return {
     conditions: [{ type: 'Complete', status: 'True', reason, message }],
     status: { completionTime: timeText(view.facts.now) },

@@ -181,17 +181,19 @@ async function quantizeAll(
   const sequences = isCalibrated(quantization)
     ? await calibrationOf(facts, quantization.calibrationSequences, stop)
     : null;
-  const total = sequences === null ? layers.length : model.config.L;
-  const subject = sequences === null ? 'layers to integers' : 'blocks to integers';
+  const amount =
+    sequences === null
+      ? ({ total: layers.length, unit: 'Layers' } as const)
+      : ({ total: model.config.L, unit: 'Blocks' } as const);
   const weightOf = (layer: LinearLayer) => trainedWeight(facts, layer);
   const trained = { model, layers, weightOf, sequences };
-  for (const [what, steps] of [
-    ['bits of blocks', integers.choose(trained)],
-    [subject, integers.make(trained)],
+  for (const [subject, steps] of [
+    ['bits', integers.choose(trained)],
+    ['quantized weights', integers.make(trained)],
   ] as const) {
     let told = -1;
     for (const done of steps) {
-      const progress = { subject: what, done, total, unit: 'Tensors' } as const;
+      const progress = { ...amount, subject, done };
       if (done > told) emit({ type: 'stage', stage: 'Export', state: 'Running', ...progress });
       told = done;
       // A request to stop is received here.

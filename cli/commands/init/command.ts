@@ -22,11 +22,7 @@ export function addInit(program: Command, at: Surroundings, perform: Perform): v
         'try',
       ]),
     )
-    .option(
-      '--gpu-memory <amount>',
-      'memory of a GPU, such as 24Gi; none for the processor',
-      byteQuantity,
-    )
+    .option('--gpu-memory <amount>', 'memory of a GPU, such as 24Gi; default no GPU', byteQuantity)
     .addOption(
       new Option('--prefer <what>', 'what matters most; default speed').choices([
         'memory',

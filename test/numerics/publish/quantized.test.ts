@@ -227,7 +227,7 @@ test.serial(
     await run.prepare();
     await run.train();
     run.onMessage = (message) => {
-      if (message.type === 'stage' && message.subject === 'blocks to integers') run.stop();
+      if (message.type === 'stage' && message.subject === 'quantized weights') run.stop();
     };
     await t.throwsAsync(run.publish());
     run.startAgain();
