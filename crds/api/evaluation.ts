@@ -1,5 +1,6 @@
 // The evaluation of each form of the result before it is published, against the trained model.
 import * as z from 'zod';
+import { mostInstructions } from '../evaluation/instructions.ts';
 import { decimal } from '../schema/decimal.ts';
 import { rule } from '../schema/rule.ts';
 
@@ -15,7 +16,7 @@ const overrides = z.strictObject({
     .describe('Smallest share of tokens for which both models find the same one most likely.'),
 });
 
-export const evaluation = rule(
+const settings = rule(
   z.strictObject({
     profile: z
       .enum(['Default', 'Strict', 'Disabled'])
@@ -31,6 +32,14 @@ export const evaluation = rule(
       .describe(
         'Most tokens of held-out records that each file is evaluated on; without such records, tokens that were trained on.',
       ),
+    instructions: z
+      .int32()
+      .min(0)
+      .max(mostInstructions)
+      .default(0)
+      .describe(
+        'Instructions that the trained model and each file answer; a file that follows clearly fewer is not published. For models with a chat template.',
+      ),
     overrides: overrides
       .optional()
       .describe('Limits in place of those that follow from the bits of the weights.'),
@@ -44,5 +53,14 @@ export const evaluation = rule(
     path: ['overrides'],
   },
 );
+
+export const evaluation = rule(settings, {
+  id: 'evaluation: instructions need an evaluation',
+  cel: "self.profile != 'Disabled' || self.instructions == 0",
+  check: (self) => self.profile !== 'Disabled' || self.instructions === 0,
+  message: 'is set, but profile is Disabled: nothing would be asked',
+  hint: 'set spec.evaluation.profile: Default, or remove instructions',
+  path: ['instructions'],
+});
 
 export type EvaluationSettings = z.output<typeof evaluation>;

@@ -32,6 +32,15 @@ export interface Evidence {
    */
   readonly harm?: (Estimate & { readonly documents: number }) | undefined;
   readonly size: Size | undefined;
+  /** Instructions that it follows, as a share of those that the trained model follows. */
+  readonly instructions?: (Estimate & { readonly followed: Followed }) | undefined;
+}
+
+/** Answers with the form that was asked for. */
+interface Followed {
+  readonly asked: number;
+  readonly trained: number;
+  readonly artifact: number;
 }
 
 /** Bytes of tensors in the file, and those that follow from the bits of its type. */
@@ -66,11 +75,13 @@ export function refusedByName(format: string, made: ResultClass): ArtifactFindin
 export function judge(evidence: Evidence, settings: Settings): Judgement {
   const limits = limitsOf(evidence, settings);
   const cost = Math.log(scaled(bandOf(evidence.made), evidence.parameters).maxPerplexityRatio);
-  const checks = [
+  const measured: readonly ArtifactCheck[] = [
     ...limits.map((limit) => checkOf(limit)),
     ...(evidence.harm === undefined ? [] : [harmCheck(evidence.harm, cost)]),
     ...(evidence.size === undefined ? [] : [sizeCheck(evidence.size)]),
+    ...(evidence.instructions === undefined ? [] : [instructionCheck(evidence.instructions)]),
   ];
+  const checks = measured.map((check) => vouchedFor(check, measured));
   const findings = checks.flatMap((check) =>
     check.verdict === 'Pass' ? [] : [findingOf(check, evidence)],
   );
@@ -189,6 +200,27 @@ function sizeCheck({ stored, expected }: Size): ArtifactCheck {
   };
 }
 
+/** Of those that the trained model follows: fewer are a warning, and clearly fewer no result. */
+const instructionLimits = { limit: 0.95, refusedFrom: 0.9 } as const;
+
+function instructionCheck({ value, low, high }: Estimate): ArtifactCheck {
+  const { limit, refusedFrom } = instructionLimits;
+  return {
+    ...{ gate: 'Align', metric: 'Instructions', ...finiteOnly({ value, low, high }), limit },
+    verdict: high < refusedFrom ? 'Refuse' : value >= limit ? 'Pass' : 'Warn',
+  };
+}
+
+/**
+ * Answers vouch for a file whose tokens agree too little for perplexity alone, but not for one that
+ * does not speak.
+ */
+function vouchedFor(check: ArtifactCheck, all: readonly ArtifactCheck[]): ArtifactCheck {
+  if (check.gate !== 'Proxy' || check.verdict !== 'Warn') return check;
+  const answers = all.find(({ gate }) => gate === 'Align');
+  return answers?.verdict === 'Pass' ? { ...check, verdict: 'Pass' } : check;
+}
+
 function findingOf(check: ArtifactCheck, evidence: Evidence): ArtifactFinding {
   const { gate, verdict } = check;
   const { message, hint } = wordsOf(check, evidence);
@@ -202,6 +234,7 @@ function isInDoubt({ low, high, limit }: ArtifactCheck): boolean {
 
 function wordsOf(check: ArtifactCheck, evidence: Evidence) {
   const { format, reference, where, made, size } = evidence;
+  const followed = evidence.instructions?.followed;
   const band = bandOf(made);
   const { metric, limit } = check;
   const between = `${figure(metric, check.value)} (${figure(metric, check.low)} to ${figure(metric, check.high)})`;
@@ -228,6 +261,11 @@ function wordsOf(check: ArtifactCheck, evidence: Evidence) {
         message: `${format}, read back, has a loss ${between} above that of the base model ${where}; at most ${figure(metric, limit)} is rounding, more is harm that training did`,
         hint: 'lower spec.training.learningRate, train fewer steps, or look at the data',
       };
+    case 'Instructions':
+      return {
+        message: `${format}, read back, follows ${followed?.artifact} of ${followed?.asked} instructions and ${reference} ${followed?.trained}: ${between} of them; at least ${figure(metric, limit)} is wanted`,
+        hint,
+      };
     default:
       return {
         message: `${format} has ${size?.stored.toLocaleString('en')} bytes of weights, and its type makes ${size?.expected.toLocaleString('en')}; a file of another size only simulates its bits`,
@@ -238,6 +276,6 @@ function wordsOf(check: ArtifactCheck, evidence: Evidence) {
 
 function figure(metric: ArtifactCheck['metric'], value: number | null): string {
   if (value === null || !Number.isFinite(value)) return 'no number';
-  if (metric === 'Agreement') return `${(100 * value).toFixed(1)} %`;
+  if (metric === 'Agreement' || metric === 'Instructions') return `${(100 * value).toFixed(1)} %`;
   return metric === 'PerplexityRatio' ? value.toFixed(4) : String(Number(value.toPrecision(3)));
 }

@@ -2,6 +2,7 @@
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { GgufType } from '../api/output.ts';
 import type { Quantization } from '../api/quantization.ts';
+import { instructionsTogether } from '../evaluation/instructions.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import type { DeviceType } from './memory-constants.ts';
@@ -21,6 +22,8 @@ interface OtherStages {
   readonly prompts?: number;
   /** Tokens of the largest sequence that results are evaluated on; absent without such. */
   readonly scoredTokens?: number;
+  /** Instructions that are answered together, with results beside; absent without such. */
+  readonly instructions?: number;
   /** Tokens of a teacher that are kept of each target; absent without distillation. */
   readonly teacherTokens?: number;
   /** Tokens of the largest training sequence; absent without distillation. */
@@ -85,6 +88,9 @@ export function stagesOf(
     ...(evaluation.profile === 'Disabled'
       ? {}
       : { scoredTokens: isMeasured ? evaluationTokens : trainingTokens }),
+    ...(evaluation.instructions === 0
+      ? {}
+      : { instructions: Math.min(evaluation.instructions, instructionsTogether) }),
     formats: formatsOf({ method, output }),
     ggufType: ggufTypeOf({ method, output }),
     ...(output.gguf.calibrationSequences === 0 ? {} : { ggufTokens: trainingTokens }),

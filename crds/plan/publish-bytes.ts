@@ -2,6 +2,8 @@
 // workspace of one format, or the copy that was read back with its logits, or with what an
 // evaluation of both takes. Formats are written one
 // after the other, and the memory of one is released before the next.
+
+import { answerTokens, instructionTokens } from '../evaluation/instructions.ts';
 import { adapterShape, changesBase } from '../methods/adapter-traits.ts';
 import { codedForm } from '../methods/coded.ts';
 import { largestLinear, linearSizes } from '../methods/linears.ts';
@@ -9,6 +11,7 @@ import type { ResolvedMethod } from '../methods/resolve.ts';
 import { isAdapterForm, isIntegerForm } from '../names/result-folders.ts';
 import { changeFactors, madeMatrices } from './block-bytes.ts';
 import { codebookCodes } from './codebook-bytes.ts';
+import { decodingBytes } from './decoding-bytes.ts';
 import { forwardWorking } from './forward-bytes.ts';
 import { isOnGrid } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
@@ -28,12 +31,18 @@ export function publishStage(question: MemoryQuestion): readonly StagePeak[] {
   const weights = modelBytes(question);
   const beside = Math.max(
     loadingBytes(question),
+    answeringBytes(question),
     ...formats.map((format) => besideModel(question, format)),
   );
+  // For instructions, from the first answer to the last.
+  const tokenizer =
+    question.stages?.instructions === undefined
+      ? 0
+      : question.facts.V * memoryConstants.tokenizerBytesPerToken;
   return [
     stagePeak('Publish', {
       ...{ weights, optimizer: 0, gradients: 0, activations: 0 },
-      workspace: publish.context + beside,
+      workspace: publish.context + tokenizer + beside,
     }),
   ];
 }
@@ -50,7 +59,8 @@ function loadingBytes({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): nu
 
 function besideModel(question: MemoryQuestion, format: ResultForm): number {
   const { writing, compared } = formBytes(question, format);
-  const read = Math.max(compared, copyBytes(question, format) + scoringBytes(question));
+  const scoring = Math.max(scoringBytes(question), answeringBytes(question));
+  const read = Math.max(compared, copyBytes(question, format) + scoring);
   return Math.max(writing, read - leftByWriting(question, format));
 }
 
@@ -68,6 +78,18 @@ function scoringBytes(question: MemoryQuestion): number {
   const logits = 3 * 4 * rows * facts.V;
   const passing = forwardWorking({ facts, method }, tokens) + roundedInputBytes(question, tokens);
   return 2 * states + Math.max(2 * states + passing, logits);
+}
+
+/** Instructions that a file answers. */
+function answeringBytes(question: MemoryQuestion): number {
+  const prompts = question.stages?.instructions ?? 0;
+  if (prompts === 0) return 0;
+  const { activations, working } = decodingBytes(
+    question,
+    prompts,
+    instructionTokens + answerTokens,
+  );
+  return activations + working;
 }
 
 interface FormBytes {

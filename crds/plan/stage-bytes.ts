@@ -1,7 +1,7 @@
 // Memory of a run apart from training steps: evaluation and generation, in the same process beside
 // the optimizer state, and publishing, in a separate process.
 import { besideTensors } from './beside-tensors.ts';
-import { changedMatrices, changeFactors } from './block-bytes.ts';
+import { decodingBytes } from './decoding-bytes.ts';
 import { decomposeStage } from './decompose-bytes.ts';
 import { forwardWorking } from './forward-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
@@ -52,29 +52,12 @@ function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
   });
 }
 
-/**
- * Of all prompts together: keys and values of all blocks, those of one block in float32, and the
- * logits of one token.
- */
 function sample(question: MemoryQuestion, tokens: number): StagePeak {
-  const { facts, method, stages } = question;
-  const all = (stages?.prompts ?? 1) * tokens;
-  const pairs = 2 * all * facts.NK * facts.D;
-  return inTraining(question, 'Sample', {
-    activations: pairs * (facts.L * valueBytes(method) + 4),
-    working:
-      forwardWorking(question, all) +
-      besideMatrices(question) +
-      4 * facts.V * 4 * (stages?.prompts ?? 1) +
-      sharedBytes(question).vocabulary,
-  });
-}
-
-/** Changes are not added to matrices here: in place of them are factors, both turned at worst. */
-function besideMatrices({ facts, method }: MemoryQuestion): number {
-  const changed = changedMatrices(facts, method).reduce((sum, one) => sum + one, 0);
-  const factors = changeFactors(facts, method).reduce((sum, one) => sum + one, 0);
-  return 2 * memoryConstants.adapterBytes * factors - valueBytes(method) * changed;
+  return inTraining(
+    question,
+    'Sample',
+    decodingBytes(question, question.stages?.prompts ?? 1, tokens),
+  );
 }
 
 function inTraining(

@@ -11,14 +11,15 @@ const verdict = z.enum(['Pass', 'Warn', 'Refuse']);
 /**
  * LowBit: too few bits for how they were made. Format: further from the trained model than the bits
  * explain. Proxy: perplexity alone does not vouch for answers. NoHarm: worse than the base on the
- * job's own records. Efficiency: a file of another size than its bits make.
+ * job's own records. Efficiency: a file of another size than its bits make. Align: it follows fewer
+ * instructions.
  */
-const gate = z.enum(['LowBit', 'Format', 'Proxy', 'NoHarm', 'Efficiency']);
+const gate = z.enum(['LowBit', 'Format', 'Proxy', 'NoHarm', 'Efficiency', 'Align']);
 
 /** A value beside its limit. */
 const artifactCheck = z.object({
   gate,
-  metric: z.enum(['PerplexityRatio', 'Divergence', 'Agreement', 'Harm', 'Size']),
+  metric: z.enum(['PerplexityRatio', 'Divergence', 'Agreement', 'Harm', 'Size', 'Instructions']),
   value: real,
   /** Of 1,000 resamples of the documents, 95 of 100 lie between. */
   low: real,
@@ -58,6 +59,8 @@ export const artifactEvaluation = z.object({
   /** Mean negative log-likelihood of both, in nats; the 99 % quantile of the divergence. */
   loss: z.object({ trained: real, artifact: real }).optional(),
   divergence99: z.object({ value: real, low: real, high: real }).optional(),
+  /** Instructions that both answered, and how many answers of each had the form asked for. */
+  instructions: z.object({ asked: count, trained: count, artifact: count }).optional(),
   seconds: z.number().min(0),
 });
 

@@ -244,6 +244,13 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [dataset({}), dataset({ tokensPerSequence: 1024 })],
     rejects: [dataset({ tokensPerSequence: 1023 })],
   },
+  'evaluation: instructions need an evaluation': {
+    accepts: [
+      { profile: 'Default', tokens: 64, instructions: 64 },
+      { profile: 'Disabled', tokens: 64, instructions: 0 },
+    ],
+    rejects: [{ profile: 'Disabled', tokens: 64, instructions: 1 }],
+  },
   'evaluation: limits need an evaluation': {
     accepts: [
       { profile: 'Disabled', tokens: 64 },

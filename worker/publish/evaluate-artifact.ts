@@ -19,6 +19,7 @@ import { streamOf } from '../tensor/rng.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { tokenScores } from './divergence.ts';
 import { divergenceOf, meanOfGroups, type TokenScores } from './divergence-statistics.ts';
+import { type Asked, askArtifact, askTrained } from './follow-instructions.ts';
 
 /** What all forms of a result are evaluated on. */
 export interface Questions {
@@ -26,22 +27,25 @@ export interface Questions {
   readonly sequences: readonly HostSequence[];
   /** Losses of the base before the first step: sums of documents, as far as they are known. */
   readonly baseline: readonly (number | null)[];
+  readonly asked: Asked;
 }
 
 /** Null where the job wants no evaluation. */
 export async function questionsOf(
-  { run, prepared }: Pick<ArtifactFacts, 'run' | 'prepared'>,
+  facts: Pick<ArtifactFacts, 'run' | 'prepared' | 'files' | 'model'>,
   { baseline = [], report }: Pick<TrainedRecord, 'baseline' | 'report'>,
-  stop: AbortSignal,
+  context: Pick<RoleContext, 'emit' | 'stop'>,
 ): Promise<Questions | null> {
+  const { run, prepared } = facts;
   const { profile, tokens } = run.spec.evaluation;
   if (profile === 'Disabled') return null;
-  using feed = await openFeed(run.spec, prepared.data, stop);
+  using feed = await openFeed(run.spec, prepared.data, context.stop);
+  const asked = await askTrained(facts, context);
   const heldOut = upTo(tokens, feed.evaluationSequences());
-  if (heldOut.length > 0) return { records: 'HeldOut', sequences: heldOut, baseline };
+  if (heldOut.length > 0) return { records: 'HeldOut', sequences: heldOut, baseline, asked };
   // No more than it was trained on: a short training is not to be outlasted by its evaluation.
   const sequences = upTo(Math.min(tokens, report.training.tokensSeen), trainedOn(feed));
-  return { records: 'Trained', sequences, baseline: [] };
+  return { records: 'Trained', sequences, baseline: [], asked };
 }
 
 function* trainedOn(feed: Feed): Generator<HostSequence> {
@@ -98,13 +102,14 @@ export async function evaluateArtifact(
     emit({ type: 'stage', stage: 'Export', state: 'Running', subject, ...progress });
   });
   const { seed } = run.spec.training;
+  const answers = await askArtifact(artifact, questions.asked, { emit, stop, format, seed });
   const found = divergenceOf(scores, streamOf(seed, 'evaluation', 'documents'));
   const harm = harmOf(scores, questions, seed);
   const targetTokens = scores.trained.length;
   const { perplexityRatio, divergence, agreement } = found;
   const judged = judge(
     {
-      ...{ format, made, parameters: parametersOf(model), size, harm },
+      ...{ format, made, parameters: parametersOf(model), size, harm, instructions: answers },
       ...{ perplexityRatio, divergence, agreement },
       reference: run.spec.training.maxSteps === 0 ? 'the base' : 'the trained model',
       where: `on ${targetTokens.toLocaleString('en')} ${words}`,
@@ -119,6 +124,7 @@ export async function evaluateArtifact(
     ...{ checks: [...judged.checks], findings: [...judged.findings] },
     loss: { trained: finiteOrNull(loss.trained), artifact: finiteOrNull(loss.artifact) },
     divergence99: finiteOnly(divergence99),
+    ...(answers && { instructions: answers.followed }),
     seconds: (clock.monotonic() - began) / 1000,
   };
 }
@@ -150,12 +156,13 @@ function harmOf(
   return { ...estimate, documents: gaps.length };
 }
 
-function leftOut({ records }: Questions, harm: Evidence['harm']): string[] {
+function leftOut({ records, asked }: Questions, harm: Evidence['harm']): string[] {
   return [
     ...(records === 'Trained' ? ['held-out records: the job has none'] : []),
     ...(harm === undefined ? ['harm: there is no held-out loss before the first step'] : []),
     'a general set: the job has only its own records',
-    'repetition and answers: no text is generated',
+    ...('leftOut' in asked ? [asked.leftOut] : []),
+    'repetition: no long text is generated',
   ];
 }
 

@@ -86,7 +86,7 @@ export async function writeArtifacts(
     ...{ run, prepared, method, files, model, initial },
     report: trained.report,
   };
-  const questions = await questionsOf(facts, trained, context.stop);
+  const questions = await questionsOf(facts, trained, context);
   const artifacts: WrittenArtifact[] = [];
   for (const writer of writersOf(facts, context)) {
     context.stop.throwIfAborted();

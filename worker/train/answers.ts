@@ -1,13 +1,8 @@
 // Answers the job's prompts through the model's own chat template. The tokenizer is loaded only
 // where a job asks for samples.
 import { setImmediate } from 'node:timers/promises';
-import { UserError } from '../../crds/failures/errors.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
-import { compileTemplate } from '../data/chat-template.ts';
-import { modelTokenizer } from '../data/model-tokenizer.ts';
-import { stopIds } from '../data/stop-ids.ts';
-import { TookTooLong, withinTime } from '../data/time-limit.ts';
-import { createTokenizer } from '../data/tokenizer.ts';
+import { promptsOf } from '../data/prompts.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { generateTogether } from '../decoding/generate.ts';
 import type { Model } from '../engine/model.ts';
@@ -31,29 +26,12 @@ export async function samplerOf(
 ): Promise<(stopped: () => boolean) => Promise<readonly Sample[] | null>> {
   const { samples, seed } = spec.training;
   if (samples === undefined) return async () => [];
-  const definition = await modelTokenizer(files.headers);
-  const tokenizer = createTokenizer(definition);
-  const source = spec.dataset.chatTemplate ?? definition.chatTemplate;
-  const template =
-    source === undefined
-      ? null
-      : compileTemplate({
-          source,
-          bos: definition.bos,
-          eos: definition.eos,
-          arguments: spec.dataset.chatTemplateArguments,
-        });
-  const prompts = samples.prompts.map((prompt) => {
-    const message = { role: 'user', content: prompt, isTarget: false } as const;
-    const encode = (): readonly number[] =>
-      tokenizer.encode(template?.render([message], undefined, true) ?? prompt);
-    return { prompt, ids: encodeInTime(encode) };
-  });
-  const shared = {
-    maxTokens: samples.maxTokens,
-    temperature: Number(samples.temperature),
-    stop: stopIds(tokenizer),
-  };
+  const { encode, decode, stop } = await promptsOf(spec, files.headers);
+  const prompts = samples.prompts.map((prompt) => ({
+    prompt,
+    ids: encode(prompt, 'a prompt of spec.training.samples'),
+  }));
+  const shared = { maxTokens: samples.maxTokens, temperature: Number(samples.temperature), stop };
   return async (stopped) => {
     const questions = prompts.map(({ ids }, index) => {
       const draws = drawsOf(streamOf(seed, 'sample', index));
@@ -64,28 +42,6 @@ export async function samplerOf(
     const made = generateTogether(model, questions, { stopped, world });
     // The stop has cut answers off, or may have.
     if (stopped()) return null;
-    return prompts.map(({ prompt }, i) => ({
-      prompt,
-      text: tokenizer.decode([...(made[i] ?? [])]).trim(),
-    }));
+    return prompts.map(({ prompt }, i) => ({ prompt, text: decode(made[i] ?? []) }));
   };
-}
-
-/** Generous: encoding takes milliseconds. */
-const promptMs = 60_000;
-
-function encodeInTime(encode: () => readonly number[]): readonly number[] {
-  try {
-    return withinTime(promptMs, encode);
-  } catch (error) {
-    throw error instanceof TookTooLong ? stuck(error) : error;
-  }
-}
-
-function stuck(cause: TookTooLong): UserError {
-  return new UserError({
-    code: 'E_INVALID_TOKENIZER',
-    message: `the model's tokenizer or chat template did not finish a prompt of spec.training.samples within ${promptMs / 1000} s`,
-    cause,
-  });
 }

@@ -189,6 +189,34 @@ test('what is no number is refused, and written as JSON can have it', (t) => {
   );
 });
 
+const followed = (artifact: number, low: number, high: number) => ({
+  ...{ value: artifact / 20, low, high },
+  followed: { asked: 64, trained: 20, artifact },
+});
+
+test('a file that follows clearly fewer instructions is refused, and one that follows fewer is told', (t) => {
+  const judged = (instructions: Evidence['instructions']) =>
+    judge(evidence(rounded(4), [1.02, 0.02, 0.9], { instructions }), defaults);
+  t.is(judged(followed(20, 0.9, 1.1)).verdict, 'Pass');
+  t.is(judged(followed(19, 0.8, 1.05)).verdict, 'Pass');
+  t.is(judged(followed(18, 0.75, 1)).verdict, 'Warn');
+  const { verdict, findings } = judged(followed(10, 0.3, 0.7));
+  t.is(verdict, 'Refuse');
+  t.is(
+    findings[0]?.message,
+    'GGUF, read back, follows 10 of 64 instructions and the trained model 20: 50.0 % (30.0 % to 70.0 %) of them; at least 95.0 % is wanted',
+  );
+});
+
+test('answers vouch for a file whose tokens agree too little, but not for one that does not speak', (t) => {
+  const judged = (agreement: number, instructions?: Evidence['instructions']) =>
+    judge(evidence(rounded(4), [1.2, 0.25, agreement], { instructions }), defaults).verdict;
+  t.is(judged(0.7), 'Warn');
+  t.is(judged(0.7, followed(20, 0.9, 1.1)), 'Pass');
+  t.is(judged(0.7, followed(18, 0.75, 1)), 'Warn');
+  t.is(judged(0.4, followed(20, 0.9, 1.1)), 'Refuse');
+});
+
 test('an evaluation is told in one line, with its figures, or why it has none', (t) => {
   const { verdict, checks, findings } = judge(evidence(rounded(8), [1.0043, 0.00263, 0.981]), {
     ...defaults,

@@ -438,7 +438,7 @@ test('a form that its evaluation refuses stays where it was written, with its fi
   t.false((await readdir(run.folder)).includes('report.json'));
   // The next attempt begins anew: Q8_0 is within what 8 bits may cost.
   run.startAgain();
-  await run.change({ evaluation: { profile: 'Default', tokens: 32_768 } });
+  await run.change({ evaluation: { profile: 'Default', tokens: 32_768, instructions: 0 } });
   await run.publish();
   t.deepEqual((await readdir(run.destination)).sort(), ['adapter', 'gguf', 'report.json']);
   const { artifacts } = await readJson(join(run.destination, 'report.json'));
@@ -451,7 +451,7 @@ test('a form that its evaluation refuses stays where it was written, with its fi
   t.like(exact.checks[3], { gate: 'NoHarm', verdict: 'Pass' });
   t.true(exact.checks[3].high < 0);
   run.startAgain();
-  await run.change({ evaluation: { profile: 'Disabled', tokens: 32_768 } });
+  await run.change({ evaluation: { profile: 'Disabled', tokens: 32_768, instructions: 0 } });
   await run.publish();
   const off = (await readJson(join(run.destination, 'report.json'))).artifacts[1];
   t.deepEqual(off.evaluation, {

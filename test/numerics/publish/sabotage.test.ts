@@ -140,7 +140,7 @@ async function opened(t: ExecutionContext, options: ToyJobOptions): Promise<Open
     report: trained.report,
   };
   const { signal } = new AbortController();
-  const questions = await questionsOf(facts, trained, signal);
+  const questions = await questionsOf(facts, trained, { emit: () => {}, stop: signal });
   t.teardown(() => {
     model.parameters[Symbol.dispose]();
     files[Symbol.dispose]();
