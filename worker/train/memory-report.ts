@@ -22,12 +22,13 @@ export function memoryReport(
   const stages = host === null ? plan.stages : host.plan.stages;
   const predicted = worstOf(stages.filter(({ stage }) => stage !== 'Publish'));
   const publish = stages.find(({ stage }) => stage === 'Publish');
+  const onDevice = worstOf(plan.stages);
   return {
-    predicted,
+    ...(predicted && { predicted, gap: (peakBytes - predicted.peak) / predicted.peak }),
     measured: { peak: peakBytes },
-    gap: (peakBytes - predicted.peak) / predicted.peak,
     ...(host !== null &&
-      devicePeak && { device: ofDevice(worstOf(plan.stages), host.outside, devicePeak) }),
+      devicePeak &&
+      onDevice && { device: ofDevice(onDevice, host.outside, devicePeak) }),
     ...(publish === undefined ? {} : { publish: { predicted: publish.peak } }),
   };
 }
@@ -42,6 +43,8 @@ function ofDevice(
   return { predicted: { ...plan, outside }, measured: { peak: reserved, allocated }, gap };
 }
 
-function worstOf(stages: readonly StagePeak[]): StagePeak {
-  return stages.reduce((a, b) => (b.peak > a.peak ? b : a));
+/** Undefined where nothing is planned: no step, no evaluation. */
+function worstOf(stages: readonly StagePeak[]): StagePeak | undefined {
+  const [first, ...others] = stages;
+  return others.reduce((a, b) => (a === undefined || b.peak > a.peak ? b : a), first);
 }

@@ -33,6 +33,17 @@ const loraJob: ToyJobOptions = {
   checkpoint: { intervalSteps: 2, retain: { latest: 9, best: 0 } },
 };
 
+test('a job that neither trains nor evaluates ends with a report', async (t) => {
+  const run = await aToyRun(t, {
+    ...{ name: 'copied', method: { preset: 'NoTraining' }, training: null },
+    dataset: { heldOut: undefined },
+  });
+  const { memory, artifacts } = await run.all();
+  t.deepEqual([memory.predicted, memory.gap], [undefined, undefined]);
+  t.true(memory.measured.peak > 0);
+  t.is(artifacts[0]?.format, 'MergedSafetensors');
+});
+
 const floats = (bytes: number) => bytes / 4;
 
 test('the report of a run says what the messages said', async (t) => {
