@@ -4,6 +4,7 @@ import { ggufBlocks } from '../methods/fake-quantized.ts';
 import { mutable } from '../schema/mutability.ts';
 import { rule } from '../schema/rule.ts';
 import { text } from '../schema/text.ts';
+import { pruning } from './pruning.ts';
 import { quantization } from './quantization.ts';
 import { destinationOf, secretKeyRef } from './source.ts';
 
@@ -84,6 +85,11 @@ export const output = rule(
       .optional()
       .describe(
         'Quantizes the linear layers of the blocks to integers after training, for the formats CompressedTensors, GPTQ and AWQ.',
+      ),
+    pruning: mutable(pruning, 'Suspended')
+      .optional()
+      .describe(
+        'Cuts a smaller model out of the base, with preset NoTraining: a MergedSafetensors folder with the file pruning.json. LoRA that is trained on that folder is published for the whole base.',
       ),
     destination: destinationOf('output.destination')
       .optional()

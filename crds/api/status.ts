@@ -178,6 +178,7 @@ const artifact = z.strictObject({
 const resolvedModel = z.strictObject({
   revision: words(200).describe('Resolved commit of the revision.'),
   digest: words(71).describe('Digest over the files.'),
+  wholeDigest: words(71).describe('Of the model that this one was cut out of.'),
   family: words(64).describe('Decoder family.'),
   format: z.enum(['Safetensors', 'GGUF']).optional().describe('Detected format.'),
 });

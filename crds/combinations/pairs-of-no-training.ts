@@ -38,4 +38,22 @@ export const pairsOfNoTraining: readonly Pair[] = [
       'trains nothing, but has an adapter, a base of its own, HALO, an optimizer or a rule, or training.distillation is set',
     hint: 'leave them out; output.quantization and output.gguf say how the base is written',
   },
+  {
+    id: 'what is pruned is the base as it is',
+    path: ['output', 'pruning'],
+    meets: ({ output: { pruning } }, method) => pruning !== undefined && !trainsNothing(method),
+    cel: `!has(self.output.pruning) || ${none}`,
+    sentence: 'is set, but the method trains',
+    hint: 'write method: { preset: NoTraining } without training, and train on the pruned folder in a job of its own',
+  },
+  {
+    id: 'a pruned model is one folder',
+    path: ['output', 'pruning'],
+    meets: ({ output: { pruning, quantization, formats = [] } }) =>
+      pruning !== undefined &&
+      (quantization !== undefined || formats.some((form) => form !== 'MergedSafetensors')),
+    cel: "!has(self.output.pruning) || !has(self.output.quantization) && (!has(self.output.formats) || self.output.formats.all(f, f == 'MergedSafetensors'))",
+    sentence: 'is set beside another form of the result, which would be the whole base',
+    hint: 'leave out output.quantization, and ask for MergedSafetensors alone; other forms are those of a job on the pruned folder',
+  },
 ];

@@ -9,9 +9,9 @@ export interface ResultClass {
    * Same: the values of the trained model. Rounding: the nearest values of a grid, whatever it
    * costs. Search: codes and scales of a block chosen together, by what is lost of its weights, as
    * in GGUF below 8 bits. Calibration: values that were chosen on data. Training: values that were
-   * trained.
+   * trained. Pruning: a part of the model, which is trained again before it is used.
    */
-  readonly made: 'Same' | 'Rounding' | 'Search' | 'Calibration' | 'Training';
+  readonly made: 'Same' | 'Rounding' | 'Search' | 'Calibration' | 'Training' | 'Pruning';
 }
 
 /** The most that a form may differ from the trained model. */
@@ -36,7 +36,8 @@ export const absolute = { maxPerplexityRatio: 2, minAgreement: 0.5 } as const;
 /** At most these bits: rounding alone leaves nothing of a model. */
 export const lowBits = 3;
 
-export function bandOf({ weightBits, activations }: ResultClass): Band {
+export function bandOf({ weightBits, activations, made }: ResultClass): Band {
+  if (made === 'Pruning') return pruned;
   if (activations !== undefined) return withActivations(weightBits, activations);
   return weightBands.find(({ from }) => weightBits >= from) ?? lowest;
 }
@@ -49,6 +50,13 @@ function withActivations(
   if (weightBits < 8) return activationBands.eightOnFour;
   return type === 'Integer' ? activationBands.integer : activationBands.float;
 }
+
+/** What is left out is missing: how much that is, is told and refuses nothing. */
+const pruned = {
+  ...{ words: 'a pruned model before it is trained', maxPerplexityRatio: 1.2, maxDivergence: 0.2 },
+  ...{ minAgreement: 0.8, tolerance: 1 },
+  hint: 'train all weights of the pruned folder for a while (preset: Full), or leave out less',
+} as const satisfies Band;
 
 const lowest = {
   ...{ words: 'weights of less than 4 bits', maxPerplexityRatio: 2, maxDivergence: 1 },

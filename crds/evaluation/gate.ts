@@ -77,7 +77,7 @@ export function judge(evidence: Evidence, settings: Settings): Judgement {
   const cost = Math.log(scaled(bandOf(evidence.made), evidence.parameters).maxPerplexityRatio);
   const measured: readonly ArtifactCheck[] = [
     ...limits.map((limit) => checkOf(limit)),
-    ...(evidence.harm === undefined ? [] : [harmCheck(evidence.harm, cost)]),
+    ...(evidence.harm === undefined || isPruned(evidence) ? [] : [harmCheck(evidence.harm, cost)]),
     ...(evidence.size === undefined ? [] : [sizeCheck(evidence.size)]),
     ...(evidence.instructions === undefined ? [] : [instructionCheck(evidence.instructions)]),
   ];
@@ -120,22 +120,31 @@ function limitsOf(evidence: Evidence, { overrides = {} }: Settings): readonly Li
       ...{ gate: 'Format', metric: 'PerplexityRatio', estimate: perplexityRatio, isLeast: false },
       ...most(set(overrides.maxPerplexityRatio), {
         limit: Math.min(ratio, absolute.maxPerplexityRatio),
-        refusedFrom: Math.min(1 + band.tolerance * (ratio - 1), absolute.maxPerplexityRatio),
+        refusedFrom: isPruned(evidence)
+          ? Number.POSITIVE_INFINITY
+          : Math.min(1 + band.tolerance * (ratio - 1), absolute.maxPerplexityRatio),
       }),
     },
     {
       ...{ gate: 'Format', metric: 'Divergence', estimate: divergence, isLeast: false },
       ...most(set(overrides.maxDivergence), {
         limit: band.maxDivergence,
-        refusedFrom: band.tolerance * band.maxDivergence,
+        refusedFrom: isPruned(evidence)
+          ? Number.POSITIVE_INFINITY
+          : band.tolerance * band.maxDivergence,
       }),
     },
     {
       ...{ gate: 'Proxy', metric: 'Agreement', estimate: agreement, isLeast: true },
       limit: least ?? band.minAgreement,
-      refusedFrom: least ?? absolute.minAgreement,
+      refusedFrom: least ?? (isPruned(evidence) ? 0 : absolute.minAgreement),
     },
   ];
+}
+
+/** Less than the base, on purpose: it is told how much less, and only numbers are wanted. */
+function isPruned({ made }: Pick<Evidence, 'made'>): boolean {
+  return made.made === 'Pruning';
 }
 
 function scaled(band: Band, parameters: number): Band {

@@ -1,6 +1,7 @@
 // The inputs of the memory plan of a rank.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { GgufType } from '../api/output.ts';
+import type { Pruning } from '../api/pruning.ts';
 import type { Quantization } from '../api/quantization.ts';
 import { instructionsTogether } from '../evaluation/instructions.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
@@ -36,6 +37,8 @@ interface OtherStages {
   readonly ggufTokens?: number;
   /** Of weights that are quantized after training, and tokens of a sequence that they see. */
   readonly quantization?: Quantization & { readonly tokens: number };
+  /** Of a model that is cut out of the base, and tokens of a sequence that decides what is kept. */
+  readonly pruning?: Pruning & { readonly tokens: number };
 }
 
 export interface MemoryQuestion {
@@ -97,5 +100,8 @@ export function stagesOf(
     ...(output.quantization === undefined
       ? {}
       : { quantization: { ...output.quantization, tokens: trainingTokens } }),
+    ...(output.pruning === undefined
+      ? {}
+      : { pruning: { ...output.pruning, tokens: trainingTokens } }),
   };
 }

@@ -17,6 +17,7 @@ import { isOnGrid } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
 import { adaptedLinears, parametersOf, trainedOf } from './parameters.ts';
+import { prunedSizes } from './pruned-sizes.ts';
 import { branchBytes, bytesOfCodes, quantizeBytes, roundedInputBytes } from './quantize-bytes.ts';
 import { storesFrozen } from './quantized-base.ts';
 import { type StagePeak, stagePeak } from './stage-peak.ts';
@@ -113,8 +114,9 @@ function formBytes(question: MemoryQuestion, format: ResultForm): FormBytes {
     compared:
       copyBytes(question, format) +
       (isIntegerForm(format) ? bytesOfCodes(question) : 0) +
-      // The bound on rounding is computed from a third set of logits.
-      (isRounded(question, format) ? 3 : 2) * logits +
+      // The bound on rounding is computed from a third set of logits; a pruned model is compared
+      // with logits of its own.
+      ((isRounded(question, format) ? 3 : 2) + (question.stages?.pruning ? 1 : 0)) * logits +
       Math.max(narrow, comparing, block),
   };
 }
@@ -127,6 +129,14 @@ function writingBytes(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method } = question;
   if (isAdapterForm(format)) return 0;
   const largest = largestLinear(facts);
+  const cut = question.stages?.pruning;
+  if (cut !== undefined) {
+    // A matrix in float32 and its squares; before, a sequence that passes the blocks.
+    const chosen = Math.max(publish.panelBytes, 8 * largest);
+    return cut.calibrationSequences === 0
+      ? chosen
+      : Math.max(chosen, passingBytes(question, cut.tokens));
+  }
   if (format === 'AQLM') {
     return publish.panelBytes + publish.codeBytes * codebookCodes(largest, method);
   }
@@ -140,10 +150,13 @@ function writingBytes(question: MemoryQuestion, format: ResultForm): number {
   const factors = Math.max(0, ...changeFactors(facts, method));
   const writing = tables + made + publish.panelBytes + 2 * memoryConstants.adapterBytes * factors;
   const tokens = format === 'GGUF' ? (question.stages?.ggufTokens ?? 0) : 0;
-  if (tokens === 0) return writing;
-  // A sequence that passes the blocks: its states, twice for a block, and squares of all inputs.
-  const passing = 2 * tokens * facts.H * valueBytes(method) + forwardWorking(question, tokens);
-  return Math.max(writing, passing);
+  return tokens === 0 ? writing : Math.max(writing, passingBytes(question, tokens));
+}
+
+/** A sequence that passes the blocks: its states, twice for a block, and squares of all inputs. */
+function passingBytes(question: MemoryQuestion, tokens: number): number {
+  const { facts, method } = question;
+  return 2 * tokens * facts.H * valueBytes(method) + forwardWorking(question, tokens);
 }
 
 function isQuantized({ base }: ResolvedMethod): boolean {
@@ -173,7 +186,9 @@ function copyBytes(question: MemoryQuestion, format: ResultForm): number {
     const narrow = valueBytes(method) === 4 ? 2 * Math.min(storedBfloat16, total) : 0;
     return factors + total * valueBytes(method) - narrow;
   }
-  const { total, embedding, head, blockMatrices } = parametersOf(facts);
+  const cut = stages?.pruning;
+  const sizes = cut === undefined ? facts : { ...facts, ...prunedSizes(facts, cut) };
+  const { total, embedding, head, blockMatrices } = parametersOf(sizes);
   const width = valueBytes(method);
   const isBfloat16 = format === 'GGUF' && stages?.ggufType === 'BF16';
   const beside = format === 'CompressedTensors' ? branchBytes(question) : 0;
@@ -196,5 +211,6 @@ function isRounded({ method, stages }: MemoryQuestion, format: ResultForm): bool
   if (isAdapterForm(format)) return format === 'GGUFAdapter' || changesBase(method);
   const isMerged = method.adapter.type !== 'None' && !isOnGrid(method);
   if (isIntegerForm(format)) return stages?.quantization !== undefined;
+  if (stages?.pruning !== undefined) return true;
   return format === 'GGUF' || (format === 'MergedSafetensors' && isMerged);
 }

@@ -94,6 +94,8 @@ export const preparedRecord = z.object({
     /** What people call it: a repository, a file name. */
     name: z.string(),
     digest: z.string(),
+    /** SHA-256 of its `pruning.json`, where it was cut out of another model. */
+    pruning: z.string().optional(),
   }),
   data: z.object({
     /** Folder of the token store. */

@@ -30,6 +30,8 @@ const preparedPart = z.object({
   model: z.object({
     revision: z.string().max(200).optional(),
     digest: z.string().max(71),
+    /** Of the model that it was cut out of. */
+    wholeDigest: z.string().max(71).optional(),
     family: z.string().max(64),
     format: z.enum(['Safetensors', 'GGUF']),
     facts: decoderFacts,

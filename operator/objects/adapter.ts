@@ -16,7 +16,10 @@ export function adapterObject(
   const forms = artifacts.filter(({ type }) => adapterForms.some((form) => form === type));
   const type = plan?.method?.adapter?.type;
   if (forms.length === 0 || model?.digest === undefined || type === undefined) return undefined;
-  const { digest, family, revision } = model;
+  const { family } = model;
+  // An adapter that was trained on a pruned model is for the whole one, whatever commit that is.
+  const digest = model.wholeDigest ?? model.digest;
+  const revision = model.wholeDigest === undefined ? model.revision : undefined;
   const spec: AdapterSpec = {
     job: { name: job.name, uid: job.uid },
     base: { digest, ...(family && { family }), ...(revision && { revision }) },

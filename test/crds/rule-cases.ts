@@ -103,6 +103,13 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     ],
   },
   'output.quantization.groupSize is a power of two': powersOfTwo,
+  'output.pruning: something is left out': {
+    accepts: [
+      { channelsPercent: 50, headsPercent: 0 },
+      { channelsPercent: 0, headsPercent: 10 },
+    ],
+    rejects: [{ channelsPercent: 0, headsPercent: 0 }],
+  },
   'method.base: fakeQuantized.bits is a width of integers': widths,
   'output.quantization.bits is a width of integers': widths,
   'network: egress goes to networks': {

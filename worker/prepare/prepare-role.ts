@@ -3,12 +3,14 @@
 import { join } from 'node:path';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { podVariable } from '../../crds/wire/pod.ts';
+import { pruningFile } from '../../crds/wire/pruned-model.ts';
 import { preparedRecord, type RunRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
 import { chooseHeldOut } from '../data/held-out.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
 import type { StoreManifest } from '../data/store-manifest.ts';
 import type { TokenStore } from '../data/token-store.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
+import { readPrunedBase } from '../decoder/pruned-base.ts';
 import { destinationFolder, requireApart, requireWritable } from '../remote/destination.ts';
 import { systemNetwork } from '../remote/network.ts';
 import { type SourceEnvironment, sourceEnvironment } from '../remote/source-environment.ts';
@@ -18,6 +20,7 @@ import { requireRecord, writeRecord } from '../run-folder.ts';
 import { type PrepareTools, prepareDataset } from './prepare.ts';
 import { fetchReporter, prepareReporter } from './progress.ts';
 import { requireNoTemplate } from './read-batches.ts';
+import { requirePrunable } from './require-prunable.ts';
 import { modelPath, type ResolvedSource, resolveData, resolveModel } from './resolve-source.ts';
 import { fetchHasChatTemplate } from './source-headers.ts';
 
@@ -33,6 +36,7 @@ export const prepareRole: Role = async (context) => {
   const path = modelPath(model);
   await requireModelApart(run, context, path);
   const headers = readModelHeaders(path);
+  requirePrunable(run.spec, readPrunedBase(headers));
   const data = await environment(context, run, 'data');
   const train = early ?? (await resolveData(dataset.train, 'spec.dataset.train', data, stop));
   emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'data', note: train.origin });
@@ -65,7 +69,7 @@ export const prepareRole: Role = async (context) => {
   await writeRecord(context.folder, runFiles.prepared, preparedRecord, {
     version: 1,
     request: prepareDigest(run.spec),
-    model: { path, name: nameOf(run, model), digest: model.digest },
+    model: { path, name: nameOf(run, model), digest: model.digest, ...pruningOf(model) },
     data: {
       train: store.folder,
       ...(held === null ? {} : { evaluation: held.folder }),
@@ -149,6 +153,11 @@ function tools({ clock, emit }: RoleContext, run: RunRecord): PrepareTools {
     onProgress: prepareReporter(emit, clock),
     onWarning: (message) => emit({ type: 'warning', reason: 'Prepare', message }),
   };
+}
+
+function pruningOf({ files }: ResolvedSource) {
+  const file = files.find(({ path }) => path === pruningFile);
+  return file === undefined ? {} : { pruning: file.sha256 };
 }
 
 /** The name of the base for PEFT: its repository where there is one. */

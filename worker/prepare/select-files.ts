@@ -2,6 +2,7 @@
 // copies into an export, never code and never pickled weights, whatever else a repository contains.
 // Data: files of known kinds, or those that the job names.
 import { UserError } from '../../crds/failures/errors.ts';
+import { pruningFile } from '../../crds/wire/pruned-model.ts';
 import { isRecordFile } from '../data/records.ts';
 import type { SourceFile, SourceListing } from '../remote/source-files.ts';
 
@@ -28,6 +29,7 @@ const modelFiles = new Set([
   'chat_template.jinja',
   'chat_template.json',
   'adapter_config.json',
+  pruningFile,
 ]);
 const pickles = /\.(bin|pt|pth|ckpt|pkl)$/;
 const shard = /^(.*)-\d{5}-of-\d{5}\.(safetensors|gguf)$/;

@@ -7,9 +7,11 @@ import type { resultFolder } from '../../crds/names/result-folders.ts';
 import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
+import type { PrunedBase } from '../decoder/pruned-base.ts';
 import type { Model } from '../engine/model.ts';
 import type { Initial } from '../methods/adapters/adapter.ts';
 import type { DType } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { CodedTensor } from './codes-check.ts';
 import type { StoredType } from './rounding.ts';
 
@@ -25,6 +27,8 @@ export interface ArtifactFacts {
   readonly model: Model;
   /** What its adapter began with, by tensor name. */
   readonly initial: Initial;
+  /** Of a base that was cut out of another one. */
+  readonly cut?: PrunedBase | null;
   readonly report: RunReport;
 }
 
@@ -52,6 +56,11 @@ export interface ArtifactWriter {
   size?(folder: string): Promise<Size>;
   /** Whether a tensor has other bits than that of the trained model. @default all */
   isRounded?(name: string): boolean;
+  /**
+   * Logits of the check that the file is to have, where these are not those of the trained model;
+   * after `write`.
+   */
+  expected?(): Tensor;
   /** Fills the folder; returns the bytes of the tensors written. */
   write(folder: string): Promise<number>;
   /** The model as a user would load it from the folder, in `dtype`; the caller disposes it. */

@@ -17,6 +17,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { mapFile, type Tensor, toBytes } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { sizesInFile } from './recovery.ts';
 import {
   asWritten,
   type Factor,
@@ -66,22 +67,23 @@ function commonAlpha(facts: ArtifactFacts): number | null {
 }
 
 function tensorsOf(facts: ArtifactFacts, isScaled: boolean): Map<string, GgufPlannedTensor> {
-  const { config } = facts.model;
+  const config = configInFile(facts);
   const found = new Map<string, GgufPlannedTensor>();
   for (const layer of layersWritten(facts)) {
     const spec = specOf(config, layer);
     const rank = rankWritten(facts, layer);
+    const sizes = sizesInFile(facts.cut, layer);
     const planned = (shape: readonly number[], make: () => Tensor): GgufPlannedTensor => ({
       ...{ type: 'F32', shape },
       parts: () => [scope(() => toBytes(ops.contiguous(ops.to(make(), 'float32'))))],
     });
     found.set(
       nameOf(spec, 'A'),
-      planned([rank, layer.in], () => factorWritten(facts, layer, 'A')),
+      planned([rank, sizes.in], () => factorWritten(facts, layer, 'A')),
     );
     found.set(
       nameOf(spec, 'B'),
-      planned([layer.out, rank], () => {
+      planned([sizes.out, rank], () => {
         const B = factorWritten(facts, layer, 'B');
         const scaled = isScaled ? ops.mulScalar(B, scaleWritten(facts, layer)) : B;
         const heads = pairedHeads(config, spec.role);
@@ -94,7 +96,7 @@ function tensorsOf(facts: ArtifactFacts, isScaled: boolean): Map<string, GgufPla
 
 /** The trained model by the factors in the file; a scale that is in B is taken out again. */
 function readBack(facts: ArtifactFacts, path: string) {
-  const { config } = facts.model;
+  const config = configInFile(facts);
   const { tensors } = readGgufHeader(path);
   const isScaled = commonAlpha(facts) === null;
   using bytes = keep(mapFile(path));
@@ -112,6 +114,11 @@ function readBack(facts: ArtifactFacts, path: string) {
     const ordered = heads > 0 ? halves(values, heads) : values;
     return isScaled ? ops.divScalar(ordered, scaleWritten(facts, layer)) : ordered;
   });
+}
+
+/** Of the model that the file is for. */
+function configInFile({ model, cut }: ArtifactFacts): DecoderConfig {
+  return cut?.config ?? model.config;
 }
 
 function nameOf(spec: TensorSpec, factor: Factor): string {

@@ -20,7 +20,7 @@ export function modelCard(
     '',
     `${openingOf(facts, format)} ${prepared.model.name}, made by Anneal from the job \`${run.name}\`.`,
     '',
-    ...(isAdapterForm(format) ? baseNote(facts) : []),
+    ...(isAdapterForm(format) ? [...recoveryNote(facts), ...baseNote(facts)] : []),
     ...(format === 'CompressedTensors' ? branchNote(facts) : []),
     ...table(facts, [['evaluation', evaluationWords(evaluation)]]),
     '',
@@ -70,6 +70,14 @@ function baseNote({ method: { base } }: ArtifactFacts): readonly string[] {
     trained,
     'transformers builds the same base with ' +
       `\`BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=${double})\`.`,
+    '',
+  ];
+}
+
+function recoveryNote({ cut }: ArtifactFacts): readonly string[] {
+  if (!cut) return [];
+  return [
+    'It was trained on a pruned copy of that model, and is for the whole: where the copy has nothing, it is zero.',
     '',
   ];
 }
@@ -157,7 +165,8 @@ const opening = {
   AQLM: 'A fine-tuned copy, its linear layers as codes into codebooks (AQLM), of',
 } as const;
 
-function openingOf({ report }: ArtifactFacts, format: ArtifactFormat): string {
+function openingOf({ report, run }: ArtifactFacts, format: ArtifactFormat): string {
+  if (run.spec.output.pruning !== undefined) return 'A pruned copy of';
   const isBase = report.training.totalSteps === 0;
   return isBase ? opening[format].replace('A fine-tuned copy', 'A copy') : opening[format];
 }

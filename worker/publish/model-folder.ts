@@ -2,6 +2,7 @@
 // base or built from the metadata of a GGUF file.
 import { copyFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pruningFile } from '../../crds/wire/pruned-model.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { printConfig } from '../decoder/print-config.ts';
@@ -14,15 +15,17 @@ const copied = [
   'special_tokens_map.json',
   'added_tokens.json',
   'chat_template.jinja',
+  pruningFile,
 ];
 
 export async function writeModelFiles(
   folder: string,
   files: ModelFiles,
   dtype: DType,
+  sizes: Readonly<Record<string, number>> = {},
 ): Promise<void> {
   const { configJson } = files.headers;
-  const config = { ...(configJson as Record<string, unknown>), torch_dtype: dtype, dtype };
+  const config = { ...configJson, ...sizes, torch_dtype: dtype, dtype };
   await writeFile(join(folder, 'config.json'), printConfig(config));
   const source = files.tokenizerSource;
   if (source.type === 'gguf') return writeTokenizer(folder, files);

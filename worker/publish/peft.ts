@@ -14,6 +14,7 @@ import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { AdapterFacts, ArtifactWriter } from './artifact.ts';
 import { commonConfig, prefix, tensorFile, writeAdapter } from './peft-files.ts';
+import { sizesInFile } from './recovery.ts';
 import {
   asWritten,
   type Factor,
@@ -54,7 +55,8 @@ function peftTensors(facts: AdapterFacts, isUniform: boolean): ReadonlyMap<strin
   const planned = (layer: LinearLayer, factor: Factor): [string, WritableTensor] => {
     const own = rankWritten(facts, layer);
     const rank = isUniform ? most : own;
-    const shapeOf = (ranks: number) => (factor === 'A' ? [ranks, layer.in] : [layer.out, ranks]);
+    const sizes = sizesInFile(facts.cut, layer);
+    const shapeOf = (ranks: number) => (factor === 'A' ? [ranks, sizes.in] : [sizes.out, ranks]);
     const make = () => {
       const values = factorWritten(facts, layer, factor);
       if (rank === own) return values;

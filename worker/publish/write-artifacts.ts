@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AnnealError, Bug } from '../../crds/failures/errors.ts';
 import { resolveMethod } from '../../crds/index.ts';
 import { choosesPlaces } from '../../crds/methods/adapter-traits.ts';
-import { isIntegerForm } from '../../crds/names/result-folders.ts';
+import { isAdapterForm, isIntegerForm } from '../../crds/names/result-folders.ts';
 import { formatsOf, ggufTypeOf } from '../../crds/plan/publication.ts';
 import type { PreparedRecord, RunRecord, TrainedRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
@@ -14,6 +14,7 @@ import { loadState } from '../checkpoint/load-state.ts';
 import { valueTensors } from '../checkpoint/state-tensors.ts';
 import { trainerState } from '../checkpoint/trainer-state.ts';
 import { openModel } from '../decoder/model-files.ts';
+import { readPrunedBase } from '../decoder/pruned-base.ts';
 import { followFormats } from '../engine/adaptive-formats.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
@@ -35,6 +36,7 @@ import { mergedArtifact } from './merged.ts';
 import { mixLoraArtifact } from './mixlora.ts';
 import { repositoryCard } from './model-card.ts';
 import { peftArtifact } from './peft.ts';
+import { prunedArtifact } from './pruned.ts';
 import { quantizedArtifact } from './quantized-artifact.ts';
 import { randLoraArtifact } from './randlora.ts';
 import { checkLogits } from './reload-check.ts';
@@ -73,6 +75,7 @@ export async function writeArtifacts(
   using files = openModel(prepared.model.path);
   const checkpoint = trained.result ?? trained.checkpoint;
   const manifest = await verifyCheckpoint(checkpoint);
+  const cut = readPrunedBase(files.headers, prepared.model.pruning);
   using factors = await openInitialFactors(initialPlace(context.folder, { run, prepared, method }));
   requireInitial(manifest, checkpoint, factors?.digest);
   const initial: Initial = (name) => factors?.get(name) ?? missing(name);
@@ -83,7 +86,7 @@ export async function writeArtifacts(
   followFormats(model, formats, null);
   using reference = keep(checkLogits(model));
   const facts: ArtifactFacts = {
-    ...{ run, prepared, method, files, model, initial },
+    ...{ run, prepared, method, files, model, initial, cut },
     report: trained.report,
   };
   const questions = await questionsOf(facts, trained, context);
@@ -105,11 +108,13 @@ async function writeOne(
 ): Promise<WrittenArtifact> {
   const { emit, stop } = context;
   const { format, folder, contents } = writer;
+  const { facts } = trained;
+  const own = isAdapterForm(format) ? { ...trained, facts: forWhole(facts) } : trained;
   const path = join(destination, folder);
   emit({ type: 'stage', stage: 'Export', state: 'Started', subject: format });
   const { bytes, reload, evaluation } = await replaceFolder(
     path,
-    (partial) => writeChecked(context, writer, partial, trained),
+    (partial) => writeChecked(context, writer, partial, own),
     (error) => error instanceof AnnealError && error.code === 'E_EVALUATION_GATE',
   );
   // Frees the memory of the copy: its files are read next for their digests, and the next form has
@@ -128,9 +133,11 @@ async function writeOne(
 }
 
 /** The forms that the job asks for; by default the adapter where there is one, else the model. */
-function writersOf(facts: ArtifactFacts, context: RoleContext): readonly ArtifactWriter[] {
-  const { gguf, quantization } = facts.run.spec.output;
-  return [...new Set(formatsOf(facts.run.spec))].map((format) => {
+function writersOf(all: ArtifactFacts, context: RoleContext): readonly ArtifactWriter[] {
+  const { gguf, quantization, pruning } = all.run.spec.output;
+  return [...new Set(formatsOf(all.run.spec))].map((format) => {
+    const facts = isAdapterForm(format) ? forWhole(all) : all;
+    if (pruning !== undefined) return prunedArtifact(facts, pruning, context);
     if (format === 'PEFTAdapter' && choosesPlaces(facts.method)) {
       return shiraArtifact(facts);
     }
@@ -155,6 +162,13 @@ function writersOf(facts: ArtifactFacts, context: RoleContext): readonly Artifac
       count === 0 ? null : new ColumnImportance(facts, count, context),
     );
   });
+}
+
+/** An adapter that was trained on a pruned base is for the whole one. */
+function forWhole(facts: ArtifactFacts): ArtifactFacts {
+  const { cut, prepared } = facts;
+  if (!cut) return facts;
+  return { ...facts, prepared: { ...prepared, model: { ...prepared.model, ...cut.base } } };
 }
 
 function formatsOfModules({ onGrid }: Model): RunReport['formats'] {

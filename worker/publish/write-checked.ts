@@ -11,6 +11,7 @@ import type { RoleContext } from '../role.ts';
 import { writeRecord } from '../run-folder.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { trimMemory } from '../tensor/memory.ts';
+import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import {
@@ -49,7 +50,8 @@ export async function writeChecked(
   const { dtype } = facts.model;
   const bytes = await writer.write(partial);
   trimMemory();
-  const reload = await sameAs(reference, writer, partial, dtype);
+  using own = writer.expected === undefined ? null : keep(writer.expected());
+  const reload = await sameAs(own ?? reference, writer, partial, dtype);
   const evaluation = await evaluated(context, writer, partial, trained);
   await writeFile(join(partial, 'README.md'), modelCard(facts, writer.format, evaluation));
   if (evaluation.verdict !== 'Refuse') return { bytes, reload, evaluation };

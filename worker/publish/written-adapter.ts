@@ -19,10 +19,11 @@ import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor, tensor, toArray } from '../tensor/tensor.ts';
 import type { AdapterFacts, ArtifactWriter } from './artifact.ts';
+import { ofKeptPart, recovered } from './recovery.ts';
 
 export type Factor = 'A' | 'B';
 
-type Adapted = Pick<AdapterFacts, 'model' | 'initial'>;
+type Adapted = Pick<AdapterFacts, 'model' | 'initial' | 'cut'>;
 
 /** The layers that a file has: all, or those in which a rank is left, and one where none is. */
 export function layersWritten(facts: Adapted): readonly LinearLayer[] {
@@ -40,10 +41,14 @@ export function scaleWritten(facts: Adapted, layer: LinearLayer): number {
   return scope(() => deltaOf(facts, layer).scale);
 }
 
-/** `A [r, in]` or `B [out, r]` of a layer, without its scale. */
+/**
+ * `A [r, in]` or `B [out, r]` of a layer, without its scale; of the whole base where the model was
+ * cut out of it.
+ */
 export function factorWritten(facts: Adapted, layer: LinearLayer, factor: Factor): Tensor {
   const size = factor === 'A' ? layer.in : layer.out;
-  return ops.contiguous(ops.detach(factorOf(deltaOf(facts, layer), factor, size)));
+  const own = ops.contiguous(ops.detach(factorOf(deltaOf(facts, layer), factor, size)));
+  return recovered(facts.cut, layer, factor, own);
 }
 
 /** What a file has of the change. */
@@ -128,10 +133,12 @@ export function asWritten(facts: AdapterFacts, read: ReadFactor): Model {
   if (adapter === null) throw new Bug('a model without an adapter has no file of one');
   const parameters = takesOver(model) ? asInFiles(facts) : sharedBase(model);
   const written = new Set(layersWritten(facts).map(({ path }) => path));
+  const readKept: ReadFactor = (layer, factor) =>
+    ofKeptPart(facts.cut, layer, factor, read(layer, factor));
   const readAll: ReadFactor = (layer, factor) =>
     adapter.losesRanks === true
-      ? withLost(changeOf(facts, layer), layer, factor, written.has(layer.path) ? read : null)
-      : read(layer, factor);
+      ? withLost(changeOf(facts, layer), layer, factor, written.has(layer.path) ? readKept : null)
+      : readKept(layer, factor);
   for (const layer of model.adapted.values()) {
     for (const [factor, suffix] of [
       ['A', factorA],

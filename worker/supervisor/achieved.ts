@@ -15,6 +15,7 @@ import { runReport } from '../../crds/wire/run-report.ts';
 import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import { openFeed } from '../data/feed.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
+import { readPrunedBase } from '../decoder/pruned-base.ts';
 import { storedBfloat16 } from '../decoder/stored-bfloat16.ts';
 import { requireRecord } from '../run-folder.ts';
 
@@ -33,9 +34,11 @@ export async function wordsOf(
   const headers = readModelHeaders(model.path);
   using feed = await openFeed(spec, data, new AbortController().signal);
   const skipped = Object.values(data.skipped).reduce((sum, count) => sum + count, 0);
+  const cut = readPrunedBase(headers);
   return {
     model: {
       digest: model.digest,
+      ...(cut && { wholeDigest: cut.base.digest }),
       family: headers.config.family,
       format: headers.format === 'gguf' ? 'GGUF' : 'Safetensors',
       facts: decoderFacts.parse(headers.config),

@@ -139,4 +139,18 @@ export const casesOfValues: Cases = {
       training: undefined,
     },
   },
+  'what is pruned is the base as it is': {
+    meet: { method: { preset: 'Full' }, 'output.pruning': {} },
+    apart: { method: { preset: 'NoTraining' }, training: undefined, 'output.pruning': {} },
+  },
+  'a pruned model is one folder': {
+    meet: {
+      ...{ method: { preset: 'NoTraining' }, training: undefined, 'output.pruning': {} },
+      'output.formats': ['MergedSafetensors', 'GGUF'],
+    },
+    apart: {
+      ...{ method: { preset: 'NoTraining' }, training: undefined, 'output.pruning': {} },
+      'output.formats': ['MergedSafetensors'],
+    },
+  },
 };

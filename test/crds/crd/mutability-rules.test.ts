@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { FineTuneJobSpec } from '../../../crds/api/job.ts';
+import { pruning } from '../../../crds/api/pruning.ts';
 import { quantization } from '../../../crds/api/quantization.ts';
 import {
   refusedChanges,
@@ -96,6 +97,7 @@ const others: Readonly<Record<string, unknown>> = {
   'output.formats': ['GGUF'],
   'output.gguf': { type: 'F16' },
   'output.quantization': quantization.parse({ bits: 8 }),
+  'output.pruning': pruning.parse({ headsPercent: 50 }),
   'output.destination': { s3: { uri: 's3://other' } },
   'output.pushToHub': { repository: 'a/b' },
   evaluation: { profile: 'Strict', tokens: 32_768 },

@@ -39,6 +39,8 @@ const measured: readonly (readonly [
   figures: readonly [number, number, number],
   verdict: Verdict,
 ])[] = [
+  // Half of the channels, before anything is trained: a finding, and no refusal.
+  ['pruned', { weightBits: 16, made: 'Pruning' }, [90, 5.1, 0.2], 'Warn'],
   ['int8, a scale a row', rounded(8), [1.005, 0.0036, 0.969], 'Pass'],
   ['e4m3, a scale a row', rounded(8), [1.019, 0.019, 0.917], 'Pass'],
   ['W8A8-FP, a scale a token', eights('Float'), [1.028, 0.027, 0.8995], 'Warn'],

@@ -19,6 +19,7 @@ import {
 } from '../../../crds/plan/memory.ts';
 import { memoryConstants } from '../../../crds/plan/memory-constants.ts';
 import { type ResultForm, stagesOf } from '../../../crds/plan/memory-question.ts';
+import { prunedSizes } from '../../../crds/plan/pruned-sizes.ts';
 import { gemma2, gemma270m, llama8b, phi3mini, smol135 } from '../../builders/facts.ts';
 import { aSpec } from '../../builders/job.ts';
 
@@ -555,4 +556,22 @@ test('of drawn blocks without an embedding the lowest is one: gradients wait bes
   t.is(gradients(lisa(2, false)), block + 576 * 4);
   t.is(gradients(lisa(3, false)), 2 * block + 576 * 4);
   t.is(gradients(lisa(2, true)), 2 * block + outside);
+});
+
+test('of a base of the shape of SmolLM2-360M, what is kept by pruning trains in 0.6 of the memory', (t) => {
+  const whole = { ...smol135, H: 960, L: 32, NH: 15, NK: 5, I: 2560 };
+  const sizes = prunedSizes(whole, { channelsPercent: 75, headsPercent: 60 });
+  t.deepEqual(sizes, { I: 640, NK: 2, NH: 6 });
+  const peak = (facts: MemoryQuestion['facts']) => planMemory(ask({ facts })).peak;
+  t.true(peak({ ...whole, ...sizes }) < 0.6 * peak(whole));
+});
+
+test('percents that leave out nothing of a model are refused, and channels stay whole steps', (t) => {
+  const of = (channelsPercent: number, headsPercent: number) =>
+    prunedSizes(smol135, { channelsPercent, headsPercent });
+  t.deepEqual(of(50, 0), { I: 768, NK: 3, NH: 9 });
+  t.deepEqual(of(33, 33), { I: 1024, NK: 2, NH: 6 });
+  t.deepEqual(of(99, 99), { I: 32, NK: 1, NH: 3 });
+  t.throws(() => of(1, 0), { message: /channelsPercent is 1, which leaves out none of the 1536/ });
+  t.throws(() => of(0, 10), { message: /headsPercent is 10, which leaves out none of the 3/ });
 });

@@ -92,6 +92,8 @@ test('the adapter is recorded as an object of its own, where the cluster has the
     },
     forms: [{ type: 'PEFTAdapter', uri: 'pvc://notes/out', size: '12' }],
   });
+  const pruned = { digest: 'sha256:cd', wholeDigest: 'sha256:ab', revision: 'c', family: 'llama' };
+  t.deepEqual(done(true, { ...status, model: pruned }).calls, calls, 'for the whole of a base');
   t.deepEqual(done(false).calls, []);
   t.deepEqual(done(true, { ...status, model: {} }).calls, [], 'of an unknown base');
 });

@@ -2,12 +2,13 @@ import test from 'ava';
 import { resolveMethod } from '../../../crds/index.ts';
 import type { ArtifactEvaluation } from '../../../crds/wire/artifact-evaluation.ts';
 import { modelCard as cardOf, repositoryCard } from '../../../worker/publish/model-card.ts';
+import { aSpec } from '../../builders/job.ts';
 import { aPreparedRecord, aReport } from '../../builders/run-report.ts';
 
 // What the card reads of the facts; models and files are not among it.
 const facts = (report = aReport(), method = resolveMethod({ preset: 'LoRA' })) =>
   ({
-    run: { name: 'first', digest: 'job-digest' },
+    run: { name: 'first', digest: 'job-digest', spec: aSpec() },
     prepared: aPreparedRecord('/models/model.gguf'),
     report,
     method,
