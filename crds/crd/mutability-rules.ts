@@ -49,16 +49,22 @@ export function wholeTransition(): { readonly cel: string; readonly message: str
   const rules = transitionRules();
   const of = (wanted: Mutability) => rules.filter(({ mutability }) => mutability === wanted);
   const all = (some: readonly TransitionRule[]) => some.map(({ same }) => same).join(' && ');
-  const sentences = (some: readonly TransitionRule[]) =>
-    some
-      .map(({ path, same, message }) => `!(${same}) ? 'spec.${path.join('.')} ${message}' : `)
-      .join('');
   // An exception stands once, not with each part: client-side apply limits the definition.
   const [fixed, suspended, elastic] = [of('Immutable'), of('Suspended'), of('LiveIfElastic')];
+  // Marks in place of the ends of sentences, which would stand with each part.
+  const marks = { Immutable: '!', Suspended: '?', LiveIfElastic: '*' } as const;
+  // What never changes first: of a suspended job others may have changed as well.
+  const names = [...fixed, ...suspended, ...elastic].map(
+    ({ path, same, mutability }) => `!(${same}) ? '${path.join('.')}${marks[mutability]}' : `,
+  );
+  const ends = Object.entries(marks).map(([mutability, mark]) => {
+    const message = messageOf(mutability as keyof typeof marks);
+    return `.replace('${mark}', ' ${message}')`;
+  });
   const live = `(${isElastic} || ${all(elastic)})`;
   return {
     cel: `self == oldSelf || ${all(fixed)} && (${isSuspended} || ${all(suspended)} && ${live})`,
-    message: `${sentences(fixed)}${sentences(suspended)}${sentences(elastic)}''`,
+    message: `('spec.' + (${names.join('')}''))${ends.join('')}`,
   };
 }
 

@@ -32,7 +32,7 @@ export async function choosePlaces(
   const layers: KeptPlaces[] = [];
   for (let layer = 0; layer < model.config.L; layer += 1) {
     layers.push(placesOf(new Block(model, layer, importance), sizes));
-    const progress = { done: layer + 1, total: model.config.L, unit: 'Tensors' } as const;
+    const progress = { done: layer + 1, total: model.config.L, unit: 'Blocks' } as const;
     emit({ type: 'stage', stage: 'Export', state: 'Running', subject: 'kept places', ...progress });
     // A request to stop is received here.
     await setImmediate();
