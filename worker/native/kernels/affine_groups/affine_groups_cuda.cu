@@ -46,7 +46,7 @@ __global__ void code_kernel(const float* x, Coding to, int64_t groups, bool alig
     const float zero = ceilf(__fdiv_rn(-low, scale));
     philox::Block block{};
     if (to.stochastic)
-      block = philox::block(to.key, static_cast<philox::Domain>(kDomain), g * kBlocks + lane);
+      block = philox::block(to.key, kDomain, 0, g * kBlocks + lane);
     Pack<uint8_t, kOwn> codes;
     for (int i = 0; i < kOwn; ++i) {
       const float lift = to.stochastic ? lift_of(block, i) : 0.5f;

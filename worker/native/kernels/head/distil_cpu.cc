@@ -161,6 +161,19 @@ Tensor empty_logits(const Tensor& h, int64_t rows, int64_t columns) {
   return at::empty({rows, columns}, h.options().dtype(at::kFloat));
 }
 
+// Logits of rows [first, first + rows), then `body` for each: its logits, and memory for k more
+// values.
+template <class Body>
+void each_row(const Tensor& h, const Tensor& weight, int64_t first, int64_t rows, int64_t k, const Tensor& logits,
+              const Body& body) {
+  multiply(h, weight, first, rows, logits);
+  float* z = logits.mutable_data_ptr<float>();
+  at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> picked(static_cast<size_t>(k));
+    for (int64_t row = begin; row < end; ++row) body(first + row, z + row * logits.size(1), picked.data());
+  });
+}
+
 }  // namespace
 
 Sums run(const Input& in, const Settings& set) {
@@ -171,12 +184,8 @@ Sums run(const Input& in, const Settings& set) {
   std::vector<Row> done(static_cast<size_t>(rows));
   for (int64_t first = 0; first < rows; first += chunk) {
     const int64_t count = std::min(chunk, rows - first);
-    multiply(h, weight, first, count, logits);
-    float* z = logits.mutable_data_ptr<float>();
-    at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
-      std::vector<float> picked(static_cast<size_t>(k));
-      for (int64_t row = begin; row < end; ++row)
-        done[static_cast<size_t>(first + row)] = row_of(loops, in, set, first + row, z + row * columns, picked.data());
+    each_row(h, weight, first, count, k, logits, [&](int64_t row, float* z, float* picked) {
+      done[static_cast<size_t>(row)] = row_of(loops, in, set, row, z, picked);
     });
     propagate(in, h, weight, logits, first, count);
   }
@@ -199,13 +208,8 @@ void run(const Top& top, const Settings& set) {
   const int64_t chunk = chunk_of(rows, columns, set, 32 << 20);
   const Tensor h = gemm::dense(top.h), weight = gemm::dense(top.weight), logits = empty_logits(h, chunk, columns);
   for (int64_t first = 0; first < rows; first += chunk) {
-    const int64_t count = std::min(chunk, rows - first);
-    multiply(h, weight, first, count, logits);
-    float* z = logits.mutable_data_ptr<float>();
-    at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
-      std::vector<float> picked(static_cast<size_t>(k));
-      for (int64_t row = begin; row < end; ++row)
-        top_of(loops, top, set, first + row, z + row * columns, picked.data());
+    each_row(h, weight, first, std::min(chunk, rows - first), k, logits, [&](int64_t row, float* z, float* picked) {
+      top_of(loops, top, set, row, z, picked);
     });
   }
 }

@@ -28,9 +28,11 @@ struct Block {
 // The third counter word keeps uniform and normal draws of one key apart.
 enum class Domain : uint32_t { kUniform = 0, kNormal = 1 };
 
-ANNEAL_HOST_DEVICE inline Block block(uint64_t key, Domain domain, uint64_t index) {
+// Counter (index low, index high, domain, offset); philox_lanes.h has the same for lanes.
+ANNEAL_HOST_DEVICE inline Block block(uint64_t key, uint32_t domain, uint32_t offset,
+                                      uint64_t index) {
   uint32_t c0 = static_cast<uint32_t>(index), c1 = static_cast<uint32_t>(index >> 32);
-  uint32_t c2 = static_cast<uint32_t>(domain), c3 = 0;
+  uint32_t c2 = domain, c3 = offset;
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < 10; ++round) {
     const uint64_t a = static_cast<uint64_t>(c0) * 0xD2511F53u;
@@ -43,6 +45,10 @@ ANNEAL_HOST_DEVICE inline Block block(uint64_t key, Domain domain, uint64_t inde
     k1 += 0xBB67AE85u;
   }
   return {{c0, c1, c2, c3}};
+}
+
+ANNEAL_HOST_DEVICE inline Block block(uint64_t key, Domain domain, uint64_t index) {
+  return block(key, static_cast<uint32_t>(domain), 0, index);
 }
 
 // A product that is rounded before anything is added to it.

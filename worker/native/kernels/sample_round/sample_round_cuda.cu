@@ -4,6 +4,7 @@
 #include <torch/library.h>
 
 #include "../device.cuh"
+#include "../philox/philox.h"
 #include "sample_round_arguments.h"
 
 namespace anneal::sample_round {
@@ -12,32 +13,12 @@ namespace {
 
 using namespace device;
 
-struct Words {
-  uint32_t word[4];
-};
-
-__device__ Words draw(Stream stream, uint64_t group) {
-  uint32_t c0 = static_cast<uint32_t>(group), c1 = static_cast<uint32_t>(group >> 32);
-  uint32_t c2 = kDomain, c3 = stream.offset;
-  uint32_t k0 = static_cast<uint32_t>(stream.seed), k1 = static_cast<uint32_t>(stream.seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t a = static_cast<uint64_t>(c0) * 0xD2511F53u;
-    const uint64_t b = static_cast<uint64_t>(c2) * 0xCD9E8D57u;
-    c0 = static_cast<uint32_t>(b >> 32) ^ c1 ^ k0;
-    c1 = static_cast<uint32_t>(b);
-    c2 = static_cast<uint32_t>(a >> 32) ^ c3 ^ k1;
-    c3 = static_cast<uint32_t>(a);
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  return {{c0, c1, c2, c3}};
-}
-
 __global__ void round_kernel(const float* from, uint16_t* to, Stream stream, int64_t count,
                              bool aligned) {
   for (int64_t group = first_index(); group * kGroup < count; group += index_stride()) {
     const int64_t at = group * kGroup, left = count - at;
-    const Words words = draw(stream, static_cast<uint64_t>(group));
+    const philox::Block words =
+        philox::block(stream.seed, kDomain, stream.offset, static_cast<uint64_t>(group));
     const auto wide = read_pack<kGroup>(from + at, left, aligned);
     Pack<uint16_t, kGroup> narrow;
     for (int i = 0; i < kGroup; ++i)
