@@ -24,13 +24,6 @@ const importsIn = (file: SourceFile) => imports.get(file.path) ?? [];
 /** Lines of one file; a file of C++ or CUDA may have as many as one of TypeScript. */
 const size = { warn: 250, fail: 400, failTest: 600 };
 /**
- * A kernel whose loops share one set of registers: cut apart, each part would need the others
- * beside it to be read.
- */
-const wholeKernels: ReadonlyMap<string, number> = new Map([
-  ['worker/native/kernels/gemm/gemm_kernels.h', 460],
-]);
-/**
  * Lines of one folder of kernels: contract, processor by instruction set, CUDA, gradient. Products
  * have ten inner loops.
  */
@@ -238,7 +231,7 @@ test('no file names a folder of one machine or the host of a package registry', 
 
 test('a file of C++ or CUDA, and a kernel as a whole, can be read in one sitting', (t) => {
   const files = all.filter((file) => isCpp(file) && !isGenerated(file));
-  const long = files.filter(({ path, lines }) => lines > (wholeKernels.get(path) ?? size.fail));
+  const long = files.filter(({ lines }) => lines > size.fail);
   const folders = Map.groupBy(files, ({ path }) => posix.dirname(path));
   const large = [...folders].filter(([path, inside]) => {
     const limit = path.endsWith('/gemm') ? kernelFolder.failProducts : kernelFolder.fail;
