@@ -23,12 +23,12 @@ export const pairsOfGrids: readonly Pair[] = [
     id: 'integers are written where there are some',
     path: ['output', 'formats'],
     meets: ({ output }, { base }) =>
-      base.type !== 'FakeQuantized' &&
+      !['FakeQuantized', 'Integer'].includes(base.type) &&
       output.quantization === undefined &&
       output.formats?.includes('CompressedTensors') === true,
-    cel: `${isOnGrid} || has(self.output.quantization) || ${noForm('CompressedTensors')}`,
+    cel: `${is('base', 'FakeQuantized', 'Integer')} || has(self.output.quantization) || ${noForm('CompressedTensors')}`,
     sentence:
-      'asks for CompressedTensors, but nothing makes integers of the weights: method.base is not FakeQuantized, and there is no output.quantization',
+      'asks for CompressedTensors, but nothing makes integers of the weights: method.base is neither FakeQuantized nor Integer, and there is no output.quantization',
     hint: 'write output.quantization: {}, or method.base: { type: FakeQuantized } to train them as integers',
   },
   {

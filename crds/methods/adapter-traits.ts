@@ -40,6 +40,14 @@ export function readsGradient({ adapter }: Adapted): boolean {
   return entryOf('adapter', adapter).entry.readsGradient === true;
 }
 
+/** Whether anything of it is computed from the weights, or with them, before training. */
+export function beginsWithWeights(method: Adapted): boolean {
+  return adapterShape(method, someSizes)?.decomposing != null || calibrationOf(method) !== null;
+}
+
+/** What is decomposed does not depend on sizes. */
+const someSizes: ModelSizes = { L: 1, H: 64, NH: 1, NK: 1, D: 64, I: 64, fused: false };
+
 /** Whether it begins with what quantizing the base loses. */
 export function needsQuantized({ adapter }: Adapted): boolean {
   return entryOf('adapter', adapter).entry.needsQuantized === true;

@@ -19,6 +19,7 @@ import { halo, haloPreset } from './halo.ts';
 import { increLora, increLoraPreset } from './incre-lora.ts';
 import { int4 } from './int4.ts';
 import { int8 } from './int8.ts';
+import { int21Preset, integer } from './integer.ts';
 import { kasa, kasaPreset } from './kasa.ts';
 import { lamda, lamdaPreset } from './lamda.ts';
 import { lisa, lisaPreset } from './lisa.ts';
@@ -29,6 +30,7 @@ import { loraPlusPreset } from './lora-plus.ts';
 import { loraSb, loraSbPreset } from './lora-sb.ts';
 import { loraXs, loraXsPreset } from './lora-xs.ts';
 import { lqLora, lqLoraPreset } from './lq-lora.ts';
+import { mixed } from './mixed.ts';
 import { mixLora, mixLoraPreset } from './mixlora.ts';
 import { naturalGalore, naturalGalorePreset } from './natural-galore.ts';
 import { nf4, qloraPreset } from './nf4.ts';
@@ -50,7 +52,7 @@ import { spiel, spielPreset } from './spiel.ts';
 
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
-  base: [dense, nf4, int8, int4, codebook, fakeQuantized, adapt],
+  base: [dense, nf4, int8, int4, integer, mixed, codebook, fakeQuantized, adapt],
   adapter: [
     noAdapter,
     lora,
@@ -108,6 +110,7 @@ export const presets = [
   loraGaPreset,
   loraSbPreset,
   qloraPreset,
+  int21Preset,
   l4qPreset,
   peqaPreset,
   adaptPreset,

@@ -4,6 +4,7 @@ import { besideTensors } from './beside-tensors.ts';
 import { decodingBytes } from './decoding-bytes.ts';
 import { decomposeStage } from './decompose-bytes.ts';
 import { forwardWorking } from './forward-bytes.ts';
+import { integersStage } from './integer-base-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { publishStage } from './publish-bytes.ts';
@@ -20,6 +21,7 @@ export function otherStages(question: MemoryQuestion): readonly StagePeak[] {
   const { evaluationTokens, sampleTokens } = question.stages ?? {};
   return [
     ...decomposeStage(question),
+    ...integersStage(question),
     ...teachStage(question),
     ...(evaluationTokens === undefined ? [] : [evaluate(question, evaluationTokens)]),
     ...(sampleTokens === undefined ? [] : [sample(question, sampleTokens)]),

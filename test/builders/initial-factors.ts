@@ -29,6 +29,7 @@ function none(): never {
 
 const nothing = {
   ...{ weight: none, gradient: none, components: none, importance: () => null },
+  quantized: null,
   learningRate: 0,
 };
 export const fromWeight = (W: Tensor): Origin => ({ ...nothing, weight: () => W });

@@ -91,6 +91,7 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
   'method.base: nf4.blockSize is a power of two': powersOfTwo,
   'method.base: int8.groupSize is a power of two': powersOfTwo,
   'method.base: int4.groupSize is a power of two': powersOfTwo,
+  'method.base: integer.groupSize is a power of two': powersOfTwo,
   'method.base: fakeQuantized.groupSize is a power of two': powersOfTwo,
   'output.gguf: columns count where codes are searched for': {
     accepts: [

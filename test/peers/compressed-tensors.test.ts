@@ -40,6 +40,37 @@ const jobs = {
   },
 };
 
+test('int21: PEFT gives the logits of training on the integers that the adapter was trained beside', async (t) => {
+  t.timeout(10 * 60_000);
+  const integer = { bits: 2, groupSize: 32, calibrationSequences: 4 };
+  const run = await trainToy(folder, 'int21', {
+    ...{ config: { hidden_size: 64, intermediate_size: 96 }, maxSteps: 4 },
+    formats: ['PEFTAdapter', 'CompressedTensors'],
+    method: {
+      ...{ preset: 'INT21', precision: { type: 'Float32' } },
+      base: { type: 'Integer', integer },
+    },
+  });
+  using files = openModel(run.base);
+  const ids = [...checkIds(files.config.V)];
+  const out = join(folder, 'int21.safetensors');
+  const places = ['compressed-tensors', 'adapter'].map((each) => join(run.result, each));
+  const [base = '', adapter = ''] = places;
+  await askPeer('compressed_tensors_peer.py', [JSON.stringify(ids), `${base}:${adapter}`, out]);
+  const model = await trainedModel(run);
+  using _parameters = model.parameters;
+  using theirs = openSafetensors(out);
+  scope(() => {
+    for (const path of model.adapted.keys()) {
+      const name = `${path}.weight`;
+      const own = ops.dequantizeWeight(model.parameters.value(name), { dtype: 'float32' });
+      t.is(largestGap(own, theirs.load(name)), 0, path);
+    }
+    const gap = largestGap(checkLogits(model), theirs.load('logits'));
+    t.true(gap <= tolerance, `${gap}`);
+  });
+});
+
 for (const [name, { method, grid }] of Object.entries(jobs)) {
   // One after the other: they write the same training data.
   test.serial(

@@ -1,12 +1,14 @@
 # Models in layouts of compressed-tensors in the hands of that package and of transformers: what
 # codes stand for, and logits, with inputs rounded where the model says so.
 #   compressed_tensors_peer.py IDS MODEL OUT [MODEL OUT …]
+# MODEL may be MODEL:ADAPTER, with an adapter of PEFT on it.
 import json
 import sys
 
 import torch
 from compressed_tensors.compressors import BaseCompressor
 from compressed_tensors.quantization import QuantizationConfig
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, CompressedTensorsConfig
 
@@ -22,17 +24,20 @@ def watch(model, answers):
             )
 
 
-def run(folder, dtype, symmetric, ids, answers):
+def run(folder, adapter, dtype, symmetric, ids, answers):
     # Packed zero points are refused where layers stay compressed: the package lays them out
     # unpacked then.
     kept = {} if symmetric else {"quantization_config": CompressedTensorsConfig(dequantize=True)}
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype), **kept)
     watch(model, answers)
+    if adapter:
+        model = PeftModel.from_pretrained(model, adapter).eval()
     with torch.inference_mode():
         answers["logits"] = model(torch.tensor([ids])).logits[0].float().contiguous()
 
 
-def judge(folder, out, ids):
+def judge(place, out, ids):
+    folder, _, adapter = place.partition(":")
     settings = json.load(open(f"{folder}/config.json"))
     config = QuantizationConfig.model_validate(settings["quantization_config"])
     groups = list(config.config_groups.values())
@@ -51,10 +56,10 @@ def judge(folder, out, ids):
     # Values of e2m1 are bfloat16 once unpacked, and meet no input in float32.
     if "fp4" not in config.format or settings["dtype"] != "float32":
         symmetric = all(each.weights.symmetric for each in groups)
-        run(folder, settings["dtype"], symmetric, ids, answers)
+        run(folder, adapter, settings["dtype"], symmetric, ids, answers)
     save_file(answers, out)
 
 
 ids, *folders = sys.argv[1:]
-for folder, out in zip(folders[::2], folders[1::2]):
-    judge(folder, out, json.loads(ids))
+for place, out in zip(folders[::2], folders[1::2]):
+    judge(place, out, json.loads(ids))

@@ -32,6 +32,7 @@ import { embeddingName, type Model } from './model.ts';
 import { multiplyOut } from './multiplied-out.ts';
 import { type Parameter, Parameters, type Role } from './parameters.ts';
 import { reducedSource } from './reduced-source.ts';
+import { storedBefore } from './stored-before.ts';
 import { residentWeights } from './weights.ts';
 
 export interface ModelSource {
@@ -180,28 +181,25 @@ function loadParameter(
   source: ModelSource,
   name: string,
   trained: boolean,
-  {
-    coded = false,
-    codebook = null,
-    dtype,
-    store = dense,
-    shardLayer,
-    device = 'cpu',
-  }: BuildOptions,
+  options: BuildOptions,
 ): Parameter {
+  const { coded = false, codebook = null, dtype, store = dense, shardLayer, device } = options;
   const isMatrix = isBlockMatrix(name);
   if (trained && codebook !== null && isMatrix) {
     return codebookParameter(source, name, codebook, dtype);
   }
   if (trained && coded && isMatrix) return codedParameter(source, name);
-  const { quantize } = store;
-  if (!trained && quantize !== null && isMatrix) return quantizedParameter(source, name, quantize);
+  if (!trained && isMatrix) {
+    const { made, quantize } = storedBefore(source, name, store, initialOf(options));
+    if (made !== null) return { ...baseParameter(name, made.shape), ...made, role: 'frozen' };
+    if (quantize !== null) return quantizedParameter(source, name, quantize);
+  }
   if (trained && shardLayer !== undefined) return borrowedParameter(source, name, dtype);
   const type = trained ? dtype : frozenType(source, name, dtype);
   return plainParameter(source, name, type, {
     trained,
     // What goes to a device is a copy already.
-    isOwn: trained && device === 'cpu',
+    isOwn: trained && (device ?? 'cpu') === 'cpu',
   });
 }
 
@@ -317,7 +315,7 @@ function layerOf(name: string): Parameter['layer'] {
 
 function initialOf({ adapter, initial }: BuildOptions): Initial {
   const missing = (name: string): never => {
-    throw new Bug(`${adapter?.name} begins with ${name}, which was not computed`);
+    throw new Bug(`${adapter?.name ?? 'the base'} begins with ${name}, which was not computed`);
   };
   return initial ?? missing;
 }

@@ -9,7 +9,7 @@ import { levelOf } from '../../crds/methods/halo-level.ts';
 import { masterWeightsOf } from '../../crds/methods/master-weights.ts';
 import { trainsNothing } from '../../crds/methods/no-training.ts';
 import { trainsScales } from '../../crds/plan/grid-bytes.ts';
-import { storesInt4 } from '../../crds/plan/quantized-base.ts';
+import { storesIntegers } from '../../crds/plan/quantized-base.ts';
 import type { BuildOptions, Trains } from '../engine/build-model.ts';
 import { finalNormName } from '../engine/model.ts';
 import type { Parameters } from '../engine/parameters.ts';
@@ -84,7 +84,7 @@ export function gridOf({ base }: ResolvedMethod, seed: bigint): WeightGrid | nul
   if (gguf !== undefined) return ggufGrid(gguf);
   const grid = { bits, range, groupSize: strategy === 'Channel' ? undefined : groupSize };
   const ratio = Number(learningRateRatio);
-  if (trains === 'Scales') return scalesOfIntegers(grid, ratio, storesInt4(base));
+  if (trains === 'Scales') return scalesOfIntegers(grid, ratio, storesIntegers(base));
   return scales === 'Fitted' ? fittedGrid(grid) : learnedGrid(grid, ratio);
 }
 

@@ -32,6 +32,7 @@ import { compressedTensorsArtifact } from './compressed-tensors.ts';
 import { questionsOf } from './evaluate-artifact.ts';
 import { ggufAdapterArtifact } from './gguf-adapter.ts';
 import { ggufArtifact } from './gguf-artifact.ts';
+import { integerBaseArtifact } from './integer-base.ts';
 import { mergedArtifact } from './merged.ts';
 import { mixLoraArtifact } from './mixlora.ts';
 import { repositoryCard } from './model-card.ts';
@@ -150,9 +151,12 @@ function writersOf(all: ArtifactFacts, context: RoleContext): readonly ArtifactW
     if (format === 'MixLoRA') return mixLoraArtifact(facts);
     if (format === 'AQLM') return aqlmArtifact(facts);
     if (isIntegerForm(format)) {
-      return quantization === undefined
-        ? compressedTensorsArtifact(facts)
-        : quantizedArtifact(facts, format, quantization, context);
+      if (quantization !== undefined) {
+        return quantizedArtifact(facts, format, quantization, context);
+      }
+      return facts.method.base.type === 'Integer'
+        ? integerBaseArtifact(facts)
+        : compressedTensorsArtifact(facts);
     }
     if (format !== 'GGUF') return mergedArtifact(facts);
     const { calibrationSequences: count } = gguf;

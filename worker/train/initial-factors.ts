@@ -1,5 +1,6 @@
-// Computes what an adapter begins with, before the model is built, unless an earlier process of the
-// run did so. Ranks take matrices in turn, so each is decomposed once.
+// Computes what an adapter begins with, and integers of a base that are made with inputs, before
+// the model is built, unless an earlier process of the run did so. Ranks take matrices in turn, so
+// each is decomposed once.
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Bug } from '../../crds/failures/errors.ts';
@@ -27,11 +28,15 @@ import {
   type Origin,
   plannedRank,
 } from '../methods/adapters/adapter.ts';
+import { quantizeAs } from '../methods/weights/mixed.ts';
+import { denseOf, formSuffix } from '../methods/weights/weight-store.ts';
 import type { RoleContext } from '../role.ts';
 import { trimMemory } from '../tensor/memory.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor, tensor } from '../tensor/tensor.ts';
 import { type FirstBatch, firstGradients } from './first-gradients.ts';
+import { makeIntegers } from './initial-integers.ts';
+import { chosenForms } from './mixed-forms.ts';
 import { SearchedModules } from './module-search.ts';
 import { plannedComponents } from './planned-components.ts';
 import { SharedRanks } from './shared-ranks.ts';
@@ -51,20 +56,26 @@ interface Beginning extends Omit<FirstBatch, 'folder' | 'batch'> {
   readonly stopping: () => boolean;
 }
 
-/** Null where the adapter decomposes nothing and searches for nothing. Collective. */
+/** Null where nothing is computed before the model is built. Collective. */
 export async function initialFactors(
   context: Pick<RoleContext, 'folder' | 'emit' | 'stop'>,
   beginning: Beginning,
 ): Promise<InitialFactors | null> {
   const { world, prepared } = beginning;
-  const { adapter } = beginning.options;
-  if (adapter === null || (adapter.decompose ?? adapter.search) === undefined) return null;
+  const { adapter, store } = beginning.options;
+  const begins = adapter !== null && (adapter.decompose ?? adapter.search) !== undefined;
+  const calibrated = store?.calibrated;
+  if (!begins && calibrated === undefined) return null;
   const place = initialPlace(context.folder, beginning);
   const known = await openInitialFactors(place);
   // Each rank has them, or all compute them.
   if (!world.agree(known === null) && known !== null) return known;
   known?.[Symbol.dispose]();
-  using factors = await factorsOf(context, beginning, adapter);
+  using factors = begins ? await factorsOf(context, beginning, adapter) : new OwnFactors();
+  if (calibrated !== undefined) {
+    const made = { ...beginning, calibrated, take: factors.takeStored };
+    await makeIntegers(context, made);
+  }
   const partial = join(context.folder, `${runFiles.initial}.partial`);
   const base = prepared.model.digest;
   await writeInitialFactors({ ...place, partial, base, world }, factors.byName);
@@ -191,6 +202,7 @@ const nothing: Origin = {
   gradient: () => unread('gradient'),
   components: () => unread('activation'),
   importance: () => null,
+  quantized: null,
   learningRate: 0,
 };
 
@@ -213,6 +225,7 @@ async function ofWeights(
   emit({ ...report, state: 'Started' });
   using unfinished = new DisposableStack();
   const own = unfinished.use(new OwnFactors());
+  const forms = await formsOfLayers(context, beginning, adapter, squared);
   const { spectrum } = adapter;
   const shared = spectrum === undefined ? null : unfinished.use(new SharedRanks(spectrum, layers));
   for (let first = 0; first < layers.length; first += world.size) {
@@ -220,6 +233,7 @@ async function ofWeights(
     if (layer !== undefined) {
       const found = decompose(source, adapter, layer, {
         importance: () => squared?.of(layer) ?? null,
+        quantized: quantizedIn(forms, layer),
       });
       if (shared === null) own.take(layer, found);
       else shared.add(layer, found);
@@ -229,11 +243,38 @@ async function ofWeights(
     await setImmediate();
     if (stopping()) stop.throwIfAborted();
   }
+  for (const [path, place] of world.rank === 0 ? forms : []) {
+    scope(() => own.takeStored(`${path}.${formSuffix}`, tensor([place], [1], 'int32')), 'cpu');
+  }
   const ranks = shared?.ranks(world) ?? [];
   for (const [layer, first] of shared?.first(ranks) ?? []) own.take(layer, first);
   emit({ ...report, state: 'Done', ...(ranks.length > 0 && { note: rankNote(ranks) }) });
   unfinished.move();
   return own;
+}
+
+type Forms = ReadonlyMap<string, number>;
+
+/** By path; empty where all matrices are stored alike. The first rank keeps them. Collective. */
+async function formsOfLayers(
+  context: Pick<RoleContext, 'emit' | 'stop'>,
+  beginning: Beginning,
+  adapter: Adapter,
+  squared: SquaredGradients | null,
+): Promise<Forms> {
+  const { source, options } = beginning;
+  const mixed = options.store?.mixed;
+  if (mixed === undefined) return new Map();
+  const adapted = new Set(adaptedLayers(source.config, adapter).map(({ path }) => path));
+  const importance = (layer: LinearLayer) => squared?.of(layer) ?? null;
+  return await chosenForms(context, { ...beginning, adapter, adapted, mixed, importance });
+}
+
+function quantizedIn(forms: Forms, { path, in: inputs }: LinearLayer): Origin['quantized'] {
+  const place = forms.get(path);
+  if (place === undefined) return null;
+  const quantize = quantizeAs(inputs, place);
+  return (matrix) => denseOf(quantize(matrix));
 }
 
 /** Null where the adapter weighs all values the same. Collective. */
@@ -282,6 +323,7 @@ async function passes(
 interface Reading {
   readonly dtype?: 'float32' | 'float64';
   readonly importance?: Origin['importance'];
+  readonly quantized?: Origin['quantized'];
 }
 
 /** What the adapter begins with, for one layer, by suffix. */
@@ -289,13 +331,13 @@ export function decompose(
   source: ModelSource,
   adapter: Adapter,
   layer: LinearLayer,
-  { dtype = 'float32', importance = () => null }: Reading = {},
+  { dtype = 'float32', importance = () => null, quantized = null }: Reading = {},
 ): Readonly<Record<string, Tensor>> {
   return scope(() => {
     const name = `${layer.path}.weight`;
     const weight = source.load(name, dtype);
     requireFinite(name, weight);
-    const from = { ...nothing, weight: () => weight, importance };
+    const from = { ...nothing, weight: () => weight, importance, quantized };
     const found = adapter.decompose?.(layer, from) ?? {};
     releasePages(weight);
     return found;
@@ -310,6 +352,10 @@ class OwnFactors implements Disposable {
       this.byName.set(`${path}.${suffix}`, keep(tensor));
     }
   }
+
+  readonly takeStored = (name: string, tensor: Tensor): void => {
+    this.byName.set(name, keep(tensor));
+  };
 
   [Symbol.dispose](): void {
     for (const tensor of this.byName.values()) tensor.dispose();

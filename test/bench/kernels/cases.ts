@@ -80,7 +80,7 @@ export function kernelCases(): readonly KernelCase[] {
     lora('float32', draw),
     lora('float32', drawBfloat16),
     lora('bfloat16', drawBfloat16),
-    ...(['NF4Double', 'NF4', 'Int8', 'Int4'] as const).map(quantized),
+    ...(['NF4Double', 'NF4', 'Int8', 'Int4', 'Int3', 'Int2'] as const).map(quantized),
     halo('bfloat16', 'INT8', 2),
     halo('float32', 'INT8', 2),
     halo('bfloat16', 'INT8', 2, 'kept'),

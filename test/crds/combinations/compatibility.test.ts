@@ -80,6 +80,23 @@ const cases: Cases = {
     meet: { 'method.preset': 'L4Q', 'output.formats': ['MergedSafetensors', 'PEFTAdapter'] },
     apart: { 'method.preset': 'L4Q', 'output.formats': ['MergedSafetensors', 'GGUF'] },
   },
+  'forms are chosen by what an adapter leaves of losses': {
+    meet: { method: { preset: 'LoRA', base: { type: 'Mixed' } } },
+    apart: { method: { preset: 'LQLoRA', base: { type: 'Mixed' } } },
+  },
+  'integers that are made with inputs are those of whole weights': {
+    meet: { method: { preset: 'PiSSA', base: { type: 'Integer' } } },
+    apart: {
+      method: { preset: 'PiSSA', base: { type: 'Integer', integer: { calibrationSequences: 0 } } },
+    },
+  },
+  'integers that an adapter belongs on are those of whole weights': {
+    meet: {
+      method: { preset: 'PiSSA', base: { type: 'Integer', integer: { calibrationSequences: 0 } } },
+      'output.formats': ['CompressedTensors'],
+    },
+    apart: { 'method.preset': 'INT21', 'output.formats': ['CompressedTensors'] },
+  },
   'integers are written where there are some': {
     meet: { 'method.preset': 'LoRA', 'output.formats': ['CompressedTensors'] },
     apart: { 'output.quantization': {}, 'output.formats': ['CompressedTensors'] },
@@ -382,6 +399,8 @@ test('every pair has a case, and no case is left of a pair that is gone', (t) =>
 const unaskable = [
   'layers may have more ranks than one, and at least the mean',
   'a search has layers to choose from',
+  'integers that are made with inputs are those of whole weights',
+  'integers that an adapter belongs on are those of whole weights',
   'experts are in MLPs',
   'a token goes to experts that there are',
   'results do not replace their model',

@@ -376,7 +376,9 @@ test('the peak is that of the largest stage, and every stage that a job has is t
       const ofGradients = readsGradient(method) || fisherBatches(method) > 0;
       const passes = ofGradients || calibrationOf(method) !== null;
       const ofWeights = adapterShape(method, one.facts)?.decomposing ?? null;
-      const decomposes = passes || (isHere && ofWeights !== null);
+      const { base } = method;
+      const ofInputs = base.type === 'Integer' && base.integer.calibrationSequences > 0;
+      const decomposes = passes || (isHere && (ofWeights !== null || ofInputs));
       const expected = [
         ...(trainsNothing(method) ? [] : ['Step']),
         ...(decomposes ? ['Decompose'] : []),

@@ -1,9 +1,11 @@
 import test from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
+import { formBits, formInWords, formsOf } from '../../../crds/plan/mixed-forms.ts';
 import { linearsOf } from '../../../crds/plan/parameters.ts';
 import { requireSplittable } from '../../../crds/plan/quantize-bytes.ts';
-import { matrixBytes, quantizedBlock } from '../../../crds/plan/quantized-base.ts';
+import { quantizedBlock } from '../../../crds/plan/quantized-base.ts';
+import { matrixBytes } from '../../../crds/plan/quantized-matrix.ts';
 import { requireWholeWords } from '../../../crds/plan/whole-groups.ts';
 import { llama8b, smol135 } from '../../builders/facts.ts';
 
@@ -91,4 +93,23 @@ test('a group that does not divide a layer is refused, with the largest that doe
   t.regex(none?.message ?? '', /int4\.groupSize is 64; .*down_proj of this model has 1000/);
   t.regex(none?.hint ?? '', /no size divides all layers of this model; .*Int8/);
   t.true(quantizedBlock(narrow, methodOf({ type: 'Int8' })).bytes > 0);
+});
+
+test('forms of a mix have the bits of their layouts, and a budget below all of them is refused', (t) => {
+  for (const linear of linearsOf(smol135)) {
+    for (const form of formsOf(linear)) {
+      const bytes = formBits(linear, form) / 8;
+      const own = matrixBytes(linear, form);
+      // The header, the map of double quantization, and ends of sections.
+      t.true(own >= bytes && own <= bytes + 128 + 1024 + 5 * 64, formInWords(form));
+    }
+  }
+  const mixed = (averageBits: string) => methodOf({ type: 'Mixed', mixed: { averageBits } });
+  const { bytes, values } = quantizedBlock(smol135, mixed('3.25'));
+  t.is(bytes, (3.25 / 8) * values + 7 * 128);
+  const refused = t.throws(() => quantizedBlock(smol135, mixed('2.3')), { instanceOf: UserError });
+  t.regex(
+    refused?.message ?? '',
+    /averageBits is 2\.3; with scales, this model has 2\.3\d+ bits a weight/,
+  );
 });

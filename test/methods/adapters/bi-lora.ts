@@ -2,7 +2,7 @@ import { rounded as coded } from '../../../worker/methods/adapters/bi-lora.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import type { Tensor } from '../../../worker/tensor/tensor.ts';
 import { type AdapterTrial, rounded } from '../adapter-trial.ts';
-import { float32, int4 } from '../axis-values.ts';
+import { float32, madeIntegers } from '../axis-values.ts';
 
 export const trial: AdapterTrial = {
   identities: {
@@ -21,14 +21,14 @@ export const trial: AdapterTrial = {
     },
   },
   workers: {
-    'bi-lora-8bit': {
-      ...{ preset: 'BiLoRA', optimizer: { type: 'AdamW8bit' } },
+    'bi-lora-8bit-int2': {
+      ...{ preset: 'BiLoRA', base: madeIntegers(2), optimizer: { type: 'AdamW8bit' } },
       adapter: { type: 'BiLoRA', biLora: { dropout: '0.1' } },
     },
   },
   device: {
-    'bi-lora of an Int4 base': {
-      method: { preset: 'BiLoRA', precision: float32, base: int4 },
+    'bi-lora of 3-bit integers': {
+      method: { preset: 'BiLoRA', precision: float32, base: madeIntegers(3) },
       gap: rounded,
     },
   },

@@ -1,5 +1,5 @@
 import { type AdapterTrial, exact } from '../adapter-trial.ts';
-import { float32, int4, nf4 } from '../axis-values.ts';
+import { float32, mix, nf4 } from '../axis-values.ts';
 import { ofTwo } from '../dense-gradients.ts';
 
 export const trial: AdapterTrial = {
@@ -15,8 +15,8 @@ export const trial: AdapterTrial = {
     },
   },
   workers: {
-    'lq-lora-int4-allora': {
-      ...{ preset: 'LQLoRA', base: int4, rule: { type: 'ALLoRA' } },
+    'lq-lora-mix-allora': {
+      ...{ preset: 'LQLoRA', base: mix, rule: { type: 'ALLoRA' } },
       adapter: { type: 'LQLoRA', lqLora: { rank: 4, dropout: '0.1', fisherBatches: 2 } },
     },
   },

@@ -1,7 +1,8 @@
-// Frozen weights in 8 and 4 bits: what is stored, against its definition in operators of libtorch,
-// and products that read it, against the same products of the values that it stands for.
+// Frozen weights in 8, 4, 3 and 2 bits: what is stored, against its definition in operators of
+// libtorch, and products that read it, against the same products of the values that it stands for.
 import test from 'ava';
 import fc from 'fast-check';
+import { unpackRows } from '../../../worker/methods/weights/packed-integers.ts';
 import { formats } from '../../../worker/methods/weights/weight-store.ts';
 import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
 import { type DType, dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
@@ -27,7 +28,7 @@ const anyForm: fc.Arbitrary<Form> = fc.oneof(
   }),
   fc.constant<Form>({ format: 'Int8', group: 0 }),
   fc.record({
-    format: fc.constant<Format>('Int4'),
+    format: fc.constantFrom<Format>('Int4', 'Int3', 'Int2'),
     group: fc.constantFrom(...groups),
     symmetric: fc.constant(true),
   }),
@@ -155,27 +156,37 @@ test('Int8 is the largest magnitude over 127, codes rounded to nearest', (t) => 
   t.pass();
 });
 
-test('Int4 spends its sixteen codes from the smallest to the largest value, and keeps 0', (t) => {
+/** Four bits have the first value in the high half; fewer lie one after the other. */
+function integersIn(codes: Tensor, bits: number): Tensor {
+  if (bits === 4) return unpacked(codes);
+  const [, bytes = 0] = codes.shape;
+  return unpackRows(ops.viewDtype(codes, 'int32'), (bytes * 8) / bits, bits);
+}
+
+test('integers spend their codes from the smallest to the largest value, and keep 0', (t) => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 30 }),
       fc.constantFrom(...groups),
       fc.boolean(),
       fc.constantFrom(-3, 0, 3),
-      (rows, group, symmetric, shift) =>
+      fc.constantFrom<2 | 3 | 4>(2, 3, 4),
+      (rows, group, symmetric, shift, bits) =>
         scope(() => {
           const w = ops.addScalar(matrix(rows, 2 * group, 'float32'), shift);
-          const stored = quantized(w, { format: 'Int4', group, symmetric });
+          const stored = quantized(w, { format: `Int${bits}`, group, symmetric });
           const [codes, step, zero] = ops.quantizedParts(stored) as [Tensor, Tensor, Tensor];
           const [s, z] = [step, zero].map((each) => ops.view(ops.to(each, 'float32'), [-1, 1]));
-          const found = ops.to(ops.view(unpacked(codes), [-1, group]), 'float32');
+          const found = ops.to(ops.view(integersIn(codes, bits), [-1, group]), 'float32');
           const decoded = ops.mul(ops.sub(found, z!), s!);
           const gaps = ops.abs(ops.sub(grouped(w, group), decoded));
           const allowed = ops.mulScalar(s!, 0.5 * (1 + 16 * dtypeEpsilon('float32')));
           return (
             distance(grouped(values(stored), group), decoded) === 0 &&
             largest(ops.relu(ops.sub(gaps, allowed))) === 0 &&
-            toArray(z!).every((each) => (symmetric ? each === 8 : each >= 0 && each <= 15))
+            toArray(z!).every((each) =>
+              symmetric ? each === 2 ** (bits - 1) : each >= 0 && each < 2 ** bits,
+            )
           );
         }),
     ),
@@ -219,7 +230,7 @@ test('what lies on the grid stays as it is: codes of decoded weights are the sam
         // Scales that were rounded once more are other scales, and an asymmetric range need not be
         // fifteen steps.
         if (form.format === 'NF4Double') return true;
-        if (form.format === 'Int4' && form.symmetric !== true) return true;
+        if (/Int[234]/.test(form.format) && form.symmetric !== true) return true;
         const stored = quantized(matrix(rows, 256, 'float32'), form);
         const again = quantized(values(stored), form);
         const [before, after] = [stored, again].map((each) => ops.quantizedParts(each)[0]!);
@@ -447,7 +458,7 @@ test('what cannot be stored or read so is refused with a sentence', (t) => {
       [() => ops.quantizeWeight(w, 1, 0), /group is 0; it must be a power of two from 32 to 4096/],
       [() => ops.quantizeWeight(w, 1, 48), /group is 48; it must be a power of two/],
       [() => ops.quantizeWeight(w, 7, 32), /format is 7; it must be 1/],
-      [() => ops.quantizeWeight(w, 3, 32, true), /symmetric is for Int4 alone/],
+      [() => ops.quantizeWeight(w, 3, 32, true), /symmetric is for Int4, Int3 and Int2 alone/],
       [() => ops.quantizeWeight(ops.view(w, [-1]), 1, 32), /it must have two dimensions/],
       [() => ops.quantizeWeight(ops.to(w, 'float64'), 1, 32), /it must be float32 or bfloat16/],
       [

@@ -74,8 +74,17 @@ export interface Origin {
   readonly components: () => Tensor;
   /** How much the loss depends on rows and columns; null where all weigh the same. */
   readonly importance: () => Importance | null;
+  /** The values that this matrix has once it is stored; null where all are stored alike. */
+  readonly quantized: ((matrix: Tensor) => Tensor) | null;
   /** Of the first step. */
   readonly learningRate: number;
+}
+
+/** A weight, one form in which it may be stored, and what its values weigh. */
+interface Storing {
+  readonly weight: Tensor;
+  readonly quantized: (matrix: Tensor) => Tensor;
+  readonly importance: Importance | null;
 }
 
 /** Sums of the Fisher information of a weight, of any scale. */
@@ -176,6 +185,8 @@ export interface Adapter {
   targets(layer: LinearLayer): boolean;
   /** Whether `decompose` reads the gradient. */
   readonly readsGradient?: boolean;
+  /** What is lost of a weight in a form beside what it begins with: comparable between layers. */
+  lossOf?(layer: LinearLayer, storing: Storing): number;
   /** Training batches that `importance` is measured on. @default none */
   readonly fisherBatches?: number;
   /**

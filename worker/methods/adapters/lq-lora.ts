@@ -8,14 +8,15 @@
 // error rises is kept, where the authors' code keeps the one after; vectors are found by the sketch
 // of optimizers/subspace.ts unless the job asks for exact ones; the Fisher information, where it
 // weighs the error, is that of whole training batches, where the paper takes single samples of
-// other text. Left out: a form of quantizing for each matrix within a budget of bits.
+// other text. With a base of the type Mixed each matrix has a form of its own, within a budget of
+// bits (train/mixed-forms.ts).
 import { Bug } from '../../../crds/failures/errors.ts';
 import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB } from './adapter.ts';
 import { type AdapterOf, asUnscaledLora } from './from-parameters.ts';
-import { quantizedSplit, weightsOf } from './quantized-split.ts';
+import { quantizedSplit, scaleOfWeights, weightsOf } from './quantized-split.ts';
 import { loraTakingOver, type StandardLora } from './standard-lora.ts';
 
 interface LqLoraSettings extends StandardLora {
@@ -41,17 +42,31 @@ function lqLora(given: LqLoraSettings): Adapter {
   const fitting = { scale: alpha / rank, iterations, find: subspaceFinder(directions), quantized };
   const own: Required<Pick<Adapter, 'name' | 'decompose'>> = {
     name: 'LQLoRA',
-    decompose(layer, { weight, importance }) {
+    decompose(layer, { weight, importance, quantized: stored }) {
       const W = weight();
       const known = importance();
       const weights = known && weightsOf(known, W.dtype);
       const own = { ...fitting, rank: rankWithin(layer, rank), weights };
+      if (stored !== null) own.quantized = stored;
       const { factors } = quantizedSplit(W, own);
       return { [factorA]: factors.A, [factorB]: factors.B };
     },
   };
-  return { ...loraTakingOver(settings, own), fisherBatches };
+  return {
+    ...loraTakingOver(settings, own),
+    fisherBatches,
+    lossOf(layer, { weight, quantized: stored, importance }) {
+      const weights = importance && weightsOf(importance, weight.dtype);
+      const tried = { ...fitting, quantized: stored, iterations: Math.min(iterations, triedTurns) };
+      const own = { ...tried, rank: rankWithin(layer, rank), weights };
+      const { errors } = quantizedSplit(weight, own);
+      return (errors.at(-1) ?? 0) ** 2 * (importance === null ? 1 : scaleOfWeights(importance));
+    },
+  };
 }
+
+/** Of both parts, while forms are compared. */
+const triedTurns = 2;
 
 function unquantized(): never {
   throw new Bug('LQ-LoRA begins with what quantizing loses, and the base is not quantized');

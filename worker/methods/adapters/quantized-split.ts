@@ -80,6 +80,15 @@ export function weightsOf(
   return { rows: relative(rows, 1), columns: relative(columns, 0) };
 }
 
+/** By what squares of an error under `weightsOf` become those under the information itself. */
+export function scaleOfWeights({ rows, columns }: Importance): number {
+  const [ofRows, ofColumns] = [rows, columns].map((sums) => toArray(sums)) as [number[], number[]];
+  const total = ofRows.reduce((sum, one) => sum + one, 0);
+  if (total === 0) return 0;
+  const root = (sums: number[]) => sums.reduce((sum, one) => sum + Math.sqrt(one), 0) / sums.length;
+  return (root(ofRows) * root(ofColumns)) ** 2 / total;
+}
+
 function addScaled_(into: Tensor, { A, B }: BalancedFactors, scale: number): void {
   addProduct_(into, { left: B, right: A }, scale);
 }

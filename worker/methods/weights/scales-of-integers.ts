@@ -5,12 +5,13 @@
 // Only s trains, one for each group of a row or each row; q and z stay, to the bit. Rounding is no
 // part of the gradient, dL/ds = sum of a group dL/dw' (q - z), which is exact. As with other grids
 // t = log s is trained and the value of bfloat16 nearest to exp t is used, so that a file has what
-// training computed with. Four bits in groups are stored as Int4 stores them; q - z is then the
+// training computed with. Up to four bits in groups are stored packed; q - z is then the
 // stored value over s0.
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { codedRows, logScale, scaleOf } from './fake-quantized.ts';
+import { formatOf } from './integer.ts';
 import {
   fittedSteps,
   gradientOfScales,
@@ -20,7 +21,6 @@ import {
   times_,
 } from './learned-step.ts';
 import type { OwnRows, WeightGrid } from './weight-grid.ts';
-import { formats } from './weight-store.ts';
 
 const firstScale = 'weight_first_scale';
 const zeroPoint = 'weight_zero_point';
@@ -63,13 +63,15 @@ export function scalesOfIntegers(
   };
 }
 
-/** Those that Int4 stores with the matrix. */
-function storedSteps(weight: Tensor, { range, groupSize = 0 }: IntegerGrid): Steps {
+/** Those that are stored with the matrix. */
+function storedSteps(weight: Tensor, { bits, range, groupSize = 0 }: IntegerGrid): Steps {
   const symmetric = range === 'Symmetric';
   const narrow = weight.dtype === 'float64' ? ops.to(weight, 'float32') : weight;
-  const stored = ops.quantizeWeight(narrow, formats.Int4, groupSize, symmetric);
+  const stored = ops.quantizeWeight(narrow, formatOf({ bits }), groupSize, symmetric);
   const [, scale, zero] = ops.quantizedParts(stored);
-  if (scale === undefined || zero === undefined) throw new RangeError('Int4 has steps and zeros');
+  if (scale === undefined || zero === undefined) {
+    throw new RangeError('integers have steps and zeros');
+  }
   const [rows = 0, columns = 0] = weight.shape;
   const wide = (part: Tensor) => ops.view(ops.to(part, weight.dtype), [rows, columns / groupSize]);
   return { scale: wide(scale), zero: symmetric ? null : wide(zero) };

@@ -24,7 +24,16 @@ import { countUp, toySource } from '../../../builders/toy-training.ts';
 import { aSequence } from '../../../builders/training.ts';
 import { int4, nf4 } from '../../../methods/axis-values.ts';
 
-const bases = { NF4: nf4, Int4: int4, Int8: { type: 'Int8' } } as const;
+const integer = (bits: 2 | 3) => ({
+  ...{ type: 'Integer' as const, integer: { bits, groupSize: 32, calibrationSequences: 0 } },
+});
+const bases = {
+  NF4: nf4,
+  Int4: int4,
+  Int8: { type: 'Int8' },
+  Int3: integer(3),
+  Int2: integer(2),
+} as const;
 const shapes = [
   [192, 64],
   [64, 192],

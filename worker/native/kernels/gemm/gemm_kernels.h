@@ -360,8 +360,9 @@ void widen(Stored s, int64_t first, int64_t rows, int64_t columns, float *to) {
 // In the order of Storage; quantised ones are rounded or not by what `Stored` says.
 #define ANNEAL_GEMM_EACH(f)                                                                        \
   {f<ReadFloat32>,    f<ReadBFloat16>, f<ReadCode8>, f<ReadFloat8>, f<ReadNF4>,                    \
-   f<ReadNF4Double>,  f<ReadInt8>,     f<ReadInt4>,  f<ReadNF4>,    f<ReadNF4Double>,              \
-   f<ReadInt8>,       f<ReadInt4>}
+   f<ReadNF4Double>,  f<ReadInt8>,     f<ReadInt4>,  f<ReadInt3>,   f<ReadInt2>,                   \
+   f<ReadNF4>,        f<ReadNF4Double>, f<ReadInt8>, f<ReadInt4>,   f<ReadInt3>,                   \
+   f<ReadInt2>}
 #define ANNEAL_GEMM_PACK_DENSE(panel, lies)                                                        \
   pack<ReadFloat32, panel, lies>, pack<ReadBFloat16, panel, lies>, pack<ReadCode8, panel, lies>,   \
       pack<ReadFloat8, panel, lies>
@@ -369,8 +370,10 @@ void widen(Stored s, int64_t first, int64_t rows, int64_t columns, float *to) {
   {ANNEAL_GEMM_PACK_DENSE(kColumns, lies),                                                         \
    pack<ReadNF4, kColumns, lies>,     pack<ReadNF4Double, kColumns, lies>,                         \
    pack<ReadInt8, kColumns, lies>,    pack<ReadInt4, kColumns, lies>,                              \
+   pack<ReadInt3, kColumns, lies>,    pack<ReadInt2, kColumns, lies>,                              \
    pack<ReadNF4, kColumns, lies>,     pack<ReadNF4Double, kColumns, lies>,                         \
-   pack<ReadInt8, kColumns, lies>,    pack<ReadInt4, kColumns, lies>}
+   pack<ReadInt8, kColumns, lies>,    pack<ReadInt4, kColumns, lies>,                              \
+   pack<ReadInt3, kColumns, lies>,    pack<ReadInt2, kColumns, lies>}
 
 extern const Table ANNEAL_GEMM_TABLE = {
     .name = ANNEAL_GEMM_NAME,
@@ -378,7 +381,7 @@ extern const Table ANNEAL_GEMM_TABLE = {
     .columns = kColumns,
     .depth = ANNEAL_GEMM_DEPTH,
     .unit = 1,
-    .bytes = {4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4},
+    .bytes = {4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4},
     .multiply = multiply,
     .multiply_rounded = nullptr,
     .pack_a = {{ANNEAL_GEMM_PACK_DENSE(kRows, Layout::kDepthInner)},

@@ -114,6 +114,21 @@ inline __m256i eight_halves(const uint8_t *at) {
                           _mm256_set1_epi32(15));
 }
 
+// 3 or 2 bits each, from the lowest.
+template <Format F> inline __m256i eight_small(const uint8_t *at) {
+  constexpr int b = quantized::bits_of(F);
+  const __m256i word = _mm256_set1_epi32(static_cast<int>(quantized::eight_codes<F>(at)));
+  const __m256i shifts = _mm256_setr_epi32(0, b, 2 * b, 3 * b, 4 * b, 5 * b, 6 * b, 7 * b);
+  return _mm256_and_si256(_mm256_srlv_epi32(word, shifts), _mm256_set1_epi32((1 << b) - 1));
+}
+
+template <Format F> inline __m256i eight_of(const uint8_t *at) {
+  if constexpr (F == quantized::kInt3 || F == quantized::kInt2)
+    return eight_small<F>(at);
+  else
+    return eight_halves(at);
+}
+
 inline __m256 nf4_values(__m256i codes) {
   using quantized::nf4_value;
   const __m256 low =
@@ -138,11 +153,12 @@ inline __m256 as_bfloat16(__m256 value) {
 #endif
 
 template <Format F> struct ReadQuantized {
-  static constexpr int64_t kLine = F == quantized::kInt8 ? 64 : 128;
+  static constexpr int kBits = quantized::bits_of(F);
+  static constexpr int64_t kLine = kBits == 3 ? 128 : 512 / kBits;
   static inline const uint8_t *address(Stored s, int64_t row, int64_t column) {
     const Header &h = quantized::header_at(s.data);
     return quantized::section<uint8_t>(h, h.codes) + row * h.row_bytes +
-           (F == quantized::kInt8 ? column : column / 2);
+           (kBits == 3 ? column / 8 * 3 : column * kBits / 8);
   }
   static inline void eight(Stored s, int64_t row, int64_t column, Eight &out) {
 #if defined(__AVX2__)
@@ -153,9 +169,9 @@ template <Format F> struct ReadQuantized {
     if constexpr (F == quantized::kInt8) {
       const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i *>(codes));
       out = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)), scale);
-    } else if constexpr (F == quantized::kInt4) {
+    } else if constexpr (quantized::has_zeros(F)) {
       const int zero = quantized::section<uint8_t>(h, h.zeros)[group];
-      const __m256i steps = _mm256_sub_epi32(eight_halves(codes), _mm256_set1_epi32(zero));
+      const __m256i steps = _mm256_sub_epi32(eight_of<F>(codes), _mm256_set1_epi32(zero));
       out = _mm256_mul_ps(_mm256_cvtepi32_ps(steps), scale);
     } else {
       out = _mm256_mul_ps(nf4_values(eight_halves(codes)), scale);
@@ -181,3 +197,5 @@ using ReadNF4 = ReadQuantized<quantized::kNF4>;
 using ReadNF4Double = ReadQuantized<quantized::kNF4Double>;
 using ReadInt8 = ReadQuantized<quantized::kInt8>;
 using ReadInt4 = ReadQuantized<quantized::kInt4>;
+using ReadInt3 = ReadQuantized<quantized::kInt3>;
+using ReadInt2 = ReadQuantized<quantized::kInt2>;

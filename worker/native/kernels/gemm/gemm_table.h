@@ -22,14 +22,18 @@ enum class Storage : int {
   kNF4Double = 5,
   kInt8 = 6,
   kInt4 = 7,
-  kNF4Rounded = 8,
-  kNF4DoubleRounded = 9,
-  kInt8Rounded = 10,
-  kInt4Rounded = 11
+  kInt3 = 8,
+  kInt2 = 9,
+  kNF4Rounded = 10,
+  kNF4DoubleRounded = 11,
+  kInt8Rounded = 12,
+  kInt4Rounded = 13,
+  kInt3Rounded = 14,
+  kInt2Rounded = 15
 };
-constexpr int kStorages = 12;
+constexpr int kStorages = 16;
 constexpr int kDenseStorages = 4;
-constexpr int kRoundedStorages = 8; // the first of them
+constexpr int kRoundedStorages = 10; // the first of them
 
 // Stored rows of `ld` values each; a value is reached as (row, column). Of a quantised matrix
 // `data` is its header, which knows its rows.

@@ -60,6 +60,10 @@ private:
     if constexpr (F == quantized::kInt8) {
       const __m128i bytes = _mm_maskz_loadu_epi8(lanes, codes + column);
       return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+    } else if constexpr (F == quantized::kInt3 || F == quantized::kInt2) {
+      const int zero = quantized::section<uint8_t>(h, h.zeros)[group];
+      const __m512i small = sixteen_small(codes + column / 8 * quantized::bits_of(F));
+      return _mm512_cvtepi32_ps(_mm512_sub_epi32(small, _mm512_set1_epi32(zero)));
     } else {
       const __m512i halves = sixteen_halves(codes + column / 2);
       if constexpr (F == quantized::kInt4) {
@@ -76,6 +80,16 @@ private:
     const __m512i twice = _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(bytes, bytes));
     const __m512i shifts = _mm512_set1_epi64(4); // lanes 0, 2, ... by 4; the others by 0
     return _mm512_and_si512(_mm512_srlv_epi32(twice, shifts), _mm512_set1_epi32(15));
+  }
+  // 3 or 2 bits each, from the lowest: eight in the word of each half of the lanes.
+  static ANNEAL_INLINE __m512i sixteen_small(const uint8_t *codes) {
+    constexpr int b = quantized::bits_of(F);
+    const int first = static_cast<int>(quantized::eight_codes<F>(codes));
+    const int second = static_cast<int>(quantized::eight_codes<F>(codes + b));
+    const __m512i words = _mm512_mask_set1_epi32(_mm512_set1_epi32(first), 0xff00, second);
+    const __m512i shifts = _mm512_setr_epi32(0, b, 2 * b, 3 * b, 4 * b, 5 * b, 6 * b, 7 * b, 0, b,
+                                             2 * b, 3 * b, 4 * b, 5 * b, 6 * b, 7 * b);
+    return _mm512_and_si512(_mm512_srlv_epi32(words, shifts), _mm512_set1_epi32((1 << b) - 1));
   }
   static ANNEAL_INLINE __m512 table() {
     using quantized::nf4_value;
@@ -206,10 +220,14 @@ Table with_pairs_packed(const Table &table, const char *name) {
   add<Quantized<quantized::kNF4Double, false>>(t, Storage::kNF4Double);
   add<Quantized<quantized::kInt8, false>>(t, Storage::kInt8);
   add<Quantized<quantized::kInt4, false>>(t, Storage::kInt4);
+  add<Quantized<quantized::kInt3, false>>(t, Storage::kInt3);
+  add<Quantized<quantized::kInt2, false>>(t, Storage::kInt2);
   add<Quantized<quantized::kNF4, true>>(t, Storage::kNF4Rounded);
   add<Quantized<quantized::kNF4Double, true>>(t, Storage::kNF4DoubleRounded);
   add<Quantized<quantized::kInt8, true>>(t, Storage::kInt8Rounded);
   add<Quantized<quantized::kInt4, true>>(t, Storage::kInt4Rounded);
+  add<Quantized<quantized::kInt3, true>>(t, Storage::kInt3Rounded);
+  add<Quantized<quantized::kInt2, true>>(t, Storage::kInt2Rounded);
   return t;
 }
 

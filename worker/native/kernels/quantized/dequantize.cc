@@ -74,10 +74,10 @@ std::vector<Tensor> parts(const Tensor& weight) {
   const Header h = header_of(weight);
   const int64_t groups = h.rows * h.row_groups;
   const auto codes = h.format == kInt8 ? at::kChar : at::kByte;
-  const auto scales = h.format == kNF4Double ? at::kByte : h.format == kInt4 ? at::kBFloat16 : at::kFloat;
+  const auto scales = h.format == kNF4Double ? at::kByte : has_zeros(h.format) ? at::kBFloat16 : at::kFloat;
   std::vector<Tensor> all{copied(weight, h.codes, codes, {h.rows, h.row_bytes}),
                           copied(weight, h.scales, scales, {h.rows, h.row_groups})};
-  if (h.format == kInt4) all.push_back(copied(weight, h.zeros, at::kByte, {h.rows, h.row_groups}));
+  if (has_zeros(h.format)) all.push_back(copied(weight, h.zeros, at::kByte, {h.rows, h.row_groups}));
   if (h.format == kNF4Double) {
     all.push_back(copied(weight, h.map, at::kFloat, {256}));
     all.push_back(copied(weight, h.nested, at::kFloat, {(groups + kNested - 1) / kNested}));

@@ -16,7 +16,13 @@
 
 namespace anneal::quantized {
 
-enum Format : int32_t { kNF4 = 1, kNF4Double = 2, kInt8 = 3, kInt4 = 4 };
+enum Format : int32_t { kNF4 = 1, kNF4Double = 2, kInt8 = 3, kInt4 = 4, kInt3 = 5, kInt2 = 6 };
+
+// Whole numbers in groups with a step and a zero.
+ANNEAL_HOST_DEVICE static constexpr bool has_zeros(int32_t format) { return format >= kInt4; }
+ANNEAL_HOST_DEVICE static constexpr int bits_of(int32_t format) {
+  return format == kInt8 ? 8 : format == kInt3 ? 3 : format == kInt2 ? 2 : 4;
+}
 
 constexpr int kNested = 256;        // scales that share one scale of their own
 constexpr int kWholeRow = 63;       // group_shift: every column is in group 0
@@ -31,9 +37,10 @@ struct Header {
   int64_t row_bytes;   // of codes
   int64_t row_groups;  // scales of a row
   // Offsets of sections from the header's first byte; 0 where the format has none.
-  int64_t codes;   // 4 bits: the first of two values in the high half; 8 bits: signed
-  int64_t scales;  // float32: the largest magnitude; NF4Double: uint8, an index into map; Int4: bfloat16, the step
-  int64_t zeros;   // Int4: uint8, the code of zero
+  int64_t codes;   // 4 bits: the first of two values in the high half; 8 bits: signed; 3 and 2 bits: one
+                   // after the other from the lowest, so eight are 3 or 2 bytes
+  int64_t scales;  // float32: the largest magnitude; NF4Double: uint8, an index into map; Int4, Int3, Int2: bfloat16, the step
+  int64_t zeros;   // Int4, Int3, Int2: uint8, the code of zero
   int64_t nested;  // NF4Double: float32 for each kNested scales
   int64_t map;     // NF4Double: 256 float32
   int64_t bytes;   // of everything
@@ -80,12 +87,19 @@ ANNEAL_HOST_DEVICE static inline float scale_of(const Header& h, int64_t group) 
   if constexpr (F == kNF4Double) {
     const float value = section<float>(h, h.map)[section<uint8_t>(h, h.scales)[group]];
     return product(value, section<float>(h, h.nested)[group / kNested]) + h.offset;
-  } else if constexpr (F == kInt4) {
+  } else if constexpr (has_zeros(F)) {
     return from_bfloat16(section<uint16_t>(h, h.scales)[group]);
   } else {
     const float largest = section<float>(h, h.scales)[group];
     return F == kInt8 ? largest * (1.0f / 127.0f) : largest;
   }
+}
+
+// The eight codes that begin at `codes`, of 3 or 2 bits, in the lowest bits of a word.
+template <Format F>
+ANNEAL_HOST_DEVICE static inline uint32_t eight_codes(const uint8_t* codes) {
+  const uint32_t two = codes[0] | static_cast<uint32_t>(codes[1]) << 8;
+  return F == kInt3 ? two | static_cast<uint32_t>(codes[2]) << 16 : two;
 }
 
 // One value. Loops that read many take a shorter way to the same bits (gemm_read.h).
@@ -96,6 +110,11 @@ ANNEAL_HOST_DEVICE static inline float value_of(const Header& h, int64_t row, in
   const uint8_t* codes = section<uint8_t>(h, h.codes) + row * h.row_bytes;
   if constexpr (F == kInt8) {
     return static_cast<float>(static_cast<int8_t>(codes[column])) * scale;
+  } else if constexpr (F == kInt3 || F == kInt2) {
+    constexpr int bits = bits_of(F);
+    const uint32_t eight = eight_codes<F>(codes + column / 8 * bits);
+    const int code = static_cast<int>(eight >> (column % 8 * bits)) & ((1 << bits) - 1);
+    return static_cast<float>(code - section<uint8_t>(h, h.zeros)[group]) * scale;
   } else {
     const int code = column % 2 ? codes[column / 2] & 15 : codes[column / 2] >> 4;
     if constexpr (F == kInt4)

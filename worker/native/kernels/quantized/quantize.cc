@@ -37,7 +37,7 @@ Header plan(Format format, int64_t rows, int64_t columns, int64_t group) {
   h.columns = columns;
   h.group_shift = group == 0 ? kWholeRow : std::countr_zero(static_cast<uint64_t>(group));
   h.row_groups = group == 0 ? 1 : columns / group;
-  h.row_bytes = format == kInt8 ? columns : columns / 2;
+  h.row_bytes = columns * bits_of(format) / 8;
   const int64_t groups = rows * h.row_groups;
   int64_t end = sizeof(Header);
   const auto place = [&](int64_t bytes) {
@@ -46,8 +46,8 @@ Header plan(Format format, int64_t rows, int64_t columns, int64_t group) {
     return at;
   };
   h.codes = place(rows * h.row_bytes);
-  h.scales = place(groups * (format == kNF4Double ? 1 : format == kInt4 ? 2 : 4));
-  if (format == kInt4) h.zeros = place(groups);
+  h.scales = place(groups * (format == kNF4Double ? 1 : has_zeros(format) ? 2 : 4));
+  if (has_zeros(format)) h.zeros = place(groups);
   if (format == kNF4Double) {
     h.nested = place((groups + kNested - 1) / kNested * 4);
     h.map = place(256 * 4);
@@ -119,20 +119,33 @@ struct Step {
   uint8_t zero;
 };
 
-Step int4_group(const float* w, int64_t count, bool symmetric, uint8_t* to) {
+// One after the other from the lowest bit; whole eights.
+void write_small(const int32_t* codes, int64_t count, int bits, uint8_t* to) {
+  for (int64_t i = 0; i < count; i += 8, to += bits) {
+    uint32_t eight = 0;
+    for (int j = 0; j < 8; ++j) eight |= static_cast<uint32_t>(codes[i + j]) << (j * bits);
+    for (int j = 0; j < bits; ++j) to[j] = static_cast<uint8_t>(eight >> (8 * j));
+  }
+}
+
+Step integer_group(const float* w, int64_t count, int bits, bool symmetric, uint8_t* to) {
+  const int most = (1 << bits) - 1, middle = 1 << (bits - 1);
   float low = 0, high = 0;
   for (int64_t i = 0; i < count; ++i) {
     low = std::min(low, w[i]);
     high = std::max(high, w[i]);
   }
-  const float exact = symmetric ? std::max(-low, high) / 7 : (high - low) / 15;
+  const float exact = symmetric ? std::max(-low, high) / static_cast<float>(middle - 1) : (high - low) / static_cast<float>(most);
   const uint16_t stored = bfloat16_above(exact > 0 ? exact : 1);
   const float step = from_bfloat16(stored);
-  const float zero = symmetric ? 8 : rounded(-low / step);
+  const float zero = symmetric ? static_cast<float>(middle) : rounded(-low / step);
   int32_t codes[kLargestGroup];
   for (int64_t i = 0; i < count; ++i)
-    codes[i] = static_cast<int32_t>(std::min(std::max(rounded(w[i] / step) + zero, 0.0f), 15.0f));
-  write_halves(codes, count, to);
+    codes[i] = static_cast<int32_t>(std::min(std::max(rounded(w[i] / step) + zero, 0.0f), static_cast<float>(most)));
+  if (bits == 4)
+    write_halves(codes, count, to);
+  else
+    write_small(codes, count, bits, to);
   return {stored, static_cast<uint8_t>(zero)};
 }
 
@@ -214,8 +227,8 @@ void quantize_row(Header& h, const float* w, int64_t row, bool symmetric, float*
   for (int64_t group = 0; group < h.row_groups; ++group, w += count) {
     const int64_t at = row * h.row_groups + group;
     uint8_t* to = writable<uint8_t>(h, h.codes) + row * h.row_bytes + group * (h.row_bytes / h.row_groups);
-    if (h.format == kInt4) {
-      const Step found = int4_group(w, count, symmetric, to);
+    if (has_zeros(h.format)) {
+      const Step found = integer_group(w, count, bits_of(h.format), symmetric, to);
       writable<uint16_t>(h, h.scales)[at] = found.step;
       writable<uint8_t>(h, h.zeros)[at] = found.zero;
     } else {
@@ -228,9 +241,9 @@ void check(const Tensor& weight, int64_t format, int64_t group, bool symmetric) 
   TORCH_CHECK(weight.dim() == 2, "weight has the shape ", weight.sizes(), "; it must have two dimensions");
   TORCH_CHECK(weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kBFloat16, "weight has the dtype ",
               weight.scalar_type(), "; it must be float32 or bfloat16");
-  TORCH_CHECK(format >= kNF4 && format <= kInt4, "format is ", format,
-              "; it must be 1 (NF4), 2 (NF4 with double quantisation), 3 (Int8) or 4 (Int4)");
-  TORCH_CHECK(!symmetric || format == kInt4, "symmetric is for Int4 alone");
+  TORCH_CHECK(format >= kNF4 && format <= kInt2, "format is ", format,
+              "; it must be 1 (NF4), 2 (NF4 with double quantisation), 3 (Int8), 4 (Int4), 5 (Int3) or 6 (Int2)");
+  TORCH_CHECK(!symmetric || has_zeros(static_cast<int32_t>(format)), "symmetric is for Int4, Int3 and Int2 alone");
   if (format == kInt8 && group == 0) return;
   TORCH_CHECK(group >= kSmallestGroup && group <= kLargestGroup && std::has_single_bit(static_cast<uint64_t>(group)),
               "group is ", group, "; it must be a power of two from ", kSmallestGroup, " to ", kLargestGroup);

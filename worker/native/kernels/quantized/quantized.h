@@ -1,15 +1,16 @@
-// Frozen matrices in 8 or 4 bits: made once from a dense one, read by products (gemm.h) panel by
-// panel, never widened as a whole.
+// Frozen matrices in 8, 4, 3 or 2 bits: made once from a dense one, read by products (gemm.h) panel
+// by panel, never widened as a whole.
 //
 //   NF4        w = nf4[code] * absmax                     absmax float32 a group (Dettmers et al. 2023, QLoRA)
 //   NF4Double  the same, absmax = map[code8] * s + o      s float32 for 256 of them, o their mean
 //   Int8       w = code * (absmax / 127)                  code from -127 to 127; a group, or one a row
 //   Int4       w = (code - zero) * step                   step bfloat16 rounded up, zero from 0 to 15
+//   Int3, Int2 the same, codes and zero from 0 to 7 or 3
 //
 // in: quantize_weight: float32 or bfloat16 [rows, columns], finite. `group` values of a row share a
 // scale: a power of
-//       two from 32 to 4096 that divides the columns, or, for Int8, 0 for the whole row. symmetric: Int4 alone, the
-//       range is the same on both sides and zero is 8.
+//       two from 32 to 4096 that divides the columns, or, for Int8, 0 for the whole row. symmetric: Int4, Int3 and
+//       Int2 alone, the range is the same on both sides and zero is 8, 4 or 2.
 // Products read the float32 values above beside float32 operands, and those rounded to bfloat16
 // beside bfloat16 ones; other types and devices as the type of the operands has them. out: one
 // contiguous uint8 tensor, layout.h. dequantize_weight: rows [first, first + count) as float32

@@ -26,6 +26,10 @@ template <Format F> __device__ Pack<float, kAtOnce> codes_at(const Header& h, in
   if constexpr (F == kInt8) {
     const auto some = read_pack<kAtOnce>(codes + column, h.columns - column, h.row_bytes % kAtOnce == 0);
     for (int i = 0; i < kAtOnce; ++i) out.at[i] = static_cast<float>(static_cast<int8_t>(some.at[i]));
+  } else if constexpr (F == kInt3 || F == kInt2) {
+    constexpr int bits = bits_of(F);
+    const uint32_t eight = eight_codes<F>(codes + column / kAtOnce * bits);
+    for (int i = 0; i < kAtOnce; ++i) out.at[i] = static_cast<float>(eight >> (i * bits) & ((1 << bits) - 1));
   } else {
     const auto some = read_pack<kAtOnce / 2>(codes + column / 2, (h.columns - column + 1) / 2, h.row_bytes % (kAtOnce / 2) == 0);
     for (int i = 0; i < kAtOnce; ++i) out.at[i] = static_cast<float>(i % 2 ? some.at[i / 2] & 15 : some.at[i / 2] >> 4);
@@ -49,7 +53,7 @@ __global__ void dequantize_kernel(const uint8_t* bytes, T* out, int64_t first, i
     const int64_t row = at / pieces, column = at % pieces * kAtOnce;
     const int64_t group = group_of(h, first + row, column);
     const float scale = scale_of<F>(h, group);
-    const float zero = F == kInt4 ? static_cast<float>(section<uint8_t>(h, h.zeros)[group]) : 0;
+    const float zero = has_zeros(F) ? static_cast<float>(section<uint8_t>(h, h.zeros)[group]) : 0;
     const auto codes = codes_at<F>(h, first + row, column);
     Pack<T, kAtOnce> values;
     for (int i = 0; i < kAtOnce; ++i) {
@@ -107,6 +111,12 @@ at::Tensor dequantize_cuda(const at::Tensor& weight, at::ScalarType dtype, int64
     break;
   case kInt8:
     launch<kInt8>(weight, out, first);
+    break;
+  case kInt3:
+    launch<kInt3>(weight, out, first);
+    break;
+  case kInt2:
+    launch<kInt2>(weight, out, first);
     break;
   default:
     launch<kInt4>(weight, out, first);
