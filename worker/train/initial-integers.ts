@@ -51,7 +51,7 @@ export async function makeIntegers(
     const weightOf = (layer: LinearLayer) => weightIn(source, layer);
     const inputs = { model, layers, weightOf, sequences: sequences(calibrated.sequences) };
     for (const done of integers.make(inputs)) {
-      emit({ ...report, state: 'Running', done, total, unit: 'Tensors' });
+      emit({ ...report, state: 'Running', done, total, unit: 'Blocks' });
       // A request to stop is received here.
       await setImmediate();
       if (stopping()) stop.throwIfAborted();
