@@ -18,6 +18,7 @@ const roles = {
   train: async () => (await import('./train/role.ts')).trainRole,
   publish: async () => (await import('./publish/publish.ts')).publishRole,
   begin: async () => (await import('./federate/begin.ts')).beginRole,
+  reserve: async () => (await import('./federate/reserve.ts')).reserveRole,
   submit: async () => (await import('./federate/submit.ts')).submitRole,
   aggregate: async () => (await import('./federate/hub.ts')).aggregateRole,
   conclude: async () => (await import('./federate/conclude.ts')).concludeRole,

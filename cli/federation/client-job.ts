@@ -1,6 +1,7 @@
 // The job of a client in one round: the template, on its own records, with its own draws. Pure.
 import type { FederationClient, FederationSpec } from '../../crds/api/federation.ts';
-import { digestOf, type FineTuneJobSpec, resolveMethod } from '../../crds/index.ts';
+import { Bug, digestOf, type FineTuneJobSpec, resolveMethod } from '../../crds/index.ts';
+import type { FederatedRun } from '../../crds/wire/federation.ts';
 
 export function clientJob(
   { template }: FederationSpec,
@@ -22,6 +23,34 @@ export function clientJob(
     },
     training: { ...training, seed: seedOf(training.seed, name, round) },
     output: { ...template.output, destination: { local: { path: destination } } },
+  };
+}
+
+/**
+ * What its records may tell in a round, and their public number; nothing without privacy. The
+ * number of its records stands in no formula, so that it need not be told.
+ */
+export function privacyOf(
+  { privacy, rounds, template }: FederationSpec,
+  { records, maxEpsilon }: FederationClient,
+): Pick<FederatedRun, 'privacy' | 'records'> {
+  const { maxSteps, globalBatchSize } = template.training;
+  if (privacy === undefined) return {};
+  // The file is refused without them.
+  if (records === undefined || maxSteps === undefined || globalBatchSize === undefined) {
+    throw new Bug('privacy needs records, maxSteps and globalBatchSize');
+  }
+  const { clip, noise, targetEpsilon, delta, testSeed } = privacy;
+  return {
+    records,
+    privacy: {
+      ...{ clip: Number(clip), rate: globalBatchSize / records, batch: globalBatchSize },
+      ...{ rounds, steps: maxSteps, testSeed },
+      delta: delta === undefined ? Math.min(1e-5, 1 / (10 * records)) : Number(delta),
+      ...(noise !== undefined && { noise: Number(noise) }),
+      ...(targetEpsilon !== undefined && { targetEpsilon: Number(targetEpsilon) }),
+      ...(maxEpsilon !== undefined && { maxEpsilon: Number(maxEpsilon) }),
+    },
   };
 }
 

@@ -18,7 +18,7 @@ import {
 import { type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { type LocalOutcome, runRole } from '../client/local-run.ts';
-import { clientJob } from './client-job.ts';
+import { clientJob, privacyOf } from './client-job.ts';
 import { readFederated, type StoredFederation, writeJson } from './store.ts';
 
 interface FederationContext {
@@ -77,8 +77,9 @@ async function runRound(
     const ended = await runClient(stored, context, spec, client);
     if (ended.type === 'Stopped') return ended;
     if (ended.type !== 'Failed') continue;
-    reasons[client.name] = ended.error.message;
-    context.view.warn(`round ${round} goes on without ${client.name}: ${ended.error.message}`);
+    const reason = reasonOf(stored, ended.error);
+    reasons[client.name] = reason;
+    context.view.warn(`round ${round} goes on without ${client.name}: ${reason}`);
   }
   await writeJson(recordsOf(stored), `${recordName.absent(round)}.json`, { round, reasons });
   const { folder } = hubOf(stored);
@@ -108,15 +109,22 @@ async function runClient(
   const folder = clientFolder(stored, name, round);
   const spec = clientJob(stored.record.spec, client, round, join(folder, 'result'));
   const { model, dataset, method, training } = spec;
+  const own = privacyOf(stored.record.spec, client);
+  const { privacy } = own;
   const record: RunRecord = {
-    ...recordFor(stored, spec, digestOf({ model, dataset, method, training, state })),
-    federated: { root: stored.folder, round, epoch, client: name, begins, state },
+    ...recordFor(stored, spec, digestOf({ model, dataset, method, training, state, privacy })),
+    federated: { root: stored.folder, round, epoch, client: name, begins, state, ...own },
   };
   await writeJson(folder, runFiles.run, record);
   const { deadlineSeconds } = stored.record.spec.quorum;
   const turn = withDeadline(context, deadlineSeconds);
   try {
-    for (const role of ['prepare', 'train', 'submit']) {
+    for (const role of [
+      'prepare',
+      ...(privacy === undefined ? [] : ['reserve']),
+      'train',
+      'submit',
+    ]) {
       const ended = await surely(turn.context, stored, { who: name, role, folder });
       if (turn.isOver() && ended.type !== 'Complete') return late(deadlineSeconds ?? 0);
       if (ended.type !== 'Complete') return ended;
@@ -157,20 +165,23 @@ interface Turn {
 /** Starts a process that was lost again, as often as the template allows. */
 async function surely(
   context: FederationContext,
-  { record }: StoredFederation,
+  stored: StoredFederation,
   { who, role, folder }: Turn,
 ): Promise<LocalOutcome> {
   const { worker, variables, stop, kill, view } = context;
-  const { maxRestarts } = record.spec.template.failurePolicy;
+  const { template, privacy } = stored.record.spec;
+  const { maxRestarts } = template.failurePolicy;
+  const isSecret = privacy !== undefined && who !== 'hub';
   for (let restarts = 0; ; restarts += 1) {
     if (stop.aborted) return { type: 'Stopped' };
-    const onMessage = (message: Telemetry): void => tell(view, who, message);
+    const onMessage = (message: Telemetry): void => tell(view, who, message, isSecret);
     const running = runRole({ worker, folder, variables, onMessage, stop, kill }, role);
     view.progress(who, role);
     const ended = await running;
     if (ended.type !== 'Failed' || stop.aborted || kill.aborted) return ended;
     if (!isLoss(ended.error) || restarts >= maxRestarts) return ended;
-    view.warn(`${who}: ${ended.error.message}; started again (${restarts + 1} of ${maxRestarts})`);
+    const why = isSecret ? reasonOf(stored, ended.error) : ended.error.message;
+    view.warn(`${who}: ${why}; started again (${restarts + 1} of ${maxRestarts})`);
   }
 }
 
@@ -178,10 +189,20 @@ function isLoss({ code }: AnnealError): boolean {
   return failureOf(code).retry === 'Counted';
 }
 
-/** Steps and stages alone: what a client's losses are is its own. */
-function tell(view: FederationView, who: string, message: Telemetry): void {
+/**
+ * Steps and stages alone: what a client's losses are is its own. Under differential privacy so are
+ * its warnings, which may be about records; they are in its run folder.
+ */
+function tell(view: FederationView, who: string, message: Telemetry, isSecret: boolean): void {
   if (message.type === 'step') view.progress(who, `step ${message.step} of ${message.totalSteps}`);
-  if (message.type === 'warning') view.warn(`${who}: ${message.message}`);
+  if (message.type === 'warning' && !isSecret) view.warn(`${who}: ${message.message}`);
+}
+
+/** Why a client takes no part: in a federation under privacy nothing that records decide. */
+function reasonOf({ record }: StoredFederation, { code, message }: AnnealError): string {
+  const isPublic = code === 'E_PRIVACY_SPENT' || code === 'E_TIMEOUT';
+  if (record.spec.privacy === undefined || isPublic) return message;
+  return `it failed with ${code}; its run folder says why`;
 }
 
 function hubOf({ folder, record }: StoredFederation) {

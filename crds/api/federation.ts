@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { apiVersion } from '../names/group.ts';
 import { decimal } from '../schema/decimal.ts';
 import { text } from '../schema/text.ts';
+import { exactlyOne } from '../schema/union.ts';
 import { trainSource } from './dataset.ts';
 import { fineTuneJobSpec, objectMeta } from './job.ts';
 
@@ -22,6 +23,18 @@ const client = z.strictObject({
     .max(4096)
     .optional()
     .describe('Rank of its adapter, where it is not that of the template. With FLoRA alone.'),
+  records: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'With privacy: about how many records it has. This number is public and is used in place of the true one: each record is in a step with the probability globalBatchSize / records.',
+    ),
+  maxEpsilon: decimal({ above: 0 })
+    .optional()
+    .describe(
+      'With privacy: the most that its records may spend. The client refuses a round that would spend more, and sends nothing.',
+    ),
 });
 
 const quorum = z.strictObject({
@@ -45,6 +58,36 @@ const aggregation = z
 
 export type Aggregation = z.output<typeof aggregation>;
 
+const privacy = exactlyOne(
+  z.strictObject({
+    unit: z
+      .enum(['Record'])
+      .default('Record')
+      .describe('What is protected: that a single record of a client is there.'),
+    clip: decimal({ above: 0 }).describe(
+      'Largest norm of the gradient of one record, over all tensors that train; larger ones are scaled down to it.',
+    ),
+    targetEpsilon: decimal({ above: 0 })
+      .optional()
+      .describe('What all steps of all rounds spend together; the noise follows from it.'),
+    noise: decimal({ above: 0 })
+      .optional()
+      .describe('Deviation of the noise of a step, as a multiple of clip.'),
+    delta: decimal({ above: 0, below: 1 })
+      .optional()
+      .describe('Delta of the guarantee; the least of 1e-5 and 1 / (10 records) when absent.'),
+    testSeed: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        'For tests: noise and samples follow from this number instead of a secret one. Nothing is private then, and results say so.',
+      ),
+  }),
+  'privacy has one amount of noise',
+  ['targetEpsilon', 'noise'],
+);
+
 export const federationSpec = z.strictObject({
   template: fineTuneJobSpec.describe(
     'The job of a client in one round. Its records are those of the coordinator: it computes from them what the adapter begins with, and evaluates each round on those that it holds out.',
@@ -63,6 +106,9 @@ export const federationSpec = z.strictObject({
   maxNorm: decimal({ above: 0 })
     .optional()
     .describe('A change with a larger Frobenius norm is refused; none is when absent.'),
+  privacy: privacy
+    .optional()
+    .describe('Differential privacy of the records of each client against all others.'),
 });
 
 export type FederationSpec = z.output<typeof federationSpec>;

@@ -20,6 +20,15 @@ export const runtimeFailures = {
     meaning: 'Loss or gradients were not finite more often than nonFinitePolicy allows.',
     remedy: 'lower spec.training.learningRate or add warm-up steps',
   },
+  E_PRIVACY_SPENT: {
+    reason: 'PrivacySpent',
+    class: 'TerminalError',
+    retry: 'Permanent',
+    workerExit: 64,
+    cliExit: 10,
+    meaning: 'A round of a federation would spend more than maxEpsilon of a client.',
+    remedy: 'raise maxEpsilon of the client, or have fewer rounds or more noise',
+  },
   E_DEVICE_OUT_OF_MEMORY: {
     reason: 'DeviceOutOfMemory',
     class: 'TerminalError',

@@ -11,6 +11,7 @@ import { resolveMethod } from '../methods/resolve.ts';
 import { apiVersion } from '../names/group.ts';
 import { printSchema } from '../tree/schema-tree.ts';
 import { problemsIn, readDocument } from './document.ts';
+import { refusedPrivacy } from './federation-privacy.ts';
 import { invalidManifest } from './manifest.ts';
 import { byPosition } from './problem.ts';
 import { maxBytes, readYaml, type YamlDocument } from './yaml-text.ts';
@@ -51,28 +52,34 @@ function parseDocument(document: YamlDocument, file: string): Federation {
   return value;
 }
 
-interface Refused {
+export interface RefusedField {
   readonly path: readonly PropertyKey[];
   readonly message: string;
   readonly hint?: string | undefined;
 }
 
 /** What does not go together in a federation, each with a sentence. */
-function refused(spec: FederationSpec): readonly Refused[] {
+function refused(spec: FederationSpec): readonly RefusedField[] {
   const ofTemplate = incompatibilities(spec.template, 'machine').map(
-    ({ path, message, hint }): Refused => ({
+    ({ path, message, hint }): RefusedField => ({
       path: ['template', ...path.filter((step) => step !== 'spec')],
       message: `in the template, ${message}`,
       hint,
     }),
   );
-  return [...ofTemplate, ...wrongMethod(spec), ...wrongClients(spec), ...idle(spec)];
+  return [
+    ...ofTemplate,
+    ...wrongMethod(spec),
+    ...wrongClients(spec),
+    ...idle(spec),
+    ...refusedPrivacy(spec),
+  ];
 }
 
-function wrongMethod({ aggregation, template, lambda }: FederationSpec): readonly Refused[] {
+function wrongMethod({ aggregation, template, lambda }: FederationSpec): readonly RefusedField[] {
   const { adapter, base, selection } = resolveMethod(template.method);
   const wanted = aggregation === 'FedSB' ? ['LoRASB', 'LoRAXS'] : ['LoRA'];
-  const found: Refused[] = [];
+  const found: RefusedField[] = [];
   if (!wanted.includes(adapter.type)) {
     found.push({
       path: ['template', 'method'],
@@ -102,8 +109,8 @@ function wrongMethod({ aggregation, template, lambda }: FederationSpec): readonl
   return found;
 }
 
-function wrongClients({ clients, aggregation, quorum }: FederationSpec): readonly Refused[] {
-  const found: Refused[] = [];
+function wrongClients({ clients, aggregation, quorum }: FederationSpec): readonly RefusedField[] {
+  const found: RefusedField[] = [];
   for (const [i, { name, rank }] of clients.entries()) {
     if (clients.findIndex((one) => one.name === name) < i) {
       found.push({
@@ -130,7 +137,7 @@ function wrongClients({ clients, aggregation, quorum }: FederationSpec): readonl
 }
 
 /** Fields of a job that would do nothing in a federation. */
-function idle({ template }: FederationSpec): readonly Refused[] {
+function idle({ template }: FederationSpec): readonly RefusedField[] {
   const { dataset, training, output, checkpoint } = template;
   const { destination, pushToHub, formats = ['PEFTAdapter'] } = output;
   const rows: readonly (readonly [boolean, readonly string[], string])[] = [

@@ -10,6 +10,7 @@
 //   records/round.<t>.result     what was made of it        the hub; of round 0, the beginning
 //   hub/                         the run folder of the coordinator
 //   clients/<c>/round-<t>/       the run folder of a client, which no other process reads
+//   clients/<c>/account.json     what its records have spent, and its secret key    the client
 //   outcome.json                 how it ended               `anneal federate`
 import * as z from 'zod';
 import { federationSpec } from '../api/federation.ts';
@@ -27,6 +28,9 @@ export const federationFiles = {
   clients: 'clients',
   outcome: 'outcome.json',
   report: 'federation.json',
+  account: 'account.json',
+  /** In the run folder of a client. */
+  privateSteps: 'private-steps.json',
 } as const;
 
 export const federationRecord = z.object({
@@ -74,6 +78,61 @@ export type RoundSpec = z.output<typeof roundSpec>;
 
 export const roundClaim = z.object({ round: count, client, epoch: z.int().min(1) });
 
+/** What a client spends in a round, from what is public alone. */
+const privateRun = z.object({
+  clip: z.number(),
+  /** Probability of each record to be in a step. */
+  rate: z.number(),
+  /** By which sums are divided, however many records a step has. */
+  batch: z.int().min(1),
+  delta: z.number(),
+  targetEpsilon: z.number().optional(),
+  noise: z.number().optional(),
+  rounds: z.int().min(1),
+  /** Of one round. */
+  steps: count,
+  maxEpsilon: z.number().optional(),
+  testSeed: z.int().min(0).optional(),
+});
+
+export type PrivateRun = z.output<typeof privateRun>;
+
+/** What the trainer of a client needs for its steps. It does not leave the client. */
+export const privateSteps = z.object({
+  ...{ clip: z.number(), noise: z.number(), rate: z.number(), batch: z.int().min(1) },
+  /** Names the streams of noise and samples, with the number of the attempt. */
+  key: z.string().regex(/^[0-9a-f]{32}$/),
+  attempt: count,
+});
+
+export type PrivateSteps = z.output<typeof privateSteps>;
+
+export const privacyAccount = z.object({
+  version: z.literal(1),
+  key: z.string().regex(/^[0-9a-f]{32}$/),
+  spent: z.array(
+    z.object({
+      round: count,
+      /** Of what decides the bits of the attempt: job, state, noise and data. */
+      attempt: digest,
+      rate: z.number(),
+      noise: z.number(),
+      steps: count,
+    }),
+  ),
+});
+
+export type PrivacyAccount = z.output<typeof privacyAccount>;
+
+/** What a client tells of its account. */
+const spentPrivacy = z.object({
+  epsilon: z.number(),
+  delta: z.number(),
+  noise: z.number(),
+  rate: z.number(),
+  steps: count,
+});
+
 export const roundSubmit = z.object({
   round: count,
   client,
@@ -81,7 +140,9 @@ export const roundSubmit = z.object({
   base: z.string().max(200),
   state: digest,
   object: storedObject,
+  /** With privacy the public number of the spec. */
   samples: count,
+  privacy: spentPrivacy.optional(),
 });
 
 export type RoundSubmit = z.output<typeof roundSubmit>;
@@ -107,6 +168,14 @@ export const roundResult = z.object({
   bytes: z.object({ up: count, down: count }),
   /** On the records that the coordinator holds out. */
   evaluation,
+  /** What the records of each client have spent so far. */
+  privacy: z
+    .object({
+      /** False where noise follows from a seed that is known. */
+      holds: z.boolean(),
+      clients: z.array(spentPrivacy.extend({ client })),
+    })
+    .optional(),
 });
 
 export type RoundResult = z.output<typeof roundResult>;
@@ -132,6 +201,9 @@ export const federatedRun = z.object({
   client: client.optional(),
   begins: federatedState,
   state: digest.optional(),
+  privacy: privateRun.optional(),
+  /** Public number of its records, which a submission names. */
+  records: z.int().min(1).optional(),
 });
 
 export type FederatedRun = z.output<typeof federatedRun>;

@@ -21,6 +21,7 @@ interface Options {
   readonly aggregation: string;
   readonly method: Readonly<Record<string, unknown>>;
   readonly training?: Readonly<Record<string, unknown>>;
+  readonly dataset?: Readonly<Record<string, unknown>>;
   /** Records of each client. @default three clients with 9, 5 and 16 */
   readonly records?: Readonly<Record<string, readonly string[]>>;
   readonly spec?: Readonly<Record<string, unknown>>;
@@ -32,11 +33,11 @@ export async function aFederation(t: ExecutionContext, options: Options): Promis
   t.timeout(600_000);
   const folder = await mkdtemp(join(tmpdir(), 'anneal-federation-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const { method, training, aggregation } = options;
+  const { method, training, dataset, aggregation } = options;
   const toy = await writeToyJob(folder, {
     ...{ name: 'toy', method, checkpoint: { intervalSteps: 2 } },
     training: { maxSteps: 4, globalBatchSize: 2, learningRate: '1e-2', ...training },
-    dataset: { packing: 'None', heldOut: { samples: 8 } },
+    dataset: { packing: 'None', heldOut: { samples: 8 }, ...dataset },
   });
   const job = parse(readFileSync(toy.file, 'utf8'));
   const records = options.records ?? {

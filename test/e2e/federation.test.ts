@@ -1,9 +1,10 @@
 // Federations of a toy in real processes: what each aggregation moves and keeps, that a kill of
 // anything leaves no trace, and that a round goes on without a client that cannot take part.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { federationFiles, recordName } from '../../crds/wire/federation.ts';
+import { epsilonOf } from '../../worker/federate/privacy-account.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { startHosts } from '../warm/hosts.ts';
@@ -70,6 +71,65 @@ for (const [aggregation, { up, down, ...asked }] of Object.entries(rows)) {
   });
 }
 
+/** Public numbers of records that differ from the true ones. */
+function underPrivacy(settings: Readonly<Record<string, unknown>>) {
+  return {
+    dataset: { format: 'Chat' },
+    clients: { north: { records: 10 }, south: { records: 8 }, west: { records: 20 } },
+    spec: { privacy: { clip: '1', noise: '1', delta: '1e-2', ...settings } },
+  };
+}
+
+test.serial(
+  'FFALoRA under privacy: it tells what it spent and nothing of its records',
+  async (t) => {
+    const { clients, ...settings } = underPrivacy({});
+    // Of south: 8 records, 2 of them in a step, 4 steps a round; it has 1 round.
+    const limit = { rate: 2 / 8, noise: 1, steps: 4 };
+    const maxEpsilon = String(1.01 * epsilonOf([limit], 1e-2));
+    const federation = await aFederation(t, {
+      ...{ aggregation: 'FFALoRA', method: lora, ...settings },
+      spec: { ...settings.spec, quorum: { minClients: 1 } },
+      clients: { ...clients, south: { records: 8, maxEpsilon } },
+      records: { north: sums(0, 9), south: sums(20, 5), west: [...sums(40, 16), 'no record\n'] },
+    });
+    const cache = join(federation.folder, 'cache');
+    const ended = await federate(federation, cache, hosts.variables);
+    t.is(ended.code, 0, ended.stderr);
+    const [, first, last] = ended.rounds;
+    t.deepEqual(first?.used, ['north', 'south'], 'the data of west are bad');
+    t.deepEqual(first?.weights, [10 / 18, 8 / 18], 'by public numbers');
+    t.deepEqual(last?.used, ['north']);
+    const reasons = last?.refused.map(({ client, reason }) => `${client}: ${reason}`) ?? [];
+    t.regex(reasons[0] ?? '', /^south: round 2 would bring its epsilon from .*; its maxEpsilon is/);
+    t.is(reasons[1], 'west: it failed with E_INVALID_DATA; its run folder says why');
+    const submitted = join(ended.folder, federationFiles.records, recordName.submit(2, 'south'));
+    t.false(existsSync(`${submitted}.json`), 'nothing is sent');
+    // Two of the beginning, two of the first round and their mean, and one that is its own mean.
+    t.is(readdirSync(join(ended.folder, federationFiles.objects)).length, 2 + 3 + 1);
+    const spent = last?.privacy?.clients.map(({ client, epsilon, steps }) => [
+      client,
+      epsilon,
+      steps,
+    ]);
+    t.deepEqual(spent, [['north', epsilonOf([{ rate: 0.2, noise: 1, steps: 8 }], 1e-2), 8]]);
+    const report = JSON.parse(
+      readFileSync(join(federation.destination, 'federation.json'), 'utf8'),
+    );
+    t.is(report.privacy.holds, true);
+    t.deepEqual(report.privacy.clients.map(({ client }: { client: string }) => client).sort(), [
+      ...['north', 'south'],
+    ]);
+    // The key stays with its client, and another federation has another one.
+    const account = join(ended.folder, federationFiles.clients, 'north', federationFiles.account);
+    const { key } = JSON.parse(readFileSync(account, 'utf8'));
+    t.false(JSON.stringify([ended.lines, report]).includes(key));
+    const again = await federate(federation, join(federation.folder, 'again'), hosts.variables);
+    t.is(again.code, 0, again.stderr);
+    t.not(again.rounds.at(-1)?.state, last?.state);
+  },
+);
+
 /** One after the other, each in a start of its own; every second one for each aggregation. */
 const kills: readonly (readonly [string, (line: FederationLine) => Victim | null])[] = [
   ['the hub, while it computes the beginning', whenWords('hub', 'begin', 'tree')],
@@ -82,19 +142,18 @@ const kills: readonly (readonly [string, (line: FederationLine) => Victim | null
 
 for (const [number, aggregation] of (['FedSB', 'FLoRA'] as const).entries()) {
   test.serial(`${aggregation}: killed over and over, it ends with the same bits`, async (t) => {
-    const method =
+    // Under privacy noise and samples must be the same again, too.
+    const dropout = { type: 'LoRA', lora: { ...lora.adapter.lora, dropout: '0.1' } };
+    const options =
       aggregation === 'FedSB'
-        ? core
-        : {
-            ...lora,
-            adapter: { type: 'LoRA', lora: { ...lora.adapter.lora, dropout: '0.1' } },
-          };
-    const federation = await aFederation(t, { aggregation, method });
+        ? { ...underPrivacy({ testSeed: 5 }), method: core }
+        : { method: { ...lora, adapter: dropout } };
+    const federation = await aFederation(t, { aggregation, ...options });
     const whole = await federate(federation, join(federation.folder, 'whole'), hosts.variables);
     t.is(whole.code, 0, whole.stderr);
     const expected = resultOf(federation);
     const cache = join(federation.folder, 'killed');
-    for (const [words, kill] of kills.filter((_, i) => i % 2 === number)) {
+    for (const [words, kill] of kills.filter((_, i) => i % 2 !== number)) {
       let killed = false;
       const ended = await federate(federation, cache, hosts.variables, (line) => {
         const victim = killed ? null : kill(line);
@@ -105,7 +164,11 @@ for (const [number, aggregation] of (['FedSB', 'FLoRA'] as const).entries()) {
       // A worker that is lost is started again by the command itself.
       const says = ended.lines.filter((line) => line.type === 'warning');
       if (ended.code === 0)
-        t.regex(says[0]?.message ?? '', /ended by SIGKILL.*started again/, words);
+        t.regex(
+          says[0]?.message ?? '',
+          /(ended by SIGKILL|with E_HOST_OUT_OF_MEMORY).*started again/,
+          words,
+        );
       t.log(`${words}: ${ended.code === 0 ? 'went on' : 'was started again'}`);
     }
     const last = await federate(federation, cache, hosts.variables);

@@ -27,6 +27,8 @@ const report = z.object({
   name: z.string(),
   aggregation: z.string(),
   rounds: z.array(roundResult),
+  /** Of each client, the last that it told. */
+  privacy: roundResult.shape.privacy,
 });
 
 export const concludeRole: Role = async (context) => {
@@ -58,9 +60,20 @@ export const concludeRole: Role = async (context) => {
       () => false,
     );
   });
-  const written = { version: 1 as const, name, aggregation: spec.aggregation, rounds };
+  const written = {
+    ...{ version: 1 as const, name, aggregation: spec.aggregation, rounds },
+    privacy: spentInAll(rounds),
+  };
   await writeRecord(destination, federationFiles.report, report, written);
 };
+
+function spentInAll(rounds: readonly RoundResult[]): RoundResult['privacy'] {
+  const told = rounds.flatMap(({ privacy }) => privacy ?? []);
+  const [first] = told;
+  if (first === undefined) return undefined;
+  const last = new Map(told.flatMap(({ clients }) => clients).map((one) => [one.client, one]));
+  return { holds: first.holds, clients: [...last.values()] };
+}
 
 /** Stacked factors have the rank of all of them together, and the scale 1. */
 async function methodWritten(

@@ -75,6 +75,9 @@ export const aggregateRole: Role = async (context) => {
     ...{ base: round.base, used: [...used], weights: [...weights], refused: collected.refused },
     ...{ exact: isExact(spec.aggregation), error, evaluation },
     bytes: { up: collected.bytes, down: fetchedBytes(begins, round.round) },
+    ...(spec.privacy && {
+      privacy: { holds: spec.privacy.testSeed === undefined, clients: collected.spent },
+    }),
   });
 };
 
@@ -97,6 +100,7 @@ interface Collected {
   readonly refused: RoundResult['refused'];
   /** Of the objects that are used. */
   readonly bytes: number;
+  readonly spent: NonNullable<RoundResult['privacy']>['clients'];
 }
 
 async function collect(collecting: Collecting): Promise<Collected> {
@@ -105,6 +109,7 @@ async function collect(collecting: Collecting): Promise<Collected> {
   const beginning = await beginningOf(records.root, round.begins);
   const updates: ClientUpdate[] = [];
   const refused: { client: string; reason: string }[] = [];
+  const spent: Collected['spent'] = [];
   let bytes = 0;
   for (const client of round.clients.toSorted()) {
     const sent = await records.read(recordName.submit(round.round, client), roundSubmit);
@@ -112,6 +117,7 @@ async function collect(collecting: Collecting): Promise<Collected> {
       refused.push({ client, reason: absent?.reasons[client] ?? 'it sent nothing' });
       continue;
     }
+    if (sent.privacy !== undefined) spent.push({ client, ...sent.privacy });
     const found = await digestFound(records.root, sent.object.digest);
     const submission = readSubmission(records.root, sent, found, beginning);
     const reason = refusalOf(submission, await expectedOf(collecting, client, beginning));
@@ -128,7 +134,7 @@ async function collect(collecting: Collecting): Promise<Collected> {
       tensors: matrices,
     });
   }
-  return { updates, refused, bytes };
+  return { updates, refused, bytes, spent };
 }
 
 async function beginningOf(root: string, { trained }: FederatedState): Promise<Tensors> {

@@ -40,6 +40,11 @@ export function federatedOf({ federated }: RunRecord): FederatedRun {
   return federated;
 }
 
+/** Of the client, for all rounds. */
+export function accountFolder({ root, client = '' }: FederatedRun): string {
+  return join(root, federationFiles.clients, client);
+}
+
 export function federationIn(root: string): Promise<FederationRecord> {
   return requireRecord(root, federationFiles.federation, federationRecord);
 }

@@ -35,6 +35,7 @@ import {
 } from './evaluation.ts';
 import { insideTerm } from './inside-term.ts';
 import type { TrainerParts } from './parts.ts';
+import { privateStep } from './private-step.ts';
 import { type StepInputs, step } from './step.ts';
 
 export type { NonFinitePolicy, TrainerParts, TrainerPlan } from './parts.ts';
@@ -112,7 +113,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
   const growth = grownRanks(parts, state, active, outcome);
   const formats = formatsAfter(parts, state.formats, outcome);
   const done = clock.monotonic();
-  const finite = outcome.applied && Number.isFinite(outcome.loss);
+  const finite = outcome.applied && (parts.privacy !== undefined || Number.isFinite(outcome.loss));
   const next: TrainerState = {
     ...state,
     step: state.step + 1,
@@ -167,22 +168,24 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
   followFormats(model, state.formats, state.step);
   return scope(() => {
     const inside = insideTerm(parts, batch);
+    const shared = {
+      ...{ model, active, modes: plan.modes, offload: parts.offload, ...objectiveOf(parts) },
+      update: updater.begin({ ...updateOf(parts, state, choices), sketches }),
+      draw: (sequence: PackedSequence) => ({
+        ...{ seed: plan.seed, step: state.step, key: sequence.key },
+      }),
+    };
+    const onDevice = (host: HostSequence) => sequenceOf(parts, host);
+    const settings = parts.privacy?.(state.position);
     const compute = (seen?: StepInputs['seen']) =>
-      step({
-        model,
-        sequences: batch.sequences.map((host) => sequenceOf(parts, host)),
-        ...objectiveOf(parts),
-        targetTokens: batch.targetTokens,
-        active,
-        modes: plan.modes,
-        offload: parts.offload,
-        inside: inside?.loss ?? null,
-        probe: probeOf(model, ownedBy(parts), world, momentOf(parts, state)),
-        seen,
-        update: updater.begin({ ...updateOf(parts, state, choices), sketches }),
-        draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
-        regularizes: world.rank === 0,
-      });
+      settings !== undefined
+        ? privateStep({ ...shared, records: batch.records ?? [], settings, onDevice })
+        : step({
+            ...{ ...shared, seen, sequences: batch.sequences.map(onDevice) },
+            ...{ targetTokens: batch.targetTokens, inside: inside?.loss ?? null },
+            probe: probeOf(model, ownedBy(parts), world, momentOf(parts, state)),
+            regularizes: world.rank === 0,
+          });
     const done = parts.noise?.during(state.step, compute) ?? compute();
     const { gradientNorm, clipFactor, applied, scores = [] } = done;
     const { nll, regularization, objective, measured } = done;

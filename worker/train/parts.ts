@@ -9,6 +9,7 @@ import type { Batch } from '../data/batch.ts';
 import type { ActivationOffload } from '../engine/activation-offload.ts';
 import type { Model } from '../engine/model.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
+import type { PrivateSettings } from '../engine/private-sum.ts';
 import type { StepUpdateSink, Update } from '../engine/update.ts';
 import type { WeightNoise } from '../engine/weight-noise.ts';
 import type { World } from '../engine/world.ts';
@@ -67,6 +68,11 @@ export interface TrainerParts {
   readonly distillation?: Distillation | undefined;
   /** Noise on the weights in steps, if the method adds some. */
   readonly noise?: Pick<WeightNoise, 'during'> | undefined;
+  /**
+   * Clips and noise at a position of the data, under differential privacy; batches have their
+   * records apart then, and losses are not read. @default none
+   */
+  readonly privacy?: ((position: number) => PrivateSettings) | undefined;
   readonly plan: TrainerPlan;
   /** For blocks whose plan is `offload`. */
   readonly offload?: ActivationOffload;

@@ -60,6 +60,7 @@ import {
   withinDeviceMemory,
 } from './memory-plan.ts';
 import { openDevice } from './open-device.ts';
+import { privateBatches } from './private-batches.ts';
 import { Recorder } from './recorder.ts';
 import { chooseResult } from './result.ts';
 import { distillationOf } from './teacher.ts';
@@ -151,7 +152,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
     ...(distillation && { distillation }),
     selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
-    batch: feed.batch,
+    ...{ batch: feed.batch, ...(await privateBatches(folder, run, feed)) },
     evaluationSequences: feed.evaluationSequences,
     waited: held.waited,
     sample: await samplerOf(run, files, model, world),

@@ -47,7 +47,7 @@ const endings = {
 
 /** Pure. */
 function roundLines(
-  { round, evaluation, used, refused, exact, error, bytes: moved }: RoundResult,
+  { round, evaluation, used, refused, exact, error, bytes: moved, privacy }: RoundResult,
   { spec }: StoredFederation['record'],
 ): readonly string[] {
   const loss = `held-out loss ${real(evaluation.loss)}`;
@@ -60,8 +60,21 @@ function roundLines(
   ];
   return [
     `${`round ${round}/${spec.rounds}`.padEnd(10)} ${parts.join(' · ')}`,
+    ...(privacy === undefined ? [] : [`${'privacy'.padEnd(10)} ${spentInWords(privacy)}`]),
     ...refused.map(({ client, reason }) => `${'refused'.padEnd(10)} ${client}: ${reason}`),
   ];
+}
+
+/** Of the clients that told it in this round. */
+function spentInWords({ holds, clients }: NonNullable<RoundResult['privacy']>): string {
+  if (!holds) return 'none: the noise follows from testSeed';
+  if (clients.length === 0) return 'no client told what it spent';
+  const epsilons = clients.map(({ epsilon }) => epsilon);
+  const delta = Math.max(...clients.map((one) => one.delta));
+  const sum = epsilons.reduce((all, one) => all + one, 0);
+  const most = `epsilon ${Math.max(...epsilons).toPrecision(3)} of a record at one client`;
+  const together = `${sum.toPrecision(3)} of a person with a record at each`;
+  return `${most}, ${together} · delta ${Number(delta.toPrecision(2)).toExponential()} each`;
 }
 
 export function federationJson(write: Write, { record, folder }: StoredFederation): WholeView {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { clientJob } from '../../../cli/federation/client-job.ts';
+import { clientJob, privacyOf } from '../../../cli/federation/client-job.ts';
 import { fineTuneJobSpec, resolveMethod } from '../../../crds/index.ts';
 import { parseFederation } from '../../../crds/manifest/federation.ts';
 
@@ -36,4 +36,23 @@ test('a rank of its own replaces that of the template', (t) => {
   const job = clientJob({ ...spec, template }, { ...north, rank: 3 }, 1, 'x');
   const { adapter } = resolveMethod(job.method);
   t.is(adapter.type === 'LoRA' ? adapter.lora.rank : 0, 3);
+});
+
+test('what a client spends in a round follows from public numbers alone', (t) => {
+  const file = new URL('../../../crds/federations/private-clients.yaml', import.meta.url);
+  const { spec: secret } = parseFederation(readFileSync(file, 'utf8'), 'private-clients.yaml');
+  const [, other] = secret.clients;
+  if (north === undefined || other === undefined || secret.privacy === undefined) return t.fail();
+  t.deepEqual(privacyOf(secret, other), {
+    records: 2000,
+    privacy: {
+      ...{ clip: 0.1, rate: 32 / 2000, batch: 32, delta: 1e-5, targetEpsilon: 4, rounds: 3 },
+      ...{ steps: 20, maxEpsilon: 8, testSeed: undefined },
+    },
+  });
+  const { delta: _, ...privacy } = secret.privacy;
+  const many = privacyOf({ ...secret, privacy }, { ...other, records: 50_000 });
+  t.is(many.privacy?.delta, 1 / 500_000);
+  t.is(privacyOf({ ...secret, privacy }, { ...other, records: 50 }).privacy?.delta, 1e-5);
+  t.deepEqual(privacyOf(spec, north), {});
 });

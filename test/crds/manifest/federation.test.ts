@@ -116,6 +116,86 @@ for (const [what, change, sentence] of cases) {
   });
 }
 
+const privacyText = readFileSync(
+  new URL('../../../crds/federations/private-clients.yaml', import.meta.url),
+  'utf8',
+);
+
+const privacyCases: typeof cases = [
+  [
+    'two amounts of noise',
+    ({ spec }) => (spec.privacy.noise = '1'),
+    /must have exactly one of targetEpsilon and noise/,
+  ],
+  [
+    'no noise',
+    ({ spec }) => delete spec.privacy.targetEpsilon,
+    /must have exactly one of targetEpsilon and noise/,
+  ],
+  [
+    'no public number of records',
+    ({ spec }) => delete spec.clients[0].records,
+    /clients\[0\]\.records is absent/,
+  ],
+  [
+    'more records in a step than there are',
+    ({ spec }) => (spec.clients[0].records = 2),
+    /records is 2; a step expects globalBatchSize of them/,
+  ],
+  ['a large delta', ({ spec }) => (spec.privacy.delta = '0.01'), /less than 1 \/ records/],
+  [
+    'the first records of a client',
+    ({ spec }) => (spec.clients[1].maxSamples = 10),
+    /another would take its place/,
+  ],
+  [
+    'records that share a sequence',
+    ({ spec }) => (spec.template.dataset.packing = 'Packed'),
+    /clipped record by record/,
+  ],
+  [
+    'a format that records decide',
+    ({ spec }) => delete spec.template.dataset.format,
+    /format is Auto; the first records would decide/,
+  ],
+  [
+    'epochs',
+    ({ spec }) => {
+      delete spec.template.training.maxSteps;
+      spec.template.training.epochs = '1';
+    },
+    /epochs would count the records/,
+  ],
+  [
+    'several records at once',
+    ({ spec }) => (spec.template.training.microBatchSize = 2),
+    /each record has a pass of its own/,
+  ],
+  [
+    'noise on weights that follows gradients',
+    ({ spec }) => {
+      spec.aggregation = 'FedAvg';
+      spec.template.method = { preset: 'LoRAGGPO' };
+    },
+    /the rule GGPO, which uses gradients/,
+  ],
+  [
+    'what only privacy has',
+    ({ spec }) => delete spec.privacy,
+    /clients\[0\]\.records is set, and the federation has no privacy/,
+  ],
+];
+
+for (const [what, change, sentence] of privacyCases) {
+  test(`refused under privacy: ${what}`, (t) => {
+    t.notThrows(() => parseFederation(privacyText, 'private.yaml'));
+    const document = parse(privacyText);
+    change(document);
+    const error = t.throws(() => parseFederation(stringify(document), 'private.yaml'));
+    t.regex(error?.message ?? '', sentence);
+  });
+}
+
 test('refused: no document, and two', (t) => {
   for (const other of ['', `${text}---\n${text}`]) {
     t.throws(() => parseFederation(other, 'x.yaml'), { message: /it must have one Federation/ });

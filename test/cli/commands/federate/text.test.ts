@@ -21,6 +21,12 @@ const round: RoundResult = {
   evaluation: { loss: 1.25, accuracy: 0.5, tokens: 100 },
 };
 
+const told = { delta: 1e-6, noise: 1.1, rate: 0.01, steps: 40 };
+const spent = [
+  { client: 'north', epsilon: 1.234, ...told },
+  { client: 'west', epsilon: 0.5, ...told },
+];
+
 function said(
   view: typeof federationLines,
   act: (made: ReturnType<typeof federationLines>) => void,
@@ -38,6 +44,7 @@ test('a federation in lines', (t) => {
     view.warn('round 2 goes on without south');
     view.round(round);
     view.round({ ...round, exact: true, refused: [] });
+    for (const holds of [true, false]) view.round({ ...round, privacy: { holds, clients: spent } });
     for (const state of ['Complete', 'Stopped', 'Failed'] as const) view.end(state);
   });
   t.snapshot(lines.join('\n'));
