@@ -3,6 +3,7 @@
 import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jsonLimits } from '../../crds/text/json.ts';
+import { prunedModel, pruningFile } from '../../crds/wire/pruned-model.ts';
 import {
   type OutcomeRecord,
   outcomeRecord,
@@ -110,14 +111,30 @@ export async function reportsOf(cache: string, job: string): Promise<readonly Ru
   return found;
 }
 
-export async function modelPathOf(folder: string): Promise<string | null> {
-  const prepared = preparedRecord.safeParse(await readJson(join(folder, runFiles.prepared)));
-  return prepared.success ? prepared.data.model.path : null;
+/** The model that a run found, and what an adapter of it loads on. */
+export interface FoundModel {
+  /** Folder or file. */
+  readonly path: string;
+  /** Of a base that was cut out of another model: the name of that one. */
+  readonly whole?: string;
 }
 
-async function readJson(path: string): Promise<unknown> {
+/** Null where none was found. */
+export async function foundModel(folder: string): Promise<FoundModel | null> {
+  const prepared = preparedRecord.safeParse(await readJson(join(folder, runFiles.prepared)));
+  if (!prepared.success) return null;
+  const { path, pruning } = prepared.data.model;
+  if (pruning === undefined) return { path };
+  const cut = prunedModel.safeParse(await readJson(join(path, pruningFile), 'prunedModel'));
+  return { path, ...(cut.success && { whole: cut.data.base.name }) };
+}
+
+async function readJson(
+  path: string,
+  limit: 'runRecord' | 'prunedModel' = 'runRecord',
+): Promise<unknown> {
   try {
-    return await readJsonFile(path, jsonLimits.runRecord);
+    return await readJsonFile(path, jsonLimits[limit]);
   } catch {
     // Missing, or truncated by a kill: not a run that can be shown or resumed.
     return undefined;

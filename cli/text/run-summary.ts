@@ -170,16 +170,18 @@ function sourceText({ huggingFace, s3, persistentVolumeClaim: claim, local }: So
 }
 
 /**
- * Code that loads the result with transformers and PEFT; a GGUF base is named by folder and file.
+ * Code that loads the result with transformers and PEFT; a GGUF base is named by folder and file,
+ * and one that was cut out of another model by the name of that one.
  */
-function pythonLine({ run, modelPath }: EndedRun, report: RunReport): [string, string][] {
+function pythonLine({ run, model }: EndedRun, report: RunReport): [string, string][] {
   const adapter = report.artifacts.find(({ format }) => format === 'PEFTAdapter');
   if (adapter === undefined) return [];
   const { huggingFace } = run.record.spec.model.source;
-  const isFile = modelPath?.endsWith('.gguf') === true;
-  const location = huggingFace?.repository ?? (isFile ? dirname(modelPath) : modelPath);
-  if (location === null) return [];
-  const file = isFile ? `, gguf_file=${JSON.stringify(basename(modelPath))}` : '';
+  const isFile = model?.whole === undefined && model?.path.endsWith('.gguf') === true;
+  const here = isFile ? dirname(model.path) : model?.path;
+  const location = model?.whole ?? huggingFace?.repository ?? here;
+  if (location === undefined) return [];
+  const file = isFile ? `, gguf_file=${JSON.stringify(basename(model.path))}` : '';
   const base = `model = AutoModelForCausalLM.from_pretrained(${JSON.stringify(location)}${file})`;
   const whole = `model = PeftModel.from_pretrained(model, ${JSON.stringify(adapter.path)})`;
   return [['in Python', `${base}\n${whole}`]];

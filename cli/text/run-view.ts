@@ -1,7 +1,7 @@
 import type { RunReport } from '../../crds/index.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import type { LocalOutcome } from '../client/local-run.ts';
-import type { StoredRun } from '../client/run-store.ts';
+import type { FoundModel, StoredRun } from '../client/run-store.ts';
 
 /** A view of a run: screen, lines, JSON or summary. */
 export interface RunView {
@@ -17,6 +17,6 @@ export interface EndedRun {
   readonly outcome: LocalOutcome;
   /** Null when the run left none. */
   readonly report: RunReport | null;
-  /** Folder or file of the base model; null when it was not found. */
-  readonly modelPath: string | null;
+  /** Null when it was not found. */
+  readonly model: FoundModel | null;
 }

@@ -13,7 +13,7 @@ import { lockJob, lockRun } from '../../client/run-lock.ts';
 import {
   continueRun,
   createRun,
-  modelPathOf,
+  foundModel,
   reportOf,
   resumable,
   runsOf,
@@ -89,7 +89,7 @@ export async function runCommand(options: RunOptions, context: RunContext): Prom
     run,
     outcome,
     report: await reportOf(run.folder),
-    modelPath: await modelPathOf(run.folder),
+    model: await foundModel(run.folder),
   });
   await trace.close(outcome);
   return outcome;

@@ -1,5 +1,6 @@
 // What the end of a run says of a GGUF file: its types, and those that it could not have.
 import test from 'ava';
+import type { FoundModel } from '../../../cli/client/run-store.ts';
 import { summaryLines } from '../../../cli/text/run-summary.ts';
 import type { RunReport } from '../../../crds/wire/run-report.ts';
 import { aReport } from '../../builders/run-report.ts';
@@ -14,10 +15,10 @@ const artifact: RunReport['artifacts'][number] = {
   },
 };
 
-const said = (report: RunReport): string =>
+const said = (report: RunReport, model: FoundModel | null = null): string =>
   summaryLines(
     {
-      ...{ file: 'job.yaml', outcome: { type: 'Complete' }, report, modelPath: null },
+      ...{ file: 'job.yaml', outcome: { type: 'Complete' }, report, model },
       run: { folder: '/runs/first/1', number: 1, record: aRunRecord('/cache'), outcome: null },
     },
     400,
@@ -31,4 +32,14 @@ test('a GGUF file is said with its bits a weight, its types, and why some are ot
     ),
   );
   t.false(said(aReport()).includes('bits a weight'));
+});
+
+test('an adapter is loaded on the model of the job, or on the whole one that it was cut out of', (t) => {
+  const adapter = { format: 'PEFTAdapter', path: '/results/adapter', bytes: 1 } as const;
+  const report = aReport({ artifacts: [adapter] });
+  const loaded = (model: FoundModel) =>
+    /from_pretrained\(("[^)]*)\)/.exec(said(report, model))?.[1];
+  t.is(loaded({ path: '/models/a' }), '"owner/model"');
+  t.is(loaded({ path: '/models/a.gguf' }), '"owner/model", gguf_file="a.gguf"');
+  t.is(loaded({ path: '/models/pruned', whole: 'owner/whole' }), '"owner/whole"');
 });
