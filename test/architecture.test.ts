@@ -23,6 +23,8 @@ const importsIn = (file: SourceFile) => imports.get(file.path) ?? [];
 
 /** Lines of one file; a file of C++ or CUDA may have as many as one of TypeScript. */
 const size = { warn: 250, fail: 400, failTest: 600 };
+/** Lines of a method: its entry in the contract and its file in the worker. */
+const ofMethod = 320;
 /**
  * Lines of one folder of kernels: contract, processor by instruction set, CUDA, gradient. Products
  * have ten inner loops.
@@ -125,6 +127,16 @@ test('files stay small enough to read in one sitting', (t) => {
       .map(({ path, lines }) => `${path} ${lines}`),
     [],
   );
+});
+
+test('a method is an entry and a file that are read together', (t) => {
+  const linesOf = new Map(product.map(({ path, lines }) => [path, lines]));
+  const large = product.flatMap(({ path, lines }) => {
+    const [, name] = /^worker\/methods\/\w+\/([\w-]+)\.ts$/.exec(path) ?? [];
+    const entry = linesOf.get(`crds/methods/${name}.ts`);
+    return entry === undefined || entry + lines <= ofMethod ? [] : [`${name} ${entry + lines}`];
+  });
+  t.deepEqual(large, []);
 });
 
 test('names say what a thing is: kebab-case, and no drawer for everything', (t) => {
