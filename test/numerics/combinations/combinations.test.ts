@@ -60,6 +60,8 @@ function baseOf({ base }: Combination) {
       return { type: base, nf4: { blockSize: 32 } };
     case 'Int4':
       return { type: base, int4: { groupSize: 32 } };
+    case 'Integer':
+      return { type: base, integer: { groupSize: 32, calibrationSequences: 2 } };
     case 'FakeQuantized':
       return { type: base, fakeQuantized: { groupSize: 32 } };
     case 'AdaPT':
