@@ -60,6 +60,8 @@ export interface MemoryQuestion {
   readonly recomputation: 'Auto' | 'None' | 'Full' | 'Offload';
   /** Share of target tokens, which pass the head. */
   readonly targetShare: number;
+  /** Of a step whose records are clipped one by one, under differential privacy. @default false */
+  readonly clipsRecords?: boolean;
   /** Absent: steps alone. */
   readonly stages?: OtherStages;
   readonly device: { readonly type: DeviceType; readonly bytes: number };

@@ -115,6 +115,7 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
     tokenizerBytes(question) +
     slack * dynamic +
     taughtBytes(question) +
+    clippedBytes(question) +
     besideTensors(question);
   return {
     weights: fixed.weights + fixed.codes,
@@ -124,6 +125,11 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
     // Before the first step only the model exists.
     workspace: Math.max(working, loading - (dynamic - worst.working)),
   };
+}
+
+/** The sum over records in float64, and all gradients of one of them in float32. */
+function clippedBytes({ facts, method, clipsRecords = false }: MemoryQuestion): number {
+  return clipsRecords ? (8 + 4) * trainedOf(facts, method).total : 0;
 }
 
 function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): readonly Moment[] {

@@ -53,12 +53,16 @@ export function trainerMemory(
   // All workers of the machine start together and see the same free memory, and their copies of the
   // state will be in it too.
   const hostBytes = Math.floor(freeMemory() / neighbours) - copyBytes(trained, size, mode);
+  // Records pass one after the other then.
+  const clipsRecords = run.federated?.privacy !== undefined;
+  const sequences = Math.ceil(feed.sequencesPerStep / size);
   const question: MemoryQuestion = {
     facts: config,
     storedBfloat16: files.storedBfloat16,
     method,
     microBatchTokens: feed.largestMicroBatch,
-    perWave: Math.ceil(Math.ceil(feed.sequencesPerStep / size) / feed.microBatchSize),
+    perWave: clipsRecords ? 1 : Math.ceil(sequences / feed.microBatchSize),
+    clipsRecords,
     waves: 1,
     shards: size,
     clip: run.spec.training.gradientClip.mode,

@@ -19,6 +19,7 @@ import {
 } from '../../../crds/plan/memory.ts';
 import { memoryConstants } from '../../../crds/plan/memory-constants.ts';
 import { type ResultForm, stagesOf } from '../../../crds/plan/memory-question.ts';
+import { trainedOf } from '../../../crds/plan/parameters.ts';
 import { prunedSizes } from '../../../crds/plan/pruned-sizes.ts';
 import { gemma2, gemma270m, llama8b, phi3mini, smol135 } from '../../builders/facts.ts';
 import { aSpec } from '../../builders/job.ts';
@@ -296,6 +297,13 @@ test('moments in bfloat16 take half of what float32 takes', (t) => {
     optimizer: { type: 'AdamW', adamW: { moments: 'BFloat16' } },
   });
   t.is(planMemory(ask({ method: short })).parts.optimizer, 134_515_008 * 4);
+});
+
+test('records that are clipped one by one have a sum in float64 and a gradient of their own', (t) => {
+  const asked = { method: lora, recomputation: 'None' } as const;
+  const plain = planMemory(ask(asked));
+  const own = planMemory(ask({ ...asked, clipsRecords: true }));
+  t.is(own.parts.workspace - plain.parts.workspace, 12 * trainedOf(smol135, lora).total);
 });
 
 test('clipping by block holds the gradient of one block instead of all', (t) => {
