@@ -47,25 +47,17 @@ __global__ void __launch_bounds__(kThreads) dq_kernel(Backward p, PackedSequence
   const int lane = threadIdx.x % kWarp;
   const int first = static_cast<int>(blockIdx.x) * rows;
   const int mine = first + static_cast<int>(threadIdx.x) / kWarp * kRows;
-  copy_rows(static_cast<const T*>(p.q.data) + head * p.q.head, p.q.token, first, rows, sequence.tokens,
-            p.size, q, p.size);
+  copy_head<T>(p.q, head, first, rows, sequence.tokens, p.size, q, p.size);
   copy_rows(static_cast<const T*>(p.grad) + head * p.size, static_cast<int64_t>(p.heads) * p.size,
             first, rows, sequence.tokens, p.size, grad, p.size);
   int from[kRows];
   S dq[kRows][kChunks] = {};
-  for (int r = 0; r < kRows; ++r) {
-    const Span document = sequence.document_of(mine + r);
-    from[r] = document.from == document.to ? mine + r + 1 : document.from;
-    if (p.window > 0) from[r] = max(from[r], mine + r - p.window + 1);
-  }
-  const Span document = sequence.document_of(first);
-  const int lowest = p.window > 0 ? max(document.from, first - p.window + 1) : document.from;
+  for (int r = 0; r < kRows; ++r) from[r] = sequence.first_key(mine + r, p.window);
+  const int lowest = sequence.lowest_key(first, p.window);
   for (int tile = lowest; tile < min(first + rows, sequence.tokens); tile += kWarp) {
     __syncthreads();
-    copy_rows(static_cast<const T*>(p.k.data) + kv_head * p.k.head, p.k.token, tile, kWarp,
-              sequence.tokens, p.size, k, shared.ld);
-    copy_rows(static_cast<const T*>(p.v.data) + kv_head * p.v.head, p.v.token, tile, kWarp,
-              sequence.tokens, p.size, v, shared.ld);
+    copy_head<T>(p.k, kv_head, tile, kWarp, sequence.tokens, p.size, k, shared.ld);
+    copy_head<T>(p.v, kv_head, tile, kWarp, sequence.tokens, p.size, v, shared.ld);
     __syncthreads();
     for (int r = 0; r < kRows; ++r) {
       const int row = mine + r;
@@ -115,10 +107,8 @@ __global__ void __launch_bounds__(kThreads) dkv_kernel(Backward p, PackedSequenc
   const int lane = threadIdx.x % kWarp;
   const int first = static_cast<int>(blockIdx.x) * rows;
   const int mine = first + static_cast<int>(threadIdx.x) / kWarp * kRows;
-  copy_rows(static_cast<const T*>(p.k.data) + kv_head * p.k.head, p.k.token, first, rows,
-            sequence.tokens, p.size, k, p.size);
-  copy_rows(static_cast<const T*>(p.v.data) + kv_head * p.v.head, p.v.token, first, rows,
-            sequence.tokens, p.size, v, p.size);
+  copy_head<T>(p.k, kv_head, first, rows, sequence.tokens, p.size, k, p.size);
+  copy_head<T>(p.v, kv_head, first, rows, sequence.tokens, p.size, v, p.size);
   int end[kRows]; // queries [key, end) see the key
   S dk[kRows][kChunks] = {}, dv[kRows][kChunks] = {};
   int furthest = first;
@@ -133,8 +123,7 @@ __global__ void __launch_bounds__(kThreads) dkv_kernel(Backward p, PackedSequenc
   for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {
     for (int tile = first; tile < furthest; tile += kWarp) {
       __syncthreads();
-      copy_rows(static_cast<const T*>(p.q.data) + head * p.q.head, p.q.token, tile, kWarp,
-                sequence.tokens, p.size, q, shared.ld);
+      copy_head<T>(p.q, head, tile, kWarp, sequence.tokens, p.size, q, shared.ld);
       copy_rows(static_cast<const T*>(p.grad) + head * p.size,
                 static_cast<int64_t>(p.heads) * p.size, tile, kWarp, sequence.tokens, p.size, grad,
                 shared.ld);

@@ -41,6 +41,19 @@ struct PackedSequence {
     if (low == 0 || low > documents) return {token, token};
     return {offsets[low - 1], offsets[low]};
   }
+
+  // The first key that a query sees; one behind the query where it sees none. window 0: none.
+  __device__ int first_key(int query, int window) const {
+    const Span document = document_of(query);
+    const int from = document.from == document.to ? query + 1 : document.from;
+    return window > 0 ? max(from, query - window + 1) : from;
+  }
+
+  // No query at `first` or behind it sees an earlier key.
+  __device__ int lowest_key(int first, int window) const {
+    const int from = document_of(first).from;
+    return window > 0 ? max(from, first - window + 1) : from;
+  }
 };
 
 __device__ inline float power_of_two(float x) { return exp2f(x); }
@@ -87,6 +100,13 @@ __device__ void copy_rows(const T* head, int64_t stride, int first, int count, i
     for (int i = 0; i < n; ++i)
       if (i < left) store(to[row * ld + d + i], load(pack.at[i]));
   }
+}
+
+template <class T, class To>
+__device__ void copy_head(const View& view, int head, int first, int count, int tokens, int size,
+                          To* to, int ld) {
+  copy_rows(static_cast<const T*>(view.data) + head * view.head, view.token, first, count, tokens,
+            size, to, ld);
 }
 
 template <class A, class B>

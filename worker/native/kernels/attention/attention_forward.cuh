@@ -29,26 +29,20 @@ __global__ void __launch_bounds__(kThreads) forward_kernel(Problem p, PackedSequ
   const int lane = threadIdx.x % kWarp;
   const int first = static_cast<int>(blockIdx.x) * rows;
   const int mine = first + static_cast<int>(threadIdx.x) / kWarp * kRows;
-  copy_rows(static_cast<const T*>(p.q.data) + head * p.q.head, p.q.token, first, rows, sequence.tokens,
-            p.size, q, p.size);
+  copy_head<T>(p.q, head, first, rows, sequence.tokens, p.size, q, p.size);
   int from[kRows];
   S top[kRows], total[kRows], out[kRows][kChunks];
   for (int r = 0; r < kRows; ++r) {
-    const Span document = sequence.document_of(mine + r);
-    from[r] = document.from == document.to ? mine + r + 1 : document.from;
-    if (p.window > 0) from[r] = max(from[r], mine + r - p.window + 1);
+    from[r] = sequence.first_key(mine + r, p.window);
     top[r] = -INFINITY;
     total[r] = 0;
     for (int c = 0; c < kChunks; ++c) out[r][c] = 0;
   }
-  const Span document = sequence.document_of(first);
-  const int lowest = p.window > 0 ? max(document.from, first - p.window + 1) : document.from;
+  const int lowest = sequence.lowest_key(first, p.window);
   for (int tile = lowest; tile < min(first + rows, sequence.tokens); tile += kWarp) {
     __syncthreads();
-    copy_rows(static_cast<const T*>(p.k.data) + kv_head * p.k.head, p.k.token, tile, kWarp,
-              sequence.tokens, p.size, k, shared.ld);
-    copy_rows(static_cast<const T*>(p.v.data) + kv_head * p.v.head, p.v.token, tile, kWarp,
-              sequence.tokens, p.size, v, shared.ld);
+    copy_head<T>(p.k, kv_head, tile, kWarp, sequence.tokens, p.size, k, shared.ld);
+    copy_head<T>(p.v, kv_head, tile, kWarp, sequence.tokens, p.size, v, shared.ld);
     __syncthreads();
     for (int r = 0; r < kRows; ++r) {
       const int row = mine + r;
