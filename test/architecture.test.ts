@@ -21,6 +21,9 @@ const importing = all.filter((file) => isTypeScript(file) && !/imports\.test/.te
 const imports = new Map(importing.map((file) => [file.path, importsOf(file)]));
 const importsIn = (file: SourceFile) => imports.get(file.path) ?? [];
 
+/** Loads libtorch. */
+const native = 'worker/tensor/native.ts';
+
 /** Lines of one file; a file of C++ or CUDA may have as many as one of TypeScript. */
 const size = { warn: 250, fail: 400, failTest: 600 };
 /** Lines of a method: its entry in the contract and its file in the worker. */
@@ -105,6 +108,21 @@ test('only a command loads a screen, on demand; reducers know none, not even its
         .map(({ file: to }) => `${file.path} imports ${to}`),
     );
   t.deepEqual(wrong, []);
+});
+
+test('a supervisor loads no tensors: libtorch would take 100 MiB of each pod', (t) => {
+  const from = 'worker/supervisor/pod.ts';
+  const loadedBy = new Map<string, string | null>([[from, null]]);
+  for (const path of loadedBy.keys()) {
+    for (const { file, typeOnly } of imports.get(path) ?? []) {
+      if (file !== undefined && !typeOnly && !loadedBy.has(file)) loadedBy.set(file, path);
+    }
+  }
+  t.true(loadedBy.size > 50);
+  const way: string[] = [];
+  let at: string | null | undefined = loadedBy.has(native) ? native : null;
+  for (; at; at = loadedBy.get(at)) way.unshift(at);
+  t.deepEqual(way, []);
 });
 
 test('relative imports name a file that is there, with its extension', (t) => {

@@ -5,7 +5,6 @@ import type { FineTuneJobSpec } from '../../crds/index.ts';
 import { sequencesPerStep, tokensPerSequence } from '../../crds/plan/batches.ts';
 import type { PreparedRecord } from '../../crds/wire/run-folder.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
-import type { Stream } from '../tensor/rng.ts';
 import type { Batch } from './batch.ts';
 import { dealSequences, onlyRank, type RankAssignment } from './deal-sequences.ts';
 import type { Documents } from './documents.ts';
@@ -14,7 +13,6 @@ import { openLoader } from './loader.ts';
 import { mergeSequences } from './merge-sequences.ts';
 import { packSequences } from './pack.ts';
 import { fillSequence } from './packed-sequences.ts';
-import { sampledRecords } from './record-sample.ts';
 import { openTokenStore, type TokenStore } from './token-store.ts';
 
 export interface Feed extends Disposable {
@@ -37,8 +35,8 @@ export interface Feed extends Disposable {
   /** The sequences of all ranks. */
   allSequences(position: number): readonly HostSequence[];
   evaluationSequences(): Iterable<HostSequence>;
-  /** Each training record with the same probability, by itself; all of them at this rank. */
-  sampledRecords(rate: number, stream: Stream): Omit<Batch, 'epoch'>;
+  /** All training documents, and those of them that count. */
+  readonly training: { readonly documents: Documents; readonly members: readonly number[] };
 }
 
 export async function openFeed(
@@ -106,7 +104,7 @@ export async function openFeed(
       const { sequences } = loader.take(loader.seek(position));
       return sequences.map(({ documents, key }) => fillSequence(store, documents, key));
     },
-    sampledRecords: (rate, stream) => sampledRecords(store, members, rate, stream),
+    training: { documents: store, members },
     *evaluationSequences() {
       for (const [key, members] of sequences.entries()) yield fillSequence(evaluated, members, key);
     },

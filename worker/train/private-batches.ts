@@ -3,6 +3,7 @@
 import { federationFiles, type PrivateSteps, privateSteps } from '../../crds/wire/federation.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import type { Feed } from '../data/feed.ts';
+import { sampledRecords } from '../data/record-sample.ts';
 import { requireRecord } from '../run-folder.ts';
 import { type Stream, streamOf } from '../tensor/rng.ts';
 import type { TrainerParts } from './parts.ts';
@@ -16,9 +17,10 @@ export async function privateBatches(
   if (federated?.privacy === undefined) return null;
   const steps = await requireRecord(folder, federationFiles.privateSteps, privateSteps);
   const { clip, noise, rate, batch } = steps;
+  const { documents, members } = feed.training;
   return {
     batch: (position) => ({
-      ...feed.sampledRecords(rate, privateStream(steps, 'privacy sample', position)),
+      ...sampledRecords(documents, members, rate, privateStream(steps, 'privacy sample', position)),
       epoch: position * rate,
     }),
     privacy: (position) => ({
