@@ -6,11 +6,11 @@ import {
   needsQuantized,
   readsGradient,
 } from '../methods/adapter-traits.ts';
+import { quantizedBases } from '../methods/coded.ts';
 import { is, type Pair } from './pair.ts';
 
 const ofGradients = adapterTypes((entry) => entry.readsGradient === true);
 const ofLosses = adapterTypes((entry) => entry.needsQuantized === true);
-const quantizedBases: readonly string[] = ['NF4', 'Int8', 'Int4', 'Integer', 'Mixed'];
 
 export const pairsOfBeginnings: readonly Pair[] = [
   {

@@ -23,15 +23,22 @@ export interface Band {
   /** Below it perplexity alone does not vouch for a model that answers. */
   readonly minAgreement: number;
   /** Beyond the limits is a warning as far as this many times their excess. */
-  readonly tolerance: 1 | 2;
+  readonly tolerance: number;
+  /** Beyond these no model speaks, whatever its size. @default absolute */
+  readonly absolute?: Absolute;
   readonly hint: string;
 }
 
 /** A model of fewer parameters loses more to the same rounding. */
 export const smallModel = { parameters: 1e9, factor: 4 } as const;
 
+interface Absolute {
+  readonly maxPerplexityRatio: number;
+  readonly minAgreement: number;
+}
+
 /** Without scaling: no model speaks beyond. */
-export const absolute = { maxPerplexityRatio: 2, minAgreement: 0.5 } as const;
+export const absolute: Absolute = { maxPerplexityRatio: 2, minAgreement: 0.5 };
 
 /** At most these bits: rounding alone leaves nothing of a model. */
 export const lowBits = 3;
@@ -54,7 +61,8 @@ function withActivations(
 /** What is left out is missing: how much that is, is told and refuses nothing. */
 const pruned = {
   ...{ words: 'a pruned model before it is trained', maxPerplexityRatio: 1.2, maxDivergence: 0.2 },
-  ...{ minAgreement: 0.8, tolerance: 1 },
+  ...{ minAgreement: 0.8, tolerance: Number.POSITIVE_INFINITY },
+  absolute: { maxPerplexityRatio: Number.POSITIVE_INFINITY, minAgreement: 0 },
   hint: 'train all weights of the pruned folder for a while (preset: Full), or leave out less',
 } as const satisfies Band;
 

@@ -77,7 +77,10 @@ export function judge(evidence: Evidence, settings: Settings): Judgement {
   const cost = Math.log(scaled(bandOf(evidence.made), evidence.parameters).maxPerplexityRatio);
   const measured: readonly ArtifactCheck[] = [
     ...limits.map((limit) => checkOf(limit)),
-    ...(evidence.harm === undefined || isPruned(evidence) ? [] : [harmCheck(evidence.harm, cost)]),
+    // A pruned model is less than the base on purpose.
+    ...(evidence.harm === undefined || evidence.made.made === 'Pruning'
+      ? []
+      : [harmCheck(evidence.harm, cost)]),
     ...(evidence.size === undefined ? [] : [sizeCheck(evidence.size)]),
     ...(evidence.instructions === undefined ? [] : [instructionCheck(evidence.instructions)]),
   ];
@@ -108,6 +111,7 @@ interface Limit {
 function limitsOf(evidence: Evidence, { overrides = {} }: Settings): readonly Limit[] {
   const { perplexityRatio, divergence, agreement, made, parameters } = evidence;
   const band = scaled(bandOf(made), parameters);
+  const { absolute: last = absolute } = band;
   const set = (text: string | undefined) => (text === undefined ? undefined : parseDecimal(text));
   const most = (
     own: number | undefined,
@@ -119,32 +123,23 @@ function limitsOf(evidence: Evidence, { overrides = {} }: Settings): readonly Li
     {
       ...{ gate: 'Format', metric: 'PerplexityRatio', estimate: perplexityRatio, isLeast: false },
       ...most(set(overrides.maxPerplexityRatio), {
-        limit: Math.min(ratio, absolute.maxPerplexityRatio),
-        refusedFrom: isPruned(evidence)
-          ? Number.POSITIVE_INFINITY
-          : Math.min(1 + band.tolerance * (ratio - 1), absolute.maxPerplexityRatio),
+        limit: Math.min(ratio, last.maxPerplexityRatio),
+        refusedFrom: Math.min(1 + band.tolerance * (ratio - 1), last.maxPerplexityRatio),
       }),
     },
     {
       ...{ gate: 'Format', metric: 'Divergence', estimate: divergence, isLeast: false },
       ...most(set(overrides.maxDivergence), {
         limit: band.maxDivergence,
-        refusedFrom: isPruned(evidence)
-          ? Number.POSITIVE_INFINITY
-          : band.tolerance * band.maxDivergence,
+        refusedFrom: band.tolerance * band.maxDivergence,
       }),
     },
     {
       ...{ gate: 'Proxy', metric: 'Agreement', estimate: agreement, isLeast: true },
       limit: least ?? band.minAgreement,
-      refusedFrom: least ?? (isPruned(evidence) ? 0 : absolute.minAgreement),
+      refusedFrom: least ?? last.minAgreement,
     },
   ];
-}
-
-/** Less than the base, on purpose: it is told how much less, and only numbers are wanted. */
-function isPruned({ made }: Pick<Evidence, 'made'>): boolean {
-  return made.made === 'Pruning';
 }
 
 function scaled(band: Band, parameters: number): Band {

@@ -1,5 +1,8 @@
 import type { ResolvedMethod } from './resolve.ts';
 
+/** Bases whose frozen matrices are stored in fewer bits, whatever their settings. */
+export const quantizedBases: readonly string[] = ['NF4', 'Int8', 'Int4', 'Integer', 'Mixed'];
+
 /**
  * How trained matrices of the blocks are stored, if not densely: quantized to 8 bits in groups, or
  * as codes of codebooks. Both are dequantized where they are used.

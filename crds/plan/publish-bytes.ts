@@ -1,8 +1,7 @@
 // Memory of the process that writes the result: the trained model and its logits, plus either the
 // workspace of one format, or the copy that was read back with its logits, or with what an
-// evaluation of both takes. Formats are written one
-// after the other, and the memory of one is released before the next.
-
+// evaluation of both takes. Formats are written one after the other, and the memory of one is
+// released before the next.
 import { answerTokens, instructionTokens } from '../evaluation/instructions.ts';
 import { adapterShape, changesBase } from '../methods/adapter-traits.ts';
 import { codedForm } from '../methods/coded.ts';

@@ -1,4 +1,5 @@
 // Bytes of the quantized linear layers of a block.
+import { quantizedBases } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { mixedBudget } from './mixed-forms.ts';
@@ -36,7 +37,7 @@ function isInGroups(base: Base): base is GroupedBase {
 
 /** Whether frozen matrices are stored in fewer bits. */
 export function storesFrozen(base: Base): base is GroupedBase {
-  return ['NF4', 'Int8', 'Int4', 'Integer', 'Mixed'].includes(base.type) || storesIntegers(base);
+  return quantizedBases.includes(base.type) || storesIntegers(base);
 }
 
 /** Whether fixed integers are stored packed. */

@@ -9,7 +9,7 @@ import type { Model } from '../engine/model.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { type Tensor, tensor } from '../tensor/tensor.ts';
+import { indices, type Tensor } from '../tensor/tensor.ts';
 import { Pages } from './pages.ts';
 
 export const pageTokens = 16;
@@ -45,7 +45,7 @@ export class PagedCache implements Disposable {
   clear(pages: readonly number[]): void {
     if (pages.length === 0) return;
     scope(() => {
-      const at = tensor(pages, [pages.length], 'int64');
+      const at = indices(pages);
       for (const all of this.#all) ops.indexFill_(all, 1, at, 0);
     }, this.#all[0]?.device);
   }

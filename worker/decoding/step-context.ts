@@ -5,7 +5,7 @@ import type { BlockContext } from '../nn/block.ts';
 import { ropeTable } from '../nn/rope.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { type Tensor, tensor } from '../tensor/tensor.ts';
+import { indices, type Tensor, tensor } from '../tensor/tensor.ts';
 import { type PagedCache, pageTokens } from './paged-cache.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -71,7 +71,7 @@ function rowsOf(sequences: readonly Sequence[], heads: number): Tensor {
       );
     }),
   );
-  return tensor(rows, [rows.length], 'int64');
+  return indices(rows);
 }
 
 /** The blocks that are read, with page 0 behind shorter sequences, and what of them counts. */

@@ -6,7 +6,7 @@ import { layerAfter, withLayer } from '../engine/weights.ts';
 import { type BlockTensors, block } from '../nn/block.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import { type Tensor, tensor } from '../tensor/tensor.ts';
+import { indices, type Tensor } from '../tensor/tensor.ts';
 import type { PagedCache } from './paged-cache.ts';
 import type { Sequence } from './sequence.ts';
 import { stepContext } from './step-context.ts';
@@ -34,7 +34,7 @@ export function stepLogits(
   const context = stepContext(model, cache, sequences);
   const tap = tapOf?.(rows);
   const tensors = { ...tensorsOf(model, new Map(), null), ...(tap === undefined ? {} : { tap }) };
-  let x = withLayer(model, 'embedding', 0, () => embed(model, tensor(ids, [ids.length], 'int64')));
+  let x = withLayer(model, 'embedding', 0, () => embed(model, indices(ids)));
   for (let layer = 0; layer < config.L; layer += 1) {
     const run = (): Tensor => scope(() => block(config, layer, tensors, x, context));
     const next = withLayer(model, layer, layerAfter(config, layer), run, true);
@@ -43,7 +43,7 @@ export function stepLogits(
   }
   const last = rows.map(({ from, count }) => from + count - 1);
   return withLayer(model, 'head', null, () => {
-    const rows = ops.indexSelect(x, 0, tensor(last, [last.length], 'int64'));
+    const rows = ops.indexSelect(x, 0, indices(last));
     return headLogits(model, finalNorm(model, rows));
   });
 }

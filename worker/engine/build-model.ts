@@ -93,6 +93,14 @@ export interface BuildOptions {
   readonly onTensor?: (done: number, total: number) => void;
 }
 
+/** A model of which nothing trains: the mapped files themselves are used where possible. */
+export function frozenModel(
+  files: ModelSource,
+  options: Omit<BuildOptions, 'adapter' | 'trains'>,
+): Model {
+  return buildModel(files, { ...options, adapter: null, trains: () => false });
+}
+
 /** Loads every tensor; the caller disposes `parameters` of the result. */
 export function buildModel(files: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = files;

@@ -7,7 +7,7 @@
 import { branchOf, type Delta } from '../methods/adapters/delta.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import { type Tensor, tensor, toArray } from '../tensor/tensor.ts';
+import { indices, type Tensor, tensor, toArray } from '../tensor/tensor.ts';
 import type { Routing } from './inside.ts';
 import { type LinearTensors, linear } from './linear.ts';
 
@@ -102,8 +102,8 @@ function route({ router, chosen }: Mixture, x: Tensor): Routed {
   return {
     routing: { probabilities, counts },
     weights: ops.div(own, ops.sumDim(own, [1], true)),
-    tokens: tensor(tokens, [tokens.length], 'int64'),
-    rows: tensor(rows, [rows.length], 'int64'),
+    tokens: indices(tokens),
+    rows: indices(rows),
   };
 }
 

@@ -5,7 +5,7 @@ import { modelTokenizer } from '../data/model-tokenizer.ts';
 import { hasShiftedNorm } from '../decoder/gguf-names.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
-import { buildModel, modelSource } from '../engine/build-model.ts';
+import { frozenModel, modelSource } from '../engine/build-model.ts';
 import { blocksOnGrid } from '../engine/on-grid.ts';
 import type { GgufTypeName } from '../files/gguf-types.ts';
 import { trimMemory } from '../tensor/memory.ts';
@@ -59,13 +59,8 @@ export function ggufArtifact(
     },
     async reload(folder, dtype) {
       using copy = openModel(join(folder, fileName));
-      return buildModel(modelSource(copy), {
-        dtype,
-        adapter: null,
-        // No tensor is trained: the mapped file itself is used where possible.
-        trains: () => false,
-        sequenceLength: run.spec.dataset.sequenceLength,
-      });
+      const { sequenceLength } = run.spec.dataset;
+      return frozenModel(modelSource(copy), { dtype, sequenceLength });
     },
     dispose: () => columns?.[Symbol.dispose](),
   };

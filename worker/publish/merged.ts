@@ -2,7 +2,7 @@
 // original weight, and rounded once to the type of the file.
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { openModel } from '../decoder/model-files.ts';
-import { buildModel, modelSource } from '../engine/build-model.ts';
+import { frozenModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import type { PlannedPanels } from '../files/safetensors.ts';
 import { writeSafetensorsModel } from '../files/safetensors-model.ts';
@@ -33,13 +33,8 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
     },
     async reload(folder, type) {
       using copy = openModel(folder);
-      return buildModel(modelSource(copy), {
-        dtype: type,
-        adapter: null,
-        // No tensor is trained: the mapped file itself is used where possible.
-        trains: () => false,
-        sequenceLength: run.spec.dataset.sequenceLength,
-      });
+      const { sequenceLength } = run.spec.dataset;
+      return frozenModel(modelSource(copy), { dtype: type, sequenceLength });
     },
   };
 }

@@ -11,14 +11,14 @@ import { readConfig } from '../decoder/config.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { type TensorSpec, tensorName, tensorSpecs } from '../decoder/names.ts';
 import { keptColumns, keptRows } from '../decoder/pruned-base.ts';
-import { buildModel, modelSource } from '../engine/build-model.ts';
+import { frozenModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import type { WritableTensor } from '../files/safetensors.ts';
 import { writeSafetensorsModel } from '../files/safetensors-model.ts';
 import { dtypeBytes } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import { type Tensor, tensor } from '../tensor/tensor.ts';
+import { indices, type Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { choosePlaces } from './kept-places.ts';
 import { mergedPanels } from './merge.ts';
@@ -67,13 +67,8 @@ export function prunedArtifact(
     },
     async reload(folder, type) {
       using copy = openModel(folder);
-      return buildModel(modelSource(copy), {
-        dtype: type,
-        adapter: null,
-        // No tensor is trained: the mapped file itself is used where possible.
-        trains: () => false,
-        sequenceLength: run.spec.dataset.sequenceLength,
-      });
+      const { sequenceLength } = run.spec.dataset;
+      return frozenModel(modelSource(copy), { dtype: type, sequenceLength });
     },
   };
 }
@@ -110,8 +105,8 @@ function cut(
   const make = () =>
     scope(() => {
       const { value } = model.parameters.get(name);
-      const some = rows ? ops.indexSelect(value, 0, placesIn(rows)) : value;
-      return ops.to(columns ? ops.indexSelect(some, 1, placesIn(columns)) : some, dtype);
+      const some = rows ? ops.indexSelect(value, 0, indices(rows)) : value;
+      return ops.to(columns ? ops.indexSelect(some, 1, indices(columns)) : some, dtype);
     });
   return { shape, dtype, make };
 }
@@ -131,7 +126,7 @@ function maskedLogits(model: Model, layers: readonly KeptPlaces[]): Tensor {
       if (dropped.length === 0) continue;
       names.push(name);
       parameters.change(name, () =>
-        scope(() => ops.indexFill_(ops.clone(value), 1, placesIn(dropped), 0)),
+        scope(() => ops.indexFill_(ops.clone(value), 1, indices(dropped), 0)),
       );
     }
   }
@@ -141,8 +136,4 @@ function maskedLogits(model: Model, layers: readonly KeptPlaces[]): Tensor {
     for (const name of names) parameters.unchange(name);
     parameters.disposeMade();
   }
-}
-
-function placesIn(places: readonly number[]): Tensor {
-  return tensor(places, [places.length], 'int64');
 }

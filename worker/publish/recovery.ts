@@ -6,7 +6,7 @@ import { keptColumns, keptRows, type PrunedBase } from '../decoder/pruned-base.t
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import { item, type Tensor, tensor } from '../tensor/tensor.ts';
+import { indices, item, type Tensor } from '../tensor/tensor.ts';
 
 type Factor = 'A' | 'B';
 
@@ -34,7 +34,7 @@ export function recovered(
     const [rows = 0, columns = 0] = values.shape;
     const shape = factor === 'A' ? [rows, sizes.in] : [sizes.out, columns];
     const whole = ops.zeros(shape, { dtype: values.dtype });
-    return ops.indexCopy_(whole, dimOf(factor), placesIn(places), values);
+    return ops.indexCopy_(whole, dimOf(factor), indices(places), values);
   });
 }
 
@@ -48,7 +48,7 @@ export function ofKeptPart(
   const places = cut ? placesOf(cut, layer, factor) : null;
   if (places === null) return values;
   return scope(() => {
-    const kept = ops.indexSelect(values, dimOf(factor), placesIn(places));
+    const kept = ops.indexSelect(values, dimOf(factor), indices(places));
     const again = recovered(cut, layer, factor, kept);
     if (item(ops.any(ops.ne(again, values))) === 0) return kept;
     throw new TerminalError({
@@ -75,8 +75,4 @@ function specOf({ specs }: PrunedBase, { path }: LinearLayer) {
   const spec = specs.get(`${path}.weight`);
   if (spec === undefined) throw new Bug(`the whole model has no ${path}`);
   return spec;
-}
-
-function placesIn(places: readonly number[]): Tensor {
-  return tensor(places, [places.length], 'int64');
 }

@@ -2,7 +2,7 @@
 // have it. One with more than two factors is written as their products, one that took over a part
 // of the weight with twice the rank, `[A; A0]` and `[B, -B0]`.
 import { Bug } from '../../crds/failures/errors.ts';
-import { buildModel, modelSource } from '../engine/build-model.ts';
+import { frozenModel, modelSource } from '../engine/build-model.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
 import { Parameters } from '../engine/parameters.ts';
 import { factorA, factorB, type LinearLayer, withInitial } from '../methods/adapters/adapter.ts';
@@ -17,7 +17,7 @@ import {
 import { dtypeBytes } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { releasePages, type Tensor, tensor, toArray } from '../tensor/tensor.ts';
+import { indices, releasePages, type Tensor, toArray } from '../tensor/tensor.ts';
 import type { AdapterFacts, ArtifactWriter } from './artifact.ts';
 import { ofKeptPart, recovered } from './recovery.ts';
 
@@ -87,7 +87,7 @@ function ranksLeft(delta: Delta): Tensor {
   if (delta.form !== 'product') throw new Bug(`${delta.form} lose no ranks`);
   const used = toArray(usedRanks(delta)).flatMap((isUsed, rank) => (isUsed ? [rank] : []));
   const ranks = used.length === 0 ? [0] : used;
-  return tensor(ranks, [ranks.length], 'int64');
+  return indices(ranks);
 }
 
 function withoutLost(delta: Delta): Delta {
@@ -196,11 +196,6 @@ export function sharedBase(model: Model): Parameters {
 
 /** The base that the adapter is put on: the weights of the model hold a part of it. */
 function asInFiles({ files, model, run }: AdapterFacts): Parameters {
-  return buildModel(modelSource(files), {
-    dtype: model.dtype,
-    adapter: null,
-    // No tensor is trained: the mapped file itself is used where possible.
-    trains: () => false,
-    sequenceLength: run.spec.dataset.sequenceLength,
-  }).parameters;
+  const { sequenceLength } = run.spec.dataset;
+  return frozenModel(modelSource(files), { dtype: model.dtype, sequenceLength }).parameters;
 }

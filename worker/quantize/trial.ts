@@ -74,6 +74,6 @@ export function relativeLoss(
 }
 
 /** The same for any number of threads. */
-function squaredLength(x: Tensor): number {
+export function squaredLength(x: Tensor): number {
   return byOneThread(() => item(ops.sum(ops.square(ops.to(x, 'float64')))));
 }

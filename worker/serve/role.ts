@@ -6,7 +6,7 @@ import { type ServeMessage, serveOrder } from '../../crds/serve/messages.ts';
 import { type ServeSettings, serveFile, serveSettings } from '../../crds/serve/settings.ts';
 import { type ModelFiles, openModel } from '../decoder/model-files.ts';
 import { pageTokens } from '../decoding/paged-cache.ts';
-import { buildModel, modelSource } from '../engine/build-model.ts';
+import { frozenModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import { fetchReporter } from '../prepare/progress.ts';
 import { modelPath, type ResolvedSource, resolveModel } from '../prepare/resolve-source.ts';
@@ -106,8 +106,7 @@ function load(
   const total = files.tensorNames.length;
   const report = { type: 'stage', stage: 'Load', unit: 'Tensors', total } as const;
   emit({ ...report, state: 'Started' });
-  const options = { dtype, device, adapter: null, trains: () => false, sequenceLength };
-  const model = buildModel(modelSource(files), options);
+  const model = frozenModel(modelSource(files), { dtype, device, sequenceLength });
   emit({ ...report, state: 'Done', done: total });
   return model;
 }

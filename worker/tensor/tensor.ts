@@ -91,6 +91,11 @@ export function tensor(
   );
 }
 
+/** Places of rows or columns, `[n]` int64. */
+export function indices(places: readonly number[]): Tensor {
+  return tensor(places, [places.length], 'int64');
+}
+
 /** Copies elements of `dtype`, in row order and this machine's byte order, into a new tensor. */
 export function fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: DType): Tensor {
   return new Tensor(native.fromBytes(bytes, shape, dtypeCode(dtype), dtypeCode(dtype)));

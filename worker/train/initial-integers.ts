@@ -4,7 +4,7 @@
 // writes them.
 import { setImmediate } from 'node:timers/promises';
 import { linearLayers } from '../engine/adapted-layers.ts';
-import { type BuildOptions, buildModel, type ModelSource } from '../engine/build-model.ts';
+import { type BuildOptions, frozenModel, type ModelSource } from '../engine/build-model.ts';
 import { requireFinite } from '../engine/finite.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { World } from '../engine/world.ts';
@@ -44,9 +44,7 @@ export async function makeIntegers(
   {
     using integers = new QuantizedLayers(rounding);
     const { dtype, sequenceLength } = options;
-    const model = buildModel(source, {
-      ...{ dtype, sequenceLength, adapter: null, trains: () => false },
-    });
+    const model = frozenModel(source, { dtype, sequenceLength });
     using _parameters = model.parameters;
     const weightOf = (layer: LinearLayer) => weightIn(source, layer);
     const inputs = { model, layers, weightOf, sequences: sequences(calibrated.sequences) };

@@ -13,10 +13,11 @@ import type { Adapter, Importance, LinearLayer } from '../methods/adapters/adapt
 import { storeOfForm } from '../methods/weights/mixed.ts';
 import { denseOf, type WeightStore } from '../methods/weights/weight-store.ts';
 import { allocate } from '../quantize/allocate.ts';
+import { squaredLength } from '../quantize/trial.ts';
 import type { RoleContext } from '../role.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import { releasePages, type Tensor, toArray } from '../tensor/tensor.ts';
+import { releasePages, type Tensor } from '../tensor/tensor.ts';
 
 interface Choosing {
   readonly source: ModelSource;
@@ -89,7 +90,7 @@ function costsOf(layer: LinearLayer, choosing: Choosing): number[] {
         if (quantize === null) throw new Bug('a form of a mix is quantized');
         const quantized = (matrix: Tensor) => denseOf(quantize(matrix));
         if (!adapted.has(layer.path) || adapter.lossOf === undefined) {
-          return squareOf(ops.sub(weight, quantized(weight)));
+          return squaredLength(ops.sub(weight, quantized(weight)));
         }
         return adapter.lossOf(layer, { weight, quantized, importance: importance(layer) });
       }),
@@ -97,9 +98,4 @@ function costsOf(layer: LinearLayer, choosing: Choosing): number[] {
     releasePages(weight);
     return costs;
   }, 'cpu');
-}
-
-/** The same for any number of threads: each row is summed by one. */
-function squareOf(matrix: Tensor): number {
-  return Math.hypot(...toArray(ops.linalgVectorNorm(matrix, 2, [1]))) ** 2;
 }

@@ -6,7 +6,7 @@ import { TerminalError } from '../../crds/failures/errors.ts';
 import type { ShardLayout } from '../../crds/plan/shards.ts';
 import { BlockInputs } from '../engine/block-inputs.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
-import { type BuildOptions, buildModel, type ModelSource } from '../engine/build-model.ts';
+import { type BuildOptions, frozenModel, type ModelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
 import type { World } from '../engine/world.ts';
@@ -17,7 +17,7 @@ import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-
 import type { Device } from '../tensor/device.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { type Tensor, tensor } from '../tensor/tensor.ts';
+import { indices, type Tensor } from '../tensor/tensor.ts';
 import { type Directions, InputSums } from './input-covariance.ts';
 
 interface Measured {
@@ -42,7 +42,7 @@ interface PlannedComponents extends Disposable {
 /** Collective. */
 export function plannedComponents(measured: Measured): PlannedComponents {
   const { calibration, layers, world } = measured;
-  using held = frozenModel(measured);
+  using held = measuredModel(measured);
   const found = inputsOf(held.model, measured);
   const shares = sharesOfAll(found, measured);
   const ranks = planRanks(
@@ -72,15 +72,15 @@ function firstRows(rows: Tensor, count: number): Tensor {
   return scope(() => ops.clone(ops.narrow(rows, 0, 0, count)));
 }
 
-function frozenModel({ source, options, device, group, layout }: Measured): ShardedModel {
+function measuredModel({ source, options, device, group, layout }: Measured): ShardedModel {
   const { dtype, sequenceLength, store } = options;
-  const frozen = {
-    ...{ dtype, device, sequenceLength, adapter: null, trains: () => false },
+  const own = {
+    ...{ dtype, device, sequenceLength },
     ...(store === undefined ? {} : { store }),
   };
-  if (group === null) return wholeModel(buildModel(source, frozen));
+  if (group === null) return wholeModel(frozenModel(source, own));
   const sharing = { group, config: source.config, dtype, layout, now: () => 0 };
-  return sharedModel(sharing, (shardLayer) => buildModel(source, { ...frozen, shardLayer }));
+  return sharedModel(sharing, (shardLayer) => frozenModel(source, { ...own, shardLayer }));
 }
 
 /** An input, the layers that read it, and its directions where this rank has them. */
@@ -130,7 +130,7 @@ function rowsOf(
     (row) =>
       !(useLabelMask && (labels[row] ?? -1) < 0) && !(maskFirstToken && positions[row] === 0),
   );
-  return tensor(rows, [rows.length], 'int64');
+  return indices(rows);
 }
 
 function nothingToMeasure(count: number): TerminalError {

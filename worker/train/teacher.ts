@@ -21,7 +21,7 @@ import { firstUses } from '../data/first-sequences.ts';
 import { roundsOf } from '../data/rounds.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
-import { type BuildOptions, buildModel, modelSource } from '../engine/build-model.ts';
+import { type BuildOptions, frozenModel, modelSource } from '../engine/build-model.ts';
 import { requireFinite } from '../engine/finite.ts';
 import { headTop } from '../engine/head.ts';
 import type { Model } from '../engine/model.ts';
@@ -165,11 +165,11 @@ async function teach(
 function baseModel({ files, options, device, joined }: Teaching): ShardedModel {
   const { dtype, sequenceLength } = options;
   const source = modelSource(files);
-  const frozen = { dtype, device, sequenceLength, adapter: null, trains: () => false };
+  const own = { dtype, device, sequenceLength };
   const { group } = joined;
-  if (group === null) return wholeModel(buildModel(source, frozen));
+  if (group === null) return wholeModel(frozenModel(source, own));
   const sharing = { group, config: files.config, dtype, layout: 'slice', now: () => 0 } as const;
-  return sharedModel(sharing, (shardLayer) => buildModel(source, { ...frozen, shardLayer }));
+  return sharedModel(sharing, (shardLayer) => frozenModel(source, { ...own, shardLayer }));
 }
 
 /** What was found and not yet written, on the host. */
