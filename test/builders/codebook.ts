@@ -2,7 +2,8 @@
 
 import type { CodebookMatrix } from '../../worker/methods/weights/codebook.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
-import { normal, streamOf, uniform } from '../../worker/tensor/rng.ts';
+import { normal, uniform } from '../../worker/tensor/rng.ts';
+import { streamOf } from '../../worker/tensor/streams.ts';
 
 export interface CodebookShape {
   readonly outputs: number;

@@ -7,8 +7,9 @@ import { tensorSpecs } from '../../worker/decoder/names.ts';
 import { rowPanels } from '../../worker/files/row-panels.ts';
 import type { PlannedPanels } from '../../worker/files/safetensors.ts';
 import { writeSafetensorsModel } from '../../worker/files/safetensors-model.ts';
-import { normal, streamOf } from '../../worker/tensor/rng.ts';
+import { normal } from '../../worker/tensor/rng.ts';
 import { keep } from '../../worker/tensor/scope.ts';
+import { streamOf } from '../../worker/tensor/streams.ts';
 
 export interface VocabularyModelSizes {
   readonly vocabulary: number;

@@ -6,8 +6,9 @@ import type { Model } from '../../worker/engine/model.ts';
 import { writeSafetensors } from '../../worker/files/safetensors.ts';
 import type { LinearLayer } from '../../worker/methods/adapters/adapter.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../worker/tensor/rng.ts';
+import { normal } from '../../worker/tensor/rng.ts';
 import { keep, scope } from '../../worker/tensor/scope.ts';
+import { streamOf } from '../../worker/tensor/streams.ts';
 import type { Tensor } from '../../worker/tensor/tensor.ts';
 
 export interface PeftFolder {

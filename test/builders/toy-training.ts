@@ -38,8 +38,9 @@ import { type ShardedModel, sharedModel, wholeModel } from '../../worker/shardin
 import { worldOf } from '../../worker/sharding/world.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../worker/tensor/rng.ts';
+import { normal } from '../../worker/tensor/rng.ts';
 import { scope } from '../../worker/tensor/scope.ts';
+import { streamOf } from '../../worker/tensor/streams.ts';
 import { fromBytes, type Tensor, tensor, toBytes } from '../../worker/tensor/tensor.ts';
 import { fillCodebooks } from '../../worker/train/fill-codebooks.ts';
 import type { TrainerParts, TrainerPlan } from '../../worker/train/loop.ts';

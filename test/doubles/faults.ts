@@ -27,6 +27,8 @@ export type Fault =
       readonly headers?: Readonly<Record<string, string>>;
     }
   | { readonly type: 'Reset' }
+  /** Answered as ever, but not before that. */
+  | { readonly type: 'Delayed'; readonly until: Promise<void> }
   | { readonly type: 'Silence'; readonly reached: () => void };
 
 interface Planned {
@@ -62,6 +64,10 @@ export class Faults {
   async interfere(path: string, request: IncomingMessage, response: ServerResponse) {
     const fault = this.#take(path, ({ type }) => !bodyTypes.has(type) && !writeTypes.has(type));
     if (!fault) return false;
+    if (fault.type === 'Delayed') {
+      await fault.until;
+      return false;
+    }
     if (fault.type === 'Status') {
       request.resume();
       response.writeHead(fault.status, fault.headers).end();

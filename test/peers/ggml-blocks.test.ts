@@ -11,8 +11,9 @@ import { thisSetup } from '../../cli/setup/setup.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { type GgufTypeName, ggufTensorType } from '../../worker/files/gguf-types.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../worker/tensor/rng.ts';
+import { normal } from '../../worker/tensor/rng.ts';
 import { keep, scope } from '../../worker/tensor/scope.ts';
+import { streamOf } from '../../worker/tensor/streams.ts';
 import { item, type Tensor, tensor, toBytes } from '../../worker/tensor/tensor.ts';
 import { askLlama } from './ask-peer.ts';
 

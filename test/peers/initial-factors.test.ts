@@ -11,8 +11,9 @@ import {
 import { kasa } from '../../worker/methods/adapters/kasa.ts';
 import { pissa } from '../../worker/methods/adapters/pissa.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../worker/tensor/rng.ts';
+import { normal } from '../../worker/tensor/rng.ts';
 import { scope } from '../../worker/tensor/scope.ts';
+import { streamOf } from '../../worker/tensor/streams.ts';
 import { item, type Tensor } from '../../worker/tensor/tensor.ts';
 import { fromWeight } from '../builders/initial-factors.ts';
 import { askPeer } from './ask-peer.ts';

@@ -31,6 +31,7 @@ test('passes, failures and skips are counted, and a failure tells what differed'
   );
   t.deepEqual(tally, { passed: 1, failed: 1, skipped: 1 });
   t.regex(printed, /FAILED: bad\n[\s\S]*- +2\n[\s\S]*\+ +3/);
+  t.regex(printed, /test\/x\.test\.ts:3:\d+/, 'the line of the test, and not of AVA');
   t.regex(printed, /^skipped: needs a GPU$/m);
 });
 

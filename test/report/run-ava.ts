@@ -72,6 +72,7 @@ function avaArguments({ patterns, config, concurrency, timeout }: AvaRun): reado
   return [
     'node_modules/ava/entrypoints/cli.mjs',
     '--tap',
+    `--node-arguments=--import=${new URL('test-frames.ts', import.meta.url)}`,
     ...(config === undefined ? [] : [`--config=${config}`]),
     `--concurrency=${concurrency}`,
     `--timeout=${timeout}`,

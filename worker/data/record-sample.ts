@@ -2,7 +2,7 @@
 // probability, so a step may have any number of them, or none. The account of privacy is of this
 // way to draw; a permutation cut into batches of one size would need another.
 import type { HostSequence } from '../engine/packed-sequence.ts';
-import { drawsOf, type Stream } from '../tensor/rng.ts';
+import { drawsOf, type Stream } from '../tensor/streams.ts';
 import type { Batch } from './batch.ts';
 import type { Documents } from './documents.ts';
 import { fillSequence } from './packed-sequences.ts';

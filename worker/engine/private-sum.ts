@@ -9,8 +9,9 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { normal, type Stream } from '../tensor/rng.ts';
+import { normal } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
+import type { Stream } from '../tensor/streams.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
 import type { Parameter } from './parameters.ts';
 import type { Gradient } from './update.ts';

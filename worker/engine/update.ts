@@ -17,8 +17,8 @@ import {
 } from '../methods/weights/affine-groups.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
+import type { Stream } from '../tensor/streams.ts';
 import { item, type Tensor, toArray } from '../tensor/tensor.ts';
 import type { StepGrowth } from './growth.ts';
 import type { Parameter } from './parameters.ts';

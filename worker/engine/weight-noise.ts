@@ -13,8 +13,9 @@ import { changeRows, type GgpoSettings, gradientRows, noiseScales } from '../met
 import { denseOf } from '../methods/weights/weight-store.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { normal, streamOf } from '../tensor/rng.ts';
+import { normal } from '../tensor/rng.ts';
 import { keep, scope } from '../tensor/scope.ts';
+import { streamOf } from '../tensor/streams.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Model, tensorsOf } from './model.ts';
 import type { Gradient } from './update.ts';

@@ -12,20 +12,6 @@ export const plainDTypes: { readonly [Type in GgufTypeName]?: DType } = {
   BF16: 'bfloat16',
 };
 
-/** What a matrix has whose rows are no whole blocks, as llama.cpp chooses it. */
-const instead: { readonly [Type in GgufTypeName]?: GgufTypeName } = {
-  ...{ Q6_K: 'Q8_0', Q5_K: 'Q5_1', Q4_K: 'Q5_0' },
-  // llama.cpp takes IQ4_NL: as many bits.
-  ...{ Q3_K: 'Q4_0', Q2_K: 'Q4_0' },
-};
-
-/** The type of rows that are to have `wanted`. */
-export function typeOfRows(columns: number, wanted: GgufTypeName): GgufTypeName {
-  let type = wanted;
-  while (columns % ggufTensorType(type).blockSize !== 0) type = instead[type] ?? 'F16';
-  return type;
-}
-
 /**
  * The bytes of each row, uint8 `[rows, bytes]`. `importance`: what columns count for while codes
  * are chosen, float32.

@@ -57,6 +57,20 @@ export function ggufTensorType(name: GgufTypeName): GgufTensorType {
   return found;
 }
 
+/** What a matrix has whose rows are no whole blocks, as llama.cpp chooses it. */
+const instead: { readonly [Type in GgufTypeName]?: GgufTypeName } = {
+  ...{ Q6_K: 'Q8_0', Q5_K: 'Q5_1', Q4_K: 'Q5_0' },
+  // llama.cpp takes IQ4_NL: as many bits.
+  ...{ Q3_K: 'Q4_0', Q2_K: 'Q4_0' },
+};
+
+/** The type of rows that are to have `wanted`. */
+export function typeOfRows(columns: number, wanted: GgufTypeName): GgufTypeName {
+  let type = wanted;
+  while (columns % ggufTensorType(type).blockSize !== 0) type = instead[type] ?? 'F16';
+  return type;
+}
+
 /** Unsupported types, named in messages. */
 export const otherGgufTypes: Readonly<Record<number, string>> = {
   9: 'Q8_1',

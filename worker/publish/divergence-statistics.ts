@@ -2,7 +2,7 @@
 // both models on the same ones: tokens of a document depend on each other, and what makes one hard
 // for both models says nothing about their difference.
 import type { Estimate } from '../../crds/evaluation/gate.ts';
-import { drawsOf, type Stream } from '../tensor/rng.ts';
+import { drawsOf, type Stream } from '../tensor/streams.ts';
 
 /** Of each target token, in order. */
 export interface TokenScores {

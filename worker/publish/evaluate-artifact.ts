@@ -15,7 +15,7 @@ import { type Feed, openFeed } from '../data/feed.ts';
 import type { Model } from '../engine/model.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { RoleContext } from '../role.ts';
-import { streamOf } from '../tensor/rng.ts';
+import { streamOf } from '../tensor/streams.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { tokenScores } from './divergence.ts';
 import { divergenceOf, meanOfGroups, type TokenScores } from './divergence-statistics.ts';

@@ -7,7 +7,7 @@ import { type Prompts, promptsOf } from '../data/prompts.ts';
 import { generateTogether } from '../decoding/generate.ts';
 import type { Model } from '../engine/model.ts';
 import type { RoleContext } from '../role.ts';
-import { streamOf } from '../tensor/rng.ts';
+import { streamOf } from '../tensor/streams.ts';
 import { hasForm } from './answer-form.ts';
 import type { ArtifactFacts } from './artifact.ts';
 import { meanOfGroups } from './divergence-statistics.ts';

@@ -4,8 +4,7 @@ import type { GgufType } from '../../crds/api/output.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
-import { typeOfRows } from '../files/gguf-blocks.ts';
-import { type GgufTypeName, ggufTensorType } from '../files/gguf-types.ts';
+import { type GgufTypeName, ggufTensorType, typeOfRows } from '../files/gguf-types.ts';
 
 export type GgufFileType = GgufType;
 

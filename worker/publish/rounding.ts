@@ -8,8 +8,9 @@
 import type { Model } from '../engine/model.ts';
 import { type DType, dtypeEpsilon, exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { streamOf, uniform } from '../tensor/rng.ts';
+import { uniform } from '../tensor/rng.ts';
 import { keep, scope } from '../tensor/scope.ts';
+import { streamOf } from '../tensor/streams.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkLogits, compareLogits } from './reload-check.ts';
 

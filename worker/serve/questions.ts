@@ -9,7 +9,7 @@ import { TookTooLong, withinTime } from '../data/time-limit.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import type { ModelOnDisk } from '../decoder/model-headers.ts';
 import type { Question } from '../decoding/sequence.ts';
-import { drawsOf, streamOf } from '../tensor/rng.ts';
+import { drawsOf, streamOf } from '../tensor/streams.ts';
 
 /** Encoding takes milliseconds; a pattern of the tokenizer or a template may take for ever. */
 const encodeMs = 2000;

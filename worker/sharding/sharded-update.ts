@@ -5,8 +5,8 @@
 import type { Parameter } from '../engine/parameters.ts';
 import type { Gradient, StepUpdateSink, Update, UpdateOutcome, Updates } from '../engine/update.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { streamOf } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
+import { streamOf } from '../tensor/streams.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { FlatParameter } from './flat-parameter.ts';
 import type { Work } from './process-group.ts';

@@ -261,12 +261,13 @@ export class Supervisor {
       await writer.commitWorld(membersOf(this.#situation()), this.#time());
       return;
     }
-    await writer.changeState((state) => caughtUp(state, remembered, opened) ?? state);
     const { mark, round } = remembered;
     const last =
       mark === undefined ? 'none was committed' : `the last one is of step ${mark.head.step}`;
     const text = `the bus has forgotten what was agreed on: ${round} rounds trained, and of their checkpoints ${last}`;
+    // Before the record is changed: where the answer to that is lost, it is not changed again.
     report.line('warn', 'supervisor', text);
+    await writer.changeState((state) => caughtUp(state, remembered, opened) ?? state);
   }
 
   async #start(assignment: RankAssignment): Promise<void> {

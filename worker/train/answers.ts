@@ -7,7 +7,7 @@ import type { ModelFiles } from '../decoder/model-files.ts';
 import { generateTogether } from '../decoding/generate.ts';
 import type { Model } from '../engine/model.ts';
 import { alone, type World } from '../engine/world.ts';
-import { drawsOf, streamOf } from '../tensor/rng.ts';
+import { drawsOf, streamOf } from '../tensor/streams.ts';
 
 interface Sample {
   readonly prompt: string;

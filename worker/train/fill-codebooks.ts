@@ -7,8 +7,8 @@ import type { Parameter } from '../engine/parameters.ts';
 import { type CodeChoice, chooseCodes } from '../methods/weights/choose-codes.ts';
 import { type CodebookMatrix, decodeCodebook } from '../methods/weights/codebook.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { streamOf } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
+import { streamOf } from '../tensor/streams.ts';
 import { item, onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
 
 interface Filling {

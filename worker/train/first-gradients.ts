@@ -14,8 +14,8 @@ import type { ProcessGroup } from '../sharding/process-group.ts';
 import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
 import type { Device } from '../tensor/device.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { streamOf } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
+import { streamOf } from '../tensor/streams.ts';
 import { item, onDevice, type Tensor } from '../tensor/tensor.ts';
 import { step } from './step.ts';
 

@@ -24,8 +24,8 @@ import type { Moment } from '../methods/adapters/adapter.ts';
 import { grown, type StepCounts } from '../methods/selection/selection.ts';
 import { type Device, deviceMemory } from '../tensor/device.ts';
 import { memoryStatistics } from '../tensor/memory.ts';
-import { streamOf } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
+import { streamOf } from '../tensor/streams.ts';
 import {
   evaluate,
   finiteOrNull,

@@ -20,8 +20,9 @@ import { adamW } from '../methods/optimizers/adamw.ts';
 import type { OptimizerState } from '../methods/optimizers/optimizer.ts';
 import { denseOf } from '../methods/weights/weight-store.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { streamOf, uniform } from '../tensor/rng.ts';
+import { uniform } from '../tensor/rng.ts';
 import { keep, scope } from '../tensor/scope.ts';
+import { streamOf } from '../tensor/streams.ts';
 import { onDevice, type Tensor, toArray } from '../tensor/tensor.ts';
 import { DenseGradients, type DenseModel } from './first-gradients.ts';
 

@@ -5,7 +5,7 @@ import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import type { Feed } from '../data/feed.ts';
 import { sampledRecords } from '../data/record-sample.ts';
 import { requireRecord } from '../run-folder.ts';
-import { type Stream, streamOf } from '../tensor/rng.ts';
+import { type Stream, streamOf } from '../tensor/streams.ts';
 import type { TrainerParts } from './parts.ts';
 
 /** Nothing where the run is not private. */

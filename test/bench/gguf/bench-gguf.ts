@@ -31,7 +31,8 @@ export async function benchGguf(setup: Setup, args: readonly string[]): Promise<
   const { python } = await ensureLlama(setup);
   // Loads the addon, which may just have been built.
   const ops = await import('../../../worker/tensor/ops.generated.ts');
-  const { normal, streamOf } = await import('../../../worker/tensor/rng.ts');
+  const { normal } = await import('../../../worker/tensor/rng.ts');
+  const { streamOf } = await import('../../../worker/tensor/streams.ts');
   const { keep, scope } = await import('../../../worker/tensor/scope.ts');
   const { toBytes } = await import('../../../worker/tensor/tensor.ts');
   const { setThreads } = await import('../../../worker/tensor/threads.ts');

@@ -8,8 +8,9 @@ import type { Optimizer } from '../../../worker/methods/optimizers/optimizer.ts'
 import { formats } from '../../../worker/methods/weights/weight-store.ts';
 import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { type Tensor, tensor } from '../../../worker/tensor/tensor.ts';
 import { affineCases } from './affine-cases.ts';
 import { codebookCases } from './codebook-cases.ts';

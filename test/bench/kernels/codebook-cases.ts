@@ -3,7 +3,8 @@
  * libtorch.
  */
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf, uniform } from '../../../worker/tensor/rng.ts';
+import { normal, uniform } from '../../../worker/tensor/rng.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import type { Tensor } from '../../../worker/tensor/tensor.ts';
 import type { KernelCase } from './cases.ts';
 

@@ -4,7 +4,8 @@
  */
 import { sketchedSubspace, topSubspace } from '../../../worker/methods/optimizers/subspace.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import type { Tensor } from '../../../worker/tensor/tensor.ts';
 import type { KernelCase } from './cases.ts';
 

@@ -16,7 +16,8 @@ import type { PlannedTensor } from '../../../worker/files/safetensors.ts';
 import { writeSafetensorsModel } from '../../../worker/files/safetensors-model.ts';
 import { writeModelFiles } from '../../../worker/publish/model-folder.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { type ModelSizes, modelShapes } from './shapes.ts';
 
 const dtype = 'bfloat16';

@@ -17,8 +17,8 @@ import { dtypeOf, optimizerOf, selectionOf } from '../../../worker/methods/index
 import { OptimizerStates } from '../../../worker/sharding/optimizer-states.ts';
 import { wholeShards } from '../../../worker/sharding/shards.ts';
 import { memoryStatistics, trimMemory } from '../../../worker/tensor/memory.ts';
-import { streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { step } from '../../../worker/train/step.ts';
 import type { StepRequest, StepResult, TokenRows } from './request.ts';

@@ -93,10 +93,13 @@ async function fetchesAndPublishes(
   const access = { access: 'private', granted: [tokens.read] } as const;
   hub.add({ name: 'owner/toy', files: await filesOf(join(made.path, 'model')), ...access });
   s3.put('/data/train.jsonl', await readFile(join(made.path, 'data.jsonl')));
-  // Status is written every ten seconds at most: the fetch lasts until its share was seen there.
-  const { promise: until, resolve: release } = Promise.withResolvers<void>();
-  hub.faults.plan('model.safetensors', { type: 'Held', until }, Number.POSITIVE_INFINITY);
-  s3.faults.plan('/adapter/adapter_model.safetensors', { type: 'Status', status: 503 }, 2);
+  // Status is written every ten seconds at most: fetch and upload last until they were seen there.
+  const [fetch, upload] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const always = Number.POSITIVE_INFINITY;
+  hub.faults.plan('model.safetensors', { type: 'Held', until: fetch.promise }, always);
+  const weights = '/adapter/adapter_model.safetensors';
+  s3.faults.plan(weights, { type: 'Status', status: 503 }, 2);
+  s3.faults.plan(weights, { type: 'Delayed', until: upload.promise }, always);
   await aSharedFolder(jobs, 'work');
   await aSecret(jobs, 'hub-read', { token: tokens.read });
   await aSecret(jobs, 'hub-write', { token: tokens.write });
@@ -117,11 +120,13 @@ async function fetchesAndPublishes(
   });
   const told = collectStages(t, jobs);
   await kubectl(['-n', jobs, 'apply', '-f', '-'], { input: stringify(job) });
+  const isSeen = (what: string, is: (stage: Stage) => boolean) =>
+    eventually(what, async () => told.seen().some(is), { withinMs: 300_000, everyMs: 250 });
   const isPart = ({ type, percent = 0 }: Stage) => type === 'Fetch' && percent > 0 && percent < 100;
-  await eventually('the share of the fetch is told', async () => told.seen().some(isPart), {
-    withinMs: 300_000,
-    everyMs: 250,
-  }).finally(release);
+  await isSeen('the share of the fetch is told', isPart).finally(fetch.resolve);
+  const isUpload = ({ type, subject }: Stage) =>
+    type === 'Upload' && subject === 's3://results/toy';
+  await isSeen('the upload is told', isUpload).finally(upload.resolve);
   await untilComplete(t, jobs, 'toy');
 
   const report = runReport.parse(JSON.parse(String(s3.get('/results/toy/report.json'))));
@@ -140,7 +145,6 @@ async function fetchesAndPublishes(
   const stages = await told.end();
   t.log(JSON.stringify(stages));
   t.true(stages.filter(isPart).every(({ note }) => /MiB/.test(note ?? '')));
-  t.true(stages.some(({ type, subject }) => type === 'Upload' && subject === 's3://results/toy'));
   const { progress } = (await statusOf(jobs, 'toy')) as FineTuneJobStatus;
   await eventually('nothing is at work at the end', async () => {
     const now = (await statusOf(jobs, 'toy')) as FineTuneJobStatus;

@@ -1,8 +1,9 @@
 import test from 'ava';
 import { convertByRows } from '../../../worker/decoder/convert-by-rows.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { toBytes } from '../../../worker/tensor/tensor.ts';
 
 const sizes = [[3000, 700], [2 ** 20 + 5], [40, 8], [7], [0, 8], []] as const;

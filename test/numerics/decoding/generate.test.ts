@@ -1,7 +1,7 @@
 import test from 'ava';
 import { type GenerateOptions, generate } from '../../../worker/decoding/generate.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
-import { drawsOf, streamOf } from '../../../worker/tensor/rng.ts';
+import { drawsOf, streamOf } from '../../../worker/tensor/streams.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { aToyModel, countUp } from '../../builders/toy-training.ts';
 import { type GoldenCase, golden } from '../../toy/golden.ts';

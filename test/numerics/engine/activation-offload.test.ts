@@ -7,8 +7,9 @@ import test from 'ava';
 import { FileActivationOffload } from '../../../worker/engine/activation-offload.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
 
 async function aFolder(t: { teardown(clean: () => Promise<void>): void }): Promise<string> {

@@ -4,8 +4,9 @@ import { codeNearest } from '../../../worker/methods/weights/affine-groups.ts';
 import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
 import { memoryStatistics } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
 
 /** All that `Parameters` asks of a tensor is to end. */

@@ -6,8 +6,8 @@ import { type Clip, Updater } from '../../../worker/engine/update.ts';
 import type { Optimizer, UpdateStep } from '../../../worker/methods/optimizers/optimizer.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 
 const learningRate = 0.5;

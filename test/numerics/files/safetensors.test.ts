@@ -10,8 +10,9 @@ import { splitShards, writeSafetensorsModel } from '../../../worker/files/safete
 import { type DType, dtypes } from '../../../worker/tensor/dtype.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { fromBytes, type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
 
 let folder = '';

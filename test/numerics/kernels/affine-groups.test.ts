@@ -14,8 +14,8 @@ import {
 } from '../../../worker/methods/weights/affine-groups.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { philox4x32 } from '../../../worker/tensor/philox.ts';
-import { streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
 import { bytesByThreads, distance, draw, onEachIsa } from './compare.ts';
 

@@ -3,8 +3,9 @@
 import test from 'ava';
 import { ggufTensorType } from '../../../worker/files/gguf-types.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf, uniform } from '../../../worker/tensor/rng.ts';
+import { normal, uniform } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { item, type Tensor, tensor, toBytes } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { onEachIsa } from './compare.ts';

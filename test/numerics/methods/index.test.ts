@@ -10,8 +10,8 @@ import { dtypeOf, optimizerOf, precisionOf, selectionOf } from '../../../worker/
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
 import { sgd } from '../../../worker/methods/optimizers/sgd.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { aToyModel } from '../../builders/toy-training.ts';
 

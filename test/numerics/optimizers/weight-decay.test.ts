@@ -6,8 +6,9 @@ import { adamW8bit, smallestQuantized } from '../../../worker/methods/optimizers
 import type { Optimizer } from '../../../worker/methods/optimizers/optimizer.ts';
 import type { DType } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { toArray } from '../../../worker/tensor/tensor.ts';
 
 const [learningRate, weightDecay] = [0.5, 0.25];

@@ -7,8 +7,9 @@ import {
 } from '../../../worker/publish/reload-check.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { aToyModel } from '../../builders/toy-training.ts';
 import { golden, goldenConfig, goldenTensors } from '../../toy/golden.ts';

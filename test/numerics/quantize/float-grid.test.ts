@@ -18,8 +18,9 @@ import { quantizeMatrix, type RoundingSettings } from '../../../worker/quantize/
 import { lossOfGroups, valuesOf } from '../../../worker/quantize/rounding-grid.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { item, onDevice, type Tensor, tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { bytesByThreads } from '../kernels/compare.ts';
 

@@ -5,8 +5,9 @@ import { type FloatGrid, floatCodes, floatSteps } from '../../../worker/quantize
 import { lowRankError } from '../../../worker/quantize/low-rank-error.ts';
 import { valuesOf } from '../../../worker/quantize/rounding-grid.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { item, type Tensor } from '../../../worker/tensor/tensor.ts';
 
 const grid: FloatGrid = { format: 'e2m1', scales: 'BFloat16', groupSize: 64 };

@@ -29,8 +29,9 @@ import {
 } from '../../../worker/quantize/trial.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { item, type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { aToyModel, countUp } from '../../builders/toy-training.ts';
 import { aSequence } from '../../builders/training.ts';

@@ -7,8 +7,9 @@ import {
   withRoundedInputs,
 } from '../../../worker/quantize/rounded-inputs.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { type Tensor, tensor, toArray } from '../../../worker/tensor/tensor.ts';
 
 const half = { Int8: 127.5, Int4: 7.5, Float8: 448 } as const satisfies Record<InputGrid, number>;

@@ -1,8 +1,9 @@
 // Weights and inputs of a layer that are like those of a decoder.
 import { InputGram } from '../../../worker/quantize/input-gram.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import type { Tensor } from '../../../worker/tensor/tensor.ts';
 
 export const outputs = 48;

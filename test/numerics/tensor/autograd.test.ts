@@ -3,8 +3,9 @@ import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
 import { dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
 import { liveHandles, memoryStatistics } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { item, type Tensor, tensor, toArray } from '../../../worker/tensor/tensor.ts';
 
 const random = (shape: readonly number[], name: string): Tensor =>

@@ -1,7 +1,7 @@
 // Records of a step: each by itself with its probability, and never joined.
 import test from 'ava';
 import { poissonSample, sampledRecords } from '../../../worker/data/record-sample.ts';
-import { streamOf } from '../../../worker/tensor/rng.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { numberedDocuments } from '../../builders/documents.ts';
 
 test('sizes have mean qN and variance q(1-q)N, and each record is drawn as often', (t) => {

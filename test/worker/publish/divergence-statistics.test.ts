@@ -1,6 +1,6 @@
 import test from 'ava';
 import { divergenceOf, meanOfGroups } from '../../../worker/publish/divergence-statistics.ts';
-import { drawsOf, streamOf } from '../../../worker/tensor/rng.ts';
+import { drawsOf, streamOf } from '../../../worker/tensor/streams.ts';
 
 const stream = streamOf(7, 'evaluation', 'documents');
 

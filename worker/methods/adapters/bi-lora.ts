@@ -10,8 +10,9 @@
 // the base model up to a thousandth. Left out: a file of packed codes; results have the values that
 // the codes stand for, in PEFT's form.
 import * as ops from '../../tensor/ops.generated.ts';
-import { normal, streamOf } from '../../tensor/rng.ts';
+import { normal } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Adapter, factorB } from './adapter.ts';
 import { type AdapterOf, asLora } from './from-parameters.ts';

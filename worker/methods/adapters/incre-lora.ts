@@ -20,7 +20,8 @@
 // layer, and their learning rate rises from zero instead of following one of their own.
 import { alphaOfGrown, incrementOf, mostRanks } from '../../../crds/methods/incre-lora.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { normal, streamOf } from '../../tensor/rng.ts';
+import { normal } from '../../tensor/rng.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Adapter, factorA, factorB, type Growth, type Pace } from './adapter.ts';
 import { type AdapterOf, asLora } from './from-parameters.ts';

@@ -13,7 +13,8 @@
 // the loss to its user.
 import { pairedRank } from '../../../crds/methods/adapter-shapes.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { normal, streamOf } from '../../tensor/rng.ts';
+import { normal } from '../../tensor/rng.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { bottomSubspace } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB } from './adapter.ts';

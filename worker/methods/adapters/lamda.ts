@@ -18,7 +18,8 @@ import { Bug } from '../../../crds/failures/errors.ts';
 import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
 import { mostOfSpectrum } from '../../../crds/methods/lamda.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { streamOf, uniform } from '../../tensor/rng.ts';
+import { uniform } from '../../tensor/rng.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import { type Tensor, toArray } from '../../tensor/tensor.ts';
 import { sketchedSubspace } from '../optimizers/subspace.ts';
 import {

@@ -14,7 +14,8 @@
 import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
 import { exactType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { normal, streamOf } from '../../tensor/rng.ts';
+import { normal } from '../../tensor/rng.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB, keptOf, type LinearLayer } from './adapter.ts';

@@ -8,7 +8,8 @@
 // optimizers/subspace.ts, with its rule for signs, and not from a full decomposition.
 import { rankWithin } from '../../../crds/methods/adapter-shapes.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { normal, streamOf } from '../../tensor/rng.ts';
+import { normal } from '../../tensor/rng.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { sketchedSubspace } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB, keptOf } from './adapter.ts';

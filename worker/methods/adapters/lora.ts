@@ -8,7 +8,8 @@
 // base model. State: A and B in float32 whatever the model's type (float64 in a float64 model).
 import { alphaOf } from '../../../crds/methods/adapter-fields.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { dropoutMask, normal, streamOf, uniform } from '../../tensor/rng.ts';
+import { dropoutMask, normal, uniform } from '../../tensor/rng.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Adapter, type DropoutDraw, factorA, factorB, type LinearLayer } from './adapter.ts';
 import type { ProductDelta } from './delta.ts';

@@ -11,7 +11,8 @@
 // each token once for all experts. Not a change of weights: there is no merged model.
 // Differences from the release: of equal probabilities the first expert wins; files are safetensors
 // and no pickle; its noise on inputs is left out.
-import { normal, streamOf } from '../../tensor/rng.ts';
+import { normal } from '../../tensor/rng.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import type { Adapter, Experts, LinearLayer, MlpLayer } from './adapter.ts';
 import { type AdapterOf, asLora } from './from-parameters.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';

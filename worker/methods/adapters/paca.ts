@@ -9,7 +9,7 @@
 // the columns to those of the base and not to zero, and a base in few bits is never rounded again.
 import { alphaOf } from '../../../crds/methods/adapter-fields.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { choose, streamOf } from '../../tensor/rng.ts';
+import { choose, streamOf } from '../../tensor/streams.ts';
 import { tensor } from '../../tensor/tensor.ts';
 import type { Adapter } from './adapter.ts';
 import { type AdapterOf, onTargets } from './from-parameters.ts';

@@ -12,8 +12,9 @@
 // deviation 1, uniform up to sqrt 3, so that every processor draws the same bits. Values are those
 // of bfloat16, as PEFT keeps them. Left out: sparse bases, dropout.
 import * as ops from '../../tensor/ops.generated.ts';
-import { streamOf, uniform } from '../../tensor/rng.ts';
+import { uniform } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Adapter, LinearLayer } from './adapter.ts';
 import { plainDelta } from './delta.ts';

@@ -14,7 +14,7 @@
 // number. Left out: other ways to choose than at random.
 import { shareOf } from '../../../crds/methods/s2ft.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { choose, streamOf } from '../../tensor/rng.ts';
+import { choose, streamOf } from '../../tensor/streams.ts';
 import { tensor } from '../../tensor/tensor.ts';
 import type { Adapter, LinearLayer } from './adapter.ts';
 import type { AdapterOf } from './from-parameters.ts';

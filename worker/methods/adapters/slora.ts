@@ -5,7 +5,8 @@
 // A and N begin as A of LoRA does, uniform in ±1/sqrt of their columns, B with zeros. Trained: all
 // three in float32.
 import * as ops from '../../tensor/ops.generated.ts';
-import { streamOf, uniform } from '../../tensor/rng.ts';
+import { uniform } from '../../tensor/rng.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import type { Adapter } from './adapter.ts';
 import { type AdapterOf, asLora } from './from-parameters.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';

@@ -12,8 +12,9 @@
 // so that it is no proximal step; its norm of gates in the loss, its norms of layers that train,
 // and its stages of thresholds, here one line from the first to the last step, are left out.
 import * as ops from '../../tensor/ops.generated.ts';
-import { normal, streamOf } from '../../tensor/rng.ts';
+import { normal } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import { item, type Tensor } from '../../tensor/tensor.ts';
 import { type Adapter, factorB, type Moment } from './adapter.ts';
 import { type AdapterOf, asLora } from './from-parameters.ts';

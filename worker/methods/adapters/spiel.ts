@@ -19,8 +19,8 @@
 // Left out: momentum approximation (MA), a cosine instead of the line.
 import { placesWithin } from '../../../crds/methods/spiel.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { choose, streamOf } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
+import { choose, streamOf } from '../../tensor/streams.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import type { Adapter, Moment, OwnLayer, Probe } from './adapter.ts';
 import type { AdapterOf } from './from-parameters.ts';

@@ -1,7 +1,7 @@
 // How a bfloat16 parameter is updated: through float32 master weights, or with stochastic rounding
 // without them, each update being computed in float32 and rounded stochastically.
 import * as ops from '../../tensor/ops.generated.ts';
-import type { Stream } from '../../tensor/rng.ts';
+import type { Stream } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { OptimizerState } from './optimizer.ts';
 

@@ -2,7 +2,7 @@
 import { Bug } from '../../../crds/failures/errors.ts';
 import type { World } from '../../engine/world.ts';
 import type { DType } from '../../tensor/dtype.ts';
-import type { Stream } from '../../tensor/rng.ts';
+import type { Stream } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { ProductChange } from '../weights/affine-groups.ts';
 import type { CodebookMatrix } from '../weights/codebook.ts';

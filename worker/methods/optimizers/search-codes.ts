@@ -10,8 +10,8 @@
 // The error never grows: a search keeps its initial codes unless others are strictly nearer. Scores
 // are float32.
 import * as ops from '../../tensor/ops.generated.ts';
-import { drawsOf, type Stream } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
+import { drawsOf, type Stream } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type CodebookMatrix, decodeCodebook, nearestCodes, sumsOf } from '../weights/codebook.ts';
 

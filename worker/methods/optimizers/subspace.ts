@@ -14,8 +14,9 @@
 // solver.
 import { exactType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { streamOf, uniform } from '../../tensor/rng.ts';
+import { uniform } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import { item, type Tensor } from '../../tensor/tensor.ts';
 import { byOneThread } from '../../tensor/threads.ts';
 import type { ProductChange } from '../weights/affine-groups.ts';

@@ -1,6 +1,6 @@
 // Samples the blocks that are active in an interval. The random stream is named by seed and
 // interval: no generator has state that ranks would have to share and checkpoints to hold.
-import { drawsOf, streamOf } from '../../tensor/rng.ts';
+import { drawsOf, streamOf } from '../../tensor/streams.ts';
 
 interface Draw {
   readonly seed: bigint;

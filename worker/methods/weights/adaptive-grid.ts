@@ -2,7 +2,7 @@
 // weights train (adaptive-precision.ts). Steps round stochastically, each in its own way; whatever
 // else reads the weights, an evaluation or a result, has the nearest values. Gradients pass
 // unchanged, also where a value is cut off: the next decision sees the weight and widens the range.
-import { streamOf } from '../../tensor/rng.ts';
+import { streamOf } from '../../tensor/streams.ts';
 import type { AdaptSettings } from './adaptive-precision.ts';
 import { type FixedPoint, nearest, stochastic } from './fixed-point.ts';
 import type { WeightGrid } from './weight-grid.ts';

@@ -11,8 +11,8 @@
 // largest value of a group (the release rounds z to nearest and loses up to a third of a step
 // there).
 import * as ops from '../../tensor/ops.generated.ts';
-import type { Stream } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
+import type { Stream } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 
 export interface Coded {

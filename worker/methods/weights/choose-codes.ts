@@ -11,8 +11,8 @@
 // numbers come from one stream, and sums do not depend on the number of threads: the same weights
 // get the same codes.
 import * as ops from '../../tensor/ops.generated.ts';
-import { drawsOf, type Stream } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
+import { drawsOf, type Stream } from '../../tensor/streams.ts';
 import { item, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { type CodebookMatrix, type CodebookScheme, nearestCodes, sumsOf } from './codebook.ts';
 

@@ -2,8 +2,9 @@
 // -2^(bits-1) to 2^(bits-1) - 1; AdaPT writes <WL, FL> for <bits, fraction>. Of 32 bits are the
 // floats that weights are anyway: they are not rounded.
 import * as ops from '../../tensor/ops.generated.ts';
-import { type Stream, uniform } from '../../tensor/rng.ts';
+import { uniform } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
+import type { Stream } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 
 export interface FixedPoint {

@@ -12,8 +12,8 @@
 // Rows that are no whole blocks have the type that a file gives them, by the same function.
 import { Bug } from '../../../crds/failures/errors.ts';
 import type { GgufBlocks } from '../../../crds/methods/fake-quantized.ts';
-import { plainDTypes, rowsInBlocks, rowsOfBlocks, typeOfRows } from '../../files/gguf-blocks.ts';
-import { type GgufTypeName, ggufTensorType } from '../../files/gguf-types.ts';
+import { plainDTypes, rowsInBlocks, rowsOfBlocks } from '../../files/gguf-blocks.ts';
+import { type GgufTypeName, ggufTensorType, typeOfRows } from '../../files/gguf-types.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

@@ -14,8 +14,9 @@ import {
 import { adapterOf } from '../../../../worker/methods/adapters/index.ts';
 import { grad, leaf, withTape } from '../../../../worker/tensor/autograd.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { choose, normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { choose, streamOf } from '../../../../worker/tensor/streams.ts';
 import { type Tensor, tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 import { denseChangeOf } from '../../../builders/dense-change.ts';
 import { aToyModel, countUp } from '../../../builders/toy-training.ts';

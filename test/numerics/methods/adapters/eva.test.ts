@@ -12,8 +12,9 @@ import type { Calibration } from '../../../../worker/methods/adapters/adapter.ts
 import { adapterOf } from '../../../../worker/methods/adapters/index.ts';
 import { planRanks } from '../../../../worker/methods/adapters/rank-plan.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { item, type Tensor, tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { InputSums } from '../../../../worker/train/input-covariance.ts';
 import { plannedComponents } from '../../../../worker/train/planned-components.ts';

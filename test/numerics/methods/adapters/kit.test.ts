@@ -11,8 +11,9 @@ import { type Model, tensorName, tensorsOf } from '../../../../worker/engine/mod
 import { adapterOf } from '../../../../worker/methods/adapters/index.ts';
 import { optimizerOf } from '../../../../worker/methods/index.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { train } from '../../../../worker/train/loop.ts';
 import { denseChangeOf } from '../../../builders/dense-change.ts';

@@ -14,8 +14,9 @@ import { sketchedSubspace, topSubspace } from '../../../../worker/methods/optimi
 import { weightStoreOf } from '../../../../worker/methods/weights/store-of.ts';
 import { denseOf } from '../../../../worker/methods/weights/weight-store.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { item, type Tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 import { firstGradients } from '../../../../worker/train/first-gradients.ts';
 import { SquaredGradients } from '../../../../worker/train/squared-gradients.ts';

@@ -13,8 +13,9 @@ import type {
 import { type DType, dtypeEpsilon } from '../../../../worker/tensor/dtype.ts';
 import { liveHandles } from '../../../../worker/tensor/memory.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { type Tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { setThreads, threads } from '../../../../worker/tensor/threads.ts';
 

@@ -2,8 +2,9 @@ import test from 'ava';
 import fc from 'fast-check';
 import { type LambSettings, lamb_, lambState } from '../../../../worker/methods/optimizers/lamb.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { item, type Tensor, tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 
 const settings: LambSettings = { beta1: 0.9, beta2: 0.95, epsilon: 1e-6, lamb: true };

@@ -10,8 +10,9 @@ import type {
 import { sgd } from '../../../../worker/methods/optimizers/sgd.ts';
 import type { DType } from '../../../../worker/tensor/dtype.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { item, type Tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../../worker/tensor/threads.ts';
 import { projectedUpdate } from '../../../builders/projected-update.ts';

@@ -11,8 +11,9 @@ import {
 import { decodeCodebook } from '../../../../worker/methods/weights/codebook.ts';
 import { liveHandles } from '../../../../worker/tensor/memory.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { item, type Tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { aCodebookMatrix, copyOf } from '../../../builders/codebook.ts';
 

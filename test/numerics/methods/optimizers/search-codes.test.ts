@@ -10,8 +10,9 @@ import {
 } from '../../../../worker/methods/weights/codebook.ts';
 import { dtypeEpsilon } from '../../../../worker/tensor/dtype.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { item, type Tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { aCodebookMatrix, type CodebookShape, copyOf } from '../../../builders/codebook.ts';
 

@@ -3,8 +3,9 @@ import { type SgdSettings, sgd } from '../../../../worker/methods/optimizers/sgd
 import { type DType, dtypeEpsilon } from '../../../../worker/tensor/dtype.ts';
 import { liveHandles } from '../../../../worker/tensor/memory.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { type Tensor, tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 
 const plain: SgdSettings = { momentum: 0, weightDecay: 0, masterWeights: 'Float32' };

@@ -14,8 +14,9 @@ import {
 } from '../../../../worker/methods/optimizers/subspace.ts';
 import type { DType } from '../../../../worker/tensor/dtype.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { item, type Tensor, tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { setThreads, threads } from '../../../../worker/tensor/threads.ts';
 

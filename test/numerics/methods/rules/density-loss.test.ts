@@ -7,8 +7,9 @@ import { densityGradients, densityOf } from '../../../../worker/methods/rules/de
 import { lisa } from '../../../../worker/methods/selection/lisa.ts';
 import type { GatedHalves } from '../../../../worker/nn/inside.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { type Tensor, tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 import { train } from '../../../../worker/train/loop.ts';
 import { aToyModel, countUp, Training } from '../../../builders/toy-training.ts';

@@ -41,8 +41,9 @@ import {
   resolutionOfAll,
 } from '../../../../worker/methods/weights/histogram.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf, uniform } from '../../../../worker/tensor/rng.ts';
+import { normal, uniform } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { item, type Tensor, tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../../worker/tensor/threads.ts';
 import { train } from '../../../../worker/train/loop.ts';

@@ -11,8 +11,9 @@ import {
   quantizeStochastically_,
 } from '../../../../worker/methods/weights/affine-groups.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, type Stream, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { type Stream, streamOf } from '../../../../worker/tensor/streams.ts';
 import { type Tensor, tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../../worker/tensor/threads.ts';
 

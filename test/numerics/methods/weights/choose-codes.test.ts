@@ -2,8 +2,9 @@ import test from 'ava';
 import { type CodeChoice, chooseCodes } from '../../../../worker/methods/weights/choose-codes.ts';
 import { decodeCodebook } from '../../../../worker/methods/weights/codebook.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { item, type Tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { setThreads, threads } from '../../../../worker/tensor/threads.ts';
 

@@ -6,8 +6,9 @@ import { type GgufTypeName, ggufTensorType } from '../../../../worker/files/gguf
 import { ggufGrid } from '../../../../worker/methods/weights/gguf-grid.ts';
 import { grad, leaf, withTape } from '../../../../worker/tensor/autograd.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { type Tensor, tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 
 /** Grids of blocks are alike in all places. */

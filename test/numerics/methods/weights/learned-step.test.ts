@@ -14,8 +14,9 @@ import {
 } from '../../../../worker/methods/weights/learned-step.ts';
 import { grad, leaf, withTape } from '../../../../worker/tensor/autograd.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { item, type Tensor, tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 
 const [rows, columns] = [12, 24] as const;

@@ -6,8 +6,9 @@ import {
   wordsOf,
 } from '../../../../worker/methods/weights/packed-integers.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { streamOf, uniform } from '../../../../worker/tensor/rng.ts';
+import { uniform } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 
 const rows = 3;

@@ -11,8 +11,9 @@ import type { IntegerGrid } from '../../../../worker/methods/weights/learned-ste
 import { scalesOfIntegers } from '../../../../worker/methods/weights/scales-of-integers.ts';
 import { denseCopy } from '../../../../worker/methods/weights/weight-store.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
+import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 import { train } from '../../../../worker/train/loop.ts';
 import {

@@ -21,7 +21,7 @@
 
 namespace anneal::affine_groups {
 
-// Third counter word; philox.h uses 0 and 1, worker/tensor/rng.ts 2, sample_round.h 3.
+// Third counter word; philox.h uses 0 and 1, worker/tensor/streams.ts 2, sample_round.h 3.
 constexpr uint32_t kDomain = 4;
 constexpr int kMost = 256;          // values of a group
 constexpr int kBlocks = kMost / 8;  // Philox blocks of a group

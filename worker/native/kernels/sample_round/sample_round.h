@@ -15,7 +15,7 @@ namespace anneal::sample_round {
 inline constexpr const char* kSchema =
     "stochastic_round_(Tensor(a!) bf16_out, Tensor fp32_in, int seed, int offset) -> Tensor(a!)";
 
-// Third counter word; philox.h uses 0 and 1, worker/tensor/rng.ts 2.
+// Third counter word; philox.h uses 0 and 1, worker/tensor/streams.ts 2.
 constexpr uint32_t kDomain = 3;
 constexpr int kGroup = 8; // elements of one Philox block
 
