@@ -23,7 +23,10 @@ export class ModelProcess {
   #next = 0;
   #models: readonly ServedModel[] = [];
   #isGone = false;
-  #numbers: ServeNumbers = { waiting: 0, decoding: 0, freePages: 0, pages: 0, steps: 0 };
+  #numbers: ServeNumbers = {
+    ...{ waiting: 0, decoding: 0, sequences: 0 },
+    ...{ freePages: 0, pages: 0, steps: 0 },
+  };
 
   constructor(send: (order: ServeOrder) => void) {
     this.#send = send;

@@ -40,10 +40,19 @@ export class ServeMetrics {
       });
     gauge('anneal_serve_waiting', 'Requests that wait.', () => process.numbers.waiting);
     gauge('anneal_serve_decoding', 'Requests in a step.', () => process.numbers.decoding);
+    gauge(
+      'anneal_serve_sequences',
+      'Sequences in a step; a composed request may have several.',
+      () => process.numbers.sequences,
+    );
     gauge('anneal_serve_steps', 'Steps since the start.', () => process.numbers.steps);
     gauge('anneal_serve_pages', 'Pages of the cache.', () => process.numbers.pages);
     gauge('anneal_serve_free_pages', 'Pages that are free.', () => process.numbers.freePages);
-    gauge('anneal_serve_models', 'The base and its adapters.', () => process.models.length);
+    gauge(
+      'anneal_serve_models',
+      'The base, adapters and compositions.',
+      () => process.models.length,
+    );
   }
 
   answered(status: number): void {

@@ -34,10 +34,12 @@ export function modelList(models: readonly ServedModel[]) {
   return { object: 'list', data: models.map(modelBody) };
 }
 
-export function modelBody({ name, base, since }: ServedModel) {
+/** `parent` and `composition` are beside what OpenAI has. */
+export function modelBody({ name, base, since, composition }: ServedModel) {
   return {
     ...{ id: name, object: 'model', created: since, owned_by: 'anneal' },
     ...(base === undefined ? {} : { parent: base }),
+    ...(composition === undefined ? {} : { composition }),
   };
 }
 

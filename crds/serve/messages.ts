@@ -1,6 +1,7 @@
 // What the HTTP edge of `anneal serve` and the process that holds the model say to each other. The
 // edge checked the request; the model's process knows tokens, adapters and templates.
 import * as z from 'zod';
+import { composeModes } from './compose-modes.ts';
 
 const id = z.int().min(0);
 const count = z.int().min(0);
@@ -38,6 +39,15 @@ const servedModel = z.object({
   name: z.string(),
   /** Of an adapter, that of its base. */
   base: z.string().optional(),
+  /** Of several adapters under one name. */
+  composition: z
+    .object({
+      mode: z.enum(composeModes),
+      /** Weights and span where the mode asks for them. */
+      parts: z.array(z.object({ adapter: z.string(), weight: z.number().optional() })),
+      span: count.optional(),
+    })
+    .optional(),
   /** Seconds since 1970 at which it was loaded. */
   since: count,
 });
@@ -48,6 +58,8 @@ export type ServedModel = z.output<typeof servedModel>;
 const serveNumbers = z.object({
   waiting: count,
   decoding: count,
+  /** Sequences of those that are decoded; a composed request may have several. */
+  sequences: count,
   freePages: count,
   pages: count,
   steps: count,

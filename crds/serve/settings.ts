@@ -3,16 +3,10 @@
 import * as z from 'zod';
 import { model } from '../api/model.ts';
 import { deviceName } from '../wire/device.ts';
+import { composition } from './compositions.ts';
+import { servedName } from './served-name.ts';
 
 export const serveFile = 'serve.json';
-
-/** Of a model in a request. A path cannot be written so. */
-export const servedName = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
-    'must begin with a letter or digit, and have letters, digits, . _ and - alone, at most 128',
-  );
 
 const adapter = z.object({ name: servedName, folder: z.string().min(1).max(4096) });
 
@@ -31,10 +25,12 @@ export const serveSettings = z.object({
   adapters: z.array(adapter),
   /** Folder whose folders are adapters by their names, looked at while the server runs. */
   adaptersIn: z.string().optional(),
+  /** Of adapters, those of the folder among them. */
+  compositions: z.array(composition),
   /** Whether adapters that do not name the base that they were trained on are served. */
   anyBase: z.boolean(),
   limits: z.object({
-    /** Requests that are decoded together. */
+    /** Sequences that are decoded together: a request has one, or one for each part of a mean. */
     together: z.int().min(1).max(1024),
     /** Tokens of a prompt and its answer. */
     context: z.int().min(2),

@@ -13,14 +13,16 @@ import type { Tensor } from '../../worker/tensor/tensor.ts';
 
 export interface PeftFolder {
   readonly folder: string;
-  /** `alpha / r B A` of a layer, in float32, in the scope of the caller. */
+  /** `alpha / r B A` of a layer that it changes, in float32, in the scope of the caller. */
   changeOf(layer: LinearLayer): Tensor;
 }
 
-interface PeftOptions {
+export interface PeftOptions {
   readonly rank: number;
   /** By the last part of a path. */
   readonly ranks?: Readonly<Record<string, number>>;
+  /** Last parts of paths that it leaves alone. */
+  readonly without?: readonly string[];
   /** @default rank */
   readonly alpha?: number;
   readonly baseDigest?: string;
@@ -36,8 +38,9 @@ export async function writePeftFolder(
   options: PeftOptions,
 ): Promise<PeftFolder> {
   const { rank, ranks = {}, alpha = rank, baseDigest, size = 0.15, seed = 1 } = options;
-  const layers = linearLayers(config);
-  const ownRank = ({ path }: LinearLayer): number => ranks[path.split('.').at(-1) ?? ''] ?? rank;
+  const lastOf = ({ path }: LinearLayer): string => path.split('.').at(-1) ?? '';
+  const layers = linearLayers(config).filter((one) => !options.without?.includes(lastOf(one)));
+  const ownRank = (layer: LinearLayer): number => ranks[lastOf(layer)] ?? rank;
   const factor = (layer: LinearLayer, name: 'A' | 'B'): Tensor => {
     const shape = name === 'A' ? [ownRank(layer), layer.in] : [layer.out, ownRank(layer)];
     return normal(shape, size, streamOf(seed, 'peft', layer.path, name));

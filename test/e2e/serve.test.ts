@@ -25,7 +25,7 @@ interface Served {
 }
 
 /** A toy with an adapter that it trained, served as `toy` and `tuned`. */
-async function serve(t: ExecutionContext): Promise<Served> {
+async function serve(t: ExecutionContext, others: readonly string[] = []): Promise<Served> {
   const training = { maxSteps: 4, learningRate: '0.05' };
   const run = await aToyRun(t, { name: 'tuned', method: { preset: 'LoRA' }, training });
   await run.all();
@@ -34,7 +34,7 @@ async function serve(t: ExecutionContext): Promise<Served> {
   await mkdir(more);
   const words = ['serve', join(run.record.folder, 'model'), '--name', 'toy', '--threads', '1'];
   const named = ['--adapter', `tuned=${adapter}`, '--adapters', more, '--port', '0'];
-  const child = spawn(process.execPath, [command, ...words, ...named], {
+  const child = spawn(process.execPath, [command, ...words, ...named, ...others], {
     env: { ...process.env, ANNEAL_CACHE: run.record.cache },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -138,6 +138,55 @@ test.serial(
     t.is((await ended).code, 0);
   },
 );
+
+test.serial('several adapters answer under one name, once all of them are there', async (t) => {
+  const { client, origin, adapter, more, stop } = await serve(t, [
+    ...['--compose', 'double=tuned:2', '--compose', 'both=tuned,later:0.5,mode=logits'],
+  ]);
+  const ids = async () => (await client.models.list()).data.map(({ id }) => id);
+  t.deepEqual(await ids(), ['toy', 'tuned', 'double']);
+  const asked = { messages: [...messages], max_tokens: 12, temperature: 0 };
+  const missing = await errorOf(t, client.chat.completions.create({ model: 'both', ...asked }));
+  t.deepEqual([missing.status, missing.code], [404, 'model_not_found']);
+  await cp(adapter, join(more, '..', 'copy'), { recursive: true });
+  await rename(join(more, '..', 'copy'), join(more, 'later'));
+  while (!(await ids()).includes('both')) await sleep(100);
+  t.deepEqual(await ids(), ['toy', 'tuned', 'later', 'double', 'both']);
+  t.like(await client.models.retrieve('both'), {
+    parent: 'toy',
+    composition: {
+      mode: 'logits',
+      parts: [
+        { adapter: 'tuned', weight: 1 },
+        { adapter: 'later', weight: 0.5 },
+      ],
+    },
+  });
+  for (const model of ['double', 'both']) {
+    const whole = await client.chat.completions.create({ model, ...asked });
+    const [choice] = whole.choices;
+    let text = '';
+    let finish: string | null | undefined;
+    const stream = await client.chat.completions.create({ model, ...asked, stream: true });
+    for await (const { choices } of stream) {
+      text += choices[0]?.delta.content ?? '';
+      finish = choices[0]?.finish_reason ?? finish;
+    }
+    t.is(text, choice?.message.content ?? '');
+    t.is(finish, choice?.finish_reason);
+    t.true((whole.usage?.completion_tokens ?? 0) <= 12);
+  }
+  const numbers = await (await fetch(`${origin}/metrics`)).text();
+  t.regex(numbers, /^anneal_serve_tokens_total\{model="both",kind="made"\} [1-9]/m);
+  t.regex(numbers, /^anneal_serve_models 5$/m);
+  // When a part goes, the composition goes with it.
+  await rename(join(more, 'later'), join(more, '..', 'gone'));
+  while ((await ids()).includes('both')) await sleep(100);
+  t.deepEqual(await ids(), ['toy', 'tuned', 'double']);
+  const { code, said } = await stop();
+  t.is(code, 0);
+  t.regex(said, /^refused {4}both waits for its part later$/m);
+});
 
 test.serial(
   'what is wrong is said in the form of the API, and hostile clients harm nobody',

@@ -6,6 +6,8 @@ export interface Growth {
   readonly tokens: number;
   /** How many more it may put there, one a step. */
   readonly left: number;
+  /** How many times it has them: once for each member of an ensemble. */
+  readonly lanes: number;
 }
 
 export function pagesFor(tokens: number, pageTokens: number): number {
@@ -21,6 +23,6 @@ export function peakPages(sequences: readonly Growth[], pageTokens: number): num
   const heldAt = (end: number): number =>
     sequences
       .filter(({ left }) => left >= end)
-      .reduce((sum, { tokens }) => sum + pagesFor(tokens + end, pageTokens), 0);
+      .reduce((sum, { tokens, lanes }) => sum + lanes * pagesFor(tokens + end, pageTokens), 0);
   return Math.max(0, ...[...ends].map(heldAt));
 }

@@ -6,8 +6,9 @@ import { alone, type World } from '../engine/world.ts';
 import { scope } from '../tensor/scope.ts';
 import { type Growth, peakPages } from './admission.ts';
 import { chooseAll } from './choose.ts';
+import { meansOf } from './ensemble.ts';
 import { PagedCache, pageTokens } from './paged-cache.ts';
-import { type Question, Sequence } from './sequence.ts';
+import { type Lane, type Question, Sequence } from './sequence.ts';
 import { stepLogits, type TapOfRows } from './step-logits.ts';
 
 interface DecoderOptions {
@@ -38,6 +39,11 @@ export class Decoder implements Disposable {
     return this.#live;
   }
 
+  /** Sequences of keys and values in the next step. */
+  get lanes(): number {
+    return this.#live.reduce((sum, { lanes }) => sum + lanes.length, 0);
+  }
+
   get freePages(): number {
     return this.#cache.pages.free;
   }
@@ -59,21 +65,22 @@ export class Decoder implements Disposable {
 
   /** Ends a sequence before its time. */
   drop(sequence: Sequence): void {
-    this.#cache.pages.give(sequence.pages.splice(0));
+    this.#cache.pages.give(sequence.leave());
     this.#live = this.#live.filter((one) => one !== sequence);
   }
 
   /** One token for each of them; those that end are live no more. */
   step(): readonly Sequence[] {
     const { world = alone, tapOf } = this.#options;
-    const sequences = inRows(this.#live);
-    if (sequences.length === 0) return [];
+    const lanes = inRows(this.#live);
+    if (lanes.length === 0) return [];
+    const sequences = [...new Set(lanes.map(({ sequence }) => sequence))];
     const taken = sequences.flatMap((one) => one.extend(this.#cache.pages, pageTokens));
     this.#cache.clear(taken);
-    const chosen = scope(
-      () => chooseAll(stepLogits(this.#model, this.#cache, sequences, tapOf), sequences),
-      this.#model.device,
-    );
+    const chosen = scope(() => {
+      const logits = stepLogits(this.#model, this.#cache, lanes, tapOf);
+      return chooseAll(meansOf(logits, lanes, sequences), sequences);
+    }, this.#model.device);
     for (const [i, sequence] of sequences.entries()) {
       const id = world.fromFirst(chosen[i] ?? notFinite);
       sequence.add(id === notFinite ? null : id);
@@ -91,9 +98,10 @@ export class Decoder implements Disposable {
 const notFinite = -1;
 
 /** Those that begin first, and those with the same change beside each other. */
-function inRows(live: readonly Sequence[]): readonly Sequence[] {
-  const changes = [...new Set(live.map(({ question }) => question.change))];
-  const keyOf = ({ cached, question }: Sequence): number =>
-    (cached === 0 ? 0 : changes.length) + changes.indexOf(question.change);
-  return live.toSorted((a, b) => keyOf(a) - keyOf(b));
+function inRows(live: readonly Sequence[]): readonly Lane[] {
+  const lanes = live.flatMap((one) => one.lanes);
+  const changes = [...new Set(lanes.map(({ change }) => change))];
+  const keyOf = ({ cached, change }: Lane): number =>
+    (cached === 0 ? 0 : changes.length) + changes.indexOf(change);
+  return lanes.toSorted((a, b) => keyOf(a) - keyOf(b));
 }

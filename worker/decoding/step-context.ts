@@ -1,4 +1,4 @@
-// Positions and attention of one step for sequences of different lengths: those that begin, whole
+// Positions and attention of one step for lanes of different lengths: those that begin, whole
 // prompts behind each other, then those that go on, one token each.
 import type { Model } from '../engine/model.ts';
 import type { BlockContext } from '../nn/block.ts';
@@ -7,21 +7,17 @@ import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { indices, type Tensor, tensor } from '../tensor/tensor.ts';
 import { type PagedCache, pageTokens } from './paged-cache.ts';
-import type { Sequence } from './sequence.ts';
+import type { Lane } from './sequence.ts';
 
 /** In the order of their rows; those that begin come first. */
-export function stepContext(
-  model: Model,
-  cache: PagedCache,
-  sequences: readonly Sequence[],
-): BlockContext {
+export function stepContext(model: Model, cache: PagedCache, lanes: readonly Lane[]): BlockContext {
   const { rope, dtype, config } = model;
-  const positions = Int32Array.from(sequences.flatMap(positionsOf));
+  const positions = Int32Array.from(lanes.flatMap(positionsOf));
   const full = ropeTable(rope.full, positions, dtype);
   const sliding = rope.sliding === null ? full : ropeTable(rope.sliding, positions, dtype);
-  const begins = sequences.filter(({ cached }) => cached === 0);
-  const going = sequences.slice(begins.length);
-  const rows = rowsOf(sequences, config.NK);
+  const begins = lanes.filter(({ cached }) => cached === 0);
+  const going = lanes.slice(begins.length);
+  const rows = rowsOf(lanes, config.NK);
   const prompts = promptsOf(begins);
   const reading = going.length === 0 ? null : readingOf(model, going);
   return {
@@ -49,21 +45,21 @@ export function stepContext(
   };
 }
 
-function positionsOf({ cached, ids }: Sequence): readonly number[] {
+function positionsOf({ cached, ids }: Lane): readonly number[] {
   return ids.map((_, i) => cached + i);
 }
 
-function promptsOf(begins: readonly Sequence[]) {
+function promptsOf(begins: readonly Lane[]) {
   const offsets = [0];
   for (const { ids } of begins) offsets.push((offsets.at(-1) ?? 0) + ids.length);
   return { tokens: offsets.at(-1) ?? 0, offsets: tensor(offsets, [offsets.length], 'int32') };
 }
 
 /** Where the keys of each token and head go: `[T * NK]`. */
-function rowsOf(sequences: readonly Sequence[], heads: number): Tensor {
-  const rows = sequences.flatMap((sequence) =>
-    positionsOf(sequence).flatMap((position) => {
-      const page = sequence.pages[Math.floor(position / pageTokens)] ?? 0;
+function rowsOf(lanes: readonly Lane[], heads: number): Tensor {
+  const rows = lanes.flatMap((lane) =>
+    positionsOf(lane).flatMap((position) => {
+      const page = lane.pages[Math.floor(position / pageTokens)] ?? 0;
       const inside = position % pageTokens;
       return Array.from(
         { length: heads },
@@ -75,7 +71,7 @@ function rowsOf(sequences: readonly Sequence[], heads: number): Tensor {
 }
 
 /** The blocks that are read, with page 0 behind shorter sequences, and what of them counts. */
-function readingOf({ config, dtype }: Model, going: readonly Sequence[]) {
+function readingOf({ config, dtype }: Model, going: readonly Lane[]) {
   const { NK, window = 0 } = config;
   const most = Math.max(...going.map(({ pages }) => pages.length));
   const blocks = new BigInt64Array(going.length * NK * most);

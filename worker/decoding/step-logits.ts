@@ -1,4 +1,4 @@
-// One pass of the model for all sequences of a batch: their next logits.
+// One pass of the model for all lanes of a batch: their next logits.
 import { embed } from '../engine/embedding.ts';
 import { finalNorm, headLogits } from '../engine/head.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
@@ -8,30 +8,30 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { indices, type Tensor } from '../tensor/tensor.ts';
 import type { PagedCache } from './paged-cache.ts';
-import type { Sequence } from './sequence.ts';
+import type { Lane } from './sequence.ts';
 import { stepContext } from './step-context.ts';
 
-/** Rows of one sequence after the other: who has which. */
-interface SequenceRows {
-  readonly sequence: Sequence;
+/** Rows of one lane after the other: who has which. */
+interface LaneRows {
+  readonly lane: Lane;
   readonly from: number;
   readonly count: number;
 }
 
-/** What changes products of some rows, such as adapters that some sequences use. */
-export type TapOfRows = (rows: readonly SequenceRows[]) => BlockTensors['tap'];
+/** What changes products of some rows, such as adapters that some lanes use. */
+export type TapOfRows = (rows: readonly LaneRows[]) => BlockTensors['tap'];
 
-/** Logits `[B, V]` behind the last token of each sequence; those that begin come first. */
+/** Logits `[B, V]` behind the last token of each lane; those that begin come first. */
 export function stepLogits(
   model: Model,
   cache: PagedCache,
-  sequences: readonly Sequence[],
+  lanes: readonly Lane[],
   tapOf?: TapOfRows,
 ): Tensor {
   const { config } = model;
-  const ids = sequences.flatMap((sequence) => sequence.ids);
-  const rows = rowsOf(sequences);
-  const context = stepContext(model, cache, sequences);
+  const ids = lanes.flatMap((lane) => lane.ids);
+  const rows = rowsOf(lanes);
+  const context = stepContext(model, cache, lanes);
   const tap = tapOf?.(rows);
   const tensors = { ...tensorsOf(model, new Map(), null), ...(tap === undefined ? {} : { tap }) };
   let x = withLayer(model, 'embedding', 0, () => embed(model, indices(ids)));
@@ -48,10 +48,10 @@ export function stepLogits(
   });
 }
 
-function rowsOf(sequences: readonly Sequence[]): readonly SequenceRows[] {
+function rowsOf(lanes: readonly Lane[]): readonly LaneRows[] {
   let from = 0;
-  return sequences.map((sequence) => {
-    const rows = { sequence, from, count: sequence.ids.length };
+  return lanes.map((lane) => {
+    const rows = { lane, from, count: lane.ids.length };
     from += rows.count;
     return rows;
   });

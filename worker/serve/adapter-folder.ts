@@ -3,7 +3,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AnnealError } from '../../crds/failures/errors.ts';
-import { type ServeSettings, servedName } from '../../crds/serve/settings.ts';
+import { servedName } from '../../crds/serve/served-name.ts';
+import type { ServeSettings } from '../../crds/serve/settings.ts';
 import { isErrno } from '../files/errno.ts';
 import { configFile, tensorFile } from '../publish/peft-files.ts';
 import type { Server } from './server.ts';
@@ -22,11 +23,14 @@ interface Seen {
 }
 
 export class AdapterFolder {
-  readonly #server: Server;
-  readonly #settings: ServeSettings;
+  readonly #server: Pick<Server, 'addAdapter' | 'removeAdapter'>;
+  readonly #settings: Pick<ServeSettings, 'name' | 'adapters' | 'adaptersIn' | 'compositions'>;
   #seen: ReadonlyMap<string, Seen> = new Map();
 
-  constructor(server: Server, settings: ServeSettings) {
+  constructor(
+    server: Pick<Server, 'addAdapter' | 'removeAdapter'>,
+    settings: Pick<ServeSettings, 'name' | 'adapters' | 'adaptersIn' | 'compositions'>,
+  ) {
     this.#server = server;
     this.#settings = settings;
   }
@@ -70,9 +74,9 @@ export class AdapterFolder {
 
   /** Why it is not served, where it is not. */
   async #load(name: string, folder: string): Promise<{ readonly reason?: string }> {
-    const { name: base, adapters } = this.#settings;
+    const { name: base, adapters, compositions } = this.#settings;
     if (!servedName.safeParse(name).success) return { reason: `${name} is no name of a model` };
-    if ([base, ...adapters.map((one) => one.name)].includes(name)) {
+    if ([base, ...[...adapters, ...compositions].map((one) => one.name)].includes(name)) {
       return { reason: `the name ${name} is taken by what the server was started with` };
     }
     try {

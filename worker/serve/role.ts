@@ -39,13 +39,18 @@ export const serveRole: Role = async (context) => {
   using server = new Server({
     ...{ name: settings.name, say, ...limits, now: () => Math.floor(clock.now() / 1000) },
     base: { model, digest: source.digest, acceptsUnnamed: settings.anyBase },
+    compositions: settings.compositions,
     texts: await textsOf(files.headers),
   });
   for (const { name, folder } of settings.adapters) await server.addAdapter(name, folder);
   const watched = new AdapterFolder(server, settings);
   await watched.look();
   const tell = (): void =>
-    say({ serve: 'Models', models: [...server.models], refused: [...watched.refused] });
+    say({
+      serve: 'Models',
+      models: [...server.models],
+      refused: [...watched.refused, ...server.waiting],
+    });
   tell();
   await answer(server, watched, context, tell);
 };

@@ -11,7 +11,7 @@ import { keep, scope } from '../tensor/scope.ts';
 import { onDevice, type Tensor } from '../tensor/tensor.ts';
 import { type AdapterFile, nameOf, openAdapter } from './adapter-files.ts';
 
-interface Factors {
+export interface Factors {
   /** `[r, in]` */
   readonly A: Tensor;
   /** `[out, r]`, times the scale. */
@@ -23,25 +23,15 @@ export class ServedAdapter implements Disposable {
   /** By name of the weight that they change. */
   readonly #layers: ReadonlyMap<string, Factors>;
 
-  constructor({ layers, file, scaleOf }: AdapterFile, { dtype, device }: Model) {
-    const type = exactType(dtype);
-    const load = (path: string, factor: 'A' | 'B', scale: number): Tensor => {
-      const values = scope(
-        () => ops.mulScalar(file.load(nameOf(path, factor), { dtype: type }), scale),
-        'cpu',
-      );
-      return keep(onDevice(values, device));
-    };
-    this.#layers = scope(
-      () =>
-        new Map(
-          layers.map((layer) => [
-            `${layer.path}.weight`,
-            { A: load(layer.path, 'A', 1), B: load(layer.path, 'B', scaleOf(layer)) },
-          ]),
-        ),
-    );
+  /** Owns the factors, which no scope frees. */
+  constructor(layers: ReadonlyMap<string, Factors>) {
+    this.#layers = layers;
     this.bytes = this.#tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Names of the weights that it changes. */
+  get weights(): readonly string[] {
+    return [...this.#layers.keys()];
   }
 
   factors(weight: string): Factors | undefined {
@@ -55,6 +45,31 @@ export class ServedAdapter implements Disposable {
   get #tensors(): readonly Tensor[] {
     return [...this.#layers.values()].flatMap(({ A, B }) => [A, B]);
   }
+}
+
+function readAdapter(
+  { layers, file, scaleOf }: AdapterFile,
+  { dtype, device }: Model,
+): ServedAdapter {
+  const type = exactType(dtype);
+  const load = (path: string, factor: 'A' | 'B', scale: number): Tensor => {
+    const values = scope(
+      () => ops.mulScalar(file.load(nameOf(path, factor), { dtype: type }), scale),
+      'cpu',
+    );
+    return keep(onDevice(values, device));
+  };
+  return scope(
+    () =>
+      new ServedAdapter(
+        new Map(
+          layers.map((layer) => [
+            `${layer.path}.weight`,
+            { A: load(layer.path, 'A', 1), B: load(layer.path, 'B', scaleOf(layer)) },
+          ]),
+        ),
+      ),
+  );
 }
 
 export interface Base {
@@ -82,7 +97,7 @@ export async function loadAdapter(name: string, folder: string, base: Base) {
       hint: 'serve it on the base that it names',
     });
   }
-  return new ServedAdapter(opened, base.model);
+  return readAdapter(opened, base.model);
 }
 
 interface Group {
@@ -94,8 +109,8 @@ interface Group {
 /** Of rows whose questions have adapters as their change. */
 export const adapterTap: TapOfRows = (rows) => {
   const groups: Group[] = [];
-  for (const { sequence, from, count } of rows) {
-    const { change } = sequence.question;
+  for (const { lane, from, count } of rows) {
+    const { change } = lane;
     if (!(change instanceof ServedAdapter)) continue;
     const last = groups.at(-1);
     const goesOn = last?.adapter === change && last.from + last.count === from;

@@ -1,6 +1,8 @@
-// Answers requests with one base and its adapters: between two steps requests come and go, the one
-// of the model with the least work begins next, and each step gives all of them a token.
+// Answers requests with one base, its adapters and their compositions: between two steps requests
+// come and go, the one of the model with the least work begins next, and each step gives all of
+// them a token.
 import { AnnealError } from '../../crds/failures/errors.ts';
+import type { Composition } from '../../crds/serve/compositions.ts';
 import type {
   ServedModel,
   ServedQuestion,
@@ -8,16 +10,20 @@ import type {
   ServeNumbers,
 } from '../../crds/serve/messages.ts';
 import { Decoder } from '../decoding/decoder.ts';
+import { pageTokens } from '../decoding/paged-cache.ts';
 import type { Question, Sequence } from '../decoding/sequence.ts';
+import { requireRoom } from './compose.ts';
 import { FairQueue } from './fair-queue.ts';
 import { questionOf, type Texts } from './questions.ts';
-import { adapterTap, type Base, loadAdapter, type ServedAdapter } from './served-adapter.ts';
+import { adapterTap, type Base, loadAdapter } from './served-adapter.ts';
+import { type Answerer, ServedModels } from './served-models.ts';
 import { TextOut } from './text-out.ts';
 
 interface ServerOptions {
   /** Of the base in requests. */
   readonly name: string;
   readonly base: Base;
+  readonly compositions: readonly Composition[];
   readonly texts: Texts;
   readonly pages: number;
   /** Sequences in one step. */
@@ -32,16 +38,12 @@ interface ServerOptions {
 interface Request {
   readonly id: number;
   readonly model: string;
+  readonly answerer: Answerer;
   readonly question: Question;
   readonly out: TextOut;
   sequence?: Sequence;
   /** Tokens whose text was given to `out`. */
   read: number;
-}
-
-interface Loaded {
-  readonly adapter: ServedAdapter;
-  readonly since: number;
 }
 
 type StepMessage = Extract<ServeMessage, { serve: 'Step' }>;
@@ -51,17 +53,16 @@ export class Server implements Disposable {
   readonly #decoder: Decoder;
   readonly #queue = new FairQueue<Request>();
   readonly #requests = new Map<number, Request>();
-  readonly #adapters = new Map<string, Loaded>();
-  /** Removed, and still used by requests that came before. */
-  readonly #leaving = new Set<ServedAdapter>();
-  readonly #since: number;
+  readonly #models: ServedModels;
   #steps = 0;
 
+  /** Throws for a composition that is too large ever to begin. */
   constructor(options: ServerOptions) {
-    const { base, pages, now } = options;
+    const { base, pages, compositions } = options;
+    requireRoom(compositions, options);
     this.#options = options;
     this.#decoder = new Decoder(base.model, { pages, tapOf: adapterTap });
-    this.#since = now();
+    this.#models = new ServedModels(options);
   }
 
   get isIdle(): boolean {
@@ -69,43 +70,42 @@ export class Server implements Disposable {
   }
 
   get models(): readonly ServedModel[] {
-    const { name } = this.#options;
-    const adapters = [...this.#adapters].map(([own, { since }]) => ({
-      name: own,
-      base: name,
-      since,
-    }));
-    return [{ name, since: this.#since }, ...adapters];
+    return this.#models.list;
+  }
+
+  /** Compositions that wait for a part, with a sentence. */
+  get waiting(): ServedModels['waiting'] {
+    return this.#models.waiting;
   }
 
   /** Throws where the folder has no adapter for this base. */
   async addAdapter(name: string, folder: string): Promise<void> {
-    const adapter = await loadAdapter(name, folder, this.#options.base);
-    this.removeAdapter(name);
-    this.#adapters.set(name, { adapter, since: this.#options.now() });
+    this.#models.add(name, await loadAdapter(name, folder, this.#options.base));
+    this.#unload();
   }
 
   /** Requests that came before are still answered with it. */
   removeAdapter(name: string): void {
-    const found = this.#adapters.get(name);
-    if (found === undefined) return;
-    this.#adapters.delete(name);
-    this.#leaving.add(found.adapter);
+    this.#models.remove(name);
     this.#unload();
   }
 
   ask(id: number, asked: ServedQuestion): void {
-    const { name, say, texts, pages: _, ...limits } = this.#options;
-    const change = this.#adapters.get(asked.model)?.adapter;
-    if (change === undefined && asked.model !== name) {
+    const { say, texts, pages, maxTokens } = this.#options;
+    const answerer = this.#models.find(asked.model);
+    if (answerer === undefined) {
       const message = `the model ${asked.model} does not exist`;
       say({ serve: 'Refused', id, reason: 'NoModel', message });
       return;
     }
     try {
-      const question = { ...questionOf(asked, texts, limits), ...(change && { change }) };
+      const { by, lanes } = answerer;
+      // The whole cache has room for so many tokens in each lane.
+      const most = Math.floor(pages / lanes) * pageTokens;
+      const context = Math.min(this.#options.context, most);
+      const question = { ...questionOf(asked, texts, { context, maxTokens }), ...by };
       const out = new TextOut(texts.tokenizer.bytesOf, asked.stop);
-      const request: Request = { id, model: asked.model, question, out, read: 0 };
+      const request: Request = { id, model: asked.model, answerer, question, out, read: 0 };
       this.#requests.set(id, request);
       this.#queue.add(asked.model, request);
     } catch (error) {
@@ -152,16 +152,16 @@ export class Server implements Disposable {
 
   [Symbol.dispose](): void {
     this.#decoder[Symbol.dispose]();
-    for (const { adapter } of this.#adapters.values()) adapter[Symbol.dispose]();
-    for (const adapter of this.#leaving) adapter[Symbol.dispose]();
+    this.#models[Symbol.dispose]();
   }
 
   #begin(): void {
     for (let { next } = this.#queue; next !== undefined; { next } = this.#queue) {
-      const isFull = this.#decoder.live.length >= this.#options.together;
+      const { lanes } = next.answerer;
+      const isFull = this.#decoder.lanes + lanes > this.#options.together;
       // One that is larger than what is free waits, and nobody passes it: it would wait for ever.
       if (isFull || !this.#decoder.fits(next.question)) return;
-      this.#queue.take(next.question.prompt.length);
+      this.#queue.take(lanes * next.question.prompt.length);
       next.sequence = this.#decoder.start(next.question);
     }
   }
@@ -171,7 +171,7 @@ export class Server implements Disposable {
     const { out } = request;
     let text = '';
     for (const id of made.slice(request.read)) text += out.add(id);
-    this.#queue.made(request.model, made.length - request.read);
+    this.#queue.made(request.model, request.answerer.lanes * (made.length - request.read));
     request.read = made.length;
     return end === undefined ? text : text + out.end();
   }
@@ -197,20 +197,18 @@ export class Server implements Disposable {
   }
 
   #unload(): void {
-    const used = new Set([...this.#requests.values()].map(({ question }) => question.change));
-    for (const adapter of this.#leaving) {
-      if (used.has(adapter)) continue;
-      this.#leaving.delete(adapter);
-      adapter[Symbol.dispose]();
-    }
+    this.#models.unload(
+      new Set([...this.#requests.values()].flatMap(({ answerer }) => answerer.uses)),
+    );
   }
 
   get #numbers(): ServeNumbers {
-    const { live, freePages } = this.#decoder;
+    const { live, lanes, freePages } = this.#decoder;
     const { pages } = this.#options;
     return {
       waiting: this.#queue.length,
       decoding: live.length,
+      sequences: lanes,
       freePages,
       pages,
       steps: this.#steps,

@@ -1,12 +1,15 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { servedNamePattern } from '../../../crds/serve/names.ts';
 import type { AskedDevice } from '../../devices/choose-devices.ts';
 import type { Perform, Surroundings } from '../../process/context.ts';
 import { askedDevice, byteQuantity, wholeNumber, withVerbosity } from '../../process/flags.ts';
+import { type AskedComposition, composition } from './compose-flag.ts';
 
 export interface ServeFlags {
   readonly name?: string;
   readonly adapter?: readonly (readonly [name: string, folder: string])[];
   readonly adapters?: string;
+  readonly compose?: readonly AskedComposition[];
   readonly anyBase?: boolean;
   readonly host: string;
   readonly port: number;
@@ -37,13 +40,18 @@ export function addServe(
     .option('--name <name>', 'of the base in requests, in place of that of its files')
     .option('--adapter <name=folder>', 'adapter in PEFT format (repeatable)', adapter)
     .option('--adapters <folder>', 'each folder in it is an adapter; looked at while it runs')
+    .option(
+      '--compose <name=parts>',
+      'several adapters by one name: adapter:weight,… and mode=merge, logits, switch or dominant, span=tokens (repeatable)',
+      composition,
+    )
     .option('--any-base', 'serve adapters that do not say which base they were trained on')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <n>', 'port to listen on; 0 takes a free one', port, 8000)
     .option('--device <name>', 'auto, cpu, or cuda:0 and further', askedDevice)
     .option('--threads <n>', 'processor threads', wholeNumber)
     .option('--dtype <type>', 'float32 or bfloat16; by default bfloat16 on a GPU', dtype)
-    .option('--together <n>', 'requests that are decoded together', wholeNumber, 16)
+    .option('--together <n>', 'sequences that are decoded together', wholeNumber, 16)
     .option('--queue <n>', 'requests that may wait beside them', wholeNumber, 64)
     .option('--context <tokens>', 'longest prompt and answer together', wholeNumber, 2048)
     .option('--max-tokens <n>', 'longest answer of a chat that does not say', wholeNumber, 512)
@@ -75,7 +83,7 @@ function adapter(
   text: string,
   before: readonly (readonly [string, string])[] = [],
 ): readonly (readonly [string, string])[] {
-  const [, name, folder] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,127})=(.+)$/.exec(text) ?? [];
+  const [, name, folder] = new RegExp(`^(${servedNamePattern})=(.+)$`).exec(text) ?? [];
   if (name !== undefined && folder !== undefined) return [...before, [name, folder]];
   throw new InvalidArgumentError(
     'it must be name=folder; a name has letters, digits, . _ and - alone',

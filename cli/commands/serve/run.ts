@@ -8,12 +8,8 @@ import { basename, join, resolve } from 'node:path';
 import { UserError } from '../../../crds/index.ts';
 import type { DeviceName } from '../../../crds/names/device-name.ts';
 import { serveMessage } from '../../../crds/serve/messages.ts';
-import {
-  type ServeSettings,
-  servedName,
-  serveFile,
-  serveSettings,
-} from '../../../crds/serve/settings.ts';
+import { servedName } from '../../../crds/serve/served-name.ts';
+import { type ServeSettings, serveFile, serveSettings } from '../../../crds/serve/settings.ts';
 import { sanitize } from '../../../crds/text/sanitize.ts';
 import { type RoleEnd, type StartedRole, startRole } from '../../client/local-role.ts';
 import { stopSignals } from '../../client/stop-signals.ts';
@@ -27,6 +23,7 @@ import { ModelProcess } from '../../serve/model-process.ts';
 import { ServeMetrics } from '../../serve/numbers.ts';
 import { thisMachine } from '../../setup/machine.ts';
 import type { ServeFlags } from './command.ts';
+import { composed } from './compositions.ts';
 
 const checkout = join(import.meta.dirname, '../../..');
 
@@ -165,13 +162,18 @@ function settingsOf(
     name: own,
     folder: resolve(folder),
   }));
-  requireNames([name, ...adapters.map((one) => one.name)]);
+  const asked = flags.compose ?? [];
+  requireNames([name, ...[...adapters, ...asked].map((one) => one.name)]);
+  const compositions = composed(asked, {
+    ...{ base: name, adapters: adapters.map((one) => one.name) },
+    mayGrow: flags.adapters !== undefined,
+  });
   return serveSettings.parse({
     ...{ version: 1, name, folder: process.cwd(), cache: config.cache, device },
     model: { source: sourceOf(base) },
     threads: flags.threads ?? config.threads ?? availableParallelism(),
     dtype: flags.dtype ?? (device === 'cpu' ? 'float32' : 'bfloat16'),
-    ...{ adapters, anyBase: flags.anyBase === true },
+    ...{ adapters, compositions, anyBase: flags.anyBase === true },
     ...(flags.adapters === undefined ? {} : { adaptersIn: resolve(flags.adapters) }),
     limits: {
       ...{ together: flags.together, context: flags.context },
@@ -205,6 +207,6 @@ function requireNames(names: readonly string[]): void {
       wrong === undefined
         ? `${twice} names two models; each needs a name of its own`
         : `${wrong} is no name of a model; it must have letters, digits, . _ and - alone`,
-    hint: 'name the base with --name, and adapters with --adapter NAME=FOLDER',
+    hint: 'name the base with --name, adapters with --adapter NAME=FOLDER, and several together with --compose',
   });
 }

@@ -9,7 +9,7 @@ import { ServeMetrics } from '../../../cli/serve/numbers.ts';
 import type { ServeMessage, ServeOrder } from '../../../crds/serve/messages.ts';
 
 type Step = Extract<ServeMessage, { serve: 'Step' }>;
-const numbers = { waiting: 0, decoding: 0, freePages: 1, pages: 1, steps: 1 };
+const numbers = { waiting: 0, decoding: 1, sequences: 3, freePages: 1, pages: 1, steps: 1 };
 
 async function anEdge(t: ExecutionContext, { most = 8, isReady = true } = {}) {
   const orders: ServeOrder[] = [];
@@ -149,4 +149,6 @@ test('numbers of what was answered are on the page of metrics', async (t) => {
   t.regex(page, /^anneal_serve_requests_total\{status="200"\} 1$/m);
   t.regex(page, /^anneal_serve_requests_total\{status="404"\} 1$/m);
   t.regex(page, /^anneal_serve_tokens_total\{model="base",kind="made"\} 3$/m);
+  t.regex(page, /^anneal_serve_decoding 1$/m);
+  t.regex(page, /^anneal_serve_sequences 3$/m);
 });

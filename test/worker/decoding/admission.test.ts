@@ -7,6 +7,7 @@ import { type Question, Sequence } from '../../../worker/decoding/sequence.ts';
 const growth = fc.record({
   tokens: fc.integer({ min: 1, max: 60 }),
   left: fc.integer({ min: 0, max: 40 }),
+  lanes: fc.integer({ min: 1, max: 3 }),
 });
 
 /** Step by step: each that has tokens left takes one more, then those without any are gone. */
@@ -14,11 +15,13 @@ function simulated(start: readonly Growth[], pageTokens: number): number {
   let live = start;
   let most = 0;
   while (live.length > 0) {
-    const held = live.reduce((sum, { tokens }) => sum + pagesFor(tokens, pageTokens), 0);
+    const held = live
+      .flatMap(({ tokens, lanes }) => Array<number>(lanes).fill(tokens))
+      .reduce((sum, tokens) => sum + pagesFor(tokens, pageTokens), 0);
     most = Math.max(most, held);
     live = live
       .filter(({ left }) => left > 0)
-      .map(({ tokens, left }) => ({ tokens: tokens + 1, left: left - 1 }));
+      .map(({ tokens, left, lanes }) => ({ tokens: tokens + 1, left: left - 1, lanes }));
   }
   return most;
 }
@@ -36,18 +39,22 @@ test('the worst case is what a simulation of the future needs', (t) => {
 const question = fc.record({
   prompt: fc.integer({ min: 1, max: 30 }),
   maxTokens: fc.integer({ min: 1, max: 30 }),
+  lanes: fc.integer({ min: 1, max: 2 }),
   /** After how many tokens it ends by itself. */
   ends: fc.integer({ min: 0, max: 40 }),
 });
 
 test('one that is started when the worst case fits never runs out of pages', (t) => {
-  const [pageTokens, total] = [4, 24];
+  const [pageTokens, total] = [4, 30];
   let together = 0;
   fc.assert(
     fc.property(fc.array(question, { minLength: 1, maxLength: 20 }), (asked) => {
       const pages = new Pages(total);
-      const waiting = asked.map(({ prompt, maxTokens, ends }): [Question, number] => [
-        { ...greedy, prompt: Array(prompt).fill(3), maxTokens },
+      const waiting = asked.map(({ prompt, maxTokens, ends, lanes }): [Question, number] => [
+        {
+          ...{ ...greedy, prompt: Array<number>(prompt).fill(3), maxTokens },
+          ensemble: () => Array.from({ length: lanes }, () => ({ weight: 1 / lanes })),
+        },
         ends,
       ]);
       let live: readonly (readonly [Sequence, number])[] = [];
@@ -63,9 +70,11 @@ test('one that is started when the worst case fits never runs out of pages', (t)
         for (const [sequence, ends] of live) {
           // Throws where no page is left.
           sequence.extend(pages, pageTokens);
-          t.true(sequence.pages.length * pageTokens >= sequence.cached + sequence.ids.length);
+          for (const { pages: own, cached, ids } of sequence.lanes) {
+            t.true(own.length * pageTokens >= cached + ids.length);
+          }
           sequence.add(sequence.made.length === ends ? stopId : 3);
-          if (sequence.end !== undefined) pages.give(sequence.pages.splice(0));
+          if (sequence.end !== undefined) pages.give(sequence.leave());
         }
         live = live.filter(([{ end }]) => end === undefined);
       }
