@@ -26,6 +26,7 @@ export class AdapterFolder {
   readonly #server: Pick<Server, 'addAdapter' | 'removeAdapter'>;
   readonly #settings: Pick<ServeSettings, 'name' | 'adapters' | 'adaptersIn' | 'compositions'>;
   #seen: ReadonlyMap<string, Seen> = new Map();
+  #isStart = true;
 
   constructor(
     server: Pick<Server, 'addAdapter' | 'removeAdapter'>,
@@ -56,7 +57,7 @@ export class AdapterFolder {
     for (const [name, state] of states) {
       const before = this.#seen.get(name);
       // At the start files are taken as they lie there.
-      const isSettled = before === undefined ? this.#seen.size === 0 : before.state === state;
+      const isSettled = before === undefined ? this.#isStart : before.state === state;
       if (before?.isDone === true && before.state === state) next.set(name, before);
       else if (!isSettled) next.set(name, { state, isDone: false });
       else {
@@ -69,6 +70,7 @@ export class AdapterFolder {
       }
     }
     this.#seen = next;
+    this.#isStart = false;
     return changed;
   }
 
