@@ -15,6 +15,8 @@ interface RoleProcess {
   readonly worker: string;
   readonly role: string;
   readonly folder: string;
+  /** Further run folders, for a role that works on several. */
+  readonly others?: readonly string[];
   /** Added to the environment. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly onMessage: (message: Telemetry) => void;
@@ -39,8 +41,9 @@ export type RoleEnd =
   | { readonly type: 'Failed'; readonly error: AnnealError; readonly how: string };
 
 export function startRole(asked: RoleProcess): StartedRole {
-  const { worker, role, folder, variables = {} } = asked;
-  const child = execa(process.execPath, [...workerNodeArguments(role), worker, role, folder], {
+  const { worker, role, folder, others = [], variables = {} } = asked;
+  const words = [...workerNodeArguments(role), worker, role, folder, ...others];
+  const child = execa(process.execPath, words, {
     ipc: true,
     buffer: { ipc: false },
     env: { ...compileCache(), ...variables },
@@ -86,7 +89,12 @@ function compileCache(): Readonly<Record<string, string>> {
   return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) };
 }
 
-function errorOf({ code, message, hint }: TelemetryOf<'failure'>): AnnealError {
+/** What a process, or one of its runs, told of its end. */
+export function errorOf({
+  code,
+  message,
+  hint,
+}: Pick<TelemetryOf<'failure'>, 'code' | 'message' | 'hint'>): AnnealError {
   const facts = { code, message, hint };
   return failureOf(code).class === 'UserError' ? new UserError(facts) : new TerminalError(facts);
 }

@@ -82,7 +82,12 @@ function baseWords(
   return `${real(before.loss)} on ${heldOutSamples} held-out records (perplexity ${perplexity})`;
 }
 
-function memoryWords({ measured, predicted, device, publish }: RunReport['memory']): string {
+function memoryWords(memory: RunReport['memory']): string {
+  const { measured, predicted, device, publish, together } = memory;
+  if (together !== undefined) {
+    const others = together.runs === 2 ? 'another job' : `${together.runs - 1} other jobs`;
+    return peakWords(measured.peak, together.predicted, ` with ${others}`);
+  }
   const host = device === undefined ? '' : ' of the host';
   const own = peakWords(measured.peak, predicted?.peak, host);
   const training =

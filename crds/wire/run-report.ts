@@ -100,8 +100,10 @@ export const runReport = z.object({
       .object({ parts: memoryParts, peak: bytes, stage: stageName.optional() })
       .optional(),
     measured: z.object({ peak: bytes }),
-    /** (measured - predicted) / predicted. */
+    /** (measured - predicted) / predicted, of all runs of the process. */
     gap: z.number().optional(),
+    /** The runs that trained in the process, where it was more than this one, and their plan. */
+    together: z.object({ runs: count, predicted: bytes }).optional(),
     /** The device, where it has memory of its own. */
     device: z
       .object({

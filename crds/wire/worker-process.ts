@@ -8,6 +8,7 @@ export function workerNodeArguments(role: string): readonly string[] {
 
 const holdModels: ReadonlySet<string> = new Set([
   'train',
+  'pack',
   'publish',
   'serve',
   'begin',

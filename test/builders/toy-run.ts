@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { readJob } from '../../cli/client/read-job.ts';
-import { resultDigest } from '../../cli/commands/run/run-on-machine.ts';
+import { resultDigest } from '../../cli/commands/run/plan-run.ts';
 import { systemClock } from '../../crds/clock.ts';
 import type { DeviceName } from '../../crds/wire/device.ts';
 import {

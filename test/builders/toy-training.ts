@@ -2,6 +2,7 @@
 // checkpoints.
 
 import { tmpdir } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { ShardLayout } from '../../crds/plan/shards.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
@@ -193,6 +194,7 @@ export class Training implements Disposable {
       emit: (message) => void this.messages.push(message),
       clock,
       stopping: () => false,
+      turn: () => setImmediate(),
       offload: this.#offload,
       ...options.parts,
     };

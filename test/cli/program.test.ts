@@ -87,7 +87,11 @@ const mistakes: readonly (readonly [words: string, code: number, said: string])[
     'fine-tune-everything is no command of anneal\nhint: anneal lists all commands\n',
   ],
   ['run', 2, 'anneal run needs a FILE; none is given\nhint: anneal run --help\n'],
-  ['run a b', 2, 'anneal run takes 1 argument; 2 are given\nhint: anneal run --help\n'],
+  [
+    'estimate a b',
+    2,
+    'anneal estimate takes 1 argument; 2 are given\nhint: anneal estimate --help\n',
+  ],
   ['run a --thread 2', 2, '--thread is no option of anneal run\nhint: did you mean --threads?\n'],
   [
     'run a --threads',

@@ -6,7 +6,7 @@ import { cliConfig } from '../../cli/process/config.ts';
 import { reportError } from '../../cli/report-error.ts';
 
 const [file = ''] = process.argv.slice(2);
-const options = { file, threads: 1, volumes: {}, steps: undefined, fresh: false };
+const options = { files: [file], threads: 1, volumes: {}, steps: undefined, fresh: false };
 const worker = join(import.meta.dirname, '../doubles/worker-script.ts');
 try {
   process.exitCode = await runFromTerminal(

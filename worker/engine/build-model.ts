@@ -32,6 +32,7 @@ import { embeddingName, type Model } from './model.ts';
 import { multiplyOut } from './multiplied-out.ts';
 import { type Parameter, Parameters, type Role } from './parameters.ts';
 import { reducedSource } from './reduced-source.ts';
+import type { SharedBase } from './shared-base.ts';
 import { storedBefore } from './stored-before.ts';
 import { residentWeights } from './weights.ts';
 
@@ -88,6 +89,11 @@ export interface BuildOptions {
    * Called layer by layer, so that at most one layer is unsharded at a time. @default keeps all
    */
   readonly shardLayer?: ShardLayer;
+  /**
+   * Where frozen tensors are read from that other models of the process read too; `form` says what
+   * their stored form depends on beside their files. @default from the files, for this model alone
+   */
+  readonly shared?: { readonly base: SharedBase; readonly form: string };
   /** Longest sequence of the run; longrope depends on it. */
   readonly sequenceLength: number;
   readonly onTensor?: (done: number, total: number) => void;
@@ -108,6 +114,7 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
   const adapted = adapter === null ? [] : layersWithRank(config, adapter, initialOf(options));
   const source =
     adapter === null ? files : reducedSource(files, adapter, adapted, initialOf(options));
+  const frozen = source === files ? sharedBy(options) : null;
   const { shardLayer = (all) => all, grid = null } = options;
   const gridded = grid === null ? [] : linearLayers(config);
   const parameters = new Parameters();
@@ -121,10 +128,12 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
       add(
         names.map((name) => {
           const trained = trains(name, layerOf(name));
-          const loaded = placed(
-            made(() => loadParameter(source, name, trained, options)),
-            device,
-          );
+          const load = (from: ModelSource): Parameter =>
+            placed(
+              made(() => loadParameter(from, name, trained, options)),
+              device,
+            );
+          const loaded = frozen === null || trained ? load(source) : frozen(name, load);
           done += 1;
           options.onTensor?.(done, tensorNames.length);
           return loaded;
@@ -166,6 +175,17 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
     parameters[Symbol.dispose]();
     throw error;
   }
+}
+
+type Shared = (name: string, load: (source: ModelSource) => Parameter) => Parameter;
+
+/** Null where each model has its own: what a run found before decides how they are stored. */
+function sharedBy({ shared, store = dense }: BuildOptions): Shared | null {
+  if (shared === undefined || store.calibrated !== undefined || store.mixed !== undefined) {
+    return null;
+  }
+  const { base, form } = shared;
+  return (name, load) => base.frozen(name, form, load);
 }
 
 /** Moves a parameter of the host to a device and gives its memory back. */

@@ -66,7 +66,7 @@ export async function withModel<T>(
   const total = totalSteps(training, feed.sequences, feed.sequencesPerStep);
   const loaded = await loadModel(context, {
     ...{ ...hub, device, joined, options },
-    modes: trainerMemory({ ...hub, device }, context.config).plan.blocks,
+    modes: trainerMemory({ ...hub, device }, context).plan.blocks,
     learningRate: learningRateAt({ ...training, totalSteps: total }, 0),
     stopping: () => context.stop.aborted,
   });

@@ -16,6 +16,7 @@ import {
   type ShardLayer,
 } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
+import type { SharedBase } from '../engine/shared-base.ts';
 import { dtypeOf, precisionOf } from '../methods/index.ts';
 import type { RoleContext } from '../role.ts';
 import type { JoinedWorld } from '../sharding/join-world.ts';
@@ -83,7 +84,7 @@ interface Reading {
 }
 
 function load(
-  { emit }: RoleContext,
+  { emit, packed }: RoleContext,
   options: BuildOptions,
   method: ResolvedMethod,
   { files, device, shardLayer, initial }: Reading,
@@ -95,6 +96,7 @@ function load(
     ...options,
     precision,
     device,
+    ...(packed === undefined ? {} : { shared: sharedFrom(packed.base, method, device) }),
     ...(initial === null ? {} : { initial: (name) => initial.get(name) }),
     ...(shardLayer === undefined ? {} : { shardLayer }),
   });
@@ -108,4 +110,9 @@ function load(
     emit({ type: 'warning', reason: 'PlainArithmetic', message });
   }
   return model;
+}
+
+/** Frozen tensors have the type that the method computes in, or the form of its base. */
+function sharedFrom(base: SharedBase, method: ResolvedMethod, device: Device) {
+  return { base, form: JSON.stringify([method.base, dtypeOf(method), device]) };
 }

@@ -1,7 +1,6 @@
 // The loop: steps, evaluations, checkpoints, and the end. The result depends only on the job and on
 // the state that checkpoints hold, so a run that was killed and resumed ends with the same bits as
 // an uninterrupted one.
-import { setImmediate } from 'node:timers/promises';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
@@ -65,7 +64,7 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
   while (state.step < plan.totalSteps) {
     // Messages from the parent process are read here and between the parts of an evaluation, never
     // inside a step.
-    await setImmediate();
+    await parts.turn();
     if (parts.stopping() || stoppedEarly(plan, state)) break;
     const next = oneStep(parts, state);
     state = next === 'rollback' ? await rollBack(parts, state) : next;

@@ -10,11 +10,13 @@ import { type HostPlan, planHost } from '../../crds/plan/host-memory.ts';
 import { type MemoryPlan, planMemory } from '../../crds/plan/memory.ts';
 import { type MemoryQuestion, stagesOf } from '../../crds/plan/memory-question.ts';
 import { outOfDeviceMemory } from '../../crds/plan/out-of-device-memory.ts';
+import { keptBetweenSteps } from '../../crds/plan/packing.ts';
 import { trainedOf } from '../../crds/plan/parameters.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import type { WorkerConfig } from '../config.ts';
 import type { Feed } from '../data/feed.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
+import type { RoleContext } from '../role.ts';
 import { type Device, deviceMemory } from '../tensor/device.ts';
 import { memoryStatistics } from '../tensor/memory.ts';
 import { freeMemory } from './free-memory.ts';
@@ -44,7 +46,7 @@ const byItself = { size: 1, neighbours: 1 } as const;
 
 export function trainerMemory(
   { run, method, files, feed, device }: Planned,
-  { member, copies }: WorkerConfig,
+  { config: { member, copies }, packed }: Pick<RoleContext, 'config' | 'packed'>,
 ): TrainerMemory {
   const { size, neighbours } = member ?? byItself;
   const { config } = files;
@@ -56,7 +58,7 @@ export function trainerMemory(
   // Records pass one after the other then.
   const clipsRecords = run.federated?.privacy !== undefined;
   const sequences = Math.ceil(feed.sequencesPerStep / size);
-  const question: MemoryQuestion = {
+  const asked: MemoryQuestion = {
     facts: config,
     storedBfloat16: files.storedBfloat16,
     method,
@@ -74,10 +76,24 @@ export function trainerMemory(
         ? { type: 'cpu', bytes: hostBytes }
         : { type: 'cuda', bytes: freeOn(device) },
   };
+  const kept = keptBetweenSteps(asked);
+  const question = packed === undefined ? asked : beside(asked, (packed.count - 1) * kept);
   const plan = planMemory(question);
+  packed?.plan({ peak: trainingPeak(plan), kept });
   if (device === 'cpu') return { plan, host: null };
   const outside = outsideAllocator(question);
   return { plan, host: { plan: planHost(question, plan.blocks), limit: hostBytes, outside } };
+}
+
+/** Others keep so many bytes of the device meanwhile. */
+function beside(question: MemoryQuestion, bytes: number): MemoryQuestion {
+  const { device } = question;
+  return { ...question, device: { ...device, bytes: Math.max(0, device.bytes - bytes) } };
+}
+
+/** Publishing is a process of its own. */
+function trainingPeak({ stages }: MemoryPlan): number {
+  return Math.max(...stages.filter(({ stage }) => stage !== 'Publish').map(({ peak }) => peak));
 }
 
 /**

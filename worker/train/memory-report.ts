@@ -6,6 +6,7 @@ import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { Life } from '../telemetry/life.ts';
 import { type Device, deviceMemory } from '../tensor/device.ts';
 import type { TrainerMemory } from './memory-plan.ts';
+import type { PackedRuns } from './packed-runs.ts';
 
 export function deviceReport(
   device: Device,
@@ -18,14 +19,17 @@ export function deviceReport(
 export function memoryReport(
   { plan, host }: TrainerMemory,
   { peakBytes, devicePeak }: Life,
+  packed: PackedRuns | undefined,
 ): Omit<RunReport['memory'], 'blocks'> {
   const stages = host === null ? plan.stages : host.plan.stages;
   const predicted = worstOf(stages.filter(({ stage }) => stage !== 'Publish'));
   const publish = stages.find(({ stage }) => stage === 'Publish');
   const onDevice = worstOf(plan.stages);
+  const gapTo = (peak: number) => (peakBytes - peak) / peak;
   return {
-    ...(predicted && { predicted, gap: (peakBytes - predicted.peak) / predicted.peak }),
+    ...(predicted && { predicted, gap: gapTo(packed?.peak ?? predicted.peak) }),
     measured: { peak: peakBytes },
+    ...(packed && { together: { runs: packed.count, predicted: packed.peak } }),
     ...(host !== null &&
       devicePeak &&
       onDevice && { device: ofDevice(onDevice, host.outside, devicePeak) }),

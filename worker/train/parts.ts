@@ -92,4 +92,9 @@ export interface TrainerParts {
   readonly clock: Clock;
   /** Whether the run was asked to save and stop; collective, between steps. */
   stopping(): boolean;
+  /**
+   * Resolves when the next step may be computed. Until then messages from the parent are read, and
+   * files are written.
+   */
+  turn(): Promise<void>;
 }

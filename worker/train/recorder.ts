@@ -25,6 +25,7 @@ import { memoryStatistics } from '../tensor/memory.ts';
 import type { TrainerPlan, TrainerResult } from './loop.ts';
 import type { TrainerMemory } from './memory-plan.ts';
 import { deviceReport, memoryReport } from './memory-report.ts';
+import type { PackedRuns } from './packed-runs.ts';
 
 interface RecorderFacts {
   readonly run: RunRecord;
@@ -35,6 +36,8 @@ interface RecorderFacts {
   readonly memory: TrainerMemory;
   readonly plan: TrainerPlan;
   readonly feed: Feed;
+  /** Runs that train in the same process. */
+  readonly packed: PackedRuns | undefined;
   /** Ranks that train the model. */
   readonly workers: number;
   readonly version: string;
@@ -138,7 +141,8 @@ export class Recorder {
     checkpoints: readonly StoredSave[],
     endedAt: number,
   ): RunReport {
-    const { run, prepared, method, files, model, memory, plan, feed, version } = this.#facts;
+    const { run, prepared, method, files, model, memory, plan, feed } = this.#facts;
+    const { packed, version } = this.#facts;
     const life = this.lifeAt(endedAt);
     return {
       version: 1,
@@ -172,7 +176,10 @@ export class Recorder {
       evaluation: evaluationOf(state),
       samples: samplesOf(run, state, result),
       result,
-      memory: { ...memoryReport(memory, life), blocks: this.planMessage(this.#resumedFrom).blocks },
+      memory: {
+        ...memoryReport(memory, life, packed),
+        blocks: this.planMessage(this.#resumedFrom).blocks,
+      },
       artifacts: [],
       checkpoints: [...checkpoints],
       seconds: { train: state.seconds, evaluate: life.evaluateSeconds, total: life.seconds },

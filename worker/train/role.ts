@@ -1,6 +1,7 @@
 // The role `train`: takes prepared model and data, writes checkpoints and a report. Builds the
 // parts that the job asks for and hands them to the loop.
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../../crds/index.ts';
 import type { MemoryPlan } from '../../crds/plan/memory.ts';
 import { requireShira } from '../../crds/plan/shira.ts';
@@ -80,7 +81,7 @@ export const trainRole: Role = async (context) => {
     ...{ rank: world.rank, size: world.size },
     attentionCost: attentionCost(files.config),
   });
-  const memory = trainerMemory({ run, method, files, feed, device }, config);
+  const memory = trainerMemory({ run, method, files, feed, device }, context);
   await withinDeviceMemory(memory, device, () =>
     trainWithin(context, { run, prepared, method, device, joined, files, feed, memory, startedAt }),
   );
@@ -100,7 +101,7 @@ interface Opened {
 }
 
 async function trainWithin(context: RoleContext, opened: Opened): Promise<void> {
-  const { config, folder, clock, stop } = context;
+  const { config, folder, clock, stop, packed } = context;
   const { run, prepared, method, joined, files, feed, memory, startedAt } = opened;
   const { world } = joined;
   const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
@@ -119,7 +120,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
     rests(model.adapter, parameter, { step, totalSteps: total }),
   );
   const recorder = new Recorder({
-    ...{ run, prepared, method, files, model, memory, plan, feed },
+    ...{ run, prepared, method, files, model, memory, plan, feed, packed },
     ...{ workers: world.size, version: programVersion, startedAt },
   });
   using board = world.rank === 0 ? boardOf(context, run, prepared, method) : noBoard;
@@ -158,6 +159,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
     sample: await samplerOf(run, files, model, world),
     checkpoints: agreedOn(checkpoints, context, world, held),
     stopping,
+    turn: () => packed?.turn() ?? setImmediate(),
   };
   trimMemory();
   const ended = await train(parts, restored ?? freshState);

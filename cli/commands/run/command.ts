@@ -22,7 +22,7 @@ interface RunFlags extends DisplayFlags {
 export function addRun(program: Command, { variables }: Surroundings, perform: Perform): void {
   const command = program
     .command('run')
-    .argument('<file>', 'job file')
+    .argument('<file...>', 'job files; several train together, on one base in one process')
     .summary('train on this machine')
     .description(
       'Trains a job on this machine, without a cluster. The first Ctrl-C saves and stops, the second ends at once; ' +
@@ -42,13 +42,13 @@ export function addRun(program: Command, { variables }: Surroundings, perform: P
     .option('--steps <n>', 'number of steps, instead of the one in the file', wholeNumber)
     .option('--volume <name=folder>', 'folder to use for a claim (repeatable)', volume)
     .option('--fresh', 'start a new run even if an earlier one could be resumed');
-  withVerbosity(withDisplay(command)).action((file: string, flags: RunFlags) =>
+  withVerbosity(withDisplay(command)).action((files: readonly string[], flags: RunFlags) =>
     perform(async () => {
       const { runFromTerminal } = await import('./run.ts');
       const { cliConfig } = await import('../../process/config.ts');
       const { threads, workers, device, steps, fresh = false, ...others } = flags;
       const { volume: volumes = {}, ...display } = others;
-      const options = { file, threads, workers, device, volumes, steps, fresh };
+      const options = { files, threads, workers, device, volumes, steps, fresh };
       return runFromTerminal(options, display, cliConfig(variables));
     }),
   );

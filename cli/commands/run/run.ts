@@ -1,5 +1,8 @@
 // `anneal run` with signals and a view: the first Ctrl-C saves and stops, the second ends at once.
 import { join, resolve } from 'node:path';
+import type { AnnealError } from '../../../crds/index.ts';
+import { errorOf } from '../../client/local-role.ts';
+import type { LocalOutcome } from '../../client/local-run.ts';
 import { stopSignals } from '../../client/stop-signals.ts';
 import { findDevices } from '../../devices/find-devices.ts';
 import { now } from '../../process/clock.ts';
@@ -11,24 +14,29 @@ import { colorsOf } from '../../terminal/output.ts';
 import { runSummary } from '../../text/run-summary.ts';
 import type { RunView } from '../../text/run-view.ts';
 import { runJson } from './json.ts';
-import { type RunOptions, runCommand } from './run-on-machine.ts';
+import { namedLines } from './named-lines.ts';
+import type { RunContext, RunOptions } from './plan-run.ts';
+import { runCommand } from './run-on-machine.ts';
 import { runSentences } from './sentences.ts';
 import { runLines } from './text.ts';
 
 const checkout = join(import.meta.dirname, '../../..');
 
+type TerminalOptions = Omit<RunOptions, 'file'> & { readonly files: readonly string[] };
+
 export async function runFromTerminal(
-  options: RunOptions,
+  { files, ...options }: TerminalOptions,
   flags: DisplayFlags,
   config: CliConfig,
   worker = join(checkout, 'worker/main.ts'),
 ): Promise<number> {
   const signals = stopSignals();
   const { stop, kill } = signals;
-  const view = await viewOf(flags, config, stop);
+  const [file = '', ...others] = files;
+  const alone = others.length === 0 ? await viewOf(flags, config, stop) : undefined;
   const onSignal = (): void => {
     const isFirst = signals.press(now());
-    if (isFirst && !view.live)
+    if (isFirst && alone?.live !== true)
       process.stderr.write('saving and stopping; press again to end at once\n');
   };
   process.on('SIGINT', onSignal);
@@ -36,19 +44,33 @@ export async function runFromTerminal(
   const volumes = Object.fromEntries(
     Object.entries(options.volumes).map(([name, folder]) => [name, resolve(folder)]),
   );
-  const outcome = await runCommand(
-    { ...options, volumes },
-    {
-      config,
-      worker,
-      view: view.view,
-      now,
-      stop,
-      kill,
-      findDevices: () => findDevices(thisMachine(), checkout),
-      warn: (sentence) => void process.stderr.write(`${sentence}\n`),
-    },
+  const asked = { ...options, volumes };
+  const context: RunContext = {
+    ...{ config, worker, now, stop, kill },
+    findDevices: () => findDevices(thisMachine(), checkout),
+    warn: (sentence) => void process.stderr.write(`${sentence}\n`),
+  };
+  if (alone !== undefined) {
+    return codeOf(await runCommand({ ...asked, file }, { ...context, view: alone.view }));
+  }
+  const { runTogether } = await import('./run-together.ts');
+  const viewOfJob = await viewsOf(flags, config);
+  const ended = await runTogether({ ...asked, files }, { ...context, viewOf: viewOfJob });
+  const failed = ended.flatMap(({ job, outcome }) =>
+    outcome.type === 'Failed' ? [ofJob(job, outcome.error)] : [],
   );
+  const [first, ...further] = failed;
+  for (const { message } of further) context.warn(message);
+  if (first !== undefined) throw first;
+  const stopped = ended.some(({ outcome }) => outcome.type === 'Stopped');
+  return codeOf({ type: stopped ? 'Stopped' : 'Complete' });
+}
+
+function ofJob(job: string, { code, message, hint }: AnnealError): AnnealError {
+  return errorOf({ code, message: `${job}: ${message}`, hint });
+}
+
+function codeOf(outcome: LocalOutcome): number {
   if (outcome.type === 'Complete') return 0;
   if (outcome.type === 'Stopped') return 130;
   throw outcome.error;
@@ -85,4 +107,23 @@ async function viewOf(
   const color = colorsOf(config, flags);
   const still = flags.motion === false || !config.motion;
   return { view: runScreen({ stdout, glyphs, color, now, stop, still, command }), live: true };
+}
+
+/** Of several jobs: lines with the name of the job in front, or what `--display` asks for. */
+async function viewsOf(
+  flags: DisplayFlags,
+  config: CliConfig,
+): Promise<(job: string, width: number) => RunView> {
+  const { stdout } = process;
+  const { command } = config;
+  const glyphs = glyphSet({ ...config, ...(flags.glyphs ? { glyphs: flags.glyphs } : {}) });
+  const write = (line: string): void => void stdout.write(`${glyphs.text(line)}\n`);
+  const asked = flags.display ?? config.display;
+  if (asked === 'json') return () => runJson((line) => void stdout.write(`${line}\n`));
+  if (asked === 'quiet') return () => runSummary(write, command);
+  const isSpoken = flags.accessible || config.accessible;
+  return (job, width) =>
+    isSpoken
+      ? runSentences((line) => write(`${job}: ${line}`), command)
+      : namedLines({ job, width, write, command });
 }

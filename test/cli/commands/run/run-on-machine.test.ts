@@ -3,11 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { runJson } from '../../../../cli/commands/run/json.ts';
-import {
-  type RunOptions,
-  resultDigest,
-  runCommand,
-} from '../../../../cli/commands/run/run-on-machine.ts';
+import { type RunOptions, resultDigest } from '../../../../cli/commands/run/plan-run.ts';
+import { runCommand } from '../../../../cli/commands/run/run-on-machine.ts';
 import { runSentences } from '../../../../cli/commands/run/sentences.ts';
 import { runLines } from '../../../../cli/commands/run/text.ts';
 import { findDevices, kernelsPath } from '../../../../cli/devices/find-devices.ts';
