@@ -21,7 +21,7 @@ async function lossWith(codes: CodeSettings | null): Promise<number> {
     optimizer: aPvTuning(codes),
     batches,
     clip: { mode: 'None', norm: 1 },
-    trains: (_, layer) => typeof layer === 'number',
+    trains: ({ place }) => typeof place === 'number',
     plan: { totalSteps: 100, learningRate: () => 3e-3 },
   });
   await train(training.parts, freshState);

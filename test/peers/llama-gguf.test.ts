@@ -1,10 +1,12 @@
 // Our GGUF files in llama.cpp: permuted heads, shifted norms, fused matrices, tables of divisors
 // and scaling keys mean to it what they mean here. Sizes that its reader takes for granted
 // (scalars, caps, no window) are those of published models.
+
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { decoderConfig } from '../../worker/decoder/config.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
@@ -78,7 +80,9 @@ async function gapOf(t: ExecutionContext, name: string, path: string): Promise<n
     const weights = new Map(
       model.tensorNames.map((each) => [each, model.load(each, { dtype: 'float32' })]),
     );
-    return toArray(referenceLogits({ config: model.config, weights }, document(goldenIds)));
+    return toArray(
+      referenceLogits({ config: decoderConfig(model.config), weights }, document(goldenIds)),
+    );
   });
   return gapTo(t, name, ours);
 }

@@ -1,5 +1,7 @@
 // A folder of a toy as one GGUF file, for readers of that format.
+
 import { readTokenizerFolder } from '../../worker/data/tokenizer-definition.ts';
+import { decoderConfig } from '../../worker/decoder/config.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { writeGgufModel } from '../../worker/publish/gguf.ts';
 import type { GgufFileType } from '../../worker/publish/gguf-mix.ts';
@@ -15,7 +17,7 @@ export async function writeToyGguf(
   const tokenizer = ggufTokenizer(await readTokenizerFolder(from), model.config.V);
   await writeGgufModel(path, {
     // Named phi3, llama.cpp would look for tokens of Phi-3 that a toy has not.
-    ...{ config: model.config, name: 'toy', fileType, tokenizer },
+    ...{ config: decoderConfig(model.config), name: 'toy', fileType, tokenizer },
     panels: (tensor) => [keep(model.load(tensor))],
   });
 }

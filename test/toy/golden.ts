@@ -3,7 +3,7 @@
 // another program computed them.
 import { readFileSync } from 'node:fs';
 import { type DecoderConfig, readConfig } from '../../worker/decoder/config.ts';
-import { type TensorSpec, tensorSpecs } from '../../worker/decoder/names.ts';
+import { type DecoderTensor, tensorSpecs } from '../../worker/decoder/names.ts';
 
 export interface GoldenCase {
   readonly name: string;
@@ -48,7 +48,7 @@ export function goldenConfig({ config }: Pick<GoldenCase, 'config'>): DecoderCon
 }
 
 export interface GoldenTensor {
-  readonly spec: TensorSpec;
+  readonly spec: DecoderTensor;
   readonly values: Float64Array;
 }
 
@@ -64,7 +64,7 @@ export function goldenTensors(config: DecoderConfig): ReadonlyMap<string, Golden
  * Element j of tensor t: `u = ((31 j^2 + 17 j + 101 t + 7) mod 997) / 997 - 0.5`, scaled by what
  * the tensor is.
  */
-function goldenValues(config: DecoderConfig, spec: TensorSpec, t: number): Float64Array {
+function goldenValues(config: DecoderConfig, spec: DecoderTensor, t: number): Float64Array {
   const { shape, name, part, role } = spec;
   const size = shape.reduce((product, each) => product * each, 1);
   const columns = shape.at(-1) ?? 1;

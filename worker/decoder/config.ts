@@ -1,11 +1,9 @@
 // `config.json` → one record of what the decoder computes. All other code depends on the record
 // alone; confirm.ts checks it against the tensors.
-//
-// Legend: V vocabulary rows · H hidden size · L layers · NH query heads · NK key/value heads · D
-// head size · I MLP size
 import { UserError } from '../../crds/failures/errors.ts';
+import type { ModelConfig, ReadOptions } from '../families/family.ts';
 import { type ConfigFields, parseConfigFile } from './config-file.ts';
-import { type Family, type FamilyName, families, familyNames } from './families.ts';
+import { type DecoderFamily, type FamilyName, families, familyNames } from './families.ts';
 import { type LayerKind, layersOf, windowOf } from './layers.ts';
 import type { RopeConfig } from './rope.ts';
 import { readRope } from './rope-fields.ts';
@@ -15,16 +13,8 @@ export type { RopeConfig } from './rope.ts';
 
 export type Activation = 'silu' | 'gelu-tanh' | 'gelu';
 
-export interface DecoderConfig {
+export interface DecoderConfig extends ModelConfig {
   readonly family: FamilyName;
-  readonly V: number;
-  readonly H: number;
-  readonly L: number;
-  readonly NH: number;
-  readonly NK: number;
-  /** NH * D may differ from H. */
-  readonly D: number;
-  readonly I: number;
   readonly normEps: number;
   /** Gemma: `y = n(x) * (1 + w)`. */
   readonly normOffset: 0 | 1;
@@ -40,22 +30,26 @@ export interface DecoderConfig {
   readonly sandwichNorms: boolean;
   /** 1, or sqrt(H) for Gemma. */
   readonly embedScale: number;
-  readonly attentionScale: number;
   readonly attentionCap?: number;
   readonly logitCap?: number;
   readonly layers: readonly LayerKind[];
   /** A token attends to itself and `window - 1` tokens before it. */
   readonly window?: number;
   readonly rope: { readonly full: RopeConfig; readonly sliding?: RopeConfig };
-  /** Longest sequence the model was pretrained for. */
-  readonly contextLength: number;
 }
 
-export interface ReadOptions {
-  /** Name of the file in messages. @default 'config.json' */
-  readonly path?: string;
-  /** Accept a file with dropout, which training here leaves out. @default false */
-  readonly ignoreDropout?: boolean;
+/** The record of a decoder, for what works with decoders alone. */
+export function decoderConfig(config: ModelConfig): DecoderConfig {
+  if (isDecoder(config)) return config;
+  throw new UserError({
+    code: 'E_UNKNOWN_ARCHITECTURE',
+    value: config.family,
+    message: `the model is a ${config.family}; this works with language models alone: ${familyNames.join(', ')}`,
+  });
+}
+
+function isDecoder(config: ModelConfig): config is DecoderConfig {
+  return familyNames.some((name) => name === config.family);
 }
 
 export function readConfig(json: unknown, options: ReadOptions = {}): DecoderConfig {
@@ -179,7 +173,7 @@ function checkHeads(
   }
 }
 
-function activationOf(fields: ConfigFields, family: Family, path: string): Activation {
+function activationOf(fields: ConfigFields, family: DecoderFamily, path: string): Activation {
   const isGemma = family.normOffset === 1;
   const name =
     (isGemma ? fields.hidden_activation : undefined) ??
@@ -197,7 +191,7 @@ function activationOf(fields: ConfigFields, family: Family, path: string): Activ
   });
 }
 
-function queryScalar(fields: ConfigFields, family: Family): number | undefined {
+function queryScalar(fields: ConfigFields, family: DecoderFamily): number | undefined {
   if (!family.queryScalar) return undefined;
   return fields.query_pre_attn_scalar ?? family.defaults.query_pre_attn_scalar;
 }
@@ -205,7 +199,7 @@ function queryScalar(fields: ConfigFields, family: Family): number | undefined {
 /** null in the file disables a cap; a missing field is the class default. */
 function capsOf(
   fields: ConfigFields,
-  family: Family,
+  family: DecoderFamily,
 ): Pick<DecoderConfig, 'attentionCap' | 'logitCap'> {
   if (!family.queryScalar) return {};
   const { attn_logit_softcapping: attention, final_logit_softcapping: logit } = {

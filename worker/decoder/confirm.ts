@@ -1,8 +1,8 @@
 // Checks headers against the record: before anything is downloaded or loaded, compares the presence
 // and shape of every tensor with `config.json`, and reports all differences in one error.
 import { UserError } from '../../crds/failures/errors.ts';
-import type { DecoderConfig } from './config.ts';
-import { canonicalName, type TensorSpec, tensorName, tensorSpecs } from './names.ts';
+import type { ModelConfig, TensorSpec } from '../families/family.ts';
+import { familyOf } from './registry.ts';
 
 export interface FoundTensor {
   readonly shape: readonly number[];
@@ -14,9 +14,7 @@ interface Binding {
   readonly spec: TensorSpec;
   /** Its name in the file. */
   readonly nameInFile: string;
-  /**
-   * Rows to take when the file has more: multimodal embeddings include tokens that are not text.
-   */
+  /** Rows to take when the file has more. */
   readonly rows?: number;
 }
 
@@ -28,34 +26,36 @@ interface Confirmed {
 }
 
 export function confirmTensors(
-  config: DecoderConfig,
+  config: ModelConfig,
   found: ReadonlyMap<string, FoundTensor>,
   path: string,
 ): Confirmed {
+  const family = familyOf(config);
+  const specs = family.tensors(config);
   const named = new Map<string, string>();
   const differences: string[] = [];
   for (const nameInFile of found.keys()) {
-    const name = canonicalName(nameInFile);
+    const name = family.canonical(nameInFile);
     if (name === null) continue;
     const other = named.get(name);
     if (other !== undefined) differences.push(`${nameInFile} and ${other} are the same tensor`);
     named.set(name, nameInFile);
   }
   const tensors = new Map<string, Binding>();
-  for (const spec of tensorSpecs(config)) {
+  for (const spec of specs) {
     const nameInFile = named.get(spec.name);
     const tensor = nameInFile === undefined ? undefined : found.get(nameInFile);
     if (nameInFile === undefined || tensor === undefined) {
       differences.push(`${spec.name} is missing; it must be [${spec.shape.join(', ')}]`);
       continue;
     }
-    const difference = differs(config, spec, tensor, nameInFile);
+    const difference = differs(spec, tensor, nameInFile);
     if (difference === null) tensors.set(spec.name, bind(spec, tensor, nameInFile));
     else differences.push(difference);
   }
-  const headName = tensorName(config, 'head');
-  const tiedHead = config.tied ? named.get(headName) : undefined;
-  const known = new Set([...tensorSpecs(config).map((spec) => spec.name), headName]);
+  const { name: headName } = family.tied(config) ?? {};
+  const tiedHead = headName === undefined ? undefined : named.get(headName);
+  const known = new Set([...specs.map((spec) => spec.name), headName]);
   for (const [name, nameInFile] of named) {
     if (!known.has(name)) differences.push(`${nameInFile} is not a tensor of this family`);
   }
@@ -69,17 +69,11 @@ function bind(spec: TensorSpec, tensor: FoundTensor, nameInFile: string): Bindin
   return { spec, nameInFile, ...(hasMore ? { rows } : {}) };
 }
 
-function differs(
-  config: DecoderConfig,
-  spec: TensorSpec,
-  tensor: FoundTensor,
-  nameInFile: string,
-): string | null {
+function differs(spec: TensorSpec, tensor: FoundTensor, nameInFile: string): string | null {
   if (isSame(spec.shape, tensor.shape)) return null;
-  const mayHaveMoreRows = config.family === 'gemma3' && spec.role === 'embedding';
   const [rows = 0, ...rest] = spec.shape;
   const [rowsFound = 0, ...restFound] = tensor.shape;
-  if (mayHaveMoreRows && rowsFound > rows && isSame(rest, restFound)) return null;
+  if (spec.isPartOfTable && rowsFound > rows && isSame(rest, restFound)) return null;
   return (
     `${nameInFile} is [${tensor.shape.join(', ')}] in ${tensor.file}; it must be ` +
     `[${spec.shape.join(', ')}], from ${spec.from}`

@@ -1,16 +1,18 @@
 // Describes a model from its configuration and headers, read from this disk or by ranges from a
 // hub. Reads no tensor and does not load libtorch.
 import { UserError } from '../../crds/failures/errors.ts';
+import type { ModelConfig, ReadOptions, TensorSpec } from '../families/family.ts';
 import type { GgufHeader } from '../files/gguf-header.ts';
 import type { SafetensorsHeader } from '../files/safetensors-header.ts';
-import { type DecoderConfig, type ReadOptions, readConfig } from './config.ts';
+import { decoderConfig } from './config.ts';
 import { textConfigJson } from './config-file.ts';
 import { confirmTensors } from './confirm.ts';
 import { ggufToConfigJson, type ReadTable } from './gguf-config.ts';
 import { ggufName, ropeTables } from './gguf-names.ts';
-import { type TensorSpec, tensorSpecs } from './names.ts';
+import { tensorSpecs } from './names.ts';
+import { familyOf, readModelConfig } from './registry.ts';
 
-/** One tensor of the decoder and its location. */
+/** One tensor of the model and its location. */
 export interface StoredTensor {
   readonly spec: TensorSpec;
   readonly file: string;
@@ -26,8 +28,8 @@ export interface ModelHeaders {
   /** The requested folder or file. */
   readonly path: string;
   readonly format: 'safetensors' | 'gguf';
-  readonly config: DecoderConfig;
-  /** The decoder's `config.json`: the original, or the one that a GGUF file's metadata gives. */
+  readonly config: ModelConfig;
+  /** The model's `config.json`: the original, or the one that a GGUF file's metadata gives. */
   readonly configJson: Readonly<Record<string, unknown>>;
   /** By the worker's names, in the order of computation. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
@@ -50,7 +52,7 @@ export function describeSafetensors(
   { configJson, headers }: SafetensorsParts,
   options: ReadOptions = {},
 ): ModelHeaders {
-  const config = readConfig(configJson, { path: 'config.json', ...options });
+  const config = readModelConfig(configJson, { path: 'config.json', ...options });
   const found = new Map<string, Found>();
   for (const [file, { tensors }] of headers) {
     for (const [name, { type, shape, begin, end }] of tensors) {
@@ -66,13 +68,14 @@ export function describeSafetensors(
     const { shape: _, ...rest } = location;
     return { spec, ...rest };
   };
-  const embedding = [...tensors.values()].find(({ spec }) => spec.role === 'embedding');
+  const { name, to = '' } = familyOf(config).tied(config) ?? {};
+  const used = tensors.get(to)?.spec;
   return {
     ...{ path, format: 'safetensors', config, files: [...headers.keys()].sort() },
     configJson: textConfigJson(configJson, 'config.json'),
     tensors: new Map([...tensors].map(([name, b]) => [name, stored(b.spec, b.nameInFile)])),
-    ...(tiedHead !== undefined && embedding !== undefined
-      ? { tiedHead: stored({ ...embedding.spec, role: 'head', name: 'lm_head.weight' }, tiedHead) }
+    ...(tiedHead !== undefined && name !== undefined && used !== undefined
+      ? { tiedHead: stored({ ...used, name }, tiedHead) }
       : {}),
   };
 }
@@ -92,21 +95,21 @@ export function describeGguf(
   options: ReadOptions = {},
 ): ModelHeaders {
   const configJson = ggufToConfigJson(header, readTable, file);
-  const config = readConfig(configJson, { path: file, ...options });
-  const names = new Map(tensorSpecs(config).map((spec) => [ggufName(spec), spec.name]));
+  const config = decoderConfig(readModelConfig(configJson, { path: file, ...options }));
+  const specs = new Map(tensorSpecs(config).map((spec) => [ggufName(spec), spec]));
   const tables: readonly string[] = Object.values(ropeTables);
   const found = new Map(
     [...header.tensors]
       .filter(([name]) => !tables.includes(name))
-      .map(([name, { shape }]) => [names.get(name) ?? name, { shape, file }]),
+      .map(([name, { shape }]) => [specs.get(name)?.name ?? name, { shape, file }]),
   );
+  confirmTensors(config, found, file);
   const tensors = new Map<string, StoredTensor>();
-  for (const [name, { spec }] of confirmTensors(config, found, file).tensors) {
-    const nameInFile = ggufName(spec);
+  for (const [nameInFile, spec] of specs) {
     const info = header.tensors.get(nameInFile);
     if (info === undefined) throw invalid(file, `${nameInFile} is missing`);
     const { begin, end } = info;
-    tensors.set(name, { spec, file, nameInFile, type: info.type.name, begin, end });
+    tensors.set(spec.name, { spec, file, nameInFile, type: info.type.name, begin, end });
   }
   return { path, format: 'gguf', config, configJson, tensors, files: [file], gguf: header };
 }

@@ -22,7 +22,7 @@ type WindowRule =
   /** Layer i is full when `(i + 1) % period == 0`. */
   | { readonly type: 'periodic'; readonly period: number };
 
-export interface Family {
+export interface DecoderFamily {
   readonly modelTypes: readonly string[];
   /** Permitted class names in `architectures`. */
   readonly architectures: readonly string[];
@@ -98,7 +98,7 @@ const gemmaDefaults = {
 
 const gemma = { ...plain, normOffset: 1, scaledEmbedding: true } as const;
 
-export const families: Readonly<Record<FamilyName, Family>> = {
+export const families: Readonly<Record<FamilyName, DecoderFamily>> = {
   llama: {
     ...plain,
     modelTypes: ['llama'],

@@ -79,7 +79,7 @@ function sizesOf({ header, metadata, arch, path }: Facts) {
       message: `${path} has no ${arch}.${key}, which is required`,
     });
   };
-  const embedding = ggufName({ role: 'embedding', part: 'weight' });
+  const embedding = ggufName({ role: 'embedding', place: 'embedding', part: 'weight' });
   const H = required('embedding_length');
   const NH = required('attention.head_count');
   return {
@@ -92,14 +92,16 @@ function sizesOf({ header, metadata, arch, path }: Facts) {
     head_dim: metadata.number(`${arch}.attention.key_length`) ?? H / NH,
     max_position_embeddings: required('context_length'),
     rms_norm_eps: metadata.number(`${arch}.attention.layer_norm_rms_epsilon`),
-    tie_word_embeddings: !header.tensors.has(ggufName({ role: 'head', part: 'weight' })),
+    tie_word_embeddings: !header.tensors.has(
+      ggufName({ role: 'head', place: 'head', part: 'weight' }),
+    ),
     attention_bias: hasBias(header, 'q') || hasBias(header, 'o'),
     mlp_bias: hasBias(header, 'gate'),
   };
 }
 
 function hasBias(header: GgufHeader, role: 'q' | 'o' | 'gate'): boolean {
-  return header.tensors.has(ggufName({ role, layer: 0, part: 'bias' }));
+  return header.tensors.has(ggufName({ role, place: 0, part: 'bias' }));
 }
 
 function attentionOf({ metadata, family, arch }: Facts, sizes: Sizes): ConfigJson {

@@ -1,7 +1,7 @@
 // Names and layout of decoder tensors in GGUF files, by role.
 import type { DecoderConfig } from './config.ts';
 import type { FamilyName } from './families.ts';
-import type { Role, TensorSpec } from './names.ts';
+import type { DecoderTensor, Role } from './names.ts';
 
 /** `general.architecture` by family; Mistral computes the same as Llama and is written as it. */
 export const ggufArchitectures: Readonly<Record<FamilyName, string>> = {
@@ -37,9 +37,9 @@ const bases: Readonly<Record<Role, string>> = {
   down: 'ffn_down',
 };
 
-export function ggufName({ role, layer, part }: Pick<TensorSpec, 'role' | 'layer' | 'part'>) {
+export function ggufName({ role, place, part }: Pick<DecoderTensor, 'role' | 'place' | 'part'>) {
   const name = `${bases[role]}.${part}`;
-  return layer === undefined ? name : `blk.${layer}.${name}`;
+  return typeof place === 'number' ? `blk.${place}.${name}` : name;
 }
 
 /** Tensors of the container that are not weights: tables of RoPE divisors. */

@@ -10,7 +10,7 @@ import { mapFile, releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { DecoderConfig } from './config.ts';
 import { convertByRows } from './convert-by-rows.ts';
 import { ggufName, hasShiftedNorm, pairedHeads } from './gguf-names.ts';
-import type { TensorSpec } from './names.ts';
+import { type DecoderTensor, tensorSpecs } from './names.ts';
 
 const plainTypes: Readonly<Record<string, DType>> = {
   F32: 'float32',
@@ -21,17 +21,22 @@ const plainTypes: Readonly<Record<string, DType>> = {
 export class GgufWeights implements Disposable {
   readonly #header: GgufHeader;
   readonly #config: DecoderConfig;
+  readonly #specs: ReadonlyMap<string, DecoderTensor>;
   readonly #bytes: Tensor;
 
   constructor(file: string, header: GgufHeader, config: DecoderConfig) {
     this.#header = header;
     this.#config = config;
+    this.#specs = new Map(tensorSpecs(config).map((spec) => [spec.name, spec]));
     this.#bytes = keep(mapFile(file));
   }
 
-  load(spec: TensorSpec, { dtype, rows }: LoadOptions = {}): Tensor {
-    const info = this.#header.tensors.get(ggufName(spec));
-    if (info === undefined) throw new Bug(`the file has no tensor for ${spec.name}`);
+  load(name: string, { dtype, rows }: LoadOptions = {}): Tensor {
+    const spec = this.#specs.get(name);
+    const info = spec && this.#header.tensors.get(ggufName(spec));
+    if (spec === undefined || info === undefined) {
+      throw new Bug(`the file has no tensor for ${name}`);
+    }
     const heads = pairedHeads(this.#config, spec.role);
     const isShifted = hasShiftedNorm(this.#config, spec.role);
     const stored = plainTypes[info.type.name] ?? 'float32';

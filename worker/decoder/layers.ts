@@ -2,7 +2,7 @@
 // else by the rule of the family.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { ConfigFields } from './config-file.ts';
-import type { Family } from './families.ts';
+import type { DecoderFamily } from './families.ts';
 
 export interface LayerKind {
   readonly attention: 'full' | 'sliding';
@@ -11,7 +11,7 @@ export interface LayerKind {
 
 interface Stack {
   readonly fields: ConfigFields;
-  readonly family: Family;
+  readonly family: DecoderFamily;
   readonly L: number;
   readonly path: string;
 }
@@ -28,7 +28,7 @@ export function layersOf(stack: Stack, hasSlidingRope: boolean): readonly LayerK
   });
 }
 
-export function windowOf(fields: ConfigFields, family: Family): number | undefined {
+export function windowOf(fields: ConfigFields, family: DecoderFamily): number | undefined {
   if (family.window.type === 'none') return undefined;
   if (family.window.type === 'upper' && !(fields.use_sliding_window ?? false)) return undefined;
   const window =
@@ -51,7 +51,7 @@ function layerTypes({ fields, family, L, path }: Stack): readonly LayerType[] {
   });
 }
 
-function layerTypeByRule(fields: ConfigFields, family: Family, layer: number): LayerType {
+function layerTypeByRule(fields: ConfigFields, family: DecoderFamily, layer: number): LayerType {
   const { window: rule, defaults } = family;
   switch (rule.type) {
     case 'none':

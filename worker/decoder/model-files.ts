@@ -3,22 +3,24 @@
 import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
 import { Bug, UserError } from '../../crds/failures/errors.ts';
+import type { ModelConfig, ReadOptions } from '../families/family.ts';
 import { forEachPiece } from '../files/header-files.ts';
 import { type LoadOptions, openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
-import type { DecoderConfig, ReadOptions } from './config.ts';
+import { decoderConfig } from './config.ts';
 import { convertByRows } from './convert-by-rows.ts';
 import type { StoredTensor } from './describe-model.ts';
 import { GgufMetadata } from './gguf-metadata.ts';
 import { GgufWeights } from './gguf-weights.ts';
 import { type ModelOnDisk, readModelHeaders } from './model-headers.ts';
+import { familyOf } from './registry.ts';
 import { storedBfloat16 } from './stored-bfloat16.ts';
 
 export interface ModelFiles extends Disposable {
   readonly headers: ModelOnDisk;
-  readonly config: DecoderConfig;
+  readonly config: ModelConfig;
   /** In the order of computation. */
   readonly tensorNames: readonly string[];
   readonly tokenizerSource: TokenizerSource;
@@ -53,10 +55,11 @@ class OpenModel implements ModelFiles {
     this.headers = headers;
     const { gguf, config, folder, files } = headers;
     const [file = ''] = files;
-    this.#gguf = gguf === undefined ? null : new GgufWeights(join(folder, file), gguf, config);
+    this.#gguf =
+      gguf === undefined ? null : new GgufWeights(join(folder, file), gguf, decoderConfig(config));
   }
 
-  get config(): DecoderConfig {
+  get config(): ModelConfig {
     return this.headers.config;
   }
 
@@ -77,7 +80,7 @@ class OpenModel implements ModelFiles {
   load(name: string, options: LoadOptions = {}): Tensor {
     const stored = this.headers.tensors.get(name);
     if (stored === undefined) throw new Bug(`the model has no tensor ${name}`);
-    if (this.#gguf !== null) return this.#gguf.load(stored.spec, options);
+    if (this.#gguf !== null) return this.#gguf.load(name, options);
     return this.#loadSafetensors(stored, options);
   }
 
@@ -138,8 +141,8 @@ function hashRange(file: string, begin: number, end: number): { hash: Hash; byte
 }
 
 /** Some writers store the head although it is tied to the embedding. */
-function confirmTiedHead({ tiedHead, tensors, path, folder }: ModelOnDisk): void {
-  const embedding = tensors.get('model.embed_tokens.weight');
+function confirmTiedHead({ tiedHead, tensors, path, folder, config }: ModelOnDisk): void {
+  const embedding = tensors.get(familyOf(config).tied(config)?.to ?? '');
   if (tiedHead === undefined || embedding === undefined) return;
   const [head, table] = [tiedHead, embedding].map(({ file, begin, end }) =>
     hashRange(join(folder, file), begin, end).hash.digest('hex'),

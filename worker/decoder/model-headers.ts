@@ -4,11 +4,11 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
+import type { ReadOptions } from '../families/family.ts';
 import { readBoundedSync } from '../files/bounded-file.ts';
 import type { GgufHeader } from '../files/gguf-header.ts';
 import { readBytes, readGgufHeader, readSafetensorsHeader } from '../files/header-files.ts';
 import { indexFileName, parseSafetensorsIndex } from '../files/safetensors-index.ts';
-import type { ReadOptions } from './config.ts';
 import { describeGguf, describeSafetensors, type ModelHeaders } from './describe-model.ts';
 
 export interface ModelOnDisk extends ModelHeaders {

@@ -1,5 +1,6 @@
 // The tensors of a decoder: names as in Hugging Face files, roles, and shapes from the record. A
 // module path is a name without `.weight`, so the worker never translates names.
+import type { Place, TensorSpec } from '../families/family.ts';
 import type { DecoderConfig } from './config.ts';
 
 export type Role =
@@ -25,44 +26,47 @@ export type Role =
   | 'finalNorm'
   | 'head';
 
-export interface TensorSpec {
-  readonly name: string;
+export interface DecoderTensor extends TensorSpec {
   readonly role: Role;
   readonly part: 'weight' | 'bias';
-  /** Block number; undefined outside the blocks. */
-  readonly layer?: number;
-  readonly shape: readonly number[];
-  /** The fields of `config.json` that give the shape. */
-  readonly from: string;
 }
 
 /** Every tensor of the decoder, in the order of computation. */
-export function tensorSpecs(config: DecoderConfig): readonly TensorSpec[] {
-  const { V, H, L, tied } = config;
-  const table = { shape: [V, H], from: `vocab_size=${V} and hidden_size=${H}` };
+export function tensorSpecs(config: DecoderConfig): readonly DecoderTensor[] {
+  const blocks = Array.from({ length: config.L }, (_, layer) => blockSpecs(config, layer)).flat();
+  const norm = outside(config, 'finalNorm', 'head', 'norm');
+  const head = outside(config, 'head', 'head', 'linear');
   return [
-    { name: tensorName(config, 'embedding'), role: 'embedding', part: 'weight', ...table },
-    ...Array.from({ length: L }, (_, layer) => blockSpecs(config, layer)).flat(),
-    {
-      name: tensorName(config, 'finalNorm'),
-      role: 'finalNorm',
-      part: 'weight',
-      ...{ shape: [H], from: `hidden_size=${H}` },
-    },
-    ...(tied
-      ? []
-      : [{ name: tensorName(config, 'head'), role: 'head', part: 'weight', ...table } as const]),
+    outside(config, 'embedding', 'embedding', 'table'),
+    ...blocks,
+    norm,
+    ...(config.tied ? [] : [head]),
   ];
 }
 
-export function blockSpecs(config: DecoderConfig, layer: number): readonly TensorSpec[] {
-  return blockRoles(config).flatMap((role) => {
+function outside(
+  config: DecoderConfig,
+  role: Role,
+  place: Place,
+  kind: DecoderTensor['kind'],
+): DecoderTensor {
+  // A trap: the vocabulary of Gemma-3 files has rows for images behind those of text.
+  const isPartOfTable = config.family === 'gemma3' && role === 'embedding';
+  const name = tensorName(config, role);
+  return { name, place, kind, role, part: 'weight', isPartOfTable, ...shapeOf(config, role) };
+}
+
+export function blockSpecs(config: DecoderConfig, layer: number): readonly DecoderTensor[] {
+  return blockRoles(config).flatMap((role): readonly DecoderTensor[] => {
     const { shape, from } = shapeOf(config, role);
-    const spec = { name: tensorName(config, role, layer), role, layer, from };
-    const weight = { ...spec, part: 'weight' as const, shape };
+    const spec = { role, place: layer, from, isPartOfTable: false };
+    const kind = /norm$/i.test(role) ? 'norm' : 'linear';
+    const name = tensorName(config, role, layer);
+    const weight = { ...spec, name, kind, part: 'weight', shape } as const;
     if (!hasBias(config, role)) return [weight];
-    const name = tensorName(config, role, layer, 'bias');
-    return [weight, { ...spec, name, part: 'bias' as const, shape: shape.slice(0, 1) }];
+    const ofBias = tensorName(config, role, layer, 'bias');
+    const bias = { name: ofBias, kind: 'bias', part: 'bias', shape: shape.slice(0, 1) } as const;
+    return [weight, { ...spec, ...bias }];
   });
 }
 
@@ -129,7 +133,7 @@ function hasBias({ bias }: DecoderConfig, role: Role): boolean {
 function shapeOf(
   { V, H, NH, NK, D, I }: DecoderConfig,
   role: Role,
-): Pick<TensorSpec, 'shape' | 'from'> {
+): Pick<DecoderTensor, 'shape' | 'from'> {
   const hidden = `hidden_size=${H}`;
   const keyValue = `num_key_value_heads=${NK}, head_dim=${D}`;
   const query = `num_attention_heads=${NH}, head_dim=${D}`;

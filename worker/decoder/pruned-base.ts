@@ -11,16 +11,16 @@ import {
   pruningFile,
 } from '../../crds/wire/pruned-model.ts';
 import { readBoundedSync } from '../files/bounded-file.ts';
-import type { DecoderConfig } from './config.ts';
+import { type DecoderConfig, decoderConfig } from './config.ts';
 import type { ModelOnDisk } from './model-headers.ts';
-import { type Role, type TensorSpec, tensorSpecs } from './names.ts';
+import { type DecoderTensor, type Role, tensorSpecs } from './names.ts';
 
 export interface PrunedBase {
   /** The whole model. */
   readonly base: PrunedModel['base'];
   readonly config: DecoderConfig;
   /** Its tensors, by name. */
-  readonly specs: ReadonlyMap<string, TensorSpec>;
+  readonly specs: ReadonlyMap<string, DecoderTensor>;
   /** What was kept of each block. */
   readonly layers: readonly KeptPlaces[];
 }
@@ -72,7 +72,7 @@ function behind(places: readonly number[], offset: number): readonly number[] {
 
 /** Null for a model that is whole. `digest`: of the file that the run began with. */
 export function readPrunedBase(
-  { folder, format, config }: ModelOnDisk,
+  { folder, format, config: own }: ModelOnDisk,
   digest?: string,
 ): PrunedBase | null {
   if (format !== 'safetensors') return null;
@@ -92,6 +92,7 @@ export function readPrunedBase(
     throw invalid(path, `${issue?.path.join('.') || 'the file'}: ${issue?.message}`);
   }
   const { base, full, layers } = parsed.data;
+  const config = decoderConfig(own);
   const whole: DecoderConfig = {
     ...config,
     I: full.intermediate_size,

@@ -4,7 +4,7 @@
 // the class default.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { ConfigFields, RopeDictionary } from './config-file.ts';
-import type { Family } from './families.ts';
+import type { DecoderFamily } from './families.ts';
 import type { RopeConfig, RopeKind } from './rope.ts';
 
 interface RopePair {
@@ -12,7 +12,12 @@ interface RopePair {
   readonly sliding?: RopeConfig;
 }
 
-export function readRope(fields: ConfigFields, family: Family, D: number, path: string): RopePair {
+export function readRope(
+  fields: ConfigFields,
+  family: DecoderFamily,
+  D: number,
+  path: string,
+): RopePair {
   const reader: Reader = { fields, family, D, path };
   const { rope_parameters: parameters } = fields;
   const isNested = parameters?.full_attention != null || parameters?.sliding_attention != null;
@@ -30,7 +35,7 @@ export function readRope(fields: ConfigFields, family: Family, D: number, path: 
 
 interface Reader {
   readonly fields: ConfigFields;
-  readonly family: Family;
+  readonly family: DecoderFamily;
   readonly D: number;
   readonly path: string;
 }

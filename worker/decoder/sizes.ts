@@ -1,6 +1,6 @@
 // Counts that follow from the record: parameters, and operations for a token.
 import type { DecoderConfig } from './config.ts';
-import { blockSpecs, type Role, type TensorSpec, tensorSpecs } from './names.ts';
+import { blockSpecs, type DecoderTensor, tensorSpecs } from './names.ts';
 
 export function parameterCount(config: DecoderConfig): number {
   return sum(tensorSpecs(config));
@@ -22,16 +22,14 @@ export function forwardFlopsPerToken(config: DecoderConfig, meanAttended: number
   return 2 * linearParameterCount(config) + 4 * NH * D * meanAttended * L;
 }
 
-const linearRoles: readonly Role[] = ['q', 'k', 'v', 'qkv', 'o', 'gate', 'up', 'gateUp', 'down'];
-
-function isLinear(spec: TensorSpec): boolean {
-  return spec.part === 'weight' && linearRoles.includes(spec.role);
+function isLinear({ kind }: DecoderTensor): boolean {
+  return kind === 'linear';
 }
 
 function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-function sum(specs: readonly TensorSpec[]): number {
+function sum(specs: readonly DecoderTensor[]): number {
   return specs.reduce((total, { shape }) => total + elementCount(shape), 0);
 }

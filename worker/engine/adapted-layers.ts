@@ -1,6 +1,7 @@
 // The places of a model that an adapter changes.
-import type { DecoderConfig } from '../decoder/config.ts';
-import { tensorSpecs } from '../decoder/names.ts';
+import { decoderConfig } from '../decoder/config.ts';
+import { familyOf } from '../decoder/registry.ts';
+import type { ModelConfig } from '../families/family.ts';
 import {
   type Adapter,
   type Initial,
@@ -12,7 +13,7 @@ import { scope } from '../tensor/scope.ts';
 import { item } from '../tensor/tensor.ts';
 
 /** Those that the adapter targets, but for ones with a planned rank of 0. */
-export function layersWithRank(config: DecoderConfig, adapter: Adapter, initial: Initial) {
+export function layersWithRank(config: ModelConfig, adapter: Adapter, initial: Initial) {
   const targeted = adaptedLayers(config, adapter);
   const { calibration, spectrum, search } = adapter;
   if ((calibration ?? spectrum ?? search) === undefined) return targeted;
@@ -20,24 +21,26 @@ export function layersWithRank(config: DecoderConfig, adapter: Adapter, initial:
 }
 
 /** The linear layers of the blocks that an adapter targets; never the head. */
-export function adaptedLayers(config: DecoderConfig, adapter: Adapter): readonly LinearLayer[] {
+export function adaptedLayers(config: ModelConfig, adapter: Adapter): readonly LinearLayer[] {
   return linearLayers(config).filter((linear) => adapter.targets(linear));
 }
 
 /** All linear layers of the blocks. */
-export function linearLayers(config: DecoderConfig): readonly LinearLayer[] {
-  return tensorSpecs(config).flatMap(({ name, layer, part, shape }) => {
-    const [out, inputs] = shape;
-    if (layer === undefined || part !== 'weight') return [];
-    if (out === undefined || inputs === undefined) return [];
-    return [{ path: name.replace(/\.weight$/, ''), layer, out, in: inputs, model: config }];
-  });
+export function linearLayers(config: ModelConfig): readonly LinearLayer[] {
+  return familyOf(config)
+    .tensors(config)
+    .flatMap(({ name, place: layer, kind, shape }) => {
+      const [out, inputs] = shape;
+      if (typeof layer !== 'number' || kind !== 'linear') return [];
+      if (out === undefined || inputs === undefined) return [];
+      return [{ path: name.replace(/\.weight$/, ''), layer, out, in: inputs, model: config }];
+    });
 }
 
-/** The MLP of each block. */
-export function mlpsOf(config: DecoderConfig): readonly MlpLayer[] {
+/** The MLP of each block of a decoder. */
+export function mlpsOf(config: ModelConfig): readonly MlpLayer[] {
   const all = linearLayers(config);
-  return config.layers.map((_, layer) => {
+  return decoderConfig(config).layers.map((_, layer) => {
     const path = `model.layers.${layer}.mlp`;
     const linears = all.filter((linear) => linear.path.startsWith(`${path}.`));
     return { path, layer, in: config.H, linears };

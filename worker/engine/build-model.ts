@@ -3,9 +3,11 @@
 // begins with the same bits.
 
 import { Bug } from '../../crds/failures/errors.ts';
-import type { DecoderConfig } from '../decoder/config.ts';
+import { decoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
+import { familyOf } from '../decoder/registry.ts';
 import { ropeFrequencies } from '../decoder/rope.ts';
+import type { ModelConfig, TensorSpec } from '../families/family.ts';
 import {
   type Adapter,
   type Initial,
@@ -28,7 +30,7 @@ import { onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
 import { layersWithRank, linearLayers, mlpsOf } from './adapted-layers.ts';
 import { requireFinite } from './finite.ts';
 import { gridParameters } from './grid-parameters.ts';
-import { embeddingName, type Model } from './model.ts';
+import type { Model } from './model.ts';
 import { multiplyOut } from './multiplied-out.ts';
 import { type Parameter, Parameters, type Role } from './parameters.ts';
 import { reducedSource } from './reduced-source.ts';
@@ -37,7 +39,7 @@ import { storedBefore } from './stored-before.ts';
 import { residentWeights } from './weights.ts';
 
 export interface ModelSource {
-  readonly config: DecoderConfig;
+  readonly config: ModelConfig;
   /** Names as in Hugging Face files; their shapes have been checked. */
   readonly tensorNames: readonly string[];
   /** A tensor of the host in the requested type; may be the mapped file itself. */
@@ -61,7 +63,7 @@ export function modelSource(files: ModelFiles): ModelSource {
 export type ShardLayer = (parameters: readonly Parameter[]) => readonly Parameter[];
 
 /** Whether a tensor of the base model is trained at any time of the run. */
-export type Trains = (name: string, layer: Parameter['layer']) => boolean;
+export type Trains = (spec: TensorSpec) => boolean;
 
 export interface BuildOptions {
   readonly dtype: DType;
@@ -109,7 +111,8 @@ export function frozenModel(
 
 /** Loads every tensor; the caller disposes `parameters` of the result. */
 export function buildModel(files: ModelSource, options: BuildOptions): Model {
-  const { config, tensorNames } = files;
+  const { tensorNames } = files;
+  const config = decoderConfig(files.config);
   const { adapter, dtype, device = 'cpu', trains = () => adapter === null } = options;
   const adapted = adapter === null ? [] : layersWithRank(config, adapter, initialOf(options));
   const source =
@@ -124,16 +127,17 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
   const made = <T>(make: () => T): T => scope(make, 'cpu');
   let done = 0;
   try {
-    for (const names of Map.groupBy(tensorNames, layerOf).values()) {
+    const specs = specsOf(files);
+    for (const together of Map.groupBy(specs, ({ place }) => place).values()) {
       add(
-        names.map((name) => {
-          const trained = trains(name, layerOf(name));
+        together.map((spec) => {
+          const trained = trains(spec);
           const load = (from: ModelSource): Parameter =>
             placed(
-              made(() => loadParameter(from, name, trained, options)),
+              made(() => loadParameter(from, spec, trained, options)),
               device,
             );
-          const loaded = frozen === null || trained ? load(source) : frozen(name, load);
+          const loaded = frozen === null || trained ? load(source) : frozen(spec.name, load);
           done += 1;
           options.onTensor?.(done, tensorNames.length);
           return loaded;
@@ -204,27 +208,41 @@ function placed(parameter: Parameter, device: Device): Parameter {
     : { ...parameter, value, coded: withParts(coded, move) };
 }
 
+/** The tensors of the source, in its order. */
+function specsOf({ config, tensorNames }: ModelSource): readonly TensorSpec[] {
+  const known = new Map(
+    familyOf(config)
+      .tensors(config)
+      .map((spec) => [spec.name, spec]),
+  );
+  return tensorNames.map((name) => {
+    const spec = known.get(name);
+    if (spec === undefined) throw new Bug(`${name} is not a tensor of a ${config.family}`);
+    return spec;
+  });
+}
+
 /** Loads one tensor; frees its source before the next is loaded. */
 function loadParameter(
   source: ModelSource,
-  name: string,
+  spec: TensorSpec,
   trained: boolean,
   options: BuildOptions,
 ): Parameter {
   const { coded = false, codebook = null, dtype, store = dense, shardLayer, device } = options;
-  const isMatrix = isBlockMatrix(name);
+  const isMatrix = isBlockMatrix(spec);
   if (trained && codebook !== null && isMatrix) {
-    return codebookParameter(source, name, codebook, dtype);
+    return codebookParameter(source, spec, codebook, dtype);
   }
-  if (trained && coded && isMatrix) return codedParameter(source, name);
+  if (trained && coded && isMatrix) return codedParameter(source, spec);
   if (!trained && isMatrix) {
-    const { made, quantize } = storedBefore(source, name, store, initialOf(options));
-    if (made !== null) return { ...baseParameter(name, made.shape), ...made, role: 'frozen' };
-    if (quantize !== null) return quantizedParameter(source, name, quantize);
+    const { made, quantize } = storedBefore(source, spec.name, store, initialOf(options));
+    if (made !== null) return { ...baseParameter(spec, made.shape), ...made, role: 'frozen' };
+    if (quantize !== null) return quantizedParameter(source, spec, quantize);
   }
-  if (trained && shardLayer !== undefined) return borrowedParameter(source, name, dtype);
-  const type = trained ? dtype : frozenType(source, name, dtype);
-  return plainParameter(source, name, type, {
+  if (trained && shardLayer !== undefined) return borrowedParameter(source, spec, dtype);
+  const type = trained ? dtype : frozenType(source, spec, dtype);
+  return plainParameter(source, spec, type, {
     trained,
     // What goes to a device is a copy already.
     isOwn: trained && (device ?? 'cpu') === 'cpu',
@@ -234,46 +252,43 @@ function loadParameter(
 /** Quantizes from the type of the file, whatever type the model computes in. */
 function quantizedParameter(
   source: ModelSource,
-  name: string,
+  spec: TensorSpec,
   quantize: (matrix: Tensor) => Tensor,
 ): Parameter {
   const { value, shape } = scope(() => {
+    const { name } = spec;
     const matrix = source.load(name, source.isBfloat16(name) ? 'bfloat16' : 'float32');
     requireFinite(name, matrix);
     const value = quantize(matrix);
     releasePages(matrix);
     return { value, shape: matrix.shape };
   });
-  return { ...baseParameter(name, shape), value: keep(value), role: 'frozen' };
+  return { ...baseParameter(spec, shape), value: keep(value), role: 'frozen' };
 }
 
 /**
  * In a float32 model, frozen matrices stay in the bfloat16 of their file: products widen them as
  * they read, which gives the same bits for half the memory.
  */
-function frozenType(source: ModelSource, name: string, dtype: DType): DType {
-  return dtype === 'float32' && source.isBfloat16(name) && !isVector(name) ? 'bfloat16' : dtype;
-}
-
-/** Norms and biases, by the names of Hugging Face files. */
-function isVector(name: string): boolean {
-  return /(norm\.weight|bias)$/.test(name);
+function frozenType(source: ModelSource, { name, kind }: TensorSpec, dtype: DType): DType {
+  const isVector = kind === 'norm' || kind === 'bias';
+  return dtype === 'float32' && source.isBfloat16(name) && !isVector ? 'bfloat16' : dtype;
 }
 
 /** Matrices inside the blocks; embedding and head are outside. */
-function isBlockMatrix(name: string): boolean {
-  return typeof layerOf(name) === 'number' && !isVector(name);
+function isBlockMatrix({ place, kind }: TensorSpec): boolean {
+  return typeof place === 'number' && kind === 'linear';
 }
 
 /** `isOwn`: a copy; otherwise it may be the mapped file itself. */
 function plainParameter(
   source: ModelSource,
-  name: string,
+  spec: TensorSpec,
   dtype: DType,
   { trained, isOwn }: { readonly trained: boolean; readonly isOwn: boolean },
 ): Parameter {
   const value = scope(() => {
-    const loaded = loadFinite(source, name, dtype);
+    const loaded = loadFinite(source, spec.name, dtype);
     if (!isOwn) return loaded;
     // Training in place would copy a mapped file page by page.
     const own = ops.clone(loaded);
@@ -281,17 +296,17 @@ function plainParameter(
     return own;
   });
   return {
-    ...baseParameter(name, value.shape),
+    ...baseParameter(spec, value.shape),
     value: keep(value),
     role: trained ? 'trained' : 'frozen',
   };
 }
 
 /** The mapped file itself where possible: sharding copies and converts it. */
-function borrowedParameter(source: ModelSource, name: string, dtype: DType): Parameter {
-  const stored = source.isBfloat16(name) ? 'bfloat16' : dtype;
-  const value = scope(() => loadFinite(source, name, stored));
-  return { ...baseParameter(name, value.shape), value: keep(value), role: 'trained' };
+function borrowedParameter(source: ModelSource, spec: TensorSpec, dtype: DType): Parameter {
+  const stored = source.isBfloat16(spec.name) ? 'bfloat16' : dtype;
+  const value = scope(() => loadFinite(source, spec.name, stored));
+  return { ...baseParameter(spec, value.shape), value: keep(value), role: 'trained' };
 }
 
 /** Checking a mapped file reads all of it; its pages are released again. */
@@ -303,8 +318,9 @@ function loadFinite(source: ModelSource, name: string, dtype: DType): Tensor {
 }
 
 /** A matrix quantized to 8 bits, each value to the nearest. */
-function codedParameter(source: ModelSource, name: string): Parameter {
+function codedParameter(source: ModelSource, spec: TensorSpec): Parameter {
   const { codes, scales, zeros } = scope(() => {
+    const { name } = spec;
     const loaded = source.load(name, 'float32');
     requireFinite(name, loaded);
     const nearest = codeNearest(loaded, 8);
@@ -313,32 +329,26 @@ function codedParameter(source: ModelSource, name: string): Parameter {
   });
   const parts = { scales: keep(scales), zeros: keep(zeros) };
   const coded = { type: 'Groups', parts } as const;
-  return { ...baseParameter(name, codes.shape), value: keep(codes), coded, role: 'trained' };
+  return { ...baseParameter(spec, codes.shape), value: keep(codes), coded, role: 'trained' };
 }
 
 function codebookParameter(
   source: ModelSource,
-  name: string,
+  spec: TensorSpec,
   scheme: CodebookScheme,
   dtype: DType,
 ): Parameter {
-  const shape = scope(() => source.load(name, dtype).shape);
+  const shape = scope(() => source.load(spec.name, dtype).shape);
   const exact = exactType(dtype);
   const { codes, codebooks, scales } = scope(() => emptyCodebook(shape, scheme, exact));
   const parts = { codebooks: keep(codebooks), scales: keep(scales) };
   const coded = { type: 'Codebook', parts, dtype } as const;
-  return { ...baseParameter(name, shape), value: keep(codes), coded, role: 'trained' };
+  return { ...baseParameter(spec, shape), value: keep(codes), coded, role: 'trained' };
 }
 
-function baseParameter(name: string, shape: readonly number[]) {
+function baseParameter({ name, place }: TensorSpec, shape: readonly number[]) {
   const decayed = shape.length > 1;
-  return { name, layer: layerOf(name), shape, learningRateFactor: 1, decayed } as const;
-}
-
-function layerOf(name: string): Parameter['layer'] {
-  const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
-  if (layer !== undefined) return Number(layer);
-  return name === embeddingName ? 'embedding' : 'head';
+  return { name, layer: place, shape, learningRateFactor: 1, decayed } as const;
 }
 
 function initialOf({ adapter, initial }: BuildOptions): Initial {

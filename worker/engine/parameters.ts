@@ -2,6 +2,7 @@
 // frozen or trained for the whole run; which of the trained ones are active in a step is the
 // selection's choice.
 import { Bug } from '../../crds/failures/errors.ts';
+import type { Place } from '../families/family.ts';
 import { type Coding, decoded } from '../methods/weights/coding.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { moveStorage, resizeStorage, type Tensor } from '../tensor/tensor.ts';
@@ -15,8 +16,8 @@ export type Role = 'trained' | 'chosen' | 'kept' | 'frozen';
 
 export interface Parameter {
   readonly name: string;
-  /** Block number, or where outside the blocks the tensor is used: all blocks share some. */
-  readonly layer: number | 'embedding' | 'head' | 'shared';
+  /** Where it is used; `shared` where all blocks do. */
+  readonly layer: Place;
   /** The tensor of the forward, or its quantized values or codes. */
   readonly value: Tensor;
   /** Shape of the decoded value: `[out, in]` for a matrix, however it is stored. */

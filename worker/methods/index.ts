@@ -11,7 +11,6 @@ import { trainsNothing } from '../../crds/methods/no-training.ts';
 import { trainsScales } from '../../crds/plan/grid-bytes.ts';
 import { storesIntegers } from '../../crds/plan/quantized-base.ts';
 import type { BuildOptions, Trains } from '../engine/build-model.ts';
-import { finalNormName } from '../engine/model.ts';
 import type { Parameters } from '../engine/parameters.ts';
 import { adapterOf } from './adapters/index.ts';
 import { targetsOf } from './adapters/targets.ts';
@@ -236,10 +235,10 @@ function trainsOf({ base, adapter, selection }: ResolvedMethod): Trains {
   const draw = drawOf(selection);
   if (draw === null) return () => true;
   const { trainEmbeddings, trainHead, trainFinalNorm } = draw;
-  return (name, layer) => {
-    if (typeof layer === 'number') return true;
-    if (layer === 'embedding') return trainEmbeddings;
-    return name === finalNormName ? trainFinalNorm : trainHead;
+  return ({ place, kind }) => {
+    if (typeof place === 'number') return true;
+    if (place === 'embedding') return trainEmbeddings;
+    return kind === 'norm' ? trainFinalNorm : trainHead;
   };
 }
 

@@ -8,7 +8,7 @@ import { resultFolder } from '../../crds/names/result-folders.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { ggufArchitectures, ggufName, pairedHeads } from '../decoder/gguf-names.ts';
 import { halves, pairs } from '../decoder/gguf-weights.ts';
-import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
+import { type DecoderTensor, tensorSpecs } from '../decoder/names.ts';
 import { type GgufPair, type GgufPlannedTensor, writeGguf } from '../files/gguf-writer.ts';
 import { readGgufHeader } from '../files/header-files.ts';
 import { typed } from '../files/safetensors.ts';
@@ -121,11 +121,11 @@ function configInFile({ model, cut }: ArtifactFacts): DecoderConfig {
   return cut?.config ?? model.config;
 }
 
-function nameOf(spec: TensorSpec, factor: Factor): string {
+function nameOf(spec: DecoderTensor, factor: Factor): string {
   return `${ggufName(spec)}.lora_${factor === 'A' ? 'a' : 'b'}`;
 }
 
-function specOf(config: DecoderConfig, { path }: LinearLayer): TensorSpec {
+function specOf(config: DecoderConfig, { path }: LinearLayer): DecoderTensor {
   const spec = tensorSpecs(config).find(({ name }) => name === `${path}.weight`);
   if (spec === undefined) throw new Bug(`the model has no ${path}`);
   return spec;

@@ -1,10 +1,12 @@
 // The whole model, adapters merged, as one GGUF file for llama.cpp and tools built on it.
+
 import { join } from 'node:path';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
+import { decoderConfig } from '../decoder/config.ts';
 import { hasShiftedNorm } from '../decoder/gguf-names.ts';
 import { openModel } from '../decoder/model-files.ts';
-import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
+import { type DecoderTensor, tensorSpecs } from '../decoder/names.ts';
 import { frozenModel, modelSource } from '../engine/build-model.ts';
 import { blocksOnGrid } from '../engine/on-grid.ts';
 import type { GgufTypeName } from '../files/gguf-types.ts';
@@ -32,6 +34,7 @@ export function ggufArtifact(
   columns: ColumnImportance | null = null,
 ): ArtifactWriter {
   const { files, run } = facts;
+  const config = decoderConfig(files.config);
   const fileName = `${run.name}.${fileType}.gguf`;
   const trained = trainedBlocks(facts);
   const types = [fileType, trained?.vocabulary] as const;
@@ -39,15 +42,15 @@ export function ggufArtifact(
     format: 'GGUF',
     folder: resultFolder.GGUF,
     ...(trained ?? rounded(facts, fileType, columns)),
-    contents: ggufContents(files.config, ...types),
-    size: async (folder) => ggufSize(join(folder, fileName), files.config, ...types),
+    contents: ggufContents(config, ...types),
+    size: async (folder) => ggufSize(join(folder, fileName), config, ...types),
     async write(folder) {
       await columns?.measure();
       const tokenizer = await tokenizerOf(facts);
       // Frees what its file was parsed to, before matrices are made.
       trimMemory();
       const { bytes } = await writeGgufModel(join(folder, fileName), {
-        config: files.config,
+        config,
         name: run.name,
         fileType,
         ...(trained === null ? {} : { vocabulary: trained.vocabulary, blocks: trained.blocks }),
@@ -84,7 +87,7 @@ function rounded(
     rounding: storedTypes[fileType] ?? 'float32',
     ...(isCoded ? { coded: codedTensors(facts, fileType, columns) } : {}),
     made: {
-      weightBits: ggufBits(facts.files.config, fileType),
+      weightBits: ggufBits(decoderConfig(facts.files.config), fileType),
       made: columns !== null ? 'Calibration' : isCoded ? 'Search' : 'Rounding',
     },
   };
@@ -101,7 +104,7 @@ interface TrainedBlocks extends Compared {
  * plus 1 may lose a rounding. Null for another model.
  */
 function trainedBlocks({ files, model }: ArtifactFacts): TrainedBlocks | null {
-  const { config } = files;
+  const config = decoderConfig(files.config);
   const { onGrid, dtype } = model;
   if (onGrid?.grid.blocks === undefined) return null;
   const specs = tensorSpecs(config);
@@ -125,7 +128,7 @@ function trainedBlocks({ files, model }: ArtifactFacts): TrainedBlocks | null {
   };
 }
 
-function isMatrix({ shape }: TensorSpec): boolean {
+function isMatrix({ shape }: DecoderTensor): boolean {
   return shape.length > 1;
 }
 
@@ -137,7 +140,7 @@ function codedTensors(
   fileType: GgufFileType,
   columns: ColumnImportance | null,
 ): readonly CodedTensor[] {
-  return tensorSpecs(facts.files.config)
+  return tensorSpecs(decoderConfig(facts.files.config))
     .filter(isMatrix)
     .map((spec) => ({
       name: spec.name,

@@ -3,7 +3,7 @@
 import type { GgufType } from '../../crds/api/output.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
-import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
+import { type DecoderTensor, tensorSpecs } from '../decoder/names.ts';
 import { type GgufTypeName, ggufTensorType, typeOfRows } from '../files/gguf-types.ts';
 
 export type GgufFileType = GgufType;
@@ -20,7 +20,7 @@ export function isCoarse(fileType: GgufFileType): boolean {
 
 /** `vocabulary`: of token embedding and head. @default Q6_K in a coarse file, else as all */
 export function storedType(
-  spec: TensorSpec,
+  spec: DecoderTensor,
   fileType: GgufFileType,
   vocabulary?: GgufTypeName,
 ): GgufTypeName {
@@ -29,14 +29,14 @@ export function storedType(
 }
 
 function wantedType(
-  { role }: TensorSpec,
+  { role }: DecoderTensor,
   fileType: GgufFileType,
   vocabulary: GgufTypeName = isCoarse(fileType) ? 'Q6_K' : fileType,
 ): GgufTypeName {
   return role === 'embedding' || role === 'head' ? vocabulary : fileType;
 }
 
-const columnsOf = ({ shape }: TensorSpec): number => shape.at(-1) ?? 0;
+const columnsOf = ({ shape }: DecoderTensor): number => shape.at(-1) ?? 0;
 
 /** Tensors of each type, those that have another than was asked for, and bits of a weight. */
 export function ggufContents(
@@ -73,12 +73,12 @@ export function ggufBits(config: DecoderConfig, fileType: GgufFileType): number 
   return Math.min(...bits);
 }
 
-function isLinear({ shape, layer }: TensorSpec): boolean {
-  return layer !== undefined && shape.length > 1;
+function isLinear({ kind, place }: DecoderTensor): boolean {
+  return typeof place === 'number' && kind === 'linear';
 }
 
 function bitsPerWeight(
-  specs: readonly TensorSpec[],
+  specs: readonly DecoderTensor[],
   fileType: GgufFileType,
   vocabulary?: GgufTypeName,
 ): number {

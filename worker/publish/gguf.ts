@@ -5,7 +5,7 @@ import { TerminalError } from '../../crds/failures/errors.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { ggufName, hasShiftedNorm, pairedHeads } from '../decoder/gguf-names.ts';
 import { pairs } from '../decoder/gguf-weights.ts';
-import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
+import { type DecoderTensor, tensorSpecs } from '../decoder/names.ts';
 import type { WrittenFile } from '../files/atomic-file.ts';
 import { plainDTypes, rowsInBlocks, rowsOfBlocks } from '../files/gguf-blocks.ts';
 import type { GgufTypeName } from '../files/gguf-types.ts';
@@ -52,7 +52,7 @@ export async function writeGgufModel(
   return await writeGguf(path, metadata, tensors, signal);
 }
 
-function plan(model: GgufModel, spec: TensorSpec): GgufPlannedTensor {
+function plan(model: GgufModel, spec: DecoderTensor): GgufPlannedTensor {
   const { shape } = spec;
   const type = storedType(spec, model.fileType, model.vocabulary);
   return { type, shape, parts: () => encoded(model, spec, type) };
@@ -60,7 +60,7 @@ function plan(model: GgufModel, spec: TensorSpec): GgufPlannedTensor {
 
 function* encoded(
   { config, panels, importance, blocks }: GgufModel,
-  { name, role, shape }: TensorSpec,
+  { name, role, shape }: DecoderTensor,
   type: GgufTypeName,
 ): Generator<Uint8Array> {
   const heads = pairedHeads(config, role);

@@ -9,7 +9,7 @@ import { prunedSizes } from '../../crds/plan/pruned-sizes.ts';
 import { type KeptPlaces, type PrunedModel, pruningFile } from '../../crds/wire/pruned-model.ts';
 import { readConfig } from '../decoder/config.ts';
 import { openModel } from '../decoder/model-files.ts';
-import { type TensorSpec, tensorName, tensorSpecs } from '../decoder/names.ts';
+import { type DecoderTensor, tensorName, tensorSpecs } from '../decoder/names.ts';
 import { keptColumns, keptRows } from '../decoder/pruned-base.ts';
 import { frozenModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
@@ -92,13 +92,13 @@ function recordOf({ prepared, model }: ArtifactFacts, layers: readonly KeptPlace
 /** The kept rows and columns of a tensor. */
 function cut(
   facts: ArtifactFacts,
-  { name, role, layer }: TensorSpec,
+  { name, role, place }: DecoderTensor,
   shape: readonly number[],
   layers: readonly KeptPlaces[],
 ): WritableTensor {
   const { model } = facts;
   const { dtype } = model;
-  const kept = layer === undefined ? undefined : layers[layer];
+  const kept = typeof place === 'number' ? layers[place] : undefined;
   const rows = kept && keptRows(model.config, role, kept);
   const columns = kept && name.endsWith('.weight') && keptColumns(model.config, role, kept);
   if (!rows && !columns) return { shape, dtype, panels: () => mergedPanels(facts, name, dtype) };

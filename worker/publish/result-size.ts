@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import type { Size } from '../../crds/evaluation/gate.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { tensorSpecs } from '../decoder/names.ts';
+import { familyOf } from '../decoder/registry.ts';
+import type { ModelConfig } from '../families/family.ts';
 import { type GgufTypeName, ggufTensorType } from '../files/gguf-types.ts';
 import { readGgufHeader, readSafetensorsHeader } from '../files/header-files.ts';
 import { type DType, dtypeBytes } from '../tensor/dtype.ts';
@@ -23,12 +25,14 @@ export function ggufSize(
   return { stored: bytesIn([...readGgufHeader(path).tensors.values()]), expected: sum(expected) };
 }
 
-export function safetensorsSize(folder: string, config: DecoderConfig, dtype: DType): Size {
+export function safetensorsSize(folder: string, config: ModelConfig, dtype: DType): Size {
   const files = readdirSync(folder).filter((name) => name.endsWith('.safetensors'));
   const stored = files.map((name) =>
     bytesIn([...readSafetensorsHeader(join(folder, name)).tensors.values()]),
   );
-  const values = tensorSpecs(config).map(({ shape }) => valuesOf(shape));
+  const values = familyOf(config)
+    .tensors(config)
+    .map(({ shape }) => valuesOf(shape));
   return { stored: sum(stored), expected: dtypeBytes(dtype) * sum(values) };
 }
 

@@ -4,13 +4,14 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { jsonLimits } from '../../crds/text/json.ts';
-import { type DecoderConfig, readConfig } from '../decoder/config.ts';
+import { readModelConfig } from '../decoder/registry.ts';
+import type { ModelConfig } from '../families/family.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
 import { openSafetensors } from '../files/safetensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 export interface StoredFolder extends Disposable {
-  readonly config: DecoderConfig;
+  readonly config: ModelConfig;
   /** Null where no file has the tensor. */
   find(name: string): Tensor | null;
   load(name: string): Tensor;
@@ -36,9 +37,9 @@ export async function openFolder(folder: string): Promise<StoredFolder> {
   };
 }
 
-async function configIn(folder: string): Promise<DecoderConfig> {
+async function configIn(folder: string): Promise<ModelConfig> {
   const path = join(folder, 'config.json');
   const json = (await readJsonFile(path, jsonLimits.modelConfig)) as Record<string, unknown>;
-  const { quantization_config: _codes, ...ofDecoder } = json;
-  return readConfig(ofDecoder, { path });
+  const { quantization_config: _codes, ...ofModel } = json;
+  return readModelConfig(ofModel, { path });
 }

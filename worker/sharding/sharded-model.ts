@@ -1,8 +1,9 @@
 // The model as this process holds it: complete, or a rank's shards. The loop is the same for both.
-import type { DecoderConfig } from '../decoder/config.ts';
+import { familyOf } from '../decoder/registry.ts';
 import type { ShardLayer } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import type { Updates } from '../engine/update.ts';
+import type { ModelConfig } from '../families/family.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { ShardedUpdater } from './sharded-update.ts';
 import { ShardedWeights, type ShardedWeightsOptions } from './sharded-weights.ts';
@@ -40,7 +41,7 @@ export function wholeModel(model: Model): ShardedModel {
 }
 
 interface ShardedModelOptions extends Omit<ShardedWeightsOptions, 'dtype' | 'tied' | 'onDrop'> {
-  readonly config: DecoderConfig;
+  readonly config: ModelConfig;
   readonly dtype: DType;
 }
 
@@ -53,7 +54,11 @@ export function sharedModel(
   let precision: Model['precision'] = null;
   // Quantized values live as long as the gathered weight: for a few blocks, not the whole model.
   const onDrop = (name: string) => precision?.forget(name);
-  const weights = new ShardedWeights({ ...shared, tied: config.tied, onDrop });
+  const weights = new ShardedWeights({
+    ...shared,
+    tied: familyOf(config).tied(config) !== null,
+    onDrop,
+  });
   const model = build((parameters) => weights.shard(parameters));
   precision = model.precision;
   const updaters: ShardedUpdater[] = [];

@@ -3,12 +3,12 @@
 // is decomposed by the rank that gets its gradient, as soon as its block is done.
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { Batch } from '../data/batch.ts';
-import type { DecoderConfig } from '../decoder/config.ts';
 import { activationOffload } from '../engine/activation-offload.ts';
 import { type BuildOptions, buildModel, type ModelSource } from '../engine/build-model.ts';
 import { requireFinite } from '../engine/finite.ts';
 import { toSequence } from '../engine/packed-sequence.ts';
 import type { Gradient, StepUpdateSink, Updates } from '../engine/update.ts';
+import type { ModelConfig, TensorSpec } from '../families/family.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import type { ProcessGroup } from '../sharding/process-group.ts';
 import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
@@ -62,7 +62,7 @@ export class DenseGradients implements Disposable {
     const { source, options, device, group } = of;
     const { dtype, sequenceLength } = options;
     const whole = { dtype, device, sequenceLength, adapter: null };
-    const trains = (name: string) => byName.has(name);
+    const trains = ({ name }: TensorSpec) => byName.has(name);
     this.#of = of;
     this.#held =
       group === null
@@ -113,7 +113,7 @@ function weightOf({ path }: LinearLayer): string {
 }
 
 /** Each matrix complete at one rank. */
-function sharing(group: ProcessGroup, config: DecoderConfig, dtype: BuildOptions['dtype']) {
+function sharing(group: ProcessGroup, config: ModelConfig, dtype: BuildOptions['dtype']) {
   return { group, config, dtype, layout: 'owner', now: () => 0 } as const;
 }
 

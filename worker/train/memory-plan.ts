@@ -15,6 +15,7 @@ import { trainedOf } from '../../crds/plan/parameters.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import type { WorkerConfig } from '../config.ts';
 import type { Feed } from '../data/feed.ts';
+import { decoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import type { RoleContext } from '../role.ts';
 import { type Device, deviceMemory } from '../tensor/device.ts';
@@ -49,7 +50,7 @@ export function trainerMemory(
   { config: { member, copies }, packed }: Pick<RoleContext, 'config' | 'packed'>,
 ): TrainerMemory {
   const { size, neighbours } = member ?? byItself;
-  const { config } = files;
+  const config = decoderConfig(files.config);
   const trained = trainedOf(config, method).total;
   const mode = copies === undefined ? 'None' : copies.hasPeer ? 'LocalAndPeer' : 'Local';
   // All workers of the machine start together and see the same free memory, and their copies of the

@@ -1,5 +1,6 @@
 // Builds the run report from the telemetry of a training run, so that the report contains nothing
 // that was not sent as a message.
+
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { methodInWords } from '../../crds/methods/in-words.ts';
 import { parametersOf } from '../../crds/plan/parameters.ts';
@@ -9,6 +10,7 @@ import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { StoredSave } from '../checkpoint/stored-save.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
 import type { Feed } from '../data/feed.ts';
+import { decoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import type { Model } from '../engine/model.ts';
 import { sizeOf } from '../sharding/shards.ts';
@@ -108,7 +110,7 @@ export class Recorder {
       model: {
         name: prepared.model.name,
         family: files.config.family,
-        parameters: parametersOf(files.config).total,
+        parameters: parametersOf(decoderConfig(files.config)).total,
       },
       method: methodInWords(method),
       trainableParameters: trainable(model),
@@ -159,7 +161,7 @@ export class Recorder {
         family: files.config.family,
         format: files.headers.format === 'gguf' ? 'GGUF' : 'Safetensors',
         digest: prepared.model.digest,
-        parameters: parametersOf(files.config).total,
+        parameters: parametersOf(decoderConfig(files.config)).total,
         trainableParameters: trainable(model),
       },
       dataset: datasetOf(prepared, feed),

@@ -1,5 +1,6 @@
 // The role `train`: takes prepared model and data, writes checkpoints and a report. Builds the
 // parts that the job asks for and hands them to the loop.
+
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../../crds/index.ts';
@@ -23,7 +24,7 @@ import { storedSaves } from '../checkpoint/stored-save.ts';
 import { freshState, type TrainerState } from '../checkpoint/trainer-state.ts';
 import type { WorkerConfig } from '../config.ts';
 import { type Feed, openFeed } from '../data/feed.ts';
-import type { DecoderConfig } from '../decoder/config.ts';
+import { decoderConfig } from '../decoder/config.ts';
 import { type ModelFiles, openModel } from '../decoder/model-files.ts';
 import { activationOffload } from '../engine/activation-offload.ts';
 import { settleRanks } from '../engine/growth.ts';
@@ -32,6 +33,7 @@ import { rests } from '../engine/resting.ts';
 import { Updater } from '../engine/update.ts';
 import { WeightNoise } from '../engine/weight-noise.ts';
 import type { World } from '../engine/world.ts';
+import type { ModelConfig } from '../families/family.ts';
 import {
   buildOptionsOf,
   densityLossOf,
@@ -76,7 +78,7 @@ export const trainRole: Role = async (context) => {
   using joined = joinWorld(config.member);
   const { world } = joined;
   using files = openModel(prepared.model.path);
-  requireShira(run.spec, files.config);
+  requireShira(run.spec, decoderConfig(files.config));
   using feed = await openFeed(run.spec, prepared.data, stop, {
     ...{ rank: world.rank, size: world.size },
     attentionCost: attentionCost(files.config),
@@ -321,7 +323,7 @@ function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
 }
 
 /** Linear layers cost about 24 H^2 for a token, attention 4 H for each token it attends to. */
-function attentionCost({ H }: DecoderConfig): number {
+function attentionCost({ H }: ModelConfig): number {
   return 1 / (6 * H);
 }
 

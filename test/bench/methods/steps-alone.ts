@@ -3,10 +3,12 @@
  * Tokens are drawn, since neither memory nor time depends on them. Reads a request from standard
  * input, writes one line of JSON.
  */
+
 import { text } from 'node:stream/consumers';
 import { type FineTuneJobSpec, fineTuneJob } from '../../../crds/api/job.ts';
 import { resolveMethod } from '../../../crds/index.ts';
 import { planMemory } from '../../../crds/plan/memory.ts';
+import { decoderConfig } from '../../../worker/decoder/config.ts';
 import { type ModelFiles, openModel } from '../../../worker/decoder/model-files.ts';
 import { buildModel, modelSource } from '../../../worker/engine/build-model.ts';
 import type { HostSequence } from '../../../worker/engine/packed-sequence.ts';
@@ -42,7 +44,7 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
   const { mode, norm } = spec.training.gradientClip;
   const sequences = spec.training.globalBatchSize ?? 1;
   const plan = planMemory({
-    facts: files.config,
+    facts: decoderConfig(files.config),
     ...{ method, storedBfloat16: files.storedBfloat16, clip: mode },
     ...{ microBatchTokens: tokens, perWave: sequences, waves: 1, shards: 1 },
     recomputation: spec.parallelism.activationRecomputation ?? 'Auto',

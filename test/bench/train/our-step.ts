@@ -2,12 +2,14 @@
  * Our half of `npm run bench -- train`: the step of the product on given rows of tokens. Reads one
  * JSON request from standard input and writes one JSON line, both as `peer_step.py` does.
  */
+
 import { freemem } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { method as methodSchema } from '../../../crds/api/method.ts';
 import { resolveMethod } from '../../../crds/index.ts';
 import { planMemory } from '../../../crds/plan/memory.ts';
 import { ignored } from '../../../worker/data/packed-sequences.ts';
+import { decoderConfig } from '../../../worker/decoder/config.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
 import { buildModel, modelSource } from '../../../worker/engine/build-model.ts';
 import { type HostSequence, toSequence } from '../../../worker/engine/packed-sequence.ts';
@@ -49,7 +51,7 @@ function runSteps(request: StepRequest): StepResult {
   const selection = selectionOf(method, model.parameters, 1n);
   states.follow(selection.stepCounts(0, {}));
   const plan = planMemory({
-    facts: files.config,
+    facts: decoderConfig(files.config),
     method,
     storedBfloat16: files.storedBfloat16,
     microBatchTokens: tokens,

@@ -1,9 +1,11 @@
 // Models that are drawn for benchmarks: as large as the published ones, and readable as any other.
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { parametersOf } from '../../../crds/plan/parameters.ts';
+import { decoderConfig } from '../../../worker/decoder/config.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { toArray } from '../../../worker/tensor/tensor.ts';
@@ -40,10 +42,10 @@ test('a drawn model has the wanted sizes and the rest of the model that it is li
   using toy = openModel(like);
   const [first, second] = made.map((one) => {
     using model = openModel(one);
-    const { L, H, I, NH, NK, D, V, normEps } = model.config;
+    const { L, H, I, NH, NK, D, V, normEps } = decoderConfig(model.config);
     t.deepEqual([L, H, I, NH, NK, D], [3, 32, 48, 4, 2, 8]);
-    t.deepEqual([V, normEps], [toy.config.V, toy.config.normEps]);
-    t.is(model.storedBfloat16, parametersOf(model.config).total);
+    t.deepEqual([V, normEps], [toy.config.V, decoderConfig(toy.config).normEps]);
+    t.is(model.storedBfloat16, parametersOf(decoderConfig(model.config)).total);
     scope(() => {
       const values = toArray(model.load('model.layers.2.mlp.up_proj.weight'));
       const deviation = Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);

@@ -1,4 +1,5 @@
 // GGUF files of every family: written, opened again, and the same model.
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import test from 'ava';
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';
 import { readTokenizerFolder } from '../../../worker/data/tokenizer-definition.ts';
 import { tokenizerFromGguf } from '../../../worker/data/tokenizer-gguf.ts';
+import { decoderConfig } from '../../../worker/decoder/config.ts';
 import { type ModelFiles, openModel } from '../../../worker/decoder/model-files.ts';
 import { readGgufHeader } from '../../../worker/files/header-files.ts';
 import { ggufRounded, writeGgufModel } from '../../../worker/publish/gguf.ts';
@@ -42,7 +44,13 @@ async function exported(
   using model = openModel(from);
   const tokenizer = ggufTokenizer(await readTokenizerFolder(from), model.config.V);
   const panels = (tensor: string) => [keep(model.load(tensor))];
-  await writeGgufModel(path, { config: model.config, name, fileType, tokenizer, panels });
+  await writeGgufModel(path, {
+    config: decoderConfig(model.config),
+    name,
+    fileType,
+    tokenizer,
+    panels,
+  });
   return { from, path };
 }
 
@@ -50,7 +58,7 @@ function logits(files: ModelFiles): Tensor {
   const weights = new Map(
     files.tensorNames.map((name) => [name, files.load(name, { dtype: 'float32' })]),
   );
-  return referenceLogits({ config: files.config, weights }, document(goldenIds));
+  return referenceLogits({ config: decoderConfig(files.config), weights }, document(goldenIds));
 }
 
 const roundTrip = test.macro({
@@ -58,14 +66,17 @@ const roundTrip = test.macro({
     const { from, path } = await exported(name, 'F32');
     using before = openModel(from);
     using after = openModel(path);
-    const { family, layers, window, rope, ...facts } = before.config;
+    const { family, layers, window, rope, ...facts } = decoderConfig(before.config);
     // Mistral is written as Llama, whose readers have no window; the loss is stated.
     const isMistral = family === 'mistral';
     t.like(after.config, isMistral ? facts : { ...facts, family, layers, window });
     // The divisors of a length that no published model has stay a table of divisors.
-    if (rope.full.kind === 'llama3') t.is(after.config.rope.full.kind, 'longrope');
-    else t.deepEqual(after.config.rope, rope);
-    t.is(ggufLosses(before.config).length > 0, isMistral || family.startsWith('gemma'));
+    if (rope.full.kind === 'llama3') t.is(decoderConfig(after.config).rope.full.kind, 'longrope');
+    else t.deepEqual(decoderConfig(after.config).rope, rope);
+    t.is(
+      ggufLosses(decoderConfig(before.config)).length > 0,
+      isMistral || family.startsWith('gemma'),
+    );
     if (isMistral) return;
     scope(() => {
       const gap = item(ops.amax(ops.abs(ops.sub(logits(before), logits(after)))));
@@ -142,7 +153,10 @@ const comesBack = test.macro({
     }
     const counts = Object.groupBy(after.headers.tensors.values(), ({ type }) => type);
     const told = Object.entries(counts).map(([type, all]) => [type, all?.length]);
-    t.deepEqual(ggufContents(before.config, fileType).tensors, Object.fromEntries(told));
+    t.deepEqual(
+      ggufContents(decoderConfig(before.config), fileType).tensors,
+      Object.fromEntries(told),
+    );
   },
   title: (_, fileType: GgufFileType) =>
     `a file of ${fileType} gives back what its codes stand for, value by value`,
@@ -155,7 +169,7 @@ test('the tokenizer of the folder comes back from the file, and from a copy of t
   using model = openModel(path);
   const copy = join(folder, 'copy.gguf');
   await writeGgufModel(copy, {
-    ...{ config: model.config, name: 'copy', fileType: 'F16' },
+    ...{ config: decoderConfig(model.config), name: 'copy', fileType: 'F16' },
     tokenizer: copiedTokenizer(readGgufHeader(path)),
     panels: (name) => [keep(model.load(name))],
   });
@@ -181,7 +195,7 @@ test('a weight that float16 cannot hold stops the export and leaves no file', as
   const path = join(folder, 'large.gguf');
   const error = await t.throwsAsync(
     writeGgufModel(path, {
-      ...{ config: model.config, name: 'large', fileType: 'F16' },
+      ...{ config: decoderConfig(model.config), name: 'large', fileType: 'F16' },
       tokenizer: ggufTokenizer(await readTokenizerFolder(from), model.config.V),
       panels: (name) => [keep(scope(() => ops.mulScalar(model.load(name), 1e6)))],
     }),

@@ -1,5 +1,6 @@
 // The memory plan beside what real processes of the worker take: a vocabulary that is most of the
 // model, in each form; a toy, which is all program; records shorter than a sequence.
+
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -9,6 +10,7 @@ import { planJob } from '../../../crds/plan/job-plan.ts';
 import { runFiles, runRecord } from '../../../crds/wire/run-folder.ts';
 import { type RunReport, runReport } from '../../../crds/wire/run-report.ts';
 import { workerNodeArguments } from '../../../crds/wire/worker-process.ts';
+import { decoderConfig } from '../../../worker/decoder/config.ts';
 import { readModelHeaders } from '../../../worker/decoder/model-headers.ts';
 import { storedBfloat16 } from '../../../worker/decoder/stored-bfloat16.ts';
 import { requireRecord, writeRecord } from '../../../worker/run-folder.ts';
@@ -117,7 +119,11 @@ async function isPublishedAsPlanned(
   const headers = readModelHeaders((await run.prepared()).model.path);
   const device = { type: 'cpu', bytes: 2 ** 40 } as const;
   const { memory } = planJob({
-    ...{ spec: changed, facts: headers.config, storedBfloat16: storedBfloat16(headers) },
+    ...{
+      spec: changed,
+      facts: decoderConfig(headers.config),
+      storedBfloat16: storedBfloat16(headers),
+    },
     ...{ device, ranks: 1, shards: 1 },
   });
   const planned = memory.stages.find(({ stage }) => stage === 'Publish')?.peak ?? Number.NaN;

@@ -1,6 +1,7 @@
 // Train small, infer large: a base of which a part is left out is the base that does not read that
 // part, and what is trained on it is, for the whole base, the same change at the kept places and
 // none elsewhere.
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -8,6 +9,7 @@ import type { TerminalError, UserError } from '../../../crds/failures/errors.ts'
 import { prunedSizes } from '../../../crds/plan/pruned-sizes.ts';
 import { type PrunedModel, prunedModel } from '../../../crds/wire/pruned-model.ts';
 import { preparedRecord, runFiles, trainedRecord } from '../../../crds/wire/run-folder.ts';
+import { decoderConfig } from '../../../worker/decoder/config.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
 import { tensorName } from '../../../worker/decoder/names.ts';
 import { buildModel, modelSource } from '../../../worker/engine/build-model.ts';
@@ -81,7 +83,7 @@ const placesIn = (places: readonly number[]) => tensor(places, [places.length], 
 function maskOf({ full, layers }: PrunedModel, path: string) {
   const { head_dim: D, num_attention_heads: NH, num_key_value_heads: NK } = full;
   using files = openModel(path);
-  const { config } = files;
+  const config = decoderConfig(files.config);
   const masked = new Map<string, number[]>();
   for (const [layer, { channels, heads }] of layers.entries()) {
     const columnsOfHeads = Array.from({ length: NH * D }, (_, i) => i);

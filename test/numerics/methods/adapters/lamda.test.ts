@@ -1,10 +1,12 @@
 // Columns that come to rest one after the other: when, that nothing moves them any more, and that
 // all of B loses gradient and moments at the end.
+
 import { join } from 'node:path';
 import test from 'ava';
 import { resolveMethod } from '../../../../crds/methods/resolve.ts';
 import { trainedOf } from '../../../../crds/plan/parameters.ts';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
+import { decoderConfig } from '../../../../worker/decoder/config.ts';
 import { openModel } from '../../../../worker/decoder/model-files.ts';
 import type { Parameter } from '../../../../worker/engine/parameters.ts';
 import { Updater } from '../../../../worker/engine/update.ts';
@@ -162,7 +164,7 @@ test('by spectrum layers share the ranks of all, and begin as the base does', as
   const plan = run.ofType('plan')[0];
   t.is(plan?.method, 'LaMDA++ r=4 on all linear layers, AdamW, float32');
   using base = openModel((await run.prepared()).model.path);
-  const planned = trainedOf(base.config, resolveMethod(method)).total;
+  const planned = trainedOf(decoderConfig(base.config), resolveMethod(method)).total;
   const trained = plan?.trainableParameters ?? 0;
   t.true(trained <= planned && trained > planned / 2, `${trained} of at most ${planned}`);
 });

@@ -177,7 +177,7 @@ test('blocks that no backward passes are in the mean', async (t) => {
   const draws = { activeLayers: 1, intervalSteps: 1, state: 'Drop', sampling: 'Uniform' } as const;
   const top = await trained({
     plan: { totalSteps: 4 },
-    trains: (_, layer) => typeof layer === 'number',
+    trains: ({ place }) => typeof place === 'number',
     selection: (parameters) => lisa({ ...draws, weights: [], seed: 3n }, parameters),
     parts: { density: { weight: 1, epsilon: term.epsilon } },
   });

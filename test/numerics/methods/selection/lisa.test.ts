@@ -1,7 +1,9 @@
 // LISA on toys: what moves, what rests, what state lives, and that the arithmetic of the blocks
 // that move is that of full training.
+
 import test from 'ava';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
+import type { Trains } from '../../../../worker/engine/build-model.ts';
 import type { Parameter, Parameters } from '../../../../worker/engine/parameters.ts';
 import { lora } from '../../../../worker/methods/adapters/lora.ts';
 import { adamW } from '../../../../worker/methods/optimizers/adamw.ts';
@@ -227,7 +229,7 @@ test('under Keep a block goes on as if the steps in which it rested had not been
 });
 
 test('nothing is computed below the lowest active block when the embedding rests, and what moves still gets a gradient', async (t) => {
-  const trains = (_: string, layer: Parameter['layer']) => typeof layer === 'number';
+  const trains: Trains = ({ place }) => typeof place === 'number';
   for (const mode of ['keep', 'recompute'] as const) {
     using training = new Training({
       ...{ config, batches, mode, trains, selection: scripted([[4], [5], [3]], 'Drop') },

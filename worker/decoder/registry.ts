@@ -1,0 +1,22 @@
+// The families of models that work. A new one is a folder of its own and a row here; what it
+// computes is a row in engine/networks.ts.
+import { Bug } from '../../crds/failures/errors.ts';
+import type { Family, ModelConfig, ReadOptions } from '../families/family.ts';
+import { decoderFamily } from './family.ts';
+
+const modelFamilies: Readonly<Record<'decoder', Family>> = { decoder: decoderFamily };
+const all = Object.values(modelFamilies);
+
+/** The record of a parsed `config.json`, by the family that reads its `model_type`. */
+export function readModelConfig(json: unknown, options: ReadOptions = {}): ModelConfig {
+  const type = typeof json === 'object' && json !== null && 'model_type' in json && json.model_type;
+  const family = all.find(({ modelTypes }) => modelTypes.some((each) => each === type));
+  // What no family knows is refused by the reader that knows most of what can be wrong.
+  return (family ?? modelFamilies.decoder).read(json, options);
+}
+
+export function familyOf({ family: name }: ModelConfig): Family {
+  const found = all.find(({ names }) => names.includes(name));
+  if (found === undefined) throw new Bug(`no family of models has the name ${name}`);
+  return found;
+}

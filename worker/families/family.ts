@@ -1,0 +1,76 @@
+// What a family of models is to everything that reads, shards, trains and saves models without
+// knowing what they compute: a record of the configuration, and the tensors that follow from it.
+// What a model of it computes is its network (engine/network.ts), apart from this file because
+// processes without tensors read models too.
+
+/**
+ * Where a tensor is used: the number of a block, or a name for what lies outside the blocks
+ * (`embedding`, `head`). The tensors of one place are gathered, trained and saved together.
+ */
+export type Place = number | string;
+
+export interface TensorSpec {
+  /** As in Hugging Face files; a module path is a name without `.weight`. */
+  readonly name: string;
+  readonly place: Place;
+  /** A linear layer may get an adapter and be quantized, if it is in a block. */
+  readonly kind: 'linear' | 'table' | 'norm' | 'bias';
+  readonly shape: readonly number[];
+  /** The fields of `config.json` that give the shape. */
+  readonly from: string;
+  /**
+   * Files may have more rows, of which the first are taken: multimodal embeddings include tokens
+   * that are not text.
+   */
+  readonly isPartOfTable: boolean;
+}
+
+/**
+ * What the records of all families have; the rest of a record is the family's own.
+ *
+ * Legend: V vocabulary rows · H hidden size · L blocks · NH query heads · NK key/value heads · D
+ * head size · I MLP size
+ */
+export interface ModelConfig {
+  /** One of the names of its family. */
+  readonly family: string;
+  readonly V: number;
+  readonly H: number;
+  readonly L: number;
+  readonly NH: number;
+  readonly NK: number;
+  /** NH * D may differ from H. */
+  readonly D: number;
+  readonly I: number;
+  /** Of the products of queries and keys. */
+  readonly attentionScale: number;
+  /** Longest sequence the model was pretrained for. */
+  readonly contextLength: number;
+}
+
+export interface ReadOptions {
+  /** Name of the file in messages. @default 'config.json' */
+  readonly path?: string;
+  /** Accept a file with dropout, which training here leaves out. @default false */
+  readonly ignoreDropout?: boolean;
+}
+
+/** A tensor that files may hold beside the one that the model uses in its place. */
+interface TiedTensor {
+  readonly name: string;
+  readonly to: string;
+}
+
+export interface Family<Config extends ModelConfig = ModelConfig> {
+  /** What its records have as `family`. */
+  readonly names: readonly Config['family'][];
+  /** Values of `model_type` that it reads. */
+  readonly modelTypes: readonly string[];
+  /** The record of a parsed `config.json`. */
+  read(json: unknown, options: ReadOptions): Config;
+  /** Every tensor of the model, in the order of computation. */
+  tensors(config: Config): readonly TensorSpec[];
+  tied(config: Config): TiedTensor | null;
+  /** The worker's name of a tensor in a file; null for one that training does not use. */
+  canonical(nameInFile: string): string | null;
+}
