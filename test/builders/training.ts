@@ -156,5 +156,7 @@ export function topOf(
   using walk = new BlockWalk(model, [sequence], { head: true });
   const [x] = walk.finish();
   if (x === undefined) throw new Error('the sequence did not pass the blocks');
-  return withLayer(model, 'head', null, () => headTop(model, x, sequence, { count, temperature }));
+  return withLayer(model, model.places.outlet, null, () =>
+    headTop(model, x, sequence, { count, temperature }),
+  );
 }

@@ -1,7 +1,7 @@
 // The families of models that work. A new one is a folder of its own and a row here; what it
 // computes is a row in engine/networks.ts.
 import { Bug } from '../../crds/failures/errors.ts';
-import type { Family, ModelConfig, ReadOptions } from '../families/family.ts';
+import type { Family, ModelConfig, Places, ReadOptions } from '../families/family.ts';
 import { decoderFamily } from './family.ts';
 
 const modelFamilies: Readonly<Record<'decoder', Family>> = { decoder: decoderFamily };
@@ -19,4 +19,15 @@ export function familyOf({ family: name }: ModelConfig): Family {
   const found = all.find(({ names }) => names.includes(name));
   if (found === undefined) throw new Bug(`no family of models has the name ${name}`);
   return found;
+}
+
+/** The places of a model, in the order of its tensors. */
+export function placesOf(config: ModelConfig): Places {
+  const family = familyOf(config);
+  const order = [...new Set(family.tensors(config).map(({ place }) => place))];
+  const [inlet, outlet] = [order[0], order.at(-1)];
+  if (typeof inlet !== 'string' || typeof outlet !== 'string' || order.length !== config.L + 2) {
+    throw new Bug(`a ${config.family} has the places ${order.join(', ')}`);
+  }
+  return { order, inlet, outlet, isTied: family.tied(config) !== null };
 }

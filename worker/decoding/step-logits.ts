@@ -28,21 +28,21 @@ export function stepLogits(
   lanes: readonly Lane[],
   tapOf?: TapOfRows,
 ): Tensor {
-  const { config } = model;
+  const { config, places } = model;
   const ids = lanes.flatMap((lane) => lane.ids);
   const rows = rowsOf(lanes);
   const context = stepContext(model, cache, lanes);
   const tap = tapOf?.(rows);
   const tensors = { ...tensorsOf(model, new Map(), null), ...(tap === undefined ? {} : { tap }) };
-  let x = withLayer(model, 'embedding', 0, () => embed(model, indices(ids)));
+  let x = withLayer(model, places.inlet, 0, () => embed(model, indices(ids)));
   for (let layer = 0; layer < config.L; layer += 1) {
     const run = (): Tensor => scope(() => block(config, layer, tensors, x, context));
-    const next = withLayer(model, layer, layerAfter(config, layer), run, true);
+    const next = withLayer(model, layer, layerAfter(places, layer), run, true);
     x.dispose();
     x = next;
   }
   const last = rows.map(({ from, count }) => from + count - 1);
-  return withLayer(model, 'head', null, () => {
+  return withLayer(model, places.outlet, null, () => {
     const rows = ops.indexSelect(x, 0, indices(last));
     return headLogits(model, finalNorm(model, rows));
   });

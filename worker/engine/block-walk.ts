@@ -44,7 +44,7 @@ export class BlockWalk implements Disposable {
     this.#model = model;
     this.#end = { blocks, head };
     this.#sequences = sequences;
-    this.#streams = withLayer(model, 'embedding', 0, () =>
+    this.#streams = withLayer(model, model.places.inlet, 0, () =>
       sequences.map(({ ids }) => scope(() => keep(embed(model, ids)), model.device)),
     );
   }
@@ -92,7 +92,7 @@ export class BlockWalk implements Disposable {
 
   #next(): Layer | null {
     if (this.#layer + 1 < this.#end.blocks) return this.#layer + 1;
-    return this.#end.head ? 'head' : null;
+    return this.#end.head ? this.#model.places.outlet : null;
   }
 
   #block(

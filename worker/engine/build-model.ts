@@ -5,9 +5,9 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import { decoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
-import { familyOf } from '../decoder/registry.ts';
+import { familyOf, placesOf } from '../decoder/registry.ts';
 import { ropeFrequencies } from '../decoder/rope.ts';
-import type { ModelConfig, TensorSpec } from '../families/family.ts';
+import type { ModelConfig, Places, TensorSpec } from '../families/family.ts';
 import {
   type Adapter,
   type Initial,
@@ -63,7 +63,7 @@ export function modelSource(files: ModelFiles): ModelSource {
 export type ShardLayer = (parameters: readonly Parameter[]) => readonly Parameter[];
 
 /** Whether a tensor of the base model is trained at any time of the run. */
-export type Trains = (spec: TensorSpec) => boolean;
+export type Trains = (spec: TensorSpec, places: Places) => boolean;
 
 export interface BuildOptions {
   readonly dtype: DType;
@@ -128,10 +128,11 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
   let done = 0;
   try {
     const specs = specsOf(files);
+    const places = placesOf(config);
     for (const together of Map.groupBy(specs, ({ place }) => place).values()) {
       add(
         together.map((spec) => {
-          const trained = trains(spec);
+          const trained = trains(spec, places);
           const load = (from: ModelSource): Parameter =>
             placed(
               made(() => loadParameter(from, spec, trained, options)),
@@ -159,6 +160,7 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
     const { full, sliding } = config.rope;
     const model: Model = {
       config,
+      places,
       dtype,
       device,
       rope: {

@@ -1,6 +1,7 @@
 // A decoder with all axes filled in: configuration, parameters, and the adapter on its linears.
 
 import type { DecoderConfig } from '../decoder/config.ts';
+import type { Places } from '../families/family.ts';
 import type { Adapter, DropoutDraw, LinearLayer, MlpLayer } from '../methods/adapters/adapter.ts';
 import type { Delta } from '../methods/adapters/delta.ts';
 import type { Precision } from '../methods/precision/precision.ts';
@@ -16,6 +17,7 @@ import type { Weights } from './weights.ts';
 
 export interface Model {
   readonly config: DecoderConfig;
+  readonly places: Places;
   /** Type of the residual stream and of all products. */
   readonly dtype: DType;
   /** Where its tensors are, and where it computes. */

@@ -1,23 +1,22 @@
 // Provides the tensors of a layer while it is computed. A single process holds all of them; ranks
 // of a world hold a shard of each, and gather the next layer while the present one computes
 // (sharded-weights.ts).
-import type { DecoderConfig } from '../decoder/config.ts';
+import type { Place, Places } from '../families/family.ts';
 import type { Model } from './model.ts';
-import type { Parameter } from './parameters.ts';
 
-export type Layer = Parameter['layer'];
+export type Layer = Place;
 
 export interface Weights {
-  /** The tensors of the layer are complete until `release`. The head includes a tied embedding. */
+  /** The tensors of the layer are complete until `release`; with the outlet, a tied embedding. */
   take(layer: Layer): void;
   /** The layer comes next: gathering it may begin. */
   prefetch(layer: Layer): void;
   release(layer: Layer): void;
 }
 
-/** The layer that runs after a block. */
-export function layerAfter({ L }: Pick<DecoderConfig, 'L'>, layer: number): Layer {
-  return layer + 1 < L ? layer + 1 : 'head';
+/** The layer that runs after another; null after the last. */
+export function layerAfter({ order }: Places, layer: Layer): Layer | null {
+  return order[order.indexOf(layer) + 1] ?? null;
 }
 
 /** All tensors are always complete. */

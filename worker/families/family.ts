@@ -9,6 +9,16 @@
  */
 export type Place = number | string;
 
+/** The places of a model. */
+export interface Places {
+  /** In the order of computation: what precedes the blocks, the blocks, what follows them. */
+  readonly order: readonly Place[];
+  readonly inlet: Place;
+  readonly outlet: Place;
+  /** The outlet computes with tensors of the inlet: the head is the embedding. */
+  readonly isTied: boolean;
+}
+
 export interface TensorSpec {
   /** As in Hugging Face files; a module path is a name without `.weight`. */
   readonly name: string;

@@ -235,9 +235,9 @@ function trainsOf({ base, adapter, selection }: ResolvedMethod): Trains {
   const draw = drawOf(selection);
   if (draw === null) return () => true;
   const { trainEmbeddings, trainHead, trainFinalNorm } = draw;
-  return ({ place, kind }) => {
+  return ({ place, kind }, { inlet }) => {
     if (typeof place === 'number') return true;
-    if (place === 'embedding') return trainEmbeddings;
+    if (place === inlet) return trainEmbeddings;
     return kind === 'norm' ? trainFinalNorm : trainHead;
   };
 }

@@ -15,6 +15,7 @@ import {
 } from '../../crds/plan/shards.ts';
 import type { Parameter, Role } from '../engine/parameters.ts';
 import type { Layer } from '../engine/weights.ts';
+import type { Places } from '../families/family.ts';
 import { type DType, exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
@@ -27,6 +28,7 @@ import { type Shard, sizeOf } from './shards.ts';
 export interface FlatParameterOptions {
   readonly group: ProcessGroup;
   readonly layout: ShardLayout;
+  readonly places: Places;
   /** Type of trained tensors whose files have bfloat16. */
   readonly dtype: DType;
 }
@@ -76,9 +78,9 @@ export class FlatParameter implements Disposable {
     const layout = layoutOf(first, options);
     this.collectives =
       layout === 'sole'
-        ? singleOwnerCollectives(group, ownerOf(layer, group))
+        ? singleOwnerCollectives(group, ownerOf(layer, options))
         : shardedCollectives(group);
-    const hasShard = layout !== 'sole' || group.rank === ownerOf(layer, group);
+    const hasShard = layout !== 'sole' || group.rank === ownerOf(layer, options);
     const values = members.map(({ name, shape, value }) => ({
       name,
       count: coded === undefined ? value.numel : sizeOf(shape),
@@ -196,9 +198,9 @@ function layoutOf(
   return layout === 'slice' ? 'slice' : 'owner';
 }
 
-/** Embedding and head are the largest matrices: two ranks own them. */
-function ownerOf(layer: Layer, { size }: ProcessGroup): number {
-  return layer === 'head' ? size - 1 : 0;
+/** Inlet and outlet have the largest matrices: two ranks own them. */
+function ownerOf(layer: Layer, { group, places }: FlatParameterOptions): number {
+  return layer === places.outlet ? group.size - 1 : 0;
 }
 
 function gradientTypeOf({ value, coded }: Parameter): 'float32' | 'float64' {

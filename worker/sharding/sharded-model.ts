@@ -1,5 +1,5 @@
 // The model as this process holds it: complete, or a rank's shards. The loop is the same for both.
-import { familyOf } from '../decoder/registry.ts';
+import { placesOf } from '../decoder/registry.ts';
 import type { ShardLayer } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import type { Updates } from '../engine/update.ts';
@@ -40,7 +40,7 @@ export function wholeModel(model: Model): ShardedModel {
   };
 }
 
-interface ShardedModelOptions extends Omit<ShardedWeightsOptions, 'dtype' | 'tied' | 'onDrop'> {
+interface ShardedModelOptions extends Omit<ShardedWeightsOptions, 'dtype' | 'places' | 'onDrop'> {
   readonly config: ModelConfig;
   readonly dtype: DType;
 }
@@ -56,7 +56,7 @@ export function sharedModel(
   const onDrop = (name: string) => precision?.forget(name);
   const weights = new ShardedWeights({
     ...shared,
-    tied: familyOf(config).tied(config) !== null,
+    places: placesOf(config),
     onDrop,
   });
   const model = build((parameters) => weights.shard(parameters));

@@ -14,8 +14,6 @@ import type { Shard } from './shards.ts';
 const wholeBlocks = 2;
 
 export interface ShardedWeightsOptions extends FlatParameterOptions {
-  /** The head uses the embedding. */
-  readonly tied: boolean;
   /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
   /** Called for parameters whose complete values are freed, with all that depends on them. */
@@ -75,7 +73,7 @@ export class ShardedWeights implements Weights, Disposable {
 
   release(layer: Layer): void {
     this.#taken.delete(layer);
-    // Embedding and head are the largest matrices, and not needed again soon.
+    // What lies outside the blocks has the largest matrices, and is not needed again soon.
     if (typeof layer !== 'number') this.#drop(this.#flatsOf(layer));
   }
 
@@ -109,10 +107,9 @@ export class ShardedWeights implements Weights, Disposable {
   }
 
   #flatsOf(layer: Layer): readonly FlatParameter[] {
-    const tiedHead = layer === 'head' && this.#options.tied;
-    return this.#flats.filter(
-      (flat) => flat.layer === layer || (tiedHead && flat.layer === 'embedding'),
-    );
+    const { inlet, outlet, isTied } = this.#options.places;
+    const tiedHead = layer === outlet && isTied;
+    return this.#flats.filter((flat) => flat.layer === layer || (tiedHead && flat.layer === inlet));
   }
 }
 

@@ -86,7 +86,7 @@ function lossOf(model: Model, hosts: readonly HostSequence[], see: SeeAttention)
   const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
   using walk = new BlockWalk(model, sequences, { head: true });
   const streams = walk.finish({ attention: see });
-  return withLayer(model, 'head', null, () => {
+  return withLayer(model, model.places.outlet, null, () => {
     const sums: Sums = { nll: 0, correct: 0, documents: [] };
     for (const [a, sequence] of sequences.entries()) {
       const x = streams[a];

@@ -3,7 +3,6 @@
 // record is the mean over its own target tokens: a mean over those of the batch would have each
 // record depend on the others. Losses are not read: they are those of records.
 import type { HostSequence, PackedSequence } from '../engine/packed-sequence.ts';
-import type { Parameter } from '../engine/parameters.ts';
 import { type PrivateSettings, PrivateSum } from '../engine/private-sum.ts';
 import type { Gradient, StepUpdateSink } from '../engine/update.ts';
 import { scope } from '../tensor/scope.ts';
@@ -21,11 +20,7 @@ interface PrivateStep extends Shared {
 export function privateStep({ records, settings, onDevice, update, ...shared }: PrivateStep) {
   const { model, active } = shared;
   return scope(() => {
-    const layers: readonly Parameter['layer'][] = [
-      'head',
-      ...Array.from({ length: model.config.L }, (_, i) => model.config.L - 1 - i),
-      'embedding',
-    ];
+    const layers = model.places.order.toReversed();
     const sum = new PrivateSum(layers.flatMap(active), settings);
     for (const record of records) {
       const targetTokens = record.reduce((all, { targetCount }) => all + targetCount, 0);

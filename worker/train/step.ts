@@ -160,13 +160,13 @@ function forwardBlocks(inputs: StepInputs, projectors: Projectors, measured: Ten
   const { model, sequences, modes } = inputs;
   inputs.offload?.clear();
   const { config } = model;
-  let x = withLayer(model, 'embedding', 0, () =>
+  let x = withLayer(model, model.places.inlet, 0, () =>
     sequences.map((sequence) => embed(model, sequence.ids)),
   );
   const blocks: BlockTrace[][] = [];
   const lowest = lowestActive(inputs);
   for (let layer = 0; layer < config.L; layer += 1) {
-    const passed = withLayer(model, layer, layerAfter(config, layer), () =>
+    const passed = withLayer(model, layer, layerAfter(model.places, layer), () =>
       sequences.map((sequence, a) => {
         const pass = passOf(inputs, layer, sequence, projectors);
         if (layer < lowest) {
@@ -208,8 +208,9 @@ interface HeadPass {
 
 function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
   const { model, sequences, active, targetTokens, update, objective = crossEntropy } = inputs;
-  const head = active('head');
-  const dEmbedding = active('embedding').length > 0 ? matrixGradient(model, embeddingName) : null;
+  const { inlet, outlet } = model.places;
+  const head = active(outlet);
+  const dEmbedding = active(inlet).length > 0 ? matrixGradient(model, embeddingName) : null;
   const headIsActive = head.find(({ name }) => name === headName(model.config));
   const dHead = headIsActive
     ? matrixGradient(model, headIsActive.name)
@@ -218,7 +219,7 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
       : null;
   const norm = head.find(({ name }) => name === finalNormName);
   const norms = new GradientSum(norm ? [norm] : [], sequences.length);
-  const results = withLayer(model, 'head', null, () =>
+  const results = withLayer(model, outlet, null, () =>
     sequences.map((sequence, a) => {
       const x = tensorAt(outputs, a);
       const back = headBackward(model, x, sequence, {
@@ -248,9 +249,9 @@ function matrixGradient(model: Model, name: string): Tensor {
   return ops.zeros(shape, { dtype: exactType(dtype) });
 }
 
-/** The lowest layer that needs a backward: it is active, or the embedding is. */
+/** The lowest layer that needs a backward: it is active, or the inlet is. */
 function lowestActive({ model, active }: StepInputs): number {
-  if (active('embedding').length > 0) return 0;
+  if (active(model.places.inlet).length > 0) return 0;
   for (let layer = 0; layer < model.config.L; layer += 1) {
     if (active(layer).length > 0) return layer;
   }

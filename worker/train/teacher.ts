@@ -202,7 +202,7 @@ class Taught implements Disposable {
     const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
     using walk = new BlockWalk(model, sequences, { head: true });
     const streams = walk.finish();
-    return withLayer(model, 'head', null, () =>
+    return withLayer(model, model.places.outlet, null, () =>
       sequences.flatMap((sequence, a) => {
         const x = streams[a];
         if (x === undefined) return [];

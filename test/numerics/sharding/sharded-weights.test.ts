@@ -27,8 +27,13 @@ function aParameter(layer: Parameter['layer'], more: Partial<Parameter> = {}): P
   return { name: `${layer}.weight`, layer, value, shape: value.shape, ...rest, ...more };
 }
 
+const places = {
+  ...{ order: ['embedding', 0, 1, 2, 3, 'head'], inlet: 'embedding', outlet: 'head' },
+  isTied: true,
+};
+
 function weightsOf(group: ProcessGroup, dtype: DType = 'float32') {
-  return new ShardedWeights({ group, layout: 'slice', tied: true, dtype, now: () => 0 });
+  return new ShardedWeights({ group, layout: 'slice', places, dtype, now: () => 0 });
 }
 
 const held = () => memoryStatistics().tensorBytes;

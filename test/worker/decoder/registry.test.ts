@@ -2,7 +2,7 @@ import test from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { decoderConfig, readConfig } from '../../../worker/decoder/config.ts';
 import { families, familyNames } from '../../../worker/decoder/families.ts';
-import { familyOf, readModelConfig } from '../../../worker/decoder/registry.ts';
+import { familyOf, placesOf, readModelConfig } from '../../../worker/decoder/registry.ts';
 import type { ModelConfig } from '../../../worker/families/family.ts';
 
 const small = {
@@ -19,15 +19,18 @@ for (const name of familyNames) {
     t.is(decoder, config);
     const specs = familyOf(config).tensors(config);
     const places = specs.map(({ place }) => place);
-    t.deepEqual([...new Set(places)], ['embedding', 0, 1, 2, 'head']);
+    const { order, isTied, ...ends } = placesOf(config);
+    t.deepEqual(order, ['embedding', 0, 1, 2, 'head']);
+    t.deepEqual(ends, { inlet: 'embedding', outlet: 'head' });
     const runs = places.filter((place, i) => place !== places[i - 1]);
-    t.deepEqual(runs, ['embedding', 0, 1, 2, 'head'], 'no place is left and entered again');
+    t.deepEqual(runs, order, 'no place is left and entered again');
     for (const { name, kind, shape } of specs) {
       t.is(shape.length, kind === 'linear' || kind === 'table' ? 2 : 1, name);
     }
     const { name: unused, to } = familyOf(config).tied(config) ?? {};
+    t.is(isTied, unused !== undefined);
     t.is(
-      unused === undefined,
+      !isTied,
       specs.some(({ name }) => name === 'lm_head.weight'),
     );
     t.true(to === undefined || specs.some(({ name }) => name === to));

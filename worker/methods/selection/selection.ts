@@ -4,8 +4,8 @@ import type { Active } from '../../engine/model.ts';
 import type { Parameter } from '../../engine/parameters.ts';
 
 /**
- * Updates of the optimizer state by layer: a block number, `embedding` or `head`. A layer that is
- * not listed has no state.
+ * Updates of the optimizer state by layer: a block number, or the name of a place outside the
+ * blocks. A layer that is not listed has no state.
  */
 export type StepCounts = Readonly<Record<string, number>>;
 
@@ -39,5 +39,5 @@ export function grown(stepCounts: StepCounts, updated: Active): StepCounts {
 }
 
 function toLayer(key: string): Parameter['layer'] {
-  return key === 'embedding' || key === 'head' ? key : Number(key);
+  return /^\d+$/.test(key) ? Number(key) : key;
 }
