@@ -1,10 +1,10 @@
 // A model, sequences and an update for tests of the engine, small enough to reason about.
 import { tmpdir } from 'node:os';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
+import { headTop } from '../../worker/decoder/head.ts';
 import { FileActivationOffload } from '../../worker/engine/activation-offload.ts';
 import { BlockWalk } from '../../worker/engine/block-walk.ts';
 import { buildModel } from '../../worker/engine/build-model.ts';
-import { headTop } from '../../worker/engine/head.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import type { Objective } from '../../worker/engine/objective.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
@@ -119,7 +119,7 @@ export function gradientsOf(
     const outcome = step({
       model,
       sequences: sequences.map((host) => {
-        const sequence = toSequence(model.rope, host, model.dtype);
+        const sequence = toSequence(model, host);
         return distilled ? { ...sequence, teacher: distilled.teacher(host) } : sequence;
       }),
       ...(distilled && { objective: distilled.objective }),
@@ -152,7 +152,7 @@ export function topOf(
   host: HostSequence,
   { count, temperature }: { readonly count: number; readonly temperature: number },
 ): TeacherRows {
-  const sequence = toSequence(model.rope, host, model.dtype);
+  const sequence = toSequence(model, host);
   using walk = new BlockWalk(model, [sequence], { head: true });
   const [x] = walk.finish();
   if (x === undefined) throw new Error('the sequence did not pass the blocks');

@@ -1,6 +1,7 @@
 // Trains a few steps, by `anneal run` in a cache of its own as a person would, or by the roles of
 // the worker in this process; and the model that came out, read from the checkpoint and not from
 // any artefact that a judge is shown.
+
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -11,11 +12,13 @@ import { initialPlace, openInitialFactors } from '../../worker/checkpoint/initia
 import { loadState } from '../../worker/checkpoint/load-state.ts';
 import { valueTensors } from '../../worker/checkpoint/state-tensors.ts';
 import { trainerState } from '../../worker/checkpoint/trainer-state.ts';
+import { decoderConfig } from '../../worker/decoder/config.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
+import { headName } from '../../worker/decoder/names.ts';
 import { followFormats } from '../../worker/engine/adaptive-formats.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import { hiddenStates } from '../../worker/engine/forward.ts';
-import { headName, type Model } from '../../worker/engine/model.ts';
+import type { Model } from '../../worker/engine/model.ts';
 import { buildOptionsOf } from '../../worker/methods/index.ts';
 import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
 import { wholeShards } from '../../worker/sharding/shards.ts';
@@ -121,7 +124,8 @@ export async function publishAgain(
 
 /** Logits `[T, V]` of one document. */
 export function logitsOf(model: Model, ids: readonly number[]): Tensor {
-  const { config, parameters } = model;
+  const { parameters } = model;
+  const config = decoderConfig(model.config);
   return scope(() => {
     const h = hiddenStates(model, Int32Array.from(ids));
     const z = ops.linear(h, parameters.value(headName(config)), null);

@@ -5,6 +5,7 @@ import { families, familyNames } from './families.ts';
 import { canonicalName, tensorName, tensorSpecs } from './names.ts';
 
 export const decoderFamily: Family<DecoderConfig> = {
+  kind: 'decoder',
   names: familyNames,
   modelTypes: familyNames.flatMap((name) => families[name].modelTypes),
   read: readConfig,

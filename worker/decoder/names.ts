@@ -120,6 +120,14 @@ export function tensorName(
   return layer === undefined ? `${module}.${part}` : `model.layers.${layer}.${module}.${part}`;
 }
 
+export const embeddingName = 'model.embed_tokens.weight';
+export const finalNormName = 'model.norm.weight';
+
+/** Name of the matrix that turns hidden states into logits: the embedding itself when tied. */
+export function headName({ tied }: Pick<DecoderConfig, 'tied'>): string {
+  return tied ? embeddingName : 'lm_head.weight';
+}
+
 export function modulePath(name: string): string {
   return name.replace(/\.(weight|bias)$/, '');
 }

@@ -1,10 +1,10 @@
 // The families of models that work. A new one is a folder of its own and a row here; what it
 // computes is a row in engine/networks.ts.
 import { Bug } from '../../crds/failures/errors.ts';
-import type { Family, ModelConfig, Places, ReadOptions } from '../families/family.ts';
+import type { Family, FamilyKind, ModelConfig, Places, ReadOptions } from '../families/family.ts';
 import { decoderFamily } from './family.ts';
 
-const modelFamilies: Readonly<Record<'decoder', Family>> = { decoder: decoderFamily };
+const modelFamilies: Readonly<Record<FamilyKind, Family>> = { decoder: decoderFamily };
 const all = Object.values(modelFamilies);
 
 /** The record of a parsed `config.json`, by the family that reads its `model_type`. */

@@ -1,8 +1,9 @@
 // Positions and attention of one step for lanes of different lengths: those that begin, whole
 // prompts behind each other, then those that go on, one token each.
+import type { BlockContext } from '../decoder/block.ts';
+import { decoderConfig } from '../decoder/config.ts';
+import { ropeTables } from '../decoder/network.ts';
 import type { Model } from '../engine/model.ts';
-import type { BlockContext } from '../nn/block.ts';
-import { ropeTable } from '../nn/rope.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { indices, type Tensor, tensor } from '../tensor/tensor.ts';
@@ -11,17 +12,15 @@ import type { Lane } from './sequence.ts';
 
 /** In the order of their rows; those that begin come first. */
 export function stepContext(model: Model, cache: PagedCache, lanes: readonly Lane[]): BlockContext {
-  const { rope, dtype, config } = model;
+  const config = decoderConfig(model.config);
   const positions = Int32Array.from(lanes.flatMap(positionsOf));
-  const full = ropeTable(rope.full, positions, dtype);
-  const sliding = rope.sliding === null ? full : ropeTable(rope.sliding, positions, dtype);
   const begins = lanes.filter(({ cached }) => cached === 0);
   const going = lanes.slice(begins.length);
   const rows = rowsOf(lanes, config.NK);
   const prompts = promptsOf(begins);
   const reading = going.length === 0 ? null : readingOf(model, going);
   return {
-    rope: { full, sliding },
+    rope: ropeTables(model.network.inputs(positions, model.dtype)),
     attend(layer, q, k, v) {
       cache.write(layer, rows, k, v);
       const window = config.layers[layer]?.attention === 'sliding' ? (config.window ?? 0) : 0;
@@ -72,7 +71,7 @@ function rowsOf(lanes: readonly Lane[], heads: number): Tensor {
 
 /** The blocks that are read, with page 0 behind shorter sequences, and what of them counts. */
 function readingOf({ config, dtype }: Model, going: readonly Lane[]) {
-  const { NK, window = 0 } = config;
+  const { NK, window = 0 } = decoderConfig(config);
   const most = Math.max(...going.map(({ pages }) => pages.length));
   const blocks = new BigInt64Array(going.length * NK * most);
   for (const [i, { pages }] of going.entries()) {

@@ -1,9 +1,11 @@
 // One pass of the model for all lanes of a batch: their next logits.
-import { embed } from '../engine/embedding.ts';
-import { finalNorm, headLogits } from '../engine/head.ts';
+import { block } from '../decoder/block.ts';
+import { decoderConfig } from '../decoder/config.ts';
+import { embed } from '../decoder/embedding.ts';
+import { finalNorm, headLogits } from '../decoder/head.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
 import { layerAfter, withLayer } from '../engine/weights.ts';
-import { type BlockTensors, block } from '../nn/block.ts';
+import type { BlockTensors } from '../nn/block-tensors.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { indices, type Tensor } from '../tensor/tensor.ts';
@@ -28,7 +30,8 @@ export function stepLogits(
   lanes: readonly Lane[],
   tapOf?: TapOfRows,
 ): Tensor {
-  const { config, places } = model;
+  const { places } = model;
+  const config = decoderConfig(model.config);
   const ids = lanes.flatMap((lane) => lane.ids);
   const rows = rowsOf(lanes);
   const context = stepContext(model, cache, lanes);

@@ -5,7 +5,7 @@ import {
   boundFactors,
   entryBound,
 } from '../../crds/wire/attention-entries.ts';
-import type { DecoderConfig } from '../decoder/config.ts';
+import type { ModelConfig } from '../families/family.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { type Tensor, toArray } from '../tensor/tensor.ts';
@@ -28,7 +28,7 @@ export class EntryWatch implements Disposable {
   };
 
   /** Collective. `tokens` is the length of the longest document of all ranks. */
-  summary({ L, NH, NK, attentionScale }: DecoderConfig, tokens: number, world: World) {
+  summary({ L, NH, NK, attentionScale }: ModelConfig, tokens: number, world: World) {
     // A rank that saw no sequence has the least that there is.
     const own = Array.from({ length: L }, (_, layer) =>
       (this.#byLayer.get(layer) ?? []).flatMap((tensor) => toArray(tensor)),
@@ -54,7 +54,7 @@ export class EntryWatch implements Disposable {
 /** From the largest entries, for each layer those of its query heads and then of its key heads. */
 export function entriesOf(
   largest: readonly number[],
-  { L, NH, NK }: Pick<DecoderConfig, 'L' | 'NH' | 'NK'>,
+  { L, NH, NK }: Pick<ModelConfig, 'L' | 'NH' | 'NK'>,
   tokens: number,
 ): AttentionEntries {
   const at = (layer: number, index: number): number => largest[layer * (NH + NK) + index] ?? 0;

@@ -5,7 +5,7 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
-import { type BlockTensors, block } from '../nn/block.ts';
+import type { BlockTensors } from '../nn/block-tensors.ts';
 import type { Inside, InsideLoss } from '../nn/inside.ts';
 import { grad, leaf, withTape } from '../tensor/autograd.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -14,7 +14,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { ActivationOffload, OffloadedInput } from './activation-offload.ts';
 import { FactorTaps, type Projectors, projected, tensorsOfFactors } from './gradient-factors.ts';
 import { type Model, tensorsOf } from './model.ts';
-import { type PackedSequence, type SeeAttention, sequenceContext } from './packed-sequence.ts';
+import type { PackedSequence, SeeAttention } from './packed-sequence.ts';
 import type { Parameter } from './parameters.ts';
 
 /** What the forward of a block leaves behind for its backward. */
@@ -86,13 +86,8 @@ export function runBlock(
       ...(seen === undefined ? {} : watching(pass.inside, seen)),
       ...(pass.observe === undefined ? {} : { observe: pass.observe }),
     };
-    return block(
-      pass.model.config,
-      pass.layer,
-      tensors,
-      x,
-      sequenceContext(pass.model.config, pass.sequence, pass.seeAttention),
-    );
+    const { model, layer, sequence, seeAttention } = pass;
+    return model.network.block(layer, tensors, x, sequence, seeAttention);
   });
 }
 
@@ -174,8 +169,7 @@ function record(pass: BlockPass, x: Tensor): Tape {
       const inside: Inside[] = [];
       const watch = watching(pass.inside, (each) => void inside.push(each));
       const tensors = { ...tensorsOf(pass.model, byName, pass.draw), tap: taps.of, ...watch };
-      const context = sequenceContext(pass.model.config, pass.sequence);
-      const output = block(pass.model.config, pass.layer, tensors, input, context);
+      const output = pass.model.network.block(pass.layer, tensors, input, pass.sequence);
       return { input, leaves: [...byName.values()], factors: taps.found, output, inside };
     }),
   );

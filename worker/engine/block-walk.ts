@@ -5,7 +5,6 @@ import { Bug } from '../../crds/failures/errors.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { runBlock } from './block-tape.ts';
-import { embed } from './embedding.ts';
 import type { Model } from './model.ts';
 import type { PackedSequence, SeeAttention } from './packed-sequence.ts';
 import { type Layer, withLayer } from './weights.ts';
@@ -45,7 +44,9 @@ export class BlockWalk implements Disposable {
     this.#end = { blocks, head };
     this.#sequences = sequences;
     this.#streams = withLayer(model, model.places.inlet, 0, () =>
-      sequences.map(({ ids }) => scope(() => keep(embed(model, ids)), model.device)),
+      sequences.map((sequence) =>
+        scope(() => keep(model.network.enter(model, sequence)), model.device),
+      ),
     );
   }
 

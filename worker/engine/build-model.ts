@@ -3,10 +3,8 @@
 // begins with the same bits.
 
 import { Bug } from '../../crds/failures/errors.ts';
-import { decoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { familyOf, placesOf } from '../decoder/registry.ts';
-import { ropeFrequencies } from '../decoder/rope.ts';
 import type { ModelConfig, Places, TensorSpec } from '../families/family.ts';
 import {
   type Adapter,
@@ -32,6 +30,7 @@ import { requireFinite } from './finite.ts';
 import { gridParameters } from './grid-parameters.ts';
 import type { Model } from './model.ts';
 import { multiplyOut } from './multiplied-out.ts';
+import { networkOf } from './networks.ts';
 import { type Parameter, Parameters, type Role } from './parameters.ts';
 import { reducedSource } from './reduced-source.ts';
 import type { SharedBase } from './shared-base.ts';
@@ -111,8 +110,7 @@ export function frozenModel(
 
 /** Loads every tensor; the caller disposes `parameters` of the result. */
 export function buildModel(files: ModelSource, options: BuildOptions): Model {
-  const { tensorNames } = files;
-  const config = decoderConfig(files.config);
+  const { config, tensorNames } = files;
   const { adapter, dtype, device = 'cpu', trains = () => adapter === null } = options;
   const adapted = adapter === null ? [] : layersWithRank(config, adapter, initialOf(options));
   const source =
@@ -157,16 +155,12 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
     }
     const shared = made(() => sharedParameters(adapter, adapted));
     for (const parameter of shared) parameters.add(placed(parameter, device));
-    const { full, sliding } = config.rope;
     const model: Model = {
       config,
       places,
       dtype,
       device,
-      rope: {
-        full: ropeFrequencies(full, options.sequenceLength),
-        sliding: sliding === undefined ? null : ropeFrequencies(sliding, options.sequenceLength),
-      },
+      network: networkOf(config, options.sequenceLength),
       parameters,
       weights: residentWeights,
       precision: options.precision ?? null,

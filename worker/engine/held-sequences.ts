@@ -1,32 +1,20 @@
 // Sequences on the device for longer than a scope, which ends where its caller waits.
-import type { Device } from '../tensor/device.ts';
-import type { DType } from '../tensor/dtype.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import {
-  type HostSequence,
-  type PackedSequence,
-  type SequenceRope,
-  toSequence,
-} from './packed-sequence.ts';
-
-interface Place {
-  readonly rope: SequenceRope;
-  readonly dtype: DType;
-  readonly device: Device;
-}
+import type { Model } from './model.ts';
+import { type HostSequence, type PackedSequence, toSequence } from './packed-sequence.ts';
 
 export class HeldSequences implements Disposable {
   readonly all: readonly PackedSequence[];
   readonly #tensors = new Set<Tensor>();
 
-  constructor({ rope, dtype, device }: Place, hosts: readonly HostSequence[]) {
+  constructor(model: Pick<Model, 'network' | 'dtype' | 'device'>, hosts: readonly HostSequence[]) {
     this.all = hosts.map((host) =>
       scope(() => {
-        const sequence = toSequence(rope, host, dtype);
+        const sequence = toSequence(model, host);
         this.#hold(sequence);
         return sequence;
-      }, device),
+      }, model.device),
     );
   }
 

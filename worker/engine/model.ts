@@ -1,28 +1,28 @@
-// A decoder with all axes filled in: configuration, parameters, and the adapter on its linears.
+// A model with all axes filled in: configuration, parameters, and the adapter on its linears.
 
-import type { DecoderConfig } from '../decoder/config.ts';
-import type { Places } from '../families/family.ts';
+import type { ModelConfig, Places } from '../families/family.ts';
 import type { Adapter, DropoutDraw, LinearLayer, MlpLayer } from '../methods/adapters/adapter.ts';
 import type { Delta } from '../methods/adapters/delta.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import type { WeightGrid } from '../methods/weights/weight-grid.ts';
-import type { BlockTensors } from '../nn/block.ts';
+import type { BlockTensors } from '../nn/block-tensors.ts';
 import type { Mixture } from '../nn/mixture.ts';
 import type { Device } from '../tensor/device.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { SequenceRope } from './packed-sequence.ts';
+import type { Network } from './network.ts';
 import type { Parameter, Parameters } from './parameters.ts';
 import type { Weights } from './weights.ts';
 
 export interface Model {
-  readonly config: DecoderConfig;
+  readonly config: ModelConfig;
   readonly places: Places;
+  /** What it computes. */
+  readonly network: Network;
   /** Type of the residual stream and of all products. */
   readonly dtype: DType;
   /** Where its tensors are, and where it computes. */
   readonly device: Device;
-  readonly rope: SequenceRope;
   readonly parameters: Parameters;
   readonly weights: Weights;
   /** Arithmetic of the blocks' linear layers; null: in the types of their tensors. */
@@ -40,14 +40,6 @@ interface OnGrid {
   readonly grid: WeightGrid;
   /** By module path. */
   readonly layers: ReadonlyMap<string, LinearLayer>;
-}
-
-export const embeddingName = 'model.embed_tokens.weight';
-export const finalNormName = 'model.norm.weight';
-
-/** Name of the matrix that turns hidden states into logits: the embedding itself when tied. */
-export function headName(config: DecoderConfig): string {
-  return config.tied ? embeddingName : 'lm_head.weight';
 }
 
 /**

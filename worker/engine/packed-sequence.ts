@@ -1,12 +1,8 @@
 // A packed sequence on the device: the documents of a micro-batch back to back, and what blocks
 // need to keep them apart. Built once a step, used by all blocks in forward and backward.
-import type { DecoderConfig } from '../decoder/config.ts';
-import type { RopeFrequencies } from '../decoder/rope.ts';
-import type { BlockContext } from '../nn/block.ts';
-import { ropeTable } from '../nn/rope.ts';
-import type { DType } from '../tensor/dtype.ts';
-import * as ops from '../tensor/ops.generated.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
+import type { Model } from './model.ts';
+import type { SequenceInputs } from './network.ts';
 
 /** A packed sequence from the loader: `T` tokens of one or more complete documents. */
 export interface HostSequence {
@@ -41,20 +37,18 @@ export interface PackedSequence {
   readonly labels: Tensor;
   readonly targetCount: number;
   readonly offsets: Tensor;
-  readonly rope: BlockContext['rope'];
+  /** What blocks read of its positions. */
+  readonly inputs: SequenceInputs;
   readonly key: number;
   /** Where the job distills. */
   readonly teacher?: TeacherRows;
 }
 
-/** Frequencies of the run: longrope depends on the configured length, not on a sequence's. */
-export interface SequenceRope {
-  readonly full: RopeFrequencies;
-  readonly sliding: RopeFrequencies | null;
-}
-
 /** Puts a sequence on the device, in the type of the model. */
-export function toSequence(rope: SequenceRope, host: HostSequence, dtype: DType): PackedSequence {
+export function toSequence(
+  { network, dtype }: Pick<Model, 'network' | 'dtype'>,
+  host: HostSequence,
+): PackedSequence {
   const rows: number[] = [];
   const labels: number[] = [];
   for (const [row, label] of host.labels.entries()) {
@@ -62,8 +56,6 @@ export function toSequence(rope: SequenceRope, host: HostSequence, dtype: DType)
     rows.push(row);
     labels.push(label);
   }
-  const full = ropeTable(rope.full, host.positions, dtype);
-  const sliding = rope.sliding === null ? full : ropeTable(rope.sliding, host.positions, dtype);
   return {
     tokens: host.ids.length,
     ids: tensor(host.ids, [host.ids.length], 'int64'),
@@ -71,33 +63,10 @@ export function toSequence(rope: SequenceRope, host: HostSequence, dtype: DType)
     labels: tensor(labels, [labels.length], 'int64'),
     targetCount: rows.length,
     offsets: tensor(host.offsets, [host.offsets.length], 'int32'),
-    rope: { full, sliding },
+    inputs: network.inputs(host.positions, dtype),
     key: host.key,
   };
 }
 
 /** Called with queries and keys before they meet. */
 export type SeeAttention = (layer: number, q: Tensor, k: Tensor) => void;
-
-/** Attention context: causal within each document, none across documents. */
-export function sequenceContext(
-  config: DecoderConfig,
-  sequence: PackedSequence,
-  see?: SeeAttention,
-): BlockContext {
-  return {
-    rope: sequence.rope,
-    attend: (layer, q, k, v) => {
-      see?.(layer, q, k);
-      return ops.attention(
-        q,
-        k,
-        v,
-        sequence.offsets,
-        config.attentionScale,
-        config.layers[layer]?.attention === 'sliding' ? (config.window ?? 0) : 0,
-        config.attentionCap ?? 0,
-      );
-    },
-  };
-}

@@ -71,7 +71,11 @@ interface TiedTensor {
   readonly to: string;
 }
 
+/** The rows of the tables of families. */
+export type FamilyKind = 'decoder';
+
 export interface Family<Config extends ModelConfig = ModelConfig> {
+  readonly kind: FamilyKind;
   /** What its records have as `family`. */
   readonly names: readonly Config['family'][];
   /** Values of `model_type` that it reads. */

@@ -1,8 +1,8 @@
 // How far an artefact is from the trained model, token by token: both read the same sequences, and
 // their distributions at each target token are compared. Logits exist for a panel of rows only.
 import { setImmediate } from 'node:timers/promises';
+import { finalNorm, headLogits } from '../decoder/head.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
-import { finalNorm, headLogits } from '../engine/head.ts';
 import type { Model } from '../engine/model.ts';
 import { type HostSequence, type PackedSequence, toSequence } from '../engine/packed-sequence.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -58,7 +58,7 @@ type Panel = Omit<TokenScores, 'documents'>;
 
 function sequenceScores({ trained, artifact }: Both, host: HostSequence): readonly Panel[] {
   const [a, b] = [trained, artifact].map((model) => {
-    const sequence = toSequence(model.rope, host, model.dtype);
+    const sequence = toSequence(model, host);
     return { model, sequence, rows: targetRows(model, sequence) };
   }) as [Read, Read];
   const count = host.targetCount;

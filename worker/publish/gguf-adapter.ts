@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
-import type { DecoderConfig } from '../decoder/config.ts';
+import { type DecoderConfig, decoderConfig } from '../decoder/config.ts';
 import { ggufArchitectures, ggufName, pairedHeads } from '../decoder/gguf-names.ts';
 import { halves, pairs } from '../decoder/gguf-weights.ts';
 import { type DecoderTensor, tensorSpecs } from '../decoder/names.ts';
@@ -38,7 +38,7 @@ export function ggufAdapterArtifact(facts: ArtifactFacts): ArtifactWriter {
     async write(folder) {
       const alpha = commonAlpha(facts);
       const metadata = new Map<string, GgufPair>([
-        ['general.architecture', text(ggufArchitectures[model.config.family])],
+        ['general.architecture', text(ggufArchitectures[configInFile(facts).family])],
         ['general.type', text('adapter')],
         ['general.name', text(run.name)],
         ['general.file_type', { type: 'uint32', value: 0 }],
@@ -118,7 +118,7 @@ function readBack(facts: ArtifactFacts, path: string) {
 
 /** Of the model that the file is for. */
 function configInFile({ model, cut }: ArtifactFacts): DecoderConfig {
-  return cut?.config ?? model.config;
+  return cut?.config ?? decoderConfig(model.config);
 }
 
 function nameOf(spec: DecoderTensor, factor: Factor): string {

@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Pruning } from '../../crds/api/pruning.ts';
 import type { PrunedSizes } from '../../crds/plan/pruned-sizes.ts';
 import type { KeptPlaces } from '../../crds/wire/pruned-model.ts';
-import type { DecoderConfig } from '../decoder/config.ts';
+import { type DecoderConfig, decoderConfig } from '../decoder/config.ts';
 import { type Role, tensorName } from '../decoder/names.ts';
 import type { Model } from '../engine/model.ts';
 import type { RoleContext } from '../role.ts';
@@ -64,7 +64,7 @@ class Block {
   readonly #importance: ColumnImportance | null;
 
   constructor(model: Model, layer: number, importance: ColumnImportance | null) {
-    this.config = model.config;
+    this.config = decoderConfig(model.config);
     this.#model = model;
     this.#layer = layer;
     this.#importance = importance;

@@ -8,6 +8,7 @@ import { alphaOf } from '../../crds/methods/adapter-fields.ts';
 import { namedLinears } from '../../crds/methods/linears.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { linearsOf } from '../../crds/plan/parameters.ts';
+import { decoderConfig } from '../decoder/config.ts';
 import type { Parameter } from '../engine/parameters.ts';
 import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
 import { exactType } from '../tensor/dtype.ts';
@@ -55,7 +56,9 @@ function configOf({ prepared, method, model }: ArtifactFacts): Record<string, un
   const { adapter } = method;
   if (adapter.type !== 'MixLoRA') throw new Bug(`${adapter.type} has no experts`);
   const { rank, dropout, numExperts, topK, routerAuxLossCoef, targetModules } = adapter.mixLora;
-  const targets = namedLinears(linearsOf(model.config), targetModules).map(({ name }) => name);
+  const targets = namedLinears(linearsOf(decoderConfig(model.config)), targetModules).map(
+    ({ name }) => name,
+  );
   return {
     base_model_name_or_path: prepared.model.name,
     bias: 'none',

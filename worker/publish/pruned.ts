@@ -7,7 +7,7 @@ import type { Pruning } from '../../crds/api/pruning.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { prunedSizes } from '../../crds/plan/pruned-sizes.ts';
 import { type KeptPlaces, type PrunedModel, pruningFile } from '../../crds/wire/pruned-model.ts';
-import { readConfig } from '../decoder/config.ts';
+import { decoderConfig, readConfig } from '../decoder/config.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { type DecoderTensor, tensorName, tensorSpecs } from '../decoder/names.ts';
 import { keptColumns, keptRows } from '../decoder/pruned-base.ts';
@@ -32,7 +32,8 @@ export function prunedArtifact(
   context: Parameters<typeof choosePlaces>[3],
 ): ArtifactWriter {
   const { files, model, run } = facts;
-  const { dtype, config } = model;
+  const { dtype } = model;
+  const config = decoderConfig(model.config);
   const sizes = prunedSizes(config, pruning);
   const fields = {
     intermediate_size: sizes.I,
@@ -113,7 +114,8 @@ function cut(
 
 /** Of the base, where nothing reads what was left out. */
 function maskedLogits(model: Model, layers: readonly KeptPlaces[]): Tensor {
-  const { config, parameters } = model;
+  const { parameters } = model;
+  const config = decoderConfig(model.config);
   const names: string[] = [];
   for (const [layer, kept] of layers.entries()) {
     for (const role of ['down', 'o'] as const) {

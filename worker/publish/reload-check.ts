@@ -2,8 +2,8 @@
 // model and through the artefact, and reports the largest gap between two logits and the divergence
 // of the distributions.
 
+import { headLogits } from '../decoder/head.ts';
 import { hiddenStates } from '../engine/forward.ts';
-import { headLogits } from '../engine/head.ts';
 import type { Model } from '../engine/model.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';

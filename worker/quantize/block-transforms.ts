@@ -1,6 +1,8 @@
 // What the layers of a model are quantized as: rescaled, and without a branch of low rank that
 // stays in 16 bits beside them. Found block by block, and kept until the result was compared.
+
 import { Bug, invariant } from '../../crds/failures/errors.ts';
+import { decoderConfig } from '../decoder/config.ts';
 import type { Model } from '../engine/model.ts';
 import type { Rows } from '../files/row-panels.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -57,14 +59,17 @@ export class BlockTransforms implements Disposable {
 
   /** Finds those of a block, whose norms and biases products read from then on. */
   prepare(model: Model, layer: number, inputs: readonly BlockInput[], weightOf: WeightOf): void {
-    const places = smoothingPlaces(model.config, layer);
+    const places = smoothingPlaces(decoderConfig(model.config), layer);
     if (this.#settings.smoothing === 'Search') {
       for (const place of places) {
         scope(() => this.#smooth(model, place, inputOf(inputs, place), weightOf));
       }
     }
     if (this.#settings.splits > 0) {
-      invariant(!model.config.bias.mlp, 'biases are not split: the plan refuses such a model');
+      invariant(
+        !decoderConfig(model.config).bias.mlp,
+        'biases are not split: the plan refuses such a model',
+      );
       const down = places.find(({ producer }) => producer.type === 'Rows');
       if (down !== undefined)
         scope(() => this.#split(model, down, inputOf(inputs, down), weightOf));
@@ -162,8 +167,8 @@ export class BlockTransforms implements Disposable {
     const own = () => ({ index: keep(ops.clone(index)), parts: keep(ops.clone(parts)) });
     this.#splits.set(path, { side: 'Columns', ...own() });
     const mlp = path.replace(/down_proj$/, '');
-    const { I } = model.config;
-    if (model.config.fused) {
+    const { I, fused } = decoderConfig(model.config);
+    if (fused) {
       const both = {
         index: ops.cat([index, ops.addScalar(index, I)]),
         parts: ops.cat([parts, parts]),
@@ -177,7 +182,8 @@ export class BlockTransforms implements Disposable {
   }
 
   #smooth(model: Model, place: SmoothingPlace, seen: SeenInput, weightOf: WeightOf): void {
-    const { config, parameters } = model;
+    const { parameters } = model;
+    const config = decoderConfig(model.config);
     const { producer, readers } = place;
     const largest = seen.largest ?? missing(readers[0]);
     const measured = { weights: readers.map(weightOf), x: seen.rows(), largest };

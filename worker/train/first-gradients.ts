@@ -90,7 +90,7 @@ export class DenseGradients implements Disposable {
     scope(() => {
       step({
         model,
-        sequences: batch.sequences.map((host) => toSequence(model.rope, host, model.dtype)),
+        sequences: batch.sequences.map((host) => toSequence(model, host)),
         targetTokens: batch.targetTokens,
         active: (layer) => model.parameters.trainedAt(layer),
         modes: modes.map((mode) => (mode === 'offload' ? mode : 'recompute')),

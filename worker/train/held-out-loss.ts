@@ -4,7 +4,6 @@ import type { AttentionEntries } from '../../crds/wire/attention-entries.ts';
 import { roundsOf } from '../data/rounds.ts';
 import { EntryWatch } from '../engine/attention-entries.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
-import { headLoss } from '../engine/head.ts';
 import type { Model } from '../engine/model.ts';
 import { type HostSequence, type SeeAttention, toSequence } from '../engine/packed-sequence.ts';
 import { withLayer } from '../engine/weights.ts';
@@ -83,7 +82,7 @@ interface Sums {
 }
 
 function lossOf(model: Model, hosts: readonly HostSequence[], see: SeeAttention): Sums {
-  const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
+  const sequences = hosts.map((host) => toSequence(model, host));
   using walk = new BlockWalk(model, sequences, { head: true });
   const streams = walk.finish({ attention: see });
   return withLayer(model, model.places.outlet, null, () => {
@@ -91,7 +90,7 @@ function lossOf(model: Model, hosts: readonly HostSequence[], see: SeeAttention)
     for (const [a, sequence] of sequences.entries()) {
       const x = streams[a];
       if (x === undefined) continue;
-      const { rows, nll, correct } = headLoss(model, x, sequence);
+      const { rows, nll, correct } = model.network.loss(model, x, sequence);
       sums.nll += item(nll);
       sums.correct += item(correct);
       const host = hosts[a];

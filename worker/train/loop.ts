@@ -206,7 +206,7 @@ function objectiveOf({ distillation }: TrainerParts): Pick<StepInputs, 'objectiv
 
 /** On the device, beside what its teacher says. */
 function sequenceOf({ model, distillation }: TrainerParts, host: HostSequence): PackedSequence {
-  const sequence = toSequence(model.rope, host, model.dtype);
+  const sequence = toSequence(model, host);
   if (distillation === undefined) return sequence;
   return { ...sequence, teacher: distillation.rows.of(host, model.device) };
 }

@@ -22,7 +22,7 @@ export function outlierScores(
   using inputs = new InputSquares();
   for (const [index, host] of sequences.entries()) {
     scope(() => {
-      using walk = new BlockWalk(model, [toSequence(model.rope, host, model.dtype)]);
+      using walk = new BlockWalk(model, [toSequence(model, host)]);
       walk.finish({ input: (path, x) => inputs.add(path, x) });
     }, model.device);
     onSequence(index + 1);

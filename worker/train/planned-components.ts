@@ -95,7 +95,7 @@ function inputsOf(model: Model, { sequences: hosts, calibration, ...measured }: 
   const blocks = 1 + Math.max(...layers.map(({ layer }) => layer));
   const found: FoundInput[] = [];
   scope(() => {
-    const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
+    const sequences = hosts.map((host) => toSequence(model, host));
     const rows = hosts.map((host) => rowsOf(host, calibration));
     if (rows.every((own) => own?.numel === 0)) throw nothingToMeasure(hosts.length);
     using walk = new BlockWalk(model, sequences, { blocks });

@@ -4,6 +4,10 @@
 // more gradients than it updates.
 
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
+import { decoderConfig } from '../decoder/config.ts';
+import { embedBackward_ } from '../decoder/embedding.ts';
+import { headBackward } from '../decoder/head.ts';
+import { embeddingName, finalNormName, headName } from '../decoder/names.ts';
 import type { ActivationOffload } from '../engine/activation-offload.ts';
 import {
   type BlockPass,
@@ -12,17 +16,9 @@ import {
   forwardBlock,
   runBlock,
 } from '../engine/block-tape.ts';
-import { embed, embedBackward_ } from '../engine/embedding.ts';
 import type { Projectors } from '../engine/gradient-factors.ts';
 import { GradientSum } from '../engine/gradient-sum.ts';
-import { headBackward } from '../engine/head.ts';
-import {
-  type Active,
-  embeddingName,
-  finalNormName,
-  headName,
-  type Model,
-} from '../engine/model.ts';
+import type { Active, Model } from '../engine/model.ts';
 import { gradientsFor, gradientsOf } from '../engine/multiplied-out.ts';
 import { crossEntropy, type Objective } from '../engine/objective.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
@@ -108,7 +104,7 @@ export function step(inputs: StepInputs): StepOutcome {
     }
     if (top.dEmbedding !== null) {
       for (const [a, sequence] of sequences.entries()) {
-        embedBackward_(model.config, top.dEmbedding, tensorAt(g, a), sequence.ids);
+        embedBackward_(decoderConfig(model.config), top.dEmbedding, tensorAt(g, a), sequence.ids);
       }
       update.offer([{ parameter: model.parameters.get(embeddingName), value: top.dEmbedding }]);
     }
@@ -161,7 +157,7 @@ function forwardBlocks(inputs: StepInputs, projectors: Projectors, measured: Ten
   inputs.offload?.clear();
   const { config } = model;
   let x = withLayer(model, model.places.inlet, 0, () =>
-    sequences.map((sequence) => embed(model, sequence.ids)),
+    sequences.map((sequence) => model.network.enter(model, sequence)),
   );
   const blocks: BlockTrace[][] = [];
   const lowest = lowestActive(inputs);
@@ -211,10 +207,10 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
   const { inlet, outlet } = model.places;
   const head = active(outlet);
   const dEmbedding = active(inlet).length > 0 ? matrixGradient(model, embeddingName) : null;
-  const headIsActive = head.find(({ name }) => name === headName(model.config));
+  const headIsActive = head.find(({ name }) => name === headName(decoderConfig(model.config)));
   const dHead = headIsActive
     ? matrixGradient(model, headIsActive.name)
-    : model.config.tied
+    : decoderConfig(model.config).tied
       ? dEmbedding
       : null;
   const norm = head.find(({ name }) => name === finalNormName);
@@ -284,7 +280,7 @@ function projectorsOf({ model, sequences, active, update, probe }: StepInputs): 
   if (probe) return probe.projectors;
   if ((model.adapter ?? model.onGrid ?? model.precision) !== null) return new Map();
   const tokens = sequences.reduce((sum, sequence) => sum + sequence.tokens, 0);
-  const found = model.config.layers.flatMap((_, layer) =>
+  const found = Array.from({ length: model.config.L }, (_, layer) => layer).flatMap((layer) =>
     active(layer).flatMap((parameter): [string, Projector][] => {
       const projector = update.projector?.(parameter, tokens, model.dtype) ?? null;
       return projector === null ? [] : [[parameter.name, projector]];

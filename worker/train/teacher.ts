@@ -19,11 +19,11 @@ import {
 import type { Feed } from '../data/feed.ts';
 import { firstUses } from '../data/first-sequences.ts';
 import { roundsOf } from '../data/rounds.ts';
+import { headTop } from '../decoder/head.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import { type BuildOptions, frozenModel, modelSource } from '../engine/build-model.ts';
 import { requireFinite } from '../engine/finite.ts';
-import { headTop } from '../engine/head.ts';
 import type { Model } from '../engine/model.ts';
 import type { Objective } from '../engine/objective.ts';
 import { type HostSequence, type TeacherRows, toSequence } from '../engine/packed-sequence.ts';
@@ -199,7 +199,7 @@ class Taught implements Disposable {
   }
 
   #pass(model: Model, hosts: readonly HostSequence[]): readonly TeacherRows[] {
-    const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
+    const sequences = hosts.map((host) => toSequence(model, host));
     using walk = new BlockWalk(model, sequences, { head: true });
     const streams = walk.finish();
     return withLayer(model, model.places.outlet, null, () =>

@@ -72,7 +72,7 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
     scope(() => {
       const outcome = step({
         ...{ model, active, modes: plan.blocks, targetTokens: sequences * targetCount },
-        sequences: batch.map((sequence) => toSequence(model.rope, sequence, model.dtype)),
+        sequences: batch.map((sequence) => toSequence(model, sequence)),
         update: updater.begin({
           learningRate: rate,
           count: (layer) => (stepCounts[layer] ?? 0) + 1,

@@ -72,7 +72,7 @@ function runSteps(request: StepRequest): StepResult {
     const { loss, norm } = scope(() => {
       const outcome = step({
         model,
-        sequences: [toSequence(model.rope, host, dtype)],
+        sequences: [toSequence(model, host)],
         targetTokens: host.targetCount,
         active: selection.at(index),
         modes,

@@ -1,6 +1,8 @@
 // Logits of a text by the forward of training, over the whole of it.
+import { decoderConfig } from '../../../worker/decoder/config.ts';
+import { headName } from '../../../worker/decoder/names.ts';
 import { hiddenStates } from '../../../worker/engine/forward.ts';
-import { headName, type Model } from '../../../worker/engine/model.ts';
+import type { Model } from '../../../worker/engine/model.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { toArray } from '../../../worker/tensor/tensor.ts';
@@ -10,8 +12,9 @@ export function lastLogits(model: Model, ids: readonly number[]): readonly numbe
   return scope(() => {
     const h = hiddenStates(model, Int32Array.from(ids));
     const last = ops.narrow(h, 0, ids.length - 1, 1);
-    const z = ops.linear(last, model.parameters.value(headName(model.config)), null);
-    const cap = model.config.logitCap;
+    const config = decoderConfig(model.config);
+    const z = ops.linear(last, model.parameters.value(headName(config)), null);
+    const cap = config.logitCap;
     const values = toArray(z);
     return cap === undefined ? values : values.map((x) => cap * Math.tanh(x / cap));
   });

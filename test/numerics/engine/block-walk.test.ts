@@ -15,7 +15,7 @@ function walked<T>(body: (walk: BlockWalk) => T, end = {}): T {
   const model = aToyModel({ dtype: 'float64' });
   using _parameters = model.parameters;
   return scope(() => {
-    const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
+    const sequences = hosts.map((host) => toSequence(model, host));
     const before = liveHandles();
     const result = (() => {
       using walk = new BlockWalk(model, sequences, end);
@@ -89,7 +89,7 @@ test('a block that is changed between looking and passing passes as it is then',
   const model = aToyModel({ dtype: 'float64' });
   using parameters = model.parameters;
   scope(() => {
-    const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
+    const sequences = hosts.map((host) => toSequence(model, host));
     using walk = new BlockWalk(model, sequences);
     const before = valuesOf(walk);
     walk.look({});

@@ -1,7 +1,9 @@
 // What the tapes of blocks keep, counted where the memory is taken, beside the plan of it.
+
 import type { FineTuneJobSpec } from '../../../crds/api/job.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import { blockBytes } from '../../../crds/plan/block-bytes.ts';
+import { decoderConfig } from '../../../worker/decoder/config.ts';
 import { forwardBlock } from '../../../worker/engine/block-tape.ts';
 import { gradientsFor } from '../../../worker/engine/multiplied-out.ts';
 import { toSequence } from '../../../worker/engine/packed-sequence.ts';
@@ -29,13 +31,20 @@ function compared(adapter: object, precision: Precision) {
   const model = aToyModel({ dtype, adapter: adapterOf(method, 5n, dtype), config });
   using _parameters = model.parameters;
   const planned = blockBytes({
-    ...{ facts: model.config, method, microBatchTokens: tokens, perWave: 1, waves: 1, shards: 1 },
+    ...{
+      facts: decoderConfig(model.config),
+      method,
+      microBatchTokens: tokens,
+      perWave: 1,
+      waves: 1,
+      shards: 1,
+    },
     ...{ clip: 'Global', recomputation: 'None', targetShare: 1 },
     device: { type: 'cpu', bytes: 2 ** 34 },
   }).tape;
   let kept = 0;
   scope(() => {
-    const sequence = toSequence(model.rope, aSequence([countUp(0, tokens)]), dtype);
+    const sequence = toSequence(model, aSequence([countUp(0, tokens)]));
     for (let layer = 0; layer < model.config.L; layer += 1) {
       const x = normal([tokens, model.config.H], 1, streamOf(1, 'x', layer), dtype);
       const active = gradientsFor(model, model.parameters.trainedAt(layer));

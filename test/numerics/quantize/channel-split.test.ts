@@ -1,5 +1,7 @@
 // Channels that are split change no output; rounded inputs without outliers lose less.
+
 import test from 'ava';
+import { decoderConfig } from '../../../worker/decoder/config.ts';
 import { linearLayers } from '../../../worker/engine/adapted-layers.ts';
 import { toSequence } from '../../../worker/engine/packed-sequence.ts';
 import { checkLogits } from '../../../worker/publish/reload-check.ts';
@@ -133,7 +135,7 @@ for (const name of ['llama', 'phi3']) {
   test(`${name}: where parts take the places of unused channels, logits stay`, (t) => {
     const model = aToyModel({ name });
     using parameters = model.parameters;
-    const { I, fused } = model.config;
+    const { I, fused } = decoderConfig(model.config);
     const settings: TransformSettings = {
       ...{ grid: { bits: 8, range: 'Symmetric' }, rank: 0, iterations: 1, splits: 4 },
       smoothing: 'None',
@@ -149,7 +151,7 @@ for (const name of ['llama', 'phi3']) {
         ops.zero_(ops.narrow(rows, 0, 8, 4));
       }
       const before = checkLogits(model);
-      const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
+      const sequences = hosts.map((host) => toSequence(model, host));
       const weightOf = (path: string) => parameters.value(`${path}.weight`);
       const changed: string[] = [];
       const quantize = (path: string) => {

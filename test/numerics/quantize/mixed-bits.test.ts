@@ -22,7 +22,7 @@ function chosen(model: Model, average: number): ReadonlyMap<string, number> {
   const steps = chooseBits(
     {
       ...{ model, layers: linearLayers(model.config) },
-      sequences: hosts.map((host) => toSequence(model.rope, host, model.dtype)),
+      sequences: hosts.map((host) => toSequence(model, host)),
       weightOf: ({ path }) => ops.clone(model.parameters.value(`${path}.weight`)),
     },
     rounding,

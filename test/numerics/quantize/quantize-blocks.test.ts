@@ -24,7 +24,7 @@ function quantized(
   quantize: QuantizeLayer,
   inputs: InputGrid | null = null,
 ): readonly number[] {
-  const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
+  const sequences = hosts.map((host) => toSequence(model, host));
   return [...quantizeBlocks(model, sequences, quantize, inputs)];
 }
 
@@ -53,7 +53,7 @@ test('every linear layer of every block is shown once, q before k before v, and 
     });
     t.deepEqual(
       done,
-      model.config.layers.map((_, i) => i + 1),
+      Array.from({ length: model.config.L }, (_, i) => i + 1),
     );
     const names = ['q_proj', 'k_proj', 'v_proj', 'o_proj'].map((one) => `self_attn.${one}`);
     const mlp = ['gate_proj', 'up_proj', 'down_proj'].map((one) => `mlp.${one}`);

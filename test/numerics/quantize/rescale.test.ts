@@ -209,7 +209,7 @@ for (const name of ['llama', 'qwen2', 'phi3', 'gemma2']) {
         ops.add_(one.value, ops.mulScalar_(drawn, 0.3));
       }
       const before = checkLogits(model);
-      const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
+      const sequences = hosts.map((host) => toSequence(model, host));
       const weightOf = (path: string) => parameters.value(`${path}.weight`);
       const changed: string[] = [];
       const walk = quantizeBlocks(

@@ -35,8 +35,8 @@ function theModel(): Model {
   return aToyModel({ name: 'llama', config: { num_hidden_layers: 4 } });
 }
 
-function onDevice({ rope, dtype }: Model): readonly PackedSequence[] {
-  return hosts.map((host) => toSequence(rope, host, dtype));
+function onDevice(model: Model): readonly PackedSequence[] {
+  return hosts.map((host) => toSequence(model, host));
 }
 
 type Found = ReadonlyMap<string, CodedMatrix>;

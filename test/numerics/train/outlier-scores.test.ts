@@ -1,7 +1,7 @@
 // The outlier score against what can be counted by hand, and what must not change it.
 import test, { type ExecutionContext } from 'ava';
+import { embed } from '../../../worker/decoder/embedding.ts';
 import { forwardBlock } from '../../../worker/engine/block-tape.ts';
-import { embed } from '../../../worker/engine/embedding.ts';
 import type { Model } from '../../../worker/engine/model.ts';
 import { toSequence } from '../../../worker/engine/packed-sequence.ts';
 import { learnedGrid } from '../../../worker/methods/weights/fake-quantized.ts';
@@ -121,7 +121,7 @@ test('watching changes nothing of what is computed', (t) => {
   using _parameters = model.parameters;
   const output = () =>
     scope(() => {
-      const sequence = toSequence(model.rope, sequences[0]!, model.dtype);
+      const sequence = toSequence(model, sequences[0]!);
       const pass = { model, layer: 0, active: [], sequence, draw: null };
       return toArray(forwardBlock(pass, embed(model, sequence.ids), 'recompute').output);
     }, model.device);

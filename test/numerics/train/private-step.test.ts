@@ -55,9 +55,9 @@ function offered(
   privateStep({
     ...{ model, update, records: chosen, settings: { ...settings, stream } },
     active: all(model.parameters).at(0),
-    modes: model.config.layers.map(() => 'keep' as const),
+    modes: new Array(model.config.L).fill('keep'),
     draw: ({ key }) => ({ seed: 1n, step: 0, key }),
-    onDevice: (host) => toSequence(model.rope, host, model.dtype),
+    onDevice: (host) => toSequence(model, host),
   });
   return values;
 }

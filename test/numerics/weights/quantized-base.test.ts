@@ -1,5 +1,6 @@
 // Training on frozen weights that are stored in fewer bits: what is stored and what is not, that it
 // learns, that stopping changes nothing, and what comes out.
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -10,6 +11,7 @@ import { quantizedBlock, storesFrozen } from '../../../crds/plan/quantized-base.
 import { matrixBytes } from '../../../crds/plan/quantized-matrix.ts';
 import { verifyCheckpoint } from '../../../worker/checkpoint/folder.ts';
 import { freshState } from '../../../worker/checkpoint/trainer-state.ts';
+import { decoderConfig } from '../../../worker/decoder/config.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
 import type { Model } from '../../../worker/engine/model.ts';
 import { Parameters } from '../../../worker/engine/parameters.ts';
@@ -85,7 +87,7 @@ const holds = test.macro({
       if (!storesFrozen(resolved)) throw new Error('no codes');
       t.is(value.bytes, matrixBytes({ out, in: inputs }, resolved), `${name} by plan`);
     }
-    t.is(bytes, model.config.L * quantizedBlock(model.config, methodOf(base)).bytes);
+    t.is(bytes, model.config.L * quantizedBlock(decoderConfig(model.config), methodOf(base)).bytes);
   },
   title: (_, words) => `${words}: linear layers of blocks are stored so, in the bytes of the plan`,
 });

@@ -1,9 +1,11 @@
 // EVA: directions against a singular value decomposition of the centred inputs, and how ranks
 // follow from what they explain.
+
 import test from 'ava';
 import fc from 'fast-check';
 import { adapterShape } from '../../../../crds/methods/adapter-traits.ts';
 import { resolveMethod } from '../../../../crds/methods/resolve.ts';
+import { decoderConfig } from '../../../../worker/decoder/config.ts';
 import { adaptedLayers } from '../../../../worker/engine/adapted-layers.ts';
 import { BlockInputs } from '../../../../worker/engine/block-inputs.ts';
 import type { HostSequence } from '../../../../worker/engine/packed-sequence.ts';
@@ -270,7 +272,7 @@ test('the plan counts equal ranks exactly, and no fewer values than unequal ones
     const model = aToyModel({ adapter: adapterOf(resolved, 5n, 'float32') });
     using parameters = model.parameters;
     const trained = parameters.trained().reduce((sum, { value }) => sum + value.numel, 0);
-    const shape = adapterShape(resolved, model.config);
+    const shape = adapterShape(resolved, decoderConfig(model.config));
     const source = toySource({});
     const all = adaptedLayers(source.config, adapterOf(resolved, 5n, 'float32')!);
     const planned = all.reduce(

@@ -1,11 +1,13 @@
 // What every adapter must hold, with the rows of test/methods/adapters: nothing changes before the
 // first step, the merged weight computes the same, gradients follow from the gradient of the dense
 // weight, fixed tensors stay as they are, and the counts are those of the plan.
+
 import test from 'ava';
 import type { AdapterShape } from '../../../../crds/methods/adapter-shapes.ts';
 import { adapterEntries, adapterShape } from '../../../../crds/methods/adapter-traits.ts';
 import { resolveMethod } from '../../../../crds/methods/resolve.ts';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
+import { decoderConfig } from '../../../../worker/decoder/config.ts';
 import { hiddenStates } from '../../../../worker/engine/forward.ts';
 import { type Model, tensorName, tensorsOf } from '../../../../worker/engine/model.ts';
 import { adapterOf } from '../../../../worker/methods/adapters/index.ts';
@@ -28,7 +30,7 @@ type Method = (typeof cases)[string]['method'];
 
 const adapterFor = (method: Method) => adapterOf(resolveMethod(method), 5n, 'float64');
 const shapeOf = (method: Method, { config }: Model): AdapterShape => {
-  const shape = adapterShape(resolveMethod(method), config);
+  const shape = adapterShape(resolveMethod(method), decoderConfig(config));
   if (shape === null) throw new Error('no adapter');
   return shape;
 };

@@ -1,13 +1,16 @@
 // MixLoRA: one expert is plain LoRA, rows sorted by expert compute what all experts together do,
 // gradients are those of the loss and its balance, and nothing depends on threads or recomputation.
+
 import test from 'ava';
 import { adapterShape } from '../../../../crds/methods/adapter-traits.ts';
 import { resolveMethod } from '../../../../crds/methods/resolve.ts';
 import { trainedOf } from '../../../../crds/plan/parameters.ts';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
+import { decoderConfig } from '../../../../worker/decoder/config.ts';
+import { headName } from '../../../../worker/decoder/names.ts';
 import { generate } from '../../../../worker/decoding/generate.ts';
 import { hiddenStates } from '../../../../worker/engine/forward.ts';
-import { headName, type Model, tensorsOf } from '../../../../worker/engine/model.ts';
+import { type Model, tensorsOf } from '../../../../worker/engine/model.ts';
 import { balanceLoss } from '../../../../worker/methods/adapters/balance.ts';
 import { adapterOf } from '../../../../worker/methods/adapters/index.ts';
 import { int4 } from '../../../../worker/methods/weights/int4.ts';
@@ -315,7 +318,7 @@ test('an answer token by token is that of the whole text', (t) => {
   while (expected.length < 6) {
     const next = scope(() => {
       const h = hiddenStates(model, Int32Array.from([...prompt, ...expected]));
-      const z = ops.atenLinear(h, parameters.value(headName(model.config)));
+      const z = ops.atenLinear(h, parameters.value(headName(decoderConfig(model.config))));
       return toArray(ops.argmax(z, 1)).at(-1) ?? 0;
     });
     expected.push(next);
@@ -330,7 +333,7 @@ test('its values are as many as the plan counts', (t) => {
       using parameters = model.parameters;
       const count = parameters.trained().reduce((sum, { value }) => sum + value.numel, 0);
       t.is(count, trainedOf(toySource({ name }).config, methodOf(own)).adapter);
-      t.truthy(adapterShape(methodOf(own), model.config)?.experts);
+      t.truthy(adapterShape(methodOf(own), decoderConfig(model.config))?.experts);
     }
   }
 });

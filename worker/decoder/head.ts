@@ -1,15 +1,17 @@
 // Final norm, head and loss with gradients by hand, without a tape over the vocabulary. Only rows
 // with a label get logits, and these in chunks, so the largest temporary is `chunk * V` values.
 
+import type { Model } from '../engine/model.ts';
+import type { Objective } from '../engine/objective.ts';
+import type { PackedSequence, TeacherRows } from '../engine/packed-sequence.ts';
 import { rmsNorm } from '../nn/rms-norm.ts';
 import { grad, leaf, withTape } from '../tensor/autograd.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { finalNormName, headName, type Model } from './model.ts';
-import type { Objective } from './objective.ts';
-import type { PackedSequence, TeacherRows } from './packed-sequence.ts';
+import { decoderConfig } from './config.ts';
+import { finalNormName, headName } from './names.ts';
 
 interface HeadLoss {
   /** Negative log-likelihood of each target row. */
@@ -33,7 +35,7 @@ interface HeadGradients extends Pick<HeadLoss, 'nll'> {
 export function headLoss(model: Model, x: Tensor, sequence: PackedSequence): HeadLoss {
   return scope(() => {
     const h = finalNorm(model, ops.indexSelect(x, 0, sequence.rows));
-    const cap = model.config.logitCap ?? 0;
+    const cap = decoderConfig(model.config).logitCap ?? 0;
     const [rows, sums] = ops.headNll(h, headWeight(model), sequence.labels, {
       cap,
       needDh: false,
@@ -59,7 +61,7 @@ export function headTop(
 ): TeacherRows {
   return scope(() => {
     const h = finalNorm(model, ops.indexSelect(x, 0, sequence.rows));
-    const cap = model.config.logitCap ?? 0;
+    const cap = decoderConfig(model.config).logitCap ?? 0;
     const [ids, logQ] = ops.headTop(h, headWeight(model), count, { cap, temperature });
     return { ids, logQ };
   });
@@ -88,7 +90,7 @@ export function headBackward(
     const h = withTape(() => finalNorm(model, rows, norm));
     const { nll, measured, dh } = objective.of({
       ...{ h: ops.detach(h), weight: headWeight(model), sequence, scale },
-      ...{ cap: model.config.logitCap ?? 0, dweight: dHead },
+      ...{ cap: decoderConfig(model.config).logitCap ?? 0, dweight: dHead },
     });
     const [dRows, dNorm] = grad([h], normIsActive ? [rows, norm] : [rows], [dh]);
     const input = ops.zerosLike(x);
@@ -103,7 +105,7 @@ export function finalNorm(
   x: Tensor,
   weight = parameters.value(finalNormName),
 ): Tensor {
-  const { normEps, normOffset } = config;
+  const { normEps, normOffset } = decoderConfig(config);
   return rmsNorm(x, { weight, epsilon: normEps, offset: normOffset });
 }
 
@@ -111,12 +113,12 @@ export function finalNorm(
 export function headLogits(model: Model, h: Tensor): Tensor {
   return scope(() => {
     const wide = ops.to(ops.linear(h, headWeight(model), null), exactType(model.dtype));
-    const cap = model.config.logitCap;
+    const cap = decoderConfig(model.config).logitCap;
     // In place: each copy would be a tenth of a small model with a large vocabulary.
     return cap === undefined ? wide : ops.mulScalar_(ops.tanh(ops.divScalar_(wide, cap)), cap);
   });
 }
 
 function headWeight(model: Model): Tensor {
-  return model.parameters.value(headName(model.config));
+  return model.parameters.value(headName(decoderConfig(model.config)));
 }

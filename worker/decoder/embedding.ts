@@ -1,11 +1,13 @@
 // Embedding lookup and its gradient.
-import type { DecoderConfig } from '../decoder/config.ts';
+import type { Model } from '../engine/model.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { embeddingName, type Model } from './model.ts';
+import { type DecoderConfig, decoderConfig } from './config.ts';
+import { embeddingName } from './names.ts';
 
 /** Rows of the embedding at `ids [T]` in the model's type, times the family's scale: `[T, H]`. */
-export function embed({ config, dtype, parameters }: Model, ids: Tensor): Tensor {
+export function embed({ dtype, parameters, ...model }: Model, ids: Tensor): Tensor {
+  const config = decoderConfig(model.config);
   const rows = ops.indexSelect(parameters.value(embeddingName), 0, ids);
   const x = rows.dtype === dtype ? rows : ops.to(rows, dtype);
   return config.embedScale === 1 ? x : ops.mulScalar(x, roundedScale(config, x));

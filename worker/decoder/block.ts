@@ -3,44 +3,14 @@
 // Shapes: T tokens of a sequence · H hidden size · N query heads · K key/value heads · D head size
 //         I MLP size
 
-import type { DecoderConfig } from '../decoder/config.ts';
-import type { Delta } from '../methods/adapters/delta.ts';
-import type { Precision } from '../methods/precision/precision.ts';
+import { type BlockTensors, tensorsAt } from '../nn/block-tensors.ts';
+import { activationCode, gatedLinear, linear, normLinears } from '../nn/linear.ts';
+import { mixedMlp } from '../nn/mixture.ts';
+import { type Norm, rmsNorm } from '../nn/rms-norm.ts';
+import { type RopeTable, rotate } from '../nn/rope.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { GatedHalves, Routing } from './inside.ts';
-import {
-  activationCode,
-  gatedLinear,
-  type LinearTensors,
-  linear,
-  normLinears,
-  type Tap,
-} from './linear.ts';
-import { type Mixture, mixedMlp } from './mixture.ts';
-import { type Norm, rmsNorm } from './rms-norm.ts';
-import { type RopeTable, rotate } from './rope.ts';
-
-/** The tensors of a block: values in the forward, leaves of a tape in the backward. */
-export interface BlockTensors {
-  /** A tensor by its full name in Hugging Face files. */
-  weight(name: string): Tensor;
-  hasWeight(name: string): boolean;
-  /** The adapter's change to the linear layer at a module path; null where it has none. */
-  delta(path: string): Delta | null;
-  /** The experts of the MLP at a module path; null where it has none. */
-  mixture(path: string): Mixture | null;
-  /** Called with the input of each linear layer. */
-  observe?(path: string, input: Tensor): void;
-  /** Called with the two halves of the MLP. */
-  gated?(halves: GatedHalves): void;
-  /** Called with where the tokens went, in a mixture of experts. */
-  routed?(routing: Routing): void;
-  /** The tap of the linear layer with this weight, or null. */
-  tap?(name: string): Tap | null;
-  /** Arithmetic of the linear layers; null: in the types of their tensors. */
-  readonly precision: Precision | null;
-}
+import type { DecoderConfig } from './config.ts';
 
 /** The context of the tokens in one pass: their positions, and what they attend to. */
 export interface BlockContext {
@@ -137,18 +107,6 @@ function mlp(
 function normAt(config: DecoderConfig, tensors: BlockTensors, path: string): Norm {
   const { normEps, normOffset } = config;
   return { weight: tensors.weight(`${path}.weight`), epsilon: normEps, offset: normOffset };
-}
-
-function tensorsAt(tensors: BlockTensors, path: string): LinearTensors {
-  return {
-    name: `${path}.weight`,
-    precision: tensors.precision,
-    weight: tensors.weight(`${path}.weight`),
-    bias: tensors.hasWeight(`${path}.bias`) ? tensors.weight(`${path}.bias`) : null,
-    delta: tensors.delta(path),
-    observe: tensors.observe === undefined ? null : (x) => tensors.observe?.(path, x),
-    tap: tensors.tap?.(`${path}.weight`) ?? null,
-  };
 }
 
 /** The parts of one fused product, or the separate products. */

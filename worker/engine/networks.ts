@@ -1,0 +1,15 @@
+// What each family of models computes: its row beside that in decoder/registry.ts, which processes
+// without tensors read too.
+import { decoderNetwork } from '../decoder/network.ts';
+import { familyOf } from '../decoder/registry.ts';
+import type { FamilyKind, ModelConfig } from '../families/family.ts';
+import type { Network } from './network.ts';
+
+const networks: Readonly<
+  Record<FamilyKind, (config: ModelConfig, sequenceLength: number) => Network>
+> = { decoder: decoderNetwork };
+
+/** For sequences of up to `sequenceLength` tokens. */
+export function networkOf(config: ModelConfig, sequenceLength: number): Network {
+  return networks[familyOf(config).kind](config, sequenceLength);
+}
