@@ -132,10 +132,10 @@ export function gradientsOf(
       draw: ({ key }) => ({ seed: 1n, step: 0, key }),
       regularizes,
     });
-    const { nll, measured, objective } = outcome;
+    const { sums, measured } = outcome;
     const [term = 0, inUse = 0] = measured;
-    const loss = nll / targetTokens;
-    const divergence = (objective[0] ?? 0) / targetTokens;
+    const loss = (sums['nll'] ?? Number.NaN) / targetTokens;
+    const divergence = (sums['divergence'] ?? 0) / targetTokens;
     return {
       loss,
       divergence,

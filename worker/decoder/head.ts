@@ -2,6 +2,7 @@
 // with a label get logits, and these in chunks, so the largest temporary is `chunk * V` values.
 
 import type { Model } from '../engine/model.ts';
+import type { LossSums } from '../engine/network.ts';
 import type { Objective } from '../engine/objective.ts';
 import type { PackedSequence, TeacherRows } from '../engine/packed-sequence.ts';
 import { rmsNorm } from '../nn/rms-norm.ts';
@@ -22,9 +23,8 @@ interface HeadLoss {
   readonly correct: Tensor;
 }
 
-interface HeadGradients extends Pick<HeadLoss, 'nll'> {
-  /** What the objective measures. */
-  readonly measured: readonly Tensor[];
+interface HeadGradients {
+  readonly sums: LossSums;
   /** Gradient of the residual stream, `[T, H]`. */
   readonly input: Tensor;
   /** Gradient of the final norm's weight, null while it is not active. */
@@ -88,14 +88,14 @@ export function headBackward(
     const rows = leaf(ops.indexSelect(x, 0, sequence.rows));
     const norm = normIsActive ? leaf(weight) : weight;
     const h = withTape(() => finalNorm(model, rows, norm));
-    const { nll, measured, dh } = objective.of({
+    const { sums, dh } = objective.of({
       ...{ h: ops.detach(h), weight: headWeight(model), sequence, scale },
       ...{ cap: decoderConfig(model.config).logitCap ?? 0, dweight: dHead },
     });
     const [dRows, dNorm] = grad([h], normIsActive ? [rows, norm] : [rows], [dh]);
     const input = ops.zerosLike(x);
     if (dRows !== undefined && dRows !== null) ops.indexCopy_(input, 0, sequence.rows, dRows);
-    return { nll, measured, input, norm: dNorm ?? null };
+    return { sums, input, norm: dNorm ?? null };
   });
 }
 

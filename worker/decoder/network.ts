@@ -8,6 +8,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { type BlockContext, block } from './block.ts';
 import { type DecoderConfig, decoderConfig } from './config.ts';
 import { embed } from './embedding.ts';
+import { decoderEnds } from './ends.ts';
 import { headLoss } from './head.ts';
 import { ropeFrequencies } from './rope.ts';
 
@@ -28,6 +29,7 @@ export function decoderNetwork(of: ModelConfig, sequenceLength: number): Network
     block: (layer, tensors, x, sequence, see) =>
       block(config, layer, tensors, x, sequenceContext(config, sequence, see)),
     loss: headLoss,
+    ends: decoderEnds,
   };
 }
 

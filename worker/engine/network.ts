@@ -4,8 +4,12 @@
 import type { BlockTensors } from '../nn/block-tensors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Model } from './model.ts';
+import type { GradientSum } from './gradient-sum.ts';
+import type { Active, Model } from './model.ts';
+import type { Objective } from './objective.ts';
 import type { PackedSequence, SeeAttention } from './packed-sequence.ts';
+import type { Parameter } from './parameters.ts';
+import type { Gradient } from './update.ts';
 
 /** Tensors of one sequence that blocks read beside their stream, by the family's own names. */
 export type SequenceInputs = Readonly<Record<string, Tensor>>;
@@ -17,6 +21,45 @@ interface MeasuredLoss {
   readonly nll: Tensor;
   /** Target rows whose label the model finds the most likely. */
   readonly correct: Tensor;
+}
+
+/** Sums over the target rows of a sequence, by name; float64 scalars. */
+export interface LossSums {
+  /** Of the negative log-likelihoods, whatever is minimized. */
+  readonly nll: Tensor;
+  /** What else is measured of the loss. */
+  readonly [name: string]: Tensor;
+}
+
+interface OutletPass {
+  readonly sums: LossSums;
+  /** Gradient of the stream after the last block, `[T, H]`. */
+  readonly input: Tensor;
+}
+
+/** The two ends of a model in one step. They add up the gradients of the active tensors there. */
+export interface StepEnds {
+  /**
+   * Loss and gradient for `x [T, H]`, the stream after the last block; the tensors of the outlet
+   * are complete.
+   */
+  outlet(x: Tensor, sequence: PackedSequence): OutletPass;
+  /** Of the active tensors of the outlet, after the last sequence. */
+  outletGradients(): readonly Gradient[];
+  /** Takes `g [T, H]`, the gradient of the stream before the first block; of an active inlet. */
+  inlet(g: Tensor, sequence: PackedSequence): void;
+  /** Of the active tensors of the inlet, after the last sequence. */
+  inletGradients(): readonly Gradient[];
+}
+
+export interface EndSettings {
+  readonly active: Active;
+  /** Null: what the network minimizes by itself. */
+  readonly objective: Objective | null;
+  /** 1 over the target rows of the global batch. */
+  readonly scale: number;
+  /** Adds up gradients of parameters over the sequences of the step. */
+  sum(parameters: readonly Parameter[]): GradientSum;
 }
 
 export interface Network {
@@ -37,4 +80,6 @@ export interface Network {
    * backward.
    */
   loss(model: Model, x: Tensor, sequence: PackedSequence): MeasuredLoss;
+  /** To be asked once all blocks have passed all sequences: it may hold gradients. */
+  ends(model: Model, settings: EndSettings): StepEnds;
 }

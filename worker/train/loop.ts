@@ -187,8 +187,9 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
           });
     const done = parts.noise?.during(state.step, compute) ?? compute();
     const { gradientNorm, clipFactor, applied, scores = [] } = done;
-    const { nll, regularization, objective, measured } = done;
-    const own = [nll, regularization, objective[0] ?? 0, ...scores, ...measured];
+    const { sums: ofLoss, regularization, measured } = done;
+    const { nll = Number.NaN, divergence: apart = 0 } = ofLoss;
+    const own = [nll, regularization, apart, ...scores, ...measured];
     const [sum = Number.NaN, added = 0, divergence = 0, ...sums] = world.sum(own);
     return {
       ...{ gradientNorm, clipFactor, applied, added, scores: sums.slice(0, scores.length) },

@@ -36,7 +36,8 @@ export function privateStep({ records, settings, onDevice, update, ...shared }: 
       if (gradients.length > 0) update.offer(gradients);
     }
     const { sums: _none, ...outcome } = update.finish();
-    return { ...outcome, nll: Number.NaN, regularization: 0, objective: [], measured: [] };
+    const sums: Readonly<Record<string, number>> = {};
+    return { ...outcome, sums, regularization: 0, measured: [] };
   }, model.device);
 }
 

@@ -4,10 +4,6 @@
 // more gradients than it updates.
 
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
-import { decoderConfig } from '../decoder/config.ts';
-import { embedBackward_ } from '../decoder/embedding.ts';
-import { headBackward } from '../decoder/head.ts';
-import { embeddingName, finalNormName, headName } from '../decoder/names.ts';
 import type { ActivationOffload } from '../engine/activation-offload.ts';
 import {
   type BlockPass,
@@ -20,7 +16,8 @@ import type { Projectors } from '../engine/gradient-factors.ts';
 import { GradientSum } from '../engine/gradient-sum.ts';
 import type { Active, Model } from '../engine/model.ts';
 import { gradientsFor, gradientsOf } from '../engine/multiplied-out.ts';
-import { crossEntropy, type Objective } from '../engine/objective.ts';
+import type { LossSums, StepEnds } from '../engine/network.ts';
+import type { Objective } from '../engine/objective.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
 import type { StepProbe } from '../engine/regrowth.ts';
 import { regularization } from '../engine/regularization.ts';
@@ -29,7 +26,6 @@ import { layerAfter, withLayer } from '../engine/weights.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
 import type { InsideLoss } from '../nn/inside.ts';
-import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -45,7 +41,7 @@ export interface StepInputs {
   /** Required where a mode is `offload`. */
   readonly offload?: ActivationOffload | undefined;
   readonly update: StepUpdateSink;
-  /** @default cross entropy */
+  /** @default what the network minimizes by itself */
   readonly objective?: Objective;
   /** A loss of values inside the blocks. @default none */
   readonly inside?: InsideLoss | null;
@@ -59,12 +55,10 @@ export interface StepInputs {
 }
 
 interface StepOutcome extends Omit<UpdateOutcome, 'sums'> {
-  /** Sum of the negative log-likelihoods over this rank's sequences. */
-  readonly nll: number;
+  /** Sums over this rank's sequences, by name: `nll`, and what else is measured of the loss. */
+  readonly sums: Readonly<Record<string, number>>;
   /** What the adapter's regularizer adds to the loss; 0 at ranks that leave it to another. */
   readonly regularization: number;
-  /** What the objective measures, over this rank's sequences. */
-  readonly objective: readonly number[];
   /** What the loss inside the blocks measures, over this rank's sequences and all blocks. */
   readonly measured: readonly number[];
 }
@@ -76,7 +70,11 @@ export function step(inputs: StepInputs): StepOutcome {
     const projectors = projectorsOf(inputs);
     const measured: Tensor[] = [];
     const traces = forwardBlocks(inputs, projectors, measured);
-    const top = headPass(inputs, traces.outputs);
+    const ends = model.network.ends(model, {
+      ...{ active, objective: inputs.objective ?? null, scale: 1 / inputs.targetTokens },
+      sum: (parameters) => new GradientSum(parameters, sequences.length),
+    });
+    const top = outletPass(inputs, ends, traces.outputs);
     let g = top.gradients;
     const lowest = lowestActive(inputs);
     const terms: Tensor[] = [];
@@ -102,20 +100,21 @@ export function step(inputs: StepInputs): StepOutcome {
       const gradients = own.finish();
       update.offer(inputs.probe?.offered(gradients) ?? gradients);
     }
-    if (top.dEmbedding !== null) {
-      for (const [a, sequence] of sequences.entries()) {
-        embedBackward_(decoderConfig(model.config), top.dEmbedding, tensorAt(g, a), sequence.ids);
-      }
-      update.offer([{ parameter: model.parameters.get(embeddingName), value: top.dEmbedding }]);
+    if (active(model.places.inlet).length > 0) {
+      for (const [a, sequence] of sequences.entries()) ends.inlet(tensorAt(g, a), sequence);
+      update.offer(ends.inletGradients());
     }
     const totals = totalsOf(measured, inputs.inside?.size ?? 0);
-    const { sums, ...outcome } = update.finish([top.nll, ...top.measured, ...totals, ...terms]);
+    const names = Object.keys(top.sums);
+    const own = [...Object.values(top.sums), ...totals, ...terms];
+    const { sums: found, ...outcome } = update.finish(own);
     forgetChanged(inputs);
-    const [nll = Number.NaN, ...others] = sums;
-    const objective = others.splice(0, top.measured.length);
+    const others = [...found];
+    const ofLoss = others.splice(0, names.length);
+    const sums = Object.fromEntries(names.map((name, i) => [name, ofLoss[i] ?? Number.NaN]));
     const measures = others.splice(0, totals.length);
     const regularization = others.reduce((sum, one) => sum + one, 0);
-    return { ...outcome, nll, objective, measured: measures, regularization };
+    return { ...outcome, sums, measured: measures, regularization };
   }, inputs.model.device);
 }
 
@@ -194,55 +193,31 @@ function withoutTrace(pass: BlockPass, x: Tensor, measured: Tensor[]): Tensor {
   return output;
 }
 
-interface HeadPass {
-  readonly nll: Tensor;
-  readonly measured: readonly Tensor[];
+interface Top {
+  readonly sums: LossSums;
   readonly gradients: Tensor[];
-  /** Gradient of the embedding so far, where it is active; a tied head has added its part. */
-  readonly dEmbedding: Tensor | null;
 }
 
-function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
-  const { model, sequences, active, targetTokens, update, objective = crossEntropy } = inputs;
-  const { inlet, outlet } = model.places;
-  const head = active(outlet);
-  const dEmbedding = active(inlet).length > 0 ? matrixGradient(model, embeddingName) : null;
-  const headIsActive = head.find(({ name }) => name === headName(decoderConfig(model.config)));
-  const dHead = headIsActive
-    ? matrixGradient(model, headIsActive.name)
-    : decoderConfig(model.config).tied
-      ? dEmbedding
-      : null;
-  const norm = head.find(({ name }) => name === finalNormName);
-  const norms = new GradientSum(norm ? [norm] : [], sequences.length);
-  const results = withLayer(model, outlet, null, () =>
+/** What follows the last block, for each sequence; its gradients are offered. */
+function outletPass(
+  { model, sequences, update }: StepInputs,
+  ends: StepEnds,
+  xs: readonly Tensor[],
+): Top {
+  const results = withLayer(model, model.places.outlet, null, () =>
     sequences.map((sequence, a) => {
-      const x = tensorAt(outputs, a);
-      const back = headBackward(model, x, sequence, {
-        ...{ objective, scale: 1 / targetTokens, normIsActive: norm !== undefined, dHead },
-      });
+      const x = tensorAt(xs, a);
+      const back = ends.outlet(x, sequence);
       x.dispose();
-      if (norm) norms.add([back.norm]);
       return back;
     }),
   );
-  const gradients = norms.finish();
-  if (headIsActive && dHead) gradients.push({ parameter: headIsActive, value: dHead });
-  update.offer(gradients);
-  return {
-    nll: ops.sum(ops.stack(results.map(({ nll }) => nll))),
-    measured: Array.from({ length: objective.size }, (_, i) =>
-      ops.sum(ops.stack(results.flatMap(({ measured }) => measured[i] ?? []))),
-    ),
-    gradients: results.map(({ input }) => input),
-    dEmbedding,
-  };
-}
-
-/** A zero gradient for a vocabulary matrix: it sums many small terms, so never in 16 bits. */
-function matrixGradient(model: Model, name: string): Tensor {
-  const { shape, dtype } = model.parameters.value(name);
-  return ops.zeros(shape, { dtype: exactType(dtype) });
+  update.offer(ends.outletGradients());
+  const total = (name: string) =>
+    ops.sum(ops.stack(results.flatMap(({ sums }) => sums[name] ?? [])));
+  const names = Object.keys(results[0]?.sums ?? {});
+  const sums = Object.fromEntries(names.map((name) => [name, total(name)]));
+  return { sums: { ...sums, nll: total('nll') }, gradients: results.map(({ input }) => input) };
 }
 
 /** The lowest layer that needs a backward: it is active, or the inlet is. */

@@ -83,7 +83,10 @@ function runSteps(request: StepRequest): StepResult {
         }),
         draw: (sequence) => ({ seed: 0n, step: index, key: sequence.key }),
       });
-      return { loss: outcome.nll / host.targetCount, norm: outcome.gradientNorm };
+      return {
+        loss: (outcome.sums['nll'] ?? Number.NaN) / host.targetCount,
+        norm: outcome.gradientNorm,
+      };
     });
     const { user, system } = process.cpuUsage(processor);
     return {

@@ -17,16 +17,15 @@ interface DistillationSettings {
   readonly temperature: number;
 }
 
-/** It measures the sum of the divergences. */
+/** It measures the sum of the divergences, `divergence`. */
 export function distillationLoss({ weight: mix, temperature }: DistillationSettings): Objective {
   return {
-    size: 1,
     of({ h, weight, sequence, scale, cap, dweight }) {
       const { labels, teacher } = sequence;
       if (teacher === undefined) throw new Bug('a sequence without the rows of its teacher');
       const options = { invN: scale, cap, mix, temperature, dweight };
       const [, , sums, dh] = ops.headDistil(h, weight, labels, teacher.ids, teacher.logQ, options);
-      return { nll: ops.select(sums, 0, 0), measured: [ops.select(sums, 0, 3)], dh };
+      return { sums: { nll: ops.select(sums, 0, 0), divergence: ops.select(sums, 0, 3) }, dh };
     },
   };
 }
