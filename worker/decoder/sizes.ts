@@ -1,9 +1,12 @@
 // Counts that follow from the record: parameters, and operations for a token.
+import type { ModelConfig, TensorSpec } from '../families/family.ts';
 import type { DecoderConfig } from './config.ts';
-import { blockSpecs, type DecoderTensor, tensorSpecs } from './names.ts';
+import { blockSpecs } from './names.ts';
+import { familyOf } from './registry.ts';
 
-export function parameterCount(config: DecoderConfig): number {
-  return sum(tensorSpecs(config));
+/** Of a model of any family. */
+export function parameterCount(config: ModelConfig): number {
+  return sum(familyOf(config).tensors(config));
 }
 
 export function blockParameterCount(config: DecoderConfig, layer = 0): number {
@@ -22,7 +25,7 @@ export function forwardFlopsPerToken(config: DecoderConfig, meanAttended: number
   return 2 * linearParameterCount(config) + 4 * NH * D * meanAttended * L;
 }
 
-function isLinear({ kind }: DecoderTensor): boolean {
+function isLinear({ kind }: TensorSpec): boolean {
   return kind === 'linear';
 }
 
@@ -30,6 +33,6 @@ function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-function sum(specs: readonly DecoderTensor[]): number {
+function sum(specs: readonly TensorSpec[]): number {
   return specs.reduce((total, { shape }) => total + elementCount(shape), 0);
 }

@@ -3,15 +3,14 @@
 
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { methodInWords } from '../../crds/methods/in-words.ts';
-import { parametersOf } from '../../crds/plan/parameters.ts';
 import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { StoredSave } from '../checkpoint/stored-save.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
 import type { Feed } from '../data/feed.ts';
-import { decoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
+import { parameterCount } from '../decoder/sizes.ts';
 import type { Model } from '../engine/model.ts';
 import { sizeOf } from '../sharding/shards.ts';
 import {
@@ -110,7 +109,7 @@ export class Recorder {
       model: {
         name: prepared.model.name,
         family: files.config.family,
-        parameters: parametersOf(decoderConfig(files.config)).total,
+        parameters: parameterCount(files.config),
       },
       method: methodInWords(method),
       trainableParameters: trainable(model),
@@ -161,7 +160,7 @@ export class Recorder {
         family: files.config.family,
         format: files.headers.format === 'gguf' ? 'GGUF' : 'Safetensors',
         digest: prepared.model.digest,
-        parameters: parametersOf(decoderConfig(files.config)).total,
+        parameters: parameterCount(files.config),
         trainableParameters: trainable(model),
       },
       dataset: datasetOf(prepared, feed),

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { parametersOf } from '../../../crds/plan/parameters.ts';
 import { readConfig } from '../../../worker/decoder/config.ts';
 import {
   blockParameterCount,
@@ -73,6 +74,7 @@ const macro = test.macro({
           (config.bias.qkv ? (NH + 2 * NK) * D : 0) +
           (config.qkNorm ? 2 * D : 0));
     t.is(parameterCount(config), row[10]);
+    t.is(parametersOf(config).total, row[10], 'by plan');
     t.is(formula, row[10]);
   },
   title: (_, row: Row) => `${row[0]} has ${row[10].toLocaleString('en')} parameters`,

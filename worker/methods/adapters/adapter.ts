@@ -1,7 +1,7 @@
 // The adapter axis: what is trained beside a frozen linear layer. An adapter names the tensors that
 // it adds and how they change the weight (`factors`); forward, merge and export follow from that.
-import type { DecoderConfig } from '../../decoder/config.ts';
 import type { World } from '../../engine/world.ts';
+import type { ModelConfig } from '../../families/family.ts';
 import type { Mixture } from '../../nn/mixture.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { releasePages, type Tensor } from '../../tensor/tensor.ts';
@@ -42,7 +42,7 @@ export interface Experts {
 }
 
 /** Blocks, query heads, key/value heads, head size, MLP size. */
-type ModelSizes = Pick<DecoderConfig, 'L' | 'NH' | 'NK' | 'D' | 'I'>;
+type ModelSizes = Pick<ModelConfig, 'L' | 'NH' | 'NK' | 'D' | 'I'>;
 
 /** Where a run is: the same on every rank, and after it was resumed. */
 export interface Moment {
