@@ -18,8 +18,9 @@ import {
 import { type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { type LocalOutcome, runRole } from '../client/local-run.ts';
+import { readWhole, writeJson } from '../client/numbered-store.ts';
 import { clientJob, privacyOf } from './client-job.ts';
-import { readFederated, type StoredFederation, writeJson } from './store.ts';
+import type { StoredFederation } from './store.ts';
 
 interface FederationContext {
   /** Main file of the worker process. */
@@ -102,9 +103,9 @@ async function runClient(
   const { name } = client;
   const records = recordsOf(stored);
   const submitted = `${recordName.submit(round, name)}.json`;
-  if ((await readFederated(records, submitted, roundSubmit)) !== null) return { type: 'Complete' };
+  if ((await readWhole(records, submitted, roundSubmit)) !== null) return { type: 'Complete' };
   const claimed = `${recordName.claim(round, name)}.json`;
-  const epoch = ((await readFederated(records, claimed, roundClaim))?.epoch ?? 0) + 1;
+  const epoch = ((await readWhole(records, claimed, roundClaim))?.epoch ?? 0) + 1;
   await writeJson(records, claimed, { round, client: name, epoch });
   const folder = clientFolder(stored, name, round);
   const spec = clientJob(stored.record.spec, client, round, join(folder, 'result'));
@@ -238,5 +239,5 @@ function clientFolder({ folder }: StoredFederation, name: string, round: number)
 }
 
 function resultOf(stored: StoredFederation, round: number): Promise<RoundResult | null> {
-  return readFederated(recordsOf(stored), `${recordName.result(round)}.json`, roundResult);
+  return readWhole(recordsOf(stored), `${recordName.result(round)}.json`, roundResult);
 }

@@ -2,7 +2,7 @@
 // account would be of something else than what happens, or that would tell of records beside it.
 import type { FederationSpec } from '../api/federation.ts';
 import { resolveMethod } from '../methods/resolve.ts';
-import type { RefusedField } from './federation.ts';
+import type { RefusedField } from './only-document.ts';
 
 export function refusedPrivacy(spec: FederationSpec): readonly RefusedField[] {
   const { privacy, clients } = spec;

@@ -1,5 +1,4 @@
-// Parses the file of a federation: YAML text to a Federation, or one error with all problems, each
-// at its position in the file.
+// The file of a federation, and what of it does not go together.
 import {
   type Federation,
   type FederationSpec,
@@ -8,54 +7,16 @@ import {
 } from '../api/federation.ts';
 import { incompatibilities } from '../combinations/compatibility.ts';
 import { resolveMethod } from '../methods/resolve.ts';
-import { apiVersion } from '../names/group.ts';
-import { printSchema } from '../tree/schema-tree.ts';
-import { problemsIn, readDocument } from './document.ts';
 import { refusedPrivacy } from './federation-privacy.ts';
-import { invalidManifest } from './manifest.ts';
-import { byPosition } from './problem.ts';
-import { maxBytes, readYaml, type YamlDocument } from './yaml-text.ts';
+import { parseOnly, type RefusedField } from './only-document.ts';
 
 /** The federation of a file; throws one UserError with all problems. */
 export function parseFederation(text: string, file: string): Federation {
-  const whole = (message: string, hint?: string) =>
-    invalidManifest([
-      { code: 'E_INVALID_SPEC', file, path: '', message: `${file} ${message}`, hint },
-    ]);
-  const bytes = Buffer.byteLength(text);
-  if (bytes > maxBytes) throw whole(`has ${bytes} bytes; such a file has at most ${maxBytes}`);
-  const documents = (readYaml(text) ?? []).filter(
-    ({ value, problems }) => value !== undefined || problems.length > 0,
-  );
-  const [document, second] = documents;
-  if (document === undefined || second !== undefined) {
-    throw whole(
-      `has ${documents.length} documents; it must have one ${federationKind}`,
-      `it begins with apiVersion: ${apiVersion}`,
-    );
-  }
-  return parseDocument(document, file);
-}
-
-function parseDocument(document: YamlDocument, file: string): Federation {
-  const problemAt = problemsIn(document, file);
-  const { root } = printSchema(federation);
-  const { value, problems } = readDocument(document, file, federation, root);
-  const together = value === undefined ? [] : refused(value.spec);
-  const all = [
-    ...problems,
-    ...together.map(({ path, message, hint }) =>
-      problemAt(['spec', ...path], { code: 'E_INVALID_SPEC', message, hint }),
-    ),
-  ];
-  if (value === undefined || all.length > 0) throw invalidManifest(all.toSorted(byPosition));
-  return value;
-}
-
-export interface RefusedField {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-  readonly hint?: string | undefined;
+  return parseOnly(text, file, {
+    kind: federationKind,
+    schema: federation,
+    refused: ({ spec }) => refused(spec),
+  });
 }
 
 /** What does not go together in a federation, each with a sentence. */

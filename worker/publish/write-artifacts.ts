@@ -1,28 +1,15 @@
 // From a checkpoint to artefacts on this disk: builds the trained model once, then writes each
 // form, reads it back and compares it before it gets its final name, and hashes its files.
 import { join } from 'node:path';
-import { AnnealError, Bug } from '../../crds/failures/errors.ts';
-import { resolveMethod } from '../../crds/index.ts';
+import { AnnealError } from '../../crds/failures/errors.ts';
 import { choosesPlaces } from '../../crds/methods/adapter-traits.ts';
 import { isAdapterForm, isIntegerForm } from '../../crds/names/result-folders.ts';
 import { formatsOf, ggufTypeOf } from '../../crds/plan/publication.ts';
-import type { PreparedRecord, RunRecord, TrainedRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
-import { verifyCheckpoint } from '../checkpoint/folder.ts';
-import { initialPlace, openInitialFactors, requireInitial } from '../checkpoint/initial-factors.ts';
-import { loadState } from '../checkpoint/load-state.ts';
-import { valueTensors } from '../checkpoint/state-tensors.ts';
-import { trainerState } from '../checkpoint/trainer-state.ts';
-import { openModel } from '../decoder/model-files.ts';
 import { readPrunedBase } from '../decoder/pruned-base.ts';
-import { followFormats } from '../engine/adaptive-formats.ts';
-import { buildModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
-import type { Initial } from '../methods/adapters/adapter.ts';
-import { buildOptionsOf } from '../methods/index.ts';
 import { replaceFolder } from '../remote/destination.ts';
 import type { RoleContext } from '../role.ts';
-import { wholeShards } from '../sharding/shards.ts';
 import { trimMemory } from '../tensor/memory.ts';
 import { keep } from '../tensor/scope.ts';
 import { aqlmArtifact } from './aqlm.ts';
@@ -43,13 +30,8 @@ import { randLoraArtifact } from './randlora.ts';
 import { checkLogits } from './reload-check.ts';
 import { digestOfResult, type ResultFile, resultFiles } from './result-files.ts';
 import { shiraArtifact } from './shira.ts';
+import { openTrainedModel, type TrainedRecords } from './trained-model.ts';
 import { type Trained, writeChecked } from './write-checked.ts';
-
-interface Records {
-  readonly run: RunRecord;
-  readonly prepared: PreparedRecord;
-  readonly trained: TrainedRecord;
-}
 
 export interface WrittenArtifact {
   readonly format: ArtifactFormat;
@@ -68,23 +50,13 @@ interface Written {
 }
 
 export async function writeArtifacts(
-  { run, prepared, trained }: Records,
+  { run, prepared, trained }: TrainedRecords,
   destination: string,
   context: RoleContext,
 ): Promise<Written> {
-  const method = resolveMethod(run.spec.method);
-  using files = openModel(prepared.model.path);
-  const checkpoint = trained.result ?? trained.checkpoint;
-  const manifest = await verifyCheckpoint(checkpoint);
+  using opened = await openTrainedModel(context.folder, { run, prepared, trained });
+  const { method, files, model, initial } = opened;
   const cut = readPrunedBase(files.headers, prepared.model.pruning);
-  using factors = await openInitialFactors(initialPlace(context.folder, { run, prepared, method }));
-  requireInitial(manifest, checkpoint, factors?.digest);
-  const initial: Initial = (name) => factors?.get(name) ?? missing(name);
-  const model = buildModel(modelSource(files), { ...buildOptionsOf(run.spec, method), initial });
-  using _parameters = model.parameters;
-  loadState(checkpoint, manifest, valueTensors(wholeShards(model.parameters, 'trained', 'chosen')));
-  const { formats } = trainerState.pick({ formats: true }).parse(manifest.state);
-  followFormats(model, formats, null);
   using reference = keep(checkLogits(model));
   const facts: ArtifactFacts = {
     ...{ run, prepared, method, files, model, initial, cut },
@@ -180,8 +152,4 @@ function formatsOfModules({ onGrid }: Model): RunReport['formats'] {
   return (
     formats && [...formats].map(([module, { bits, fraction }]) => ({ module, bits, fraction }))
   );
-}
-
-function missing(name: string): never {
-  throw new Bug(`there is no initial factor ${name}`);
 }

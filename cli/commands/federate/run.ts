@@ -5,12 +5,13 @@ import { digestOf } from '../../../crds/index.ts';
 import { parseFederation } from '../../../crds/manifest/federation.ts';
 import { type FederationRecord, federationFiles } from '../../../crds/wire/federation.ts';
 import type { OutcomeRecord } from '../../../crds/wire/run-folder.ts';
+import { chooseStored, writeJson } from '../../client/numbered-store.ts';
 import { readText } from '../../client/read-job.ts';
 import { stopSignals } from '../../client/stop-signals.ts';
 import { chooseDevices, needsLooking } from '../../devices/choose-devices.ts';
 import { findDevices } from '../../devices/find-devices.ts';
 import { runFederation } from '../../federation/run-federation.ts';
-import { chooseFederation, writeJson } from '../../federation/store.ts';
+import { federations } from '../../federation/store.ts';
 import { now } from '../../process/clock.ts';
 import type { CliConfig } from '../../process/config.ts';
 import { thisMachine } from '../../setup/machine.ts';
@@ -26,7 +27,7 @@ export async function federateFromTerminal(
   worker = join(checkout, 'worker/main.ts'),
 ): Promise<number> {
   const { record, variables } = await recordOf(file, flags, config);
-  using chosen = await chooseFederation(record, flags.fresh ?? false);
+  using chosen = await chooseStored(federations, record, flags.fresh ?? false);
   const { stored, continued } = chosen;
   const write = (line: string): void => void process.stdout.write(`${line}\n`);
   const view = (flags.output === 'json' ? federationJson : federationLines)(write, stored);
