@@ -18,6 +18,7 @@ import { addMetrics } from './commands/metrics/command.ts';
 import { addRun } from './commands/run/command.ts';
 import { addServe } from './commands/serve/command.ts';
 import { addSubmit } from './commands/submit/command.ts';
+import { addTransfer } from './commands/transfer/command.ts';
 import { addVersion } from './commands/version/command.ts';
 import { addWatch } from './commands/watch/command.ts';
 import { addWhy } from './commands/why/command.ts';
@@ -28,7 +29,17 @@ type Add = (program: Command, surroundings: Surroundings, perform: Perform) => v
 export const commandTable: readonly (readonly [group: string, commands: readonly Add[]])[] = [
   [
     'Start:',
-    [addInit, addImport, addEstimate, addExplain, addSubmit, addRun, addServe, addFederate],
+    [
+      addInit,
+      addImport,
+      addEstimate,
+      addExplain,
+      addSubmit,
+      addRun,
+      addServe,
+      addFederate,
+      addTransfer,
+    ],
   ],
   [
     'Look:',

@@ -22,6 +22,9 @@ const roles = {
   submit: async () => (await import('./federate/submit.ts')).submitRole,
   aggregate: async () => (await import('./federate/hub.ts')).aggregateRole,
   conclude: async () => (await import('./federate/conclude.ts')).concludeRole,
+  kit: async () => (await import('./transfer/kit-role.ts')).kitRole,
+  synthesize: async () => (await import('./transfer/synthesize-role.ts')).synthesizeRole,
+  compare: async () => (await import('./transfer/compare-role.ts')).compareRole,
   serve: async () => (await import('./serve/role.ts')).serveRole,
 } as const;
 

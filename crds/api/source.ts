@@ -108,6 +108,15 @@ export function destinationOf(id: string) {
   );
 }
 
+/** A folder of this machine: by its path, or in a claim that a folder stands for. */
+export function folderOf(id: string) {
+  const { persistentVolumeClaim, local } = members;
+  return exactlyOne(z.strictObject({ persistentVolumeClaim, local }), `${id} has one member`, [
+    'persistentVolumeClaim',
+    'local',
+  ]);
+}
+
 export type Destination = z.output<ReturnType<typeof destinationOf>>;
 
 function refuseLocalOnCluster<S extends z.ZodType>(schema: S, id: string): S {

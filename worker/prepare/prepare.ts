@@ -7,6 +7,7 @@ import { UserError } from '../../crds/failures/errors.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import type { Format } from '../data/formats.ts';
 import { type StoreManifest, storeVersion } from '../data/store-manifest.ts';
+import { templateArguments } from '../data/template-arguments.ts';
 import { DamagedStore, openTokenStore, type TokenStore } from '../data/token-store.ts';
 import { type TokenizerDefinition, tokenizerDigest } from '../data/tokenizer-definition.ts';
 import { lockFile } from '../files/file-lock.ts';
@@ -79,15 +80,8 @@ function encodingRules(input: DatasetInput): EncodingRules {
   const { tokenizer, sequenceLength, overlength, date } = input;
   const source = input.chatTemplate ?? tokenizer.chatTemplate;
   if (source === undefined) return { tokenizer, sequenceLength, overlength };
-  const values = Object.entries(input.chatTemplateArguments ?? {});
-  const args = Object.fromEntries(values.map(([name, value]) => [name, argument(value)]));
+  const args = templateArguments(input.chatTemplateArguments);
   return { tokenizer, sequenceLength, overlength, template: { source, arguments: args, date } };
-}
-
-/** A job file has texts only; templates expect booleans and numbers. */
-function argument(text: string): string | boolean | number {
-  if (text === 'true' || text === 'false') return text === 'true';
-  return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
 }
 
 /** Everything that tokens depend on, and nothing else. */
