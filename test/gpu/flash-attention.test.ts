@@ -21,6 +21,10 @@ interface Case {
   readonly size: number;
   readonly window?: number;
   readonly cap?: number;
+  /** Each query sees the whole of its document. */
+  readonly full?: true;
+  /** Offsets of the keys' documents and how many keys there are, where queries lie otherwise. */
+  readonly keys?: { readonly offsets: readonly number[]; readonly tokens: number };
 }
 
 const taken: readonly Case[] = [
@@ -34,22 +38,42 @@ const taken: readonly Case[] = [
   },
   { title: 'tokens outside of all', offsets: [3, 20, 31], tokens: 37, heads: [4, 2], size: 16 },
   { title: 'a window', offsets: [0, 25, 40], tokens: 40, heads: [2, 1], size: 8, window: 7 },
+  {
+    title: 'whole documents',
+    offsets: [2, 25, 40],
+    tokens: 41,
+    heads: [4, 2],
+    size: 32,
+    full: true,
+  },
+  {
+    title: 'other keys, or none, or no query',
+    ...{ offsets: [1, 9, 9, 20, 31], tokens: 34, heads: [4, 2], size: 16, full: true },
+    keys: { offsets: [3, 70, 80, 80, 90], tokens: 99 },
+  },
 ];
 const ours: readonly Case[] = [
   { title: 'a cap', offsets: [0, 30], tokens: 30, heads: [2, 1], size: 32, cap: 5 },
   { title: 'heads of 36', offsets: [0, 30], tokens: 30, heads: [2, 1], size: 36 },
   { title: 'no document', offsets: [0], tokens: 4, heads: [2, 1], size: 8 },
+  {
+    title: 'no key',
+    ...{ offsets: [0, 4], tokens: 4, heads: [2, 1], size: 8, full: true },
+    keys: { offsets: [0, 0], tokens: 0 },
+  },
 ];
 
 function attention(c: Case, dtype: 'bfloat16' | 'float32') {
   const [query, kv] = c.heads;
-  const offsets = tensor(Int32Array.from(c.offsets), [c.offsets.length]);
-  const of = (name: string, heads: number) =>
-    ops.to(draw(name, [c.tokens, heads, c.size], 'bfloat16'), dtype);
+  const table = (values: readonly number[]) => tensor(Int32Array.from(values), [values.length]);
+  const offsets = table(c.offsets);
+  const options = { causal: c.full !== true, cuK: c.keys && table(c.keys.offsets) };
+  const of = (name: string, heads: number, tokens = c.tokens) =>
+    ops.to(draw(name, [tokens, heads, c.size], 'bfloat16'), dtype);
   const { outputs, gradients } = run(
     (q, k, v) =>
-      ops.attention(q as Tensor, k as Tensor, v as Tensor, offsets, 0.3, c.window, c.cap),
-    [of('q', query), of('k', kv), of('v', kv)],
+      ops.attention(q as Tensor, k as Tensor, v as Tensor, offsets, 0.3, c.window, c.cap, options),
+    [of('q', query), of('k', kv, c.keys?.tokens), of('v', kv, c.keys?.tokens)],
     [of('dy', query)],
   );
   return [...outputs, ...gradients];

@@ -1098,9 +1098,9 @@ export function swigluBackward(grad: Tensor, gate: Tensor, up: Tensor, activatio
   return [made(made0), made(made1)];
 }
 
-const $attention = operator('anneal::attention(Tensor q, Tensor k, Tensor v, Tensor cu, float scale, int window=0, float cap=0.) -> Tensor');
-export function attention(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, scale: number, window?: number | bigint, cap?: number): Tensor {
-  return made(call($attention, q.handle, k.handle, v.handle, cu.handle, scale, window, cap));
+const $attention = operator('anneal::attention(Tensor q, Tensor k, Tensor v, Tensor cu, float scale, int window=0, float cap=0., *, bool causal=True, Tensor? cu_k=None) -> Tensor');
+export function attention(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, scale: number, window?: number | bigint, cap?: number, options: { readonly causal?: boolean | undefined; readonly cuK?: Tensor | null | undefined } = {}): Tensor {
+  return made(call($attention, q.handle, k.handle, v.handle, cu.handle, scale, window, cap, options.causal, options.cuK?.handle));
 }
 
 const $headNll = operator('anneal::head_nll(Tensor h, Tensor weight, Tensor labels, *, float inv_n=1., int chunk=0, float scale=1., float cap=0., float smoothing=0., float z_loss=0., bool need_dh=True, Tensor? row_weight=None, Tensor(a!)? dweight=None) -> (Tensor nll, Tensor sums, Tensor dh)');

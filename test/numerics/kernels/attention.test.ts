@@ -1,5 +1,6 @@
-// T tokens · NH query heads · NK key/value heads · D head size
+// T tokens · S tokens of keys · NH query heads · NK key/value heads · D head size
 import test from 'ava';
+import fc from 'fast-check';
 import type { DType } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
@@ -29,6 +30,11 @@ interface Case {
   readonly cap?: number;
   /** Tokens behind the last document. */
   readonly rest?: number;
+  /** Each query sees the whole of its document. */
+  readonly full?: true;
+  /** Lengths of the keys' documents, where they are not those of the queries. */
+  readonly keys?: readonly number[];
+  readonly keyRest?: number;
 }
 
 const cases: readonly Case[] = [
@@ -52,6 +58,24 @@ const cases: readonly Case[] = [
   { name: 'heads of 256', lengths: [129], heads: [4, 4], D: 256 },
   { name: 'heads of 128 shared by twelve', lengths: [140], heads: [12, 1], D: 128 },
   { name: 'heads of one value', lengths: [150], heads: [5, 1], D: 1 },
+  { name: 'full: one token', lengths: [1], heads: [3, 1], D: 8, full: true },
+  { name: 'full: one whole block', lengths: [64], heads: [2, 2], D: 16, full: true },
+  { name: 'full: three documents', lengths: [200, 1, 130], heads: [9, 3], D: 64, full: true },
+  { name: 'full: padding', lengths: [100, 0, 30], heads: [4, 2], D: 80, rest: 7, full: true },
+  { name: 'full: only padding', lengths: [], heads: [2, 1], D: 8, rest: 5, full: true },
+  { name: 'full: tiny documents', lengths: [1, 2, 3, 1, 0, 4], heads: [6, 2], D: 24, full: true },
+  { name: 'full: a cap', lengths: [130, 5], heads: [4, 2], D: 32, cap: 5, full: true },
+  { name: 'full: heads of 256', lengths: [65], heads: [2, 1], D: 256, full: true },
+  { name: 'more keys', lengths: [20, 3], keys: [150, 70], heads: [4, 4], D: 32, full: true },
+  { name: 'fewer keys', lengths: [150, 70], keys: [1, 65], heads: [4, 2], D: 36, full: true },
+  {
+    name: 'documents without keys or queries',
+    ...{ lengths: [7, 0, 66, 0, 5], keys: [0, 9, 65, 0, 3], heads: [4, 2], D: 24, full: true },
+    ...{ rest: 3, keyRest: 70 },
+  },
+  { name: 'no key at all', lengths: [9, 4], keys: [0, 0], heads: [2, 1], D: 8, full: true },
+  { name: 'no query at all', lengths: [0, 0], keys: [9, 4], heads: [2, 1], D: 8, full: true },
+  { name: 'keys and a cap', lengths: [70], keys: [129], heads: [2, 1], D: 200, cap: 3, full: true },
 ];
 
 function offsetsOf(lengths: readonly number[]): Int32Array {
@@ -64,19 +88,25 @@ function offsetsOf(lengths: readonly number[]): Int32Array {
 function reference(q: Tensor, k: Tensor, v: Tensor, c: Case, scale: number): Tensor {
   const [NH, NK] = c.heads;
   const offsets = offsetsOf(c.lengths);
+  const keyLengths = c.keys ?? c.lengths;
+  const keyOffsets = offsetsOf(keyLengths);
   const heads = (x: Tensor, from: number, length: number, repeats: number): Tensor =>
     ops.repeatInterleave(ops.transpose(ops.narrow(x, 0, from, length), 0, 1), repeats, 0);
   const parts = c.lengths.flatMap((length, i) => {
     const from = offsets[i] ?? 0;
+    const [keysFrom, keyLength] = [keyOffsets[i] ?? 0, keyLengths[i] ?? 0];
     if (length === 0) return [];
-    const keys = heads(k, from, length, NH / NK);
+    if (keyLength === 0) return [ops.mulScalar(ops.narrow(q, 0, from, length), 0)];
+    const keys = heads(k, keysFrom, keyLength, NH / NK);
     const products = ops.matmul(heads(q, from, length, 1), ops.transpose(keys, 1, 2));
     let scores = ops.mulScalar(products, scale);
     if (c.cap !== undefined) {
       scores = ops.mulScalar(ops.tanh(ops.divScalar(scores, c.cap)), c.cap);
     }
-    const masked = ops.maskedFill(scores, forbidden(length, c.window), Number.NEGATIVE_INFINITY);
-    const out = ops.matmul(ops.softmax(masked, -1), heads(v, from, length, NH / NK));
+    if (c.full !== true) {
+      scores = ops.maskedFill(scores, forbidden(length, c.window), Number.NEGATIVE_INFINITY);
+    }
+    const out = ops.matmul(ops.softmax(scores, -1), heads(v, keysFrom, keyLength, NH / NK));
     return [ops.transpose(out, 0, 1)];
   });
   const covered = offsets.at(-1) ?? 0;
@@ -95,6 +125,8 @@ interface Inputs {
   readonly qkv: readonly [Tensor, Tensor, Tensor];
   readonly seed: Tensor;
   readonly offsets: Tensor;
+  /** Of the keys' documents; null: those of the queries. */
+  readonly keyOffsets: Tensor | null;
   readonly scale: number;
 }
 
@@ -102,21 +134,27 @@ function inputsOf(c: Case, dtype: DType): Inputs {
   const [NH, NK] = c.heads;
   const offsets = offsetsOf(c.lengths);
   const T = (offsets.at(-1) ?? 0) + (c.rest ?? 0);
+  const keyOffsets = c.keys === undefined ? null : offsetsOf(c.keys);
+  const S = keyOffsets === null ? T : (keyOffsets.at(-1) ?? 0) + (c.keyRest ?? 0);
   return {
     qkv: [
       draw('q', [T, NH, c.D], dtype),
-      draw('k', [T, NK, c.D], dtype),
-      draw('v', [T, NK, c.D], dtype),
+      draw('k', [S, NK, c.D], dtype),
+      draw('v', [S, NK, c.D], dtype),
     ],
     seed: draw('seed', [T, NH, c.D], dtype),
     offsets: tensor(offsets, [offsets.length]),
+    keyOffsets: keyOffsets && tensor(keyOffsets, [keyOffsets.length]),
     scale: 2 / Math.sqrt(c.D),
   };
 }
 
-function kernel({ qkv, seed, offsets, scale }: Inputs, c: Case): Run {
+function kernel({ qkv, seed, offsets, keyOffsets, scale }: Inputs, c: Case): Run {
   const attention = (q: Tensor, k: Tensor, v: Tensor): Tensor =>
-    ops.attention(q, k, v, offsets, scale, c.window ?? 0, c.cap ?? 0);
+    ops.attention(q, k, v, offsets, scale, c.window ?? 0, c.cap ?? 0, {
+      causal: c.full !== true,
+      cuK: keyOffsets,
+    });
   return run((q, k, v) => attention(q as Tensor, k as Tensor, v as Tensor), qkv, [seed]);
 }
 
@@ -137,12 +175,12 @@ function exact({ qkv, seed, scale }: Inputs, c: Case): Run {
 function bounds({ qkv, seed, scale }: Inputs, c: Case, dtype: DType): readonly number[] {
   const [q, k, v] = qkv;
   const top = scale * longestRow(q) * longestRow(k);
-  const T = q.shape[0] ?? 0;
+  const T = Math.max(q.shape[0] ?? 0, k.shape[0] ?? 0);
   const e =
     4 * arithmeticEpsilon(dtype) * (Math.sqrt(c.D) * (1 + top) + Math.sqrt(T)) +
     2 * storedError(dtype);
   const ones = { qkv: [q, k, ops.onesLike(v)], seed: ops.onesLike(seed), scale } as const;
-  const weights = exact({ ...ones, offsets: q }, c).gradients[2] as Tensor;
+  const weights = exact({ ...ones, offsets: q, keyOffsets: null }, c).gradients[2] as Tensor;
   const reach = Math.max(1, largest(weights));
   const slope = 2 * scale * longestRow(seed) * longestRow(v);
   return [
@@ -153,35 +191,63 @@ function bounds({ qkv, seed, scale }: Inputs, c: Case, dtype: DType): readonly n
   ];
 }
 
+/** What exceeds its bound, or has another type, on any instruction set. */
+function wrong(c: Case, dtype: DType): readonly string[] {
+  return scope(() => {
+    const inputs = inputsOf(c, dtype);
+    const expected = exact(inputs, c);
+    const limits = bounds(inputs, c, dtype);
+    const found: string[] = [];
+    onEachIsa((isa) => {
+      const got = kernel(inputs, c);
+      for (const [i, ours] of [...got.outputs, ...got.gradients].entries()) {
+        const theirs = [...expected.outputs, ...expected.gradients][i] as Tensor;
+        const off = distance(ours, theirs);
+        const isRight = ours.dtype === dtype && off <= (limits[i] ?? 0);
+        if (!isRight) found.push(`${isa}, tensor ${i}: off by ${off}, bound ${limits[i]}`);
+      }
+    });
+    return found;
+  });
+}
+
 for (const c of cases) {
   for (const dtype of dtypesUnderTest) {
     test(`attention equals its definition, forward and backward: ${c.name}, ${dtype}`, (t) => {
-      scope(() => {
-        const inputs = inputsOf(c, dtype);
-        const expected = exact(inputs, c);
-        const limits = bounds(inputs, c, dtype);
-        onEachIsa((isa) => {
-          const got = kernel(inputs, c);
-          const pairs = [...got.outputs, ...got.gradients].map(
-            (x, i) => [x, [...expected.outputs, ...expected.gradients][i] as Tensor] as const,
-          );
-          for (const [i, [ours, theirs]] of pairs.entries()) {
-            t.is(ours.dtype, dtype);
-            const off = distance(ours, theirs);
-            t.true(
-              off <= (limits[i] ?? 0),
-              `${isa}, tensor ${i}: off by ${off}, bound ${limits[i]}`,
-            );
-          }
-        });
-      });
+      t.deepEqual(wrong(c, dtype), []);
     });
   }
 }
 
+test('attention equals its definition for documents of any lengths', (t) => {
+  const pairs = fc.array(fc.tuple(fc.nat(90), fc.nat(90)), { minLength: 1, maxLength: 6 });
+  const mode = fc.constantFrom('causal', 'full', 'cross');
+  const some = fc.record({
+    pairs,
+    mode,
+    NK: fc.integer({ min: 1, max: 3 }),
+    D: fc.integer({ min: 1, max: 70 }),
+  });
+  const check = fc.property(some, ({ pairs, mode, NK, D }) => {
+    const lengths = pairs.map(([queries]) => queries);
+    const keys = pairs.map(([, keys]) => keys);
+    const c: Case = {
+      ...{ name: '', lengths, heads: [2 * NK, NK], D, rest: 2 },
+      ...(mode === 'causal' ? {} : { full: true }),
+      ...(mode === 'cross' ? { keys, keyRest: 1 } : {}),
+    };
+    t.deepEqual(wrong(c, 'float32'), []);
+  });
+  fc.assert(check, { numRuns: hasEmulatedDevice() ? 3 : 15 });
+});
+
 test('attention gives the same bits for any number of threads', (t) => {
   scope(() => {
-    for (const name of ['three documents, one of one token', 'a window longer than a block']) {
+    const names = [
+      ...['three documents, one of one token', 'a window longer than a block'],
+      ...['full: three documents', 'documents without keys or queries', 'more keys'],
+    ];
+    for (const name of names) {
       const c = cases.find((one) => one.name === name) as Case;
       for (const dtype of dtypesUnderTest) {
         const inputs = inputsOf(c, dtype);
@@ -210,6 +276,53 @@ test('a document gives the same bits alone and inside a packed sequence', (t) =>
     const inside = kernel(inputs, whole);
     const parts = [...inside.outputs, ...inside.gradients].map((x) => toBytes(part(x)));
     t.deepEqual([...alone.outputs, ...alone.gradients].map(toBytes), parts);
+  });
+});
+
+test('documents that pair with other numbers of keys have the bits that they have alone', (t) => {
+  if (hasEmulatedDevice()) {
+    // Blocks of a device cut the packed sequence: tiles of keys begin where its first row's do.
+    t.pass();
+    return;
+  }
+  scope(() => {
+    const whole: Case = {
+      ...{ name: '', lengths: [70, 133, 20], keys: [9, 150, 200], heads: [6, 2], D: 64 },
+      full: true,
+    };
+    for (const dtype of dtypesUnderTest) {
+      const inputs = inputsOf(whole, dtype);
+      const [q, k, v] = inputs.qkv;
+      const mine = (x: Tensor): Tensor => ops.narrow(x, 0, 70, 133);
+      const keys = (x: Tensor): Tensor => ops.narrow(x, 0, 9, 150);
+      const alone = kernel(
+        {
+          ...{ qkv: [mine(q), keys(k), keys(v)], seed: mine(inputs.seed), scale: inputs.scale },
+          offsets: tensor(Int32Array.of(0, 133), [2]),
+          keyOffsets: tensor(Int32Array.of(0, 150), [2]),
+        },
+        whole,
+      );
+      const inside = kernel(inputs, whole);
+      const [dq, dk, dv] = inside.gradients as [Tensor, Tensor, Tensor];
+      const parts = [...inside.outputs.map(mine), mine(dq), keys(dk), keys(dv)];
+      t.deepEqual([...alone.outputs, ...alone.gradients].map(toBytes), parts.map(toBytes));
+    }
+  });
+});
+
+test('keys that lie as queries do give the same bits with offsets of their own and without', (t) => {
+  scope(() => {
+    const c: Case = { name: '', lengths: [70, 0, 133], heads: [6, 2], D: 40, rest: 3, full: true };
+    for (const dtype of dtypesUnderTest) {
+      const inputs = inputsOf(c, dtype);
+      const own = kernel({ ...inputs, keyOffsets: inputs.offsets }, c);
+      const shared = kernel(inputs, c);
+      t.deepEqual(
+        [...own.outputs, ...own.gradients].map(toBytes),
+        [...shared.outputs, ...shared.gradients].map(toBytes),
+      );
+    }
   });
 });
 
@@ -266,5 +379,22 @@ test('attention refuses what it cannot read, with the reason', (t) => {
     t.throws(() => call(ops.to(k, 'bfloat16'), offsets(0, 4)), { message: /alike/ });
     t.throws(() => call(k, ops.to(offsets(0, 4), 'int64')), { message: /int32/ });
     t.throws(() => call(k, offsets(0, 4), -1), { message: /window is -1/ });
+
+    const longer = draw('k', [7, 2, 8], 'float32');
+    const full = (keys: Tensor, options: { causal?: boolean; cuK?: Tensor }, window = 0) =>
+      ops.attention(q, keys, keys, offsets(0, 4), 1, window, 0, { causal: false, ...options });
+    t.throws(() => full(k, {}, 3), { message: /window is 3 and attention is not causal/ });
+    t.throws(() => full(longer, {}), { message: /k has 7 tokens and q has 4.*need cu_k/ });
+    const cuK = offsets(0, 7);
+    t.throws(() => full(longer, { causal: true, cuK }), { message: /needs causal to be false/ });
+    t.throws(() => full(longer, { cuK: offsets(0, 3, 7) }), {
+      message: /cu_k has 2 documents and cu has 1; they pair by index/,
+    });
+    t.throws(() => full(longer, { cuK: ops.to(cuK, 'int64') }), { message: /cu_k is .*int32/ });
+    if (!hasEmulatedDevice()) {
+      const message = /cu_k\[1\] is 8.*at most the 7 tokens/;
+      t.throws(() => full(longer, { cuK: offsets(0, 8) }), { message });
+    }
+    t.deepEqual(full(longer, { cuK }).shape, [4, 4, 8]);
   });
 });

@@ -32,7 +32,7 @@ __global__ void delta_kernel(const T* grad, const T* out, void* delta, int size,
 }
 
 template <class T, int kChunks, int kRows>
-__global__ void __launch_bounds__(kThreads) dq_kernel(Backward p, PackedSequence sequence) {
+__global__ void __launch_bounds__(kThreads) dq_kernel(Backward p, PackedSequences sequences) {
   using S = typename Arithmetic<T>::Type;
   extern __shared__ __align__(16) unsigned char memory[];
   constexpr int rows = kWarps * kRows;
@@ -47,22 +47,23 @@ __global__ void __launch_bounds__(kThreads) dq_kernel(Backward p, PackedSequence
   const int lane = threadIdx.x % kWarp;
   const int first = static_cast<int>(blockIdx.x) * rows;
   const int mine = first + static_cast<int>(threadIdx.x) / kWarp * kRows;
-  copy_head<T>(p.q, head, first, rows, sequence.tokens, p.size, q, p.size);
+  copy_head<T>(p.q, head, first, rows, sequences.tokens, p.size, q, p.size);
   copy_rows(static_cast<const T*>(p.grad) + head * p.size, static_cast<int64_t>(p.heads) * p.size,
-            first, rows, sequence.tokens, p.size, grad, p.size);
-  int from[kRows];
+            first, rows, sequences.tokens, p.size, grad, p.size);
+  Span keys[kRows];
   S dq[kRows][kChunks] = {};
-  for (int r = 0; r < kRows; ++r) from[r] = sequence.first_key(mine + r, p.window);
-  const int lowest = sequence.lowest_key(first, p.window);
-  for (int tile = lowest; tile < min(first + rows, sequence.tokens); tile += kWarp) {
+  for (int r = 0; r < kRows; ++r)
+    keys[r] = mine + r < sequences.tokens ? sequences.keys_of(mine + r) : Span{0, 0};
+  const int furthest = sequences.keys_of(min(first + rows, sequences.tokens) - 1).to;
+  for (int tile = sequences.keys_of(first).from; tile < furthest; tile += kWarp) {
     __syncthreads();
-    copy_head<T>(p.k, kv_head, tile, kWarp, sequence.tokens, p.size, k, shared.ld);
-    copy_head<T>(p.v, kv_head, tile, kWarp, sequence.tokens, p.size, v, shared.ld);
+    copy_head<T>(p.k, kv_head, tile, kWarp, sequences.key_tokens, p.size, k, shared.ld);
+    copy_head<T>(p.v, kv_head, tile, kWarp, sequences.key_tokens, p.size, v, shared.ld);
     __syncthreads();
     for (int r = 0; r < kRows; ++r) {
       const int row = mine + r;
       const int key = tile + lane;
-      const bool allowed = key >= from[r] && key <= row && row < sequence.tokens;
+      const bool allowed = key >= keys[r].from && key < keys[r].to;
       if (!__any_sync(0xffffffffu, allowed)) continue;
       const int64_t at = static_cast<int64_t>(row) * p.heads + head;
       const S product = dot(q + (row - first) * p.size, k + lane * shared.ld, p.size);
@@ -82,7 +83,7 @@ __global__ void __launch_bounds__(kThreads) dq_kernel(Backward p, PackedSequence
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    if (mine + r >= sequence.tokens) continue;
+    if (mine + r >= sequences.tokens) continue;
     const int64_t row = static_cast<int64_t>(mine + r) * p.heads + head;
     for (int c = 0; c < kChunks; ++c) {
       const int d = lane + c * kWarp;
@@ -92,7 +93,7 @@ __global__ void __launch_bounds__(kThreads) dq_kernel(Backward p, PackedSequence
 }
 
 template <class T, int kChunks, int kRows>
-__global__ void __launch_bounds__(kThreads) dkv_kernel(Backward p, PackedSequence sequence) {
+__global__ void __launch_bounds__(kThreads) dkv_kernel(Backward p, PackedSequences sequences) {
   using S = typename Arithmetic<T>::Type;
   extern __shared__ __align__(16) unsigned char memory[];
   constexpr int rows = kWarps * kRows;
@@ -107,33 +108,28 @@ __global__ void __launch_bounds__(kThreads) dkv_kernel(Backward p, PackedSequenc
   const int lane = threadIdx.x % kWarp;
   const int first = static_cast<int>(blockIdx.x) * rows;
   const int mine = first + static_cast<int>(threadIdx.x) / kWarp * kRows;
-  copy_head<T>(p.k, kv_head, first, rows, sequence.tokens, p.size, k, p.size);
-  copy_head<T>(p.v, kv_head, first, rows, sequence.tokens, p.size, v, p.size);
-  int end[kRows]; // queries [key, end) see the key
+  copy_head<T>(p.k, kv_head, first, rows, sequences.key_tokens, p.size, k, p.size);
+  copy_head<T>(p.v, kv_head, first, rows, sequences.key_tokens, p.size, v, p.size);
+  Span queries[kRows]; // that see the key
   S dk[kRows][kChunks] = {}, dv[kRows][kChunks] = {};
-  int furthest = first;
-  for (int r = 0; r < kRows; ++r) {
-    end[r] = mine + r < sequence.tokens ? sequence.document_of(mine + r).to : 0;
-    if (p.window > 0) end[r] = min(end[r], mine + r + p.window);
-  }
-  for (int row = first; row < min(first + rows, sequence.tokens); ++row) {
-    const int to = sequence.document_of(row).to;
-    furthest = max(furthest, p.window > 0 ? min(to, row + p.window) : to);
-  }
+  for (int r = 0; r < kRows; ++r)
+    queries[r] = mine + r < sequences.key_tokens ? sequences.queries_of(mine + r) : Span{0, 0};
+  const int nearest = sequences.queries_of(first).from;
+  const int furthest = sequences.queries_of(min(first + rows, sequences.key_tokens) - 1).to;
   for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-    for (int tile = first; tile < furthest; tile += kWarp) {
+    for (int tile = nearest; tile < furthest; tile += kWarp) {
       __syncthreads();
-      copy_head<T>(p.q, head, tile, kWarp, sequence.tokens, p.size, q, shared.ld);
+      copy_head<T>(p.q, head, tile, kWarp, sequences.tokens, p.size, q, shared.ld);
       copy_rows(static_cast<const T*>(p.grad) + head * p.size,
-                static_cast<int64_t>(p.heads) * p.size, tile, kWarp, sequence.tokens, p.size, grad,
+                static_cast<int64_t>(p.heads) * p.size, tile, kWarp, sequences.tokens, p.size, grad,
                 shared.ld);
       __syncthreads();
       const int query = tile + lane;
-      const int64_t at = static_cast<int64_t>(min(query, sequence.tokens - 1)) * p.heads + head;
+      const int64_t at = static_cast<int64_t>(min(query, sequences.tokens - 1)) * p.heads + head;
       const S log2_total = static_cast<const S*>(p.lse)[at] * static_cast<S>(kLog2E);
       const S delta = static_cast<const S*>(p.delta)[at];
       for (int r = 0; r < kRows; ++r) {
-        const bool allowed = query >= mine + r && query < end[r];
+        const bool allowed = query >= queries[r].from && query < queries[r].to;
         if (!__any_sync(0xffffffffu, allowed)) continue;
         const S product = dot(k + (mine + r - first) * p.size, q + lane * shared.ld, p.size);
         const S dp = dot(v + (mine + r - first) * p.size, grad + lane * shared.ld, p.size);
@@ -155,7 +151,7 @@ __global__ void __launch_bounds__(kThreads) dkv_kernel(Backward p, PackedSequenc
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    if (mine + r >= sequence.tokens) continue;
+    if (mine + r >= sequences.key_tokens) continue;
     const int64_t row = static_cast<int64_t>(mine + r) * p.kv_heads + kv_head;
     for (int c = 0; c < kChunks; ++c) {
       const int d = lane + c * kWarp;

@@ -3,7 +3,8 @@
 //
 // Tasks are taken from one counter, largest first, because the causal triangle makes them unequal.
 // Backward tasks of one kv head add to the same dq and wait for their turn; as every task waits
-// only for tasks that were taken earlier, the first unfinished one never waits.
+// only for tasks that were taken earlier, the first unfinished one never waits. Tasks of equal work
+// keep their order, that of key blocks.
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
@@ -22,19 +23,38 @@ namespace {
 
 using at::Tensor;
 
-// [from, to) of every document, checked.
-std::vector<std::pair<int, int>> documents_of(const Tensor& cu, int64_t tokens) {
-  TORCH_CHECK(cu.dim() == 1 && cu.scalar_type() == at::kInt && cu.is_contiguous() && cu.is_cpu(),
-              "cu is ", cu.scalar_type(), " ", cu.sizes(),
-              "; it must be int32 [documents + 1] on the CPU");
+struct Range {
+  int from;
+  int to;
+  int length() const { return to - from; }
+};
+
+// Every document's tokens, checked.
+std::vector<Range> ranges_of(const Tensor& cu, const char* name, int64_t tokens) {
   const int32_t* offset = cu.const_data_ptr<int32_t>();
-  std::vector<std::pair<int, int>> documents;
+  std::vector<Range> ranges;
   for (int64_t i = 0; i + 1 < cu.numel(); ++i) {
-    TORCH_CHECK(offset[i] >= 0 && offset[i] <= offset[i + 1] && offset[i + 1] <= tokens, "cu[", i,
-                "] is ", offset[i], " and cu[", i + 1, "] is ", offset[i + 1],
+    TORCH_CHECK(offset[i] >= 0 && offset[i] <= offset[i + 1] && offset[i + 1] <= tokens, name, "[", i,
+                "] is ", offset[i], " and ", name, "[", i + 1, "] is ", offset[i + 1],
                 "; offsets must ascend from 0 to at most the ", tokens, " tokens");
-    documents.emplace_back(offset[i], offset[i + 1]);
+    ranges.push_back({offset[i], offset[i + 1]});
   }
+  return ranges;
+}
+
+struct Document {
+  Range queries;
+  Range keys;
+};
+
+// Those that have tokens on both sides.
+std::vector<Document> documents_of(const Arguments& a) {
+  const auto queries = ranges_of(a.cu, "cu", a.q.size(0));
+  const auto keys = ranges_of(a.cu_k, "cu_k", a.k.size(0));
+  std::vector<Document> documents;
+  for (size_t i = 0; i < queries.size(); ++i)
+    if (queries[i].length() > 0 && keys[i].length() > 0)
+      documents.push_back({queries[i], keys[i]});
   return documents;
 }
 
@@ -42,7 +62,7 @@ std::vector<std::pair<int, int>> documents_of(const Tensor& cu, int64_t tokens) 
 int block_of(const Tensor& q) { return q.size(2) <= 128 ? 64 : 32; }
 
 // Tokens outside of all documents.
-void clear_rest(const std::vector<std::pair<int, int>>& documents,
+void clear_rest(const std::vector<Document>& documents, Range Document::* side,
                 std::initializer_list<Tensor> tensors) {
   for (const Tensor& tensor : tensors) {
     int64_t covered = 0;
@@ -50,9 +70,9 @@ void clear_rest(const std::vector<std::pair<int, int>>& documents,
       if (covered < to)
         tensor.slice(0, covered, to).zero_();
     };
-    for (const auto& [from, to] : documents) {
-      clear(from);
-      covered = to;
+    for (const Document& document : documents) {
+      clear((document.*side).from);
+      covered = (document.*side).to;
     }
     clear(tensor.size(0));
   }
@@ -77,28 +97,29 @@ template <class Run> void run_all(std::vector<Task>& tasks, int64_t scratch_byte
 }
 
 std::tuple<Tensor, Tensor> forward(const Tensor& q_in, const Tensor& k_in, const Tensor& v_in,
-                                   const Tensor& cu, double scale, int64_t window, double cap) {
-  check(q_in, k_in, v_in, window, cap);
-  const Tensor q = dense_last(q_in), k = dense_last(k_in), v = dense_last(v_in);
-  const auto documents = documents_of(cu, q.size(0));
+                                   const Tensor& cu, const std::optional<Tensor>& cu_k, double scale,
+                                   int64_t window, double cap, bool causal) {
+  const Arguments a = checked(q_in, k_in, v_in, cu, cu_k, scale, window, cap, causal);
+  const Tensor& q = a.q;
+  const auto documents = documents_of(a);
   const Tensor out = at::empty(q.sizes(), q.options());
   const Tensor lse = at::empty({q.size(0), q.size(1)}, q.options().dtype(rows::arithmetic_of(q)));
-  clear_rest(documents, {out, lse});
-  Problem p = problem_of(q, k, v, out, lse, scale, window, cap);
+  clear_rest(documents, &Document::queries, {out, lse});
+  Problem p = problem_of(a, out, lse);
   p.block = block_of(q);
   // Heads of one group share converted keys and values; more than 256 columns of them would leave
   // the cache.
   const int group = p.heads / p.kv_heads;
   const int together = std::max(1, std::min(group, 256 / p.size));
   std::vector<Task> tasks;
-  for (const auto& [from, to] : documents) {
-    for (int block = 0; block * p.block < to - from; ++block) {
-      const int keys = block + 1 - first_key_block(p, block);
+  for (const auto& [queries, keys] : documents) {
+    for (int block = 0; block * p.block < queries.length(); ++block) {
+      const int blocks = end_key_block(p, block, keys.length()) - first_key_block(p, block);
       for (int first = 0; first < p.heads; first += group)
         for (int h = 0; h < group; h += together) {
           const int heads = std::min(together, group - h);
-          tasks.push_back(
-              {from, to - from, block, first + h, heads, 0, static_cast<int64_t>(keys) * heads});
+          tasks.push_back({queries.from, queries.length(), keys.from, keys.length(), block, first + h,
+                           heads, 0, static_cast<int64_t>(blocks) * heads});
         }
     }
   }
@@ -111,20 +132,22 @@ std::tuple<Tensor, Tensor> forward(const Tensor& q_in, const Tensor& k_in, const
 std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_in, const Tensor& q_in,
                                             const Tensor& k_in, const Tensor& v_in,
                                             const Tensor& out, const Tensor& lse, const Tensor& cu,
-                                            double scale, int64_t window, double cap) {
-  check(q_in, k_in, v_in, window, cap);
-  const Tensor q = dense_last(q_in), k = dense_last(k_in), v = dense_last(v_in);
+                                            const std::optional<Tensor>& cu_k, double scale,
+                                            int64_t window, double cap, bool causal) {
+  const Arguments a = checked(q_in, k_in, v_in, cu, cu_k, scale, window, cap, causal);
+  const Tensor& q = a.q;
   const Tensor grad = grad_in.contiguous();
-  const auto documents = documents_of(cu, q.size(0));
+  const auto documents = documents_of(a);
   const Tiles& tiles = ANNEAL_CHOOSE(tiles)(rows::element_of(q, "q"));
   const auto sums = q.options().dtype(rows::arithmetic_of(q));
   const Tensor delta = at::empty(lse.sizes(), sums);
   const Tensor dq = at::empty(q.sizes(), q.options());
-  const Tensor dk = at::empty(k.sizes(), k.options());
-  const Tensor dv = at::empty(v.sizes(), v.options());
-  clear_rest(documents, {dq, dk, dv});
+  const Tensor dk = at::empty(a.k.sizes(), q.options());
+  const Tensor dv = at::empty(a.v.sizes(), q.options());
+  clear_rest(documents, &Document::queries, {dq});
+  clear_rest(documents, &Document::keys, {dk, dv});
 
-  Backward p{problem_of(q, k, v, out, lse, scale, window, cap), {}, {}, {}, {}, {}, {}, {}};
+  Backward p{problem_of(a, out, lse), {}, {}, {}, {}, {}, {}, {}};
   p.block = block_of(q);
   p.dq_size = (p.size + tiles.panel - 1) / tiles.panel * tiles.panel;
   const bool in_place = p.dq_size == p.size && dq.scalar_type() == sums.dtype().toScalarType();
@@ -136,13 +159,14 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_in, const Tensor&
   p.dv = dv.mutable_data_ptr();
   std::vector<Task> tasks;
   int counters = 0;
-  for (const auto& [from, to] : documents) {
-    const int blocks = (to - from + p.block - 1) / p.block;
-    for (int block = 0; block < blocks; ++block)
+  for (const auto& [queries, keys] : documents) {
+    for (int block = 0; block < blocks_of(p, keys.length()); ++block) {
+      const int64_t work = end_query_block(p, block, queries.length()) - first_query_block(p, block);
       for (int head = 0; head < p.kv_heads; ++head)
-        tasks.push_back({from, to - from, block, head, 1, counters,
-                         end_query_block(p, block, to - from) - static_cast<int64_t>(block)});
-    counters += blocks * p.kv_heads;
+        tasks.push_back({queries.from, queries.length(), keys.from, keys.length(), block, head, 1,
+                         counters, work});
+    }
+    counters += blocks_of(p, queries.length()) * p.kv_heads;
   }
   std::vector<int> done(static_cast<size_t>(counters), 0);
   p.done = done.data();
@@ -156,10 +180,11 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_in, const Tensor&
   run_all(tasks, tiles.backward_scratch(p),
           [&](const Task& task, void* memory) { tiles.backward(p, task, memory); });
   if (!in_place) {
-    for (const auto& [from, to] : documents)
-      at::parallel_for(from * q.size(1), to * q.size(1), grain, [&](int64_t begin, int64_t end) {
-        tiles.convert_rows(p.dq, p.dq_size, dq.mutable_data_ptr(), p.size, begin, end);
-      });
+    for (const auto& [queries, keys] : documents)
+      at::parallel_for(queries.from * q.size(1), queries.to * q.size(1), grain,
+                       [&](int64_t begin, int64_t end) {
+                         tiles.convert_rows(p.dq, p.dq_size, dq.mutable_data_ptr(), p.size, begin, end);
+                       });
   }
   return {dq, dk, dv};
 }

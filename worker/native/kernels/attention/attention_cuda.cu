@@ -1,27 +1,33 @@
 // CUDA entry of attention: libtorch's flash attention where that applies (flash.h), else ours,
 // which is written for correctness on every architecture, without tensor cores. Heads of 1 to 256
-// values; `cu` lies on the same device and is trusted (reading it would wait for the GPU).
+// values; offsets lie on the same device and are trusted (reading them would wait for the GPU).
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 #include <torch/library.h>
 
+#include "../flash_attention/flash.cuh"
 #include "attention_arguments.h"
 #include "attention_backward.cuh"
 #include "attention_forward.cuh"
-#include "flash.cuh"
 
 namespace anneal::attention {
 
 namespace {
 
-PackedSequence sequence_of(const at::Tensor& cu, const at::Tensor& q) {
-  TORCH_CHECK(cu.dim() == 1 && cu.numel() >= 1 && cu.scalar_type() == at::kInt && cu.is_contiguous(),
-              "cu is ", cu.scalar_type(), " ", cu.sizes(), "; it must be int32 [documents + 1]");
-  TORCH_CHECK(cu.device() == q.device(), "cu is on ", cu.device(), " and q on ", q.device(),
-              "; they must be on one device");
-  TORCH_CHECK(q.size(0) <= INT32_MAX / 2, "q has ", q.size(0), " tokens; at most 2^30 are possible");
-  return {cu.const_data_ptr<int32_t>(), static_cast<int>(cu.numel()) - 1,
-          static_cast<int>(q.size(0))};
+int tokens_of(const at::Tensor& x, const char* name) {
+  TORCH_CHECK(x.size(0) <= INT32_MAX / 2, name, " has ", x.size(0), " tokens; at most 2^30 are possible");
+  return static_cast<int>(x.size(0));
+}
+
+PackedSequences sequences_of(const Arguments& a) {
+  return {a.cu.const_data_ptr<int32_t>(),
+          a.cu_k.const_data_ptr<int32_t>(),
+          static_cast<int>(a.cu.numel()) - 1,
+          tokens_of(a.q, "q"),
+          tokens_of(a.k, "k"),
+          a.causal,
+          static_cast<int>(std::min<int64_t>(a.window, a.q.size(0)))};
 }
 
 // Lets the kernel use more than 48 KiB of shared memory where the GPU has it.
@@ -59,18 +65,18 @@ dim3 grid_of(int tokens, int rows, int heads) {
 
 std::tuple<at::Tensor, at::Tensor> forward(const at::Tensor& q_in, const at::Tensor& k_in,
                                            const at::Tensor& v_in, const at::Tensor& cu,
-                                           double scale, int64_t window, double cap) {
+                                           const std::optional<at::Tensor>& cu_k, double scale,
+                                           int64_t window, double cap, bool causal) {
   const c10::cuda::CUDAGuard guard(q_in.device());
-  check(q_in, k_in, v_in, window, cap);
-  const at::Tensor q = dense_last(q_in), k = dense_last(k_in), v = dense_last(v_in);
-  const PackedSequence sequence = sequence_of(cu, q);
-  const FlashCall call{q, k, v, cu, scale, window};
-  if (q.numel() > 0 && goes_to_flash(call, cap)) return forward_by_flash(call);
+  const Arguments a = checked(q_in, k_in, v_in, cu, cu_k, scale, window, cap, causal);
+  const PackedSequences sequences = sequences_of(a);
+  if (goes_to_flash(a)) return forward_by_flash(a);
+  const at::Tensor& q = a.q;
   const at::Tensor out = at::empty(q.sizes(), q.options());
   const auto sums = q.options().dtype(rows::arithmetic_of(q));
   const at::Tensor lse = at::empty({q.size(0), q.size(1)}, sums);
   if (q.numel() == 0) return {out, lse};
-  const Problem p = problem_of(q, k, v, out, lse, scale, window, cap);
+  const Problem p = problem_of(a, out, lse);
   const auto stream = c10::cuda::getCurrentCUDAStream();
   with_shape(rows::element_of(q, "q"), p.size, [&](auto type, auto shape) {
     using T = typename decltype(type)::Type;
@@ -78,7 +84,7 @@ std::tuple<at::Tensor, at::Tensor> forward(const at::Tensor& q_in, const at::Ten
     const auto kernel = forward_kernel<T, decltype(shape)::kChunks, decltype(shape)::kRows>;
     const size_t bytes = ForwardShared<T>(rows, p.size).bytes(p.size);
     allow_shared(kernel, bytes);
-    kernel<<<grid_of(sequence.tokens, rows, p.heads), kThreads, bytes, stream>>>(p, sequence);
+    kernel<<<grid_of(sequences.tokens, rows, p.heads), kThreads, bytes, stream>>>(p, sequences);
   });
   C10_CUDA_KERNEL_LAUNCH_CHECK();
   return {out, lse};
@@ -87,21 +93,23 @@ std::tuple<at::Tensor, at::Tensor> forward(const at::Tensor& q_in, const at::Ten
 std::tuple<at::Tensor, at::Tensor, at::Tensor>
 backward(const at::Tensor& grad_in, const at::Tensor& q_in, const at::Tensor& k_in,
          const at::Tensor& v_in, const at::Tensor& out, const at::Tensor& lse_in,
-         const at::Tensor& cu, double scale, int64_t window, double cap) {
+         const at::Tensor& cu, const std::optional<at::Tensor>& cu_k, double scale, int64_t window,
+         double cap, bool causal) {
   const c10::cuda::CUDAGuard guard(q_in.device());
-  check(q_in, k_in, v_in, window, cap);
-  const at::Tensor q = dense_last(q_in), k = dense_last(k_in), v = dense_last(v_in);
+  const Arguments a = checked(q_in, k_in, v_in, cu, cu_k, scale, window, cap, causal);
+  const PackedSequences sequences = sequences_of(a);
   const at::Tensor grad = grad_in.contiguous();
-  const PackedSequence sequence = sequence_of(cu, q);
-  const FlashCall call{q, k, v, cu, scale, window};
-  if (q.numel() > 0 && goes_to_flash(call, cap)) return backward_by_flash(call, grad, out, lse_in);
+  if (goes_to_flash(a)) return backward_by_flash(a, grad, out, lse_in);
+  const at::Tensor& q = a.q;
   const at::Tensor lse = lse_in.contiguous();
+  if (q.numel() == 0 || a.k.numel() == 0)
+    return {at::zeros(q.sizes(), q.options()), at::zeros(a.k.sizes(), q.options()),
+            at::zeros(a.v.sizes(), q.options())};
   const at::Tensor dq = at::empty(q.sizes(), q.options());
-  const at::Tensor dk = at::empty(k.sizes(), k.options());
-  const at::Tensor dv = at::empty(v.sizes(), v.options());
-  if (q.numel() == 0) return {dq, dk, dv};
+  const at::Tensor dk = at::empty(a.k.sizes(), q.options());
+  const at::Tensor dv = at::empty(a.v.sizes(), q.options());
   const at::Tensor delta = at::empty(lse.sizes(), lse.options());
-  Backward p{problem_of(q, k, v, out, lse, scale, window, cap),
+  Backward p{problem_of(a, out, lse),
              grad.const_data_ptr(),
              delta.const_data_ptr(),
              dq.mutable_data_ptr(),
@@ -122,8 +130,8 @@ backward(const at::Tensor& grad_in, const at::Tensor& q_in, const at::Tensor& k_
     const auto by_key = dkv_kernel<T, decltype(shape)::kChunks, decltype(shape)::kRows>;
     allow_shared(by_query, bytes);
     allow_shared(by_key, bytes);
-    by_query<<<grid_of(sequence.tokens, rows, p.heads), kThreads, bytes, stream>>>(p, sequence);
-    by_key<<<grid_of(sequence.tokens, rows, p.kv_heads), kThreads, bytes, stream>>>(p, sequence);
+    by_query<<<grid_of(sequences.tokens, rows, p.heads), kThreads, bytes, stream>>>(p, sequences);
+    by_key<<<grid_of(sequences.key_tokens, rows, p.kv_heads), kThreads, bytes, stream>>>(p, sequences);
   });
   C10_CUDA_KERNEL_LAUNCH_CHECK();
   return {dq, dk, dv};

@@ -23,36 +23,53 @@ struct Span {
   int to;
 };
 
-struct PackedSequence {
-  const int32_t* offsets;
+// How many of the ascending offsets are at most `token`.
+__device__ inline int count_until(const int32_t* offsets, int count, int token) {
+  int low = 0, high = count;
+  while (low < high) {
+    const int middle = (low + high) / 2;
+    if (offsets[middle] <= token)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+// Who sees whom. Both ends of both spans ascend with the token, so those of a block's first and last
+// row bound all of its rows.
+struct PackedSequences {
+  const int32_t* queries; // offsets of documents
+  const int32_t* keys;    // the same ones where attention is causal
   int documents;
-  int tokens;
+  int tokens; // of queries
+  int key_tokens;
+  bool causal;
+  int window; // 0: none
 
-  // The document of a token; empty behind the last and before the first one.
-  __device__ Span document_of(int token) const {
-    int low = 0, high = documents + 1; // offsets[0, low) <= token, offsets[high, …) > token
-    while (low < high) {
-      const int middle = (low + high) / 2;
-      if (offsets[middle] <= token)
-        low = middle + 1;
-      else
-        high = middle;
-    }
-    if (low == 0 || low > documents) return {token, token};
-    return {offsets[low - 1], offsets[low]};
+  // The keys that a query sees; empty outside of all documents.
+  __device__ Span keys_of(int query) const {
+    const Span document = across(query, queries, keys);
+    if (!causal) return document;
+    const int from = window > 0 ? max(document.from, query - window + 1) : document.from;
+    return {from, document.from == document.to ? from : query + 1};
   }
 
-  // The first key that a query sees; one behind the query where it sees none. window 0: none.
-  __device__ int first_key(int query, int window) const {
-    const Span document = document_of(query);
-    const int from = document.from == document.to ? query + 1 : document.from;
-    return window > 0 ? max(from, query - window + 1) : from;
+  // The queries that see a key.
+  __device__ Span queries_of(int key) const {
+    const Span document = across(key, keys, queries);
+    if (!causal) return document;
+    return {key, window > 0 ? min(document.to, key + window) : document.to};
   }
 
-  // No query at `first` or behind it sees an earlier key.
-  __device__ int lowest_key(int first, int window) const {
-    const int from = document_of(first).from;
-    return window > 0 ? max(from, first - window + 1) : from;
+private:
+  // The other side of a token's document. Behind the last and before the first one an empty span:
+  // where attention is causal at the token, else where the documents of the other side end.
+  __device__ Span across(int token, const int32_t* own, const int32_t* other) const {
+    const int document = count_until(own, documents + 1, token) - 1;
+    if (document >= 0 && document < documents) return {other[document], other[document + 1]};
+    const int empty = causal ? token : other[document < 0 ? 0 : documents];
+    return {empty, empty};
   }
 };
 

@@ -15,7 +15,7 @@ template <class T> struct ForwardShared {
 };
 
 template <class T, int kChunks, int kRows>
-__global__ void __launch_bounds__(kThreads) forward_kernel(Problem p, PackedSequence sequence) {
+__global__ void __launch_bounds__(kThreads) forward_kernel(Problem p, PackedSequences sequences) {
   using S = typename Arithmetic<T>::Type;
   extern __shared__ __align__(16) unsigned char memory[];
   constexpr int rows = kWarps * kRows;
@@ -29,25 +29,25 @@ __global__ void __launch_bounds__(kThreads) forward_kernel(Problem p, PackedSequ
   const int lane = threadIdx.x % kWarp;
   const int first = static_cast<int>(blockIdx.x) * rows;
   const int mine = first + static_cast<int>(threadIdx.x) / kWarp * kRows;
-  copy_head<T>(p.q, head, first, rows, sequence.tokens, p.size, q, p.size);
-  int from[kRows];
+  copy_head<T>(p.q, head, first, rows, sequences.tokens, p.size, q, p.size);
+  Span keys[kRows];
   S top[kRows], total[kRows], out[kRows][kChunks];
   for (int r = 0; r < kRows; ++r) {
-    from[r] = sequence.first_key(mine + r, p.window);
+    keys[r] = mine + r < sequences.tokens ? sequences.keys_of(mine + r) : Span{0, 0};
     top[r] = -INFINITY;
     total[r] = 0;
     for (int c = 0; c < kChunks; ++c) out[r][c] = 0;
   }
-  const int lowest = sequence.lowest_key(first, p.window);
-  for (int tile = lowest; tile < min(first + rows, sequence.tokens); tile += kWarp) {
+  const int furthest = sequences.keys_of(min(first + rows, sequences.tokens) - 1).to;
+  for (int tile = sequences.keys_of(first).from; tile < furthest; tile += kWarp) {
     __syncthreads();
-    copy_head<T>(p.k, kv_head, tile, kWarp, sequence.tokens, p.size, k, shared.ld);
-    copy_head<T>(p.v, kv_head, tile, kWarp, sequence.tokens, p.size, v, shared.ld);
+    copy_head<T>(p.k, kv_head, tile, kWarp, sequences.key_tokens, p.size, k, shared.ld);
+    copy_head<T>(p.v, kv_head, tile, kWarp, sequences.key_tokens, p.size, v, shared.ld);
     __syncthreads();
     for (int r = 0; r < kRows; ++r) {
       const int row = mine + r;
       const int key = tile + lane;
-      const bool allowed = key >= from[r] && key <= row && row < sequence.tokens;
+      const bool allowed = key >= keys[r].from && key < keys[r].to;
       if (!__any_sync(0xffffffffu, allowed)) continue;
       const S s = scores(dot(q + (row - first) * p.size, k + lane * shared.ld, p.size));
       const S highest = warp_max(allowed ? s : static_cast<S>(-INFINITY));
@@ -67,9 +67,9 @@ __global__ void __launch_bounds__(kThreads) forward_kernel(Problem p, PackedSequ
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    if (mine + r >= sequence.tokens) continue;
+    if (mine + r >= sequences.tokens) continue;
     const int64_t row = static_cast<int64_t>(mine + r) * p.heads + head;
-    const bool is_outside = from[r] > mine + r;
+    const bool is_outside = keys[r].from == keys[r].to;
     for (int c = 0; c < kChunks; ++c) {
       const int d = lane + c * kWarp;
       if (d < p.size)

@@ -9,7 +9,8 @@
 // reason.
 //
 // With `shift` = first query - first key of a pair of blocks, key c is allowed for row r when
-// c <= r + shift and, with a window, c > r + shift - window. Scores are kept as log2: the scale and
+// c <= r + shift and, with a window, c > r + shift - window; without a mask the shift is a whole
+// block. Scores are kept as log2: the scale and
 // log2(e) are multiplied into the transposed operand once.
 //
 // Policy: float64, float32 or bfloat16 in memory, arithmetic in float64 or float32; dk and dv of a

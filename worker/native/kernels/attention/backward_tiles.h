@@ -82,23 +82,23 @@ template <class T> void backward(const Backward& p, const Task& task, void* memo
   const Scores<S> scores(p);
   const int group = p.heads / p.kv_heads;
   const int first_key = task.block * p.block;
-  const int keys = least(p.block, task.length - first_key);
+  const int keys = least(p.block, task.key_length - first_key);
   const int wide_keys = round_up(keys, kPanel<S>);
   const int wide_size = round_up(p.size, kPanel<S>);
-  const int64_t key = task.begin + first_key;
+  const int64_t key = task.key_begin + first_key;
   const T* k = static_cast<const T*>(p.k.data) + key * p.k.token + task.head * p.k.head;
   const T* v = static_cast<const T*>(p.v.data) + key * p.v.token + task.head * p.v.head;
   copy_rows(k, p.k.token, keys, p.size, at.k, at.ld_size);
   copy_transposed(k, p.k.token, keys, p.size, scores.factor, at.k_transposed, at.ld_keys);
   copy_transposed(v, p.v.token, keys, p.size, static_cast<S>(1), at.v_transposed, at.ld_keys);
+  const int begin = first_query_block(p, task.block);
   const int end = end_query_block(p, task.block, task.length);
-  for (int block = task.block; block < end; ++block) {
-    const int first = block * p.block;
-    const Band band = {first - first_key, p.window, least(p.block, task.length - first), keys};
-    const int64_t query = task.begin + first;
+  for (int block = begin; block < end; ++block) {
+    const Band band = band_of(p, task, block, task.block);
+    const int64_t query = task.begin + block * p.block;
     const int turn = task.block - first_key_block(p, block);
     for (int h = task.head * group; h < (task.head + 1) * group; ++h) {
-      const bool is_first = block == task.block && h == task.head * group;
+      const bool is_first = block == begin && h == task.head * group;
       copy_rows(static_cast<const T*>(p.q.data) + query * p.q.token + h * p.q.head, p.q.token,
                 band.rows, p.size, at.q, at.ld_size);
       const int64_t row = query * p.heads + h;
@@ -123,7 +123,7 @@ template <class T> void backward(const Backward& p, const Task& task, void* memo
                       at.ld_size, !is_first, rows_of, nowhere);
       tile_product<S>(keys, wide_size, {at.dscores, 1, at.ld_keys}, at.q, at.ld_size, at.dk,
                       at.ld_size, !is_first, rows_of, nowhere);
-      int* done = &p.done[task.done + task.head * ((task.length + p.block - 1) / p.block) + block];
+      int* done = &p.done[task.done + task.head * blocks_of(p, task.length) + block];
       wait_until(done, turn);
       tile_product<S>(
           band.rows, wide_size, {at.dscores, at.ld_keys, 1}, at.k, at.ld_size,

@@ -114,10 +114,10 @@ template <class T> void forward(const Problem& p, const Task& task, void* memory
     }
   }
   const int begin = first_key_block(p, task.block);
-  for (int block = begin; block <= task.block; ++block) {
-    const int first_key = block * p.block;
-    const Band band = {first - first_key, p.window, rows, least(p.block, task.length - first_key)};
-    const int64_t key = task.begin + first_key;
+  const int end = end_key_block(p, task.block, task.key_length);
+  for (int block = begin; block < end; ++block) {
+    const Band band = band_of(p, task, task.block, block);
+    const int64_t key = task.key_begin + block * p.block;
     copy_rows(static_cast<const T*>(p.k.data) + key * p.k.token + kv_head * p.k.head, p.k.token,
               band.keys, p.size, at.k, at.ld_size);
     copy_rows(static_cast<const T*>(p.v.data) + key * p.v.token + kv_head * p.v.head, p.v.token,

@@ -44,6 +44,13 @@ struct Band {
   }
 };
 
+// Without causal a row sees every key: a shift of a whole block allows all of them.
+inline Band band_of(const Problem& p, const Task& task, int query_block, int key_block) {
+  const int shift = p.causal ? (query_block - key_block) * p.block : p.block;
+  return {shift, p.window, least(p.block, task.length - query_block * p.block),
+          least(p.block, task.key_length - key_block * p.block)};
+}
+
 template <class T, class S>
 void copy_rows(const T* from, int64_t stride, int rows, int size, S* to, int ld) {
   const int whole = size / kLanes<S> * kLanes<S>;

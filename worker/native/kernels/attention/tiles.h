@@ -21,7 +21,8 @@ struct Problem {
   int kv_heads; // heads / kv_heads query heads share one
   int size;     // of a head
   double scale;
-  int window; // 0: none
+  bool causal;
+  int window; // 0: none; with causal only
   double cap; // 0: none
   int block;  // query rows of a tile, and keys
   void* out;  // [tokens, heads, size], element type
@@ -41,8 +42,10 @@ struct Backward : Problem {
 // One unit of work. Forward: `block` is a query block and `head` the first of `heads` query heads.
 // Backward: `block` is a key block, `head` a kv head.
 struct Task {
-  int begin;  // first token of the document
-  int length; // of the document
+  int begin;  // first query of the document
+  int length; // of the document, in queries
+  int key_begin;
+  int key_length;
   int block;
   int head;
   int heads;
@@ -63,16 +66,25 @@ struct Tiles {
                        int64_t last);
 };
 
-// First key block that query block `i` sees.
+static inline int blocks_of(const Problem& p, int length) {
+  return (length + p.block - 1) / p.block;
+}
+// Key blocks that query block `i` sees: [first_key_block, end_key_block).
 static inline int first_key_block(const Problem& p, int i) {
   if (p.window == 0)
     return 0;
   const int first = i * p.block - p.window + 1;
   return first <= 0 ? 0 : first / p.block;
 }
-// Query blocks that see key block `j` of a document: [j, result).
+static inline int end_key_block(const Problem& p, int i, int key_length) {
+  return p.causal ? i + 1 : blocks_of(p, key_length);
+}
+// Query blocks that see key block `j` of a document: [first_query_block, end_query_block).
+static inline int first_query_block(const Problem& p, int j) {
+  return p.causal ? j : 0;
+}
 static inline int end_query_block(const Problem& p, int j, int length) {
-  const int blocks = (length + p.block - 1) / p.block;
+  const int blocks = blocks_of(p, length);
   if (p.window == 0)
     return blocks;
   // The last key of the block is seen up to window - 1 tokens later.

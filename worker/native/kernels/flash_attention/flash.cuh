@@ -3,7 +3,8 @@
 //
 // Lengths of documents lie on the device, so it is told that one may be as long as all tokens; a
 // block of threads behind the end of its document ends at once. Rows outside of all documents are
-// never written, and cleared here.
+// never written, and cleared here; it writes zeros itself where the other side of a document is
+// empty.
 #pragma once
 
 #include <ATen/Context.h>
@@ -16,22 +17,22 @@
 
 #include <tuple>
 
-#include "attention_device.cuh"
+#include "../attention/attention_arguments.h"
+#include "../device.cuh"
 #include "flash.h"
 
 namespace anneal::attention {
 
+using namespace device;
 using at::Tensor;
 
-struct FlashCall {
-  Tensor q, k, v, cu;
-  double scale;
-  int64_t window;
-
-  int64_t tokens() const { return q.size(0); }
-  std::optional<int64_t> left() const { return window > 0 ? std::optional<int64_t>(window - 1) : std::nullopt; }
-  std::optional<int64_t> right() const { return window > 0 ? std::optional<int64_t>(0) : std::nullopt; }
-};
+// How many keys to the left of a query, and to its right; none: as many as there are.
+inline std::optional<int64_t> left_of(const Arguments& a) {
+  return a.window > 0 ? std::optional<int64_t>(a.window - 1) : std::nullopt;
+}
+inline std::optional<int64_t> right_of(const Arguments& a) {
+  return a.window > 0 ? std::optional<int64_t>(0) : std::nullopt;
+}
 
 // Sums over keys have one order, as ours have: without it gradients of queries are added by atomic
 // operations.
@@ -64,25 +65,27 @@ template <class T> void clear(const Tensor& rows, const Tensor& cu) {
 }
 
 // out [tokens, heads, size] and lse as ours, [tokens, heads], a view of its [heads, tokens].
-inline std::tuple<Tensor, Tensor> forward_by_flash(const FlashCall& c) {
-  auto [out, lse, seed, unused, mask] =
-      at::_flash_attention_forward(c.q, c.k, c.v, c.cu, c.cu, c.tokens(), c.tokens(), 0.0, /*is_causal=*/true,
-                                   /*return_debug_mask=*/false, c.scale, c.left(), c.right());
-  TORCH_CHECK(lse.dim() == 2 && lse.size(0) == c.q.size(1) && lse.size(1) == c.tokens(),
+inline std::tuple<Tensor, Tensor> forward_by_flash(const Arguments& a) {
+  const int64_t tokens = a.q.size(0);
+  auto [out, lse, seed, unused, mask] = at::_flash_attention_forward(
+      a.q, a.k, a.v, a.cu, a.cu_k, tokens, a.k.size(0), 0.0, a.causal, /*return_debug_mask=*/false,
+      a.scale, left_of(a), right_of(a));
+  TORCH_CHECK(lse.dim() == 2 && lse.size(0) == a.q.size(1) && lse.size(1) == tokens,
               "flash attention gave sums of the shape ", lse.sizes(), "; [heads, tokens] is expected");
-  clear<Bf16>(out, c.cu);
+  clear<Bf16>(out, a.cu);
   const Tensor sums = lse.t();
   return {out, sums};
 }
 
-inline std::tuple<Tensor, Tensor, Tensor> backward_by_flash(const FlashCall& c, const Tensor& grad, const Tensor& out,
+inline std::tuple<Tensor, Tensor, Tensor> backward_by_flash(const Arguments& a, const Tensor& grad, const Tensor& out,
                                                             const Tensor& lse) {
   const Deterministic deterministic;
-  const Tensor none = at::empty({2}, c.cu.options().dtype(at::kLong)); // of dropout, which there is none of
-  auto [dq, dk, dv] = at::_flash_attention_backward(grad, c.q, c.k, c.v, out, lse.t().contiguous(), c.cu, c.cu, c.tokens(),
-                                                    c.tokens(), 0.0, /*is_causal=*/true, none, none, c.scale, c.left(),
-                                                    c.right());
-  for (const Tensor& gradient : {dq, dk, dv}) clear<Bf16>(gradient, c.cu);
+  const Tensor none = at::empty({2}, a.cu.options().dtype(at::kLong)); // of dropout, which there is none of
+  auto [dq, dk, dv] = at::_flash_attention_backward(
+      grad, a.q, a.k, a.v, out, lse.t().contiguous(), a.cu, a.cu_k, a.q.size(0), a.k.size(0), 0.0, a.causal,
+      none, none, a.scale, left_of(a), right_of(a));
+  clear<Bf16>(dq, a.cu);
+  for (const Tensor& gradient : {dk, dv}) clear<Bf16>(gradient, a.cu_k);
   return {dq, dk, dv};
 }
 
@@ -91,7 +94,7 @@ inline bool has_flash(const Tensor& like) {
   static const bool has = [&] {
     const Tensor one = at::zeros({1, 1, 8}, like.options()), cu = at::arange(2, like.options().dtype(at::kInt));
     try {
-      forward_by_flash({one, one, one, cu, 1, 0});
+      forward_by_flash({one, one, one, cu, cu, 1, 0, 0, true});
       return true;
     } catch (const c10::Error&) {
       return false;
@@ -104,10 +107,11 @@ inline bool is_aligned(const Tensor& x) {
   return are_aligned({x.const_data_ptr()}) && x.stride(0) % 8 == 0 && x.stride(1) % 8 == 0;
 }
 
-inline bool goes_to_flash(const FlashCall& c, double cap) {
-  const bool aligned = is_aligned(c.q) && is_aligned(c.k) && is_aligned(c.v);
-  const bool takes = flash_takes({c.q.scalar_type() == at::kBFloat16, c.q.size(2), c.cu.numel() - 1, cap, aligned, capability()});
-  return takes && has_flash(c.q);
+inline bool goes_to_flash(const Arguments& a) {
+  if (a.q.numel() == 0 || a.k.numel() == 0) return false;
+  const bool aligned = is_aligned(a.q) && is_aligned(a.k) && is_aligned(a.v);
+  const bool takes = flash_takes({a.q.scalar_type() == at::kBFloat16, a.q.size(2), a.cu.numel() - 1, a.cap, aligned, capability()});
+  return takes && has_flash(a.q);
 }
 
 } // namespace anneal::attention
