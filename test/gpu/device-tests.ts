@@ -12,6 +12,7 @@ export const deviceTests = {
   gguf: 'test/numerics/methods/weights/gguf-grid.test.ts',
   hadamard: 'test/numerics/kernels/hadamard.test.ts',
   head: 'test/numerics/kernels/head.test.ts',
+  layer_norm: 'test/numerics/kernels/layer-norm.test.ts',
   philox: 'test/numerics/tensor/rng.test.ts',
   quantized: 'test/numerics/kernels/quantized.test.ts',
   rms_norm: 'test/numerics/kernels/rms-norm.test.ts',

@@ -94,6 +94,14 @@ const calls: Readonly<Record<string, (p: Prepared) => unknown>> = {
   _rms_norm_forward: ({ x }) => ops.rmsNorm(x, words([64]), 1e-5),
   _rms_norm_backward: ({ x }) =>
     bothWays((a, w) => ops.rmsNorm(a as Tensor, w as Tensor, 1e-5), x, words([64])),
+  _layer_norm_forward: ({ x }) => ops.layerNorm(x, words([64]), words([64]), 1e-12),
+  _layer_norm_backward: ({ x }) =>
+    bothWays(
+      (a, w, b) => ops.layerNorm(a as Tensor, w as Tensor, b as Tensor, 1e-12),
+      x,
+      words([64]),
+      words([64]),
+    ),
   _rope: ({ x }) => ops.rope(ops.reshape(x, [32, 4, 16]), floats([32, 8]), floats([32, 8])),
   stochastic_round_: ({ x }) => ops.stochasticRound_(x, floats([32, 64]), 1, 1),
   _swiglu_forward: ({ x }) => ops.swiglu(x, x),

@@ -1034,11 +1034,6 @@ export function rmsNormReference(input: Tensor, normalizedShape: readonly number
   return made(call($rmsNormReference, input.handle, normalizedShape, weight?.handle, eps));
 }
 
-const $layerNorm = operator('aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor');
-export function layerNorm(input: Tensor, normalizedShape: readonly number[], weight?: Tensor | null, bias?: Tensor | null, eps?: number, cudnnEnable?: boolean): Tensor {
-  return made(call($layerNorm, input.handle, normalizedShape, weight?.handle, bias?.handle, eps, cudnnEnable));
-}
-
 const $erfinv = operator('aten::erfinv(Tensor self) -> Tensor');
 export function erfinv(self: Tensor): Tensor {
   return made(call($erfinv, self.handle));
@@ -1080,6 +1075,11 @@ export function philoxNormal_(self: Tensor, key: number | bigint, mean?: number,
 const $rmsNorm = operator('anneal::rms_norm(Tensor x, Tensor weight, float eps, float offset=0.) -> Tensor');
 export function rmsNorm(x: Tensor, weight: Tensor, eps: number, offset?: number): Tensor {
   return made(call($rmsNorm, x.handle, weight.handle, eps, offset));
+}
+
+const $layerNorm = operator('anneal::layer_norm(Tensor x, Tensor weight, Tensor bias, float eps) -> Tensor');
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+  return made(call($layerNorm, x.handle, weight.handle, bias.handle, eps));
 }
 
 const $rope = operator('anneal::rope(Tensor x, Tensor cos, Tensor sin) -> Tensor');

@@ -218,7 +218,6 @@ export const operatorNames = {
   nllLoss: 'aten::nll_loss',
   crossEntropyLoss: 'aten::cross_entropy_loss',
   rmsNormReference: 'aten::rms_norm',
-  layerNorm: 'aten::layer_norm',
   erfinv: 'aten::erfinv',
   fusedAdamw_: 'aten::_fused_adamw_',
 
@@ -229,6 +228,7 @@ export const operatorNames = {
   philoxMask_: 'anneal::philox_mask_',
   philoxNormal_: 'anneal::philox_normal_',
   rmsNorm: 'anneal::rms_norm',
+  layerNorm: 'anneal::layer_norm',
   rope: 'anneal::rope',
   swiglu: 'anneal::swiglu',
   swigluBackward: 'anneal::_swiglu_backward',

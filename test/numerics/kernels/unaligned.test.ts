@@ -73,6 +73,14 @@ const inRows: typeof inOnePiece = {
         [draw('dy', [5, 72], dtype)],
       ),
     ),
+  layer_norm: (place, dtype) =>
+    all(
+      run(
+        (x, w, b) => ops.layerNorm(x as Tensor, w as Tensor, b as Tensor, 1e-5),
+        [place('x', [5, 72], dtype), draw('w', [72], dtype), draw('b', [72], dtype)],
+        [draw('dy', [5, 72], dtype)],
+      ),
+    ),
   swiglu: (place, dtype) =>
     all(
       run(

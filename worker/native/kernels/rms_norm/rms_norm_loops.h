@@ -1,26 +1,11 @@
 // The loops of rms_norm.h, compiled once an instruction set. A row is read twice; the second time
 // it comes from the first-level cache.
-#include "../simd/simd.h"
+#include "../simd/each_vector.h"
 #include "rms_norm.h"
 
 namespace anneal::rms_norm::ANNEAL_ISA {
 
 using namespace simd::ANNEAL_ISA;
-
-// body(i, n): lanes [i, i + n), whole vectors first.
-template <class S, class Body> ANNEAL_INLINE void each_vector(int64_t size, Body body) {
-  int64_t i = 0;
-  for (; i + kLanes<S> <= size; i += kLanes<S>)
-    body(i, kLanes<S>);
-  if (i < size)
-    body(i, static_cast<int>(size - i));
-}
-template <class T> ANNEAL_INLINE auto read(const T* p, int n) {
-  return n == kLanes<typename Arithmetic<T>::Type> ? load(p) : load_part(p, n);
-}
-template <class T, class V> ANNEAL_INLINE void write(T* p, V x, int n) {
-  n == static_cast<int>(sizeof(x) / sizeof(x[0])) ? store(p, x) : store_part(p, x, n);
-}
 
 // Four sums at once hide the latency of the addition.
 template <class T, class S = typename Arithmetic<T>::Type>

@@ -1,0 +1,2 @@
+#define ANNEAL_ISA portable
+#include "layer_norm_loops.h"

@@ -1,0 +1,18 @@
+import * as ops from '../tensor/ops.generated.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+interface LayerNorm {
+  /** `[H]` */
+  readonly weight: Tensor;
+  /** `[H]`, of the weight's type. */
+  readonly bias: Tensor;
+  readonly epsilon: number;
+}
+
+/**
+ * Layer norm over the last dimension: `(x - mean) / sqrt(variance + epsilon) * weight + bias`, with
+ * the variance of the whole row (divided by its length). Ba, Kiros & Hinton 2016.
+ */
+export function layerNorm(x: Tensor, { weight, bias, epsilon }: LayerNorm): Tensor {
+  return ops.layerNorm(x, weight, bias, epsilon);
+}
