@@ -9,6 +9,7 @@ import { addDoctor } from './commands/doctor/command.ts';
 import { addEstimate } from './commands/estimate/command.ts';
 import { addExplain } from './commands/explain/command.ts';
 import { addFederate } from './commands/federate/command.ts';
+import { addGenerate } from './commands/generate/command.ts';
 import { addGet } from './commands/get/command.ts';
 import { addImport } from './commands/import/command.ts';
 import { addInit } from './commands/init/command.ts';
@@ -39,6 +40,7 @@ export const commandTable: readonly (readonly [group: string, commands: readonly
       addServe,
       addFederate,
       addTransfer,
+      addGenerate,
     ],
   ],
   [

@@ -25,6 +25,9 @@ const roles = {
   kit: async () => (await import('./transfer/kit-role.ts')).kitRole,
   synthesize: async () => (await import('./transfer/synthesize-role.ts')).synthesizeRole,
   compare: async () => (await import('./transfer/compare-role.ts')).compareRole,
+  collect: async () => (await import('./generate/collect.ts')).collectRole,
+  fit: async () => (await import('./generate/fit-role.ts')).fitRole,
+  generate: async () => (await import('./generate/materialise.ts')).generateRole,
   serve: async () => (await import('./serve/role.ts')).serveRole,
 } as const;
 

@@ -117,6 +117,8 @@ export function folderOf(id: string) {
   ]);
 }
 
+export type Folder = z.output<ReturnType<typeof folderOf>>;
+
 export type Destination = z.output<ReturnType<typeof destinationOf>>;
 
 function refuseLocalOnCluster<S extends z.ZodType>(schema: S, id: string): S {

@@ -2,7 +2,6 @@
 // checkpoints.
 
 import { tmpdir } from 'node:os';
-import { setImmediate } from 'node:timers/promises';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { ShardLayout } from '../../crds/plan/shards.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
@@ -194,7 +193,7 @@ export class Training implements Disposable {
       emit: (message) => void this.messages.push(message),
       clock,
       stopping: () => false,
-      turn: () => setImmediate(),
+      turn: () => new Promise((resolve) => void setImmediate(resolve)),
       offload: this.#offload,
       ...options.parts,
     };

@@ -21,6 +21,7 @@ async function anneal(...words: readonly string[]) {
 
 const commands = [
   ...['init', 'import', 'estimate', 'explain', 'submit', 'run', 'serve', 'federate', 'transfer'],
+  'generate',
   ...['list', 'watch', 'get', 'describe', 'why', 'logs', 'metrics', 'compare', 'checkpoints'],
   ...['pause', 'resume', 'checkpoint', 'scale', 'cancel', 'delete'],
   ...['doctor', 'completion', 'version'],

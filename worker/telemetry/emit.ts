@@ -20,7 +20,7 @@ export function isKept(step: number, size: number, stride: number): boolean {
   return step % 2 ** Math.floor(size / stride) === 0;
 }
 
-export interface Emitter extends Disposable {
+interface Emitter extends Disposable {
   emit(message: TelemetryBody): void;
 }
 

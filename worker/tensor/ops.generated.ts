@@ -1034,6 +1034,16 @@ export function rmsNormReference(input: Tensor, normalizedShape: readonly number
   return made(call($rmsNormReference, input.handle, normalizedShape, weight?.handle, eps));
 }
 
+const $conv1d = operator('aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor');
+export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[], padding?: readonly number[], dilation?: readonly number[], groups?: number | bigint): Tensor {
+  return made(call($conv1d, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
+}
+
+const $convTranspose1d = operator('aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor');
+export function convTranspose1d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[], padding?: readonly number[], outputPadding?: readonly number[], groups?: number | bigint, dilation?: readonly number[]): Tensor {
+  return made(call($convTranspose1d, input.handle, weight.handle, bias?.handle, stride, padding, outputPadding, groups, dilation));
+}
+
 const $erfinv = operator('aten::erfinv(Tensor self) -> Tensor');
 export function erfinv(self: Tensor): Tensor {
   return made(call($erfinv, self.handle));

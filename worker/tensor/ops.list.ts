@@ -218,6 +218,8 @@ export const operatorNames = {
   nllLoss: 'aten::nll_loss',
   crossEntropyLoss: 'aten::cross_entropy_loss',
   rmsNormReference: 'aten::rms_norm',
+  conv1d: 'aten::conv1d',
+  convTranspose1d: 'aten::conv_transpose1d',
   erfinv: 'aten::erfinv',
   fusedAdamw_: 'aten::_fused_adamw_',
 

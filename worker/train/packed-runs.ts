@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { packedPeak } from '../../crds/plan/packing.ts';
 import type { SharedBase } from '../engine/shared-base.ts';
 
-export interface PlannedRun {
+interface PlannedRun {
   /** By its plan, alone. */
   readonly peak: number;
   /** Of that, what it keeps between two of its steps beside the base. */

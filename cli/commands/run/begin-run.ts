@@ -1,5 +1,5 @@
-// A run that a command works on: what its worker says goes to its view and its trace, and its end is
-// written down and shown.
+// A run that a command works on: what its worker says goes to its view and its trace, and its end
+// is written down and shown.
 import { isStorageFull } from '../../../crds/index.ts';
 import type { OutcomeRecord, RunRecord } from '../../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../../crds/wire/telemetry.ts';

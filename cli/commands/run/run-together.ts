@@ -1,6 +1,6 @@
-// `anneal run FILE FILE…`: jobs that share a base train together, in one process that loads it once.
-// Each is prepared and published by itself, and is a run of its own: its folder, its checkpoints,
-// its end. The same command goes on with those that had not ended.
+// `anneal run FILE FILE…`: jobs that share a base train together, in one process that loads it
+// once. Each is prepared and published by itself, and is a run of its own: its folder, its
+// checkpoints, its end. The same command goes on with those that had not ended.
 import { resolve } from 'node:path';
 import { resolveMethod, UserError } from '../../../crds/index.ts';
 import { methodInWords } from '../../../crds/methods/in-words.ts';

@@ -1,7 +1,7 @@
 // libtorch's flash attention over packed documents, as its contract says, in operators of the
-// processor: scores of a document at a time, causal with a window to the left or none, or whole with
-// other keys than queries; sums [heads, tokens], infinite where a query sees nothing. It stands in
-// where ANNEAL_EMULATED_FLASH is 1; without it the device is one whose libtorch was built
+// processor: scores of a document at a time, causal with a window to the left or none, or whole
+// with other keys than queries; sums [heads, tokens], infinite where a query sees nothing. It
+// stands in where ANNEAL_EMULATED_FLASH is 1; without it the device is one whose libtorch was built
 // without flash attention. Rows outside of all documents stay unwritten, as there.
 #include <ATen/Context.h>
 #include <ATen/TensorOperators.h>

@@ -71,7 +71,7 @@ test('two models have the values of one alone, and the second reads nothing', as
 test("what trains is each model's own, and another form is another tensor", async (t) => {
   const path = await aToy(t);
   using base = new SharedBase(openModel(path), 'digest');
-  const isHead = (name: string) => name === 'model.norm.weight';
+  const isHead = ({ name }: { readonly name: string }) => name === 'model.norm.weight';
   const first = build(path, base, 'dense', { trains: isHead });
   const second = build(path, base, 'nf4', { store });
   using _first = first.model.parameters;

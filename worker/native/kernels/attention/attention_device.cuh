@@ -36,8 +36,8 @@ __device__ inline int count_until(const int32_t* offsets, int count, int token) 
   return low;
 }
 
-// Who sees whom. Both ends of both spans ascend with the token, so those of a block's first and last
-// row bound all of its rows.
+// Who sees whom. Both ends of both spans ascend with the token, so those of a block's first and
+// last row bound all of its rows.
 struct PackedSequences {
   const int32_t* queries; // offsets of documents
   const int32_t* keys;    // the same ones where attention is causal

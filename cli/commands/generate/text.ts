@@ -1,0 +1,80 @@
+// A generator in lines: how far it is, and at the end a line for each adapter that was made. JSON
+// has its record.
+import { sanitize } from '../../../crds/text/sanitize.ts';
+import type {
+  GeneratedAdapter,
+  GeneratedRecord,
+  GeneratorRun,
+} from '../../../crds/wire/generator.ts';
+import type { Stored } from '../../client/numbered-store.ts';
+import type { GeneratorView } from '../../generator/run-generator.ts';
+import { bytes, percent, real } from '../../terminal/numbers.ts';
+
+interface WholeView extends GeneratorView {
+  begin(continued: boolean): void;
+  end(state: 'Complete' | 'Stopped' | 'Failed'): void;
+}
+
+type Write = (line: string) => void;
+type StoredGenerator = Stored<GeneratorRun>;
+
+export function generatorLines(write: Write, { record, folder }: StoredGenerator): WholeView {
+  const { name, spec } = record;
+  const say = (line: string): void => write(sanitize(line));
+  return {
+    begin(continued) {
+      const adapters = spec.tasks.reduce((sum, task) => sum + task.adapters.length, 0);
+      say(`${name}: ${continued ? 'resuming' : 'new generator'} ${folder}`);
+      say(`${'learns'.padEnd(10)} ${adapters} adapters of ${spec.tasks.length} tasks`);
+    },
+    progress(who, words) {
+      say(`${who.padEnd(10)} ${words}`);
+    },
+    made(made) {
+      for (const line of madeLines(made)) say(line);
+    },
+    warn(sentence) {
+      say(`${'warning'.padEnd(10)} ${sentence}`);
+    },
+    end(state) {
+      say(endings[state](name));
+    },
+  };
+}
+
+const endings = {
+  Complete: (name: string) => `✓ ${name} done`,
+  Stopped: (name: string) => `‖ ${name} stopped; the same command goes on`,
+  Failed: (name: string) => `✗ ${name} failed`,
+} as const;
+
+/** Pure. */
+function madeLines({ bytes: own, adapterBytes, adapters }: GeneratedRecord): readonly string[] {
+  return [
+    `${'generator'.padEnd(10)} ${bytes(own)}, learned from ${bytes(adapterBytes)} of adapters`,
+    ...adapters.map((one) => `${one.name.padEnd(10)} ${adapterInWords(one)}`),
+  ];
+}
+
+function adapterInWords({ task, seed, losses, error }: GeneratedAdapter): string {
+  const { base, own, generated } = losses;
+  return [
+    task === undefined ? `by examples, seed ${seed}` : `of ${task}, seed ${seed}`,
+    `loss ${real(generated)}`,
+    ...(own === undefined ? [] : [`own adapter ${real(own)}`]),
+    `base ${real(base)}`,
+    ...(error === undefined ? [] : [`${percent(error)} from the own adapter`]),
+  ].join(' · ');
+}
+
+export function generatorJson(write: Write, { record, folder }: StoredGenerator): WholeView {
+  const say = (content: object): void => write(JSON.stringify(content));
+  return {
+    begin: (continued) =>
+      say({ type: 'begin', apiVersion: 'cli.anneal.dev/v1', name: record.name, folder, continued }),
+    progress: (who, words) => say({ type: 'progress', who, words }),
+    made: (made) => say({ type: 'made', ...made }),
+    warn: (message) => say({ type: 'warning', message }),
+    end: (state) => say({ type: 'outcome', state, folder }),
+  };
+}
