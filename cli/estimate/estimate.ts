@@ -31,7 +31,7 @@ export interface EstimateOptions {
   readonly volumes: Readonly<Record<string, string>>;
 }
 
-interface EstimateContext {
+export interface EstimateContext {
   readonly cache: string;
   readonly freeBytes: number;
   readonly cores: number;
@@ -86,6 +86,8 @@ export interface Estimate {
     /** Memory of its host; none where the device is the processor. */
     readonly host: readonly Stage[];
   };
+  /** Of that device, bytes that it keeps between its steps where others train in its process. */
+  readonly kept: number;
   /** What the plan of that device rests on and nobody has measured. */
   readonly unmeasured: readonly CudaConstant[];
   readonly times: readonly TimeRow[];
@@ -145,6 +147,7 @@ export async function estimate(
       rows: written.memory.stages.map(({ stage, peak }) => ({ stage, peak })),
       host: written.host?.stages.map(({ stage, peak }) => ({ stage, peak })) ?? [],
     },
+    kept: written.kept,
     unmeasured: judged.memory.type === 'cpu' ? [] : unmeasured(),
     times: [
       ...measuredRow(written, reports, devices),

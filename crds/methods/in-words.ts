@@ -82,8 +82,13 @@ function adapterInWords({ adapter, base }: ResolvedMethod): string {
       ? `all weights in ${schemeOf(base.codebook)} codes`
       : 'all weights';
   }
-  const whose = base.type === 'Dense' ? '' : ` of an ${base.type} base`;
+  const whose = base.type === 'Dense' ? '' : ` of ${article(base.type)} ${base.type} base`;
   return `${inWords('adapter', adapter)}${whose}`;
+}
+
+/** By how the name of a form is spoken: an NF4 base. */
+function article(name: string): string {
+  return /^([AEIO]|NF)/.test(name) ? 'an' : 'a';
 }
 
 type Base = ResolvedMethod['base'];

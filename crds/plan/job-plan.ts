@@ -9,6 +9,7 @@ import { type HostPlan, planHost } from './host-memory.ts';
 import { type MemoryPlan, planMemory } from './memory.ts';
 import { memoryConstants } from './memory-constants.ts';
 import { type MemoryQuestion, stagesOf } from './memory-question.ts';
+import { keptBetweenSteps } from './packing.ts';
 import { type TrainedCounts, trainedOf } from './parameters.ts';
 import { totalSteps } from './steps.ts';
 
@@ -44,6 +45,8 @@ export interface JobPlan {
   /** Tokens of one step at most. */
   readonly tokensPerStep: number;
   readonly memory: MemoryPlan;
+  /** Bytes that it keeps between its steps beside the base, while other runs are at work. */
+  readonly kept: number;
   /** Of the host, where `memory` is that of a device. */
   readonly host?: HostPlan;
   readonly flops: FlopsPerToken;
@@ -57,7 +60,7 @@ export function planJob(question: JobQuestion): JobPlan {
     tokensPerSequence(spec.dataset),
     data?.longest ?? Number.POSITIVE_INFINITY,
   );
-  const { batch, memory, host } = planDevice(question, method, sequences, tokens);
+  const { batch, memory, kept, host } = planDevice(question, method, sequences, tokens);
   const recomputed = memory.blocks.filter((mode) => mode !== 'keep').length;
   return {
     method,
@@ -66,6 +69,7 @@ export function planJob(question: JobQuestion): JobPlan {
     batch,
     tokensPerStep: sequences * tokens,
     memory,
+    kept,
     ...(host === undefined ? {} : { host }),
     flops: flopsPerToken({
       facts,
@@ -85,6 +89,7 @@ function stepsOf({ spec: { training }, data }: JobQuestion, batch: number): numb
 interface DevicePlan {
   readonly batch: BatchPlan;
   readonly memory: MemoryPlan;
+  readonly kept: number;
   readonly host: HostPlan | undefined;
 }
 
@@ -105,7 +110,7 @@ function planDevice(
     const asked = memoryQuestion(question, method, batch, tokens);
     const memory = planMemory(asked);
     const host = asked.device.type === 'cuda' ? planHost(asked, memory.blocks) : undefined;
-    return { batch, memory, host };
+    return { batch, memory, kept: keptBetweenSteps(asked), host };
   };
   let closest = plan(1);
   const micros = memoryConstants.engine.hasWaves ? closest.batch.microBatches : 1;

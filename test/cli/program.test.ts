@@ -89,9 +89,9 @@ const mistakes: readonly (readonly [words: string, code: number, said: string])[
   ],
   ['run', 2, 'anneal run needs a FILE; none is given\nhint: anneal run --help\n'],
   [
-    'estimate a b',
+    'federate a b',
     2,
-    'anneal estimate takes 1 argument; 2 are given\nhint: anneal estimate --help\n',
+    'anneal federate takes 1 argument; 2 are given\nhint: anneal federate --help\n',
   ],
   ['run a --thread 2', 2, '--thread is no option of anneal run\nhint: did you mean --threads?\n'],
   [

@@ -13,7 +13,7 @@ import type { EstimateFlags } from './run.ts';
 export function addEstimate(program: Command, surroundings: Surroundings, perform: Perform): void {
   const command = program
     .command('estimate')
-    .argument('<file>', 'job file')
+    .argument('<file...>', 'job files; several are estimated as jobs that train together')
     .summary('memory and time of a job, before it runs')
     .description(
       'Predicts the memory and the time of a job from the sizes of the model: no weights are read. ' +
@@ -27,11 +27,11 @@ export function addEstimate(program: Command, surroundings: Surroundings, perfor
       assignments,
     )
     .option('--volume <name=folder>', 'folder to use for a claim (repeatable)', volume);
-  withVerbosity(withJson(command)).action((file: string, flags: EstimateFlags) =>
+  withVerbosity(withJson(command)).action((files: readonly string[], flags: EstimateFlags) =>
     perform(async () => {
       const { estimateFromTerminal } = await import('./run.ts');
       const { cliConfig } = await import('../../process/config.ts');
-      return estimateFromTerminal(file, flags, cliConfig(surroundings.variables), surroundings);
+      return estimateFromTerminal(files, flags, cliConfig(surroundings.variables), surroundings);
     }),
   );
 }

@@ -1,12 +1,13 @@
 import { availableParallelism, freemem } from 'node:os';
 import { join, resolve } from 'node:path';
-import { failureOf } from '../../../crds/index.ts';
+import { failureOf, UserError } from '../../../crds/index.ts';
 import { sanitize } from '../../../crds/text/sanitize.ts';
 import { describeModel } from '../../client/describe-model.ts';
 import { reportsOf } from '../../client/run-store.ts';
 import { findDevices } from '../../devices/find-devices.ts';
 import { gpusHere } from '../../estimate/devices.ts';
-import { estimate } from '../../estimate/estimate.ts';
+import { type EstimateContext, estimate } from '../../estimate/estimate.ts';
+import { estimateTogether } from '../../estimate/together.ts';
 import { now } from '../../process/clock.ts';
 import type { CliConfig } from '../../process/config.ts';
 import type { Surroundings } from '../../process/context.ts';
@@ -15,6 +16,7 @@ import { thisMachine } from '../../setup/machine.ts';
 import { glyphSet } from '../../terminal/glyphs.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { estimateText } from './text.ts';
+import { togetherText } from './together-text.ts';
 
 export interface EstimateFlags {
   readonly gpuMemory?: number;
@@ -24,9 +26,9 @@ export interface EstimateFlags {
   readonly output: OutputFormat;
 }
 
-/** `anneal estimate` on this machine; the exit code says whether the job fits. */
+/** `anneal estimate` on this machine; the exit code says whether the job fits, or the jobs. */
 export async function estimateFromTerminal(
-  file: string,
+  [file = '', ...others]: readonly string[],
   flags: EstimateFlags,
   config: CliConfig,
   { out, err }: Pick<Surroundings, 'out' | 'err'>,
@@ -40,19 +42,31 @@ export async function estimateFromTerminal(
   const warn = (message: string): void => err(`${sanitize(message)}\n`);
   const checkout = join(import.meta.dirname, '../../..');
   const worker = join(checkout, 'worker/main.ts');
-  const found = await estimate(
-    { file, gpuMemory, workers, whatIf, volumes },
-    {
-      cache: config.cache,
-      freeBytes: freemem(),
-      cores: availableParallelism(),
-      gpus: async () => gpusHere(await findDevices(thisMachine(), checkout)),
-      now,
-      reports: (job) => reportsOf(config.cache, job),
-      describe: (record) => describeModel(record, worker, warn, interrupted.signal),
-    },
-  );
-  const text = output === 'json' ? jsonOf('Estimate', found) : estimateText(found);
-  out(output === 'json' ? text : glyphSet(config).text(text));
-  return found.fits ? 0 : failureOf('E_DOES_NOT_FIT').cliExit;
+  const context: EstimateContext = {
+    cache: config.cache,
+    freeBytes: freemem(),
+    cores: availableParallelism(),
+    gpus: async () => gpusHere(await findDevices(thisMachine(), checkout)),
+    now,
+    reports: (job) => reportsOf(config.cache, job),
+    describe: (record) => describeModel(record, worker, warn, interrupted.signal),
+  };
+  const tell = (json: string, text: string, fits: boolean): number => {
+    out(output === 'json' ? json : glyphSet(config).text(text));
+    return fits ? 0 : failureOf('E_DOES_NOT_FIT').cliExit;
+  };
+  const options = { gpuMemory, workers, volumes };
+  if (others.length === 0) {
+    const found = await estimate({ ...options, file, whatIf }, context);
+    return tell(jsonOf('Estimate', found), estimateText(found), found.fits);
+  }
+  if (whatIf.length > 0) {
+    throw new UserError({
+      code: 'E_USAGE',
+      message: `--what-if changes one job, and ${others.length + 1} job files were given`,
+      hint: 'estimate one of them at a time with it',
+    });
+  }
+  const found = await estimateTogether([file, ...others], options, context);
+  return tell(jsonOf('TogetherEstimate', found), togetherText(found), found.fits);
 }

@@ -2,14 +2,13 @@
 // once. Each is prepared and published by itself, and is a run of its own: its folder, its
 // checkpoints, its end. The same command goes on with those that had not ended.
 import { resolve } from 'node:path';
-import { resolveMethod, UserError } from '../../../crds/index.ts';
-import { methodInWords } from '../../../crds/methods/in-words.ts';
-import { whyNotPacked } from '../../../crds/plan/packing.ts';
+import { UserError } from '../../../crds/index.ts';
 import { mostPacked } from '../../../crds/wire/packed.ts';
 import type { RunRecord } from '../../../crds/wire/run-folder.ts';
 import { trainTogether } from '../../client/local-pack.ts';
 import { type LocalOutcome, runRole } from '../../client/local-run.ts';
 import { resumable, runsOf } from '../../client/run-store.ts';
+import { requireShareable } from '../../client/shareable.ts';
 import type { RunView } from '../../text/run-view.ts';
 import { type BegunRun, begin } from './begin-run.ts';
 import { chooseRun, type Planned, type RunContext, type RunOptions, recordOf } from './plan-run.ts';
@@ -138,14 +137,7 @@ function requireTogether(planned: readonly PlannedFile[], workers: number): void
     );
   }
   for (const [index, { file, record }] of planned.entries()) {
-    const why = whyNotPacked(resolveMethod(record.spec.method));
-    if (why !== undefined) {
-      const words = methodInWords(resolveMethod(record.spec.method));
-      refuse(
-        `${file}: ${words} ${why}; jobs that train together share a frozen base`,
-        'run it by itself, or with an adapter such as preset: LoRA',
-      );
-    }
+    requireShareable(file, record.spec.method);
     const before = planned.slice(0, index);
     const named = before.find((other) => other.record.name === record.name);
     if (named !== undefined) {
