@@ -14,6 +14,7 @@ const benches = {
   seeds: async () => (await import('./seeds/bench-seeds.ts')).benchSeeds,
   operator: async () => (await import('./operator/bench-operator.ts')).benchOperator,
   sharding: async () => (await import('./sharding/bench-sharding.ts')).benchSharding,
+  together: async () => (await import('./together/bench-together.ts')).benchTogether,
   recovery: async () => (await import('./recovery/bench-recovery.ts')).benchRecovery,
   serve: async () => (await import('./serve/bench-serve.ts')).benchServe,
   cli: async () => (await import('./cli/bench-cli.ts')).benchCli,

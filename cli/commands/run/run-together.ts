@@ -2,7 +2,7 @@
 // once. Each is prepared and published by itself, and is a run of its own: its folder, its
 // checkpoints, its end. The same command goes on with those that had not ended.
 import { resolve } from 'node:path';
-import { UserError } from '../../../crds/index.ts';
+import { resolveMethod, UserError } from '../../../crds/index.ts';
 import { mostPacked } from '../../../crds/wire/packed.ts';
 import type { RunRecord } from '../../../crds/wire/run-folder.ts';
 import { trainTogether } from '../../client/local-pack.ts';
@@ -146,6 +146,13 @@ function requireTogether(planned: readonly PlannedFile[], workers: number): void
         'change metadata.name of one of them',
       );
     }
+    const rounded = before.find((other) => roundsProducts(other) !== roundsProducts({ record }));
+    if (rounded !== undefined) {
+      refuse(
+        `${file} and ${rounded.file} differ in spec.method.precision.float32.products, which is set for a whole process on ${record.device}`,
+        'run one of them by itself, or set both alike',
+      );
+    }
     const place = placeOf(record);
     const same = before.find((other) => placeOf(other.record) === place);
     if (place !== undefined && same !== undefined) {
@@ -155,6 +162,12 @@ function requireTogether(planned: readonly PlannedFile[], workers: number): void
       );
     }
   }
+}
+
+/** Whether products on the device are TF32: a setting of the process. */
+function roundsProducts({ record: { device, spec } }: Pick<Planned, 'record'>): boolean {
+  const { precision } = resolveMethod(spec.method);
+  return device !== 'cpu' && precision.type === 'Float32' && precision.float32.products === 'TF32';
 }
 
 function placeOf({ folder, spec }: RunRecord): string | undefined {

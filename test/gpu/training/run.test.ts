@@ -6,7 +6,7 @@ import test from 'ava';
 import { jsonLimits, parseJson } from '../../../crds/text/json.ts';
 import { runReport } from '../../../crds/wire/run-report.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
-import { resultOf, session } from '../../e2e/killed-run.ts';
+import { digestsBelow, resultOf, session } from '../../e2e/killed-run.ts';
 import { type ToyJob, writeToyJob } from '../../toy/toy-job.ts';
 import { installation } from './installation.ts';
 
@@ -46,6 +46,37 @@ test.serial('a job trains on the device that it asks for, also when it is killed
   t.is(resumed.code, 0, resumed.stderr);
   t.true((resumed.firstStep ?? 0) >= 2);
   t.deepEqual(resultOf(job, resumed.folder), expected);
+});
+
+test.serial('two jobs train together on the device, with the bits of training alone', async (t) => {
+  await using folder = await temporaryFolder();
+  const variables = await installation(folder.path);
+  const training = { ...options.training, maxSteps: 3 };
+  const make = async (name: string, products: string) => {
+    const method = { preset: 'LoRA', precision: { type: 'Float32', float32: { products } } };
+    const formats = ['PEFTAdapter'];
+    const own = { ...options, name, method, training, formats };
+    return { name, ...(await writeToyJob(join(folder.path, name), own)) };
+  };
+  const jobs = [await make('one', 'Exact'), await make('two', 'Exact')] as const;
+  const results = () => jobs.map(({ destination }) => digestsBelow(destination));
+  for (const job of jobs) {
+    const { code, stderr } = await session(job, join(folder.path, job.name, 'alone'), null, {
+      variables,
+    });
+    t.is(code, 0, stderr);
+  }
+  const expected = results();
+  const [first, second] = jobs;
+  const cache = join(folder.path, 'together');
+  const flags = [second.file];
+  const together = await session(first, cache, null, { variables, flags });
+  t.is(together.code, 0, together.stderr);
+  t.deepEqual(results(), expected);
+  const other = await make('three', 'TF32');
+  const refused = await session(first, cache, null, { variables, flags: [other.file] });
+  t.is(refused.code, 2);
+  t.regex(refused.stderr, /differ in spec\.method\.precision\.float32\.products/);
 });
 
 test.serial('a device that is too small is told, with what would need less', async (t) => {
