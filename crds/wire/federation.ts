@@ -26,7 +26,6 @@ export const federationFiles = {
   records: 'records',
   hub: 'hub',
   clients: 'clients',
-  outcome: 'outcome.json',
   report: 'federation.json',
   account: 'account.json',
   /** In the run folder of a client. */

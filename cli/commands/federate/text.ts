@@ -6,11 +6,9 @@ import type { RoundResult } from '../../../crds/wire/federation.ts';
 import type { FederationView } from '../../federation/run-federation.ts';
 import type { StoredFederation } from '../../federation/store.ts';
 import { bytes, real } from '../../terminal/numbers.ts';
+import { jsonEnds, lastLine, type WorkView } from '../local-work/perform.ts';
 
-interface WholeView extends FederationView {
-  begin(continued: boolean): void;
-  end(state: 'Complete' | 'Stopped' | 'Failed'): void;
-}
+type WholeView = FederationView & WorkView;
 
 type Write = (line: string) => void;
 
@@ -34,16 +32,10 @@ export function federationLines(write: Write, { record, folder }: StoredFederati
       say(`${'warning'.padEnd(10)} ${sentence}`);
     },
     end(state) {
-      say(endings[state](name));
+      say(lastLine(name, state));
     },
   };
 }
-
-const endings = {
-  Complete: (name: string) => `✓ ${name} done`,
-  Stopped: (name: string) => `‖ ${name} stopped; the same command goes on`,
-  Failed: (name: string) => `✗ ${name} failed`,
-} as const;
 
 /** Pure. */
 function roundLines(
@@ -77,14 +69,11 @@ function spentInWords({ holds, clients }: NonNullable<RoundResult['privacy']>): 
   return `${most}, ${together} · delta ${Number(delta.toPrecision(2)).toExponential()} each`;
 }
 
-export function federationJson(write: Write, { record, folder }: StoredFederation): WholeView {
+export function federationJson(write: Write, stored: StoredFederation): WholeView {
   const say = (content: object): void => write(JSON.stringify(content));
   return {
-    begin: (continued) =>
-      say({ type: 'begin', apiVersion: 'cli.anneal.dev/v1', name: record.name, folder, continued }),
+    ...jsonEnds(say, stored),
     progress: (who, words) => say({ type: 'progress', who, words }),
     round: (result) => say({ type: 'round', ...result }),
-    warn: (message) => say({ type: 'warning', message }),
-    end: (state) => say({ type: 'outcome', state, folder }),
   };
 }

@@ -9,11 +9,9 @@ import type {
 import type { Stored } from '../../client/numbered-store.ts';
 import type { GeneratorView } from '../../generator/run-generator.ts';
 import { bytes, percent, real } from '../../terminal/numbers.ts';
+import { jsonEnds, lastLine, type WorkView } from '../local-work/perform.ts';
 
-interface WholeView extends GeneratorView {
-  begin(continued: boolean): void;
-  end(state: 'Complete' | 'Stopped' | 'Failed'): void;
-}
+type WholeView = GeneratorView & WorkView;
 
 type Write = (line: string) => void;
 type StoredGenerator = Stored<GeneratorRun>;
@@ -37,16 +35,10 @@ export function generatorLines(write: Write, { record, folder }: StoredGenerator
       say(`${'warning'.padEnd(10)} ${sentence}`);
     },
     end(state) {
-      say(endings[state](name));
+      say(lastLine(name, state));
     },
   };
 }
-
-const endings = {
-  Complete: (name: string) => `✓ ${name} done`,
-  Stopped: (name: string) => `‖ ${name} stopped; the same command goes on`,
-  Failed: (name: string) => `✗ ${name} failed`,
-} as const;
 
 /** Pure. */
 function madeLines({ bytes: own, adapterBytes, adapters }: GeneratedRecord): readonly string[] {
@@ -67,14 +59,11 @@ function adapterInWords({ task, seed, losses, error }: GeneratedAdapter): string
   ].join(' · ');
 }
 
-export function generatorJson(write: Write, { record, folder }: StoredGenerator): WholeView {
+export function generatorJson(write: Write, stored: StoredGenerator): WholeView {
   const say = (content: object): void => write(JSON.stringify(content));
   return {
-    begin: (continued) =>
-      say({ type: 'begin', apiVersion: 'cli.anneal.dev/v1', name: record.name, folder, continued }),
+    ...jsonEnds(say, stored),
     progress: (who, words) => say({ type: 'progress', who, words }),
     made: (made) => say({ type: 'made', ...made }),
-    warn: (message) => say({ type: 'warning', message }),
-    end: (state) => say({ type: 'outcome', state, folder }),
   };
 }

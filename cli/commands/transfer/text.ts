@@ -5,11 +5,9 @@ import type { ComparisonRecord, SyntheticRecord } from '../../../crds/wire/trans
 import type { Stored } from '../../client/numbered-store.ts';
 import { real } from '../../terminal/numbers.ts';
 import type { TransferView } from '../../transfer/run-transfer.ts';
+import { jsonEnds, lastLine, type WorkView } from '../local-work/perform.ts';
 
-interface WholeView extends TransferView {
-  begin(continued: boolean): void;
-  end(state: 'Complete' | 'Stopped' | 'Failed'): void;
-}
+type WholeView = TransferView & WorkView;
 
 type Write = (line: string) => void;
 type AnyStored = Stored<{ readonly name: string }>;
@@ -26,15 +24,9 @@ export function transferLines(write: Write, { record, folder }: AnyStored): Whol
     warn: (sentence) => say('warning', sentence),
     synthetic: (made) => say('synthetic', syntheticInWords(made)),
     comparison: (found) => say('compare', comparisonInWords(found)),
-    end: (state) => write(sanitize(endings[state](name))),
+    end: (state) => write(sanitize(lastLine(name, state))),
   };
 }
-
-const endings = {
-  Complete: (name: string) => `✓ ${name} done`,
-  Stopped: (name: string) => `‖ ${name} stopped; the same command goes on`,
-  Failed: (name: string) => `✗ ${name} failed`,
-} as const;
 
 /** Undefined for what is worth no line. */
 function wordsOf(message: Telemetry): string | undefined {
@@ -78,15 +70,12 @@ function comparisonInWords({ on, prompts, teacher, student, base, relative }: Co
   ].join(' · ');
 }
 
-export function transferJson(write: Write, { record, folder }: AnyStored): WholeView {
+export function transferJson(write: Write, stored: AnyStored): WholeView {
   const say = (content: object): void => write(JSON.stringify(content));
   return {
-    begin: (continued) =>
-      say({ type: 'begin', apiVersion: 'cli.anneal.dev/v1', name: record.name, folder, continued }),
+    ...jsonEnds(say, stored),
     message: (stage, message) => say({ type: 'progress', stage, message }),
-    warn: (message) => say({ type: 'warning', message }),
     synthetic: (made) => say({ ...made, type: 'synthetic' }),
     comparison: (found) => say({ ...found, type: 'comparison' }),
-    end: (state) => say({ type: 'outcome', state, folder }),
   };
 }
