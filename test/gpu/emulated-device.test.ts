@@ -8,7 +8,9 @@ import {
   resetDevicePeak,
 } from '../../worker/tensor/device.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
+import { normal } from '../../worker/tensor/rng.ts';
 import { scope } from '../../worker/tensor/scope.ts';
+import { streamOf } from '../../worker/tensor/streams.ts';
 import {
   copyFromHost,
   copyToHost,
@@ -19,6 +21,7 @@ import {
   tensor,
   toArray,
 } from '../../worker/tensor/tensor.ts';
+import { setThreads, threads } from '../../worker/tensor/threads.ts';
 import { callEmulator, countsOf, resetCounts } from '../builders/emulated-device.ts';
 
 process.env['ANNEAL_EMULATED_DEVICES'] = '2';
@@ -49,6 +52,21 @@ test.serial(
     });
   },
 );
+
+test.serial('a device computes alike however many threads its host has', (t) => {
+  const before = threads();
+  const stream = streamOf(1, 'threads');
+  const results = [1, 2, 3].map((count) => {
+    setThreads(count);
+    return scope(() => {
+      const x = normal([512, 200], 1, stream);
+      return [ops.sum(x), ops.softmax(x, 1), ops.matmul(ops.t(x), x)].map((one) => toArray(one));
+    });
+  });
+  t.is(threads(), 3, 'the host keeps its own');
+  setThreads(before);
+  for (const result of results) t.deepEqual(result, results[0]);
+});
 
 test.serial('tensors of two devices do not meet, but for numbers and copies', (t) => {
   scope(() => {

@@ -23,6 +23,7 @@
 
 #include "borrowed.h"
 #include "memory.h"
+#include "one_thread.h"
 
 namespace emulator {
 
@@ -105,6 +106,7 @@ forward(const Tensor& query, const Tensor& key, const Tensor& value, const Optio
   check_call(query, dropout, causal, left, right);
   const int device = query.get_device();
   const Access access(device);
+  const OneThread alone;
   Borrowed borrowed(device);
   const Tensor q = borrowed.lend(query), k = borrowed.lend(key), v = borrowed.lend(value);
   const Tensor cu_q = borrowed.lend(*cum_q), cu_k = borrowed.lend(*cum_k);
@@ -144,6 +146,7 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const Tensor
               "logsumexp is ", sums.sizes(), "; it must be [heads, tokens]");
   const int device = query.get_device();
   const Access access(device);
+  const OneThread alone;
   Borrowed borrowed(device);
   const Tensor q = borrowed.lend(query), k = borrowed.lend(key), v = borrowed.lend(value);
   const Tensor cu_q = borrowed.lend(cum_q), cu_k = borrowed.lend(cum_k);

@@ -14,6 +14,7 @@
 #include "block.h"
 #include "borrowed.h"
 #include "memory.h"
+#include "one_thread.h"
 #include "pinned.h"
 #include "streams.h"
 
@@ -94,6 +95,7 @@ void on_processor(const OperatorHandle& op, c10::DispatchKeySet, torch::jit::Sta
   const int device = common_device(op, all);
   if (waiting_operators().count(name) > 0) count_wait(device);
   const Access access(device);
+  const OneThread alone;
   Borrowed borrowed(device);
   change_tensors(*stack, first, [&](const Tensor& tensor) { return borrowed.lend(tensor); });
   for (size_t i = first; i < stack->size(); ++i)
