@@ -2,12 +2,9 @@
 // as a message and turned into an exit code of the failure table.
 import type { Clock } from '../crds/clock.ts';
 import { toAnnealError } from '../crds/failures/errors.ts';
-import { failureOf } from '../crds/failures/table.ts';
+import { Exit, failureOf } from '../crds/failures/table.ts';
 import type { Role, RoleContext } from './role.ts';
 import { lockWorker } from './worker-lock.ts';
-
-/** Saved and stopped on request. */
-const stopped = 75;
 
 /** Returns the exit code. `report` gets the stack of what should not have happened. */
 export async function perform(
@@ -21,7 +18,7 @@ export async function perform(
     await (await load())(context);
     return 0;
   } catch (thrown) {
-    if (stop.aborted && isAbort(thrown)) return stopped;
+    if (stop.aborted && isAbort(thrown)) return Exit.PlannedStop;
     const error = toAnnealError(thrown);
     const { reason, workerExit } = failureOf(error.code);
     const { code, message, hint } = error;

@@ -1,12 +1,10 @@
 // Runs of this machine that train together, in one process on one base. Each ends by itself; with
 // the process end those that had not.
+import { Exit } from '../../crds/index.ts';
 import { packedMessage } from '../../crds/wire/packed.ts';
 import type { TelemetryOf } from '../../crds/wire/telemetry.ts';
-import { errorOf, type RoleEnd, startRole } from './local-role.ts';
+import { endOf, errorOf, type RoleEnd, startRole } from './local-role.ts';
 import type { LocalOutcome, LocalRun } from './local-run.ts';
-
-/** Exit code of a run that saved and stopped on request. */
-const stoppedCode = 75;
 
 type PackedRun = Pick<LocalRun, 'folder' | 'onMessage'>;
 
@@ -33,11 +31,7 @@ export async function trainTogether(
     onMessage: () => {},
     onOther: hear,
   });
-  stop.addEventListener('abort', started.stop, { once: true });
-  kill.addEventListener('abort', started.kill, { once: true });
-  const ended = await started.ended;
-  stop.removeEventListener('abort', started.stop);
-  kill.removeEventListener('abort', started.kill);
+  const ended = await endOf(started, { stop, kill });
   return runs.map((_, run) => outcomeOf(codes.get(run), failures.get(run), ended, kill));
 }
 
@@ -48,7 +42,7 @@ function outcomeOf(
   kill: AbortSignal,
 ): LocalOutcome {
   if (code === 0) return { type: 'Complete' };
-  if (code === stoppedCode || kill.aborted) return { type: 'Stopped' };
+  if (code === Exit.PlannedStop || kill.aborted) return { type: 'Stopped' };
   if (failure !== undefined) return { type: 'Failed', error: errorOf(failure) };
   return ended.type === 'Failed' ? { type: 'Failed', error: ended.error } : { type: 'Stopped' };
 }

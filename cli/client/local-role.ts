@@ -2,13 +2,10 @@
 import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 import { execa } from 'execa';
-import { type AnnealError, failureOf, TerminalError, UserError } from '../../crds/index.ts';
+import { type AnnealError, Exit, failureOf, TerminalError, UserError } from '../../crds/index.ts';
 import type { ServeOrder } from '../../crds/serve/messages.ts';
 import { type Telemetry, type TelemetryOf, telemetry } from '../../crds/wire/telemetry.ts';
 import { workerNodeArguments } from '../../crds/wire/worker-process.ts';
-
-/** Exit code of a worker that saved and stopped on request. */
-const stoppedCode = 75;
 
 interface RoleProcess {
   /** Main file of the worker process. */
@@ -32,6 +29,19 @@ export interface StartedRole {
   send(order: ServeOrder): void;
   /** SIGKILL. */
   kill(): void;
+}
+
+/** Its end; the signals that come before are passed on. */
+export async function endOf(
+  { ended, stop: save, kill: end }: StartedRole,
+  { stop, kill }: { readonly stop: AbortSignal; readonly kill: AbortSignal },
+): Promise<RoleEnd> {
+  stop.addEventListener('abort', save, { once: true });
+  kill.addEventListener('abort', end, { once: true });
+  const how = await ended;
+  stop.removeEventListener('abort', save);
+  kill.removeEventListener('abort', end);
+  return how;
 }
 
 export type RoleEnd =
@@ -61,7 +71,7 @@ export function startRole(asked: RoleProcess): StartedRole {
     }
     const { exitCode, signal, stderr } = await child;
     if (exitCode === 0) return { type: 'Complete' };
-    if (exitCode === stoppedCode) return { type: 'Stopped' };
+    if (exitCode === Exit.PlannedStop) return { type: 'Stopped' };
     const how = signal === undefined ? `with exit code ${exitCode}` : `by ${signal}`;
     const error =
       failure === undefined ? died(role, how, signal, String(stderr)) : errorOf(failure);

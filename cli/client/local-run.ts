@@ -7,7 +7,7 @@
 import type { AnnealError, FineTuneJobSpec } from '../../crds/index.ts';
 import type { DeviceName } from '../../crds/wire/device.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
-import { startRole } from './local-role.ts';
+import { endOf, startRole } from './local-role.ts';
 import { runWorld } from './local-world.ts';
 
 const stages = ['prepare', 'train', 'publish'] as const;
@@ -63,11 +63,7 @@ export async function runStages(run: LocalRun, from: Stage): Promise<LocalOutcom
 export async function runRole(run: LocalRun, role: string): Promise<LocalOutcome> {
   const { worker, folder, variables = {}, onMessage, stop, kill } = run;
   const started = startRole({ worker, role, folder, variables, onMessage });
-  stop.addEventListener('abort', started.stop, { once: true });
-  kill.addEventListener('abort', started.kill, { once: true });
-  const ended = await started.ended;
-  stop.removeEventListener('abort', started.stop);
-  kill.removeEventListener('abort', started.kill);
+  const ended = await endOf(started, { stop, kill });
   if (ended.type === 'Failed' && kill.aborted) return { type: 'Stopped' };
   return ended.type === 'Failed' ? { type: 'Failed', error: ended.error } : ended;
 }

@@ -23,19 +23,34 @@ export async function estimateTogether(
   options: Options,
   context: EstimateContext,
 ): Promise<TogetherEstimate> {
+  const once = describedOnce(context);
   const alone: Estimate[] = [];
   for (const file of files) {
     const { job } = await readJob(file, 'anywhere');
     requireShareable(file, job.spec.method);
-    const found = await estimate({ ...options, file, whatIf: [] }, context);
+    const found = await estimate({ ...options, file, whatIf: [] }, once);
     requireAlike(file, found, alone[0]);
     alone.push(found);
   }
-  const jobs = await besideOthers(files, alone, options, context);
+  const jobs = await besideOthers(files, alone, options, once);
   const device = jobs[0]?.stages.device ?? '';
   const peak = packedPeak(jobs.map((job) => ({ kept: job.kept, peak: trainingPeak(job) })));
   const limit = alone[0]?.devices.find(({ name }) => name === device)?.limit ?? 0;
   return { jobs, device, peak, limit, fits: peak <= limit };
+}
+
+/** A process reads the headers of a model; once for each model is enough. */
+function describedOnce(context: EstimateContext): EstimateContext {
+  const known = new Map<string, ReturnType<EstimateContext['describe']>>();
+  return {
+    ...context,
+    describe(record) {
+      const model = JSON.stringify([record.folder, record.spec.model]);
+      const described = known.get(model) ?? context.describe(record);
+      known.set(model, described);
+      return described;
+    },
+  };
 }
 
 /** Each plans with what the others leave of the memory of this machine, as its trainer will. */

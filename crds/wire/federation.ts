@@ -14,9 +14,8 @@
 //   outcome.json                 how it ended               `anneal federate`
 import * as z from 'zod';
 import { federationSpec } from '../api/federation.ts';
-import { deviceName } from './device.ts';
+import { digest, localWork } from './local-work.ts';
 
-const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(0);
 const client = z.string().max(63);
 
@@ -32,20 +31,7 @@ export const federationFiles = {
   privateSteps: 'private-steps.json',
 } as const;
 
-export const federationRecord = z.object({
-  version: z.literal(1),
-  name: z.string(),
-  namespace: z.string(),
-  folder: z.string(),
-  spec: federationSpec,
-  /** Of what decides the result. */
-  digest,
-  volumes: z.record(z.string(), z.string()),
-  cache: z.string(),
-  device: deviceName,
-  threads: z.int().min(1),
-  createdAt: z.string(),
-});
+export const federationRecord = z.object({ ...localWork, spec: federationSpec });
 
 export type FederationRecord = z.output<typeof federationRecord>;
 

@@ -12,9 +12,8 @@
 //   outcome.json            how it ended                   `anneal generate`
 import * as z from 'zod';
 import { generatorSpec } from '../api/adapter-generator.ts';
-import { deviceName } from './device.ts';
+import { digest, localWork } from './local-work.ts';
 
-const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(0);
 const reals = z.array(z.number()).readonly();
 
@@ -31,21 +30,7 @@ export const generatorFiles = {
   generated: 'generated.json',
 } as const;
 
-export const generatorRun = z.object({
-  version: z.literal(1),
-  name: z.string(),
-  namespace: z.string(),
-  /** Folder that relative `local` paths count from. */
-  folder: z.string(),
-  spec: generatorSpec,
-  /** Of what decides the result. */
-  digest,
-  volumes: z.record(z.string(), z.string()),
-  cache: z.string(),
-  device: deviceName,
-  threads: z.int().min(1),
-  createdAt: z.string(),
-});
+export const generatorRun = z.object({ ...localWork, spec: generatorSpec });
 
 export type GeneratorRun = z.output<typeof generatorRun>;
 

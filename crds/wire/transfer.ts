@@ -9,7 +9,7 @@
 //   the files of a run    crds/wire/run-folder.ts
 import * as z from 'zod';
 import { transferSpec } from '../api/transfer.ts';
-import { deviceName } from './device.ts';
+import { digest, localWork } from './local-work.ts';
 
 export const transferFiles = {
   transfer: 'transfer.json',
@@ -24,24 +24,10 @@ export const transferFiles = {
   kit: 'kit.json',
 } as const;
 
-const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(0);
 const text = z.string();
 
-export const transferRecord = z.object({
-  version: z.literal(1),
-  name: z.string(),
-  namespace: z.string(),
-  folder: z.string(),
-  spec: transferSpec,
-  /** Of what decides the result. */
-  digest,
-  volumes: z.record(z.string(), z.string()),
-  cache: z.string(),
-  device: deviceName,
-  threads: z.int().min(1),
-  createdAt: z.string(),
-});
+export const transferRecord = z.object({ ...localWork, spec: transferSpec });
 
 export type TransferRecord = z.output<typeof transferRecord>;
 

@@ -43,6 +43,26 @@ export function startAnneal(
   return startCommand(words, cache, onLine, variables);
 }
 
+/**
+ * Runs a command that prints JSON lines to its end; where `kill` names a victim for a line, that is
+ * killed at once.
+ */
+export async function runCommand<Line>(
+  words: readonly string[],
+  cache: string,
+  variables: Readonly<Record<string, string>>,
+  kill: (line: Line) => Victim | null,
+) {
+  const lines: Line[] = [];
+  const see = (line: Line): void => {
+    lines.push(line);
+    const victim = kill(line);
+    if (victim !== null) anneal.kill(victim);
+  };
+  const anneal = startCommand(words, cache, see, variables);
+  return { lines, ...(await anneal.ended) };
+}
+
 /** Starts a command that prints JSON lines. */
 export function startCommand<Line>(
   words: readonly string[],

@@ -8,7 +8,7 @@ import type { ExecutionContext } from 'ava';
 import { parse, stringify } from 'yaml';
 import type { RoundResult } from '../../crds/wire/federation.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
-import { startCommand, type Victim } from './anneal-process.ts';
+import { runCommand, type Victim } from './anneal-process.ts';
 import { digestsBelow } from './killed-run.ts';
 
 export interface ToyFederation {
@@ -92,15 +92,8 @@ export async function federate(
   variables: Readonly<Record<string, string>>,
   kill: (line: FederationLine) => Victim | null = () => null,
 ): Promise<FederationEnd> {
-  const lines: FederationLine[] = [];
   const words = ['federate', file, '--output', 'json', '--threads', '1'];
-  const see = (line: FederationLine): void => {
-    lines.push(line);
-    const victim = kill(line);
-    if (victim !== null) anneal.kill(victim);
-  };
-  const anneal = startCommand(words, cache, see, variables);
-  const { code, stderr } = await anneal.ended;
+  const { code, stderr, lines } = await runCommand(words, cache, variables, kill);
   const begun = lines.find((line) => line.type === 'begin');
   const rounds = lines.filter((line) => line.type === 'round');
   return { code, stderr, lines, folder: begun?.folder ?? '', rounds };

@@ -11,7 +11,7 @@ import {
   generatorFiles,
 } from '../../crds/wire/generator.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
-import { startAnneal, startCommand, type Victim } from './anneal-process.ts';
+import { runCommand, startAnneal, type Victim } from './anneal-process.ts';
 
 /** A folder with a model, records of two tasks, and adapters of each. */
 export interface ToySiblings extends AsyncDisposable {
@@ -139,15 +139,8 @@ export async function generate(
   variables: Readonly<Record<string, string>>,
   kill: (line: GeneratorLine) => Victim | null = () => null,
 ) {
-  const lines: GeneratorLine[] = [];
   const words = ['generate', file, '--output', 'json', '--threads', '1'];
-  const see = (line: GeneratorLine): void => {
-    lines.push(line);
-    const victim = kill(line);
-    if (victim !== null) anneal.kill(victim);
-  };
-  const anneal = startCommand(words, cache, see, variables);
-  const { code, stderr } = await anneal.ended;
+  const { code, stderr, lines } = await runCommand(words, cache, variables, kill);
   const begun = lines.find((line) => line.type === 'begin');
   const epochs = lines.flatMap((line) =>
     line.type === 'progress' && /^epoch \d+ of \d+$/.test(line.words) ? [line.words] : [],

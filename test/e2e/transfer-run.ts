@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import type { ComparisonRecord, SyntheticRecord } from '../../crds/wire/transfer.ts';
-import { startCommand, type Victim } from './anneal-process.ts';
+import { runCommand, type Victim } from './anneal-process.ts';
 
 export type TransferLine =
   | { readonly type: 'begin'; readonly folder: string; readonly continued: boolean }
@@ -34,15 +34,8 @@ export async function transfer(
   file: string,
   { cache, variables, flags = [], kill = () => null }: Options,
 ): Promise<TransferEnd> {
-  const lines: TransferLine[] = [];
   const words = ['transfer', file, '--output', 'json', '--threads', '1', ...flags];
-  const see = (line: TransferLine): void => {
-    lines.push(line);
-    const victim = kill(line);
-    if (victim !== null) anneal.kill(victim);
-  };
-  const anneal = startCommand(words, cache, see, variables);
-  const { code, stderr } = await anneal.ended;
+  const { code, stderr, lines } = await runCommand(words, cache, variables, kill);
   return {
     ...{ code, stderr, lines },
     folder: lines.find((line) => line.type === 'begin')?.folder ?? '',

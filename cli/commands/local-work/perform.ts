@@ -1,7 +1,6 @@
 // Work of this machine that has a folder of its own, such as a federation: from its first line to
 // its last, through the signals that stop it.
-import type { OutcomeRecord } from '../../../crds/wire/run-folder.ts';
-import { runFiles } from '../../../crds/wire/run-folder.ts';
+import { type OutcomeRecord, runFiles } from '../../../crds/wire/run-folder.ts';
 import type { LocalOutcome } from '../../client/local-run.ts';
 import { type Stored, writeJson } from '../../client/numbered-store.ts';
 import { stopSignals } from '../../client/stop-signals.ts';

@@ -101,7 +101,8 @@ test('what cannot train together is told', async (t) => {
     message: /a\.yaml: the job has 2 workers or devices; jobs that train together have one/,
   });
   const sourceOf = (job: string) => `owner/${job}`;
-  await t.throwsAsync(() => estimated(t, [rank(8), rank(8)], { sourceOf }), {
+  const elsewhere = { ...rank(8), 'spec.model.source': { local: { path: 'other' } } };
+  await t.throwsAsync(() => estimated(t, [rank(8), elsewhere], { sourceOf }), {
     message: /b\.yaml: the model is owner\/b, and that of the first job owner\/a; jobs that/,
   });
 });
