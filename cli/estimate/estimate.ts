@@ -3,9 +3,9 @@
 // run.
 import { dirname, resolve } from 'node:path';
 import {
-  type DecoderFacts,
   type FineTuneJobSpec,
   type JobPlan,
+  type ModelFacts,
   methodInWords,
   parametersOf,
   planJob,
@@ -185,7 +185,7 @@ function templateNotes(
 }
 
 interface Ask {
-  readonly facts: DecoderFacts;
+  readonly facts: ModelFacts;
   readonly storedBfloat16: number;
   readonly ranks: number;
 }

@@ -1,6 +1,9 @@
 // What a mixture of experts cannot be combined with.
-import { isOfMlp, lastPart } from '../methods/linears.ts';
+import { lastPart } from '../methods/linears.ts';
 import { is, noForm, type Pair } from './pair.ts';
+
+/** Linear layers of the MLPs of decoders. */
+const ofMlp = new Set(['gate_proj', 'up_proj', 'gate_up_proj', 'down_proj']);
 
 export const expertPairs: readonly Pair[] = [
   {
@@ -27,7 +30,7 @@ export const expertPairs: readonly Pair[] = [
     path: ['method', 'adapter', 'mixLora', 'targetModules'],
     meets: (_, { adapter }) =>
       adapter.type === 'MixLoRA' &&
-      !adapter.mixLora.targetModules.some((one) => one === 'AllLinear' || isOfMlp(lastPart(one))),
+      !adapter.mixLora.targetModules.some((one) => one === 'AllLinear' || ofMlp.has(lastPart(one))),
     sentence: 'names no layer of the MLP, where experts are',
     hint: 'add down_proj, or write adapter: { type: LoRA }',
   },

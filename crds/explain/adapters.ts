@@ -3,8 +3,8 @@
 import { fineTuneJobSpec } from '../api/job.ts';
 import { useGoals } from '../methods/adapter-entry.ts';
 import { adapterEntries, adapterTypes } from '../methods/adapter-traits.ts';
-import type { DecoderFacts } from '../plan/decoder-facts.ts';
 import { planJob } from '../plan/job-plan.ts';
+import type { DecoderFacts } from '../plan/model-facts.ts';
 
 interface AdapterChoice {
   readonly type: string;
@@ -21,6 +21,7 @@ export interface AdapterGoal {
 
 /** SmolLM2-135M, the model of `npm start`. */
 const facts: DecoderFacts = {
+  kind: 'decoder',
   ...{ V: 49_152, H: 576, L: 30, NH: 9, NK: 3, D: 64, I: 1536 },
   ...{ tied: true, fused: false, qkNorm: false, sandwichNorms: false },
   bias: { qkv: false, o: false, mlp: false },

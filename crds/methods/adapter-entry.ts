@@ -1,7 +1,8 @@
 // An entry of the adapter axis: all that the contract knows of one adapter. What asks for it goes
 // through adapter-traits.ts, which knows none by name.
 import type * as z from 'zod';
-import type { AdapterShape, ModelSizes } from './adapter-shapes.ts';
+import type { ModelFacts } from '../plan/model-facts.ts';
+import type { AdapterShape } from './adapter-shapes.ts';
 import type { AxisEntry, Paper } from './method.ts';
 
 /** Reasons to choose an adapter, in the order in which they are told. */
@@ -28,7 +29,7 @@ export interface AdapterTraits<Own> {
   /** `PiSSA r=64 on all linear layers`. */
   readonly words: (own: Own) => string;
   /** Its sizes, for memory, time and result files. */
-  readonly shape: (own: Own, model: ModelSizes) => AdapterShape;
+  readonly shape: (own: Own, model: ModelFacts) => AdapterShape;
   /**
    * Whether each weight loses a part to the adapter, so that the base is another one: always, or
    * with these parameters. @default never

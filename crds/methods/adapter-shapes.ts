@@ -1,5 +1,6 @@
 // The sizes of an adapter, whatever its method: what memory, time and result files depend on; and
 // those that several adapters share.
+import type { Linear } from './linears.ts';
 
 export interface AdapterShape {
   readonly targetModules: readonly string[];
@@ -61,22 +62,7 @@ interface PerToken {
   readonly copied: number;
 }
 
-export interface LinearSize {
-  /** Last part of the module path: `q_proj`. */
-  readonly name: string;
-  readonly in: number;
-  readonly out: number;
-}
-
-export interface ModelSizes {
-  readonly L: number;
-  readonly H: number;
-  readonly NH: number;
-  readonly NK: number;
-  readonly D: number;
-  readonly I: number;
-  readonly fused: boolean;
-}
+export type LinearSize = Pick<Linear, 'name' | 'role' | 'in' | 'out'>;
 
 export interface LikeLora {
   readonly rank: number;

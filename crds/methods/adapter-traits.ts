@@ -1,7 +1,8 @@
 // What memory, time, result files and rules ask of an adapter, whatever its method: its entry
 // answers.
+import type { ModelFacts } from '../plan/model-facts.ts';
 import type { CalibrationSizes } from './adapter-entry.ts';
-import type { AdapterShape, ModelSizes } from './adapter-shapes.ts';
+import type { AdapterShape } from './adapter-shapes.ts';
 import { entryOf } from './entry-of.ts';
 import { axisEntries } from './index.ts';
 import type { noAdapter } from './no-adapter.ts';
@@ -21,7 +22,7 @@ export function adapterTypes(holds: (entry: AdapterOfEntry) => boolean): readonl
 type Adapted = Pick<ResolvedMethod, 'adapter'>;
 
 /** Null without an adapter. */
-export function adapterShape({ adapter }: Adapted, model: ModelSizes): AdapterShape | null {
+export function adapterShape({ adapter }: Adapted, model: ModelFacts): AdapterShape | null {
   const { entry, own } = entryOf('adapter', adapter);
   return entry.shape?.(own, model) ?? null;
 }
@@ -46,7 +47,10 @@ export function beginsWithWeights(method: Adapted): boolean {
 }
 
 /** What is decomposed does not depend on sizes. */
-const someSizes: ModelSizes = { L: 1, H: 64, NH: 1, NK: 1, D: 64, I: 64, fused: false };
+const someSizes: ModelFacts = {
+  ...{ kind: 'encoder', V: 64, H: 64, L: 1, NH: 1, NK: 1, D: 64, I: 64 },
+  ...{ blocks: '', inlet: 0, classes: 1, made: 0 },
+};
 
 /** Whether it begins with what quantizing the base loses. */
 export function needsQuantized({ adapter }: Adapted): boolean {

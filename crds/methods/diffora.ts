@@ -4,16 +4,11 @@
 //   y = x (W + sigmoid(t_l) s B_k A_k)^T
 // A reconstruction: no code of the authors can be had, and what the abstract does not say is ours.
 import * as z from 'zod';
+import type { ModelFacts } from '../plan/model-facts.ts';
 import { decimal } from '../schema/decimal.ts';
 import { adapterEntry, adapterPreset } from './adapter-entry.ts';
 import { alpha, byRank, dropout, rankOf, targetModules } from './adapter-fields.ts';
-import {
-  type AdapterShape,
-  inner,
-  likeLora,
-  type ModelSizes,
-  type Sides,
-} from './adapter-shapes.ts';
+import { type AdapterShape, inner, likeLora, type Sides } from './adapter-shapes.ts';
 import { lastPart, linearsOf, namedLinears } from './linears.ts';
 
 const paper = {
@@ -76,7 +71,7 @@ export function choosesAll({ chosenShare, targetModules }: Own): boolean {
 }
 
 /** Which layers are chosen is not known before: what is counted is the most that they may have. */
-function ofChosen(own: Own, model: ModelSizes): AdapterShape {
+function ofChosen(own: Own, model: ModelFacts): AdapterShape {
   const { rank, targetModules, chosenShare } = own;
   const linears = namedLinears(linearsOf(model), targetModules);
   const values = (linear: Sides) => linear.in + linear.out;

@@ -5,6 +5,7 @@
 // A layer whose first directions explain more gets more of them: the ranks R_l of all layers add up
 // to R each.
 import * as z from 'zod';
+import type { ModelFacts } from '../plan/model-facts.ts';
 import { decimal } from '../schema/decimal.ts';
 import { adapterEntry, adapterPreset } from './adapter-entry.ts';
 import { alpha, byRank, directions, dropout, rankOf, targetModules } from './adapter-fields.ts';
@@ -13,7 +14,6 @@ import {
   decomposedBy,
   inner,
   largestRanks,
-  type ModelSizes,
   type Sides,
 } from './adapter-shapes.ts';
 import { linearsOf, namedLinears } from './linears.ts';
@@ -88,7 +88,7 @@ export const evaPreset = adapterPreset(
  * Ranks that the activations decide: before, only their sum is known, and the most of a layer. What
  * is counted is the most that all layers together may have: the largest have all that they can.
  */
-function ofPlannedRanks(own: Own, model: ModelSizes): AdapterShape {
+function ofPlannedRanks(own: Own, model: ModelFacts): AdapterShape {
   const { rank, targetModules, dropout, directions } = own;
   const most = (linear: Sides) => Math.min(mostComponents(own), linear.in);
   const linears = namedLinears(linearsOf(model), targetModules);

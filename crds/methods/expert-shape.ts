@@ -14,11 +14,11 @@ export function ofExperts(own: Mixture, { H }: { readonly H: number }): AdapterS
   return {
     ...likeLora(own, {
       count(linear) {
-        const matrices = isOfMlp(linear.name) ? count : 1;
+        const matrices = isOfMlp(linear) ? count : 1;
         return { trained: matrices * rank * (linear.in + linear.out), kept: 0, taken: 0 };
       },
     }),
     experts: { count, chosen, router: count * H },
-    perToken: ({ name }) => (isOfMlp(name) ? { exact: 0, copied: chosen * rank } : inner(rank)),
+    perToken: (linear) => (isOfMlp(linear) ? { exact: 0, copied: chosen * rank } : inner(rank)),
   };
 }

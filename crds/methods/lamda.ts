@@ -3,6 +3,7 @@
 //   y = x W^T + s * drop(x) A^T S^T B^T,   A: R x I, S: R x R, B: O x R, s = alpha / R
 // W without the components that A, S and B begin with.
 import * as z from 'zod';
+import type { ModelFacts } from '../plan/model-facts.ts';
 import { decimal } from '../schema/decimal.ts';
 import { adapterEntry, adapterPreset } from './adapter-entry.ts';
 import { alpha, byRank, dropout, rankOf, targetModules } from './adapter-fields.ts';
@@ -11,7 +12,6 @@ import {
   inner,
   type LinearSize,
   largestRanks,
-  type ModelSizes,
   rankWithin,
   type Sides,
   sketch,
@@ -77,7 +77,7 @@ export const lamdaPreset = adapterPreset(
 );
 
 /** A square matrix and B, which train at first, and A, which is fixed. */
-function betweenSides({ initialization, ...of }: Own, model: ModelSizes): AdapterShape {
+function betweenSides({ initialization, ...of }: Own, model: ModelFacts): AdapterShape {
   const { targetModules } = of;
   const takes = initialization === 'Svd';
   const isShared = of.allocation === 'Spectrum';

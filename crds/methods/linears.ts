@@ -1,65 +1,94 @@
-// The linear layers of a block, by the sizes of a decoder.
-import type { DecoderFacts } from '../plan/decoder-facts.ts';
+// The linear layers of a block, by the sizes of a model.
+import type { DecoderFacts, EncoderFacts, ModelFacts } from '../plan/model-facts.ts';
+
+/** What a layer computes of a block. A role that two others are in is their fused product. */
+export type LinearRole = 'q' | 'k' | 'v' | 'qkv' | 'o' | 'gate' | 'up' | 'gate_up' | 'down';
 
 export interface Linear {
-  /** Last part of the module path, as in PEFT: `q_proj`. */
+  /** The end of its module path that no other layer of a block has: `q_proj`, `output.dense`. */
   readonly name: string;
+  /** In the first block, as in PEFT: `model.layers.0.self_attn.q_proj`. */
+  readonly path: string;
+  readonly role: LinearRole;
   readonly out: number;
   readonly in: number;
 }
 
-type Sizes = Pick<DecoderFacts, 'H' | 'NH' | 'NK' | 'D' | 'I' | 'fused'>;
-
 /** The linear layers of one block, in execution order. */
-export function linearsOf({ H, NH, NK, D, I, fused }: Sizes): readonly Linear[] {
+export function linearsOf(facts: ModelFacts): readonly Linear[] {
+  return facts.kind === 'decoder' ? decoderLinears(facts) : encoderLinears(facts);
+}
+
+function decoderLinears({ H, NH, NK, D, I, fused }: DecoderFacts): readonly Linear[] {
+  const layer = (part: string, role: LinearRole, out: number, inputs: number): Linear => {
+    const name = `${role}_proj`;
+    return { name, path: `model.layers.0.${part}.${name}`, role, out, in: inputs };
+  };
   const attention = fused
-    ? [{ name: 'qkv_proj', out: (NH + 2 * NK) * D, in: H }]
+    ? [layer('self_attn', 'qkv', (NH + 2 * NK) * D, H)]
     : [
-        { name: 'q_proj', out: NH * D, in: H },
-        { name: 'k_proj', out: NK * D, in: H },
-        { name: 'v_proj', out: NK * D, in: H },
+        layer('self_attn', 'q', NH * D, H),
+        layer('self_attn', 'k', NK * D, H),
+        layer('self_attn', 'v', NK * D, H),
       ];
   const mlp = fused
-    ? [{ name: 'gate_up_proj', out: 2 * I, in: H }]
-    : [
-        { name: 'gate_proj', out: I, in: H },
-        { name: 'up_proj', out: I, in: H },
-      ];
+    ? [layer('mlp', 'gate_up', 2 * I, H)]
+    : [layer('mlp', 'gate', I, H), layer('mlp', 'up', I, H)];
+  return [...attention, layer('self_attn', 'o', H, NH * D), ...mlp, layer('mlp', 'down', H, I)];
+}
+
+function encoderLinears({ H, I, blocks }: EncoderFacts): readonly Linear[] {
+  const layer = (part: string, name: string, role: LinearRole, out: number, inputs: number) => ({
+    ...{ name, path: `${blocks}.0.${part}${name}`, role, out, in: inputs },
+  });
   return [
-    ...attention,
-    { name: 'o_proj', out: H, in: NH * D },
-    ...mlp,
-    { name: 'down_proj', out: H, in: I },
+    layer('attention.self.', 'query', 'q', H, H),
+    layer('attention.self.', 'key', 'k', H, H),
+    layer('attention.self.', 'value', 'v', H, H),
+    layer('', 'attention.output.dense', 'o', H, H),
+    layer('', 'intermediate.dense', 'up', I, H),
+    layer('', 'output.dense', 'down', H, I),
   ];
 }
 
+/** Layers with the same input, together. */
+export function byInput<L extends Pick<Linear, 'role'>>(linears: readonly L[]): readonly L[][] {
+  return [...Map.groupBy(linears, ({ role }) => inputs[role]).values()];
+}
+
+const inputs: Readonly<Record<LinearRole, string>> = {
+  ...{ q: 'block', k: 'block', v: 'block', qkv: 'block', o: 'heads' },
+  ...{ gate: 'mlp', up: 'mlp', gate_up: 'mlp', down: 'channels' },
+};
+
 /** Values of each of them. */
-export function linearSizes(sizes: Sizes): readonly number[] {
-  return linearsOf(sizes).map((linear) => linear.out * linear.in);
+export function linearSizes(facts: ModelFacts): readonly number[] {
+  return linearsOf(facts).map((linear) => linear.out * linear.in);
 }
 
 /** Values of the largest. */
-export function largestLinear(sizes: Sizes): number {
-  return Math.max(...linearSizes(sizes));
+export function largestLinear(facts: ModelFacts): number {
+  return Math.max(...linearSizes(facts));
 }
 
-const mlpNames: readonly string[] = ['gate_proj', 'up_proj', 'gate_up_proj', 'down_proj'];
-
-/** Whether the linear layer of this name is one of the MLP. */
-export function isOfMlp(name: string): boolean {
-  return mlpNames.includes(name);
+/** Whether it is in the MLP. */
+export function isOfMlp({ role }: Pick<Linear, 'role'>): boolean {
+  return inputs[role] === 'mlp' || role === 'down';
 }
 
-/** Those that a method names, by the last parts of their names; `AllLinear` is all of them. */
+/** Those that a method names, by ends of their paths, as in PEFT; `AllLinear` is all of them. */
 export function namedLinears(all: readonly Linear[], targets: readonly string[]) {
   if (targets.includes('AllLinear')) return all;
-  const wanted = new Set(targets.map(lastPart));
-  return all.filter(({ name }) => wanted.has(name));
+  return all.filter(({ path }) => targets.some((target) => isNamed(path, target)));
 }
 
-/**
- * The name of the linear layer for a name in a job, which may be a longer suffix of a module path.
- */
+/** Whether a name in a job, which may be that of the layer of one block, is of this layer. */
+export function isNamed(path: string, target: string): boolean {
+  const inFirst = target.replace(/(?<=^|\.)\d+(?=\.)/, '0');
+  return path === inFirst || path.endsWith(`.${inFirst}`);
+}
+
+/** The last part of a module path, which names a linear layer of a decoder. */
 export function lastPart(target: string): string {
   return target.slice(target.lastIndexOf('.') + 1);
 }

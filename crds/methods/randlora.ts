@@ -2,10 +2,11 @@
 // to each chosen weight, made of fixed random matrices that all layers share and trained diagonals:
 //   dW = s * sum over j of B_j diag(l_j) A diag(g_j),   s = alpha / R, as many j as full rank needs
 import * as z from 'zod';
+import type { ModelFacts } from '../plan/model-facts.ts';
 import { decimal } from '../schema/decimal.ts';
 import { adapterEntry, adapterPreset } from './adapter-entry.ts';
 import { byRank, rankOf, targetModules } from './adapter-fields.ts';
-import type { AdapterShape, ModelSizes, Sides } from './adapter-shapes.ts';
+import type { AdapterShape, Sides } from './adapter-shapes.ts';
 import { linearsOf, namedLinears } from './linears.ts';
 
 const paper = {
@@ -44,7 +45,7 @@ export const randLoraPreset = adapterPreset(
 /** Two diagonals for each layer, beside matrices that all of them share. */
 function ofFullRank(
   { rank, targetModules: targets }: z.output<typeof parameters>,
-  model: ModelSizes,
+  model: ModelFacts,
 ): AdapterShape {
   const smaller = (linear: Sides) => Math.min(linear.in, linear.out);
   const larger = (linear: Sides) => Math.max(linear.in, linear.out);

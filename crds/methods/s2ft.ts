@@ -4,9 +4,11 @@
 //   y[:, c] += x V^T          for the rows c of up_proj, gate_proj and v_proj
 // V starts at zero.
 import * as z from 'zod';
+import type { ModelFacts } from '../plan/model-facts.ts';
 import { decimal } from '../schema/decimal.ts';
 import { adapterEntry, adapterPreset } from './adapter-entry.ts';
-import type { AdapterShape, ModelSizes } from './adapter-shapes.ts';
+import type { AdapterShape } from './adapter-shapes.ts';
+import { type LinearRole, linearsOf } from './linears.ts';
 
 const paper = {
   title: 'S2FT: Efficient, Scalable and Generalizable LLM Fine-tuning by Structured Sparsity',
@@ -57,28 +59,31 @@ export function shareOf(ratio: string, all: number): number {
 }
 
 /** Of channels and heads that are drawn over all layers: what a layer has on average. */
-function ofChannels(ratios: Own, { L, NH, NK, D, I, fused }: ModelSizes): AdapterShape {
+function ofChannels(ratios: Own, model: ModelFacts): AdapterShape {
+  const { L, NH, NK, D, I } = model;
   const channels = (ratio: string) => shareOf(ratio, L * I) / L;
   const heads = (ratio: string) => (shareOf(ratio, L * NK) / L) * D;
   const up = channels(ratios.upRatio);
   const gate = channels(ratios.gateRatio);
-  const rows: Readonly<Record<string, number>> = fused
-    ? { gate_up_proj: up + gate, qkv_proj: heads(ratios.valueRatio) }
-    : { up_proj: up, gate_proj: gate, v_proj: heads(ratios.valueRatio) };
-  const columns: Readonly<Record<string, number>> = {
-    down_proj: channels(ratios.downRatio),
-    o_proj: heads(ratios.outputRatio) * (NH / NK),
+  const value = heads(ratios.valueRatio);
+  const rows: Partial<Record<LinearRole, number>> = {
+    ...{ up, gate, gate_up: up + gate, v: value, qkv: value },
   };
-  const all = Object.entries({ ...rows, ...columns });
+  const columns: Partial<Record<LinearRole, number>> = {
+    down: channels(ratios.downRatio),
+    o: heads(ratios.outputRatio) * (NH / NK),
+  };
+  const isChosen = ({ role }: { readonly role: LinearRole }) =>
+    (rows[role] ?? columns[role] ?? 0) > 0;
   return {
-    targetModules: all.flatMap(([name, count]) => (count > 0 ? [name] : [])),
+    targetModules: linearsOf(model).flatMap((linear) => (isChosen(linear) ? [linear.name] : [])),
     ...{ dropout: 0, made: () => 0, decomposing: null },
-    count({ name, in: inputs, out }) {
-      const [ofRows, ofColumns] = [rows[name] ?? 0, columns[name] ?? 0];
+    count({ role, in: inputs, out }) {
+      const [ofRows, ofColumns] = [rows[role] ?? 0, columns[role] ?? 0];
       return { trained: ofRows * inputs + ofColumns * out, kept: ofRows + ofColumns, taken: 0 };
     },
-    ones: ({ name, in: inputs, out }) => (rows[name] ?? 0) * out + (columns[name] ?? 0) * inputs,
-    perToken: ({ name }) => ({ exact: 0, copied: columns[name] ?? 0 }),
+    ones: ({ role, in: inputs, out }) => (rows[role] ?? 0) * out + (columns[role] ?? 0) * inputs,
+    perToken: ({ role }) => ({ exact: 0, copied: columns[role] ?? 0 }),
   };
 }
 

@@ -2,15 +2,15 @@
 import type { AdapterShape } from '../methods/adapter-shapes.ts';
 import { adapterShape } from '../methods/adapter-traits.ts';
 import { storesCodes } from '../methods/coded.ts';
-import { isOfMlp, linearSizes } from '../methods/linears.ts';
+import { byInput, isOfMlp, linearSizes } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
 import { isOnGrid } from './grid-bytes.ts';
 import { haloBytes } from './halo-bytes.ts';
 import { keptParts } from './kept-parts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
-import { adaptedLinears, parametersOf, trainedOf } from './parameters.ts';
+import type { ModelFacts } from './model-facts.ts';
+import { adaptedLinears, logitsOf, parametersOf, trainedOf } from './parameters.ts';
 import { storesFrozen } from './quantized-base.ts';
 import { valueBytes } from './static-bytes.ts';
 import { copiesOfLogits } from './teacher-bytes.ts';
@@ -32,7 +32,7 @@ export interface BlockBytes {
 
 export function blockBytes(question: MemoryQuestion): BlockBytes {
   const { facts, method, microBatchTokens: T } = question;
-  const { working } = memoryConstants;
+  const working = memoryConstants.working[facts.kind];
   const width = valueBytes(method);
   const stream = T * facts.H * width;
   const copied = noisyMatrices(facts, method);
@@ -69,12 +69,12 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
 function withExperts({ facts, method }: MemoryQuestion, usual: Units): Units {
   const { chosen } = adapterShape(method, facts)?.experts ?? { chosen: 0 };
   if (chosen === 0) return usual;
-  const { H, I } = memoryConstants.working.experts;
+  const { H, I } = memoryConstants.experts;
   return { ...usual, H: usual.H + H * chosen, I: I * chosen };
 }
 
 /** Copies of the matrices of a block with noise, in a step alone, and what one is made of. */
-function noisyMatrices(facts: DecoderFacts, method: ResolvedMethod) {
+function noisyMatrices(facts: ModelFacts, method: ResolvedMethod) {
   const shape = adapterShape(method, facts);
   if (method.rule.type !== 'GGPO' || shape === null) return { bytes: 0, working: 0 };
   const sizes = adaptedLinears(facts, shape.targetModules).map((one) => one.out * one.in);
@@ -92,23 +92,14 @@ function densityWorking({ facts, method, microBatchTokens }: MemoryQuestion): nu
   return 2 * microBatchTokens * facts.I * valueBytes(method) + memoryConstants.densityWorking;
 }
 
-/** Layers that one operator computes, since they read the same input. */
-const together = [
-  ['q_proj', 'k_proj', 'v_proj', 'qkv_proj'],
-  ['gate_proj', 'up_proj', 'gate_up_proj'],
-  ['o_proj'],
-  ['down_proj'],
-];
-
 /** Copies of the weights of layers, with the change of an adapter in them, while they compute. */
 function patchedBytes({ facts, method }: MemoryQuestion): number {
   const shape = adapterShape(method, facts);
   if (shape?.patches !== true) return 0;
   const linears = adaptedLinears(facts, shape.targetModules);
-  const sizes = together.map((names) =>
-    linears
-      .filter(({ name }) => names.includes(name))
-      .reduce((sum, { out, in: inputs }) => sum + out * inputs, 0),
+  // One operator computes layers with the same input.
+  const sizes = byInput(linears).map((together) =>
+    together.reduce((sum, { out, in: inputs }) => sum + out * inputs, 0),
   );
   return valueBytes(method) * Math.max(...sizes);
 }
@@ -133,7 +124,7 @@ function madeFactors({ facts, method }: MemoryQuestion): number {
  * Matrices of a block that exist while it is computed: dequantized, where trained ones are stored
  * quantized, or with the change of an adapter.
  */
-export function madeMatrices(facts: DecoderFacts, method: ResolvedMethod): number {
+export function madeMatrices(facts: ModelFacts, method: ResolvedMethod): number {
   const values = storesCodes(method)
     ? parametersOf(facts).blockMatrices
     : changedMatrices(facts, method).reduce((sum, one) => sum + one, 0);
@@ -141,7 +132,7 @@ export function madeMatrices(facts: DecoderFacts, method: ResolvedMethod): numbe
 }
 
 /** Values of each matrix of a block that a change is added to, or that is rounded. */
-export function changedMatrices(facts: DecoderFacts, method: ResolvedMethod): readonly number[] {
+export function changedMatrices(facts: ModelFacts, method: ResolvedMethod): readonly number[] {
   if (isOnGrid(method)) return linearSizes(facts);
   const shape = adapterShape(method, facts);
   if (shape?.multipliedOut === undefined) return [];
@@ -149,7 +140,7 @@ export function changedMatrices(facts: DecoderFacts, method: ResolvedMethod): re
 }
 
 /** Values of both factors of the change of each matrix of a block. */
-export function changeFactors(facts: DecoderFacts, method: ResolvedMethod): readonly number[] {
+export function changeFactors(facts: ModelFacts, method: ResolvedMethod): readonly number[] {
   const shape = adapterShape(method, facts);
   if (shape?.multipliedOut === undefined) return [];
   const { factors } = shape.multipliedOut;
@@ -157,7 +148,7 @@ export function changeFactors(facts: DecoderFacts, method: ResolvedMethod): read
 }
 
 /** Beside the copies of a block: one change while it is made, or its gradient. */
-function changing(facts: DecoderFacts, method: ResolvedMethod): number {
+function changing(facts: ModelFacts, method: ResolvedMethod): number {
   const largest = Math.max(0, ...changedMatrices(facts, method));
   if (!isOnGrid(method)) return memoryConstants.changeBytes * largest;
   const { panels, gradient } = memoryConstants.grid;
@@ -180,7 +171,7 @@ function outsideGradient({ facts, method, shards }: MemoryQuestion): number {
 /** The tape of one block per token, adapters included. */
 function tapeBytesPerToken(question: MemoryQuestion): number {
   const { facts, method } = question;
-  const { tape } = memoryConstants;
+  const tape = memoryConstants.tape[facts.kind];
   const apart = isApart(question) ? units(facts, tape.apart) : 0;
   const values = valueBytes(method) * (units(facts, tape) + apart);
   const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);
@@ -201,15 +192,15 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
 function mixtureTape({ facts, method }: MemoryQuestion, shape: AdapterShape): number {
   if (shape.experts === undefined) return 0;
   const { count, chosen } = shape.experts;
-  const names = adaptedLinears(facts, shape.targetModules).map(({ name }) => name);
-  const inputs = names.filter((name) => isOfMlp(name) && name !== 'down_proj').length;
-  const products = names.includes('down_proj') ? 1 : 0;
+  const roles = adaptedLinears(facts, shape.targetModules).filter(isOfMlp);
+  const products = roles.filter(({ role }) => role === 'down').length;
+  const inputs = roles.length - products;
   const drops = shape.dropout > 0;
   const apart = drops ? { H: -1, I: -1 } : { H: 0, I: 0 };
   const kept = {
     ...{ headsD: 0, keyValueD: 0 },
     H: apart.H + chosen * (1 + (drops ? 2 * inputs : Math.min(1, inputs))),
-    I: apart.I + chosen * (2 + (drops ? 2 : 1) * products) - memoryConstants.tape.I,
+    I: apart.I + chosen * (2 + (drops ? 2 : 1) * products) - memoryConstants.tape.decoder.I,
   };
   const routing = 4 * (facts.H + count + 2 * chosen + 2) + 3 * 8 * chosen;
   return valueBytes(method) * units(facts, kept) + routing;
@@ -233,16 +224,17 @@ interface Units {
   readonly I: number;
 }
 
-function units({ H, NH, NK, D, I }: DecoderFacts, count: Units): number {
+export function units({ H, NH, NK, D, I }: ModelFacts, count: Units): number {
   return count.H * H + count.headsD * NH * D + count.keyValueD * NK * D + count.I * I;
 }
 
 function headWorking(question: MemoryQuestion): number {
   const { facts, method, microBatchTokens, targetShare } = question;
   const { head } = memoryConstants;
+  const columns = logitsOf(facts);
   const targetRows = microBatchTokens * targetShare;
   const bytes = trainedOf(facts, method).head ? head.bytesWithGradient : head.bytes;
-  const fitting = Math.max(head.fewestRows, Math.min(head.mostRows, bytes / (4 * facts.V)));
-  const logits = copiesOfLogits(question) * Math.min(fitting, targetRows) * facts.V * 4;
+  const fitting = Math.max(head.fewestRows, Math.min(head.mostRows, bytes / (4 * columns)));
+  const logits = copiesOfLogits(question) * Math.min(fitting, targetRows) * columns * 4;
   return logits + head.H * targetRows * facts.H * valueBytes(method);
 }

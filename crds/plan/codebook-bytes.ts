@@ -1,7 +1,7 @@
 // Bytes of linear layers that are sums of vectors from codebooks, and the limits of such a scheme.
 import { UserError } from '../failures/errors.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { type Linear, linearsOf, parametersOf } from './parameters.ts';
 
 type Scheme = Extract<ResolvedMethod['base'], { type: 'Codebook' }>['codebook'];
@@ -20,7 +20,7 @@ const largestShare = 0.25;
  * The codebooks of a block; a scheme that does not fit the layers is refused. Codes take a byte
  * each, codebooks and scales are float32.
  */
-export function codebookBlock(facts: DecoderFacts, { base }: ResolvedMethod): CodebookBlock {
+export function codebookBlock(facts: ModelFacts, { base }: ResolvedMethod): CodebookBlock {
   if (base.type !== 'Codebook') return { codes: 0, values: 0, bytes: 0 };
   const scheme = base.codebook;
   const linears = linearsOf(facts);

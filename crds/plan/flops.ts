@@ -4,8 +4,14 @@ import { adapterShape } from '../methods/adapter-traits.ts';
 import { isOfMlp } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { changedMatrices } from './block-bytes.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
-import { adaptedLinears, parametersOf, type TrainedCounts, trainedOf } from './parameters.ts';
+import type { ModelFacts } from './model-facts.ts';
+import {
+  adaptedLinears,
+  logitsOf,
+  parametersOf,
+  type TrainedCounts,
+  trainedOf,
+} from './parameters.ts';
 
 export interface FlopsPerToken {
   readonly forward: number;
@@ -21,7 +27,7 @@ export interface FlopsPerToken {
 }
 
 interface FlopsQuestion {
-  readonly facts: DecoderFacts;
+  readonly facts: ModelFacts;
   readonly method: ResolvedMethod;
   /** Tokens that a token attends to on average: half a document's length for causal attention. */
   readonly meanAttended: number;
@@ -47,7 +53,7 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
   const trainedMatrices = (adapter || changed || linears) * (trained.activeBlocks / facts.L);
   const weightGradients = 2 * trainedMatrices;
   const recompute = recomputedShare * forward;
-  const headMatrix = facts.V * facts.H;
+  const headMatrix = logitsOf(facts) * facts.H + (facts.kind === 'encoder' ? facts.H ** 2 : 0);
   const head = targetShare * headMatrix * (trained.head ? 6 : 4);
   return {
     forward,
@@ -60,12 +66,12 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
 }
 
 /** In a mixture a token passes `down_proj` once for each of its experts, and no other expert. */
-function passedAgain(facts: DecoderFacts, method: ResolvedMethod) {
+function passedAgain(facts: ModelFacts, method: ResolvedMethod) {
   const shape = adapterShape(method, facts);
   if (shape?.experts === undefined) return { weights: 0, idle: 0 };
   const { count, chosen } = shape.experts;
   const ofExperts = adaptedLinears(facts, shape.targetModules)
-    .filter(({ name }) => isOfMlp(name))
+    .filter(isOfMlp)
     .reduce((sum, linear) => sum + shape.count(linear).trained, 0);
   return {
     weights: facts.L * (chosen - 1) * facts.I * facts.H,

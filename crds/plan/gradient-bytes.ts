@@ -3,10 +3,10 @@
 import { adapterShape } from '../methods/adapter-traits.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { changedMatrices } from './block-bytes.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
 import { keptParts } from './kept-parts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { projectedLinears } from './projected-linears.ts';
 import { valueBytes } from './static-bytes.ts';
@@ -88,7 +88,7 @@ function scattered({ facts, method, shards, device }: MemoryQuestion): number {
 /**
  * Values of the gradients of a block's matrices in their subspaces; null if they are not projected.
  */
-export function lowValues(facts: DecoderFacts, method: Pick<ResolvedMethod, 'optimizer'>) {
+export function lowValues(facts: ModelFacts, method: Pick<ResolvedMethod, 'optimizer'>) {
   const projected = projectedLinears(facts, method);
   return projected?.reduce((sum, { rank, larger }) => sum + rank * larger, 0) ?? null;
 }

@@ -2,7 +2,7 @@
 import type { GgufBlocks } from '../methods/fake-quantized.ts';
 import { linearsOf } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
+import type { ModelFacts } from './model-facts.ts';
 
 /** Whether weights are rounded where they are multiplied. */
 export function isOnGrid({ base }: Pick<ResolvedMethod, 'base'>): boolean {
@@ -27,7 +27,7 @@ interface GridValues {
 }
 
 /** Values in float32, in a block. */
-export function gridValues(facts: DecoderFacts, method: Pick<ResolvedMethod, 'base'>): GridValues {
+export function gridValues(facts: ModelFacts, method: Pick<ResolvedMethod, 'base'>): GridValues {
   const { base } = method;
   if (base.type !== 'FakeQuantized' || blocksOf(method) !== null) return none;
   const { strategy, groupSize, range, scales } = base.fakeQuantized;

@@ -1,7 +1,8 @@
 // Memory of 8-bit products beyond that of the same method in bfloat16.
+
+import { byInput, isNamed, linearsOf } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
-import { type Linear, lastPart, linearsOf } from './parameters.ts';
+import type { ModelFacts } from './model-facts.ts';
 
 interface HaloBytes {
   /** Quantized weights of a block. */
@@ -17,12 +18,11 @@ interface HaloBytes {
 
 const nothing = { codes: 0, taped: 0, tapePerToken: 0, forwardWorking: 0, backwardWorking: 0 };
 
-export function haloBytes(facts: DecoderFacts, method: ResolvedMethod, tokens: number): HaloBytes {
+export function haloBytes(facts: ModelFacts, method: ResolvedMethod, tokens: number): HaloBytes {
   if (method.precision.type !== 'HALO') return nothing;
   const { backward, exclude = [] } = method.precision.halo;
-  const excluded = new Set(exclude.map(lastPart));
-  const linears = linearsOf(facts).filter(({ name }) => !excluded.has(name));
-  const coded = groupsOf(linears);
+  const isExcluded = (path: string) => exclude.some((name) => isNamed(path, name));
+  const coded = byInput(linearsOf(facts).filter(({ path }) => !isExcluded(path)));
   const trains = method.adapter.type === 'None';
   const inputs = coded.map(([first]) => first?.in ?? 0);
   const weights = coded.flat().map((linear) => linear.out * linear.in);
@@ -43,16 +43,6 @@ export function haloBytes(facts: DecoderFacts, method: ResolvedMethod, tokens: n
       trains ? 4 * Math.max(0, ...weights) : 0,
     ),
   };
-}
-
-/** Names of the layers that read one input. */
-const readers = [/^(q|k|v|qkv)_proj$/, /^o_proj$/, /^(gate|up|gate_up)_proj$/, /^down_proj$/];
-
-/** Groups of layers that read the same input. */
-function groupsOf(linears: readonly Linear[]): readonly (readonly Linear[])[] {
-  return readers
-    .map((names) => linears.filter(({ name }) => names.test(name)))
-    .filter((group) => group.length > 0);
 }
 
 function sum(values: readonly number[]): number {

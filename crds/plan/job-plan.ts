@@ -3,19 +3,19 @@
 import type { FineTuneJobSpec } from '../api/job.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { type BatchPlan, planBatches, sequencesPerStep, tokensPerSequence } from './batches.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
 import { type FlopsPerToken, flopsPerToken } from './flops.ts';
 import { type HostPlan, planHost } from './host-memory.ts';
 import { type MemoryPlan, planMemory } from './memory.ts';
 import { memoryConstants } from './memory-constants.ts';
 import { type MemoryQuestion, stagesOf } from './memory-question.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { keptBetweenSteps } from './packing.ts';
 import { type TrainedCounts, trainedOf } from './parameters.ts';
 import { totalSteps } from './steps.ts';
 
 export interface JobQuestion {
   readonly spec: FineTuneJobSpec;
-  readonly facts: DecoderFacts;
+  readonly facts: ModelFacts;
   /** Values of the base that the files have in bfloat16. */
   readonly storedBfloat16?: number;
   readonly device: MemoryQuestion['device'];
@@ -74,7 +74,8 @@ export function planJob(question: JobQuestion): JobPlan {
     flops: flopsPerToken({
       facts,
       method,
-      meanAttended: (data?.meanLength ?? tokens) / 2,
+      // A token of a decoder sees those before it.
+      meanAttended: (data?.meanLength ?? tokens) / (facts.kind === 'decoder' ? 2 : 1),
       recomputedShare: recomputed / facts.L,
       targetShare: data?.targetShare ?? 1,
     }),

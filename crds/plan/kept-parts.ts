@@ -3,7 +3,7 @@ import { updatesMatrices } from '../methods/adapter-traits.ts';
 import { storesCodes } from '../methods/coded.ts';
 import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { planFlatParameter, type ShardLayout, shardsOf } from './shards.ts';
 
@@ -33,7 +33,7 @@ interface KeptParts {
   readonly outside: number;
 }
 
-export function keptParts(facts: DecoderFacts, method: ResolvedMethod, shards: number): KeptParts {
+export function keptParts(facts: ModelFacts, method: ResolvedMethod, shards: number): KeptParts {
   const even = 1 / shards;
   const layout = layoutOf(method);
   const owned = layout !== 'slice' || storesCodes(method);
@@ -44,7 +44,7 @@ export function keptParts(facts: DecoderFacts, method: ResolvedMethod, shards: n
 }
 
 /** Each matrix of a block at one rank. */
-function ownedParts(facts: DecoderFacts, shards: number) {
+function ownedParts(facts: ModelFacts, shards: number) {
   const matrices = linearsOf(facts).map((one) => ({ name: one.name, count: one.out * one.in }));
   const plans = Array.from({ length: facts.L }, (_, layer) =>
     planFlatParameter(matrices, shards, 'owner', layer),
@@ -58,7 +58,7 @@ function ownedParts(facts: DecoderFacts, shards: number) {
 }
 
 /** The embedding at one rank, the head at another; one that is frozen is cut. */
-function outsidePart(facts: DecoderFacts, method: ResolvedMethod, shards: number): number {
+function outsidePart(facts: ModelFacts, method: ResolvedMethod, shards: number): number {
   if (shards === 1) return 1;
   const { embedding, head } = parametersOf(facts);
   const trained = trainedOf(facts, method);

@@ -9,33 +9,55 @@ import { cudaConstants } from './cuda-constants.ts';
 export const memoryConstants = {
   /** Values per token on the tape of one block, in units of the given sizes. */
   tape: {
-    /** Input, residual stream after attention; normed values are recomputed. */
-    H: 2,
-    /** Rotated queries, output of attention. */
-    headsD: 2,
-    /** Rotated keys, values. */
-    keyValueD: 2,
-    /** Gate, up; their product is recomputed. */
-    I: 2,
-    /**
-     * Float32 values per token: one per head (log-sum-exp of attention), and one for each of two
-     * norms.
-     */
-    float32PerHead: 1,
-    float32PerToken: 2,
-    /**
-     * Kept in addition where layers with the same input differ or drop some of it: both normed
-     * streams, the product.
-     */
-    apart: { H: 2, headsD: 0, keyValueD: 0, I: 1 },
+    decoder: {
+      /** Input, residual stream after attention; normed values are recomputed. */
+      H: 2,
+      /** Rotated queries, output of attention. */
+      headsD: 2,
+      /** Rotated keys, values. */
+      keyValueD: 2,
+      /** Gate, up; their product is recomputed. */
+      I: 2,
+      /**
+       * Float32 values per token: one per head (log-sum-exp of attention), and one for each of two
+       * norms.
+       */
+      float32PerHead: 1,
+      float32PerToken: 2,
+      /**
+       * Kept in addition where layers with the same input differ or drop some of it: both normed
+       * streams, the product.
+       */
+      apart: { H: 2, headsD: 0, keyValueD: 0, I: 1 },
+    },
+    encoder: {
+      /** Input, both sums before a norm, the normed stream between. */
+      H: 4,
+      /** Queries, output of attention. */
+      headsD: 2,
+      /** Keys, values. */
+      keyValueD: 2,
+      /** Channels before and after the activation. */
+      I: 2,
+      /** Log-sum-exp of attention; mean and scale of two norms. */
+      float32PerHead: 1,
+      float32PerToken: 4,
+      apart: { H: 0, headsD: 0, keyValueD: 0, I: 0 },
+    },
   },
   /** Values per token while one block runs, forward (no tape) and backward (beside the tape). */
   working: {
-    forward: { H: 3, headsD: 1, keyValueD: 2, I: 2 },
-    backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
-    /** For each expert that a token goes to: rows; those of I in place of the MLP's. */
-    experts: { H: 2, I: 4 },
+    decoder: {
+      forward: { H: 3, headsD: 1, keyValueD: 2, I: 2 },
+      backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
+    },
+    encoder: {
+      forward: { H: 3, headsD: 1, keyValueD: 2, I: 2 },
+      backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
+    },
   },
+  /** For each expert that a token goes to: rows; those of I in place of the MLP's. */
+  experts: { H: 2, I: 4 },
   head: {
     /**
      * Bytes of the float32 logits that exist at one time, with their gradient: C rows fit into

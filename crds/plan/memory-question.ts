@@ -5,8 +5,8 @@ import type { Pruning } from '../api/pruning.ts';
 import type { Quantization } from '../api/quantization.ts';
 import { instructionsTogether } from '../evaluation/instructions.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
 import type { DeviceType } from './memory-constants.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { formatsOf, ggufTypeOf } from './publication.ts';
 
 export type TapeMode = 'keep' | 'recompute' | 'offload';
@@ -42,7 +42,7 @@ interface OtherStages {
 }
 
 export interface MemoryQuestion {
-  readonly facts: DecoderFacts;
+  readonly facts: ModelFacts;
   /**
    * Values of the base that the files have in bfloat16: frozen matrices stay so, whatever the type
    * of the computation.

@@ -7,9 +7,9 @@ import { masterWeightsOf } from '../methods/master-weights.ts';
 import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { codebookBlock } from './codebook-bytes.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
 import { trainsScales } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { projectedLinears } from './projected-linears.ts';
 
@@ -22,7 +22,7 @@ interface OptimizerBytes {
   readonly outside: number;
 }
 
-export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): OptimizerBytes {
+export function optimizerBytes(facts: ModelFacts, method: ResolvedMethod): OptimizerBytes {
   const { block, outside, activeBlocks } = trainedOf(facts, method);
   const blocks = keepsAll(method) ? facts.L : activeBlocks;
   const mastered = storesCodes(method) ? parametersOf(facts).blockVectors : block;
@@ -38,7 +38,7 @@ export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): Opt
  * Workspace of one update; most optimizers work in place. Of the largest matrix, including the
  * computation of its projection.
  */
-export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): number {
+export function updateWorking(facts: ModelFacts, method: ResolvedMethod): number {
   const projection = projectionOf(method.optimizer);
   const copied = wideCopies(method) * 4;
   if (projection === null) {
@@ -70,7 +70,7 @@ function wideCopies(method: ResolvedMethod): number {
  * The same for trained tensors outside the blocks: LAMB needs the whole update before it can scale
  * it.
  */
-export function outsideWorking(facts: DecoderFacts, method: ResolvedMethod): number {
+export function outsideWorking(facts: ModelFacts, method: ResolvedMethod): number {
   if (method.optimizer.type !== 'PVTuning') return 0;
   const { embedding, head } = trainedOf(facts, method);
   return 4 * (embedding || head ? parametersOf(facts).embedding : 0);
@@ -82,7 +82,7 @@ function keepsAll({ selection }: ResolvedMethod): boolean {
 }
 
 /** State of one block. */
-function blockBytes(facts: DecoderFacts, method: ResolvedMethod, trained: number): number {
+function blockBytes(facts: ModelFacts, method: ResolvedMethod, trained: number): number {
   if (method.optimizer.type === 'PVTuning') return codedBlockBytes(facts, method);
   const projected = projectedLinears(facts, method);
   if (projected === null) return trained * valueBytes(method);
@@ -104,7 +104,7 @@ function historyOf({ optimizer }: { readonly optimizer: Optimizer }): number {
 }
 
 /** State of codes, of codebooks and scales, and of dense tensors. */
-function codedBlockBytes(facts: DecoderFacts, method: ResolvedMethod): number {
+function codedBlockBytes(facts: ModelFacts, method: ResolvedMethod): number {
   if (method.optimizer.type !== 'PVTuning') return 0;
   const { updateCodes, updateCodebooks, codeBetas, deltaDecay } = method.optimizer.pvTuning;
   const { blockMatrices, blockVectors } = parametersOf(facts);

@@ -3,37 +3,61 @@
 import { UserError } from '../failures/errors.ts';
 import { adapterShape } from '../methods/adapter-traits.ts';
 import { drawOf } from '../methods/draw.ts';
-import { type Linear, lastPart, linearsOf, namedLinears } from '../methods/linears.ts';
+import { isNamed, type Linear, lastPart, linearsOf, namedLinears } from '../methods/linears.ts';
 import { trainsNothing } from '../methods/no-training.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { inWords } from '../schema/text.ts';
 import { nearestName } from '../text/nearest-name.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
 import { gridValues, trainsScales } from './grid-bytes.ts';
+import type { DecoderFacts, EncoderFacts, ModelFacts } from './model-facts.ts';
 
 export type { Linear };
-export { lastPart, linearsOf };
+export { linearsOf };
 
 interface ParameterCounts {
   /** Per block: matrices, and norms and biases. */
   readonly blockMatrices: number;
   readonly blockVectors: number;
+  /** Of an encoder: all tables before the blocks, and their norm. */
   readonly embedding: number;
   /** 0 if the head is tied to the embedding. */
   readonly head: number;
+  /** Before the head, where it is no part of it. */
+  readonly finalNorm: number;
   readonly total: number;
 }
 
-export function parametersOf(facts: DecoderFacts): ParameterCounts {
-  const { V, H, L, NH, NK, D, I, tied, bias } = facts;
+export function parametersOf(facts: ModelFacts): ParameterCounts {
   const blockMatrices = linearsOf(facts).reduce((sum, linear) => sum + linear.out * linear.in, 0);
+  const { blockVectors, embedding, head, finalNorm } =
+    facts.kind === 'decoder' ? ofDecoder(facts) : ofEncoder(facts);
+  const total = embedding + head + finalNorm + facts.L * (blockMatrices + blockVectors);
+  return { blockMatrices, blockVectors, embedding, head, finalNorm, total };
+}
+
+type OtherCounts = Omit<ParameterCounts, 'blockMatrices' | 'total'>;
+
+function ofDecoder(facts: DecoderFacts): OtherCounts {
+  const { V, H, NH, NK, D, I, tied, bias } = facts;
   const norms = (facts.sandwichNorms ? 4 : 2) * H + (facts.qkNorm ? 2 * D : 0);
   const biases = (bias.qkv ? (NH + 2 * NK) * D : 0) + (bias.o ? H : 0) + (bias.mlp ? 2 * I + H : 0);
   const blockVectors = norms + biases;
-  const embedding = V * H;
-  const head = tied ? 0 : V * H;
-  const total = embedding + head + H + L * (blockMatrices + blockVectors);
-  return { blockMatrices, blockVectors, embedding, head, total };
+  return { blockVectors, embedding: V * H, head: tied ? 0 : V * H, finalNorm: H };
+}
+
+/** Two norms and six biases in a block; the head is a square layer and the classes. */
+function ofEncoder({ H, I, inlet, classes }: EncoderFacts): OtherCounts {
+  const head = H * (H + 1) + classes * (H + 1);
+  return { blockVectors: 2 * 2 * H + 5 * H + I, embedding: inlet, head, finalNorm: 0 };
+}
+
+/** Values for which each target row gets a logit. */
+export function logitsOf(facts: ModelFacts): number {
+  return facts.kind === 'decoder' ? facts.V : facts.classes;
+}
+
+export function isTied(facts: ModelFacts): boolean {
+  return facts.kind === 'decoder' && facts.tied;
 }
 
 export interface TrainedCounts {
@@ -59,7 +83,7 @@ export interface TrainedCounts {
   readonly head: boolean;
 }
 
-export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedCounts {
+export function trainedOf(facts: ModelFacts, method: ResolvedMethod): TrainedCounts {
   if (trainsNothing(method)) return nothing;
   const activeBlocks = activeBlocksOf(facts, method);
   const counted = (block: number, outside: number) => ({
@@ -96,32 +120,33 @@ export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedC
   const adapter = Math.round(inBlock * facts.L);
   const kept = counts.reduce((sum, one) => sum + one.kept, 0);
   const taken = counts.reduce((sum, one) => sum + one.taken, 0);
+  const made = facts.kind === 'encoder' ? facts.made : 0;
   return {
-    ...counted(block, 0),
-    ...{ total: adapter, adapter, ofGrid: 0, adapterKept: Math.round(kept * facts.L) },
+    ...counted(block, made),
+    ...{ total: adapter + made, adapter, ofGrid: 0, adapterKept: Math.round(kept * facts.L) },
     adapterTaken: Math.round(taken * facts.L),
-    ...nothingOutside,
+    ...{ embedding: false, head: made > 0 },
   };
 }
 
-function activeBlocksOf({ L }: DecoderFacts, { selection }: ResolvedMethod): number {
+function activeBlocksOf({ L }: ModelFacts, { selection }: ResolvedMethod): number {
   return Math.min(L, drawOf(selection)?.activeLayers ?? L);
 }
 
 /** Trained parameters outside the blocks, if weights are trained. A tied head is the embedding. */
 function outsideOf(
-  facts: DecoderFacts,
+  facts: ModelFacts,
   { selection }: ResolvedMethod,
 ): Pick<TrainedCounts, 'outside' | 'embedding' | 'head'> {
-  const { embedding, head } = parametersOf(facts);
+  const { embedding, head, finalNorm } = parametersOf(facts);
   const all = { trainEmbeddings: true, trainHead: true, trainFinalNorm: true };
   const trains = drawOf(selection) ?? all;
   const outside =
     (trains.trainEmbeddings ? embedding : 0) +
     (trains.trainHead ? head : 0) +
-    (trains.trainFinalNorm ? facts.H : 0);
+    (trains.trainFinalNorm ? finalNorm : 0);
   const { trainEmbeddings, trainHead } = trains;
-  return { outside, embedding: trainEmbeddings, head: facts.tied ? trainEmbeddings : trainHead };
+  return { outside, embedding: trainEmbeddings, head: isTied(facts) ? trainEmbeddings : trainHead };
 }
 
 const nothingOutside = { embedding: false, head: false } as const;
@@ -136,12 +161,13 @@ const nothing: TrainedCounts = {
  * The linear layers of a block that get an adapter. A name is the last part of a module path, or a
  * longer suffix of it (`mlp.up_proj`); `AllLinear` is all of them, and never the head.
  */
-export function adaptedLinears(facts: DecoderFacts, targets: readonly string[]): readonly Linear[] {
+export function adaptedLinears(facts: ModelFacts, targets: readonly string[]): readonly Linear[] {
   const all = linearsOf(facts);
   if (targets.includes('AllLinear')) return all;
   const names = all.map(({ name }) => name);
   for (const [index, target] of targets.entries()) {
-    if (!names.includes(lastPart(target))) throw unknownTarget(target, index, names);
+    const isKnown = all.some(({ path }) => isNamed(path, target));
+    if (!isKnown) throw unknownTarget(target, index, names);
   }
   return namedLinears(all, targets);
 }

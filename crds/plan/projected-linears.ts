@@ -2,7 +2,7 @@
 import { rankWithin } from '../methods/galore.ts';
 import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { linearsOf } from './parameters.ts';
 
 interface ProjectedLinear {
@@ -14,7 +14,7 @@ interface ProjectedLinear {
 
 /** All linear layers, or null if gradients are not projected. */
 export function projectedLinears(
-  facts: DecoderFacts,
+  facts: ModelFacts,
   { optimizer }: Pick<ResolvedMethod, 'optimizer'>,
 ): readonly ProjectedLinear[] | null {
   const projection = projectionOf(optimizer);

@@ -2,7 +2,7 @@
 // ordinary model of its family.
 import type { Pruning } from '../api/pruning.ts';
 import { UserError } from '../failures/errors.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
+import type { DecoderFacts } from './model-facts.ts';
 
 export type PrunedSizes = Pick<DecoderFacts, 'I' | 'NH' | 'NK'>;
 

@@ -8,12 +8,12 @@ import {
   type Quantization,
 } from '../api/quantization.ts';
 import { UserError } from '../failures/errors.ts';
-import { largestLinear, linearsOf } from '../methods/linears.ts';
+import { byInput, largestLinear, linearsOf } from '../methods/linears.ts';
 import { blockBytes } from './block-bytes.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
 import { forwardWorking } from './forward-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { parametersOf } from './parameters.ts';
 import { valueBytes } from './static-bytes.ts';
 import { requireWholeGroups, requireWholeWords } from './whole-groups.ts';
@@ -48,17 +48,17 @@ function choosing(question: MemoryQuestion, own: Asked): number {
 type Asked = NonNullable<NonNullable<MemoryQuestion['stages']>['quantization']>;
 
 /** Inputs of the linear layers of a block, each once. */
-function inputsOf({ H, NH, D, I }: DecoderFacts): readonly number[] {
-  return [H, NH * D, H, I];
+function inputsOf(facts: ModelFacts): readonly number[] {
+  return byInput(linearsOf(facts)).map(([first]) => first?.in ?? 0);
 }
 
 /** Of the inputs of a block, in float32. */
-function gramBytes(facts: DecoderFacts): number {
+function gramBytes(facts: ModelFacts): number {
   return inputsOf(facts).reduce((sum, size) => sum + 4 * size ** 2, 0);
 }
 
 /** Of the largest matrix while it becomes codes, in so many copies of float32. */
-function matrixBytes(facts: DecoderFacts, copies = memoryConstants.quantize.ofMatrix): number {
+function matrixBytes(facts: ModelFacts, copies = memoryConstants.quantize.ofMatrix): number {
   return copies * 4 * largestLinear(facts);
 }
 
@@ -112,7 +112,7 @@ export function roundedInputBytes(
  * Of transforms that are searched for, in float32: rows of all inputs of a block that are kept, and
  * what a trial takes: the layers that read one input, and its outputs.
  */
-function transformBytes(facts: DecoderFacts, own: Quantization) {
+function transformBytes(facts: ModelFacts, own: Quantization) {
   if (!isTransformed(own)) return { kept: 0, trying: 0 };
   const rows = memoryConstants.quantize.trialRows + own.calibrationSequences;
   const inputs = inputsOf(facts).reduce((sum, size) => sum + size, 0);
@@ -155,10 +155,10 @@ export function bytesOfCodes(question: MemoryQuestion): number {
 
 /** Channels that are split have no bias to split with them. */
 export function requireSplittable(
-  { bias }: Pick<DecoderFacts, 'bias'>,
+  facts: ModelFacts,
   { splitChannels }: Pick<Quantization, 'splitChannels'>,
 ): void {
-  if (splitChannels === 0 || !bias.mlp) return;
+  if (splitChannels === 0 || (facts.kind === 'decoder' && !facts.bias.mlp)) return;
   const path = 'spec.output.quantization.splitChannels';
   throw new UserError({
     code: 'E_INVALID_SPEC',
@@ -169,7 +169,7 @@ export function requireSplittable(
   });
 }
 
-function groupsOf(facts: DecoderFacts, group: number | undefined): number {
+function groupsOf(facts: ModelFacts, group: number | undefined): number {
   return linearsOf(facts).reduce(
     (sum, linear) => sum + (linear.out * linear.in) / (group ?? linear.in),
     0,

@@ -1,8 +1,8 @@
 // Bytes of the quantized linear layers of a block.
 import { quantizedBases } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
 import { mixedBudget } from './mixed-forms.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { type Linear, linearsOf } from './parameters.ts';
 import { type GroupedBase, groupOf, matrixBytes } from './quantized-matrix.ts';
 import { requireWholeGroups } from './whole-groups.ts';
@@ -17,7 +17,7 @@ interface QuantizedBlock {
  * The quantized weights of a block; none if no matrix is quantized. A group that does not divide a
  * layer is refused.
  */
-export function quantizedBlock(facts: DecoderFacts, { base }: ResolvedMethod): QuantizedBlock {
+export function quantizedBlock(facts: ModelFacts, { base }: ResolvedMethod): QuantizedBlock {
   if (!isInGroups(base)) return { values: 0, bytes: 0 };
   const linears = linearsOf(facts);
   if (base.type === 'Mixed') mixedBudget(linears, base.mixed.averageBits);

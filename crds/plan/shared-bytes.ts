@@ -3,7 +3,7 @@
 import { haloBytes } from './halo-bytes.ts';
 import { keptParts } from './kept-parts.ts';
 import type { MemoryQuestion } from './memory-question.ts';
-import { parametersOf, trainedOf } from './parameters.ts';
+import { isTied, parametersOf, trainedOf } from './parameters.ts';
 import { quantizedBlock } from './quantized-base.ts';
 import { codedBlock, frozenInBfloat16, valueBytes } from './static-bytes.ts';
 
@@ -46,7 +46,7 @@ export function sharedBytes(question: MemoryQuestion): SharedBytes {
     vocabulary: embedding * stored,
     // One may still be on its way while the next is made.
     blockExchange: 2 * 4 * length * trained.block,
-    headExchange: trained.head && !facts.tied ? exchange(embedding) : 0,
+    headExchange: trained.head && !isTied(facts) ? exchange(embedding) : 0,
     embeddingExchange: trained.embedding ? exchange(embedding) : 0,
   };
 }

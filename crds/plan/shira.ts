@@ -5,14 +5,14 @@ import { UserError } from '../failures/errors.ts';
 import { adapterShape, choosesPlaces } from '../methods/adapter-traits.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { shiraRank } from '../methods/spiel.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { adaptedLinears } from './parameters.ts';
 import { formatsOf } from './publication.ts';
 
 /** Refuses a job whose result could not be written, before it trains. */
 export function requireShira(
   job: Pick<FineTuneJobSpec, 'method' | 'output'>,
-  facts: DecoderFacts,
+  facts: ModelFacts,
 ): void {
   const method: ResolvedMethod = resolveMethod(job.method);
   if (!choosesPlaces(method) || !formatsOf(job).includes('PEFTAdapter')) return;

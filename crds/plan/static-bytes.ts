@@ -3,11 +3,11 @@ import { adapterShape, changesBase } from '../methods/adapter-traits.ts';
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { codebookBlock } from './codebook-bytes.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
 import { haloBytes } from './halo-bytes.ts';
 import { keptParts } from './kept-parts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { optimizerBytes } from './optimizer-bytes.ts';
 import { adaptedLinears, parametersOf, trainedOf } from './parameters.ts';
 import { quantizedBlock } from './quantized-base.ts';
@@ -72,7 +72,7 @@ function noiseState({ facts, method }: MemoryQuestion): number {
 }
 
 /** Values of the matrices that get an adapter. */
-export function adapted(facts: DecoderFacts, method: ResolvedMethod): number {
+export function adapted(facts: ModelFacts, method: ResolvedMethod): number {
   const linears = adaptedLinears(facts, adapterShape(method, facts)?.targetModules ?? []);
   return facts.L * linears.reduce((sum, linear) => sum + linear.out * linear.in, 0);
 }
@@ -85,7 +85,7 @@ function codedSaving({ facts, method }: MemoryQuestion): number {
 }
 
 /** Bytes of the quantized trained matrices of a block; null if they are dense. */
-export function codedBlock(facts: DecoderFacts, method: ResolvedMethod): number | null {
+export function codedBlock(facts: ModelFacts, method: ResolvedMethod): number | null {
   switch (codedForm(method)) {
     case 'Groups':
       return parametersOf(facts).blockMatrices * memoryConstants.codedBytes;

@@ -2,7 +2,7 @@
 // `describe` to `anneal estimate`. No weights are read for it; of a model on a hub only some
 // megabytes are fetched.
 import * as z from 'zod';
-import { decoderFacts } from '../plan/decoder-facts.ts';
+import { modelFacts } from '../plan/model-facts.ts';
 
 /** File in the folder of the run. */
 export const describedModelFile = 'described.json';
@@ -22,7 +22,7 @@ export const describedModel = z.object({
    * looked.
    */
   hasChatTemplate: z.boolean().optional(),
-  facts: decoderFacts,
+  facts: modelFacts,
 });
 
 export type DescribedModel = z.output<typeof describedModel>;

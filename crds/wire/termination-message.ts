@@ -2,7 +2,7 @@
 // channel that needs neither bus nor network. The operator reads it from the pod's status, and from
 // nowhere else.
 import * as z from 'zod';
-import { decoderFacts } from '../plan/decoder-facts.ts';
+import { modelFacts } from '../plan/model-facts.ts';
 import { jsonLimits, parseJson } from '../text/json.ts';
 
 /** Where Kubernetes reads it from; longer texts are cut there, and half a record is none. */
@@ -34,7 +34,7 @@ const preparedPart = z.object({
     wholeDigest: z.string().max(71).optional(),
     family: z.string().max(64),
     format: z.enum(['Safetensors', 'GGUF']),
-    facts: decoderFacts,
+    facts: modelFacts,
     /** Values that the files hold in bfloat16: frozen ones stay so in memory. */
     storedBfloat16: count.optional(),
   }),

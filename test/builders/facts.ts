@@ -1,7 +1,8 @@
 // Sizes of real decoders, for tests of plans.
-import type { DecoderFacts } from '../../crds/plan/decoder-facts.ts';
+import type { DecoderFacts } from '../../crds/plan/model-facts.ts';
 
 const plain = {
+  kind: 'decoder',
   tied: true,
   fused: false,
   bias: { qkv: false, o: false, mlp: false },

@@ -71,7 +71,7 @@ const common = {
   dtype: 'float32',
 } as const;
 const layers = Object.entries(shapes).map(([path, [out, inputs]]) => {
-  return { path, layer: 0, out, in: inputs, model };
+  return { path, layer: 0, role: 'q', out, in: inputs, model } as const;
 });
 
 test('PiSSA begins with the matrices of PEFT, up to the sign of each component', async (t) => {

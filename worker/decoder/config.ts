@@ -14,6 +14,7 @@ export type { RopeConfig } from './rope.ts';
 export type Activation = 'silu' | 'gelu-tanh' | 'gelu';
 
 export interface DecoderConfig extends ModelConfig {
+  readonly kind: 'decoder';
   readonly family: FamilyName;
   readonly normEps: number;
   /** Gemma: `y = n(x) * (1 + w)`. */
@@ -72,6 +73,7 @@ export function readConfig(json: unknown, options: ReadOptions = {}): DecoderCon
   const window = windowOf(fields, family);
   const configuredBias = family.qkvBias === 'configured' && (fields.attention_bias ?? false);
   return {
+    kind: 'decoder',
     family: name,
     ...{ V: fields.vocab_size ?? defaults.vocab_size, H, L, NH, NK, D },
     I: fields.intermediate_size ?? defaults.intermediate_size,

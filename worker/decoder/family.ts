@@ -1,4 +1,5 @@
 // Decoder language models as a family of models.
+import { decoderFacts } from '../../crds/plan/model-facts.ts';
 import type { Family } from '../families/family.ts';
 import { type DecoderConfig, readConfig } from './config.ts';
 import { families, familyNames } from './families.ts';
@@ -13,4 +14,5 @@ export const decoderFamily: Family<DecoderConfig> = {
   tied: (config) =>
     config.tied ? { name: tensorName(config, 'head'), to: tensorName(config, 'embedding') } : null,
   canonical: canonicalName,
+  facts: (config) => decoderFacts.parse(config),
 };

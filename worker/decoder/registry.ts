@@ -1,6 +1,7 @@
 // The families of models that work. A new one is a folder of its own and a row here; what it
 // computes is a row in engine/networks.ts.
 import { Bug } from '../../crds/failures/errors.ts';
+import type { ModelFacts } from '../../crds/plan/model-facts.ts';
 import type { Family, FamilyKind, ModelConfig, Places, ReadOptions } from '../families/family.ts';
 import { decoderFamily } from './family.ts';
 
@@ -15,10 +16,13 @@ export function readModelConfig(json: unknown, options: ReadOptions = {}): Model
   return (family ?? modelFamilies.decoder).read(json, options);
 }
 
-export function familyOf({ family: name }: ModelConfig): Family {
-  const found = all.find(({ names }) => names.includes(name));
-  if (found === undefined) throw new Bug(`no family of models has the name ${name}`);
-  return found;
+export function familyOf({ kind }: ModelConfig): Family {
+  return modelFamilies[kind];
+}
+
+/** What plans depend on. */
+export function factsOf(config: ModelConfig): ModelFacts {
+  return familyOf(config).facts(config);
 }
 
 /** The places of a model, in the order of its tensors. */

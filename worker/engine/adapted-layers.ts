@@ -1,4 +1,7 @@
 // The places of a model that an adapter changes.
+
+import { Bug } from '../../crds/failures/errors.ts';
+import { isNamed, linearsOf } from '../../crds/methods/linears.ts';
 import { decoderConfig } from '../decoder/config.ts';
 import { familyOf } from '../decoder/registry.ts';
 import type { ModelConfig } from '../families/family.ts';
@@ -27,14 +30,20 @@ export function adaptedLayers(config: ModelConfig, adapter: Adapter): readonly L
 
 /** All linear layers of the blocks. */
 export function linearLayers(config: ModelConfig): readonly LinearLayer[] {
-  return familyOf(config)
-    .tensors(config)
-    .flatMap(({ name, place: layer, kind, shape }) => {
-      const [out, inputs] = shape;
-      if (typeof layer !== 'number' || kind !== 'linear') return [];
-      if (out === undefined || inputs === undefined) return [];
-      return [{ path: name.replace(/\.weight$/, ''), layer, out, in: inputs, model: config }];
-    });
+  const { tensors, facts } = familyOf(config);
+  const inBlock = linearsOf(facts(config));
+  return tensors(config).flatMap(({ name, place: layer, kind, shape }) => {
+    const [out, inputs] = shape;
+    if (typeof layer !== 'number' || kind !== 'linear') return [];
+    if (out === undefined || inputs === undefined) return [];
+    const path = name.replace(/\.weight$/, '');
+    const { role } = inBlock.find((one) => isNamed(one.path, path)) ?? unknown(path);
+    return [{ path, layer, role, out, in: inputs, model: config }];
+  });
+}
+
+function unknown(path: string): never {
+  throw new Bug(`${path} is not among the linear layers of a block`);
 }
 
 /** The MLP of each block of a decoder. */

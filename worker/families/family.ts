@@ -2,6 +2,7 @@
 // knowing what they compute: a record of the configuration, and the tensors that follow from it.
 // What a model of it computes is its network (engine/network.ts), apart from this file because
 // processes without tensors read models too.
+import type { ModelFacts } from '../../crds/plan/model-facts.ts';
 
 /**
  * Where a tensor is used: the number of a block, or a name for what lies outside the blocks
@@ -42,6 +43,7 @@ export interface TensorSpec {
  * head size · I MLP size
  */
 export interface ModelConfig {
+  readonly kind: FamilyKind;
   /** One of the names of its family. */
   readonly family: string;
   readonly V: number;
@@ -87,4 +89,6 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
   tied(config: Config): TiedTensor | null;
   /** The worker's name of a tensor in a file; null for one that training does not use. */
   canonical(nameInFile: string): string | null;
+  /** What plans depend on. */
+  facts(config: Config): ModelFacts;
 }

@@ -1,9 +1,8 @@
 // The role `describe`: reads what a model is, without its weights, for `anneal estimate`.
-
-import { decoderFacts } from '../../crds/plan/decoder-facts.ts';
 import { describedModel, describedModelFile } from '../../crds/wire/described-model.ts';
 import { runFiles, runRecord } from '../../crds/wire/run-folder.ts';
 import type { ModelHeaders } from '../decoder/describe-model.ts';
+import { factsOf } from '../decoder/registry.ts';
 import { systemNetwork } from '../remote/network.ts';
 import { sourceEnvironment } from '../remote/source-environment.ts';
 import type { Role } from '../role.ts';
@@ -30,7 +29,7 @@ export const describeRole: Role = async ({ folder, config, clock, stop, emit }) 
     contextLength: model.config.contextLength,
     storedBytes: storedBytes(model),
     hasChatTemplate: model.hasChatTemplate,
-    facts: decoderFacts.parse(model.config),
+    facts: factsOf(model.config),
   });
 };
 

@@ -5,10 +5,9 @@
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { alphaOf } from '../../crds/methods/adapter-fields.ts';
-import { namedLinears } from '../../crds/methods/linears.ts';
+import { linearsOf, namedLinears } from '../../crds/methods/linears.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
-import { linearsOf } from '../../crds/plan/parameters.ts';
-import { decoderConfig } from '../decoder/config.ts';
+import { factsOf } from '../decoder/registry.ts';
 import type { Parameter } from '../engine/parameters.ts';
 import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
 import { exactType } from '../tensor/dtype.ts';
@@ -56,7 +55,7 @@ function configOf({ prepared, method, model }: ArtifactFacts): Record<string, un
   const { adapter } = method;
   if (adapter.type !== 'MixLoRA') throw new Bug(`${adapter.type} has no experts`);
   const { rank, dropout, numExperts, topK, routerAuxLossCoef, targetModules } = adapter.mixLora;
-  const targets = namedLinears(linearsOf(decoderConfig(model.config)), targetModules).map(
+  const targets = namedLinears(linearsOf(factsOf(model.config)), targetModules).map(
     ({ name }) => name,
   );
   return {

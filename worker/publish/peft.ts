@@ -8,7 +8,7 @@ import { alphaOf } from '../../crds/methods/adapter-fields.ts';
 import { adapterShape } from '../../crds/methods/adapter-traits.ts';
 import { lastPart } from '../../crds/methods/linears.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
-import { decoderConfig } from '../decoder/config.ts';
+import { factsOf } from '../decoder/registry.ts';
 import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
 import { factorA, factorB, type LinearLayer } from '../methods/adapters/adapter.ts';
 import { exactType } from '../tensor/dtype.ts';
@@ -84,7 +84,7 @@ function peftConfig(facts: AdapterFacts, isUniform: boolean): Record<string, unk
     use_dora: false,
     ...(method.adapter.type === 'LoRA' ? asLora(method.adapter.lora) : byLayer(facts, layers)),
     ...(isUniform ? { alpha_pattern: {}, rank_pattern: {} } : {}),
-    lora_dropout: adapterShape(method, decoderConfig(model.config))?.dropout ?? 0,
+    lora_dropout: adapterShape(method, factsOf(model.config))?.dropout ?? 0,
   };
 }
 

@@ -3,7 +3,6 @@
 import { relative } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { evaluationWords } from '../../crds/evaluation/in-words.ts';
-import { decoderFacts } from '../../crds/plan/decoder-facts.ts';
 import type { ArtifactEvaluation } from '../../crds/wire/artifact-evaluation.ts';
 import {
   type PreparedRecord,
@@ -16,6 +15,7 @@ import type { TerminationMessage } from '../../crds/wire/termination-message.ts'
 import { openFeed } from '../data/feed.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
 import { readPrunedBase } from '../decoder/pruned-base.ts';
+import { factsOf } from '../decoder/registry.ts';
 import { storedBfloat16 } from '../decoder/stored-bfloat16.ts';
 import { requireRecord } from '../run-folder.ts';
 
@@ -41,7 +41,7 @@ export async function wordsOf(
       ...(cut && { wholeDigest: cut.base.digest }),
       family: headers.config.family,
       format: headers.format === 'gguf' ? 'GGUF' : 'Safetensors',
-      facts: decoderFacts.parse(headers.config),
+      facts: factsOf(headers.config),
       storedBfloat16: storedBfloat16(headers),
     },
     dataset: {

@@ -15,8 +15,8 @@ import { trainedOf } from '../../crds/plan/parameters.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import type { WorkerConfig } from '../config.ts';
 import type { Feed } from '../data/feed.ts';
-import { decoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
+import { factsOf } from '../decoder/registry.ts';
 import type { RoleContext } from '../role.ts';
 import { type Device, deviceMemory } from '../tensor/device.ts';
 import { memoryStatistics } from '../tensor/memory.ts';
@@ -50,8 +50,8 @@ export function trainerMemory(
   { config: { member, copies }, packed }: Pick<RoleContext, 'config' | 'packed'>,
 ): TrainerMemory {
   const { size, neighbours } = member ?? byItself;
-  const config = decoderConfig(files.config);
-  const trained = trainedOf(config, method).total;
+  const facts = factsOf(files.config);
+  const trained = trainedOf(facts, method).total;
   const mode = copies === undefined ? 'None' : copies.hasPeer ? 'LocalAndPeer' : 'Local';
   // All workers of the machine start together and see the same free memory, and their copies of the
   // state will be in it too.
@@ -60,7 +60,7 @@ export function trainerMemory(
   const clipsRecords = run.federated?.privacy !== undefined;
   const sequences = Math.ceil(feed.sequencesPerStep / size);
   const asked: MemoryQuestion = {
-    facts: config,
+    facts,
     storedBfloat16: files.storedBfloat16,
     method,
     microBatchTokens: feed.largestMicroBatch,

@@ -24,8 +24,8 @@ import { storedSaves } from '../checkpoint/stored-save.ts';
 import { freshState, type TrainerState } from '../checkpoint/trainer-state.ts';
 import type { WorkerConfig } from '../config.ts';
 import { type Feed, openFeed } from '../data/feed.ts';
-import { decoderConfig } from '../decoder/config.ts';
 import { type ModelFiles, openModel } from '../decoder/model-files.ts';
+import { factsOf } from '../decoder/registry.ts';
 import { activationOffload } from '../engine/activation-offload.ts';
 import { settleRanks } from '../engine/growth.ts';
 import { regrow } from '../engine/regrowth.ts';
@@ -78,7 +78,7 @@ export const trainRole: Role = async (context) => {
   using joined = joinWorld(config.member);
   const { world } = joined;
   using files = openModel(prepared.model.path);
-  requireShira(run.spec, decoderConfig(files.config));
+  requireShira(run.spec, factsOf(files.config));
   using feed = await openFeed(run.spec, prepared.data, stop, {
     ...{ rank: world.rank, size: world.size },
     attentionCost: attentionCost(files.config),

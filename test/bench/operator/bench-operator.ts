@@ -95,6 +95,7 @@ const prepared: TerminationMessage = {
     model: {
       ...{ digest: 'sha256:0', family: 'llama', format: 'Safetensors' },
       facts: {
+        kind: 'decoder',
         ...{ V: 400, H: 64, L: 2, NH: 4, NK: 2, D: 16, I: 96, tied: true, fused: false },
         ...{ bias: { qkv: false, o: false, mlp: false }, qkNorm: false, sandwichNorms: false },
       },

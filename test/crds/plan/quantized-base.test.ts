@@ -66,10 +66,10 @@ test('words of a layout hold whole rows', (t) => {
 });
 
 test('channels are not split where MLPs have biases', (t) => {
-  const bias = { qkv: false, o: false, mlp: true };
-  t.notThrows(() => requireSplittable({ bias }, { splitChannels: 0 }));
+  const biased = { ...llama8b, bias: { qkv: false, o: false, mlp: true } };
+  t.notThrows(() => requireSplittable(biased, { splitChannels: 0 }));
   t.notThrows(() => requireSplittable(llama8b, { splitChannels: 8 }));
-  const refused = t.throws(() => requireSplittable({ bias }, { splitChannels: 8 }));
+  const refused = t.throws(() => requireSplittable(biased, { splitChannels: 8 }));
   t.regex(refused?.message ?? '', /MLPs of this model have biases/);
 });
 

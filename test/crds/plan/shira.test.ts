@@ -1,10 +1,11 @@
 import test from 'ava';
-import type { DecoderFacts } from '../../../crds/plan/decoder-facts.ts';
+import type { DecoderFacts } from '../../../crds/plan/model-facts.ts';
 import { requireShira } from '../../../crds/plan/shira.ts';
 import { aSpec } from '../../builders/job.ts';
 
 /** One key/value head of 64: its matrices are far smaller than those of the MLP. */
 const facts: DecoderFacts = {
+  kind: 'decoder',
   ...{ V: 32_000, H: 2048, L: 2, NH: 32, NK: 1, D: 64, I: 8192 },
   ...{ tied: true, fused: false, qkNorm: false, sandwichNorms: false },
   bias: { qkv: false, o: false, mlp: false },

@@ -17,7 +17,9 @@ import { aToyModel } from '../../builders/toy-training.ts';
 
 const method = (written: Partial<Method>): ResolvedMethod => resolveMethod(written as Method);
 const sizes = { L: 2, NH: 2, NK: 1, D: 4, I: 16 };
-const layer = (path: string): LinearLayer => ({ path, layer: 0, out: 4, in: 8, model: sizes });
+const layer = (path: string): LinearLayer => ({
+  ...{ path, layer: 0, role: 'q', out: 4, in: 8, model: sizes },
+});
 const q = layer('model.layers.0.self_attn.q_proj');
 const down = layer('model.layers.0.mlp.down_proj');
 

@@ -1,5 +1,6 @@
 // The adapter axis: what is trained beside a frozen linear layer. An adapter names the tensors that
 // it adds and how they change the weight (`factors`); forward, merge and export follow from that.
+import type { LinearRole } from '../../../crds/methods/linears.ts';
 import type { World } from '../../engine/world.ts';
 import type { ModelConfig } from '../../families/family.ts';
 import type { Mixture } from '../../nn/mixture.ts';
@@ -14,6 +15,7 @@ export interface LinearLayer {
   /** Module path, e.g. `model.layers.0.self_attn.q_proj`. */
   readonly path: string;
   readonly layer: number;
+  readonly role: LinearRole;
   readonly out: number;
   readonly in: number;
   /** Of the model that it is in. */

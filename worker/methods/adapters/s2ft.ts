@@ -83,22 +83,22 @@ function chooser(ratios: Ratios, seed: bigint): (layer: LinearLayer) => Places {
     const { NH, NK, D, I } = layer.model;
     const read = (NH / NK) * D;
     const values = () => spread(drawn('head', ratios.valueRatio, layer), D);
-    switch (layer.path.slice(layer.path.lastIndexOf('.') + 1)) {
-      case 'down_proj':
+    switch (layer.role) {
+      case 'down':
         return { form: 'columns', chosen: drawn('channel', ratios.downRatio, layer) };
-      case 'up_proj':
+      case 'up':
         return { form: 'rows', chosen: drawn('channel', ratios.upRatio, layer) };
-      case 'gate_proj':
+      case 'gate':
         return { form: 'rows', chosen: drawn('channel', ratios.gateRatio, layer) };
-      case 'gate_up_proj': {
+      case 'gate_up': {
         const up = drawn('channel', ratios.upRatio, layer).map((channel) => I + channel);
         return { form: 'rows', chosen: [...drawn('channel', ratios.gateRatio, layer), ...up] };
       }
-      case 'o_proj':
+      case 'o':
         return { form: 'columns', chosen: spread(drawn('head', ratios.outputRatio, layer), read) };
-      case 'v_proj':
+      case 'v':
         return { form: 'rows', chosen: values() };
-      case 'qkv_proj':
+      case 'qkv':
         return { form: 'rows', chosen: values().map((row) => (NH + NK) * D + row) };
       default:
         return { form: 'rows', chosen: [] };

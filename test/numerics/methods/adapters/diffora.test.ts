@@ -23,6 +23,7 @@ import { keep, scope } from '../../../../worker/tensor/scope.ts';
 import { item, type Tensor, toArray, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { DenseGradients, type DenseModel } from '../../../../worker/train/first-gradients.ts';
 import { SearchedModules } from '../../../../worker/train/module-search.ts';
+import { smol135 } from '../../../builders/facts.ts';
 import { aToyModel, countUp, toySource } from '../../../builders/toy-training.ts';
 import { aSequence } from '../../../builders/training.ts';
 
@@ -188,7 +189,7 @@ test('the layers that the loss depends on are chosen', (t) => {
 });
 
 test('the plan counts the most that chosen layers may have: of one size, what they have', (t) => {
-  const sizes = { L: 3, H: 32, NH: 4, NK: 2, D: 8, I: 48, fused: false };
+  const sizes = { ...smol135, L: 3, H: 32, NH: 4, NK: 2, D: 8, I: 48 };
   const planned = (...targetModules: string[]) => {
     const diffora = { rank: 4, targetModules };
     const method = resolveMethod({ adapter: { type: 'DiffoRA', diffora } });

@@ -1,5 +1,6 @@
 // The factors that adapters begin with, against the definitions of the decompositions.
 import test from 'ava';
+import type { LinearRole } from '../../../../crds/methods/linears.ts';
 import { triangularFactors } from '../../../../worker/methods/adapters/loldu.ts';
 import { loraGa } from '../../../../worker/methods/adapters/lora-ga.ts';
 import { loraSb } from '../../../../worker/methods/adapters/lora-sb.ts';
@@ -82,7 +83,7 @@ function principal(W: Tensor, rank: number, directions: 'Exact' | 'Sketched') {
     directions,
   });
   const [out = 0, inputs = 0] = W.shape;
-  const layer = { path: 'q_proj', layer: 0, out, in: inputs, model };
+  const layer = { path: 'q_proj', layer: 0, role: 'q', out, in: inputs, model } as const;
   const found = adapter.decompose?.(layer, fromWeight(W)) ?? {};
   const part = adapter.takesOver?.(layer, (suffix) => found[suffix]!);
   if (part === undefined) throw new Error('PiSSA takes over nothing');
@@ -157,7 +158,7 @@ test('NLoRA: a weight of the rank is the product of its parts, where its corner 
 const all = { targets: () => true, seed: 1n, dtype: 'float64', directions: 'Exact' } as const;
 const ga = loraGa({ ...all, rank: 4, alpha: 12, dropout: 0, gamma: 16 });
 const layerOf = ([out = 0, inputs = 0]: readonly number[]) => {
-  return { path: 'q_proj', layer: 0, out, in: inputs, model };
+  return { path: 'q_proj', layer: 0, role: 'q', out, in: inputs, model } as const;
 };
 
 /** The best approximation of its rank. */
@@ -236,7 +237,8 @@ test('first gradients are those of full fine-tuning, of the chosen layers', (t) 
   const { gradients } = gradientsOf(model, [aSequence([ids])]);
   const layers = names.map((path) => {
     const [out = 0, inputs = 0] = model.parameters.get(`${path}.weight`).shape;
-    return { path, layer: Number(path.split('.')[2]), out, in: inputs, model: source.config };
+    const role: LinearRole = path.includes('k_proj') ? 'k' : 'down';
+    return { path, layer: Number(path.split('.')[2]), role, out, in: inputs, model: source.config };
   });
   const seen: string[] = [];
   toyGradients(source, layers, 'float64', ({ path }, gradient) => {

@@ -185,9 +185,8 @@ for (const [name, each] of Object.entries(cases)) {
         const part = adapter?.takesOver?.(layer, initial);
         return part === undefined ? sum : sum + part.left.numel + part.right.numel;
       }, 0);
-      const [{ out, in: inputs } = { out: 0, in: 0 }] = own;
       // A layer's own counts, or their mean over all blocks.
-      const planned = shape.count({ name, out, in: inputs });
+      const planned = shape.count({ name, ...own[0]! });
       const whole = [planned.trained, planned.kept, planned.taken].map((each) =>
         Math.round(each * config.L),
       );

@@ -11,7 +11,7 @@ const settings: LoraSettings = {
 };
 
 const layer: LinearLayer = {
-  ...{ path: 'model.layers.2.mlp.up_proj', layer: 2, out: 96, in: 400 },
+  ...{ path: 'model.layers.2.mlp.up_proj', layer: 2, role: 'up', out: 96, in: 400 },
   model: { L: 3, NH: 4, NK: 2, D: 100, I: 96 },
 };
 const other: LinearLayer = { ...layer, path: 'model.layers.2.mlp.gate_proj' };

@@ -108,7 +108,7 @@ test('one iteration takes over what PiSSA does, and all components leave nothing
 test('a job splits weights by the form in which its base is stored', (t) => {
   const [out, inputs] = shapes[0];
   const model = { L: 1, NH: 1, NK: 1, D: 1, I: 1 };
-  const layer = { path: 'q_proj', layer: 0, out, in: inputs, model };
+  const layer = { path: 'q_proj', layer: 0, role: 'q', out, in: inputs, model } as const;
   scope(() => {
     const W = weight(shapes[0], 5n);
     const taken = Object.values(bases).map((base) => {

@@ -1,0 +1,42 @@
+// Sizes and traits of a model that a plan depends on, by the kind of its blocks. The worker derives
+// them from config.json, and `estimate` gets them from it. None of them needs weights.
+//
+// Legend: V vocabulary · H hidden size · L blocks · NH query heads · NK key/value heads · D head
+// size · I MLP size
+import * as z from 'zod';
+
+const size = z.int().min(1);
+const count = z.int().min(0);
+
+const sizes = { V: size, H: size, L: size, NH: size, NK: size, D: size, I: size };
+
+/** A decoder language model: a norm before each half of a block, and an MLP with a gate. */
+export const decoderFacts = z.object({
+  kind: z.literal('decoder'),
+  ...sizes,
+  tied: z.boolean(),
+  /** One matrix for q, k, v and one for gate and up, as Phi-3 stores them. */
+  fused: z.boolean(),
+  bias: z.object({ qkv: z.boolean(), o: z.boolean(), mlp: z.boolean() }),
+  qkNorm: z.boolean(),
+  sandwichNorms: z.boolean(),
+});
+
+/** A text encoder that classifies: a norm behind each half of a block, and biases everywhere. */
+const encoderFacts = z.object({
+  kind: z.literal('encoder'),
+  ...sizes,
+  /** What the paths of blocks begin with: `bert.encoder.layer`. */
+  blocks: z.string(),
+  /** Values before the blocks: tables of words, positions and segments, and their norm. */
+  inlet: count,
+  classes: size,
+  /** Values of the head that the files lack: they train whole, beside any adapter. */
+  made: count,
+});
+
+export const modelFacts = z.discriminatedUnion('kind', [decoderFacts, encoderFacts]);
+
+export type DecoderFacts = Readonly<z.output<typeof decoderFacts>>;
+export type EncoderFacts = Readonly<z.output<typeof encoderFacts>>;
+export type ModelFacts = DecoderFacts | EncoderFacts;
