@@ -28,6 +28,7 @@ const DatasetFormat = z.enum([
   'Chat',
   'Preference',
   'Tokenized',
+  'TextClassification',
 ]);
 
 const heldOut = exactlyOne(
@@ -52,6 +53,12 @@ const fields = z.strictObject({
   format: DatasetFormat.default('Auto').describe(
     'Format of a record. Auto detects it from the first records, and fails if two formats match.',
   ),
+  labels: z
+    .array(text(128))
+    .min(2)
+    .max(1024)
+    .optional()
+    .describe('Names of the classes of a SequenceClassification, in the order of their numbers.'),
   maxSamples: z
     .int()
     .min(1)

@@ -14,6 +14,10 @@ export const model = z.strictObject({
   source: modelSource.describe(
     'Where the weights are: a folder of safetensors with config.json and tokenizer.json, or a GGUF file.',
   ),
+  task: z
+    .enum(['CausalLM', 'SequenceClassification'])
+    .optional()
+    .describe('What it learns: the next token (when absent), or the class of a text.'),
   digest: text(71, /^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hexadecimal digits')
     .optional()
     .describe(

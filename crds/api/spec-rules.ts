@@ -5,6 +5,26 @@ import type { SpecFields } from './spec.ts';
 
 const specRules: readonly Rule<SpecFields>[] = [
   {
+    id: 'spec: classes are named where a text gets one',
+    cel: "has(self.dataset.labels) == (has(self.model.task) && self.model.task == 'SequenceClassification')",
+    check: ({ model, dataset }) =>
+      (dataset.labels !== undefined) === (model.task === 'SequenceClassification'),
+    message: 'must be set where model.task is SequenceClassification, and nowhere else',
+    path: ['dataset', 'labels'],
+  },
+  {
+    id: 'spec: texts with a class are for classification',
+    cel: "(self.dataset.format in ['TextClassification', 'Auto'] || !has(self.dataset.labels)) && (self.dataset.format != 'TextClassification' || has(self.dataset.labels))",
+    check: ({ dataset: { format, labels } }) =>
+      labels === undefined
+        ? format !== 'TextClassification'
+        : format === 'TextClassification' || format === 'Auto',
+    message:
+      'is for another task: records of SequenceClassification, and no others, are TextClassification',
+    hint: 'leave spec.dataset.format out, or set it with spec.model.task',
+    path: ['dataset', 'format'],
+  },
+  {
     id: 'spec: a batch in tokens needs packed sequences',
     cel: "!has(self.training.globalBatchTokens) || self.dataset.packing == 'Packed'",
     check: ({ training, dataset }) =>

@@ -173,6 +173,30 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       spec({ 'training.globalBatchTokens': 4096, 'dataset.tokensPerSequence': 3000 }),
     ],
   },
+  'spec: classes are named where a text gets one': {
+    accepts: [
+      { model: {}, dataset: {} },
+      { model: { task: 'CausalLM' }, dataset: {} },
+      { model: { task: 'SequenceClassification' }, dataset: { labels: ['a', 'b'] } },
+    ],
+    rejects: [
+      { model: {}, dataset: { labels: ['a', 'b'] } },
+      { model: { task: 'CausalLM' }, dataset: { labels: ['a', 'b'] } },
+      { model: { task: 'SequenceClassification' }, dataset: {} },
+    ],
+  },
+  'spec: texts with a class are for classification': {
+    accepts: [
+      { dataset: { format: 'Auto' } },
+      { dataset: { format: 'Chat' } },
+      { dataset: { format: 'Auto', labels: ['a', 'b'] } },
+      { dataset: { format: 'TextClassification', labels: ['a', 'b'] } },
+    ],
+    rejects: [
+      { dataset: { format: 'TextClassification' } },
+      { dataset: { format: 'Chat', labels: ['a', 'b'] } },
+    ],
+  },
   'spec: stopping early needs held-out data': {
     accepts: [
       spec({}),

@@ -1,10 +1,11 @@
 // The shapes of records that are supported, as a table: how each is recognised and converted. A
 // shape claims a record by its fields alone; the conversion checks their content.
+import type { Dataset } from '../../crds/api/dataset.ts';
 import { type Fields, isFields, toMessages, toTools } from './messages.ts';
 import { type Conversation, type Message, type Sample, UnusableRecord } from './sample.ts';
 
 /** The values of spec.dataset.format, without Auto. */
-export type Format = 'Text' | 'PromptCompletion' | 'Chat' | 'Preference' | 'Tokenized';
+export type Format = Exclude<Dataset['format'], 'Auto'>;
 
 export interface Shape {
   readonly name: string;

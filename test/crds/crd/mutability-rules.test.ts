@@ -32,6 +32,7 @@ const others: Readonly<Record<string, unknown>> = {
   'dataset.eval': { s3: { uri: 's3://other' } },
   'dataset.heldOut': { samples: 3 },
   'dataset.format': 'Chat',
+  'dataset.labels': ['a', 'b'],
   'dataset.maxSamples': 9,
   'dataset.chatTemplate': '{{ x }}',
   'dataset.chatTemplateArguments': { a: 'b' },
