@@ -20,6 +20,7 @@ import { valueAt } from '../tree/value-at.ts';
 import { expertPairs } from './experts.ts';
 import { is, noAdapterForm, noForm, type Pair, type Where } from './pair.ts';
 import { pairsOfBeginnings } from './pairs-of-beginnings.ts';
+import { pairsOfClassification } from './pairs-of-classification.ts';
 import { pairsOfDistillation } from './pairs-of-distillation.ts';
 import { pairsOfGrids } from './pairs-of-grids.ts';
 import { pairsOfNoTraining } from './pairs-of-no-training.ts';
@@ -210,6 +211,7 @@ export const pairs: readonly Pair[] = [
     hint: 'leave downRatio out, or set another ratio',
   },
   ...pairsOfPlaces,
+  ...pairsOfClassification,
   ...pairsOfDistillation,
   ...pairsOfNoise,
   ...pairsOfNoTraining,

@@ -14,5 +14,6 @@ export const decoderFamily: Family<DecoderConfig> = {
   tied: (config) =>
     config.tied ? { name: tensorName(config, 'head'), to: tensorName(config, 'embedding') } : null,
   canonical: canonicalName,
+  targets: 'Tokens',
   facts: (config) => decoderFacts.parse(config),
 };

@@ -9,7 +9,7 @@ import { type BlockContext, block } from './block.ts';
 import { type DecoderConfig, decoderConfig } from './config.ts';
 import { embed } from './embedding.ts';
 import { decoderEnds } from './ends.ts';
-import { headLoss } from './head.ts';
+import { finalNorm, headLogits, headLoss } from './head.ts';
 import { ropeFrequencies } from './rope.ts';
 
 /** Longrope depends on the configured length, not on a sequence's. */
@@ -29,6 +29,7 @@ export function decoderNetwork(of: ModelConfig, sequenceLength: number): Network
     block: (layer, tensors, x, sequence, see) =>
       block(config, layer, tensors, x, sequenceContext(config, sequence, see)),
     loss: headLoss,
+    logits: (model, rows) => headLogits(model, finalNorm(model, rows)),
     ends: decoderEnds,
   };
 }

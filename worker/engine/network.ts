@@ -80,6 +80,11 @@ export interface Network {
    * backward.
    */
   loss(model: Model, x: Tensor, sequence: PackedSequence): MeasuredLoss;
+  /**
+   * Logits of rows `[n, H]` of the stream after the last block, `[n, outputs]` in float32 (float64
+   * for a float64 model); rows are those of targets.
+   */
+  logits(model: Model, rows: Tensor): Tensor;
   /** To be asked once all blocks have passed all sequences: it may hold gradients. */
   ends(model: Model, settings: EndSettings): StepEnds;
 }

@@ -89,6 +89,8 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
   tied(config: Config): TiedTensor | null;
   /** The worker's name of a tensor in a file; null for one that training does not use. */
   canonical(nameInFile: string): string | null;
+  /** What has a label, and so gets logits: tokens, or whole documents at their first token. */
+  readonly targets: 'Tokens' | 'Documents';
   /** What plans depend on. */
   facts(config: Config): ModelFacts;
 }

@@ -1,7 +1,6 @@
 // How far an artefact is from the trained model, token by token: both read the same sequences, and
 // their distributions at each target token are compared. Logits exist for a panel of rows only.
 import { setImmediate } from 'node:timers/promises';
-import { finalNorm, headLogits } from '../decoder/head.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import type { Model } from '../engine/model.ts';
 import { type HostSequence, type PackedSequence, toSequence } from '../engine/packed-sequence.ts';
@@ -66,7 +65,7 @@ function sequenceScores({ trained, artifact }: Both, host: HostSequence): readon
   for (let start = 0; start < count; start += checkTokens) {
     const size = Math.min(checkTokens, count - start);
     const part = ({ model, sequence, rows }: Read) => ({
-      z: headLogits(model, ops.narrow(rows, 0, start, size)),
+      z: model.network.logits(model, ops.narrow(rows, 0, start, size)),
       labels: ops.unsqueeze(ops.narrow(sequence.labels, 0, start, size), 1),
     });
     panels.push(scope(() => panelScores(part(a), part(b))));
@@ -77,7 +76,7 @@ function sequenceScores({ trained, artifact }: Both, host: HostSequence): readon
 interface Read {
   readonly model: Model;
   readonly sequence: PackedSequence;
-  /** Normed hidden states of the target tokens. */
+  /** The stream after the last block at the targets. */
   readonly rows: Tensor;
 }
 
@@ -85,7 +84,7 @@ function targetRows(model: Model, sequence: PackedSequence): Tensor {
   return scope(() => {
     using walk = new BlockWalk(model, [sequence], { head: true });
     const [x] = walk.finish();
-    return finalNorm(model, ops.indexSelect(x as Tensor, 0, sequence.rows));
+    return ops.indexSelect(x as Tensor, 0, sequence.rows);
   });
 }
 

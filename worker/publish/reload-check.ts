@@ -2,9 +2,10 @@
 // model and through the artefact, and reports the largest gap between two logits and the divergence
 // of the distributions.
 
-import { headLogits } from '../decoder/head.ts';
-import { hiddenStates } from '../engine/forward.ts';
+import { familyOf } from '../decoder/registry.ts';
+import { BlockWalk } from '../engine/block-walk.ts';
 import type { Model } from '../engine/model.ts';
+import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
@@ -23,9 +24,29 @@ export function checkIds(vocabulary: number): Int32Array {
   return Int32Array.from({ length: checkTokens }, (_, i) => (i * 7919 + 11) % vocabulary);
 }
 
-/** Logits `[64, V]` of the check's tokens, in float32 (float64 for a float64 model). */
+/**
+ * Logits of the check's targets, in float32 (float64 for a float64 model): `[64, V]` of all tokens,
+ * or, where documents are classified, `[8, classes]` of eight documents.
+ */
 export function checkLogits(model: Model): Tensor {
-  return scope(() => headLogits(model, hiddenStates(model, checkIds(model.config.V))));
+  return scope(() => {
+    const sequence = toSequence(model, checkSequence(model));
+    using walk = new BlockWalk(model, [sequence], { head: true });
+    const [x] = walk.finish();
+    return model.network.logits(model, ops.indexSelect(x as Tensor, 0, sequence.rows));
+  }, model.device);
+}
+
+function checkSequence({ config }: Model): HostSequence {
+  const ids = checkIds(config.V);
+  const isWhole = familyOf(config).targets === 'Tokens';
+  const length = isWhole ? checkTokens : checkTokens / 8;
+  const labels = ids.map((_, i) => (isWhole || i % length === 0 ? 0 : -100));
+  return {
+    ...{ ids, labels, positions: ids.map((_, i) => i % length), key: 0 },
+    offsets: Int32Array.from({ length: checkTokens / length + 1 }, (_, i) => i * length),
+    targetCount: labels.filter((label) => label >= 0).length,
+  };
 }
 
 /** Compares logits in panels of rows: in float64 a row is large. */
