@@ -33,6 +33,13 @@ export interface TensorSpec {
    * that are not text.
    */
   readonly isPartOfTable: boolean;
+  /** How it is made where the files lack it. @default the files must have it */
+  readonly made?: MadeValues;
+}
+
+interface MadeValues {
+  /** Of the normal distribution around 0 that its values are drawn from; 0 for zeros. */
+  readonly std: number;
 }
 
 /**
@@ -63,6 +70,8 @@ export interface ReadOptions {
   readonly path?: string;
   /** Accept a file with dropout, which training here leaves out. @default false */
   readonly ignoreDropout?: boolean;
+  /** Classes that the head of a classifier tells apart. @default as many as the file says */
+  readonly labels?: number;
 }
 
 /** A tensor that files may hold beside the one that the model uses in its place. */
@@ -72,7 +81,7 @@ interface TiedTensor {
 }
 
 /** The rows of the tables of families. */
-export type FamilyKind = 'decoder';
+export type FamilyKind = 'decoder' | 'encoder';
 
 export interface Family<Config extends ModelConfig = ModelConfig> {
   readonly kind: FamilyKind;
@@ -86,5 +95,5 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
   tensors(config: Config): readonly TensorSpec[];
   tied(config: Config): TiedTensor | null;
   /** The worker's name of a tensor in a file; null for one that training does not use. */
-  canonical(nameInFile: string): string | null;
+  canonical(nameInFile: string, config: Config): string | null;
 }
