@@ -20,6 +20,7 @@ import { ggufGrid } from '../../worker/methods/weights/gguf-grid.ts';
 import { int4 } from '../../worker/methods/weights/int4.ts';
 import { nf4 } from '../../worker/methods/weights/nf4.ts';
 import { scalesOfIntegers } from '../../worker/methods/weights/scales-of-integers.ts';
+import { classSequence, encoderSource } from '../toy/encoder.ts';
 import { aPvTuning, toyCodebook, toyCodes } from './pv-tuning.ts';
 import { countUp, plainAdamW, type TrainingOptions } from './toy-training.ts';
 import { aSequence } from './training.ts';
@@ -44,10 +45,26 @@ function silent(sequence: HostSequence): HostSequence {
   return { ...sequence, labels: sequence.labels.map(() => -100), targetCount: 0 };
 }
 
-function anAdapter(dtype: 'float32' | 'float64', dropout = 0) {
+/** Examples with a class each, in sequences of unlike lengths, some of them without any. */
+function classified() {
+  const example = (n: number, i: number) => ({
+    ...{ ids: countUp(n + 3 * i, 4 + ((2 * n + i) % 9)), label: (n + i) % 3, second: 2 + (i % 3) },
+  });
+  const batches = [0, 1, 2].map((n) =>
+    [2, 1, 3, 0].map((count, i) =>
+      classSequence(
+        Array.from({ length: count }, (_, e) => example(n + i, e)),
+        { key: 10 * n + i, padding: 3 },
+      ),
+    ),
+  );
+  return { ...shared, config: {}, batches, evaluation: [classSequence([example(5, 0)])] };
+}
+
+function anAdapter(dtype: 'float32' | 'float64', dropout = 0, targets = (_path: string) => true) {
   return lora({
     ...{ rank: 4, alpha: 8, dropout, scaling: 'Standard', learningRateRatio: 2 },
-    ...{ initialization: 'KaimingUniform', targets: () => true, seed: 5n, dtype },
+    ...{ initialization: 'KaimingUniform', targets, seed: 5n, dtype },
   });
 }
 
@@ -113,6 +130,18 @@ export const shardedCases = {
   'full-float64-offload': () => ({ ...shared, dtype: 'float64', mode: 'offload' }),
   // Four blocks, a head that is the embedding, and norms of norms.
   'tied-float64': () => ({ ...shared, dtype: 'float64', name: 'gemma2', config: {} }),
+  // A norm and three tables before the blocks, which the backward reads again. Biases of keys have
+  // no gradient but rounding, which AdamW would enlarge.
+  'bert-float64': () => ({
+    ...{ ...classified(), dtype: 'float64', source: encoderSource('bert'), mode: 'recompute' },
+    optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masterWeights: 'Float32' }),
+  }),
+  // The head trains whole beside factors.
+  'roberta-lora-float64': () => ({
+    ...{ ...classified(), dtype: 'float64', source: encoderSource('roberta') },
+    adapter: anAdapter('float64', 0.2, (path) => /\.(query|value)$/.test(path)),
+    trains: ({ place }) => place === 'head',
+  }),
   // Its noise is the same at all ranks, and follows the gradients of all.
   'lora-float64': () => ({
     ...{ ...shared, dtype: 'float64', adapter: anAdapter('float64', 0.2) },

@@ -11,7 +11,12 @@ import type { RollbackAccount, TrainerState } from '../../worker/checkpoint/trai
 import type { Batch } from '../../worker/data/batch.ts';
 import { readConfig } from '../../worker/decoder/config.ts';
 import { FileActivationOffload } from '../../worker/engine/activation-offload.ts';
-import { buildModel, type ShardLayer, type Trains } from '../../worker/engine/build-model.ts';
+import {
+  buildModel,
+  type ModelSource,
+  type ShardLayer,
+  type Trains,
+} from '../../worker/engine/build-model.ts';
 import { settleRanks } from '../../worker/engine/growth.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
@@ -69,6 +74,8 @@ export interface ToyModelOptions {
   readonly broken?: string;
   /** Golden case. @default 'llama' */
   readonly name?: string;
+  /** The model in place of a golden case. */
+  readonly source?: ModelSource;
   /** Fields of `config.json` in place of the case's own. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -104,7 +111,9 @@ function chooseToyCodes(options: ToyModelOptions, parameters: readonly Parameter
   for (const _ of fillCodebooks(toySource(options), parameters, { choice, seed: 1n }));
 }
 
-export function toySource({ name = 'llama', config: changes = {}, ...options }: ToyModelOptions) {
+export function toySource(options: ToyModelOptions): ModelSource {
+  const { name = 'llama', config: changes = {}, source } = options;
+  if (source !== undefined) return source;
   const config = readConfig({ ...goldenCase(name).config, ...changes });
   const tensors = goldenTensors(config);
   const load = (tensorName: string, type: DType): Tensor => {
@@ -236,9 +245,9 @@ function aPlan(layers: number, mode: TapeMode): TrainerPlan {
 }
 
 function holdToy(options: TrainingOptions): ShardedModel {
-  const { group, layout = 'slice', dtype = 'float32', name = 'llama', config: changes } = options;
+  const { group, layout = 'slice', dtype = 'float32' } = options;
   if (group === undefined) return wholeModel(aToyModel(options));
-  const config = readConfig({ ...goldenCase(name).config, ...changes });
+  const { config } = toySource(options);
   const held = sharedModel({ group, layout, config, dtype, now: () => 0 }, (shardLayer) =>
     aToyModel(options, shardLayer),
   );

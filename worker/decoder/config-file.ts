@@ -2,11 +2,15 @@
 // later loops and products small. Fields without effect on training are dropped silently.
 import { z } from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
-
-const count = (max: number) => z.int().min(1).max(max);
-const finite = z.number().refine(Number.isFinite, 'must be finite');
-const positive = finite.refine((value) => value > 0, 'must be above 0');
-const length = count(2 ** 31);
+import {
+  count,
+  type Fields,
+  fieldsOf,
+  finite,
+  length,
+  parseFields,
+  positive,
+} from '../families/config-json.ts';
 
 const ropeDictionary = z.object({
   rope_theta: positive.nullish(),
@@ -76,29 +80,20 @@ const configFields = z.object({
 export type ConfigFields = z.output<typeof configFields>;
 
 export function parseConfigFile(json: unknown, path: string): ConfigFields {
-  const outer = record(json, path);
+  const outer = fieldsOf(json, path);
   const source = textPart(outer, path);
   refuseForeignMathematics(
     { ...source, ...pick(outer, ['quantization_config', 'auto_map']) },
     path,
   );
-  const parsed = configFields.safeParse(source);
-  if (parsed.success) return parsed.data;
-  throw new UserError({
-    code: 'E_INVALID_MODEL',
-    path,
-    message: parsed.error.issues
-      .map((issue) => `${path}: ${issue.path.join('.') || 'the file'}: ${issue.message}`)
-      .join('; '),
-    cause: parsed.error,
-  });
+  return parseFields(configFields, source, path);
 }
 
 /** The text part of a multimodal file, which is trained; the class names are outside of it. */
 function textPart(outer: Fields, path: string): Fields {
   if (outer['model_type'] !== 'gemma3' || outer['text_config'] === undefined) return outer;
   return {
-    ...record(outer['text_config'], `${path}: text_config`),
+    ...fieldsOf(outer['text_config'], `${path}: text_config`),
     model_type: 'gemma3',
     architectures: outer['architectures'],
   };
@@ -109,24 +104,10 @@ function textPart(outer: Fields, path: string): Fields {
  * without names of code.
  */
 export function textConfigJson(json: unknown, path: string): Fields {
-  const outer = record(json, path);
+  const outer = fieldsOf(json, path);
   const { auto_map: _, ...text } = textPart(outer, path);
   if (outer['text_config'] === undefined) return text;
   return { ...text, model_type: 'gemma3_text', architectures: ['Gemma3ForCausalLM'] };
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function record(value: unknown, path: string): Fields {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    // Checked on the line above; the values stay unknown until the schema parses them.
-    return value as Fields;
-  }
-  throw new UserError({
-    code: 'E_INVALID_MODEL',
-    path,
-    message: `${path} has ${Array.isArray(value) ? 'a list' : typeof value}; it must have an object`,
-  });
 }
 
 function pick(from: Fields, keys: readonly string[]) {

@@ -1,6 +1,8 @@
 // `config.json` → one record of what the decoder computes. All other code depends on the record
 // alone; confirm.ts checks it against the tensors.
 import { UserError } from '../../crds/failures/errors.ts';
+import { encoderNames } from '../encoder/families.ts';
+import { refuseDropout, refuseOtherClasses } from '../families/config-json.ts';
 import type { ModelConfig, ReadOptions } from '../families/family.ts';
 import { type ConfigFields, parseConfigFile } from './config-file.ts';
 import { type DecoderFamily, type FamilyName, families, familyNames } from './families.ts';
@@ -58,7 +60,10 @@ export function readConfig(json: unknown, options: ReadOptions = {}): DecoderCon
   const fields = parseConfigFile(json, path);
   const name = familyOf(fields, path);
   const family = families[name];
-  if (!ignoreDropout) refuseDropout(fields, path);
+  if (!ignoreDropout) {
+    const { attention_dropout, resid_pdrop, embd_pdrop } = fields;
+    refuseDropout({ attention_dropout, resid_pdrop, embd_pdrop }, path);
+  }
   const { defaults } = family;
   const H = fields.hidden_size ?? defaults.hidden_size;
   const NH = fields.num_attention_heads ?? defaults.num_attention_heads;
@@ -108,54 +113,11 @@ function familyOf(fields: ConfigFields, path: string): FamilyName {
       value: fields.model_type,
       message:
         `${path}: model_type is "${fields.model_type}"; the families that work are ` +
-        familyNames.join(', '),
+        [...familyNames, ...encoderNames].join(', '),
     });
   }
-  const known = families[name].architectures;
-  const [architecture] = fields.architectures ?? [];
-  if (architecture !== undefined && !known.includes(architecture)) {
-    throw new UserError({
-      code: 'E_UNKNOWN_ARCHITECTURE',
-      path,
-      value: architecture,
-      message:
-        `${path}: architectures[0] is "${architecture}", model_type is "${fields.model_type}"; ` +
-        `with that type it must be ${known.join(' or ')}`,
-    });
-  }
-  refuseForeignCode(fields, known, path);
+  refuseOtherClasses(fields, families[name].architectures, path);
   return name;
-}
-
-/**
- * Published Phi-3 files name their own classes, which equal the library's; other code may compute
- * anything.
- */
-function refuseForeignCode(fields: ConfigFields, known: readonly string[], path: string): void {
-  for (const [key, value] of Object.entries(fields.auto_map ?? {})) {
-    const className = typeof value === 'string' ? value.split('.').at(-1) : undefined;
-    if (!key.startsWith('AutoModel') || known.includes(className ?? '')) continue;
-    throw new UserError({
-      code: 'E_UNKNOWN_ARCHITECTURE',
-      path,
-      value,
-      message: `${path}: auto_map names its own code for ${key}; code of a model is never run`,
-    });
-  }
-}
-
-function refuseDropout(fields: ConfigFields, path: string): void {
-  for (const key of ['attention_dropout', 'resid_pdrop', 'embd_pdrop'] as const) {
-    const value = fields[key] ?? 0;
-    if (value === 0) continue;
-    throw new UserError({
-      code: 'E_UNKNOWN_ARCHITECTURE',
-      path,
-      value,
-      message: `${path}: ${key} is ${value}; the base model is trained with 0 here`,
-      hint: 'set ignoreDropout to train without it',
-    });
-  }
 }
 
 function checkHeads(

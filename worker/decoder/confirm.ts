@@ -21,6 +21,8 @@ interface Binding {
 interface Confirmed {
   /** By the worker's names. */
   readonly tensors: ReadonlyMap<string, Binding>;
+  /** Those that the files lack and that are made. */
+  readonly made: readonly string[];
   /** A head beside a tied embedding: valid if both have the same bytes, which is checked later. */
   readonly tiedHead?: string;
 }
@@ -35,21 +37,27 @@ export function confirmTensors(
   const named = new Map<string, string>();
   const differences: string[] = [];
   for (const nameInFile of found.keys()) {
-    const name = family.canonical(nameInFile);
+    const name = family.canonical(nameInFile, config);
     if (name === null) continue;
     const other = named.get(name);
     if (other !== undefined) differences.push(`${nameInFile} and ${other} are the same tensor`);
     named.set(name, nameInFile);
   }
   const tensors = new Map<string, Binding>();
+  const made: string[] = [];
   for (const spec of specs) {
     const nameInFile = named.get(spec.name);
     const tensor = nameInFile === undefined ? undefined : found.get(nameInFile);
     if (nameInFile === undefined || tensor === undefined) {
+      if (spec.made !== undefined) {
+        made.push(spec.name);
+        continue;
+      }
       differences.push(`${spec.name} is missing; it must be [${spec.shape.join(', ')}]`);
       continue;
     }
     const difference = differs(spec, tensor, nameInFile);
+    if (difference !== null && spec.made !== undefined) throw otherHead(difference, path);
     if (difference === null) tensors.set(spec.name, bind(spec, tensor, nameInFile));
     else differences.push(difference);
   }
@@ -60,7 +68,7 @@ export function confirmTensors(
     if (!known.has(name)) differences.push(`${nameInFile} is not a tensor of this family`);
   }
   if (differences.length > 0) throw contradiction(differences, path);
-  return { tensors, ...(tiedHead === undefined ? {} : { tiedHead }) };
+  return { tensors, made, ...(tiedHead === undefined ? {} : { tiedHead }) };
 }
 
 function bind(spec: TensorSpec, tensor: FoundTensor, nameInFile: string): Binding {
@@ -82,6 +90,18 @@ function differs(spec: TensorSpec, tensor: FoundTensor, nameInFile: string): str
 
 function isSame(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, i) => size === b[i]);
+}
+
+/** A head for other classes is whole, and so is the model: only the task is another. */
+function otherHead(difference: string, path: string): UserError {
+  return new UserError({
+    code: 'E_INVALID_MODEL',
+    path,
+    message: `the head of ${path} is for another task: ${difference}`,
+    hint:
+      'name the classes that the head was trained for, or remove its tensors from the files: ' +
+      'a head that they lack is made',
+  });
 }
 
 const shown = 12;

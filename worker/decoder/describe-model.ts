@@ -33,6 +33,8 @@ export interface ModelHeaders {
   readonly configJson: Readonly<Record<string, unknown>>;
   /** By the worker's names, in the order of computation. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Names of tensors that the files lack and that are made: heads, before their first training. */
+  readonly made: readonly string[];
   /** Files with tensors, sorted. */
   readonly files: readonly string[];
   /** The header of a GGUF model. */
@@ -61,7 +63,7 @@ export function describeSafetensors(
       found.set(name, { file, nameInFile: name, type, shape, begin, end });
     }
   }
-  const { tensors, tiedHead } = confirmTensors(config, found, path);
+  const { tensors, made, tiedHead } = confirmTensors(config, found, path);
   const stored = (spec: TensorSpec, nameInFile: string): StoredTensor => {
     const location = found.get(nameInFile);
     if (location === undefined) throw invalid(path, `${nameInFile} is missing`);
@@ -74,6 +76,7 @@ export function describeSafetensors(
     ...{ path, format: 'safetensors', config, files: [...headers.keys()].sort() },
     configJson: textConfigJson(configJson, 'config.json'),
     tensors: new Map([...tensors].map(([name, b]) => [name, stored(b.spec, b.nameInFile)])),
+    made,
     ...(tiedHead !== undefined && name !== undefined && used !== undefined
       ? { tiedHead: stored({ ...used, name }, tiedHead) }
       : {}),
@@ -111,7 +114,8 @@ export function describeGguf(
     const { begin, end } = info;
     tensors.set(spec.name, { spec, file, nameInFile, type: info.type.name, begin, end });
   }
-  return { path, format: 'gguf', config, configJson, tensors, files: [file], gguf: header };
+  const described = { path, format: 'gguf', config, configJson, tensors, made: [] } as const;
+  return { ...described, files: [file], gguf: header };
 }
 
 function invalid(path: string, message: string): UserError {

@@ -3,7 +3,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
 import { Bug, UserError } from '../../crds/failures/errors.ts';
-import type { ModelConfig, ReadOptions } from '../families/family.ts';
+import type { ModelConfig, ReadOptions, TensorSpec } from '../families/family.ts';
 import { forEachPiece } from '../files/header-files.ts';
 import { type LoadOptions, openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -14,6 +14,7 @@ import { convertByRows } from './convert-by-rows.ts';
 import type { StoredTensor } from './describe-model.ts';
 import { GgufMetadata } from './gguf-metadata.ts';
 import { GgufWeights } from './gguf-weights.ts';
+import { madeTensor } from './made-tensor.ts';
 import { type ModelOnDisk, readModelHeaders } from './model-headers.ts';
 import { familyOf } from './registry.ts';
 import { storedBfloat16 } from './stored-bfloat16.ts';
@@ -28,10 +29,11 @@ export interface ModelFiles extends Disposable {
   readonly storedBfloat16: number;
   /**
    * A tensor in the worker's layout. Without a conversion it is the mapped file itself: clone what
-   * is to be trained. The default type is that of the file; quantised blocks become float32.
+   * is to be trained. The default type is that of the file; quantised blocks become float32, and so
+   * do tensors that are made.
    */
   load(name: string, options?: LoadOptions): Tensor;
-  /** SHA-256 over all files with tensors; checkpoints name their base by it. */
+  /** SHA-256 over all files with tensors, and what is made; checkpoints name their base by it. */
   digest(): string;
 }
 
@@ -39,21 +41,35 @@ type TokenizerSource =
   | { readonly type: 'folder'; readonly path: string }
   | { readonly type: 'gguf'; readonly metadata: GgufMetadata };
 
-export function openModel(path: string, options: ReadOptions = {}): ModelFiles {
+interface OpenOptions extends ReadOptions {
+  /** Names the random streams of tensors that the files lack. @default 0 */
+  readonly seed?: number | bigint;
+}
+
+export function openModel(path: string, options: OpenOptions = {}): ModelFiles {
   const headers = readModelHeaders(path, options);
   confirmTiedHead(headers);
-  return new OpenModel(headers);
+  return new OpenModel(headers, options.seed ?? 0);
 }
 
 class OpenModel implements ModelFiles {
   readonly headers: ModelOnDisk;
+  readonly tensorNames: readonly string[];
+  readonly #seed: number | bigint;
+  readonly #made: ReadonlyMap<string, TensorSpec>;
   readonly #safetensors = new Map<string, SafetensorsFile>();
   readonly #gguf: GgufWeights | null;
   #digest: string | undefined;
 
-  constructor(headers: ModelOnDisk) {
+  constructor(headers: ModelOnDisk, seed: number | bigint) {
     this.headers = headers;
-    const { gguf, config, folder, files } = headers;
+    this.#seed = seed;
+    const { gguf, config, folder, files, tensors, made } = headers;
+    const specs = familyOf(config).tensors(config);
+    this.#made = new Map(
+      specs.filter(({ name }) => made.includes(name)).map((spec) => [spec.name, spec]),
+    );
+    this.tensorNames = made.length === 0 ? [...tensors.keys()] : specs.map(({ name }) => name);
     const [file = ''] = files;
     this.#gguf =
       gguf === undefined ? null : new GgufWeights(join(folder, file), gguf, decoderConfig(config));
@@ -61,10 +77,6 @@ class OpenModel implements ModelFiles {
 
   get config(): ModelConfig {
     return this.headers.config;
-  }
-
-  get tensorNames(): readonly string[] {
-    return [...this.headers.tensors.keys()];
   }
 
   get storedBfloat16(): number {
@@ -78,6 +90,8 @@ class OpenModel implements ModelFiles {
   }
 
   load(name: string, options: LoadOptions = {}): Tensor {
+    const made = this.#made.get(name);
+    if (made !== undefined) return madeTensor(made, this.#seed, options);
     const stored = this.headers.tensors.get(name);
     if (stored === undefined) throw new Bug(`the model has no tensor ${name}`);
     if (this.#gguf !== null) return this.#gguf.load(name, options);
@@ -85,7 +99,7 @@ class OpenModel implements ModelFiles {
   }
 
   digest(): string {
-    this.#digest ??= digestOf(this.headers);
+    this.#digest ??= digestOf(this.headers, this.#seed);
     return this.#digest;
   }
 
@@ -121,12 +135,13 @@ class OpenModel implements ModelFiles {
 }
 
 /** Covers names, sizes and bytes, so that renamed or reordered shards change it. */
-function digestOf({ folder, files }: ModelOnDisk): string {
+function digestOf({ folder, files, made }: ModelOnDisk, seed: number | bigint): string {
   const whole = createHash('sha256');
   for (const file of files) {
     const { hash, bytes } = hashRange(join(folder, file), 0, Number.POSITIVE_INFINITY);
     whole.update(`${file}\0${bytes}\0${hash.digest('hex')}\n`);
   }
+  for (const name of made) whole.update(`${name}\0made of ${seed}\n`);
   return whole.digest('hex');
 }
 

@@ -19,7 +19,8 @@ export function decoderNetwork(of: ModelConfig, sequenceLength: number): Network
   const { sliding: own } = config.rope;
   const sliding = own === undefined ? null : ropeFrequencies(own, sequenceLength);
   return {
-    inputs(positions, dtype) {
+    inletReadsInBackward: false,
+    inputs({ positions }, dtype) {
       const { cos, sin } = ropeTable(full, positions, dtype);
       if (sliding === null) return { cos, sin, slidingCos: cos, slidingSin: sin };
       const table = ropeTable(sliding, positions, dtype);

@@ -1,11 +1,15 @@
 // The families of models that work. A new one is a folder of its own and a row here; what it
 // computes is a row in engine/networks.ts.
-import { Bug } from '../../crds/failures/errors.ts';
+import { Bug, UserError } from '../../crds/failures/errors.ts';
 import type { ModelFacts } from '../../crds/plan/model-facts.ts';
+import { encoderFamily } from '../encoder/family.ts';
 import type { Family, FamilyKind, ModelConfig, Places, ReadOptions } from '../families/family.ts';
 import { decoderFamily } from './family.ts';
 
-const modelFamilies: Readonly<Record<FamilyKind, Family>> = { decoder: decoderFamily };
+const modelFamilies: Readonly<Record<FamilyKind, Family>> = {
+  decoder: decoderFamily,
+  encoder: encoderFamily,
+};
 const all = Object.values(modelFamilies);
 
 /** The record of a parsed `config.json`, by the family that reads its `model_type`. */
@@ -13,17 +17,33 @@ export function readModelConfig(json: unknown, options: ReadOptions = {}): Model
   const type = typeof json === 'object' && json !== null && 'model_type' in json && json.model_type;
   const family = all.find(({ modelTypes }) => modelTypes.some((each) => each === type));
   // What no family knows is refused by the reader that knows most of what can be wrong.
-  return (family ?? modelFamilies.decoder).read(json, options);
+  const config = (family ?? modelFamilies.decoder).read(json, options);
+  if (options.labels !== undefined && family === modelFamilies.decoder) {
+    throw new UserError({
+      code: 'E_UNKNOWN_ARCHITECTURE',
+      path: options.path ?? 'config.json',
+      value: config.family,
+      message:
+        `the model is a ${config.family}, which has no head for ${options.labels} classes; ` +
+        `models that have one are ${encoderFamily.names.join(' and ')}`,
+    });
+  }
+  return config;
 }
 
 export function familyOf({ kind }: ModelConfig): Family {
   return modelFamilies[kind];
 }
 
-/** What plans depend on. */
-export function factsOf(config: ModelConfig): ModelFacts {
-  return familyOf(config).facts(config);
+/** What plans depend on. `made`: names of the tensors that the files lack. */
+export function factsOf(
+  config: ModelConfig,
+  { made }: { readonly made: readonly string[] } = nothingMade,
+): ModelFacts {
+  return familyOf(config).facts(config, made);
 }
+
+const nothingMade = { made: [] };
 
 /** The places of a model, in the order of its tensors. */
 export function placesOf(config: ModelConfig): Places {

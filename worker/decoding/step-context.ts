@@ -20,7 +20,7 @@ export function stepContext(model: Model, cache: PagedCache, lanes: readonly Lan
   const prompts = promptsOf(begins);
   const reading = going.length === 0 ? null : readingOf(model, going);
   return {
-    rope: ropeTables(model.network.inputs(positions, model.dtype)),
+    rope: ropeTables(model.network.inputs({ positions }, model.dtype)),
     attend(layer, q, k, v) {
       cache.write(layer, rows, k, v);
       const window = config.layers[layer]?.attention === 'sliding' ? (config.window ?? 0) : 0;

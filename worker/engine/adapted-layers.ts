@@ -31,7 +31,7 @@ export function adaptedLayers(config: ModelConfig, adapter: Adapter): readonly L
 /** All linear layers of the blocks. */
 export function linearLayers(config: ModelConfig): readonly LinearLayer[] {
   const { tensors, facts } = familyOf(config);
-  const inBlock = linearsOf(facts(config));
+  const inBlock = linearsOf(facts(config, []));
   return tensors(config).flatMap(({ name, place: layer, kind, shape }) => {
     const [out, inputs] = shape;
     if (typeof layer !== 'number' || kind !== 'linear') return [];

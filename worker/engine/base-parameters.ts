@@ -22,7 +22,10 @@ export function loadParameter(
   trained: boolean,
   options: BuildOptions,
 ): Parameter {
-  const { coded = false, codebook = null, dtype, store = dense, shardLayer, device } = options;
+  const { coded = false, codebook = null, store = dense, shardLayer, device } = options;
+  // Nothing has rounded what the files lack, and it trains beside an adapter.
+  const isMade = source.made?.has(spec.name) === true;
+  const dtype = isMade ? exactType(options.dtype) : options.dtype;
   const isMatrix = isBlockMatrix(spec);
   if (trained && codebook !== null && isMatrix) {
     return codebookParameter(source, spec, codebook, dtype);

@@ -43,6 +43,8 @@ export interface ModelSource {
   load(name: string, dtype: DType): Tensor;
   /** Whether the files hold it in bfloat16. */
   isBfloat16(name: string): boolean;
+  /** Names of tensors that the files lack, such as a head that is made. @default none */
+  readonly made?: ReadonlySet<string>;
 }
 
 /** Opened files as a source. */
@@ -53,14 +55,18 @@ export function modelSource(files: ModelFiles): ModelSource {
     tensorNames,
     load: (name, dtype) => scope(() => files.load(name, { dtype }), 'cpu'),
     isBfloat16: (name) => headers.tensors.get(name)?.type === 'BF16',
+    made: new Set(headers.made),
   };
 }
 
 /** Takes over the tensors of one layer and returns this rank's shards of them. */
 export type ShardLayer = (parameters: readonly Parameter[]) => readonly Parameter[];
 
-/** Whether a tensor of the base model is trained at any time of the run. */
-export type Trains = (spec: TensorSpec, places: Places) => boolean;
+/**
+ * Whether a tensor of the base model is trained at any time of the run; `isMade`: the files lack
+ * it.
+ */
+export type Trains = (spec: TensorSpec, places: Places, isMade: boolean) => boolean;
 
 export interface BuildOptions {
   readonly dtype: DType;
@@ -73,7 +79,7 @@ export interface BuildOptions {
   readonly store?: WeightStore;
   /** Arithmetic of the blocks' linear layers; owned by the model. @default the model's type */
   readonly precision?: Precision | null;
-  /** @default all without an adapter; with one, none of the base model */
+  /** @default all without an adapter; with one, what the files lack */
   readonly trains?: Trains;
   /** Whether trained matrices of blocks are stored in 8 bits. @default false */
   readonly coded?: boolean;
@@ -109,7 +115,8 @@ export function frozenModel(
 /** Loads every tensor; the caller disposes `parameters` of the result. */
 export function buildModel(files: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = files;
-  const { adapter, dtype, device = 'cpu', trains = () => adapter === null } = options;
+  const { adapter, dtype, device = 'cpu' } = options;
+  const { trains = (_spec, _places, isMade) => adapter === null || isMade } = options;
   const adapted = adapter === null ? [] : layersWithRank(config, adapter, initialOf(options));
   const source =
     adapter === null ? files : reducedSource(files, adapter, adapted, initialOf(options));
@@ -128,7 +135,7 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
     for (const together of Map.groupBy(specs, ({ place }) => place).values()) {
       add(
         together.map((spec) => {
-          const trained = trains(spec, places);
+          const trained = trains(spec, places, files.made?.has(spec.name) === true);
           const load = (from: ModelSource): Parameter =>
             placed(
               made(() => loadParameter(from, spec, trained, options)),

@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { GradientSum } from './gradient-sum.ts';
 import type { Active, Model } from './model.ts';
 import type { Objective } from './objective.ts';
-import type { PackedSequence, SeeAttention } from './packed-sequence.ts';
+import type { HostSequence, PackedSequence, SeeAttention } from './packed-sequence.ts';
 import type { Parameter } from './parameters.ts';
 import type { Gradient } from './update.ts';
 
@@ -46,7 +46,10 @@ export interface StepEnds {
   outlet(x: Tensor, sequence: PackedSequence): OutletPass;
   /** Of the active tensors of the outlet, after the last sequence. */
   outletGradients(): readonly Gradient[];
-  /** Takes `g [T, H]`, the gradient of the stream before the first block; of an active inlet. */
+  /**
+   * Takes `g [T, H]`, the gradient of the stream before the first block; of an active inlet, whose
+   * tensors are complete where the network reads them.
+   */
   inlet(g: Tensor, sequence: PackedSequence): void;
   /** Of the active tensors of the inlet, after the last sequence. */
   inletGradients(): readonly Gradient[];
@@ -63,8 +66,9 @@ export interface EndSettings {
 }
 
 export interface Network {
-  /** `positions [T]`: within the documents. */
-  inputs(positions: Int32Array, dtype: DType): SequenceInputs;
+  /** Whether the backward of the inlet reads its tensors: they are complete meanwhile. */
+  readonly inletReadsInBackward: boolean;
+  inputs(host: Pick<HostSequence, 'positions' | 'segments'>, dtype: DType): SequenceInputs;
   /** The stream before the first block, `[T, H]`; the tensors of the inlet are complete. */
   enter(model: Model, sequence: PackedSequence): Tensor;
   /** `x [T, H]` → `[T, H]`, the stream after block `layer`. `see` is shown what attention reads. */

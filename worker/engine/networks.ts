@@ -2,12 +2,13 @@
 // without tensors read too.
 import { decoderNetwork } from '../decoder/network.ts';
 import { familyOf } from '../decoder/registry.ts';
+import { encoderNetwork } from '../encoder/network.ts';
 import type { FamilyKind, ModelConfig } from '../families/family.ts';
 import type { Network } from './network.ts';
 
 const networks: Readonly<
   Record<FamilyKind, (config: ModelConfig, sequenceLength: number) => Network>
-> = { decoder: decoderNetwork };
+> = { decoder: decoderNetwork, encoder: encoderNetwork };
 
 /** For sequences of up to `sequenceLength` tokens. */
 export function networkOf(config: ModelConfig, sequenceLength: number): Network {

@@ -7,10 +7,15 @@ import type { SequenceInputs } from './network.ts';
 /** A packed sequence from the loader: `T` tokens of one or more complete documents. */
 export interface HostSequence {
   readonly ids: Int32Array;
-  /** Token to predict at each position; -100 for positions without a loss. */
+  /**
+   * Token to predict at each position, or at the first position of each document its class; -100
+   * for positions without a loss.
+   */
   readonly labels: Int32Array;
   /** Position within its document. */
   readonly positions: Int32Array;
+  /** Of pairs of texts: 1 for tokens of the second one. @default 0 for all */
+  readonly segments?: Uint8Array;
   /** Document offsets, `documents + 1` values, the last one `T`. */
   readonly offsets: Int32Array;
   /** Positions with a label. */
@@ -37,7 +42,7 @@ export interface PackedSequence {
   readonly labels: Tensor;
   readonly targetCount: number;
   readonly offsets: Tensor;
-  /** What blocks read of its positions. */
+  /** What the network reads of its positions. */
   readonly inputs: SequenceInputs;
   readonly key: number;
   /** Where the job distills. */
@@ -63,7 +68,7 @@ export function toSequence(
     labels: tensor(labels, [labels.length], 'int64'),
     targetCount: rows.length,
     offsets: tensor(host.offsets, [host.offsets.length], 'int32'),
-    inputs: network.inputs(host.positions, dtype),
+    inputs: network.inputs(host, dtype),
     key: host.key,
   };
 }

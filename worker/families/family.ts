@@ -34,6 +34,13 @@ export interface TensorSpec {
    * that are not text.
    */
   readonly isPartOfTable: boolean;
+  /** How it is made where the files lack it. @default the files must have it */
+  readonly made?: MadeValues;
+}
+
+interface MadeValues {
+  /** Of the normal distribution around 0 that its values are drawn from; 0 for zeros. */
+  readonly std: number;
 }
 
 /**
@@ -65,6 +72,8 @@ export interface ReadOptions {
   readonly path?: string;
   /** Accept a file with dropout, which training here leaves out. @default false */
   readonly ignoreDropout?: boolean;
+  /** Classes that the head of a classifier tells apart. @default as many as the file says */
+  readonly labels?: number;
 }
 
 /** A tensor that files may hold beside the one that the model uses in its place. */
@@ -74,7 +83,7 @@ interface TiedTensor {
 }
 
 /** The rows of the tables of families. */
-export type FamilyKind = 'decoder';
+export type FamilyKind = 'decoder' | 'encoder';
 
 export interface Family<Config extends ModelConfig = ModelConfig> {
   readonly kind: FamilyKind;
@@ -88,9 +97,9 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
   tensors(config: Config): readonly TensorSpec[];
   tied(config: Config): TiedTensor | null;
   /** The worker's name of a tensor in a file; null for one that training does not use. */
-  canonical(nameInFile: string): string | null;
+  canonical(nameInFile: string, config: Config): string | null;
   /** What has a label, and so gets logits: tokens, or whole documents at their first token. */
   readonly targets: 'Tokens' | 'Documents';
-  /** What plans depend on. */
-  facts(config: Config): ModelFacts;
+  /** What plans depend on. `made`: names of the tensors that the files lack. */
+  facts(config: Config, made: readonly string[]): ModelFacts;
 }

@@ -229,14 +229,15 @@ function adamSettings({ betas, epsilon, weightDecay }: AdamParameters) {
 
 /** Whether a tensor of the base model is trained at any time; tensors of an adapter always are. */
 function trainsOf({ base, adapter, selection }: ResolvedMethod): Trains {
-  if (trainsNothing({ selection }) || adapter.type !== 'None' || trainsScales({ base })) {
-    return () => false;
+  if (trainsNothing({ selection })) return () => false;
+  if (adapter.type !== 'None' || trainsScales({ base })) {
+    return (_spec, _places, isMade) => isMade;
   }
   const draw = drawOf(selection);
   if (draw === null) return () => true;
   const { trainEmbeddings, trainHead, trainFinalNorm } = draw;
-  return ({ place, kind }, { inlet }) => {
-    if (typeof place === 'number') return true;
+  return ({ place, kind }, { inlet }, isMade) => {
+    if (typeof place === 'number' || isMade) return true;
     if (place === inlet) return trainEmbeddings;
     return kind === 'norm' ? trainFinalNorm : trainHead;
   };

@@ -52,6 +52,18 @@ function linears(x: Tensor, layers: readonly LinearTensors[]): readonly Tensor[]
   });
 }
 
+/** Layers with the same input as one operator, as `normLinears`, without a norm. */
+export function linearGroup(x: Tensor, layers: readonly LinearTensors[]): readonly Tensor[] {
+  const group = groupOf(layers);
+  if (group === null) return linears(x, layers);
+  const { weights, biases, A, B, scales } = group;
+  const ys =
+    scales.length === 0
+      ? ops.linearGroup(x, weights, biases)
+      : ops.loraLinearGroup(x, weights, biases, A, B, scales);
+  return tapped(ys, layers, { of: [x], make: () => x });
+}
+
 function product(x: Tensor, { weight, bias, delta }: LinearTensors): Tensor {
   if (delta === null) return ops.linear(x, weight, bias);
   const { A, B } = operandsOf(delta);

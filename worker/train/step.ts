@@ -101,7 +101,7 @@ export function step(inputs: StepInputs): StepOutcome {
       update.offer(inputs.probe?.offered(gradients) ?? gradients);
     }
     if (active(model.places.inlet).length > 0) {
-      for (const [a, sequence] of sequences.entries()) ends.inlet(tensorAt(g, a), sequence);
+      inletPass(inputs, ends, g);
       update.offer(ends.inletGradients());
     }
     const totals = totalsOf(measured, inputs.inside?.size ?? 0);
@@ -218,6 +218,15 @@ function outletPass(
   const names = Object.keys(results[0]?.sums ?? {});
   const sums = Object.fromEntries(names.map((name) => [name, total(name)]));
   return { sums: { ...sums, nll: total('nll') }, gradients: results.map(({ input }) => input) };
+}
+
+/** What precedes the first block. Its tensors are complete only where they are read. */
+function inletPass({ model, sequences }: StepInputs, ends: StepEnds, g: readonly Tensor[]): void {
+  const pass = (): void => {
+    for (const [a, sequence] of sequences.entries()) ends.inlet(tensorAt(g, a), sequence);
+  };
+  if (model.network.inletReadsInBackward) withLayer(model, model.places.inlet, null, pass);
+  else pass();
 }
 
 /** The lowest layer that needs a backward: it is active, or the inlet is. */

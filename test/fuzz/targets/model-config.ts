@@ -1,7 +1,7 @@
-// config.json of a model: any JSON gives a decoder or a sentence.
+// config.json of a model: any JSON gives a record of its family or a sentence.
 import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
-import { readConfig } from '../../../worker/decoder/config.ts';
-import { tensorSpecs } from '../../../worker/decoder/names.ts';
+import { decoderConfig } from '../../../worker/decoder/config.ts';
+import { familyOf, readModelConfig } from '../../../worker/decoder/registry.ts';
 import { ropeFrequencies } from '../../../worker/decoder/rope.ts';
 import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';
@@ -36,9 +36,24 @@ const gemma = {
   layer_types: ['sliding_attention', 'full_attention'],
   rope_scaling: null,
 };
+const roberta = {
+  architectures: ['RobertaForSequenceClassification'],
+  model_type: 'roberta',
+  hidden_size: 8,
+  intermediate_size: 16,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  vocab_size: 4,
+  layer_norm_eps: 1e-5,
+  max_position_embeddings: 66,
+  pad_token_id: 1,
+  type_vocab_size: 1,
+  id2label: { 0: 'no', 1: 'yes' },
+  hidden_dropout_prob: 0,
+};
 
 export const target: Target = {
-  seeds: [llama, gemma].map((config) => JSON.stringify(config)),
+  seeds: [llama, gemma, roberta].map((config) => JSON.stringify(config)),
   words: [
     ...nests,
     ...[
@@ -73,6 +88,9 @@ export const target: Target = {
       '"max_window_layers"',
       '"attention_bias"',
       '"hidden_act"',
+      '"bert"',
+      '"num_labels"',
+      '"position_embedding_type"',
       'null',
       '[]',
       '{}',
@@ -83,11 +101,12 @@ export const target: Target = {
   run(bytes) {
     const json = parse(bytes);
     if (json === undefined) return;
-    const config = readConfig(json, { path: 'config.json' });
+    const config = readModelConfig(json, { path: 'config.json' });
     // Of a plan for a real machine only what is not larger than one is worth spelling out.
     if (config.L > 64 || config.D > 1024) return;
-    tensorSpecs(config);
-    ropeFrequencies(config.rope.full, 128);
+    const family = familyOf(config);
+    family.tensors(config);
+    if (family.kind === 'decoder') ropeFrequencies(decoderConfig(config).rope.full, 128);
   },
 };
 

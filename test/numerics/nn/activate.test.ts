@@ -56,3 +56,18 @@ for (const name of Object.keys(definitions) as (keyof typeof definitions)[]) {
     });
   });
 }
+
+test('relu keeps what is above 0, where its slope is 1, and leaves nothing of the rest', (t) => {
+  scope(() => {
+    const x = tensor(Float64Array.from(points), [points.length]);
+    const got = run((a) => activate(a as Tensor, 'relu'), [x], [ops.onesLike(x)]);
+    t.deepEqual(
+      toArray(got.outputs[0] as Tensor),
+      points.map((at) => Math.max(at, 0)),
+    );
+    t.deepEqual(
+      toArray(got.gradients[0] as Tensor),
+      points.map((at) => (at > 0 ? 1 : 0)),
+    );
+  });
+});

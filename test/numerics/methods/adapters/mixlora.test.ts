@@ -24,7 +24,7 @@ import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { type Tensor, tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 import { setThreads, threads } from '../../../../worker/tensor/threads.ts';
 import { train } from '../../../../worker/train/loop.ts';
-import { aToyModel, countUp, Training, toySource } from '../../../builders/toy-training.ts';
+import { aToyModel, countUp, Training } from '../../../builders/toy-training.ts';
 import { aSequence, gradientsOf } from '../../../builders/training.ts';
 
 type Own = Readonly<Record<string, unknown>>;
@@ -332,7 +332,7 @@ test('its values are as many as the plan counts', (t) => {
       const model = aToyModel({ name, adapter: mixture(own, 'float32') });
       using parameters = model.parameters;
       const count = parameters.trained().reduce((sum, { value }) => sum + value.numel, 0);
-      t.is(count, trainedOf(toySource({ name }).config, methodOf(own)).adapter);
+      t.is(count, trainedOf(decoderConfig(model.config), methodOf(own)).adapter);
       t.truthy(adapterShape(methodOf(own), decoderConfig(model.config))?.experts);
     }
   }

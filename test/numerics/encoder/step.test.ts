@@ -1,0 +1,246 @@
+// A step of an encoder with a head for classes: its gradients against finite differences, and that
+// packing, padding, micro-batches and tapes change nothing.
+import test from 'ava';
+import { UserError } from '../../../crds/failures/errors.ts';
+import type { TapeMode } from '../../../crds/plan/memory-question.ts';
+import { type EncoderName, encoderNames } from '../../../worker/encoder/families.ts';
+import { linearLayers } from '../../../worker/engine/adapted-layers.ts';
+import { buildModel, type ModelSource } from '../../../worker/engine/build-model.ts';
+import type { Model } from '../../../worker/engine/model.ts';
+import type { Adapter } from '../../../worker/methods/adapters/adapter.ts';
+import { lora } from '../../../worker/methods/adapters/lora.ts';
+import { distillationLoss } from '../../../worker/methods/rules/distillation.ts';
+import type { DType } from '../../../worker/tensor/dtype.ts';
+import { liveHandles } from '../../../worker/tensor/memory.ts';
+import * as ops from '../../../worker/tensor/ops.generated.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
+import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
+import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
+import { setThreads } from '../../../worker/tensor/threads.ts';
+import { heldOutLoss } from '../../../worker/train/held-out-loss.ts';
+import { gradientsOf, type StepFacts } from '../../builders/training.ts';
+import { classSequence, encoderSource, toyExamples } from '../../toy/encoder.ts';
+
+test.before(() => setThreads(1));
+
+/** Two orders of the same sums in float64, on gradients of size 10. */
+const reordered = 1e-12;
+
+interface Built {
+  readonly dtype?: DType;
+  readonly adapter?: Adapter | null;
+  readonly changes?: Readonly<Record<string, unknown>>;
+  readonly source?: ModelSource;
+}
+
+function anEncoder(
+  name: EncoderName,
+  { dtype = 'float64', adapter = null, changes = {}, source }: Built = {},
+): Model {
+  return buildModel(source ?? encoderSource(name, changes), {
+    ...{ dtype, adapter, sequenceLength: 16 },
+    trains: ({ place }) => adapter === null || place === 'head',
+  });
+}
+
+/** The largest gap between gradients, each over the larger of 1 and its largest value. */
+function gap(a: StepFacts, b: StepFacts): number {
+  const gaps = [...a.gradients].flatMap(([name, values]) => {
+    const others = b.gradients.get(name) ?? [];
+    const size = Math.max(1, ...values.map(Math.abs));
+    return values.map((value, i) => Math.abs(value - (others[i] ?? Number.NaN)) / size);
+  });
+  return Math.max(Math.abs(a.loss - b.loss), ...gaps);
+}
+
+const packed = [classSequence(toyExamples, { padding: 2 })];
+const variants = {
+  bert: {},
+  roberta: {},
+  'bert with relu': { hidden_act: 'relu' },
+  'bert with gelu_new': { hidden_act: 'gelu_new' },
+} as const;
+
+for (const [title, changes] of Object.entries(variants)) {
+  const name = encoderNames.find((each) => title.startsWith(each)) ?? 'bert';
+  test(`the gradient of every tensor of ${title} is the slope of the loss`, (t) => {
+    const model = anEncoder(name, { changes });
+    using _parameters = model.parameters;
+    const before = liveHandles();
+    const { gradients } = gradientsOf(model, packed);
+    t.is(liveHandles(), before, 'a step leaves no tensor behind');
+    const names = model.parameters.all().map((one) => one.name);
+    t.deepEqual([...gradients.keys()].sort(), [...names].sort());
+    const h = 1e-5;
+    for (const each of names) {
+      const value = model.parameters.value(each);
+      const direction = scope(() => toArray(normal(value.shape, 1, streamOf(7, each), 'float64')));
+      const along = (step: number): number =>
+        scope(() => {
+          const kept = ops.clone(value);
+          ops.add_(value, ops.mulScalar(tensor(direction, value.shape, 'float64'), step));
+          const { loss } = gradientsOf(model, packed);
+          ops.copy_(value, kept);
+          return loss;
+        });
+      const slope = (along(h) - along(-h)) / (2 * h);
+      const ours = (gradients.get(each) ?? []).reduce(
+        (sum, g, i) => sum + g * (direction[i] ?? 0),
+        0,
+      );
+      // h^2 of a third derivative of size 1e3, and 1e-15 of the loss over h.
+      t.true(
+        Math.abs(slope - ours) <= 1e-6 * Math.max(1, Math.abs(slope)),
+        `${each}: ${slope} and ${ours}`,
+      );
+    }
+  });
+}
+
+for (const name of encoderNames) {
+  test(`${name} has the same bits with every mode of tape`, (t) => {
+    const model = anEncoder(name);
+    using _parameters = model.parameters;
+    const [kept, ...others] = (['keep', 'recompute', 'offload'] as const).map((mode: TapeMode) =>
+      gradientsOf(model, packed, mode),
+    );
+    for (const other of others) t.deepEqual(other, kept);
+  });
+
+  test(`examples of ${name} in one bin, with padding, are the examples alone`, (t) => {
+    const model = anEncoder(name);
+    using _parameters = model.parameters;
+    const alone = gradientsOf(
+      model,
+      toyExamples.map((example, key) => classSequence([example], { key })),
+    );
+    const together = gradientsOf(model, [classSequence(toyExamples)]);
+    t.true(gap(alone, together) <= reordered, `${gap(alone, together)}`);
+    // Longer than the table of positions.
+    const padded = gradientsOf(model, [classSequence(toyExamples, { padding: 30 })]);
+    t.true(gap(alone, padded) <= reordered, `${gap(alone, padded)}`);
+  });
+
+  test(`a step of LoRA on query and value of ${name} is that of full fine-tuning through its factors`, (t) => {
+    const targets = (path: string) => /\.(query|value)$/.test(path);
+    const adapter = lora({
+      ...{ rank: 4, alpha: 8, dropout: 0, scaling: 'Standard', learningRateRatio: 1 },
+      ...{ initialization: 'KaimingUniform', targets, seed: 5n, dtype: 'float64' },
+    });
+    const full = anEncoder(name);
+    using _full = full.parameters;
+    const adapted = anEncoder(name, { adapter });
+    using _adapted = adapted.parameters;
+    const whole = gradientsOf(full, packed);
+    const factors = gradientsOf(adapted, packed);
+    // Sums with a zero in them may be rounded at other places.
+    t.true(Math.abs(whole.loss - factors.loss) <= reordered);
+    const paths = [0, 1].flatMap((layer) =>
+      ['query', 'value'].map((role) => `${name}.encoder.layer.${layer}.attention.self.${role}`),
+    );
+    const heads = full.parameters.trainedAt('head').map((one) => one.name);
+    t.deepEqual(
+      [...factors.gradients.keys()].sort(),
+      [
+        ...paths.flatMap((path) => [`${path}.lora_A.weight`, `${path}.lora_B.weight`]),
+        ...heads,
+      ].sort(),
+    );
+    for (const path of paths) {
+      scope(() => {
+        const dW = tensor(whole.gradients.get(`${path}.weight`) ?? [], [24, 24], 'float64');
+        const A = adapted.parameters.value(`${path}.lora_A.weight`);
+        // B is 0: dB = scale dW A^T, and A has no gradient yet.
+        const expected = toArray(ops.mulScalar(ops.mm(dW, ops.t(A)), 2));
+        const found = factors.gradients.get(`${path}.lora_B.weight`) ?? [];
+        const off = Math.max(...expected.map((x, i) => Math.abs(x - (found[i] ?? Number.NaN))));
+        t.true(off <= reordered, `${path}: ${off}`);
+      });
+    }
+  });
+
+  test(`${name} in smaller types loses only their rounding`, (t) => {
+    const exact = anEncoder(name);
+    using _exact = exact.parameters;
+    const expected = gradientsOf(exact, packed);
+    for (const [dtype, allowed] of [
+      ['float32', 1e-4],
+      ['bfloat16', 0.2],
+    ] as const) {
+      const model = anEncoder(name, { dtype });
+      using _parameters = model.parameters;
+      const found = gradientsOf(model, packed, 'recompute');
+      t.true(gap(expected, found) <= allowed, `${dtype}: ${gap(expected, found)}`);
+    }
+  });
+}
+
+test('frozen tensors stay in the bfloat16 of their files, and the head trains in float32', (t) => {
+  const plain = encoderSource('bert');
+  const source: ModelSource = {
+    ...plain,
+    isBfloat16: () => true,
+    load: (name, dtype) => ops.to(ops.to(plain.load(name, 'float32'), 'bfloat16'), dtype),
+  };
+  const adapter = lora({
+    ...{ rank: 4, alpha: 8, dropout: 0, scaling: 'Standard', learningRateRatio: 1 },
+    ...{ initialization: 'KaimingUniform', targets: (path) => path.endsWith('query'), seed: 5n },
+    dtype: 'float32',
+  });
+  const model = anEncoder('bert', { source, adapter, dtype: 'float32' });
+  using _parameters = model.parameters;
+  t.is(model.parameters.value('bert.embeddings.word_embeddings.weight').dtype, 'bfloat16');
+  const wide = anEncoder('bert', {
+    source: { ...source, isBfloat16: () => false },
+    adapter,
+    dtype: 'float32',
+  });
+  using _wide = wide.parameters;
+  t.deepEqual(gradientsOf(model, packed), gradientsOf(wide, packed));
+});
+
+test('adapters go to the linear layers of the blocks by their module paths', (t) => {
+  const paths = linearLayers(encoderSource('roberta').config).map(({ path }) => path);
+  t.is(paths.length, 12);
+  t.true(paths.includes('roberta.encoder.layer.1.attention.self.query'));
+  t.false(paths.some((path) => path.startsWith('classifier')));
+});
+
+test('micro-batches without a label add nothing', (t) => {
+  const model = anEncoder('bert');
+  using _parameters = model.parameters;
+  const silent = classSequence([], { padding: 5, key: 3 });
+  const alone = gradientsOf(model, packed);
+  const beside = gradientsOf(model, [...packed, silent]);
+  t.is(gap(alone, beside), 0);
+});
+
+test('held-out loss and accuracy are those of the classes', async (t) => {
+  const model = anEncoder('bert');
+  using _parameters = model.parameters;
+  const found = await heldOutLoss(model, packed, () => false);
+  const { loss } = gradientsOf(model, packed);
+  t.true(Math.abs((found?.loss ?? Number.NaN) - loss) <= reordered);
+  t.is(found?.tokens, 3);
+  t.is(found?.sums.length, 4, 'one for each document, and padding');
+  t.is(found?.sums.at(-1), 0);
+  // Each class in turn is the right one for exactly one of three labels.
+  const shares = [0, 1, 2].map(async (label) => {
+    const relabelled = classSequence(toyExamples.map((example) => ({ ...example, label })));
+    return (await heldOutLoss(model, [relabelled], () => false))?.accuracy ?? Number.NaN;
+  });
+  const sum = (await Promise.all(shares)).reduce((total, share) => total + share, 0);
+  t.true(Math.abs(sum - 1) <= reordered);
+});
+
+test('an objective that a teacher gives is refused in a sentence', (t) => {
+  const model = anEncoder('bert');
+  using _parameters = model.parameters;
+  const objective = distillationLoss({ temperature: 1, weight: 0.5 });
+  const teacher = () => ({ ids: tensor([0], [1, 1]), logQ: tensor([0, 0], [1, 2]) });
+  t.throws(() => gradientsOf(model, packed, 'keep', { distilled: { objective, teacher } }), {
+    instanceOf: UserError,
+    message: /the model is a bert, which learns from the classes of its data alone/,
+  });
+});

@@ -1,0 +1,134 @@
+// Toys of the encoder families: weights by the rule of integers of golden.ts, in memory or as a
+// Hugging Face folder.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readEncoderConfig } from '../../worker/encoder/config.ts';
+import type { EncoderName } from '../../worker/encoder/families.ts';
+import { encoderTensors } from '../../worker/encoder/names.ts';
+import type { ModelSource } from '../../worker/engine/build-model.ts';
+import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
+import type { ReadOptions, TensorSpec } from '../../worker/families/family.ts';
+import { writeSafetensorsModel } from '../../worker/files/safetensors-model.ts';
+import type { DType } from '../../worker/tensor/dtype.ts';
+import * as ops from '../../worker/tensor/ops.generated.ts';
+import { scope } from '../../worker/tensor/scope.ts';
+import { tensor } from '../../worker/tensor/tensor.ts';
+import { aSequence } from '../builders/training.ts';
+
+const sizes = {
+  ...{ vocab_size: 40, hidden_size: 24, intermediate_size: 36, num_hidden_layers: 2 },
+  ...{ num_attention_heads: 4, hidden_act: 'gelu', initializer_range: 0.02 },
+  ...{ hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 },
+  id2label: { 0: 'worse', 1: 'same', 2: 'better' },
+  label2id: { worse: 0, same: 1, better: 2 },
+} as const;
+
+const own = {
+  bert: {
+    ...{ model_type: 'bert', architectures: ['BertForSequenceClassification'], pad_token_id: 0 },
+    ...{ max_position_embeddings: 16, type_vocab_size: 2, layer_norm_eps: 1e-12 },
+  },
+  roberta: {
+    ...{ model_type: 'roberta', architectures: ['RobertaForSequenceClassification'] },
+    ...{ pad_token_id: 1, bos_token_id: 0, eos_token_id: 2 },
+    ...{ max_position_embeddings: 18, type_vocab_size: 1, layer_norm_eps: 1e-5 },
+  },
+} as const;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A `config.json` with three classes. */
+export function encoderJson(name: EncoderName, changes: Fields = {}): Fields {
+  return { ...sizes, ...own[name], ...changes };
+}
+
+/** Element j of tensor t, with t in the order of computation. */
+function valuesOf({ shape, kind }: TensorSpec, t: number): Float64Array {
+  const size = shape.reduce((product, each) => product * each, 1);
+  const columns = shape.at(-1) ?? 1;
+  return Float64Array.from({ length: size }, (_, j) => {
+    const u = ((31 * j * j + 17 * j + 101 * t + 7) % 997) / 997 - 0.5;
+    if (kind === 'norm') return 0.4 * u + 1;
+    if (kind === 'bias') return 0.4 * u;
+    return kind === 'table' ? 2 * u : (3 * u) / Math.sqrt(columns);
+  });
+}
+
+function toyTensors(json: Fields, options: ReadOptions) {
+  const specs = encoderTensors(readEncoderConfig(json, options));
+  return new Map(specs.map((spec, t) => [spec.name, { spec, values: valuesOf(spec, t) }]));
+}
+
+export function encoderSource(name: EncoderName, changes: Fields = {}): ModelSource {
+  const json = encoderJson(name, changes);
+  const tensors = toyTensors(json, {});
+  return {
+    config: readEncoderConfig(json),
+    tensorNames: [...tensors.keys()],
+    isBfloat16: () => false,
+    load(tensorName, dtype) {
+      const found = tensors.get(tensorName);
+      if (found === undefined) throw new Error(`no tensor ${tensorName}`);
+      return ops.to(tensor(found.values, found.spec.shape), dtype);
+    },
+  };
+}
+
+interface EncoderToyOptions extends ReadOptions {
+  /** @default 'float32' */
+  readonly dtype?: DType;
+  /** Fields of `config.json` in place of the toy's own. */
+  readonly config?: Fields;
+  /** Name of a tensor in the file; null: the file does not have it. @default its own */
+  readonly inFile?: (name: string) => string | null;
+}
+
+/** Returns the folder. */
+export async function makeEncoder(
+  folder: string,
+  name: EncoderName,
+  { dtype = 'float32', config = {}, inFile = (own) => own, ...options }: EncoderToyOptions = {},
+): Promise<string> {
+  const json = encoderJson(name, { ...config, torch_dtype: dtype });
+  const planned = [...toyTensors(json, options)].flatMap(([tensorName, { spec, values }]) => {
+    const named = inFile(tensorName);
+    const make = () => scope(() => ops.to(tensor(values, spec.shape), dtype));
+    return named === null ? [] : [[named, { shape: spec.shape, dtype, make }] as const];
+  });
+  await mkdir(folder, { recursive: true });
+  await writeSafetensorsModel(folder, new Map(planned));
+  await writeFile(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
+  return folder;
+}
+
+export interface Example {
+  readonly ids: readonly number[];
+  readonly label: number;
+  /** Where the second text of a pair begins. @default no pair */
+  readonly second?: number;
+}
+
+/** Examples side by side; padding is a document of its own without a label. */
+export function classSequence(
+  examples: readonly Example[],
+  { key = 0, padding = 0 } = {},
+): HostSequence {
+  const documents = examples.map(({ ids }) => ids);
+  const padded = padding > 0 ? [...documents, new Array<number>(padding).fill(0)] : documents;
+  const sequence = aSequence(padded, key);
+  const labels = sequence.labels.map(() => -100);
+  const segments = new Uint8Array(labels.length);
+  for (const [i, { ids, label, second = ids.length }] of examples.entries()) {
+    const begin = sequence.offsets[i] ?? 0;
+    labels[begin] = label;
+    segments.fill(1, begin + second, begin + ids.length);
+  }
+  return { ...sequence, labels, segments, targetCount: examples.length };
+}
+
+/** Three pairs and single texts of different lengths. */
+export const toyExamples: readonly Example[] = [
+  { ids: [3, 10, 17, 24, 31, 38, 5], label: 2, second: 4 },
+  { ids: [3, 8, 20], label: 0 },
+  { ids: [3, 33, 29, 4, 11, 9, 22, 16, 5, 14], label: 1, second: 3 },
+];

@@ -1,0 +1,75 @@
+// What lies before and behind the blocks of an encoder in a step.
+import { UserError } from '../../crds/failures/errors.ts';
+import type { Model } from '../engine/model.ts';
+import type { EndSettings, StepEnds } from '../engine/network.ts';
+import { throughTape } from '../nn/through-tape.ts';
+import { exactType } from '../tensor/dtype.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { encoderConfig } from './config.ts';
+import { classLogs, classLoss } from './head.ts';
+import { embedded, inletNorm, tablesOf } from './inlet.ts';
+
+export function encoderEnds(
+  model: Model,
+  { active, objective, scale, sum }: EndSettings,
+): StepEnds {
+  if (objective !== null) {
+    throw new UserError({
+      code: 'E_UNKNOWN_ARCHITECTURE',
+      value: model.config.family,
+      message: `the model is a ${model.config.family}, which learns from the classes of its data alone; it has no teacher`,
+    });
+  }
+  const config = encoderConfig(model.config);
+  const { parameters, places } = model;
+  const tensorOf = (name: string): Tensor => parameters.value(name);
+  const head = active(places.outlet);
+  const heads = sum(head);
+  const inlet = active(places.inlet);
+  const isTable = ({ shape }: { readonly shape: readonly number[] }) => shape.length === 2;
+  // A row of a table sums the gradients of many tokens, so never in 16 bits.
+  const tables = new Map(
+    inlet.filter(isTable).map((parameter) => {
+      const { shape, value } = parameter;
+      const gradient = ops.zeros(shape, { dtype: exactType(value.dtype) });
+      return [parameter.name, { parameter, value: gradient }] as const;
+    }),
+  );
+  const norm = inlet.filter((parameter) => !isTable(parameter));
+  const norms = sum(norm);
+  return {
+    outlet(x, { rows, labels }) {
+      const { active: found, ...pass } = scope(() => {
+        const back = throughTape(ops.indexSelect(x, 0, rows), tensorOf, {
+          active: head.map(({ name }) => name),
+          of: (states, value) => classLogs(config, states, value),
+          seed: (logs) =>
+            ops.scatterScalar_(ops.zerosLike(logs), 1, ops.unsqueeze(labels, 1), -scale),
+        });
+        const input = ops.indexCopy_(ops.zerosLike(x), 0, rows, back.input);
+        return { ...classLoss(back.output, labels), input, active: back.active };
+      });
+      heads.add(found);
+      return pass;
+    },
+    outletGradients: () => heads.finish(),
+    inlet(g, sequence) {
+      const found = scope(() => {
+        const back = throughTape(embedded(model, sequence), tensorOf, {
+          active: norm.map(({ name }) => name),
+          of: (e, value) => inletNorm(config, e, value),
+          seed: () => g,
+        });
+        for (const [name, rows] of tablesOf(config, sequence)) {
+          const into = tables.get(name)?.value;
+          if (into !== undefined) ops.indexAdd_(into, 0, rows, ops.to(back.input, into.dtype));
+        }
+        return back.active;
+      });
+      norms.add(found);
+    },
+    inletGradients: () => [...tables.values(), ...norms.finish()],
+  };
+}

@@ -1,0 +1,30 @@
+// Encoders with a head for classes as a family of models.
+import type { Family, TensorSpec } from '../families/family.ts';
+import { type EncoderConfig, readEncoderConfig } from './config.ts';
+import { encoderNames } from './families.ts';
+import { blocksPath, encoderName, encoderTensors } from './names.ts';
+
+function valuesOf(tensors: readonly TensorSpec[]): number {
+  return tensors.reduce((sum, { shape }) => sum + shape.reduce((all, size) => all * size, 1), 0);
+}
+
+export const encoderFamily: Family<EncoderConfig> = {
+  kind: 'encoder',
+  names: encoderNames,
+  modelTypes: encoderNames,
+  read: readEncoderConfig,
+  tensors: encoderTensors,
+  tied: () => null,
+  canonical: encoderName,
+  targets: 'Documents',
+  facts(config, made) {
+    const { V, H, L, NH, NK, D, I, labels } = config;
+    const tensors = encoderTensors(config);
+    const inlet = tensors.filter(({ place }) => place === 'embedding');
+    const head = tensors.filter(({ name }) => made.includes(name));
+    return {
+      ...{ kind: 'encoder', V, H, L, NH, NK, D, I, classes: labels },
+      ...{ blocks: blocksPath(config), inlet: valuesOf(inlet), made: valuesOf(head) },
+    };
+  },
+};

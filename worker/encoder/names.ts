@@ -1,0 +1,114 @@
+// The tensors of an encoder: names as in Hugging Face files, and shapes from the record. A module
+// path is a name without `.weight`.
+import type { Place, TensorSpec } from '../families/family.ts';
+import type { EncoderConfig } from './config.ts';
+import { encoderFamilies } from './families.ts';
+
+/** Every tensor of the encoder and its head, in the order of computation. */
+export function encoderTensors(config: EncoderConfig): readonly TensorSpec[] {
+  const blocks = Array.from({ length: config.L }, (_, layer) => blockTensors(config, layer));
+  return [...inletTensors(config), ...blocks.flat(), ...headTensors(config)];
+}
+
+/** Names of the tensors before the first block. */
+export function inletNames({ family }: Pick<EncoderConfig, 'family'>) {
+  const at = `${family}.embeddings`;
+  return {
+    words: `${at}.word_embeddings.weight`,
+    positions: `${at}.position_embeddings.weight`,
+    segments: `${at}.token_type_embeddings.weight`,
+    norm: `${at}.LayerNorm`,
+  } as const;
+}
+
+function inletTensors(config: EncoderConfig): readonly TensorSpec[] {
+  const { V, H, positions, segments } = config;
+  const names = inletNames(config);
+  const table = (name: string, rows: number, field: string): TensorSpec => ({
+    ...{ name, place: 'embedding', kind: 'table', shape: [rows, H], isPartOfTable: false },
+    from: `${field}=${rows} and hidden_size=${H}`,
+  });
+  return [
+    table(names.words, V, 'vocab_size'),
+    table(names.segments, segments, 'type_vocab_size'),
+    table(names.positions, positions, 'max_position_embeddings'),
+    ...norm(config, names.norm, 'embedding'),
+  ];
+}
+
+/** Module path of a block. */
+export function blockPath(config: Pick<EncoderConfig, 'family'>, layer: number): string {
+  return `${blocksPath(config)}.${layer}`;
+}
+
+/** Module path of all blocks. */
+export function blocksPath({ family }: Pick<EncoderConfig, 'family'>): string {
+  return `${family}.encoder.layer`;
+}
+
+function blockTensors(config: EncoderConfig, layer: number): readonly TensorSpec[] {
+  const { H, I } = config;
+  const path = blockPath(config, layer);
+  const hidden = `hidden_size=${H}`;
+  const inner = `intermediate_size=${I}`;
+  return [
+    ...['query', 'key', 'value'].flatMap((role) =>
+      linear(`${path}.attention.self.${role}`, layer, [H, H], hidden),
+    ),
+    ...linear(`${path}.attention.output.dense`, layer, [H, H], hidden),
+    ...norm(config, `${path}.attention.output.LayerNorm`, layer),
+    ...linear(`${path}.intermediate.dense`, layer, [I, H], `${inner} and ${hidden}`),
+    ...linear(`${path}.output.dense`, layer, [H, I], `${hidden} and ${inner}`),
+    ...norm(config, `${path}.output.LayerNorm`, layer),
+  ];
+}
+
+function headTensors({ family, H, labels, initialStd: std }: EncoderConfig): readonly TensorSpec[] {
+  const { dense, out } = encoderFamilies[family].head;
+  const hidden = `hidden_size=${H}`;
+  return [
+    ...linear(dense, 'head', [H, H], hidden, std),
+    ...linear(out, 'head', [labels, H], `${labels} classes and ${hidden}`, std),
+  ];
+}
+
+/** With `std` it is made where the files lack it: its weight normal, its bias zeros. */
+function linear(
+  path: string,
+  place: Place,
+  shape: readonly [out: number, inputs: number],
+  from: string,
+  std?: number,
+): readonly TensorSpec[] {
+  const spec = { place, from, isPartOfTable: false };
+  const made = (deviation: number) => (std === undefined ? {} : { made: { std: deviation } });
+  return [
+    { ...spec, name: `${path}.weight`, kind: 'linear', shape, ...made(std ?? 0) },
+    { ...spec, name: `${path}.bias`, kind: 'bias', shape: shape.slice(0, 1), ...made(0) },
+  ];
+}
+
+function norm({ H }: EncoderConfig, path: string, place: Place): readonly TensorSpec[] {
+  const spec = { place, shape: [H], from: `hidden_size=${H}`, isPartOfTable: false };
+  return [
+    { ...spec, name: `${path}.weight`, kind: 'norm' },
+    { ...spec, name: `${path}.bias`, kind: 'bias' },
+  ];
+}
+
+/** Parts of files that a classifier does not compute: heads of other tasks, stored indices. */
+const ignored = [/^cls\./, /^lm_head\./, /(^|\.)embeddings\.(position|token_type)_ids$/];
+
+/**
+ * The worker's name of a tensor in a file; null for one that classification does not use. Files of
+ * the encoder alone have its tensors without a prefix; files of before 2019 say gamma and beta.
+ */
+export function encoderName(nameInFile: string, { family }: EncoderConfig): string | null {
+  if (ignored.some((pattern) => pattern.test(nameInFile))) return null;
+  const renamed = nameInFile
+    .replace(/\.LayerNorm\.gamma$/, '.LayerNorm.weight')
+    .replace(/\.LayerNorm\.beta$/, '.LayerNorm.bias');
+  const name = /^(embeddings|encoder|pooler)\./.test(renamed) ? `${family}.${renamed}` : renamed;
+  // The head of RoBERTa has a layer of its own in the place of the pooler.
+  return family === 'roberta' && name.startsWith('roberta.pooler.') ? null : name;
+}

@@ -1,0 +1,28 @@
+// What an encoder computes, as the engine calls it (engine/network.ts).
+import type { Network } from '../engine/network.ts';
+import type { ModelConfig } from '../families/family.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { encoderBlock } from './block.ts';
+import { encoderConfig } from './config.ts';
+import { encoderEnds } from './ends.ts';
+import { classLogits, headLoss } from './head.ts';
+import { embedded, inletNorm, inletRows } from './inlet.ts';
+
+export function encoderNetwork(of: ModelConfig): Network {
+  const config = encoderConfig(of);
+  return {
+    inletReadsInBackward: true,
+    inputs: (host) => inletRows(config, host),
+    enter: (model, sequence) =>
+      inletNorm(config, embedded(model, sequence), (name) => model.parameters.value(name)),
+    block: (layer, tensors, x, { offsets }, see) =>
+      encoderBlock(config, layer, tensors, x, (q, k, v) => {
+        see?.(layer, q, k);
+        const { attentionScale } = config;
+        return ops.attention(q, k, v, offsets, attentionScale, 0, 0, { causal: false });
+      }),
+    loss: headLoss,
+    logits: (model, rows) => classLogits(config, rows, (name) => model.parameters.value(name)),
+    ends: encoderEnds,
+  };
+}
