@@ -15,6 +15,10 @@ const fractions = new Set([
   'beta_slow',
   'attention_factor',
   'attention_dropout',
+  'hidden_dropout_prob',
+  'attention_probs_dropout_prob',
+  'classifier_dropout',
+  'layer_norm_eps',
   'initializer_range',
 ]);
 

@@ -1,7 +1,7 @@
 // `config.json` → one record of what the encoder computes. All other code depends on the record
 // alone; confirm.ts checks it against the tensors.
 import { Bug, UserError } from '../../crds/failures/errors.ts';
-import { refuseDropout, refuseOtherClasses } from '../families/config-json.ts';
+import { refuseOtherClasses } from '../families/config-json.ts';
 import type { ModelConfig, ReadOptions } from '../families/family.ts';
 import { type ConfigFields, mostLabels, parseConfigFile } from './config-file.ts';
 import { type EncoderName, encoderFamilies, encoderNames } from './families.ts';
@@ -21,6 +21,8 @@ export interface EncoderConfig extends ModelConfig {
   readonly firstPosition: number;
   /** Classes that the head tells apart. */
   readonly labels: number;
+  /** Largest share of values that its authors dropped while they trained it; none is here. */
+  readonly dropout: number;
   /** Standard deviation of the weights of a head that is made. */
   readonly initialStd: number;
 }
@@ -36,15 +38,11 @@ function isEncoder(config: ModelConfig): config is EncoderConfig {
 }
 
 export function readEncoderConfig(json: unknown, options: ReadOptions = {}): EncoderConfig {
-  const { path = 'config.json', ignoreDropout = false } = options;
+  const { path = 'config.json' } = options;
   const fields = parseConfigFile(json, path);
   const name = nameOf(fields, path);
   const { architectures, defaults, positionsBehindPadding } = encoderFamilies[name];
   refuseOtherClasses(fields, architectures, path);
-  if (!ignoreDropout) {
-    const { hidden_dropout_prob, attention_probs_dropout_prob, classifier_dropout } = fields;
-    refuseDropout({ hidden_dropout_prob, attention_probs_dropout_prob, classifier_dropout }, path);
-  }
   const H = fields.hidden_size ?? defaults.hidden_size;
   const NH = fields.num_attention_heads ?? defaults.num_attention_heads;
   if (H % NH !== 0) {
@@ -71,6 +69,11 @@ export function readEncoderConfig(json: unknown, options: ReadOptions = {}): Enc
     segments: fields.type_vocab_size ?? defaults.type_vocab_size,
     ...{ positions, firstPosition },
     labels: labelsOf(fields, options.labels, path),
+    dropout: Math.max(
+      fields.hidden_dropout_prob ?? 0,
+      fields.attention_probs_dropout_prob ?? 0,
+      fields.classifier_dropout ?? 0,
+    ),
     initialStd: fields.initializer_range ?? defaults.initializer_range,
   };
 }

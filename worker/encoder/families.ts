@@ -5,6 +5,8 @@ export const encoderNames = ['bert', 'roberta'] as const;
 export type EncoderName = (typeof encoderNames)[number];
 
 interface EncoderFamily {
+  /** Class of transformers that has its head. */
+  readonly classifier: string;
   /** Permitted class names in `architectures`: heads of other tasks share none of these names. */
   readonly architectures: readonly string[];
   /** Positions begin behind the row of padding in their table. */
@@ -42,6 +44,7 @@ const base = {
 
 export const encoderFamilies: Readonly<Record<EncoderName, EncoderFamily>> = {
   bert: {
+    classifier: 'BertForSequenceClassification',
     architectures: [
       'BertModel',
       'BertForSequenceClassification',
@@ -53,6 +56,7 @@ export const encoderFamilies: Readonly<Record<EncoderName, EncoderFamily>> = {
     defaults: { ...base, vocab_size: 30_522, pad_token_id: 0 },
   },
   roberta: {
+    classifier: 'RobertaForSequenceClassification',
     architectures: ['RobertaModel', 'RobertaForSequenceClassification', 'RobertaForMaskedLM'],
     positionsBehindPadding: true,
     head: { dense: 'classifier.dense', out: 'classifier.out_proj' },

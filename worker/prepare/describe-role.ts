@@ -1,8 +1,11 @@
 // The role `describe`: reads what a model is, without its weights, for `anneal estimate`.
+
+import { requireTask } from '../../crds/plan/require-task.ts';
 import { describedModel, describedModelFile } from '../../crds/wire/described-model.ts';
 import { runFiles, runRecord } from '../../crds/wire/run-folder.ts';
 import type { ModelHeaders } from '../decoder/describe-model.ts';
 import { factsOf } from '../decoder/registry.ts';
+import { readOptionsOf } from '../families/read-options.ts';
 import { systemNetwork } from '../remote/network.ts';
 import { sourceEnvironment } from '../remote/source-environment.ts';
 import type { Role } from '../role.ts';
@@ -20,7 +23,8 @@ export const describeRole: Role = async ({ folder, config, clock, stop, emit }) 
     // Headers are small: their progress is not reported.
     report: () => {},
   });
-  const model = await fetchModelHeaders(run.spec.model, environment, stop);
+  const model = await fetchModelHeaders(run.spec.model, environment, stop, readOptionsOf(run.spec));
+  requireTask(run.spec, model.config, model.config.family);
   await writeRecord(folder, describedModelFile, describedModel, {
     version: 1,
     source: model.path,
@@ -29,7 +33,7 @@ export const describeRole: Role = async ({ folder, config, clock, stop, emit }) 
     contextLength: model.config.contextLength,
     storedBytes: storedBytes(model),
     hasChatTemplate: model.hasChatTemplate,
-    facts: factsOf(model.config),
+    facts: factsOf(model.config, model),
   });
 };
 

@@ -2,6 +2,7 @@
 // libtorch: on a cluster it runs before a device is allocated.
 import { join } from 'node:path';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
+import { requireTask } from '../../crds/plan/require-task.ts';
 import { podVariable } from '../../crds/wire/pod.ts';
 import { pruningFile } from '../../crds/wire/pruned-model.ts';
 import { preparedRecord, type RunRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
@@ -11,6 +12,9 @@ import type { StoreManifest } from '../data/store-manifest.ts';
 import type { TokenStore } from '../data/token-store.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
 import { readPrunedBase } from '../decoder/pruned-base.ts';
+import { encoderConfig } from '../encoder/config.ts';
+import type { ModelConfig } from '../families/family.ts';
+import { readOptionsOf } from '../families/read-options.ts';
 import { destinationFolder, requireApart, requireWritable } from '../remote/destination.ts';
 import { systemNetwork } from '../remote/network.ts';
 import { type SourceEnvironment, sourceEnvironment } from '../remote/source-environment.ts';
@@ -35,7 +39,9 @@ export const prepareRole: Role = async (context) => {
   emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'model', note: model.origin });
   const path = modelPath(model);
   await requireModelApart(run, context, path);
-  const headers = readModelHeaders(path);
+  const headers = readModelHeaders(path, readOptionsOf(run.spec));
+  requireTask(run.spec, headers.config, headers.config.family);
+  warnOfDropout(headers.config, emit);
   requirePrunable(run.spec, readPrunedBase(headers));
   const data = await environment(context, run, 'data');
   const train = early ?? (await resolveData(dataset.train, 'spec.dataset.train', data, stop));
@@ -120,6 +126,14 @@ function isDestinationHere({ spec, volumes }: RunRecord): boolean {
 async function requireModelApart(run: RunRecord, { folder }: RoleContext, path: string) {
   if (!isDestinationHere(run)) return;
   await requireApart(destinationFolder(run, folder), path);
+}
+
+/** Of an encoder: decoders with dropout are refused. */
+function warnOfDropout(config: ModelConfig, emit: RoleContext['emit']): void {
+  const dropout = config.kind === 'encoder' ? encoderConfig(config).dropout : 0;
+  if (dropout === 0) return;
+  const message = `config.json names a dropout of ${dropout}, which is left out: the base is trained whole`;
+  emit({ type: 'warning', reason: 'Prepare', message });
 }
 
 /** `heldOut` with its decimal as a number. */

@@ -7,6 +7,7 @@ import { jsonLimits, parseJson, RefusedBytes, requireLength } from '../../crds/t
 import { bringsTemplate } from '../data/tokenizer-definition.ts';
 import { describeGguf, describeSafetensors, type ModelHeaders } from '../decoder/describe-model.ts';
 import { ropeTables } from '../decoder/gguf-names.ts';
+import type { ReadOptions } from '../families/family.ts';
 import { type GgufHeader, HeaderGoesOn, parseGguf } from '../files/gguf-header.ts';
 import {
   parseSafetensorsHeader,
@@ -36,6 +37,7 @@ export async function fetchModelHeaders(
   model: Model,
   environment: SourceEnvironment,
   signal: AbortSignal,
+  options: ReadOptions = {},
 ): Promise<FetchedHeaders> {
   const { origin, files, weights, read } = await openModel(model, environment, signal);
   const [first, ...others] = weights;
@@ -54,7 +56,7 @@ export async function fetchModelHeaders(
   const config = files.find(({ path }) => path === 'config.json');
   if (!config) throw withoutConfig(origin);
   const configJson = await readConfigJson(config, read, origin);
-  const described = describeSafetensors(origin, { configJson, headers: new Map(headers) });
+  const described = describeSafetensors(origin, { configJson, headers: new Map(headers) }, options);
   return { ...described, hasChatTemplate: await foldersTemplate(files, read) };
 }
 

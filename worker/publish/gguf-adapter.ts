@@ -94,13 +94,17 @@ function tensorsOf(facts: ArtifactFacts, isScaled: boolean): Map<string, GgufPla
   return found;
 }
 
+function noWhole(name: string): never {
+  throw new Bug(`${name} trained whole, which no GGUF file of an adapter has`);
+}
+
 /** The trained model by the factors in the file; a scale that is in B is taken out again. */
 function readBack(facts: ArtifactFacts, path: string) {
   const config = configInFile(facts);
   const { tensors } = readGgufHeader(path);
   const isScaled = commonAlpha(facts) === null;
   using bytes = keep(mapFile(path));
-  return asWritten(facts, (layer, factor) => {
+  return asWritten(facts, noWhole, (layer, factor) => {
     const spec = specOf(config, layer);
     const info = tensors.get(nameOf(spec, factor));
     if (info === undefined) throw new Bug(`the file has no ${nameOf(spec, factor)}`);

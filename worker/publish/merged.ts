@@ -8,6 +8,7 @@ import type { PlannedPanels } from '../files/safetensors.ts';
 import { writeSafetensorsModel } from '../files/safetensors-model.ts';
 import { dtypeBytes } from '../tensor/dtype.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { headInConfig } from './head-in-config.ts';
 import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
 import { safetensorsSize } from './result-size.ts';
@@ -28,7 +29,7 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
         tensors.set(name, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) });
       }
       const written = await writeSafetensorsModel(folder, tensors);
-      await writeModelFiles(folder, files, dtype);
+      await writeModelFiles(folder, files, dtype, headInConfig(files.config, run.spec));
       return written.reduce((sum, { bytes }) => sum + bytes, 0);
     },
     async reload(folder, type) {

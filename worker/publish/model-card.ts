@@ -93,12 +93,13 @@ function branchNote({ run }: ArtifactFacts): readonly string[] {
   ];
 }
 
-function head({ prepared }: ArtifactFacts, library: string): readonly string[] {
+function head({ prepared, run }: ArtifactFacts, library: string): readonly string[] {
+  const isClassified = run.spec.dataset.labels !== undefined;
   return [
     '---',
     `base_model: ${prepared.model.name}`,
     `library_name: ${library}`,
-    'pipeline_tag: text-generation',
+    `pipeline_tag: text-${isClassified ? 'classification' : 'generation'}`,
     '---',
     '',
   ];
@@ -119,6 +120,9 @@ function table({ prepared, report, run }: ArtifactFacts, evaluations: Rows): rea
     ...(training.totalSteps === 0
       ? [['held-out loss', loss(evaluation.before?.loss)] as const]
       : lossRows(evaluation.before, published)),
+    ...(run.spec.dataset.labels === undefined
+      ? []
+      : classRows(run.spec.dataset.labels, evaluation.before, published)),
     ...(result === undefined ? [] : [['state', result.why] as const]),
     ['base digest', prepared.model.digest],
     ['data digest', prepared.data.digest],
@@ -142,6 +146,17 @@ function lossRows(before: Evaluated, published: Evaluated): Rows {
     ['held-out loss before', loss(before?.loss)],
     ['held-out loss after', loss(published?.loss)],
   ];
+}
+
+function classRows(labels: readonly string[], before: Evaluated, published: Evaluated): Rows {
+  return [
+    ['classes', labels.map((name, id) => `${id} ${name}`).join(', ')],
+    ['held-out accuracy', `${share(before?.accuracy)} before, ${share(published?.accuracy)} after`],
+  ];
+}
+
+function share(value: number | null | undefined): string {
+  return value === null || value === undefined ? 'not measured' : `${(100 * value).toFixed(1)} %`;
 }
 
 const libraries: { readonly [Format in ArtifactFormat]?: string } = {

@@ -22,10 +22,10 @@ export async function writeModelFiles(
   folder: string,
   files: ModelFiles,
   dtype: DType,
-  sizes: Readonly<Record<string, number>> = {},
+  changes: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
   const { configJson } = files.headers;
-  const config = { ...configJson, ...sizes, torch_dtype: dtype, dtype };
+  const config = { ...configJson, ...changes, torch_dtype: dtype, dtype };
   await writeFile(join(folder, 'config.json'), printConfig(config));
   const source = files.tokenizerSource;
   if (source.type === 'gguf') return writeTokenizer(folder, files);

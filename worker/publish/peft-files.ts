@@ -2,10 +2,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lastPart } from '../../crds/methods/linears.ts';
+import { familyOf } from '../decoder/registry.ts';
 import type { Model } from '../engine/model.ts';
 import { type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import type { AdapterFacts } from './artifact.ts';
+import { modulesToSave, wholeInFile } from './whole-modules.ts';
 
 export const tensorFile = 'adapter_model.safetensors';
 export const configFile = 'adapter_config.json';
@@ -18,10 +20,11 @@ export async function writeAdapter(
   folder: string,
   tensors: ReadonlyMap<string, WritableTensor>,
   config: Readonly<Record<string, unknown>>,
-  { prepared }: Pick<AdapterFacts, 'prepared'>,
+  { prepared, model }: Pick<AdapterFacts, 'prepared' | 'model'>,
 ): Promise<number> {
   const metadata = { format: 'pt', [baseDigestKey]: prepared.model.digest };
-  const { bytes } = await writeSafetensors(join(folder, tensorFile), tensors, metadata);
+  const all = new Map([...tensors, ...wholeInFile(model, prefix)]);
+  const { bytes } = await writeSafetensors(join(folder, tensorFile), all, metadata);
   await writeFile(join(folder, configFile), `${JSON.stringify(config, null, 2)}\n`);
   return bytes;
 }
@@ -36,16 +39,32 @@ export function commonConfig(
     bias: 'none',
     fan_in_fan_out: false,
     inference_mode: true,
-    modules_to_save: null,
+    modules_to_save: modulesToSave(model),
     target_modules: targetsOf(model, layers),
-    task_type: 'CAUSAL_LM',
+    task_type: familyOf(model.config).targets === 'Tokens' ? 'CAUSAL_LM' : 'SEQ_CLS',
   };
 }
 
-/** By their last parts, or by whole paths where some block has no adapter there. */
+/**
+ * By their last parts, or by their paths inside a block where other layers have these too, or by
+ * whole paths where some block has no adapter there.
+ */
 function targetsOf({ config }: Model, layers: readonly LinearLayer[]): readonly string[] {
-  const byName = Map.groupBy(layers, ({ path }) => lastPart(path));
-  return [...byName]
-    .flatMap(([name, own]) => (own.length === config.L ? [name] : own.map(({ path }) => path)))
+  const linears = familyOf(config)
+    .tensors(config)
+    .flatMap(({ name, kind }) => (kind === 'linear' ? [name.replace(/\.weight$/, '')] : []));
+  const named = (own: readonly LinearLayer[], nameOf: (path: string) => string) =>
+    [...Map.groupBy(own, ({ path }) => nameOf(path))].map(([name, group]) => ({
+      group,
+      name: linears.filter((path) => path.endsWith(`.${name}`)).length === group.length && name,
+    }));
+  return named(layers, lastPart)
+    .flatMap((one) => (one.name === false ? named(one.group, partInBlock) : [one]))
+    .flatMap(({ name, group }) => (name === false ? group.map(({ path }) => path) : [name]))
     .sort();
+}
+
+/** `attention.output.dense` of `bert.encoder.layer.3.attention.output.dense`. */
+function partInBlock(path: string): string {
+  return path.replace(/^.*?\.\d+\./, '');
 }

@@ -39,7 +39,8 @@ export function peftArtifact(facts: AdapterFacts, format: PeftFormat): ArtifactW
       writeAdapter(folder, peftTensors(facts, isUniform), peftConfig(facts, isUniform), facts),
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
-      return asWritten(facts, (layer, factor) => {
+      const whole = (name: string) => file.load(`${prefix}${name}`);
+      return asWritten(facts, whole, (layer, factor) => {
         const values = file.load(nameOf(layer.path, factor));
         const dim = factor === 'A' ? 0 : 1;
         return isUniform ? ops.narrow(values, dim, 0, rankWritten(facts, layer)) : values;

@@ -15,6 +15,7 @@ import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { commonConfig, prefix, tensorFile, writeAdapter } from './peft-files.ts';
+import { addWhole } from './whole-modules.ts';
 import { roundingOf, sharedBase } from './written-adapter.ts';
 
 export function shiraArtifact(facts: ArtifactFacts): ArtifactWriter {
@@ -35,7 +36,8 @@ export function shiraArtifact(facts: ArtifactFacts): ArtifactWriter {
     },
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
-      return asRead(model, (path, name) => file.load(`${prefix}${path}.${name}`));
+      const whole = (name: string) => file.load(`${prefix}${name}`);
+      return asRead(model, whole, (path, name) => file.load(`${prefix}${path}.${name}`));
     },
   };
 }
@@ -93,10 +95,11 @@ function placesOf(model: Model, layer: LinearLayer, count: number): Tensor {
 type Read = (path: string, name: string) => Tensor;
 
 /** The trained model with the places and values of a file. */
-function asRead(model: Model, read: Read): Model {
+function asRead(model: Model, whole: (name: string) => Tensor, read: Read): Model {
   const { adapter } = model;
   if (adapter === null) throw new Bug('a model without an adapter has no file of one');
   const parameters = sharedBase(model);
+  addWhole(model, parameters, whole);
   for (const layer of model.adapted.values()) {
     const { path } = layer;
     const { numel } = sparseOf(model, layer).index;

@@ -11,6 +11,7 @@ import { type ModelFiles, openModel } from '../decoder/model-files.ts';
 import { followFormats } from '../engine/adaptive-formats.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
+import { readOptionsOf } from '../families/read-options.ts';
 import type { Initial } from '../methods/adapters/adapter.ts';
 import { buildOptionsOf } from '../methods/index.ts';
 import { wholeShards } from '../sharding/shards.ts';
@@ -36,7 +37,7 @@ export async function openTrainedModel(
 ): Promise<TrainedModel> {
   const method = resolveMethod(run.spec.method);
   using unfinished = new DisposableStack();
-  const files = unfinished.use(openModel(prepared.model.path));
+  const files = unfinished.use(openModel(prepared.model.path, readOptionsOf(run.spec)));
   const checkpoint = trained.result ?? trained.checkpoint;
   const manifest = await verifyCheckpoint(checkpoint);
   const factors = await openInitialFactors(initialPlace(folder, { run, prepared, method }));

@@ -20,6 +20,7 @@ import { keep, scope } from '../tensor/scope.ts';
 import { indices, releasePages, type Tensor, toArray } from '../tensor/tensor.ts';
 import type { AdapterFacts, ArtifactWriter } from './artifact.ts';
 import { ofKeptPart, recovered } from './recovery.ts';
+import { addWhole } from './whole-modules.ts';
 
 export type Factor = 'A' | 'B';
 
@@ -127,11 +128,12 @@ function takesOver({ adapter }: Model): boolean {
 }
 
 /** The model that a file of the adapter describes, with the factors that `read` finds in it. */
-export function asWritten(facts: AdapterFacts, read: ReadFactor): Model {
+export function asWritten(facts: AdapterFacts, whole: ReadWhole, read: ReadFactor): Model {
   const { model } = facts;
   const { adapter } = model;
   if (adapter === null) throw new Bug('a model without an adapter has no file of one');
   const parameters = takesOver(model) ? asInFiles(facts) : sharedBase(model);
+  addWhole(model, parameters, whole);
   const written = new Set(layersWritten(facts).map(({ path }) => path));
   const readKept: ReadFactor = (layer, factor) =>
     ofKeptPart(facts.cut, layer, factor, read(layer, factor));
@@ -160,6 +162,9 @@ export function asWritten(facts: AdapterFacts, read: ReadFactor): Model {
     },
   };
 }
+
+/** A tensor of a module that trained whole. */
+type ReadWhole = (name: string) => Tensor;
 
 type ReadFactor = (layer: LinearLayer, factor: Factor) => Tensor;
 

@@ -17,6 +17,7 @@ import { readModelHeaders } from '../decoder/model-headers.ts';
 import { readPrunedBase } from '../decoder/pruned-base.ts';
 import { factsOf } from '../decoder/registry.ts';
 import { storedBfloat16 } from '../decoder/stored-bfloat16.ts';
+import { readOptionsOf } from '../families/read-options.ts';
 import { requireRecord } from '../run-folder.ts';
 
 type Prepared = NonNullable<TerminationMessage['prepared']>;
@@ -31,7 +32,7 @@ export async function wordsOf(
   spec: FineTuneJobSpec,
   { model, data }: PreparedRecord,
 ): Promise<Prepared> {
-  const headers = readModelHeaders(model.path);
+  const headers = readModelHeaders(model.path, readOptionsOf(spec));
   using feed = await openFeed(spec, data, new AbortController().signal);
   const skipped = Object.values(data.skipped).reduce((sum, count) => sum + count, 0);
   const cut = readPrunedBase(headers);
@@ -41,7 +42,7 @@ export async function wordsOf(
       ...(cut && { wholeDigest: cut.base.digest }),
       family: headers.config.family,
       format: headers.format === 'gguf' ? 'GGUF' : 'Safetensors',
-      facts: factsOf(headers.config),
+      facts: factsOf(headers.config, headers),
       storedBfloat16: storedBfloat16(headers),
     },
     dataset: {

@@ -50,7 +50,7 @@ export function trainerMemory(
   { config: { member, copies }, packed }: Pick<RoleContext, 'config' | 'packed'>,
 ): TrainerMemory {
   const { size, neighbours } = member ?? byItself;
-  const facts = factsOf(files.config);
+  const facts = factsOf(files.config, files.headers);
   const trained = trainedOf(facts, method).total;
   const mode = copies === undefined ? 'None' : copies.hasPeer ? 'LocalAndPeer' : 'Local';
   // All workers of the machine start together and see the same free memory, and their copies of the

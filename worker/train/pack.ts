@@ -5,10 +5,11 @@
 import { join } from 'node:path';
 import { UserError } from '../../crds/failures/errors.ts';
 import type { PackedMessage } from '../../crds/wire/packed.ts';
-import { preparedRecord, runFiles } from '../../crds/wire/run-folder.ts';
+import { preparedRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { SharedBase } from '../engine/shared-base.ts';
+import { readOptionsOf } from '../families/read-options.ts';
 import { perform } from '../perform.ts';
 import type { RoleContext } from '../role.ts';
 import { requireRecord } from '../run-folder.ts';
@@ -29,7 +30,8 @@ export async function trainPacked(
 ): Promise<void> {
   const [first = ''] = folders;
   const { model } = await requireRecord(first, runFiles.prepared, preparedRecord);
-  using base = new SharedBase(openModel(model.path), model.digest);
+  const { spec } = await requireRecord(first, runFiles.run, runRecord);
+  using base = new SharedBase(openModel(model.path, readOptionsOf(spec)), model.digest);
   const packed = new PackedRuns(base, folders.length);
   const train = async (folder: string, run: number): Promise<void> => {
     const parent: Parent = {

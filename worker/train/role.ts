@@ -34,6 +34,7 @@ import { Updater } from '../engine/update.ts';
 import { WeightNoise } from '../engine/weight-noise.ts';
 import type { World } from '../engine/world.ts';
 import type { ModelConfig } from '../families/family.ts';
+import { readOptionsOf } from '../families/read-options.ts';
 import {
   buildOptionsOf,
   densityLossOf,
@@ -77,8 +78,8 @@ export const trainRole: Role = async (context) => {
   const device = computeOn(run, method, config);
   using joined = joinWorld(config.member);
   const { world } = joined;
-  using files = openModel(prepared.model.path);
-  requireShira(run.spec, factsOf(files.config));
+  using files = openModel(prepared.model.path, readOptionsOf(run.spec));
+  requireShira(run.spec, factsOf(files.config, files.headers));
   using feed = await openFeed(run.spec, prepared.data, stop, {
     ...{ rank: world.rank, size: world.size },
     attentionCost: attentionCost(files.config),

@@ -7,16 +7,8 @@ import { axisEntries, presets } from '../../../crds/methods/index.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import { aSpec } from '../../builders/job.ts';
 import { celHolds } from '../../doubles/cel.ts';
+import { casesOfClassification } from './cases-of-classification.ts';
 import { type Cases, casesOfValues } from './cases-of-values.ts';
-
-/** A job that gives texts a class, with these changes; and one that predicts tokens. */
-function ofClasses(changes: Readonly<Record<string, unknown>>) {
-  const classes = {
-    'model.task': 'SequenceClassification',
-    'dataset.labels': ['negative', 'positive'],
-  };
-  return { meet: { ...classes, ...changes }, apart: changes };
-}
 
 /**
  * For each pair: changes to the smallest job that make the two meet, and changes that keep them
@@ -58,29 +50,7 @@ const cases: Cases = {
     meet: { method: { preset: 'LoRA' }, 'output.formats': ['MixLoRA'] },
     apart: { method: { preset: 'MixLoRA' }, 'output.formats': ['MixLoRA'] },
   },
-  'classes of texts: no answers to prompts': ofClasses({ 'training.samples': { prompts: ['a'] } }),
-  'classes of texts: no instructions to follow': ofClasses({ 'evaluation.instructions': 4 }),
-  'classes of texts: no teacher': ofClasses({ 'training.distillation': { weight: '0.5' } }),
-  'classes of texts: files of other programs': ofClasses({ 'output.formats': ['GGUF'] }),
-  'classes of texts: no integers after training': ofClasses({
-    'output.quantization': { method: 'RoundToNearest' },
-    'output.formats': undefined,
-  }),
-  'classes of texts: nothing is cut out': ofClasses({
-    'output.pruning': { headsPercent: 50 },
-    method: { preset: 'NoTraining' },
-    training: undefined,
-  }),
-  'classes of texts: stored bases': ofClasses({
-    method: { preset: 'LoRA', base: { type: 'Integer' } },
-  }),
-  'classes of texts: no experts': ofClasses({ method: { preset: 'MixLoRA' } }),
-  'classes of texts: plain products': ofClasses({
-    method: { preset: 'LoRA', precision: { type: 'HALO' } },
-  }),
-  'classes of texts: no gates to count': ofClasses({
-    method: { preset: 'LoRA', rule: { type: 'DensityLoss' } },
-  }),
+  ...casesOfClassification,
   'experts are in MLPs': {
     meet: { method: mixture({ targetModules: ['q_proj'] }) },
     apart: { method: mixture({ targetModules: ['q_proj', 'mlp.up_proj'] }) },

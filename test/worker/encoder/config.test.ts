@@ -55,15 +55,10 @@ test('activations by their names in files', (t) => {
   }
 });
 
-test('dropout is refused unless it is to be ignored', (t) => {
-  const dropped = { ...small, hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.1 };
-  const error = t.throws(() => readEncoderConfig(dropped), { instanceOf: UserError });
-  t.regex(error.message, /hidden_dropout_prob is 0\.1; the base model is trained with 0 here/);
-  t.is(error.hint, 'set ignoreDropout to train without it');
-  t.is(readEncoderConfig(dropped, { ignoreDropout: true }).H, 24);
-  t.throws(() => readEncoderConfig({ ...small, classifier_dropout: 0.2 }), {
-    message: /classifier_dropout is 0\.2/,
-  });
+test('dropout is read, and no reason to refuse a file: published ones have it', (t) => {
+  const dropped = { ...small, hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.2 };
+  t.is(readEncoderConfig(dropped).dropout, 0.2);
+  t.is(readEncoderConfig(small).dropout, 0);
 });
 
 const refusals = {

@@ -1,0 +1,42 @@
+// Modules of the base that trained whole beside an adapter, such as a head that the files lack.
+// PEFT calls them `modules_to_save`: the adapter's file has their tensors by their own names.
+import type { Model } from '../engine/model.ts';
+import type { Parameter, Parameters } from '../engine/parameters.ts';
+import type { WritableTensor } from '../files/safetensors.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** Tensors of an adapter have a suffix; these have none. */
+function wholeTensors({ parameters, adapter }: Model): readonly Parameter[] {
+  if (adapter === null) return [];
+  return parameters.trained().filter(({ suffix }) => suffix === undefined);
+}
+
+/** As an adapter's file has them, by the name of each behind `prefix`. */
+export function wholeInFile(model: Model, prefix: string): readonly [string, WritableTensor][] {
+  return wholeTensors(model).map(({ name, value, shape }) => [
+    `${prefix}${name}`,
+    { shape, dtype: value.dtype, make: () => ops.detach(value) },
+  ]);
+}
+
+/** Names for PEFT, which puts a copy of each module beside it; null for none. */
+export function modulesToSave(model: Model): readonly string[] | null {
+  const paths = wholeTensors(model).map(({ name }) => name.slice(0, name.lastIndexOf('.')));
+  // A head of several layers is one module.
+  const modules = paths.map((path) => (path.startsWith('classifier.') ? 'classifier' : path));
+  return modules.length === 0 ? null : [...new Set(modules)].sort();
+}
+
+/** Puts what `read` finds of them into a copy of the model's parameters. */
+export function addWhole(model: Model, to: Parameters, read: (name: string) => Tensor): void {
+  for (const parameter of wholeTensors(model)) {
+    if (to.has(parameter.name)) {
+      scope(() => ops.copy_(to.value(parameter.name), read(parameter.name)));
+      continue;
+    }
+    const value = keep(scope(() => ops.clone(read(parameter.name))));
+    to.add({ ...parameter, value, role: 'frozen' });
+  }
+}
