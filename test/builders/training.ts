@@ -73,6 +73,19 @@ export interface StepFacts {
   readonly measured: readonly number[];
 }
 
+/**
+ * The largest gap between two steps: of their losses, and of their gradients, each over the larger
+ * of 1 and the largest value of its tensor.
+ */
+export function stepGap(a: StepFacts, b: StepFacts): number {
+  const gaps = [...a.gradients].flatMap(([name, values]) => {
+    const others = b.gradients.get(name) ?? [];
+    const size = Math.max(1, ...values.map(Math.abs));
+    return values.map((value, i) => Math.abs(value - (others[i] ?? Number.NaN)) / size);
+  });
+  return Math.max(Math.abs(a.loss - b.loss), ...gaps);
+}
+
 /** What is added to the loss of the data. */
 interface LossTerms {
   readonly regularizes?: boolean;

@@ -14,6 +14,7 @@ import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { tensor } from '../../worker/tensor/tensor.ts';
 import { aSequence } from '../builders/training.ts';
+import { toyTokenizer } from './tokenizer.ts';
 
 const sizes = {
   ...{ vocab_size: 40, hidden_size: 24, intermediate_size: 36, num_hidden_layers: 2 },
@@ -34,6 +35,22 @@ const own = {
     ...{ max_position_embeddings: 18, type_vocab_size: 1, layer_norm_eps: 1e-5 },
   },
 } as const;
+
+interface SpecialTokens {
+  readonly tokens: readonly string[];
+  readonly first: string;
+  readonly between: readonly string[];
+  readonly last: string;
+}
+
+/** Special tokens by their ids, and which of them stand before a text and behind each. */
+const special: Readonly<Record<EncoderName, SpecialTokens>> = {
+  bert: { tokens: ['[PAD]', '[CLS]', '[SEP]'], first: '[CLS]', between: ['[SEP]'], last: '[SEP]' },
+  roberta: {
+    ...{ tokens: ['<s>', '<pad>', '</s>'], first: '<s>', last: '</s>' },
+    between: ['</s>', '</s>'],
+  },
+};
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -83,6 +100,31 @@ interface EncoderToyOptions extends ReadOptions {
   readonly inFile?: (name: string) => string | null;
 }
 
+/** One text, or two of which the second has segment 1 where the family has segments. */
+function tokenizerOf(name: EncoderName, size: number): Fields {
+  const { tokens, first, between, last } = special[name];
+  const token = (id: string, type_id = 0) => ({ SpecialToken: { id, type_id } });
+  const text = (id: 'A' | 'B', type_id = 0) => ({ Sequence: { id, type_id } });
+  const second = name === 'bert' ? 1 : 0;
+  return {
+    ...toyTokenizer(size, tokens),
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [token(first), text('A'), token(last)],
+      pair: [
+        ...[token(first), text('A'), ...between.map((each) => token(each))],
+        ...[text('B', second), token(last, second)],
+      ],
+      special_tokens: Object.fromEntries(
+        [...new Set([first, last])].map((id) => [
+          id,
+          { id, ids: [tokens.indexOf(id)], tokens: [id] },
+        ]),
+      ),
+    },
+  };
+}
+
 /** Returns the folder. */
 export async function makeEncoder(
   folder: string,
@@ -97,7 +139,14 @@ export async function makeEncoder(
   });
   await mkdir(folder, { recursive: true });
   await writeSafetensorsModel(folder, new Map(planned));
-  await writeFile(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
+  const tokenizer = tokenizerOf(name, Number(json['vocab_size']));
+  for (const [file, value] of [
+    ['config.json', json],
+    ['tokenizer.json', tokenizer],
+    ['tokenizer_config.json', { tokenizer_class: 'PreTrainedTokenizerFast' }],
+  ] as const) {
+    await writeFile(join(folder, file), `${JSON.stringify(value, null, 2)}\n`);
+  }
   return folder;
 }
 

@@ -1,6 +1,6 @@
-// A byte-level tokenizer of any size: two special tokens, then letters and signs, then the rest of
-// the 256 bytes, then merges. With 40 tokens it spells lower-case English and digits; from 258 on
-// it spells every text.
+// A byte-level tokenizer of any size: special tokens, by default two, then letters and signs, then
+// the rest of the 256 bytes, then merges. With 40 tokens it spells lower-case English and digits;
+// from 258 on it spells every text.
 
 const begin = '<|begin|>';
 const end = '<|end|>';
@@ -16,19 +16,22 @@ export const toyTokenizerConfig = {
 } as const;
 
 /** A `tokenizer.json` of `size` tokens. */
-export function toyTokenizer(size: number): Readonly<Record<string, unknown>> {
+export function toyTokenizer(
+  size: number,
+  special: readonly string[] = [begin, end],
+): Readonly<Record<string, unknown>> {
   const letters = 'abcdefghijklmnopqrstuvwxyz';
   const first = [...`${letters}\u0120\u010a0123456789`];
   const bytes = [...first, ...byteAlphabet().filter((character) => !first.includes(character))];
-  const shards = bytes.slice(0, Math.max(0, size - 2));
-  const merges = pairsOf(letters).slice(0, Math.max(0, size - 2 - shards.length));
-  const tokens = [begin, end, ...shards, ...merges.map(([a, b]) => a + b)];
+  const shards = bytes.slice(0, Math.max(0, size - special.length));
+  const merges = pairsOf(letters).slice(0, Math.max(0, size - special.length - shards.length));
+  const tokens = [...special, ...shards, ...merges.map(([a, b]) => a + b)];
   if (tokens.length !== size) throw new RangeError(`${size} tokens are more than the toy has`);
   return {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: [begin, end].map((content, id) => ({
+    added_tokens: special.map((content, id) => ({
       ...{ id, content, special: true, normalized: false },
       ...{ single_word: false, lstrip: false, rstrip: false },
     })),

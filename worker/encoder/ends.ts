@@ -49,7 +49,8 @@ export function encoderEnds(
             ops.scatterScalar_(ops.zerosLike(logs), 1, ops.unsqueeze(labels, 1), -scale),
         });
         const input = ops.indexCopy_(ops.zerosLike(x), 0, rows, back.input);
-        return { ...classLoss(back.output, labels), input, active: back.active };
+        const { sums } = classLoss(back.output, labels);
+        return { sums, input, active: back.active };
       });
       heads.add(found);
       return pass;

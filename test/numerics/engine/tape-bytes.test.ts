@@ -3,8 +3,9 @@
 import type { FineTuneJobSpec } from '../../../crds/api/job.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import { blockBytes } from '../../../crds/plan/block-bytes.ts';
-import { decoderConfig } from '../../../worker/decoder/config.ts';
+import { factsOf } from '../../../worker/decoder/registry.ts';
 import { forwardBlock } from '../../../worker/engine/block-tape.ts';
+import type { ModelSource } from '../../../worker/engine/build-model.ts';
 import { gradientsFor } from '../../../worker/engine/multiplied-out.ts';
 import { toSequence } from '../../../worker/engine/packed-sequence.ts';
 import { withLayer } from '../../../worker/engine/weights.ts';
@@ -17,6 +18,7 @@ import { streamOf } from '../../../worker/tensor/streams.ts';
 import { testOfProcessor } from '../../builders/test-of-processor.ts';
 import { aToyModel, countUp } from '../../builders/toy-training.ts';
 import { aSequence } from '../../builders/training.ts';
+import { encoderSource } from '../../toy/encoder.ts';
 
 const tokens = 2048;
 const config = { hidden_size: 64, intermediate_size: 96 };
@@ -25,14 +27,15 @@ const rounding = 0.02;
 
 type Precision = { readonly type: 'BFloat16' } | { readonly type: 'Float32' };
 
-function compared(adapter: object, precision: Precision) {
+function compared(adapter: object, precision: Precision, source?: ModelSource) {
   const method = resolveMethod({ adapter, precision } as FineTuneJobSpec['method']);
   const dtype = dtypeOf(method);
-  const model = aToyModel({ dtype, adapter: adapterOf(method, 5n, dtype), config });
+  const own = source === undefined ? {} : { source };
+  const model = aToyModel({ dtype, adapter: adapterOf(method, 5n, dtype), config, ...own });
   using _parameters = model.parameters;
   const planned = blockBytes({
     ...{
-      facts: decoderConfig(model.config),
+      facts: factsOf(model.config),
       method,
       microBatchTokens: tokens,
       perWave: 1,
@@ -88,6 +91,34 @@ for (const type of ['Float32', 'BFloat16'] as const) {
       t.true(Math.abs(off) < rounding, `${kept} bytes a block, ${planned} planned`);
     });
   }
+}
+
+const ofEncoders = {
+  LoRA: { type: 'LoRA', lora: { rank: 16 } },
+  'full fine-tuning': { type: 'None' },
+} as const;
+
+for (const type of ['Float32', 'BFloat16'] as const) {
+  const encoder = encoderSource('bert', config);
+  for (const [name, adapter] of Object.entries(ofEncoders)) {
+    testOfProcessor(`the tape of an encoder with ${name} in ${type} keeps what is planned`, (t) => {
+      const { kept, planned } = compared(adapter, { type }, encoder);
+      const off = kept / planned - 1;
+      t.true(Math.abs(off) < rounding, `${kept} bytes a block, ${planned} planned`);
+    });
+  }
+
+  testOfProcessor(
+    `an encoder in ${type} keeps no inputs of an MLP that is frozen, which are planned`,
+    (t) => {
+      const lora = { rank: 16, targetModules: ['query', 'value'] };
+      const { kept, planned } = compared({ type: 'LoRA', lora }, { type }, encoder);
+      const { H, I } = encoder.config;
+      const inputs = (H + I) * tokens * (type === 'Float32' ? 4 : 2);
+      const off = (kept + inputs) / planned - 1;
+      t.true(Math.abs(off) < rounding, `${kept} bytes a block, ${planned} planned`);
+    },
+  );
 }
 
 testOfProcessor(

@@ -1,7 +1,9 @@
 import test from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
+import { linearsOf } from '../../../crds/methods/linears.ts';
+import { parametersOf } from '../../../crds/plan/parameters.ts';
 import { confirmTensors, type FoundTensor } from '../../../worker/decoder/confirm.ts';
-import { placesOf } from '../../../worker/decoder/registry.ts';
+import { factsOf, placesOf } from '../../../worker/decoder/registry.ts';
 import { parameterCount } from '../../../worker/decoder/sizes.ts';
 import { readEncoderConfig } from '../../../worker/encoder/config.ts';
 import { type EncoderName, encoderNames } from '../../../worker/encoder/families.ts';
@@ -121,4 +123,21 @@ test('published sizes: BERT base has 109,483,778 parameters, MiniLM-L6 22,713,21
     ...{ model_type: 'bert', hidden_size: 384, intermediate_size: 1536, num_hidden_layers: 6 },
   });
   t.is(parameterCount(miniLm) - (2 * 384 + 2), 22_713_216);
+});
+
+test('plans count the values that the tensors have, and those of a head that is made', (t) => {
+  for (const name of encoderNames) {
+    const config = configOf(name, 5);
+    const facts = factsOf(config, { made: headNames(name) });
+    const { total, head } = parametersOf(facts);
+    t.is(total, parameterCount(config));
+    t.deepEqual(factsOf(config), { ...facts, made: 0 } as typeof facts);
+    t.is(facts.kind === 'encoder' && facts.made, head);
+    t.deepEqual(
+      linearsOf(facts).map(({ path, out, in: inputs }) => [`${path}.weight`, [out, inputs]]),
+      encoderTensors(config)
+        .filter(({ place, kind }) => place === 0 && kind === 'linear')
+        .map((spec) => [spec.name, spec.shape]),
+    );
+  }
 });
