@@ -14,7 +14,7 @@ export interface Image {
 export interface ImageLimits {
   /** Of the file. */
   readonly bytes: number;
-  /** Width times height. A decoder holds at most 12 bytes for each. */
+  /** Width times height. A decoder holds at most 20 bytes for each: PNG of 16 bits with alpha. */
   readonly pixels: number;
 }
 
