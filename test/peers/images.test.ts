@@ -124,5 +124,6 @@ test('pixel values are those of the processors of ViT, DeiT, DINOv2 and CLIP', a
       0,
     );
     t.true(gap <= 1e-6, `${JSON.stringify(config)}: ${gap}`);
+    t.log(`${config.image_processor_type}, ${from.width} x ${from.height}: ${gap}`);
   }
 });

@@ -80,6 +80,10 @@ def png_cases():
         for bits in [1, 2, 4, 8]:
             colours = scene(width, height).quantize(2**bits)
             yield saved(f"P{bits}-{width}.png", colours, bits=bits)
+    # A transparent colour changes no sample.
+    yield saved("clear-P.png", scene(21, 9).quantize(16), transparency=3)
+    yield saved("clear-RGB.png", scene(21, 9), transparency=(1, 2, 3))
+    yield saved("clear-L.png", scene(21, 9, "L"), transparency=7)
     for path in sorted(folder.glob("made-*.png")):
         yield decoded(path.name)
 
