@@ -27,7 +27,7 @@ import { makeStubs } from './stubs.ts';
 
 export interface Peers {
   /**
-   * An interpreter with torch, transformers, peft, trl, safetensors, gguf, numpy and tensorboard.
+   * An interpreter with torch, transformers, peft, trl, safetensors, gguf, numpy, Pillow and jiwer.
    */
   readonly python: string;
 }

@@ -1,0 +1,8 @@
+import { UnusableRecord } from '../sample.ts';
+
+/** `problem` completes "it …". */
+export function damagedJpeg(problem: string): UnusableRecord {
+  return new UnusableRecord(
+    `is a damaged JPEG: it ${problem}; pictures are read whole · replace it`,
+  );
+}

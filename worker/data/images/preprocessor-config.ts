@@ -1,0 +1,184 @@
+// Reads `preprocessor_config.json` of a vision model: what is done to a picture before the model
+// sees it. The four processors do the same steps in the same order and differ in their defaults.
+import { z } from 'zod';
+import { UserError } from '../../../crds/failures/errors.ts';
+import { isFields } from '../messages.ts';
+import type { Preprocessing, Size } from './preprocess.ts';
+import type { ResizeFilter } from './resize.ts';
+
+const maxEdge = 4096;
+const edgeRule = `must be a whole number from 1 to ${maxEdge}`;
+const edge = z.int(edgeRule).min(1, edgeRule).max(maxEdge, edgeRule);
+const edges = z.strictObject({ height: edge, width: edge });
+const number = z.number().refine(Number.isFinite);
+const flag = z.boolean('must be true or false').nullish();
+const perChannel = z
+  .union(
+    [z.tuple([number]), z.tuple([number, number, number])],
+    'must be a list of 1 or 3 numbers, one a channel',
+  )
+  .nullish();
+
+const fields = z.object({
+  image_processor_type: z.string('must be a text').nullish(),
+  feature_extractor_type: z.string('must be a text').nullish(),
+  do_convert_rgb: flag,
+  do_resize: flag,
+  size: z
+    .union(
+      [edge, edges, z.strictObject({ shortest_edge: edge })],
+      'must be {height, width}, {shortest_edge} or a number',
+    )
+    .nullish(),
+  resample: z.int('must be a number of a filter of Pillow').nullish(),
+  default_to_square: flag,
+  do_center_crop: flag,
+  crop_size: z.union([edge, edges], 'must be {height, width} or a number').nullish(),
+  do_rescale: flag,
+  rescale_factor: z.number('must be a number').nullish(),
+  do_normalize: flag,
+  image_mean: perChannel,
+  image_std: perChannel,
+});
+type Fields = z.output<typeof fields>;
+
+/** Of transformers; they change nothing about the pixels. */
+const withoutEffect: ReadonlySet<string> = new Set([
+  ...['processor_class', '_processor_class', '_valid_processor_keys', 'return_tensors'],
+  ...['data_format', 'input_data_format', 'device', 'disable_grouping', 'auto_map'],
+]);
+
+interface Defaults {
+  readonly isSquare: boolean;
+  readonly size: Size | { readonly shortestEdge: number };
+  readonly filter: ResizeFilter;
+  readonly crop: Size | undefined;
+  readonly isRgb: boolean;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+const halves = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+const openAi = {
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  std: [0.26862954, 0.26130258, 0.27577711],
+};
+const square = (side: number): Size => ({ height: side, width: side });
+
+const cropped: Defaults = {
+  ...{ isSquare: false, size: { shortestEdge: 224 }, filter: 'Bicubic', crop: square(224) },
+  ...{ isRgb: true, ...openAi },
+};
+
+const processors: Readonly<Record<string, Defaults>> = {
+  ViT: {
+    ...{ isSquare: true, size: square(224), filter: 'Bilinear', crop: undefined },
+    ...{ isRgb: false, ...halves },
+  },
+  DeiT: {
+    ...{ isSquare: true, size: square(256), filter: 'Bicubic', crop: square(224) },
+    ...{ isRgb: false, ...halves },
+  },
+  /** DINOv2 too. */
+  Bit: cropped,
+  CLIP: cropped,
+};
+
+/** Numbers of Pillow; 0, nearest, is no filter. */
+const filters: readonly (ResizeFilter | undefined)[] = [
+  ...([undefined, 'Lanczos', 'Bilinear', 'Bicubic', 'Box', 'Hamming'] as const),
+];
+
+/**
+ * Throws a UserError for an unknown processor, a value out of bounds, or a field that is not known
+ * here and that is neither null nor false: it might change pixels.
+ */
+export function readPreprocessorConfig(
+  json: unknown,
+  path = 'preprocessor_config.json',
+): Preprocessing {
+  if (!isFields(json)) throw invalid(path, 'it is not an object with fields');
+  const parsed = fields.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const name = String(issue?.path[0]);
+    throw invalid(path, `${name} is ${shown(json[name])}; it ${issue?.message}`);
+  }
+  requireKnown(json, path);
+  const config = parsed.data;
+  const defaults = defaultsOf(config, path);
+  return {
+    isRgb: config.do_convert_rgb ?? defaults.isRgb,
+    resize: config.do_resize === false ? undefined : resizeOf(config, defaults, path),
+    crop: cropOf(config, defaults),
+    scale: config.do_rescale === false ? undefined : (config.rescale_factor ?? 1 / 255),
+    normalize: normalizeOf(config, defaults, path),
+  };
+}
+
+function requireKnown(json: object, path: string): void {
+  for (const [name, value] of Object.entries(json)) {
+    const isIdle = value === null || value === false || withoutEffect.has(name);
+    if (isIdle || name in fields.shape) continue;
+    throw invalid(
+      path,
+      `${name} is ${shown(value)}; pictures are converted to RGB, resized, cropped, scaled and normalised, and no other field is known`,
+      `remove ${name} if the model was trained without it`,
+    );
+  }
+}
+
+function defaultsOf(config: Fields, path: string): Defaults {
+  const name = config.image_processor_type ?? config.feature_extractor_type ?? 'missing';
+  const stem = name.replace(/(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/, '');
+  const defaults = Object.hasOwn(processors, stem) ? processors[stem] : undefined;
+  if (defaults !== undefined && stem !== name) return defaults;
+  const known = Object.keys(processors).map((each) => `${each}ImageProcessor`);
+  throw invalid(path, `image_processor_type is ${name}; it must be one of ${known.join(', ')}`);
+}
+
+function resizeOf(config: Fields, defaults: Defaults, path: string): Preprocessing['resize'] {
+  const isSquare = config.default_to_square ?? defaults.isSquare;
+  const filter = config.resample == null ? defaults.filter : filters[config.resample];
+  if (filter === undefined) {
+    throw invalid(
+      path,
+      `resample is ${config.resample}; filters of Pillow are read: 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming`,
+    );
+  }
+  const stated = config.size;
+  if (stated == null) return { to: defaults.size, filter };
+  if (typeof stated === 'number') {
+    return { to: isSquare ? square(stated) : { shortestEdge: stated }, filter };
+  }
+  const to = 'shortest_edge' in stated ? { shortestEdge: stated.shortest_edge } : stated;
+  return { to, filter };
+}
+
+function cropOf(config: Fields, defaults: Defaults): Size | undefined {
+  const isCropped = config.do_center_crop ?? defaults.crop !== undefined;
+  if (!isCropped) return undefined;
+  const stated = config.crop_size;
+  return typeof stated === 'number' ? square(stated) : (stated ?? defaults.crop ?? square(224));
+}
+
+function normalizeOf(config: Fields, defaults: Defaults, path: string): Preprocessing['normalize'] {
+  if (config.do_normalize === false) return undefined;
+  const mean = config.image_mean ?? defaults.mean;
+  const std = config.image_std ?? defaults.std;
+  if (mean.length !== std.length || std.some((each) => each <= 0)) {
+    throw invalid(
+      path,
+      `image_std is [${std.join(', ')}]; it must have ${mean.length} numbers above 0, as many as image_mean`,
+    );
+  }
+  return { mean, std };
+}
+
+function shown(value: unknown): string {
+  return JSON.stringify(value).slice(0, 80);
+}
+
+function invalid(path: string, message: string, hint?: string): UserError {
+  return new UserError({ code: 'E_INVALID_MODEL', path, message: `${path}: ${message}`, hint });
+}
