@@ -118,6 +118,14 @@ export const dataset = rule(
     path: ['tokensPerSequence'],
   },
   {
+    id: 'dataset: a text with a class is whole',
+    cel: "!has(self.labels) || !has(self.overlength) || self.overlength != 'Split'",
+    check: ({ labels, overlength }) => labels === undefined || overlength !== 'Split',
+    message: 'is Split, but the class of a text is of all of it',
+    hint: 'set spec.dataset.overlength: Truncate, or leave it out to skip such texts',
+    path: ['overlength'],
+  },
+  {
     id: 'dataset: eval or heldOut',
     cel: '!(has(self.eval) && has(self.heldOut))',
     check: (self) => self.eval === undefined || self.heldOut === undefined,

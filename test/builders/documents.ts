@@ -4,8 +4,9 @@ import type { Documents } from '../../worker/data/documents.ts';
 
 export interface ListedDocument {
   readonly ids: readonly number[];
-  /** 1 for learned. */
+  /** 1 for learned; with a class, 1 for the second text. */
   readonly targets: readonly number[];
+  readonly class?: number;
 }
 
 export function documentsOf(list: readonly ListedDocument[], digest = 'list'): Documents {
@@ -14,8 +15,11 @@ export function documentsOf(list: readonly ListedDocument[], digest = 'list'): D
     count: list.length,
     sampleOf: (document) => document,
     lengthOf: (document) => list[document]!.ids.length,
+    classOf: list[0]?.class === undefined ? undefined : (document) => list[document]!.class!,
     targetTokensOf: (document) =>
-      list[document]!.targets.slice(1).reduce((sum, mark) => sum + mark, 0),
+      list[document]!.class !== undefined
+        ? 1
+        : list[document]!.targets.slice(1).reduce((sum, mark) => sum + mark, 0),
     copyTo(document, ids, targets, at) {
       ids.set(list[document]!.ids, at);
       targets.set(list[document]!.targets, at);

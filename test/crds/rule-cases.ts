@@ -290,6 +290,14 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     ],
     rejects: [{ profile: 'Disabled', tokens: 64, overrides: { minAgreement: '0.9' } }],
   },
+  'dataset: a text with a class is whole': {
+    accepts: [
+      dataset({ overlength: 'Split' }),
+      dataset({ labels: ['a', 'b'] }),
+      dataset({ labels: ['a', 'b'], overlength: 'Truncate' }),
+    ],
+    rejects: [dataset({ labels: ['a', 'b'], overlength: 'Split' })],
+  },
   'dataset: eval or heldOut': {
     accepts: [dataset({}), dataset({ heldOut: { samples: 3 } }), dataset({ eval: { s3 } })],
     rejects: [dataset({ heldOut: { samples: 3 }, eval: { s3 } })],

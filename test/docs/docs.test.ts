@@ -83,7 +83,9 @@ test('every record that docs/formats.md shows is read, each in a shape of its ow
     .flatMap(blocksIn)
     .filter(({ language }) => language === 'json')
     .map(({ lines }) => JSON.parse(lines.map(({ text }) => text).join('\n')));
-  const shapes = records.map((record) => detectShape([record], 'Auto'));
+  const shapes = records.map((record) =>
+    detectShape([record], 'label' in record ? 'TextClassification' : 'Auto'),
+  );
   t.is(new Set(shapes.map(({ name }) => name)).size, records.length);
   for (const [index, shape] of shapes.entries()) {
     t.notThrows(() => toSample(shape, records[index], true), shape.name);

@@ -9,7 +9,7 @@ export const sampleForDetection = 100;
 
 export function detectShape(records: readonly unknown[], format: Format | 'Auto'): Shape {
   const objects = records.filter(isFields);
-  const candidates = shapes.filter((shape) => format === 'Auto' || shape.formats.includes(format));
+  const candidates = shapes.filter((shape) => isCandidate(shape, format));
   const fitting = candidates.filter(
     (shape) => objects.filter((record) => shape.claims(record)).length * 2 > records.length,
   );
@@ -22,6 +22,11 @@ export function detectShape(records: readonly unknown[], format: Format | 'Auto'
       ? unknownShape(objects, candidates, format)
       : twoShapes(shape, other, format)),
   });
+}
+
+/** A text that has a class is also a text: only a job that names the classes asks for them. */
+function isCandidate({ formats }: Shape, format: Format | 'Auto'): boolean {
+  return format === 'Auto' ? !formats.includes('TextClassification') : formats.includes(format);
 }
 
 function twoShapes(one: Shape, other: Shape, format: Format | 'Auto') {

@@ -7,8 +7,13 @@ export interface Documents {
   /** Number of the record that a document comes from; one record may give several. */
   readonly sampleOf: (document: number) => number;
   readonly lengthOf: (document: number) => number;
-  /** Target tokens that have a token before them to be predicted from. */
+  /** Number of a document's class; undefined where documents predict their next tokens. */
+  readonly classOf: ((document: number) => number) | undefined;
+  /** 1 for a document with a class; else its target tokens that have a token before them to be predicted from. */
   readonly targetTokensOf: (document: number) => number;
-  /** Copies the tokens of a document, and 1 for each target token, to offset `at`. */
-  readonly copyTo: (document: number, ids: Int32Array, targets: Uint8Array, at: number) => void;
+  /**
+   * Copies the tokens of a document to offset `at`, and a mark for each: 1 for a target token, or
+   * where documents have a class, for a token of the second text of a pair.
+   */
+  readonly copyTo: (document: number, ids: Int32Array, marks: Uint8Array, at: number) => void;
 }

@@ -21,6 +21,14 @@ export interface Shape {
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isConversation = (value: unknown) => isText(value) || Array.isArray(value);
 
+/** Names of the two texts of a pair that has a class. */
+const classPairs = [
+  ['premise', 'hypothesis'],
+  ['sentence1', 'sentence2'],
+  ['question', 'sentence'],
+  ['text', 'text_pair'],
+] as const;
+
 export const shapes: readonly Shape[] = [
   {
     name: 'messages',
@@ -99,6 +107,9 @@ export const shapes: readonly Shape[] = [
     claims: (record) => Array.isArray(record['input_ids']),
     convert: convertTokens,
   },
+  classified('text'),
+  classified('sentence'),
+  ...classPairs.map(([first, second]) => classified(first, second)),
 ];
 
 /** Fields that any shape reads: the columns to read from a parquet file. */
@@ -186,6 +197,38 @@ function sharedStart(a: Conversation, b: Conversation): number {
   let shared = 0;
   while (shared < shortest && same(shared)) shared += 1;
   return shared;
+}
+
+/** A text with its class, or two texts with one class; a field of one text may be of a pair. */
+function classified(first: string, second?: string): Shape {
+  const others = classPairs.flatMap(([a, b]) => (a === first ? [b] : b === first ? [a] : []));
+  const claims = (record: Fields) => {
+    if (!isText(record[first]) || record['label'] === undefined) return false;
+    return second === undefined
+      ? others.every((other) => !isText(record[other]))
+      : isText(record[second]);
+  };
+  const keys = second === undefined ? [first, 'label'] : [first, second, 'label'];
+  return {
+    name: `${keys.slice(0, -1).join(' and ')} with a class`,
+    formats: ['TextClassification'],
+    keys,
+    claims,
+    convert: (record) => ({
+      type: 'TextClassification',
+      text: asText(record[first], first),
+      ...(second !== undefined && { pair: asText(record[second], second) }),
+      label: toLabel(record['label']),
+    }),
+  };
+}
+
+function toLabel(label: unknown): number | string {
+  if (typeof label === 'number' || isText(label)) return label;
+  // Whole numbers of a parquet file.
+  if (typeof label === 'bigint') return Number(label);
+  const found = label === null ? 'is null' : `is a ${Array.isArray(label) ? 'list' : typeof label}`;
+  throw new UnusableRecord(`has a label that ${found}, neither a number nor a name`);
 }
 
 function convertSegments(record: Fields): Sample {

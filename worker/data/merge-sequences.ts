@@ -36,13 +36,30 @@ function merged(sequences: readonly HostSequence[]): HostSequence {
     }
     return whole;
   };
+  const segments = joinedSegments(sequences, tokens);
   return {
     ids: joined('ids'),
     labels: joined('labels'),
     positions: joined('positions'),
     offsets: Int32Array.from(offsets),
+    ...(segments !== undefined && { segments }),
     targetCount: sequences.reduce((sum, { targetCount }) => sum + targetCount, 0),
     key: first?.key ?? 0,
     documents: sequences.flatMap(({ documents }) => documents ?? []),
   };
+}
+
+/** Undefined where no sequence has a pair of texts. */
+function joinedSegments(
+  sequences: readonly HostSequence[],
+  tokens: number,
+): Uint8Array | undefined {
+  if (sequences.every(({ segments }) => segments === undefined)) return undefined;
+  const whole = new Uint8Array(tokens);
+  let at = 0;
+  for (const { ids, segments } of sequences) {
+    if (segments !== undefined) whole.set(segments, at);
+    at += ids.length;
+  }
+  return whole;
 }

@@ -1,6 +1,6 @@
 // Documents → the arrays of one packed sequence: back to back, with positions restarting in each,
 // and a label at every token. The last token of a document has no label, so no document predicts
-// the next.
+// the next. Where documents have a class, the first token of each has it as its label.
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Documents } from './documents.ts';
 
@@ -28,23 +28,55 @@ export function fillSequence(
     offsets.push(start);
   }
   if (length > tokens) offsets.push(length);
-  let targetCount = 0;
-  for (const [index, end] of offsets.slice(1).entries()) {
-    const begin = offsets[index] ?? 0;
-    for (let at = begin; at < end; at += 1) {
-      positions[at] = at - begin;
-      if (at + 1 === end || marks[at + 1] === 0) continue;
-      labels[at] = ids[at + 1] ?? ignored;
-      targetCount += 1;
-    }
-  }
+  restart(positions, offsets);
+  const { classOf } = documents;
+  const targetCount =
+    classOf === undefined
+      ? labelNext(ids, marks, offsets, labels)
+      : labelFirst(members.map(classOf), offsets, labels);
   return {
     ids,
     labels,
     positions,
     offsets: Int32Array.from(offsets),
+    ...(classOf !== undefined && marks.includes(1) && { segments: marks }),
     targetCount,
     key,
     documents: members,
   };
+}
+
+function restart(positions: Int32Array, offsets: readonly number[]): void {
+  for (const [index, end] of offsets.slice(1).entries()) {
+    const begin = offsets[index] ?? 0;
+    for (let at = begin; at < end; at += 1) positions[at] = at - begin;
+  }
+}
+
+/** Labels each token that is followed by a target with it; how many there are. */
+function labelNext(
+  ids: Int32Array,
+  targets: Uint8Array,
+  offsets: readonly number[],
+  labels: Int32Array,
+): number {
+  let count = 0;
+  for (const [index, end] of offsets.slice(1).entries()) {
+    for (let at = offsets[index] ?? 0; at + 1 < end; at += 1) {
+      if (targets[at + 1] === 0) continue;
+      labels[at] = ids[at + 1] ?? ignored;
+      count += 1;
+    }
+  }
+  return count;
+}
+
+/** Labels the first token of each document with its class; how many there are. */
+function labelFirst(
+  classes: readonly number[],
+  offsets: readonly number[],
+  labels: Int32Array,
+): number {
+  for (const [index, number] of classes.entries()) labels[offsets[index] ?? 0] = number;
+  return classes.length;
 }

@@ -7,7 +7,8 @@ export type Sample =
   | ChatSample
   | PreferenceSample
   | SegmentsSample
-  | TokenizedSample;
+  | TokenizedSample
+  | ClassSample;
 
 /** All text is target. */
 interface TextSample {
@@ -49,6 +50,15 @@ interface TokenizedSample {
   readonly tokens: readonly number[];
   /** One for each token; without it all are targets. */
   readonly targets?: readonly boolean[];
+}
+
+/** A text, or a pair of texts, of a class. */
+export interface ClassSample {
+  readonly type: 'TextClassification';
+  readonly text: string;
+  readonly pair?: string;
+  /** As the record has it: a number, or a name. */
+  readonly label: number | string;
 }
 
 export interface Message {

@@ -18,6 +18,7 @@ export function isSilent(sample: Sample): boolean {
     case 'Text':
     case 'Tokenized':
     case 'Preference':
+    case 'TextClassification':
       return false;
     default:
       return sample satisfies never;

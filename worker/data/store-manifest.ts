@@ -3,7 +3,7 @@
 import * as z from 'zod';
 
 /** Incremented when the same inputs give other bytes, or the layout changes. */
-export const storeVersion = 3;
+export const storeVersion = 4;
 
 export const storeFiles = {
   manifest: 'manifest.json',
@@ -13,8 +13,8 @@ export const storeFiles = {
 } as const;
 
 /**
- * Bytes of a document's index entry: u64 offset of its first token, then u32 length, target tokens,
- * line and sample.
+ * Bytes of a document's index entry: u64 offset of its first token, then u32 length, target tokens
+ * or class, line and sample.
  */
 export const indexEntryBytes = 24;
 
@@ -28,6 +28,10 @@ export const storeManifest = z.strictObject({
   /** All inputs that the tokens depend on. */
   inputs: z.record(z.string(), z.unknown()),
   shape: z.string(),
+  /** What a document is learned for: each next target token, or its class. */
+  objective: z.enum(['NextToken', 'Class']),
+  /** Documents of each class; empty where they have none. */
+  classes: z.array(count),
   vocabularySize: z.int().min(1),
   /** Two where every id fits, else four. */
   bytesPerToken: z.union([z.literal(2), z.literal(4)]),
@@ -53,7 +57,7 @@ export const storeManifest = z.strictObject({
   /** Number of documents by length, in powers of two. */
   lengths: z.array(z.strictObject({ upTo: count, documents: count })),
   files: z.array(z.strictObject({ path: z.string(), sha256, firstDocument: count })),
-  /** The first documents, as segments of target text and other text. */
+  /** The first documents, as segments of target text and other text; a class is target text. */
   examples: z.array(z.array(z.strictObject({ text: z.string(), isTarget: z.boolean() }))),
   /** SHA-256 of the other files. */
   contents: z.strictObject({ tokens: sha256, targets: sha256, index: sha256 }),

@@ -18,6 +18,13 @@ interface Origin {
   readonly sample: number;
 }
 
+/** Where documents have a class, the marks are of the second text of a pair. */
+interface WrittenDocument {
+  readonly ids: Uint32Array;
+  readonly marks: Uint8Array;
+  readonly class?: number | undefined;
+}
+
 export class TokenStoreWriter implements AsyncDisposable {
   readonly #folder: string;
   readonly #bytesPerToken: 2 | 4;
@@ -53,16 +60,18 @@ export class TokenStoreWriter implements AsyncDisposable {
     this.#index = index;
   }
 
-  async append(ids: Uint32Array, targets: Uint8Array, { line, sample }: Origin): Promise<void> {
+  async append(document: WrittenDocument, { line, sample }: Origin): Promise<void> {
+    const { ids, marks } = document;
     const entry = Buffer.alloc(indexEntryBytes);
-    const countable = countTargets(targets);
+    const countable = document.class === undefined ? countTargets(marks) : 1;
     entry.writeBigUInt64LE(BigInt(this.tokens), 0);
-    for (const [field, value] of [ids.length, countable, line, sample].entries()) {
+    const learned = document.class ?? countable;
+    for (const [field, value] of [ids.length, learned, line, sample].entries()) {
       entry.writeUInt32LE(value, 8 + 4 * field);
     }
     await this.#index.write(entry);
     await this.#tokens.write(this.#bytesOf(ids));
-    await this.#targets.write(this.#packBits(targets));
+    await this.#targets.write(this.#packBits(marks));
     this.documents += 1;
     this.targetTokens += countable;
   }
@@ -92,10 +101,10 @@ export class TokenStoreWriter implements AsyncDisposable {
     return Buffer.from(narrow.buffer, narrow.byteOffset, narrow.byteLength);
   }
 
-  #packBits(targets: Uint8Array): Buffer {
-    const bytes = Buffer.alloc(Math.floor(((this.tokens % 8) + targets.length) / 8));
+  #packBits(marks: Uint8Array): Buffer {
+    const bytes = Buffer.alloc(Math.floor(((this.tokens % 8) + marks.length) / 8));
     let filled = 0;
-    for (const mark of targets) {
+    for (const mark of marks) {
       this.#bits |= mark << (this.tokens % 8);
       this.tokens += 1;
       if (this.tokens % 8 !== 0) continue;

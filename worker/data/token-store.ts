@@ -80,13 +80,19 @@ export class TokenStore implements Documents, Disposable {
     return this.manifest.documents;
   }
 
+  get classOf(): ((document: number) => number) | undefined {
+    return this.manifest.objective === 'Class' ? this.#classOf : undefined;
+  }
+
   // Arrow members, since they are passed as functions.
   readonly lengthOf = (document: number): number => this.#field(document, 8);
-  readonly targetTokensOf = (document: number): number => this.#field(document, 12);
+  readonly targetTokensOf = (document: number): number =>
+    this.classOf === undefined ? this.#field(document, 12) : 1;
+  readonly #classOf = (document: number): number => this.#field(document, 12);
   readonly lineOf = (document: number): number => this.#field(document, 16);
   readonly sampleOf = (document: number): number => this.#field(document, 20);
 
-  readonly copyTo = (document: number, ids: Int32Array, targets: Uint8Array, at: number): void => {
+  readonly copyTo = (document: number, ids: Int32Array, marks: Uint8Array, at: number): void => {
     const first = Number(this.#index.readBigUInt64LE(document * indexEntryBytes));
     const length = this.lengthOf(document);
     const { bytesPerToken } = this.manifest;
@@ -102,7 +108,7 @@ export class TokenStore implements Documents, Disposable {
       Math.floor((first + length - 1) / 8) - firstByte + 1,
     );
     for (let token = 0, bit = first % 8; token < length; token += 1, bit += 1) {
-      targets[at + token] = ((bits[bit >>> 3] ?? 0) >>> (bit & 7)) & 1;
+      marks[at + token] = ((bits[bit >>> 3] ?? 0) >>> (bit & 7)) & 1;
     }
   };
 

@@ -1,9 +1,10 @@
 // Text → words: the pre-tokenizer of tokenizer.json. Words are plain characters, and the byte
 // alphabet is applied last, so that a cached word needs one look-up. The library's steps are used
-// where they are exact; three are reimplemented, because JavaScript's \d and \s are not Unicode's,
-// and because the library ignores where Metaspace splits.
+// where they are exact; four are reimplemented, because JavaScript's \d and \s are not Unicode's,
+// because the library ignores where Metaspace splits, and for BERT's (bert-text.ts).
 import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
+import { bertWords } from './bert-text.ts';
 import { toByteAlphabet } from './token-bytes.ts';
 import { createSplit } from './tokenizer-library.ts';
 
@@ -64,6 +65,7 @@ const stepConfig = z.discriminatedUnion('type', [
     add_prefix_space: z.boolean().optional(),
     split: z.boolean().default(true),
   }),
+  z.object({ type: z.literal('BertPreTokenizer') }),
 ]);
 type StepConfig = z.output<typeof stepConfig>;
 
@@ -90,6 +92,8 @@ function toStep(config: StepConfig): Step {
       return isolate(config.individual_digits ? '\\p{N}' : '\\p{N}+');
     case 'Metaspace':
       return metaspace(config);
+    case 'BertPreTokenizer':
+      return bertWords;
     default:
       throw unsupported(config satisfies never);
   }

@@ -19,7 +19,7 @@ export interface TokenizerDefinition {
 }
 
 const mostTokens = 2 ** 24;
-const tokenId = z
+export const tokenId = z
   .int()
   .min(0)
   .max(mostTokens - 1);
@@ -93,20 +93,39 @@ const unigramModel = z.object({
   byte_fallback: z.boolean().nullish(),
 });
 
+const wordPieceModel = z
+  .looseObject({
+    type: z.literal('WordPiece'),
+    vocab: vocabulary,
+    unk_token: z.string().default('[UNK]'),
+    continuing_subword_prefix: z.string().max(16).default('##'),
+    max_input_chars_per_word: z.int().min(1).default(100),
+  })
+  .refine(({ vocab, unk_token }) => Object.hasOwn(vocab, unk_token), {
+    error: 'unk_token is not in the vocabulary',
+    path: ['unk_token'],
+  });
+export type WordPieceModel = z.output<typeof wordPieceModel>;
+
 /** Parts that tokens do not depend on, such as the decoder, are kept for writing the file again. */
 const tokenizerJson = z.looseObject({
   added_tokens: z.array(addedToken).default([]),
   normalizer: normalizer.nullish(),
   pre_tokenizer: z.unknown().optional(),
   post_processor: z.unknown().optional(),
-  model: z.preprocess(withType, z.discriminatedUnion('type', [bpeModel, unigramModel])),
+  model: z.preprocess(
+    withType,
+    z.discriminatedUnion('type', [bpeModel, unigramModel, wordPieceModel]),
+  ),
 });
 export type TokenizerJson = z.output<typeof tokenizerJson>;
 
 /** Old files have no model type. */
 function withType(model: unknown): unknown {
   if (typeof model !== 'object' || model === null || 'type' in model) return model;
-  return { ...model, type: 'merges' in model ? 'BPE' : 'Unigram' };
+  if ('merges' in model) return { ...model, type: 'BPE' };
+  const type = 'continuing_subword_prefix' in model ? 'WordPiece' : 'Unigram';
+  return { ...model, type };
 }
 
 export function parseTokenizerJson(value: unknown, file: string): TokenizerJson {

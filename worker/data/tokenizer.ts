@@ -5,10 +5,12 @@
 import { UserError } from '../../crds/failures/errors.ts';
 import { splitAt } from './added-tokens.ts';
 import { createBpe, type EncodeWord } from './bpe.ts';
+import { createNormalizer } from './normalize.ts';
 import { fromByteAlphabet, fromSentencePiece } from './token-bytes.ts';
 import { createWords, type Words } from './token-words.ts';
 import type { BpeModel, TokenizerDefinition, TokenizerJson } from './tokenizer-definition.ts';
 import { createLibraryTokenizer, type LibraryTokenizer } from './tokenizer-library.ts';
+import { createWordPiece, joinWordPieces } from './word-piece.ts';
 
 export interface Tokenizer {
   /** One more than the largest id. */
@@ -49,9 +51,10 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
   const { json } = definition;
   const library = openLibrary(json);
   const words = createWords(json.pre_tokenizer);
-  const normalize = (text: string) => library.normalizer?.normalize(text) ?? text;
+  const normalizer = createNormalizer(json.normalizer, library);
+  const normalize = (text: string) => normalizer?.(text) ?? text;
   const isNormalized = (token: TokenizerJson['added_tokens'][number]) =>
-    library.normalizer !== null && (token.normalized ?? !token.special);
+    normalizer !== undefined && (token.normalized ?? !token.special);
   const sections = splitAt(json.added_tokens.filter((token) => !isNormalized(token)));
   const innerSections = splitAt(json.added_tokens.filter(isNormalized), normalize);
   const encodeWord = remembered(words, wordEncoder(json, library));
@@ -89,7 +92,7 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
     }
     return found;
   };
-  const bytesOf = byteTable(spellings, words.alphabet);
+  const bytesOf = byteTable(spellings, (spelling) => toBytes(spelling, words.alphabet, json));
   const bos = idOf(definition.bos, spellings);
   return {
     vocabularySize: largest(spellings.keys()) + 1,
@@ -101,8 +104,7 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
     pieces,
     spelling: (text, first) => words.split(normalize(text), first).join(''),
     bytesOf,
-    // Buffer keeps a byte order mark, which a TextDecoder would drop.
-    decode: (ids) => Buffer.concat(Array.from(ids, bytesOf)).toString(),
+    decode: decoder(json, spellings, bytesOf),
   };
 }
 
@@ -117,14 +119,14 @@ export function addsBos(
 
 function hasToken({ model, added_tokens: added }: TokenizerJson, text: string): boolean {
   if (added.some(({ content }) => content === text)) return true;
-  return model.type === 'BPE'
-    ? Object.hasOwn(model.vocab, text)
-    : model.vocab.some(([token]) => token === text);
+  return model.type === 'Unigram'
+    ? model.vocab.some(([token]) => token === text)
+    : Object.hasOwn(model.vocab, text);
 }
 
-/** The library without a byte-pair model, since building it costs more than all the rest. */
+/** The library without a model of ours, since building it costs more than all the rest. */
 function openLibrary(json: TokenizerJson): LibraryTokenizer {
-  const model = json.model.type === 'BPE' ? { type: 'BPE', vocab: {}, merges: [] } : json.model;
+  const model = json.model.type === 'Unigram' ? json.model : { type: 'BPE', vocab: {}, merges: [] };
   const parts = {
     model,
     normalizer: json.normalizer ?? null,
@@ -143,6 +145,7 @@ function openLibrary(json: TokenizerJson): LibraryTokenizer {
 
 function wordEncoder(json: TokenizerJson, library: LibraryTokenizer): EncodeWord {
   if (json.model.type === 'BPE') return bpeEncoder(json.model);
+  if (json.model.type === 'WordPiece') return createWordPiece(json.model);
   const { model } = library;
   return (word) => {
     const ids = model._call([word]).map((token) => model.tokens_to_ids.get(token));
@@ -215,10 +218,10 @@ function tokenSpellings(
 ): ReadonlyMap<number, Spelling> {
   const spellings = new Map<number, Spelling>();
   const { model } = json;
-  if (model.type === 'BPE') {
-    for (const [text, id] of Object.entries(model.vocab)) spellings.set(id, { text, added: false });
-  } else {
+  if (model.type === 'Unigram') {
     for (const [id, [text]] of model.vocab.entries()) spellings.set(id, { text, added: false });
+  } else {
+    for (const [text, id] of Object.entries(model.vocab)) spellings.set(id, { text, added: false });
   }
   for (const token of json.added_tokens) {
     const text = (token.normalized ?? !token.special) ? normalize(token.content) : token.content;
@@ -246,24 +249,45 @@ function beginsWith(library: LibraryTokenizer, bos: string | undefined): boolean
   return library.post_processor?.post_process([], null, true).tokens[0] === bos;
 }
 
+function decoder(
+  { model }: TokenizerJson,
+  spellings: ReadonlyMap<number, Spelling>,
+  bytesOf: Tokenizer['bytesOf'],
+): Tokenizer['decode'] {
+  if (model.type !== 'WordPiece') {
+    // Buffer keeps a byte order mark, which a TextDecoder would drop.
+    return (ids) => Buffer.concat(Array.from(ids, bytesOf)).toString();
+  }
+  const textOf = (id: number) => spellings.get(id)?.text ?? '';
+  return (ids) => joinWordPieces(Array.from(ids, textOf), model.continuing_subword_prefix);
+}
+
 const noBytes = new Uint8Array(0);
 
 function byteTable(
   spellings: ReadonlyMap<number, Spelling>,
-  alphabet: Words['alphabet'],
+  toBytes: (spelling: Spelling) => Uint8Array,
 ): (id: number) => Uint8Array {
   const known: Uint8Array[] = [];
   return (id) => {
     const found = known[id];
     if (found !== undefined) return found;
     const spelling = spellings.get(id);
-    const bytes = spelling === undefined ? noBytes : toBytes(spelling, alphabet);
+    const bytes = spelling === undefined ? noBytes : toBytes(spelling);
     known[id] = bytes;
     return bytes;
   };
 }
 
-function toBytes({ text, added }: Spelling, alphabet: Words['alphabet']): Uint8Array {
+function toBytes(
+  { text, added }: Spelling,
+  alphabet: Words['alphabet'],
+  { model }: TokenizerJson,
+): Uint8Array {
+  if (model.type === 'WordPiece') {
+    const prefix = model.continuing_subword_prefix;
+    return Buffer.from(!added && text.startsWith(prefix) ? text.slice(prefix.length) : text);
+  }
   if (added) return alphabet === 'bytes' ? Buffer.from(text) : fromAdded(text);
   return alphabet === 'bytes'
     ? (fromByteAlphabet(text) ?? Buffer.from(text))

@@ -85,6 +85,7 @@ export async function buildStore(
     digest: plan.digest,
     inputs: plan.inputs,
     shape: shape.name,
+    objective: plan.rules.labels === undefined ? 'NextToken' : 'Class',
     vocabularySize: tokenizer.vocabularySize,
     bytesPerToken,
     ...tally.facts(),
@@ -102,6 +103,7 @@ function newTally(plan: StorePlan) {
     cutSamples: 0,
     lostTokens: 0,
     silentSamples: 0,
+    classes: plan.rules.labels?.map(() => 0) ?? [],
     skipped: { Invalid: 0, NoTargets: 0, TooLong: 0 },
     problems: [] as Problem[],
     examples: [] as StoreManifest['examples'],
@@ -113,9 +115,10 @@ function newTally(plan: StorePlan) {
       lengths[power] = (lengths[power] ?? 0) + 1;
     },
     facts() {
-      const { samples, skipped, problems, cutSamples, lostTokens, silentSamples, examples } = this;
+      const { samples, classes, skipped, problems, examples } = this;
+      const { cutSamples, lostTokens, silentSamples } = this;
       return {
-        ...{ samples, skipped, problems, cutSamples, lostTokens, silentSamples, examples },
+        ...{ samples, classes, skipped, problems, cutSamples, lostTokens, silentSamples, examples },
         lengths: Array.from(lengths, (documents = 0, power) => ({ upTo: 2 ** power, documents })),
         files: plan.files.flatMap(({ path, sha256 }, file) => {
           const firstDocument = firstDocuments[file];
@@ -144,15 +147,24 @@ async function store(
     }
     for (const length of record.lengths) {
       const ids = batch.ids.subarray(at, at + length);
-      const targets = batch.targets.subarray(at, at + length);
-      await writer.append(ids, targets, { line: record.line, sample: tally.samples });
+      const marks = batch.marks.subarray(at, at + length);
+      const document = { ids, marks, class: record.class };
+      await writer.append(document, { line: record.line, sample: tally.samples });
       tally.addLength(length);
       if (tally.examples.length < exampleDocuments) {
-        tally.examples.push(exampleOf(ids, targets, tokenizer));
+        const name = record.class === undefined ? undefined : plan.rules.labels?.[record.class];
+        tally.examples.push(
+          name === undefined
+            ? exampleOf(ids, marks, tokenizer)
+            : classExampleOf(ids, name, tokenizer),
+        );
       }
       at += length;
     }
     tally.samples += 1;
+    if (record.class !== undefined) {
+      tally.classes[record.class] = (tally.classes[record.class] ?? 0) + 1;
+    }
     tally.lostTokens += record.lost;
     if (record.lost > 0) tally.cutSamples += 1;
     if (record.silent) tally.silentSamples += 1;
@@ -208,6 +220,15 @@ function exampleOf(ids: Uint32Array, targets: Uint8Array, tokenizer: Tokenizer) 
     start = stop;
   }
   return runs;
+}
+
+/** The text, special tokens included, and the name of its class. */
+function classExampleOf(ids: Uint32Array, name: string, tokenizer: Tokenizer) {
+  const text = tokenizer.decode(ids.subarray(0, exampleTokens));
+  return [
+    { text, isTarget: false },
+    { text: name, isTarget: true },
+  ];
 }
 
 function onlySilence({ samples }: Tally, keys: readonly string[]): UserError {

@@ -3,11 +3,13 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import { renderChat } from '../data/chat.ts';
 import { type ChatTemplate, compileTemplate } from '../data/chat-template.ts';
-import { type Range, type Sample, UnusableRecord } from '../data/sample.ts';
+import { type ClassSample, type Range, type Sample, UnusableRecord } from '../data/sample.ts';
 import { isSilent } from '../data/silent.ts';
 import { encodeWithRanges } from '../data/spans.ts';
+import { specialTokensOf } from '../data/special-tokens.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
+import { type ClassRules, encodeClassified } from './encode-classified.ts';
 
 export type Overlength = 'Split' | 'Truncate' | 'Skip' | 'Fail';
 
@@ -22,12 +24,18 @@ export interface EncodingRules {
   readonly sequenceLength: number;
   /** @default Split for text, else Skip */
   readonly overlength: Overlength | undefined;
+  /** Names of the classes, where records have one. */
+  readonly labels?: readonly string[] | undefined;
 }
 
 interface EncodedDocument {
   readonly ids: readonly number[];
-  /** One for each token, 1 for a target. */
-  readonly targets: Uint8Array;
+  /**
+   * One for each token: 1 for a target, or where the document has a class, for a token of the
+   * second text of a pair.
+   */
+  readonly marks: Uint8Array;
+  readonly class?: number;
 }
 
 export type SkipReason = 'Invalid' | 'NoTargets' | 'TooLong';
@@ -54,13 +62,15 @@ export function createEncoder(
 ): Encoder {
   const { bos, eos } = rules.tokenizer;
   const template = rules.template && compileTemplate({ ...rules.template, bos, eos });
+  const classRules = classRulesOf(rules, tokenizer);
   return (sample) => {
     try {
+      if (sample.type === 'TextClassification') return classified(sample, classRules, tokenizer);
       const overlength = rules.overlength ?? (sample.type === 'Text' ? 'Split' : 'Skip');
       const most = overlength === 'Skip' ? rules.sequenceLength : Number.POSITIVE_INFINITY;
       const whole = encode(sample, tokenizer, template, most);
       if (whole === undefined) return tooLong('more', rules);
-      if (whole.targets.indexOf(1, 1) < 0) return noTargets;
+      if (whole.marks.indexOf(1, 1) < 0) return noTargets;
       const kept = cut(whole, rules, overlength);
       return 'documents' in kept && isSilent(sample) ? { ...kept, silent: true } : kept;
     } catch (error) {
@@ -70,8 +80,28 @@ export function createEncoder(
   };
 }
 
+/** Throws where the tokenizer or the rules are not for texts with a class. */
+function classRulesOf(rules: EncodingRules, tokenizer: Tokenizer): ClassRules | undefined {
+  const { labels, sequenceLength, overlength = 'Skip' } = rules;
+  if (labels === undefined) return undefined;
+  if (overlength === 'Split') throw new Bug('texts with a class are not split');
+  const specialTokens = specialTokensOf(rules.tokenizer.json, tokenizer.vocabularySize);
+  return { labels, specialTokens, sequenceLength, overlength };
+}
+
+function classified(
+  sample: ClassSample,
+  rules: ClassRules | undefined,
+  tokenizer: Tokenizer,
+): Kept | Skipped {
+  if (rules === undefined) throw new Bug('a text with a class, and no names of classes');
+  const found = encodeClassified(sample, rules, tokenizer);
+  if ('tooLong' in found) return tooLong(found.tooLong, rules);
+  return { documents: [found.document], lost: found.lost };
+}
+
 const noTargets: Skipped = { skipped: 'NoTargets', detail: 'has no target tokens' };
-const empty: EncodedDocument = { ids: [], targets: new Uint8Array(0) };
+const empty: EncodedDocument = { ids: [], marks: new Uint8Array(0) };
 
 /** Undefined for a sample of more than `most` tokens, where that is known early. */
 function encode(
@@ -89,7 +119,7 @@ function encode(
     }
     case 'Segments': {
       const text = sample.segments.map((segment) => segment.text).join('');
-      return encodeWithRanges(text, () => targetSegments(sample.segments), tokenizer, most);
+      return marked(text, () => targetSegments(sample.segments), tokenizer, most);
     }
     case 'Tokenized': {
       const outside = sample.tokens.find((id) => id < 0 || id >= tokenizer.vocabularySize);
@@ -98,10 +128,10 @@ function encode(
           `has the token ${outside}; the vocabulary has ${tokenizer.vocabularySize}`,
         );
       }
-      const targets = Uint8Array.from(sample.tokens, (_, i) =>
+      const marks = Uint8Array.from(sample.tokens, (_, i) =>
         (sample.targets?.[i] ?? true) ? 1 : 0,
       );
-      return { ids: sample.tokens, targets };
+      return { ids: sample.tokens, marks };
     }
     case 'Chat': {
       if (!sample.messages.some((message) => message.role === 'assistant' && message.isTarget)) {
@@ -111,10 +141,12 @@ function encode(
       const chat = renderChat(sample, template, tokenizer.specialTexts);
       // The template has written all special tokens. Turns are told apart by rendering each once
       // more, which a conversation that is too long is spared.
-      return encodeWithRanges(chat.text, chat.targets, tokenizer, most);
+      return marked(chat.text, chat.targets, tokenizer, most);
     }
     case 'Preference':
       throw new Bug('a preference where sequences are made');
+    case 'TextClassification':
+      throw new Bug('a text with a class where next tokens are learned');
     default:
       throw new Bug(sample satisfies never);
   }
@@ -127,16 +159,17 @@ function withEnds(
   tokenizer: Tokenizer,
   most: number,
 ): EncodedDocument | undefined {
-  const inner = encodeWithRanges(text, () => [range], tokenizer, most);
+  const inner = marked(text, () => [range], tokenizer, most);
   if (inner === undefined) return undefined;
   const before = tokenizer.addBos && tokenizer.bos !== undefined ? [tokenizer.bos] : [];
   const after = tokenizer.eos === undefined ? [] : [tokenizer.eos];
-  const targets = Uint8Array.from([
-    ...before.map(() => 0),
-    ...inner.targets,
-    ...after.map(() => 1),
-  ]);
-  return { ids: [...before, ...inner.ids, ...after], targets };
+  const marks = Uint8Array.from([...before.map(() => 0), ...inner.marks, ...after.map(() => 1)]);
+  return { ids: [...before, ...inner.ids, ...after], marks };
+}
+
+function marked(...given: Parameters<typeof encodeWithRanges>): EncodedDocument | undefined {
+  const found = encodeWithRanges(...given);
+  return found && { ids: found.ids, marks: found.targets };
 }
 
 function targetSegments(segments: readonly { text: string; isTarget: boolean }[]): Range[] {
@@ -150,7 +183,10 @@ function targetSegments(segments: readonly { text: string; isTarget: boolean }[]
 }
 
 /** The tokens of skipped records are not all counted. */
-function tooLong(tokens: number | 'more', { sequenceLength }: EncodingRules): Skipped {
+function tooLong(
+  tokens: number | 'more',
+  { sequenceLength }: Pick<EncodingRules, 'sequenceLength'>,
+): Skipped {
   const count = tokens === 'more' ? `more than ${sequenceLength}` : tokens;
   const detail = `has ${count} tokens; spec.dataset.sequenceLength is ${sequenceLength}`;
   return { skipped: 'TooLong', detail };
@@ -165,9 +201,9 @@ function cut(whole: EncodedDocument, rules: EncodingRules, overlength: Overlengt
   const count = overlength === 'Truncate' ? 1 : Math.ceil(tokens / sequenceLength);
   const pieces = Array.from({ length: count }, (_, index) => {
     const [start, end] = [index * sequenceLength, (index + 1) * sequenceLength];
-    return { ids: whole.ids.slice(start, end), targets: whole.targets.slice(start, end) };
+    return { ids: whole.ids.slice(start, end), marks: whole.marks.slice(start, end) };
   });
-  const documents = pieces.filter((piece) => piece.targets.indexOf(1, 1) >= 0);
+  const documents = pieces.filter((piece) => piece.marks.indexOf(1, 1) >= 0);
   if (documents.length === 0) {
     return {
       skipped: 'NoTargets',

@@ -1,6 +1,7 @@
 // The role `prepare`: from the sources of a job to a local model and a token store. Does not load
 // libtorch: on a cluster it runs before a device is allocated.
 import { join } from 'node:path';
+import type { Dataset } from '../../crds/api/dataset.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { requireTask } from '../../crds/plan/require-task.ts';
 import { podVariable } from '../../crds/wire/pod.ts';
@@ -21,12 +22,14 @@ import { type SourceEnvironment, sourceEnvironment } from '../remote/source-envi
 import { uploadTargets } from '../remote/upload-targets.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
+import { missingClasses, requireTwoClasses } from './classes.ts';
 import { type PrepareTools, prepareDataset } from './prepare.ts';
 import { fetchReporter, prepareReporter } from './progress.ts';
 import { requireNoTemplate } from './read-batches.ts';
 import { requirePrunable } from './require-prunable.ts';
 import { modelPath, type ResolvedSource, resolveData, resolveModel } from './resolve-source.ts';
 import { fetchHasChatTemplate } from './source-headers.ts';
+import { storeSummary } from './store-summary.ts';
 
 export const prepareRole: Role = async (context) => {
   const run = await requireRecord(context.folder, runFiles.run, runRecord);
@@ -51,13 +54,14 @@ export const prepareRole: Role = async (context) => {
     prepareDataset(
       {
         files: source.files,
-        format: dataset.format,
+        format: formatOf(dataset),
         tokenizer,
         chatTemplate: dataset.chatTemplate,
         chatTemplateArguments: dataset.chatTemplateArguments,
         date: new Date(run.createdAt),
         sequenceLength: dataset.sequenceLength,
         overlength: dataset.overlength,
+        labels: dataset.labels,
         maxSamples: dataset.maxSamples,
         invalidSamplePolicy: dataset.invalidSamplePolicy,
       },
@@ -66,11 +70,14 @@ export const prepareRole: Role = async (context) => {
     );
   emit({ type: 'stage', stage: 'Prepare', state: 'Started', subject: train.origin });
   using store = await tokenise(train);
-  emit({ type: 'stage', stage: 'Prepare', state: 'Done', note: summary(store.manifest) });
+  emit({ type: 'stage', stage: 'Prepare', state: 'Done', note: storeSummary(store.manifest) });
+  requireTwoClasses(store.manifest, dataset.labels ?? []);
+  checkClasses(store.manifest, 'spec.dataset.train', run, context);
   using held =
     dataset.eval === undefined
       ? null
       : await tokenise(await resolveData(dataset.eval, 'spec.dataset.eval', data, stop));
+  if (held !== null) checkClasses(held.manifest, 'spec.dataset.eval', run, context);
   const { samples, tokens, targetTokens, skipped, digest } = store.manifest;
   await writeRecord(context.folder, runFiles.prepared, preparedRecord, {
     version: 1,
@@ -89,6 +96,22 @@ export const prepareRole: Role = async (context) => {
   });
 };
 
+/** Where the job names classes, each record has one, and no shape needs to be detected. */
+function formatOf({ format, labels }: Dataset): Dataset['format'] {
+  return labels === undefined ? format : 'TextClassification';
+}
+
+function checkClasses(
+  manifest: StoreManifest,
+  field: string,
+  { spec }: RunRecord,
+  { emit }: RoleContext,
+): void {
+  const missing = missingClasses(manifest, spec.dataset.labels ?? []);
+  if (missing === undefined) return;
+  emit({ type: 'warning', reason: 'Prepare', message: `${field}: ${missing}` });
+}
+
 /**
  * Where the model has no chat template, checks the data first: conversations then end the job, and
  * gigabytes of weights need not be fetched for that.
@@ -99,13 +122,14 @@ async function dataBeforeModel(
 ): Promise<ResolvedSource | undefined> {
   const { dataset, model } = run.spec;
   const { stop } = context;
-  const needsOne = dataset.format === 'Chat' || dataset.format === 'Auto';
+  const format = formatOf(dataset);
+  const needsOne = format === 'Chat' || format === 'Auto';
   if (dataset.chatTemplate !== undefined || !needsOne) return undefined;
   const place = await environment(context, run, 'model');
   if (await fetchHasChatTemplate(model, place, stop)) return undefined;
   const data = await environment(context, run, 'data');
   const train = await resolveData(dataset.train, 'spec.dataset.train', data, stop);
-  await requireNoTemplate({ files: train.files, format: dataset.format }, stop);
+  await requireNoTemplate({ files: train.files, format }, stop);
   return train;
 }
 
@@ -181,23 +205,3 @@ function nameOf({ spec }: RunRecord, { files, origin }: ResolvedSource): string 
   const gguf = files.find(({ path }) => path.endsWith('.gguf'));
   return gguf?.path.replace(/^.*\//, '') ?? origin;
 }
-
-function summary({ samples, documents, tokens, targetTokens, skipped }: StoreManifest): string {
-  const left = Object.entries(skipped).flatMap(([reason, count]) =>
-    count === 0 ? [] : [`${inWords(count)} ${skipWords[reason] ?? reason}`],
-  );
-  const share = tokens === 0 ? 0 : Math.round((100 * targetTokens) / tokens);
-  const targets = `${inWords(tokens)} tokens, ${share} % target tokens`;
-  const kept = `${inWords(samples)} records, ${inWords(documents)} documents, ${targets}`;
-  return left.length === 0 ? kept : `${kept}; skipped: ${left.join(', ')}`;
-}
-
-function inWords(count: number): string {
-  return count.toLocaleString('en');
-}
-
-const skipWords: Readonly<Record<string, string>> = {
-  Invalid: 'unusable',
-  NoTargets: 'without target tokens',
-  TooLong: 'too long',
-};

@@ -26,6 +26,8 @@ export interface DatasetInput {
   readonly date: Date;
   readonly sequenceLength: number;
   readonly overlength?: Overlength | undefined;
+  /** Names of the classes, where records have one: then the format is TextClassification. */
+  readonly labels?: readonly string[] | undefined;
   readonly maxSamples?: number | undefined;
   readonly invalidSamplePolicy: 'Skip' | 'Fail';
 }
@@ -77,7 +79,9 @@ export async function prepareDataset(
 }
 
 function encodingRules(input: DatasetInput): EncodingRules {
-  const { tokenizer, sequenceLength, overlength, date } = input;
+  const { tokenizer, sequenceLength, overlength, date, labels } = input;
+  // No record is a conversation, whatever template the model has.
+  if (labels !== undefined) return { tokenizer, sequenceLength, overlength, labels };
   const source = input.chatTemplate ?? tokenizer.chatTemplate;
   if (source === undefined) return { tokenizer, sequenceLength, overlength };
   const args = templateArguments(input.chatTemplateArguments);
@@ -98,6 +102,7 @@ function inputsOf(input: DatasetInput, files: readonly DataFile[], rules: Encodi
     date: knowsTime ? input.date.toISOString() : null,
     sequenceLength: input.sequenceLength,
     overlength: input.overlength ?? null,
+    labels: input.labels ?? null,
     maxSamples: input.maxSamples ?? null,
   };
 }

@@ -148,6 +148,8 @@ function sizeOf(sample: Sample): number {
       return sample.segments.reduce((sum, segment) => sum + segment.text.length, 0);
     case 'Tokenized':
       return sample.tokens.length;
+    case 'TextClassification':
+      return sample.text.length + (sample.pair?.length ?? 0);
     case 'Preference':
       return 0;
     default:

@@ -32,7 +32,8 @@ export interface EncodedBatch {
   readonly records: readonly EncodedRecord[];
   /** Tokens of all documents of all records, back to back. */
   readonly ids: Uint32Array<ArrayBuffer>;
-  readonly targets: Uint8Array<ArrayBuffer>;
+  /** One for each token. */
+  readonly marks: Uint8Array<ArrayBuffer>;
 }
 
 export type EncodedRecord =
@@ -40,6 +41,8 @@ export type EncodedRecord =
       readonly line: number;
       /** Number of tokens of each document. */
       readonly lengths: readonly number[];
+      /** Of its one document; undefined where next tokens are learned. */
+      readonly class: number | undefined;
       readonly lost: number;
       readonly silent: boolean;
     }
@@ -80,11 +83,11 @@ type Encoded = ({ readonly line: number } & Skipped) | ({ readonly line: number 
 function flatten(file: number, encoded: readonly Encoded[]): EncodedBatch {
   const documents = encoded.flatMap((record) => ('documents' in record ? record.documents : []));
   const ids = new Uint32Array(documents.reduce((sum, document) => sum + document.ids.length, 0));
-  const targets = new Uint8Array(ids.length);
+  const marks = new Uint8Array(ids.length);
   let at = 0;
   for (const document of documents) {
     ids.set(document.ids, at);
-    targets.set(document.targets, at);
+    marks.set(document.marks, at);
     at += document.ids.length;
   }
   const records = encoded.map((record) =>
@@ -92,10 +95,11 @@ function flatten(file: number, encoded: readonly Encoded[]): EncodedBatch {
       ? {
           line: record.line,
           lengths: record.documents.map((document) => document.ids.length),
+          class: record.documents[0]?.class,
           lost: record.lost,
           silent: record.silent === true,
         }
       : record,
   );
-  return { file, records, ids, targets };
+  return { file, records, ids, marks };
 }

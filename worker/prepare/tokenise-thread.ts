@@ -11,6 +11,6 @@ const encode = createEncoder(rules);
 
 parentPort?.on('message', (batch: Batch) => {
   const encoded = encodeBatch(batch, encode, limits);
-  const moved = 'stuckAt' in encoded ? [] : [encoded.ids.buffer, encoded.targets.buffer];
+  const moved = 'stuckAt' in encoded ? [] : [encoded.ids.buffer, encoded.marks.buffer];
   parentPort?.postMessage(encoded, moved);
 });

@@ -32,7 +32,7 @@ export function copiedTokenizer({ metadata }: Pick<GgufHeader, 'metadata'>): Pai
 export function ggufTokenizer(definition: TokenizerDefinition, rows: number): Pairs {
   const { json } = definition;
   if (json.model.type !== 'BPE') {
-    throw unsupported('a Unigram tokenizer cannot be written into a GGUF file; BPE can');
+    throw unsupported(`a ${json.model.type} tokenizer cannot be written into a GGUF file; BPE can`);
   }
   const { model } = json;
   const isSentencePiece = model.byte_fallback === true;

@@ -29,6 +29,8 @@ const records = [
   { segments: [{ label: true, text: 'a' }] },
   { input_ids: [1, 2], labels: [-100, 2] },
   { text: 'a\ud800b' },
+  { premise: 'a', hypothesis: 'b', label: 1 },
+  { sentence: 'a', label: 'c' },
 ];
 
 export const target: Target = {
@@ -67,8 +69,12 @@ export const target: Target = {
       if (!isProblem(reading)) values.push(reading.value);
     }
     if (values.length === 0) return;
-    const shape = detectShape(values, 'Auto');
-    for (const value of values) convert(() => toSample(shape, value, true));
+    for (const format of ['Auto', 'TextClassification'] as const) {
+      convert(() => {
+        const shape = detectShape(values, format);
+        for (const value of values) convert(() => toSample(shape, value, true));
+      });
+    }
   },
 };
 

@@ -1,5 +1,6 @@
 // tokenizer.json: parsed, built, and used on a text, since a lying table shows itself only there.
 import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
+import { specialTokensOf } from '../../../worker/data/special-tokens.ts';
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';
 import { parseTokenizerJson } from '../../../worker/data/tokenizer-definition.ts';
 import { nests } from '../nests.ts';
@@ -72,8 +73,28 @@ const unigram = {
   },
 };
 
+const wordPiece = {
+  added_tokens: [{ id: 1, content: '[CLS]', special: true }],
+  normalizer: {
+    type: 'BertNormalizer',
+    clean_text: true,
+    handle_chinese_chars: true,
+    strip_accents: null,
+    lowercase: true,
+  },
+  pre_tokenizer: { type: 'BertPreTokenizer' },
+  post_processor: { type: 'BertProcessing', sep: ['[SEP]', 2], cls: ['[CLS]', 1] },
+  model: {
+    type: 'WordPiece',
+    unk_token: '[UNK]',
+    continuing_subword_prefix: '##',
+    max_input_chars_per_word: 100,
+    vocab: { '[UNK]': 0, '[CLS]': 1, '[SEP]': 2, a: 3, '##b': 4, '##ba': 5 },
+  },
+};
+
 export const target: Target = {
-  seeds: [JSON.stringify(bpe), JSON.stringify(unigram)],
+  seeds: [JSON.stringify(bpe), JSON.stringify(unigram), JSON.stringify(wordPiece)],
   words: [
     ...nests,
     ...[
@@ -124,11 +145,13 @@ export const target: Target = {
   run(bytes) {
     const json = parse(bytes);
     if (json === undefined) return;
-    const tokenizer = createTokenizer({ json: parseTokenizerJson(json, 'tokenizer.json') });
+    const parsed = parseTokenizerJson(json, 'tokenizer.json');
+    const tokenizer = createTokenizer({ json: parsed });
     const text = 'abba <s>a 12 ab\n\u{1f600} ▁b';
     const ids = tokenizer.encode(text);
     tokenizer.pieces(text);
     tokenizer.decode(ids);
+    specialTokensOf(parsed, tokenizer.vocabularySize).surround(ids, ids);
   },
 };
 

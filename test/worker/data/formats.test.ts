@@ -218,10 +218,12 @@ test('A record of one shape is claimed by no other', (t) => {
     text: { text: '' },
     tokens: { input_ids: [] },
   };
-  for (const shape of shapes) {
+  // Texts with a class are apart: only jobs with classes look for them.
+  const apart = shapes.filter(({ formats }) => !formats.includes('TextClassification'));
+  for (const shape of apart) {
     const record = examples[shape.name] as Record<string, unknown>;
     t.deepEqual(
-      shapes.filter((other) => other.claims(record)).map(({ name }) => name),
+      apart.filter((other) => other.claims(record)).map(({ name }) => name),
       [shape.name],
     );
     t.true(Object.keys(record).every((key) => key === 'id' || recordKeys.has(key)));

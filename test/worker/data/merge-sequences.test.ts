@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { mergeSequences } from '../../../worker/data/merge-sequences.ts';
 import { fillSequence } from '../../../worker/data/packed-sequences.ts';
-import { randomDocuments } from '../../builders/documents.ts';
+import { documentsOf, randomDocuments } from '../../builders/documents.ts';
 
 test('sequences that are merged are the sequence of all their documents, with the key of the first', (t) => {
   const sizes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 6 });
@@ -18,6 +18,17 @@ test('sequences that are merged are the sequence of all their documents, with th
       t.deepEqual(whole, fillSequence(documents, members.flat(), 10));
     }),
   );
+});
+
+test('segments are joined, with none for a sequence of single texts', (t) => {
+  const documents = documentsOf([
+    { ids: [2, 3], targets: [0, 0], class: 0 },
+    { ids: [2, 3, 4], targets: [0, 1, 1], class: 1 },
+  ]);
+  const sequences = [[0], [1], [0]].map((members, key) => fillSequence(documents, members, key));
+  const [whole] = mergeSequences(sequences, 3);
+  t.deepEqual(whole, fillSequence(documents, [0, 1, 0], 0));
+  t.deepEqual(whole?.segments, Uint8Array.of(0, 0, 0, 1, 1, 0, 0));
 });
 
 test('neighbours are merged in their order, and the last group takes what is left', (t) => {

@@ -29,6 +29,29 @@ test('Padding is a segment of its own that predicts nothing', (t) => {
   t.is(sequence.targetCount, 1);
 });
 
+const classified = [
+  { ids: [2, 11, 3], targets: [0, 0, 0], class: 1 },
+  { ids: [2, 20, 3, 21, 3], targets: [0, 0, 0, 1, 1], class: 0 },
+];
+
+test('A document with a class learns it at its first token, and says where its second text is', (t) => {
+  const { segments, ...sequence } = fillSequence(documentsOf(classified), [1, 0], 7, 10);
+  t.deepEqual(segments, Uint8Array.of(0, 0, 0, 1, 1, 0, 0, 0, 0, 0));
+  t.deepEqual(sequence, {
+    ids: Int32Array.of(2, 20, 3, 21, 3, 2, 11, 3, 0, 0),
+    labels: Int32Array.of(0, ...new Array(4).fill(ignored), 1, ...new Array(4).fill(ignored)),
+    positions: Int32Array.of(0, 1, 2, 3, 4, 0, 1, 2, 0, 1),
+    offsets: Int32Array.of(0, 5, 8, 10),
+    targetCount: 2,
+    key: 7,
+    documents: [1, 0],
+  });
+});
+
+test('Single texts have no segments', (t) => {
+  t.false('segments' in fillSequence(documentsOf(classified), [0, 0], 0));
+});
+
 test('What a packed sequence learns is what its documents say they have to learn', (t) => {
   fc.assert(
     fc.property(randomDocuments, (documents) => {

@@ -47,6 +47,29 @@ test('What was written is read, whatever the lengths and the width of a token', 
   );
 });
 
+test('A document with a class is read with it, and is one target', async (t) => {
+  await using folder = await temporaryFolder();
+  await writeStore(folder.path, [
+    { ids: [2, 9, 3], targets: [0, 0, 0], class: 3 },
+    { ids: [2, 3, 9, 3], targets: [0, 0, 1, 1], class: 0 },
+  ]);
+  using store = await openTokenStore(folder.path, never);
+  t.is(store?.manifest.objective, 'Class');
+  t.deepEqual([0, 1].map(store!.classOf!), [3, 0]);
+  t.deepEqual([0, 1].map(store!.targetTokensOf), [1, 1]);
+  t.is(store?.manifest.targetTokens, 2);
+  const marks = new Uint8Array(4);
+  store?.copyTo(1, new Int32Array(4), marks, 0);
+  t.deepEqual([...marks], [0, 0, 1, 1]);
+});
+
+test('Documents of next tokens have no class', async (t) => {
+  await using folder = await temporaryFolder();
+  await writeStore(folder.path, [{ ids: [1, 2], targets: [0, 1] }]);
+  using store = await openTokenStore(folder.path, never);
+  t.is(store?.classOf, undefined);
+});
+
 test('Ids above 65,535 are kept in four bytes', async (t) => {
   await using folder = await temporaryFolder();
   await writeStore(folder.path, [{ ids: [200_000, 7], targets: [0, 1] }], 4);

@@ -20,8 +20,8 @@ const encode = createEncoder(rules());
 /** Text of the target tokens, of each document. */
 function targetText(result: ReturnType<typeof encode>): string[] {
   if ('skipped' in result) throw new Error(result.detail);
-  return result.documents.map(({ ids, targets }) =>
-    tokenizer.decode(ids.filter((_, index) => targets[index] === 1)),
+  return result.documents.map(({ ids, marks }) =>
+    tokenizer.decode(ids.filter((_, index) => marks[index] === 1)),
   );
 }
 
@@ -42,7 +42,7 @@ test('A begin token stands where the tokenizer asks for one, and is not learned'
   const [document] = 'documents' in result ? result.documents : [];
   t.is(document?.ids[0], llama.tokenizer.bos);
   t.is(document?.ids.at(-1), llama.tokenizer.eos);
-  t.deepEqual(document?.targets, Uint8Array.of(0, 1, 1));
+  t.deepEqual(document?.marks, Uint8Array.of(0, 1, 1));
 });
 
 test('The turns of a conversation that is too long are not told apart', (t) => {
@@ -89,7 +89,7 @@ test('Segments are exactly their text, learned where they say so', (t) => {
 test('Tokens are taken as they are', (t) => {
   const result = encode({ type: 'Tokenized', tokens: [5, 6, 7], targets: [true, false, true] });
   t.deepEqual(result, {
-    documents: [{ ids: [5, 6, 7], targets: Uint8Array.of(1, 0, 1) }],
+    documents: [{ ids: [5, 6, 7], marks: Uint8Array.of(1, 0, 1) }],
     lost: 0,
   });
   t.deepEqual(encode({ type: 'Tokenized', tokens: [5, 100_000] }), {

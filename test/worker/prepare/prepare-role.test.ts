@@ -62,6 +62,12 @@ test('with a template in the model or in the job the weights are looked at', asy
   await t.throwsAsync(given.role, { code: 'E_INVALID_MODEL' });
 });
 
+test('texts with a class need no template, whatever else is in their records', async (t) => {
+  const changes = { 'model.task': 'SequenceClassification', 'dataset.labels': ['no', 'yes'] };
+  await using at = await prepared({ 'data.jsonl': chats }, changes);
+  await t.throwsAsync(at.role, { code: 'E_INVALID_MODEL' });
+});
+
 test('texts need no template', async (t) => {
   await using at = await prepared({ 'data.jsonl': '{"text":"a b c"}\n' });
   await t.throwsAsync(at.role, { code: 'E_INVALID_MODEL' });

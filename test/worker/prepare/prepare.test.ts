@@ -13,6 +13,7 @@ import {
   prepareDataset,
 } from '../../../worker/prepare/prepare.ts';
 import { chatTemplates } from '../../builders/chat-templates.ts';
+import { encoderTokenizer } from '../../builders/encoder-tokenizers.ts';
 import { goldenTokenizer } from '../../builders/tokenizers.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 
@@ -203,6 +204,61 @@ test('The first documents are kept as text that is learned and text that is not'
       { text: '\n', isTarget: false },
     ],
   ]);
+});
+
+const sentiments = [
+  { text: 'a good film', label: 1 },
+  { text: 'a bad film', label: 'negative' },
+  { text: 'good', label: 1 },
+  ...Array.from({ length: 200 }, () => ({ text: 'bad', label: 0 })),
+  { text: 'a film', label: -1 },
+];
+const encoder = {
+  tokenizer: encoderTokenizer().definition,
+  format: 'TextClassification',
+  labels: ['negative', 'positive', 'neutral'],
+} as const;
+
+test('Texts with a class are stored with it, counted, and shown with its name', async (t) => {
+  await using here = await desk({ 'a.jsonl': lines(sentiments) });
+  using store = await here.prepare(encoder);
+  const { manifest } = store;
+  t.is(manifest.objective, 'Class');
+  t.deepEqual(manifest.classes, [201, 2, 0]);
+  t.deepEqual([0, 1, 2].map(store.classOf ?? (() => -1)), [1, 0, 1]);
+  t.is(manifest.targetTokens, manifest.samples);
+  t.deepEqual(manifest.examples[0], [
+    { text: '[CLS] a good film [SEP]', isTarget: false },
+    { text: 'positive', isTarget: true },
+  ]);
+  t.deepEqual(
+    manifest.problems.map(({ line, reason }) => [line, reason]),
+    [[204, 'has the label -1; spec.dataset.labels names 3 classes: negative, positive, neutral']],
+  );
+});
+
+test('Other names of classes are other data', async (t) => {
+  await using here = await desk({ 'a.jsonl': lines(sentiments) });
+  using one = await here.prepare(encoder);
+  using two = await here.prepare({ ...encoder, labels: ['negative', 'positive'] });
+  t.not(one.digest, two.digest);
+});
+
+test('Classes do not depend on the number of threads', async (t) => {
+  const many = Array.from({ length: 60_000 }, (_, n) => ({
+    ...{ sentence1: 'a good film '.repeat(1 + (n % 7)), sentence2: 'bad', label: n % 2 },
+  }));
+  await using here = await desk({ 'a.jsonl': lines(many) });
+  using one = await here.prepare({ ...encoder, maxSamples: 59_999 });
+  using all = await here.prepare(encoder, { threads: 2 });
+  t.deepEqual(all.manifest.classes, [30_000, 30_000, 0]);
+  const marks = [one, all].map((store) => {
+    const found = new Uint8Array(store.lengthOf(50_001));
+    store.copyTo(50_001, new Int32Array(found.length), found, 0);
+    return [store.classOf?.(50_001), [...found]];
+  });
+  t.deepEqual(marks[0], marks[1]);
+  t.is(marks[0]?.[0], 1);
 });
 
 test('Skipped records are counted by reason, with file, line and reason of the first', async (t) => {
