@@ -89,9 +89,10 @@ const agrees = test.macro({
     await writeFile(path, JSON.stringify(texts));
     const definition = await readTokenizerFolder(join(folder, name));
     const tokenizer = createTokenizer(definition);
-    for (const sequenceLength of lengths) {
-      const args = ['tokens', join(folder, name), path, String(sequenceLength)];
-      const theirs: readonly Theirs[] = JSON.parse(await askPeer(script, args));
+    const args = ['tokens', join(folder, name), path, ...lengths.map(String)];
+    const answers: readonly (readonly Theirs[])[] = JSON.parse(await askPeer(script, args));
+    for (const [at, sequenceLength] of lengths.entries()) {
+      const theirs = answers[at] ?? [];
       const encode = createEncoder({
         ...{ tokenizer: definition, sequenceLength, overlength: 'Truncate', labels: ['no', 'yes'] },
       });

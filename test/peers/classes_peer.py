@@ -1,8 +1,8 @@
 """The judge of texts with a class: transformers' AutoTokenizer on small tokenizers of BERT and RoBERTa that are trained here.
 
 make FOLDER                    trains both and writes them as folders `bert`, `bert-cased` and `roberta`, as a model is published
-tokens FOLDER TEXTS LENGTH     prints ids and token_type_ids of each text or pair of the JSON list TEXTS, truncated to LENGTH by
-                               longest_first, and the texts that their ids decode to in the library behind it
+tokens FOLDER TEXTS LENGTH...  prints, for each LENGTH, ids and token_type_ids of each text or pair of the JSON list TEXTS, truncated
+                               to it by longest_first, and the texts that their ids decode to in the library behind it
 """
 import json
 import os
@@ -58,21 +58,26 @@ def make(folder):
             json.dump(config, file)
 
 
-def tokens(folder, texts_path, length):
+def tokens(folder, texts_path, *lengths):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     with open(texts_path, encoding="utf-8") as file:
         batch = json.load(file)
     # As lists: one pair by itself whose second text is empty would be taken for a single text.
     singles = [(index, (text,)) for index, (text, pair) in enumerate(batch) if pair is None]
     pairs = [(index, (text, pair)) for index, (text, pair) in enumerate(batch) if pair is not None]
-    found = [None] * len(batch)
     library = Tokenizer.from_file(f"{folder}/tokenizer.json")
-    for group in (singles, pairs):
-        columns = [list(column) for column in zip(*(texts for _, texts in group))]
-        encoded = tokenizer(*columns, truncation="longest_first", max_length=int(length), return_token_type_ids=True)
-        for (index, _), ids, segments in zip(group, encoded["input_ids"], encoded["token_type_ids"]):
-            found[index] = {"ids": ids, "segments": segments, "text": library.decode(ids, skip_special_tokens=False)}
-    print(json.dumps(found))
+
+    def at(length):
+        found = [None] * len(batch)
+        for group in (singles, pairs):
+            columns = [list(column) for column in zip(*(texts for _, texts in group))]
+            encoded = tokenizer(*columns, truncation="longest_first", max_length=length, return_token_type_ids=True)
+            for (index, _), ids, segments in zip(group, encoded["input_ids"], encoded["token_type_ids"]):
+                text = library.decode(ids, skip_special_tokens=False)
+                found[index] = {"ids": ids, "segments": segments, "text": text}
+        return found
+
+    print(json.dumps([at(int(length)) for length in lengths]))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ const mark = new RegExp(`[[\\p{Mn}--[${newer}]]\\u1734\\u{1171e}]`, 'gv');
 const sign = `[[\\p{P}!-\\/:-@\\[-\`\\{-~]--[${newer}]]\\u166d\\u{111c9}`;
 const signOrWord = new RegExp(`[${sign}]|[^\\p{White_Space}${sign}]+`, 'gv');
 
-export interface BertNormalizer {
+interface BertNormalizer {
   readonly clean_text: boolean;
   readonly handle_chinese_chars: boolean;
   /** As `lowercase` when absent. */

@@ -9,7 +9,10 @@ export interface Documents {
   readonly lengthOf: (document: number) => number;
   /** Number of a document's class; undefined where documents predict their next tokens. */
   readonly classOf: ((document: number) => number) | undefined;
-  /** 1 for a document with a class; else its target tokens that have a token before them to be predicted from. */
+  /**
+   * 1 for a document with a class; else its target tokens that have a token before them to be
+   * predicted from.
+   */
   readonly targetTokensOf: (document: number) => number;
   /**
    * Copies the tokens of a document to offset `at`, and a mark for each: 1 for a target token, or
