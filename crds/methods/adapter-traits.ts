@@ -49,7 +49,7 @@ export function beginsWithWeights(method: Adapted): boolean {
 /** What is decomposed does not depend on sizes. */
 const someSizes: ModelFacts = {
   ...{ kind: 'encoder', V: 64, H: 64, L: 1, NH: 1, NK: 1, D: 64, I: 64 },
-  ...{ blocks: '', inlet: 0, classes: 1, made: 0 },
+  ...{ blocks: '', inlet: 0, classes: 1, whole: 0 },
 };
 
 /** Whether it begins with what quantizing the base loses. */

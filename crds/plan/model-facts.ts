@@ -31,8 +31,8 @@ const encoderFacts = z.object({
   /** Values before the blocks: tables of words, positions and segments, and their norm. */
   inlet: count,
   classes: size,
-  /** Values of the head that the files lack: they train whole, beside any adapter. */
-  made: count,
+  /** Values of the head that train whole beside any adapter. */
+  whole: count,
 });
 
 export const modelFacts = z.discriminatedUnion('kind', [decoderFacts, encoderFacts]);

@@ -120,12 +120,12 @@ export function trainedOf(facts: ModelFacts, method: ResolvedMethod): TrainedCou
   const adapter = Math.round(inBlock * facts.L);
   const kept = counts.reduce((sum, one) => sum + one.kept, 0);
   const taken = counts.reduce((sum, one) => sum + one.taken, 0);
-  const made = facts.kind === 'encoder' ? facts.made : 0;
+  const whole = facts.kind === 'encoder' ? facts.whole : 0;
   return {
-    ...counted(block, made),
-    ...{ total: adapter + made, adapter, ofGrid: 0, adapterKept: Math.round(kept * facts.L) },
+    ...counted(block, whole),
+    ...{ total: adapter + whole, adapter, ofGrid: 0, adapterKept: Math.round(kept * facts.L) },
     adapterTaken: Math.round(taken * facts.L),
-    ...{ embedding: false, head: made > 0 },
+    ...{ embedding: false, head: whole > 0 },
   };
 }
 

@@ -19,6 +19,7 @@ import { followFormats } from '../../worker/engine/adaptive-formats.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import { hiddenStates } from '../../worker/engine/forward.ts';
 import type { Model } from '../../worker/engine/model.ts';
+import { readOptionsOf } from '../../worker/families/read-options.ts';
 import { buildOptionsOf } from '../../worker/methods/index.ts';
 import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
 import { wholeShards } from '../../worker/sharding/shards.ts';
@@ -141,7 +142,7 @@ export async function trainedModel({ folder }: TrainedRun): Promise<Model> {
   const prepared = await requireRecord(folder, runFiles.prepared, preparedRecord);
   const { checkpoint } = await requireRecord(folder, runFiles.trained, trainedRecord);
   const method = resolveMethod(spec.method);
-  using files = openModel(prepared.model.path);
+  using files = openModel(prepared.model.path, readOptionsOf(spec));
   using factors = await openInitialFactors(initialPlace(folder, { run, prepared, method }));
   const model = buildModel(modelSource(files), {
     ...buildOptionsOf(spec, method),

@@ -1,5 +1,5 @@
 // Encoders with a head for classes as a family of models.
-import type { Family, TensorSpec } from '../families/family.ts';
+import { type Family, type TensorSpec, trainsWhole } from '../families/family.ts';
 import { type EncoderConfig, readEncoderConfig } from './config.ts';
 import { encoderNames } from './families.ts';
 import { blocksPath, encoderName, encoderTensors } from './names.ts';
@@ -21,10 +21,10 @@ export const encoderFamily: Family<EncoderConfig> = {
     const { V, H, L, NH, NK, D, I, labels } = config;
     const tensors = encoderTensors(config);
     const inlet = tensors.filter(({ place }) => place === 'embedding');
-    const head = tensors.filter(({ name }) => made.includes(name));
+    const whole = tensors.filter((spec) => trainsWhole(spec, made.includes(spec.name)));
     return {
       ...{ kind: 'encoder', V, H, L, NH, NK, D, I, classes: labels },
-      ...{ blocks: blocksPath(config), inlet: valuesOf(inlet), made: valuesOf(head) },
+      ...{ blocks: blocksPath(config), inlet: valuesOf(inlet), whole: valuesOf(whole) },
     };
   },
 };

@@ -67,24 +67,29 @@ function headTensors({ family, H, labels, initialStd: std }: EncoderConfig): rea
   const { dense, out } = encoderFamilies[family].head;
   const hidden = `hidden_size=${H}`;
   return [
-    ...linear(dense, 'head', [H, H], hidden, std),
-    ...linear(out, 'head', [labels, H], `${labels} classes and ${hidden}`, std),
+    ...ofHead(linear(dense, 'head', [H, H], hidden), std),
+    ...ofHead(linear(out, 'head', [labels, H], `${labels} classes and ${hidden}`), std),
   ];
 }
 
-/** With `std` it is made where the files lack it: its weight normal, its bias zeros. */
+/** Made where the files lack them: weights normal, biases zeros. PEFT trains `classifier`. */
+function ofHead(tensors: readonly TensorSpec[], std: number): readonly TensorSpec[] {
+  return tensors.map((spec) => {
+    const besideAdapter = spec.name.startsWith('classifier.') ? 'Always' : 'IfMade';
+    return { ...spec, made: { besideAdapter, std: spec.kind === 'bias' ? 0 : std } };
+  });
+}
+
 function linear(
   path: string,
   place: Place,
   shape: readonly [out: number, inputs: number],
   from: string,
-  std?: number,
 ): readonly TensorSpec[] {
   const spec = { place, from, isPartOfTable: false };
-  const made = (deviation: number) => (std === undefined ? {} : { made: { std: deviation } });
   return [
-    { ...spec, name: `${path}.weight`, kind: 'linear', shape, ...made(std ?? 0) },
-    { ...spec, name: `${path}.bias`, kind: 'bias', shape: shape.slice(0, 1), ...made(0) },
+    { ...spec, name: `${path}.weight`, kind: 'linear', shape },
+    { ...spec, name: `${path}.bias`, kind: 'bias', shape: shape.slice(0, 1) },
   ];
 }
 

@@ -23,9 +23,9 @@ export function loadParameter(
   options: BuildOptions,
 ): Parameter {
   const { coded = false, codebook = null, store = dense, shardLayer, device } = options;
-  // Nothing has rounded what the files lack, and it trains beside an adapter.
-  const isMade = source.made?.has(spec.name) === true;
-  const dtype = isMade ? exactType(options.dtype) : options.dtype;
+  // A head that trains is small, and has no master weights beside an adapter.
+  const isHead = trained && spec.made !== undefined;
+  const dtype = isHead ? exactType(options.dtype) : options.dtype;
   const isMatrix = isBlockMatrix(spec);
   if (trained && codebook !== null && isMatrix) {
     return codebookParameter(source, spec, codebook, dtype);

@@ -5,7 +5,7 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { familyOf, placesOf } from '../decoder/registry.ts';
-import type { ModelConfig, Places, TensorSpec } from '../families/family.ts';
+import { type ModelConfig, type Places, type TensorSpec, trainsWhole } from '../families/family.ts';
 import {
   type Adapter,
   type Initial,
@@ -63,10 +63,10 @@ export function modelSource(files: ModelFiles): ModelSource {
 export type ShardLayer = (parameters: readonly Parameter[]) => readonly Parameter[];
 
 /**
- * Whether a tensor of the base model is trained at any time of the run; `isMade`: the files lack
- * it.
+ * Whether a tensor of the base model is trained at any time of the run. `isWhole`: it is even
+ * beside an adapter.
  */
-export type Trains = (spec: TensorSpec, places: Places, isMade: boolean) => boolean;
+export type Trains = (spec: TensorSpec, places: Places, isWhole: boolean) => boolean;
 
 export interface BuildOptions {
   readonly dtype: DType;
@@ -79,7 +79,7 @@ export interface BuildOptions {
   readonly store?: WeightStore;
   /** Arithmetic of the blocks' linear layers; owned by the model. @default the model's type */
   readonly precision?: Precision | null;
-  /** @default all without an adapter; with one, what the files lack */
+  /** @default all without an adapter; with one, what trains whole beside it */
   readonly trains?: Trains;
   /** Whether trained matrices of blocks are stored in 8 bits. @default false */
   readonly coded?: boolean;
@@ -116,7 +116,7 @@ export function frozenModel(
 export function buildModel(files: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = files;
   const { adapter, dtype, device = 'cpu' } = options;
-  const { trains = (_spec, _places, isMade) => adapter === null || isMade } = options;
+  const { trains = (_spec, _places, isWhole) => adapter === null || isWhole } = options;
   const adapted = adapter === null ? [] : layersWithRank(config, adapter, initialOf(options));
   const source =
     adapter === null ? files : reducedSource(files, adapter, adapted, initialOf(options));
@@ -135,7 +135,8 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
     for (const together of Map.groupBy(specs, ({ place }) => place).values()) {
       add(
         together.map((spec) => {
-          const trained = trains(spec, places, files.made?.has(spec.name) === true);
+          const isMade = files.made?.has(spec.name) === true;
+          const trained = trains(spec, places, trainsWhole(spec, isMade));
           const load = (from: ModelSource): Parameter =>
             placed(
               made(() => loadParameter(from, spec, trained, options)),

@@ -39,8 +39,18 @@ export interface TensorSpec {
 }
 
 interface MadeValues {
+  /**
+   * When it trains whole beside an adapter: a layer that gives the classes always does, as in PEFT,
+   * and another layer of a head where nothing was trained before.
+   */
+  readonly besideAdapter: 'Always' | 'IfMade';
   /** Of the normal distribution around 0 that its values are drawn from; 0 for zeros. */
   readonly std: number;
+}
+
+/** Whether it trains whole beside an adapter. `isMade`: the files lack it. */
+export function trainsWhole({ made }: Pick<TensorSpec, 'made'>, isMade: boolean): boolean {
+  return made !== undefined && (isMade || made.besideAdapter === 'Always');
 }
 
 /**

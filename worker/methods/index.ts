@@ -231,13 +231,13 @@ function adamSettings({ betas, epsilon, weightDecay }: AdamParameters) {
 function trainsOf({ base, adapter, selection }: ResolvedMethod): Trains {
   if (trainsNothing({ selection })) return () => false;
   if (adapter.type !== 'None' || trainsScales({ base })) {
-    return (_spec, _places, isMade) => isMade;
+    return (_spec, _places, isWhole) => isWhole;
   }
   const draw = drawOf(selection);
   if (draw === null) return () => true;
   const { trainEmbeddings, trainHead, trainFinalNorm } = draw;
-  return ({ place, kind }, { inlet }, isMade) => {
-    if (typeof place === 'number' || isMade) return true;
+  return ({ place, kind }, { inlet }, isWhole) => {
+    if (typeof place === 'number' || isWhole) return true;
     if (place === inlet) return trainEmbeddings;
     return kind === 'norm' ? trainFinalNorm : trainHead;
   };

@@ -120,7 +120,7 @@ export function roundingOf(
 }
 
 function isNorm(name: string): boolean {
-  return /norm\.weight$/.test(name);
+  return /norm\.weight$/i.test(name);
 }
 
 function takesOver({ adapter }: Model): boolean {
