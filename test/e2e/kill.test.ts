@@ -207,3 +207,11 @@ test(survives, 5, {
   },
   training: { learningRate: '1e-3' },
 });
+
+test(survives, 6, {
+  name: 'classifier',
+  encoder: 'bert',
+  method: { preset: 'LoRA', precision: { type: 'BFloat16' } },
+  training: { evaluation: { intervalSteps: 5 } },
+  formats: ['PEFTAdapter', 'MergedSafetensors'],
+});

@@ -3,6 +3,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { EncoderName } from '../../worker/encoder/families.ts';
+import { makeEncoder } from './encoder.ts';
 import { makeToy } from './make-toy.ts';
 
 /** Letters, signs, all bytes, and some merges. */
@@ -11,6 +13,8 @@ const vocabulary = 400;
 export interface ToyJobOptions {
   readonly name: string;
   readonly method: Readonly<Record<string, unknown>>;
+  /** A text encoder that learns three classes, in place of a model that answers. */
+  readonly encoder?: EncoderName;
   /** Sizes of the model that are not those of the toy. */
   readonly sizes?: Readonly<Record<string, number>>;
   /** Null: none, for a method that trains nothing. */
@@ -41,10 +45,16 @@ const steps = { maxSteps: 40, globalBatchSize: 3, learningRate: '5e-3' };
 
 /** Writes model, data and job below `folder`. */
 export async function writeToyJob(folder: string, options: ToyJobOptions): Promise<ToyJob> {
-  await makeToy(join(folder, 'model'), 'llama', {
-    config: { vocab_size: vocabulary, hidden_size: 64, intermediate_size: 96, ...options.sizes },
-  });
-  await writeFile(join(folder, 'data.jsonl'), conversations(48));
+  const { encoder } = options;
+  const config = { vocab_size: vocabulary, hidden_size: 64, intermediate_size: 96 };
+  if (encoder === undefined) {
+    await makeToy(join(folder, 'model'), 'llama', { config: { ...config, ...options.sizes } });
+  } else {
+    const sizes = { ...config, max_position_embeddings: 64, ...options.sizes };
+    await makeEncoder(join(folder, 'model'), encoder, { config: sizes, inFile: withoutHead });
+  }
+  const records = encoder === undefined ? conversations(48) : classified(48);
+  await writeFile(join(folder, 'data.jsonl'), records);
   const { name, method, training, checkpoint, dataset, formats, claim, worker, output } = options;
   const { failurePolicy, observability, evaluation } = options;
   const place = (path: string) =>
@@ -58,11 +68,14 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
     kind: 'FineTuneJob',
     metadata: { name },
     spec: {
-      model: { source: place('model') },
+      model: {
+        source: place('model'),
+        ...(encoder === undefined ? {} : { task: 'SequenceClassification' }),
+      },
       dataset: {
         train: place('data.jsonl'),
         heldOut: { samples: 4 },
-        sequenceLength: 128,
+        ...(encoder === undefined ? { sequenceLength: 128 } : { sequenceLength: 48, labels }),
         packing: 'Packed',
         ...dataset,
       },
@@ -83,6 +96,24 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
   const file = join(folder, 'job.yaml');
   await writeFile(file, stringify(job));
   return { file, destination };
+}
+
+function withoutHead(name: string): string | null {
+  return /^(classifier|bert\.pooler)\./.test(name) ? null : name;
+}
+
+const labels = ['few', 'some', 'many'];
+
+/** Sentences whose first words tell the class. */
+function classified(count: number): string {
+  const lines = Array.from({ length: count }, (_, i) => {
+    const label = labels[i % labels.length];
+    return JSON.stringify({
+      text: `${label} of ${(7 * i) % 50} owls${' indeed'.repeat(i % 4)}`,
+      label,
+    });
+  });
+  return `${lines.join('\n')}\n`;
 }
 
 /** Questions about sums, which a toy can begin to learn. */
