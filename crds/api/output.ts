@@ -67,18 +67,19 @@ export const output = rule(
             'GGUFAdapter',
             'UniformPEFTAdapter',
             'MixLoRA',
+            'KaSA',
             'CompressedTensors',
             'GPTQ',
             'AWQ',
           ]),
         )
         .min(1)
-        .max(10),
+        .max(11),
       'Suspended',
     )
       .optional()
       .describe(
-        'Formats of the result. When absent: PEFTAdapter if an adapter is trained, or MixLoRA with that adapter, else MergedSafetensors, which is then the whole model. GGUFAdapter: the adapter for llama.cpp, beside a GGUF file of the base. UniformPEFTAdapter: a PEFTAdapter with one rank in all layers, for servers that read no rank patterns. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers. MixLoRA: experts, routers and LoRA of that adapter, under the names of its authors. CompressedTensors: the integers of a FakeQuantized base with their scales, for vLLM and transformers; with that base, this one when absent, or GGUF where it has blocks of that. GPTQ and AWQ: the integers of quantization in these layouts.',
+        'Formats of the result. When absent: PEFTAdapter if an adapter is trained, or MixLoRA with that adapter, else MergedSafetensors, which is then the whole model. GGUFAdapter: the adapter for llama.cpp, beside a GGUF file of the base. UniformPEFTAdapter: a PEFTAdapter with one rank in all layers, for servers that read no rank patterns. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers. MixLoRA: experts, routers and LoRA of that adapter, under the names of its authors. KaSA: that adapter for the one of PEFT, which takes the same part from each weight itself. CompressedTensors: the integers of a FakeQuantized base with their scales, for vLLM and transformers; with that base, this one when absent, or GGUF where it has blocks of that. GPTQ and AWQ: the integers of quantization in these layouts.',
       ),
     gguf: mutable(gguf, 'Suspended').prefault({}).describe('Settings of the format GGUF.'),
     quantization: mutable(quantization, 'Suspended')

@@ -10,15 +10,14 @@ import { levelOf } from '../methods/halo-level.ts';
 import { incrementOf, maxRankOf } from '../methods/incre-lora.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
-import { changesBaseInCel } from '../methods/types-in-cel.ts';
-import { isAdapterForm, resultsHitModel } from '../names/result-folders.ts';
+import { resultsHitModel } from '../names/result-folders.ts';
 import { sequencesPerStep } from '../plan/batches.ts';
-import { needsItsBase } from '../plan/publication.ts';
 import { storesFrozen } from '../plan/quantized-base.ts';
 import { placedRules, printedJob } from '../tree/schema-tree.ts';
 import { valueAt } from '../tree/value-at.ts';
 import { expertPairs } from './experts.ts';
-import { is, noAdapterForm, noForm, type Pair, type Where } from './pair.ts';
+import { is, noForm, type Pair, type Where } from './pair.ts';
+import { pairsOfAdapterFiles } from './pairs-of-adapter-files.ts';
 import { pairsOfBeginnings } from './pairs-of-beginnings.ts';
 import { pairsOfClassification } from './pairs-of-classification.ts';
 import { pairsOfDistillation } from './pairs-of-distillation.ts';
@@ -41,37 +40,7 @@ const rowless = adapterTypes((entry) => entry.trainsRows === false);
 const hasHeldOut = 'has(self.dataset.eval) || has(self.dataset.heldOut)';
 
 export const pairs: readonly Pair[] = [
-  {
-    id: 'an adapter file needs an adapter',
-    path: ['output', 'formats'],
-    meets: ({ output }, { adapter }) =>
-      adapter.type === 'None' && output.formats?.some(isAdapterForm) === true,
-    cel: `!${is('adapter', 'None')} || ${noAdapterForm}`,
-    sentence:
-      'asks for a file of the adapter, but method.adapter is None: there is no adapter to write',
-    hint: 'ask for MergedSafetensors, which is then the whole model',
-  },
-  {
-    id: 'an adapter that changed its base is for a base that others have',
-    path: ['output', 'formats'],
-    meets: ({ output }, method) =>
-      needsItsBase(method) && output.formats?.some(isAdapterForm) === true,
-    cel: `!(${changesBaseInCel()}) || ${is('base', 'Dense')} || ${noAdapterForm}`,
-    sentence:
-      'asks for a file of the adapter, but method.adapter took over a part of each weight before the rest was quantized: nobody else has that base',
-    hint: 'ask for MergedSafetensors, or write method.base: { type: Dense }',
-  },
-  {
-    id: 'a change of full rank has a form of its own',
-    path: ['output', 'formats'],
-    meets: ({ output }, { adapter }) =>
-      adapter.type === 'RandLoRA' &&
-      output.formats?.some((form) => isAdapterForm(form) && form !== 'PEFTAdapter') === true,
-    cel: `!${is('adapter', 'RandLoRA')} || (${noForm('GGUFAdapter')}) && (${noForm('UniformPEFTAdapter')})`,
-    sentence:
-      'asks for two matrices of each layer, but the change of RandLoRA has full rank: they would be larger than the weight',
-    hint: 'ask for PEFTAdapter, which has its diagonals, or for MergedSafetensors or GGUF',
-  },
+  ...pairsOfAdapterFiles,
   {
     id: 'frozen weights are quantized once',
     path: ['method', 'precision', 'type'],

@@ -2,6 +2,7 @@
 // of each layer on the training data, where most of their variance is:
 //   C = cov(x)      A0 = the first R_l eigenvectors of C      B0 = 0
 //   y = x W^T + s * drop(x) A^T B^T      s = alpha / R
+// or with `whiten` A0_i = v_i / sqrt(sigma_i).
 // A layer whose first directions explain more gets more of them: the ranks R_l of all layers add up
 // to R each.
 import * as z from 'zod';
@@ -48,6 +49,10 @@ const parameters = z.strictObject({
     .describe(
       'Whether the first token of each document is left out: its activations are often far larger than all others.',
     ),
+  whiten: z
+    .boolean()
+    .default(false)
+    .describe('Whether each direction is divided by the square root of its singular value.'),
   directions,
   targetModules,
 });

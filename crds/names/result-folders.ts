@@ -11,6 +11,7 @@ export const resultFolder = {
   GGUF: 'gguf',
   AQLM: 'aqlm',
   MixLoRA: 'mixlora',
+  KaSA: 'kasa',
   CompressedTensors: 'compressed-tensors',
   GPTQ: 'gptq',
   AWQ: 'awq',
@@ -22,6 +23,7 @@ export const adapterForms = [
   'GGUFAdapter',
   'UniformPEFTAdapter',
   'MixLoRA',
+  'KaSA',
 ] as const;
 
 /** Forms of a whole model with linear layers as integers. */

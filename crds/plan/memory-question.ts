@@ -71,8 +71,8 @@ export interface MemoryQuestion {
  * Prompts are not tokenised for a plan: assume three characters per token, and a template around
  * them.
  */
-const charactersPerToken = 3;
-const templateTokens = 64;
+export const charactersPerToken = 3;
+export const templateTokens = 64;
 
 /** Tokens of the largest sequence of an evaluation, and of training. */
 export function stagesOf(

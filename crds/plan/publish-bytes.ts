@@ -177,10 +177,12 @@ function copyBytes(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method, stages, storedBfloat16 = 0 } = question;
   if (isAdapterForm(format)) {
     const { adapter, adapterKept, adapterTaken } = trainedOf(facts, method);
-    const saved = adapter + adapterKept + adapterTaken + facts.L * onesInFile(question);
+    const isOnOwnBase = !changesBase(method) || format === 'KaSA';
+    const taken = isOnOwnBase ? 0 : adapterTaken;
+    const saved = adapter + adapterKept + taken + facts.L * onesInFile(question);
     const shared = adapterShape(method, facts)?.multipliedOut?.shared ?? 0;
     const factors = memoryConstants.adapterBytes * saved + 2 * shared;
-    if (!changesBase(method)) return factors;
+    if (isOnOwnBase) return factors;
     // On the base as its files have it; matrices keep their 16 bits.
     const { total } = parametersOf(facts);
     const narrow = valueBytes(method) === 4 ? 2 * Math.min(storedBfloat16, total) : 0;

@@ -13,6 +13,8 @@ const holdModels: ReadonlySet<string> = new Set([
   'serve',
   'begin',
   'aggregate',
+  'synthesize',
+  'compare',
 ]);
 
 /** Type stripping tells on stderr that it is experimental; stderr is for what went wrong. */

@@ -68,9 +68,9 @@ export function factorsInMemory(
         ...{ device: 'cpu', group: null, layout: 'slice', world: alone },
         options: { dtype, adapter: null, sequenceLength: 64 },
       });
-      for (const [layer, { rank, rows }] of components.byLayer) {
+      for (const [layer, { rank, ...first }] of components.byLayer) {
         scope(() => {
-          const own = adapter.decompose?.(layer, { ...nothing, components: () => rows });
+          const own = adapter.decompose?.(layer, { ...nothing, components: () => first });
           take(layer, { ...(rank === 0 ? {} : own), [plannedRank]: tensor([rank], [1], 'int32') });
         });
       }

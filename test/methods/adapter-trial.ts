@@ -58,4 +58,6 @@ export interface PeerCase {
   readonly merged?: boolean;
   /** Whether it has no form but its own. */
   readonly mixture?: boolean;
+  /** Whether its file in the form of KaSA is asked for as well. */
+  readonly kasa?: boolean;
 }

@@ -1,6 +1,6 @@
 """What PEFT begins EVA with on a model: `lora_A` of each layer that gets ranks, by the path of the layer.
 
-Arguments: MODEL OUT REQUEST, where REQUEST is JSON: {"r", "rho", "ids": [[...], ...]}, documents of one length. PEFT takes the same batch
+Arguments: MODEL OUT REQUEST, where REQUEST is JSON: {"r", "rho", "whiten", "ids": [[...], ...]}, documents of one length. PEFT takes the same batch
 until its directions settle. Needs no network: everything is local.
 """
 
@@ -21,7 +21,7 @@ def main(path, out, request):
         lora_alpha=2 * request["r"],
         target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
         init_lora_weights="eva",
-        eva_config=EvaConfig(rho=request["rho"]),
+        eva_config=EvaConfig(rho=request["rho"], whiten=request["whiten"]),
     )
     model = get_peft_model(model, config)
     batch = {"input_ids": torch.tensor(request["ids"])}

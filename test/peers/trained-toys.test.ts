@@ -71,11 +71,17 @@ test.after.always(() => rm(folder, { recursive: true, force: true }));
 
 type Form = keyof typeof resultFolder;
 
-function formsOf({ adapter, uniform = false, mixture = false }: Case): readonly Form[] {
+function formsOf(of: Case): readonly Form[] {
+  const { adapter, uniform = false, mixture = false, kasa = false } = of;
   if (mixture) return ['MixLoRA'];
   const merged = ['MergedSafetensors'] as const;
   if (!adapter) return merged;
-  return [...merged, 'PEFTAdapter', ...(uniform ? (['UniformPEFTAdapter'] as const) : [])];
+  return [
+    ...merged,
+    'PEFTAdapter',
+    ...(uniform ? (['UniformPEFTAdapter'] as const) : []),
+    ...(kasa ? (['KaSA'] as const) : []),
+  ];
 }
 
 function jobOf(name: string, method: Case['method'], formats: readonly Form[]) {

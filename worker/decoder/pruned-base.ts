@@ -10,6 +10,7 @@ import {
   prunedModel,
   pruningFile,
 } from '../../crds/wire/pruned-model.ts';
+import type { ModelConfig } from '../families/family.ts';
 import { readBoundedSync } from '../files/bounded-file.ts';
 import { type DecoderConfig, decoderConfig } from './config.ts';
 import type { ModelOnDisk } from './model-headers.ts';
@@ -85,7 +86,11 @@ export function readPrunedBase(
       hint: 'put it back: it says where in the whole model the trained values belong',
     });
   }
-  if (bytes === undefined) return null;
+  return bytes === undefined ? null : parsePrunedBase(bytes, path, own);
+}
+
+/** Of the model whose configuration is `own`. */
+export function parsePrunedBase(bytes: Uint8Array, path: string, own: ModelConfig): PrunedBase {
   const parsed = prunedModel.safeParse(contentsOf(path, bytes));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -116,7 +121,7 @@ function bytesOf(path: string): Buffer | undefined {
   }
 }
 
-function contentsOf(path: string, bytes: Buffer): unknown {
+function contentsOf(path: string, bytes: Uint8Array): unknown {
   try {
     return parseJson(bytes, jsonLimits.prunedModel);
   } catch (cause) {

@@ -1,4 +1,5 @@
 // The object of a submission as numbers, with what its checks ask.
+import { UserError } from '../../crds/failures/errors.ts';
 import type { RoundSubmit } from '../../crds/wire/federation.ts';
 import { objectPath } from '../checkpoint/objects.ts';
 import { openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
@@ -7,7 +8,7 @@ import { toArray } from '../tensor/tensor.ts';
 import type { Tensors } from './aggregate.ts';
 import { type Matrix, matrix } from './matrix.ts';
 import { normOfUpdate } from './mean.ts';
-import type { Submitted } from './submission.ts';
+import { type Submitted, tensorsOf } from './submission.ts';
 
 /** Of an object whose bytes are not those that were named, no tensor is read. */
 export function readSubmission(
@@ -19,30 +20,36 @@ export function readSubmission(
   const { client, round, epoch, base, state, object, samples } = sent;
   const { digest } = object;
   const named = { client, round, epoch, base, state, digest, found, samples };
-  if (found !== digest) return { ...named, tensors: new Map(), norm: 0, matrices: new Map() };
-  using file = openSafetensors(objectPath(root, digest));
+  const none = { ...named, tensors: new Map(), norm: 0, matrices: new Map() };
+  if (found !== digest) return none;
+  const opened = openOrSay(objectPath(root, digest));
+  if (typeof opened === 'string') return { ...none, unreadable: opened };
+  using file = opened;
   const matrices = matricesIn(file);
-  const tensors = new Map(
-    [...file.header.tensors].map(([name, { shape, type }]) => [
-      name,
-      {
-        shape,
-        dtype: type === 'F32' ? 'float32' : type,
-        finite: matrices.get(name)?.values.every(Number.isFinite) ?? true,
-      },
-    ]),
-  );
+  const areFinite = (name: string) => matrices.get(name)?.values.every(Number.isFinite) ?? true;
+  const tensors = tensorsOf(file.header, areFinite);
   // Shapes are checked before the norm is looked at; of other ones it says nothing.
   const alike = [...matrices].every(([name, one]) => isAlike(one, beginning.get(name)));
   return { ...named, tensors, matrices, norm: alike ? normOfUpdate(matrices, beginning) : 0 };
 }
 
-/** Its matrices, by name. */
+/** The file, or why it is none: what one client sent ends no round of the others. */
+function openOrSay(path: string): SafetensorsFile | string {
+  try {
+    return openSafetensors(path);
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+/** Its matrices in float32, by name: others are refused without their values. */
 export function matricesIn(file: SafetensorsFile): Tensors {
   return new Map(
-    [...file.header.tensors].flatMap(([name, { shape }]) => {
+    [...file.header.tensors].flatMap(([name, { shape, type }]) => {
       const [rows, columns] = shape;
-      if (shape.length !== 2 || rows === undefined || columns === undefined) return [];
+      if (type !== 'F32' || shape.length !== 2 || rows === undefined || columns === undefined)
+        return [];
       return [[name, scope(() => matrix(rows, columns, toArray(file.load(name))))] as const];
     }),
   );

@@ -1,4 +1,5 @@
 // Whether what a client sent may be used: each refusal is one sentence, and names what is wrong.
+import type { SafetensorsHeader } from '../files/safetensors-header.ts';
 
 /** What the hub knows of a submission before it uses it. */
 export interface Submitted {
@@ -13,6 +14,8 @@ export interface Submitted {
   /** SHA-256 that the client named, and that of the bytes that are there. */
   readonly digest: string;
   readonly found: string | null;
+  /** Why these bytes are no file of tensors; absent where they are one. */
+  readonly unreadable?: string;
   readonly samples: number;
   /** By name; of damaged bytes none. */
   readonly tensors: ReadonlyMap<string, SubmittedTensor>;
@@ -24,6 +27,19 @@ interface SubmittedTensor {
   readonly shape: readonly number[];
   readonly dtype: string;
   readonly finite: boolean;
+}
+
+/** `areFinite`: whether the values of a tensor are, where they are read. */
+export function tensorsOf(
+  { tensors }: SafetensorsHeader,
+  areFinite: (name: string) => boolean,
+): Submitted['tensors'] {
+  return new Map(
+    [...tensors].map(([name, { shape, type }]) => [
+      name,
+      { shape, dtype: type === 'F32' ? 'float32' : type, finite: areFinite(name) },
+    ]),
+  );
 }
 
 export interface Expected {
@@ -57,11 +73,12 @@ function fromElsewhere(sent: Submitted, expected: Expected): string | null {
   return null;
 }
 
-function damaged({ digest, found, samples }: Submitted): string | null {
+function damaged({ digest, found, unreadable, samples }: Submitted): string | null {
   if (found === null) return `its object ${short(digest)} is missing`;
   if (found !== digest) {
     return `its object has the SHA-256 ${short(found)} and is named ${short(digest)}: it is damaged`;
   }
+  if (unreadable !== undefined) return `its object is no file of tensors: ${unreadable}`;
   if (samples < 1) return `it counts ${samples} records; it must count at least one`;
   return null;
 }

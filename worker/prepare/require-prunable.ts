@@ -22,6 +22,15 @@ export function requirePrunable(spec: FineTuneJobSpec, cut: PrunedBase | null): 
   }
   const method = resolveMethod(spec.method);
   const { type } = method.adapter;
+  if (formatsOf(spec).includes('KaSA')) {
+    const path = 'spec.output.formats';
+    throw new UserError({
+      code: 'E_INVALID_SPEC',
+      message: `${path} asks for KaSA, and the model is a pruned copy of ${name}: what was taken from its weights is not what a loader would take from those of the whole model`,
+      path,
+      hint: 'ask for PEFTAdapter, or for MergedSafetensors, the pruned model with its change',
+    });
+  }
   const isRecovered = !choosesPlaces(method) && type !== 'RandLoRA' && type !== 'MixLoRA';
   if (isRecovered || !formatsOf(spec).some(isAdapterForm)) return;
   const path = 'spec.method.adapter';

@@ -164,6 +164,7 @@ const libraries: { readonly [Format in ArtifactFormat]?: string } = {
   GGUFAdapter: 'gguf',
   UniformPEFTAdapter: 'peft',
   MixLoRA: 'mixlora',
+  KaSA: 'peft',
 };
 
 const opening = {
@@ -173,6 +174,7 @@ const opening = {
   MergedSafetensors: 'A fine-tuned copy of',
   GGUF: 'A fine-tuned copy, in GGUF form, of',
   MixLoRA: 'A mixture of LoRA experts for',
+  KaSA: 'An adapter, in the form of KaSA, for',
   CompressedTensors:
     'A fine-tuned copy, its linear layers as integers with scales (compressed-tensors), of',
   GPTQ: 'A fine-tuned copy, its linear layers as integers with scales (GPTQ), of',

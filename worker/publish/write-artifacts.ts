@@ -20,6 +20,7 @@ import { questionsOf } from './evaluate-artifact.ts';
 import { ggufAdapterArtifact } from './gguf-adapter.ts';
 import { ggufArtifact } from './gguf-artifact.ts';
 import { integerBaseArtifact } from './integer-base.ts';
+import { kasaArtifact } from './kasa.ts';
 import { mergedArtifact } from './merged.ts';
 import { mixLoraArtifact } from './mixlora.ts';
 import { repositoryCard } from './model-card.ts';
@@ -121,6 +122,7 @@ function writersOf(all: ArtifactFacts, context: RoleContext): readonly ArtifactW
     }
     if (format === 'GGUFAdapter') return ggufAdapterArtifact(facts);
     if (format === 'MixLoRA') return mixLoraArtifact(facts);
+    if (format === 'KaSA') return kasaArtifact(facts);
     if (format === 'AQLM') return aqlmArtifact(facts);
     if (isIntegerForm(format)) {
       if (quantization !== undefined) {

@@ -20,6 +20,7 @@ const configSchema = z.object({
   rank_pattern: z.record(z.string(), rank).nullish(),
   alpha_pattern: z.record(z.string(), positive).nullish(),
   use_dora: z.literal(false, 'is true, and DoRA rescales the weights').default(false),
+  kasa_config: z.null('is set, and KaSA takes a part of each weight').optional(),
   bias: z.literal('none', 'is not none, and biases of adapters are not served').default('none'),
   fan_in_fan_out: z.literal(false, 'is true, and weights here are [out, in]').nullish(),
   modules_to_save: z

@@ -115,9 +115,9 @@ function ofActivations(
   const sequences = beginning.sequences(calibration.sequences);
   const measured = { ...beginning, layout: layoutOf(method), calibration, layers, sequences };
   using components = plannedComponents(measured);
-  for (const [layer, { rank, rows }] of components.byLayer) {
+  for (const [layer, { rank, ...first }] of components.byLayer) {
     scope(() => {
-      const from = { ...nothing, components: () => rows, learningRate };
+      const from = { ...nothing, components: () => first, learningRate };
       const found = rank === 0 ? {} : adapter.decompose?.(layer, from);
       own.take(layer, { ...found, [plannedRank]: tensor([rank], [1], 'int32') });
     }, 'cpu');

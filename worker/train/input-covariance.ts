@@ -11,6 +11,8 @@ export interface Directions {
   /** Orthonormal rows `[q, I]`, on the host. */
   readonly rows: Tensor;
   readonly shares: readonly number[];
+  /** Of all tokens, one row each, relative to their mean: they grow with the number of tokens. */
+  readonly singularValues: readonly number[];
 }
 
 export class InputSums implements Disposable {
@@ -52,10 +54,12 @@ export class InputSums implements Disposable {
       const V = ops.to(subspaceFinder(how)(C, count), 'float64');
       const within = ops.linear(ops.contiguous(ops.t(V)), ops.t(ops.linear(C, ops.t(V))));
       const variance = toArray(ops.diagonal(C)).reduce((sum, each) => sum + each, 0);
-      const shares = toArray(ops.diagonal(within)).map((each) =>
-        variance > 0 ? Math.max(0, each) / variance : 0,
-      );
-      return { rows: ops.to(ops.contiguous(ops.t(V)), dtype), shares };
+      const along = toArray(ops.diagonal(within)).map((each) => Math.max(0, each));
+      return {
+        rows: ops.to(ops.contiguous(ops.t(V)), dtype),
+        shares: along.map((each) => (variance > 0 ? each / variance : 0)),
+        singularValues: along.map((each) => Math.sqrt(each * this.#count)),
+      };
     }, 'cpu');
   }
 

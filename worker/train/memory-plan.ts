@@ -101,7 +101,7 @@ function trainingPeak({ stages }: MemoryPlan): number {
  * Bytes that a run may take of a device with its own memory, the context of this process included,
  * which is there as soon as it asks.
  */
-function freeOn(device: Device): number {
+export function freeOn(device: Device): number {
   const { free, reserved, allocated } = deviceMemory(device);
   return free + reserved - allocated + cudaConstants.context.value;
 }

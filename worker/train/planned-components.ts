@@ -10,7 +10,7 @@ import { type BuildOptions, frozenModel, type ModelSource } from '../engine/buil
 import type { Model } from '../engine/model.ts';
 import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
 import type { World } from '../engine/world.ts';
-import type { Calibration, LinearLayer } from '../methods/adapters/adapter.ts';
+import type { Calibration, Components, LinearLayer } from '../methods/adapters/adapter.ts';
 import { planRanks } from '../methods/adapters/rank-plan.ts';
 import type { ProcessGroup } from '../sharding/process-group.ts';
 import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
@@ -33,8 +33,8 @@ interface Measured {
 }
 
 interface PlannedComponents extends Disposable {
-  /** Of the layers that this rank decomposed: rows `[rank, I]`. */
-  readonly byLayer: ReadonlyMap<LinearLayer, { readonly rank: number; readonly rows: Tensor }>;
+  /** Of the layers that this rank decomposed. */
+  readonly byLayer: ReadonlyMap<LinearLayer, Components & { readonly rank: number }>;
   /** Of all layers. */
   readonly ranks: readonly number[];
 }
@@ -51,11 +51,13 @@ export function plannedComponents(measured: Measured): PlannedComponents {
   );
   const rankOf = new Map(layers.map((layer, i) => [layer, ranks[i] ?? 0]));
   const own = layers.flatMap((layer) => {
-    const rows = found.find(({ paths }) => paths.includes(layer.path))?.directions?.rows;
+    const directions = found.find(({ paths }) => paths.includes(layer.path))?.directions;
     const rank = rankOf.get(layer) ?? 0;
-    return rows === undefined
-      ? []
-      : [[layer, { rank, rows: keep(firstRows(rows, rank)) }] as const];
+    if (!directions) return [];
+    const singularValues = directions.singularValues.slice(0, rank);
+    return [
+      [layer, { rank, singularValues, rows: keep(firstRows(directions.rows, rank)) }] as const,
+    ];
   });
   for (const { directions } of found) directions?.rows.dispose();
   world.agree(false);

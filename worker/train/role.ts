@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../../crds/index.ts';
+import { requireKasa } from '../../crds/plan/kasa.ts';
 import type { MemoryPlan } from '../../crds/plan/memory.ts';
 import { requireShira } from '../../crds/plan/shira.ts';
 import { learningRateAt, totalSteps } from '../../crds/plan/steps.ts';
@@ -80,6 +81,7 @@ export const trainRole: Role = async (context) => {
   const { world } = joined;
   using files = openModel(prepared.model.path, readOptionsOf(run.spec));
   requireShira(run.spec, factsOf(files.config, files.headers));
+  requireKasa(run.spec, factsOf(files.config, files.headers));
   using feed = await openFeed(run.spec, prepared.data, stop, {
     ...{ rank: world.rank, size: world.size },
     attentionCost: attentionCost(files.config),

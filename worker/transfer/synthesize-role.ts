@@ -23,6 +23,7 @@ import { setThreads } from '../tensor/threads.ts';
 import { CandidateLog } from './candidate-log.ts';
 import { together } from './decode-texts.ts';
 import { readKit, requireBase } from './kit-file.ts';
+import { tellMemory } from './memory-plan.ts';
 import { environmentOf, openBase, resolveBase } from './open-base.ts';
 import { makeBatch, type Synthesis } from './synthesize.ts';
 import { recordLine } from './task-record.ts';
@@ -45,6 +46,7 @@ export const synthesizeRole: Role = async (context) => {
   const done = await readRecord(folder, transferFiles.synthetic, syntheticRecord);
   if (done?.inputs === inputs) return;
   if (done !== null) throw changedSince(folder);
+  await tellMemory({ record, kit, from, to, adapter }, context);
   const date = new Date(record.createdAt);
   const { form } = kit;
   using target = await openBase(to, device, { form: plainForm, date }, context);

@@ -5,6 +5,10 @@ import type { Changes } from '../../builders/job.ts';
 export type Cases = Readonly<Record<string, { meet: Changes; apart: Changes; where?: Where }>>;
 
 export const casesOfValues: Cases = {
+  'a file of KaSA needs KaSA': {
+    meet: { method: { preset: 'PiSSA' }, 'output.formats': ['KaSA'] },
+    apart: { method: { preset: 'KaSA' }, 'output.formats': ['KaSA', 'PEFTAdapter'] },
+  },
   'S2FT has something to train': {
     meet: {
       method: { preset: 'S2FT', adapter: { type: 'S2FT', s2ft: { downRatio: '0' } } },

@@ -1,8 +1,16 @@
-// What one process says to another: records of the bus, a plan, a termination message, lines of
-// telemetry. Anybody with a token may write one; a reader gets a record, or the words of the
-// schema, and nothing else.
+// What one process says to another: records of the bus and of a federation, a plan, a termination
+// message, lines of telemetry. Anybody with a token may write one; a reader gets a record, or the
+// words of the schema, and nothing else.
 import * as z from 'zod';
 import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
+import {
+  privacyAccount,
+  roundAbsent,
+  roundClaim,
+  roundResult,
+  roundSpec,
+  roundSubmit,
+} from '../../../crds/wire/federation.ts';
 import { planRecord } from '../../../crds/wire/plan-record.ts';
 import { logRecord, podEvent } from '../../../crds/wire/pod-messages.ts';
 import { desiredRecord, heartbeatRecord, stateRecord } from '../../../crds/wire/state.ts';
@@ -11,8 +19,11 @@ import { parseTerminationMessage } from '../../../crds/wire/termination-message.
 import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';
 
+const digest = 'a'.repeat(64);
+
 const schemas: readonly z.ZodType[] = [
   ...[planRecord, stateRecord, desiredRecord, heartbeatRecord, telemetry, logRecord, podEvent],
+  ...[roundSpec, roundClaim, roundSubmit, roundAbsent, roundResult, privacyAccount],
 ];
 
 export const target: Target = {
@@ -21,6 +32,7 @@ export const target: Target = {
     '{"v":1,"finished":{"reason":"Finished","step":10}}',
     '{"v":1,"round":2,"step":10,"time":"2024-05-01T00:00:00.000Z","index":0}',
     '{"type":"step","step":3,"loss":1.5,"learningRate":0.1}',
+    `{"round":1,"client":"a","epoch":1,"base":"b","state":"${digest}","object":{"digest":"${digest}","bytes":8},"samples":3}`,
     '{"time":"2024-05-01T00:00:00.000Z","level":"info","text":"a","index":0}',
   ],
   words: [

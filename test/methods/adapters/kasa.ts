@@ -36,5 +36,13 @@ export const trial: AdapterTrial = {
         adapter: { type: 'KaSA', kasa: { rank: 24, dropout: '0.1', gamma: '1e-1' } },
       },
     },
+    'kasa-own': {
+      toy: 'qwen2',
+      method: {
+        ...{ preset: 'KaSA', precision: float32 },
+        adapter: { type: 'KaSA', kasa: { rank: 6, alpha: '9', gamma: '1e-1' } },
+      },
+      kasa: true,
+    },
   },
 };

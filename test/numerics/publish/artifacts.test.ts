@@ -122,6 +122,41 @@ test('RandLoRA is what PEFT reads: diagonals of layers, and matrices that are th
   });
 });
 
+test('KaSA in the form of PEFT is what trained, and less than half of the LoRA for any loader', async (t) => {
+  const run = await aToyRun(t, {
+    name: 'kasa',
+    method: {
+      ...{ preset: 'KaSA', precision: { type: 'Float32' } },
+      adapter: { type: 'KaSA', kasa: { rank: 4, alpha: '6', dropout: '0.1', beta: '0.5' } },
+    },
+    training: { maxSteps: 2, learningRate: '1e-3' },
+    formats: ['KaSA', 'PEFTAdapter'],
+  });
+  const { artifacts } = await run.all();
+  t.deepEqual(
+    artifacts.map(({ format }) => format),
+    ['KaSA', 'PEFTAdapter'],
+  );
+  t.is(artifacts[0]?.reload?.largestLogitGap, 0);
+  t.true((artifacts[0]?.bytes ?? 0) < 0.6 * (artifacts[1]?.bytes ?? 0));
+  const folder = join(run.destination, 'kasa');
+  t.like(await readJson(join(folder, 'adapter_config.json')), {
+    ...{ peft_type: 'LORA', r: 4, lora_alpha: 6, lora_dropout: 0.1 },
+    kasa_config: { beta: 0.5, gamma: 1e-3 },
+  });
+  using stored = await shardOf(run);
+  using adapter = openSafetensors(join(folder, 'adapter_model.safetensors'));
+  const names = [...adapter.header.tensors.keys()];
+  t.is(names.length, 3 * 7 * 3);
+  t.is(names.filter((name) => name.endsWith('.lora_diag')).length, 3 * 7);
+  scope(() => {
+    for (const name of names) {
+      const inCheckpoint = stored.load(name.replace('base_model.model.', ''));
+      t.deepEqual(toArray(adapter.load(name)), toArray(inCheckpoint), name);
+    }
+  });
+});
+
 const merges = test.macro({
   async exec(t, precision: 'Float32' | 'BFloat16') {
     const run = await aToyRun(t, loraJob(precision, ['MergedSafetensors']));

@@ -111,6 +111,7 @@ async function isPublishedAsPlanned(
   t: ExecutionContext,
   run: ToyRun,
   output: Partial<FineTuneJobSpec['output']>,
+  heap = 0,
 ): Promise<void> {
   const { spec } = run.record;
   const changed = { ...spec, output: { ...spec.output, ...output } };
@@ -128,7 +129,7 @@ async function isPublishedAsPlanned(
   });
   const planned = memory.stages.find(({ stage }) => stage === 'Publish')?.peak ?? Number.NaN;
   const measured = (await reportOf(run)).memory.publish?.measured ?? Number.NaN;
-  isAsPlanned(t, JSON.stringify(output), measured / planned - 1, hadRoom);
+  isAsPlanned(t, JSON.stringify(output), measured / planned - 1, hadRoom, limit + heap / planned);
 }
 
 test('a vocabulary of 131,072 tokens is published in any form with the memory that was planned', async (t) => {
@@ -174,4 +175,16 @@ test('memory is planned for the records that there are, not for the longest that
     training: { maxSteps: 2 },
   });
   areAsPlanned(t, report);
+});
+
+test('an adapter in the form of KaSA is compared on the base that trained, one for any loader on a second', async (t) => {
+  const method = { preset: 'KaSA', precision: { type: 'Float32' } };
+  const run = await aToyRun(t, {
+    ...{ name: 'kasa', method, formats: ['KaSA'], training: { maxSteps: 1 } },
+    sizes: { hidden_size: 512, intermediate_size: 1408, num_hidden_layers: 5 },
+  });
+  const hadRoom = await perform(run, 'prepare', 'train', 'publish');
+  const { gap, predicted = Number.NaN } = (await reportOf(run)).memory.publish ?? {};
+  isAsPlanned(t, 'KaSA', gap, hadRoom, limit + heapBytes / predicted);
+  await isPublishedAsPlanned(t, run, { formats: ['PEFTAdapter'] }, heapBytes);
 });

@@ -264,6 +264,10 @@ const refusals = {
     spec: { method: { preset: 'RandLoRA' }, training },
     words: /method\.adapter is RandLoRA, and the model is a pruned copy of .* not recovered/,
   },
+  'wants the form of KaSA': {
+    spec: { method: { preset: 'KaSA' }, training, output: { formats: ['KaSA'] } },
+    words: /output\.formats asks for KaSA, and the model is a pruned copy of/,
+  },
 } as const;
 
 test('what a pruned model is not for is refused in words, and so is a record of another model', async (t) => {

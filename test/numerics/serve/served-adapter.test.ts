@@ -132,6 +132,8 @@ test.serial(
       /does not say which base it was trained on/,
     );
     t.regex(await refusal('dora', { config: { use_dora: true } }), /use_dora is true, and DoRA/);
+    const kasa = { kasa_config: { beta: 1e-4, gamma: 1e-3 } };
+    t.regex(await refusal('kasa', { config: kasa }), /kasa_config is set, and KaSA takes/);
     t.regex(await refusal('ia3', { config: { peft_type: 'IA3' } }), /peft_type is not LORA/);
     t.regex(await refusal('rank', { config: { r: 5 } }), /has the shape \[4, .*ask for \[5, /);
     const { folder } = await write('free', 4, { baseDigest: '' });

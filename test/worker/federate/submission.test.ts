@@ -20,6 +20,7 @@ const cases: readonly (readonly [string, Partial<Submitted>, RegExp])[] = [
   ['of another state', { state: 'd'.repeat(64) }, /began with the state dddddddddddd/],
   ['missing', { found: null }, /its object cccccccccccc is missing/],
   ['damaged', { found: 'd'.repeat(64) }, /SHA-256 dddddddddddd .* it is damaged/],
+  ['no tensors', { unreadable: 'x is too short' }, /^its object is no file of tensors: x is too/],
   ['without records', { samples: 0 }, /counts 0 records/],
   ['without a tensor', { tensors: new Map() }, /it has no tensor model/],
   ['of another shape', changed({ shape: [4, 2] }), /is \[4,2\]; it must be \[4,4\]/],

@@ -71,15 +71,23 @@ export interface Origin {
   readonly gradient: () => Tensor;
   /**
    * The principal directions of the layer's inputs on training data, the first of them, as many as
-   * the layer's planned rank: orthonormal rows `[r, in]`.
+   * the layer's planned rank.
    */
-  readonly components: () => Tensor;
+  readonly components: () => Components;
   /** How much the loss depends on rows and columns; null where all weigh the same. */
   readonly importance: () => Importance | null;
   /** The values that this matrix has once it is stored; null where all are stored alike. */
   readonly quantized: ((matrix: Tensor) => Tensor) | null;
   /** Of the first step. */
   readonly learningRate: number;
+}
+
+/** Of the measured inputs, one row for each token, relative to their mean. */
+export interface Components {
+  /** Orthonormal: `[r, in]`. */
+  readonly rows: Tensor;
+  /** One for each row, the largest first. */
+  readonly singularValues: readonly number[];
 }
 
 /** A weight, one form in which it may be stored, and what its values weigh. */

@@ -10,7 +10,13 @@ import { adaptedLayers } from '../../../../worker/engine/adapted-layers.ts';
 import { BlockInputs } from '../../../../worker/engine/block-inputs.ts';
 import type { HostSequence } from '../../../../worker/engine/packed-sequence.ts';
 import { alone, type World } from '../../../../worker/engine/world.ts';
-import type { Calibration } from '../../../../worker/methods/adapters/adapter.ts';
+import {
+  type Calibration,
+  type Components,
+  factorA,
+  type LinearLayer,
+  type Origin,
+} from '../../../../worker/methods/adapters/adapter.ts';
 import { adapterOf } from '../../../../worker/methods/adapters/index.ts';
 import { planRanks } from '../../../../worker/methods/adapters/rank-plan.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
@@ -59,15 +65,55 @@ test('directions and shares are those of the singular value decomposition of the
     const squares = toArray(ops.square(S));
     const total = squares.reduce((sum, each) => sum + each, 0);
     for (const how of ['Exact', 'Sketched'] as const) {
-      const { rows, shares } = directionsOf(parts, 6, how);
+      const { rows, shares, singularValues } = directionsOf(parts, 6, how);
       const cosines = toArray(ops.diagonal(ops.abs(ops.mm(ops.narrow(V, 0, 0, 6), ops.t(rows)))));
       // The sketch iterates twice: components that are a fifth apart are near, not equal.
       const near = how === 'Exact' ? 1e-9 : 0.02;
       t.true(Math.min(...cosines) > 1 - near, `${how}: ${cosines}`);
       shares.forEach((share, i) => {
         t.true(Math.abs(share - (squares[i] ?? 0) / total) < near, `${how} ${i}: ${share}`);
+        t.true(Math.abs((singularValues[i] ?? 0) ** 2 / total - share) < 1e-9);
       });
     }
+  });
+});
+
+const whitening = adapterOf(
+  resolveMethod({ adapter: { type: 'EVA', eva: { rank: 4, whiten: true } } }),
+  ...([1n, 'float64'] as const),
+);
+
+function whitened(first: Components): Tensor {
+  const layer = { path: 'q', layer: 0, out: size, in: size } as LinearLayer;
+  return whitening?.decompose?.(layer, { components: () => first } as Origin)[factorA] as Tensor;
+}
+
+// PEFT (tuners/lora/eva.py, get_eva_state_dict) divides by the root of a singular value, not by
+// itself: so the inputs vary along row i by its singular value, where they did by the square.
+test('with whiten inputs vary along each row by its singular value, and along no two together', (t) => {
+  scope(() => {
+    const x = someInputs('a', 60);
+    const first = directionsOf([x], 4, 'Exact');
+    const along = ops.mm(centred(x), ops.t(whitened(first)));
+    const expected = toArray(ops.narrow(ops.linalgSvd(centred(x), false)[1], 0, 0, 4));
+    toArray(ops.mm(ops.t(along), along)).forEach((value, i) => {
+      const own = i % 5 === 0 ? (expected[i / 5] ?? 0) : 0;
+      t.true(Math.abs(value - own) < 1e-8, `${i}: ${value}, not ${own}`);
+    });
+  });
+});
+
+test('with whiten rows along which inputs do not vary stay finite', (t) => {
+  scope(() => {
+    const rows = ops.eye(3, { dtype: 'float64' });
+    const lengths = (singularValues: readonly number[]) =>
+      toArray(ops.linalgVectorNorm(whitened({ rows, singularValues }), 2, [1]));
+    t.deepEqual(lengths([0, 0, 0]), [1, 1, 1]);
+    const [first = 0, second = 0, third = 0] = lengths([4, 1e-12, 0]);
+    t.is(first, 0.5);
+    // A variance is known to 2^-23 of the largest: a length to the fourth root.
+    t.true(Math.abs(second / first - 2 ** (23 / 4)) < 1e-9);
+    t.is(third, second);
   });
 });
 
