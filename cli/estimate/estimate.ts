@@ -171,7 +171,12 @@ function templateNotes(
   { hasChatTemplate }: DescribedModel,
 ): readonly string[] {
   const isMissing = hasChatTemplate === false && dataset.chatTemplate === undefined;
-  if (!isMissing || (dataset.format !== 'Chat' && dataset.format !== 'Auto')) return [];
+  if (
+    !isMissing ||
+    dataset.labels !== undefined ||
+    (dataset.format !== 'Chat' && dataset.format !== 'Auto')
+  )
+    return [];
   const hint = 'set spec.dataset.chatTemplate to the template to train with';
   if (dataset.format === 'Auto') {
     return [`the model has no chat template: if the records are conversations, ${hint}`];

@@ -187,7 +187,10 @@ function pythonLine({ run, model }: EndedRun, report: RunReport): [string, strin
   const location = model?.whole ?? huggingFace?.repository ?? here;
   if (location === undefined) return [];
   const file = isFile ? `, gguf_file=${JSON.stringify(basename(model.path))}` : '';
-  const base = `model = AutoModelForCausalLM.from_pretrained(${JSON.stringify(location)}${file})`;
+  const { labels } = run.record.spec.dataset;
+  const task = labels === undefined ? 'CausalLM' : 'SequenceClassification';
+  const more = labels === undefined ? file : `, num_labels=${labels.length}`;
+  const base = `model = AutoModelFor${task}.from_pretrained(${JSON.stringify(location)}${more})`;
   const whole = `model = PeftModel.from_pretrained(model, ${JSON.stringify(adapter.path)})`;
   return [['in Python', `${base}\n${whole}`]];
 }

@@ -2,7 +2,7 @@
 import type { AdapterShape } from '../methods/adapter-shapes.ts';
 import { adapterShape } from '../methods/adapter-traits.ts';
 import { storesCodes } from '../methods/coded.ts';
-import { byInput, isOfMlp, linearSizes } from '../methods/linears.ts';
+import { byInput, isOfMlp, type Linear, linearSizes } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { isOnGrid } from './grid-bytes.ts';
 import { haloBytes } from './halo-bytes.ts';
@@ -177,11 +177,20 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);
   const shape = adapterShape(method, facts);
   if (shape === null) return values + extra;
-  const kept = adaptedLinears(facts, shape.targetModules).map((linear) => shape.perToken(linear));
+  const linears = adaptedLinears(facts, shape.targetModules);
+  const kept = linears.map((linear) => shape.perToken(linear));
   const ofAdapter = ({ exact, copied }: (typeof kept)[number]) =>
     4 * exact + Math.ceil(valueBytes(method) * copied);
   const mixture = mixtureTape(question, shape);
-  return values + extra + mixture + kept.reduce((sum, one) => sum + ofAdapter(one), 0);
+  const unread = valueBytes(method) * unreadValues(facts, linears);
+  return values - unread + extra + mixture + kept.reduce((sum, one) => sum + ofAdapter(one), 0);
+}
+
+/** Inputs of frozen layers that the tape of an encoder's block keeps for nothing else. */
+function unreadValues({ kind, H, I }: ModelFacts, adapted: readonly Linear[]): number {
+  if (kind !== 'encoder') return 0;
+  const has = (wanted: Linear['role']) => adapted.some(({ role }) => role === wanted);
+  return (has('up') ? 0 : H) + (has('down') ? 0 : I);
 }
 
 /**
