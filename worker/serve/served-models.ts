@@ -1,6 +1,6 @@
 // What is served by which name: the base, adapters, and compositions of those. A composition is
 // there while all its parts are; what a request has begun with stays until it is answered.
-import { hasSpans, hasWeights } from '../../crds/serve/compose-modes.ts';
+import { hasSpans, hasWeights } from '../../crds/names/compose-modes.ts';
 import { type Composition, lanesOf } from '../../crds/serve/compositions.ts';
 import type { ServedModel } from '../../crds/serve/messages.ts';
 import type { Question } from '../decoding/sequence.ts';
