@@ -9,3 +9,5 @@ export const listedAdapter = z.object({
 });
 
 export const adapterList = z.object({ adapters: z.array(listedAdapter).max(4096) });
+
+export type AdapterList = z.output<typeof adapterList>;

@@ -9,6 +9,8 @@ export const podServing = serveSettings
   .omit({ version: true, folder: true, cache: true, threads: true, adapters: true })
   .extend({ queue: z.int().min(0) });
 
+export type PodServing = z.output<typeof podServing>;
+
 /** The list of adapters, which does change: a file of a ConfigMap. */
 export const listPath = { folder: '/etc/anneal/adapters', file: 'adapters.json' } as const;
 
