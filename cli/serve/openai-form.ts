@@ -43,7 +43,9 @@ export function adapterStates({
   readonly models: readonly ServedModel[];
   readonly refused: ServedAdapters['refused'];
 }): ServedAdapters {
-  const served = models.filter(({ base }) => base !== undefined).map(({ name }) => name);
+  const served = models.flatMap(({ name, base, folder }) =>
+    base === undefined ? [] : [{ name, ...(folder === undefined ? {} : { folder }) }],
+  );
   return { served, refused };
 }
 

@@ -39,6 +39,8 @@ const servedModel = z.object({
   name: z.string(),
   /** Of an adapter, that of its base. */
   base: z.string().optional(),
+  /** Where an adapter was loaded from. */
+  folder: z.string().optional(),
   /** Of several adapters under one name. */
   composition: z
     .object({

@@ -2,8 +2,8 @@
 import * as z from 'zod';
 
 export const servedAdapters = z.object({
-  /** Names of adapters and compositions. */
-  served: z.array(z.string()),
+  /** Adapters with the folders that they were loaded from, and compositions. */
+  served: z.array(z.object({ name: z.string(), folder: z.string().optional() })),
   /** Why one is not served, in a sentence. */
   refused: z.array(z.object({ name: z.string(), reason: z.string() })),
 });

@@ -173,7 +173,10 @@ function loading(adapters: readonly ServedAdapterStatus[]): Said {
 /** Of a message in status. */
 const longest = 1000;
 
-/** Refused is what the spec or any pod refuses; loaded what all pods serve. */
+/**
+ * Refused is what the spec or any pod refuses; loaded what all pods serve, an adapter from the
+ * folder where it lies now.
+ */
 function statesOf(
   { spec, places }: BuiltServer,
   told: ServerFacts['told'],
@@ -184,7 +187,12 @@ function statesOf(
     const known = [...places.refused, ...answers.flatMap(({ refused }) => refused)];
     const reason = known.find((one) => one.name === name)?.reason;
     if (reason !== undefined) return { name, state: 'Refused', message: reason.slice(0, longest) };
-    const isLoaded = isWhole && answers.every(({ served }) => served.includes(name));
+    const folder = places.listed.find((one) => one.name === name)?.folder;
+    const isLoaded =
+      isWhole &&
+      answers.every(({ served }) =>
+        served.some((one) => one.name === name && one.folder === folder),
+      );
     return { name, state: isLoaded ? 'Loaded' : 'Loading' };
   });
 }

@@ -66,11 +66,11 @@ export class ServedModels implements Disposable {
   }
 
   /** In place of what had the name; the adapter is its own from now on. */
-  add(name: string, adapter: ServedAdapter): void {
+  add(name: string, adapter: ServedAdapter, folder: string): void {
     this.remove(name);
     this.#adapters.set(name, {
       answerer: { by: { change: adapter }, lanes: 1, uses: [adapter] },
-      model: { name, base: this.#options.name, since: this.#options.now() },
+      model: { name, base: this.#options.name, folder, since: this.#options.now() },
       own: adapter,
     });
     for (const one of this.#options.compositions) {

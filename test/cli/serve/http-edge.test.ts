@@ -177,9 +177,10 @@ test('what is served beside the base is told, and why something is not', async (
   const refused = [{ name: 'b', reason: 'is of another base' }];
   const models = [
     { name: 'base', since: 1 },
-    { name: 'a', base: 'base', since: 2 },
+    { name: 'a', base: 'base', folder: '/a', since: 2 },
+    { name: 'both', base: 'base', since: 2 },
   ];
   edge.process.hear({ serve: 'Models', models, refused });
   const told = servedAdapters.parse(await (await fetch(`${edge.origin}/adapters`)).json());
-  t.deepEqual(told, { served: ['a'], refused });
+  t.deepEqual(told, { served: [{ name: 'a', folder: '/a' }, { name: 'both' }], refused });
 });

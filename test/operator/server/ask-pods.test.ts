@@ -12,7 +12,10 @@ async function asked(answer: (response: ServerResponse) => void, signal = never)
 }
 
 test('a pod says which adapters it serves, and why others are not', async (t) => {
-  const told = { served: ['a'], refused: [{ name: 'b', reason: 'is of another base' }] };
+  const told = {
+    served: [{ name: 'a', folder: '/a' }],
+    refused: [{ name: 'b', reason: 'is of another base' }],
+  };
   t.deepEqual(await asked((response) => response.end(JSON.stringify(told))), told);
 });
 

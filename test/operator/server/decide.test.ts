@@ -4,7 +4,13 @@ import type { Deployment } from '../../../operator/server/observed.ts';
 import { aPod, aServerSpec, claimed, metaFor } from '../../builders/adapter-server.ts';
 
 const adapters = ['first', 'second'].map((name) => claimed(name));
-const places = { listed: [], refused: [], claims: [] };
+const listed = ['first', 'second'].map((name) => ({ name, folder: `/${name}` }));
+const places = { listed, refused: [], claims: [] };
+
+const tells = (...names: readonly string[]) => ({
+  served: listed.filter(({ name }) => names.includes(name)),
+  refused: [],
+});
 
 function aDeployment(changes: Partial<Deployment['status']> = {}): Deployment {
   const counts = { replicas: 1, updatedReplicas: 1, availableReplicas: 1 };
@@ -24,7 +30,7 @@ function facts(changes: Partial<ServerFacts> = {}, spec: object = {}): ServerFac
       ...{ problem: '', status: {} },
     },
     ...{ places, deployment: aDeployment(), pods: [aPod('a')], refused: undefined, now: 0 },
-    told: [{ served: ['first', 'second'], refused: [] }],
+    told: [tells('first', 'second')],
     ...changes,
   };
 }
@@ -48,15 +54,17 @@ test('a server whose pods answer with all adapters is ready, and needs no look s
 test('an adapter is loaded when every ready pod serves it', (t) => {
   const states = (told: ServerFacts['told']) =>
     decideServer(facts({ told })).status.adapters?.map(({ state }) => state);
-  const whole = { served: ['first', 'second'], refused: [] };
-  const half = { served: ['first'], refused: [] };
+  const whole = tells('first', 'second');
+  const half = tells('first');
   t.deepEqual(states([whole, half]), ['Loaded', 'Loading']);
   t.deepEqual(states([whole, undefined]), ['Loading', 'Loading']);
   t.deepEqual(states([]), ['Loading', 'Loading']);
+  const old = { ...whole, served: [...half.served, { name: 'second', folder: '/elsewhere' }] };
+  t.deepEqual(states([old]), ['Loaded', 'Loading']);
 });
 
 test('what a pod or the spec refuses is refused, with the sentence', (t) => {
-  const told = [{ served: ['first'], refused: [{ name: 'second', reason: 'is of another base' }] }];
+  const told = [{ ...tells('first'), refused: [{ name: 'second', reason: 'is of another base' }] }];
   const refused = [{ name: 'first', reason: 'Adapter first is not there' }];
   const of = facts({ told, places: { ...places, refused } });
   t.deepEqual(decideServer(of).status.adapters, [

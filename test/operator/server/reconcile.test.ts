@@ -136,7 +136,8 @@ test('a server gets its list, Service and Deployment, and is ready when its pods
   await site.settle();
   t.deepEqual(site.list, ['first']);
   t.is(site.condition('Ready')?.status, 'False');
-  site.run({ served: ['first'], refused: [] });
+  const folder = '/volumes/results/first/adapter';
+  site.run({ served: [{ name: 'first', folder }], refused: [] });
   await site.settle();
   t.deepEqual(
     site.status.conditions?.map(({ type, status }) => `${type} ${status}`),
