@@ -12,7 +12,7 @@ import { JobMetrics } from './job-metrics.ts';
 import { JobTraces } from './job-trace.ts';
 import type { ReconcileOutcome } from './runtime/controller.ts';
 import type { LeaseEvent } from './runtime/lease.ts';
-import { beginAtZero, type Metrics } from './runtime/metrics.ts';
+import { beginAtZero, controllerAtZero, type Metrics } from './runtime/metrics.ts';
 import type { ReflectorEvent } from './runtime/reflector.ts';
 import type { KubeTransport } from './runtime/transport.ts';
 import type { WorkQueue } from './runtime/work-queue.ts';
@@ -50,6 +50,11 @@ export class Observer {
   follow(followed: Followed): void {
     this.#followed = followed;
     beginAtZero(this.#metrics, { name, resources: followed.informers.sizes().keys() });
+  }
+
+  /** A controller beside that of jobs. */
+  begins(of: ControllerName): void {
+    controllerAtZero(this.#metrics, of);
   }
 
   queueAdd(of: ControllerName = name): void {

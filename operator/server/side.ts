@@ -19,6 +19,7 @@ interface SideFacts {
 }
 
 interface Watching {
+  begins(of: 'adapterserver'): void;
   queueAdd(of: 'adapterserver'): void;
   reconcile(outcome: ReconcileOutcome, of: 'adapterserver'): void;
 }
@@ -35,6 +36,7 @@ export class ServerSide {
     const { clock, random } = facts;
     this.#facts = facts;
     this.#observer = observer;
+    observer.begins('adapterserver');
     this.#queue = new WorkQueue({ clock, random, added: () => observer.queueAdd('adapterserver') });
     this.informers = serverInformers({ ...following, changed: (key) => this.#queue.add(key) });
   }
