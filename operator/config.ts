@@ -20,6 +20,7 @@ const features = [
   'deleteFinishedJobs',
   'kueueStatus',
   'deviceLabels',
+  'adapterServers',
 ] as const;
 const gangs = ['Native', 'Coscheduling', 'Volcano'] as const;
 

@@ -1,7 +1,7 @@
 // What the cluster offers besides the Kubernetes that every cluster has: gang schedulers, a queue.
 // Asked once, at the start.
 import * as z from 'zod';
-import { adapterNames, apiVersion } from '../crds/names/group.ts';
+import { adapterNames, apiVersion, serverNames } from '../crds/names/group.ts';
 import type { SiteFacts } from './job/facts.ts';
 import { type GangFlavour, podGroupResources } from './objects/pod-group.ts';
 import { isStatus } from './runtime/api-error.ts';
@@ -13,6 +13,7 @@ interface Discovered {
   readonly gangs: readonly GangFlavour[];
   readonly hasQueues: SiteFacts['hasQueues'];
   readonly hasAdapters: SiteFacts['hasAdapters'];
+  readonly hasServers: boolean;
 }
 
 export async function discover(
@@ -27,7 +28,8 @@ export async function discover(
   }
   const hasQueues = await offers(client, '/apis/kueue.x-k8s.io/v1beta1', 'workloads', signal);
   const hasAdapters = await offers(client, `/apis/${apiVersion}`, adapterNames.plural, signal);
-  return { gangs, hasQueues, hasAdapters };
+  const hasServers = await offers(client, `/apis/${apiVersion}`, serverNames.plural, signal);
+  return { gangs, hasQueues, hasAdapters, hasServers };
 }
 
 async function offers(

@@ -15,30 +15,18 @@ import { pods } from './job/observed/pod.ts';
 import { type Workload, workloads } from './job/observed/workload.ts';
 import { type ByRequest, byRequest, byWaiting, wakeWaiting } from './job/siblings.ts';
 import { type GangFlavour, podGroupResources } from './objects/pod-group.ts';
-import { Reflector, type ReflectorEvent, type ReflectorFacts } from './runtime/reflector.ts';
-import { type KubeObject, keyOf, type Resource } from './runtime/resource.ts';
+import { type Following, type GroupFacts, ReflectorGroup } from './runtime/reflector-group.ts';
+import { type KubeObject, keyOf } from './runtime/resource.ts';
 import { Store } from './runtime/store.ts';
 
-interface InformerFacts {
-  readonly connection: Pick<ReflectorFacts<KubeObject>, 'client' | 'clock' | 'random'>;
-  readonly namespaces: readonly string[] | undefined;
+interface InformerFacts extends GroupFacts {
   readonly gang: GangFlavour | undefined;
   readonly readsWorkloads: boolean;
   readonly readsNodes: boolean;
-  readonly tell: (resource: string, event: ReflectorEvent) => void;
-  /** Puts a job in line. */
-  readonly changed: (key: string) => void;
 }
 
-export interface Informers {
+export interface Informers extends Following {
   readonly stores: Stores;
-  /** Resolves when all are complete. */
-  readonly synced: Promise<unknown>;
-  /** Names of those that are not complete yet. */
-  missing(): readonly string[];
-  sizes(): ReadonlyMap<string, number>;
-  /** Follows the API server until aborted. */
-  run(signal: AbortSignal): Promise<void>;
 }
 
 /** What belongs to jobs carries this label; nothing else is read into memory. */
@@ -95,66 +83,8 @@ export function createInformers(facts: InformerFacts): Informers {
   return { stores, ...group.controls() };
 }
 
-type Followed = Pick<Reflector<KubeObject>, 'synced' | 'isSynced' | 'run'>;
-
 function childStore<T extends KubeObject>(): Store<T, ByJob> {
   return new Store<T, ByJob>({ indexes: { job: byJob } });
-}
-
-interface Following {
-  readonly ours?: string;
-  readonly clusterWide?: boolean;
-}
-
-class ReflectorGroup {
-  readonly #facts: InformerFacts;
-  readonly #reflectors: { readonly name: string; readonly reflector: Followed }[] = [];
-  readonly #stores = new Map<string, { readonly size: number }>();
-
-  constructor(facts: InformerFacts) {
-    this.#facts = facts;
-  }
-
-  follow<T extends KubeObject, Name extends string>(
-    resource: Resource<T>,
-    store: Store<T, Name>,
-    { ours, clusterWide }: Following,
-    jobKey: ((object: T) => string | undefined) | undefined,
-  ): Store<T, Name> {
-    const { connection, namespaces, tell, changed } = this.#facts;
-    const { plural } = resource;
-    const scopes = clusterWide === true ? [undefined] : (namespaces ?? [undefined]);
-    for (const namespace of scopes) {
-      const selection = { namespace, labelSelector: ours };
-      const reflector = new Reflector<T>({
-        ...connection,
-        ...{ resource, selection, store },
-        tell: (event) => tell(plural, event),
-      });
-      this.#reflectors.push({ name: plural, reflector: reflector });
-    }
-    // Of two stores of one resource the first tells of jobs.
-    if (!this.#stores.has(plural)) this.#stores.set(plural, store);
-    if (jobKey !== undefined) {
-      store.subscribe(({ object }) => {
-        const key = jobKey(object);
-        if (key !== undefined) changed(key);
-      });
-    }
-    return store;
-  }
-
-  controls(): Omit<Informers, 'stores'> {
-    const all = this.#reflectors;
-    return {
-      synced: Promise.all(all.map(({ reflector }) => reflector.synced)),
-      missing: () => all.filter(({ reflector }) => !reflector.isSynced).map(({ name }) => name),
-      sizes: () => new Map([...this.#stores].map(([name, { size }]) => [name, size])),
-      run: async (signal) => {
-        await Promise.all(all.map(({ reflector }) => reflector.run(signal)));
-      },
-    };
-  }
 }
 
 /** Children carry the name of their job. */

@@ -12,12 +12,14 @@ import { JobMetrics } from './job-metrics.ts';
 import { JobTraces } from './job-trace.ts';
 import type { ReconcileOutcome } from './runtime/controller.ts';
 import type { LeaseEvent } from './runtime/lease.ts';
-import { beginAtZero, type Metrics } from './runtime/metrics.ts';
+import { beginAtZero, controllerAtZero, type Metrics } from './runtime/metrics.ts';
 import type { ReflectorEvent } from './runtime/reflector.ts';
 import type { KubeTransport } from './runtime/transport.ts';
 import type { WorkQueue } from './runtime/work-queue.ts';
 
 const name = 'finetunejob';
+/** Controllers by the kinds that they are for, as they are named in metrics. */
+type ControllerName = typeof name | 'adapterserver';
 /** Timers of jobs are set by our clock and read by another replica's. */
 const largestSkewMs = 5_000;
 
@@ -50,8 +52,13 @@ export class Observer {
     beginAtZero(this.#metrics, { name, resources: followed.informers.sizes().keys() });
   }
 
-  queueAdd(): void {
-    this.#metrics.queueAdds.inc({ name });
+  /** A controller beside that of jobs. */
+  begins(of: ControllerName): void {
+    controllerAtZero(this.#metrics, of);
+  }
+
+  queueAdd(of: ControllerName = name): void {
+    this.#metrics.queueAdds.inc({ name: of });
   }
 
   /** The metrics page; values that are states are read now. */
@@ -96,17 +103,21 @@ export class Observer {
     }
   }
 
-  reconcile({ key, result, waitedMs, workedMs, error, passing }: ReconcileOutcome): void {
+  reconcile(outcome: ReconcileOutcome, of: ControllerName = name): void {
+    const { key, result, waitedMs, workedMs, error, passing } = outcome;
     const metrics = this.#metrics;
-    metrics.queueDuration.observe({ name }, waitedMs / 1000);
-    metrics.workDuration.observe({ name }, workedMs / 1000);
-    metrics.reconciles.inc({ controller: name, result });
-    metrics.reconcileTime.observe({ controller: name }, workedMs / 1000);
+    metrics.queueDuration.observe({ name: of }, waitedMs / 1000);
+    metrics.workDuration.observe({ name: of }, workedMs / 1000);
+    metrics.reconciles.inc({ controller: of, result });
+    metrics.reconcileTime.observe({ controller: of }, workedMs / 1000);
     if (result !== 'error') return;
-    metrics.queueRetries.inc({ name });
-    metrics.reconcileErrors.inc({ controller: name });
+    metrics.queueRetries.inc({ name: of });
+    metrics.reconcileErrors.inc({ controller: of });
     const level = passing === true ? 'warn' : 'error';
-    this.#log[level]({ job: key, err: error }, 'a reconcile did not succeed');
+    this.#log[level](
+      { [of === name ? 'job' : 'server']: key, err: error },
+      'a reconcile did not succeed',
+    );
   }
 
   phase(change: PhaseChange): void {

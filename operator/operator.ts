@@ -19,7 +19,9 @@ import { HealthServer } from './runtime/health.ts';
 import { LeaderElection } from './runtime/lease.ts';
 import type { Metrics } from './runtime/metrics.ts';
 import type { Random } from './runtime/random.ts';
+import { type Following, untilSynced } from './runtime/reflector-group.ts';
 import { WorkQueue } from './runtime/work-queue.ts';
+import { ServerSide } from './server/side.ts';
 
 interface OperatorFacts {
   readonly config: OperatorConfig;
@@ -45,16 +47,22 @@ const settleMs = 5_000;
 export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Promise<void> {
   const { config, clients, bus, clock, random, log, metrics } = facts;
   const observer = new Observer(log, metrics, clock, facts.spans);
-  const { gangs, hasQueues, hasAdapters } = await discover(clients.work, config.gangs, signal);
+  const found = await discover(clients.work, config.gangs, signal);
+  const { gangs, hasQueues, hasAdapters } = found;
   const gang = gangs[0];
   const queue = new WorkQueue({ clock, random, added: () => observer.queueAdd() });
-  const informers = createInformers({
+  const following = {
     connection: { client: clients.work, clock, random },
     namespaces: config.namespaces,
+    tell: observer.reflector.bind(observer),
+  };
+  const serving = found.hasServers && config.features.has('adapterServers');
+  const serverSide = serving ? new ServerSide(facts, observer, following) : undefined;
+  const informers = createInformers({
+    ...following,
     gang,
     readsWorkloads: hasQueues && config.features.has('kueueStatus'),
     readsNodes: config.features.has('forceReplace') || config.features.has('deviceLabels'),
-    tell: (resource, event) => observer.reflector(resource, event),
     changed: (key) => queue.add(key),
   });
   const site: SiteFacts = {
@@ -64,26 +72,27 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
     mayDeleteJobs: config.features.has('deleteFinishedJobs'),
     refusesNotBuilt: true,
   };
-  log.info({ gangs, hasQueues, hasAdapters, features: [...config.features] }, 'cluster discovered');
+  log.info({ ...found, features: [...config.features] }, 'cluster discovered');
   observer.follow({ queue, informers, bus, transport: clients.work.transport });
   await using health = await HealthServer.listen({
     port: config.healthPort,
     loopLagMs: facts.loopLagMs,
-    ready: () => readiness(informers),
+    ready: () =>
+      readiness([informers, ...(serverSide === undefined ? [] : [serverSide.informers])]),
     metrics: () => observer.page(),
   });
   log.info({ port: health.port }, 'health endpoints are open');
-  const following = informers.run(signal);
+  const running = Promise.all([informers.run(signal), serverSide?.informers.run(signal)]);
   const election = new LeaderElection({
     ...{ client: clients.lease, clock, random, lease: config.lease },
     identity: facts.identity,
     tell: (event) => observer.lease(event),
   });
-  await election.run(
-    (leading) => lead(facts, { informers, queue, site, observer }, leading),
-    signal,
-  );
-  await following;
+  await election.run(async (leading) => {
+    const serving = serverSide?.lead(leading);
+    await Promise.all([lead(facts, { informers, queue, site, observer }, leading), serving]);
+  }, signal);
+  await running;
 }
 
 interface Standing {
@@ -98,7 +107,7 @@ async function lead(facts: OperatorFacts, standing: Standing, leading: AbortSign
   const { config, clients, bus, clock, metrics } = facts;
   const { informers, queue, site, observer } = standing;
   const { stores } = informers;
-  if (!(await untilSynced(informers, leading))) return;
+  if (!(await untilSynced(informers.synced, leading))) return;
   const events = new EventRecorder({
     ...{ client: clients.work, clock, controller: 'anneal.dev/operator', instance: facts.identity },
     dropped: () => metrics.eventsDropped.inc(),
@@ -143,14 +152,6 @@ async function lead(facts: OperatorFacts, standing: Standing, leading: AbortSign
   await work;
 }
 
-/** False when the lease was lost before. */
-async function untilSynced({ synced }: Informers, leading: AbortSignal): Promise<boolean> {
-  const lost = new Promise<boolean>((resolve) => {
-    leading.addEventListener('abort', () => resolve(false), { once: true });
-  });
-  return Promise.race([synced.then(() => !leading.aborted), lost]);
-}
-
 /**
  * Two leaders at once can do no harm (names are deterministic), but a process that cannot stop its
  * calls should not go on either.
@@ -165,8 +166,8 @@ function watchSettling({ clock, endNow }: OperatorFacts, work: Promise<unknown>)
   );
 }
 
-function readiness(informers: Informers) {
-  const missing = informers.missing();
+function readiness(all: readonly Following[]) {
+  const missing = all.flatMap((one) => one.missing());
   if (missing.length === 0) return { ready: true } as const;
   return { ready: false, why: `not listed yet: ${missing.join(', ')}` } as const;
 }

@@ -14,6 +14,7 @@ export const parts = {
     entries: [
       'worker/supervisor/main.ts',
       'worker/main.ts',
+      'cli/serve/pod-main.ts',
       'worker/data/parquet-thread.ts',
       'worker/prepare/tokenise-thread.ts',
     ],

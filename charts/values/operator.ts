@@ -148,6 +148,12 @@ export const features = z
       .describe(
         'The memory of devices is read from the labels of nodes, and workers go where it is enough. Right: read nodes.',
       ),
+    adapterServers: z
+      .boolean()
+      .default(false)
+      .describe(
+        'AdapterServers are run. Rights: read and create Deployments and change them, change ConfigMaps, read Adapters.',
+      ),
     gangs: z
       .array(z.enum(['Native', 'Coscheduling', 'Volcano']))
       .default([])

@@ -50,7 +50,9 @@ export const monitoring = z
   .strictObject({
     namespace: monitoringNamespace,
     serviceMonitor: option('Metrics of the operator, for the Prometheus operator.', { interval }),
-    podMonitor: option('Metrics of the pods of jobs, for the Prometheus operator.', { interval }),
+    podMonitor: option('Metrics of the pods of jobs and servers, for the Prometheus operator.', {
+      interval,
+    }),
     alerts: option('Alert rules, for the Prometheus operator.'),
     dashboard: z
       .strictObject({

@@ -15,7 +15,7 @@ import { parseJson, RefusedBytes } from '../../crds/text/json.ts';
 import { Answer } from './answer.ts';
 import type { ModelProcess } from './model-process.ts';
 import type { ServeMetrics } from './numbers.ts';
-import { errorBody, type Kind, modelBody, modelList } from './openai-form.ts';
+import { adapterStates, errorBody, type Kind, modelBody, modelList } from './openai-form.ts';
 import { readBody } from './read-body.ts';
 import { send } from './send.ts';
 
@@ -24,6 +24,8 @@ interface EdgeOptions {
   readonly metrics: ServeMetrics;
   /** Questions that are open at once; more are refused. */
   readonly most: number;
+  /** It will end soon: it answers, and asks clients to connect to another one. */
+  readonly isLeaving: () => boolean;
   readonly isDraining: () => boolean;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -37,6 +39,7 @@ const patience = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTime
 
 export function httpEdge(options: EdgeOptions): Server {
   const server = createServer({ ...patience, maxHeaderSize: 16_384 }, (request, response) => {
+    if (options.isLeaving()) response.setHeader('connection', 'close');
     route(options, request, response).catch((error: unknown) => {
       if (response.headersSent) response.destroy();
       // A client that went away while its body was read.
@@ -67,9 +70,11 @@ async function route(
     if (found !== undefined) return send(response, 200, modelBody(found));
     return send(response, 404, noModel(name));
   }
+  if (asked === 'GET /adapters') return send(response, 200, adapterStates(process));
   if (asked === 'GET /healthz') return text(response, process.isGone ? 503 : 200);
   if (asked === 'GET /readyz') {
-    return text(response, process.isReady && !options.isDraining() ? 200 : 503);
+    const stays = !options.isLeaving() && !options.isDraining();
+    return text(response, process.isReady && stays ? 200 : 503);
   }
   if (asked === 'GET /metrics') {
     response.setHeader('content-type', metrics.registry.contentType);

@@ -11,6 +11,8 @@ import type { Finish, Usage } from './openai-form.ts';
 
 export type Refusal = Extract<ServeMessage, { serve: 'Refused' }>['reason'] | 'Gone';
 
+type Models = Extract<ServeMessage, { serve: 'Models' }>;
+
 interface Listener {
   onText(text: string): void;
   onEnd(reason: Finish, usage: Usage): void;
@@ -22,6 +24,7 @@ export class ModelProcess {
   readonly #open = new Map<number, Listener>();
   #next = 0;
   #models: readonly ServedModel[] = [];
+  #refused: Models['refused'] = [];
   #isGone = false;
   #numbers: ServeNumbers = {
     ...{ waiting: 0, decoding: 0, sequences: 0 },
@@ -34,6 +37,11 @@ export class ModelProcess {
 
   get models(): readonly ServedModel[] {
     return this.#models;
+  }
+
+  /** What is not served, with a sentence. */
+  get refused(): Models['refused'] {
+    return this.#refused;
   }
 
   get numbers(): ServeNumbers {
@@ -64,7 +72,10 @@ export class ModelProcess {
   }
 
   hear(message: ServeMessage): void {
-    if (message.serve === 'Models') this.#models = message.models;
+    if (message.serve === 'Models') {
+      this.#models = message.models;
+      this.#refused = message.refused;
+    }
     if (message.serve === 'Refused') {
       this.#close(message.id)?.onRefused(message.reason, message.message);
     }

@@ -1,5 +1,6 @@
 // Answers and errors in the form of OpenAI's API. Pure.
 import type { ServedModel } from '../../crds/serve/messages.ts';
+import type { ServedAdapters } from '../../crds/serve/served-adapters.ts';
 
 export type Kind = 'chat' | 'text';
 export type Finish = 'stop' | 'length';
@@ -32,6 +33,20 @@ interface ErrorFacts {
 
 export function modelList(models: readonly ServedModel[]) {
   return { object: 'list', data: models.map(modelBody) };
+}
+
+/** No form of OpenAI: what is served beside the base, and why something is not. */
+export function adapterStates({
+  models,
+  refused,
+}: {
+  readonly models: readonly ServedModel[];
+  readonly refused: ServedAdapters['refused'];
+}): ServedAdapters {
+  const served = models.flatMap(({ name, base, folder }) =>
+    base === undefined ? [] : [{ name, ...(folder === undefined ? {} : { folder }) }],
+  );
+  return { served, refused };
 }
 
 /** `parent` and `composition` are beside what OpenAI has. */

@@ -55,7 +55,8 @@ const s3 = z.strictObject({
     ),
 });
 
-const persistentVolumeClaim = z.strictObject({
+/** A file or folder in a volume. */
+export const claimPath = z.strictObject({
   claimName: objectName().describe(
     'Claim in the namespace of the job. On one machine: a folder of this name in the folder of local volumes.',
   ),
@@ -78,7 +79,7 @@ const local = z.strictObject({
 const members = {
   huggingFace: huggingFace.optional().describe('A repository on the Hugging Face hub.'),
   s3: s3.optional().describe('A prefix in a bucket.'),
-  persistentVolumeClaim: persistentVolumeClaim.optional().describe('A folder or file in a volume.'),
+  persistentVolumeClaim: claimPath.optional().describe('A folder or file in a volume.'),
   image: image.optional().describe('A folder or file in a container image.'),
   local: local.optional().describe('A folder or file on this machine. Not on a cluster.'),
 };

@@ -69,7 +69,7 @@ export const typeMeta: Readonly<Record<string, SchemaNode>> = {
 };
 
 /** A CRD rule may not have a fieldPath inside `metadata`; its message names the field instead. */
-function withoutFieldPaths(root: SchemaNode): SchemaNode {
+export function withoutFieldPaths(root: SchemaNode): SchemaNode {
   const own = validationsOf(root).map(({ rule, message, fieldPath = '' }) => ({
     rule,
     message: `${fieldPath.slice(1)} ${message}`,

@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { adapterDefinition } from './adapter-resource.ts';
+import { adapterServerDefinition } from './adapter-server-resource.ts';
 import { type CustomResourceDefinition, customResourceDefinition } from './custom-resource.ts';
 
 const header =
@@ -46,6 +47,11 @@ export const definitions = [
     definition: adapterDefinition,
     file: new URL('../adapter.yaml', import.meta.url),
     template: new URL('crd-adapter.yaml', templates),
+  },
+  {
+    definition: adapterServerDefinition,
+    file: new URL('../adapterserver.yaml', import.meta.url),
+    template: new URL('crd-adapter-server.yaml', templates),
   },
 ] as const;
 

@@ -4,6 +4,13 @@
 /** Names of objects that the jobs of a namespace share. No child name has a dot. */
 export const sharedName = { policy: (network: string) => `anneal.dev.${network}` } as const;
 
+/** Of the objects of an AdapterServer. Its Service has the name that people call. */
+export const serverChild = {
+  service: (server: string) => server,
+  deployment: (server: string) => server,
+  adapters: (server: string) => `${server}-adapters`,
+} as const;
+
 export const childName = {
   plan: (job: string, sha256: string) => `${job}-plan-${sha256.slice(0, 8)}`,
   service: (job: string) => job,

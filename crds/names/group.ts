@@ -16,6 +16,14 @@ export const adapterNames = {
   singular: 'adapter',
 } as const;
 
+/** What serves adapters by name. */
+export const serverNames = {
+  kind: 'AdapterServer',
+  listKind: 'AdapterServerList',
+  plural: 'adapterservers',
+  singular: 'adapterserver',
+} as const;
+
 /** Also the value of `spec.managedBy` for this operator. */
 export const controllerName = `${group}/operator`;
 export const multiKueueName = 'kueue.x-k8s.io/multikueue';

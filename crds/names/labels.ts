@@ -5,6 +5,9 @@ export const label = {
   jobName: `${group}/job-name`,
   jobUid: `${group}/job-uid`,
   component: `${group}/component`,
+  /** On what belongs to an AdapterServer. */
+  serverName: `${group}/server-name`,
+  serverUid: `${group}/server-uid`,
   workerRevision: `${group}/worker-revision`,
   /** Number of an init or publish Job. */
   attempt: `${group}/attempt`,
@@ -34,6 +37,9 @@ export const fieldManager = {
 /** Values of `label.component`. */
 export const Component = { Init: 'init', Worker: 'worker', Publish: 'publish' } as const;
 export type Component = (typeof Component)[keyof typeof Component];
+
+/** Value of `label.component` on pods of an AdapterServer. */
+export const serverComponent = 'server';
 
 /** Values of `label.network`: pods that train, and pods that prepare or publish. */
 export const Network = { Worker: 'worker', Io: 'io' } as const;

@@ -1,6 +1,6 @@
 // Several adapters under one name. A part is an adapter that is served under a name of its own.
 import * as z from 'zod';
-import { composeModes, mostParts, mostSpan, mostWeight } from './compose-modes.ts';
+import { composeModes, mostParts, mostSpan, mostWeight } from '../names/compose-modes.ts';
 import { servedName } from './served-name.ts';
 
 const part = z.object({

@@ -1,7 +1,7 @@
 // What the HTTP edge of `anneal serve` and the process that holds the model say to each other. The
 // edge checked the request; the model's process knows tokens, adapters and templates.
 import * as z from 'zod';
-import { composeModes } from './compose-modes.ts';
+import { composeModes } from '../names/compose-modes.ts';
 
 const id = z.int().min(0);
 const count = z.int().min(0);
@@ -39,6 +39,8 @@ const servedModel = z.object({
   name: z.string(),
   /** Of an adapter, that of its base. */
   base: z.string().optional(),
+  /** Where an adapter was loaded from. */
+  folder: z.string().optional(),
   /** Of several adapters under one name. */
   composition: z
     .object({

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { servedNamePattern } from './names.ts';
+import { servedNamePattern } from '../names/served-names.ts';
 
 /** Of a model in a request. */
 export const servedName = z

@@ -3,12 +3,11 @@
 import * as z from 'zod';
 import { model } from '../api/model.ts';
 import { deviceName } from '../wire/device.ts';
+import { listedAdapter } from './adapter-list.ts';
 import { composition } from './compositions.ts';
 import { servedName } from './served-name.ts';
 
 export const serveFile = 'serve.json';
-
-const adapter = z.object({ name: servedName, folder: z.string().min(1).max(4096) });
 
 export const serveSettings = z.object({
   version: z.literal(1),
@@ -18,14 +17,21 @@ export const serveSettings = z.object({
   /** Folder that relative local paths count from. */
   folder: z.string(),
   cache: z.string(),
+  /** Folder by claim, where claims are mounted. */
+  volumes: z.record(z.string(), z.string()).default({}),
   device: deviceName,
   threads: z.int().min(1),
   /** Of the residual stream and the cache. */
   dtype: z.enum(['float32', 'bfloat16']),
-  adapters: z.array(adapter),
+  adapters: z.array(listedAdapter),
   /** Folder whose folders are adapters by their names, looked at while the server runs. */
   adaptersIn: z.string().optional(),
-  /** Of adapters, those of the folder among them. */
+  /**
+   * File that says which adapters there are (adapter-list.ts), looked at while the server runs; in
+   * place of `adaptersIn`.
+   */
+  adapterList: z.string().optional(),
+  /** Of adapters, those that come later among them. */
   compositions: z.array(composition),
   /** Whether adapters that do not name the base that they were trained on are served. */
   anyBase: z.boolean(),

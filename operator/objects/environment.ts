@@ -121,6 +121,21 @@ function folders(job: BuiltJob, references: References, role: PodRole): readonly
   ];
 }
 
+/** Of a pod that reads a source for itself: where its image is, and its credentials. */
+export function sourceVariables(
+  references: References,
+  { hubEndpoint }: Pick<PodSettings, 'hubEndpoint'>,
+): readonly V1EnvVar[] {
+  const { secrets, variables } = secretsFor(references, 'prepare');
+  const images = references.images.map(({ field }) => [field, folderOfImage(field)]);
+  return [
+    { name: podVariable.images, value: JSON.stringify(Object.fromEntries(images)) },
+    { name: podVariable.secrets, value: JSON.stringify(secrets) },
+    ...variables,
+    ...(hubEndpoint === undefined ? [] : [{ name: 'HF_ENDPOINT', value: hubEndpoint }]),
+  ];
+}
+
 interface SecretVariables {
   readonly secrets: readonly SecretVariable[];
   readonly variables: readonly V1EnvVar[];

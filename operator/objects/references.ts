@@ -55,18 +55,24 @@ export function referencesOf(job: {
   const shared = sharedClaim(job);
   const used = usesOf(job.spec);
   const roles: readonly PodRole[] = ['prepare', 'worker', 'publish'];
+  const { claims, ...rest } = collected(used);
+  const own =
+    shared === undefined ? [] : roles.map((role) => ({ claimName: shared, role, writes: true }));
+  return { shared, claims: [...own, ...claims], ...rest };
+}
+
+/** Of a source that a pod reads for itself. */
+export function referencesTo(at: Source, field: string): References {
+  const rest = collected([{ roles: ['prepare'], writes: false, field, at }]);
+  return { shared: undefined, ...rest };
+}
+
+function collected(used: readonly Used[]): Omit<References, 'shared'> {
   return {
-    shared,
-    claims: [
-      ...(shared === undefined
-        ? []
-        : roles.map((role) => ({ claimName: shared, role, writes: true }))),
-      ...used.flatMap(({ at, roles, writes }) =>
-        at?.persistentVolumeClaim === undefined
-          ? []
-          : roles.map((role) => ({ ...at.persistentVolumeClaim, role, writes })),
-      ),
-    ].map(({ claimName, role, writes }) => ({ claimName: claimName ?? '', role, writes })),
+    claims: used.flatMap(({ at, roles, writes }) => {
+      const claimName = at?.persistentVolumeClaim?.claimName;
+      return claimName === undefined ? [] : roles.map((role) => ({ claimName, role, writes }));
+    }),
     secrets: used.flatMap(secretsOf),
     images: used.flatMap(({ at, roles, field }) =>
       at !== undefined && 'image' in at && at.image !== undefined

@@ -15,7 +15,7 @@ interface PodVolumes {
 
 /** Node disk that a pod may use for what nobody misses. */
 const defaultScratch = '20Gi';
-const temporarySize = '2Gi';
+export const temporarySize = '2Gi';
 const tokenSeconds = 3600;
 
 export function volumesOf(
@@ -34,6 +34,10 @@ export function volumesOf(
     ...claimVolumes(references, role),
     ...imageVolumes(references, role, settings),
   ];
+  return podVolumes(parts);
+}
+
+export function podVolumes(parts: readonly Mounted[]): PodVolumes {
   return {
     volumes: parts.map(({ volume }) => volume),
     mounts: parts.map(({ volume, at, readOnly }) => ({
@@ -44,7 +48,7 @@ export function volumesOf(
   };
 }
 
-interface Mounted {
+export interface Mounted {
   readonly volume: V1Volume;
   readonly at: string;
   readonly readOnly?: boolean;
@@ -97,7 +101,10 @@ function busToken({ namespace, name, uid }: BuiltJob): Mounted {
 /**
  * A claim is mounted once, whatever it is used for; for writing where any use of this pod writes.
  */
-function claimVolumes({ claims }: References, role: PodRole): readonly Mounted[] {
+export function claimVolumes(
+  { claims }: Pick<References, 'claims'>,
+  role: PodRole,
+): readonly Mounted[] {
   const writes = new Map<string, boolean>();
   for (const use of claims) {
     if (use.role === role) {
@@ -115,7 +122,7 @@ export function folderOfClaim(claimName: string): string {
   return `${podPath.volumes}/${claimName}`;
 }
 
-function imageVolumes(
+export function imageVolumes(
   { images }: References,
   role: PodRole,
   { imagePullPolicy: pullPolicy }: PodSettings,

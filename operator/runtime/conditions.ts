@@ -2,8 +2,8 @@
 // only when `status` does.
 import type { Condition, ConditionType } from '../../crds/api/conditions.ts';
 
-export interface ConditionChange {
-  readonly type: ConditionType;
+export interface ConditionChange<Type extends string = ConditionType> {
+  readonly type: Type;
   readonly status: Condition['status'];
   readonly reason: string;
   readonly message: string;
@@ -15,9 +15,9 @@ interface Stamp {
   readonly generation: number;
 }
 
-export function setCondition(
+export function setCondition<Type extends string = ConditionType>(
   conditions: readonly Condition[],
-  { type, status, reason, message }: ConditionChange,
+  { type, status, reason, message }: ConditionChange<Type>,
   { now, generation }: Stamp,
 ): readonly Condition[] {
   const before = conditionOf(conditions, type);
@@ -37,10 +37,7 @@ export function setCondition(
 
 const longestMessage = 2048;
 
-export function conditionOf(
-  conditions: readonly Condition[],
-  type: ConditionType,
-): Condition | undefined {
+export function conditionOf(conditions: readonly Condition[], type: string): Condition | undefined {
   return conditions.find((each) => each.type === type);
 }
 

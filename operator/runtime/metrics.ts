@@ -37,17 +37,22 @@ interface Names {
  */
 export function beginAtZero(metrics: Metrics, { name, resources }: Names): void {
   metrics.isLeader.set({ name }, 0);
+  controllerAtZero(metrics, name);
+  for (const resource of resources) metrics.unreadable.inc({ resource }, 0);
+  for (const cause of rendezvousCauseNames) {
+    for (const rung of ['NewRound', 'NewRevision']) metrics.restarts.inc({ cause, rung }, 0);
+  }
+  for (const { reason } of Object.values(failures)) metrics.failures.inc({ reason }, 0);
+}
+
+/** The part of one of several controllers. */
+export function controllerAtZero(metrics: Metrics, name: string): void {
   metrics.queueAdds.inc({ name }, 0);
   metrics.queueRetries.inc({ name }, 0);
   metrics.reconcileErrors.inc({ controller: name }, 0);
   for (const result of ['success', 'requeue_after', 'error']) {
     metrics.reconciles.inc({ controller: name, result }, 0);
   }
-  for (const resource of resources) metrics.unreadable.inc({ resource }, 0);
-  for (const cause of rendezvousCauseNames) {
-    for (const rung of ['NewRound', 'NewRevision']) metrics.restarts.inc({ cause, rung }, 0);
-  }
-  for (const { reason } of Object.values(failures)) metrics.failures.inc({ reason }, 0);
 }
 
 type Make = ReturnType<typeof metricsIn>;

@@ -3,7 +3,7 @@
 import test from 'ava';
 import { celOf, toCel } from '../doubles/cel.ts';
 import { jobWith, limitCases, writtenJob } from './limit-cases.ts';
-import { only, render } from './render.ts';
+import { ofKind, only, render } from './render.ts';
 
 interface Policy {
   readonly spec: {
@@ -68,4 +68,27 @@ test('a limit can warn in place of refusing, in chosen namespaces', async (t) =>
   const { spec } = only(objects, 'ValidatingAdmissionPolicyBinding');
   t.deepEqual(spec.validationActions, ['Warn', 'Audit']);
   t.deepEqual(spec.matchResources.namespaceSelector, selector);
+});
+
+test('servers have the limits that are about what a server has too, where the site runs them', async (t) => {
+  const limits = {
+    ...{ imagePrefixes: ['our/'], hubRepositoryPrefixes: ['our/'] },
+    ...{ storageEndpoints: ['https://s3.example.com'], maxDevices: 2, queueNames: ['a'] },
+  };
+  const values = { admissionPolicies: { enabled: true, ...limits } };
+  t.is(ofKind(await render(values), 'ValidatingAdmissionPolicy').length, 1);
+  const objects = await render({ ...values, features: { adapterServers: true } });
+  t.is(ofKind(objects, 'ValidatingAdmissionPolicyBinding').length, 2);
+  const [, rules] = ofKind(objects, 'ValidatingAdmissionPolicy') as unknown as readonly Policy[];
+  const said = (spec: object) => (rules === undefined ? ['none'] : broken(rules, { spec }));
+  const source = (place: object, more: object = {}) => ({ model: { source: place }, ...more });
+  const mine = source({ huggingFace: { repository: 'our/base' } });
+  t.deepEqual(said({ ...mine, replicas: 2, devicesPerReplica: 1 }), []);
+  const refused: readonly (readonly [object, RegExp])[] = [
+    [source({ huggingFace: { repository: 'x/y' } }), /huggingFace\.repository must begin with our/],
+    [source({ image: { reference: 'x/y' } }), /image\.reference must begin with our/],
+    [source({ s3: { endpoint: 'https://evil' } }), /s3\.endpoint must be https:/],
+    [{ ...mine, replicas: 3, devicesPerReplica: 1 }, /more devices, over all replicas, than the 2/],
+  ];
+  for (const [spec, words] of refused) t.regex(said(spec).join(), words);
 });

@@ -19,8 +19,8 @@ test('the definition stays when the release goes, unless the values say else', a
     ofKind(await render({ crds }), 'CustomResourceDefinition').map(
       ({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'],
     );
-  t.deepEqual(await policies({}), ['keep', 'keep']);
-  t.deepEqual(await policies({ keep: false }), [undefined, undefined]);
+  t.deepEqual(await policies({}), ['keep', 'keep', 'keep']);
+  t.deepEqual(await policies({ keep: false }), [undefined, undefined, undefined]);
 });
 
 test('a site that installs definitions by itself gets none', async (t) => {

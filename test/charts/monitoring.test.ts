@@ -3,8 +3,11 @@
 import test from 'ava';
 import { BusAuthMetrics } from '../../operator/bus-auth/metrics.ts';
 import { createMetrics } from '../../operator/runtime/metrics.ts';
+import { deploymentFor } from '../../operator/server/objects.ts';
+import { aBuiltServer } from '../builders/adapter-server.ts';
+import { someSettings } from '../builders/built-job.ts';
 import { parsePromQL } from './promql.ts';
-import { only, render } from './render.ts';
+import { ofKind, only, render } from './render.ts';
 
 const values = {
   monitoring: {
@@ -123,4 +126,15 @@ test('monitors find the services of the operator and the guard of the bus, and t
     t.is(monitor.metadata.labels?.['release'], 'prometheus');
   }
   t.deepEqual(only(objects, 'PodMonitor')['spec'].namespaceSelector, { any: true });
+});
+
+test('with servers there is a PodMonitor that finds their pods and their port', async (t) => {
+  const objects = await render({ ...values, features: { adapterServers: true } });
+  t.is(ofKind(objects, 'PodMonitor').length, 2);
+  const ours = objects.filter(({ metadata: { name } }) => name.endsWith('servers'));
+  const { selector, podMetricsEndpoints, podTargetLabels } = only(ours, 'PodMonitor')['spec'];
+  const { metadata, spec: pod } = deploymentFor(aBuiltServer(), someSettings).spec.template;
+  t.like(metadata.labels, selector.matchLabels);
+  t.true(podTargetLabels.every((name: string) => name in metadata.labels));
+  t.is(pod.containers[0]?.ports?.[0]?.name, podMetricsEndpoints[0]?.port);
 });

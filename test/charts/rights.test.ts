@@ -10,6 +10,7 @@ interface Features {
   readonly deleteFinishedJobs: boolean;
   readonly kueueStatus: boolean;
   readonly deviceLabels: boolean;
+  readonly adapterServers: boolean;
   readonly gangs: readonly string[];
 }
 
@@ -30,6 +31,14 @@ const inNamespacesOfJobs: readonly Row[] = [
   { resource: 'anneal.dev/finetunejobs/status', verbs: 'patch' },
   { resource: 'anneal.dev/finetunejobs/finalizers', verbs: 'update' },
   { resource: 'anneal.dev/adapters', verbs: 'create' },
+  ...[
+    { resource: 'anneal.dev/adapterservers', verbs: 'get list watch' },
+    { resource: 'anneal.dev/adapters', verbs: 'get list watch' },
+    { resource: 'anneal.dev/adapterservers/status', verbs: 'patch' },
+    { resource: 'anneal.dev/adapterservers/finalizers', verbs: 'update' },
+    { resource: 'apps/deployments', verbs: 'get list watch create patch' },
+    { resource: '/configmaps', verbs: 'patch' },
+  ].map((row) => ({ ...row, when: (f: Features) => f.adapterServers })),
   { resource: 'batch/jobs', verbs: all },
   { resource: '/pods', verbs: 'get list watch delete' },
   { resource: '/services', verbs: all },
@@ -126,6 +135,7 @@ const features: readonly Features[] = booleans.flatMap((volumeClaimTemplate) =>
         ...{ volumeClaimTemplate, forceReplace, deleteFinishedJobs, kueueStatus },
         // Beside forceReplace, and alone.
         deviceLabels: volumeClaimTemplate !== kueueStatus,
+        adapterServers: forceReplace !== deleteFinishedJobs,
         gangs:
           gangs[
             (Number(volumeClaimTemplate) +
@@ -161,7 +171,10 @@ test('all gang flavours were looked at, alone and together', (t) => {
 
 test('nothing in the chart may touch Secrets, roles, webhooks, CRDs, or run in a pod', async (t) => {
   const objects = await render({
-    features: { volumeClaimTemplate: true, forceReplace: true, kueueStatus: true, gangs: gangs[4] },
+    features: {
+      ...{ volumeClaimTemplate: true, forceReplace: true, kueueStatus: true, gangs: gangs[4] },
+      adapterServers: true,
+    },
   });
   const rules = ofKind(objects, 'Role', 'ClusterRole').flatMap(({ rules }) => rules as Rule[]);
   const forbidden =

@@ -72,10 +72,14 @@ export async function kubectl(args: readonly string[], options: KubectlOptions =
 /** Where the API server keeps what tests look at. */
 const roots = {
   pods: '/api/v1',
+  services: '/api/v1',
+  configmaps: '/api/v1',
+  deployments: '/apis/apps/v1',
   persistentvolumeclaims: '/api/v1',
   jobs: '/apis/batch/v1',
   finetunejobs: '/apis/anneal.dev/v1alpha1',
   adapters: '/apis/anneal.dev/v1alpha1',
+  adapterservers: '/apis/anneal.dev/v1alpha1',
 } as const;
 
 export type Plural = keyof typeof roots;
@@ -103,7 +107,7 @@ async function ask(path: string, query: Readonly<Record<string, string>> = {}) {
 }
 
 export async function installCrd(): Promise<void> {
-  const files = ['finetunejob', 'adapter'].flatMap((name) => [
+  const files = ['finetunejob', 'adapter', 'adapterserver'].flatMap((name) => [
     '-f',
     join(import.meta.dirname, `../../crds/${name}.yaml`),
   ]);
@@ -112,6 +116,7 @@ export async function installCrd(): Promise<void> {
     'wait',
     '--for=condition=Established',
     ...['crd/finetunejobs.anneal.dev', 'crd/adapters.anneal.dev'],
+    'crd/adapterservers.anneal.dev',
     '--timeout=30s',
   ]);
 }

@@ -120,6 +120,14 @@ test.serial(
     const later = await client.chat.completions.create({ model: 'later', ...asked });
     t.is(later.choices[0]?.message.content, tuned.choices[0]?.message.content);
 
+    t.deepEqual(await (await fetch(`${origin}/adapters`)).json(), {
+      served: [
+        { name: 'tuned', folder: adapter },
+        { name: 'later', folder: join(more, 'later') },
+      ],
+      refused: [],
+    });
+
     const numbers = await (await fetch(`${origin}/metrics`)).text();
     t.regex(numbers, /^anneal_serve_tokens_total\{model="tuned",kind="made"\} [1-9]/m);
     t.regex(numbers, /^anneal_serve_requests_total\{status="200"\} 7$/m);

@@ -49,3 +49,25 @@ test('series that alerts look at are there before their first event', async (t) 
     'leader_election_master_status{name="finetunejob"} 0',
   ]);
 });
+
+test('a controller beside that of jobs has series of its own, from the beginning', async (t) => {
+  const { observer, lines } = fixture();
+  observer.begins('adapterserver');
+  const errors = 'controller_runtime_reconcile_errors_total';
+  t.deepEqual(await lines(errors), [
+    `${errors}{controller="finetunejob"} 0`,
+    `${errors}{controller="adapterserver"} 0`,
+  ]);
+  const times = { waitedMs: 1, workedMs: 1 };
+  const outcome = {
+    key: 'team/answers',
+    result: 'error',
+    error: new Error('x'),
+    ...times,
+  } as const;
+  observer.reconcile(outcome, 'adapterserver');
+  t.deepEqual(await lines(errors), [
+    `${errors}{controller="finetunejob"} 0`,
+    `${errors}{controller="adapterserver"} 1`,
+  ]);
+});

@@ -94,6 +94,7 @@ async function resolved(settings: ServeSettings, context: RoleContext): Promise<
     variables: config.variables,
     cache: settings.cache,
     jobFolder: settings.folder,
+    volumes: new Map(Object.entries(settings.volumes)),
     network: systemNetwork(clock, emit),
     report: fetchReporter('model', emit, clock),
   });

@@ -1,6 +1,6 @@
 // What is served by which name: the base, adapters, and compositions of those. A composition is
 // there while all its parts are; what a request has begun with stays until it is answered.
-import { hasSpans, hasWeights } from '../../crds/serve/compose-modes.ts';
+import { hasSpans, hasWeights } from '../../crds/names/compose-modes.ts';
 import { type Composition, lanesOf } from '../../crds/serve/compositions.ts';
 import type { ServedModel } from '../../crds/serve/messages.ts';
 import type { Question } from '../decoding/sequence.ts';
@@ -66,11 +66,11 @@ export class ServedModels implements Disposable {
   }
 
   /** In place of what had the name; the adapter is its own from now on. */
-  add(name: string, adapter: ServedAdapter): void {
+  add(name: string, adapter: ServedAdapter, folder: string): void {
     this.remove(name);
     this.#adapters.set(name, {
       answerer: { by: { change: adapter }, lanes: 1, uses: [adapter] },
-      model: { name, base: this.#options.name, since: this.#options.now() },
+      model: { name, base: this.#options.name, folder, since: this.#options.now() },
       own: adapter,
     });
     for (const one of this.#options.compositions) {

@@ -80,7 +80,7 @@ export class Server implements Disposable {
 
   /** Throws where the folder has no adapter for this base. */
   async addAdapter(name: string, folder: string): Promise<void> {
-    this.#models.add(name, await loadAdapter(name, folder, this.#options.base));
+    this.#models.add(name, await loadAdapter(name, folder, this.#options.base), folder);
     this.#unload();
   }
 

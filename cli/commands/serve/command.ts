@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { servedNamePattern } from '../../../crds/serve/names.ts';
+import { servedNamePattern } from '../../../crds/names/served-names.ts';
 import type { AskedDevice } from '../../devices/choose-devices.ts';
 import type { Perform, Surroundings } from '../../process/context.ts';
 import { askedDevice, byteQuantity, wholeNumber, withVerbosity } from '../../process/flags.ts';

@@ -1,7 +1,7 @@
 // `--compose name=adapter:weight,adapter:weight,mode=…,span=…`
 import { InvalidArgumentError } from 'commander';
-import { type ComposeMode, composeModes, mostSpan } from '../../../crds/serve/compose-modes.ts';
-import { servedNamePattern } from '../../../crds/serve/names.ts';
+import { type ComposeMode, composeModes, mostSpan } from '../../../crds/names/compose-modes.ts';
+import { servedNamePattern } from '../../../crds/names/served-names.ts';
 import { quoted } from '../../../crds/text/sanitize.ts';
 
 interface AskedPart {

@@ -6,7 +6,7 @@ import {
   hasWeights,
   mostParts,
   mostWeight,
-} from '../../../crds/serve/compose-modes.ts';
+} from '../../../crds/names/compose-modes.ts';
 import type { Composition } from '../../../crds/serve/compositions.ts';
 import type { AskedComposition } from './compose-flag.ts';
 

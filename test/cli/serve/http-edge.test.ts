@@ -7,6 +7,7 @@ import { httpEdge } from '../../../cli/serve/http-edge.ts';
 import { ModelProcess } from '../../../cli/serve/model-process.ts';
 import { ServeMetrics } from '../../../cli/serve/numbers.ts';
 import type { ServeMessage, ServeOrder } from '../../../crds/serve/messages.ts';
+import { servedAdapters } from '../../../crds/serve/served-adapters.ts';
 
 type Step = Extract<ServeMessage, { serve: 'Step' }>;
 const numbers = { waiting: 0, decoding: 1, sequences: 3, freePages: 1, pages: 1, steps: 1 };
@@ -20,10 +21,11 @@ async function anEdge(t: ExecutionContext, { most = 8, isReady = true } = {}) {
   });
   const models = [{ name: 'base', since: 1 }];
   if (isReady) process.hear({ serve: 'Models', models, refused: [] });
+  let leaving = false;
   let draining = false;
   const edge = httpEdge({
     ...{ process, metrics: new ServeMetrics(process), most },
-    ...{ isDraining: () => draining, now: () => 5000, seed: () => 7 },
+    ...{ isLeaving: () => leaving, isDraining: () => draining, now: () => 5000, seed: () => 7 },
   });
   edge.listen(0, '127.0.0.1');
   await once(edge, 'listening');
@@ -40,6 +42,9 @@ async function anEdge(t: ExecutionContext, { most = 8, isReady = true } = {}) {
     });
   return {
     ...{ origin, ask, process, orders },
+    leave: () => {
+      leaving = true;
+    },
     drain: () => {
       draining = true;
     },
@@ -151,4 +156,31 @@ test('numbers of what was answered are on the page of metrics', async (t) => {
   t.regex(page, /^anneal_serve_tokens_total\{model="base",kind="made"\} 3$/m);
   t.regex(page, /^anneal_serve_decoding 1$/m);
   t.regex(page, /^anneal_serve_sequences 3$/m);
+});
+
+test('one that leaves still answers, asks for no more on the connection, and is not ready', async (t) => {
+  const edge = await anEdge(t);
+  edge.leave();
+  const asked = edge.ask();
+  await edge.ordered(1);
+  edge.step([{ id: 0, text: 'x' }], [{ id: 0, reason: 'stop', ...usage }]);
+  const answer = await asked;
+  t.is(answer.status, 200);
+  t.is(answer.headers.get('connection'), 'close');
+  t.is((await fetch(`${edge.origin}/readyz`)).status, 503);
+  edge.drain();
+  t.is((await edge.ask()).status, 503);
+});
+
+test('what is served beside the base is told, and why something is not', async (t) => {
+  const edge = await anEdge(t);
+  const refused = [{ name: 'b', reason: 'is of another base' }];
+  const models = [
+    { name: 'base', since: 1 },
+    { name: 'a', base: 'base', folder: '/a', since: 2 },
+    { name: 'both', base: 'base', since: 2 },
+  ];
+  edge.process.hear({ serve: 'Models', models, refused });
+  const told = servedAdapters.parse(await (await fetch(`${edge.origin}/adapters`)).json());
+  t.deepEqual(told, { served: [{ name: 'a', folder: '/a' }, { name: 'both' }], refused });
 });

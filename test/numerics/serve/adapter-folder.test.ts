@@ -1,95 +1,118 @@
-// Which adapters of a folder are loaded, and when. The server is played by the test.
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+// The adapters that a list names: loaded, exchanged and unloaded as the file changes.
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { AdapterFolder } from '../../../worker/serve/adapter-folder.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 
-async function aFolder(t: ExecutionContext) {
-  const folder = await temporaryFolder();
+async function watched(t: ExecutionContext) {
+  const { path, ...folder } = await temporaryFolder();
   t.teardown(() => folder[Symbol.asyncDispose]());
-  const did: string[] = [];
-  const server = {
-    async addAdapter(name: string) {
-      if (name === 'broken') throw new UserError({ code: 'E_INVALID_MODEL', message: 'no LoRA' });
-      did.push(`add ${name}`);
+  const served = new Map<string, string>();
+  const refuses = new Set<string>();
+  const adapterList = join(path, 'list.json');
+  const settings = { name: 'base', adapters: [], compositions: [], adapterList };
+  const looking = new AdapterFolder(
+    {
+      async addAdapter(name, from) {
+        if (refuses.has(name)) throw new UserError({ code: 'E_USAGE', message: `${name} is bad` });
+        served.set(name, from.slice(path.length + 1));
+      },
+      removeAdapter: (name) => void served.delete(name),
     },
-    removeAdapter: (name: string) => void did.push(`remove ${name}`),
-  };
-  const settings = {
-    ...{ name: 'base', adaptersIn: folder.path },
-    adapters: [{ name: 'named', folder: '/named' }],
-    compositions: [{ name: 'both', mode: 'merge' as const, span: 8, parts: [] }],
-  };
+    settings,
+  );
   return {
-    did: () => did.splice(0),
-    watched: new AdapterFolder(server, settings),
-    /** Both files of an adapter; the tensors may be of any length. */
-    async write(name: string, bytes = 10) {
-      await mkdir(join(folder.path, name), { recursive: true });
-      await writeFile(join(folder.path, name, 'adapter_config.json'), '{}');
-      await writeFile(join(folder.path, name, 'adapter_model.safetensors'), 'x'.repeat(bytes));
+    ...{ served, refuses },
+    look: () => looking.look(),
+    refused: () => looking.refused.map(({ name, reason }) => [name, reason.replaceAll(path, '.')]),
+    async make(name: string, content = 'x') {
+      await mkdir(join(path, name), { recursive: true });
+      await writeFile(join(path, name, 'adapter_config.json'), content);
+      await writeFile(join(path, name, 'adapter_model.safetensors'), content);
     },
-    remove: (name: string) => rm(join(folder.path, name), { recursive: true }),
+    /** As kubelet does: another file takes the place. */
+    async list(adapters: Readonly<Record<string, string>> | string) {
+      const entries = (of: object) =>
+        Object.entries(of).map(([name, at]) => ({ name, folder: join(path, at) }));
+      const text =
+        typeof adapters === 'string' ? adapters : JSON.stringify({ adapters: entries(adapters) });
+      await writeFile(`${adapterList}.new`, text);
+      await rename(`${adapterList}.new`, adapterList);
+    },
   };
 }
 
-test('at the start all are loaded as they lie there, and no more until something changes', async (t) => {
-  const { watched, write, did } = await aFolder(t);
-  await write('first');
-  await write('second');
-  t.true(await watched.look());
-  t.deepEqual(did().toSorted(), ['add first', 'add second']);
-  t.false(await watched.look());
-  t.deepEqual(did(), []);
+test('what is listed at the start is served at once', async (t) => {
+  const { make, list, look, served } = await watched(t);
+  await make('one');
+  await list({ first: 'one' });
+  t.true(await look());
+  t.deepEqual([...served], [['first', 'one']]);
+  t.false(await look());
 });
 
-test('the first adapter of an empty folder is loaded when its files stopped changing', async (t) => {
-  const { watched, write, did } = await aFolder(t);
-  t.false(await watched.look());
-  await write('first', 10);
-  t.false(await watched.look(), 'half of it may be there');
-  await write('first', 20);
-  t.false(await watched.look(), 'and now more');
-  t.deepEqual(did(), []);
-  t.true(await watched.look());
-  t.deepEqual(did(), ['add first']);
-});
-
-test('one that changes is loaded again, and one that goes is unloaded, the last one too', async (t) => {
-  const { watched, write, remove, did } = await aFolder(t);
-  await write('first', 10);
-  await watched.look();
-  await write('first', 30);
-  t.false(await watched.look());
-  t.true(await watched.look());
-  t.deepEqual(did(), ['add first', 'add first']);
-  await remove('first');
-  t.true(await watched.look());
-  t.deepEqual(did(), ['remove first']);
-  await write('second');
-  t.false(await watched.look(), 'the folder was empty in between');
-  t.true(await watched.look());
-  t.deepEqual(did(), ['add second']);
-});
-
-test('names that are taken, and what is no adapter, are refused in a sentence', async (t) => {
-  const { watched, write, remove, did } = await aFolder(t);
-  for (const name of ['base', 'named', 'both', 'broken', 'with space', 'good']) await write(name);
-  await watched.look();
-  t.deepEqual(did().toSorted(), ['add good', 'remove broken']);
+test('adapters come, change their folder and go with the list', async (t) => {
+  const { make, list, look, served } = await watched(t);
+  for (const name of ['one', 'two']) await make(name);
+  await list({ first: 'one' });
+  await look();
+  await list({ first: 'one', second: 'two' });
+  t.false(await look(), 'its files may still be written');
+  t.true(await look());
   t.deepEqual(
-    watched.refused.map(({ reason }) => reason).toSorted(),
+    [...served],
     [
-      ...['base', 'both', 'named'].map(
-        (name) => `the name ${name} is taken by what the server was started with`,
-      ),
-      'no LoRA',
-      'with space is no name of a model',
-    ].toSorted(),
+      ['first', 'one'],
+      ['second', 'two'],
+    ],
   );
-  await remove('broken');
-  await watched.look();
-  t.is(watched.refused.length, 4);
+  await list({ first: 'two' });
+  await look();
+  await look();
+  t.deepEqual([...served], [['first', 'two']]);
+});
+
+test('one whose files are not there is refused, and served when they are', async (t) => {
+  const { make, list, look, served, refused } = await watched(t);
+  await list({ first: 'one' });
+  t.true(await look());
+  t.deepEqual(refused(), [
+    ['first', './one does not have adapter_config.json and adapter_model.safetensors'],
+  ]);
+  await make('one');
+  await look();
+  await look();
+  t.deepEqual([refused(), [...served.keys()]], [[], ['first']]);
+});
+
+test('one that is refused keeps no other from being served', async (t) => {
+  const { make, list, look, served, refuses, refused } = await watched(t);
+  await make('one');
+  refuses.add('bad');
+  await list({ bad: 'one', good: 'one', base: 'one' });
+  await look();
+  t.deepEqual([...served.keys()], ['good']);
+  t.deepEqual(refused(), [
+    ['bad', 'bad is bad'],
+    ['base', 'the name base is taken by what the server was started with'],
+  ]);
+});
+
+test('a list that cannot be read changes nothing that is served, and is said', async (t) => {
+  const { make, list, look, served, refused } = await watched(t);
+  await make('one');
+  await list({ first: 'one' });
+  await look();
+  const wrong = ['{"adapters": 3}', '{"adapters": [{"name": "../x", "folder": "a"}]}', '[['];
+  for (const text of wrong) {
+    await list(text);
+    await look();
+    t.deepEqual([...served.keys()], ['first']);
+    t.regex(refused()[0]?.[1] ?? '', /^\.\/list\.json/);
+  }
+  await list({});
+  t.true(await look());
+  t.deepEqual([[...served.keys()], refused()], [[], []]);
 });

@@ -1,6 +1,6 @@
 // Several adapters as one answerer: what each mode computes, and that it changes nothing beside it.
 import test from 'ava';
-import { composeModes } from '../../../crds/serve/compose-modes.ts';
+import { composeModes } from '../../../crds/names/compose-modes.ts';
 import type { Composition } from '../../../crds/serve/compositions.ts';
 import { Decoder } from '../../../worker/decoding/decoder.ts';
 import { PagedCache, pageTokens } from '../../../worker/decoding/paged-cache.ts';

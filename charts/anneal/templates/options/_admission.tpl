@@ -69,3 +69,65 @@ written as a path; what is absent breaks no rule.
 - expression: {{ printf "%s || %s" (join " || " $absent) (index . 1 | replace "self" $at) | quote }}
   message: {{ printf "spec.%s must %s here" $path (index . 2) | quote }}
 {{- end }}
+
+{{/* Of the limits those that are about a part that a server has too. */}}
+{{- define "anneal.serverAdmissionRules" -}}
+{{- $limits := .Values.admissionPolicies }}
+{{- with $limits.imagePrefixes }}
+{{ include "anneal.allowed" (list "model.source.image.reference" (printf "%s.exists(each, self.startsWith(each))" (toJson .)) (printf "begin with %s" (join " or " .))) }}
+{{- end }}
+{{- with $limits.hubRepositoryPrefixes }}
+{{ include "anneal.allowed" (list "model.source.huggingFace.repository" (printf "%s.exists(each, self.startsWith(each))" (toJson .)) (printf "begin with %s" (join " or " .))) }}
+{{- end }}
+{{- with $limits.storageEndpoints }}
+{{ include "anneal.allowed" (list "model.source.s3.endpoint" (printf "self in %s" (toJson .)) (printf "be %s" (join " or " .))) }}
+{{- end }}
+{{- with $limits.maxDevices }}
+- expression: {{ printf "(has(object.spec.replicas) ? object.spec.replicas : 1) * (has(object.spec.devicesPerReplica) ? object.spec.devicesPerReplica : 0) <= %d" (int .) | quote }}
+  message: {{ printf "spec asks for more devices, over all replicas, than the %d that a server may have here" (int .) | quote }}
+{{- end }}
+{{- end }}
+
+{{/* (list $ resource end rules) */}}
+{{- define "anneal.limitPolicy" -}}
+{{- $root := index . 0 }}
+{{- $limits := $root.Values.admissionPolicies }}
+{{- $name := printf "%s-%s-%s" (include "anneal.fullname" $root) $root.Release.Namespace (index . 2) }}
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: {{ $name }}
+  labels:
+    {{- include "anneal.labels" (list $root "limits") | nindent 4 }}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - apiGroups: [anneal.dev]
+        apiVersions: ["*"]
+        resources: [{{ index . 1 }}]
+        operations: [CREATE, UPDATE]
+  matchConditions:
+    # What was allowed when it was written stays: the operator must be able to add and remove the
+    # finalizer of a job.
+    - name: the-spec-is-new
+      expression: oldObject == null || object.spec != oldObject.spec
+  validations:
+    {{- toYaml (index . 3) | nindent 4 }}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{ $name }}
+  labels:
+    {{- include "anneal.labels" (list $root "limits") | nindent 4 }}
+spec:
+  policyName: {{ $name }}
+  validationActions:
+    {{- toYaml $limits.actions | nindent 4 }}
+  {{- with $limits.namespaceSelector }}
+  matchResources:
+    namespaceSelector:
+      {{- toYaml . | nindent 6 }}
+  {{- end }}
+{{- end }}

@@ -11,7 +11,7 @@
 - apiGroups: [anneal.dev]
   resources: [finetunejobs/finalizers]
   verbs: [update]
-# What a job made; it is never read, changed or deleted.
+# What a job made; it is never changed or deleted, and read for AdapterServers alone.
 - apiGroups: [anneal.dev]
   resources: [adapters]
   verbs: [create]
@@ -43,6 +43,24 @@
 {{- if .Values.features.forceReplace }}
 - apiGroups: [""]
   resources: [pods/status]
+  verbs: [patch]
+{{- end }}
+{{- if .Values.features.adapterServers }}
+- apiGroups: [anneal.dev]
+  resources: [adapterservers, adapters]
+  verbs: [get, list, watch]
+- apiGroups: [anneal.dev]
+  resources: [adapterservers/status]
+  verbs: [patch]
+- apiGroups: [anneal.dev]
+  resources: [adapterservers/finalizers]
+  verbs: [update]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch]
+# The list of the adapters of a server changes; a patch says whose the list must be.
+- apiGroups: [""]
+  resources: [configmaps]
   verbs: [patch]
 {{- end }}
 {{- $groups := dict "Native" "scheduling.k8s.io" "Coscheduling" "scheduling.x-k8s.io" "Volcano" "scheduling.volcano.sh" }}

@@ -1,0 +1,258 @@
+// AdapterServer: pods that answer requests with a base and adapters of it, by name. What they do is
+// what `anneal serve` does; the operator keeps them, and tells them which adapters there are.
+import * as z from 'zod';
+import { type ComposeMode, defaultSpan, mostParts, mostSpan } from '../names/compose-modes.ts';
+import { apiVersion, serverNames } from '../names/group.ts';
+import { servedNamePattern } from '../names/served-names.ts';
+import { decimal } from '../schema/decimal.ts';
+import { quantity } from '../schema/quantity.ts';
+import { type Rule, rule } from '../schema/rule.ts';
+import { celText, objectName, text } from '../schema/text.ts';
+import { exactlyOne } from '../schema/union.ts';
+import { condition } from './conditions.ts';
+import { objectMeta } from './job.ts';
+import { model } from './model.ts';
+import { labelMap, localObjectReference, resources, toleration } from './pod-fields.ts';
+import { claimPath } from './source.ts';
+
+const mostAdapters = 256;
+const mostCompositions = 16;
+
+const servedName = () =>
+  text(
+    128,
+    new RegExp(`^${servedNamePattern}$`),
+    'a name that begins with a letter or digit, of letters, digits, dots, _ and -',
+  );
+
+const adapter = exactlyOne(
+  z.strictObject({
+    name: servedName().describe('Name of the adapter in requests.'),
+    adapterRef: z
+      .strictObject({ name: objectName().describe('Name of the Adapter, in this namespace.') })
+      .optional()
+      .describe('An Adapter that a job made, whose files are on a claim.'),
+    persistentVolumeClaim: claimPath
+      .optional()
+      .describe('A folder in PEFT format in a volume, mounted for reading.'),
+  }),
+  'server.adapters: one place',
+  ['adapterRef', 'persistentVolumeClaim'],
+);
+
+/** Those of the local server, in the spelling of the API. */
+const modes = [
+  'Merge',
+  'Logits',
+  'Switch',
+  'Dominant',
+] as const satisfies readonly Capitalize<ComposeMode>[];
+
+const composition = rule(
+  z.strictObject({
+    name: servedName().describe('Name of the composition in requests.'),
+    mode: z
+      .enum(modes)
+      .default('Merge')
+      .describe(
+        'Merge: the sum of the weighted changes. Logits: the weighted mean of the logits. Switch: one part after the other. Dominant: a mean that one part leads.',
+      ),
+    parts: z
+      .array(
+        z.strictObject({
+          adapter: servedName().describe('Name of an adapter of this server.'),
+          weight: decimal({ min: -1000, max: 1000 })
+            .optional()
+            .describe('Weight of the part, for Merge and Logits; 1 when absent.'),
+        }),
+      )
+      .min(1)
+      .max(mostParts)
+      .describe('Adapters that answer together.'),
+    span: z
+      .int32()
+      .min(1)
+      .max(mostSpan)
+      .optional()
+      .describe(
+        `Tokens after which the next part leads, for Switch and Dominant; ${defaultSpan} when absent.`,
+      ),
+  }),
+  {
+    id: 'server.compose: weights where they are asked for',
+    cel: "self.mode in ['Merge', 'Logits'] || self.parts.all(part, !has(part.weight))",
+    check: ({ mode, parts }) =>
+      mode === 'Merge' || mode === 'Logits' || parts.every(({ weight }) => weight === undefined),
+    message: 'has weights, and its mode sets weights by itself',
+    hint: 'leave the weights out, or use Merge or Logits',
+    path: ['parts'],
+  },
+  {
+    id: 'server.compose: no weight is 0',
+    cel: 'self.parts.all(part, !has(part.weight) || double(part.weight) != 0.0)',
+    check: ({ parts }) => parts.every(({ weight }) => weight === undefined || Number(weight) !== 0),
+    message: 'has a part with the weight 0; leave that part out',
+    path: ['parts'],
+  },
+  {
+    id: 'server.compose: a span where parts take turns',
+    cel: "!has(self.span) || self.mode in ['Switch', 'Dominant']",
+    check: ({ mode, span }) => span === undefined || mode === 'Switch' || mode === 'Dominant',
+    message: 'is set, and in its mode no part leads for a span',
+    path: ['span'],
+  },
+);
+
+const limits = z.strictObject({
+  sequences: z
+    .int32()
+    .min(1)
+    .max(1024)
+    .default(16)
+    .describe('Sequences that are decoded together.'),
+  queue: z.int32().min(0).max(65_536).default(64).describe('Requests that may wait beside them.'),
+  context: z
+    .int32()
+    .min(2)
+    .default(2048)
+    .describe('Longest prompt and answer together, in tokens.'),
+  maxTokens: z.int32().min(1).default(512).describe('Longest answer of a chat that does not say.'),
+  cacheMemory: quantity().default('512Mi').describe('Memory of keys and values.'),
+});
+
+const fields = z.strictObject({
+  model: model.omit({ task: true }).describe('The base of all adapters.'),
+  modelName: servedName().default('base').describe('Name of the base in requests.'),
+  adapters: z
+    .array(adapter)
+    .max(mostAdapters)
+    .default([])
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+    .describe(
+      'Adapters that are served; one that comes or goes here is loaded or unloaded while requests run.',
+    ),
+  compose: z
+    .array(composition)
+    .max(mostCompositions)
+    .default([])
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+    .describe('Several adapters under one name.'),
+  acceptUnnamedBase: z
+    .boolean()
+    .default(false)
+    .describe('Adapters that do not say which base they were trained on are served.'),
+  precision: z
+    .enum(['Float32', 'BFloat16'])
+    .optional()
+    .describe(
+      'Form of the weights in memory; BFloat16 on a device and Float32 without, when absent.',
+    ),
+  limits: limits.prefault({}).describe('How much a pod does at once.'),
+  replicas: z.int32().min(0).max(1000).default(1).describe('Pods; the target of kubectl scale.'),
+  devicesPerReplica: z
+    .int32()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Devices of a pod; 0 for the processor.'),
+  imagePullSecrets: z
+    .array(localObjectReference)
+    .max(16)
+    .optional()
+    .describe('Secrets for pulling the image.'),
+  resources: resources
+    .optional()
+    .describe('Processor and memory of a pod; what the site gives to workers when absent.'),
+  scratchSize: quantity().default('20Gi').describe('Disk of the node for a model that is fetched.'),
+  nodeSelector: labelMap().optional().describe('Labels that a node must have.'),
+  tolerations: z.array(toleration).max(32).optional().describe('Taints that are tolerated.'),
+  terminationGracePeriodSeconds: z
+    .int()
+    .min(15)
+    .max(86_400)
+    .default(120)
+    .describe('Time for open requests after SIGTERM.'),
+});
+
+type Fields = z.output<typeof fields>;
+
+const partsAreServed: Rule<Fields> = {
+  id: 'server: parts are adapters of the server',
+  cel: 'self.compose.all(one, one.parts.all(part, self.adapters.exists(each, each.name == part.adapter)))',
+  check: ({ compose, adapters }) =>
+    compose.every(({ parts }) =>
+      parts.every((part) => adapters.some(({ name }) => name === part.adapter)),
+    ),
+  message: 'has a part that is no adapter of this server',
+  hint: 'parts are names of spec.adapters',
+  path: ['compose'],
+};
+
+const namesDiffer: Rule<Fields> = {
+  id: 'server: a name stands for one model',
+  cel: 'self.adapters.all(one, one.name != self.modelName) && self.compose.all(one, one.name != self.modelName && !self.adapters.exists(each, each.name == one.name))',
+  check: ({ modelName, adapters, compose }) => {
+    const names = [modelName, ...[...adapters, ...compose].map(({ name }) => name)];
+    return new Set(names).size === names.length;
+  },
+  message: 'gives one name to two models; base, adapters and compositions need names of their own',
+};
+
+export const serverSpec = rule(fields, partsAreServed, namesDiffer);
+export type ServerSpec = z.output<typeof serverSpec>;
+
+const servedAdapter = z.strictObject({
+  name: text(128).describe('Name in requests.'),
+  state: z
+    .enum(['Loaded', 'Loading', 'Refused'])
+    .describe('Loaded: all ready pods serve it. Refused: message says why none will.'),
+  message: text(1024).optional().describe('Why it is not served.'),
+});
+
+const serverStatus = z.strictObject({
+  observedGeneration: z.int().min(0).optional().describe('Generation that this is about.'),
+  replicas: z.int32().min(0).optional().describe('Pods that there are.'),
+  readyReplicas: z.int32().min(0).optional().describe('Pods that answer requests.'),
+  selector: text(512).optional().describe('Selector of the pods, for autoscalers.'),
+  url: text(512).optional().describe('Where requests are answered, in the cluster.'),
+  adapters: z
+    .array(servedAdapter)
+    .max(mostAdapters + mostCompositions)
+    .optional()
+    .describe('Adapters and compositions, as the pods tell.'),
+  summary: text(32).optional().describe('Adapters that are loaded, of those that should be.'),
+  conditions: z
+    .array(condition)
+    .max(16)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+    .describe('Accepted: what the spec names is there. Ready: all pods answer. AdaptersLoaded.'),
+});
+
+export type ServerStatus = z.output<typeof serverStatus>;
+export type ServedAdapterStatus = z.output<typeof servedAdapter>;
+
+/** Types of its conditions. */
+export type ServerCondition = 'Accepted' | 'Ready' | 'AdaptersLoaded';
+
+/** Of a Service: a DNS label that begins with a letter. */
+const serviceName = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+const longestName = 40;
+
+export const adapterServer = rule(
+  z.strictObject({
+    apiVersion: z.literal(apiVersion).describe('Version of the schema of this file.'),
+    kind: z.literal(serverNames.kind).describe('Kind of the object.'),
+    metadata: objectMeta.describe('Name, namespace and labels of the server.'),
+    spec: serverSpec.describe('The desired state.'),
+    status: serverStatus.optional().describe('What is.'),
+  }),
+  {
+    id: 'server: the name can be that of a Service',
+    where: 'cluster',
+    cel: `size(self.metadata.name) <= ${longestName} && self.metadata.name.matches(${celText(serviceName.source)})`,
+    check: ({ metadata: { name = '' } }) => name.length <= longestName && serviceName.test(name),
+    message: `must have at most ${longestName} small letters, digits and hyphens and begin with a letter, because it is the name of the Service`,
+    path: ['metadata', 'name'],
+  },
+);

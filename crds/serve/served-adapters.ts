@@ -1,0 +1,11 @@
+// What `GET /adapters` of a server says: the operator asks its pods.
+import * as z from 'zod';
+
+export const servedAdapters = z.object({
+  /** Adapters with the folders that they were loaded from, and compositions. */
+  served: z.array(z.object({ name: z.string(), folder: z.string().optional() })),
+  /** Why one is not served, in a sentence. */
+  refused: z.array(z.object({ name: z.string(), reason: z.string() })),
+});
+
+export type ServedAdapters = z.output<typeof servedAdapters>;

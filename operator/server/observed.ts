@@ -1,0 +1,120 @@
+// What the controller of servers reads of the API server: servers, what belongs to them, and the
+// Adapters that they name.
+import * as z from 'zod';
+import { type ServerSpec, type ServerStatus, serverSpec } from '../../crds/api/adapter-server.ts';
+import { adapterNames, group, serverNames, version } from '../../crds/names/group.ts';
+import { metadata } from '../job/observed/metadata.ts';
+import type { KubeObject, ObjectMeta, Resource } from '../runtime/resource.ts';
+
+export interface ObservedServer extends KubeObject {
+  readonly generation: number;
+  /** Undefined when it cannot be read; `problem` says why. */
+  readonly spec: ServerSpec | undefined;
+  readonly problem: string;
+  readonly status: ServerStatus;
+}
+
+const outline = z.object({
+  metadata,
+  spec: z.unknown(),
+  status: z.record(z.string(), z.unknown()).default({}),
+});
+const numbered = z.object({ metadata: z.object({ generation: z.int().default(1) }) });
+
+export const servers: Resource<ObservedServer> = {
+  ...{ group, version, plural: serverNames.plural, kind: serverNames.kind },
+  read: (raw) => {
+    const { metadata: meta, spec, status } = outline.parse(raw);
+    const parsed = serverSpec.safeParse(spec);
+    const [issue] = parsed.error?.issues ?? [];
+    return {
+      metadata: meta,
+      generation: numbered.parse(raw).metadata.generation,
+      spec: parsed.data,
+      problem: issue === undefined ? '' : `spec.${issue.path.join('.')} ${issue.message}`,
+      // Nobody writes it but us, and the API server holds it to the schema.
+      status: status as ServerStatus,
+    };
+  },
+};
+
+const deployment = z
+  .object({
+    metadata,
+    spec: z.object({ replicas: z.int().default(1) }).prefault({}),
+    status: z
+      .object({
+        observedGeneration: z.int().default(0),
+        replicas: z.int().default(0),
+        updatedReplicas: z.int().default(0),
+        availableReplicas: z.int().default(0),
+        conditions: z
+          .array(
+            z.object({
+              type: z.string(),
+              status: z.string(),
+              message: z.string().default(''),
+            }),
+          )
+          .nullish(),
+      })
+      .prefault({}),
+  })
+  .and(numbered);
+
+export type Deployment = Omit<z.output<typeof deployment>, 'metadata'> & {
+  readonly metadata: ObjectMeta & { readonly generation: number };
+};
+
+export const deployments: Resource<Deployment> = {
+  ...{ group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment' },
+  read: (raw) => deployment.parse(raw) as Deployment,
+};
+
+const servingPod = z.object({
+  metadata,
+  status: z
+    .object({
+      podIP: z.string().optional(),
+      conditions: z.array(z.object({ type: z.string(), status: z.string() })).nullish(),
+      containerStatuses: z
+        .array(
+          z.object({
+            state: z
+              .object({
+                waiting: z
+                  .object({ reason: z.string().default(''), message: z.string().default('') })
+                  .optional(),
+              })
+              .prefault({}),
+            lastState: z
+              .object({ terminated: z.object({ message: z.string().default('') }).optional() })
+              .prefault({}),
+          }),
+        )
+        .nullish(),
+    })
+    .prefault({}),
+});
+
+export type ServingPod = z.output<typeof servingPod>;
+
+export const servingPods: Resource<ServingPod> = {
+  ...{ group: '', version: 'v1', plural: 'pods', kind: 'Pod' },
+  read: (raw) => servingPod.parse(raw),
+};
+
+const adapter = z.object({
+  metadata,
+  spec: z.object({
+    base: z.object({ digest: z.string() }),
+    forms: z.array(z.object({ type: z.string(), uri: z.string() })),
+  }),
+});
+
+export type ObservedAdapter = z.output<typeof adapter>;
+
+export const servedAdapterObjects: Resource<ObservedAdapter> = {
+  ...{ group, version, plural: adapterNames.plural, kind: adapterNames.kind },
+  read: (raw) => adapter.parse(raw),
+};

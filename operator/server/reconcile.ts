@@ -1,0 +1,174 @@
+// One pass over one server: what is there, what its pods say, what to write.
+import { isDeepStrictEqual } from 'node:util';
+import type { ServerStatus } from '../../crds/api/adapter-server.ts';
+import type { Clock } from '../../crds/clock.ts';
+import { annotation, fieldManager } from '../../crds/names/labels.ts';
+import { digestOf } from '../../crds/plan/digest.ts';
+import { RefusedCall } from '../job/act.ts';
+import { Expectations } from '../job/expectations.ts';
+import { services } from '../job/observed/child-object.ts';
+import type { PodSettings } from '../objects/settings.ts';
+import { isStatus } from '../runtime/api-error.ts';
+import type { KubeClient, Manifest } from '../runtime/client.ts';
+import type { Reconciled } from '../runtime/controller.ts';
+import type { KubeObject, Resource } from '../runtime/resource.ts';
+import { ensure, ensureList } from './act.ts';
+import type { AskPod } from './ask-pods.ts';
+import { decideServer, isReady, type ServerFacts, type ServerRefusal } from './decide.ts';
+import type { ServerStores } from './informers.ts';
+import { type BuiltServer, deploymentFor, listFor, serviceFor } from './objects.ts';
+import { type Deployment, deployments, type ObservedServer, servers } from './observed.ts';
+import { placesOf } from './places.ts';
+
+interface ReconcilerFacts {
+  readonly stores: ServerStores;
+  readonly client: KubeClient;
+  readonly settings: PodSettings;
+  readonly clock: Clock;
+  readonly ask: AskPod;
+}
+
+const catchUpMs = 50;
+/** How soon pods are asked again while something is under way, and after that. */
+const underWayMs = 3_000;
+const settledMs = 60_000;
+/** How soon to try again what somebody else may have made possible. */
+const refusedMs = 30_000;
+
+interface Refused extends ServerRefusal {
+  readonly generation: number;
+}
+
+export class ServerReconciler {
+  readonly #facts: ReconcilerFacts;
+  readonly #expectations = new Expectations();
+  /** In memory: the next try finds out again. */
+  readonly #refused = new Map<string, Refused>();
+
+  constructor(facts: ReconcilerFacts) {
+    this.#facts = facts;
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<Reconciled> {
+    const { stores, clock } = this.#facts;
+    const server = stores.servers.get(key);
+    // What it owned is collected by the API server.
+    if (server === undefined || server.metadata.deletionTimestamp !== undefined) {
+      this.#expectations.forget(key);
+      this.#refused.delete(key);
+      return {};
+    }
+    if (!this.#expectations.areMet(key, clock.now())) return { requeueAfterMs: catchUpMs };
+    const facts = await this.#observe(key, server, signal);
+    const { built, status, isSettled } = decideServer(facts);
+    if (!isDeepStrictEqual(status, server.status)) {
+      if (!(await this.#writeStatus(key, server, status, signal))) {
+        return { requeueAfterMs: catchUpMs };
+      }
+    }
+    if (built === undefined) return {};
+    try {
+      await this.#write(key, built, facts.deployment, signal);
+    } catch (error) {
+      if (!(error instanceof RefusedCall)) throw error;
+      return this.#refuse(key, server, error);
+    }
+    if (this.#refused.delete(key)) return { requeueAfterMs: 0 };
+    return { requeueAfterMs: isSettled ? settledMs : underWayMs };
+  }
+
+  async #observe(key: string, server: ObservedServer, signal: AbortSignal): Promise<ServerFacts> {
+    const { stores, clock, ask } = this.#facts;
+    const { uid, namespace } = server.metadata;
+    const find = (name: string) => stores.adapters.get(`${namespace}/${name}`);
+    const empty = { listed: [], refused: [], claims: [] };
+    const pods = stores.pods.by('server', uid);
+    const addresses = pods.filter(isReady).flatMap(({ status }) => status.podIP ?? []);
+    const known = this.#refused.get(key);
+    return {
+      server,
+      places: server.spec === undefined ? empty : placesOf(server.spec, find),
+      // A label is anybody's to write; only what the server owns is its child.
+      deployment: stores.deployments
+        .by('server', uid)
+        .find(({ metadata }) => metadata.controlledBy === uid),
+      pods,
+      told: await Promise.all(addresses.map((address) => ask(address, signal))),
+      refused: known?.generation === server.generation ? known : undefined,
+      now: clock.now(),
+    };
+  }
+
+  /** In the order in which pods need them. */
+  async #write(
+    key: string,
+    built: BuiltServer,
+    deployment: Deployment | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, stores, settings } = this.#facts;
+    const actor = { client, manager: fieldManager.controller, owner: built.uid };
+    await ensureList(actor, listFor(built), signal);
+    const service = stores.services
+      .by('server', built.uid)
+      .find(({ metadata }) => metadata.controlledBy === built.uid);
+    const write = async <T extends KubeObject>(
+      resource: Resource<T>,
+      manifest: Manifest,
+      known: KubeObject | undefined,
+      store: { hasSeen(version: string, namespace: string): boolean },
+    ): Promise<void> => {
+      const marked = withContent(manifest);
+      const { content } = annotation;
+      if (known?.metadata.annotations[content] === marked.metadata.annotations[content]) return;
+      const object = await ensure(actor, resource, marked, known, signal);
+      this.#expectations.expect(key, store, object, this.#facts.clock.now());
+    };
+    await write(services, serviceFor(built), service, stores.services);
+    // Scaled by hand: the content is another one than that which was written.
+    const isScaled = deployment !== undefined && deployment.spec.replicas !== built.spec.replicas;
+    const known = isScaled ? withoutContent(deployment) : deployment;
+    await write(deployments, deploymentFor(built, settings), known, stores.deployments);
+  }
+
+  #refuse(key: string, { generation }: ObservedServer, error: RefusedCall): Reconciled {
+    const known = this.#refused.get(key);
+    const isNew = known?.generation !== generation || known.message !== error.message;
+    const { reason, message } = error;
+    this.#refused.set(key, { reason, message, generation });
+    return { requeueAfterMs: isNew ? 0 : refusedMs, error };
+  }
+
+  /** Under the version that was decided on; false where that is past. */
+  async #writeStatus(
+    key: string,
+    { metadata }: ObservedServer,
+    status: ServerStatus,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { client, clock, stores } = this.#facts;
+    const { name, namespace, uid, resourceVersion } = metadata;
+    const manifest = { metadata: { name, namespace, uid, resourceVersion }, status };
+    const options = { manager: fieldManager.controller, subresource: 'status' };
+    try {
+      const written = await client.apply(servers, manifest, options, signal);
+      this.#expectations.expect(key, stores.servers, written, clock.now());
+      return true;
+    } catch (error) {
+      if (isStatus(error, 409) || isStatus(error, 404)) return false;
+      throw error;
+    }
+  }
+}
+
+/** With the digest of what is written, by which a change is found. */
+function withContent(manifest: Manifest) {
+  const annotations: Readonly<Record<string, string>> = {
+    [annotation.content]: digestOf(manifest),
+  };
+  return { ...manifest, metadata: { ...manifest.metadata, annotations } };
+}
+
+function withoutContent(object: Deployment): KubeObject {
+  return { metadata: { ...object.metadata, annotations: {} } };
+}

@@ -1,0 +1,132 @@
+import test from 'ava';
+import { decideServer, type ServerFacts } from '../../../operator/server/decide.ts';
+import type { Deployment } from '../../../operator/server/observed.ts';
+import { aPod, aServerSpec, claimed, metaFor } from '../../builders/adapter-server.ts';
+
+const adapters = ['first', 'second'].map((name) => claimed(name));
+const listed = ['first', 'second'].map((name) => ({ name, folder: `/${name}` }));
+const places = { listed, refused: [], claims: [] };
+
+const tells = (...names: readonly string[]) => ({
+  served: listed.filter(({ name }) => names.includes(name)),
+  refused: [],
+});
+
+function aDeployment(changes: Partial<Deployment['status']> = {}): Deployment {
+  const counts = { replicas: 1, updatedReplicas: 1, availableReplicas: 1 };
+  return {
+    metadata: { ...metaFor('answers'), generation: 3 },
+    spec: { replicas: 1 },
+    status: { observedGeneration: 3, ...counts, ...changes },
+  };
+}
+
+function facts(changes: Partial<ServerFacts> = {}, spec: object = {}): ServerFacts {
+  return {
+    server: {
+      metadata: metaFor('answers'),
+      generation: 2,
+      spec: aServerSpec({ adapters, ...spec }),
+      ...{ problem: '', status: {} },
+    },
+    ...{ places, deployment: aDeployment(), pods: [aPod('a')], refused: undefined, now: 0 },
+    told: [tells('first', 'second')],
+    ...changes,
+  };
+}
+
+const said = (of: ServerFacts, type: string) => {
+  const found = decideServer(of).status.conditions?.find((one) => one.type === type);
+  return found && [found.status, found.reason, found.message];
+};
+
+test('a server whose pods answer with all adapters is ready, and needs no look soon', (t) => {
+  const { status, isSettled } = decideServer(facts());
+  t.true(isSettled);
+  t.like(status, {
+    ...{ observedGeneration: 2, replicas: 1, readyReplicas: 1, summary: '2/2' },
+    url: 'http://answers.team.svc:8000/v1',
+    selector: 'anneal.dev/server-uid=uid-answers,anneal.dev/component=server',
+  });
+  t.deepEqual(said(facts(), 'Ready'), ['True', 'Ready', '1 pod answers']);
+});
+
+test('an adapter is loaded when every ready pod serves it', (t) => {
+  const states = (told: ServerFacts['told']) =>
+    decideServer(facts({ told })).status.adapters?.map(({ state }) => state);
+  const whole = tells('first', 'second');
+  const half = tells('first');
+  t.deepEqual(states([whole, half]), ['Loaded', 'Loading']);
+  t.deepEqual(states([whole, undefined]), ['Loading', 'Loading']);
+  t.deepEqual(states([]), ['Loading', 'Loading']);
+  const old = { ...whole, served: [...half.served, { name: 'second', folder: '/elsewhere' }] };
+  t.deepEqual(states([old]), ['Loaded', 'Loading']);
+});
+
+test('what a pod or the spec refuses is refused, with the sentence', (t) => {
+  const told = [{ ...tells('first'), refused: [{ name: 'second', reason: 'is of another base' }] }];
+  const refused = [{ name: 'first', reason: 'Adapter first is not there' }];
+  const of = facts({ told, places: { ...places, refused } });
+  t.deepEqual(decideServer(of).status.adapters, [
+    { name: 'first', state: 'Refused', message: 'Adapter first is not there' },
+    { name: 'second', state: 'Refused', message: 'is of another base' },
+  ]);
+  t.deepEqual(said(of, 'AdaptersLoaded'), [
+    'False',
+    'Refused',
+    'first: Adapter first is not there',
+  ]);
+  t.false(decideServer(of).isSettled);
+});
+
+const notReady: readonly (readonly [string, Partial<Deployment['status']>])[] = [
+  ['its Deployment was not looked at', { observedGeneration: 2 }],
+  ['an old pod is there beside the new one', { replicas: 2 }],
+  ['the new pod does not answer yet', { availableReplicas: 0 }],
+  ['the pods are old ones', { updatedReplicas: 0 }],
+];
+
+for (const [what, status] of notReady) {
+  test(`a server is not ready while ${what}`, (t) => {
+    t.is(said(facts({ deployment: aDeployment(status) }), 'Ready')?.[0], 'False');
+  });
+}
+
+test('a pod that cannot start says why in the condition', (t) => {
+  const pods = [
+    aPod('a', {
+      ready: false,
+      containerStatuses: [
+        {
+          state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off' } },
+          lastState: { terminated: { message: 'x\nno folder has config.json\nhint: name one' } },
+        },
+      ],
+    }),
+  ];
+  const of = facts({ pods, told: [], deployment: aDeployment({ availableReplicas: 0 }) });
+  t.deepEqual(said(of, 'Ready'), [
+    ...['False', 'PodsFail'],
+    '0 of 1 pod answer, 1 are up to date; pod a: CrashLoopBackOff: no folder has config.json hint: name one',
+  ]);
+});
+
+test('what the cluster refuses is a condition, until it is granted', (t) => {
+  const refused = { reason: 'NameConflict', message: 'Service answers belongs to someone else' };
+  t.deepEqual(said(facts({ refused }), 'Accepted'), ['False', refused.reason, refused.message]);
+  t.is(said(facts(), 'Accepted')?.[0], 'True');
+});
+
+test('a spec that cannot be read builds nothing and is said', (t) => {
+  const server = { ...facts().server, spec: undefined, problem: 'spec.model is missing' };
+  const { built, status } = decideServer(facts({ server }));
+  t.is(built, undefined);
+  t.like(status.conditions?.[0], { type: 'Accepted', status: 'False', reason: 'InvalidSpec' });
+});
+
+test('without pods that are asked for nothing is under way', (t) => {
+  const deployment = aDeployment({ replicas: 0, updatedReplicas: 0, availableReplicas: 0 });
+  const of = facts({ deployment, pods: [], told: [] }, { replicas: 0 });
+  t.deepEqual(said(of, 'Ready'), ['False', 'NoReplicas', 'spec.replicas is 0']);
+  t.true(decideServer(of).isSettled);
+});

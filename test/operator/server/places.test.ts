@@ -1,0 +1,54 @@
+import test from 'ava';
+import { placesOf } from '../../../operator/server/places.ts';
+import { anAdapter, aServerSpec, claimed } from '../../builders/adapter-server.ts';
+
+const referred = (name: string) => ({ name, adapterRef: { name } });
+
+test('adapters on claims and those that jobs made are listed by their folders in the pod', (t) => {
+  const spec = aServerSpec({ adapters: [claimed('first'), referred('made'), claimed('last')] });
+  const made = anAdapter('made', 'pvc://notes/out/adapter');
+  const { listed, refused, claims } = placesOf(spec, (name) =>
+    name === 'made' ? made : undefined,
+  );
+  t.deepEqual(listed, [
+    { name: 'first', folder: '/volumes/results/first/adapter' },
+    { name: 'made', folder: '/volumes/notes/out/adapter' },
+    { name: 'last', folder: '/volumes/results/last/adapter' },
+  ]);
+  t.deepEqual(claims, ['notes', 'results']);
+  t.deepEqual(refused, []);
+});
+
+const digest = `sha256:${'a'.repeat(64)}`;
+const wrong: readonly (readonly [string, Parameters<typeof anAdapter> | undefined, RegExp])[] = [
+  ['is not there', undefined, /^Adapter made is not there$/],
+  ['lies in a bucket', ['made', 's3://b/x'], /lies at s3:\/\/b\/x; this version serves/],
+  ['leaves its claim', ['made', 'pvc://a/../b'], /lies at pvc:\/\/a\/\.\.\/b; /],
+  [
+    'has another form',
+    ['made', 'pvc://a/b', { forms: [{ type: 'GGUFAdapter', uri: 'pvc://a/b' }] }],
+    /has the forms GGUFAdapter; one of PEFTAdapter and UniformPEFTAdapter is served/,
+  ],
+  [
+    'has another base',
+    ['made', 'pvc://a/b', { base: { digest: 'sha256:2' } }],
+    /was trained on the base sha256:2; the base that is served is sha256:a+$/,
+  ],
+];
+
+for (const [what, made, words] of wrong) {
+  test(`an adapter that ${what} is refused with a sentence, and the others are served`, (t) => {
+    const model = { source: { huggingFace: { repository: 'a/b' } }, digest };
+    const spec = aServerSpec({ model, adapters: [referred('made'), claimed('first')] });
+    const base = { digest };
+    const adapter = made && anAdapter(made[0], made[1], { base, ...made[2] });
+    const { listed, refused, claims } = placesOf(spec, () => adapter);
+    t.deepEqual(
+      listed.map(({ name }) => name),
+      ['first'],
+    );
+    t.deepEqual(claims, ['results']);
+    t.is(refused[0]?.name, 'made');
+    t.regex(refused[0]?.reason ?? '', words);
+  });
+}
