@@ -5,6 +5,7 @@ import { UserError } from '../../crds/failures/errors.ts';
 /** Each is loaded when it is asked for: most need the native addon, the command line does not. */
 const benches = {
   train: async () => (await import('./train/bench-train.ts')).benchTrain,
+  encoder: async () => (await import('./encoder/bench-encoder.ts')).benchEncoder,
   kernels: async () => (await import('./kernels/bench-kernels.ts')).benchKernels,
   gguf: async () => (await import('./gguf/bench-gguf.ts')).benchGguf,
   quantization: async () =>
