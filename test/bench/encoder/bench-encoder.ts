@@ -1,9 +1,9 @@
 /**
  * A step of a classifier beside transformers + PEFT: LoRA on query and value of MiniLM in float32,
  * the same sentences and threads. Ours packs them; the peer pads them to the longest of a batch,
- * or, as its users do to pad less, gets batches of sentences of like length. Every measurement is a
- * fresh process; rounds alternate, and what is compared is the mean over all batches, after two warm
- * steps, and then the median over rounds.
+ * or, as its users do to pad less, gets batches of sentences of like length. Every measurement is
+ * a fresh process; rounds alternate, and what is compared is the mean over all batches, after two
+ * warm steps, and then the median over rounds.
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** What both halves of the benchmark of classifiers are asked; they answer as those of `train` do. */
+/** What both halves of the benchmark of classifiers are asked; they answer as `train` does. */
 
 export interface ClassRequest {
   /** A Hugging Face folder of an encoder. */
