@@ -71,6 +71,14 @@ const cases: Readonly<Record<string, Case>> = Object.fromEntries(
       `${family}, PiSSA, with the head of the files`,
       { family, method: { preset: 'PiSSA' }, format: 'PEFTAdapter', hasHead: true },
     ],
+    [
+      `${family}, NF4 weights`,
+      {
+        family,
+        method: { preset: 'QLoRA', base: { type: 'NF4', nf4: { blockSize: 32 } } },
+        format: 'MergedSafetensors',
+      },
+    ],
     [`${family}, LISA`, { family, method: { preset: 'LISA' }, format: 'MergedSafetensors' }],
     [`${family}, GaLore`, { family, method: { preset: 'GaLore' }, format: 'MergedSafetensors' }],
   ]),
@@ -87,7 +95,7 @@ async function trained(name: string, one: Case): Promise<Trained> {
   const isOfHead = (tensor: string) => /^(classifier|bert\.pooler)\./.test(tensor);
   const base = await makeEncoder(join(folder, `${place}-base`), one.family, {
     inFile: (tensor) => (one.hasHead === true || !isOfHead(tensor) ? tensor : null),
-    config: { hidden_dropout_prob: 0.1 },
+    config: { hidden_dropout_prob: 0.1, hidden_size: 32, intermediate_size: 64 },
   });
   const run = await trainHere(folder, place, {
     model: { source: { local: { path: `${place}-base` } }, task: 'SequenceClassification' },

@@ -7,7 +7,7 @@ import { thisSetup } from '../../../cli/setup/setup.ts';
 import type { AdapterSpec } from '../../../crds/api/adapter.ts';
 import { runReport } from '../../../crds/wire/run-report.ts';
 import { digestsBelow } from '../../e2e/killed-run.ts';
-import { writeToyJob } from '../../toy/toy-job.ts';
+import { type ToyJobOptions, writeToyJob } from '../../toy/toy-job.ts';
 import { annealOn, onThisMachine, statusOf, untilComplete, workerPod } from '../a-real-job.ts';
 import { kubectl, listJson } from '../access.ts';
 import { test } from '../our-cluster.ts';
@@ -30,7 +30,11 @@ export function jobsOfOneWorker(release: SharedRelease): void {
   );
   test(
     'a job whose pod is lost ends with the bits that this machine makes of its file',
-    release.turn(podLost),
+    release.turn((t, namespace) => podLost(t, namespace)),
+  );
+  test(
+    'a classifier whose pod is lost ends with the bits that this machine makes of its file',
+    release.turn((t, namespace) => podLost(t, namespace, { encoder: 'bert' })),
   );
   test(
     'a job that only quantizes ends with the bits that this machine makes of its file',
@@ -53,13 +57,18 @@ async function onlyQuantized(t: ExecutionContext, namespace: string): Promise<vo
   t.deepEqual(digestsBelow(join(folder, 'out')), await expected);
 }
 
-async function podLost(t: ExecutionContext, namespace: string): Promise<void> {
+async function podLost(
+  t: ExecutionContext,
+  namespace: string,
+  own: Pick<ToyJobOptions, 'encoder'> = {},
+): Promise<void> {
   const folder = await aSharedFolder(namespace, 'toy');
   // One thread here as there: the order of a sum depends on how many share it.
   const env = [{ name: 'OMP_NUM_THREADS', value: '1' }];
   const training = { maxSteps: 400 };
   const { file } = await writeToyJob(folder, {
     ...{ ...toy, training, worker: { ...toy.worker, env }, checkpoint: { intervalSteps: 10 } },
+    ...own,
   });
   await chmod(join(folder, 'out'), 0o777);
   const expected = onThisMachine(t, folder, 1);

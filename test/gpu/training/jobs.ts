@@ -49,6 +49,13 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
   },
   'q-galore': { method: { preset: 'QGaLore' }, gap: rounded },
   'natural galore': { method: { preset: 'NaturalGaLore', precision: float32 }, gap: rounded },
+  'classes of texts, all weights of an encoder': {
+    ...{ encoder: 'bert', method: { preset: 'Full', precision: float32 }, gap: exact },
+  },
+  'classes of texts, qlora on an encoder': {
+    ...{ encoder: 'roberta', gap: rounded },
+    method: { preset: 'QLoRA', base: { type: 'NF4', nf4: { blockSize: 32 } } },
+  },
   'halo in fp8': {
     method: { preset: 'HALO', precision: { type: 'HALO', halo: { format: 'FP8' } } },
     gap: rounded,

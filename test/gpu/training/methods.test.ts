@@ -14,10 +14,11 @@ import { cases } from './jobs.ts';
 
 const steps = 4;
 
-for (const [name, { method, training, gap, waits = 1 }] of Object.entries(cases)) {
+for (const [name, { method, encoder, training, gap, waits = 1 }] of Object.entries(cases)) {
   test.serial(`${name}: trains on a device as on the processor`, async (t) => {
     const options = {
       name: 'device',
+      ...(encoder && { encoder }),
       method,
       sizes: { vocab_size: 320 },
       dataset: { sequenceLength: 48, heldOut: { samples: 1 } },
