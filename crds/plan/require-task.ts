@@ -3,12 +3,32 @@ import type { FineTuneJobSpec } from '../api/job.ts';
 import { UserError } from '../failures/errors.ts';
 import type { ModelFacts } from './model-facts.ts';
 
-/** Refuses a job whose task is not that of models of this family, before anything is fetched. */
+interface Learner extends Pick<ModelFacts, 'kind'> {
+  readonly family: string;
+  /** Longest sequence; an encoder has no positions behind it. */
+  readonly contextLength: number;
+}
+
+/** Refuses a job whose task or texts are not those of models of this family, before it reads any. */
 export function requireTask(
-  { model }: Pick<FineTuneJobSpec, 'model'>,
-  { kind }: Pick<ModelFacts, 'kind'>,
-  family: string,
+  { model, dataset }: Pick<FineTuneJobSpec, 'model' | 'dataset'>,
+  learner: Learner,
 ): void {
+  requireKind(model, learner);
+  const { kind, family, contextLength } = learner;
+  const { sequenceLength } = dataset;
+  if (kind === 'decoder' || sequenceLength <= contextLength) return;
+  const path = 'spec.dataset.sequenceLength';
+  throw new UserError({
+    code: 'E_INVALID_SPEC',
+    message: `${path} is ${sequenceLength}, but this ${family} has positions for ${contextLength} tokens`,
+    path,
+    value: sequenceLength,
+    hint: `set it to at most ${contextLength}`,
+  });
+}
+
+function requireKind(model: FineTuneJobSpec['model'], { kind, family }: Learner): void {
   const path = 'spec.model.task';
   const { task = 'CausalLM' } = model;
   if (task === taskOf[kind]) return;

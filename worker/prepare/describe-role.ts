@@ -24,7 +24,7 @@ export const describeRole: Role = async ({ folder, config, clock, stop, emit }) 
     report: () => {},
   });
   const model = await fetchModelHeaders(run.spec.model, environment, stop, readOptionsOf(run.spec));
-  requireTask(run.spec, model.config, model.config.family);
+  requireTask(run.spec, model.config);
   await writeRecord(folder, describedModelFile, describedModel, {
     version: 1,
     source: model.path,

@@ -43,7 +43,7 @@ export const prepareRole: Role = async (context) => {
   const path = modelPath(model);
   await requireModelApart(run, context, path);
   const headers = readModelHeaders(path, readOptionsOf(run.spec));
-  requireTask(run.spec, headers.config, headers.config.family);
+  requireTask(run.spec, headers.config);
   warnOfDropout(headers.config, emit);
   requirePrunable(run.spec, readPrunedBase(headers));
   const data = await environment(context, run, 'data');

@@ -4,24 +4,30 @@ import { requireTask } from '../../../crds/plan/require-task.ts';
 import { aSpec } from '../../builders/job.ts';
 
 const classes = { 'model.task': 'SequenceClassification', 'dataset.labels': ['a', 'b'] };
+const llama = { kind: 'decoder', family: 'llama', contextLength: 16 } as const;
+const bert = { kind: 'encoder', family: 'bert', contextLength: 512 } as const;
 
 test('a model learns what models of its kind can', (t) => {
-  t.notThrows(() => requireTask(aSpec(), { kind: 'decoder' }, 'llama'));
-  t.notThrows(() => requireTask(aSpec({ 'model.task': 'CausalLM' }), { kind: 'decoder' }, 'llama'));
-  t.notThrows(() => requireTask(aSpec(classes), { kind: 'encoder' }, 'bert'));
+  // A decoder rotates positions, of which there is no end.
+  t.notThrows(() => requireTask(aSpec({ 'dataset.sequenceLength': 64 }), llama));
+  t.notThrows(() => requireTask(aSpec({ 'model.task': 'CausalLM' }), llama));
+  t.notThrows(() => requireTask(aSpec({ ...classes, 'dataset.sequenceLength': 512 }), bert));
 });
 
 test('another task is refused with what the model does', (t) => {
-  const refused = t.throws(() => requireTask(aSpec(), { kind: 'encoder' }, 'bert'), {
-    instanceOf: UserError,
-  });
+  const refused = t.throws(() => requireTask(aSpec(), bert), { instanceOf: UserError });
   t.is(
     refused?.message,
     'spec.model.task is CausalLM, but the model is a bert, which gives texts a class',
   );
   t.regex(refused?.hint ?? '', /set spec\.model\.task: SequenceClassification/);
-  const other = t.throws(() => requireTask(aSpec(classes), { kind: 'decoder' }, 'llama'), {
-    instanceOf: UserError,
-  });
+  const other = t.throws(() => requireTask(aSpec(classes), llama), { instanceOf: UserError });
   t.regex(other?.message ?? '', /is a llama, which continues texts/);
+});
+
+test('texts that are longer than the positions of an encoder are refused', (t) => {
+  const long = aSpec({ ...classes, 'dataset.sequenceLength': 513 });
+  const refused = t.throws(() => requireTask(long, bert), { instanceOf: UserError });
+  t.is(refused?.path, 'spec.dataset.sequenceLength');
+  t.regex(refused?.message ?? '', /is 513, but this bert has positions for 512 tokens/);
 });
