@@ -35,7 +35,7 @@ function requireKind(model: FineTuneJobSpec['model'], { kind, family }: Learner)
   const does = kind === 'decoder' ? 'continues texts' : 'gives texts a class';
   throw new UserError({
     code: 'E_INVALID_SPEC',
-    message: `${path} is ${task}, but the model is a ${family}, which ${does}`,
+    message: `${path} is ${model.task ?? `absent, which is ${task}`}, but the model is a ${family}, which ${does}`,
     path,
     value: task,
     hint:

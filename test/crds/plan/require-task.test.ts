@@ -18,7 +18,7 @@ test('another task is refused with what the model does', (t) => {
   const refused = t.throws(() => requireTask(aSpec(), bert), { instanceOf: UserError });
   t.is(
     refused?.message,
-    'spec.model.task is CausalLM, but the model is a bert, which gives texts a class',
+    'spec.model.task is absent, which is CausalLM, but the model is a bert, which gives texts a class',
   );
   t.regex(refused?.hint ?? '', /set spec\.model\.task: SequenceClassification/);
   const other = t.throws(() => requireTask(aSpec(classes), llama), { instanceOf: UserError });
