@@ -6,7 +6,7 @@ import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import type { RunReport } from '../../crds/index.ts';
 import { sanitize } from '../../crds/text/sanitize.ts';
 import { reloadWords } from '../jobs/message-lines.ts';
-import { bytes, count, real, seconds } from '../terminal/numbers.ts';
+import { bytes, count, percent, real, seconds } from '../terminal/numbers.ts';
 import { entry } from '../terminal/wrap.ts';
 import type { EndedRun, RunView } from './run-view.ts';
 
@@ -33,7 +33,7 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
   const speed = training.tokensPerSecond;
   return [
     `✓ ${name} ${doneWords(training)} ${timeWords(report)}`,
-    ...row('loss', lossWords(report)),
+    ...row('loss', lossWords(report, run.record.spec.dataset.labels !== undefined)),
     ...(report.result?.choice === 'Best' ? row('published', report.result.why) : []),
     ...(speed === undefined ? [] : row('speed', `${count(Math.round(speed))} tokens a second`)),
     ...row('memory', memoryWords(memory)),
@@ -60,8 +60,11 @@ function timeWords({ seconds: took, end }: RunReport): string {
   return `in ${seconds(took.total)}${since}`;
 }
 
-/** The loss after training is that of the published state. */
-function lossWords({ evaluation, training, dataset, result }: RunReport): string {
+/** The loss after training is that of the published state; beside it the figure of the task. */
+function lossWords(
+  { evaluation, training, dataset, result }: RunReport,
+  isOfClasses: boolean,
+): string {
   const { before, best } = evaluation;
   if (training.totalSteps === 0) return baseWords(before, dataset);
   const after = result?.choice === 'Best' ? best : evaluation.after;
@@ -70,7 +73,17 @@ function lossWords({ evaluation, training, dataset, result }: RunReport): string
   }
   const held = `on ${dataset.heldOutSamples} held-out records`;
   const loss = `${real(before.loss)} before, ${real(after.loss)} after`;
-  return `${loss} ${held} (perplexity ${real(before.perplexity, 2)} → ${real(after.perplexity, 2)})`;
+  const both = (figure: (point: Measured) => string) => `${figure(before)} → ${figure(after)}`;
+  const figure = isOfClasses
+    ? `${both(({ accuracy }) => share(accuracy))} right`
+    : `perplexity ${both(({ perplexity }) => real(perplexity, 2))}`;
+  return `${loss} ${held} (${figure})`;
+}
+
+type Measured = NonNullable<RunReport['evaluation']['before']>;
+
+function share(value: number | null | undefined): string {
+  return value === null || value === undefined ? real(null) : percent(value);
 }
 
 function baseWords(

@@ -74,12 +74,6 @@ const evaluation = z.strictObject({
     .describe(
       'Steps between evaluations; when absent, only before the first step and after the last.',
     ),
-  metrics: z
-    .array(z.enum(['Loss', 'Perplexity', 'Accuracy']))
-    .min(1)
-    .max(8)
-    .default(['Loss', 'Perplexity', 'Accuracy'])
-    .describe('Metrics on the held-out records.'),
   earlyStopping: earlyStopping
     .optional()
     .describe('Stops training when evaluation no longer improves.'),

@@ -93,7 +93,7 @@ function askedOf(
     dataset: { maxSamples: 240, heldOut: { samples: 64 }, shuffleSeed: seed },
     training: {
       ...{ learningRate, seed, schedule: { type: 'Cosine', warmupSteps: 4 } },
-      ...{ evaluation: { metrics: ['Loss'] }, ...job.training },
+      ...job.training,
     },
   };
 }

@@ -53,7 +53,7 @@ const others: Readonly<Record<string, unknown>> = {
   'training.gradientClip': { mode: 'Global', norm: '2' },
   'training.seed': 1,
   'training.nonFinitePolicy': { action: 'Fail' },
-  'training.evaluation': { metrics: ['Loss'] },
+  'training.evaluation': { intervalSteps: 7 },
   'training.distillation': { weight: '0.7' },
   'training.samples': { prompts: ['a'] },
   'parallelism.strategy': 'ZeRO1',
