@@ -10,6 +10,7 @@ const script = plan.spec.worker.env?.find(({ name }) => name === 'TOY')?.value ?
 const { seconds = 1, exit = 0, words } = JSON.parse(script)[role] ?? {};
 
 const facts = {
+  kind: 'decoder',
   ...{ V: 64, H: 8, L: 2, NH: 2, NK: 1, D: 4, I: 16, tied: true, fused: false },
   ...{ bias: { qkv: false, o: false, mlp: false }, qkNorm: false, sandwichNorms: false },
 };
