@@ -9,7 +9,7 @@ interface Learner extends Pick<ModelFacts, 'kind'> {
   readonly contextLength: number;
 }
 
-/** Refuses a job whose task or texts are not those of models of this family, before it reads any. */
+/** Refuses a job whose task or texts are not those of models of this family. */
 export function requireTask(
   { model, dataset }: Pick<FineTuneJobSpec, 'model' | 'dataset'>,
   learner: Learner,
