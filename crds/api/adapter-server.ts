@@ -12,7 +12,7 @@ import { exactlyOne } from '../schema/union.ts';
 import { condition } from './conditions.ts';
 import { objectMeta } from './job.ts';
 import { model } from './model.ts';
-import { labelMap, localObjectReference, resources, toleration } from './pod-fields.ts';
+import { imagePullSecrets, nodeSelector, resources, tolerations } from './pod-fields.ts';
 import { claimPath } from './source.ts';
 
 const mostAdapters = 256;
@@ -155,17 +155,13 @@ const fields = z.strictObject({
     .max(1)
     .default(0)
     .describe('Devices of a pod; 0 for the processor.'),
-  imagePullSecrets: z
-    .array(localObjectReference)
-    .max(16)
-    .optional()
-    .describe('Secrets for pulling the image.'),
+  imagePullSecrets,
   resources: resources
     .optional()
     .describe('Processor and memory of a pod; what the site gives to workers when absent.'),
   scratchSize: quantity().default('20Gi').describe('Disk of the node for a model that is fetched.'),
-  nodeSelector: labelMap().optional().describe('Labels that a node must have.'),
-  tolerations: z.array(toleration).max(32).optional().describe('Taints that are tolerated.'),
+  nodeSelector,
+  tolerations,
   terminationGracePeriodSeconds: z
     .int()
     .min(15)

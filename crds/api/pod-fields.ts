@@ -73,7 +73,7 @@ export const nodeSelectorTerm = z.strictObject({
     .describe('Requirements on fields of the node.'),
 });
 
-export const toleration = rule(
+const toleration = rule(
   z.strictObject({
     key: key().optional().describe('Taint key; all keys when absent.'),
     operator: z.enum(['Exists', 'Equal']).optional().describe('Comparison with the value.'),
@@ -193,6 +193,19 @@ export const env = rule(
   },
 );
 
-export const localObjectReference = z.strictObject({
+const localObjectReference = z.strictObject({
   name: objectName().describe('Name of the object, in the namespace of the job.'),
 });
+
+/** Where pods may run, and what pulls their image. */
+export const imagePullSecrets = z
+  .array(localObjectReference)
+  .max(16)
+  .optional()
+  .describe('Secrets for pulling the image.');
+export const nodeSelector = labelMap().optional().describe('Labels that a node must have.');
+export const tolerations = z
+  .array(toleration)
+  .max(32)
+  .optional()
+  .describe('Taints that are tolerated.');

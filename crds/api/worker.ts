@@ -10,12 +10,13 @@ import { affinity } from './affinity.ts';
 import {
   annotationMap,
   env,
+  imagePullSecrets,
   imageReference,
   labelMap,
-  localObjectReference,
+  nodeSelector,
   resourceClaim,
   resources,
-  toleration,
+  tolerations,
   topologySpreadConstraint,
 } from './pod-fields.ts';
 
@@ -61,16 +62,12 @@ const fields = z.strictObject({
     .enum(['Always', 'IfNotPresent', 'Never'])
     .optional()
     .describe('When the image is pulled.'),
-  imagePullSecrets: z
-    .array(localObjectReference)
-    .max(16)
-    .optional()
-    .describe('Secrets for pulling the image.'),
+  imagePullSecrets,
   resources: resources
     .optional()
     .describe('Processor and memory of a worker; from the memory plan when absent.'),
-  nodeSelector: labelMap().optional().describe('Labels that a node must have.'),
-  tolerations: z.array(toleration).max(32).optional().describe('Taints that are tolerated.'),
+  nodeSelector,
+  tolerations,
   affinity: affinity.optional().describe('Node and pod affinity.'),
   topologySpreadConstraints: z
     .array(topologySpreadConstraint)

@@ -1,38 +1,24 @@
 // The CustomResourceDefinition of Adapter.
 import * as z from 'zod';
 import { adapterSpec } from '../api/adapter.ts';
-import { adapterNames, group, version } from '../names/group.ts';
+import { adapterNames } from '../names/group.ts';
 import { printSchema, type SchemaNode } from '../tree/schema-tree.ts';
-import { type CustomResourceDefinition, typeMeta } from './custom-resource.ts';
+import { type CustomResourceDefinition, definitionOf, typeMeta } from './definition.ts';
 import { toStructural } from './structural.ts';
 
 export function adapterDefinition(): CustomResourceDefinition {
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${adapterNames.plural}.${group}` },
-    spec: {
-      group,
-      scope: 'Namespaced',
-      names: adapterNames,
-      versions: [
-        {
-          name: version,
-          served: true,
-          storage: true,
-          additionalPrinterColumns: [
-            { name: 'Type', type: 'string', jsonPath: '.spec.type' },
-            { name: 'Base', type: 'string', jsonPath: '.spec.base.family' },
-            { name: 'Loss', type: 'string', jsonPath: '.spec.heldOutLoss' },
-            { name: 'Job', type: 'string', jsonPath: '.spec.job.name' },
-            { name: 'Where', type: 'string', jsonPath: '.spec.forms[0].uri', priority: 1 },
-            { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-          ],
-          schema: { openAPIV3Schema: schema() },
-        },
-      ],
-    },
-  };
+  return definitionOf({
+    names: adapterNames,
+    columns: [
+      { name: 'Type', type: 'string', jsonPath: '.spec.type' },
+      { name: 'Base', type: 'string', jsonPath: '.spec.base.family' },
+      { name: 'Loss', type: 'string', jsonPath: '.spec.heldOutLoss' },
+      { name: 'Job', type: 'string', jsonPath: '.spec.job.name' },
+      { name: 'Where', type: 'string', jsonPath: '.spec.forms[0].uri', priority: 1 },
+      { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+    ],
+    schema: schema(),
+  });
 }
 
 function schema(): SchemaNode {

@@ -1,84 +1,34 @@
-// The CustomResourceDefinition around the schema: names, columns, subresources, transition rules.
+// The CustomResourceDefinition of FineTuneJob: names, columns, combinations, transitions.
 
 import { pairs } from '../combinations/compatibility.ts';
-import { invariant } from '../failures/errors.ts';
-import { group, kind, listKind, plural, shortName, singular, version } from '../names/group.ts';
+import { kind, listKind, plural, shortName, singular } from '../names/group.ts';
 import { jobSchema, type SchemaNode } from '../tree/schema-tree.ts';
 import { clusterLimits } from './cluster-limits.ts';
+import {
+  type CustomResourceDefinition,
+  definitionOf,
+  schemaOf,
+  validationsOf,
+} from './definition.ts';
 import { wholeTransition } from './mutability-rules.ts';
-import { toStructural, toValidation, type Validation } from './structural.ts';
-
-export interface CustomResourceDefinition {
-  readonly apiVersion: 'apiextensions.k8s.io/v1';
-  readonly kind: 'CustomResourceDefinition';
-  readonly metadata: { readonly name: string };
-  readonly spec: Readonly<Record<string, unknown>>;
-}
+import { toValidation, type Validation } from './structural.ts';
 
 export function customResourceDefinition(): CustomResourceDefinition {
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      group,
-      scope: 'Namespaced',
-      names: { kind, listKind, plural, singular, shortNames: [shortName], categories: ['all'] },
-      versions: [
-        {
-          name: version,
-          served: true,
-          storage: true,
-          subresources: {
-            status: {},
-            scale: {
-              specReplicasPath: '.spec.worker.replicas',
-              statusReplicasPath: '.status.workers.replicas',
-              labelSelectorPath: '.status.workers.selector',
-            },
-          },
-          additionalPrinterColumns: printerColumns,
-          schema: { openAPIV3Schema: openApiSchema() },
-        },
-      ],
+  return definitionOf({
+    names: { kind, listKind, plural, singular, shortNames: [shortName], categories: ['all'] },
+    scale: {
+      wanted: '.spec.worker.replicas',
+      found: '.status.workers.replicas',
+      selector: '.status.workers.selector',
     },
-  };
+    columns: printerColumns,
+    schema: openApiSchema(),
+  });
 }
 
 export function openApiSchema(): SchemaNode {
-  const { properties = {}, ...root } = jobSchema();
-  const { spec, status } = properties;
-  invariant(spec && status, 'the schema of a job has no spec or no status');
-  return {
-    ...withoutFieldPaths(toStructural(root)),
-    description: 'A fine-tuning job: a model, data, a method, and the results.',
-    required: ['spec'],
-    properties: {
-      ...typeMeta,
-      spec: withTransitions(withCombinations(toStructural(spec, 'spec'))),
-      status: toStructural(status, 'status'),
-    },
-  };
-}
-
-/** The API server defines these three itself. */
-export const typeMeta: Readonly<Record<string, SchemaNode>> = {
-  apiVersion: { type: 'string', description: 'Version of this schema.' },
-  kind: { type: 'string', description: 'Kind of the object.' },
-  metadata: { type: 'object' },
-};
-
-/** A CRD rule may not have a fieldPath inside `metadata`; its message names the field instead. */
-export function withoutFieldPaths(root: SchemaNode): SchemaNode {
-  const own = validationsOf(root).map(({ rule, message, fieldPath = '' }) => ({
-    rule,
-    message: `${fieldPath.slice(1)} ${message}`,
-  }));
-  return { ...root, 'x-kubernetes-validations': own };
-}
-
-function validationsOf(node: SchemaNode): readonly Validation[] {
-  return (node['x-kubernetes-validations'] ?? []) as readonly Validation[];
+  const description = 'A fine-tuning job: a model, data, a method, and the results.';
+  return schemaOf(jobSchema(), description, (spec) => withTransitions(withCombinations(spec)));
 }
 
 /**

@@ -6,7 +6,8 @@ import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { adapterDefinition } from './adapter-resource.ts';
 import { adapterServerDefinition } from './adapter-server-resource.ts';
-import { type CustomResourceDefinition, customResourceDefinition } from './custom-resource.ts';
+import { customResourceDefinition } from './custom-resource.ts';
+import type { CustomResourceDefinition } from './definition.ts';
 
 const header =
   '# Printed by `node crds/crd/print-crd.ts` from crds/api and crds/methods. Do not edit.\n';

@@ -186,7 +186,7 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   return values - unread + extra + mixture + kept.reduce((sum, one) => sum + ofAdapter(one), 0);
 }
 
-/** Inputs of frozen layers that the tape of an encoder's block keeps for nothing else. */
+/** Of a token, inputs of frozen layers: the tape of an encoder's block does not keep them. */
 function unreadValues({ kind, H, I }: ModelFacts, adapted: readonly Linear[]): number {
   if (kind !== 'encoder') return 0;
   const has = (wanted: Linear['role']) => adapted.some(({ role }) => role === wanted);

@@ -16,17 +16,20 @@ import { decoderConfig } from '../../worker/decoder/config.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { headName } from '../../worker/decoder/names.ts';
 import { followFormats } from '../../worker/engine/adaptive-formats.ts';
+import { BlockWalk } from '../../worker/engine/block-walk.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import { hiddenStates } from '../../worker/engine/forward.ts';
 import type { Model } from '../../worker/engine/model.ts';
+import { toSequence } from '../../worker/engine/packed-sequence.ts';
 import { readOptionsOf } from '../../worker/families/read-options.ts';
 import { buildOptionsOf } from '../../worker/methods/index.ts';
 import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
 import { wholeShards } from '../../worker/sharding/shards.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
-import type { Tensor } from '../../worker/tensor/tensor.ts';
+import { type Tensor, toArray } from '../../worker/tensor/tensor.ts';
 import { ToyRun } from '../builders/toy-run.ts';
+import { classSequence } from '../toy/encoder.ts';
 import { makeToy } from '../toy/make-toy.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -132,6 +135,20 @@ export function logitsOf(model: Model, ids: readonly number[]): Tensor {
     const z = ops.linear(h, parameters.value(headName(config)), null);
     const { logitCap: cap } = config;
     return cap === undefined ? z : ops.mulScalar(ops.tanh(ops.divScalar(z, cap)), cap);
+  });
+}
+
+/** Logits of the classes of each text of tokens, packed. */
+export function classLogitsOf(
+  model: Model,
+  texts: readonly (readonly number[])[],
+): readonly number[] {
+  return scope(() => {
+    const sequence = toSequence(model, classSequence(texts.map((ids) => ({ ids, label: 0 }))));
+    using walk = new BlockWalk(model, [sequence], { head: true });
+    const [x] = walk.finish();
+    if (x === undefined) throw new Error('the sequence did not pass the blocks');
+    return toArray(model.network.logits(model, ops.indexSelect(x, 0, sequence.rows)));
   });
 }
 

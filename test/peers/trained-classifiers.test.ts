@@ -5,16 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { type EncoderName, encoderNames } from '../../worker/encoder/families.ts';
-import { BlockWalk } from '../../worker/engine/block-walk.ts';
-import type { Model } from '../../worker/engine/model.ts';
-import { toSequence } from '../../worker/engine/packed-sequence.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
-import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
-import { classSequence, makeEncoder } from '../toy/encoder.ts';
+import { makeEncoder } from '../toy/encoder.ts';
 import { askPeer } from './ask-peer.ts';
-import { type TrainedRun, trainedModel, trainHere } from './train-job.ts';
+import { classLogitsOf, type TrainedRun, trainedModel, trainHere } from './train-job.ts';
 
 const names = ['worse', 'same', 'better'];
 const texts = [
@@ -113,18 +109,6 @@ async function trained(name: string, one: Case): Promise<Trained> {
   return { run, base, published };
 }
 
-/** Logits of the texts, packed. */
-function logitsOf(model: Model): readonly number[] {
-  return scope(() => {
-    const examples = texts.map((ids) => ({ ids, label: 0 }));
-    const sequence = toSequence(model, classSequence(examples));
-    using walk = new BlockWalk(model, [sequence], { head: true });
-    const [x] = walk.finish();
-    if (x === undefined) throw new Error('the sequence did not pass the blocks');
-    return toArray(model.network.logits(model, ops.indexSelect(x, 0, sequence.rows)));
-  });
-}
-
 test('what was published computes what was trained, in transformers and PEFT', async (t) => {
   const requests: Record<string, unknown> = {};
   const ours = new Map<string, readonly number[]>();
@@ -132,7 +116,7 @@ test('what was published computes what was trained, in transformers and PEFT', a
     const { run, base, published } = await trained(name, one);
     const model = await trainedModel(run);
     using _parameters = model.parameters;
-    ours.set(name, logitsOf(model));
+    ours.set(name, classLogitsOf(model, texts));
     requests[name] = {
       ...{ path: published, texts, names },
       ...(one.format === 'PEFTAdapter' && { base }),

@@ -7,17 +7,12 @@ import test from 'ava';
 import { specialTokensOf } from '../../worker/data/special-tokens.ts';
 import { createTokenizer } from '../../worker/data/tokenizer.ts';
 import { readTokenizerFolder } from '../../worker/data/tokenizer-definition.ts';
-import { BlockWalk } from '../../worker/engine/block-walk.ts';
-import type { Model } from '../../worker/engine/model.ts';
-import { toSequence } from '../../worker/engine/packed-sequence.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
-import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { miniLm } from '../setup/minilm.ts';
-import { classSequence } from '../toy/encoder.ts';
 import { askPeer } from './ask-peer.ts';
-import { trainedModel, trainJob } from './train-job.ts';
+import { classLogitsOf, trainedModel, trainJob } from './train-job.ts';
 
 const names = ['negative', 'positive'];
 const words = {
@@ -25,16 +20,6 @@ const words = {
   positive: ['gorgeous', 'moving', 'funny', 'a joy', 'full of life', 'superbly acted'],
 };
 const of = (word: string) => [`The film is ${word}.`, `I found this story ${word}, all of it!`];
-
-const logitsOf = (model: Model, ids: readonly (readonly number[])[]): readonly number[] =>
-  scope(() => {
-    const examples = ids.map((own) => ({ ids: own, label: 0 }));
-    const sequence = toSequence(model, classSequence(examples));
-    using walk = new BlockWalk(model, [sequence], { head: true });
-    const [x] = walk.finish();
-    if (x === undefined) throw new Error('the sequence did not pass the blocks');
-    return toArray(model.network.logits(model, ops.indexSelect(x, 0, sequence.rows)));
-  });
 
 test('MiniLM learns classes, and transformers and PEFT compute what it learned', async (t) => {
   t.timeout(10 * 60_000);
@@ -76,7 +61,7 @@ test('MiniLM learns classes, and transformers and PEFT compute what it learned',
   await askPeer('classifiers_peer.py', [out, JSON.stringify(requests)]);
   const model = await trainedModel(run);
   using _parameters = model.parameters;
-  const ours = logitsOf(model, texts);
+  const ours = classLogitsOf(model, texts);
   using peer = openSafetensors(out);
   for (const name of ['adapter', 'merged']) {
     const theirs = scope(() => toArray(peer.load(name)));

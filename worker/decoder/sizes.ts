@@ -1,21 +1,21 @@
 // Counts that follow from the record: parameters, and operations for a token.
-import type { ModelConfig, TensorSpec } from '../families/family.ts';
+import { type ModelConfig, type TensorSpec, valuesOf } from '../families/family.ts';
 import type { DecoderConfig } from './config.ts';
 import { blockSpecs } from './names.ts';
 import { familyOf } from './registry.ts';
 
 /** Of a model of any family. */
 export function parameterCount(config: ModelConfig): number {
-  return sum(familyOf(config).tensors(config));
+  return valuesOf(familyOf(config).tensors(config));
 }
 
 export function blockParameterCount(config: DecoderConfig, layer = 0): number {
-  return sum(blockSpecs(config, layer));
+  return valuesOf(blockSpecs(config, layer));
 }
 
 /** Parameters of the matrices that multiply every token, including the head. */
 export function linearParameterCount(config: DecoderConfig): number {
-  const blocks = config.L * sum(blockSpecs(config, 0).filter(isLinear));
+  const blocks = config.L * valuesOf(blockSpecs(config, 0).filter(isLinear));
   return blocks + config.V * config.H;
 }
 
@@ -27,12 +27,4 @@ export function forwardFlopsPerToken(config: DecoderConfig, meanAttended: number
 
 function isLinear({ kind }: TensorSpec): boolean {
   return kind === 'linear';
-}
-
-function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
-}
-
-function sum(specs: readonly TensorSpec[]): number {
-  return specs.reduce((total, { shape }) => total + elementCount(shape), 0);
 }

@@ -1,12 +1,8 @@
 // Encoders with a head for classes as a family of models.
-import { type Family, type TensorSpec, trainsWhole } from '../families/family.ts';
+import { type Family, trainsWhole, valuesOf } from '../families/family.ts';
 import { type EncoderConfig, readEncoderConfig } from './config.ts';
 import { encoderNames } from './families.ts';
 import { blocksPath, encoderName, encoderTensors } from './names.ts';
-
-function valuesOf(tensors: readonly TensorSpec[]): number {
-  return tensors.reduce((sum, { shape }) => sum + shape.reduce((all, size) => all * size, 1), 0);
-}
 
 export const encoderFamily: Family<EncoderConfig> = {
   kind: 'encoder',

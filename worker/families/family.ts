@@ -48,6 +48,11 @@ interface MadeValues {
   readonly std: number;
 }
 
+/** Values of all of them. */
+export function valuesOf(tensors: readonly Pick<TensorSpec, 'shape'>[]): number {
+  return tensors.reduce((sum, { shape }) => sum + shape.reduce((all, size) => all * size, 1), 0);
+}
+
 /** Whether it trains whole beside an adapter. `isMade`: the files lack it. */
 export function trainsWhole({ made }: Pick<TensorSpec, 'made'>, isMade: boolean): boolean {
   return made !== undefined && (isMade || made.besideAdapter === 'Always');

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { alphaOf } from '../../crds/methods/adapter-fields.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
-import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
-import * as ops from '../tensor/ops.generated.ts';
-import { keep, scope } from '../tensor/scope.ts';
+import type { Parameter } from '../engine/parameters.ts';
+import { openSafetensors } from '../files/safetensors.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { commonConfig, prefix, tensorFile, writeAdapter } from './peft-files.ts';
-import { ownCopy, roundingOf, sharedBase } from './written-adapter.ts';
+import { inFile } from './whole-modules.ts';
+import { roundingOf, withTrained } from './written-adapter.ts';
 
 export function kasaArtifact(facts: ArtifactFacts): ArtifactWriter {
   const { model } = facts;
@@ -19,26 +19,19 @@ export function kasaArtifact(facts: ArtifactFacts): ArtifactWriter {
     folder: resultFolder.KaSA,
     ...roundingOf(model),
     write(folder) {
-      const tensors = model.parameters.trained().map(({ name, value }): Named => {
-        const { shape, dtype } = value;
-        // What is written is disposed then.
-        return [`${prefix}${name}`, { shape, dtype, make: () => ops.detach(value) }];
-      });
-      return writeAdapter(folder, new Map(tensors), configOf(facts), facts);
+      const tensors = new Map(inFile(model.parameters.trained(), nameOf));
+      return writeAdapter(folder, tensors, configOf(facts), facts);
     },
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
-      const parameters = sharedBase(model);
-      for (const parameter of model.parameters.trained()) {
-        const read = () => ownCopy(file.load(`${prefix}${parameter.name}`));
-        parameters.add({ ...parameter, value: keep(scope(read)) });
-      }
-      return { ...model, parameters };
+      return withTrained(model, (parameter) => file.load(nameOf(parameter)));
     },
   };
 }
 
-type Named = [string, WritableTensor];
+function nameOf({ name }: Parameter): string {
+  return `${prefix}${name}`;
+}
 
 function configOf(facts: ArtifactFacts): Record<string, unknown> {
   const { adapter } = facts.method;

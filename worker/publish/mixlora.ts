@@ -9,13 +9,11 @@ import { linearsOf, namedLinears } from '../../crds/methods/linears.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { factsOf } from '../decoder/registry.ts';
 import type { Parameter } from '../engine/parameters.ts';
-import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
-import { exactType } from '../tensor/dtype.ts';
-import * as ops from '../tensor/ops.generated.ts';
-import { keep, scope } from '../tensor/scope.ts';
+import { openSafetensors } from '../files/safetensors.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { tensorFile, writeAdapter } from './peft-files.ts';
-import { ownCopy, roundingOf, sharedBase } from './written-adapter.ts';
+import { inFile } from './whole-modules.ts';
+import { roundingOf, withTrained } from './written-adapter.ts';
 
 export function mixLoraArtifact(facts: ArtifactFacts): ArtifactWriter {
   const { model } = facts;
@@ -23,27 +21,18 @@ export function mixLoraArtifact(facts: ArtifactFacts): ArtifactWriter {
     format: 'MixLoRA',
     folder: resultFolder.MixLoRA,
     ...roundingOf(model),
-    write: (folder) => writeAdapter(folder, tensorsOf(facts), configOf(facts), facts),
+    write: (folder) =>
+      writeAdapter(
+        folder,
+        new Map(inFile(model.parameters.trained(), nameOf)),
+        configOf(facts),
+        facts,
+      ),
     async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
-      const parameters = sharedBase(model);
-      for (const trained of model.parameters.trained()) {
-        const value = scope(() => ownCopy(file.load(nameOf(trained))));
-        parameters.add({ ...trained, value: keep(value), role: 'frozen' });
-      }
-      return { ...model, parameters };
+      return withTrained(model, (parameter) => file.load(nameOf(parameter)));
     },
   };
-}
-
-function tensorsOf({ model }: ArtifactFacts): ReadonlyMap<string, WritableTensor> {
-  const dtype = exactType(model.dtype);
-  return new Map(
-    model.parameters.trained().map((parameter) => {
-      const { shape, value } = parameter;
-      return [nameOf(parameter), { shape, dtype, make: () => ops.detach(value) }];
-    }),
-  );
 }
 
 function nameOf({ name }: Parameter): string {

@@ -15,10 +15,19 @@ function wholeTensors({ parameters, adapter }: Model): readonly Parameter[] {
 
 /** As an adapter's file has them, by the name of each behind `prefix`. */
 export function wholeInFile(model: Model, prefix: string): readonly [string, WritableTensor][] {
-  return wholeTensors(model).map(({ name, value, shape }) => [
-    `${prefix}${name}`,
-    { shape, dtype: value.dtype, make: () => ops.detach(value) },
-  ]);
+  return inFile(wholeTensors(model), ({ name }) => `${prefix}${name}`);
+}
+
+/** Tensors as they are, under the names of a file. */
+export function inFile(
+  parameters: readonly Parameter[],
+  nameOf: (parameter: Parameter) => string,
+): readonly [string, WritableTensor][] {
+  return parameters.map((parameter) => {
+    const { shape, dtype } = parameter.value;
+    // What is written is disposed then.
+    return [nameOf(parameter), { shape, dtype, make: () => ops.detach(parameter.value) }];
+  });
 }
 
 /** Names for PEFT, which puts a copy of each module beside it; null for none. */

@@ -4,7 +4,7 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import { frozenModel, modelSource } from '../engine/build-model.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
-import { Parameters } from '../engine/parameters.ts';
+import { type Parameter, Parameters } from '../engine/parameters.ts';
 import { factorA, factorB, type LinearLayer, withInitial } from '../methods/adapters/adapter.ts';
 import {
   type Delta,
@@ -181,7 +181,7 @@ function withLost(
 }
 
 /** Of a slice of a mapped file, whose pages are given back. */
-export function ownCopy(mapped: Tensor): Tensor {
+function ownCopy(mapped: Tensor): Tensor {
   const own = ops.clone(mapped);
   releasePages(mapped);
   return own;
@@ -197,6 +197,16 @@ export function sharedBase(model: Model): Parameters {
     parameters.add({ ...parameter, value: keep(own) });
   }
   return parameters;
+}
+
+/** The model with its trained tensors as `read` finds them in a file. */
+export function withTrained(model: Model, read: (parameter: Parameter) => Tensor): Model {
+  const parameters = sharedBase(model);
+  for (const trained of model.parameters.trained()) {
+    const value = keep(scope(() => ownCopy(read(trained))));
+    parameters.add({ ...trained, value, role: 'frozen' });
+  }
+  return { ...model, parameters };
 }
 
 /** The base that the adapter is put on: the weights of the model hold a part of it. */

@@ -17,6 +17,7 @@ import { workerNodeArguments } from '../../../crds/wire/worker-process.ts';
 import { miniLm } from '../../setup/minilm.ts';
 import { ensurePeers } from '../../setup/peers.ts';
 import type { StepResult } from '../train/request.ts';
+import { median } from '../train/table.ts';
 import { inTurn } from '../turns.ts';
 import type { ClassRequest, ClassRows } from './request.ts';
 import { classRows } from './texts.ts';
@@ -108,11 +109,6 @@ function seconds({ steps }: StepResult): number {
 
 function megabytes({ peak }: StepResult): string {
   return (peak / 1e6).toFixed(0);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 function pathOf(script: string): string {

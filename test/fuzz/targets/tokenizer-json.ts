@@ -3,6 +3,7 @@ import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/text/json.ts'
 import { specialTokensOf } from '../../../worker/data/special-tokens.ts';
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';
 import { parseTokenizerJson } from '../../../worker/data/tokenizer-definition.ts';
+import { bertJson } from '../../builders/encoder-tokenizers.ts';
 import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';
 
@@ -74,23 +75,8 @@ const unigram = {
 };
 
 const wordPiece = {
-  added_tokens: [{ id: 1, content: '[CLS]', special: true }],
-  normalizer: {
-    type: 'BertNormalizer',
-    clean_text: true,
-    handle_chinese_chars: true,
-    strip_accents: null,
-    lowercase: true,
-  },
-  pre_tokenizer: { type: 'BertPreTokenizer' },
-  post_processor: { type: 'BertProcessing', sep: ['[SEP]', 2], cls: ['[CLS]', 1] },
-  model: {
-    type: 'WordPiece',
-    unk_token: '[UNK]',
-    continuing_subword_prefix: '##',
-    max_input_chars_per_word: 100,
-    vocab: { '[UNK]': 0, '[CLS]': 1, '[SEP]': 2, a: 3, '##b': 4, '##ba': 5 },
-  },
+  ...bertJson,
+  post_processor: { type: 'BertProcessing', sep: ['[SEP]', 3], cls: ['[CLS]', 2] },
 };
 
 export const target: Target = {
