@@ -1,5 +1,5 @@
 import { type JsonLimit, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
-import { preprocess } from '../../../worker/data/images/preprocess.ts';
+import { type Preprocessing, preprocess } from '../../../worker/data/images/preprocess.ts';
 import { readPreprocessorConfig } from '../../../worker/data/images/preprocessor-config.ts';
 import { UnusableRecord } from '../../../worker/data/sample.ts';
 import { nests } from '../nests.ts';
@@ -12,6 +12,13 @@ const image = {
   channels: 3,
   pixels: Uint8Array.of(1, 2, 3, 4, 5, 6),
 } as const;
+
+/** An honest file may ask for 4096 x 4096: such a picture takes memory and time by right. */
+const mostEdge = 512;
+
+function largestEdge({ resize, crop }: Preprocessing): number {
+  return Math.max(...Object.values(resize?.to ?? {}), ...Object.values(crop ?? {}));
+}
 
 export const target: Target = {
   seeds: [
@@ -29,6 +36,7 @@ export const target: Target = {
   run(bytes) {
     try {
       const how = readPreprocessorConfig(parseJson(bytes, limit));
+      if (largestEdge(how) > mostEdge) return;
       const { channels, height, width, values } = preprocess(image, how);
       if (values.length !== channels * height * width) throw new Error('a shape of other values');
     } catch (error) {
