@@ -49,7 +49,7 @@ export async function benchEncoder(setup: Setup, args: readonly string[]): Promi
       const [file, words] =
         program === 'ours'
           ? [process.execPath, [...workerNodeArguments('train'), pathOf('our-step.ts')]]
-          : [python, [pathOf('peer_step.py')]];
+          : [python, [pathOf('../train/peer_classifier.py')]];
       const own = program === 'peer, like lengths' ? likeLengths(mixed, rows) : mixed;
       const { stdout } = await execa(file, words, {
         input: JSON.stringify({ ...request, batches: own }),

@@ -11,14 +11,13 @@ resident memory of the process in bytes.
 
 import json
 import os
-import resource
 import sys
-import time
 
 request = json.loads(sys.stdin.readline())
 os.environ["OMP_NUM_THREADS"] = str(request["threads"])
 
 import torch  # noqa: E402
+from measured_steps import report  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 
 torch.set_num_threads(request["threads"])
@@ -48,31 +47,9 @@ optimizer = torch.optim.AdamW(
 )
 
 
-def processor_seconds():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-steps = []
-for step in range(request["steps"]):
-    batch = request["batches"][step % len(request["batches"])]
-    wall, processor = time.perf_counter(), processor_seconds()
-    ids = torch.tensor(batch["ids"])
+def loss_of(batch):
     # transformers shifts labels itself; the caller gives unshifted ones.
-    labels = torch.tensor(batch["labels"])
-    loss = forward(input_ids=ids, labels=labels).loss
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(trained, request["clip"] or float("inf"))
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    steps.append(
-        {
-            "loss": loss.item(),
-            "norm": float(norm),
-            "wall": time.perf_counter() - wall,
-            "processor": processor_seconds() - processor,
-        }
-    )
+    return forward(input_ids=torch.tensor(batch["ids"]), labels=torch.tensor(batch["labels"])).loss
 
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"steps": steps, "peak": peak, "trained": sum(p.numel() for p in trained)}))
+
+report(request, trained, optimizer, loss_of)

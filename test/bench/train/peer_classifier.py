@@ -9,14 +9,13 @@ bytes. As PEFT's SEQ_CLS has it the classifier trains whole; dropout of the mode
 
 import json
 import os
-import resource
 import sys
-import time
 
 request = json.loads(sys.stdin.readline())
 os.environ["OMP_NUM_THREADS"] = str(request["threads"])
 
 import torch  # noqa: E402
+from measured_steps import report  # noqa: E402
 from peft import LoraConfig, get_peft_model  # noqa: E402
 from transformers import AutoModelForSequenceClassification  # noqa: E402
 
@@ -45,31 +44,11 @@ trained = [p for p in model.parameters() if p.requires_grad]
 optimizer = torch.optim.AdamW(trained, lr=request["learning_rate"], weight_decay=0.0, fused=True)
 
 
-def processor_seconds():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-steps = []
-for step in range(request["steps"]):
-    batch = request["batches"][step % len(request["batches"])]
-    wall, processor = time.perf_counter(), processor_seconds()
+def loss_of(batch):
     longest = max(len(row) for row in batch["ids"])
     ids = torch.tensor([row + [pad] * (longest - len(row)) for row in batch["ids"]])
     mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in batch["ids"]])
-    loss = model(input_ids=ids, attention_mask=mask, labels=torch.tensor(batch["labels"])).loss
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(trained, request["clip"])
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    steps.append(
-        {
-            "loss": loss.item(),
-            "norm": float(norm),
-            "wall": time.perf_counter() - wall,
-            "processor": processor_seconds() - processor,
-        }
-    )
+    return model(input_ids=ids, attention_mask=mask, labels=torch.tensor(batch["labels"])).loss
 
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"steps": steps, "peak": peak, "trained": sum(p.numel() for p in trained)}))
+
+report(request, trained, optimizer, loss_of)
