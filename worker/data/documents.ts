@@ -1,4 +1,5 @@
 // The loader's view of tokenised documents, in a token store or in a test's list.
+import type { HostSequence } from '../engine/packed-sequence.ts';
 
 export interface Documents {
   /** Digest of the content: a cursor is valid only for the documents it was made for. */
@@ -14,6 +15,8 @@ export interface Documents {
    * predicted from.
    */
   readonly targetTokensOf: (document: number) => number;
+  /** What a sequence of these documents has beside their tokens. @default nothing */
+  readonly valuesOf?: (documents: readonly number[]) => NonNullable<HostSequence['values']>;
   /**
    * Copies the tokens of a document to offset `at`, and a mark for each: 1 for a target token, or
    * where documents have a class, for a token of the second text of a pair.

@@ -1,7 +1,8 @@
 // Joins sequences for one pass through the model. Documents stay separate, as within a sequence, so
 // only the order of sums changes. Several short sequences at once use the processor better, and
 // take more memory.
-import type { HostSequence } from '../engine/packed-sequence.ts';
+import { Bug } from '../../crds/failures/errors.ts';
+import type { HostSequence, HostValues } from '../engine/packed-sequence.ts';
 
 /** Consecutive sequences in groups of `size`; the last may be smaller. */
 export function mergeSequences(
@@ -37,12 +38,14 @@ function merged(sequences: readonly HostSequence[]): HostSequence {
     return whole;
   };
   const segments = joinedSegments(sequences, tokens);
+  const values = joinedValues(sequences);
   return {
     ids: joined('ids'),
     labels: joined('labels'),
     positions: joined('positions'),
     offsets: Int32Array.from(offsets),
     ...(segments !== undefined && { segments }),
+    ...(values !== undefined && { values }),
     targetCount: sequences.reduce((sum, { targetCount }) => sum + targetCount, 0),
     key: first?.key ?? 0,
     documents: sequences.flatMap(({ documents }) => documents ?? []),
@@ -62,4 +65,31 @@ function joinedSegments(
     at += ids.length;
   }
   return whole;
+}
+
+/** Undefined where documents have tokens alone. */
+function joinedValues(sequences: readonly HostSequence[]): HostSequence['values'] {
+  const [first] = sequences;
+  if (first?.values === undefined) return undefined;
+  const names = Object.keys(first.values);
+  return Object.fromEntries(
+    names.map((name) => [name, concatenated(sequences.map(({ values }) => values?.[name]))]),
+  );
+}
+
+function concatenated(parts: readonly (HostValues | undefined)[]): HostValues {
+  const shape = parts[0]?.shape ?? [];
+  const arrays = parts.map((part) => {
+    if (part === undefined || part.shape.join() !== shape.join()) {
+      throw new Bug('documents of one step have values of several shapes');
+    }
+    return part.values;
+  });
+  const values = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of arrays) {
+    values.set(part, at);
+    at += part.length;
+  }
+  return { values, shape };
 }

@@ -40,6 +40,7 @@ export function fillSequence(
     positions,
     offsets: Int32Array.from(offsets),
     ...(classOf !== undefined && marks.includes(1) && { segments: marks }),
+    ...(documents.valuesOf !== undefined && { values: documents.valuesOf(members) }),
     targetCount,
     key,
     documents: members,

@@ -68,7 +68,10 @@ export interface EndSettings {
 export interface Network {
   /** Whether the backward of the inlet reads its tensors: they are complete meanwhile. */
   readonly inletReadsInBackward: boolean;
-  inputs(host: Pick<HostSequence, 'positions' | 'segments'>, dtype: DType): SequenceInputs;
+  inputs(
+    host: Pick<HostSequence, 'positions' | 'segments' | 'values'>,
+    dtype: DType,
+  ): SequenceInputs;
   /** The stream before the first block, `[T, H]`; the tensors of the inlet are complete. */
   enter(model: Model, sequence: PackedSequence): Tensor;
   /** `x [T, H]` → `[T, H]`, the stream after block `layer`. `see` is shown what attention reads. */

@@ -4,6 +4,14 @@ import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { Model } from './model.ts';
 import type { SequenceInputs } from './network.ts';
 
+/** Values that each document of a sequence has beside its tokens, such as those of its picture. */
+export interface HostValues {
+  /** Of one document after the other, `documents * product(shape)` values. */
+  readonly values: Float32Array;
+  /** Of one document; all of a sequence have the same. */
+  readonly shape: readonly number[];
+}
+
 /** A packed sequence from the loader: `T` tokens of one or more complete documents. */
 export interface HostSequence {
   readonly ids: Int32Array;
@@ -18,6 +26,8 @@ export interface HostSequence {
   readonly segments?: Uint8Array;
   /** Document offsets, `documents + 1` values, the last one `T`. */
   readonly offsets: Int32Array;
+  /** By what they are to the network, such as `pixels`; padding has none. @default none */
+  readonly values?: Readonly<Record<string, HostValues>>;
   /** Positions with a label. */
   readonly targetCount: number;
   /** Names the random streams: a sequence gets the same dropout in a world of any size. */

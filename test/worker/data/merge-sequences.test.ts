@@ -31,6 +31,24 @@ test('segments are joined, with none for a sequence of single texts', (t) => {
   t.deepEqual(whole?.segments, Uint8Array.of(0, 0, 0, 1, 1, 0, 0));
 });
 
+test('values beside the tokens are joined document by document, and must have one shape', (t) => {
+  const texts = documentsOf([0, 1, 2].map((n) => ({ ids: [n], targets: [0], class: 0 })));
+  const withValues = (size: number) => ({
+    ...texts,
+    valuesOf: (members: readonly number[]) => ({
+      pixels: {
+        values: Float32Array.from(members.flatMap((n) => new Array<number>(size).fill(n))),
+        shape: [1, size],
+      },
+    }),
+  });
+  const of = (members: readonly number[], size = 2) => fillSequence(withValues(size), members, 0);
+  const [whole] = mergeSequences([of([0, 1]), of([2])], 2);
+  t.deepEqual(whole, of([0, 1, 2]));
+  t.deepEqual(whole?.values?.['pixels']?.values, Float32Array.of(0, 0, 1, 1, 2, 2));
+  t.throws(() => mergeSequences([of([0]), of([1], 3)], 2), { message: /several shapes/u });
+});
+
 test('neighbours are merged in their order, and the last group takes what is left', (t) => {
   fc.assert(
     fc.property(randomDocuments, fc.integer({ min: 1, max: 5 }), (documents, size) => {
