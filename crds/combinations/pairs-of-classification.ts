@@ -94,4 +94,11 @@ export const pairsOfClassification: readonly Pair[] = [
     (_, { rule }) => rule.type === 'DensityLoss',
     'write rule: { type: None }',
   ),
+  among(
+    'no gates to train',
+    ['method', 'adapter', 's2ft', 'gateRatio'],
+    `is for gated MLPs, which the models of this task have not; ${task}`,
+    (_, { adapter }) => adapter.type === 'S2FT' && Number(adapter.s2ft.gateRatio) > 0,
+    'leave it out',
+  ),
 ];

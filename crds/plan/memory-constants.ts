@@ -52,7 +52,7 @@ export const memoryConstants = {
       backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
     },
     encoder: {
-      forward: { H: 3, headsD: 1, keyValueD: 2, I: 2 },
+      forward: { H: 6, headsD: 1, keyValueD: 2, I: 2 },
       backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
     },
   },

@@ -34,4 +34,7 @@ export const casesOfClassification: Cases = {
   'classes of texts: no gates to count': ofClasses({
     method: { preset: 'LoRA', rule: { type: 'DensityLoss' } },
   }),
+  'classes of texts: no gates to train': ofClasses({
+    method: { preset: 'S2FT', adapter: { type: 'S2FT', s2ft: { gateRatio: '0.1' } } },
+  }),
 };
