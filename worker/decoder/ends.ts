@@ -48,8 +48,9 @@ export function decoderEnds(
       if (headIsActive && dHead) gradients.push({ parameter: headIsActive, value: dHead });
       return gradients;
     },
-    inlet(g, { ids }) {
-      if (dEmbedding !== null) embedBackward_(config, dEmbedding, g, ids);
+    inlet({ x }, { ids }) {
+      if (dEmbedding !== null) embedBackward_(config, dEmbedding, x, ids);
+      return null;
     },
     inletGradients() {
       if (dEmbedding === null) return [];

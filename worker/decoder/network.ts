@@ -26,8 +26,9 @@ export function decoderNetwork(of: ModelConfig, sequenceLength: number): Network
       const table = ropeTable(sliding, positions, dtype);
       return { cos, sin, slidingCos: table.cos, slidingSin: table.sin };
     },
-    enter: (model, { ids }) => embed(model, ids),
-    block: (layer, tensors, x, sequence, see) =>
+    offsetsBefore: () => [],
+    enter: (model, { ids }) => ({ x: embed(model, ids), sides: {} }),
+    block: (layer, tensors, x, sequence, _sides, see) =>
       block(config, layer, tensors, x, sequenceContext(config, sequence, see)),
     loss: headLoss,
     logits: (model, rows) => headLogits(model, finalNorm(model, rows)),

@@ -50,7 +50,9 @@ export function placesOf(config: ModelConfig): Places {
   const family = familyOf(config);
   const order = [...new Set(family.tensors(config).map(({ place }) => place))];
   const [inlet, outlet] = [order[0], order.at(-1)];
-  if (typeof inlet !== 'string' || typeof outlet !== 'string' || order.length !== config.L + 2) {
+  const blocks = order.filter((place) => typeof place === 'number');
+  const isInOrder = blocks.length === config.L && blocks.every((block, i) => block === i);
+  if (typeof inlet !== 'string' || typeof outlet !== 'string' || !isInOrder) {
     throw new Bug(`a ${config.family} has the places ${order.join(', ')}`);
   }
   return { order, inlet, outlet, isTied: family.tied(config) !== null };

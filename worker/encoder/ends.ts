@@ -56,7 +56,7 @@ export function encoderEnds(
       return pass;
     },
     outletGradients: () => heads.finish(),
-    inlet(g, sequence) {
+    inlet({ x: g }, sequence) {
       const found = scope(() => {
         const back = throughTape(embedded(model, sequence), tensorOf, {
           active: norm.map(({ name }) => name),
@@ -70,6 +70,7 @@ export function encoderEnds(
         return back.active;
       });
       norms.add(found);
+      return null;
     },
     inletGradients: () => [...tables.values(), ...norms.finish()],
   };

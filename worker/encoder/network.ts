@@ -13,9 +13,12 @@ export function encoderNetwork(of: ModelConfig): Network {
   return {
     inletReadsInBackward: true,
     inputs: (host) => inletRows(config, host),
-    enter: (model, sequence) =>
-      inletNorm(config, embedded(model, sequence), (name) => model.parameters.value(name)),
-    block: (layer, tensors, x, { offsets }, see) =>
+    offsetsBefore: () => [],
+    enter: (model, sequence) => ({
+      x: inletNorm(config, embedded(model, sequence), (name) => model.parameters.value(name)),
+      sides: {},
+    }),
+    block: (layer, tensors, x, { offsets }, _sides, see) =>
       encoderBlock(config, layer, tensors, x, (q, k, v) => {
         see?.(layer, q, k);
         const { attentionScale } = config;

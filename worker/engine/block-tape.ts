@@ -14,6 +14,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { ActivationOffload, OffloadedInput } from './activation-offload.ts';
 import { FactorTaps, type Projectors, projected, tensorsOfFactors } from './gradient-factors.ts';
 import { type Model, tensorsOf } from './model.ts';
+import { noSides, type Sides } from './network.ts';
 import type { PackedSequence, SeeAttention } from './packed-sequence.ts';
 import type { Parameter } from './parameters.ts';
 
@@ -25,6 +26,8 @@ export type BlockTrace =
 
 interface Tape {
   readonly input: Tensor;
+  /** Side streams whose gradients are computed. */
+  readonly sides: Sides;
   /** Parameters whose full gradients are computed. */
   readonly leaves: readonly Tensor[];
   /** Factors of the gradients that are computed in subspaces. */
@@ -39,6 +42,10 @@ export interface BlockPass {
   readonly layer: number;
   readonly active: readonly Parameter[];
   readonly sequence: PackedSequence;
+  /** What the block reads beside its stream. @default nothing */
+  readonly sides?: Sides;
+  /** Whether the backward computes their gradients. @default false */
+  readonly wantsSides?: boolean;
   readonly draw: DropoutDraw | null;
   /** Weights whose gradients are needed in subspaces. @default full gradients for all */
   readonly projectors?: Projectors;
@@ -86,8 +93,8 @@ export function runBlock(
       ...(seen === undefined ? {} : watching(pass.inside, seen)),
       ...(pass.observe === undefined ? {} : { observe: pass.observe }),
     };
-    const { model, layer, sequence, seeAttention } = pass;
-    return model.network.block(layer, tensors, x, sequence, seeAttention);
+    const { model, layer, sequence, sides = noSides, seeAttention } = pass;
+    return model.network.block(layer, tensors, x, sequence, sides, seeAttention);
   });
 }
 
@@ -107,6 +114,8 @@ function watching(
 
 interface BlockGradients {
   readonly input: Tensor;
+  /** Of the sides that the block reads, if they are wanted. */
+  readonly sides: Sides;
   readonly parameters: readonly (Tensor | null)[];
   /** What the loss inside the block measures of it. */
   readonly measured: readonly Tensor[];
@@ -120,18 +129,21 @@ export function backwardBlock(pass: BlockPass, trace: BlockTrace, g: Tensor): Bl
   const x = trace.mode === 'offload' ? trace.input.take() : trace.input;
   const tape = trace.mode === 'keep' ? trace : record(pass, x);
   const { leaves, factors } = tape;
+  const sides = Object.entries(tape.sides);
   const at = tape.inside.flatMap((each) => each.at);
   const begun = tape.inside.flatMap((each) => each.gradients());
   const measured = tape.inside.map((each) => each.measured());
   const zeros = factors.map((each) => each.zeros);
   const [input, ...found] = grad(
     [tape.output, ...at],
-    [tape.input, ...leaves, ...zeros],
+    [tape.input, ...leaves, ...zeros, ...Object.values(tape.sides)],
     [g, ...begun],
   );
+  const ofSides = found.splice(leaves.length + zeros.length);
   const made = madeOf(pass).map(({ name }, i) => [name, found[i]] as const);
   const low = projected(factors, found.slice(leaves.length), projectorsOf(pass));
-  const all = [tape.output, tape.input, ...leaves, ...tensorsOfFactors(factors), ...at, ...begun];
+  const kept = [tape.output, tape.input, ...leaves, ...Object.values(tape.sides)];
+  const all = [...kept, ...tensorsOfFactors(factors), ...at, ...begun];
   for (const tensor of new Set(all)) tensor.dispose();
   if (trace.mode !== 'keep') x.dispose();
   if (input === undefined || input === null) throw new Bug('a block ignores its input');
@@ -139,7 +151,8 @@ export function backwardBlock(pass: BlockPass, trace: BlockTrace, g: Tensor): Bl
   const parameters = pass.active.map(
     ({ name, gradientOf = name }) => gradients.get(gradientOf) ?? null,
   );
-  return { input, parameters, measured };
+  const read = sides.flatMap(([name], i) => (ofSides[i] ? [[name, ofSides[i]] as const] : []));
+  return { input, sides: Object.fromEntries(read), parameters, measured };
 }
 
 const noProjectors: Projectors = new Map();
@@ -169,8 +182,14 @@ function record(pass: BlockPass, x: Tensor): Tape {
       const inside: Inside[] = [];
       const watch = watching(pass.inside, (each) => void inside.push(each));
       const tensors = { ...tensorsOf(pass.model, byName, pass.draw), tap: taps.of, ...watch };
-      const output = pass.model.network.block(pass.layer, tensors, input, pass.sequence);
-      return { input, leaves: [...byName.values()], factors: taps.found, output, inside };
+      const { model, layer, sequence, sides: read = noSides, wantsSides = false } = pass;
+      const sides = wantsSides ? leavesOf(read) : noSides;
+      const output = model.network.block(layer, tensors, input, sequence, { ...read, ...sides });
+      return { input, sides, leaves: [...byName.values()], factors: taps.found, output, inside };
     }),
   );
+}
+
+function leavesOf(sides: Sides): Sides {
+  return Object.fromEntries(Object.entries(sides).map(([name, side]) => [name, leaf(side)]));
 }

@@ -2,12 +2,14 @@
 // measured of a model or changed in it block by block. All sequences pass a block before the next
 // one begins, so sharded weights are gathered once.
 import { Bug } from '../../crds/failures/errors.ts';
+import { type Place, stageOf } from '../families/family.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { runBlock } from './block-tape.ts';
 import type { Model } from './model.ts';
+import { noSides, type Sides } from './network.ts';
 import type { PackedSequence, SeeAttention } from './packed-sequence.ts';
-import { type Layer, withLayer } from './weights.ts';
+import { type Layer, layerAfter, withLayer } from './weights.ts';
 
 /** What is called while a block computes; the tensors live until the call returns. */
 interface Seen {
@@ -26,11 +28,12 @@ interface WalkEnd {
   readonly head?: boolean;
 }
 
-/** Owns the residual streams, `[T, H]` of each sequence. */
+/** Owns the streams, `[T, H]` of each sequence, and what blocks read beside them. */
 export class BlockWalk implements Disposable {
   readonly #model: Model;
   readonly #sequences: readonly PackedSequence[];
-  readonly #streams: Tensor[];
+  #streams: Tensor[] = [];
+  #sides: readonly Sides[] = [];
   readonly #end: Required<WalkEnd>;
   #layer = 0;
 
@@ -43,11 +46,7 @@ export class BlockWalk implements Disposable {
     this.#model = model;
     this.#end = { blocks, head };
     this.#sequences = sequences;
-    this.#streams = withLayer(model, model.places.inlet, 0, () =>
-      sequences.map((sequence) =>
-        scope(() => keep(model.network.enter(model, sequence)), model.device),
-      ),
-    );
+    this.#enter(model.places.inlet);
   }
 
   /** The block that comes next. */
@@ -79,6 +78,8 @@ export class BlockWalk implements Disposable {
       this.#streams[a] = keep(output);
     });
     this.#layer += 1;
+    const after = this.isOver ? null : layerAfter(this.#model.places, this.#layer - 1);
+    if (typeof after === 'string') this.#enter(after);
   }
 
   /** Passes all blocks that are left. */
@@ -88,12 +89,41 @@ export class BlockWalk implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const stream of this.#streams) stream.dispose();
+    this.#free();
   }
 
   #next(): Layer | null {
-    if (this.#layer + 1 < this.#end.blocks) return this.#layer + 1;
-    return this.#end.head ? this.#model.places.outlet : null;
+    const { places } = this.#model;
+    if (this.#layer + 1 < this.#end.blocks) return layerAfter(places, this.#layer);
+    return this.#end.head ? places.outlet : null;
+  }
+
+  /** Begins a stage with what the one before ended with. */
+  #enter(inlet: Place): void {
+    const model = this.#model;
+    const stage = stageOf(model.places, inlet);
+    const entries = withLayer(model, inlet, this.#layer, () =>
+      this.#sequences.map((sequence, a) =>
+        scope(() => {
+          const { x, sides } = model.network.enter(
+            model,
+            sequence,
+            stage,
+            this.#streams[a] ?? null,
+          );
+          for (const side of Object.values(sides)) keep(side);
+          return { x: keep(x), sides };
+        }, model.device),
+      ),
+    );
+    this.#free();
+    this.#streams = entries.map(({ x }) => x);
+    this.#sides = entries.map(({ sides }) => sides);
+  }
+
+  #free(): void {
+    for (const stream of this.#streams) stream.dispose();
+    for (const side of this.#sides.flatMap((sides) => Object.values(sides))) side.dispose();
   }
 
   #block(
@@ -109,8 +139,9 @@ export class BlockWalk implements Disposable {
         const observe = input && ((path: string, x: Tensor) => input(path, x, a));
         scope(() => {
           const x = this.#streams[a] ?? missing(a);
-          const pass = { model, layer, sequence, draw: null, seeAttention: attention, observe };
-          take(runBlock(pass, x), a);
+          const sides = this.#sides[a] ?? noSides;
+          const pass = { model, layer, sequence, sides, draw: null };
+          take(runBlock({ ...pass, seeAttention: attention, observe }, x), a);
         }, model.device);
       }
     });

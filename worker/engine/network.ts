@@ -14,6 +14,33 @@ import type { Gradient } from './update.ts';
 /** Tensors of one sequence that blocks read beside their stream, by the family's own names. */
 export type SequenceInputs = Readonly<Record<string, Tensor>>;
 
+/**
+ * Side streams: what blocks of a stage read beside their stream and what depends on tensors of the
+ * model, by the family's own names, such as the states of an encoder.
+ */
+export type Sides = Readonly<Record<string, Tensor>>;
+
+/** What a stage begins with, all of it of its own memory. */
+interface Entry {
+  /** The stream before its first block, `[T, H]`. */
+  readonly x: Tensor;
+  readonly sides: Sides;
+}
+
+/** For the blocks of a stage that read nothing beside their stream. */
+export const noSides: Sides = {};
+
+/** Gradients of what a stage began with. */
+interface EntryGradients {
+  readonly stage: number;
+  /** Of the stream before its first block, `[T, H]`. */
+  readonly x: Tensor;
+  /** Of the sides that blocks read. */
+  readonly sides: Sides;
+  /** The stream after the last block of the stage before; null in the first stage. */
+  readonly before: Tensor | null;
+}
+
 /** Sums over the target rows are float64 scalars. */
 interface MeasuredLoss {
   /** Of each target row. */
@@ -47,12 +74,12 @@ export interface StepEnds {
   /** Of the active tensors of the outlet, after the last sequence. */
   outletGradients(): readonly Gradient[];
   /**
-   * Takes `g [T, H]`, the gradient of the stream before the first block; of an active inlet, whose
-   * tensors are complete where the network reads them.
+   * Adds up the gradients of the active tensors of a stage's inlet, which are complete where the
+   * network reads them, and gives that of `before`; null in the first stage.
    */
-  inlet(g: Tensor, sequence: PackedSequence): void;
-  /** Of the active tensors of the inlet, after the last sequence. */
-  inletGradients(): readonly Gradient[];
+  inlet(gradients: EntryGradients, sequence: PackedSequence): Tensor | null;
+  /** Of the active tensors of a stage's inlet, after the last sequence. */
+  inletGradients(stage: number): readonly Gradient[];
 }
 
 export interface EndSettings {
@@ -66,20 +93,29 @@ export interface EndSettings {
 }
 
 export interface Network {
-  /** Whether the backward of the inlet reads its tensors: they are complete meanwhile. */
+  /** Whether the backward of an inlet reads its tensors: they are complete meanwhile. */
   readonly inletReadsInBackward: boolean;
   inputs(
     host: Pick<HostSequence, 'positions' | 'segments' | 'values'>,
     dtype: DType,
   ): SequenceInputs;
-  /** The stream before the first block, `[T, H]`; the tensors of the inlet are complete. */
-  enter(model: Model, sequence: PackedSequence): Tensor;
+  /**
+   * Offsets of the documents in each stage but the last, whose tokens are those of `ids`; as many
+   * documents as there.
+   */
+  offsetsBefore(host: Pick<HostSequence, 'offsets' | 'values'>): readonly Int32Array[];
+  /**
+   * What a stage begins with; the tensors of its inlet are complete. `before`: the stream after the
+   * last block of the stage before, null in the first.
+   */
+  enter(model: Model, sequence: PackedSequence, stage: number, before: Tensor | null): Entry;
   /** `x [T, H]` → `[T, H]`, the stream after block `layer`. `see` is shown what attention reads. */
   block(
     layer: number,
     tensors: BlockTensors,
     x: Tensor,
     sequence: PackedSequence,
+    sides: Sides,
     see?: SeeAttention,
   ): Tensor;
   /**

@@ -44,14 +44,20 @@ export interface TeacherRows {
   readonly logQ: Tensor;
 }
 
-export interface PackedSequence {
+/** The documents of a sequence in one stage. */
+interface StageDocuments {
   readonly tokens: number;
+  readonly offsets: Tensor;
+}
+
+export interface PackedSequence extends StageDocuments {
+  /** In the stages before the last, whose tokens are not those of `ids`. */
+  readonly before: readonly StageDocuments[];
   readonly ids: Tensor;
   /** Indices of the rows with a label, and their labels. */
   readonly rows: Tensor;
   readonly labels: Tensor;
   readonly targetCount: number;
-  readonly offsets: Tensor;
   /** What the network reads of its positions. */
   readonly inputs: SequenceInputs;
   readonly key: number;
@@ -71,7 +77,12 @@ export function toSequence(
     rows.push(row);
     labels.push(label);
   }
+  const documents = (offsets: Int32Array): StageDocuments => ({
+    tokens: offsets.at(-1) ?? 0,
+    offsets: tensor(offsets, [offsets.length], 'int32'),
+  });
   return {
+    before: network.offsetsBefore(host).map(documents),
     tokens: host.ids.length,
     ids: tensor(host.ids, [host.ids.length], 'int64'),
     rows: tensor(rows, [rows.length], 'int64'),
@@ -81,6 +92,11 @@ export function toSequence(
     inputs: network.inputs(host, dtype),
     key: host.key,
   };
+}
+
+/** Those of a stage, by its number. */
+export function documentsAt(sequence: PackedSequence, stage: number): StageDocuments {
+  return sequence.before[stage] ?? sequence;
 }
 
 /** Called with queries and keys before they meet. */

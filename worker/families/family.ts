@@ -12,12 +12,27 @@ export type Place = number | string;
 
 /** The places of a model. */
 export interface Places {
-  /** In the order of computation: what precedes the blocks, the blocks, what follows them. */
+  /**
+   * In the order of computation. Blocks with nothing between them are a stage; what precedes a
+   * stage is its inlet, and what follows the last one the outlet.
+   */
   readonly order: readonly Place[];
+  /** Of the first stage. */
   readonly inlet: Place;
   readonly outlet: Place;
-  /** The outlet computes with tensors of the inlet: the head is the embedding. */
+  /** The outlet computes with tensors of the last stage's inlet: the head is the embedding. */
   readonly isTied: boolean;
+}
+
+/** The inlets of the stages, in order. */
+export function inletsOf({ order, outlet }: Pick<Places, 'order' | 'outlet'>): readonly Place[] {
+  return order.filter((place) => typeof place !== 'number' && place !== outlet);
+}
+
+/** The number of the stage that a block or an inlet is of. */
+export function stageOf(places: Pick<Places, 'order' | 'outlet'>, place: Place): number {
+  const until = places.order.slice(0, places.order.indexOf(place) + 1);
+  return inletsOf({ ...places, order: until }).length - 1;
 }
 
 export interface TensorSpec {

@@ -236,9 +236,9 @@ function trainsOf({ base, adapter, selection }: ResolvedMethod): Trains {
   const draw = drawOf(selection);
   if (draw === null) return () => true;
   const { trainEmbeddings, trainHead, trainFinalNorm } = draw;
-  return ({ place, kind }, { inlet }, isWhole) => {
+  return ({ place, kind }, { outlet }, isWhole) => {
     if (typeof place === 'number' || isWhole) return true;
-    if (place === inlet) return trainEmbeddings;
+    if (place !== outlet) return trainEmbeddings;
     return kind === 'norm' ? trainFinalNorm : trainHead;
   };
 }

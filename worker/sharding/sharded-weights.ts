@@ -7,6 +7,7 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Parameter, Role } from '../engine/parameters.ts';
 import type { Layer, Weights } from '../engine/weights.ts';
+import { inletsOf } from '../families/family.ts';
 import { FlatParameter, type FlatParameterOptions, flatParameterName } from './flat-parameter.ts';
 import type { Shard } from './shards.ts';
 
@@ -107,9 +108,12 @@ export class ShardedWeights implements Weights, Disposable {
   }
 
   #flatsOf(layer: Layer): readonly FlatParameter[] {
-    const { inlet, outlet, isTied } = this.#options.places;
-    const tiedHead = layer === outlet && isTied;
-    return this.#flats.filter((flat) => flat.layer === layer || (tiedHead && flat.layer === inlet));
+    const { places } = this.#options;
+    const embedding = inletsOf(places).at(-1);
+    const tiedHead = layer === places.outlet && places.isTied;
+    return this.#flats.filter(
+      (flat) => flat.layer === layer || (tiedHead && flat.layer === embedding),
+    );
   }
 }
 

@@ -1,34 +1,31 @@
-// One optimizer step, block by block (block-major accumulation). The forward keeps only what the
-// plan allows (`modes`). The backward takes the blocks from last to first and hands each block's
-// gradients to the update as soon as all micro-batches have added to them, so a rank never holds
-// more gradients than it updates.
+// One optimizer step, place by place: the inlet of each stage, its blocks, the outlet (block-major
+// accumulation). The forward keeps only what the plan allows (`modes`). The backward takes the
+// places from last to first and hands the gradients of each to the update as soon as all
+// micro-batches have added to them, so a rank never holds more gradients than it updates.
 
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { ActivationOffload } from '../engine/activation-offload.ts';
-import {
-  type BlockPass,
-  type BlockTrace,
-  backwardBlock,
-  forwardBlock,
-  runBlock,
-} from '../engine/block-tape.ts';
+import { type BlockTrace, backwardBlock } from '../engine/block-tape.ts';
 import type { Projectors } from '../engine/gradient-factors.ts';
 import { GradientSum } from '../engine/gradient-sum.ts';
 import type { Active, Model } from '../engine/model.ts';
 import { gradientsFor, gradientsOf } from '../engine/multiplied-out.ts';
 import type { LossSums, StepEnds } from '../engine/network.ts';
 import type { Objective } from '../engine/objective.ts';
-import type { PackedSequence } from '../engine/packed-sequence.ts';
+import { documentsAt, type PackedSequence } from '../engine/packed-sequence.ts';
 import type { StepProbe } from '../engine/regrowth.ts';
 import { regularization } from '../engine/regularization.ts';
+import { SideGradients } from '../engine/side-gradients.ts';
 import type { Gradient, StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
-import { layerAfter, withLayer } from '../engine/weights.ts';
+import { withLayer } from '../engine/weights.ts';
+import { type Place, stageOf } from '../families/family.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
 import type { InsideLoss } from '../nn/inside.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { keep, scope } from '../tensor/scope.ts';
+import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { backwardPlaces, forwardPass, passOf, type Traces, tensorAt } from './forward-pass.ts';
 
 export interface StepInputs {
   readonly model: Model;
@@ -69,25 +66,33 @@ export function step(inputs: StepInputs): StepOutcome {
     const { model, sequences, active, update } = inputs;
     const projectors = projectorsOf(inputs);
     const measured: Tensor[] = [];
-    const traces = forwardBlocks(inputs, projectors, measured);
+    const traces = forwardPass(inputs, projectors, measured);
     const ends = model.network.ends(model, {
       ...{ active, objective: inputs.objective ?? null, scale: 1 / inputs.targetTokens },
       sum: (parameters) => new GradientSum(parameters, sequences.length),
     });
     const top = outletPass(inputs, ends, traces.outputs);
-    let g = top.gradients;
-    const lowest = lowestActive(inputs);
+    let g: readonly Tensor[] = top.gradients;
+    const sides = new SideGradients();
     const terms: Tensor[] = [];
-    for (let layer = model.config.L - 1; layer >= lowest; layer -= 1) {
+    const places = backwardPlaces(inputs);
+    for (const [i, place] of places.entries()) {
+      if (typeof place !== 'number') {
+        g = inletPass(inputs, ends, { place, traces, g, sides });
+        continue;
+      }
+      const layer = place;
       const sum = new GradientSum(gradientsFor(model, active(layer)), sequences.length);
       const own = new GradientSum(active(layer), 1);
-      const next = layer > lowest ? layer - 1 : null;
+      const below = places[i + 1];
+      const next = typeof below === 'number' ? below : null;
       if (next !== null) prefetchInputs(traces.blocks[next] ?? []);
       g = withLayer(model, layer, next, () => {
         const backs = sequences.map((sequence, a) => {
-          const pass = passOf(inputs, layer, sequence, projectors);
+          const pass = passOf(inputs, layer, sequence, { traces, a, projectors });
           const back = backwardBlock(pass, traceAt(traces.blocks, layer, a), tensorAt(g, a));
           tensorAt(g, a).dispose();
+          sides.add(a, back.sides);
           sum.add(back.parameters);
           measured.push(...back.measured);
           return back.input;
@@ -99,10 +104,6 @@ export function step(inputs: StepInputs): StepOutcome {
       });
       const gradients = own.finish();
       update.offer(inputs.probe?.offered(gradients) ?? gradients);
-    }
-    if (active(model.places.inlet).length > 0) {
-      inletPass(inputs, ends, g);
-      update.offer(ends.inletGradients());
     }
     const totals = totalsOf(measured, inputs.inside?.size ?? 0);
     const names = Object.keys(top.sums);
@@ -144,53 +145,9 @@ function forgetChanged({ model, active }: StepInputs): void {
   }
 }
 
-interface Traces {
-  /** By layer, then by sequence. */
-  readonly blocks: readonly (readonly BlockTrace[])[];
-  readonly outputs: readonly Tensor[];
-}
-
-/** `measured` gets what is measured of blocks that no backward passes. */
-function forwardBlocks(inputs: StepInputs, projectors: Projectors, measured: Tensor[]): Traces {
-  const { model, sequences, modes } = inputs;
-  inputs.offload?.clear();
-  const { config } = model;
-  let x = withLayer(model, model.places.inlet, 0, () =>
-    sequences.map((sequence) => model.network.enter(model, sequence)),
-  );
-  const blocks: BlockTrace[][] = [];
-  const lowest = lowestActive(inputs);
-  for (let layer = 0; layer < config.L; layer += 1) {
-    const passed = withLayer(model, layer, layerAfter(model.places, layer), () =>
-      sequences.map((sequence, a) => {
-        const pass = passOf(inputs, layer, sequence, projectors);
-        if (layer < lowest) {
-          return { output: withoutTrace(pass, tensorAt(x, a), measured), trace: null };
-        }
-        return forwardBlock(pass, tensorAt(x, a), modes[layer] ?? 'recompute');
-      }),
-    );
-    blocks.push(passed.flatMap(({ trace }) => trace ?? []));
-    x = passed.map(({ output }) => output);
-  }
-  return { blocks, outputs: x };
-}
-
 /** Inputs of the block after this one come back while this one computes. */
 function prefetchInputs(traces: readonly BlockTrace[]): void {
   for (const trace of traces) if (trace.mode === 'offload') trace.input.prefetch();
-}
-
-/** A block without active parameters at or below it needs no trace. */
-function withoutTrace(pass: BlockPass, x: Tensor, measured: Tensor[]): Tensor {
-  const found: Tensor[] = [];
-  const output = runBlock(pass, x, (inside) => void found.push(keep(inside.measured())));
-  for (const one of found) {
-    measured.push(ops.clone(one));
-    one.dispose();
-  }
-  x.dispose();
-  return output;
 }
 
 interface Top {
@@ -220,40 +177,38 @@ function outletPass(
   return { sums: { ...sums, nll: total('nll') }, gradients: results.map(({ input }) => input) };
 }
 
-/** What precedes the first block. Its tensors are complete only where they are read. */
-function inletPass({ model, sequences }: StepInputs, ends: StepEnds, g: readonly Tensor[]): void {
-  const pass = (): void => {
-    for (const [a, sequence] of sequences.entries()) ends.inlet(tensorAt(g, a), sequence);
-  };
-  if (model.network.inletReadsInBackward) withLayer(model, model.places.inlet, null, pass);
-  else pass();
+interface InletPass {
+  readonly place: Place;
+  readonly traces: Traces;
+  /** Of the stream before the first block of the stage. */
+  readonly g: readonly Tensor[];
+  readonly sides: SideGradients;
 }
 
-/** The lowest layer that needs a backward: it is active, or the inlet is. */
-function lowestActive({ model, active }: StepInputs): number {
-  if (active(model.places.inlet).length > 0) return 0;
-  for (let layer = 0; layer < model.config.L; layer += 1) {
-    if (active(layer).length > 0) return layer;
-  }
-  return model.config.L;
-}
-
-function passOf(
-  { model, active, draw, offload, inside = null }: StepInputs,
-  layer: number,
-  sequence: PackedSequence,
-  projectors: Projectors,
-): BlockPass {
-  return {
-    model,
-    layer,
-    active: gradientsFor(model, active(layer)),
-    sequence,
-    draw: draw(sequence),
-    projectors,
-    inside,
-    offload,
-  };
+/**
+ * What precedes a stage: its gradients are offered, and those of the stage before are returned. Its
+ * tensors are complete only where they are read.
+ */
+function inletPass(
+  { model, sequences, active, update }: StepInputs,
+  ends: StepEnds,
+  { place, traces, g, sides }: InletPass,
+): readonly Tensor[] {
+  const stage = stageOf(model.places, place);
+  const trace = traces.stages[stage];
+  for (const side of trace?.sides.flatMap((each) => Object.values(each)) ?? []) side.dispose();
+  const pass = () =>
+    sequences.flatMap((sequence, a) => {
+      const before = trace?.before[a] ?? null;
+      const read = sides.take(a);
+      const x = tensorAt(g, a);
+      const back = ends.inlet({ stage, x, sides: read, before }, sequence);
+      for (const done of [x, ...Object.values(read), before]) done?.dispose();
+      return back ?? [];
+    });
+  const below = model.network.inletReadsInBackward ? withLayer(model, place, null, pass) : pass();
+  if (active(place).length > 0) update.offer(ends.inletGradients(stage));
+  return below;
 }
 
 /**
@@ -263,20 +218,15 @@ function passOf(
 function projectorsOf({ model, sequences, active, update, probe }: StepInputs): Projectors {
   if (probe) return probe.projectors;
   if ((model.adapter ?? model.onGrid ?? model.precision) !== null) return new Map();
-  const tokens = sequences.reduce((sum, sequence) => sum + sequence.tokens, 0);
-  const found = Array.from({ length: model.config.L }, (_, layer) => layer).flatMap((layer) =>
-    active(layer).flatMap((parameter): [string, Projector][] => {
+  const found = Array.from({ length: model.config.L }, (_, layer) => layer).flatMap((layer) => {
+    const stage = stageOf(model.places, layer);
+    const tokens = sequences.reduce((sum, one) => sum + documentsAt(one, stage).tokens, 0);
+    return active(layer).flatMap((parameter): [string, Projector][] => {
       const projector = update.projector?.(parameter, tokens, model.dtype) ?? null;
       return projector === null ? [] : [[parameter.name, projector]];
-    }),
-  );
+    });
+  });
   return new Map(found);
-}
-
-function tensorAt(tensors: readonly Tensor[], index: number): Tensor {
-  const tensor = tensors[index];
-  if (tensor === undefined) throw new RangeError(`no micro-batch ${index}`);
-  return tensor;
 }
 
 function traceAt(blocks: Traces['blocks'], layer: number, index: number): BlockTrace {
