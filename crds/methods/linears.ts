@@ -1,5 +1,5 @@
 // The linear layers of a block, by the sizes of a model.
-import type { DecoderFacts, EncoderFacts, ModelFacts } from '../plan/model-facts.ts';
+import type { DecoderFacts, EncoderFacts, ModelFacts, VisionFacts } from '../plan/model-facts.ts';
 
 /** What a layer computes of a block. A role that two others are in is their fused product. */
 export type LinearRole = 'q' | 'k' | 'v' | 'qkv' | 'o' | 'gate' | 'up' | 'gate_up' | 'down';
@@ -16,7 +16,14 @@ export interface Linear {
 
 /** The linear layers of one block, in execution order. */
 export function linearsOf(facts: ModelFacts): readonly Linear[] {
-  return facts.kind === 'decoder' ? decoderLinears(facts) : encoderLinears(facts);
+  switch (facts.kind) {
+    case 'decoder':
+      return decoderLinears(facts);
+    case 'encoder':
+      return encoderLinears(facts);
+    case 'vision':
+      return visionLinears(facts);
+  }
 }
 
 function decoderLinears({ H, NH, NK, D, I, fused }: DecoderFacts): readonly Linear[] {
@@ -48,6 +55,20 @@ function encoderLinears({ H, I, blocks }: EncoderFacts): readonly Linear[] {
     layer('', 'attention.output.dense', 'o', H, H),
     layer('', 'intermediate.dense', 'up', I, H),
     layer('', 'output.dense', 'down', H, I),
+  ];
+}
+
+function visionLinears({ H, I, blocks }: VisionFacts): readonly Linear[] {
+  const layer = (part: string, name: string, role: LinearRole, out: number, inputs: number) => ({
+    ...{ name, path: `${blocks}.0.${part}.${name}`, role, out, in: inputs },
+  });
+  return [
+    layer('attention', 'q_proj', 'q', H, H),
+    layer('attention', 'k_proj', 'k', H, H),
+    layer('attention', 'v_proj', 'v', H, H),
+    layer('attention', 'o_proj', 'o', H, H),
+    layer('mlp', 'fc1', 'up', I, H),
+    layer('mlp', 'fc2', 'down', H, I),
   ];
 }
 

@@ -186,11 +186,15 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   return values - unread + extra + mixture + kept.reduce((sum, one) => sum + ofAdapter(one), 0);
 }
 
-/** Of a token, inputs of frozen layers: the tape of an encoder's block does not keep them. */
+/**
+ * Of a token, inputs of frozen layers: the tape of a block without a gate does not keep them. What
+ * queries, keys and values are made of is the block's own input in an encoder, and normed before.
+ */
 function unreadValues({ kind, H, I }: ModelFacts, adapted: readonly Linear[]): number {
-  if (kind !== 'encoder') return 0;
+  if (kind === 'decoder') return 0;
   const has = (wanted: Linear['role']) => adapted.some(({ role }) => role === wanted);
-  return (has('up') ? 0 : H) + (has('down') ? 0 : I);
+  const hasNormed = kind === 'encoder' || has('q') || has('k') || has('v');
+  return (hasNormed ? 0 : H) + (has('up') ? 0 : H) + (has('down') ? 0 : I);
 }
 
 /**

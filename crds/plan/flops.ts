@@ -7,7 +7,7 @@ import { changedMatrices } from './block-bytes.ts';
 import type { ModelFacts } from './model-facts.ts';
 import {
   adaptedLinears,
-  logitsOf,
+  headMatrix,
   parametersOf,
   type TrainedCounts,
   trainedOf,
@@ -47,14 +47,13 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
   const adapter = changed > 0 ? 0 : trained.adapter + trained.adapterKept - again.idle;
   const linears = facts.L * blockMatrices + again.weights;
   const attention = 4 * facts.NH * facts.D * meanAttended * facts.L;
-  const forward = 2 * (linears + adapter) + attention;
+  const forward = 2 * (linears + adapter + inletMatrix(facts)) + attention;
   // The backward of attention costs twice its forward, and all of it goes to inputs.
   const inputGradients = passedShare(facts.L, trained) * (2 * (linears + adapter) + 2 * attention);
   const trainedMatrices = (adapter || changed || linears) * (trained.activeBlocks / facts.L);
-  const weightGradients = 2 * trainedMatrices;
-  const recompute = recomputedShare * forward;
-  const headMatrix = logitsOf(facts) * facts.H + (facts.kind === 'encoder' ? facts.H ** 2 : 0);
-  const head = targetShare * headMatrix * (trained.head ? 6 : 4);
+  const weightGradients = 2 * (trainedMatrices + (trained.embedding ? inletMatrix(facts) : 0));
+  const recompute = recomputedShare * (forward - 2 * inletMatrix(facts));
+  const head = targetShare * headMatrix(facts) * (trained.head ? 6 : 4);
   return {
     forward,
     inputGradients,
@@ -63,6 +62,11 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
     head,
     total: forward + inputGradients + weightGradients + recompute + head,
   };
+}
+
+/** Values of the matrix that makes a patch of a picture a token. */
+function inletMatrix(facts: ModelFacts): number {
+  return facts.kind === 'vision' ? facts.patch * facts.H : 0;
 }
 
 /** In a mixture a token passes `down_proj` once for each of its experts, and no other expert. */

@@ -35,8 +35,29 @@ const encoderFacts = z.object({
   whole: count,
 });
 
-export const modelFacts = z.discriminatedUnion('kind', [decoderFacts, encoderFacts]);
+/** A vision transformer that classifies: a norm before each half of a block, no gate. */
+const visionFacts = z.object({
+  kind: z.literal('vision'),
+  ...sizes,
+  /** What the paths of blocks begin with: `dinov2.encoder.layer`. */
+  blocks: z.string(),
+  qkvBias: z.boolean(),
+  /** What each half of a block adds is multiplied by a vector. */
+  layerScale: z.boolean(),
+  /** Values of a patch of a picture. */
+  patch: size,
+  /** Values before the blocks: patches, positions, and tokens of their own. */
+  inlet: count,
+  classes: size,
+  /** Values that the head reads of a picture. */
+  headInputs: size,
+  /** Values of the head that train whole beside any adapter. */
+  whole: count,
+});
+
+export const modelFacts = z.discriminatedUnion('kind', [decoderFacts, encoderFacts, visionFacts]);
 
 export type DecoderFacts = Readonly<z.output<typeof decoderFacts>>;
 export type EncoderFacts = Readonly<z.output<typeof encoderFacts>>;
-export type ModelFacts = DecoderFacts | EncoderFacts;
+export type VisionFacts = Readonly<z.output<typeof visionFacts>>;
+export type ModelFacts = DecoderFacts | EncoderFacts | VisionFacts;

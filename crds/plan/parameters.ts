@@ -9,7 +9,7 @@ import type { ResolvedMethod } from '../methods/resolve.ts';
 import { inWords } from '../schema/text.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import { gridValues, trainsScales } from './grid-bytes.ts';
-import type { DecoderFacts, EncoderFacts, ModelFacts } from './model-facts.ts';
+import type { DecoderFacts, EncoderFacts, ModelFacts, VisionFacts } from './model-facts.ts';
 
 export type { Linear };
 export { linearsOf };
@@ -18,7 +18,7 @@ interface ParameterCounts {
   /** Per block: matrices, and norms and biases. */
   readonly blockMatrices: number;
   readonly blockVectors: number;
-  /** Of an encoder: all tables before the blocks, and their norm. */
+  /** Of an encoder: all tables before the blocks, and their norm. Of pictures: all before them. */
   readonly embedding: number;
   /** 0 if the head is tied to the embedding. */
   readonly head: number;
@@ -29,13 +29,23 @@ interface ParameterCounts {
 
 export function parametersOf(facts: ModelFacts): ParameterCounts {
   const blockMatrices = linearsOf(facts).reduce((sum, linear) => sum + linear.out * linear.in, 0);
-  const { blockVectors, embedding, head, finalNorm } =
-    facts.kind === 'decoder' ? ofDecoder(facts) : ofEncoder(facts);
+  const { blockVectors, embedding, head, finalNorm } = othersOf(facts);
   const total = embedding + head + finalNorm + facts.L * (blockMatrices + blockVectors);
   return { blockMatrices, blockVectors, embedding, head, finalNorm, total };
 }
 
 type OtherCounts = Omit<ParameterCounts, 'blockMatrices' | 'total'>;
+
+function othersOf(facts: ModelFacts): OtherCounts {
+  switch (facts.kind) {
+    case 'decoder':
+      return ofDecoder(facts);
+    case 'encoder':
+      return ofEncoder(facts);
+    case 'vision':
+      return ofVision(facts);
+  }
+}
 
 function ofDecoder(facts: DecoderFacts): OtherCounts {
   const { V, H, NH, NK, D, I, tied, bias } = facts;
@@ -49,6 +59,28 @@ function ofDecoder(facts: DecoderFacts): OtherCounts {
 function ofEncoder({ H, I, inlet, classes }: EncoderFacts): OtherCounts {
   const head = H * (H + 1) + classes * (H + 1);
   return { blockVectors: 2 * 2 * H + 5 * H + I, embedding: inlet, head, finalNorm: 0 };
+}
+
+/** Two norms in a block, and biases; a last norm has a weight and a bias. */
+function ofVision(facts: VisionFacts): OtherCounts {
+  const { H, I, inlet, classes, headInputs, qkvBias, layerScale } = facts;
+  const biases = (qkvBias ? 5 : 2) * H + I;
+  return {
+    blockVectors: (layerScale ? 6 : 4) * H + biases,
+    ...{ embedding: inlet, head: classes * (headInputs + 1), finalNorm: 2 * H },
+  };
+}
+
+/** Values of the matrices that each target row passes behind the blocks. */
+export function headMatrix(facts: ModelFacts): number {
+  switch (facts.kind) {
+    case 'decoder':
+      return facts.V * facts.H;
+    case 'encoder':
+      return (facts.classes + facts.H) * facts.H;
+    case 'vision':
+      return facts.classes * facts.headInputs;
+  }
 }
 
 /** Values for which each target row gets a logit. */
@@ -120,7 +152,7 @@ export function trainedOf(facts: ModelFacts, method: ResolvedMethod): TrainedCou
   const adapter = Math.round(inBlock * facts.L);
   const kept = counts.reduce((sum, one) => sum + one.kept, 0);
   const taken = counts.reduce((sum, one) => sum + one.taken, 0);
-  const whole = facts.kind === 'encoder' ? facts.whole : 0;
+  const whole = facts.kind === 'decoder' ? 0 : facts.whole;
   return {
     ...counted(block, whole),
     ...{ total: adapter + whole, adapter, ofGrid: 0, adapterKept: Math.round(kept * facts.L) },

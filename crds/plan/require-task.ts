@@ -14,8 +14,9 @@ export function requireTask(
   { model, dataset }: Pick<FineTuneJobSpec, 'model' | 'dataset'>,
   learner: Learner,
 ): void {
-  requireKind(model, learner);
   const { kind, family, contextLength } = learner;
+  if (kind === 'vision') throw noPictures(family);
+  requireKind(model, { ...learner, kind });
   const { sequenceLength } = dataset;
   if (kind === 'decoder' || sequenceLength <= contextLength) return;
   const path = 'spec.dataset.sequenceLength';
@@ -28,7 +29,22 @@ export function requireTask(
   });
 }
 
-function requireKind(model: FineTuneJobSpec['model'], { kind, family }: Learner): void {
+/** A model is read before its data are: jobs have no pictures yet. */
+function noPictures(family: string): UserError {
+  return new UserError({
+    code: 'E_NOT_BUILT',
+    message: `the model is a ${family}, which gives pictures a class; jobs of this version have texts alone`,
+    path: 'spec.model.source',
+    value: family,
+    hint: 'take a model of texts',
+  });
+}
+
+interface LearnerOfTexts extends Learner {
+  readonly kind: keyof typeof taskOf;
+}
+
+function requireKind(model: FineTuneJobSpec['model'], { kind, family }: LearnerOfTexts): void {
   const path = 'spec.model.task';
   const { task = 'CausalLM' } = model;
   if (task === taskOf[kind]) return;

@@ -148,7 +148,8 @@ export function classLogitsOf(
     using walk = new BlockWalk(model, [sequence], { head: true });
     const [x] = walk.finish();
     if (x === undefined) throw new Error('the sequence did not pass the blocks');
-    return toArray(model.network.logits(model, ops.indexSelect(x, 0, sequence.rows)));
+    const { network } = model;
+    return toArray(network.logits(model, network.targetStates(model, x, sequence)));
   });
 }
 

@@ -104,6 +104,9 @@ const network: Network = {
   loss: () => {
     throw new Error('not of this toy');
   },
+  targetStates: () => {
+    throw new Error('not of this toy');
+  },
   logits: () => {
     throw new Error('not of this toy');
   },

@@ -31,6 +31,7 @@ export function decoderNetwork(of: ModelConfig, sequenceLength: number): Network
     block: (layer, tensors, x, sequence, _sides, see) =>
       block(config, layer, tensors, x, sequenceContext(config, sequence, see)),
     loss: headLoss,
+    targetStates: (_model, x, { rows }) => ops.indexSelect(x, 0, rows),
     logits: (model, rows) => headLogits(model, finalNorm(model, rows)),
     ends: decoderEnds,
   };

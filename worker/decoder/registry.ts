@@ -2,13 +2,16 @@
 // computes is a row in engine/networks.ts.
 import { Bug, UserError } from '../../crds/failures/errors.ts';
 import type { ModelFacts } from '../../crds/plan/model-facts.ts';
+import { inWords } from '../../crds/schema/text.ts';
 import { encoderFamily } from '../encoder/family.ts';
 import type { Family, FamilyKind, ModelConfig, Places, ReadOptions } from '../families/family.ts';
+import { visionFamily } from '../vision/family.ts';
 import { decoderFamily } from './family.ts';
 
 const modelFamilies: Readonly<Record<FamilyKind, Family>> = {
   decoder: decoderFamily,
   encoder: encoderFamily,
+  vision: visionFamily,
 };
 const all = Object.values(modelFamilies);
 
@@ -25,7 +28,7 @@ export function readModelConfig(json: unknown, options: ReadOptions = {}): Model
       value: config.family,
       message:
         `the model is a ${config.family}, which has no head for ${options.labels} classes; ` +
-        `models that have one are ${encoderFamily.names.join(' and ')}`,
+        `models that have one are ${inWords([...encoderFamily.names, ...visionFamily.names], 'and')}`,
     });
   }
   return config;

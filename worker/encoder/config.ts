@@ -1,18 +1,22 @@
 // `config.json` → one record of what the encoder computes. All other code depends on the record
 // alone; confirm.ts checks it against the tensors.
 import { Bug, UserError } from '../../crds/failures/errors.ts';
+import {
+  activationOf,
+  headSize,
+  labelsOf,
+  type PlainActivation,
+} from '../families/class-fields.ts';
 import { refuseOtherClasses } from '../families/config-json.ts';
 import type { ModelConfig, ReadOptions } from '../families/family.ts';
-import { type ConfigFields, mostLabels, parseConfigFile } from './config-file.ts';
+import { type ConfigFields, parseConfigFile } from './config-file.ts';
 import { type EncoderName, encoderFamilies, encoderNames } from './families.ts';
-
-type Activation = 'gelu' | 'gelu-tanh' | 'relu';
 
 export interface EncoderConfig extends ModelConfig {
   readonly kind: 'encoder';
   readonly family: EncoderName;
   readonly normEps: number;
-  readonly activation: Activation;
+  readonly activation: PlainActivation;
   /** Rows of the table of segments: in a pair of texts, the second has its own. */
   readonly segments: number;
   /** Rows of the table of positions. */
@@ -45,10 +49,7 @@ export function readEncoderConfig(json: unknown, options: ReadOptions = {}): Enc
   refuseOtherClasses(fields, architectures, path);
   const H = fields.hidden_size ?? defaults.hidden_size;
   const NH = fields.num_attention_heads ?? defaults.num_attention_heads;
-  if (H % NH !== 0) {
-    const message = `${path}: hidden_size is ${H}; it must be a multiple of num_attention_heads, ${NH}`;
-    throw new UserError({ code: 'E_INVALID_MODEL', path, value: H, message });
-  }
+  const D = headSize(H, NH, path);
   const positions = fields.max_position_embeddings ?? defaults.max_position_embeddings;
   const padding = fields.pad_token_id ?? defaults.pad_token_id;
   const firstPosition = positionsBehindPadding ? padding + 1 : 0;
@@ -60,9 +61,9 @@ export function readEncoderConfig(json: unknown, options: ReadOptions = {}): Enc
     kind: 'encoder',
     family: name,
     V: fields.vocab_size ?? defaults.vocab_size,
-    ...{ H, L: fields.num_hidden_layers ?? defaults.num_hidden_layers, NH, NK: NH, D: H / NH },
+    ...{ H, L: fields.num_hidden_layers ?? defaults.num_hidden_layers, NH, NK: NH, D },
     I: fields.intermediate_size ?? defaults.intermediate_size,
-    attentionScale: (H / NH) ** -0.5,
+    attentionScale: D ** -0.5,
     contextLength: positions - firstPosition,
     normEps: fields.layer_norm_eps ?? defaults.layer_norm_eps,
     activation: activationOf(fields.hidden_act ?? defaults.hidden_act, path),
@@ -86,33 +87,5 @@ function nameOf({ model_type: type }: ConfigFields, path: string): EncoderName {
     path,
     value: type,
     message: `${path}: model_type is "${type}"; encoders that work are ${encoderNames.join(', ')}`,
-  });
-}
-
-function activationOf(name: string, path: string): Activation {
-  if (name === 'gelu' || name === 'relu') return name;
-  if (name === 'gelu_new' || name === 'gelu_pytorch_tanh') return 'gelu-tanh';
-  throw new UserError({
-    code: 'E_UNKNOWN_ARCHITECTURE',
-    path,
-    value: name,
-    message: `${path}: hidden_act is "${name}"; it must be gelu, gelu_new, gelu_pytorch_tanh or relu`,
-  });
-}
-
-/** The classes of the job; else those of the file, whose classes have two. */
-function labelsOf(fields: ConfigFields, asked: number | undefined, path: string): number {
-  const named = fields.id2label ? Object.keys(fields.id2label).length : undefined;
-  const labels = asked ?? named ?? fields.num_labels ?? 2;
-  if (Number.isInteger(labels) && labels >= 2 && labels <= mostLabels) return labels;
-  throw new UserError({
-    code: 'E_INVALID_MODEL',
-    path,
-    value: labels,
-    message:
-      asked === undefined
-        ? `${path}: the head has ${labels} classes; it must have from 2 to ${mostLabels}`
-        : `the job has ${labels} classes; a head must have from 2 to ${mostLabels}`,
-    ...(labels === 1 ? { hint: 'a number instead of a class is not trained here' } : {}),
   });
 }

@@ -1,27 +1,21 @@
 // What lies before and behind the blocks of an encoder in a step.
-import { UserError } from '../../crds/failures/errors.ts';
 import type { Model } from '../engine/model.ts';
 import type { EndSettings, StepEnds } from '../engine/network.ts';
+import { classGradient, classLoss, requireNoTeacher } from '../nn/class-loss.ts';
 import { throughTape } from '../nn/through-tape.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { encoderConfig } from './config.ts';
-import { classLogs, classLoss } from './head.ts';
+import { classLogs } from './head.ts';
 import { embedded, inletNorm, tablesOf } from './inlet.ts';
 
 export function encoderEnds(
   model: Model,
   { active, objective, scale, sum }: EndSettings,
 ): StepEnds {
-  if (objective !== null) {
-    throw new UserError({
-      code: 'E_UNKNOWN_ARCHITECTURE',
-      value: model.config.family,
-      message: `the model is a ${model.config.family}, which learns from the classes of its data alone; it has no teacher`,
-    });
-  }
+  requireNoTeacher(model, objective);
   const config = encoderConfig(model.config);
   const { parameters, places } = model;
   const tensorOf = (name: string): Tensor => parameters.value(name);
@@ -45,8 +39,7 @@ export function encoderEnds(
         const back = throughTape(ops.indexSelect(x, 0, rows), tensorOf, {
           active: head.map(({ name }) => name),
           of: (states, value) => classLogs(config, states, value),
-          seed: (logs) =>
-            ops.scatterScalar_(ops.zerosLike(logs), 1, ops.unsqueeze(labels, 1), -scale),
+          seed: (logs) => classGradient(logs, labels, scale),
         });
         const input = ops.indexCopy_(ops.zerosLike(x), 0, rows, back.input);
         const { sums } = classLoss(back.output, labels);

@@ -12,6 +12,7 @@ export const encoderFamily: Family<EncoderConfig> = {
   tensors: encoderTensors,
   tied: () => null,
   canonical: encoderName,
+  nameInFiles: (name) => name,
   targets: 'Documents',
   facts(config, made) {
     const { V, H, L, NH, NK, D, I, labels } = config;

@@ -1,7 +1,7 @@
 // The classes of the target rows, which are the first tokens of their documents.
 import type { Model } from '../engine/model.ts';
-import type { LossSums } from '../engine/network.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
+import { classLoss } from '../nn/class-loss.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -27,19 +27,6 @@ export function classLogits({ family }: EncoderConfig, x: Tensor, value: Value):
 /** Logs of their probabilities. */
 export function classLogs(config: EncoderConfig, x: Tensor, value: Value): Tensor {
   return ops.logSoftmax(classLogits(config, x, value), -1);
-}
-
-/** Of the logs of classes: the loss of each row, and the sums over all. */
-export function classLoss(
-  logs: Tensor,
-  labels: Tensor,
-): { readonly rows: Tensor; readonly sums: LossSums & { readonly correct: Tensor } } {
-  return scope(() => {
-    const rows = ops.neg(ops.squeeze(ops.gather(logs, 1, ops.unsqueeze(labels, 1)), 1));
-    const right = ops.eq(ops.argmax(logs, 1), labels);
-    const total = (values: Tensor): Tensor => ops.sum(ops.to(values, 'float64'));
-    return { rows, sums: { nll: total(rows), correct: total(right) } };
-  });
 }
 
 /** Loss of the target rows of `x [T, H]`, the stream after the last block. */

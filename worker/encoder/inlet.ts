@@ -2,10 +2,10 @@
 import type { Model } from '../engine/model.ts';
 import type { SequenceInputs } from '../engine/network.ts';
 import type { HostSequence, PackedSequence } from '../engine/packed-sequence.ts';
+import { layerNormAt } from '../nn/layer-norm.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import { normAt } from './block.ts';
 import { type EncoderConfig, encoderConfig } from './config.ts';
 import { inletNames } from './names.ts';
 
@@ -56,5 +56,5 @@ export function inletNorm(
   e: Tensor,
   value: (name: string) => Tensor,
 ): Tensor {
-  return normAt(config, inletNames(config).norm, value, e);
+  return layerNormAt(inletNames(config).norm, config.normEps, value, e);
 }

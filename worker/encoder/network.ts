@@ -25,6 +25,7 @@ export function encoderNetwork(of: ModelConfig): Network {
         return ops.attention(q, k, v, offsets, attentionScale, 0, 0, { causal: false });
       }),
     loss: headLoss,
+    targetStates: (_model, x, { rows }) => ops.indexSelect(x, 0, rows),
     logits: (model, rows) => classLogits(config, rows, (name) => model.parameters.value(name)),
     ends: encoderEnds,
   };

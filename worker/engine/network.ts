@@ -124,10 +124,12 @@ export interface Network {
    */
   loss(model: Model, x: Tensor, sequence: PackedSequence): MeasuredLoss;
   /**
-   * Logits of rows `[n, H]` of the stream after the last block, `[n, outputs]` in float32 (float64
-   * for a float64 model); rows are those of targets.
+   * What the logits of each target are computed of, `[targets, values]`, by `x [T, H]`, the stream
+   * after the last block; the tensors of the outlet are complete.
    */
-  logits(model: Model, rows: Tensor): Tensor;
+  targetStates(model: Model, x: Tensor, sequence: PackedSequence): Tensor;
+  /** Their logits, `[targets, outputs]` in float32 (float64 for a float64 model). */
+  logits(model: Model, states: Tensor): Tensor;
   /** To be asked once all blocks have passed all sequences: it may hold gradients. */
   ends(model: Model, settings: EndSettings): StepEnds;
 }

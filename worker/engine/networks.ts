@@ -4,11 +4,12 @@ import { decoderNetwork } from '../decoder/network.ts';
 import { familyOf } from '../decoder/registry.ts';
 import { encoderNetwork } from '../encoder/network.ts';
 import type { FamilyKind, ModelConfig } from '../families/family.ts';
+import { visionNetwork } from '../vision/network.ts';
 import type { Network } from './network.ts';
 
 const networks: Readonly<
   Record<FamilyKind, (config: ModelConfig, sequenceLength: number) => Network>
-> = { decoder: decoderNetwork, encoder: encoderNetwork };
+> = { decoder: decoderNetwork, encoder: encoderNetwork, vision: visionNetwork };
 
 /** For sequences of up to `sequenceLength` tokens. */
 export function networkOf(config: ModelConfig, sequenceLength: number): Network {

@@ -36,6 +36,40 @@ export function parseFields<T>(schema: z.ZodType<T>, fields: Fields, path: strin
   });
 }
 
+interface Refusal {
+  readonly is: (value: unknown) => boolean;
+  readonly means: string;
+}
+
+/** Fields whose value means that the model computes something that is not computed here. */
+export type Refusals = Readonly<Record<string, Refusal>>;
+
+export const isTrue = (value: unknown): boolean => value === true;
+
+/** Refusals of all families of classifiers. */
+export const refusedOfClassifiers: Refusals = {
+  problem_type: {
+    is: (value) => value !== 'single_label_classification',
+    means: 'a loss other than that of one class of several',
+  },
+  quantization_config: { is: () => true, means: 'weights that are already quantised' },
+};
+
+/** `what`: the model in the message, such as `this encoder`. */
+export function refuseOtherMathematics(
+  fields: Fields,
+  refused: Refusals,
+  { path, what }: { readonly path: string; readonly what: string },
+): void {
+  for (const [key, { is, means }] of Object.entries(refused)) {
+    const value = fields[key];
+    if (value === undefined || value === null || !is(value)) continue;
+    const shown = typeof value === 'object' ? '' : ` to ${JSON.stringify(value)}`;
+    const message = `${path} sets ${key}${shown}, which means ${means}; ${what} does not compute that`;
+    throw unknown(message, { path, value });
+  }
+}
+
 interface NamedClasses {
   readonly model_type: string;
   readonly architectures?: readonly string[] | null | undefined;

@@ -36,7 +36,10 @@ export function stageOf(places: Pick<Places, 'order' | 'outlet'>, place: Place):
 }
 
 export interface TensorSpec {
-  /** As in Hugging Face files; a module path is a name without `.weight`. */
+  /**
+   * Of its module in transformers, mostly as in its files (`nameInFiles`); a module path is a name
+   * without `.weight`.
+   */
   readonly name: string;
   readonly place: Place;
   /** A linear layer may get an adapter and be quantized, if it is in a block. */
@@ -113,7 +116,7 @@ interface TiedTensor {
 }
 
 /** The rows of the tables of families. */
-export type FamilyKind = 'decoder' | 'encoder';
+export type FamilyKind = 'decoder' | 'encoder' | 'vision';
 
 export interface Family<Config extends ModelConfig = ModelConfig> {
   readonly kind: FamilyKind;
@@ -128,6 +131,8 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
   tied(config: Config): TiedTensor | null;
   /** The worker's name of a tensor in a file; null for one that training does not use. */
   canonical(nameInFile: string, config: Config): string | null;
+  /** The name of a tensor in files that are written: other programs read them. */
+  nameInFiles(name: string, config: Config): string;
   /** What has a label, and so gets logits: tokens, or whole documents at their first token. */
   readonly targets: 'Tokens' | 'Documents';
   /** What plans depend on. `made`: names of the tensors that the files lack. */

@@ -16,3 +16,13 @@ interface LayerNorm {
 export function layerNorm(x: Tensor, { weight, bias, epsilon }: LayerNorm): Tensor {
   return ops.layerNorm(x, weight, bias, epsilon);
 }
+
+/** The layer norm at a module path; `value` gives a tensor by its name. */
+export function layerNormAt(
+  path: string,
+  epsilon: number,
+  value: (name: string) => Tensor,
+  x: Tensor,
+): Tensor {
+  return layerNorm(x, { weight: value(`${path}.weight`), bias: value(`${path}.bias`), epsilon });
+}

@@ -9,31 +9,55 @@ import type { Tensor } from '../tensor/tensor.ts';
 /** A complete tensor of the model by its name. */
 type Value = (name: string) => Tensor;
 
-interface Taped {
+interface Wanted {
   /** Names of the tensors whose gradients are wanted. */
   readonly active: readonly string[];
-  /** The function, of leaves where gradients are wanted. */
-  of(x: Tensor, value: Value): Tensor;
-  /** The gradient of its output, given that. */
+  /** The gradient of the function's output, given that. */
   seed(output: Tensor): Tensor;
 }
 
-interface TapedGradients {
+interface Taped extends Wanted {
+  /** The function, of leaves where gradients are wanted. */
+  of(x: Tensor, value: Value): Tensor;
+}
+
+interface TapedParameters extends Wanted {
+  of(value: Value): Tensor;
+}
+
+interface ParameterGradients {
   readonly output: Tensor;
-  /** Gradient of `x`, of its shape. */
-  readonly input: Tensor;
   /** Of the active tensors, in their order; null for one that the function does not read. */
   readonly active: readonly (Tensor | null)[];
 }
 
-export function throughTape(x: Tensor, value: Value, { active, of, seed }: Taped): TapedGradients {
+interface TapedGradients extends ParameterGradients {
+  /** Gradient of `x`, of its shape. */
+  readonly input: Tensor;
+}
+
+export function throughTape(x: Tensor, value: Value, taped: Taped): TapedGradients {
   return scope(() => {
     const from = leaf(x);
-    const leaves = new Map(active.map((name) => [name, leaf(value(name))]));
-    const taped = withTape(() => of(from, (name) => leaves.get(name) ?? value(name)));
-    const output = ops.detach(taped);
-    const [input, ...found] = grad([taped], [from, ...leaves.values()], [seed(output)]);
+    const own = { ...taped, of: (values: Value) => taped.of(from, values) };
+    const { output, found } = gradients([from], value, own);
+    const [input, ...active] = found;
     if (input === undefined || input === null) throw new Bug('a function ignores its input');
-    return { output, input, active: found };
+    return { output, input, active };
   });
+}
+
+/** Of a function whose input has no gradient. Gradients may be views of each other or the seed. */
+export function parametersThroughTape(value: Value, taped: TapedParameters): ParameterGradients {
+  return scope(() => {
+    const { output, found } = gradients([], value, taped);
+    return { output, active: found };
+  });
+}
+
+function gradients(first: readonly Tensor[], value: Value, { active, of, seed }: TapedParameters) {
+  const leaves = new Map(active.map((name) => [name, leaf(value(name))]));
+  const taped = withTape(() => of((name) => leaves.get(name) ?? value(name)));
+  const output = ops.detach(taped);
+  return { output, found: grad([taped], [...first, ...leaves.values()], [seed(output)]) };
 }

@@ -58,14 +58,14 @@ type Panel = Omit<TokenScores, 'documents'>;
 function sequenceScores({ trained, artifact }: Both, host: HostSequence): readonly Panel[] {
   const [a, b] = [trained, artifact].map((model) => {
     const sequence = toSequence(model, host);
-    return { model, sequence, rows: targetRows(model, sequence) };
+    return { model, sequence, states: targetStates(model, sequence) };
   }) as [Read, Read];
   const count = host.targetCount;
   const panels: Panel[] = [];
   for (let start = 0; start < count; start += checkTokens) {
     const size = Math.min(checkTokens, count - start);
-    const part = ({ model, sequence, rows }: Read) => ({
-      z: model.network.logits(model, ops.narrow(rows, 0, start, size)),
+    const part = ({ model, sequence, states }: Read) => ({
+      z: model.network.logits(model, ops.narrow(states, 0, start, size)),
       labels: ops.unsqueeze(ops.narrow(sequence.labels, 0, start, size), 1),
     });
     panels.push(scope(() => panelScores(part(a), part(b))));
@@ -76,15 +76,15 @@ function sequenceScores({ trained, artifact }: Both, host: HostSequence): readon
 interface Read {
   readonly model: Model;
   readonly sequence: PackedSequence;
-  /** The stream after the last block at the targets. */
-  readonly rows: Tensor;
+  /** What the logits of the targets are computed of. */
+  readonly states: Tensor;
 }
 
-function targetRows(model: Model, sequence: PackedSequence): Tensor {
+function targetStates(model: Model, sequence: PackedSequence): Tensor {
   return scope(() => {
     using walk = new BlockWalk(model, [sequence], { head: true });
     const [x] = walk.finish();
-    return ops.indexSelect(x as Tensor, 0, sequence.rows);
+    return model.network.targetStates(model, x as Tensor, sequence);
   });
 }
 

@@ -2,6 +2,7 @@
 // original weight, and rounded once to the type of the file.
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { openModel } from '../decoder/model-files.ts';
+import { familyOf } from '../decoder/registry.ts';
 import { frozenModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import type { PlannedPanels } from '../files/safetensors.ts';
@@ -24,9 +25,11 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
     size: async (folder) => safetensorsSize(folder, files.config, dtype),
     async write(folder) {
       const tensors = new Map<string, PlannedPanels>();
+      const { nameInFiles } = familyOf(files.config);
       for (const name of files.tensorNames) {
         const { shape } = model.parameters.get(name);
-        tensors.set(name, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) });
+        const nameInFile = nameInFiles(name, files.config);
+        tensors.set(nameInFile, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) });
       }
       const written = await writeSafetensorsModel(folder, tensors);
       await writeModelFiles(folder, files, dtype, headInConfig(files.config, run.spec));

@@ -33,7 +33,8 @@ export function checkLogits(model: Model): Tensor {
     const sequence = toSequence(model, checkSequence(model));
     using walk = new BlockWalk(model, [sequence], { head: true });
     const [x] = walk.finish();
-    return model.network.logits(model, ops.indexSelect(x as Tensor, 0, sequence.rows));
+    const { network } = model;
+    return network.logits(model, network.targetStates(model, x as Tensor, sequence));
   }, model.device);
 }
 

@@ -25,6 +25,17 @@ test('another task is refused with what the model does', (t) => {
   t.regex(other?.message ?? '', /is a llama, which continues texts/);
 });
 
+test('a model of pictures is refused whatever the task: jobs have none', (t) => {
+  const dinov2 = { kind: 'vision', family: 'dinov2', contextLength: 257 } as const;
+  for (const spec of [aSpec(), aSpec(classes)]) {
+    const refused = t.throws(() => requireTask(spec, dinov2), { instanceOf: UserError });
+    t.is(
+      refused.message,
+      'the model is a dinov2, which gives pictures a class; jobs of this version have texts alone',
+    );
+  }
+});
+
 test('texts that are longer than the positions of an encoder are refused', (t) => {
   const long = aSpec({ ...classes, 'dataset.sequenceLength': 513 });
   const refused = t.throws(() => requireTask(long, bert), { instanceOf: UserError });

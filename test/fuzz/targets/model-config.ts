@@ -51,9 +51,25 @@ const roberta = {
   id2label: { 0: 'no', 1: 'yes' },
   hidden_dropout_prob: 0,
 };
+const dinov2 = {
+  architectures: ['Dinov2ForImageClassification'],
+  model_type: 'dinov2',
+  hidden_size: 8,
+  mlp_ratio: 2,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  layer_norm_eps: 1e-6,
+  image_size: [28, 28],
+  patch_size: 14,
+  num_channels: 3,
+  qkv_bias: true,
+  use_swiglu_ffn: false,
+  id2label: { 0: 'no', 1: 'yes' },
+  drop_path_rate: 0,
+};
 
 export const target: Target = {
-  seeds: [llama, gemma, roberta].map((config) => JSON.stringify(config)),
+  seeds: [llama, gemma, roberta, dinov2].map((config) => JSON.stringify(config)),
   words: [
     ...nests,
     ...[
@@ -91,6 +107,8 @@ export const target: Target = {
       '"bert"',
       '"num_labels"',
       '"position_embedding_type"',
+      '"vit"',
+      '"intermediate_size"',
       'null',
       '[]',
       '{}',

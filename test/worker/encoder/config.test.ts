@@ -119,6 +119,6 @@ test('classes that a job asks for have bounds, and need a model that has a head 
   t.throws(() => readModelConfig({ ...small, model_type: 'llama' }, { labels: 2 }), {
     instanceOf: UserError,
     message:
-      'the model is a llama, which has no head for 2 classes; models that have one are bert and roberta',
+      'the model is a llama, which has no head for 2 classes; models that have one are bert, roberta, vit, deit and dinov2',
   });
 });

@@ -1,0 +1,53 @@
+// What lies before and behind the blocks of a vision transformer in a step.
+import type { Model } from '../engine/model.ts';
+import type { EndSettings, StepEnds } from '../engine/network.ts';
+import { classGradient, classLoss, requireNoTeacher } from '../nn/class-loss.ts';
+import { parametersThroughTape, throughTape } from '../nn/through-tape.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { visionConfig } from './config.ts';
+import { classLogs } from './head.ts';
+import { entered } from './inlet.ts';
+
+export function visionEnds(model: Model, { active, objective, scale, sum }: EndSettings): StepEnds {
+  requireNoTeacher(model, objective);
+  const config = visionConfig(model.config);
+  const { parameters, places } = model;
+  const tensorOf = (name: string): Tensor => parameters.value(name);
+  const head = active(places.outlet);
+  const heads = sum(head);
+  const inlet = active(places.inlet);
+  const inlets = sum(inlet);
+  return {
+    outlet(x, sequence) {
+      const { labels } = sequence;
+      const { active: found, ...pass } = scope(() => {
+        const back = throughTape(x, tensorOf, {
+          active: head.map(({ name }) => name),
+          of: (stream, value) => classLogs(config, stream, sequence, value),
+          seed: (logs) => classGradient(logs, labels, scale),
+        });
+        const { sums } = classLoss(back.output, labels);
+        return { sums, input: back.input, active: back.active };
+      });
+      heads.add(found);
+      return pass;
+    },
+    outletGradients: () => heads.finish(),
+    inlet({ x: g }, sequence) {
+      const found = scope(() => {
+        const back = parametersThroughTape(tensorOf, {
+          active: inlet.map(({ name }) => name),
+          of: (value) => entered(model, sequence, value),
+          seed: () => g,
+        });
+        // Of one picture, gradients of tokens and positions are views of g: sums are made in place.
+        return back.active.map((gradient) => gradient && ops.clone(gradient));
+      });
+      inlets.add(found);
+      return null;
+    },
+    inletGradients: () => inlets.finish(),
+  };
+}

@@ -1,0 +1,30 @@
+// Vision transformers with a head for classes as a family of models.
+import { type Family, trainsWhole, valuesOf } from '../families/family.ts';
+import { readVisionConfig, type VisionConfig } from './config.ts';
+import { visionFamilies, visionNames } from './families.ts';
+import { visionName, visionNameInFiles } from './file-names.ts';
+import { headInputs, visionTensors } from './names.ts';
+
+export const visionFamily: Family<VisionConfig> = {
+  kind: 'vision',
+  names: visionNames,
+  modelTypes: visionNames,
+  read: readVisionConfig,
+  tensors: visionTensors,
+  tied: () => null,
+  canonical: visionName,
+  nameInFiles: visionNameInFiles,
+  targets: 'Documents',
+  facts(config, made) {
+    const { family, V, H, L, NH, NK, D, I, labels, qkvBias, channels, patch } = config;
+    const tensors = visionTensors(config);
+    const inlet = tensors.filter(({ place }) => place === 'embedding');
+    const whole = tensors.filter((spec) => trainsWhole(spec, made.includes(spec.name)));
+    const { blocks, hasLayerScale } = visionFamilies[family];
+    return {
+      ...{ kind: 'vision', V, H, L, NH, NK, D, I, blocks, qkvBias, layerScale: hasLayerScale },
+      ...{ patch: channels * patch * patch, inlet: valuesOf(inlet) },
+      ...{ classes: labels, headInputs: headInputs(config), whole: valuesOf(whole) },
+    };
+  },
+};
