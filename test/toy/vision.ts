@@ -36,7 +36,7 @@ const own = {
   },
   dinov2: {
     ...{ model_type: 'dinov2', architectures: ['Dinov2ForImageClassification'] },
-    ...{ mlp_ratio: 1.5, layer_norm_eps: 1e-6 },
+    ...{ mlp_ratio: 2, layer_norm_eps: 1e-6 },
   },
 } as const;
 

@@ -28,7 +28,7 @@ const configFields = z.object({
   auto_map: z.record(z.string(), z.unknown()).nullish(),
   hidden_size: count(2 ** 20).nullish(),
   intermediate_size: count(2 ** 22).nullish(),
-  mlp_ratio: positive.max(1024).nullish(),
+  mlp_ratio: count(1024).nullish(),
   num_hidden_layers: count(4096).nullish(),
   num_attention_heads: count(65_536).nullish(),
   hidden_act: z.string().nullish(),

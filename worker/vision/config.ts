@@ -60,7 +60,7 @@ export function readVisionConfig(json: unknown, options: ReadOptions = {}): Visi
   return {
     ...{ kind: 'vision', family: name, V: vocabulary },
     ...{ H, L: fields.num_hidden_layers ?? defaults.num_hidden_layers, NH, NK: NH, D },
-    I: innerSize(name, H, fields, path),
+    I: innerSize(name, H, fields),
     attentionScale: D ** -0.5,
     contextLength: family.prefix.length + side * side,
     normEps: fields.layer_norm_eps ?? family.defaults.layer_norm_eps,
@@ -96,11 +96,7 @@ function sideOf(image: number, patch: number, path: string): number {
 }
 
 /** DINOv2 says how many times larger than `H` it is. */
-function innerSize(name: VisionName, H: number, fields: ConfigFields, path: string): number {
-  if (name !== 'dinov2') return fields.intermediate_size ?? defaults.intermediate_size;
-  const ratio = fields.mlp_ratio ?? defaults.mlp_ratio;
-  const size = Math.floor(H * ratio);
-  if (size >= 1) return size;
-  const message = `${path}: mlp_ratio is ${ratio}; times hidden_size, ${H}, it must be at least 1`;
-  throw new UserError({ code: 'E_INVALID_MODEL', path, value: ratio, message });
+function innerSize(name: VisionName, H: number, fields: ConfigFields): number {
+  if (name === 'dinov2') return H * (fields.mlp_ratio ?? defaults.mlp_ratio);
+  return fields.intermediate_size ?? defaults.intermediate_size;
 }

@@ -10,7 +10,7 @@ import { type VisionName, visionFamilies, visionNames } from '../../../worker/vi
 import { visionTensors } from '../../../worker/vision/names.ts';
 
 const sizes = {
-  ...{ hidden_size: 24, intermediate_size: 36, mlp_ratio: 1.5, num_hidden_layers: 2 },
+  ...{ hidden_size: 24, intermediate_size: 36, mlp_ratio: 2, num_hidden_layers: 2 },
   ...{ num_attention_heads: 4, image_size: 12, patch_size: 4 },
 };
 const configOf = (model_type: VisionName, labels = 3, changes: object = {}) =>
