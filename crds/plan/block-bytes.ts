@@ -176,7 +176,7 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   const values = valueBytes(method) * (units(facts, tape) + apart);
   const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);
   const shape = adapterShape(method, facts);
-  if (shape === null) return values + extra;
+  if (shape === null) return values + extra + valueBytes(method) * scaledValues(facts);
   const linears = adaptedLinears(facts, shape.targetModules);
   const kept = linears.map((linear) => shape.perToken(linear));
   const ofAdapter = ({ exact, copied }: (typeof kept)[number]) =>
@@ -184,6 +184,11 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   const mixture = mixtureTape(question, shape);
   const unread = valueBytes(method) * unreadValues(facts, linears);
   return values - unread + extra + mixture + kept.reduce((sum, one) => sum + ofAdapter(one), 0);
+}
+
+/** Of a token, what vectors multiply where they train: the outputs of both halves of a block. */
+function scaledValues(facts: ModelFacts): number {
+  return facts.kind === 'vision' && facts.layerScale ? 2 * facts.H : 0;
 }
 
 /**

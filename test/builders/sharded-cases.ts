@@ -20,7 +20,10 @@ import { ggufGrid } from '../../worker/methods/weights/gguf-grid.ts';
 import { int4 } from '../../worker/methods/weights/int4.ts';
 import { nf4 } from '../../worker/methods/weights/nf4.ts';
 import { scalesOfIntegers } from '../../worker/methods/weights/scales-of-integers.ts';
+import { visionConfig } from '../../worker/vision/config.ts';
+import type { VisionName } from '../../worker/vision/families.ts';
 import { classSequence, encoderSource } from '../toy/encoder.ts';
+import { pictureSequence, toyPictures, visionSource } from '../toy/vision.ts';
 import { aPvTuning, toyCodebook, toyCodes } from './pv-tuning.ts';
 import { countUp, plainAdamW, type TrainingOptions } from './toy-training.ts';
 import { aSequence } from './training.ts';
@@ -59,6 +62,22 @@ function classified() {
     ),
   );
   return { ...shared, config: {}, batches, evaluation: [classSequence([example(5, 0)])] };
+}
+
+/** Pictures with a class each, of two sizes; a sequence has up to three, or none. */
+function pictured(name: VisionName) {
+  const config = visionConfig(visionSource(name).config);
+  const batches = [0, 1, 2].map((n) =>
+    [2, 1, 3, 0].map((count, i) => {
+      const [height, width] = i === 1 ? [9, 16] : [12, 12];
+      const pictures = Array.from({ length: count }, (_, e) => ({
+        ...{ height, width, seed: 10 * n + 3 * i + e, label: (n + i + e) % 3 },
+      }));
+      return pictureSequence(config, pictures, { key: 10 * n + i, padding: 3 });
+    }),
+  );
+  const evaluation = [pictureSequence(config, toyPictures)];
+  return { ...shared, config: {}, batches, evaluation, source: visionSource(name) };
 }
 
 function anAdapter(dtype: 'float32' | 'float64', dropout = 0, targets = (_path: string) => true) {
@@ -141,6 +160,16 @@ export const shardedCases = {
     ...{ ...classified(), dtype: 'float64', source: encoderSource('roberta') },
     adapter: anAdapter('float64', 0.2, (path) => /\.(query|value)$/.test(path)),
     trains: ({ place }) => place === 'head',
+  }),
+  // Positions of pictures of one rank are resized.
+  'dinov2-float64': () => ({
+    ...{ ...pictured('dinov2'), dtype: 'float64', mode: 'recompute' },
+    optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masterWeights: 'Float32' }),
+  }),
+  'deit-lora-float64': () => ({
+    ...{ ...pictured('deit'), dtype: 'float64' },
+    adapter: anAdapter('float64', 0.2, (path) => /\.(q_proj|fc1)$/.test(path)),
+    trains: ({ name }) => name.startsWith('classifier'),
   }),
   // Its noise is the same at all ranks, and follows the gradients of all.
   'lora-float64': () => ({

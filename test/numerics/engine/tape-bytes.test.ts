@@ -19,6 +19,7 @@ import { testOfProcessor } from '../../builders/test-of-processor.ts';
 import { aToyModel, countUp } from '../../builders/toy-training.ts';
 import { aSequence } from '../../builders/training.ts';
 import { encoderSource } from '../../toy/encoder.ts';
+import { visionSource } from '../../toy/vision.ts';
 
 const tokens = 2048;
 const config = { hidden_size: 64, intermediate_size: 96 };
@@ -112,6 +113,30 @@ for (const type of ['Float32', 'BFloat16'] as const) {
       const off = kept / planned - 1;
       t.true(Math.abs(off) < rounding, `${kept} bytes a block, ${planned} planned`);
     });
+  }
+}
+
+const ofPictures = {
+  LoRA: { type: 'LoRA', lora: { rank: 16 } },
+  'LoRA on query and value': { type: 'LoRA', lora: { rank: 16, targetModules: ['q_proj'] } },
+  'LoRA on the MLP': { type: 'LoRA', lora: { rank: 16, targetModules: ['fc1', 'fc2'] } },
+  S2FT: { type: 'S2FT', s2ft: { downRatio: '0', valueRatio: '0.5' } },
+  'full fine-tuning': { type: 'None' },
+} as const;
+
+for (const type of ['Float32', 'BFloat16'] as const) {
+  for (const family of ['vit', 'dinov2'] as const) {
+    const source = visionSource(family, { ...config, mlp_ratio: 2 });
+    for (const [name, adapter] of Object.entries(ofPictures)) {
+      testOfProcessor(
+        `the tape of ${family} with ${name} in ${type} keeps what is planned`,
+        (t) => {
+          const { kept, planned } = compared(adapter, { type }, source);
+          const off = kept / planned - 1;
+          t.true(Math.abs(off) < rounding, `${kept} bytes a block, ${planned} planned`);
+        },
+      );
+    }
   }
 }
 
