@@ -1,5 +1,5 @@
-// A step of vision transformers on the emulated device: what the processor has, with every tape that
-// a device may keep, also where positions are resized.
+// A step of vision transformers on the emulated device: what the processor has, with every tape
+// that a device may keep, also where positions are resized.
 import test from 'ava';
 import { buildModel } from '../../worker/engine/build-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
