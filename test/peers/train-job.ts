@@ -20,6 +20,7 @@ import { BlockWalk } from '../../worker/engine/block-walk.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import { hiddenStates } from '../../worker/engine/forward.ts';
 import type { Model } from '../../worker/engine/model.ts';
+import { noSides } from '../../worker/engine/network.ts';
 import { toSequence } from '../../worker/engine/packed-sequence.ts';
 import { readOptionsOf } from '../../worker/families/read-options.ts';
 import { buildOptionsOf } from '../../worker/methods/index.ts';
@@ -149,7 +150,8 @@ export function classLogitsOf(
     const [x] = walk.finish();
     if (x === undefined) throw new Error('the sequence did not pass the blocks');
     const { network } = model;
-    return toArray(network.logits(model, network.targetStates(model, x, sequence)));
+    const [sides = noSides] = walk.sides;
+    return toArray(network.logits(model, network.targetStates(model, x, sequence, sides)));
   });
 }
 

@@ -8,6 +8,7 @@ import { openModel } from '../../worker/decoder/model-files.ts';
 import { BlockWalk } from '../../worker/engine/block-walk.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
+import { noSides } from '../../worker/engine/network.ts';
 import { type HostSequence, toSequence } from '../../worker/engine/packed-sequence.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
 import { scope } from '../../worker/tensor/scope.ts';
@@ -81,7 +82,9 @@ function logitsOf(model: Model, host: HostSequence): readonly number[] {
     using walk = new BlockWalk(model, [sequence], { head: true });
     const [x] = walk.finish();
     if (x === undefined) throw new Error('the sequence did not pass the blocks');
-    return toArray(model.network.logits(model, model.network.targetStates(model, x, sequence)));
+    const { network } = model;
+    const [sides = noSides] = walk.sides;
+    return toArray(network.logits(model, network.targetStates(model, x, sequence, sides)));
   });
 }
 

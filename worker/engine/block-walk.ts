@@ -63,6 +63,11 @@ export class BlockWalk implements Disposable {
     return this.#streams;
   }
 
+  /** What the blocks of this stage read beside the streams; of the last stage, the outlet too. */
+  get sides(): readonly Sides[] {
+    return this.#sides;
+  }
+
   /**
    * Computes the next block for its observers alone, as another model of these weights has it; for
    * one sequence, if it is named.

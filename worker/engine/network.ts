@@ -58,19 +58,27 @@ export interface LossSums {
   readonly [name: string]: Tensor;
 }
 
+/** What the outlet reads beside the stream, and whether the gradients of that are wanted. */
+interface OutletSides {
+  readonly of: Sides;
+  readonly areWanted: boolean;
+}
+
 interface OutletPass {
   readonly sums: LossSums;
   /** Gradient of the stream after the last block, `[T, H]`. */
   readonly input: Tensor;
+  /** Gradients of the sides that the outlet reads, where they are wanted. @default it reads none */
+  readonly sides?: Sides;
 }
 
 /** The two ends of a model in one step. They add up the gradients of the active tensors there. */
 export interface StepEnds {
   /**
-   * Loss and gradient for `x [T, H]`, the stream after the last block; the tensors of the outlet
-   * are complete.
+   * Loss and gradient for `x [T, H]`, the stream after the last block, and the sides of the last
+   * stage; the tensors of the outlet are complete.
    */
-  outlet(x: Tensor, sequence: PackedSequence): OutletPass;
+  outlet(x: Tensor, sequence: PackedSequence, sides: OutletSides): OutletPass;
   /** Of the active tensors of the outlet, after the last sequence. */
   outletGradients(): readonly Gradient[];
   /**
@@ -122,12 +130,12 @@ export interface Network {
    * The loss of the target rows of `x [T, H]`, the stream after the last block; keeps nothing for a
    * backward.
    */
-  loss(model: Model, x: Tensor, sequence: PackedSequence): MeasuredLoss;
+  loss(model: Model, x: Tensor, sequence: PackedSequence, sides: Sides): MeasuredLoss;
   /**
    * What the logits of each target are computed of, `[targets, values]`, by `x [T, H]`, the stream
    * after the last block; the tensors of the outlet are complete.
    */
-  targetStates(model: Model, x: Tensor, sequence: PackedSequence): Tensor;
+  targetStates(model: Model, x: Tensor, sequence: PackedSequence, sides: Sides): Tensor;
   /** Their logits, `[targets, outputs]` in float32 (float64 for a float64 model). */
   logits(model: Model, states: Tensor): Tensor;
   /** To be asked once all blocks have passed all sequences: it may hold gradients. */

@@ -18,8 +18,12 @@ interface Wanted {
 
 interface Taped extends Wanted {
   /** The function, of leaves where gradients are wanted. */
-  of(x: Tensor, value: Value): Tensor;
+  of(x: Tensor, value: Value, beside: Beside): Tensor;
+  /** What it reads beside `x` and has a gradient too. @default nothing */
+  readonly beside?: Beside;
 }
+
+type Beside = Readonly<Record<string, Tensor>>;
 
 interface TapedParameters extends Wanted {
   of(value: Value): Tensor;
@@ -34,16 +38,22 @@ interface ParameterGradients {
 interface TapedGradients extends ParameterGradients {
   /** Gradient of `x`, of its shape. */
   readonly input: Tensor;
+  /** Of what the function reads beside `x`. */
+  readonly beside: Beside;
 }
 
 export function throughTape(x: Tensor, value: Value, taped: Taped): TapedGradients {
   return scope(() => {
     const from = leaf(x);
-    const own = { ...taped, of: (values: Value) => taped.of(from, values) };
-    const { output, found } = gradients([from], value, own);
-    const [input, ...active] = found;
+    const others = Object.entries(taped.beside ?? {});
+    const leaves = others.map(([name, tensor]) => [name, leaf(tensor)] as const);
+    const beside = Object.fromEntries(leaves);
+    const own = { ...taped, of: (values: Value) => taped.of(from, values, beside) };
+    const { output, found } = gradients([from, ...Object.values(beside)], value, own);
+    const [input, ...rest] = found;
     if (input === undefined || input === null) throw new Bug('a function ignores its input');
-    return { output, input, active };
+    const read = others.flatMap(([name], i) => (rest[i] ? [[name, rest[i]] as const] : []));
+    return { output, input, beside: Object.fromEntries(read), active: rest.slice(others.length) };
   });
 }
 

@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { BlockWalk } from '../engine/block-walk.ts';
 import type { Model } from '../engine/model.ts';
+import { noSides } from '../engine/network.ts';
 import { type HostSequence, type PackedSequence, toSequence } from '../engine/packed-sequence.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -84,7 +85,7 @@ function targetStates(model: Model, sequence: PackedSequence): Tensor {
   return scope(() => {
     using walk = new BlockWalk(model, [sequence], { head: true });
     const [x] = walk.finish();
-    return model.network.targetStates(model, x as Tensor, sequence);
+    return model.network.targetStates(model, x as Tensor, sequence, walk.sides[0] ?? noSides);
   });
 }
 

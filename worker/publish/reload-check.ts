@@ -5,6 +5,7 @@
 import { familyOf } from '../decoder/registry.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import type { Model } from '../engine/model.ts';
+import { noSides } from '../engine/network.ts';
 import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -34,7 +35,8 @@ export function checkLogits(model: Model): Tensor {
     using walk = new BlockWalk(model, [sequence], { head: true });
     const [x] = walk.finish();
     const { network } = model;
-    return network.logits(model, network.targetStates(model, x as Tensor, sequence));
+    const [sides = noSides] = walk.sides;
+    return network.logits(model, network.targetStates(model, x as Tensor, sequence, sides));
   }, model.device);
 }
 

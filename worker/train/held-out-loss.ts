@@ -5,6 +5,7 @@ import { roundsOf } from '../data/rounds.ts';
 import { EntryWatch } from '../engine/attention-entries.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import type { Model } from '../engine/model.ts';
+import { noSides } from '../engine/network.ts';
 import { type HostSequence, type SeeAttention, toSequence } from '../engine/packed-sequence.ts';
 import { withLayer } from '../engine/weights.ts';
 import { alone, type World } from '../engine/world.ts';
@@ -90,7 +91,12 @@ function lossOf(model: Model, hosts: readonly HostSequence[], see: SeeAttention)
     for (const [a, sequence] of sequences.entries()) {
       const x = streams[a];
       if (x === undefined) continue;
-      const { rows, nll, correct } = model.network.loss(model, x, sequence);
+      const { rows, nll, correct } = model.network.loss(
+        model,
+        x,
+        sequence,
+        walk.sides[a] ?? noSides,
+      );
       sums.nll += item(nll);
       sums.correct += item(correct);
       const host = hosts[a];

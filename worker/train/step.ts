@@ -10,7 +10,7 @@ import type { Projectors } from '../engine/gradient-factors.ts';
 import { GradientSum } from '../engine/gradient-sum.ts';
 import type { Active, Model } from '../engine/model.ts';
 import { gradientsFor, gradientsOf } from '../engine/multiplied-out.ts';
-import type { LossSums, StepEnds } from '../engine/network.ts';
+import { type LossSums, noSides, type StepEnds } from '../engine/network.ts';
 import type { Objective } from '../engine/objective.ts';
 import { documentsAt, type PackedSequence } from '../engine/packed-sequence.ts';
 import type { StepProbe } from '../engine/regrowth.ts';
@@ -71,9 +71,9 @@ export function step(inputs: StepInputs): StepOutcome {
       ...{ active, objective: inputs.objective ?? null, scale: 1 / inputs.targetTokens },
       sum: (parameters) => new GradientSum(parameters, sequences.length),
     });
-    const top = outletPass(inputs, ends, traces.outputs);
-    let g: readonly Tensor[] = top.gradients;
     const sides = new SideGradients();
+    const top = outletPass(inputs, ends, traces, sides);
+    let g: readonly Tensor[] = top.gradients;
     const terms: Tensor[] = [];
     const places = backwardPlaces(inputs);
     for (const [i, place] of places.entries()) {
@@ -159,13 +159,17 @@ interface Top {
 function outletPass(
   { model, sequences, update }: StepInputs,
   ends: StepEnds,
-  xs: readonly Tensor[],
+  { outputs, stages }: Traces,
+  sides: SideGradients,
 ): Top {
+  const last = stages.at(-1);
+  const areWanted = last?.isPassed ?? false;
   const results = withLayer(model, model.places.outlet, null, () =>
     sequences.map((sequence, a) => {
-      const x = tensorAt(xs, a);
-      const back = ends.outlet(x, sequence);
+      const x = tensorAt(outputs, a);
+      const back = ends.outlet(x, sequence, { of: last?.sides[a] ?? noSides, areWanted });
       x.dispose();
+      sides.add(a, back.sides ?? noSides);
       return back;
     }),
   );
