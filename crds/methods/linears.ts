@@ -1,8 +1,25 @@
 // The linear layers of a block, by the sizes of a model.
-import type { DecoderFacts, EncoderFacts, ModelFacts, VisionFacts } from '../plan/model-facts.ts';
+import type {
+  DecoderFacts,
+  DiffusionFacts,
+  EncoderFacts,
+  ModelFacts,
+  VisionFacts,
+} from '../plan/model-facts.ts';
 
 /** What a layer computes of a block. A role that two others are in is their fused product. */
-export type LinearRole = 'q' | 'k' | 'v' | 'qkv' | 'o' | 'gate' | 'up' | 'gate_up' | 'down';
+export type LinearRole =
+  | 'q'
+  | 'k'
+  | 'v'
+  | 'qkv'
+  | 'o'
+  | 'gate'
+  | 'up'
+  | 'gate_up'
+  | 'down'
+  /** Makes scales, shifts and gates of a block, once for each picture. */
+  | 'modulation';
 
 export interface Linear {
   /** The end of its module path that no other layer of a block has: `q_proj`, `output.dense`. */
@@ -23,6 +40,8 @@ export function linearsOf(facts: ModelFacts): readonly Linear[] {
       return encoderLinears(facts);
     case 'vision':
       return visionLinears(facts);
+    case 'diffusion':
+      return diffusionLinears(facts);
   }
 }
 
@@ -72,6 +91,26 @@ function visionLinears({ H, I, blocks }: VisionFacts): readonly Linear[] {
   ];
 }
 
+function diffusionLinears({ H, I }: DiffusionFacts): readonly Linear[] {
+  const layer = (name: string, role: LinearRole, out: number, inputs: number) => ({
+    ...{ name, path: `transformer_blocks.0.${name}`, role, out, in: inputs },
+  });
+  return [
+    layer('norm1.linear', 'modulation', 6 * H, H),
+    layer('attn1.to_q', 'q', H, H),
+    layer('attn1.to_k', 'k', H, H),
+    layer('attn1.to_v', 'v', H, H),
+    layer('attn1.to_out.0', 'o', H, H),
+    layer('ff.net.0.proj', 'up', I, H),
+    layer('ff.net.2', 'down', H, I),
+  ];
+}
+
+/** Rows of a layer for each token: 1, but for what is computed once for a picture. */
+export function rowsPerToken(facts: ModelFacts, { role }: Pick<Linear, 'role'>): number {
+  return facts.kind === 'diffusion' && role === 'modulation' ? 1 / facts.patches : 1;
+}
+
 /** Layers with the same input, together. */
 export function byInput<L extends Pick<Linear, 'role'>>(linears: readonly L[]): readonly L[][] {
   return [...Map.groupBy(linears, ({ role }) => inputs[role]).values()];
@@ -79,7 +118,7 @@ export function byInput<L extends Pick<Linear, 'role'>>(linears: readonly L[]): 
 
 const inputs: Readonly<Record<LinearRole, string>> = {
   ...{ q: 'block', k: 'block', v: 'block', qkv: 'block', o: 'heads' },
-  ...{ gate: 'mlp', up: 'mlp', gate_up: 'mlp', down: 'channels' },
+  ...{ gate: 'mlp', up: 'mlp', gate_up: 'mlp', down: 'channels', modulation: 'picture' },
 };
 
 /** Values of each of them. */

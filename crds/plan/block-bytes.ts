@@ -2,7 +2,7 @@
 import type { AdapterShape } from '../methods/adapter-shapes.ts';
 import { adapterShape } from '../methods/adapter-traits.ts';
 import { storesCodes } from '../methods/coded.ts';
-import { byInput, isOfMlp, type Linear, linearSizes } from '../methods/linears.ts';
+import { byInput, isOfMlp, type Linear, linearSizes, rowsPerToken } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { isOnGrid } from './grid-bytes.ts';
 import { haloBytes } from './halo-bytes.ts';
@@ -173,17 +173,19 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   const { facts, method } = question;
   const tape = memoryConstants.tape[facts.kind];
   const apart = isApart(question) ? units(facts, tape.apart) : 0;
-  const values = valueBytes(method) * (units(facts, tape) + apart);
+  const values = valueBytes(method) * (units(facts, tape) + apart + ofPictures(facts));
   const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);
   const shape = adapterShape(method, facts);
   if (shape === null) return values + extra + valueBytes(method) * scaledValues(facts);
   const linears = adaptedLinears(facts, shape.targetModules);
-  const kept = linears.map((linear) => shape.perToken(linear));
-  const ofAdapter = ({ exact, copied }: (typeof kept)[number]) =>
-    4 * exact + Math.ceil(valueBytes(method) * copied);
+  const ofAdapter = (linear: Linear): number => {
+    const { exact, copied } = shape.perToken(linear);
+    const bytes = 4 * exact + Math.ceil(valueBytes(method) * copied);
+    return bytes * rowsPerToken(facts, linear);
+  };
   const mixture = mixtureTape(question, shape);
   const unread = valueBytes(method) * unreadValues(facts, linears);
-  return values - unread + extra + mixture + kept.reduce((sum, one) => sum + ofAdapter(one), 0);
+  return values - unread + extra + mixture + linears.reduce((sum, one) => sum + ofAdapter(one), 0);
 }
 
 /** Of a token, what vectors multiply where they train: the outputs of both halves of a block. */
@@ -195,11 +197,19 @@ function scaledValues(facts: ModelFacts): number {
  * Of a token, inputs of frozen layers: the tape of a block without a gate does not keep them. What
  * queries, keys and values are made of is the block's own input in an encoder, and normed before.
  */
-function unreadValues({ kind, H, I }: ModelFacts, adapted: readonly Linear[]): number {
+function unreadValues(facts: ModelFacts, adapted: readonly Linear[]): number {
+  const { kind, H, I } = facts;
   if (kind === 'decoder') return 0;
   const has = (wanted: Linear['role']) => adapted.some(({ role }) => role === wanted);
   const hasNormed = kind === 'encoder' || has('q') || has('k') || has('v');
-  return (hasNormed ? 0 : H) + (has('up') ? 0 : H) + (has('down') ? 0 : I);
+  // What scales and gates multiply is for their gradients, and so is what they are made of.
+  const fixed = kind === 'diffusion' && !has('modulation') ? (4 + 1 / facts.patches) * H : 0;
+  return fixed + (hasNormed ? 0 : H) + (has('up') ? 0 : H) + (has('down') ? 0 : I);
+}
+
+/** Of a token, what a block keeps once for each picture: scales, shifts, gates, their input. */
+function ofPictures(facts: ModelFacts): number {
+  return facts.kind === 'diffusion' ? (9 * facts.H) / facts.patches : 0;
 }
 
 /**

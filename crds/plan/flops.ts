@@ -1,13 +1,14 @@
 // Floating-point operations per token (a multiply-add counts as two). Used for times in `estimate`
 // and for the share of the device's peak in telemetry.
 import { adapterShape } from '../methods/adapter-traits.ts';
-import { isOfMlp } from '../methods/linears.ts';
+import { isOfMlp, linearsOf, rowsPerToken } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { changedMatrices } from './block-bytes.ts';
 import type { ModelFacts } from './model-facts.ts';
 import {
   adaptedLinears,
   headMatrix,
+  type Linear,
   parametersOf,
   type TrainedCounts,
   trainedOf,
@@ -69,10 +70,13 @@ function inletMatrix(facts: ModelFacts): number {
   return facts.kind === 'vision' ? facts.patch * facts.H : 0;
 }
 
-/** In a mixture a token passes `down_proj` once for each of its experts, and no other expert. */
+/**
+ * In a mixture a token passes `down_proj` once for each of its experts, and no other expert; some
+ * layers are passed once for all tokens of a picture.
+ */
 function passedAgain(facts: ModelFacts, method: ResolvedMethod) {
   const shape = adapterShape(method, facts);
-  if (shape?.experts === undefined) return { weights: 0, idle: 0 };
+  if (shape?.experts === undefined) return passedLess(facts, method);
   const { count, chosen } = shape.experts;
   const ofExperts = adaptedLinears(facts, shape.targetModules)
     .filter(isOfMlp)
@@ -81,6 +85,16 @@ function passedAgain(facts: ModelFacts, method: ResolvedMethod) {
     weights: facts.L * (chosen - 1) * facts.I * facts.H,
     idle: facts.L * ofExperts * (1 - chosen / count),
   };
+}
+
+function passedLess(facts: ModelFacts, method: ResolvedMethod) {
+  const shape = adapterShape(method, facts);
+  const idle = (linear: Linear) => facts.L * (1 - rowsPerToken(facts, linear));
+  const weights = linearsOf(facts).map((one) => -idle(one) * one.out * one.in);
+  const adapted = shape === null ? [] : adaptedLinears(facts, shape.targetModules);
+  const ofAdapter = adapted.map((one) => idle(one) * (shape?.count(one).trained ?? 0));
+  const total = (all: readonly number[]): number => all.reduce((sum, one) => sum + one, 0);
+  return { weights: total(weights), idle: total(ofAdapter) };
 }
 
 /**

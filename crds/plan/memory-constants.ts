@@ -58,6 +58,22 @@ export const memoryConstants = {
       float32PerToken: 4,
       apart: { H: 0, headsD: 0, keyValueD: 0, I: 0 },
     },
+    diffusion: {
+      /**
+       * Input, the sum after attention; both normed, both modulated, and what each gate multiplies.
+       */
+      H: 8,
+      /** Queries, output of attention. */
+      headsD: 2,
+      /** Keys, values. */
+      keyValueD: 2,
+      /** Channels before and after the activation. */
+      I: 2,
+      /** Log-sum-exp of attention; mean and scale of two norms. */
+      float32PerHead: 1,
+      float32PerToken: 4,
+      apart: { H: 0, headsD: 0, keyValueD: 0, I: 0 },
+    },
   },
   /** Values per token while one block runs, forward (no tape) and backward (beside the tape). */
   working: {
@@ -71,6 +87,10 @@ export const memoryConstants = {
     },
     vision: {
       forward: { H: 3, headsD: 1, keyValueD: 2, I: 2 },
+      backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
+    },
+    diffusion: {
+      forward: { H: 5, headsD: 1, keyValueD: 2, I: 2 },
       backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
     },
   },

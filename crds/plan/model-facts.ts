@@ -55,9 +55,28 @@ const visionFacts = z.object({
   whole: count,
 });
 
-export const modelFacts = z.discriminatedUnion('kind', [decoderFacts, encoderFacts, visionFacts]);
+/** A diffusion transformer: norms whose scale and shift a layer of each block makes. */
+const diffusionFacts = z.object({
+  kind: z.literal('diffusion'),
+  ...sizes,
+  /** Patches of a picture: its tokens. */
+  patches: size,
+  attentionBias: z.boolean(),
+  /** Values before the blocks: patches, time step and classes. */
+  inlet: count,
+  /** Values that follow from a patch: its noise, and a variance where the model has one. */
+  values: size,
+});
+
+export const modelFacts = z.discriminatedUnion('kind', [
+  decoderFacts,
+  encoderFacts,
+  visionFacts,
+  diffusionFacts,
+]);
 
 export type DecoderFacts = Readonly<z.output<typeof decoderFacts>>;
 export type EncoderFacts = Readonly<z.output<typeof encoderFacts>>;
 export type VisionFacts = Readonly<z.output<typeof visionFacts>>;
-export type ModelFacts = DecoderFacts | EncoderFacts | VisionFacts;
+export type DiffusionFacts = Readonly<z.output<typeof diffusionFacts>>;
+export type ModelFacts = DecoderFacts | EncoderFacts | VisionFacts | DiffusionFacts;

@@ -9,7 +9,13 @@ import type { ResolvedMethod } from '../methods/resolve.ts';
 import { inWords } from '../schema/text.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import { gridValues, trainsScales } from './grid-bytes.ts';
-import type { DecoderFacts, EncoderFacts, ModelFacts, VisionFacts } from './model-facts.ts';
+import type {
+  DecoderFacts,
+  DiffusionFacts,
+  EncoderFacts,
+  ModelFacts,
+  VisionFacts,
+} from './model-facts.ts';
 
 export type { Linear };
 export { linearsOf };
@@ -44,6 +50,8 @@ function othersOf(facts: ModelFacts): OtherCounts {
       return ofEncoder(facts);
     case 'vision':
       return ofVision(facts);
+    case 'diffusion':
+      return ofDiffusion(facts);
   }
 }
 
@@ -71,6 +79,13 @@ function ofVision(facts: VisionFacts): OtherCounts {
   };
 }
 
+/** Biases alone: its norms have neither weights nor biases. What follows the blocks is the head. */
+function ofDiffusion({ H, I, inlet, values, attentionBias }: DiffusionFacts): OtherCounts {
+  const biases = (attentionBias ? 3 * H : 0) + 6 * H + 2 * H + I;
+  const head = (2 * H + values) * (H + 1);
+  return { blockVectors: biases, embedding: inlet, head, finalNorm: 0 };
+}
+
 /** Values of the matrices that each target row passes behind the blocks. */
 export function headMatrix(facts: ModelFacts): number {
   switch (facts.kind) {
@@ -80,12 +95,21 @@ export function headMatrix(facts: ModelFacts): number {
       return (facts.classes + facts.H) * facts.H;
     case 'vision':
       return facts.classes * facts.headInputs;
+    case 'diffusion':
+      return (2 * facts.H + facts.patches * facts.values) * facts.H;
   }
 }
 
 /** Values for which each target row gets a logit. */
 export function logitsOf(facts: ModelFacts): number {
-  return facts.kind === 'decoder' ? facts.V : facts.classes;
+  switch (facts.kind) {
+    case 'decoder':
+      return facts.V;
+    case 'diffusion':
+      return facts.patches * facts.values;
+    default:
+      return facts.classes;
+  }
 }
 
 export function isTied(facts: ModelFacts): boolean {
@@ -152,7 +176,7 @@ export function trainedOf(facts: ModelFacts, method: ResolvedMethod): TrainedCou
   const adapter = Math.round(inBlock * facts.L);
   const kept = counts.reduce((sum, one) => sum + one.kept, 0);
   const taken = counts.reduce((sum, one) => sum + one.taken, 0);
-  const whole = facts.kind === 'decoder' ? 0 : facts.whole;
+  const whole = 'whole' in facts ? facts.whole : 0;
   return {
     ...counted(block, whole),
     ...{ total: adapter + whole, adapter, ofGrid: 0, adapterKept: Math.round(kept * facts.L) },

@@ -22,6 +22,7 @@ import { nf4 } from '../../worker/methods/weights/nf4.ts';
 import { scalesOfIntegers } from '../../worker/methods/weights/scales-of-integers.ts';
 import { visionConfig } from '../../worker/vision/config.ts';
 import type { VisionName } from '../../worker/vision/families.ts';
+import { diffusionSource, noisedPictures } from '../toy/diffusion.ts';
 import { classSequence, encoderSource } from '../toy/encoder.ts';
 import { pictureSequence, toyPictures, visionSource } from '../toy/vision.ts';
 import { aPvTuning, toyCodebook, toyCodes } from './pv-tuning.ts';
@@ -78,6 +79,19 @@ function pictured(name: VisionName) {
   );
   const evaluation = [pictureSequence(config, toyPictures)];
   return { ...shared, config: {}, batches, evaluation, source: visionSource(name) };
+}
+
+/** Pictures with noise, in sequences of unlike lengths. */
+function denoised() {
+  const batches = [0, 1, 2].map((n) =>
+    [2, 1, 3, 1, 2].map((count, i) =>
+      noisedPictures(
+        Array.from({ length: count }, (_, e) => n + 5 * i + e),
+        { key: 10 * n + i },
+      ),
+    ),
+  );
+  return { ...shared, config: {}, batches, evaluation: [noisedPictures([30, 31])] };
 }
 
 function anAdapter(dtype: 'float32' | 'float64', dropout = 0, targets = (_path: string) => true) {
@@ -154,6 +168,16 @@ export const shardedCases = {
   'bert-float64': () => ({
     ...{ ...classified(), dtype: 'float64', source: encoderSource('bert'), mode: 'recompute' },
     optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masterWeights: 'Float32' }),
+  }),
+  // Beside the stream, what all blocks and the last layer read of time steps and classes; biases of
+  // keys as above.
+  'dit-float64': () => ({
+    ...{ ...denoised(), dtype: 'float64', source: diffusionSource(), mode: 'recompute' },
+    optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masterWeights: 'Float32' }),
+  }),
+  'dit-lora-float64': () => ({
+    ...{ ...denoised(), dtype: 'float64', source: diffusionSource() },
+    adapter: anAdapter('float64', 0.2, (path) => /norm1\.linear$|to_v$/.test(path)),
   }),
   // The head trains whole beside factors.
   'roberta-lora-float64': () => ({

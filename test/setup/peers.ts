@@ -27,7 +27,8 @@ import { makeStubs } from './stubs.ts';
 
 export interface Peers {
   /**
-   * An interpreter with torch, transformers, peft, trl, safetensors, gguf, numpy, Pillow and jiwer.
+   * An interpreter with torch, transformers, peft, trl, diffusers, safetensors, gguf, numpy, Pillow
+   * and jiwer.
    */
   readonly python: string;
 }

@@ -1,7 +1,7 @@
 // Checks headers against the record: before anything is downloaded or loaded, compares the presence
 // and shape of every tensor with `config.json`, and reports all differences in one error.
 import { UserError } from '../../crds/failures/errors.ts';
-import type { ModelConfig, TensorSpec } from '../families/family.ts';
+import { isOfHead, type ModelConfig, type TensorSpec } from '../families/family.ts';
 import { familyOf } from './registry.ts';
 
 export interface FoundTensor {
@@ -49,7 +49,7 @@ export function confirmTensors(
     const nameInFile = named.get(spec.name);
     const tensor = nameInFile === undefined ? undefined : found.get(nameInFile);
     if (nameInFile === undefined || tensor === undefined) {
-      if (spec.made !== undefined) {
+      if (isOfHead(spec)) {
         made.push(spec.name);
         continue;
       }
@@ -57,7 +57,7 @@ export function confirmTensors(
       continue;
     }
     const difference = differs(spec, tensor, nameInFile);
-    if (difference !== null && spec.made !== undefined) throw otherHead(difference, path);
+    if (difference !== null && isOfHead(spec)) throw otherHead(difference, path);
     if (difference === null) tensors.set(spec.name, bind(spec, tensor, nameInFile));
     else differences.push(difference);
   }

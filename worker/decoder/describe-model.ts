@@ -35,6 +35,8 @@ export interface ModelHeaders {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Names of tensors that the files lack and that are made: heads, before their first training. */
   readonly made: readonly string[];
+  /** Tensors that files repeat: valid if each has the bytes of the one that is used. */
+  readonly copies: readonly StoredTensor[];
   /** Files with tensors, sorted. */
   readonly files: readonly string[];
   /** The header of a GGUF model. */
@@ -70,13 +72,21 @@ export function describeSafetensors(
     const { shape: _, ...rest } = location;
     return { spec, ...rest };
   };
-  const { name, to = '' } = familyOf(config).tied(config) ?? {};
+  const family = familyOf(config);
+  const { name, to = '' } = family.tied(config) ?? {};
+  const copies = family.tensors(config).flatMap((spec) =>
+    family
+      .namesInFiles(spec.name, config)
+      .filter((each) => found.has(each) && each !== tensors.get(spec.name)?.nameInFile)
+      .map((each) => stored(spec, each)),
+  );
   const used = tensors.get(to)?.spec;
   return {
     ...{ path, format: 'safetensors', config, files: [...headers.keys()].sort() },
     configJson: textConfigJson(configJson, 'config.json'),
     tensors: new Map([...tensors].map(([name, b]) => [name, stored(b.spec, b.nameInFile)])),
     made,
+    copies,
     ...(tiedHead !== undefined && name !== undefined && used !== undefined
       ? { tiedHead: stored({ ...used, name }, tiedHead) }
       : {}),
@@ -114,7 +124,8 @@ export function describeGguf(
     const { begin, end } = info;
     tensors.set(spec.name, { spec, file, nameInFile, type: info.type.name, begin, end });
   }
-  const described = { path, format: 'gguf', config, configJson, tensors, made: [] } as const;
+  const headers = { path, format: 'gguf', config, configJson, tensors } as const;
+  const described = { ...headers, made: [], copies: [] };
   return { ...described, files: [file], gguf: header };
 }
 

@@ -14,7 +14,7 @@ export const decoderFamily: Family<DecoderConfig> = {
   tied: (config) =>
     config.tied ? { name: tensorName(config, 'head'), to: tensorName(config, 'embedding') } : null,
   canonical: canonicalName,
-  nameInFiles: (name) => name,
+  namesInFiles: (name) => [name],
   targets: 'Tokens',
   facts: (config) => decoderFacts.parse(config),
 };

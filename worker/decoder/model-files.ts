@@ -49,6 +49,7 @@ interface OpenOptions extends ReadOptions {
 export function openModel(path: string, options: OpenOptions = {}): ModelFiles {
   const headers = readModelHeaders(path, options);
   confirmTiedHead(headers);
+  confirmCopies(headers);
   return new OpenModel(headers, options.seed ?? 0);
 }
 
@@ -159,14 +160,32 @@ function hashRange(file: string, begin: number, end: number): { hash: Hash; byte
 function confirmTiedHead({ tiedHead, tensors, path, folder, config }: ModelOnDisk): void {
   const embedding = tensors.get(familyOf(config).tied(config)?.to ?? '');
   if (tiedHead === undefined || embedding === undefined) return;
-  const [head, table] = [tiedHead, embedding].map(({ file, begin, end }) =>
-    hashRange(join(folder, file), begin, end).hash.digest('hex'),
-  );
-  if (head === table) return;
+  if (bytesOf(folder, tiedHead) === bytesOf(folder, embedding)) return;
   throw new UserError({
     code: 'E_INVALID_MODEL',
     path,
     message: `${path}: tie_word_embeddings is true, but ${tiedHead.nameInFile} differs from the embedding`,
     hint: 'set tie_word_embeddings to false in config.json if the head was trained separately',
   });
+}
+
+/** What each block of a file repeats is computed once here. */
+function confirmCopies({ copies, tensors, path, folder }: ModelOnDisk): void {
+  for (const [name, ofOne] of Map.groupBy(copies, ({ spec }) => spec.name)) {
+    const used = tensors.get(name);
+    if (used === undefined) continue;
+    const expected = bytesOf(folder, used);
+    const other = ofOne.find((copy) => bytesOf(folder, copy) !== expected);
+    if (other === undefined) continue;
+    throw new UserError({
+      code: 'E_INVALID_MODEL',
+      path,
+      message: `${path}: ${other.nameInFile} differs from ${used.nameInFile}; all blocks share one here, so they must be the same`,
+    });
+  }
+}
+
+/** A digest of the bytes of a tensor. */
+function bytesOf(folder: string, { file, begin, end }: StoredTensor): string {
+  return hashRange(join(folder, file), begin, end).hash.digest('hex');
 }

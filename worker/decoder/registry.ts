@@ -3,6 +3,7 @@
 import { Bug, UserError } from '../../crds/failures/errors.ts';
 import type { ModelFacts } from '../../crds/plan/model-facts.ts';
 import { inWords } from '../../crds/schema/text.ts';
+import { diffusionFamily } from '../diffusion/family.ts';
 import { encoderFamily } from '../encoder/family.ts';
 import type { Family, FamilyKind, ModelConfig, Places, ReadOptions } from '../families/family.ts';
 import { visionFamily } from '../vision/family.ts';
@@ -12,12 +13,13 @@ const modelFamilies: Readonly<Record<FamilyKind, Family>> = {
   decoder: decoderFamily,
   encoder: encoderFamily,
   vision: visionFamily,
+  diffusion: diffusionFamily,
 };
 const all = Object.values(modelFamilies);
 
 /** The record of a parsed `config.json`, by the family that reads its `model_type`. */
 export function readModelConfig(json: unknown, options: ReadOptions = {}): ModelConfig {
-  const type = typeof json === 'object' && json !== null && 'model_type' in json && json.model_type;
+  const type = typeOf(json);
   const family = all.find(({ modelTypes }) => modelTypes.some((each) => each === type));
   // What no family knows is refused by the reader that knows most of what can be wrong.
   const config = (family ?? modelFamilies.decoder).read(json, options);
@@ -32,6 +34,13 @@ export function readModelConfig(json: unknown, options: ReadOptions = {}): Model
     });
   }
   return config;
+}
+
+/** diffusers names the class of a model where transformers names its type. */
+function typeOf(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null) return undefined;
+  if ('model_type' in json) return json.model_type;
+  return '_class_name' in json ? json._class_name : undefined;
 }
 
 export function familyOf({ kind }: ModelConfig): Family {

@@ -12,7 +12,7 @@ export const encoderFamily: Family<EncoderConfig> = {
   tensors: encoderTensors,
   tied: () => null,
   canonical: encoderName,
-  nameInFiles: (name) => name,
+  namesInFiles: (name) => [name],
   targets: 'Documents',
   facts(config, made) {
     const { V, H, L, NH, NK, D, I, labels } = config;

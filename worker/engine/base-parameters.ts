@@ -1,7 +1,7 @@
 // One tensor of the base as a parameter of a model: from its file, in the form that the method
 // keeps it in.
 import { Bug } from '../../crds/failures/errors.ts';
-import type { TensorSpec } from '../families/family.ts';
+import { isOfHead, type TensorSpec } from '../families/family.ts';
 import type { Initial } from '../methods/adapters/adapter.ts';
 import { codeNearest } from '../methods/weights/affine-groups.ts';
 import { type CodebookScheme, emptyCodebook } from '../methods/weights/codebook.ts';
@@ -24,7 +24,7 @@ export function loadParameter(
 ): Parameter {
   const { coded = false, codebook = null, store = dense, shardLayer, device } = options;
   // A head that trains is small, and has no master weights beside an adapter.
-  const isHead = trained && spec.made !== undefined;
+  const isHead = trained && isOfHead(spec);
   const dtype = isHead ? exactType(options.dtype) : options.dtype;
   const isMatrix = isBlockMatrix(spec);
   if (trained && codebook !== null && isMatrix) {

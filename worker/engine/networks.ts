@@ -2,6 +2,7 @@
 // without tensors read too.
 import { decoderNetwork } from '../decoder/network.ts';
 import { familyOf } from '../decoder/registry.ts';
+import { diffusionNetwork } from '../diffusion/network.ts';
 import { encoderNetwork } from '../encoder/network.ts';
 import type { FamilyKind, ModelConfig } from '../families/family.ts';
 import { visionNetwork } from '../vision/network.ts';
@@ -9,7 +10,12 @@ import type { Network } from './network.ts';
 
 const networks: Readonly<
   Record<FamilyKind, (config: ModelConfig, sequenceLength: number) => Network>
-> = { decoder: decoderNetwork, encoder: encoderNetwork, vision: visionNetwork };
+> = {
+  decoder: decoderNetwork,
+  encoder: encoderNetwork,
+  vision: visionNetwork,
+  diffusion: diffusionNetwork,
+};
 
 /** For sequences of up to `sequenceLength` tokens. */
 export function networkOf(config: ModelConfig, sequenceLength: number): Network {

@@ -37,7 +37,7 @@ export function stageOf(places: Pick<Places, 'order' | 'outlet'>, place: Place):
 
 export interface TensorSpec {
   /**
-   * Of its module in transformers, mostly as in its files (`nameInFiles`); a module path is a name
+   * Of its module in transformers, mostly as in its files (`namesInFiles`); a module path is a name
    * without `.weight`.
    */
   readonly name: string;
@@ -59,9 +59,10 @@ export interface TensorSpec {
 interface MadeValues {
   /**
    * When it trains whole beside an adapter: a layer that gives the classes always does, as in PEFT,
-   * and another layer of a head where nothing was trained before.
+   * and another layer of a head where nothing was trained before. Those of a body never do: they
+   * are made where a model has no files with tensors at all.
    */
-  readonly besideAdapter: 'Always' | 'IfMade';
+  readonly besideAdapter: 'Always' | 'IfMade' | 'Never';
   /** Of the normal distribution around 0 that its values are drawn from; 0 for zeros. */
   readonly std: number;
 }
@@ -73,7 +74,13 @@ export function valuesOf(tensors: readonly Pick<TensorSpec, 'shape'>[]): number 
 
 /** Whether it trains whole beside an adapter. `isMade`: the files lack it. */
 export function trainsWhole({ made }: Pick<TensorSpec, 'made'>, isMade: boolean): boolean {
-  return made !== undefined && (isMade || made.besideAdapter === 'Always');
+  if (made === undefined || made.besideAdapter === 'Never') return false;
+  return isMade || made.besideAdapter === 'Always';
+}
+
+/** Whether it is made where files have the other tensors of the model. */
+export function isOfHead({ made }: Pick<TensorSpec, 'made'>): boolean {
+  return made !== undefined && made.besideAdapter !== 'Never';
 }
 
 /**
@@ -116,7 +123,7 @@ interface TiedTensor {
 }
 
 /** The rows of the tables of families. */
-export type FamilyKind = 'decoder' | 'encoder' | 'vision';
+export type FamilyKind = 'decoder' | 'encoder' | 'vision' | 'diffusion';
 
 export interface Family<Config extends ModelConfig = ModelConfig> {
   readonly kind: FamilyKind;
@@ -131,8 +138,11 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
   tied(config: Config): TiedTensor | null;
   /** The worker's name of a tensor in a file; null for one that training does not use. */
   canonical(nameInFile: string, config: Config): string | null;
-  /** The name of a tensor in files that are written: other programs read them. */
-  nameInFiles(name: string, config: Config): string;
+  /**
+   * The names of a tensor in files that other programs read: one, or several where files repeat it,
+   * which must then be the same.
+   */
+  namesInFiles(name: string, config: Config): readonly string[];
   /** What has a label, and so gets logits: tokens, or whole documents at their first token. */
   readonly targets: 'Tokens' | 'Documents';
   /** What plans depend on. `made`: names of the tensors that the files lack. */

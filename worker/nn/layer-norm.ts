@@ -17,6 +17,13 @@ export function layerNorm(x: Tensor, { weight, bias, epsilon }: LayerNorm): Tens
   return ops.layerNorm(x, weight, bias, epsilon);
 }
 
+/** Without a weight and a bias of the model. */
+export function plainLayerNorm(x: Tensor, epsilon: number): Tensor {
+  const [H = 0] = x.shape.slice(-1);
+  const weight = ops.ones([H], { dtype: x.dtype });
+  return layerNorm(x, { weight, bias: ops.zeros([H], { dtype: x.dtype }), epsilon });
+}
+
 /** The layer norm at a module path; `value` gives a tensor by its name. */
 export function layerNormAt(
   path: string,

@@ -25,11 +25,12 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
     size: async (folder) => safetensorsSize(folder, files.config, dtype),
     async write(folder) {
       const tensors = new Map<string, PlannedPanels>();
-      const { nameInFiles } = familyOf(files.config);
+      const { namesInFiles } = familyOf(files.config);
       for (const name of files.tensorNames) {
         const { shape } = model.parameters.get(name);
-        const nameInFile = nameInFiles(name, files.config);
-        tensors.set(nameInFile, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) });
+        for (const nameInFile of namesInFiles(name, files.config)) {
+          tensors.set(nameInFile, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) });
+        }
       }
       const written = await writeSafetensorsModel(folder, tensors);
       await writeModelFiles(folder, files, dtype, headInConfig(files.config, run.spec));

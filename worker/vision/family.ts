@@ -13,7 +13,7 @@ export const visionFamily: Family<VisionConfig> = {
   tensors: visionTensors,
   tied: () => null,
   canonical: visionName,
-  nameInFiles: visionNameInFiles,
+  namesInFiles: (name, config) => [visionNameInFiles(name, config)],
   targets: 'Documents',
   facts(config, made) {
     const { family, V, H, L, NH, NK, D, I, labels, qkvBias, channels, patch } = config;

@@ -34,6 +34,11 @@ test('a model of pictures is refused whatever the task: jobs have none', (t) => 
       'the model is a dinov2, which gives pictures a class; jobs of this version have texts alone',
     );
   }
+  const dit = { kind: 'diffusion', family: 'dit', contextLength: 16 } as const;
+  t.throws(() => requireTask(aSpec(), dit), {
+    instanceOf: UserError,
+    message: 'the model is a dit, which makes pictures; jobs of this version have texts alone',
+  });
 });
 
 test('texts that are longer than the positions of an encoder are refused', (t) => {

@@ -68,8 +68,26 @@ const dinov2 = {
   drop_path_rate: 0,
 };
 
+const dit = {
+  _class_name: 'DiTTransformer2DModel',
+  num_attention_heads: 2,
+  attention_head_dim: 4,
+  in_channels: 1,
+  out_channels: 2,
+  num_layers: 2,
+  dropout: 0,
+  attention_bias: true,
+  sample_size: 8,
+  patch_size: 2,
+  activation_fn: 'gelu-approximate',
+  num_embeds_ada_norm: 10,
+  norm_type: 'ada_norm_zero',
+  norm_elementwise_affine: false,
+  norm_eps: 1e-6,
+};
+
 export const target: Target = {
-  seeds: [llama, gemma, roberta, dinov2].map((config) => JSON.stringify(config)),
+  seeds: [llama, gemma, roberta, dinov2, dit].map((config) => JSON.stringify(config)),
   words: [
     ...nests,
     ...[

@@ -1,0 +1,149 @@
+// Diffusion transformers, their schedule and their tables against diffusers; the model in float64.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { openModel } from '../../worker/decoder/model-files.ts';
+import { diffusionConfig } from '../../worker/diffusion/config.ts';
+import { ddimSteps } from '../../worker/diffusion/ddim.ts';
+import { toPatches } from '../../worker/diffusion/patches.ts';
+import { gridPositions, timeFrequencies } from '../../worker/diffusion/positions.ts';
+import { linearSampler, printSamplerConfig } from '../../worker/diffusion/sampler-config.ts';
+import { BlockWalk } from '../../worker/engine/block-walk.ts';
+import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
+import type { Model } from '../../worker/engine/model.ts';
+import { noSides } from '../../worker/engine/network.ts';
+import { type HostSequence, toSequence } from '../../worker/engine/packed-sequence.ts';
+import { openSafetensors } from '../../worker/files/safetensors.ts';
+import { scope } from '../../worker/tensor/scope.ts';
+import { toArray } from '../../worker/tensor/tensor.ts';
+import { gradientsOf } from '../builders/training.ts';
+import { makeDiffusion, noisedPictures } from '../toy/diffusion.ts';
+import { askPeer } from './ask-peer.ts';
+
+let folder = '';
+const judged = () => join(folder, 'judged.safetensors');
+
+const toys = {
+  plain: {},
+  'without biases of attention': { attention_bias: false, num_layers: 1 },
+  'with a variance': { out_channels: 4 },
+  'with another norm before the MLP': { norm_eps: 1e-2 },
+} as const;
+const pictures = [0, 1, 2, 3, 4, 5, 6];
+const samplers = {
+  clean: linearSampler,
+  'not clean, and one later': { ...linearSampler, endsClean: false, offset: 1 },
+};
+const steps = 20;
+const times = [0, 1, 17, 500, 999];
+
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'anneal-diffusion-'));
+  const requests: Record<string, unknown> = { tables: { positions: [5, 24], times } };
+  for (const [name, changes] of Object.entries(toys)) {
+    const { values = {} } = noisedPictures(pictures, { changes });
+    const flat = (of: string): readonly number[] => [...(values[of]?.values ?? [])];
+    requests[name] = {
+      path: await makeDiffusion(join(folder, name), changes),
+      ...Object.fromEntries(['noised', 'noise', 'time', 'class'].map((of) => [of, flat(of)])),
+    };
+  }
+  for (const [name, sampler] of Object.entries(samplers)) {
+    requests[name] = { config: printSamplerConfig(sampler), steps };
+  }
+  const asked = join(folder, 'requests.json');
+  await writeFile(asked, JSON.stringify(requests));
+  await askPeer('diffusion_peer.py', [judged(), asked]);
+});
+test.after.always(() => rm(folder, { recursive: true, force: true }));
+
+function largestGap(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
+  if (ours.length !== theirs.length) return Number.POSITIVE_INFINITY;
+  return Math.max(...Array.from(ours, (value, i) => Math.abs(value - (theirs[i] ?? Number.NaN))));
+}
+
+/** The noise that the model finds, in patches pixel by pixel. */
+function noiseOf(model: Model, host: HostSequence): readonly number[] {
+  return scope(() => {
+    const sequence = toSequence(model, host);
+    using walk = new BlockWalk(model, [sequence], { head: true });
+    const [x] = walk.finish();
+    if (x === undefined) throw new Error('the sequence did not pass the blocks');
+    const states = model.network.targetStates(model, x, sequence, walk.sides[0] ?? noSides);
+    return toArray(model.network.logits(model, states));
+  });
+}
+
+for (const [name, changes] of Object.entries(toys)) {
+  test(`diffusers finds the noise and all gradients of a toy, ${name}`, (t) => {
+    using peer = openSafetensors(judged());
+    using files = openModel(join(folder, name));
+    const options = { dtype: 'float64', adapter: null, sequenceLength: 28 } as const;
+    const model = buildModel(modelSource(files), options);
+    using _parameters = model.parameters;
+    t.deepEqual(files.headers.made, []);
+    const host = noisedPictures(pictures, { changes });
+    const theirNoise = scope(() => toArray(peer.load(`${name}.noise`)));
+    // Patches of float32 would lose what is compared.
+    const config = diffusionConfig(model.config);
+    const order = toPatches(
+      Float32Array.from(theirNoise, (_, i) => i),
+      config,
+      'ByPixel',
+    );
+    const off = largestGap(
+      noiseOf(model, host),
+      Array.from(order, (i) => theirNoise[i] ?? 9),
+    );
+    t.true(off <= 1e-10, `noise: ${off}`);
+    const { loss, gradients } = gradientsOf(model, [host]);
+    scope(() => {
+      const [theirs = Number.NaN] = toArray(peer.load(`${name}.loss`));
+      t.true(Math.abs(loss - theirs) <= 1e-10, `${loss} and ${theirs}`);
+      for (const [parameter, values] of gradients) {
+        const gap = largestGap(values, toArray(peer.load(`${name}.grad.${parameter}`)));
+        t.true(gap <= 1e-8, `${parameter}: ${gap}`);
+      }
+      const names = [...peer.header.tensors.keys()].filter((each) =>
+        each.startsWith(`${name}.grad.`),
+      );
+      t.is(names.length, gradients.size, 'the judge has no other gradient');
+    });
+  });
+}
+
+for (const [name, sampler] of Object.entries(samplers)) {
+  test(`diffusers' scheduler takes the same steps: ${name}`, (t) => {
+    using peer = openSafetensors(judged());
+    const of = (part: string) => scope(() => toArray(peer.load(`${name}.${part}`)));
+    const ours = ddimSteps(sampler, steps);
+    t.deepEqual(
+      ours.map(({ time }) => time),
+      of('times'),
+    );
+    // It keeps products of a thousand factors in float32: 1e-7 of each, and roots of small ones.
+    t.true(
+      largestGap(
+        ours.map(({ sample }) => sample),
+        of('sample'),
+      ) <= 1e-4,
+    );
+    t.true(
+      largestGap(
+        ours.map(({ noise }) => noise),
+        of('ofNoise'),
+      ) <= 1e-4,
+    );
+  });
+}
+
+test('diffusers has the same tables of positions and time steps', (t) => {
+  using peer = openSafetensors(judged());
+  scope(() => {
+    t.deepEqual([...gridPositions(5, 24)], toArray(peer.load('tables.positions')));
+    const gap = largestGap(timeFrequencies(times), toArray(peer.load('tables.frequencies')));
+    // Angles up to 999 in float32, whose rates are rounded twice.
+    t.true(gap <= 2 * 999 * 2 ** -23, `${gap}`);
+  });
+});

@@ -1,0 +1,80 @@
+"""Diffusion transformers as diffusers computes them in float64, as one safetensors file.
+
+Arguments: OUT REQUESTS, where REQUESTS is a file of JSON: {"name": {"path": folder, "noised": [...], "noise": [...], "time": [...], "class": [...]}, ...}, all
+flat. For each name: `NAME.noise`, `NAME.loss` (the mean square over all values) and `NAME.grad.PARAMETER`, in which the copies of time step and class in
+the blocks are added up under the names of the first. `scheduler`: {"config": {...}, "steps": n} gives `NAME.times` and, of x = 1 and of e = 1, what a
+step makes: `NAME.sample`, `NAME.noise`. `positions`: [side, width], and `times`: [...], give the tables of diffusers.
+"""
+
+import json
+import sys
+
+import torch
+from diffusers import DDIMScheduler, DiTTransformer2DModel
+from diffusers.models import embeddings
+from safetensors.torch import save_file
+
+
+def exact_times(times, width, flip_sin_to_cos, downscale_freq_shift, scale=1, max_period=10000):
+    """get_timestep_embedding of diffusers, in float64 instead of float32."""
+    import math
+
+    half = width // 2
+    rates = torch.exp(-math.log(max_period) * torch.arange(half, dtype=torch.float64) / (half - downscale_freq_shift))
+    angles = scale * times[:, None].double() * rates[None, :]
+    parts = [torch.cos(angles), torch.sin(angles)] if flip_sin_to_cos else [torch.sin(angles), torch.cos(angles)]
+    return torch.cat(parts, dim=-1)
+
+
+def compute(request):
+    model = DiTTransformer2DModel.from_pretrained(request["path"]).double().eval()
+    embeddings.get_timestep_embedding = exact_times
+    config = model.config
+    shape = (-1, config.in_channels, config.sample_size, config.sample_size)
+    noised = torch.tensor(request["noised"], dtype=torch.float64).reshape(shape)
+    noise = torch.tensor(request["noise"], dtype=torch.float64).reshape(shape)
+    times, classes = torch.tensor(request["time"]), torch.tensor(request["class"])
+    found = model(noised, timestep=times, class_labels=classes).sample[:, : config.in_channels]
+    loss = ((found - noise) ** 2).mean()
+    loss.backward()
+    gradients = {}
+    for name, parameter in model.named_parameters():
+        if ".norm1.emb." in name:
+            name = f"conditioning.{name.split('.norm1.emb.')[1]}"
+        if parameter.grad is not None:
+            gradients[name] = gradients.get(name, 0) + parameter.grad
+    return {
+        "noise": found.detach().contiguous(),
+        "loss": loss.detach(),
+        **{f"grad.{name}": value.contiguous() for name, value in gradients.items()},
+    }
+
+
+def schedule(request):
+    scheduler = DDIMScheduler.from_config(request["config"])
+    scheduler.set_timesteps(request["steps"])
+    one, nothing = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    step = lambda e, x: torch.cat([scheduler.step(e, t, x, eta=0.0).prev_sample for t in scheduler.timesteps])
+    return {"times": scheduler.timesteps, "sample": step(nothing, one), "ofNoise": step(one, nothing)}
+
+
+def tables(request):
+    side, width = request["positions"]
+    table = embeddings.PatchEmbed(side, side, 1, 1, width).pos_embed[0]
+    times = embeddings.get_timestep_embedding(torch.tensor(request["times"]), 256, True, 1)
+    return {"positions": table.contiguous(), "frequencies": times}
+
+
+def main(out, requests):
+    found = {"none": torch.zeros(1)}
+    kinds = [("positions", tables), ("config", schedule), ("path", compute)]
+    with open(requests) as file:
+        parsed = json.load(file)
+    for key, answer in kinds:
+        for name, request in parsed.items():
+            if key in request:
+                found |= {f"{name}.{part}": value for part, value in answer(request).items()}
+    save_file(found, out)
+
+
+main(sys.argv[1], sys.argv[2])
