@@ -1,18 +1,19 @@
 // The method: one value for each axis. `preset` sets several axes; explicit fields override it.
 import * as z from 'zod';
 import { writtenAxis } from '../methods/axis.ts';
+import { fullModules } from '../methods/full-modules.ts';
 import { axisEntries, presets } from '../methods/index.ts';
 import { rule } from '../schema/rule.ts';
 
 const presetNames = presets.map((one) => one.preset);
-const presetWords = presets.map((one) => `${one.preset}: ${one.summary}`).join(' ');
 
 const fields = z.strictObject({
   preset: z
     .enum(presetNames)
     .optional()
+    // The CRD has little room, and each name is told at its axis and by `anneal explain`.
     .describe(
-      `Short name of a method; sets the axes below that the job does not set. ${presetWords}`,
+      'Short name of a method; sets the axes below that the job does not set. anneal explain NAME tells what it is.',
     ),
   precision: writtenAxis('precision', axisEntries.precision)
     .optional()
@@ -32,6 +33,7 @@ const fields = z.strictObject({
   rule: writtenAxis('rule', axisEntries.rule)
     .optional()
     .describe('What else a step does, with any adapter. None when absent.'),
+  fullModules,
 });
 
 export const method = rule(fields, {

@@ -21,6 +21,7 @@ import { pairsOfAdapterFiles } from './pairs-of-adapter-files.ts';
 import { pairsOfBeginnings } from './pairs-of-beginnings.ts';
 import { pairsOfClassification } from './pairs-of-classification.ts';
 import { pairsOfDistillation } from './pairs-of-distillation.ts';
+import { pairsOfFullModules } from './pairs-of-full-modules.ts';
 import { pairsOfGrids } from './pairs-of-grids.ts';
 import { pairsOfNoTraining } from './pairs-of-no-training.ts';
 import { pairsOfNoise } from './pairs-of-noise.ts';
@@ -41,6 +42,7 @@ const hasHeldOut = 'has(self.dataset.eval) || has(self.dataset.heldOut)';
 
 export const pairs: readonly Pair[] = [
   ...pairsOfAdapterFiles,
+  ...pairsOfFullModules,
   {
     id: 'frozen weights are quantized once',
     path: ['method', 'precision', 'type'],

@@ -30,7 +30,7 @@ export interface Pair {
 export const is = axisInCel;
 
 /** Whether the job asks for none of these results, in CEL. */
-const noneOf = (forms: readonly string[]) =>
+export const noneOf = (forms: readonly string[]) =>
   `!has(self.output.formats) || !self.output.formats.exists(f, f in [${forms.map((form) => `'${form}'`).join(', ')}])`;
 
 /** Whether the job asks for no file of an adapter, in CEL. */

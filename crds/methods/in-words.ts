@@ -1,5 +1,6 @@
 // A method as short text for screens and columns, and by axis for `status.plan.method`.
 import type { Method } from '../api/method.ts';
+import { inWords as listInWords } from '../schema/text.ts';
 import { drawOf } from './draw.ts';
 import { entryOf } from './entry-of.ts';
 import { levelOf } from './halo-level.ts';
@@ -13,6 +14,7 @@ export function methodInWords(method: ResolvedMethod): string {
   if (trainsNothing(method)) return `nothing is trained, ${precisionInWords(method)}`;
   return [
     adapterInWords(method),
+    ...modulesInWords(method),
     ...selectionInWords(method),
     ...ruleInWords(method),
     inWords('optimizer', method.optimizer),
@@ -34,6 +36,11 @@ export function methodName(method: ResolvedMethod): string {
     return `${base.type === 'Dense' ? '' : 'q'}${adapter.type.toLowerCase()}`;
   }
   return selection.type === 'All' ? 'full' : selection.type.toLowerCase();
+}
+
+/** `embed_tokens and norm whole`; nothing without any. */
+function modulesInWords({ fullModules }: ResolvedMethod): readonly string[] {
+  return fullModules.length === 0 ? [] : [`${listInWords(fullModules, 'and')} whole`];
 }
 
 /** `2 blocks at a time by LISA`; nothing if all are trained. */

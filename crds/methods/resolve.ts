@@ -3,6 +3,7 @@
 // dropped.
 import type { Method } from '../api/method.ts';
 import { type ResolvedAxis, resolveAxis } from './axis.ts';
+import type { FullModule } from './full-modules.ts';
 import { axisEntries, presets } from './index.ts';
 
 type Entries = typeof axisEntries;
@@ -14,6 +15,8 @@ export interface ResolvedMethod {
   readonly selection: ResolvedAxis<Entries['selection'][number]>;
   readonly optimizer: ResolvedAxis<Entries['optimizer'][number]>;
   readonly rule: ResolvedAxis<Entries['rule'][number]>;
+  /** What trains whole beside an adapter; each once. */
+  readonly fullModules: readonly FullModule[];
 }
 
 export function resolveMethod(method: Method): ResolvedMethod {
@@ -25,6 +28,7 @@ export function resolveMethod(method: Method): ResolvedMethod {
     selection: resolveAxis(axisEntries.selection, overlay(preset.selection, method.selection)),
     optimizer: resolveAxis(axisEntries.optimizer, overlay(preset.optimizer, method.optimizer)),
     rule: resolveAxis(axisEntries.rule, overlay(preset.rule, method.rule)),
+    fullModules: [...new Set(method.fullModules ?? [])].sort(),
   };
 }
 

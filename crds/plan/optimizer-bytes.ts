@@ -23,14 +23,14 @@ interface OptimizerBytes {
 }
 
 export function optimizerBytes(facts: ModelFacts, method: ResolvedMethod): OptimizerBytes {
-  const { block, outside, activeBlocks } = trainedOf(facts, method);
+  const { block, outside, modules, activeBlocks } = trainedOf(facts, method);
   const blocks = keepsAll(method) ? facts.L : activeBlocks;
   const mastered = storesCodes(method) ? parametersOf(facts).blockVectors : block;
   const master = masterBytes(method);
   return {
     blocks: blocks * (master * mastered + blockBytes(facts, method, block)),
     ofAll: blocks === facts.L,
-    outside: outside * (master + valueBytes(method)),
+    outside: outside * (master + valueBytes(method)) + moduleMaster(method) * modules,
   };
 }
 
@@ -143,6 +143,11 @@ function valueBytes(method: Pick<ResolvedMethod, 'adapter' | 'optimizer'>): numb
     default:
       return optimizer satisfies never;
   }
+}
+
+/** Per value of a module that trains whole beside an adapter. */
+function moduleMaster(method: ResolvedMethod): number {
+  return masterWeightsOf(method) === 'Float32' ? memoryConstants.optimizer.master : 0;
 }
 
 /** Per trained parameter. Adapters are float32 and need no master weights. */

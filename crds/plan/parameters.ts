@@ -121,6 +121,8 @@ export interface TrainedCounts {
   readonly block: number;
   /** Of embedding, head and final norm together. */
   readonly outside: number;
+  /** Of these: modules in the model's type that train whole beside an adapter. */
+  readonly modules: number;
   /** All parameters that are trained at some time. */
   readonly total: number;
   /** Of the total: matrices of an adapter, with what a grid has beside it or alone. */
@@ -143,7 +145,7 @@ export function trainedOf(facts: ModelFacts, method: ResolvedMethod): TrainedCou
   if (trainsNothing(method)) return nothing;
   const activeBlocks = activeBlocksOf(facts, method);
   const counted = (block: number, outside: number) => ({
-    ...{ block, outside, total: block * facts.L + outside },
+    ...{ block, outside, modules: 0, total: block * facts.L + outside },
     ...{ activeBlocks, active: block * activeBlocks + outside },
   });
   const shape = adapterShape(method, facts);
@@ -177,11 +179,39 @@ export function trainedOf(facts: ModelFacts, method: ResolvedMethod): TrainedCou
   const kept = counts.reduce((sum, one) => sum + one.kept, 0);
   const taken = counts.reduce((sum, one) => sum + one.taken, 0);
   const whole = 'whole' in facts ? facts.whole : 0;
+  const { modules, ...isActiveIn } = modulesOf(facts, method);
+  const outside = whole + modules;
   return {
-    ...counted(block, whole),
-    ...{ total: adapter + whole, adapter, ofGrid: 0, adapterKept: Math.round(kept * facts.L) },
-    adapterTaken: Math.round(taken * facts.L),
-    ...{ embedding: false, head: whole > 0 },
+    ...counted(block, outside),
+    ...{ modules, total: adapter + outside, adapter, ofGrid: 0 },
+    ...{ adapterKept: Math.round(kept * facts.L), adapterTaken: Math.round(taken * facts.L) },
+    ...{ embedding: isActiveIn.embedding, head: whole > 0 || isActiveIn.head },
+  };
+}
+
+/** Modules outside the blocks that train whole beside an adapter. */
+function modulesOf(
+  facts: ModelFacts,
+  { fullModules }: ResolvedMethod,
+): Pick<TrainedCounts, 'modules' | 'embedding' | 'head'> {
+  const { embedding, head, finalNorm } = parametersOf(facts);
+  const tied = isTied(facts);
+  const at = fullModules.indexOf('lm_head');
+  if (tied && at >= 0) {
+    const path = `spec.method.fullModules`;
+    throw new UserError({
+      code: 'E_INVALID_SPEC',
+      message: `${path} has lm_head, but the head of this model is its embedding`,
+      path,
+      value: 'lm_head',
+      hint: 'name embed_tokens, which trains both',
+    });
+  }
+  const sizes = { embed_tokens: embedding, lm_head: head, norm: finalNorm };
+  const trainsTable = fullModules.includes('embed_tokens');
+  return {
+    modules: fullModules.reduce((sum, name) => sum + sizes[name], 0),
+    ...{ embedding: trainsTable, head: tied ? trainsTable : at >= 0 },
   };
 }
 
@@ -208,7 +238,7 @@ function outsideOf(
 const nothingOutside = { embedding: false, head: false } as const;
 
 const nothing: TrainedCounts = {
-  ...{ block: 0, outside: 0, total: 0, activeBlocks: 0, active: 0 },
+  ...{ block: 0, outside: 0, modules: 0, total: 0, activeBlocks: 0, active: 0 },
   ...{ adapter: 0, ofGrid: 0, adapterKept: 0, adapterTaken: 0 },
   ...nothingOutside,
 };

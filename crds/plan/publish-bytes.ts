@@ -176,12 +176,13 @@ function leftByWriting(question: MemoryQuestion, format: ResultForm): number {
 function copyBytes(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method, stages, storedBfloat16 = 0 } = question;
   if (isAdapterForm(format)) {
-    const { adapter, adapterKept, adapterTaken } = trainedOf(facts, method);
+    const { adapter, adapterKept, adapterTaken, modules } = trainedOf(facts, method);
     const isOnOwnBase = !changesBase(method) || format === 'KaSA';
     const taken = isOnOwnBase ? 0 : adapterTaken;
     const saved = adapter + adapterKept + taken + facts.L * onesInFile(question);
     const shared = adapterShape(method, facts)?.multipliedOut?.shared ?? 0;
-    const factors = memoryConstants.adapterBytes * saved + 2 * shared;
+    const factors =
+      memoryConstants.adapterBytes * saved + 2 * shared + modules * valueBytes(method);
     if (isOnOwnBase) return factors;
     // On the base as its files have it; matrices keep their 16 bits.
     const { total } = parametersOf(facts);

@@ -27,6 +27,11 @@ const methods = {
   // Four sequences a step: of three workers one accumulates two, and the norm is that of all.
   'q-galore-lisa': { preset: 'QGaLore', selection: lisaOfOne },
   'halo-natural-galore': { preset: 'NaturalGaLore', precision: { type: 'HALO' } },
+  'whole-ends': {
+    preset: 'QLoRA',
+    base: { type: 'NF4', nf4: { blockSize: 32 } },
+    fullModules: ['embed_tokens', 'lm_head', 'norm'],
+  },
   'pv-tuning': { preset: 'PVTuning', base: codebook },
 };
 

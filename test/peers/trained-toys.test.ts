@@ -28,6 +28,19 @@ const cases: readonly Case[] = [
     adapter: row.merged !== true,
   })),
   {
+    ...{ name: 'whole-ends', toy: 'llama', adapter: true },
+    method: {
+      preset: 'LoRA',
+      precision: float32,
+      fullModules: ['embed_tokens', 'lm_head', 'norm'],
+    },
+  },
+  {
+    // The head of its base is the embedding.
+    ...{ name: 'whole-embedding', toy: 'gemma2', adapter: true },
+    method: { preset: 'PiSSA', precision: float32, fullModules: ['embed_tokens'] },
+  },
+  {
     // Its result has the weights that products read: in fixed point.
     ...{ name: 'full', toy: 'mistral-window', adapter: false },
     method: { preset: 'Full', precision: float32, base: changingFormats },

@@ -5,6 +5,7 @@ import type { ResolvedMethod } from '../../crds/index.ts';
 import { choosesPlaces } from '../../crds/methods/adapter-traits.ts';
 import { codedForm } from '../../crds/methods/coded.ts';
 import { drawOf } from '../../crds/methods/draw.ts';
+import { fullModuleTensors } from '../../crds/methods/full-modules.ts';
 import { levelOf } from '../../crds/methods/halo-level.ts';
 import { masterWeightsOf } from '../../crds/methods/master-weights.ts';
 import { trainsNothing } from '../../crds/methods/no-training.ts';
@@ -228,10 +229,11 @@ function adamSettings({ betas, epsilon, weightDecay }: AdamParameters) {
 }
 
 /** Whether a tensor of the base model is trained at any time; tensors of an adapter always are. */
-function trainsOf({ base, adapter, selection }: ResolvedMethod): Trains {
+function trainsOf({ base, adapter, selection, fullModules }: ResolvedMethod): Trains {
   if (trainsNothing({ selection })) return () => false;
   if (adapter.type !== 'None' || trainsScales({ base })) {
-    return (_spec, _places, isWhole) => isWhole;
+    const modules = new Set(fullModules.map((name) => fullModuleTensors[name]));
+    return ({ name }, _places, isWhole) => isWhole || modules.has(name);
   }
   const draw = drawOf(selection);
   if (draw === null) return () => true;

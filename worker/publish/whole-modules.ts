@@ -1,5 +1,6 @@
 // Modules of the base that trained whole beside an adapter, such as a head that the files lack.
 // PEFT calls them `modules_to_save`: the adapter's file has their tensors by their own names.
+import { familyOf } from '../decoder/registry.ts';
 import type { Model } from '../engine/model.ts';
 import type { Parameter, Parameters } from '../engine/parameters.ts';
 import type { WritableTensor } from '../files/safetensors.ts';
@@ -15,7 +16,22 @@ function wholeTensors({ parameters, adapter }: Model): readonly Parameter[] {
 
 /** As an adapter's file has them, by the name of each behind `prefix`. */
 export function wholeInFile(model: Model, prefix: string): readonly [string, WritableTensor][] {
-  return inFile(wholeTensors(model), ({ name }) => `${prefix}${name}`);
+  const tensors = wholeTensors(model);
+  const tied = tiedOf(model, tensors);
+  return [
+    ...inFile(tensors, ({ name }) => `${prefix}${name}`),
+    ...(tied === null ? [] : inFile([tied.parameter], () => `${prefix}${tied.name}`)),
+  ];
+}
+
+/**
+ * The head that is the embedding, where that trains. PEFT puts a copy of each module beside it, and
+ * a copy of the embedding alone would leave the head as it was.
+ */
+function tiedOf(model: Model, tensors: readonly Parameter[]) {
+  const tied = familyOf(model.config).tied(model.config);
+  const parameter = tensors.find(({ name }) => name === tied?.to);
+  return tied === null || parameter === undefined ? null : { name: tied.name, parameter };
 }
 
 /** Tensors as they are, under the names of a file. */
@@ -32,7 +48,9 @@ export function inFile(
 
 /** Names for PEFT, which puts a copy of each module beside it; null for none. */
 export function modulesToSave(model: Model): readonly string[] | null {
-  const paths = wholeTensors(model).map(({ name }) => name.slice(0, name.lastIndexOf('.')));
+  const tensors = wholeTensors(model);
+  const names = [...tensors.map(({ name }) => name), tiedOf(model, tensors)?.name ?? []].flat();
+  const paths = names.map((name) => name.slice(0, name.lastIndexOf('.')));
   // A head of several layers is one module.
   const modules = paths.map((path) => (path.startsWith('classifier.') ? 'classifier' : path));
   return modules.length === 0 ? null : [...new Set(modules)].sort();

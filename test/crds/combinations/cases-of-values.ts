@@ -5,6 +5,25 @@ import type { Changes } from '../../builders/job.ts';
 export type Cases = Readonly<Record<string, { meet: Changes; apart: Changes; where?: Where }>>;
 
 export const casesOfValues: Cases = {
+  'whole modules are beside an adapter': {
+    meet: { method: { preset: 'Full', fullModules: ['lm_head'] } },
+    apart: { method: { preset: 'LoRA', fullModules: ['lm_head'] } },
+  },
+  'whole modules are those of language models': {
+    meet: {
+      'model.task': 'SequenceClassification',
+      'dataset.labels': ['no', 'yes'],
+      method: { preset: 'LoRA', fullModules: ['embed_tokens'] },
+    },
+    apart: { method: { preset: 'LoRA', fullModules: ['embed_tokens'] } },
+  },
+  'whole modules need a file that has them': {
+    meet: { method: { preset: 'LoRA', fullModules: ['norm'] }, 'output.formats': ['GGUFAdapter'] },
+    apart: {
+      method: { preset: 'LoRA', fullModules: ['norm'] },
+      'output.formats': ['PEFTAdapter', 'GGUF'],
+    },
+  },
   'a file of KaSA needs KaSA': {
     meet: { method: { preset: 'PiSSA' }, 'output.formats': ['KaSA'] },
     apart: { method: { preset: 'KaSA' }, 'output.formats': ['KaSA', 'PEFTAdapter'] },

@@ -30,7 +30,12 @@ test('a preset sets its axes and defaults fill the rest', (t) => {
       adamW: { betas: ['0.9', '0.999'], epsilon: '1e-8', weightDecay: '0' },
     },
     rule: { type: 'None' },
+    fullModules: [],
   });
+  t.deepEqual(resolve({ preset: 'LoRA', fullModules: ['norm', 'lm_head', 'norm'] }).fullModules, [
+    'lm_head',
+    'norm',
+  ]);
 });
 
 test('what the job writes wins over the preset, parameter by parameter', (t) => {

@@ -17,11 +17,33 @@ import { digestsBelow } from '../../e2e/killed-run.ts';
 
 test.before(() => setThreads(1));
 
-for (const combination of coveringCombinations()) {
-  const words = axisNames.map((axis) => combination[axis]).join(', ');
+type Method = Readonly<Record<string, unknown>>;
+
+const methods: ReadonlyMap<string, Method> = new Map<string, Method>([
+  ...coveringCombinations().map(
+    (combination) =>
+      [
+        axisNames.map((axis) => combination[axis]).join(', '),
+        { ...methodOf(combination), base: baseOf(combination) },
+      ] as const,
+  ),
+  // No axis: what trains whole beside any adapter, in 16 bits with master weights and without.
+  ...['Float32', 'StochasticRounding'].map(
+    (masterWeights) =>
+      [
+        `whole modules, ${masterWeights}`,
+        {
+          ...{ preset: 'LoRA', fullModules: ['embed_tokens', 'lm_head', 'norm'] },
+          precision: { type: 'BFloat16', bfloat16: { masterWeights } },
+        },
+      ] as const,
+  ),
+]);
+
+for (const [words, method] of methods) {
   test.serial(`trains, goes on and is published: ${words}`, async (t) => {
     await using folder = await temporaryFolder();
-    const run = await ToyRun.make(folder.path, jobOf(combination));
+    const run = await ToyRun.make(folder.path, jobOf(method));
     const report = await run.all();
     t.is(report.training.steps, 2);
     for (const loss of [report.training.firstLoss, report.training.lastLoss]) {
@@ -44,10 +66,10 @@ for (const combination of coveringCombinations()) {
   });
 }
 
-function jobOf(combination: Combination) {
+function jobOf(method: Method) {
   return {
     name: 'combination',
-    method: { ...methodOf(combination), base: baseOf(combination) },
+    method,
     training: { maxSteps: 2, learningRate: '1e-3' },
     checkpoint: { intervalSteps: 1 },
   };
