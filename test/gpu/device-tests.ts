@@ -13,6 +13,7 @@ export const deviceTests = {
   hadamard: 'test/numerics/kernels/hadamard.test.ts',
   head: 'test/numerics/kernels/head.test.ts',
   layer_norm: 'test/numerics/kernels/layer-norm.test.ts',
+  patches: 'test/numerics/kernels/patches.test.ts',
   philox: 'test/numerics/tensor/rng.test.ts',
   quantized: 'test/numerics/kernels/quantized.test.ts',
   rms_norm: 'test/numerics/kernels/rms-norm.test.ts',

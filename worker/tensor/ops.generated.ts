@@ -292,6 +292,11 @@ export function bitwiseRightShiftScalar(self: Tensor, other: Scalar): Tensor {
   return made(call($bitwiseRightShiftScalar, self.handle, other));
 }
 
+const $prelu = operator('aten::_prelu_kernel(Tensor self, Tensor weight) -> Tensor');
+export function prelu(self: Tensor, weight: Tensor): Tensor {
+  return made(call($prelu, self.handle, weight.handle));
+}
+
 const $tanh = operator('aten::tanh(Tensor self) -> Tensor');
 export function tanh(self: Tensor): Tensor {
   return made(call($tanh, self.handle));
@@ -1095,6 +1100,11 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number):
 const $rope = operator('anneal::rope(Tensor x, Tensor cos, Tensor sin) -> Tensor');
 export function rope(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
   return made(call($rope, x.handle, cos.handle, sin.handle));
+}
+
+const $patches = operator('anneal::patches(Tensor x, int height, int width, int kernel) -> Tensor');
+export function patches(x: Tensor, height: number | bigint, width: number | bigint, kernel: number | bigint): Tensor {
+  return made(call($patches, x.handle, height, width, kernel));
 }
 
 const $swiglu = operator('anneal::swiglu(Tensor gate, Tensor up, int activation=0) -> Tensor');

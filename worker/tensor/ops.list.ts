@@ -58,6 +58,7 @@ export const operatorNames = {
   bitwiseRightShiftScalar: 'aten::bitwise_right_shift.Tensor_Scalar',
 
   // activations
+  prelu: 'aten::_prelu_kernel',
   tanh: 'aten::tanh',
   sigmoid: 'aten::sigmoid',
   silu: 'aten::silu',
@@ -232,6 +233,7 @@ export const operatorNames = {
   rmsNorm: 'anneal::rms_norm',
   layerNorm: 'anneal::layer_norm',
   rope: 'anneal::rope',
+  patches: 'anneal::patches',
   swiglu: 'anneal::swiglu',
   swigluBackward: 'anneal::_swiglu_backward',
   attention: 'anneal::attention',
