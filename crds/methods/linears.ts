@@ -1,25 +1,19 @@
-// The linear layers of a block, by the sizes of a model.
+// The linear layers of a block, by the sizes of a model. A convolution is one on the patches of its
+// input: its inputs are the channels at all places of its kernel.
 import type {
   DecoderFacts,
   DiffusionFacts,
   EncoderFacts,
   ModelFacts,
+  RestorationFacts,
   VisionFacts,
 } from '../plan/model-facts.ts';
 
+type AttentionRole = 'q' | 'k' | 'v' | 'qkv' | 'o';
+type MlpRole = 'gate' | 'up' | 'gate_up' | 'down';
 /** What a layer computes of a block. A role that two others are in is their fused product. */
-export type LinearRole =
-  | 'q'
-  | 'k'
-  | 'v'
-  | 'qkv'
-  | 'o'
-  | 'gate'
-  | 'up'
-  | 'gate_up'
-  | 'down'
-  /** Makes scales, shifts and gates of a block, once for each picture. */
-  | 'modulation';
+/** `modulation`: makes scales, shifts and gates of a block, once for each picture. */
+export type LinearRole = AttentionRole | MlpRole | 'modulation' | 'conv';
 
 export interface Linear {
   /** The end of its module path that no other layer of a block has: `q_proj`, `output.dense`. */
@@ -29,6 +23,8 @@ export interface Linear {
   readonly role: LinearRole;
   readonly out: number;
   readonly in: number;
+  /** Edge of a convolution's kernel. @default a linear layer */
+  readonly kernel?: number;
 }
 
 /** The linear layers of one block, in execution order. */
@@ -42,6 +38,8 @@ export function linearsOf(facts: ModelFacts): readonly Linear[] {
       return visionLinears(facts);
     case 'diffusion':
       return diffusionLinears(facts);
+    case 'restoration':
+      return convolutions(facts);
   }
 }
 
@@ -111,12 +109,18 @@ export function rowsPerToken(facts: ModelFacts, { role }: Pick<Linear, 'role'>):
   return facts.kind === 'diffusion' && role === 'modulation' ? 1 / facts.patches : 1;
 }
 
-/** Layers with the same input, together. */
-export function byInput<L extends Pick<Linear, 'role'>>(linears: readonly L[]): readonly L[][] {
-  return [...Map.groupBy(linears, ({ role }) => inputs[role]).values()];
+function convolutions({ H, kernel, convolutions: paths }: RestorationFacts): readonly Linear[] {
+  const sizes = { out: H, in: H * kernel ** 2, kernel };
+  return paths.map((path) => ({ name: path, path, role: 'conv', ...sizes }));
 }
 
-const inputs: Readonly<Record<LinearRole, string>> = {
+/** Layers with the same input, together. */
+export function byInput<L extends Pick<Linear, 'role'>>(linears: readonly L[]): readonly L[][] {
+  const inputOf = (linear: L) => (linear.role === 'conv' ? linear : inputs[linear.role]);
+  return [...Map.groupBy(linears, inputOf).values()];
+}
+
+const inputs: Readonly<Record<Exclude<LinearRole, 'conv'>, string>> = {
   ...{ q: 'block', k: 'block', v: 'block', qkv: 'block', o: 'heads' },
   ...{ gate: 'mlp', up: 'mlp', gate_up: 'mlp', down: 'channels', modulation: 'picture' },
 };
@@ -133,7 +137,7 @@ export function largestLinear(facts: ModelFacts): number {
 
 /** Whether it is in the MLP. */
 export function isOfMlp({ role }: Pick<Linear, 'role'>): boolean {
-  return inputs[role] === 'mlp' || role === 'down';
+  return role !== 'conv' && (inputs[role] === 'mlp' || role === 'down');
 }
 
 /** Those that a method names, by ends of their paths, as in PEFT; `AllLinear` is all of them. */

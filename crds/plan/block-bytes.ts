@@ -9,8 +9,8 @@ import { haloBytes } from './halo-bytes.ts';
 import { keptParts } from './kept-parts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
-import type { ModelFacts } from './model-facts.ts';
-import { adaptedLinears, logitsOf, parametersOf, trainedOf } from './parameters.ts';
+import type { ModelFacts, RestorationFacts } from './model-facts.ts';
+import { adaptedLinears, linearsOf, outputsOf, parametersOf, trainedOf } from './parameters.ts';
 import { storesFrozen } from './quantized-base.ts';
 import { valueBytes } from './static-bytes.ts';
 import { copiesOfLogits } from './teacher-bytes.ts';
@@ -176,7 +176,8 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   const values = valueBytes(method) * (units(facts, tape) + apart + ofPictures(facts));
   const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);
   const shape = adapterShape(method, facts);
-  if (shape === null) return values + extra + valueBytes(method) * scaledValues(facts);
+  const vectors = valueBytes(method) * scaledValues(facts);
+  if (shape === null) return values + extra + vectors + patchBytes(question, linearsOf(facts));
   const linears = adaptedLinears(facts, shape.targetModules);
   const ofAdapter = (linear: Linear): number => {
     const { exact, copied } = shape.perToken(linear);
@@ -185,7 +186,14 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   };
   const mixture = mixtureTape(question, shape);
   const unread = valueBytes(method) * unreadValues(facts, linears);
-  return values - unread + extra + mixture + linears.reduce((sum, one) => sum + ofAdapter(one), 0);
+  const inputs = patchBytes(question, linears) - unread;
+  return values + inputs + extra + mixture + linears.reduce((sum, one) => sum + ofAdapter(one), 0);
+}
+
+/** Of a token, the patches that are the inputs of convolutions. */
+function patchBytes({ method }: MemoryQuestion, linears: readonly Linear[]): number {
+  const read = linears.filter(({ kernel }) => kernel !== undefined);
+  return valueBytes(method) * read.reduce((sum, one) => sum + one.in, 0);
 }
 
 /** Of a token, what vectors multiply where they train: the outputs of both halves of a block. */
@@ -199,7 +207,7 @@ function scaledValues(facts: ModelFacts): number {
  */
 function unreadValues(facts: ModelFacts, adapted: readonly Linear[]): number {
   const { kind, H, I } = facts;
-  if (kind === 'decoder') return 0;
+  if (kind === 'decoder' || kind === 'restoration') return 0;
   const has = (wanted: Linear['role']) => adapted.some(({ role }) => role === wanted);
   const hasNormed = kind === 'encoder' || has('q') || has('k') || has('v');
   // What scales and gates multiply is for their gradients, and so is what they are made of.
@@ -258,11 +266,22 @@ export function units({ H, NH, NK, D, I }: ModelFacts, count: Units): number {
 
 function headWorking(question: MemoryQuestion): number {
   const { facts, method, microBatchTokens, targetShare } = question;
+  if (facts.kind === 'restoration') return outletWorking(facts, question);
   const { head } = memoryConstants;
-  const columns = logitsOf(facts);
+  const columns = outputsOf(facts);
   const targetRows = microBatchTokens * targetShare;
   const bytes = trainedOf(facts, method).head ? head.bytesWithGradient : head.bytes;
   const fitting = Math.max(head.fewestRows, Math.min(head.mostRows, bytes / (4 * columns)));
   const logits = copiesOfLogits(question) * Math.min(fitting, targetRows) * columns * 4;
   return logits + head.H * targetRows * facts.H * valueBytes(method);
+}
+
+/** Patches of the stream and their gradient, and float32 values of the picture that is made. */
+function outletWorking(
+  { H, kernel, pixelValues }: RestorationFacts,
+  { method, microBatchTokens }: MemoryQuestion,
+): number {
+  const { patches, stream, pixels } = memoryConstants.outlet;
+  const inType = valueBytes(method) * H * (patches * kernel ** 2 + stream);
+  return microBatchTokens * (inType + 4 * pixels * pixelValues);
 }

@@ -74,6 +74,11 @@ export const memoryConstants = {
       float32PerToken: 4,
       apart: { H: 0, headsD: 0, keyValueD: 0, I: 0 },
     },
+    /** Input, and the channels before each activation; patches are counted by layer. */
+    restoration: {
+      ...{ H: 3, headsD: 0, keyValueD: 0, I: 0, float32PerHead: 0, float32PerToken: 0 },
+      apart: { H: 0, headsD: 0, keyValueD: 0, I: 0 },
+    },
   },
   /** Values per token while one block runs, forward (no tape) and backward (beside the tape). */
   working: {
@@ -93,6 +98,11 @@ export const memoryConstants = {
       forward: { H: 5, headsD: 1, keyValueD: 2, I: 2 },
       backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
     },
+    /** With the patches of one convolution, which are 9 H. */
+    restoration: {
+      forward: { H: 12, headsD: 0, keyValueD: 0, I: 0 },
+      backward: { H: 12, headsD: 0, keyValueD: 0, I: 0 },
+    },
   },
   /** For each expert that a token goes to: rows; those of I in place of the MLP's. */
   experts: { H: 2, I: 4 },
@@ -108,6 +118,8 @@ export const memoryConstants = {
     /** Copies of the target rows of a micro-batch, in units of H: rows, normed, two gradients. */
     H: 4,
   },
+  /** Behind the blocks of a network that restores pictures: copies of each. */
+  outlet: { patches: 2, stream: 2, pixels: 4 },
   optimizer: {
     /** Bytes per trained parameter. */
     AdamW: 8,

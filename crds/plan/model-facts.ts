@@ -68,15 +68,37 @@ const diffusionFacts = z.object({
   values: size,
 });
 
+/** A network that restores pictures: two convolutions in a block, each with slopes behind it. */
+const restorationFacts = z.object({
+  kind: z.literal('restoration'),
+  /** It has no vocabulary, no attention and no MLP: all but H and L are 0. */
+  ...{ V: count, H: size, L: size, NH: count, NK: count, D: count, I: count },
+  /** Edge of the kernels. */
+  kernel: size,
+  /** Module paths of the convolutions of the first block. */
+  convolutions: z.array(z.string()),
+  /** Values before the blocks. */
+  inlet: count,
+  /** Of the output in the place of one pixel of the input. */
+  pixelValues: size,
+});
+
 export const modelFacts = z.discriminatedUnion('kind', [
   decoderFacts,
   encoderFacts,
   visionFacts,
   diffusionFacts,
+  restorationFacts,
 ]);
 
 export type DecoderFacts = Readonly<z.output<typeof decoderFacts>>;
 export type EncoderFacts = Readonly<z.output<typeof encoderFacts>>;
 export type VisionFacts = Readonly<z.output<typeof visionFacts>>;
 export type DiffusionFacts = Readonly<z.output<typeof diffusionFacts>>;
-export type ModelFacts = DecoderFacts | EncoderFacts | VisionFacts | DiffusionFacts;
+export type RestorationFacts = Readonly<z.output<typeof restorationFacts>>;
+export type ModelFacts =
+  | DecoderFacts
+  | EncoderFacts
+  | VisionFacts
+  | DiffusionFacts
+  | RestorationFacts;

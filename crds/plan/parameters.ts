@@ -14,6 +14,7 @@ import type {
   DiffusionFacts,
   EncoderFacts,
   ModelFacts,
+  RestorationFacts,
   VisionFacts,
 } from './model-facts.ts';
 
@@ -24,7 +25,7 @@ interface ParameterCounts {
   /** Per block: matrices, and norms and biases. */
   readonly blockMatrices: number;
   readonly blockVectors: number;
-  /** Of an encoder: all tables before the blocks, and their norm. Of pictures: all before them. */
+  /** All that is before the blocks, such as the tables of an encoder, and their norm. */
   readonly embedding: number;
   /** 0 if the head is tied to the embedding. */
   readonly head: number;
@@ -52,6 +53,8 @@ function othersOf(facts: ModelFacts): OtherCounts {
       return ofVision(facts);
     case 'diffusion':
       return ofDiffusion(facts);
+    case 'restoration':
+      return ofRestoration(facts);
   }
 }
 
@@ -97,18 +100,29 @@ export function headMatrix(facts: ModelFacts): number {
       return facts.classes * facts.headInputs;
     case 'diffusion':
       return (2 * facts.H + facts.patches * facts.values) * facts.H;
+    case 'restoration':
+      return facts.pixelValues * facts.H * facts.kernel ** 2;
   }
 }
 
-/** Values for which each target row gets a logit. */
-export function logitsOf(facts: ModelFacts): number {
+/** A bias and slopes of each convolution of a block; the head is one of them. */
+function ofRestoration({ H, kernel, convolutions, inlet, pixelValues }: RestorationFacts) {
+  const head = pixelValues * (H * kernel ** 2 + 1);
+  return { blockVectors: convolutions.length * 2 * H, embedding: inlet, head, finalNorm: 0 };
+}
+
+/** Outputs of each target row: logits, or values of pixels. */
+export function outputsOf(facts: ModelFacts): number {
   switch (facts.kind) {
     case 'decoder':
       return facts.V;
+    case 'encoder':
+    case 'vision':
+      return facts.classes;
     case 'diffusion':
       return facts.patches * facts.values;
-    default:
-      return facts.classes;
+    case 'restoration':
+      return facts.pixelValues;
   }
 }
 
@@ -250,9 +264,10 @@ const nothing: TrainedCounts = {
 export function adaptedLinears(facts: ModelFacts, targets: readonly string[]): readonly Linear[] {
   const all = linearsOf(facts);
   if (targets.includes('AllLinear')) return all;
-  const names = all.map(({ name }) => name);
+  // Paths of convolutions have no end that is the same in each block.
+  const names = all.flatMap(({ name, kernel }) => (kernel === undefined ? [name] : []));
   for (const [index, target] of targets.entries()) {
-    const isKnown = all.some(({ path }) => isNamed(path, target));
+    const isKnown = names.length > 0 && all.some(({ path }) => isNamed(path, target));
     if (!isKnown) throw unknownTarget(target, index, names);
   }
   return namedLinears(all, targets);
@@ -263,7 +278,7 @@ function unknownTarget(target: string, index: number, names: readonly string[]):
   const path = `spec.method.adapter.lora.targetModules[${index}]`;
   return new UserError({
     code: 'E_INVALID_SPEC',
-    message: `${path} is ${target}; it must be AllLinear, ${inWords(names, 'or')}`,
+    message: `${path} is ${target}; it must be ${inWords(['AllLinear', ...names], 'or')}`,
     path,
     value: target,
     hint: near === undefined ? undefined : `did you mean ${near}?`,

@@ -15,7 +15,7 @@ import { forwardWorking } from './forward-bytes.ts';
 import { isOnGrid } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
-import { adaptedLinears, logitsOf, parametersOf, trainedOf } from './parameters.ts';
+import { adaptedLinears, outputsOf, parametersOf, trainedOf } from './parameters.ts';
 import { prunedSizes } from './pruned-sizes.ts';
 import { branchBytes, bytesOfCodes, quantizeBytes, roundedInputBytes } from './quantize-bytes.ts';
 import { storesFrozen } from './quantized-base.ts';
@@ -75,7 +75,7 @@ function scoringBytes(question: MemoryQuestion): number {
   const width = valueBytes(method);
   const states = tokens * facts.H * width;
   const rows = Math.min(tokens, publish.tokens);
-  const logits = 3 * 4 * rows * logitsOf(facts);
+  const logits = 3 * 4 * rows * outputsOf(facts);
   const passing = forwardWorking({ facts, method }, tokens) + roundedInputBytes(question, tokens);
   return 2 * states + Math.max(2 * states + passing, logits);
 }
@@ -101,7 +101,7 @@ interface FormBytes {
 function formBytes(question: MemoryQuestion, format: ResultForm): FormBytes {
   const { facts, method } = question;
   const width = valueBytes(method);
-  const columns = logitsOf(facts);
+  const columns = outputsOf(facts);
   const logits = 4 * publish.tokens * columns;
   // In the type of the model, before they are float32.
   const narrow = width === 4 ? 0 : width * publish.tokens * columns;

@@ -15,7 +15,7 @@ export function requireTask(
   learner: Learner,
 ): void {
   const { kind, family, contextLength } = learner;
-  if (kind === 'vision' || kind === 'diffusion') throw noPictures(kind, family);
+  if (kind !== 'decoder' && kind !== 'encoder') throw noPictures(kind, family);
   requireKind(model, { ...learner, kind });
   const { sequenceLength } = dataset;
   if (kind === 'decoder' || sequenceLength <= contextLength) return;
@@ -29,12 +29,17 @@ export function requireTask(
   });
 }
 
+const does = {
+  vision: 'gives pictures a class',
+  diffusion: 'makes pictures',
+  restoration: 'restores pictures',
+} as const;
+
 /** A model is read before its data are: jobs have no pictures yet. */
-function noPictures(kind: 'vision' | 'diffusion', family: string): UserError {
-  const does = { vision: 'gives pictures a class', diffusion: 'makes pictures' }[kind];
+function noPictures(kind: keyof typeof does, family: string): UserError {
   return new UserError({
     code: 'E_NOT_BUILT',
-    message: `the model is a ${family}, which ${does}; jobs of this version have texts alone`,
+    message: `the model is a ${family}, which ${does[kind]}; jobs of this version have texts alone`,
     path: 'spec.model.source',
     value: family,
     hint: 'take a model of texts',

@@ -7,7 +7,7 @@ import { forwardWorking } from './forward-bytes.ts';
 import { integersStage } from './integer-base-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
-import { logitsOf } from './parameters.ts';
+import { outputsOf } from './parameters.ts';
 import { publishStage } from './publish-bytes.ts';
 import { sharedBytes } from './shared-bytes.ts';
 import { type StageName, type StagePeak, stagePeak } from './stage-peak.ts';
@@ -47,7 +47,7 @@ function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
   const { facts, method } = question;
   const { head } = memoryConstants;
   const width = valueBytes(method);
-  const columns = logitsOf(facts);
+  const columns = outputsOf(facts);
   const rows = Math.max(head.fewestRows, Math.min(head.mostRows, head.bytes / (4 * columns)));
   const logits = Math.min(rows, tokens) * columns * 4 + 2 * tokens * facts.H * width;
   return inTraining(question, 'Evaluate', {

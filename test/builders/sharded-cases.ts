@@ -24,6 +24,7 @@ import { visionConfig } from '../../worker/vision/config.ts';
 import type { VisionName } from '../../worker/vision/families.ts';
 import { diffusionSource, noisedPictures } from '../toy/diffusion.ts';
 import { classSequence, encoderSource } from '../toy/encoder.ts';
+import { pairSequence, restorationSource } from '../toy/restoration.ts';
 import { pictureSequence, toyPictures, visionSource } from '../toy/vision.ts';
 import { aPvTuning, toyCodebook, toyCodes } from './pv-tuning.ts';
 import { countUp, plainAdamW, type TrainingOptions } from './toy-training.ts';
@@ -92,6 +93,20 @@ function denoised() {
     ),
   );
   return { ...shared, config: {}, batches, evaluation: [noisedPictures([30, 31])] };
+}
+
+/** Pictures of several sizes, and ranks without one. */
+function restoring() {
+  const batches = [0, 1, 2].map((n) =>
+    [2, 1, 3, 0].map((count, i) =>
+      pairSequence(
+        Array.from({ length: count }, (_, e) => n + i + e),
+        { height: 3 + i, width: 4, key: 10 * n + i },
+      ),
+    ),
+  );
+  const evaluation = [pairSequence([7])];
+  return { ...shared, config: {}, batches, evaluation, source: restorationSource() };
 }
 
 function anAdapter(dtype: 'float32' | 'float64', dropout = 0, targets = (_path: string) => true) {
@@ -194,6 +209,11 @@ export const shardedCases = {
     ...{ ...pictured('deit'), dtype: 'float64' },
     adapter: anAdapter('float64', 0.2, (path) => /\.(q_proj|fc1)$/.test(path)),
     trains: ({ name }) => name.startsWith('classifier'),
+  }),
+  // Pictures as values beside tokens; what is before the blocks is read again in the backward.
+  'srvgg-float64': () => ({ ...restoring(), dtype: 'float64', mode: 'recompute' }),
+  'srvgg-lora-float64': () => ({
+    ...{ ...restoring(), dtype: 'float64', adapter: anAdapter('float64', 0.2) },
   }),
   // Its noise is the same at all ranks, and follows the gradients of all.
   'lora-float64': () => ({

@@ -147,7 +147,7 @@ export function gradientsOf(
     });
     const { sums, measured } = outcome;
     const [term = 0, inUse = 0] = measured;
-    const loss = (sums['nll'] ?? Number.NaN) / targetTokens;
+    const loss = (sums['loss'] ?? Number.NaN) / targetTokens;
     const divergence = (sums['divergence'] ?? 0) / targetTokens;
     return {
       loss,

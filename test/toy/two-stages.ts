@@ -122,7 +122,7 @@ const network: Network = {
           seed: (losses) => ops.mulScalar(ops.onesLike(losses), scale),
         });
         own.get('out')?.add(back.active);
-        return { sums: { nll: ops.sum(back.output) }, input: back.input };
+        return { sums: { loss: ops.sum(back.output) }, input: back.input };
       },
       outletGradients: () => own.get('out')?.finish() ?? [],
       inlet({ stage, x, sides, before }, { ids, inputs }) {

@@ -14,7 +14,7 @@ import { embeddingName, finalNormName, headName } from './names.ts';
 const crossEntropy: Objective = {
   of({ h, weight, sequence, scale, cap, dweight }) {
     const [, sums, dh] = ops.headNll(h, weight, sequence.labels, { invN: scale, cap, dweight });
-    return { sums: { nll: ops.select(sums, 0, 0) }, dh };
+    return { sums: { loss: ops.select(sums, 0, 0) }, dh };
   },
 };
 

@@ -18,7 +18,7 @@ interface HeadLoss {
   /** Negative log-likelihood of each target row. */
   readonly rows: Tensor;
   /** Sum of the negative log-likelihoods over the target rows; a float64 scalar. */
-  readonly nll: Tensor;
+  readonly loss: Tensor;
   /** Target rows whose label has the largest logit; a float64 scalar. */
   readonly correct: Tensor;
 }
@@ -40,7 +40,7 @@ export function headLoss(model: Model, x: Tensor, sequence: PackedSequence): Hea
       cap,
       needDh: false,
     });
-    return { rows, nll: ops.select(sums, 0, 0), correct: ops.select(sums, 0, 2) };
+    return { rows, loss: ops.select(sums, 0, 0), correct: ops.select(sums, 0, 2) };
   });
 }
 

@@ -3,7 +3,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
 import { Bug, UserError } from '../../crds/failures/errors.ts';
-import type { ModelConfig, ReadOptions, TensorSpec } from '../families/family.ts';
+import {
+  type ModelConfig,
+  type ReadOptions,
+  shapeInMemory,
+  type TensorSpec,
+} from '../families/family.ts';
 import { forEachPiece } from '../files/header-files.ts';
 import { type LoadOptions, openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -115,7 +120,7 @@ class OpenModel implements ModelFiles {
     const rows = options.rows ?? [0, spec.shape[0] ?? 1];
     const from = this.#open(file);
     return scope(() => {
-      const mapped = from.load(nameInFile, { rows });
+      const mapped = inMemory(spec, from.load(nameInFile, { rows }));
       if (options.dtype === undefined || options.dtype === mapped.dtype) return mapped;
       const { dtype } = options;
       return convertByRows(mapped.shape, dtype, ([first, behind]) => {
@@ -133,6 +138,13 @@ class OpenModel implements ModelFiles {
     this.#safetensors.set(file, open);
     return open;
   }
+}
+
+/** Rows of a convolution are those of a matrix, in the same order. */
+function inMemory(spec: TensorSpec, mapped: Tensor): Tensor {
+  if (spec.kind !== 'conv') return mapped;
+  const [, inputs = 1] = shapeInMemory(spec);
+  return ops.view(mapped, [-1, inputs]);
 }
 
 /** Covers names, sizes and bytes, so that renamed or reordered shards change it. */

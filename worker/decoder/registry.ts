@@ -6,6 +6,7 @@ import { inWords } from '../../crds/schema/text.ts';
 import { diffusionFamily } from '../diffusion/family.ts';
 import { encoderFamily } from '../encoder/family.ts';
 import type { Family, FamilyKind, ModelConfig, Places, ReadOptions } from '../families/family.ts';
+import { restorationFamily } from '../restoration/family.ts';
 import { visionFamily } from '../vision/family.ts';
 import { decoderFamily } from './family.ts';
 
@@ -14,6 +15,7 @@ const modelFamilies: Readonly<Record<FamilyKind, Family>> = {
   encoder: encoderFamily,
   vision: visionFamily,
   diffusion: diffusionFamily,
+  restoration: restorationFamily,
 };
 const all = Object.values(modelFamilies);
 

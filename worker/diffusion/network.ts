@@ -39,7 +39,7 @@ export function diffusionNetwork(of: ModelConfig): Network {
         const pictures = (offsets.shape[0] ?? 0) - 1;
         const errors = noiseErrors(noise, inputAt(inputs, 'noise'), pictures);
         const sums = noiseSums(errors, inputAt(inputs, 'quarter'));
-        return { ...sums, rows: errors, correct: ops.zeros([], { dtype: 'float64' }) };
+        return { ...sums, rows: errors };
       }),
     targetStates: (model, x, _sequence, sides) =>
       scope(() => outletStates(x, conditioningIn(sides), tensorsOf(model))),

@@ -64,6 +64,6 @@ export function noiseSums(errors: Tensor, quarters: Tensor): LossSums {
         [pictures, ops.sum(isIn)],
       ] as const;
     });
-    return { nll: ops.sum(exact), ...Object.fromEntries(byQuarter) };
+    return { loss: ops.sum(exact), ...Object.fromEntries(byQuarter) };
   });
 }

@@ -4,7 +4,7 @@ import { Bug } from '../../crds/failures/errors.ts';
 import { isNamed, linearsOf } from '../../crds/methods/linears.ts';
 import { decoderConfig } from '../decoder/config.ts';
 import { familyOf } from '../decoder/registry.ts';
-import type { ModelConfig } from '../families/family.ts';
+import { type ModelConfig, shapeInMemory } from '../families/family.ts';
 import {
   type Adapter,
   type Initial,
@@ -32,13 +32,16 @@ export function adaptedLayers(config: ModelConfig, adapter: Adapter): readonly L
 export function linearLayers(config: ModelConfig): readonly LinearLayer[] {
   const { tensors, facts } = familyOf(config);
   const inBlock = linearsOf(facts(config, []));
-  return tensors(config).flatMap(({ name, place: layer, kind, shape }) => {
-    const [out, inputs] = shape;
-    if (typeof layer !== 'number' || kind !== 'linear') return [];
+  return tensors(config).flatMap((spec) => {
+    const { name, place: layer, kind } = spec;
+    const [out, inputs] = shapeInMemory(spec);
+    if (typeof layer !== 'number' || (kind !== 'linear' && kind !== 'conv')) return [];
     if (out === undefined || inputs === undefined) return [];
     const path = name.replace(/\.weight$/, '');
+    const sizes = { path, layer, out, in: inputs, model: config };
+    if (kind === 'conv') return [{ ...sizes, role: 'conv', kernel: spec.shape.at(-1) ?? 1 }];
     const { role } = inBlock.find((one) => isNamed(one.path, path)) ?? unknown(path);
-    return [{ path, layer, role, out, in: inputs, model: config }];
+    return [{ ...sizes, role }];
   });
 }
 

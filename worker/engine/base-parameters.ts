@@ -67,13 +67,13 @@ function quantizedParameter(
  * they read, which gives the same bits for half the memory.
  */
 function frozenType(source: ModelSource, { name, kind }: TensorSpec, dtype: DType): DType {
-  const isVector = kind === 'norm' || kind === 'bias';
+  const isVector = kind === 'norm' || kind === 'bias' || kind === 'vector';
   return dtype === 'float32' && source.isBfloat16(name) && !isVector ? 'bfloat16' : dtype;
 }
 
 /** Matrices inside the blocks; embedding and head are outside. */
 function isBlockMatrix({ place, kind }: TensorSpec): boolean {
-  return typeof place === 'number' && kind === 'linear';
+  return typeof place === 'number' && (kind === 'linear' || kind === 'conv');
 }
 
 /** `isOwn`: a copy; otherwise it may be the mapped file itself. */

@@ -45,15 +45,18 @@ interface EntryGradients {
 interface MeasuredLoss {
   /** Of each target row. */
   readonly rows: Tensor;
-  readonly nll: Tensor;
-  /** Target rows whose label the model finds the most likely. */
-  readonly correct: Tensor;
+  readonly loss: Tensor;
+  /** Target rows whose label the model finds the most likely; absent where they have no label. */
+  readonly correct?: Tensor;
 }
 
 /** Sums over the target rows of a sequence, by name; float64 scalars. */
 export interface LossSums {
-  /** Of the negative log-likelihoods, whatever is minimized. */
-  readonly nll: Tensor;
+  /**
+   * Of what is reported as loss, whatever is minimized: the negative log-likelihood of a label, or
+   * the mean absolute difference of the values of a pixel.
+   */
+  readonly loss: Tensor;
   /** What else is measured of the loss. */
   readonly [name: string]: Tensor;
 }
@@ -132,11 +135,14 @@ export interface Network {
    */
   loss(model: Model, x: Tensor, sequence: PackedSequence, sides: Sides): MeasuredLoss;
   /**
-   * What the logits of each target are computed of, `[targets, values]`, by `x [T, H]`, the stream
+   * What the outputs of each target are computed of, `[targets, values]`, by `x [T, H]`, the stream
    * after the last block; the tensors of the outlet are complete.
    */
   targetStates(model: Model, x: Tensor, sequence: PackedSequence, sides: Sides): Tensor;
-  /** Their logits, `[targets, outputs]` in float32 (float64 for a float64 model). */
+  /**
+   * Their outputs, logits or values of pixels: `[targets, outputs]` in float32 (float64 for a
+   * float64 model).
+   */
   logits(model: Model, states: Tensor): Tensor;
   /** To be asked once all blocks have passed all sequences: it may hold gradients. */
   ends(model: Model, settings: EndSettings): StepEnds;

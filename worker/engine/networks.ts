@@ -5,6 +5,7 @@ import { familyOf } from '../decoder/registry.ts';
 import { diffusionNetwork } from '../diffusion/network.ts';
 import { encoderNetwork } from '../encoder/network.ts';
 import type { FamilyKind, ModelConfig } from '../families/family.ts';
+import { restorationNetwork } from '../restoration/network.ts';
 import { visionNetwork } from '../vision/network.ts';
 import type { Network } from './network.ts';
 
@@ -15,6 +16,7 @@ const networks: Readonly<
   encoder: encoderNetwork,
   vision: visionNetwork,
   diffusion: diffusionNetwork,
+  restoration: restorationNetwork,
 };
 
 /** For sequences of up to `sequenceLength` tokens. */

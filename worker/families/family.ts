@@ -42,8 +42,12 @@ export interface TensorSpec {
    */
   readonly name: string;
   readonly place: Place;
-  /** A linear layer may get an adapter and be quantized, if it is in a block. */
-  readonly kind: 'linear' | 'table' | 'norm' | 'bias';
+  /**
+   * A linear layer may get an adapter and be quantized, if it is in a block; so may a convolution,
+   * which is one on patches. A vector is one of other values, such as slopes.
+   */
+  readonly kind: 'linear' | 'conv' | 'table' | 'norm' | 'bias' | 'vector';
+  /** In files; a convolution's `[out, in, kernel, kernel]` is a matrix in memory. */
   readonly shape: readonly number[];
   /** The fields of `config.json` that give the shape. */
   readonly from: string;
@@ -67,6 +71,12 @@ interface MadeValues {
   readonly std: number;
 }
 
+/** In memory: a convolution is a matrix on patches, `[out, in * kernel * kernel]`. */
+export function shapeInMemory({ kind, shape }: Pick<TensorSpec, 'kind' | 'shape'>) {
+  const [out = 1, ...inputs] = shape;
+  return kind === 'conv' ? [out, inputs.reduce((all, size) => all * size, 1)] : shape;
+}
+
 /** Values of all of them. */
 export function valuesOf(tensors: readonly Pick<TensorSpec, 'shape'>[]): number {
   return tensors.reduce((sum, { shape }) => sum + shape.reduce((all, size) => all * size, 1), 0);
@@ -84,7 +94,8 @@ export function isOfHead({ made }: Pick<TensorSpec, 'made'>): boolean {
 }
 
 /**
- * What the records of all families have; the rest of a record is the family's own.
+ * What the records of all families have, 0 for what a family has none of; the rest of a record is
+ * the family's own.
  *
  * Legend: V vocabulary rows · H hidden size · L blocks · NH query heads · NK key/value heads · D
  * head size · I MLP size
@@ -123,7 +134,7 @@ interface TiedTensor {
 }
 
 /** The rows of the tables of families. */
-export type FamilyKind = 'decoder' | 'encoder' | 'vision' | 'diffusion';
+export type FamilyKind = 'decoder' | 'encoder' | 'vision' | 'diffusion' | 'restoration';
 
 export interface Family<Config extends ModelConfig = ModelConfig> {
   readonly kind: FamilyKind;
@@ -143,8 +154,11 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
    * which must then be the same.
    */
   namesInFiles(name: string, config: Config): readonly string[];
-  /** What has a label, and so gets logits: tokens, or whole documents at their first token. */
-  readonly targets: 'Tokens' | 'Documents';
+  /**
+   * What has a target: tokens and whole documents, at their first token, have a label and so get
+   * logits; pixels have the values of another picture.
+   */
+  readonly targets: 'Tokens' | 'Documents' | 'Pixels';
   /** What plans depend on. `made`: names of the tensors that the files lack. */
   facts(config: Config, made: readonly string[]): ModelFacts;
 }

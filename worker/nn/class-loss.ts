@@ -15,7 +15,7 @@ export function classLoss(
     const rows = ops.neg(ops.squeeze(ops.gather(logs, 1, ops.unsqueeze(labels, 1)), 1));
     const right = ops.eq(ops.argmax(logs, 1), labels);
     const total = (values: Tensor): Tensor => ops.sum(ops.to(values, 'float64'));
-    return { rows, sums: { nll: total(rows), correct: total(right) } };
+    return { rows, sums: { loss: total(rows), correct: total(right) } };
   });
 }
 

@@ -27,7 +27,8 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
       const tensors = new Map<string, PlannedPanels>();
       const { namesInFiles } = familyOf(files.config);
       for (const name of files.tensorNames) {
-        const { shape } = model.parameters.get(name);
+        // As files have it: a convolution is a matrix in memory.
+        const { shape } = files.headers.tensors.get(name)?.spec ?? model.parameters.get(name);
         for (const nameInFile of namesInFiles(name, files.config)) {
           tensors.set(nameInFile, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) });
         }

@@ -41,8 +41,16 @@ export function commonConfig(
     inference_mode: true,
     modules_to_save: modulesToSave(model),
     target_modules: targetsOf(model, layers),
-    task_type: familyOf(model.config).targets === 'Tokens' ? 'CAUSAL_LM' : 'SEQ_CLS',
+    task_type: taskTypes[familyOf(model.config).targets],
   };
+}
+
+/** Those of PEFT, which knows none for pictures. */
+const taskTypes = { Tokens: 'CAUSAL_LM', Documents: 'SEQ_CLS', Pixels: null } as const;
+
+/** What a layer is called in every block: its last part; a convolution has only its path. */
+export function nameInBlocks({ path, kernel }: Pick<LinearLayer, 'path' | 'kernel'>): string {
+  return kernel === undefined ? lastPart(path) : path;
 }
 
 /**
@@ -53,18 +61,18 @@ function targetsOf({ config }: Model, layers: readonly LinearLayer[]): readonly 
   const linears = familyOf(config)
     .tensors(config)
     .flatMap(({ name, kind }) => (kind === 'linear' ? [name.replace(/\.weight$/, '')] : []));
-  const named = (own: readonly LinearLayer[], nameOf: (path: string) => string) =>
-    [...Map.groupBy(own, ({ path }) => nameOf(path))].map(([name, group]) => ({
+  const named = (own: readonly LinearLayer[], nameOf: (layer: LinearLayer) => string) =>
+    [...Map.groupBy(own, nameOf)].map(([name, group]) => ({
       group,
       name: linears.filter((path) => path.endsWith(`.${name}`)).length === group.length && name,
     }));
-  return named(layers, lastPart)
+  return named(layers, nameInBlocks)
     .flatMap((one) => (one.name === false ? named(one.group, partInBlock) : [one]))
     .flatMap(({ name, group }) => (name === false ? group.map(({ path }) => path) : [name]))
     .sort();
 }
 
 /** `attention.output.dense` of `bert.encoder.layer.3.attention.output.dense`. */
-function partInBlock(path: string): string {
+function partInBlock({ path }: LinearLayer): string {
   return path.replace(/^.*?\.\d+\./, '');
 }

@@ -6,15 +6,15 @@
 import { join } from 'node:path';
 import { alphaOf } from '../../crds/methods/adapter-fields.ts';
 import { adapterShape } from '../../crds/methods/adapter-traits.ts';
-import { lastPart } from '../../crds/methods/linears.ts';
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { factsOf } from '../decoder/registry.ts';
 import { openSafetensors, type WritableTensor } from '../files/safetensors.ts';
 import { factorA, factorB, type LinearLayer } from '../methods/adapters/adapter.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { AdapterFacts, ArtifactWriter } from './artifact.ts';
-import { commonConfig, prefix, tensorFile, writeAdapter } from './peft-files.ts';
+import { commonConfig, nameInBlocks, prefix, tensorFile, writeAdapter } from './peft-files.ts';
 import { sizesInFile } from './recovery.ts';
 import {
   asWritten,
@@ -41,7 +41,7 @@ export function peftArtifact(facts: AdapterFacts, format: PeftFormat): ArtifactW
       using file = openSafetensors(join(folder, tensorFile));
       const whole = (name: string) => file.load(`${prefix}${name}`);
       return asWritten(facts, whole, (layer, factor) => {
-        const values = file.load(nameOf(layer.path, factor));
+        const values = asFactor(layer, factor, file.load(nameOf(layer.path, factor)));
         const dim = factor === 'A' ? 0 : 1;
         return isUniform ? ops.narrow(values, dim, 0, rankWritten(facts, layer)) : values;
       });
@@ -59,15 +59,33 @@ function peftTensors(facts: AdapterFacts, isUniform: boolean): ReadonlyMap<strin
     const rank = isUniform ? most : own;
     const sizes = sizesInFile(facts.cut, layer);
     const shapeOf = (ranks: number) => (factor === 'A' ? [ranks, sizes.in] : [sizes.out, ranks]);
+    const shape = shapeInFile(layer, shapeOf(rank), factor);
     const make = () => {
       const values = factorWritten(facts, layer, factor);
-      if (rank === own) return values;
+      if (rank === own) return ops.view(values, shape);
       const zeros = ops.zeros(shapeOf(rank - own), { dtype: values.dtype });
-      return ops.cat([values, zeros], factor === 'A' ? 0 : 1);
+      return ops.view(ops.cat([values, zeros], factor === 'A' ? 0 : 1), shape);
     };
-    return [nameOf(layer.path, factor), { shape: shapeOf(rank), dtype, make }];
+    return [nameOf(layer.path, factor), { shape, dtype, make }];
   };
   return new Map(layers.flatMap((layer) => [planned(layer, 'A'), planned(layer, 'B')]));
+}
+
+/**
+ * Beside a convolution PEFT puts two of them: A has its kernel, `[r, in, k, k]`, and B one of a
+ * single pixel, `[out, r, 1, 1]`. They are the factors, in the same order.
+ */
+function shapeInFile({ kernel }: LinearLayer, shape: readonly number[], factor: Factor) {
+  const [rows = 1, columns = 1] = shape;
+  if (kernel === undefined) return shape;
+  return factor === 'A' ? [rows, columns / kernel ** 2, kernel, kernel] : [rows, columns, 1, 1];
+}
+
+/** Of a tensor in a file. */
+function asFactor({ kernel }: LinearLayer, factor: Factor, values: Tensor): Tensor {
+  if (kernel === undefined) return values;
+  const [rows = 1, columns = 1] = values.shape;
+  return ops.view(values, factor === 'A' ? [rows, columns * kernel ** 2] : [rows, columns]);
 }
 
 function nameOf(path: string, factor: Factor): string {
@@ -110,8 +128,8 @@ function asLora(parameters: LoraParameters): Record<string, unknown> {
  * these have one rank in all blocks; alpha / r is the scale.
  */
 function byLayer(facts: AdapterFacts, layers: readonly LinearLayer[]): Record<string, unknown> {
-  const found = layers.map((layer) => ({ path: layer.path, rank: rankWritten(facts, layer) }));
-  const byName = Map.groupBy(found, ({ path }) => lastPart(path));
+  const found = layers.map((layer) => ({ ...layer, rank: rankWritten(facts, layer) }));
+  const byName = Map.groupBy(found, nameInBlocks);
   const ranks = [...byName].flatMap(([name, own]) =>
     new Set(own.map(({ rank }) => rank)).size === 1
       ? own.slice(0, 1).map(({ rank }) => ({ name, rank }))

@@ -51,7 +51,8 @@ function judge(
   found: Evaluation,
   ms: number,
 ): TrainerState {
-  const value = plan.earlyStopping?.metric === 'Accuracy' ? -found.accuracy : found.loss;
+  const value =
+    plan.earlyStopping?.metric === 'Accuracy' ? -(found.accuracy ?? Number.NaN) : found.loss;
   const threshold =
     (state.best?.value ?? Number.POSITIVE_INFINITY) - (plan.earlyStopping?.minDelta ?? 0);
   const best = value < threshold;
@@ -93,6 +94,6 @@ export function stoppedEarly(plan: TrainerPlan, { stale }: TrainerState): boolea
   return plan.earlyStopping !== null && stale >= plan.earlyStopping.patience;
 }
 
-export function finiteOrNull(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
+export function finiteOrNull(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? value : null;
 }

@@ -13,11 +13,12 @@ import { scope } from '../tensor/scope.ts';
 import { item, toArray } from '../tensor/tensor.ts';
 
 export interface Evaluation {
-  /** Mean negative log-likelihood of a target token, nats. */
+  /** Mean of a target token: its negative log-likelihood in nats, or the difference of its values. */
   readonly loss: number;
-  readonly perplexity: number;
-  /** Fraction of target tokens to which the model gives the highest probability. */
-  readonly accuracy: number;
+  /** Null where targets have no labels. */
+  readonly perplexity: number | null;
+  /** Fraction of labels to which the model gives the highest probability; null without labels. */
+  readonly accuracy: number | null;
   readonly tokens: number;
   /** Sums of the loss over the first documents, in order; 0 for one without target tokens. */
   readonly sums: readonly number[];
@@ -37,7 +38,7 @@ export async function heldOutLoss(
   stopped: () => boolean,
   world: World = alone,
 ): Promise<Evaluation | null> {
-  const own = { nll: 0, correct: 0 };
+  const own = { loss: 0, correct: 0, labels: 0 };
   const ownSums: number[] = [];
   using entries = new EntryWatch();
   let tokens = 0;
@@ -51,8 +52,9 @@ export async function heldOutLoss(
       () => lossOf(model, round.slice(world.rank, world.rank + 1), entries.see),
       model.device,
     );
-    own.nll += sums.nll;
+    own.loss += sums.loss;
     own.correct += sums.correct;
+    own.labels += sums.labels;
     for (const [rank, { offsets }] of round.entries()) {
       // The others have the sums of these documents.
       const others = () => new Array<number>(offsets.length - 1).fill(0);
@@ -63,11 +65,15 @@ export async function heldOutLoss(
       longest = Math.max(longest, longestIn(offsets));
     }
   }
-  const [nll = own.nll, correct = own.correct] = world.sum([own.nll, own.correct]);
+  const [sum = Number.NaN, correct = 0, labels = 0] = world.sum(Object.values(own));
   const sums = world.sum(ownSums.slice(0, mostSums));
-  const loss = nll / tokens;
+  const loss = sum / tokens;
   const attention = entries.summary(model.config, longest, world);
-  return { loss, perplexity: Math.exp(loss), accuracy: correct / tokens, tokens, sums, attention };
+  const ofLabels =
+    labels === 0
+      ? { perplexity: null, accuracy: null }
+      : { perplexity: Math.exp(loss), accuracy: correct / labels };
+  return { loss, ...ofLabels, tokens, sums, attention };
 }
 
 /** Tokens of the longest document. */
@@ -76,7 +82,9 @@ function longestIn(offsets: Int32Array): number {
 }
 
 interface Sums {
-  nll: number;
+  loss: number;
+  /** Targets with a label, and those of them that the model finds the most likely. */
+  labels: number;
   correct: number;
   /** Losses of the documents. */
   readonly documents: number[];
@@ -87,18 +95,21 @@ function lossOf(model: Model, hosts: readonly HostSequence[], see: SeeAttention)
   using walk = new BlockWalk(model, sequences, { head: true });
   const streams = walk.finish({ attention: see });
   return withLayer(model, model.places.outlet, null, () => {
-    const sums: Sums = { nll: 0, correct: 0, documents: [] };
+    const sums: Sums = { loss: 0, labels: 0, correct: 0, documents: [] };
     for (const [a, sequence] of sequences.entries()) {
       const x = streams[a];
       if (x === undefined) continue;
-      const { rows, nll, correct } = model.network.loss(
+      const { rows, loss, correct } = model.network.loss(
         model,
         x,
         sequence,
         walk.sides[a] ?? noSides,
       );
-      sums.nll += item(nll);
-      sums.correct += item(correct);
+      sums.loss += item(loss);
+      if (correct !== undefined) {
+        sums.labels += sequence.targetCount;
+        sums.correct += item(correct);
+      }
       const host = hosts[a];
       if (host !== undefined) sums.documents.push(...documentSums(host, toArray(rows)));
     }

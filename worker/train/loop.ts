@@ -188,8 +188,8 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
     const done = parts.noise?.during(state.step, compute) ?? compute();
     const { gradientNorm, clipFactor, applied, scores = [] } = done;
     const { sums: ofLoss, regularization, measured } = done;
-    const { nll = Number.NaN, divergence: apart = 0 } = ofLoss;
-    const own = [nll, regularization, apart, ...scores, ...measured];
+    const { loss = Number.NaN, divergence: apart = 0 } = ofLoss;
+    const own = [loss, regularization, apart, ...scores, ...measured];
     const [sum = Number.NaN, added = 0, divergence = 0, ...sums] = world.sum(own);
     return {
       ...{ gradientNorm, clipFactor, applied, added, scores: sums.slice(0, scores.length) },

@@ -52,7 +52,7 @@ export interface StepInputs {
 }
 
 interface StepOutcome extends Omit<UpdateOutcome, 'sums'> {
-  /** Sums over this rank's sequences, by name: `nll`, and what else is measured of the loss. */
+  /** Sums over this rank's sequences, by name: `loss`, and what else is measured of the loss. */
   readonly sums: Readonly<Record<string, number>>;
   /** What the adapter's regularizer adds to the loss; 0 at ranks that leave it to another. */
   readonly regularization: number;
@@ -178,7 +178,7 @@ function outletPass(
     ops.sum(ops.stack(results.flatMap(({ sums }) => sums[name] ?? [])));
   const names = Object.keys(results[0]?.sums ?? {});
   const sums = Object.fromEntries(names.map((name) => [name, total(name)]));
-  return { sums: { ...sums, nll: total('nll') }, gradients: results.map(({ input }) => input) };
+  return { sums: { ...sums, loss: total('loss') }, gradients: results.map(({ input }) => input) };
 }
 
 interface InletPass {

@@ -80,7 +80,7 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
         }),
         draw: ({ key }) => ({ seed: 0n, step: index, key }),
       });
-      return outcome.sums['nll'] ?? Number.NaN;
+      return outcome.sums['loss'] ?? Number.NaN;
     });
     stepCounts = grown(stepCounts, active);
     const { user, system } = process.cpuUsage(before);

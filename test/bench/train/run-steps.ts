@@ -78,7 +78,7 @@ export function runSteps(steps: Steps): StepResult {
         draw: (sequence) => ({ seed: 0n, step: index, key: sequence.key }),
       });
       return {
-        loss: (outcome.sums['nll'] ?? Number.NaN) / host.targetCount,
+        loss: (outcome.sums['loss'] ?? Number.NaN) / host.targetCount,
         norm: outcome.gradientNorm,
       };
     });

@@ -41,6 +41,14 @@ test('a model of pictures is refused whatever the task: jobs have none', (t) => 
   });
 });
 
+test('so is a network that restores pictures', (t) => {
+  const srvgg = { kind: 'restoration', family: 'srvgg', contextLength: 4096 } as const;
+  t.throws(() => requireTask(aSpec(), srvgg), {
+    instanceOf: UserError,
+    message: 'the model is a srvgg, which restores pictures; jobs of this version have texts alone',
+  });
+});
+
 test('texts that are longer than the positions of an encoder are refused', (t) => {
   const long = aSpec({ ...classes, 'dataset.sequenceLength': 513 });
   const refused = t.throws(() => requireTask(long, bert), { instanceOf: UserError });

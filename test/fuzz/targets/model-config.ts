@@ -67,6 +67,16 @@ const dinov2 = {
   id2label: { 0: 'no', 1: 'yes' },
   drop_path_rate: 0,
 };
+const srvgg = {
+  architectures: ['SRVGGNetCompact'],
+  model_type: 'srvgg',
+  num_in_ch: 3,
+  num_out_ch: 3,
+  num_feat: 8,
+  num_conv: 4,
+  upscale: 2,
+  act_type: 'prelu',
+};
 
 const dit = {
   _class_name: 'DiTTransformer2DModel',
@@ -87,7 +97,7 @@ const dit = {
 };
 
 export const target: Target = {
-  seeds: [llama, gemma, roberta, dinov2, dit].map((config) => JSON.stringify(config)),
+  seeds: [llama, gemma, roberta, dinov2, dit, srvgg].map((config) => JSON.stringify(config)),
   words: [
     ...nests,
     ...[

@@ -169,7 +169,7 @@ test('errors are told apart by the quarter of their time steps', (t) => {
     const sequence = toSequence(model, many);
     const { network, places } = model;
     const { x, sides } = network.enter(model, sequence, 0, null);
-    const { nll, rows, ...sums } = network.loss(model, x, sequence, sides);
+    const { loss, rows, ...sums } = network.loss(model, x, sequence, sides);
     t.is(places.outlet, 'head');
     const found = Object.entries(sums).map(([name, sum]) => [name, item(sum)] as const);
     const times = [...(many.values?.['time']?.values ?? [])];
@@ -185,7 +185,7 @@ test('errors are told apart by the quarter of their time steps', (t) => {
       t.true(isIn.includes(true), 'a quarter without pictures shows nothing');
     }
     const all = errors.reduce((sum, one) => sum + one, 0);
-    t.true(Math.abs(item(nll) - all) <= reordered);
+    t.true(Math.abs(item(loss) - all) <= reordered);
   });
 });
 

@@ -7,7 +7,7 @@ import { factsOf } from '../../../worker/decoder/registry.ts';
 import { forwardBlock } from '../../../worker/engine/block-tape.ts';
 import type { ModelSource } from '../../../worker/engine/build-model.ts';
 import { gradientsFor } from '../../../worker/engine/multiplied-out.ts';
-import { toSequence } from '../../../worker/engine/packed-sequence.ts';
+import { type HostSequence, toSequence } from '../../../worker/engine/packed-sequence.ts';
 import { withLayer } from '../../../worker/engine/weights.ts';
 import { adapterOf } from '../../../worker/methods/adapters/index.ts';
 import { dtypeOf } from '../../../worker/methods/index.ts';
@@ -19,6 +19,7 @@ import { testOfProcessor } from '../../builders/test-of-processor.ts';
 import { aToyModel, countUp } from '../../builders/toy-training.ts';
 import { aSequence } from '../../builders/training.ts';
 import { encoderSource } from '../../toy/encoder.ts';
+import { pairSequence, restorationSource } from '../../toy/restoration.ts';
 import { visionSource } from '../../toy/vision.ts';
 
 const tokens = 2048;
@@ -26,9 +27,19 @@ const config = { hidden_size: 64, intermediate_size: 96 };
 /** A heap counts its chunks, and a block has some forty tensors. */
 const rounding = 0.02;
 
+interface Compared {
+  /** @default a decoder */
+  readonly source?: ModelSource;
+  readonly host?: HostSequence;
+}
+
 type Precision = { readonly type: 'BFloat16' } | { readonly type: 'Float32' };
 
-function compared(adapter: object, precision: Precision, source?: ModelSource) {
+function compared(
+  adapter: object,
+  precision: Precision,
+  { source, host = aSequence([countUp(0, tokens)]) }: Compared = {},
+) {
   const method = resolveMethod({ adapter, precision } as FineTuneJobSpec['method']);
   const dtype = dtypeOf(method);
   const own = source === undefined ? {} : { source };
@@ -48,7 +59,7 @@ function compared(adapter: object, precision: Precision, source?: ModelSource) {
   }).tape;
   let kept = 0;
   scope(() => {
-    const sequence = toSequence(model, aSequence([countUp(0, tokens)]));
+    const sequence = toSequence(model, host);
     for (let layer = 0; layer < model.config.L; layer += 1) {
       const x = normal([tokens, model.config.H], 1, streamOf(1, 'x', layer), dtype);
       const active = gradientsFor(model, model.parameters.trainedAt(layer));
@@ -109,10 +120,32 @@ for (const type of ['Float32', 'BFloat16'] as const) {
   const encoder = encoderSource('bert', config);
   for (const [name, adapter] of Object.entries(ofEncoders)) {
     testOfProcessor(`the tape of an encoder with ${name} in ${type} keeps what is planned`, (t) => {
-      const { kept, planned } = compared(adapter, { type }, encoder);
+      const { kept, planned } = compared(adapter, { type }, { source: encoder });
       const off = kept / planned - 1;
       t.true(Math.abs(off) < rounding, `${kept} bytes a block, ${planned} planned`);
     });
+  }
+}
+
+const ofConvolutions = {
+  LoRA: { type: 'LoRA', lora: { rank: 6 } },
+  'full fine-tuning': { type: 'None' },
+} as const;
+
+for (const type of ['Float32', 'BFloat16'] as const) {
+  const network = {
+    source: restorationSource({ num_feat: 16 }),
+    host: pairSequence([1, 2], { height: 32, width: 32 }),
+  };
+  for (const [name, adapter] of Object.entries(ofConvolutions)) {
+    testOfProcessor(
+      `the tape of convolutions with ${name} in ${type} keeps what is planned`,
+      (t) => {
+        const { kept, planned } = compared(adapter, { type }, network);
+        const off = kept / planned - 1;
+        t.true(Math.abs(off) < rounding, `${kept} bytes a block, ${planned} planned`);
+      },
+    );
   }
 }
 
@@ -131,7 +164,7 @@ for (const type of ['Float32', 'BFloat16'] as const) {
       testOfProcessor(
         `the tape of ${family} with ${name} in ${type} keeps what is planned`,
         (t) => {
-          const { kept, planned } = compared(adapter, { type }, source);
+          const { kept, planned } = compared(adapter, { type }, { source });
           const off = kept / planned - 1;
           t.true(Math.abs(off) < rounding, `${kept} bytes a block, ${planned} planned`);
         },

@@ -10,7 +10,10 @@ import type { OptimizerState } from '../optimizers/optimizer.ts';
 import type { Delta } from './delta.ts';
 import type { RankGrowth } from './rank-growth.ts';
 
-/** A linear layer as an adapter sees it: `y = x W^T`, `W` is `[out, in]`. */
+/**
+ * A linear layer as an adapter sees it: `y = x W^T`, `W` is `[out, in]`. A convolution is one on the
+ * patches of its input: `in` are its channels at all places of its kernel.
+ */
 export interface LinearLayer {
   /** Module path, e.g. `model.layers.0.self_attn.q_proj`. */
   readonly path: string;
@@ -18,6 +21,8 @@ export interface LinearLayer {
   readonly role: LinearRole;
   readonly out: number;
   readonly in: number;
+  /** Edge of a convolution's kernel. @default a linear layer */
+  readonly kernel?: number;
   /** Of the model that it is in. */
   readonly model: ModelSizes;
 }

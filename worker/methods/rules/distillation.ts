@@ -25,7 +25,7 @@ export function distillationLoss({ weight: mix, temperature }: DistillationSetti
       if (teacher === undefined) throw new Bug('a sequence without the rows of its teacher');
       const options = { invN: scale, cap, mix, temperature, dweight };
       const [, , sums, dh] = ops.headDistil(h, weight, labels, teacher.ids, teacher.logQ, options);
-      return { sums: { nll: ops.select(sums, 0, 0), divergence: ops.select(sums, 0, 3) }, dh };
+      return { sums: { loss: ops.select(sums, 0, 0), divergence: ops.select(sums, 0, 3) }, dh };
     },
   };
 }

@@ -1,0 +1,137 @@
+// A step of a network that restores pictures: its gradients against finite differences, and that
+// packing, micro-batches and tapes change nothing.
+import test from 'ava';
+import { UserError } from '../../../crds/failures/errors.ts';
+import type { TapeMode } from '../../../crds/plan/memory-question.ts';
+import { buildModel } from '../../../worker/engine/build-model.ts';
+import type { Model } from '../../../worker/engine/model.ts';
+import { distillationLoss } from '../../../worker/methods/rules/distillation.ts';
+import type { DType } from '../../../worker/tensor/dtype.ts';
+import { liveHandles } from '../../../worker/tensor/memory.ts';
+import * as ops from '../../../worker/tensor/ops.generated.ts';
+import { normal } from '../../../worker/tensor/rng.ts';
+import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
+import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
+import { setThreads } from '../../../worker/tensor/threads.ts';
+import { heldOutLoss } from '../../../worker/train/held-out-loss.ts';
+import { gradientsOf, stepGap } from '../../builders/training.ts';
+import { pairSequence, restorationSource } from '../../toy/restoration.ts';
+
+test.before(() => setThreads(1));
+
+/** Two orders of the same sums in float64, on gradients of size 1. */
+const reordered = 1e-12;
+
+function aNetwork(scale = 2, dtype: DType = 'float64'): Model {
+  return buildModel(restorationSource({ upscale: scale }), {
+    ...{ dtype, adapter: null, sequenceLength: 64 },
+  });
+}
+
+for (const scale of [1, 2, 3]) {
+  test(`the gradient of every tensor is the slope of the loss, for a scale of ${scale}`, (t) => {
+    const model = aNetwork(scale);
+    using _parameters = model.parameters;
+    const batch = [pairSequence([1, 2], { scale })];
+    const before = liveHandles();
+    const { gradients } = gradientsOf(model, batch);
+    t.is(liveHandles(), before, 'a step leaves no tensor behind');
+    const names = model.parameters.all().map((one) => one.name);
+    t.deepEqual([...gradients.keys()].sort(), [...names].sort());
+    // No value of the toy's output is nearer to its target, nor a channel to 0: the loss is
+    // linear there but for products of weights.
+    const h = 1e-7;
+    for (const each of names) {
+      const value = model.parameters.value(each);
+      const direction = scope(() => toArray(normal(value.shape, 1, streamOf(7, each), 'float64')));
+      const along = (step: number): number =>
+        scope(() => {
+          const kept = ops.clone(value);
+          ops.add_(value, ops.mulScalar(tensor(direction, value.shape, 'float64'), step));
+          const { loss } = gradientsOf(model, batch);
+          ops.copy_(value, kept);
+          return loss;
+        });
+      const slope = (along(h) - along(-h)) / (2 * h);
+      const ours = (gradients.get(each) ?? []).reduce(
+        (sum, g, i) => sum + g * (direction[i] ?? 0),
+        0,
+      );
+      // 1e-16 of the loss over h, and its products over h^2.
+      t.true(Math.abs(slope - ours) <= 1e-7, `${each}: ${slope} and ${ours}`);
+    }
+  });
+}
+
+test('a network has the same bits with every mode of tape', (t) => {
+  const model = aNetwork();
+  using _parameters = model.parameters;
+  const batch = [pairSequence([1, 2]), pairSequence([3], { key: 1 })];
+  const [kept, ...others] = (['keep', 'recompute', 'offload'] as const).map((mode: TapeMode) =>
+    gradientsOf(model, batch, mode),
+  );
+  for (const other of others) t.deepEqual(other, kept);
+});
+
+test('pictures in one sequence are the pictures alone, and pixels weigh alike in each size', (t) => {
+  const model = aNetwork();
+  using _parameters = model.parameters;
+  const alone = gradientsOf(
+    model,
+    [1, 2, 3].map((seed, key) => pairSequence([seed], { key })),
+  );
+  const together = gradientsOf(model, [pairSequence([1, 2, 3])]);
+  t.true(stepGap(alone, together) <= reordered, `${stepGap(alone, together)}`);
+  const sizes = [pairSequence([1]), pairSequence([2], { height: 9, width: 7, key: 1 })];
+  const [small, large] = sizes.map((one) => gradientsOf(model, [one]).loss);
+  const both = gradientsOf(model, sizes).loss;
+  const expected = (20 * (small ?? 0) + 63 * (large ?? 0)) / 83;
+  t.true(Math.abs(both - expected) <= reordered, `${both} and ${expected}`);
+});
+
+test('in smaller types a network loses only their rounding', (t) => {
+  const batch = [pairSequence([1, 2, 3])];
+  const exact = aNetwork();
+  using _exact = exact.parameters;
+  const expected = gradientsOf(exact, batch);
+  for (const [dtype, allowed] of [
+    ['float32', 1e-5],
+    // A difference whose sign is rounded away changes a gradient by 2 of 480 values of the loss.
+    ['bfloat16', 0.1],
+  ] as const) {
+    const model = aNetwork(2, dtype);
+    using _parameters = model.parameters;
+    const found = gradientsOf(model, batch, 'recompute');
+    t.true(stepGap(expected, found) <= allowed, `${dtype}: ${stepGap(expected, found)}`);
+  }
+});
+
+test('held-out loss is the mean absolute difference, and there is no accuracy', async (t) => {
+  const model = aNetwork();
+  using _parameters = model.parameters;
+  const batch = [pairSequence([1, 2])];
+  const found = await heldOutLoss(model, batch, () => false);
+  const { loss } = gradientsOf(model, batch);
+  t.true(Math.abs((found?.loss ?? Number.NaN) - loss) <= reordered);
+  t.is(found?.tokens, 40);
+  t.is(found?.accuracy, null);
+  t.is(found?.perplexity, null);
+  t.is(found?.sums.length, 2, 'one for each picture');
+  const sum = (found?.sums ?? []).reduce((total, one) => total + one, 0);
+  t.true(Math.abs(sum / 40 - loss) <= reordered);
+});
+
+test('an objective that a teacher gives is refused in a sentence', (t) => {
+  const model = aNetwork();
+  using _parameters = model.parameters;
+  const objective = distillationLoss({ temperature: 1, weight: 0.5 });
+  const teacher = () => ({ ids: tensor([0], [1, 1]), logQ: tensor([0, 0], [1, 2]) });
+  t.throws(
+    () => gradientsOf(model, [pairSequence([1])], 'keep', { distilled: { objective, teacher } }),
+    {
+      instanceOf: UserError,
+      message: /the model is a srvgg, which learns from the pictures of its data alone/,
+    },
+  );
+});
