@@ -5,6 +5,7 @@ import { adapt, adaptPreset } from './adapt.ts';
 import { allora, alloraPreset } from './allora.ts';
 import { bfloat16 } from './bfloat16.ts';
 import { biLora, biLoraPreset } from './bi-lora.ts';
+import { coLora, coLoraPreset } from './co-lora.ts';
 import { codebook } from './codebook.ts';
 import { dense } from './dense.ts';
 import { deftPreset, densityLoss } from './density-loss.ts';
@@ -75,6 +76,7 @@ export const axisEntries = {
     sora,
     increLora,
     diffora,
+    coLora,
     lamda,
   ],
   selection: [allTensors, lisa, owlore, noTensors],
@@ -98,6 +100,7 @@ export const presets = [
   soraPreset,
   increLoraPreset,
   difforaPreset,
+  coLoraPreset,
   lamdaPreset,
   pissaPreset,
   lqLoraPreset,

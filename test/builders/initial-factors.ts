@@ -13,9 +13,9 @@ import {
 } from '../../worker/methods/adapters/adapter.ts';
 import { keep, scope } from '../../worker/tensor/scope.ts';
 import { type Tensor, tensor } from '../../worker/tensor/tensor.ts';
+import { rankDecision } from '../../worker/train/decided-ranks.ts';
 import { type DenseModel, firstGradients } from '../../worker/train/first-gradients.ts';
 import { decompose } from '../../worker/train/initial-factors.ts';
-import { SearchedModules } from '../../worker/train/module-search.ts';
 import { plannedComponents } from '../../worker/train/planned-components.ts';
 import { aSequence } from './training.ts';
 
@@ -49,19 +49,17 @@ export function factorsInMemory(
       found.set(`${path}.${suffix}`, keep(tensor));
     }
   };
-  if (adapter?.search !== undefined) {
-    const layers = adaptedLayers(source.config, adapter);
-    const { search } = adapter;
-    const of = { ...toyModel(source, dtype), layers, search, world: alone, batchAt: toyBatch };
-    using searched = new SearchedModules(of);
-    for (let index = 0; index < search.steps; index += 1) searched.step(index);
-    const ranks = searched.ranks();
+  const layers = adapter === null ? [] : adaptedLayers(source.config, adapter);
+  const probed = { ...toyModel(source, dtype), layers, world: alone, batchAt: toyBatch };
+  using decision = adapter === null ? null : rankDecision(adapter, probed);
+  if (decision !== null) {
+    for (let index = 0; index < decision.passes; index += 1) decision.pass(index);
+    const ranks = decision.ranks();
     for (const [i, layer] of layers.entries()) {
       scope(() => take(layer, { [plannedRank]: tensor([ranks[i] ?? 0], [1], 'int32') }));
     }
   }
   if (adapter?.decompose !== undefined) {
-    const layers = adaptedLayers(source.config, adapter);
     if (adapter.calibration !== undefined) {
       using components = plannedComponents({
         ...{ source, layers, calibration: adapter.calibration, sequences: [toySequence()] },

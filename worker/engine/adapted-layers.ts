@@ -18,8 +18,8 @@ import { item } from '../tensor/tensor.ts';
 /** Those that the adapter targets, but for ones with a planned rank of 0. */
 export function layersWithRank(config: ModelConfig, adapter: Adapter, initial: Initial) {
   const targeted = adaptedLayers(config, adapter);
-  const { calibration, spectrum, search } = adapter;
-  if ((calibration ?? spectrum ?? search) === undefined) return targeted;
+  const { calibration, spectrum, search, contribution } = adapter;
+  if ((calibration ?? spectrum ?? search ?? contribution) === undefined) return targeted;
   return targeted.filter(({ path }) => scope(() => item(initial(`${path}.${plannedRank}`))) > 0);
 }
 

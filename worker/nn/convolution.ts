@@ -12,7 +12,7 @@ export interface PictureSize {
   readonly width: number;
 }
 
-export interface Kernel extends PictureSize {
+interface Kernel extends PictureSize {
   /** Edge of the kernel; odd. */
   readonly kernel: number;
 }

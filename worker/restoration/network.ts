@@ -1,5 +1,5 @@
 // What a restoration network computes, as the engine calls it (engine/network.ts).
-import { type Network, noSides } from '../engine/network.ts';
+import type { Network } from '../engine/network.ts';
 import type { ModelConfig } from '../families/family.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -20,7 +20,7 @@ export function restorationNetwork(of: ModelConfig): Network {
         const { size, pixels } = picturesIn(inputs);
         return enter(ops.to(pixels, dtype), size, (name) => parameters.value(name));
       });
-      return { x, sides: noSides };
+      return { x, sides: {} };
     },
     block: (layer, tensors, x, { inputs }) =>
       restorationBlock(layer, tensors, x, picturesIn(inputs).size),

@@ -9,7 +9,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { RestorationConfig } from './config.ts';
 
-/** What a document has beside its tokens: values of its pixels from 0 to 1, `[rows, columns, 3]`. */
+/** What a document has beside its tokens: pixels from 0 to 1, `[rows, columns, 3]`. */
 interface PictureValues {
   readonly input: HostValues;
   /** Larger by the network's scale. */

@@ -81,14 +81,14 @@ export class DenseGradients implements Disposable {
     parameters.change(name, () => changed(parameters.value(name)));
   }
 
-  /** As `firstGradients`, for any batch. */
-  of(batch: Batch, take: Take): void {
+  /** As `firstGradients`, for any batch; this rank's part of the mean loss. */
+  of(batch: Batch, take: Take): number {
     const { model } = this.#held;
     const { device, folder, modes } = this.#of;
     using offload = activationOffload(device, folder);
     this.#take = take;
-    scope(() => {
-      step({
+    return scope(() => {
+      const { sums } = step({
         model,
         sequences: batch.sequences.map((host) => toSequence(model, host)),
         targetTokens: batch.targetTokens,
@@ -100,6 +100,7 @@ export class DenseGradients implements Disposable {
         }),
         draw: ({ key }) => ({ seed: 0n, step: 0, key }),
       });
+      return (sums['loss'] ?? Number.NaN) / batch.targetTokens;
     }, device);
   }
 

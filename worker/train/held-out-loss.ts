@@ -13,7 +13,7 @@ import { scope } from '../tensor/scope.ts';
 import { item, toArray } from '../tensor/tensor.ts';
 
 export interface Evaluation {
-  /** Mean of a target token: its negative log-likelihood in nats, or the difference of its values. */
+  /** Mean of target tokens: negative log-likelihood in nats, or difference of values. */
   readonly loss: number;
   /** Null where targets have no labels. */
   readonly perplexity: number | null;

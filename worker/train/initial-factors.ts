@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Bug } from '../../crds/failures/errors.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
-import { lastPart } from '../../crds/methods/linears.ts';
 import { layoutOf } from '../../crds/plan/kept-parts.ts';
 import { type PreparedRecord, type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import {
@@ -24,7 +23,6 @@ import {
   type Adapter,
   type Calibration,
   type LinearLayer,
-  type ModuleSearch,
   type Origin,
   plannedRank,
 } from '../methods/adapters/adapter.ts';
@@ -34,10 +32,10 @@ import type { RoleContext } from '../role.ts';
 import { trimMemory } from '../tensor/memory.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor, tensor } from '../tensor/tensor.ts';
+import { rankDecision, rankNote } from './decided-ranks.ts';
 import { type FirstBatch, firstGradients } from './first-gradients.ts';
 import { makeIntegers } from './initial-integers.ts';
 import { chosenForms } from './mixed-forms.ts';
-import { SearchedModules } from './module-search.ts';
 import { plannedComponents } from './planned-components.ts';
 import { SharedRanks } from './shared-ranks.ts';
 import { SquaredGradients } from './squared-gradients.ts';
@@ -63,7 +61,7 @@ export async function initialFactors(
 ): Promise<InitialFactors | null> {
   const { world, prepared } = beginning;
   const { adapter, store } = beginning.options;
-  const begins = adapter !== null && (adapter.decompose ?? adapter.search) !== undefined;
+  const begins = adapter !== null && (adapter.decompose !== undefined || decidesRanks(adapter));
   const calibrated = store?.calibrated;
   if (!begins && calibrated === undefined) return null;
   const place = initialPlace(context.folder, beginning);
@@ -82,14 +80,18 @@ export async function initialFactors(
   return await openInitialFactors(place);
 }
 
+function decidesRanks({ search, contribution }: Adapter): boolean {
+  return (search ?? contribution) !== undefined;
+}
+
 /** Those of this rank. */
 async function factorsOf(
   context: Pick<RoleContext, 'folder' | 'emit' | 'stop'>,
   beginning: Beginning,
   adapter: Adapter,
 ): Promise<OwnFactors> {
-  const { calibration, search } = adapter;
-  if (search !== undefined) return await ofSearch(context, beginning, { adapter, search });
+  const { calibration } = adapter;
+  if (decidesRanks(adapter)) return await ofDecision(context, beginning, adapter);
   if (calibration !== undefined) return ofActivations(context, beginning, { adapter, calibration });
   if (adapter.readsGradient) return ofGradients(context, beginning, adapter);
   return await ofWeights(context, beginning, adapter);
@@ -129,11 +131,6 @@ function ofActivations(
   return own;
 }
 
-/** `ranks 0 to 32`. */
-function rankNote(ranks: readonly number[]): string {
-  return `ranks ${Math.min(...ranks)} to ${Math.max(...ranks)}`;
-}
-
 /** Those of this rank, from the gradients of the first batch. */
 function ofGradients(
   { emit, folder }: Pick<RoleContext, 'emit' | 'folder'>,
@@ -158,43 +155,31 @@ function ofGradients(
   return own;
 }
 
-interface Searching {
-  readonly adapter: Adapter;
-  readonly search: ModuleSearch;
-}
-
 /** The ranks of all layers, which the first rank writes. */
-async function ofSearch(
+async function ofDecision(
   context: Pick<RoleContext, 'emit' | 'folder' | 'stop'>,
   beginning: Beginning,
-  { adapter, search }: Searching,
+  adapter: Adapter,
 ): Promise<OwnFactors> {
   const { emit, folder } = context;
-  const report = { type: 'stage', stage: 'Prepare', subject: 'a search for layers' } as const;
   const layers = adaptedLayers(beginning.source.config, adapter);
-  emit({ ...report, state: 'Started' });
   using unfinished = new DisposableStack();
   const own = unfinished.use(new OwnFactors());
-  using searched = new SearchedModules({ ...beginning, folder, layers, search });
-  await passes(context, beginning, { report, total: search.steps, pass: (i) => searched.step(i) });
-  const ranks = searched.ranks();
+  using decision = rankDecision(adapter, { ...beginning, folder, layers });
+  if (decision === null) return own;
+  const report = { type: 'stage', stage: 'Prepare', subject: decision.subject } as const;
+  emit({ ...report, state: 'Started' });
+  const all = { report, total: decision.passes, pass: (i: number) => decision.pass(i) };
+  await passes(context, beginning, all);
+  const ranks = decision.ranks();
   for (const [i, layer] of beginning.world.rank === 0 ? layers.entries() : []) {
     scope(() => own.take(layer, { [plannedRank]: tensor([ranks[i] ?? 0], [1], 'int32') }), 'cpu');
   }
   // What the passes took is needed for the model itself next.
   trimMemory();
-  emit({ ...report, state: 'Done', note: chosenNote(layers, ranks) });
+  emit({ ...report, state: 'Done', note: decision.note(ranks) });
   unfinished.move();
   return own;
-}
-
-/** `105 of 210 layers: 30 v_proj, 28 o_proj`. */
-function chosenNote(layers: readonly LinearLayer[], ranks: readonly number[]): string {
-  const chosen = layers.filter((_, i) => (ranks[i] ?? 0) > 0);
-  const byName = [...Map.groupBy(chosen, ({ path }) => lastPart(path))]
-    .toSorted(([, a], [, b]) => b.length - a.length)
-    .map(([name, own]) => `${own.length} ${name}`);
-  return `${chosen.length} of ${layers.length} layers: ${byName.join(', ')}`;
 }
 
 const nothing: Origin = {

@@ -11,8 +11,8 @@ import type { Delta } from './delta.ts';
 import type { RankGrowth } from './rank-growth.ts';
 
 /**
- * A linear layer as an adapter sees it: `y = x W^T`, `W` is `[out, in]`. A convolution is one on the
- * patches of its input: `in` are its channels at all places of its kernel.
+ * A linear layer as an adapter sees it: `y = x W^T`, `W` is `[out, in]`. A convolution is one on
+ * the patches of its input: `in` are its channels at all places of its kernel.
  */
 export interface LinearLayer {
   /** Module path, e.g. `model.layers.0.self_attn.q_proj`. */
@@ -165,16 +165,29 @@ export function withInitial<T>(
   return found;
 }
 
-/** A search before the first step for the layers that get an adapter (train/module-search.ts). */
-export interface ModuleSearch {
-  readonly steps: number;
-  /** Of the adapters that layers share in the search, and of those that are chosen. */
+/** Adapters that train before the first step, for what is decided by them. */
+export interface ProbeSettings {
   readonly rank: number;
   readonly scale: number;
   readonly learningRate: number;
-  readonly gateLearningRate: number;
   readonly seed: bigint;
   readonly dtype: 'float32' | 'float64';
+}
+
+/** How ranks follow from what layers contribute to a change (train/contributions.ts). */
+export interface Contribution extends ProbeSettings {
+  /** Steps of the probes, of the largest rank that a layer may have. */
+  readonly probeSteps: number;
+  /** Of the way from the base to what the probes made of it. */
+  readonly intervals: number;
+  /** Values of all adapters, as a share of the weights beside which they are. */
+  readonly ratio: number;
+}
+
+/** A search before the first step for the layers that get an adapter (train/module-search.ts). */
+export interface ModuleSearch extends ProbeSettings {
+  readonly steps: number;
+  readonly gateLearningRate: number;
   /** How many of so many layers of a block are chosen. */
   chosen(layers: number): number;
 }
@@ -213,6 +226,8 @@ export interface Adapter {
   readonly spectrum?: Spectrum;
   /** How layers are chosen by gradients, if they are: those that are not have rank 0. */
   readonly search?: ModuleSearch;
+  /** How ranks follow from what layers contribute, if they do: recorded as those of activations. */
+  readonly contribution?: Contribution;
   /**
    * What the adapter begins with where that follows from the frozen weight or its gradient.
    * Computed once for a run and stored (checkpoint/initial-factors.ts): another processor would

@@ -8,6 +8,7 @@ import { weightStoreOf } from '../weights/store-of.ts';
 import { denseOf, type WeightStore } from '../weights/weight-store.ts';
 import type { Adapter } from './adapter.ts';
 import { biLoraOf } from './bi-lora.ts';
+import { coLoraOf } from './co-lora.ts';
 import { difforaOf } from './diffora.ts';
 import { evaOf } from './eva.ts';
 import type { AdapterOf, AdapterValue, Common } from './from-parameters.ts';
@@ -50,6 +51,7 @@ const byType: { readonly [Type in Exclude<AdapterValue['type'], 'None'>]: Adapte
   SoRA: soraOf,
   IncreLoRA: increLoraOf,
   DiffoRA: difforaOf,
+  CoLoRA: coLoraOf,
   RandLoRA: randLoraOf,
   LoLDU: lolduOf,
 };
