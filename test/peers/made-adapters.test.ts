@@ -14,7 +14,8 @@ import { preparedTask, taskFolder } from '../../worker/generate/generator-run.ts
 import { openNetwork } from '../../worker/generate/network-files.ts';
 import { openSiblingModel } from '../../worker/generate/sibling-model.ts';
 import { conditionOf, restored, slotsOf } from '../../worker/generate/vector.ts';
-import { checkIds, checkLogits } from '../../worker/publish/reload-check.ts';
+import { checkIds } from '../../worker/publish/check-sequence.ts';
+import { checkLogits } from '../../worker/publish/reload-check.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { aToyTransfer } from '../builders/toy-transfer.ts';

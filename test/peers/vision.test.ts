@@ -5,17 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { openModel } from '../../worker/decoder/model-files.ts';
-import { BlockWalk } from '../../worker/engine/block-walk.ts';
+import { printConfig } from '../../worker/decoder/print-config.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
-import type { Model } from '../../worker/engine/model.ts';
-import { noSides } from '../../worker/engine/network.ts';
-import { type HostSequence, toSequence } from '../../worker/engine/packed-sequence.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { visionConfig } from '../../worker/vision/config.ts';
 import { visionNames } from '../../worker/vision/families.ts';
 import { visionName } from '../../worker/vision/file-names.ts';
+import { pictureLogits } from '../builders/picture-logits.ts';
 import { gradientsOf } from '../builders/training.ts';
 import {
   makeVision,
@@ -71,22 +69,10 @@ test.before(async () => {
     };
   }
   const file = join(folder, 'requests.json');
-  await writeFile(file, JSON.stringify(requests));
+  await writeFile(file, printConfig(requests));
   await askPeer('vision_peer.py', [judged(), file]);
 });
 test.after.always(() => rm(folder, { recursive: true, force: true }));
-
-function logitsOf(model: Model, host: HostSequence): readonly number[] {
-  return scope(() => {
-    const sequence = toSequence(model, host);
-    using walk = new BlockWalk(model, [sequence], { head: true });
-    const [x] = walk.finish();
-    if (x === undefined) throw new Error('the sequence did not pass the blocks');
-    const { network } = model;
-    const [sides = noSides] = walk.sides;
-    return toArray(network.logits(model, network.targetStates(model, x, sequence, sides)));
-  });
-}
 
 function largestGap(ours: readonly number[], theirs: readonly number[]): number {
   if (ours.length !== theirs.length) return Number.POSITIVE_INFINITY;
@@ -103,7 +89,7 @@ for (const { name, of, pictures } of cases) {
     t.deepEqual(files.headers.made, []);
     const sequence = pictureSequence(visionConfig(model.config), pictures, { padding: 3 });
     const theirs = (tensor: string) => scope(() => toArray(peer.load(`${name}.${tensor}`)));
-    const off = largestGap(logitsOf(model, sequence), theirs('logits'));
+    const off = largestGap(pictureLogits(model, sequence), theirs('logits'));
     t.true(off <= 1e-10, `logits: ${off}`);
     const { loss, gradients } = gradientsOf(model, [sequence]);
     const [judgedLoss = Number.NaN] = theirs('loss');

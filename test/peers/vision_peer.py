@@ -2,6 +2,7 @@
 
 Arguments: OUT REQUESTS, where REQUESTS is a JSON file: {"name": {"path": folder, "pixels": [...], "shape": [N, C, h, w], "labels": [...]}, ...}.
 For each name: `NAME.logits`, `NAME.loss` and `NAME.grad.PARAMETER`.
+With {"hidden": folder, "pixels": ..., "shape": ...}: `NAME.hidden`, the last hidden state of a model without a head.
 With {"save": folder, "headless": bool, "config": {...}} a model of this config is drawn and saved to the folder.
 Needs no network: everything is local.
 """
@@ -16,16 +17,30 @@ from transformers import AutoConfig, AutoModel, AutoModelForImageClassification
 from transformers.models.vit.modeling_vit import ViTEmbeddings
 
 
+def pixels_of(request):
+    return torch.tensor(request["pixels"], dtype=torch.float32).double().reshape(request["shape"])
+
+
+def resize_in_own_type(embeddings):
+    """DINOv2 resizes positions in float32 in every type; ViT does the same in the type of the model."""
+    embeddings.interpolate_pos_encoding = types.MethodType(ViTEmbeddings.interpolate_pos_encoding, embeddings)
+
+
+def hidden(request):
+    model = AutoModel.from_pretrained(request["hidden"], dtype=torch.float64).eval()
+    resize_in_own_type(model.embeddings)
+    with torch.no_grad():
+        return {"hidden": model(pixel_values=pixels_of(request)).last_hidden_state.contiguous()}
+
+
 def compute(request):
     # The eager softmax of ViT is float32 in every type.
     model = AutoModelForImageClassification.from_pretrained(
         request["path"], dtype=torch.float64, attn_implementation="sdpa"
     ).eval()
-    pixels = torch.tensor(request["pixels"], dtype=torch.float32).double().reshape(request["shape"])
+    pixels = pixels_of(request)
     if model.config.model_type == "dinov2":
-        # It resizes positions in float32 in every type; ViT does the same in the type of the model.
-        embeddings = model.dinov2.embeddings
-        embeddings.interpolate_pos_encoding = types.MethodType(ViTEmbeddings.interpolate_pos_encoding, embeddings)
+        resize_in_own_type(model.dinov2.embeddings)
         found = model(pixel_values=pixels, labels=torch.tensor(request["labels"]))
     else:
         labels = torch.tensor(request["labels"])
@@ -54,8 +69,9 @@ def main(out, requests):
         if "save" in request:
             save(request)
     for name, request in parsed:
-        if "path" in request:
-            found |= {f"{name}.{key}": value for key, value in compute(request).items()}
+        if "save" not in request:
+            answer = hidden(request) if "hidden" in request else compute(request)
+            found |= {f"{name}.{key}": value for key, value in answer.items()}
     save_file(found, out)
 
 

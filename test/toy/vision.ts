@@ -2,6 +2,7 @@
 // Hugging Face folder, and pictures by a like rule.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { printConfig } from '../../worker/decoder/print-config.ts';
 import type { ModelSource } from '../../worker/engine/build-model.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import type { ReadOptions, TensorSpec } from '../../worker/families/family.ts';
@@ -36,7 +37,7 @@ const own = {
   },
   dinov2: {
     ...{ model_type: 'dinov2', architectures: ['Dinov2ForImageClassification'] },
-    ...{ mlp_ratio: 2, layer_norm_eps: 1e-6 },
+    ...{ mlp_ratio: 2, layer_norm_eps: 1e-6, layerscale_value: 1, drop_path_rate: 0 },
   },
 } as const;
 
@@ -110,12 +111,8 @@ export async function makeVision(
     ...{ do_rescale: true, rescale_factor: 1 / 255, do_normalize: true, do_convert_rgb: true },
     ...{ image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] },
   };
-  for (const [file, value] of [
-    ['config.json', json],
-    ['preprocessor_config.json', preprocessor],
-  ] as const) {
-    await writeFile(join(folder, file), `${JSON.stringify(value, null, 2)}\n`);
-  }
+  await writeFile(join(folder, 'config.json'), printConfig(json));
+  await writeFile(join(folder, 'preprocessor_config.json'), JSON.stringify(preprocessor));
   return folder;
 }
 

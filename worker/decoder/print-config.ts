@@ -20,6 +20,8 @@ const fractions = new Set([
   'classifier_dropout',
   'layer_norm_eps',
   'initializer_range',
+  'layerscale_value',
+  'drop_path_rate',
 ]);
 
 /** This character never occurs unescaped in JSON. */

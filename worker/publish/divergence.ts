@@ -8,8 +8,8 @@ import { type HostSequence, type PackedSequence, toSequence } from '../engine/pa
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { type Tensor, toArray } from '../tensor/tensor.ts';
+import { checkTokens } from './check-sequence.ts';
 import type { TokenScores } from './divergence-statistics.ts';
-import { checkTokens } from './reload-check.ts';
 
 interface Both {
   readonly trained: Model;

@@ -3,18 +3,35 @@ import type { FineTuneJobSpec } from '../../crds/index.ts';
 import { encoderConfig } from '../encoder/config.ts';
 import { encoderFamilies } from '../encoder/families.ts';
 import type { ModelConfig } from '../families/family.ts';
+import { visionConfig } from '../vision/config.ts';
+import { visionFamilies } from '../vision/families.ts';
 
 /** Nothing for a model that continues texts. */
 export function headInConfig(
   config: ModelConfig,
   { dataset: { labels = [] } }: Pick<FineTuneJobSpec, 'dataset'>,
 ): Readonly<Record<string, unknown>> {
-  if (config.kind !== 'encoder') return {};
-  const { family } = encoderConfig(config);
+  const head = classOf(config);
+  if (head === null) return {};
   return {
-    architectures: [encoderFamilies[family].classifier],
+    ...head,
     id2label: Object.fromEntries(labels.entries()),
     label2id: Object.fromEntries(labels.map((name, id) => [name, id])),
     problem_type: 'single_label_classification',
   };
+}
+
+/** The class of transformers that has the head; null for none. */
+function classOf(config: ModelConfig): Readonly<Record<string, unknown>> | null {
+  switch (config.kind) {
+    case 'encoder':
+      return { architectures: [encoderFamilies[encoderConfig(config).family].classifier] };
+    case 'vision': {
+      const { classifier, hasMaskToken } = visionFamilies[visionConfig(config).family];
+      // Classification has no use for it, so files that are written have none.
+      return { architectures: [classifier], ...(hasMaskToken && { use_mask_token: false }) };
+    }
+    default:
+      return null;
+  }
 }

@@ -5,6 +5,7 @@ import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import { isAdapterForm } from '../../crds/names/result-folders.ts';
 import type { ArtifactEvaluation } from '../../crds/wire/artifact-evaluation.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
+import type { FamilyKind } from '../families/family.ts';
 import type { ArtifactFacts, ArtifactFormat } from './artifact.ts';
 import type { WrittenArtifact } from './write-artifacts.ts';
 
@@ -20,7 +21,9 @@ export function modelCard(
     '',
     `${openingOf(facts, format)} ${prepared.model.name}, made by Anneal from the job \`${run.name}\`.`,
     '',
-    ...(isAdapterForm(format) ? [...recoveryNote(facts), ...baseNote(facts)] : []),
+    ...(isAdapterForm(format)
+      ? [...recoveryNote(facts), ...baseNote(facts), ...namesNote(facts)]
+      : []),
     ...(format === 'CompressedTensors' ? branchNote(facts) : []),
     ...table(facts, [['evaluation', evaluationWords(evaluation)]]),
     '',
@@ -74,6 +77,12 @@ function baseNote({ method: { base } }: ArtifactFacts): readonly string[] {
   ];
 }
 
+/** Versions of transformers call layers of vision transformers differently, and PEFT as they do. */
+function namesNote({ files }: ArtifactFacts): readonly string[] {
+  if (files.config.kind !== 'vision') return [];
+  return ['Its layers have the names of transformers 5, which older versions do not know.', ''];
+}
+
 function recoveryNote({ cut }: ArtifactFacts): readonly string[] {
   if (!cut) return [];
   return [
@@ -93,13 +102,20 @@ function branchNote({ run }: ArtifactFacts): readonly string[] {
   ];
 }
 
-function head({ prepared, run }: ArtifactFacts, library: string): readonly string[] {
-  const isClassified = run.spec.dataset.labels !== undefined;
+/** Of the hub. */
+const pipelineTags: Partial<Readonly<Record<FamilyKind, string>>> = {
+  decoder: 'text-generation',
+  encoder: 'text-classification',
+  vision: 'image-classification',
+};
+
+function head({ prepared, files }: ArtifactFacts, library: string): readonly string[] {
+  const tag = pipelineTags[files.config.kind];
   return [
     '---',
     `base_model: ${prepared.model.name}`,
     `library_name: ${library}`,
-    `pipeline_tag: text-${isClassified ? 'classification' : 'generation'}`,
+    ...(tag === undefined ? [] : [`pipeline_tag: ${tag}`]),
     '---',
     '',
   ];

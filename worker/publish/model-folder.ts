@@ -10,6 +10,7 @@ import type { DType } from '../tensor/dtype.ts';
 
 const copied = [
   'generation_config.json',
+  'preprocessor_config.json',
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',

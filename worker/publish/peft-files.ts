@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { lastPart } from '../../crds/methods/linears.ts';
 import { familyOf } from '../decoder/registry.ts';
 import type { Model } from '../engine/model.ts';
+import type { FamilyKind } from '../families/family.ts';
 import { type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import type { AdapterFacts } from './artifact.ts';
@@ -29,6 +30,11 @@ export async function writeAdapter(
   return bytes;
 }
 
+/** Of PEFT, which has none for pictures. */
+const taskTypes: Partial<Readonly<Record<FamilyKind, string>>> = {
+  ...{ decoder: 'CAUSAL_LM', encoder: 'SEQ_CLS' },
+};
+
 /** Of `adapter_config.json`. */
 export function commonConfig(
   { prepared, model }: AdapterFacts,
@@ -41,12 +47,9 @@ export function commonConfig(
     inference_mode: true,
     modules_to_save: modulesToSave(model),
     target_modules: targetsOf(model, layers),
-    task_type: taskTypes[familyOf(model.config).targets],
+    task_type: taskTypes[model.config.kind] ?? null,
   };
 }
-
-/** Those of PEFT, which knows none for pictures. */
-const taskTypes = { Tokens: 'CAUSAL_LM', Documents: 'SEQ_CLS', Pixels: null } as const;
 
 /** What a layer is called in every block: its last part; a convolution has only its path. */
 export function nameInBlocks({ path, kernel }: Pick<LinearLayer, 'path' | 'kernel'>): string {

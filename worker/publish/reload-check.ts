@@ -1,17 +1,15 @@
-// Checks an artefact by reading it back: runs a fixed sequence of 64 tokens through the trained
-// model and through the artefact, and reports the largest gap between two logits and the divergence
+// Checks an artefact by reading it back: a fixed sequence of some 64 tokens passes the trained
+// model and the artefact, and the report has the largest gap between two logits and the divergence
 // of the distributions.
 
-import { familyOf } from '../decoder/registry.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import type { Model } from '../engine/model.ts';
 import { noSides } from '../engine/network.ts';
-import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
+import { toSequence } from '../engine/packed-sequence.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
-
-export const checkTokens = 64;
+import { checkSequence } from './check-sequence.ts';
 
 interface ReloadReport {
   readonly largestLogitGap: number;
@@ -20,36 +18,19 @@ interface ReloadReport {
   readonly tokens: number;
 }
 
-/** Token ids of the check: spread over the vocabulary, the same for every model of that size. */
-export function checkIds(vocabulary: number): Int32Array {
-  return Int32Array.from({ length: checkTokens }, (_, i) => (i * 7919 + 11) % vocabulary);
-}
-
 /**
  * Logits of the check's targets, in float32 (float64 for a float64 model): `[64, V]` of all tokens,
- * or, where documents are classified, `[8, classes]` of eight documents.
+ * or, where documents are classified, `[documents, classes]`.
  */
 export function checkLogits(model: Model): Tensor {
   return scope(() => {
-    const sequence = toSequence(model, checkSequence(model));
+    const sequence = toSequence(model, checkSequence(model.config));
     using walk = new BlockWalk(model, [sequence], { head: true });
     const [x] = walk.finish();
     const { network } = model;
     const [sides = noSides] = walk.sides;
     return network.logits(model, network.targetStates(model, x as Tensor, sequence, sides));
   }, model.device);
-}
-
-function checkSequence({ config }: Model): HostSequence {
-  const ids = checkIds(config.V);
-  const isWhole = familyOf(config).targets === 'Tokens';
-  const length = isWhole ? checkTokens : checkTokens / 8;
-  const labels = ids.map((_, i) => (isWhole || i % length === 0 ? 0 : -100));
-  return {
-    ...{ ids, labels, positions: ids.map((_, i) => i % length), key: 0 },
-    offsets: Int32Array.from({ length: checkTokens / length + 1 }, (_, i) => i * length),
-    targetCount: labels.filter((label) => label >= 0).length,
-  };
 }
 
 /** Compares logits in panels of rows: in float64 a row is large. */

@@ -18,6 +18,8 @@ interface VisionFamily {
   readonly hasLayerScale: boolean;
   /** The head reads the mean of the patches beside the token of the class. */
   readonly readsPatches: boolean;
+  /** The class of transformers makes a token of masked patches that files lack. */
+  readonly hasMaskToken: boolean;
   readonly defaults: ClassDefaults;
 }
 
@@ -42,7 +44,7 @@ export const defaults = {
 
 const vit = {
   norms: ['layernorm_before', 'layernorm_after'],
-  ...{ hasLayerScale: false, readsPatches: false },
+  ...{ hasLayerScale: false, readsPatches: false, hasMaskToken: false },
   defaults: { layer_norm_eps: 1e-12, patch_size: 16 },
 } as const;
 
@@ -69,7 +71,7 @@ export const visionFamilies: Readonly<Record<VisionName, VisionFamily>> = {
     architectures: ['Dinov2Model', 'Dinov2ForImageClassification'],
     ...{ prefix: ['cls_token'], blocks: 'dinov2.encoder.layer' },
     norms: ['norm1', 'norm2'],
-    ...{ hasLayerScale: true, readsPatches: true },
+    ...{ hasLayerScale: true, readsPatches: true, hasMaskToken: true },
     defaults: { layer_norm_eps: 1e-6, patch_size: 14 },
   },
 };

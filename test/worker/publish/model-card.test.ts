@@ -1,13 +1,19 @@
 import test from 'ava';
 import { resolveMethod } from '../../../crds/index.ts';
 import type { ArtifactEvaluation } from '../../../crds/wire/artifact-evaluation.ts';
+import type { FamilyKind } from '../../../worker/families/family.ts';
 import { modelCard as cardOf, repositoryCard } from '../../../worker/publish/model-card.ts';
 import { aSpec } from '../../builders/job.ts';
 import { aPreparedRecord, aReport } from '../../builders/run-report.ts';
 
-// What the card reads of the facts; models and files are not among it.
-const facts = (report = aReport(), method = resolveMethod({ preset: 'LoRA' })) =>
+// What the card reads of the facts; models are not among it.
+const facts = (
+  report = aReport(),
+  method = resolveMethod({ preset: 'LoRA' }),
+  kind: FamilyKind = 'decoder',
+) =>
   ({
+    files: { config: { kind } },
     run: { name: 'first', digest: 'job-digest', spec: aSpec() },
     prepared: aPreparedRecord('/models/model.gguf'),
     report,
@@ -45,6 +51,16 @@ test('a card names the library that reads the artefact, and what it is', (t) => 
   t.regex(merged, /^library_name: transformers$/m);
   t.regex(merged, /^A fine-tuned copy of SmolLM2/m);
   t.regex(gguf, /^A fine-tuned copy, in GGUF form, of SmolLM2/m);
+});
+
+test('a card says what its model does, and whose names the layers of an adapter have', (t) => {
+  const of = (kind: FamilyKind) =>
+    modelCard(facts(aReport(), resolveMethod({ preset: 'LoRA' }), kind), 'PEFTAdapter');
+  t.regex(of('decoder'), /^pipeline_tag: text-generation$/m);
+  t.regex(of('encoder'), /^pipeline_tag: text-classification$/m);
+  t.regex(of('vision'), /^pipeline_tag: image-classification$/m);
+  t.regex(of('vision'), /^Its layers have the names of transformers 5, /m);
+  t.notRegex(of('encoder'), /names of transformers/);
 });
 
 test('what was not measured is said to be so', (t) => {

@@ -1,0 +1,50 @@
+// What the check of an artefact reads: tokens of the vocabulary, as one text or as eight that are
+// classified, or pictures.
+import { familyOf } from '../decoder/registry.ts';
+import type { HostSequence } from '../engine/packed-sequence.ts';
+import type { ModelConfig } from '../families/family.ts';
+import { type VisionConfig, visionConfig } from '../vision/config.ts';
+import { tokensOfPicture } from '../vision/tokens.ts';
+
+/** At most. */
+export const checkTokens = 64;
+
+/** Token ids of the check: spread over the vocabulary, the same for every model of that size. */
+export function checkIds(vocabulary: number): Int32Array {
+  return Int32Array.from({ length: checkTokens }, (_, i) => (i * 7919 + 11) % vocabulary);
+}
+
+export function checkSequence(config: ModelConfig): HostSequence {
+  if (config.kind === 'vision') return checkPictures(visionConfig(config));
+  const isWhole = familyOf(config).targets === 'Tokens';
+  const count = isWhole ? 1 : 8;
+  return documents(checkIds(config.V), checkTokens / count, isWhole);
+}
+
+/** Most patches along the side of a picture of the check: one of 37 x 37 would take long. */
+const mostPatches = 5;
+
+function checkPictures(config: VisionConfig): HostSequence {
+  const side = config.patch * Math.min(config.side, mostPatches);
+  const length = tokensOfPicture(config, { height: side, width: side });
+  const count = Math.floor(checkTokens / length);
+  const shape = [config.channels, side, side];
+  const values = Float32Array.from(
+    { length: count * config.channels * side * side },
+    (_, i) => (2 * ((i * 7919 + 11) % 1009)) / 1008 - 1,
+  );
+  return {
+    ...documents(new Int32Array(count * length), length, false),
+    values: { pixels: { values, shape } },
+  };
+}
+
+/** Of `length` tokens each, which all have a label or the first ones alone. */
+function documents(ids: Int32Array, length: number, isWhole: boolean): HostSequence {
+  const labels = ids.map((_, i) => (isWhole || i % length === 0 ? 0 : -100));
+  return {
+    ...{ ids, labels, positions: ids.map((_, i) => i % length), key: 0 },
+    offsets: Int32Array.from({ length: ids.length / length + 1 }, (_, i) => i * length),
+    targetCount: labels.filter((label) => label >= 0).length,
+  };
+}
