@@ -7,7 +7,7 @@ import { frozenModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import type { PlannedPanels } from '../files/safetensors.ts';
 import { writeSafetensorsModel } from '../files/safetensors-model.ts';
-import { dtypeBytes } from '../tensor/dtype.ts';
+import { dtypeBytes, exactType } from '../tensor/dtype.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { headInConfig } from './head-in-config.ts';
 import { mergedPanels } from './merge.ts';
@@ -45,7 +45,12 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
   };
 }
 
-/** Whether products read the weights that are written: nothing is computed beside them. */
-function isExact({ adapter, onGrid }: Model): boolean {
-  return adapter === null || onGrid !== null;
+/**
+ * Whether products read the weights that are written: nothing is computed beside them, and none is
+ * rounded, as a head is that trains in float32 among weights in bfloat16.
+ */
+function isExact({ adapter, onGrid, parameters, dtype }: Model): boolean {
+  if (onGrid !== null) return true;
+  const isWider = parameters.all().some(({ value }) => value.dtype === exactType(dtype));
+  return adapter === null && (dtype === exactType(dtype) || !isWider);
 }

@@ -68,6 +68,21 @@ test('the adapter is what PEFT reads, bit for bit what the last checkpoint holds
   t.like(run.ofType('artifact')[0], { format: 'PEFTAdapter', path: folder });
 });
 
+test('a head that trained in float32 among weights in bfloat16 is rounded as they are', async (t) => {
+  const run = await aToyRun(t, {
+    name: 'whole-encoder',
+    encoder: 'bert',
+    method: { preset: 'Full', precision: { type: 'BFloat16' } },
+    training: { maxSteps: 3, learningRate: '1e-3' },
+    formats: ['MergedSafetensors'],
+  });
+  const report = await run.all();
+  using merged = openModel(join(run.destination, 'merged'));
+  t.is(merged.headers.tensors.get('classifier.weight')?.type, 'BF16');
+  // Rounded, which is said of the form, so that it is compared as such.
+  t.true((report.artifacts[0]?.reload?.largestLogitGap ?? 0) > 0);
+});
+
 test('RandLoRA is what PEFT reads: diagonals of layers, and matrices that are there once', async (t) => {
   const targetModules = ['down_proj', 'gate_proj'];
   const run = await aToyRun(t, {
