@@ -264,6 +264,11 @@ export function units({ H, NH, NK, D, I }: ModelFacts, count: Units): number {
   return count.H * H + count.headsD * NH * D + count.keyValueD * NK * D + count.I * I;
 }
 
+/** Whether the head reads all tokens of a document, not the target alone. */
+function readsWhole(facts: ModelFacts): boolean {
+  return facts.kind === 'vision' && facts.headInputs > facts.H;
+}
+
 function headWorking(question: MemoryQuestion): number {
   const { facts, method, microBatchTokens, targetShare } = question;
   if (facts.kind === 'restoration') return outletWorking(facts, question);
@@ -273,7 +278,8 @@ function headWorking(question: MemoryQuestion): number {
   const bytes = trainedOf(facts, method).head ? head.bytesWithGradient : head.bytes;
   const fitting = Math.max(head.fewestRows, Math.min(head.mostRows, bytes / (4 * columns)));
   const logits = copiesOfLogits(question) * Math.min(fitting, targetRows) * columns * 4;
-  return logits + head.H * targetRows * facts.H * valueBytes(method);
+  const rows = readsWhole(facts) ? microBatchTokens : targetRows;
+  return logits + head.H * rows * facts.H * valueBytes(method);
 }
 
 /** Patches of the stream and their gradient, and float32 values of the picture that is made. */

@@ -14,6 +14,7 @@ import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
 import { outsideWorking, updateWorking } from './optimizer-bytes.ts';
 import { trainedOf } from './parameters.ts';
+import { pictureBytes } from './picture-bytes.ts';
 import { sharedBytes } from './shared-bytes.ts';
 import { otherStages, tokenizerBytes } from './stage-bytes.ts';
 import { type MemoryParts, type StageName, type StagePeak, stagePeak } from './stage-peak.ts';
@@ -116,6 +117,7 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
     slack * dynamic +
     taughtBytes(question) +
     clippedBytes(question) +
+    pictureBytes(question, question.perWave * question.microBatchTokens) +
     besideTensors(question);
   return {
     weights: fixed.weights + fixed.codes,

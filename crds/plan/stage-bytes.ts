@@ -8,6 +8,7 @@ import { integersStage } from './integer-base-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { outputsOf } from './parameters.ts';
+import { pictureBytes } from './picture-bytes.ts';
 import { publishStage } from './publish-bytes.ts';
 import { sharedBytes } from './shared-bytes.ts';
 import { type StageName, type StagePeak, stagePeak } from './stage-peak.ts';
@@ -51,7 +52,7 @@ function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
   const rows = Math.max(head.fewestRows, Math.min(head.mostRows, head.bytes / (4 * columns)));
   const logits = Math.min(rows, tokens) * columns * 4 + 2 * tokens * facts.H * width;
   return inTraining(question, 'Evaluate', {
-    activations: 2 * tokens * facts.H * width,
+    activations: 2 * tokens * facts.H * width + pictureBytes(question, tokens),
     working: Math.max(logits + sharedBytes(question).vocabulary, forwardWorking(question, tokens)),
   });
 }
