@@ -19,6 +19,10 @@ export interface AdapterShape {
    * Values of a layer that its decomposition gives before ranks are known. @default those that stay
    */
   found?(linear: LinearSize): number;
+  /** Trained values that several layers share, each counted once. @default none */
+  readonly shared?: number;
+  /** Values of a layer's two factors, where they are not its own. @default its own values */
+  factors?(linear: LinearSize): number;
   /** Of a change that is added to a copy of each weight while its block is computed. */
   readonly multipliedOut?: MultipliedOut;
   /**

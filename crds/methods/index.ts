@@ -45,6 +45,7 @@ import { pissa, pissaPreset } from './pissa.ts';
 import { pvTuning, pvTuningPreset } from './pv-tuning.ts';
 import { qGalore, qGalorePreset } from './q-galore.ts';
 import { randLora, randLoraPreset } from './randlora.ts';
+import { s2Lora, s2LoraPreset } from './s2-lora.ts';
 import { s2ft, s2ftPreset } from './s2ft.ts';
 import { sgd } from './sgd.ts';
 import { slora, sloraPreset } from './slora.ts';
@@ -60,6 +61,7 @@ export const axisEntries = {
     loraXs,
     loldu,
     randLora,
+    s2Lora,
     biLora,
     pissa,
     lqLora,
@@ -90,6 +92,7 @@ export const presets = [
   loraXsPreset,
   lolduPreset,
   randLoraPreset,
+  s2LoraPreset,
   biLoraPreset,
   alloraPreset,
   deftPreset,

@@ -158,13 +158,13 @@ function changing(facts: ModelFacts, method: ResolvedMethod): number {
 }
 
 /**
- * The gradient of the embedding accumulates through the whole backward; that of the head is reduced
- * over the ranks at once.
+ * The gradient of the embedding, or of what blocks share, accumulates through the whole backward;
+ * that of the head is reduced over the ranks at once.
  */
 function outsideGradient({ facts, method, shards }: MemoryQuestion): number {
-  const { outside, embedding } = trainedOf(facts, method);
+  const { outside, embedding, shared } = trainedOf(facts, method);
   if (shards === 1) return outside * 4;
-  const whole = embedding ? parametersOf(facts).embedding : 0;
+  const whole = shared + (embedding ? parametersOf(facts).embedding : 0);
   return 4 * (whole + (outside - whole) * keptParts(facts, method, shards).outside);
 }
 

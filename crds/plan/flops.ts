@@ -7,6 +7,7 @@ import { changedMatrices } from './block-bytes.ts';
 import type { ModelFacts } from './model-facts.ts';
 import {
   adaptedLinears,
+  factorValues,
   headMatrix,
   type Linear,
   parametersOf,
@@ -45,7 +46,7 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
   // Changes that are multiplied out pass no token: gradients are those of the weights.
   const changed = facts.L * changedMatrices(facts, method).reduce((sum, one) => sum + one, 0);
   const again = passedAgain(facts, method);
-  const adapter = changed > 0 ? 0 : trained.adapter + trained.adapterKept - again.idle;
+  const adapter = changed > 0 ? 0 : factorValues(facts, method) - again.idle;
   const linears = facts.L * blockMatrices + again.weights;
   const attention = 4 * facts.NH * facts.D * meanAttended * facts.L;
   const forward = 2 * (linears + adapter + inletMatrix(facts)) + attention;
@@ -92,17 +93,18 @@ function passedLess(facts: ModelFacts, method: ResolvedMethod) {
   const idle = (linear: Linear) => facts.L * (1 - rowsPerToken(facts, linear));
   const weights = linearsOf(facts).map((one) => -idle(one) * one.out * one.in);
   const adapted = shape === null ? [] : adaptedLinears(facts, shape.targetModules);
-  const ofAdapter = adapted.map((one) => idle(one) * (shape?.count(one).trained ?? 0));
+  const own = (one: Linear) => shape?.factors?.(one) ?? shape?.count(one).trained ?? 0;
+  const ofAdapter = adapted.map((one) => idle(one) * own(one));
   const total = (all: readonly number[]): number => all.reduce((sum, one) => sum + one, 0);
   return { weights: total(weights), idle: total(ofAdapter) };
 }
 
 /**
  * Share of the blocks that the backward passes through on average: down to the lowest active one,
- * unless the embedding is active too. Of gamma blocks out of L, sampled uniformly, the lowest is on
- * average the (L + 1) / (gamma + 1)th.
+ * unless the embedding is active too, or what blocks share. Of gamma blocks out of L, sampled
+ * uniformly, the lowest is on average the (L + 1) / (gamma + 1)th.
  */
-function passedShare(blocks: number, { activeBlocks, embedding }: TrainedCounts): number {
-  if (embedding) return 1;
+function passedShare(blocks: number, { activeBlocks, embedding, shared }: TrainedCounts): number {
+  if (embedding || shared > 0) return 1;
   return (blocks + 1 - (blocks + 1) / (activeBlocks + 1)) / blocks;
 }

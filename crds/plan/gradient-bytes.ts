@@ -34,7 +34,8 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
   const both = (sum: number, one: number) => sum + (micros > 1 ? one : 0);
   const ofCopies = changedMatrices(facts, method).reduce((sum, one) => sum + one, 0);
   const width = valueBytes(method);
-  const whole = trained.block * both(summed, own) + ofCopies * both(micros > 1 ? 4 : width, width);
+  const inBlock = trained.block + trained.shared;
+  const whole = inBlock * both(summed, own) + ofCopies * both(micros > 1 ? 4 : width, width);
   // Gradients that were reduced over ranks are float32.
   const kept = shards === 1 ? summed : 4;
   const part = keptParts(facts, method, shards).block;

@@ -136,10 +136,10 @@ function clippedBytes({ facts, method, clipsRecords = false }: MemoryQuestion): 
 
 function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): readonly Moment[] {
   const { facts, method, perWave, clip } = question;
-  const { activeBlocks, embedding } = trainedOf(facts, method);
+  const { activeBlocks, embedding, shared: sharedValues } = trainedOf(facts, method);
   // With fewer active blocks no backward passes below the lowest active one, and no tape is kept
   // there.
-  const reachesAll = embedding || activeBlocks === facts.L;
+  const reachesAll = embedding || sharedValues > 0 || activeBlocks === facts.L;
   const bytes = blockBytes(question);
   const { made, offered, waiting: kept } = gradientBytes(question);
   const shared = sharedBytes(question);

@@ -133,7 +133,7 @@ export function isTied(facts: ModelFacts): boolean {
 export interface TrainedCounts {
   /** In one block. */
   readonly block: number;
-  /** Of embedding, head and final norm together. */
+  /** Of embedding, head and final norm together, and what several blocks share. */
   readonly outside: number;
   /** Of these: modules in the model's type that train whole beside an adapter. */
   readonly modules: number;
@@ -143,6 +143,8 @@ export interface TrainedCounts {
   readonly adapter: number;
   /** Of the total: scales and zero points of a grid, where weights are trained. */
   readonly ofGrid: number;
+  /** Of the total: values of an adapter that several blocks share. */
+  readonly shared: number;
   /** Values of an adapter that are fixed and saved with it, in all blocks. */
   readonly adapterKept: number;
   /** Values in files that say what an adapter took over from the weights, in all blocks. */
@@ -159,7 +161,7 @@ export function trainedOf(facts: ModelFacts, method: ResolvedMethod): TrainedCou
   if (trainsNothing(method)) return nothing;
   const activeBlocks = activeBlocksOf(facts, method);
   const counted = (block: number, outside: number) => ({
-    ...{ block, outside, modules: 0, total: block * facts.L + outside },
+    ...{ block, outside, modules: 0, total: block * facts.L + outside, shared: 0 },
     ...{ activeBlocks, active: block * activeBlocks + outside },
   });
   const shape = adapterShape(method, facts);
@@ -189,15 +191,16 @@ export function trainedOf(facts: ModelFacts, method: ResolvedMethod): TrainedCou
   const first = onGrid.trained + (shape.experts?.router ?? 0);
   const inBlock = counts.reduce((sum, { trained }) => sum + trained, first);
   const block = Math.ceil(inBlock);
-  const adapter = Math.round(inBlock * facts.L);
+  const { shared = 0 } = shape;
+  const adapter = Math.round(inBlock * facts.L) + shared;
   const kept = counts.reduce((sum, one) => sum + one.kept, 0);
   const taken = counts.reduce((sum, one) => sum + one.taken, 0);
   const whole = 'whole' in facts ? facts.whole : 0;
   const { modules, ...isActiveIn } = modulesOf(facts, method);
   const outside = whole + modules;
   return {
-    ...counted(block, outside),
-    ...{ modules, total: adapter + outside, adapter, ofGrid: 0 },
+    ...counted(block, outside + shared),
+    ...{ modules, total: adapter + outside, adapter, ofGrid: 0, shared },
     ...{ adapterKept: Math.round(kept * facts.L), adapterTaken: Math.round(taken * facts.L) },
     ...{ embedding: isActiveIn.embedding, head: whole > 0 || isActiveIn.head },
   };
@@ -229,6 +232,15 @@ function modulesOf(
   };
 }
 
+/** Values of the factors of all layers that an adapter has by itself or makes; 0 without one. */
+export function factorValues(facts: ModelFacts, method: ResolvedMethod): number {
+  const shape = adapterShape(method, facts);
+  const { adapter, adapterKept } = trainedOf(facts, method);
+  if (shape?.factors === undefined) return adapter + adapterKept;
+  const linears = adaptedLinears(facts, shape.targetModules);
+  return facts.L * linears.reduce((sum, one) => sum + (shape.factors?.(one) ?? 0), 0);
+}
+
 function activeBlocksOf({ L }: ModelFacts, { selection }: ResolvedMethod): number {
   return Math.min(L, drawOf(selection)?.activeLayers ?? L);
 }
@@ -253,7 +265,7 @@ const nothingOutside = { embedding: false, head: false } as const;
 
 const nothing: TrainedCounts = {
   ...{ block: 0, outside: 0, modules: 0, total: 0, activeBlocks: 0, active: 0 },
-  ...{ adapter: 0, ofGrid: 0, adapterKept: 0, adapterTaken: 0 },
+  ...{ adapter: 0, ofGrid: 0, shared: 0, adapterKept: 0, adapterTaken: 0 },
   ...nothingOutside,
 };
 

@@ -15,7 +15,7 @@ import { forwardWorking } from './forward-bytes.ts';
 import { isOnGrid } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
-import { adaptedLinears, outputsOf, parametersOf, trainedOf } from './parameters.ts';
+import { adaptedLinears, factorValues, outputsOf, parametersOf, trainedOf } from './parameters.ts';
 import { prunedSizes } from './pruned-sizes.ts';
 import { branchBytes, bytesOfCodes, quantizeBytes, roundedInputBytes } from './quantize-bytes.ts';
 import { storesFrozen } from './quantized-base.ts';
@@ -176,10 +176,10 @@ function leftByWriting(question: MemoryQuestion, format: ResultForm): number {
 function copyBytes(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method, stages, storedBfloat16 = 0 } = question;
   if (isAdapterForm(format)) {
-    const { adapter, adapterKept, adapterTaken, modules } = trainedOf(facts, method);
+    const { adapterTaken, modules } = trainedOf(facts, method);
     const isOnOwnBase = !changesBase(method) || format === 'KaSA';
     const taken = isOnOwnBase ? 0 : adapterTaken;
-    const saved = adapter + adapterKept + taken + facts.L * onesInFile(question);
+    const saved = factorValues(facts, method) + taken + facts.L * onesInFile(question);
     const shared = adapterShape(method, facts)?.multipliedOut?.shared ?? 0;
     const factors =
       memoryConstants.adapterBytes * saved + 2 * shared + modules * valueBytes(method);

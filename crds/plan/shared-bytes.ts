@@ -10,7 +10,7 @@ import { codedBlock, frozenInBfloat16, valueBytes } from './static-bytes.ts';
 interface SharedBytes {
   /**
    * Two whole blocks, the one that computes and the one that comes, with what is made of their
-   * weights.
+   * weights, and what blocks share.
    */
   readonly blocks: number;
   /** The embedding, or the head, whole while it is used. */
@@ -42,7 +42,7 @@ export function sharedBytes(question: MemoryQuestion): SharedBytes {
   const length = shards * keptParts(facts, method, shards).block;
   const { codes } = haloBytes(facts, method, 0);
   return {
-    blocks: 2 * (length * matrices + blockVectors * width + adapter + codes),
+    blocks: 2 * (length * matrices + blockVectors * width + adapter + codes) + 4 * trained.shared,
     vocabulary: embedding * stored,
     // One may still be on its way while the next is made.
     blockExchange: 2 * 4 * length * trained.block,

@@ -5,7 +5,7 @@ import { headTop } from '../../worker/decoder/head.ts';
 import { FileActivationOffload } from '../../worker/engine/activation-offload.ts';
 import { BlockWalk } from '../../worker/engine/block-walk.ts';
 import { buildModel } from '../../worker/engine/build-model.ts';
-import type { Model } from '../../worker/engine/model.ts';
+import type { Active, Model } from '../../worker/engine/model.ts';
 import type { Objective } from '../../worker/engine/objective.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import { type TeacherRows, toSequence } from '../../worker/engine/packed-sequence.ts';
@@ -92,6 +92,8 @@ interface LossTerms {
   readonly density?: DensityTerm | null;
   /** Inside the blocks. */
   readonly inside?: InsideLoss | null;
+  /** @default all that trains */
+  readonly active?: Active;
   /** In place of cross entropy, and what a teacher says of each sequence. */
   readonly distilled?: Distilled;
 }
@@ -109,7 +111,7 @@ export function gradientsOf(
   model: Model,
   sequences: readonly HostSequence[],
   mode: TapeMode = 'keep',
-  { regularizes = false, density = null, inside = null, distilled }: LossTerms = {},
+  { regularizes = false, density = null, inside = null, distilled, active }: LossTerms = {},
 ): StepFacts {
   const gradients = new Map<string, readonly number[]>();
   const sink: StepUpdateSink = {
@@ -137,7 +139,7 @@ export function gradientsOf(
       }),
       ...(distilled && { objective: distilled.objective }),
       targetTokens,
-      active: all(model.parameters).at(0),
+      active: active ?? all(model.parameters).at(0),
       modes: new Array<TapeMode>(model.config.L).fill(mode),
       offload,
       update: sink,

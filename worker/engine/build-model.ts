@@ -5,7 +5,13 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { familyOf, placesOf } from '../decoder/registry.ts';
-import { type ModelConfig, type Places, type TensorSpec, trainsWhole } from '../families/family.ts';
+import {
+  type ModelConfig,
+  type Places,
+  sharedPlace,
+  type TensorSpec,
+  trainsWhole,
+} from '../families/family.ts';
 import {
   type Adapter,
   type Initial,
@@ -159,16 +165,12 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
       ]);
       if (own.length > 0) add(own.map((parameter) => placed(parameter, device)));
     }
-    const shared = made(() => sharedParameters(adapter, adapted));
-    for (const parameter of shared) parameters.add(placed(parameter, device));
+    const shared = made(() => sharedParameters(adapter, adapted)).map((one) => placed(one, device));
+    add(shared.filter(({ role }) => role === 'trained'));
+    for (const one of shared) if (one.role === 'kept') parameters.add(one);
     const model: Model = {
-      config,
-      places,
-      dtype,
-      device,
+      ...{ config, places, dtype, device, parameters, weights: residentWeights },
       network: networkOf(config, options.sequenceLength),
-      parameters,
-      weights: residentWeights,
       precision: options.precision ?? null,
       adapter,
       adapted: new Map(adapted.map((layer) => [layer.path, layer])),
@@ -224,16 +226,22 @@ function specsOf({ config, tensorNames }: ModelSource): readonly TensorSpec[] {
   });
 }
 
-/** Fixed tensors of an adapter that are those of all its layers. */
+/** Tensors of an adapter that several of its layers share. */
 function sharedParameters(
   adapter: Adapter | null,
   layers: readonly LinearLayer[],
 ): readonly Parameter[] {
-  const shared = scope(() => adapter?.shared?.(layers) ?? {});
-  return Object.entries(shared).map(([name, value]) => ({
-    ...{ name, layer: 'shared', value: keep(value), shape: value.shape, role: 'kept' },
-    ...{ learningRateFactor: 1, decayed: false, suffix: name },
-  }));
+  if (adapter?.shared === undefined) return [];
+  const { trained, kept = {} } = scope(() => adapter.shared?.(layers) ?? { trained: {} });
+  const parameter = (name: string, value: Tensor, role: Role): Parameter => ({
+    ...{ name, layer: sharedPlace, value: keep(ops.contiguous(value)), shape: value.shape, role },
+    learningRateFactor: adapter.learningRateFactor(name),
+    ...{ decayed: adapter.decays(name), suffix: name },
+  });
+  return [
+    ...Object.entries(trained).map(([name, value]) => parameter(name, value, 'trained')),
+    ...Object.entries(kept).map(([name, value]) => parameter(name, value, 'kept')),
+  ];
 }
 
 /** The tensors of one layer's adapter. */

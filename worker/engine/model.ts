@@ -1,6 +1,6 @@
 // A model with all axes filled in: configuration, parameters, and the adapter on its linears.
 
-import type { ModelConfig, Places } from '../families/family.ts';
+import { type ModelConfig, type Places, sharedPlace } from '../families/family.ts';
 import type { Adapter, DropoutDraw, LinearLayer, MlpLayer } from '../methods/adapters/adapter.ts';
 import type { Delta } from '../methods/adapters/delta.ts';
 import type { Precision } from '../methods/precision/precision.ts';
@@ -74,8 +74,14 @@ export function tensorsOf(
 
 /** Name of a tensor of an adapter: that of its layer, or one that all layers share. */
 export function tensorName({ shares }: Adapter, path: string, suffix: string): string {
-  return shares?.includes(suffix) === true ? suffix : `${path}.${suffix}`;
+  return shares?.(suffix) === true ? suffix : `${path}.${suffix}`;
 }
 
 /** Active parameters of this step, by layer. */
 export type Active = (layer: Parameter['layer']) => readonly Parameter[];
+
+/** Those whose gradients the backward of block `layer` computes, or a part of. */
+export function activeIn(active: Active, layer: number): readonly Parameter[] {
+  const shared = active(sharedPlace);
+  return shared.length === 0 ? active(layer) : [...active(layer), ...shared];
+}

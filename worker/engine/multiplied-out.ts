@@ -56,7 +56,11 @@ export function gradientsOf(
         ? gradientsOfChange(model, layer, G)
         : gradientsThroughGrid(model, layer, G),
     );
-    for (const [suffix, value] of Object.entries(own)) byName.set(`${layer.path}.${suffix}`, value);
+    for (const [suffix, value] of Object.entries(own)) {
+      const name = nameOf(model, layer, suffix);
+      const sum = byName.get(name);
+      byName.set(name, sum === undefined ? value : ops.add_(sum, value));
+    }
     if (!active.some(({ name }) => name === weightOf(layer))) G.dispose();
   }
   return active.map(({ name }) => byName.get(name) ?? null);
@@ -95,9 +99,14 @@ function weightOf({ path }: LinearLayer): string {
   return `${path}.weight`;
 }
 
-function reader({ adapter, parameters }: Adapted, { path }: LinearLayer) {
-  if (adapter === null) throw new Bug('a model without an adapter has no tensors of one');
-  return (suffix: string): Tensor => parameters.value(tensorName(adapter, path, suffix));
+function reader(model: Adapted, layer: LinearLayer) {
+  if (model.adapter === null) throw new Bug('a model without an adapter has no tensors of one');
+  return (suffix: string): Tensor => model.parameters.value(nameOf(model, layer, suffix));
+}
+
+/** A grid has tensors beside those of an adapter. */
+function nameOf({ adapter }: Adapted, { path }: LinearLayer, suffix: string): string {
+  return adapter === null ? `${path}.${suffix}` : tensorName(adapter, path, suffix);
 }
 
 /** Of the copied layers, those that an active parameter belongs to. */

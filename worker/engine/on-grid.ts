@@ -119,17 +119,20 @@ function gradientsOfAdapter(
   if (adapter.multipliedOut !== undefined) {
     return adapter.multipliedOut.gradients(layer, tensors, G);
   }
-  const trained = parameters
-    .trainedAt(layer.layer)
-    .flatMap(({ name, suffix }) =>
-      suffix !== undefined && name === `${layer.path}.${suffix}` ? [suffix] : [],
-    );
+  const isTrained = (suffix: string): boolean =>
+    parameters.get(tensorName(adapter, layer.path, suffix)).role === 'trained';
   const wide = ops.to(G, exactType(model.dtype));
   // The tape is that of the factors alone: their gradients are made by hand.
   const { leaves, seeded } = withTape(() => {
-    const leaves = new Map(trained.map((suffix) => [suffix, leaf(tensors(suffix))]));
-    const delta = adapter.factors(layer, (suffix) => leaves.get(suffix) ?? tensors(suffix), null);
-    return { leaves, seeded: seededBy(delta, wide) };
+    const leaves = new Map<string, Tensor>();
+    const read = (suffix: string): Tensor => {
+      const known = leaves.get(suffix);
+      if (known !== undefined || !isTrained(suffix)) return known ?? tensors(suffix);
+      const own = leaf(tensors(suffix));
+      leaves.set(suffix, own);
+      return own;
+    };
+    return { leaves, seeded: seededBy(adapter.factors(layer, read, null), wide) };
   });
   const found = grad([seeded], [...leaves.values()], [null]);
   return Object.fromEntries(

@@ -2,7 +2,7 @@
 // frozen or trained for the whole run; which of the trained ones are active in a step is the
 // selection's choice.
 import { Bug } from '../../crds/failures/errors.ts';
-import type { Place } from '../families/family.ts';
+import { type Place, sharedPlace } from '../families/family.ts';
 import { type Coding, decoded } from '../methods/weights/coding.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { moveStorage, resizeStorage, type Tensor } from '../tensor/tensor.ts';
@@ -16,7 +16,7 @@ export type Role = 'trained' | 'chosen' | 'kept' | 'frozen';
 
 export interface Parameter {
   readonly name: string;
-  /** Where it is used; `shared` where all blocks do. */
+  /** Where it is used, or that several blocks do. */
   readonly layer: Place;
   /** The tensor of the forward, or its quantized values or codes. */
   readonly value: Tensor;
@@ -177,7 +177,9 @@ export class Parameters implements Disposable {
    * owner.
    */
   disposeOutsideLayers(): void {
-    for (const { layer, value } of this.#byName.values()) if (layer === 'shared') value.dispose();
+    for (const { layer, role, value } of this.#byName.values()) {
+      if (layer === sharedPlace && role === 'kept') value.dispose();
+    }
     this.disposeMade();
   }
 

@@ -6,7 +6,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { byOneThread } from '../tensor/threads.ts';
-import type { Model } from './model.ts';
+import { type Model, tensorName } from './model.ts';
 import type { Parameter } from './parameters.ts';
 
 interface Regularization {
@@ -37,7 +37,7 @@ export function regularization(
         const byName = new Map(parameters.map((one) => [one.name, leaf(one.value)]));
         const read = (name: string): Tensor => byName.get(name) ?? model.parameters.value(name);
         const terms = layers.map((each) =>
-          regularizer(each, (suffix) => read(`${each.path}.${suffix}`)),
+          regularizer(each, (suffix) => read(tensorName(adapter, each.path, suffix))),
         );
         const sum = ops.sum(ops.stack(terms));
         return { value: ops.divScalar(sum, adapted.size), leaves: [...byName.values()] };

@@ -10,6 +10,12 @@ import type { ModelFacts } from '../../crds/plan/model-facts.ts';
  */
 export type Place = number | string;
 
+/**
+ * Of tensors of an adapter that layers of several blocks share. They are complete while any block
+ * is, and their gradients are added up over all blocks.
+ */
+export const sharedPlace = 'shared';
+
 /** The places of a model. */
 export interface Places {
   /**

@@ -157,6 +157,7 @@ export function asWritten(facts: AdapterFacts, whole: ReadWhole, read: ReadFacto
     parameters,
     adapter: {
       ...adapter,
+      shares: () => false,
       factors: (layer, tensors) =>
         fromFactors(deltaOf(facts, layer), { A: tensors(factorA), B: tensors(factorB) }),
     },

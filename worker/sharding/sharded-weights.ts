@@ -7,7 +7,7 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Parameter, Role } from '../engine/parameters.ts';
 import type { Layer, Weights } from '../engine/weights.ts';
-import { inletsOf } from '../families/family.ts';
+import { inletsOf, sharedPlace } from '../families/family.ts';
 import { FlatParameter, type FlatParameterOptions, flatParameterName } from './flat-parameter.ts';
 import type { Shard } from './shards.ts';
 
@@ -64,7 +64,7 @@ export class ShardedWeights implements Weights, Disposable {
     this.#taken.add(layer);
     this.#begin(layer);
     const began = this.#options.now();
-    for (const flat of this.#flatsOf(layer)) flat.finishGather();
+    for (const flat of this.#neededBy(layer)) flat.finishGather();
     this.waitedMs += this.#options.now() - began;
   }
 
@@ -89,7 +89,13 @@ export class ShardedWeights implements Weights, Disposable {
 
   #begin(layer: Layer): void {
     if (typeof layer === 'number') this.#makeRoomFor(layer);
-    for (const flat of this.#flatsOf(layer)) flat.beginGather();
+    for (const flat of this.#neededBy(layer)) flat.beginGather();
+  }
+
+  /** Blocks need what they share as well, which stays until it has changed. */
+  #neededBy(layer: Layer): readonly FlatParameter[] {
+    if (typeof layer !== 'number') return this.#flatsOf(layer);
+    return [...this.#flatsOf(layer), ...this.#flatsOf(sharedPlace)];
   }
 
   #makeRoomFor(block: number): void {

@@ -2,11 +2,12 @@
 // streams after the last block. All sequences pass a place before the next one begins.
 import { type BlockPass, type BlockTrace, forwardBlock, runBlock } from '../engine/block-tape.ts';
 import type { Projectors } from '../engine/gradient-factors.ts';
+import { activeIn } from '../engine/model.ts';
 import { gradientsFor } from '../engine/multiplied-out.ts';
 import { noSides, type Sides } from '../engine/network.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
 import { layerAfter, withLayer } from '../engine/weights.ts';
-import { type Place, stageOf } from '../families/family.ts';
+import { type Place, sharedPlace, stageOf } from '../families/family.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -101,11 +102,17 @@ function withoutTrace(pass: BlockPass, x: Tensor, measured: Tensor[]): Tensor {
   return output;
 }
 
-/** The places below the outlet that a backward passes, from the last to the lowest active one. */
+/**
+ * The places below the outlet that a backward passes, from the last to the lowest active one, or to
+ * the lowest block that reads what blocks share.
+ */
 export function backwardPlaces({ model, active }: StepInputs): readonly Place[] {
   const { order, outlet } = model.places;
   const below = order.filter((place) => place !== outlet);
-  const lowest = below.findIndex((place) => active(place).length > 0);
+  const isShared = active(sharedPlace).length > 0;
+  const moves = (place: Place) =>
+    active(place).length > 0 || (isShared && model.parameters.trainedAt(place).length > 0);
+  const lowest = below.findIndex(moves);
   return lowest < 0 ? [] : below.slice(lowest).toReversed();
 }
 
@@ -127,7 +134,7 @@ export function passOf(
   return {
     model,
     layer,
-    active: gradientsFor(model, active(layer)),
+    active: gradientsFor(model, activeIn(active, layer)),
     sequence,
     sides: stage?.sides[a] ?? noSides,
     wantsSides: stage?.isPassed ?? false,

@@ -5,6 +5,7 @@
 import type { HostSequence, PackedSequence } from '../engine/packed-sequence.ts';
 import { type PrivateSettings, PrivateSum } from '../engine/private-sum.ts';
 import type { Gradient, StepUpdateSink } from '../engine/update.ts';
+import { sharedPlace } from '../families/family.ts';
 import { scope } from '../tensor/scope.ts';
 import { type StepInputs, step } from './step.ts';
 
@@ -20,7 +21,7 @@ interface PrivateStep extends Shared {
 export function privateStep({ records, settings, onDevice, update, ...shared }: PrivateStep) {
   const { model, active } = shared;
   return scope(() => {
-    const layers = model.places.order.toReversed();
+    const layers = [...model.places.order.toReversed(), sharedPlace];
     const sum = new PrivateSum(layers.flatMap(active), settings);
     for (const record of records) {
       const targetTokens = record.reduce((all, { targetCount }) => all + targetCount, 0);

@@ -8,7 +8,7 @@ import type { ActivationOffload } from '../engine/activation-offload.ts';
 import { type BlockTrace, backwardBlock } from '../engine/block-tape.ts';
 import type { Projectors } from '../engine/gradient-factors.ts';
 import { GradientSum } from '../engine/gradient-sum.ts';
-import type { Active, Model } from '../engine/model.ts';
+import { type Active, activeIn, type Model } from '../engine/model.ts';
 import { gradientsFor, gradientsOf } from '../engine/multiplied-out.ts';
 import { type LossSums, noSides, type StepEnds } from '../engine/network.ts';
 import type { Objective } from '../engine/objective.ts';
@@ -18,7 +18,7 @@ import { regularization } from '../engine/regularization.ts';
 import { SideGradients } from '../engine/side-gradients.ts';
 import type { Gradient, StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
 import { withLayer } from '../engine/weights.ts';
-import { type Place, stageOf } from '../families/family.ts';
+import { type Place, sharedPlace, stageOf } from '../families/family.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
 import type { InsideLoss } from '../nn/inside.ts';
@@ -74,6 +74,7 @@ export function step(inputs: StepInputs): StepOutcome {
     const sides = new SideGradients();
     const top = outletPass(inputs, ends, traces, sides);
     let g: readonly Tensor[] = top.gradients;
+    const shared = sharedGradients(inputs);
     const terms: Tensor[] = [];
     const places = backwardPlaces(inputs);
     for (const [i, place] of places.entries()) {
@@ -82,8 +83,9 @@ export function step(inputs: StepInputs): StepOutcome {
         continue;
       }
       const layer = place;
-      const sum = new GradientSum(gradientsFor(model, active(layer)), sequences.length);
-      const own = new GradientSum(active(layer), 1);
+      const moving = activeIn(active, layer);
+      const sum = new GradientSum(gradientsFor(model, moving), sequences.length);
+      const own = new GradientSum(moving, 1);
       const below = places[i + 1];
       const next = typeof below === 'number' ? below : null;
       if (next !== null) prefetchInputs(traces.blocks[next] ?? []);
@@ -97,14 +99,15 @@ export function step(inputs: StepInputs): StepOutcome {
           measured.push(...back.measured);
           return back.input;
         });
-        own.add(gradientsOf(model, active(layer), sum.finish()));
+        own.add(gradientsOf(model, moving, sum.finish()));
         terms.push(...regularized(inputs, layer, own));
         inputs.seen?.(own.finish());
         return backs;
       });
-      const gradients = own.finish();
+      const gradients = shared.taken(own.finish());
       update.offer(inputs.probe?.offered(gradients) ?? gradients);
     }
+    if (shared.parameters.length > 0) update.offer(shared.sum.finish());
     const totals = totalsOf(measured, inputs.inside?.size ?? 0);
     const names = Object.keys(top.sums);
     const own = [...Object.values(top.sums), ...totals, ...terms];
@@ -119,13 +122,26 @@ export function step(inputs: StepInputs): StepOutcome {
   }, inputs.model.device);
 }
 
+/** Adds up the gradients of what blocks share; `taken` leaves those of a block's own tensors. */
+function sharedGradients({ model, active }: StepInputs) {
+  const parameters = active(sharedPlace);
+  const sum = new GradientSum(parameters, model.config.L);
+  const taken = (gradients: readonly Gradient[]): readonly Gradient[] => {
+    if (parameters.length === 0) return gradients;
+    const byName = new Map(gradients.map(({ parameter, value }) => [parameter.name, value]));
+    sum.add(parameters.map(({ name }) => byName.get(name) ?? null));
+    return gradients.filter(({ parameter }) => parameter.layer !== sharedPlace);
+  };
+  return { parameters, sum, taken };
+}
+
 /** Adds the gradients of the adapter's own term, and returns the block's share of its value. */
 function regularized(
   { model, active, regularizes = true }: StepInputs,
   layer: number,
   sum: GradientSum,
 ): readonly Tensor[] {
-  const own = regularizes ? regularization(model, layer, active(layer)) : null;
+  const own = regularizes ? regularization(model, layer, activeIn(active, layer)) : null;
   if (own === null) return [];
   sum.add(own.gradients);
   return [own.value];

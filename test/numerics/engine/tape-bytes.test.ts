@@ -89,6 +89,7 @@ const adapters = {
   },
   PaCA: { type: 'PaCA', paca: { rank: 16 } },
   RandLoRA: { type: 'RandLoRA', randLora: { rank: 16 } },
+  S2LoRA: { type: 'S2LoRA', s2Lora: { rank: 16 } },
   S2FT: {
     type: 'S2FT',
     s2ft: { downRatio: '0.2', upRatio: '0.2', outputRatio: '0.5', valueRatio: '0.5' },

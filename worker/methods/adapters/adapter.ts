@@ -241,10 +241,13 @@ export interface Adapter {
    * without it: the base keeps the rest, rounded or quantized after it was subtracted.
    */
   takesOver?(layer: LinearLayer, initial: Initial): LowRank;
-  /** Of fixed tensors that all layers share: their names, by which `factors` finds them too. */
-  readonly shares?: readonly string[];
-  /** These tensors for the layers of a model, by name. Held once by each process. */
-  shared?(layers: readonly LinearLayer[]): Readonly<Record<string, Tensor>>;
+  /** Whether layers share the tensor that `factors` finds by this name. @default none is shared */
+  shares?(name: string): boolean;
+  /**
+   * These tensors for the layers of a model, by name. Each process holds the fixed ones once; the
+   * gradients of trained ones are sums over the layers.
+   */
+  shared?(layers: readonly LinearLayer[]): Pick<NewTensors, 'trained' | 'kept'>;
   factors(layer: LinearLayer, tensors: (suffix: string) => Tensor, draw: DropoutDraw | null): Delta;
   /** For a change that is as large as the weight: see there. */
   readonly multipliedOut?: MultipliedOut;

@@ -26,6 +26,7 @@ import { nloraOf } from './nlora.ts';
 import { pacaOf } from './paca.ts';
 import { pissaOf } from './pissa.ts';
 import { randLoraOf } from './randlora.ts';
+import { s2LoraOf } from './s2-lora.ts';
 import { s2ftOf } from './s2ft.ts';
 import { sloraOf } from './slora.ts';
 import { soraOf } from './sora.ts';
@@ -54,6 +55,7 @@ const byType: { readonly [Type in Exclude<AdapterValue['type'], 'None'>]: Adapte
   CoLoRA: coLoraOf,
   RandLoRA: randLoraOf,
   LoLDU: lolduOf,
+  S2LoRA: s2LoraOf,
 };
 
 export function adapterOf(method: ResolvedMethod, seed: bigint, of: DType): Adapter | null {

@@ -56,7 +56,7 @@ export function randLora({ rank, alpha, targets, seed, dtype }: RandLoraSettings
         },
       };
     },
-    shares: [basisA, basisB],
+    shares: (name) => name === basisA || name === basisB,
     shared(layers) {
       const all = layers.map(sizes);
       const most = (of: keyof Sizes) => Math.max(...all.map((one) => one[of]));
@@ -65,10 +65,11 @@ export function randLora({ rank, alpha, targets, seed, dtype }: RandLoraSettings
         const narrow = ops.to(values, 'bfloat16');
         return dtype === 'float64' ? ops.to(narrow, dtype) : narrow;
       };
-      return {
+      const kept = {
         [basisA]: draw(basisA, [rank, most('smaller')]),
         [basisB]: draw(basisB, [most('larger'), most('bases') * rank]),
       };
+      return { trained: {}, kept };
     },
     factors(layer, tensors) {
       const { B, turnedC } = factors(layer, tensors);

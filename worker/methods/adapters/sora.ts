@@ -13,11 +13,10 @@
 // and its stages of thresholds, here one line from the first to the last step, are left out.
 import * as ops from '../../tensor/ops.generated.ts';
 import { normal } from '../../tensor/rng.ts';
-import { scope } from '../../tensor/scope.ts';
 import { streamOf } from '../../tensor/streams.ts';
-import { item, type Tensor } from '../../tensor/tensor.ts';
 import { type Adapter, factorB, type Moment } from './adapter.ts';
 import { type AdapterOf, asLora } from './from-parameters.ts';
+import { shrink_, valuesLeft } from './sparse-values.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';
 
 const gate = 'lora_E';
@@ -56,11 +55,7 @@ export function sora(settings: SoraSettings): Adapter {
     losesRanks: true,
     describe(tensors, sum) {
       const gates = tensors.flatMap(({ suffix, value }) => (suffix === gate ? [value] : []));
-      const [left = 0, all = 0] = sum([
-        gates.length === 0 ? 0 : openOf(gates),
-        gates.reduce((count, { numel }) => count + numel, 0),
-      ]);
-      return `${left} of ${all} ranks left`;
+      return `${valuesLeft(gates, sum)} ranks left`;
     },
   };
 }
@@ -71,17 +66,4 @@ function thresholdAt(
   { step, totalSteps }: Moment,
 ): number {
   return threshold + ((finalThreshold - threshold) * step) / Math.max(1, totalSteps - 1);
-}
-
-/** The `z` with the least `(z - x)^2 / 2 + threshold |z|`, for each value `x`. */
-export function shrink_(value: Tensor, threshold: number): void {
-  ops.sub_(value, ops.clamp(value, -threshold, threshold));
-}
-
-/** Read at once: each number is a wait for the device. */
-function openOf(gates: readonly Tensor[]): number {
-  return scope(() => {
-    const all = ops.cat(gates.map((one) => ops.view(one, [-1])));
-    return item(ops.sum(ops.to(ops.neScalar(all, 0), 'float32')));
-  });
 }

@@ -3,7 +3,8 @@
 import test from 'ava';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
 import { lora } from '../../../../worker/methods/adapters/lora.ts';
-import { shrink_, sora } from '../../../../worker/methods/adapters/sora.ts';
+import { sora } from '../../../../worker/methods/adapters/sora.ts';
+import { shrink_ } from '../../../../worker/methods/adapters/sparse-values.ts';
 import { sgd } from '../../../../worker/methods/optimizers/sgd.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
