@@ -6,14 +6,17 @@ import type {
   EncoderFacts,
   ModelFacts,
   RestorationFacts,
+  SpeechFacts,
   VisionFacts,
 } from '../plan/model-facts.ts';
 
 type AttentionRole = 'q' | 'k' | 'v' | 'qkv' | 'o';
 type MlpRole = 'gate' | 'up' | 'gate_up' | 'down';
 /** What a layer computes of a block. A role that two others are in is their fused product. */
+/** Attention to the states of another stage. */
+type CrossRole = 'cross_q' | 'cross_k' | 'cross_v' | 'cross_o';
 /** `modulation`: makes scales, shifts and gates of a block, once for each picture. */
-export type LinearRole = AttentionRole | MlpRole | 'modulation' | 'conv';
+export type LinearRole = AttentionRole | MlpRole | CrossRole | 'modulation' | 'conv';
 
 export interface Linear {
   /** The end of its module path that no other layer of a block has: `q_proj`, `output.dense`. */
@@ -25,9 +28,11 @@ export interface Linear {
   readonly in: number;
   /** Edge of a convolution's kernel. @default a linear layer */
   readonly kernel?: number;
+  /** Of all blocks, the part that has it. */
+  readonly share: number;
 }
 
-/** The linear layers of one block, in execution order. */
+/** The linear layers of one block, in execution order; of blocks of two kinds those of both. */
 export function linearsOf(facts: ModelFacts): readonly Linear[] {
   switch (facts.kind) {
     case 'decoder':
@@ -40,13 +45,21 @@ export function linearsOf(facts: ModelFacts): readonly Linear[] {
       return diffusionLinears(facts);
     case 'restoration':
       return convolutions(facts);
+    case 'speech':
+      return speechLinears(facts);
   }
+}
+
+/** A sum over the linear layers of a block of average size. */
+export function perBlock(linears: readonly Linear[], of: (linear: Linear) => number): number {
+  return linears.reduce((sum, linear) => sum + of(linear) * linear.share, 0);
 }
 
 function decoderLinears({ H, NH, NK, D, I, fused }: DecoderFacts): readonly Linear[] {
   const layer = (part: string, role: LinearRole, out: number, inputs: number): Linear => {
     const name = `${role}_proj`;
-    return { name, path: `model.layers.0.${part}.${name}`, role, out, in: inputs };
+    const path = `model.layers.0.${part}.${name}`;
+    return { name, path, role, out, in: inputs, share: 1 };
   };
   const attention = fused
     ? [layer('self_attn', 'qkv', (NH + 2 * NK) * D, H)]
@@ -63,7 +76,7 @@ function decoderLinears({ H, NH, NK, D, I, fused }: DecoderFacts): readonly Line
 
 function encoderLinears({ H, I, blocks }: EncoderFacts): readonly Linear[] {
   const layer = (part: string, name: string, role: LinearRole, out: number, inputs: number) => ({
-    ...{ name, path: `${blocks}.0.${part}${name}`, role, out, in: inputs },
+    ...{ name, path: `${blocks}.0.${part}${name}`, role, out, in: inputs, share: 1 },
   });
   return [
     layer('attention.self.', 'query', 'q', H, H),
@@ -77,7 +90,7 @@ function encoderLinears({ H, I, blocks }: EncoderFacts): readonly Linear[] {
 
 function visionLinears({ H, I, blocks }: VisionFacts): readonly Linear[] {
   const layer = (part: string, name: string, role: LinearRole, out: number, inputs: number) => ({
-    ...{ name, path: `${blocks}.0.${part}.${name}`, role, out, in: inputs },
+    ...{ name, path: `${blocks}.0.${part}.${name}`, role, out, in: inputs, share: 1 },
   });
   return [
     layer('attention', 'q_proj', 'q', H, H),
@@ -91,7 +104,7 @@ function visionLinears({ H, I, blocks }: VisionFacts): readonly Linear[] {
 
 function diffusionLinears({ H, I }: DiffusionFacts): readonly Linear[] {
   const layer = (name: string, role: LinearRole, out: number, inputs: number) => ({
-    ...{ name, path: `transformer_blocks.0.${name}`, role, out, in: inputs },
+    ...{ name, path: `transformer_blocks.0.${name}`, role, out, in: inputs, share: 1 },
   });
   return [
     layer('norm1.linear', 'modulation', 6 * H, H),
@@ -111,7 +124,36 @@ export function rowsPerToken(facts: ModelFacts, { role }: Pick<Linear, 'role'>):
 
 function convolutions({ H, kernel, convolutions: paths }: RestorationFacts): readonly Linear[] {
   const sizes = { out: H, in: H * kernel ** 2, kernel };
-  return paths.map((path) => ({ name: path, path, role: 'conv', ...sizes }));
+  return paths.map((path) => ({ name: path, path, role: 'conv', share: 1, ...sizes }));
+}
+
+function speechLinears({ L, H, I, encoderBlocks }: SpeechFacts): readonly Linear[] {
+  const half = (of: 'encoder' | 'decoder', blocks: number) => {
+    const layer = (name: string, role: LinearRole, out: number, inputs: number): Linear => ({
+      ...{ name, path: `model.${of}.layers.0.${name}`, role, out, in: inputs },
+      share: blocks / L,
+    });
+    return {
+      own: [
+        layer('self_attn.q_proj', 'q', H, H),
+        layer('self_attn.k_proj', 'k', H, H),
+        layer('self_attn.v_proj', 'v', H, H),
+        layer('self_attn.out_proj', 'o', H, H),
+      ],
+      crossed: [
+        layer('encoder_attn.q_proj', 'cross_q', H, H),
+        layer('encoder_attn.k_proj', 'cross_k', H, H),
+        layer('encoder_attn.v_proj', 'cross_v', H, H),
+        layer('encoder_attn.out_proj', 'cross_o', H, H),
+      ],
+      mlp: [layer('fc1', 'up', I, H), layer('fc2', 'down', H, I)],
+    };
+  };
+  const [encoder, decoder] = [half('encoder', encoderBlocks), half('decoder', L - encoderBlocks)];
+  return [
+    ...[...encoder.own, ...encoder.mlp],
+    ...[...decoder.own, ...decoder.crossed, ...decoder.mlp],
+  ];
 }
 
 /** Layers with the same input, together. */
@@ -123,6 +165,7 @@ export function byInput<L extends Pick<Linear, 'role'>>(linears: readonly L[]): 
 const inputs: Readonly<Record<Exclude<LinearRole, 'conv'>, string>> = {
   ...{ q: 'block', k: 'block', v: 'block', qkv: 'block', o: 'heads' },
   ...{ gate: 'mlp', up: 'mlp', gate_up: 'mlp', down: 'channels', modulation: 'picture' },
+  ...{ cross_q: 'attended', cross_k: 'memory', cross_v: 'memory', cross_o: 'cross heads' },
 };
 
 /** Values of each of them. */

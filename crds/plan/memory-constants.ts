@@ -44,6 +44,21 @@ export const memoryConstants = {
       float32PerToken: 4,
       apart: { H: 0, headsD: 0, keyValueD: 0, I: 0 },
     },
+    /** A block of the decoder; one of the encoder is as in `vision`. */
+    speech: {
+      /** Input, the sums after both attentions, all three normed. */
+      H: 6,
+      /** Queries and outputs of both attentions. */
+      headsD: 4,
+      /** Own keys and values; those of the states of the encoder have its tokens. */
+      keyValueD: 2,
+      /** Channels before and after the activation. */
+      I: 2,
+      /** Log-sum-exps of both attentions; mean and scale of three norms. */
+      float32PerHead: 2,
+      float32PerToken: 6,
+      apart: { H: 0, headsD: 0, keyValueD: 0, I: 0 },
+    },
     vision: {
       /** Input, the sum after attention, both normed. */
       H: 4,
@@ -88,6 +103,10 @@ export const memoryConstants = {
     },
     encoder: {
       forward: { H: 6, headsD: 1, keyValueD: 2, I: 2 },
+      backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
+    },
+    speech: {
+      forward: { H: 4, headsD: 2, keyValueD: 2, I: 2 },
       backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
     },
     vision: {

@@ -83,22 +83,33 @@ const restorationFacts = z.object({
   pixelValues: size,
 });
 
+/** Whisper: an encoder of sounds, and a decoder whose blocks read its states. */
+const speechFacts = z.object({
+  kind: z.literal('speech'),
+  ...sizes,
+  /** Blocks of the encoder; the decoder has the others. */
+  encoderBlocks: size,
+  /** Values of a frame of sound. */
+  mels: size,
+  /** Rows of the tables of positions, of encoder and decoder. */
+  sourcePositions: size,
+  targetPositions: size,
+});
+
 export const modelFacts = z.discriminatedUnion('kind', [
-  decoderFacts,
-  encoderFacts,
-  visionFacts,
-  diffusionFacts,
-  restorationFacts,
-]);
+  ...[decoderFacts, encoderFacts, visionFacts, diffusionFacts, restorationFacts, speechFacts],
+] as const);
 
 export type DecoderFacts = Readonly<z.output<typeof decoderFacts>>;
 export type EncoderFacts = Readonly<z.output<typeof encoderFacts>>;
 export type VisionFacts = Readonly<z.output<typeof visionFacts>>;
 export type DiffusionFacts = Readonly<z.output<typeof diffusionFacts>>;
 export type RestorationFacts = Readonly<z.output<typeof restorationFacts>>;
+export type SpeechFacts = Readonly<z.output<typeof speechFacts>>;
 export type ModelFacts =
   | DecoderFacts
   | EncoderFacts
   | VisionFacts
   | DiffusionFacts
-  | RestorationFacts;
+  | RestorationFacts
+  | SpeechFacts;

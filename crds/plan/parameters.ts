@@ -3,7 +3,14 @@
 import { UserError } from '../failures/errors.ts';
 import { adapterShape } from '../methods/adapter-traits.ts';
 import { drawOf } from '../methods/draw.ts';
-import { isNamed, type Linear, lastPart, linearsOf, namedLinears } from '../methods/linears.ts';
+import {
+  isNamed,
+  type Linear,
+  lastPart,
+  linearsOf,
+  namedLinears,
+  perBlock,
+} from '../methods/linears.ts';
 import { trainsNothing } from '../methods/no-training.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { inWords } from '../schema/text.ts';
@@ -15,6 +22,7 @@ import type {
   EncoderFacts,
   ModelFacts,
   RestorationFacts,
+  SpeechFacts,
   VisionFacts,
 } from './model-facts.ts';
 
@@ -35,9 +43,10 @@ interface ParameterCounts {
 }
 
 export function parametersOf(facts: ModelFacts): ParameterCounts {
-  const blockMatrices = linearsOf(facts).reduce((sum, linear) => sum + linear.out * linear.in, 0);
+  const blockMatrices = perBlock(linearsOf(facts), (linear) => linear.out * linear.in);
   const { blockVectors, embedding, head, finalNorm } = othersOf(facts);
-  const total = embedding + head + finalNorm + facts.L * (blockMatrices + blockVectors);
+  const inBlocks = Math.round(facts.L * (blockMatrices + blockVectors));
+  const total = embedding + head + finalNorm + inBlocks;
   return { blockMatrices, blockVectors, embedding, head, finalNorm, total };
 }
 
@@ -55,6 +64,8 @@ function othersOf(facts: ModelFacts): OtherCounts {
       return ofDiffusion(facts);
     case 'restoration':
       return ofRestoration(facts);
+    case 'speech':
+      return ofSpeech(facts);
   }
 }
 
@@ -89,10 +100,27 @@ function ofDiffusion({ H, I, inlet, values, attentionBias }: DiffusionFacts): Ot
   return { blockVectors: biases, embedding: inlet, head, finalNorm: 0 };
 }
 
+/**
+ * A norm before each part of a block, and biases of all layers but keys; a block is one of average
+ * size. Before the blocks are those of the encoder and of the decoder, with the norm between them.
+ */
+function ofSpeech(facts: SpeechFacts): OtherCounts {
+  const { V, L, H, I, encoderBlocks, mels, sourcePositions, targetPositions } = facts;
+  const inEncoder = 2 * 2 * H + 4 * H + I;
+  const inDecoder = inEncoder + 2 * H + 3 * H;
+  const convolutions = 3 * H * (mels + H) + 2 * H;
+  return {
+    blockVectors: (encoderBlocks * inEncoder + (L - encoderBlocks) * inDecoder) / L,
+    embedding: convolutions + (sourcePositions + V + targetPositions + 2) * H,
+    ...{ head: 0, finalNorm: 2 * H },
+  };
+}
+
 /** Values of the matrices that each target row passes behind the blocks. */
 export function headMatrix(facts: ModelFacts): number {
   switch (facts.kind) {
     case 'decoder':
+    case 'speech':
       return facts.V * facts.H;
     case 'encoder':
       return (facts.classes + facts.H) * facts.H;
@@ -115,6 +143,7 @@ function ofRestoration({ H, kernel, convolutions, inlet, pixelValues }: Restorat
 export function outputsOf(facts: ModelFacts): number {
   switch (facts.kind) {
     case 'decoder':
+    case 'speech':
       return facts.V;
     case 'encoder':
     case 'vision':
@@ -127,7 +156,7 @@ export function outputsOf(facts: ModelFacts): number {
 }
 
 export function isTied(facts: ModelFacts): boolean {
-  return facts.kind === 'decoder' && facts.tied;
+  return facts.kind === 'speech' || (facts.kind === 'decoder' && facts.tied);
 }
 
 export interface TrainedCounts {
@@ -177,8 +206,10 @@ export function trainedOf(facts: ModelFacts, method: ResolvedMethod): TrainedCou
   if (shape === null) {
     const { blockMatrices, blockVectors } = parametersOf(facts);
     const { outside, ...isActiveIn } = outsideOf(facts, method);
+    const whole = blockMatrices + blockVectors + onGrid.trained;
     return {
-      ...counted(blockMatrices + blockVectors + onGrid.trained, outside),
+      ...counted(Math.ceil(whole), outside),
+      total: Math.round(whole * facts.L) + outside,
       adapter: 0,
       ofGrid: onGrid.trained * facts.L,
       adapterKept: 0,
@@ -186,15 +217,15 @@ export function trainedOf(facts: ModelFacts, method: ResolvedMethod): TrainedCou
       ...isActiveIn,
     };
   }
-  const counts = adaptedLinears(facts, shape.targetModules).map((linear) => shape.count(linear));
+  const linears = adaptedLinears(facts, shape.targetModules);
   // Layers of an adapter may differ: a block is one of average size, the model is exact.
   const first = onGrid.trained + (shape.experts?.router ?? 0);
-  const inBlock = counts.reduce((sum, { trained }) => sum + trained, first);
+  const inBlock = first + perBlock(linears, (linear) => shape.count(linear).trained);
   const block = Math.ceil(inBlock);
   const { shared = 0 } = shape;
   const adapter = Math.round(inBlock * facts.L) + shared;
-  const kept = counts.reduce((sum, one) => sum + one.kept, 0);
-  const taken = counts.reduce((sum, one) => sum + one.taken, 0);
+  const kept = perBlock(linears, (linear) => shape.count(linear).kept);
+  const taken = perBlock(linears, (linear) => shape.count(linear).taken);
   const whole = 'whole' in facts ? facts.whole : 0;
   const { modules, ...isActiveIn } = modulesOf(facts, method);
   const outside = whole + modules;
@@ -238,7 +269,7 @@ export function factorValues(facts: ModelFacts, method: ResolvedMethod): number 
   const { adapter, adapterKept } = trainedOf(facts, method);
   if (shape?.factors === undefined) return adapter + adapterKept;
   const linears = adaptedLinears(facts, shape.targetModules);
-  return facts.L * linears.reduce((sum, one) => sum + (shape.factors?.(one) ?? 0), 0);
+  return Math.round(facts.L * perBlock(linears, (one) => shape.factors?.(one) ?? 0));
 }
 
 function activeBlocksOf({ L }: ModelFacts, { selection }: ResolvedMethod): number {
@@ -253,8 +284,10 @@ function outsideOf(
   const { embedding, head, finalNorm } = parametersOf(facts);
   const all = { trainEmbeddings: true, trainHead: true, trainFinalNorm: true };
   const trains = drawOf(selection) ?? all;
+  // Sinusoids are fixed.
+  const fixed = facts.kind === 'speech' ? facts.sourcePositions * facts.H : 0;
   const outside =
-    (trains.trainEmbeddings ? embedding : 0) +
+    (trains.trainEmbeddings ? embedding - fixed : 0) +
     (trains.trainHead ? head : 0) +
     (trains.trainFinalNorm ? finalNorm : 0);
   const { trainEmbeddings, trainHead } = trains;

@@ -15,6 +15,7 @@ export function requireTask(
   learner: Learner,
 ): void {
   const { kind, family, contextLength } = learner;
+  if (kind === 'speech') throw noSounds(family);
   if (kind !== 'decoder' && kind !== 'encoder') throw noPictures(kind, family);
   requireKind(model, { ...learner, kind });
   const { sequenceLength } = dataset;
@@ -40,6 +41,16 @@ function noPictures(kind: keyof typeof does, family: string): UserError {
   return new UserError({
     code: 'E_NOT_BUILT',
     message: `the model is a ${family}, which ${does[kind]}; jobs of this version have texts alone`,
+    path: 'spec.model.source',
+    value: family,
+    hint: 'take a model of texts',
+  });
+}
+
+function noSounds(family: string): UserError {
+  return new UserError({
+    code: 'E_NOT_BUILT',
+    message: `the model is a ${family}, which writes down what is said; jobs of this version have texts alone`,
     path: 'spec.model.source',
     value: family,
     hint: 'take a model of texts',

@@ -1,6 +1,7 @@
 // Bytes that exist from the first step to the last: weights, master weights, optimizer state.
 import { adapterShape, changesBase } from '../methods/adapter-traits.ts';
 import { codedForm } from '../methods/coded.ts';
+import { perBlock } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { codebookBlock } from './codebook-bytes.ts';
 import { haloBytes } from './halo-bytes.ts';
@@ -74,7 +75,7 @@ function noiseState({ facts, method }: MemoryQuestion): number {
 /** Values of the matrices that get an adapter. */
 export function adapted(facts: ModelFacts, method: ResolvedMethod): number {
   const linears = adaptedLinears(facts, adapterShape(method, facts)?.targetModules ?? []);
-  return facts.L * linears.reduce((sum, linear) => sum + linear.out * linear.in, 0);
+  return facts.L * perBlock(linears, (linear) => linear.out * linear.in);
 }
 
 /** Bytes saved by trained matrices that are stored quantized. */

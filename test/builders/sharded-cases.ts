@@ -4,6 +4,7 @@ import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import type { Parameters } from '../../worker/engine/parameters.ts';
 import { lora } from '../../worker/methods/adapters/lora.ts';
 import { randLora } from '../../worker/methods/adapters/randlora.ts';
+import { s2Lora } from '../../worker/methods/adapters/s2-lora.ts';
 import { spiel } from '../../worker/methods/adapters/spiel.ts';
 import { type AdamWSettings, adamW } from '../../worker/methods/optimizers/adamw.ts';
 import { adamW8bit } from '../../worker/methods/optimizers/adamw-8bit.ts';
@@ -26,6 +27,7 @@ import { diffusionSource, noisedPictures } from '../toy/diffusion.ts';
 import { classSequence, encoderSource } from '../toy/encoder.ts';
 import { pairSequence, restorationSource } from '../toy/restoration.ts';
 import { pictureSequence, toyPictures, visionSource } from '../toy/vision.ts';
+import { soundSequence, toySounds, whisperSource } from '../toy/whisper.ts';
 import { aPvTuning, toyCodebook, toyCodes } from './pv-tuning.ts';
 import { countUp, plainAdamW, type TrainingOptions } from './toy-training.ts';
 import { aSequence } from './training.ts';
@@ -107,6 +109,23 @@ function restoring() {
   );
   const evaluation = [pairSequence([7])];
   return { ...shared, config: {}, batches, evaluation, source: restorationSource() };
+}
+
+/** Sounds of two lengths, whose halves have unlike numbers of tokens; a sequence may have none. */
+function heard() {
+  const batches = [0, 1, 2].map((n) =>
+    [2, 1, 3, 0].map((count, i) =>
+      soundSequence(
+        Array.from({ length: count }, (_, e) => ({
+          ...{ ids: [2, 3, ...countUp(n + 3 * i + e, 3 + ((n + i + e) % 5)), 1] },
+          seed: 10 * n + 3 * i + e,
+        })),
+        { key: 10 * n + i, padding: 3, frames: i === 1 ? 9 : 16 },
+      ),
+    ),
+  );
+  const evaluation = [soundSequence(toySounds)];
+  return { ...shared, config: {}, batches, evaluation, source: whisperSource() };
 }
 
 function anAdapter(dtype: 'float32' | 'float64', dropout = 0, targets = (_path: string) => true) {
@@ -214,6 +233,18 @@ export const shardedCases = {
   'srvgg-float64': () => ({ ...restoring(), dtype: 'float64', mode: 'recompute' }),
   'srvgg-lora-float64': () => ({
     ...{ ...restoring(), dtype: 'float64', adapter: anAdapter('float64', 0.2) },
+  }),
+  'whisper-float64': () => ({
+    ...{ ...heard(), dtype: 'float64', mode: 'recompute' },
+    optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masterWeights: 'Float32' }),
+  }),
+  'whisper-s2lora-float64': () => ({
+    ...{ ...heard(), dtype: 'float64' },
+    adapter: s2Lora({
+      ...{ rank: 4, alpha: 8, dropout: 0.2, seed: 3n, dtype: 'float64', targets: () => true },
+      ...{ threshold: 1e-3, learningRateRatio: 5, orthogonality: 0.1 },
+    }),
+    trains: () => false,
   }),
   // Its noise is the same at all ranks, and follows the gradients of all.
   'lora-float64': () => ({

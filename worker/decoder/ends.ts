@@ -2,21 +2,11 @@
 // tied head adds its part of the gradient of the embedding before the blocks do.
 import type { Model } from '../engine/model.ts';
 import type { EndSettings, StepEnds } from '../engine/network.ts';
-import type { Objective } from '../engine/objective.ts';
-import { exactType } from '../tensor/dtype.ts';
-import * as ops from '../tensor/ops.generated.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { crossEntropy, matrixGradient, vocabularyBackward } from '../nn/vocabulary-head.ts';
 import { decoderConfig } from './config.ts';
 import { embedBackward_ } from './embedding.ts';
-import { headBackward } from './head.ts';
+import { decoderHead } from './head.ts';
 import { embeddingName, finalNormName, headName } from './names.ts';
-
-const crossEntropy: Objective = {
-  of({ h, weight, sequence, scale, cap, dweight }) {
-    const [, sums, dh] = ops.headNll(h, weight, sequence.labels, { invN: scale, cap, dweight });
-    return { sums: { loss: ops.select(sums, 0, 0) }, dh };
-  },
-};
 
 export function decoderEnds(
   model: Model,
@@ -32,15 +22,16 @@ export function decoderEnds(
     : config.tied
       ? dEmbedding
       : null;
-  const norm = head.find(({ name }) => name === finalNormName);
-  const norms = sum(norm ? [norm] : []);
+  const norm = head.filter(({ name }) => name === finalNormName);
+  const norms = sum(norm);
+  const own = decoderHead(model);
   return {
     outlet(x, sequence) {
-      const back = headBackward(model, x, sequence, {
-        ...{ objective: objective ?? crossEntropy, scale, dHead },
-        normIsActive: norm !== undefined,
+      const back = vocabularyBackward(own, model, x, sequence, {
+        ...{ objective: objective ?? crossEntropy, scale, dMatrix: dHead },
+        active: norm.map(({ name }) => name),
       });
-      if (norm) norms.add([back.norm]);
+      norms.add(back.norms);
       return back;
     },
     outletGradients() {
@@ -57,10 +48,4 @@ export function decoderEnds(
       return [{ parameter: model.parameters.get(embeddingName), value: dEmbedding }];
     },
   };
-}
-
-/** A zero gradient for a vocabulary matrix: it sums many small terms, so never in 16 bits. */
-function matrixGradient(model: Model, name: string): Tensor {
-  const { shape, dtype } = model.parameters.value(name);
-  return ops.zeros(shape, { dtype: exactType(dtype) });
 }

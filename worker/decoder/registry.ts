@@ -8,6 +8,7 @@ import { encoderFamily } from '../encoder/family.ts';
 import type { Family, FamilyKind, ModelConfig, Places, ReadOptions } from '../families/family.ts';
 import { restorationFamily } from '../restoration/family.ts';
 import { visionFamily } from '../vision/family.ts';
+import { whisperFamily } from '../whisper/family.ts';
 import { decoderFamily } from './family.ts';
 
 const modelFamilies: Readonly<Record<FamilyKind, Family>> = {
@@ -16,6 +17,7 @@ const modelFamilies: Readonly<Record<FamilyKind, Family>> = {
   vision: visionFamily,
   diffusion: diffusionFamily,
   restoration: restorationFamily,
+  speech: whisperFamily,
 };
 const all = Object.values(modelFamilies);
 

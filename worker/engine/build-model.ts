@@ -142,7 +142,7 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
       add(
         together.map((spec) => {
           const isMade = files.made?.has(spec.name) === true;
-          const trained = trains(spec, places, trainsWhole(spec, isMade));
+          const trained = !spec.isFixed && trains(spec, places, trainsWhole(spec, isMade));
           const load = (from: ModelSource): Parameter =>
             placed(
               made(() => loadParameter(from, spec, trained, options)),

@@ -31,7 +31,7 @@ interface Entry {
 export const noSides: Sides = {};
 
 /** Gradients of what a stage began with. */
-interface EntryGradients {
+export interface EntryGradients {
   readonly stage: number;
   /** Of the stream before its first block, `[T, H]`. */
   readonly x: Tensor;

@@ -7,6 +7,7 @@ import { encoderNetwork } from '../encoder/network.ts';
 import type { FamilyKind, ModelConfig } from '../families/family.ts';
 import { restorationNetwork } from '../restoration/network.ts';
 import { visionNetwork } from '../vision/network.ts';
+import { whisperNetwork } from '../whisper/network.ts';
 import type { Network } from './network.ts';
 
 const networks: Readonly<
@@ -17,6 +18,7 @@ const networks: Readonly<
   vision: visionNetwork,
   diffusion: diffusionNetwork,
   restoration: restorationNetwork,
+  speech: whisperNetwork,
 };
 
 /** For sequences of up to `sequenceLength` tokens. */

@@ -62,6 +62,8 @@ export interface TensorSpec {
    * that are not text.
    */
   readonly isPartOfTable: boolean;
+  /** It never trains. @default it may */
+  readonly isFixed?: boolean;
   /** How it is made where the files lack it. @default the files must have it */
   readonly made?: MadeValues;
 }
@@ -140,7 +142,7 @@ interface TiedTensor {
 }
 
 /** The rows of the tables of families. */
-export type FamilyKind = 'decoder' | 'encoder' | 'vision' | 'diffusion' | 'restoration';
+export type FamilyKind = 'decoder' | 'encoder' | 'vision' | 'diffusion' | 'restoration' | 'speech';
 
 export interface Family<Config extends ModelConfig = ModelConfig> {
   readonly kind: FamilyKind;

@@ -49,6 +49,17 @@ test('so is a network that restores pictures', (t) => {
   });
 });
 
+test('a model of sounds is refused whatever the task: jobs have none', (t) => {
+  const whisper = { kind: 'speech', family: 'whisper', contextLength: 448 } as const;
+  for (const spec of [aSpec(), aSpec(classes)]) {
+    const refused = t.throws(() => requireTask(spec, whisper), { instanceOf: UserError });
+    t.is(
+      refused.message,
+      'the model is a whisper, which writes down what is said; jobs of this version have texts alone',
+    );
+  }
+});
+
 test('texts that are longer than the positions of an encoder are refused', (t) => {
   const long = aSpec({ ...classes, 'dataset.sequenceLength': 513 });
   const refused = t.throws(() => requireTask(long, bert), { instanceOf: UserError });

@@ -96,8 +96,28 @@ const dit = {
   norm_eps: 1e-6,
 };
 
+const whisper = {
+  architectures: ['WhisperForConditionalGeneration'],
+  model_type: 'whisper',
+  d_model: 8,
+  num_mel_bins: 4,
+  encoder_layers: 1,
+  decoder_layers: 2,
+  encoder_attention_heads: 2,
+  decoder_attention_heads: 2,
+  encoder_ffn_dim: 16,
+  decoder_ffn_dim: 16,
+  max_source_positions: 8,
+  max_target_positions: 8,
+  vocab_size: 16,
+  scale_embedding: false,
+  dropout: 0,
+};
+
 export const target: Target = {
-  seeds: [llama, gemma, roberta, dinov2, dit, srvgg].map((config) => JSON.stringify(config)),
+  seeds: [llama, gemma, roberta, dinov2, dit, srvgg, whisper].map((config) =>
+    JSON.stringify(config),
+  ),
   words: [
     ...nests,
     ...[
