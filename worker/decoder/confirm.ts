@@ -1,7 +1,12 @@
 // Checks headers against the record: before anything is downloaded or loaded, compares the presence
 // and shape of every tensor with `config.json`, and reports all differences in one error.
 import { UserError } from '../../crds/failures/errors.ts';
-import { isOfHead, type ModelConfig, type TensorSpec } from '../families/family.ts';
+import {
+  isOfHead,
+  type ModelConfig,
+  type ReadOptions,
+  type TensorSpec,
+} from '../families/family.ts';
 import { familyOf } from './registry.ts';
 
 export interface FoundTensor {
@@ -31,9 +36,11 @@ export function confirmTensors(
   config: ModelConfig,
   found: ReadonlyMap<string, FoundTensor>,
   path: string,
+  { fromScratch = false }: ReadOptions = {},
 ): Confirmed {
   const family = familyOf(config);
   const specs = family.tensors(config);
+  if (fromScratch) return { tensors: new Map(), made: allMade(config, specs, path) };
   const named = new Map<string, string>();
   const differences: string[] = [];
   for (const nameInFile of found.keys()) {
@@ -69,6 +76,21 @@ export function confirmTensors(
   }
   if (differences.length > 0) throw contradiction(differences, path);
   return { tensors, made, ...(tiedHead === undefined ? {} : { tiedHead }) };
+}
+
+function allMade(
+  { family }: ModelConfig,
+  specs: readonly TensorSpec[],
+  path: string,
+): readonly string[] {
+  if (specs.every(({ made }) => made !== undefined)) return specs.map(({ name }) => name);
+  throw new UserError({
+    code: 'E_INVALID_MODEL',
+    path,
+    value: family,
+    message: `${path} is a ${family}, which is trained from its weights alone; a model that begins from scratch is a diffusion transformer`,
+    hint: 'leave initialization out',
+  });
 }
 
 function bind(spec: TensorSpec, tensor: FoundTensor, nameInFile: string): Binding {

@@ -65,7 +65,7 @@ export function describeSafetensors(
       found.set(name, { file, nameInFile: name, type, shape, begin, end });
     }
   }
-  const { tensors, made, tiedHead } = confirmTensors(config, found, path);
+  const { tensors, made, tiedHead } = confirmTensors(config, found, path, options);
   const stored = (spec: TensorSpec, nameInFile: string): StoredTensor => {
     const location = found.get(nameInFile);
     if (location === undefined) throw invalid(path, `${nameInFile} is missing`);

@@ -4,6 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
+import { transformerFolder } from '../diffusion/names.ts';
 import type { ReadOptions } from '../families/family.ts';
 import { readBoundedSync } from '../files/bounded-file.ts';
 import type { GgufHeader } from '../files/gguf-header.ts';
@@ -21,8 +22,11 @@ export function readModelHeaders(path: string, options: ReadOptions = {}): Model
   if (stats === undefined) throw notFound(path, `${path} does not exist`);
   if (!stats.isDirectory()) return readGgufModel(path, path, options);
   const names = readdirSync(path).sort();
-  if (names.includes('config.json') && names.some((name) => name.endsWith('.safetensors'))) {
-    return readFolder(path, names, options);
+  const isModel = options.fromScratch || names.some((name) => name.endsWith('.safetensors'));
+  if (names.includes('config.json') && isModel) return readFolder(path, names, options);
+  if (names.includes(transformerFolder)) {
+    // A pipeline of diffusers has one folder for each of its models.
+    return { ...readModelHeaders(join(path, transformerFolder), options), path };
   }
   const [gguf, ...others] = names.filter((name) => name.endsWith('.gguf'));
   if (gguf !== undefined && others.length === 0) {
@@ -32,8 +36,10 @@ export function readModelHeaders(path: string, options: ReadOptions = {}): Model
 }
 
 function readFolder(path: string, names: readonly string[], options: ReadOptions): ModelOnDisk {
-  const index = names.includes(indexFileName) ? readIndex(path) : null;
-  const files = index === null ? unlistedFiles(names) : listedFiles(path, names, index);
+  const reads = options.fromScratch !== true;
+  const index = reads && names.includes(indexFileName) ? readIndex(path) : null;
+  const unlisted = reads ? unlistedFiles(names) : [];
+  const files = index === null ? unlisted : listedFiles(path, names, index);
   const headers = new Map(files.map((file) => [file, readSafetensorsHeader(join(path, file))]));
   for (const [name, file] of index ?? []) {
     if (headers.get(file)?.tensors.has(name)) continue;

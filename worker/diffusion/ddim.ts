@@ -5,7 +5,7 @@ import type { SamplerConfig } from './sampler-config.ts';
 import { noiseLevels, noNoise } from './schedule.ts';
 
 /** One step, `x' = sample x + noise e`, for the noise `e` that the model finds in `x`. */
-interface DdimStep {
+export interface DdimStep {
   /** Time step that the model is asked at. */
   readonly time: number;
   readonly sample: number;

@@ -11,6 +11,9 @@ export function diffusionTensors(config: DiffusionConfig): readonly TensorSpec[]
   return [...inletTensors(config), ...blocks.flat(), ...outletTensors(config)];
 }
 
+/** Of a pipeline of diffusers: the folder with the transformer. */
+export const transformerFolder = 'transformer';
+
 const blocksPath = 'transformer_blocks';
 const conditioning = 'conditioning';
 

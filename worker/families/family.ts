@@ -131,6 +131,8 @@ export interface ReadOptions {
   readonly path?: string;
   /** Accept a file with dropout, which training here leaves out. @default false */
   readonly ignoreDropout?: boolean;
+  /** All tensors are made; files with tensors are not read. @default false */
+  readonly fromScratch?: boolean;
   /** Classes that the head of a classifier tells apart. @default as many as the file says */
   readonly labels?: number;
 }
