@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { openModel } from '../../worker/decoder/model-files.ts';
+import { firstNoise, samplePictures } from '../../worker/denoising/sample.ts';
 import { diffusionConfig } from '../../worker/diffusion/config.ts';
 import { ddimSteps } from '../../worker/diffusion/ddim.ts';
 import { toPatches } from '../../worker/diffusion/patches.ts';
@@ -15,6 +16,7 @@ import type { Model } from '../../worker/engine/model.ts';
 import { noSides } from '../../worker/engine/network.ts';
 import { type HostSequence, toSequence } from '../../worker/engine/packed-sequence.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
+import { liveHandles } from '../../worker/tensor/memory.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { gradientsOf } from '../builders/training.ts';
@@ -36,6 +38,9 @@ const samplers = {
   'not clean, and one later': { ...linearSampler, endsClean: false, offset: 1 },
 };
 const steps = 20;
+const guidances = [1, 1.5];
+const classes = [0, 4, 2];
+const sampled = { channels: 2, side: 4 };
 const times = [0, 1, 17, 500, 999];
 
 test.before(async () => {
@@ -51,6 +56,13 @@ test.before(async () => {
   }
   for (const [name, sampler] of Object.entries(samplers)) {
     requests[name] = { config: printSamplerConfig(sampler), steps };
+  }
+  for (const guidance of guidances) {
+    requests[`sampled by ${guidance}`] = {
+      path: join(folder, 'plain'),
+      ...{ first: [...firstNoise(sampled, classes.length, 3)], class: classes, guidance },
+      ...{ sampler: printSamplerConfig(linearSampler), steps },
+    };
   }
   const asked = join(folder, 'requests.json');
   await writeFile(asked, JSON.stringify(requests));
@@ -135,6 +147,25 @@ for (const [name, sampler] of Object.entries(samplers)) {
         of('ofNoise'),
       ) <= 1e-4,
     );
+  });
+}
+
+for (const guidance of guidances) {
+  test(`pictures sampled with a guidance of ${guidance} are those of diffusers`, (t) => {
+    using peer = openSafetensors(judged());
+    using files = openModel(join(folder, 'plain'));
+    const options = { dtype: 'float64', adapter: null, sequenceLength: 24 } as const;
+    const model = buildModel(modelSource(files), options);
+    using _parameters = model.parameters;
+    const before = liveHandles();
+    const asked = { classes, sampler: linearSampler, steps, guidance };
+    const ours = samplePictures(model, firstNoise(sampled, classes.length, 3), asked);
+    t.is(liveHandles(), before, 'sampling leaves no tensor behind');
+    const theirs = scope(() => toArray(peer.load(`sampled by ${guidance}.pictures`)));
+    const size = Math.max(1, ...theirs.map(Math.abs));
+    // Its scheduler has factors in float32, of up to 1e-6 of values that twenty steps add up.
+    const gap = largestGap(ours, theirs) / size;
+    t.true(gap <= 1e-4, `${gap}`);
   });
 }
 

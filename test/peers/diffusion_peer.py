@@ -3,7 +3,8 @@
 Arguments: OUT REQUESTS, where REQUESTS is a file of JSON: {"name": {"path": folder, "noised": [...], "noise": [...], "time": [...], "class": [...]}, ...}, all
 flat. For each name: `NAME.noise`, `NAME.loss` (the mean square over all values) and `NAME.grad.PARAMETER`, in which the copies of time step and class in
 the blocks are added up under the names of the first. `scheduler`: {"config": {...}, "steps": n} gives `NAME.times` and, of x = 1 and of e = 1, what a
-step makes: `NAME.sample`, `NAME.noise`. `positions`: [side, width], and `times`: [...], give the tables of diffusers.
+step makes: `NAME.sample`, `NAME.ofNoise`. {"path": folder, "first": [...], "class": [...], "sampler": {...}, "steps": n, "guidance": w} gives
+`NAME.pictures`. `positions`: [side, width], and `times`: [...], give the tables of diffusers.
 """
 
 import json
@@ -58,6 +59,25 @@ def schedule(request):
     return {"times": scheduler.timesteps, "sample": step(nothing, one), "ofNoise": step(one, nothing)}
 
 
+def sample(request):
+    model = DiTTransformer2DModel.from_pretrained(request["path"]).double().eval()
+    embeddings.get_timestep_embedding = exact_times
+    config, scheduler = model.config, DDIMScheduler.from_config(request["sampler"])
+    scheduler.set_timesteps(request["steps"])
+    x = torch.tensor(request["first"], dtype=torch.float64)
+    x = x.reshape(-1, config.in_channels, config.sample_size, config.sample_size)
+    own = torch.tensor(request["class"])
+    classes = torch.cat([own, torch.full_like(own, config.num_embeds_ada_norm)])
+    with torch.no_grad():
+        for t in scheduler.timesteps:
+            both = torch.cat([x, x])
+            found = model(both, timestep=t.expand(len(both)), class_labels=classes).sample[:, : config.in_channels]
+            with_class, without = found.chunk(2)
+            e = without + request["guidance"] * (with_class - without)
+            x = scheduler.step(e, t, x, eta=0.0).prev_sample
+    return {"pictures": x.contiguous()}
+
+
 def tables(request):
     side, width = request["positions"]
     table = embeddings.PatchEmbed(side, side, 1, 1, width).pos_embed[0]
@@ -67,7 +87,7 @@ def tables(request):
 
 def main(out, requests):
     found = {"none": torch.zeros(1)}
-    kinds = [("positions", tables), ("config", schedule), ("path", compute)]
+    kinds = [("positions", tables), ("config", schedule), ("noised", compute), ("first", sample)]
     with open(requests) as file:
         parsed = json.load(file)
     for key, answer in kinds:

@@ -37,7 +37,7 @@ export function diffusionEnds(
           beside: areWanted ? { c } : {},
           of(stream, value, { c: read = c }) {
             const noise = noiseIn(config, outletStates(stream, read, value), value);
-            return noiseErrors(noise, inputAt(inputs, 'noise'), pictures);
+            return noiseErrors(noise, inputs, pictures);
           },
           seed: (errors) => ops.fullLike(errors, scale),
         });

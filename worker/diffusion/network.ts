@@ -23,9 +23,9 @@ export function diffusionNetwork(of: ModelConfig): Network {
       x: scope(() => patchStream(config, inputs, tensorsOf(model))),
       sides: { c: scope(() => conditioningOf(inputs, tensorsOf(model))) },
     }),
-    block: (layer, tensors, x, { offsets }, sides, see) =>
+    block: (layer, tensors, x, { offsets, inputs }, sides, see) =>
       diffusionBlock(config, layer, tensors, {
-        ...{ x, c: conditioningIn(sides) },
+        ...{ x, c: conditioningIn(sides), row: inputs['row'] },
         attend(q, k, v) {
           see?.(layer, q, k);
           const { attentionScale } = config;
@@ -37,7 +37,7 @@ export function diffusionNetwork(of: ModelConfig): Network {
         const value = tensorsOf(model);
         const noise = noiseIn(config, outletStates(x, conditioningIn(sides), value), value);
         const pictures = (offsets.shape[0] ?? 0) - 1;
-        const errors = noiseErrors(noise, inputAt(inputs, 'noise'), pictures);
+        const errors = noiseErrors(noise, inputs, pictures);
         const sums = noiseSums(errors, inputAt(inputs, 'quarter'));
         return { ...sums, rows: errors };
       }),

@@ -2,12 +2,13 @@
 // noise that is there.
 //
 // Shapes: P pictures · n patches of each · C channels · p pixels of a side of a patch
-import type { LossSums } from '../engine/network.ts';
+import type { LossSums, SequenceInputs } from '../engine/network.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { DiffusionConfig } from './config.ts';
+import { inputAt } from './inlet.ts';
 import { modulated, partsOf, plainEps } from './modulate.ts';
 import { outletPaths } from './names.ts';
 
@@ -42,10 +43,25 @@ function columnsOfNoise({ channels, patch }: DiffusionConfig): Tensor {
   return tensor(columns, [columns.length], 'int64');
 }
 
-/** Of each picture the mean square of the difference, `[P]`. */
-export function noiseErrors(found: Tensor, noise: Tensor, pictures: number): Tensor {
-  const squares = ops.square(ops.sub(found, noise));
-  return ops.meanDim(ops.view(squares, [pictures, -1]), [1]);
+/**
+ * Of each picture the mean square of the difference from `noise`, `[P]`. Where the inputs have a
+ * `guidance`, the second half of the pictures are the first without their classes, and what is
+ * compared is what guidance makes of both: `[P / 2]`.
+ */
+export function noiseErrors(found: Tensor, inputs: SequenceInputs, pictures: number): Tensor {
+  const { guidance } = inputs;
+  const compared = guidance === undefined ? found : guided(found, guidance);
+  const squares = ops.square(ops.sub(compared, inputAt(inputs, 'noise')));
+  return ops.meanDim(
+    ops.view(squares, [guidance === undefined ? pictures : pictures / 2, -1]),
+    [1],
+  );
+}
+
+/** `e_0 + w (e_y - e_0)` of `[2 P n, values]`, whose first half has the classes. */
+export function guided(found: Tensor, guidance: Tensor): Tensor {
+  const [own = found, any = found] = ops.chunk(found, 2, 0);
+  return ops.add(any, ops.mul(ops.sub(own, any), ops.to(guidance, found.dtype)));
 }
 
 /** Names of the sums of the errors at a quarter of the time steps, and of how many are in it. */

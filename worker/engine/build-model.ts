@@ -33,6 +33,7 @@ import { onDevice, releasePages, type Tensor } from '../tensor/tensor.ts';
 import { layersWithRank, linearLayers, mlpsOf } from './adapted-layers.ts';
 import { initialOf, loadParameter } from './base-parameters.ts';
 import { gridParameters } from './grid-parameters.ts';
+import { inputParameters, type RoundedInputs } from './input-parameters.ts';
 import type { Model } from './model.ts';
 import { multiplyOut } from './multiplied-out.ts';
 import { networkOf } from './networks.ts';
@@ -96,6 +97,13 @@ export interface BuildOptions {
   readonly codebook?: CodebookScheme | null;
   /** What linears of the blocks are rounded to where they are multiplied. @default none */
   readonly grid?: WeightGrid | null;
+  /** Grids of the inputs of the blocks' linear layers. @default none */
+  readonly inputs?: RoundedInputs | null;
+  /**
+   * Multiplies the scheduled learning rate of a tensor beside the weights of a block, given all of
+   * them. @default its own factor
+   */
+  readonly factorOf?: (parameter: Parameter, beside: readonly Parameter[]) => number;
   /**
    * Called layer by layer, so that at most one layer is unsharded at a time. @default keeps all
    */
@@ -162,8 +170,9 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
         ...gridded.filter(isHere).flatMap((one) => gridParameters(files, one, options)),
         ...adapted.filter(isHere).flatMap((one) => adapterParameters(one, options)),
         ...mixed.filter(isHere).flatMap((one) => expertParameters(one, options)),
+        ...inputTables(config, layer, options),
       ]);
-      if (own.length > 0) add(own.map((parameter) => placed(parameter, device)));
+      if (own.length > 0) add(paced(own, options).map((one) => placed(one, device)));
     }
     const shared = made(() => sharedParameters(adapter, adapted)).map((one) => placed(one, device));
     add(shared.filter(({ role }) => role === 'trained'));
@@ -176,6 +185,7 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
       adapted: new Map(adapted.map((layer) => [layer.path, layer])),
       onGrid: grid && { grid, layers: new Map(gridded.map((layer) => [layer.path, layer])) },
       mixed: new Map(mixed.map((mlp) => [mlp.path, mlp])),
+      inputGrid: options.inputs?.grid ?? null,
     };
     multiplyOut(model);
     return model;
@@ -183,6 +193,22 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
     parameters[Symbol.dispose]();
     throw error;
   }
+}
+
+function inputTables(
+  config: ModelConfig,
+  layer: number,
+  { inputs = null }: BuildOptions,
+): readonly Parameter[] {
+  if (inputs === null) return [];
+  const here = linearLayers(config).filter((one) => one.layer === layer);
+  return here.flatMap((one) => inputParameters(one, inputs));
+}
+
+/** With the learning rate factors that the options give them. */
+function paced(own: readonly Parameter[], { factorOf }: BuildOptions): readonly Parameter[] {
+  if (factorOf === undefined) return own;
+  return own.map((one) => ({ ...one, learningRateFactor: factorOf(one, own) }));
 }
 
 type Shared = (name: string, load: (source: ModelSource) => Parameter) => Parameter;

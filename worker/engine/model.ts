@@ -7,6 +7,7 @@ import type { Precision } from '../methods/precision/precision.ts';
 import type { WeightGrid } from '../methods/weights/weight-grid.ts';
 import type { BlockTensors } from '../nn/block-tensors.ts';
 import type { Mixture } from '../nn/mixture.ts';
+import { type InputGrid, inputLogScale, inputZero, roundedInput } from '../nn/rounded-input.ts';
 import type { Device } from '../tensor/device.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -34,6 +35,8 @@ export interface Model {
   readonly onGrid: OnGrid | null;
   /** The MLPs in whose place the adapter has experts, by module path. */
   readonly mixed: ReadonlyMap<string, MlpLayer>;
+  /** The grid that inputs of the blocks' linear layers are rounded to. @default none */
+  readonly inputGrid?: InputGrid | null;
 }
 
 interface OnGrid {
@@ -51,11 +54,17 @@ export function tensorsOf(
   leaves: ReadonlyMap<string, Tensor>,
   draw: DropoutDraw | null,
 ): BlockTensors {
-  const { parameters, adapter, adapted, mixed, onGrid, precision } = model;
+  const { parameters, adapter, adapted, mixed, onGrid, precision, inputGrid = null } = model;
   const value = (name: string): Tensor => leaves.get(name) ?? parameters.value(name);
   return {
     precision,
     weight: (name) => leaves.get(name) ?? parameters.changed(name) ?? parameters.value(name),
+    rounded: inputGrid
+      ? (path, x, row) => {
+          const logScale = value(`${path}.${inputLogScale}`);
+          return roundedInput(x, { logScale, zero: value(`${path}.${inputZero}`), row }, inputGrid);
+        }
+      : null,
     hasWeight: (name) => parameters.has(name),
     delta(path): Delta | null {
       const layer = adapted.get(path);

@@ -23,6 +23,11 @@ export interface BlockTensors {
   routed?(routing: Routing): void;
   /** The tap of the linear layer with this weight, or null. */
   tap?(name: string): Tap | null;
+  /**
+   * The input of the linear layer at a module path on its grid, by the row `[1]` of the denoising
+   * step; null where inputs are what they are.
+   */
+  readonly rounded: ((path: string, input: Tensor, row: Tensor) => Tensor) | null;
   /** Arithmetic of the linear layers; null: in the types of their tensors. */
   readonly precision: Precision | null;
 }

@@ -1,4 +1,5 @@
 // Attention of a block to its own stream, without rotations.
+import { Bug } from '../../crds/failures/errors.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type LinearTensors, linearGroup } from './linear.ts';
@@ -13,12 +14,22 @@ interface Heads {
 
 /** `x [T, H]` by the layers of queries, keys and values: `[T, NH * D]`, heads side by side. */
 export function selfAttention(
-  { NH, D }: Heads,
+  heads: Heads,
   x: Tensor,
   layers: readonly LinearTensors[],
   attend: Attend,
 ): Tensor {
-  const tokens = x.shape[0] ?? 0;
-  const [q = x, k = x, v = x] = linearGroup(x, layers).map((y) => ops.view(y, [tokens, NH, D]));
-  return ops.view(attend(q, k, v), [tokens, NH * D]);
+  return attentionOf(heads, linearGroup(x, layers), attend);
+}
+
+/** Of queries, keys and values `[T, NH * D]`: of that shape. */
+export function attentionOf(
+  { NH, D }: Heads,
+  [q, k, v]: readonly Tensor[],
+  attend: Attend,
+): Tensor {
+  if (q === undefined || k === undefined || v === undefined) throw new Bug('attention of nothing');
+  const [tokens = 0] = q.shape;
+  const byHead = (y: Tensor): Tensor => ops.view(y, [tokens, NH, D]);
+  return ops.view(attend(byHead(q), byHead(k), byHead(v)), [tokens, NH * D]);
 }

@@ -1,0 +1,230 @@
+// EfficientDM on a toy: what is trained is what integers compute, each denoising step has inputs of
+// its own, and a student learns along the trajectories of the full model, without data.
+import test from 'ava';
+import { quantizedStudent, trainAlong } from '../../../worker/denoising/efficient-dm.ts';
+import {
+  firstNoise,
+  guidedNoise,
+  patchesOnDevice,
+  samplePictures,
+} from '../../../worker/denoising/sample.ts';
+import { alongTrajectory, type TrajectorySettings } from '../../../worker/denoising/trajectory.ts';
+import { diffusionConfig } from '../../../worker/diffusion/config.ts';
+import { linearSampler } from '../../../worker/diffusion/sampler-config.ts';
+import { linearLayers } from '../../../worker/engine/adapted-layers.ts';
+import { frozenModel } from '../../../worker/engine/build-model.ts';
+import type { Model } from '../../../worker/engine/model.ts';
+import { codedRows, weightOnGrid } from '../../../worker/engine/on-grid.ts';
+import { Updater } from '../../../worker/engine/update.ts';
+import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
+import { all } from '../../../worker/methods/selection/all.ts';
+import { logScale } from '../../../worker/methods/weights/fake-quantized.ts';
+import { coded, inputLogScale, inputZero } from '../../../worker/nn/rounded-input.ts';
+import { OptimizerStates } from '../../../worker/sharding/optimizer-states.ts';
+import { wholeModel } from '../../../worker/sharding/sharded-model.ts';
+import { liveHandles } from '../../../worker/tensor/memory.ts';
+import * as ops from '../../../worker/tensor/ops.generated.ts';
+import { scope } from '../../../worker/tensor/scope.ts';
+import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
+import { setThreads } from '../../../worker/tensor/threads.ts';
+import { step } from '../../../worker/train/step.ts';
+import { diffusionSource } from '../../toy/diffusion.ts';
+
+test.before(() => setThreads(1));
+
+const source = diffusionSource({ num_layers: 2, attention_head_dim: 8 });
+const steps = 5;
+const settings: TrajectorySettings = {
+  ...{ sampler: linearSampler, steps, guidance: 1.5, pictures: 6, seed: 3 },
+};
+
+function theFull(): Model {
+  return frozenModel(source, { dtype: 'float64', sequenceLength: 16 });
+}
+
+function aStudent(full: Model, { weightBits = 4, inputBits = 4 } = {}): Model {
+  return quantizedStudent(
+    source,
+    full,
+    {
+      ...{ weightBits, inputs: { bits: inputBits, rows: steps }, rank: 4, seed: 5n },
+      dtype: 'float64',
+    },
+    { ...settings, seed: 11 },
+  );
+}
+
+/** The noise that a model finds in the same pictures, as of the step of a row. */
+function noiseAt(model: Model, row: number): readonly number[] {
+  return scope(() => {
+    const config = diffusionConfig(model.config);
+    const x = patchesOnDevice(model, config, firstNoise(config, 3, 1));
+    return toArray(guidedNoise(model, x, { classes: [0, 1, 2], guidance: 1.5, time: 400, row }));
+  });
+}
+
+const gapOf = (a: readonly number[], b: readonly number[]): number =>
+  Math.max(...a.map((x, i) => Math.abs(x - (b[i] ?? Number.NaN))));
+
+test('a trajectory is that of sampling, and leaves nothing behind', (t) => {
+  const full = theFull();
+  using _parameters = full.parameters;
+  const before = liveHandles();
+  const inputs = new Map<string, number[]>();
+  let asked = 0;
+  alongTrajectory(full, 0, settings, {
+    step: ({ targets }) => {
+      asked += targets;
+    },
+    input: (path, _, row) => void inputs.set(path, [...(inputs.get(path) ?? []), row]),
+  });
+  t.is(liveHandles(), before);
+  t.is(asked, steps * settings.pictures);
+  t.deepEqual(
+    [...inputs.keys()],
+    linearLayers(source.config).map(({ path }) => path),
+  );
+  for (const rows of inputs.values()) t.deepEqual(rows, [0, 1, 2, 3, 4]);
+});
+
+test('each denoising step has inputs of its own', (t) => {
+  const full = theFull();
+  using _full = full.parameters;
+  const student = aStudent(full);
+  using _student = student.parameters;
+  const before = [0, 1, 2].map((row) => noiseAt(student, row));
+  const { path } = linearLayers(source.config)[3]!;
+  scope(() => {
+    const own = student.parameters.value(`${path}.${inputLogScale}`);
+    ops.copy_(ops.narrow(own, 0, 1, 1), tensor([Math.log(0.9)], [1], 'float64'));
+  });
+  const after = [0, 1, 2].map((row) => noiseAt(student, row));
+  t.deepEqual(after[0], before[0]);
+  t.deepEqual(after[2], before[2]);
+  t.true(gapOf(after[1] ?? [], before[1] ?? []) > 1e-6);
+});
+
+test('products of integers are those of the student, layer by layer', (t) => {
+  const full = theFull();
+  using _full = full.parameters;
+  const student = aStudent(full);
+  using _student = student.parameters;
+  const row = 2;
+  const inputs = new Map<
+    string,
+    { readonly values: readonly number[]; readonly shape: readonly number[] }
+  >();
+  scope(() => {
+    const config = diffusionConfig(full.config);
+    const x = patchesOnDevice(full, config, firstNoise(config, 3, 1));
+    guidedNoise(
+      full,
+      x,
+      { classes: [0, 1, 2], guidance: 1.5, time: 400, row },
+      (path, input) => void inputs.set(path, { values: toArray(input), shape: input.shape }),
+    );
+  });
+  for (const layer of linearLayers(source.config)) {
+    const seen = inputs.get(layer.path);
+    if (seen === undefined) return t.fail(layer.path);
+    scope(() => {
+      const value = (suffix: string) => student.parameters.value(`${layer.path}.${suffix}`);
+      const tables = {
+        logScale: value(inputLogScale),
+        zero: value(inputZero),
+        row: tensor([row], [1], 'int64'),
+      };
+      const x = coded(tensor(seen.values, seen.shape, 'float64'), tables, 4);
+      const w = codedRows(student, layer, [0, layer.out]);
+      for (const integers of [x.codes, w.codes]) {
+        const found = toArray(integers);
+        t.true(found.every((q) => Number.isInteger(q) && q >= 0 && q <= 15));
+      }
+      // sum (qx - zx)(qw - zw) = sum qx qw - zx sum qw - zw sum qx + n zx zw
+      const qw = w.codes;
+      const zw = ops.view(w.zeros!, [1, layer.out]);
+      const sumX = ops.sumDim(x.codes, [1], true);
+      const sumW = ops.view(ops.sumDim(qw, [1]), [1, layer.out]);
+      const product = ops.mm(x.codes, ops.t(qw));
+      const shifted = ops.sub(ops.sub(product, ops.mul(x.zero, sumW)), ops.mul(zw, sumX));
+      const whole = ops.add(shifted, ops.mulScalar(ops.mul(x.zero, zw), layer.in));
+      const integer = ops.mul(ops.mul(whole, x.scale), ops.view(w.scales, [1, layer.out]));
+      const fakeX = ops.mul(ops.sub(x.codes, x.zero), x.scale);
+      const fake = ops.linear(fakeX, weightOnGrid(student, layer));
+      t.true(gapOf(toArray(integer), toArray(fake)) < 1e-9, layer.path);
+    });
+  }
+});
+
+test('factors learn through rounding, and not where everything is clipped', (t) => {
+  const full = theFull();
+  using _full = full.parameters;
+  const student = aStudent(full);
+  using _student = student.parameters;
+  const { path } = linearLayers(source.config)[0]!;
+  /** The largest gradients of the factors of a layer, in the last step of a trajectory. */
+  const slopes = (): readonly number[] => {
+    const found = new Map<string, number>();
+    alongTrajectory(full, 0, settings, {
+      step({ sequence, targets }) {
+        step({
+          ...{ model: student, sequences: [sequence], targetTokens: targets },
+          ...{ active: all(student.parameters).at(0), modes: ['keep', 'recompute'] },
+          draw: ({ key }) => ({ seed: 1n, step: 0, key }),
+          update: {
+            offer(offered) {
+              for (const { parameter, value } of offered) {
+                found.set(parameter.name, Math.max(...toArray(value).map(Math.abs)));
+                value.dispose();
+              }
+            },
+            finish: (sums = []) => ({
+              ...{ gradientNorm: 0, clipFactor: 1, applied: true, sums: sums.map(() => 0) },
+            }),
+          },
+        });
+      },
+    });
+    return ['lora_A.weight', 'lora_B.weight'].map((end) => found.get(`${path}.${end}`) ?? 9);
+  };
+  const [ofA = 9, ofB = 9] = slopes();
+  t.is(ofA, 0, 'B begins as zeros');
+  t.true(ofB > 1e-12);
+  // Steps so small that every weight lies outside of its grid.
+  scope(() => {
+    const own = student.parameters.value(`${path}.${logScale}`);
+    ops.copy_(own, ops.addScalar(own, -30));
+  });
+  const [, clipped] = slopes();
+  t.is(clipped, 0);
+});
+
+test('a student of few bits comes nearer to the full model, and so do its pictures', (t) => {
+  const full = theFull();
+  using _full = full.parameters;
+  const student = aStudent(full, { weightBits: 2, inputBits: 3 });
+  using held = wholeModel(student);
+  const optimizer = adamW({
+    ...{ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, masterWeights: 'Float32' },
+  });
+  using states = new OptimizerStates(held.shards, optimizer);
+  states.follow(all(student.parameters).stepCounts(0, {}));
+  const updates = held.offered(new Updater(optimizer, states.byName, { mode: 'None', norm: 1 }));
+  const classes = [0, 1, 2, 3, 4, 0, 1, 2];
+  const first = firstNoise(diffusionConfig(full.config), classes.length, 8);
+  const asked = { classes, sampler: linearSampler, steps, guidance: 1.5 };
+  const wanted = samplePictures(full, first, asked);
+  const lost = (): number => {
+    const found = samplePictures(student, first, asked);
+    return found.reduce((sum, value, i) => sum + (value - (wanted[i] ?? 0)) ** 2, 0);
+  };
+  const before = lost();
+  const runs = 60;
+  const losses = Array.from({ length: runs }, (_, run) =>
+    trainAlong({ full, student, updates }, { run, runs }, settings),
+  );
+  const mean = (part: readonly number[]) => part.reduce((sum, one) => sum + one, 0) / part.length;
+  t.log(`${before} to ${lost()}; ${losses[0]} to ${losses.at(-1)}`);
+  t.true(mean(losses.slice(-5)) < 0.9 * mean(losses.slice(0, 5)));
+  t.true(lost() < before);
+});
