@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { decodeImage } from '../../worker/data/images/decode.ts';
-import type { Image } from '../../worker/data/images/image.ts';
-import { preprocess } from '../../worker/data/images/preprocess.ts';
+import { type Image, toGrey } from '../../worker/data/images/image.ts';
+import type { ResizeFilter } from '../../worker/data/images/preprocessing.ts';
 import { readPreprocessorConfig } from '../../worker/data/images/preprocessor-config.ts';
-import { type ResizeFilter, resize } from '../../worker/data/images/resize.ts';
+import { resize } from '../../worker/data/images/resize.ts';
 import { pngOf } from '../builders/png.ts';
+import { preprocess } from '../builders/preprocess.ts';
 import { askPeer } from './ask-peer.ts';
 
 interface Stored {
@@ -27,6 +28,7 @@ interface Cases {
     readonly from: Stored;
     readonly to: Stored;
   }[];
+  readonly grey: readonly { readonly from: Stored; readonly to: Stored }[];
   readonly processors: readonly {
     readonly config: { readonly image_processor_type: string };
     readonly from: Stored;
@@ -109,13 +111,21 @@ test('resize: up, down and along one side, all filters, to the byte', async (t) 
   }
 });
 
+test('colours become the grey of Pillow, to the byte', async (t) => {
+  t.is(cases.grey.length, 3);
+  for (const { from, to } of cases.grey) {
+    await same(t, toGrey(await pictureOf(from)), to, `${from.width} x ${from.height}`);
+  }
+});
+
 test('pixel values are those of the processors of ViT, DeiT, DINOv2 and CLIP', async (t) => {
   const types = new Set(cases.processors.map(({ config }) => config.image_processor_type));
   t.deepEqual([...types].sort(), [
     ...['BitImageProcessor', 'CLIPImageProcessor', 'DeiTImageProcessor', 'ViTImageProcessor'],
   ]);
   for (const { config, from, shape, values } of cases.processors) {
-    const ours = preprocess(await pictureOf(from), readPreprocessorConfig(config));
+    const channels = shape[0] === 1 ? 1 : 3;
+    const ours = preprocess(await pictureOf(from), readPreprocessorConfig(config, { channels }));
     const { buffer, byteOffset, byteLength } = await readFile(join(folder, values));
     const theirs = new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
     t.deepEqual([ours.channels, ours.height, ours.width], [...shape]);

@@ -127,6 +127,12 @@ def resize_cases():
         yield {"filter": name, "from": samples(image), "to": samples(result)}
 
 
+def grey_cases():
+    for width, height in [(1, 1), (64, 48), (256, 256)]:
+        image = noise(width, height)
+        yield {"from": samples(image), "to": samples(image.convert("L"))}
+
+
 def processor_cases():
     small = {"size": {"height": 30, "width": 30}}
     crop = {"crop_size": {"height": 24, "width": 24}}
@@ -164,6 +170,7 @@ cases = {
     "png": list(png_cases()),
     "jpeg": list(jpeg_cases()),
     "resize": list(resize_cases()),
+    "grey": list(grey_cases()),
     "processors": list(processor_cases()),
 }
 (folder / "cases.json").write_text(json.dumps(cases))

@@ -1,7 +1,8 @@
 import { type JsonLimit, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
-import { type Preprocessing, preprocess } from '../../../worker/data/images/preprocess.ts';
+import type { Preprocessing } from '../../../worker/data/images/preprocessing.ts';
 import { readPreprocessorConfig } from '../../../worker/data/images/preprocessor-config.ts';
 import { UnusableRecord } from '../../../worker/data/sample.ts';
+import { preprocess } from '../../builders/preprocess.ts';
 import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';
 
@@ -35,7 +36,7 @@ export const target: Target = {
   ],
   run(bytes) {
     try {
-      const how = readPreprocessorConfig(parseJson(bytes, limit));
+      const how = readPreprocessorConfig(parseJson(bytes, limit), { channels: 3 });
       if (largestEdge(how) > mostEdge) return;
       const { channels, height, width, values } = preprocess(image, how);
       if (values.length !== channels * height * width) throw new Error('a shape of other values');

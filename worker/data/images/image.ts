@@ -40,12 +40,13 @@ export function requireSize(
   }
 }
 
-/** Grey in all three channels, as `convert('RGB')` of Pillow; RGB as it is. */
-export function toRgb(image: Image): Image {
-  if (image.channels === 3) return image;
-  const pixels = new Uint8Array(image.pixels.length * 3);
-  for (let i = 0; i < image.pixels.length; i += 1) {
-    pixels.fill(image.pixels[i] ?? 0, 3 * i, 3 * i + 3);
-  }
-  return { ...image, channels: 3, pixels };
+/** Brightness of ITU-R 601 in 16 fractional bits, as `convert('L')` of Pillow; grey as it is. */
+export function toGrey(image: Image): Image {
+  if (image.channels === 1) return image;
+  const { pixels: from } = image;
+  const pixels = Uint8Array.from({ length: from.length / 3 }, (_, i) => {
+    const [red = 0, green = 0, blue = 0] = [from[3 * i], from[3 * i + 1], from[3 * i + 2]];
+    return (red * 19_595 + green * 38_470 + blue * 7471 + 0x8000) >> 16;
+  });
+  return { ...image, channels: 1, pixels };
 }

@@ -1,107 +1,53 @@
 // Picture → what a vision tower reads, in the order of transformers' processors on Pillow: RGB,
-// resize, centre crop, scale, normalise.
-import { UnusableRecord } from '../sample.ts';
-import { type Image, imageLimits, toRgb } from './image.ts';
-import { type ResizeFilter, resize } from './resize.ts';
+// resize, centre crop, scale, normalise. The first three give bytes, which stores may keep; the
+// last two are a table, since a sample has 256 values.
+import { type Image, toGrey } from './image.ts';
+import { type Preprocessing, type Size, sizeAfter } from './preprocessing.ts';
+import { resize } from './resize.ts';
 
-export interface Size {
-  readonly height: number;
-  readonly width: number;
+/**
+ * The picture resized and cropped, in bytes. It is still grey where the model reads RGB: three
+ * equal channels are only made as values. Throws UnusableRecord where it would be too large.
+ */
+export function shaped(picture: Image, how: Preprocessing): Image {
+  const image = how.channels === 1 ? toGrey(picture) : picture;
+  const { width, height } = sizeAfter(image, how.resize);
+  const resized = how.resize === null ? image : resize(image, width, height, how.resize.filter);
+  return how.crop === null ? resized : cropped(resized, how.crop);
 }
 
-/** What is done to a picture, in this order; what is undefined is not done. */
-export interface Preprocessing {
-  /** Grey becomes RGB. Without it a grey picture stays one channel. */
-  readonly isRgb: boolean;
-  readonly resize:
-    | { readonly to: Size | { readonly shortestEdge: number }; readonly filter: ResizeFilter }
-    | undefined;
-  /** From the middle; a smaller picture gets black borders. */
-  readonly crop: Size | undefined;
-  /** Factor of the samples, such as 1/255. */
-  readonly scale: number | undefined;
-  /** Subtracted from a sample and what it is divided by then: one number a channel. */
-  readonly normalize:
-    | { readonly mean: readonly number[]; readonly std: readonly number[] }
-    | undefined;
-}
-
-interface PixelValues {
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  /** float32 `[channels, height, width]`. */
-  readonly values: Float32Array;
+function cropped(image: Image, { width, height }: Size): Image {
+  if (width === image.width && height === image.height) return image;
+  const { channels } = image;
+  const top = Math.floor((image.height - height) / 2);
+  const left = Math.floor((image.width - width) / 2);
+  const pixels = new Uint8Array(width * height * channels);
+  const [begin, end] = [Math.max(0, left), Math.min(image.width, left + width)];
+  for (let y = Math.max(0, -top); y < height && y + top < image.height; y += 1) {
+    const row = (y + top) * image.width;
+    const part = image.pixels.subarray((row + begin) * channels, (row + end) * channels);
+    pixels.set(part, (y * width + begin - left) * channels);
+  }
+  return { width, height, channels, pixels };
 }
 
 /**
- * The pixel values of one picture. Throws UnusableRecord where the channels are not those of the
- * means, or where the resized picture would be too large.
+ * Writes the values of a shaped picture, float32 `[channels, height, width]` of the model, from
+ * place `at` on.
  */
-export function preprocess(picture: Image, how: Preprocessing): PixelValues {
-  const image = how.isRgb ? toRgb(picture) : picture;
-  requireChannels(image, how);
-  const resized = resizedTo(image, how.resize);
-  return valuesOf(resized, how.crop ?? resized, how);
-}
+export type WriteValues = (image: Image, values: Float32Array, at: number) => void;
 
-function requireChannels({ channels }: Image, { normalize }: Preprocessing): void {
-  const wanted = normalize?.mean.length ?? channels;
-  if (channels === wanted) return;
-  const named = (count: number) =>
-    count === 1 ? 'grey' : count === 3 ? 'RGB' : `of ${count} channels`;
-  throw new UnusableRecord(
-    `is ${named(channels)}; the preprocessing has means of pictures that are ${named(wanted)} · ` +
-      'convert the picture, or set do_convert_rgb',
-  );
-}
-
-function resizedTo(image: Image, how: Preprocessing['resize']): Image {
-  if (how === undefined) return image;
-  const { width, height } = sizeAfter(image, how.to);
-  if (width * height > imageLimits.pixels) {
-    throw new UnusableRecord(
-      `is ${image.width} x ${image.height} pixels, which resizing makes ${width} x ${height}; ` +
-        `at most ${imageLimits.pixels} pixels are made · cut the picture`,
-    );
-  }
-  return resize(image, width, height, how.filter);
-}
-
-/** The longer edge is cut to a whole number, as transformers does. */
-function sizeAfter(image: Image, to: Size | { readonly shortestEdge: number }): Size {
-  if (!('shortestEdge' in to)) return to;
-  const { width, height } = image;
-  const edge = to.shortestEdge;
-  const isUpright = width <= height;
-  const long = Math.trunc((edge * Math.max(width, height)) / Math.min(width, height));
-  return isUpright ? { width: edge, height: long } : { width: long, height: edge };
-}
-
-function valuesOf(
-  { width: fullWidth, height: fullHeight, channels, pixels }: Image,
-  { height, width }: Size,
-  how: Preprocessing,
-): PixelValues {
-  const top = Math.floor((fullHeight - height) / 2);
-  const left = Math.floor((fullWidth - width) / 2);
-  const values = new Float32Array(channels * height * width);
-  for (let c = 0; c < channels; c += 1) {
-    const table = tableOf(c, how);
-    const black = table[0] ?? 0;
-    let to = c * height * width;
-    for (let y = 0; y < height; y += 1) {
-      const fromY = y + top;
-      const isRow = fromY >= 0 && fromY < fullHeight;
-      for (let x = 0; x < width; x += 1) {
-        const fromX = x + left;
-        const isInside = isRow && fromX >= 0 && fromX < fullWidth;
-        const at = (fromY * fullWidth + fromX) * channels + c;
-        values[to++] = isInside ? (table[pixels[at] ?? 0] ?? 0) : black;
-      }
+export function valueWriter(how: Preprocessing): WriteValues {
+  const tables = Array.from({ length: how.channels }, (_, channel) => tableOf(channel, how));
+  return ({ channels: step, pixels }, values, at) => {
+    const area = pixels.length / step;
+    for (const [channel, table] of tables.entries()) {
+      const to = at + channel * area;
+      let from = step === 1 ? 0 : channel;
+      for (let i = 0; i < area; i += 1, from += step)
+        values[to + i] = table[pixels[from] ?? 0] ?? 0;
     }
-  }
-  return { channels, height, width, values };
+  };
 }
 
 /** The value of each sample of a channel, rounded to float32 where NumPy rounds. */
@@ -110,6 +56,6 @@ function tableOf(channel: number, { scale, normalize }: Preprocessing): Float32A
   const std = Math.fround(normalize?.std[channel] ?? 1);
   return Float32Array.from({ length: 256 }, (_, sample) => {
     const scaled = Math.fround(sample * (scale ?? 1));
-    return normalize === undefined ? scaled : Math.fround(Math.fround(scaled - mean) / std);
+    return normalize === null ? scaled : Math.fround(Math.fround(scaled - mean) / std);
   });
 }

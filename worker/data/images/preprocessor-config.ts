@@ -3,8 +3,7 @@
 import { z } from 'zod';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { isFields } from '../messages.ts';
-import type { Preprocessing, Size } from './preprocess.ts';
-import type { ResizeFilter } from './resize.ts';
+import type { Preprocessing, ResizeFilter, Size } from './preprocessing.ts';
 
 const maxEdge = 4096;
 const edgeRule = `must be a whole number from 1 to ${maxEdge}`;
@@ -53,9 +52,19 @@ interface Defaults {
   readonly size: Size | { readonly shortestEdge: number };
   readonly filter: ResizeFilter;
   readonly crop: Size | undefined;
-  readonly isRgb: boolean;
   readonly mean: readonly number[];
   readonly std: readonly number[];
+}
+
+const processorNames = ['ViT', 'DeiT', 'Bit', 'CLIP'] as const;
+
+/** What a family of models says of the pictures that it reads. */
+export interface PicturesOfModel {
+  readonly channels: 1 | 3;
+  /** Of `config.json`: the pictures for which positions were trained. */
+  readonly imageSize: Size;
+  /** Of transformers, where the files of a model name none. */
+  readonly processor: (typeof processorNames)[number];
 }
 
 const halves = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
@@ -67,17 +76,15 @@ const square = (side: number): Size => ({ height: side, width: side });
 
 const cropped: Defaults = {
   ...{ isSquare: false, size: { shortestEdge: 224 }, filter: 'Bicubic', crop: square(224) },
-  ...{ isRgb: true, ...openAi },
+  ...openAi,
 };
 
-const processors: Readonly<Record<string, Defaults>> = {
+const processors: Readonly<Record<PicturesOfModel['processor'], Defaults>> = {
   ViT: {
-    ...{ isSquare: true, size: square(224), filter: 'Bilinear', crop: undefined },
-    ...{ isRgb: false, ...halves },
+    ...{ isSquare: true, size: square(224), filter: 'Bilinear', crop: undefined, ...halves },
   },
   DeiT: {
-    ...{ isSquare: true, size: square(256), filter: 'Bicubic', crop: square(224) },
-    ...{ isRgb: false, ...halves },
+    ...{ isSquare: true, size: square(256), filter: 'Bicubic', crop: square(224), ...halves },
   },
   /** DINOv2 too. */
   Bit: cropped,
@@ -90,11 +97,13 @@ const filters: readonly (ResizeFilter | undefined)[] = [
 ];
 
 /**
- * Throws a UserError for an unknown processor, a value out of bounds, or a field that is not known
- * here and that is neither null nor false: it might change pixels.
+ * Throws a UserError for an unknown processor, a value out of bounds, a number of channels that is
+ * not the model's, or a field that is not known here and that is neither null nor false: it might
+ * change pixels.
  */
 export function readPreprocessorConfig(
   json: unknown,
+  { channels }: Pick<PicturesOfModel, 'channels'>,
   path = 'preprocessor_config.json',
 ): Preprocessing {
   if (!isFields(json)) throw invalid(path, 'it is not an object with fields');
@@ -106,14 +115,27 @@ export function readPreprocessorConfig(
   }
   requireKnown(json, path);
   const config = parsed.data;
+  if (config.do_convert_rgb === true && channels === 1) {
+    throw invalid(path, 'do_convert_rgb is true; the model reads pictures of 1 channel');
+  }
   const defaults = defaultsOf(config, path);
   return {
-    isRgb: config.do_convert_rgb ?? defaults.isRgb,
-    resize: config.do_resize === false ? undefined : resizeOf(config, defaults, path),
-    crop: cropOf(config, defaults),
-    scale: config.do_rescale === false ? undefined : (config.rescale_factor ?? 1 / 255),
-    normalize: normalizeOf(config, defaults, path),
+    channels,
+    resize: config.do_resize === false ? null : resizeOf(config, defaults, path),
+    crop: cropOf(config, defaults) ?? null,
+    scale: config.do_rescale === false ? null : (config.rescale_factor ?? 1 / 255),
+    normalize: normalizeOf(config, defaults, channels, path),
   };
+}
+
+/** What transformers does for a family of models whose files have no preprocessor config. */
+export function usualPreprocessing(model: PicturesOfModel): Preprocessing {
+  const { processor, imageSize } = model;
+  const usual = { image_processor_type: `${processor}ImageProcessor` };
+  // Their positions fit one size of pictures alone.
+  const isOneSize = processor === 'ViT' || processor === 'DeiT';
+  const own = isOneSize ? { size: imageSize, do_center_crop: false } : {};
+  return readPreprocessorConfig({ ...usual, ...own }, model);
 }
 
 function requireKnown(json: object, path: string): void {
@@ -122,7 +144,7 @@ function requireKnown(json: object, path: string): void {
     if (isIdle || name in fields.shape) continue;
     throw invalid(
       path,
-      `${name} is ${shown(value)}; pictures are converted to RGB, resized, cropped, scaled and normalised, and no other field is known`,
+      `${name} is ${shown(value)}; pictures are converted, resized, cropped, scaled and normalised, and no other field is known`,
       `remove ${name} if the model was trained without it`,
     );
   }
@@ -131,10 +153,10 @@ function requireKnown(json: object, path: string): void {
 function defaultsOf(config: Fields, path: string): Defaults {
   const name = config.image_processor_type ?? config.feature_extractor_type ?? 'missing';
   const stem = name.replace(/(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/, '');
-  const defaults = Object.hasOwn(processors, stem) ? processors[stem] : undefined;
-  if (defaults !== undefined && stem !== name) return defaults;
-  const known = Object.keys(processors).map((each) => `${each}ImageProcessor`);
-  throw invalid(path, `image_processor_type is ${name}; it must be one of ${known.join(', ')}`);
+  const known = processorNames.find((each) => each === stem);
+  if (known !== undefined && stem !== name) return processors[known];
+  const names = processorNames.map((each) => `${each}ImageProcessor`);
+  throw invalid(path, `image_processor_type is ${name}; it must be one of ${names.join(', ')}`);
 }
 
 function resizeOf(config: Fields, defaults: Defaults, path: string): Preprocessing['resize'] {
@@ -162,17 +184,41 @@ function cropOf(config: Fields, defaults: Defaults): Size | undefined {
   return typeof stated === 'number' ? square(stated) : (stated ?? defaults.crop ?? square(224));
 }
 
-function normalizeOf(config: Fields, defaults: Defaults, path: string): Preprocessing['normalize'] {
-  if (config.do_normalize === false) return undefined;
-  const mean = config.image_mean ?? defaults.mean;
-  const std = config.image_std ?? defaults.std;
-  if (mean.length !== std.length || std.some((each) => each <= 0)) {
-    throw invalid(
-      path,
-      `image_std is [${std.join(', ')}]; it must have ${mean.length} numbers above 0, as many as image_mean`,
-    );
+function normalizeOf(
+  config: Fields,
+  defaults: Defaults,
+  channels: number,
+  path: string,
+): Preprocessing['normalize'] {
+  if (config.do_normalize === false) return null;
+  // Those of colours say nothing about grey, unless all are equal.
+  const usual = (numbers: readonly number[]) =>
+    new Set(numbers).size === 1 ? numbers.slice(0, channels) : numbers;
+  const mean = perChannelOf(
+    'image_mean',
+    config.image_mean ?? usual(defaults.mean),
+    channels,
+    path,
+  );
+  const std = perChannelOf('image_std', config.image_std ?? usual(defaults.std), channels, path);
+  if (std.some((each) => each <= 0)) {
+    throw invalid(path, `image_std is [${std.join(', ')}]; its numbers must be above 0`);
   }
   return { mean, std };
+}
+
+function perChannelOf(
+  name: 'image_mean' | 'image_std',
+  numbers: readonly number[],
+  channels: number,
+  path: string,
+): number[] {
+  if (numbers.length === channels) return [...numbers];
+  const count = `${channels} ${channels === 1 ? 'number' : 'numbers'}`;
+  throw invalid(
+    path,
+    `${name} is [${numbers.join(', ')}]; it must have ${count}, one for each channel of the pictures that the model reads`,
+  );
 }
 
 function shown(value: unknown): string {

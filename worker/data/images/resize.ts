@@ -5,8 +5,7 @@
  * that was trained behind Pillow must see Pillow's.
  */
 import type { Image } from './image.ts';
-
-export type ResizeFilter = 'Box' | 'Bilinear' | 'Hamming' | 'Bicubic' | 'Lanczos';
+import type { ResizeFilter } from './preprocessing.ts';
 
 interface Filter {
   /** Half of the width where it is not 0. */

@@ -1,10 +1,11 @@
 import test from 'ava';
 import type { Image } from '../../../../worker/data/images/image.ts';
-import { type Preprocessing, preprocess } from '../../../../worker/data/images/preprocess.ts';
+import type { Preprocessing } from '../../../../worker/data/images/preprocessing.ts';
 import { UnusableRecord } from '../../../../worker/data/sample.ts';
+import { preprocess } from '../../../builders/preprocess.ts';
 
 const nothing: Preprocessing = {
-  ...{ isRgb: false, resize: undefined, crop: undefined, scale: undefined, normalize: undefined },
+  ...{ channels: 1, resize: null, crop: null, scale: null, normalize: null },
 };
 
 /** Sample of row y, column x, channel c: 100 y + 10 x + c. */
@@ -17,7 +18,9 @@ function numbered(width: number, height: number, channels: 1 | 3): Image {
 }
 
 test('Channels come before rows and columns', (t) => {
-  const { channels, height, width, values } = preprocess(numbered(2, 2, 3), nothing);
+  const { channels, height, width, values } = preprocess(numbered(2, 2, 3), {
+    ...{ ...nothing, channels: 3 },
+  });
   t.deepEqual([channels, height, width], [3, 2, 2]);
   t.deepEqual([...values], [0, 10, 100, 110, 1, 11, 101, 111, 2, 12, 102, 112]);
 });
@@ -57,18 +60,13 @@ test('The shortest edge gets its length, the other keeps the ratio and is cut to
   );
 });
 
-test('Grey becomes RGB where the preprocessing says so, and is refused where it does not', (t) => {
-  const normalize = { mean: [0, 0, 0], std: [1, 1, 1] };
-  const image = numbered(2, 1, 1);
-  t.deepEqual(
-    [...preprocess(image, { ...nothing, isRgb: true, normalize }).values],
-    [...[0, 10, 0, 10, 0, 10]],
-  );
-  t.throws(() => preprocess(image, { ...nothing, normalize }), {
-    instanceOf: UnusableRecord,
-    message:
-      'is grey; the preprocessing has means of pictures that are RGB · convert the picture, or set do_convert_rgb',
-  });
+test('Grey becomes RGB for a model of colours, and colours become grey for a model of grey', (t) => {
+  const values = (image: Image, channels: 1 | 3) => [
+    ...preprocess(image, { ...nothing, channels }).values,
+  ];
+  t.deepEqual(values(numbered(2, 1, 1), 3), [0, 10, 0, 10, 0, 10]);
+  // 0.299, 0.587 and 0.114 of [0, 1, 2] and [10, 11, 12], rounded.
+  t.deepEqual(values(numbered(2, 1, 3), 1), [1, 11]);
 });
 
 test('A strip that resizing would make enormous is refused', (t) => {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import type { Image } from '../../../../worker/data/images/image.ts';
-import { type ResizeFilter, resize } from '../../../../worker/data/images/resize.ts';
+import type { ResizeFilter } from '../../../../worker/data/images/preprocessing.ts';
+import { resize } from '../../../../worker/data/images/resize.ts';
 
 interface Golden {
   readonly width: number;
