@@ -38,7 +38,6 @@ function pick({ peak, fits }: Planned): Planned {
 /** From changes that cost only time to changes that affect what the model learns. */
 function candidates(spec: FineTuneJobSpec): readonly (readonly Assignment[])[] {
   const { sequenceLength, tokensPerSequence } = spec.dataset;
-  const half = String(Math.max(16, Math.floor(sequenceLength / 2)));
   const one = (path: string, value: string): readonly Assignment[] => [{ path, value }];
   return [
     one('parallelism.activationRecomputation', 'Full'),
@@ -49,7 +48,9 @@ function candidates(spec: FineTuneJobSpec): readonly (readonly Assignment[])[] {
     one('method.optimizer', '{ type: AdamW8bit }'),
     one('method.precision', '{ type: BFloat16, bfloat16: { masterWeights: StochasticRounding } }'),
     one('method.base', '{ type: NF4 }'),
-    one('dataset.sequenceLength', half),
+    ...(sequenceLength === undefined
+      ? []
+      : [one('dataset.sequenceLength', String(Math.max(16, Math.floor(sequenceLength / 2))))]),
     one('method', '{ preset: LoRA }'),
     one('method', '{ preset: QLoRA }'),
   ];

@@ -14,7 +14,10 @@ export const generatorKind = 'AdapterGenerator';
 
 const name = text(63, /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'small letters, digits and hyphens');
 const seed = z.int().min(0).default(0);
-const { format, sequenceLength, maxSamples, chatTemplate, chatTemplateArguments } = dataset.shape;
+const { format, maxSamples, chatTemplate, chatTemplateArguments } = dataset.shape;
+const sequenceLength = dataset.shape.sequenceLength
+  .unwrap()
+  .describe('Maximum length of a document, in tokens.');
 
 const task = z.strictObject({
   name: name.describe('Name of the task.'),

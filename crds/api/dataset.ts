@@ -29,6 +29,7 @@ const DatasetFormat = z.enum([
   'Preference',
   'Tokenized',
   'TextClassification',
+  'ImageClassification',
 ]);
 
 const heldOut = exactlyOne(
@@ -58,7 +59,7 @@ const fields = z.strictObject({
     .min(2)
     .max(1024)
     .optional()
-    .describe('Names of the classes of a SequenceClassification, in the order of their numbers.'),
+    .describe('Names of the classes of a classification, in the order of their numbers.'),
   maxSamples: z
     .int()
     .min(1)
@@ -74,7 +75,8 @@ const fields = z.strictObject({
     .int32()
     .min(16)
     .max(1_048_576)
-    .describe('Maximum length of a document, in tokens.'),
+    .optional()
+    .describe('Maximum length of a document, in tokens. Pictures have that of their model.'),
   packing: z
     .enum(['None', 'Packed'])
     .default('None')
@@ -111,9 +113,11 @@ export const dataset = rule(
   },
   {
     id: 'dataset: a packed sequence holds the longest document',
-    cel: '!has(self.tokensPerSequence) || self.tokensPerSequence >= self.sequenceLength',
-    check: (self) =>
-      self.tokensPerSequence === undefined || self.tokensPerSequence >= self.sequenceLength,
+    cel: '!has(self.tokensPerSequence) || !has(self.sequenceLength) || self.tokensPerSequence >= self.sequenceLength',
+    check: ({ tokensPerSequence, sequenceLength }) =>
+      tokensPerSequence === undefined ||
+      sequenceLength === undefined ||
+      tokensPerSequence >= sequenceLength,
     message: 'must be at least sequenceLength',
     path: ['tokensPerSequence'],
   },

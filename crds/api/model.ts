@@ -15,9 +15,9 @@ export const model = z.strictObject({
     'Where the weights are: a folder of safetensors with config.json and tokenizer.json, or a GGUF file.',
   ),
   task: z
-    .enum(['CausalLM', 'SequenceClassification'])
+    .enum(['CausalLM', 'SequenceClassification', 'ImageClassification'])
     .optional()
-    .describe('What it learns: the next token (when absent), or the class of a text.'),
+    .describe('What it learns: the next token (when absent), or the class of a text or a picture.'),
   digest: text(71, /^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hexadecimal digits')
     .optional()
     .describe(

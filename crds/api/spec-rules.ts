@@ -3,26 +3,55 @@ import type * as z from 'zod';
 import { type Rule, rule } from '../schema/rule.ts';
 import type { SpecFields } from './spec.ts';
 
+const classifies =
+  "(has(self.model.task) && self.model.task in ['SequenceClassification', 'ImageClassification'])";
+
+const ofPictures = "(has(self.model.task) && self.model.task == 'ImageClassification')";
+
+/** Of records, where each has a class. */
+function formatOfTask(task: SpecFields['model']['task']) {
+  if (task === 'SequenceClassification') return 'TextClassification';
+  return task === 'ImageClassification' ? task : undefined;
+}
+
 const specRules: readonly Rule<SpecFields>[] = [
   {
-    id: 'spec: classes are named where a text gets one',
-    cel: "has(self.dataset.labels) == (has(self.model.task) && self.model.task == 'SequenceClassification')",
+    id: 'spec: classes are named where a record gets one',
+    cel: `has(self.dataset.labels) == ${classifies}`,
     check: ({ model, dataset }) =>
-      (dataset.labels !== undefined) === (model.task === 'SequenceClassification'),
-    message: 'must be set where model.task is SequenceClassification, and nowhere else',
+      (dataset.labels !== undefined) === (formatOfTask(model.task) !== undefined),
+    message: 'must be set where model.task is a classification, and nowhere else',
     path: ['dataset', 'labels'],
   },
   {
-    id: 'spec: texts with a class are for classification',
-    cel: "(self.dataset.format in ['TextClassification', 'Auto'] || !has(self.dataset.labels)) && (self.dataset.format != 'TextClassification' || has(self.dataset.labels))",
-    check: ({ dataset: { format, labels } }) =>
-      labels === undefined
-        ? format !== 'TextClassification'
-        : format === 'TextClassification' || format === 'Auto',
+    id: 'spec: records with a class are for classification',
+    cel: `${classifies} ? self.dataset.format in ['Auto', self.model.task == 'ImageClassification' ? 'ImageClassification' : 'TextClassification'] : !(self.dataset.format in ['TextClassification', 'ImageClassification'])`,
+    check: ({ model, dataset: { format } }) => {
+      const own = formatOfTask(model.task);
+      if (own !== undefined) return format === 'Auto' || format === own;
+      return format !== 'TextClassification' && format !== 'ImageClassification';
+    },
     message:
-      'is for another task: records of SequenceClassification, and no others, are TextClassification',
+      'is for another task: records are TextClassification for SequenceClassification, ImageClassification for ImageClassification, and neither for others',
     hint: 'leave spec.dataset.format out, or set it with spec.model.task',
     path: ['dataset', 'format'],
+  },
+  {
+    id: 'spec: texts have a longest length',
+    cel: `has(self.dataset.sequenceLength) || ${ofPictures}`,
+    check: ({ model, dataset }) =>
+      dataset.sequenceLength !== undefined || model.task === 'ImageClassification',
+    message: 'is missing; it must be 16 to 1048576',
+    path: ['dataset', 'sequenceLength'],
+  },
+  {
+    id: 'spec: pictures have the length that their model gives them',
+    cel: `!has(self.dataset.sequenceLength) || !${ofPictures}`,
+    check: ({ model, dataset }) =>
+      dataset.sequenceLength === undefined || model.task !== 'ImageClassification',
+    message: 'is set, but a picture has as many tokens as the model makes of it',
+    hint: 'leave it out',
+    path: ['dataset', 'sequenceLength'],
   },
   {
     id: 'spec: a batch in tokens needs packed sequences',
@@ -36,10 +65,9 @@ const specRules: readonly Rule<SpecFields>[] = [
   },
   {
     id: 'spec: a batch in tokens is so many packed sequences',
-    cel: '!has(self.training.globalBatchTokens) || (has(self.dataset.tokensPerSequence) ? self.training.globalBatchTokens % self.dataset.tokensPerSequence == 0 : self.training.globalBatchTokens % self.dataset.sequenceLength == 0)',
-    check: ({ training, dataset }) =>
-      training.globalBatchTokens === undefined ||
-      training.globalBatchTokens % (dataset.tokensPerSequence ?? dataset.sequenceLength) === 0,
+    cel: '!has(self.training.globalBatchTokens) || (has(self.dataset.tokensPerSequence) ? self.training.globalBatchTokens % self.dataset.tokensPerSequence == 0 : !has(self.dataset.sequenceLength) || self.training.globalBatchTokens % self.dataset.sequenceLength == 0)',
+    check: ({ training: { globalBatchTokens = 0 }, dataset }) =>
+      globalBatchTokens % (dataset.tokensPerSequence ?? dataset.sequenceLength ?? 1) === 0,
     message:
       'must be a multiple of the size of a packed sequence (dataset.tokensPerSequence, or sequenceLength)',
     path: ['training', 'globalBatchTokens'],

@@ -1,104 +1,151 @@
-// What does not go together with classes of whole texts: what is about tokens that follow.
-import type { FineTuneJobSpec } from '../api/job.ts';
-import type { ResolvedMethod } from '../methods/resolve.ts';
+// What does not go together with classes of whole texts or pictures: what is about tokens that follow,
+// and for pictures, what is about texts.
 import type { Pair } from './pair.ts';
-
-const task = 'spec.model.task is SequenceClassification';
 
 /** Forms that exist for a model with a head of classes. */
 const forms: readonly string[] = ['PEFTAdapter', 'UniformPEFTAdapter', 'MergedSafetensors'];
 const bases: readonly string[] = ['Dense', 'NF4', 'Int8', 'Int4'];
 
-function among(
-  id: string,
-  path: readonly string[],
-  sentence: string,
-  meets: (spec: FineTuneJobSpec, method: ResolvedMethod) => boolean,
-  hint?: string,
-): Pair {
-  return {
-    ...{ id: `classes of texts: ${id}`, code: 'E_NOT_BUILT', path, sentence },
-    meets: (spec, method) => spec.model.task === 'SequenceClassification' && meets(spec, method),
-    ...(hint === undefined ? {} : { hint }),
-  };
+type Task = keyof typeof named;
+const named = { SequenceClassification: 'text', ImageClassification: 'picture' } as const;
+
+interface Refusal {
+  readonly id: string;
+  readonly path: readonly string[];
+  /** `is` says what the task is, and `one` what gets a class. */
+  readonly sentence: (is: string, one: string) => string;
+  readonly meets: Pair['meets'];
+  readonly hint?: string;
+}
+
+const refusals: readonly Refusal[] = [
+  {
+    id: 'no conversations',
+    path: ['dataset', 'chatTemplate'],
+    sentence: (is) => `renders conversations, but ${is}`,
+    meets: ({ dataset }) => dataset.chatTemplate !== undefined,
+    hint: 'leave it out',
+  },
+  {
+    id: 'nothing for a template',
+    path: ['dataset', 'chatTemplateArguments'],
+    sentence: (is) => `are for a template of conversations, but ${is}`,
+    meets: ({ dataset }) => dataset.chatTemplateArguments !== undefined,
+    hint: 'leave it out',
+  },
+  {
+    id: 'no answers to prompts',
+    path: ['training', 'samples'],
+    sentence: (is, one) =>
+      `asks for answers to prompts, but ${is}: the model gives a ${one} a class and no words`,
+    meets: ({ training }) => training.samples !== undefined,
+    hint: 'leave it out',
+  },
+  {
+    id: 'no instructions to follow',
+    path: ['evaluation', 'instructions'],
+    sentence: (is, one) =>
+      `asks for answers, but ${is}: the model gives a ${one} a class and no words`,
+    meets: ({ evaluation }) => evaluation.instructions > 0,
+    hint: 'leave it out',
+  },
+  {
+    id: 'no teacher',
+    path: ['training', 'distillation'],
+    sentence: (is) =>
+      `compares tokens with those of a teacher, but ${is}; this version has no teacher for classes`,
+    meets: ({ training }) => training.distillation !== undefined,
+    hint: 'leave it out',
+  },
+  {
+    id: 'files of other programs',
+    path: ['output', 'formats'],
+    sentence: (is) => `asks for a form that holds language models alone; ${is}`,
+    meets: ({ output }) => output.formats?.some((form) => !forms.includes(form)) === true,
+    hint: `ask for ${forms.join(', ')}`,
+  },
+  {
+    id: 'no integers after training',
+    path: ['output', 'quantization'],
+    sentence: (is) => `is for language models alone in this version; ${is}`,
+    meets: ({ output }) => output.quantization !== undefined,
+    hint: 'leave it out',
+  },
+  {
+    id: 'nothing is cut out',
+    path: ['output', 'pruning'],
+    sentence: (is) => `is for language models alone; ${is}`,
+    meets: ({ output }) => output.pruning !== undefined,
+    hint: 'leave it out',
+  },
+  {
+    id: 'stored bases',
+    path: ['method', 'base', 'type'],
+    sentence: (is) => `is for language models alone in this version; ${is}`,
+    meets: (_, { base }) => !bases.includes(base.type),
+    hint: `write method.base: { type: ${bases.join(' | ')} }`,
+  },
+  {
+    id: 'no experts',
+    path: ['method', 'adapter', 'type'],
+    sentence: (is) =>
+      `is MixLoRA, whose experts stand for gated MLPs, which the models of this task have not; ${is}`,
+    meets: (_, { adapter }) => adapter.type === 'MixLoRA',
+    hint: 'write adapter: { type: LoRA }',
+  },
+  {
+    id: 'plain products',
+    path: ['method', 'precision', 'type'],
+    sentence: (is) => `is HALO, which is for language models alone in this version; ${is}`,
+    meets: (_, { precision }) => precision.type === 'HALO',
+    hint: 'write method.precision: { type: BFloat16 }',
+  },
+  {
+    id: 'no gates to count',
+    path: ['method', 'rule', 'type'],
+    sentence: (is) =>
+      `is DensityLoss, which counts activations of gated MLPs, which the models of this task have not; ${is}`,
+    meets: (_, { rule }) => rule.type === 'DensityLoss',
+    hint: 'write rule: { type: None }',
+  },
+  {
+    id: 'no gates to train',
+    path: ['method', 'adapter', 's2ft', 'gateRatio'],
+    sentence: (is) => `is for gated MLPs, which the models of this task have not; ${is}`,
+    meets: (_, { adapter }) => adapter.type === 'S2FT' && Number(adapter.s2ft.gateRatio) > 0,
+    hint: 'leave it out',
+  },
+];
+
+/** Of pictures alone. */
+const refusalsOfPictures: readonly Refusal[] = [
+  {
+    id: 'equal length',
+    path: ['dataset', 'packing'],
+    sentence: () =>
+      'is Packed, which saves padding, but pictures need none: all have as many tokens as the model makes of one',
+    meets: ({ dataset }) => dataset.packing === 'Packed',
+    hint: 'leave it out; training.microBatchSize says how many pictures are computed at once',
+  },
+  {
+    id: 'no length to exceed',
+    path: ['dataset', 'overlength'],
+    sentence: (is) => `is about long texts, but ${is}`,
+    meets: ({ dataset }) => dataset.overlength !== undefined,
+    hint: 'leave it out',
+  },
+];
+
+function pairsOf(task: Task, refused: readonly Refusal[]): readonly Pair[] {
+  const one = named[task];
+  return refused.map(({ id, sentence, meets, ...rest }) => ({
+    ...{ ...rest, id: `classes of ${one}s: ${id}`, code: 'E_NOT_BUILT' },
+    sentence: sentence(`spec.model.task is ${task}`, one),
+    meets: (spec, method) => spec.model.task === task && meets(spec, method),
+  }));
 }
 
 export const pairsOfClassification: readonly Pair[] = [
-  among(
-    'no answers to prompts',
-    ['training', 'samples'],
-    `asks for answers to prompts, but ${task}: the model gives a text a class and no words`,
-    ({ training }) => training.samples !== undefined,
-    'leave it out',
-  ),
-  among(
-    'no instructions to follow',
-    ['evaluation', 'instructions'],
-    `asks for answers, but ${task}: the model gives a text a class and no words`,
-    ({ evaluation }) => evaluation.instructions > 0,
-    'leave it out',
-  ),
-  among(
-    'no teacher',
-    ['training', 'distillation'],
-    `compares tokens with those of a teacher, but ${task}; this version has no teacher for classes`,
-    ({ training }) => training.distillation !== undefined,
-    'leave it out',
-  ),
-  among(
-    'files of other programs',
-    ['output', 'formats'],
-    `asks for a form that holds language models alone; ${task}`,
-    ({ output }) => output.formats?.some((form) => !forms.includes(form)) === true,
-    `ask for ${forms.join(', ')}`,
-  ),
-  among(
-    'no integers after training',
-    ['output', 'quantization'],
-    `is for language models alone in this version; ${task}`,
-    ({ output }) => output.quantization !== undefined,
-    'leave it out',
-  ),
-  among(
-    'nothing is cut out',
-    ['output', 'pruning'],
-    `is for language models alone; ${task}`,
-    ({ output }) => output.pruning !== undefined,
-    'leave it out',
-  ),
-  among(
-    'stored bases',
-    ['method', 'base', 'type'],
-    `is for language models alone in this version; ${task}`,
-    (_, { base }) => !bases.includes(base.type),
-    `write method.base: { type: ${bases.join(' | ')} }`,
-  ),
-  among(
-    'no experts',
-    ['method', 'adapter', 'type'],
-    `is MixLoRA, whose experts stand for gated MLPs, which the models of this task have not; ${task}`,
-    (_, { adapter }) => adapter.type === 'MixLoRA',
-    'write adapter: { type: LoRA }',
-  ),
-  among(
-    'plain products',
-    ['method', 'precision', 'type'],
-    `is HALO, which is for language models alone in this version; ${task}`,
-    (_, { precision }) => precision.type === 'HALO',
-    'write method.precision: { type: BFloat16 }',
-  ),
-  among(
-    'no gates to count',
-    ['method', 'rule', 'type'],
-    `is DensityLoss, which counts activations of gated MLPs, which the models of this task have not; ${task}`,
-    (_, { rule }) => rule.type === 'DensityLoss',
-    'write rule: { type: None }',
-  ),
-  among(
-    'no gates to train',
-    ['method', 'adapter', 's2ft', 'gateRatio'],
-    `is for gated MLPs, which the models of this task have not; ${task}`,
-    (_, { adapter }) => adapter.type === 'S2FT' && Number(adapter.s2ft.gateRatio) > 0,
-    'leave it out',
-  ),
+  ...pairsOf('SequenceClassification', refusals),
+  ...pairsOf('ImageClassification', [...refusals, ...refusalsOfPictures]),
 ];

@@ -3,6 +3,6 @@ export const mostWorkersInCel =
   "(self.worker.elasticity == 'None' || !has(self.worker.maxReplicas) || self.worker.maxReplicas < self.worker.replicas ? self.worker.replicas : self.worker.maxReplicas)";
 
 const sequenceInCel =
-  '(has(self.dataset.tokensPerSequence) ? self.dataset.tokensPerSequence : self.dataset.sequenceLength)';
+  '(has(self.dataset.tokensPerSequence) ? self.dataset.tokensPerSequence : has(self.dataset.sequenceLength) ? self.dataset.sequenceLength : 1)';
 
 export const sequencesInCel = `(has(self.training.globalBatchSize) ? self.training.globalBatchSize : has(self.training.globalBatchTokens) ? self.training.globalBatchTokens / ${sequenceInCel} : ${mostWorkersInCel})`;

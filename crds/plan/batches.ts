@@ -5,11 +5,27 @@ import type { Dataset } from '../api/dataset.ts';
 import type { Training } from '../api/training.ts';
 import { invariant } from '../failures/errors.ts';
 
-/** Tokens of one sequence at most: a sequence when packed, else the longest document. */
-export function tokensPerSequence(dataset: Dataset): number {
-  return dataset.packing === 'Packed'
-    ? (dataset.tokensPerSequence ?? dataset.sequenceLength)
-    : dataset.sequenceLength;
+/**
+ * Tokens of one sequence at most: a sequence when packed, else the longest document. `picture` is
+ * the length of a picture, where documents are pictures.
+ */
+export function tokensPerSequence(dataset: Dataset, picture?: number): number {
+  const { packing, tokensPerSequence, sequenceLength = picture } = dataset;
+  const tokens = packing === 'Packed' ? (tokensPerSequence ?? sequenceLength) : sequenceLength;
+  invariant(tokens !== undefined, 'documents of no length');
+  return tokens;
+}
+
+/**
+ * Tokens of the largest sequence of an evaluation: always packed, since the loss does not depend on
+ * it; of pictures as many as are computed at once.
+ */
+export function evaluatedTokens(
+  dataset: Dataset,
+  { microBatchSize = 1 }: Pick<Training, 'microBatchSize'>,
+  picture?: number,
+): number {
+  return picture === undefined ? tokensPerSequence(dataset) : microBatchSize * picture;
 }
 
 /** Sequences of one step over all devices, however the job counts them. */

@@ -2,7 +2,13 @@
 // `estimate` and the admission checks all use this one value.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
-import { type BatchPlan, planBatches, sequencesPerStep, tokensPerSequence } from './batches.ts';
+import {
+  type BatchPlan,
+  evaluatedTokens,
+  planBatches,
+  sequencesPerStep,
+  tokensPerSequence,
+} from './batches.ts';
 import { type FlopsPerToken, flopsPerToken } from './flops.ts';
 import { type HostPlan, planHost } from './host-memory.ts';
 import { type MemoryPlan, planMemory } from './memory.ts';
@@ -57,7 +63,7 @@ export function planJob(question: JobQuestion): JobPlan {
   const method = resolveMethod(spec.method);
   const sequences = sequencesPerStep(spec.training, spec.dataset);
   const tokens = Math.min(
-    tokensPerSequence(spec.dataset),
+    tokensPerSequence(spec.dataset, pictureTokens(question)),
     data?.longest ?? Number.POSITIVE_INFINITY,
   );
   const { batch, memory, kept, host } = planDevice(question, method, sequences, tokens);
@@ -80,6 +86,11 @@ export function planJob(question: JobQuestion): JobPlan {
       targetShare: data?.targetShare ?? 1,
     }),
   };
+}
+
+/** Undefined where documents are texts. Known for sure once pictures are prepared. */
+function pictureTokens({ facts, data }: JobQuestion): number | undefined {
+  return facts.kind === 'vision' ? (data?.longest ?? facts.tokens) : undefined;
 }
 
 function stepsOf({ spec: { training }, data }: JobQuestion, batch: number): number | undefined {
@@ -123,11 +134,13 @@ function planDevice(
 }
 
 function memoryQuestion(
-  { spec, facts, storedBfloat16 = 0, device, shards, data }: JobQuestion,
+  question: JobQuestion,
   method: ResolvedMethod,
   batch: BatchPlan,
   tokens: number,
 ): MemoryQuestion {
+  const { spec, facts, storedBfloat16 = 0, device, shards, data } = question;
+  const evaluated = evaluatedTokens(spec.dataset, spec.training, pictureTokens(question));
   return {
     facts,
     storedBfloat16,
@@ -139,8 +152,7 @@ function memoryQuestion(
     clip: spec.training.gradientClip.mode,
     recomputation: spec.parallelism.activationRecomputation,
     targetShare: data?.targetShare ?? 1,
-    // Evaluations are packed, however long a record is.
-    stages: stagesOf(spec, tokensPerSequence(spec.dataset), tokens),
+    stages: stagesOf(spec, evaluated, tokens),
     device,
   };
 }

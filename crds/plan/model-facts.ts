@@ -46,6 +46,8 @@ const visionFacts = z.object({
   layerScale: z.boolean(),
   /** Values of a patch of a picture. */
   patch: size,
+  /** Tokens of a picture. */
+  tokens: size,
   /** Values before the blocks: patches, positions, and tokens of their own. */
   inlet: count,
   classes: size,

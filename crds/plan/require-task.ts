@@ -15,11 +15,13 @@ export function requireTask(
   learner: Learner,
 ): void {
   const { kind, family, contextLength } = learner;
-  if (kind === 'speech') throw noSounds(family);
-  if (kind !== 'decoder' && kind !== 'encoder') throw noPictures(kind, family);
+  if (kind === 'diffusion' || kind === 'restoration' || kind === 'speech') {
+    throw noTask(kind, family);
+  }
   requireKind(model, { ...learner, kind });
   const { sequenceLength } = dataset;
-  if (kind === 'decoder' || sequenceLength <= contextLength) return;
+  // Decoders rotate positions, of which there is no end; pictures have the length of their model.
+  if (kind !== 'encoder' || sequenceLength === undefined || sequenceLength <= contextLength) return;
   const path = 'spec.dataset.sequenceLength';
   throw new UserError({
     code: 'E_INVALID_SPEC',
@@ -30,52 +32,53 @@ export function requireTask(
   });
 }
 
-const does = {
-  vision: 'gives pictures a class',
+const makes = {
   diffusion: 'makes pictures',
   restoration: 'restores pictures',
+  speech: 'writes down what is said',
 } as const;
 
-/** A model is read before its data are: jobs have no pictures yet. */
-function noPictures(kind: keyof typeof does, family: string): UserError {
+/** No task of a job asks for one. */
+function noTask(kind: keyof typeof makes, family: string): UserError {
   return new UserError({
     code: 'E_NOT_BUILT',
-    message: `the model is a ${family}, which ${does[kind]}; jobs of this version have texts alone`,
+    message: `the model is a ${family}, which ${makes[kind]}; jobs of this version train none`,
     path: 'spec.model.source',
     value: family,
-    hint: 'take a model of texts',
+    hint: 'take a model of texts, or one that gives pictures a class',
   });
 }
 
-function noSounds(family: string): UserError {
-  return new UserError({
-    code: 'E_NOT_BUILT',
-    message: `the model is a ${family}, which writes down what is said; jobs of this version have texts alone`,
-    path: 'spec.model.source',
-    value: family,
-    hint: 'take a model of texts',
-  });
+interface TaskLearner extends Learner {
+  readonly kind: keyof typeof kinds;
 }
 
-interface LearnerOfTexts extends Learner {
-  readonly kind: keyof typeof taskOf;
-}
-
-function requireKind(model: FineTuneJobSpec['model'], { kind, family }: LearnerOfTexts): void {
+function requireKind(model: FineTuneJobSpec['model'], { kind, family }: TaskLearner): void {
   const path = 'spec.model.task';
   const { task = 'CausalLM' } = model;
-  if (task === taskOf[kind]) return;
-  const does = kind === 'decoder' ? 'continues texts' : 'gives texts a class';
+  const { task: learns, does, hint } = kinds[kind];
+  if (task === learns) return;
   throw new UserError({
     code: 'E_INVALID_SPEC',
     message: `${path} is ${model.task ?? `absent, which is ${task}`}, but the model is a ${family}, which ${does}`,
     path,
     value: task,
-    hint:
-      kind === 'decoder'
-        ? 'leave spec.model.task and spec.dataset.labels out'
-        : 'set spec.model.task: SequenceClassification, and name the classes in spec.dataset.labels',
+    hint,
   });
 }
 
-const taskOf = { decoder: 'CausalLM', encoder: 'SequenceClassification' } as const;
+const named = 'and name the classes in spec.dataset.labels';
+const kinds = {
+  decoder: {
+    ...{ task: 'CausalLM', does: 'continues texts' },
+    hint: 'leave spec.model.task and spec.dataset.labels out',
+  },
+  encoder: {
+    ...{ task: 'SequenceClassification', does: 'gives texts a class' },
+    hint: `set spec.model.task: SequenceClassification, ${named}`,
+  },
+  vision: {
+    ...{ task: 'ImageClassification', does: 'gives pictures a class' },
+    hint: `set spec.model.task: ImageClassification, ${named}`,
+  },
+} as const;

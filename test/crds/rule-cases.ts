@@ -173,29 +173,54 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       spec({ 'training.globalBatchTokens': 4096, 'dataset.tokensPerSequence': 3000 }),
     ],
   },
-  'spec: classes are named where a text gets one': {
+  'spec: classes are named where a record gets one': {
     accepts: [
       { model: {}, dataset: {} },
       { model: { task: 'CausalLM' }, dataset: {} },
       { model: { task: 'SequenceClassification' }, dataset: { labels: ['a', 'b'] } },
+      { model: { task: 'ImageClassification' }, dataset: { labels: ['a', 'b'] } },
     ],
     rejects: [
       { model: {}, dataset: { labels: ['a', 'b'] } },
       { model: { task: 'CausalLM' }, dataset: { labels: ['a', 'b'] } },
       { model: { task: 'SequenceClassification' }, dataset: {} },
+      { model: { task: 'ImageClassification' }, dataset: {} },
     ],
   },
-  'spec: texts with a class are for classification': {
+  'spec: records with a class are for classification': {
     accepts: [
-      { dataset: { format: 'Auto' } },
-      { dataset: { format: 'Chat' } },
-      { dataset: { format: 'Auto', labels: ['a', 'b'] } },
-      { dataset: { format: 'TextClassification', labels: ['a', 'b'] } },
+      { model: {}, dataset: { format: 'Auto' } },
+      { model: { task: 'CausalLM' }, dataset: { format: 'Chat' } },
+      { model: { task: 'SequenceClassification' }, dataset: { format: 'Auto' } },
+      { model: { task: 'SequenceClassification' }, dataset: { format: 'TextClassification' } },
+      { model: { task: 'ImageClassification' }, dataset: { format: 'Auto' } },
+      { model: { task: 'ImageClassification' }, dataset: { format: 'ImageClassification' } },
     ],
     rejects: [
-      { dataset: { format: 'TextClassification' } },
-      { dataset: { format: 'Chat', labels: ['a', 'b'] } },
+      { model: {}, dataset: { format: 'TextClassification' } },
+      { model: {}, dataset: { format: 'ImageClassification' } },
+      { model: { task: 'SequenceClassification' }, dataset: { format: 'Chat' } },
+      { model: { task: 'SequenceClassification' }, dataset: { format: 'ImageClassification' } },
+      { model: { task: 'ImageClassification' }, dataset: { format: 'TextClassification' } },
     ],
+  },
+  'spec: texts have a longest length': {
+    accepts: [
+      { model: {}, dataset: { sequenceLength: 16 } },
+      { model: { task: 'SequenceClassification' }, dataset: { sequenceLength: 16 } },
+      { model: { task: 'ImageClassification' }, dataset: {} },
+    ],
+    rejects: [
+      { model: {}, dataset: {} },
+      { model: { task: 'SequenceClassification' }, dataset: {} },
+    ],
+  },
+  'spec: pictures have the length that their model gives them': {
+    accepts: [
+      { model: {}, dataset: { sequenceLength: 16 } },
+      { model: { task: 'ImageClassification' }, dataset: {} },
+    ],
+    rejects: [{ model: { task: 'ImageClassification' }, dataset: { sequenceLength: 16 } }],
   },
   'spec: stopping early needs held-out data': {
     accepts: [

@@ -215,3 +215,11 @@ test(survives, 6, {
   training: { evaluation: { intervalSteps: 5 } },
   formats: ['PEFTAdapter', 'MergedSafetensors'],
 });
+
+test(survives, 7, {
+  name: 'classifier-of-pictures',
+  vision: 'vit',
+  method: { preset: 'LoRA', precision: { type: 'Float32' } },
+  training: { evaluation: { intervalSteps: 5 }, microBatchSize: 3 },
+  formats: ['PEFTAdapter', 'MergedSafetensors'],
+});

@@ -7,7 +7,8 @@ import test from 'ava';
 import fc from 'fast-check';
 import { renderChat } from '../../worker/data/chat.ts';
 import { compileTemplate } from '../../worker/data/chat-template.ts';
-import { type Message, UnusableRecord } from '../../worker/data/sample.ts';
+import type { Message } from '../../worker/data/sample.ts';
+import { UnusableRecord } from '../../worker/files/unusable-record.ts';
 import {
   chatTemplates,
   endTexts,

@@ -21,7 +21,7 @@ import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import { hiddenStates } from '../../worker/engine/forward.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import { noSides } from '../../worker/engine/network.ts';
-import { toSequence } from '../../worker/engine/packed-sequence.ts';
+import { type HostSequence, toSequence } from '../../worker/engine/packed-sequence.ts';
 import { readOptionsOf } from '../../worker/families/read-options.ts';
 import { buildOptionsOf } from '../../worker/methods/index.ts';
 import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
@@ -144,8 +144,13 @@ export function classLogitsOf(
   model: Model,
   texts: readonly (readonly number[])[],
 ): readonly number[] {
+  return classLogits(model, classSequence(texts.map((ids) => ({ ids, label: 0 }))));
+}
+
+/** Logits of the classes of each document. */
+export function classLogits(model: Model, host: HostSequence): readonly number[] {
   return scope(() => {
-    const sequence = toSequence(model, classSequence(texts.map((ids) => ({ ids, label: 0 }))));
+    const sequence = toSequence(model, host);
     using walk = new BlockWalk(model, [sequence], { head: true });
     const [x] = walk.finish();
     if (x === undefined) throw new Error('the sequence did not pass the blocks');

@@ -4,8 +4,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { EncoderName } from '../../worker/encoder/families.ts';
+import type { VisionName } from '../../worker/vision/families.ts';
 import { makeEncoder } from './encoder.ts';
 import { makeToy } from './make-toy.ts';
+import { writeToyPictures } from './toy-pictures.ts';
+import { makeVision } from './vision.ts';
 
 /** Letters, signs, all bytes, and some merges. */
 const vocabulary = 400;
@@ -15,6 +18,8 @@ export interface ToyJobOptions {
   readonly method: Readonly<Record<string, unknown>>;
   /** A text encoder that learns three classes, in place of a model that answers. */
   readonly encoder?: EncoderName;
+  /** A model of pictures, likewise. */
+  readonly vision?: VisionName;
   /** Sizes of the model that are not those of the toy. */
   readonly sizes?: Readonly<Record<string, number>>;
   /** Null: none, for a method that trains nothing. */
@@ -45,16 +50,7 @@ const steps = { maxSteps: 40, globalBatchSize: 3, learningRate: '5e-3' };
 
 /** Writes model, data and job below `folder`. */
 export async function writeToyJob(folder: string, options: ToyJobOptions): Promise<ToyJob> {
-  const { encoder } = options;
-  const config = { vocab_size: vocabulary, hidden_size: 64, intermediate_size: 96 };
-  if (encoder === undefined) {
-    await makeToy(join(folder, 'model'), 'llama', { config: { ...config, ...options.sizes } });
-  } else {
-    const sizes = { ...config, max_position_embeddings: 64, ...options.sizes };
-    await makeEncoder(join(folder, 'model'), encoder, { config: sizes, inFile: withoutHead });
-  }
-  const records = encoder === undefined ? conversations(48) : classified(48);
-  await writeFile(join(folder, 'data.jsonl'), records);
+  const task = await writeModelAndData(folder, options);
   const { name, method, training, checkpoint, dataset, formats, claim, worker, output } = options;
   const { failurePolicy, observability, evaluation } = options;
   const place = (path: string) =>
@@ -70,13 +66,12 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
     spec: {
       model: {
         source: place('model'),
-        ...(encoder === undefined ? {} : { task: 'SequenceClassification' }),
+        ...task.model,
       },
       dataset: {
         train: place('data.jsonl'),
         heldOut: { samples: 4 },
-        ...(encoder === undefined ? { sequenceLength: 128 } : { sequenceLength: 48, labels }),
-        packing: 'Packed',
+        ...task.dataset,
         ...dataset,
       },
       method,
@@ -97,6 +92,35 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
   await writeFile(file, stringify(job));
   return { file, destination };
 }
+
+/** What the job says about its task. */
+async function writeModelAndData(
+  folder: string,
+  { encoder, vision, sizes: changes }: ToyJobOptions,
+): Promise<Record<'model' | 'dataset', Fields>> {
+  const model = join(folder, 'model');
+  const records = join(folder, 'data.jsonl');
+  const packing = 'Packed';
+  const sizes = { vocab_size: vocabulary, hidden_size: 64, intermediate_size: 96, ...changes };
+  if (vision !== undefined) {
+    const config = { hidden_size: 64, mlp_ratio: 2, intermediate_size: 96, ...changes };
+    await makeVision(model, vision, { config, inFile: withoutHead });
+    await writeFile(records, await writeToyPictures(folder, 48, labels));
+    return { model: { task: 'ImageClassification' }, dataset: { labels } };
+  }
+  if (encoder !== undefined) {
+    const config = { max_position_embeddings: 64, ...sizes };
+    await makeEncoder(model, encoder, { config, inFile: withoutHead });
+    await writeFile(records, classified(48));
+    const dataset = { sequenceLength: 48, labels, packing };
+    return { model: { task: 'SequenceClassification' }, dataset };
+  }
+  await makeToy(model, 'llama', { config: sizes });
+  await writeFile(records, conversations(48));
+  return { model: {}, dataset: { sequenceLength: 128, packing } };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
 
 function withoutHead(name: string): string | null {
   return /^(classifier|bert\.pooler)\./.test(name) ? null : name;

@@ -2,7 +2,8 @@
 // reproducible: a template that asks for the time gets the day the job was created, in UTC.
 import { Template } from '@huggingface/jinja';
 import { UserError } from '../../crds/failures/errors.ts';
-import { type Message, UnusableRecord } from './sample.ts';
+import { UnusableRecord } from '../files/unusable-record.ts';
+import type { Message } from './sample.ts';
 
 interface TemplateSetup {
   readonly source: string;

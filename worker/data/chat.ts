@@ -2,8 +2,10 @@
 // ends them. There are three ways to find the turns: tags of the template, growing conversations
 // (each rendering must begin with the one before), markers of the family. The first one that passes
 // its check on the actual text is used.
+
+import { UnusableRecord } from '../files/unusable-record.ts';
 import { type ChatTemplate, tagMarks } from './chat-template.ts';
-import { type ChatSample, type Message, type Range, UnusableRecord } from './sample.ts';
+import type { ChatSample, Message, Range } from './sample.ts';
 import { markersIn } from './turn-markers.ts';
 
 interface RenderedChat {

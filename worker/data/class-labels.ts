@@ -1,5 +1,5 @@
 // The class that a record names: its number, or one of the names of spec.dataset.labels.
-import { UnusableRecord } from './sample.ts';
+import { UnusableRecord } from '../files/unusable-record.ts';
 
 const namesShown = 8;
 
@@ -12,6 +12,15 @@ export function classOf(label: number | string, names: readonly string[]): numbe
   throw new UnusableRecord(
     `has the label ${asShown(label)}; spec.dataset.labels names ${names.length} classes: ${shown}${more}`,
   );
+}
+
+/** The class as a record states it. Throws UnusableRecord. */
+export function toLabel(label: unknown): number | string {
+  if (typeof label === 'number' || typeof label === 'string') return label;
+  // Whole numbers of a parquet file.
+  if (typeof label === 'bigint') return Number(label);
+  const found = label === null ? 'is null' : `is a ${Array.isArray(label) ? 'list' : typeof label}`;
+  throw new UnusableRecord(`has a label that ${found}, neither a number nor a name`);
 }
 
 const labelCharacters = 128;

@@ -26,7 +26,11 @@ export function detectShape(records: readonly unknown[], format: Format | 'Auto'
 
 /** A text that has a class is also a text: only a job that names the classes asks for them. */
 function isCandidate({ formats }: Shape, format: Format | 'Auto'): boolean {
-  return format === 'Auto' ? !formats.includes('TextClassification') : formats.includes(format);
+  return format === 'Auto' ? !formats.some(hasClasses) : formats.includes(format);
+}
+
+function hasClasses(format: Format): boolean {
+  return format === 'TextClassification' || format === 'ImageClassification';
 }
 
 function twoShapes(one: Shape, other: Shape, format: Format | 'Auto') {

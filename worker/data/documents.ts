@@ -16,7 +16,9 @@ export interface Documents {
    */
   readonly targetTokensOf: (document: number) => number;
   /** What a sequence of these documents has beside their tokens. @default nothing */
-  readonly valuesOf?: (documents: readonly number[]) => NonNullable<HostSequence['values']>;
+  readonly valuesOf?:
+    | ((documents: readonly number[]) => NonNullable<HostSequence['values']>)
+    | undefined;
   /**
    * Copies the tokens of a document to offset `at`, and a mark for each: 1 for a target token, or
    * where documents have a class, for a token of the second text of a pair.

@@ -2,7 +2,7 @@
 
 import { invariant, TerminalError } from '../../crds/failures/errors.ts';
 import type { FineTuneJobSpec } from '../../crds/index.ts';
-import { sequencesPerStep, tokensPerSequence } from '../../crds/plan/batches.ts';
+import { evaluatedTokens, sequencesPerStep, tokensPerSequence } from '../../crds/plan/batches.ts';
 import type { PreparedRecord } from '../../crds/wire/run-folder.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Batch } from './batch.ts';
@@ -67,22 +67,14 @@ export async function openFeed(
     tokensPerSequence: packedTokens,
     sequencesPerStep: perStep,
   });
-  const evaluated = separate ?? store;
-  const evaluationMembers =
-    separate === null
-      ? all.filter((document) => held.has(store.sampleOf(document)))
-      : Array.from({ length: separate.count }, (_, document) => document);
-  const sequences = packedForEvaluation(evaluated, evaluationMembers, tokensPerSequence(dataset));
+  const evaluation = evaluationOf(spec, store, separate, held);
   const lengths = members.map((document) => store.lengthOf(document));
   return {
     sequences: loader.sequencesIn(0),
     sequencesPerStep: perStep,
     largestSequence: largestSequences(lengths, packedTokens, 1),
     largestMicroBatch: largestSequences(lengths, packedTokens, microBatchSize),
-    largestEvaluationSequence: sequences.reduce(
-      (most, sequence) => Math.max(most, tokensOf(evaluated, sequence)),
-      0,
-    ),
+    largestEvaluationSequence: evaluation.largest,
     microBatchSize,
     targetShare: data.tokens === 0 ? 1 : data.targetTokens / data.tokens,
     batch(position) {
@@ -106,7 +98,8 @@ export async function openFeed(
     },
     training: { documents: store, members },
     *evaluationSequences() {
-      for (const [key, members] of sequences.entries()) yield fillSequence(evaluated, members, key);
+      const { documents, sequences } = evaluation;
+      for (const [key, members] of sequences.entries()) yield fillSequence(documents, members, key);
     },
     [Symbol.dispose]() {
       store[Symbol.dispose]();
@@ -139,6 +132,28 @@ function largestSequences(
   const longest = lengths.toSorted((a, b) => b - a);
   // With fewer documents than `count`, a micro-batch continues with the next epoch.
   return sum(Array.from({ length: count }, (_, at) => longest[at % longest.length] ?? 0));
+}
+
+/** Sequences of the records that are never trained on. */
+function evaluationOf(
+  { dataset, training }: FineTuneJobSpec,
+  store: TokenStore,
+  separate: TokenStore | null,
+  held: ReadonlySet<number>,
+) {
+  const documents = separate ?? store;
+  const all = Array.from({ length: documents.count }, (_, document) => document);
+  const members =
+    separate === null ? all.filter((document) => held.has(store.sampleOf(document))) : all;
+  // Pictures have one length.
+  const picture = documents.valuesOf === undefined ? undefined : documents.lengthOf(0);
+  const tokens = evaluatedTokens(dataset, training, picture);
+  const sequences = packedForEvaluation(documents, members, tokens);
+  const largest = sequences.reduce(
+    (most, sequence) => Math.max(most, tokensOf(documents, sequence)),
+    0,
+  );
+  return { documents, sequences, largest };
 }
 
 /** Always packed: the loss does not depend on it, and it is faster. */

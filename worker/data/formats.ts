@@ -1,8 +1,11 @@
 // The shapes of records that are supported, as a table: how each is recognised and converted. A
 // shape claims a record by its fields alone; the conversion checks their content.
 import type { Dataset } from '../../crds/api/dataset.ts';
+import { UnusableRecord } from '../files/unusable-record.ts';
+import { toLabel } from './class-labels.ts';
 import { type Fields, isFields, toMessages, toTools } from './messages.ts';
-import { type Conversation, type Message, type Sample, UnusableRecord } from './sample.ts';
+import { pictureShapes } from './picture-shapes.ts';
+import type { Conversation, Message, Sample } from './sample.ts';
 
 /** The values of spec.dataset.format, without Auto. */
 export type Format = Exclude<Dataset['format'], 'Auto'>;
@@ -29,7 +32,7 @@ const classPairs = [
   ['text', 'text_pair'],
 ] as const;
 
-export const shapes: readonly Shape[] = [
+const textShapes: readonly Shape[] = [
   {
     name: 'messages',
     formats: ['Chat'],
@@ -112,8 +115,16 @@ export const shapes: readonly Shape[] = [
   ...classPairs.map(([first, second]) => classified(first, second)),
 ];
 
-/** Fields that any shape reads: the columns to read from a parquet file. */
-export const recordKeys: ReadonlySet<string> = new Set(shapes.flatMap((shape) => shape.keys));
+export const shapes: readonly Shape[] = [...textShapes, ...pictureShapes];
+
+/** What the records of a file are about: columns of pictures are large, and read for them alone. */
+export type About = 'Texts' | 'Pictures';
+
+/** Fields that any shape of its kind reads: the columns to read from a parquet file. */
+export const recordKeys: Readonly<Record<About, ReadonlySet<string>>> = {
+  Texts: new Set(textShapes.flatMap((shape) => shape.keys)),
+  Pictures: new Set(pictureShapes.flatMap((shape) => shape.keys)),
+};
 
 /** Converts a record of a shape to a sample; throws UnusableRecord with the reason. */
 export function toSample(shape: Shape, value: unknown, hasTemplate: boolean): Sample {
@@ -221,14 +232,6 @@ function classified(first: string, second?: string): Shape {
       label: toLabel(record['label']),
     }),
   };
-}
-
-function toLabel(label: unknown): number | string {
-  if (typeof label === 'number' || isText(label)) return label;
-  // Whole numbers of a parquet file.
-  if (typeof label === 'bigint') return Number(label);
-  const found = label === null ? 'is null' : `is a ${Array.isArray(label) ? 'list' : typeof label}`;
-  throw new UnusableRecord(`has a label that ${found}, neither a number nor a name`);
 }
 
 function convertSegments(record: Fields): Sample {

@@ -1,6 +1,7 @@
 // Conversations in the usual formats (OpenAI messages, ShareGPT turns, Alpaca fields) → messages.
 import { parseJson as boundedJson, jsonLimits } from '../../crds/text/json.ts';
-import { type Message, type Range, type Role, roles, UnusableRecord } from './sample.ts';
+import { UnusableRecord } from '../files/unusable-record.ts';
+import { type Message, type Range, type Role, roles } from './sample.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 

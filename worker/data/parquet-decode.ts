@@ -9,25 +9,29 @@ import {
   parquetSchema,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { recordKeys } from './formats.ts';
+import { type About, recordKeys } from './formats.ts';
+import { withOwnBytes } from './picture-shapes.ts';
 import type { Reading } from './reading.ts';
 
 export async function* decodeParquet(
   path: string,
   onBytes: (count: number) => void,
+  about: About = 'Texts',
 ): AsyncGenerator<Reading> {
   await using handle = await open(path);
   const file = await asBuffer(handle, onBytes);
   let row = 0;
   try {
     const metadata = await parquetMetadataAsync(file);
-    const columns = columnsToRead(metadata);
+    const columns = columnsToRead(metadata, about);
     for (const group of metadata.row_groups) {
       const rowEnd = row + rowsOf(group.num_rows);
-      const options = { file, metadata, columns, compressors, rowStart: row, rowEnd };
+      // Bytes without a type are texts in files about texts alone.
+      const utf8 = about === 'Texts';
+      const options = { file, metadata, columns, compressors, utf8, rowStart: row, rowEnd };
       for (const value of await parquetReadObjects(options)) {
         row += 1;
-        yield { line: row, value };
+        yield { line: row, value: utf8 ? value : withOwnBytes(value) };
       }
     }
   } catch (error) {
@@ -45,9 +49,9 @@ function rowsOf(count: bigint): number {
 }
 
 /** All columns when no shape knows any: detection then names those it found. */
-function columnsToRead(metadata: FileMetaData): string[] {
+function columnsToRead(metadata: FileMetaData, about: About): string[] {
   const names = parquetSchema(metadata).children.map((child) => child.element.name);
-  const known = names.filter((name) => recordKeys.has(name));
+  const known = names.filter((name) => recordKeys[about].has(name));
   return known.length > 0 ? known : names;
 }
 

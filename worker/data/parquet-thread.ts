@@ -2,21 +2,28 @@
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../../crds/failures/errors.ts';
-import type { ParquetBatch } from './parquet.ts';
+import type { ParquetBatch, ParquetFile } from './parquet.ts';
 import { decodeParquet } from './parquet-decode.ts';
+import { bytesOfPicture } from './picture-shapes.ts';
 import type { Reading } from './reading.ts';
 
 const batchReadings = 512;
+/** Of the files of pictures in one batch. */
+const batchBytes = 32 * 2 ** 20;
 
-invariant(parentPort && typeof workerData === 'string', 'this thread is started by parquet.ts');
+invariant(parentPort, 'this thread is started by parquet.ts');
 const port = parentPort;
+// Only parquet.ts starts this thread, with this data.
+const { path, about } = workerData as ParquetFile;
 let bytes = 0;
+let held = 0;
 let readings: Reading[] = [];
 
 async function send(isLast: boolean): Promise<void> {
   const batch: ParquetBatch = { readings, bytes, isLast };
   readings = [];
   bytes = 0;
+  held = 0;
   const taken = isLast ? undefined : once(port, 'message');
   port.postMessage(batch);
   await taken;
@@ -25,9 +32,10 @@ async function send(isLast: boolean): Promise<void> {
 const count = (more: number): void => {
   bytes += more;
 };
-for await (const reading of decodeParquet(workerData, count)) {
+for await (const reading of decodeParquet(path, count, about)) {
   readings.push(reading);
-  if (readings.length === batchReadings) await send(false);
+  held += 'value' in reading ? bytesOfPicture(reading.value) : 0;
+  if (readings.length === batchReadings || held >= batchBytes) await send(false);
 }
 await send(true);
 // An open port would keep the thread alive.

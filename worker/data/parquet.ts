@@ -4,7 +4,14 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock } from '../../crds/clock.ts';
+import type { About } from './formats.ts';
 import type { Reading } from './reading.ts';
+
+/** The start data of a thread. */
+export interface ParquetFile {
+  readonly path: string;
+  readonly about: About;
+}
 
 export interface ParquetBatch {
   readonly readings: readonly Reading[];
@@ -23,12 +30,12 @@ interface ParquetLimits {
 const usual: ParquetLimits = { batchMs: 5 * 60_000, heapMiB: 8192, clock: systemClock };
 
 export async function* readParquet(
-  path: string,
+  file: ParquetFile,
   onBytes: (count: number) => void,
   signal: AbortSignal,
   limits: ParquetLimits = usual,
 ): AsyncGenerator<Reading> {
-  await using thread = startThread(path, limits.heapMiB);
+  await using thread = startThread(file, limits.heapMiB);
   for (let line = 1; ; ) {
     const batch = await nextBatch(thread.worker, limits, signal);
     if (typeof batch === 'string') {
@@ -71,10 +78,10 @@ async function messageOf(worker: Worker, signal: AbortSignal): Promise<ParquetBa
   return batch;
 }
 
-function startThread(path: string, heapMiB: number) {
+function startThread(file: ParquetFile, heapMiB: number) {
   const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
   const worker = new Worker(new URL(`./parquet-thread${ending}`, import.meta.url), {
-    workerData: path,
+    workerData: file,
     resourceLimits: { maxOldGenerationSizeMb: heapMiB },
   });
   return {

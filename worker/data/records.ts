@@ -1,6 +1,7 @@
 // Reads one file of records in any format: parquet and text by name, JSON by its first byte: `[`
 // begins an array, `{` a line, since data.json may be either.
 import { byteChunks, firstByte, isDamagedPacking } from './byte-stream.ts';
+import type { About } from './formats.ts';
 import { readJsonArray } from './json-array.ts';
 import { readJsonLines } from './jsonl.ts';
 import { readParquet } from './parquet.ts';
@@ -19,10 +20,11 @@ export async function* readRecords(
   path: string,
   onBytes: (count: number) => void,
   signal: AbortSignal,
+  about: About = 'Texts',
 ): AsyncGenerator<Reading> {
   let line = 1;
   try {
-    for await (const reading of await openRecords(path, onBytes, signal)) {
+    for await (const reading of await openRecords(path, onBytes, signal, about)) {
       line = reading.line;
       yield reading;
     }
@@ -42,9 +44,10 @@ async function openRecords(
   path: string,
   onBytes: (count: number) => void,
   signal: AbortSignal,
+  about: About,
 ): Promise<AsyncIterable<Reading>> {
   const name = plainName(path);
-  if (name.endsWith('.parquet')) return readParquet(path, onBytes, signal);
+  if (name.endsWith('.parquet')) return readParquet({ path, about }, onBytes, signal);
   const chunks = byteChunks(path, onBytes, signal);
   if (name.endsWith('.txt')) return readText(chunks);
   const isArray = (await firstByte(path, signal)) === '['.charCodeAt(0);

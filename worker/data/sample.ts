@@ -1,5 +1,6 @@
 // A record after conversion: the kinds of samples that a model is trained on. Plain data, since
 // samples are sent to the threads that tokenise them.
+import type { Image } from './images/image.ts';
 
 export type Sample =
   | TextSample
@@ -8,7 +9,8 @@ export type Sample =
   | PreferenceSample
   | SegmentsSample
   | TokenizedSample
-  | ClassSample;
+  | ClassSample
+  | PictureSample;
 
 /** All text is target. */
 interface TextSample {
@@ -61,6 +63,23 @@ export interface ClassSample {
   readonly label: number | string;
 }
 
+/** A picture of a class. */
+export interface PictureSample {
+  readonly type: 'ImageClassification';
+  readonly picture: PictureSource;
+  /** As the record has it: a number, or a name. */
+  readonly label: number | string;
+}
+
+export type PictureSource =
+  /** As the record has it: relative to the file of the record, and not checked. */
+  | { readonly type: 'Named'; readonly path: string }
+  /** A file of the data set. */
+  | { readonly type: 'File'; readonly path: string; readonly absolute: string }
+  /** The bytes of such a file, in the record itself. */
+  | { readonly type: 'Bytes'; readonly bytes: Uint8Array }
+  | { readonly type: 'Pixels'; readonly image: Image };
+
 export interface Message {
   readonly role: Role;
   readonly content: string;
@@ -80,9 +99,3 @@ export interface Range {
   readonly start: number;
   readonly end: number;
 }
-
-/**
- * Why one record cannot be used. Completes "FILE:LINE …"; caught where records are counted, never
- * shown alone.
- */
-export class UnusableRecord extends Error {}

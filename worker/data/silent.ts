@@ -19,6 +19,7 @@ export function isSilent(sample: Sample): boolean {
     case 'Tokenized':
     case 'Preference':
     case 'TextClassification':
+    case 'ImageClassification':
       return false;
     default:
       return sample satisfies never;

@@ -1,7 +1,9 @@
 // Target ranges of a text → target tokens. Tokenizers give no offsets, so the bytes of the tokens
 // are aligned with the bytes of the text that they spell; every byte must be accounted for. A token
 // that overlaps a target range is a target.
-import { type Range, UnusableRecord } from './sample.ts';
+
+import { UnusableRecord } from '../files/unusable-record.ts';
+import type { Range } from './sample.ts';
 import { plainSpaces } from './token-bytes.ts';
 import type { Piece, Tokenizer } from './tokenizer.ts';
 

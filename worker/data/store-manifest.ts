@@ -1,9 +1,10 @@
 // Describes the bytes of a token store. Written last, read first; a store without it does not
 // exist.
 import * as z from 'zod';
+import { picturesRecord } from './pictures-record.ts';
 
 /** Incremented when the same inputs give other bytes, or the layout changes. */
-export const storeVersion = 4;
+export const storeVersion = 5;
 
 export const storeFiles = {
   manifest: 'manifest.json',
@@ -59,6 +60,8 @@ export const storeManifest = z.strictObject({
   files: z.array(z.strictObject({ path: z.string(), sha256, firstDocument: count })),
   /** The first documents, as segments of target text and other text; a class is target text. */
   examples: z.array(z.array(z.strictObject({ text: z.string(), isTarget: z.boolean() }))),
+  /** Where documents are pictures: what they become, and the files that they are in. */
+  pictures: picturesRecord.nullable(),
   /** SHA-256 of the other files. */
   contents: z.strictObject({ tokens: sha256, targets: sha256, index: sha256 }),
 });

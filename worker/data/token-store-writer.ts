@@ -1,16 +1,16 @@
 // Writes a token store into a new folder: tokens and target bits as they come, index and manifest
 // at the end. Everything is synced before the caller renames the folder.
-import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { HashedFile } from './hashed-file.ts';
+import type { Preprocessing, Size } from './images/preprocessing.ts';
+import { PicturesWriter } from './pictures-file.ts';
 import {
   indexEntryBytes,
   type StoreManifest,
   storeFiles,
   storeManifest,
 } from './store-manifest.ts';
-
-const flushBytes = 1024 * 1024;
 
 /** The record that a document comes from. */
 interface Origin {
@@ -23,6 +23,14 @@ interface WrittenDocument {
   readonly ids: Uint32Array;
   readonly marks: Uint8Array;
   readonly class?: number | undefined;
+  /** As packed for the store; all documents have one, or none has. */
+  readonly picture?: Uint8Array | undefined;
+}
+
+/** What all pictures of a store become. */
+export interface PicturesOfStore {
+  readonly preprocessing: Preprocessing;
+  readonly size: Size;
 }
 
 export class TokenStoreWriter implements AsyncDisposable {
@@ -31,24 +39,31 @@ export class TokenStoreWriter implements AsyncDisposable {
   readonly #tokens: HashedFile;
   readonly #targets: HashedFile;
   readonly #index: HashedFile;
+  readonly #pictures: PicturesWriter | undefined;
   /** Bits of the unfinished byte. */
   #bits = 0;
   tokens = 0;
   documents = 0;
   targetTokens = 0;
 
-  static async create(folder: string, bytesPerToken: 2 | 4): Promise<TokenStoreWriter> {
+  static async create(
+    folder: string,
+    bytesPerToken: 2 | 4,
+    pictures?: PicturesOfStore,
+  ): Promise<TokenStoreWriter> {
     const files: HashedFile[] = [];
     for (const name of [storeFiles.tokens, storeFiles.targets, storeFiles.index]) {
-      files.push(new HashedFile(await open(join(folder, name), 'wx')));
+      files.push(await HashedFile.create(join(folder, name)));
     }
-    return new TokenStoreWriter(folder, bytesPerToken, files);
+    const beside = pictures && (await PicturesWriter.create(folder, pictures));
+    return new TokenStoreWriter(folder, bytesPerToken, files, beside);
   }
 
   constructor(
     folder: string,
     bytesPerToken: 2 | 4,
     [tokens, targets, index]: readonly HashedFile[],
+    pictures: PicturesWriter | undefined,
   ) {
     if (tokens === undefined || targets === undefined || index === undefined) {
       throw new RangeError('a store has three files');
@@ -58,6 +73,7 @@ export class TokenStoreWriter implements AsyncDisposable {
     this.#tokens = tokens;
     this.#targets = targets;
     this.#index = index;
+    this.#pictures = pictures;
   }
 
   async append(document: WrittenDocument, { line, sample }: Origin): Promise<void> {
@@ -72,12 +88,13 @@ export class TokenStoreWriter implements AsyncDisposable {
     await this.#index.write(entry);
     await this.#tokens.write(this.#bytesOf(ids));
     await this.#targets.write(this.#packBits(marks));
+    await this.#pictures?.append(document.picture);
     this.documents += 1;
     this.targetTokens += countable;
   }
 
   async finish(
-    facts: Omit<StoreManifest, 'contents' | 'documents' | 'tokens' | 'targetTokens'>,
+    facts: Omit<StoreManifest, 'contents' | 'pictures' | 'documents' | 'tokens' | 'targetTokens'>,
   ): Promise<void> {
     if (this.tokens % 8 !== 0) await this.#targets.write(Buffer.of(this.#bits));
     const contents = {
@@ -86,7 +103,9 @@ export class TokenStoreWriter implements AsyncDisposable {
       index: await this.#index.finish(),
     };
     const { documents, tokens, targetTokens } = this;
-    const manifest = storeManifest.parse({ ...facts, documents, tokens, targetTokens, contents });
+    const pictures = (await this.#pictures?.finish()) ?? null;
+    const counts = { documents, tokens, targetTokens };
+    const manifest = storeManifest.parse({ ...facts, ...counts, contents, pictures });
     await using file = await open(join(this.#folder, storeFiles.manifest), 'wx');
     await file.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
     await file.sync();
@@ -94,6 +113,7 @@ export class TokenStoreWriter implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const file of [this.#tokens, this.#targets, this.#index]) await file.close();
+    await this.#pictures?.[Symbol.asyncDispose]();
   }
 
   #bytesOf(ids: Uint32Array): Buffer {
@@ -121,42 +141,4 @@ function countTargets(targets: Uint8Array): number {
   let count = 0;
   for (let token = 1; token < targets.length; token += 1) count += targets[token] ?? 0;
   return count;
-}
-
-/** Buffers small writes, and computes the digest of all that is written. */
-class HashedFile {
-  readonly #file: FileHandle;
-  readonly #hash: Hash = createHash('sha256');
-  #parts: Buffer[] = [];
-  #held = 0;
-
-  constructor(file: FileHandle) {
-    this.#file = file;
-  }
-
-  async write(bytes: Buffer): Promise<void> {
-    this.#parts.push(bytes);
-    this.#held += bytes.length;
-    if (this.#held >= flushBytes) await this.#flush();
-  }
-
-  async finish(): Promise<string> {
-    await this.#flush();
-    await this.#file.sync();
-    return this.#hash.digest('hex');
-  }
-
-  async close(): Promise<void> {
-    await this.#file.close();
-  }
-
-  async #flush(): Promise<void> {
-    const bytes = Buffer.concat(this.#parts);
-    this.#parts = [];
-    this.#held = 0;
-    this.#hash.update(bytes);
-    for (let written = 0; written < bytes.length; ) {
-      written += (await this.#file.write(bytes, written)).bytesWritten;
-    }
-  }
 }

@@ -2,21 +2,23 @@
 // filled, and the page cache keeps what is used. A store is immutable: other inputs give another
 // folder.
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZodError } from 'zod';
-import { Bug } from '../../crds/failures/errors.ts';
 import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
 import { sha256OfFile } from '../files/file-digest.ts';
 import type { Documents } from './documents.ts';
+import { pictureFiles } from './pictures-record.ts';
+import { readAt } from './read-at.ts';
 import {
   indexEntryBytes,
   type StoreManifest,
   storeFiles,
   storeManifest,
 } from './store-manifest.ts';
+import { StoredPictures } from './stored-pictures.ts';
 
 /** A store that does not match its manifest; it can be rebuilt. */
 export class DamagedStore extends Error {}
@@ -28,28 +30,35 @@ export async function openTokenStore(
 ): Promise<TokenStore | undefined> {
   const manifest = await readManifest(folder);
   if (manifest === undefined) return undefined;
-  await checkFile(folder, 'tokens', manifest, signal);
-  await checkFile(folder, 'targets', manifest, signal);
-  const index = await readFile(join(folder, storeFiles.index)).catch(missing);
-  if (digest(index) !== manifest.contents.index) {
-    throw new DamagedStore(`${storeFiles.index} does not have its digest`);
-  }
-  return new TokenStore(folder, manifest, index);
+  const { contents, pictures } = manifest;
+  await checkFile(folder, storeFiles.tokens, contents.tokens, signal);
+  await checkFile(folder, storeFiles.targets, contents.targets, signal);
+  const index = await readChecked(folder, storeFiles.index, contents.index);
+  if (pictures === null) return new TokenStore(folder, manifest, index);
+  await checkFile(folder, pictureFiles.pictures, pictures.contents.pictures, signal);
+  const offsets = await readChecked(folder, pictureFiles.offsets, pictures.contents.offsets);
+  const beside = new StoredPictures(folder, pictures, offsets);
+  return new TokenStore(folder, manifest, index, beside);
 }
 
 async function checkFile(
   folder: string,
-  name: 'tokens' | 'targets',
-  manifest: StoreManifest,
+  name: string,
+  sha256: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const found = await sha256OfFile(join(folder, storeFiles[name]), signal).catch((error) => {
+  const found = await sha256OfFile(join(folder, name), signal).catch((error) => {
     signal.throwIfAborted();
     return missing(error);
   });
-  if (found !== manifest.contents[name]) {
-    throw new DamagedStore(`${storeFiles[name]} does not have its digest`);
-  }
+  if (found !== sha256) throw new DamagedStore(`${name} does not have its digest`);
+}
+
+/** The content of a file that is kept in memory. */
+async function readChecked(folder: string, name: string, sha256: string): Promise<Buffer> {
+  const bytes = await readFile(join(folder, name)).catch(missing);
+  if (digest(bytes) === sha256) return bytes;
+  throw new DamagedStore(`${name} does not have its digest`);
 }
 
 function digest(bytes: Buffer): string {
@@ -62,12 +71,14 @@ export class TokenStore implements Documents, Disposable {
   readonly #index: Buffer;
   readonly #tokens: number;
   readonly #targets: number;
+  readonly #pictures: StoredPictures | undefined;
   #scratch = Buffer.alloc(0);
 
-  constructor(folder: string, manifest: StoreManifest, index: Buffer) {
+  constructor(folder: string, manifest: StoreManifest, index: Buffer, pictures?: StoredPictures) {
     this.folder = folder;
     this.manifest = manifest;
     this.#index = index;
+    this.#pictures = pictures;
     this.#tokens = openSync(join(folder, storeFiles.tokens), 'r');
     this.#targets = openSync(join(folder, storeFiles.targets), 'r');
   }
@@ -82,6 +93,10 @@ export class TokenStore implements Documents, Disposable {
 
   get classOf(): ((document: number) => number) | undefined {
     return this.manifest.objective === 'Class' ? this.#classOf : undefined;
+  }
+
+  get valuesOf(): Documents['valuesOf'] {
+    return this.#pictures?.valuesOf;
   }
 
   // Arrow members, since they are passed as functions.
@@ -115,6 +130,7 @@ export class TokenStore implements Documents, Disposable {
   [Symbol.dispose](): void {
     closeSync(this.#tokens);
     closeSync(this.#targets);
+    this.#pictures?.[Symbol.dispose]();
   }
 
   #field(document: number, offset: number): number {
@@ -123,16 +139,13 @@ export class TokenStore implements Documents, Disposable {
 
   #read(file: number, position: number, length: number): Buffer {
     if (this.#scratch.length < length) this.#scratch = Buffer.alloc(length);
-    for (let filled = 0; filled < length; ) {
-      const read = readSync(file, this.#scratch, filled, length - filled, position + filled);
-      if (read === 0) throw new Bug(`the token store ${this.folder} ends before its index says`);
-      filled += read;
-    }
+    readAt(file, this.#scratch.subarray(0, length), position);
     return this.#scratch;
   }
 }
 
-async function readManifest(folder: string): Promise<StoreManifest | undefined> {
+/** Undefined when there is no store. */
+export async function readManifest(folder: string): Promise<StoreManifest | undefined> {
   try {
     const manifest = await readJsonFile(join(folder, storeFiles.manifest), jsonLimits.runRecord);
     return manifest === undefined ? undefined : storeManifest.parse(manifest);

@@ -1,5 +1,5 @@
 // What a decoder computes, as the engine calls it (engine/network.ts).
-import { Bug } from '../../crds/failures/errors.ts';
+import { Bug, invariant } from '../../crds/failures/errors.ts';
 import type { Network, SequenceInputs } from '../engine/network.ts';
 import type { PackedSequence, SeeAttention } from '../engine/packed-sequence.ts';
 import type { ModelConfig } from '../families/family.ts';
@@ -13,7 +13,8 @@ import { finalNorm, headLogits, headLoss } from './head.ts';
 import { ropeFrequencies } from './rope.ts';
 
 /** Longrope depends on the configured length, not on a sequence's. */
-export function decoderNetwork(of: ModelConfig, sequenceLength: number): Network {
+export function decoderNetwork(of: ModelConfig, sequenceLength: number | undefined): Network {
+  invariant(sequenceLength !== undefined, 'a decoder without a longest text');
   const config = decoderConfig(of);
   const full = ropeFrequencies(config.rope.full, sequenceLength);
   const { sliding: own } = config.rope;

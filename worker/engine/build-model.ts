@@ -113,8 +113,8 @@ export interface BuildOptions {
    * their stored form depends on beside their files. @default from the files, for this model alone
    */
   readonly shared?: { readonly base: SharedBase; readonly form: string };
-  /** Longest sequence of the run; longrope depends on it. */
-  readonly sequenceLength: number;
+  /** Longest text of the run, by which longrope chooses; undefined where records are pictures. */
+  readonly sequenceLength: number | undefined;
   readonly onTensor?: (done: number, total: number) => void;
 }
 

@@ -11,7 +11,7 @@ import { whisperNetwork } from '../whisper/network.ts';
 import type { Network } from './network.ts';
 
 const networks: Readonly<
-  Record<FamilyKind, (config: ModelConfig, sequenceLength: number) => Network>
+  Record<FamilyKind, (config: ModelConfig, sequenceLength: number | undefined) => Network>
 > = {
   decoder: decoderNetwork,
   encoder: encoderNetwork,
@@ -21,7 +21,7 @@ const networks: Readonly<
   speech: whisperNetwork,
 };
 
-/** For sequences of up to `sequenceLength` tokens. */
-export function networkOf(config: ModelConfig, sequenceLength: number): Network {
+/** For texts of up to `sequenceLength` tokens; pictures have the length of their model. */
+export function networkOf(config: ModelConfig, sequenceLength: number | undefined): Network {
   return networks[familyOf(config).kind](config, sequenceLength);
 }

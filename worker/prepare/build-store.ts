@@ -1,20 +1,23 @@
 // Reads, tokenises and writes one token store into an empty folder. The outcome of every record is
 // counted; nothing is dropped silently.
 import { UserError } from '../../crds/failures/errors.ts';
-import { type Problem, type StoreManifest, storeVersion } from '../data/store-manifest.ts';
+import { storeVersion } from '../data/store-manifest.ts';
 import { TokenStoreWriter } from '../data/token-store-writer.ts';
-import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
-import { createEncoder, type EncodingRules, type SkipReason } from './encode-sample.ts';
+import type { SkipReason } from './encode-sample.ts';
+import { areOfPictures, type Rules } from './encoder-of.ts';
 import { type ReadingRules, readBatches } from './read-batches.ts';
+import { type CountedFile, readPictures } from './read-pictures.ts';
+import { type Content, contentOf } from './store-content.ts';
+import { newTally, nothingKept, onlySilence, type Tally } from './tally.ts';
 import { tokenise } from './tokenise.ts';
-import type { EncodedBatch, EncodedRecord, StuckBatch, TimeLimits } from './tokenise-batch.ts';
+import type { EncodedBatch, StuckBatch, TimeLimits } from './tokenise-batch.ts';
 
 interface StorePlan {
   readonly digest: string;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly files: readonly DataFile[];
   readonly format: ReadingRules['format'];
-  readonly rules: EncodingRules;
+  readonly rules: Rules;
   readonly maxSamples: number | undefined;
   /** Whether the first invalid record ends the build. */
   readonly failAtInvalid: boolean;
@@ -41,10 +44,7 @@ export interface PrepareProgress {
   readonly skipped: Readonly<Record<SkipReason, number>>;
 }
 
-/** For each kind of problem. */
-const mostProblems = 100;
 const exampleDocuments = 3;
-const exampleTokens = 512;
 
 export async function buildStore(
   folder: string,
@@ -53,26 +53,20 @@ export async function buildStore(
 ): Promise<void> {
   const totalBytes = plan.files.reduce((sum, file) => sum + file.bytes, 0);
   let bytes = 0;
-  const { shape, batches } = await readBatches(
-    {
-      files: plan.files,
-      format: plan.format,
-      hasTemplate: plan.rules.template !== undefined,
-      onBytes: (count) => {
-        bytes += count;
-      },
-    },
-    signal,
-  );
-  const tokenizer = createTokenizer(plan.rules.tokenizer);
-  const bytesPerToken = tokenizer.vocabularySize <= 65_536 ? 2 : 4;
-  await using writer = await TokenStoreWriter.create(folder, bytesPerToken);
-  const tally = newTally(plan);
-  const encoding = { rules: plan.rules, encode: createEncoder(plan.rules, tokenizer) };
-  const tokenised = tokenise(batches, encoding, plan, signal);
+  const count = (more: number): void => {
+    bytes += more;
+  };
+  const { shape, batches, files } = await readRecords(plan, count, signal);
+  const content = contentOf(plan.rules);
+  const { bytesPerToken, labels } = content;
+  await using writer = await TokenStoreWriter.create(folder, bytesPerToken, content.pictures);
+  const { rules, failAtInvalid } = plan;
+  const failAtTooLong = !areOfPictures(rules) && rules.overlength === 'Fail';
+  const tally = newTally(files, { labels, failAtInvalid, failAtTooLong });
+  const tokenised = tokenise(batches, { rules, encode: content.encode }, plan, signal);
   for await (const batch of tokenised) {
-    if ('stuckAt' in batch) throw stuck(batch, plan);
-    await store(batch, plan, writer, tally, tokenizer);
+    if ('stuckAt' in batch) throw stuck(batch, files, content);
+    await store(batch, plan, writer, tally, content);
     const { records, samples, skipped } = tally;
     const { documents, tokens } = writer;
     plan.onProgress({ bytes, totalBytes, records, samples, documents, tokens, skipped });
@@ -85,48 +79,21 @@ export async function buildStore(
     digest: plan.digest,
     inputs: plan.inputs,
     shape: shape.name,
-    objective: plan.rules.labels === undefined ? 'NextToken' : 'Class',
-    vocabularySize: tokenizer.vocabularySize,
+    objective: labels === undefined ? 'NextToken' : 'Class',
+    vocabularySize: content.vocabularySize,
     bytesPerToken,
     ...tally.facts(),
   });
 }
 
-type Tally = ReturnType<typeof newTally>;
-
-function newTally(plan: StorePlan) {
-  const firstDocuments: number[] = [];
-  const lengths: number[] = [];
-  return {
-    records: 0,
-    samples: 0,
-    cutSamples: 0,
-    lostTokens: 0,
-    silentSamples: 0,
-    classes: plan.rules.labels?.map(() => 0) ?? [],
-    skipped: { Invalid: 0, NoTargets: 0, TooLong: 0 },
-    problems: [] as Problem[],
-    examples: [] as StoreManifest['examples'],
-    enter(file: number, documents: number) {
-      while (firstDocuments.length <= file) firstDocuments.push(documents);
-    },
-    addLength(length: number) {
-      const power = Math.ceil(Math.log2(Math.max(1, length)));
-      lengths[power] = (lengths[power] ?? 0) + 1;
-    },
-    facts() {
-      const { samples, classes, skipped, problems, examples } = this;
-      const { cutSamples, lostTokens, silentSamples } = this;
-      return {
-        ...{ samples, classes, skipped, problems, cutSamples, lostTokens, silentSamples, examples },
-        lengths: Array.from(lengths, (documents = 0, power) => ({ upTo: 2 ** power, documents })),
-        files: plan.files.flatMap(({ path, sha256 }, file) => {
-          const firstDocument = firstDocuments[file];
-          return firstDocument === undefined ? [] : [{ path, sha256, firstDocument }];
-        }),
-      };
-    },
-  };
+async function readRecords(
+  { files, format, rules }: StorePlan,
+  onBytes: (count: number) => void,
+  signal: AbortSignal,
+) {
+  if (areOfPictures(rules)) return readPictures(files, onBytes, signal);
+  const hasTemplate = rules.template !== undefined;
+  return { ...(await readBatches({ files, format, hasTemplate, onBytes }, signal)), files };
 }
 
 async function store(
@@ -134,123 +101,41 @@ async function store(
   plan: StorePlan,
   writer: TokenStoreWriter,
   tally: Tally,
-  tokenizer: Tokenizer,
+  content: Content,
 ): Promise<void> {
   tally.enter(batch.file, writer.documents);
   let at = 0;
+  let number = 0;
   for (const record of batch.records) {
     if (tally.samples === plan.maxSamples) return;
     tally.records += 1;
     if ('skipped' in record) {
-      noteSkipped(record, batch.file, plan, tally);
+      tally.addSkipped(record, batch.file);
       continue;
     }
     for (const length of record.lengths) {
       const ids = batch.ids.subarray(at, at + length);
       const marks = batch.marks.subarray(at, at + length);
-      const document = { ids, marks, class: record.class };
+      const document = { ids, marks, class: record.class, picture: batch.pictures[number] };
       await writer.append(document, { line: record.line, sample: tally.samples });
       tally.addLength(length);
-      if (tally.examples.length < exampleDocuments) {
-        const name = record.class === undefined ? undefined : plan.rules.labels?.[record.class];
-        tally.examples.push(
-          name === undefined
-            ? exampleOf(ids, marks, tokenizer)
-            : classExampleOf(ids, name, tokenizer),
-        );
-      }
+      if (tally.examples.length < exampleDocuments) tally.examples.push(content.example(document));
       at += length;
+      number += 1;
     }
-    tally.samples += 1;
-    if (record.class !== undefined) {
-      tally.classes[record.class] = (tally.classes[record.class] ?? 0) + 1;
-    }
-    tally.lostTokens += record.lost;
-    if (record.lost > 0) tally.cutSamples += 1;
-    if (record.silent) tally.silentSamples += 1;
+    tally.addKept(record);
   }
 }
 
-function noteSkipped(
-  { skipped, line, detail }: Extract<EncodedRecord, { skipped: SkipReason }>,
-  file: number,
-  plan: StorePlan,
-  tally: Tally,
-): void {
-  tally.skipped[skipped] += 1;
-  if (skipped === 'NoTargets') return;
-  const problem = { skipped, file: plan.files[file]?.path ?? '', line, reason: detail };
-  const fails = skipped === 'Invalid' ? plan.failAtInvalid : plan.rules.overlength === 'Fail';
-  if (fails) throw invalidRecord(problem);
-  if (tally.skipped[skipped] <= mostProblems) tally.problems.push(problem);
-}
-
-/** The error for an invalid record, during a build or when an existing store is opened. */
-export function invalidRecord({ skipped, file, line, reason }: Problem): UserError {
-  const field = skipped === 'TooLong' ? 'overlength' : 'invalidSamplePolicy';
+function stuck(
+  { file, stuckAt, limitMs }: StuckBatch,
+  files: readonly CountedFile[],
+  { slowPart }: Content,
+): UserError {
   return new UserError({
-    code: 'E_INVALID_DATA',
-    path: `spec.dataset.${field}`,
-    message: `${file}:${line} ${reason}; ${field} is Fail`,
-    hint: `correct the record, or set spec.dataset.${field}: Skip`,
-  });
-}
-
-function stuck({ file, stuckAt, limitMs }: StuckBatch, { files, rules }: StorePlan): UserError {
-  const parts = rules.template === undefined ? 'tokenizer' : 'tokenizer or chat template';
-  return new UserError({
-    code: 'E_INVALID_TOKENIZER',
+    code: slowPart.code,
     message:
-      `the model's ${parts} did not finish ${files[file]?.path}:${stuckAt} ` +
-      `within ${limitMs / 1000} s; a pattern or loop in it does not terminate`,
-  });
-}
-
-/** Consecutive target tokens and other tokens, as text. */
-function exampleOf(ids: Uint32Array, targets: Uint8Array, tokenizer: Tokenizer) {
-  const runs: { text: string; isTarget: boolean }[] = [];
-  const end = Math.min(ids.length, exampleTokens);
-  for (let start = 0; start < end; ) {
-    let stop = start + 1;
-    while (stop < end && targets[stop] === targets[start]) stop += 1;
-    runs.push({
-      text: tokenizer.decode(ids.subarray(start, stop)),
-      isTarget: targets[start] === 1,
-    });
-    start = stop;
-  }
-  return runs;
-}
-
-/** The text, special tokens included, and the name of its class. */
-function classExampleOf(ids: Uint32Array, name: string, tokenizer: Tokenizer) {
-  const text = tokenizer.decode(ids.subarray(0, exampleTokens));
-  return [
-    { text, isTarget: false },
-    { text: name, isTarget: true },
-  ];
-}
-
-function onlySilence({ samples }: Tally, keys: readonly string[]): UserError {
-  return new UserError({
-    code: 'E_INVALID_DATA',
-    path: 'spec.dataset.train',
-    message: `the answers of all ${samples} records are empty; a model trained on them learns to answer nothing`,
-    hint: `check the fields ${keys.join(', ')} of the first records: the answers may have been lost when the file was written`,
-  });
-}
-
-function nothingKept({ records, skipped, problems }: Tally): UserError {
-  const [first] = problems;
-  const reason = first === undefined ? '' : `; ${first.file}:${first.line} ${first.reason}`;
-  return new UserError({
-    code: 'E_INVALID_DATA',
-    path: 'spec.dataset.train',
-    message:
-      `none of ${records} records can be trained on: ${skipped.Invalid} cannot be used, ` +
-      `${skipped.NoTargets} have no target tokens, ${skipped.TooLong} are too long${reason}`,
-    ...(skipped.TooLong > 0 && {
-      hint: 'set spec.dataset.overlength: Truncate, or a larger sequenceLength',
-    }),
+      `${slowPart.name} did not finish ${files[file]?.path}:${stuckAt} ` +
+      `within ${limitMs / 1000} s; ${slowPart.reason}`,
   });
 }

@@ -1,16 +1,19 @@
 // The role `describe`: reads what a model is, without its weights, for `anneal estimate`.
 
+import type { ModelFacts } from '../../crds/plan/model-facts.ts';
 import { requireTask } from '../../crds/plan/require-task.ts';
 import { describedModel, describedModelFile } from '../../crds/wire/described-model.ts';
 import { runFiles, runRecord } from '../../crds/wire/run-folder.ts';
+import { preprocessorFile } from '../data/images/preprocessor-config.ts';
 import type { ModelHeaders } from '../decoder/describe-model.ts';
 import { factsOf } from '../decoder/registry.ts';
 import { readOptionsOf } from '../families/read-options.ts';
 import { systemNetwork } from '../remote/network.ts';
 import { sourceEnvironment } from '../remote/source-environment.ts';
-import type { Role } from '../role.ts';
+import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
-import { fetchModelHeaders } from './source-headers.ts';
+import { pictureRules } from './picture-rules.ts';
+import { type FetchedHeaders, fetchModelHeaders } from './source-headers.ts';
 
 export const describeRole: Role = async ({ folder, config, clock, stop, emit }) => {
   const run = await requireRecord(folder, runFiles.run, runRecord);
@@ -33,9 +36,18 @@ export const describeRole: Role = async ({ folder, config, clock, stop, emit }) 
     contextLength: model.config.contextLength,
     storedBytes: storedBytes(model),
     hasChatTemplate: model.hasChatTemplate,
-    facts: factsOf(model.config, model),
+    facts: withPictures(model, emit),
   });
 };
+
+/** With the tokens of a picture as the preprocessor config says its size. */
+function withPictures(model: FetchedHeaders, emit: RoleContext['emit']): ModelFacts {
+  const facts = factsOf(model.config, model);
+  if (facts.kind !== 'vision') return facts;
+  const { tokens, warning } = pictureRules(model.preprocessorJson, model.config, preprocessorFile);
+  if (warning !== undefined) emit({ type: 'warning', reason: 'Prepare', message: warning });
+  return { ...facts, tokens };
+}
 
 function storedBytes({ tensors }: ModelHeaders): Record<string, number> {
   const bytes: Record<string, number> = {};

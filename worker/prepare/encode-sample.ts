@@ -3,12 +3,13 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import { renderChat } from '../data/chat.ts';
 import { type ChatTemplate, compileTemplate } from '../data/chat-template.ts';
-import { type ClassSample, type Range, type Sample, UnusableRecord } from '../data/sample.ts';
+import type { ClassSample, Range, Sample } from '../data/sample.ts';
 import { isSilent } from '../data/silent.ts';
 import { encodeWithRanges } from '../data/spans.ts';
 import { specialTokensOf } from '../data/special-tokens.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
+import { UnusableRecord } from '../files/unusable-record.ts';
 import { type ClassRules, encodeClassified } from './encode-classified.ts';
 
 export type Overlength = 'Split' | 'Truncate' | 'Skip' | 'Fail';
@@ -36,6 +37,8 @@ interface EncodedDocument {
    */
   readonly marks: Uint8Array;
   readonly class?: number;
+  /** Its picture, as the store keeps it. */
+  readonly picture?: Uint8Array;
 }
 
 export type SkipReason = 'Invalid' | 'NoTargets' | 'TooLong';
@@ -147,6 +150,8 @@ function encode(
       throw new Bug('a preference where sequences are made');
     case 'TextClassification':
       throw new Bug('a text with a class where next tokens are learned');
+    case 'ImageClassification':
+      throw new Bug('a picture where texts are encoded');
     default:
       throw new Bug(sample satisfies never);
   }

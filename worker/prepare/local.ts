@@ -41,7 +41,7 @@ export async function listLocal(
 }
 
 /** Throws for anything but files and links to them, such as sockets and dangling links. */
-async function localFile(root: string, path: string): Promise<SourceFile> {
+export async function localFile(root: string, path: string): Promise<SourceFile> {
   const absolute = join(root, path);
   const found = await stat(absolute);
   if (!found.isFile()) throw new Error(`${absolute} is not a file`);

@@ -1,14 +1,12 @@
 // The role `prepare`: from the sources of a job to a local model and a token store. Does not load
 // libtorch: on a cluster it runs before a device is allocated.
 import { join } from 'node:path';
-import type { Dataset } from '../../crds/api/dataset.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { requireTask } from '../../crds/plan/require-task.ts';
 import { podVariable } from '../../crds/wire/pod.ts';
 import { pruningFile } from '../../crds/wire/pruned-model.ts';
 import { preparedRecord, type RunRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
 import { chooseHeldOut } from '../data/held-out.ts';
-import { modelTokenizer } from '../data/model-tokenizer.ts';
 import type { StoreManifest } from '../data/store-manifest.ts';
 import type { TokenStore } from '../data/token-store.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
@@ -22,11 +20,14 @@ import { type SourceEnvironment, sourceEnvironment } from '../remote/source-envi
 import { uploadTargets } from '../remote/upload-targets.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
+import { visionConfig } from '../vision/config.ts';
 import { missingClasses, requireTwoClasses } from './classes.ts';
+import { datasetInput, formatOf, isOfPictures } from './dataset-input.ts';
 import { type PrepareTools, prepareDataset } from './prepare.ts';
 import { fetchReporter, prepareReporter } from './progress.ts';
 import { requireNoTemplate } from './read-batches.ts';
 import { requirePrunable } from './require-prunable.ts';
+import { resolvePictures } from './resolve-pictures.ts';
 import { modelPath, type ResolvedSource, resolveData, resolveModel } from './resolve-source.ts';
 import { fetchHasChatTemplate } from './source-headers.ts';
 import { storeSummary } from './store-summary.ts';
@@ -47,27 +48,15 @@ export const prepareRole: Role = async (context) => {
   warnOfDropout(headers.config, emit);
   requirePrunable(run.spec, readPrunedBase(headers));
   const data = await environment(context, run, 'data');
-  const train = early ?? (await resolveData(dataset.train, 'spec.dataset.train', data, stop));
+  const warn = (message: string) => emit({ type: 'warning', reason: 'Prepare', message });
+  const date = new Date(run.createdAt);
+  // Before the data are fetched: what is wrong with the files of the model is known here.
+  const inputOf = await datasetInput(run.spec, headers, date, warn);
+  const resolve = isOfPictures(run.spec) ? resolvePictures : resolveData;
+  const train = early ?? (await resolve(dataset.train, 'spec.dataset.train', data, stop));
   emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'data', note: train.origin });
-  const tokenizer = await modelTokenizer(headers);
   const tokenise = async (source: ResolvedSource): Promise<TokenStore> =>
-    prepareDataset(
-      {
-        files: source.files,
-        format: formatOf(dataset),
-        tokenizer,
-        chatTemplate: dataset.chatTemplate,
-        chatTemplateArguments: dataset.chatTemplateArguments,
-        date: new Date(run.createdAt),
-        sequenceLength: dataset.sequenceLength,
-        overlength: dataset.overlength,
-        labels: dataset.labels,
-        maxSamples: dataset.maxSamples,
-        invalidSamplePolicy: dataset.invalidSamplePolicy,
-      },
-      tools(context, run),
-      stop,
-    );
+    prepareDataset(inputOf(source), tools(context, run), stop);
   emit({ type: 'stage', stage: 'Prepare', state: 'Started', subject: train.origin });
   using store = await tokenise(train);
   emit({ type: 'stage', stage: 'Prepare', state: 'Done', note: storeSummary(store.manifest) });
@@ -76,7 +65,7 @@ export const prepareRole: Role = async (context) => {
   using held =
     dataset.eval === undefined
       ? null
-      : await tokenise(await resolveData(dataset.eval, 'spec.dataset.eval', data, stop));
+      : await tokenise(await resolve(dataset.eval, 'spec.dataset.eval', data, stop));
   if (held !== null) checkClasses(held.manifest, 'spec.dataset.eval', run, context);
   const { samples, tokens, targetTokens, skipped, digest } = store.manifest;
   await writeRecord(context.folder, runFiles.prepared, preparedRecord, {
@@ -95,11 +84,6 @@ export const prepareRole: Role = async (context) => {
     },
   });
 };
-
-/** Where the job names classes, each record has one, and no shape needs to be detected. */
-function formatOf({ format, labels }: Dataset): Dataset['format'] {
-  return labels === undefined ? format : 'TextClassification';
-}
 
 function checkClasses(
   manifest: StoreManifest,
@@ -122,6 +106,7 @@ async function dataBeforeModel(
 ): Promise<ResolvedSource | undefined> {
   const { dataset, model } = run.spec;
   const { stop } = context;
+  if (isOfPictures(run.spec)) return undefined;
   const format = formatOf(dataset);
   const needsOne = format === 'Chat' || format === 'Auto';
   if (dataset.chatTemplate !== undefined || !needsOne) return undefined;
@@ -152,12 +137,17 @@ async function requireModelApart(run: RunRecord, { folder }: RoleContext, path: 
   await requireApart(destinationFolder(run, folder), path);
 }
 
-/** Of an encoder: decoders with dropout are refused. */
+/** Decoders with dropout are refused. */
 function warnOfDropout(config: ModelConfig, emit: RoleContext['emit']): void {
-  const dropout = config.kind === 'encoder' ? encoderConfig(config).dropout : 0;
+  const dropout = dropoutOf(config);
   if (dropout === 0) return;
   const message = `config.json names a dropout of ${dropout}, which is left out: the base is trained whole`;
   emit({ type: 'warning', reason: 'Prepare', message });
+}
+
+function dropoutOf(config: ModelConfig): number {
+  if (config.kind === 'encoder') return encoderConfig(config).dropout;
+  return config.kind === 'vision' ? visionConfig(config).dropout : 0;
 }
 
 /** `heldOut` with its decimal as a number. */

@@ -11,12 +11,20 @@ import { templateArguments } from '../data/template-arguments.ts';
 import { DamagedStore, openTokenStore, type TokenStore } from '../data/token-store.ts';
 import { type TokenizerDefinition, tokenizerDigest } from '../data/tokenizer-definition.ts';
 import { lockFile } from '../files/file-lock.ts';
-import { buildStore, type DataFile, invalidRecord, type PrepareProgress } from './build-store.ts';
+import { digestOfFiles } from '../remote/file-digests.ts';
+import { buildStore, type DataFile, type PrepareProgress } from './build-store.ts';
+import type { PictureRules } from './encode-picture.ts';
 import type { EncodingRules, Overlength } from './encode-sample.ts';
+import { invalidRecord, inWords } from './tally.ts';
 import { type TimeLimits, usualTimeLimits } from './tokenise-batch.ts';
 
-export interface DatasetInput {
+interface CommonInput {
   readonly files: readonly DataFile[];
+  readonly maxSamples?: number | undefined;
+  readonly invalidSamplePolicy: 'Skip' | 'Fail';
+}
+
+interface TextInput extends CommonInput {
   readonly format: Format | 'Auto';
   readonly tokenizer: TokenizerDefinition;
   /** The template of conversations. @default the model's own */
@@ -28,9 +36,13 @@ export interface DatasetInput {
   readonly overlength?: Overlength | undefined;
   /** Names of the classes, where records have one: then the format is TextClassification. */
   readonly labels?: readonly string[] | undefined;
-  readonly maxSamples?: number | undefined;
-  readonly invalidSamplePolicy: 'Skip' | 'Fail';
 }
+
+export interface PictureInput extends CommonInput {
+  readonly pictures: PictureRules;
+}
+
+export type DatasetInput = TextInput | PictureInput;
 
 export interface PrepareTools {
   /** Contains the stores, each in a folder named by its digest. */
@@ -49,8 +61,7 @@ export async function prepareDataset(
   signal: AbortSignal,
 ): Promise<TokenStore> {
   const files = input.files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
-  const rules = encodingRules(input);
-  const inputs = inputsOf(input, files, rules);
+  const { rules, inputs } = 'pictures' in input ? ofPictures(input, files) : ofTexts(input, files);
   const digest = digestOf(inputs);
   const folder = join(tools.folder, digest);
   await mkdir(tools.folder, { recursive: true });
@@ -62,7 +73,8 @@ export async function prepareDataset(
   const partial = `${folder}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial);
-  const { format, maxSamples } = input;
+  const { maxSamples } = input;
+  const format = 'pictures' in input ? 'ImageClassification' : input.format;
   const failAtInvalid = input.invalidSamplePolicy === 'Fail';
   const plan = { digest, inputs, files, format, rules, maxSamples, failAtInvalid };
   try {
@@ -78,7 +90,7 @@ export async function prepareDataset(
   return permitted(built, input, tools);
 }
 
-function encodingRules(input: DatasetInput): EncodingRules {
+function encodingRules(input: TextInput): EncodingRules {
   const { tokenizer, sequenceLength, overlength, date, labels } = input;
   // No record is a conversation, whatever template the model has.
   if (labels !== undefined) return { tokenizer, sequenceLength, overlength, labels };
@@ -88,11 +100,20 @@ function encodingRules(input: DatasetInput): EncodingRules {
   return { tokenizer, sequenceLength, overlength, template: { source, arguments: args, date } };
 }
 
-/** Everything that tokens depend on, and nothing else. */
-function inputsOf(input: DatasetInput, files: readonly DataFile[], rules: EncodingRules) {
+/** `inputs`: everything that the documents depend on, and nothing else. */
+function ofPictures({ pictures, maxSamples }: PictureInput, files: readonly DataFile[]) {
+  const { labels, preprocessing, size, tokens } = pictures;
+  // Of many files one digest: the inputs are kept in the manifest.
+  const digest = digestOfFiles(files);
+  const inputs = { version: storeVersion, files: digest, labels, preprocessing, size, tokens };
+  return { rules: pictures, inputs: { ...inputs, maxSamples: maxSamples ?? null } };
+}
+
+function ofTexts(input: TextInput, files: readonly DataFile[]) {
+  const rules = encodingRules(input);
   const { template } = rules;
   const knowsTime = template?.source.includes('strftime_now') === true;
-  return {
+  const inputs = {
     version: storeVersion,
     files: files.map(({ path, sha256 }) => ({ path, sha256 })),
     format: input.format,
@@ -105,6 +126,7 @@ function inputsOf(input: DatasetInput, files: readonly DataFile[], rules: Encodi
     labels: input.labels ?? null,
     maxSamples: input.maxSamples ?? null,
   };
+  return { rules, inputs };
 }
 
 /** Starting a thread costs as much as tokenising some megabytes. */
@@ -161,6 +183,6 @@ function refusal(manifest: StoreManifest, policy: 'Skip' | 'Fail'): UserError | 
     path: 'spec.dataset.invalidSamplePolicy',
     message:
       `${skipped.Invalid} of ${records} records cannot be used (${share} %), and more than 1 % ends a job; ` +
-      `the first: ${first.file}:${first.line} ${first.reason}`,
+      `the first: ${inWords(first)}`,
   });
 }

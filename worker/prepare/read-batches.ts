@@ -2,11 +2,14 @@
 // the shape, before anything is tokenised.
 import { UserError } from '../../crds/failures/errors.ts';
 import { detectShape, sampleForDetection } from '../data/detect.ts';
-import { type Format, type Shape, toSample } from '../data/formats.ts';
+import { type About, type Format, type Shape, toSample } from '../data/formats.ts';
 import { isProblem, type Reading } from '../data/reading.ts';
 import { readRecords } from '../data/records.ts';
-import { type Sample, UnusableRecord } from '../data/sample.ts';
+import type { Sample } from '../data/sample.ts';
 import { seenIn } from '../data/seen.ts';
+import { UnusableRecord } from '../files/unusable-record.ts';
+import { batchPictureBytes, batchPictures, pictureCharacters } from './picture-batches.ts';
+import { lookedUp, type PictureIndex } from './picture-index.ts';
 import type { Batch, BatchItem } from './tokenise-batch.ts';
 
 export interface ReadingRules {
@@ -15,10 +18,13 @@ export interface ReadingRules {
   readonly format: Format | 'Auto';
   readonly hasTemplate: boolean;
   readonly onBytes: (count: number) => void;
+  /** The files of pictures, where records are about them. @default records are about texts */
+  readonly pictures?: PictureIndex;
 }
 
-interface ReadBatches {
-  readonly shape: Shape;
+export interface ReadBatches {
+  /** Name of the shape of the records, and the fields that it reads. */
+  readonly shape: Pick<Shape, 'name' | 'keys'>;
   readonly batches: AsyncGenerator<Batch>;
 }
 
@@ -37,7 +43,7 @@ export async function readBatches(rules: ReadingRules, signal: AbortSignal): Pro
   const values = first.flatMap(({ reading }) => (isProblem(reading) ? [] : [reading.value]));
   if (values.length === 0) throw await noRecords(first[0], rules, signal);
   const shape = detectShape(values, rules.format);
-  return { shape, batches: intoBatches(first, readings, shape, rules.hasTemplate) };
+  return { shape, batches: intoBatches(first, readings, shape, rules) };
 }
 
 /**
@@ -55,8 +61,9 @@ export async function requireNoTemplate(
 }
 
 async function* readFiles(rules: ReadingRules, signal: AbortSignal): AsyncGenerator<Placed> {
+  const about: About = rules.pictures === undefined ? 'Texts' : 'Pictures';
   for (const [file, { absolute }] of rules.files.entries()) {
-    for await (const reading of readRecords(absolute, rules.onBytes, signal))
+    for await (const reading of readRecords(absolute, rules.onBytes, signal, about))
       yield { file, reading };
   }
 }
@@ -69,25 +76,28 @@ async function* intoBatches(
   first: readonly Placed[],
   rest: AsyncGenerator<Placed>,
   shape: Shape,
-  hasTemplate: boolean,
+  rules: ReadingRules,
 ): AsyncGenerator<Batch> {
   let file = 0;
   let items: BatchItem[] = [];
-  let characters = 0;
+  let size = 0;
+  const most = rules.pictures === undefined ? batchItems : batchPictures;
+  const mostSize = rules.pictures === undefined ? batchCharacters : batchPictureBytes;
   const take = (): Batch => {
+    const characters = rules.pictures === undefined ? size : items.length * pictureCharacters;
     const batch = { file, items, characters };
     items = [];
-    characters = 0;
+    size = 0;
     return batch;
   };
   try {
     for await (const placed of chain(first, rest)) {
-      const full = items.length >= batchItems || characters >= batchCharacters;
+      const full = items.length >= most || size >= mostSize;
       if (items.length > 0 && (full || placed.file !== file)) yield take();
       file = placed.file;
-      const item = toItem(placed.reading, shape, hasTemplate);
+      const item = toItem(placed, shape, rules);
       items.push(item);
-      if ('sample' in item) characters += sizeOf(item.sample);
+      if ('sample' in item) size += sizeOf(item.sample);
     }
     if (items.length > 0) yield take();
   } finally {
@@ -101,13 +111,16 @@ async function* chain<T>(first: Iterable<T>, rest: AsyncIterable<T>): AsyncGener
   yield* rest;
 }
 
-function toItem(reading: Reading, shape: Shape, hasTemplate: boolean): BatchItem {
+function toItem({ file, reading }: Placed, shape: Shape, rules: ReadingRules): BatchItem {
   const { line } = reading;
   if (isProblem(reading)) return { line, problem: reading.problem };
+  const { files, hasTemplate, pictures, onBytes } = rules;
   try {
     const sample = toSample(shape, reading.value, hasTemplate);
     refuseUnsupported(sample, hasTemplate);
-    return { line, sample };
+    if (sample.type !== 'ImageClassification' || pictures === undefined) return { line, sample };
+    const picture = lookedUp(sample.picture, files[file]?.path ?? '', pictures, onBytes);
+    return { line, sample: { ...sample, picture } };
   } catch (error) {
     if (error instanceof UnusableRecord) return { line, problem: error.message };
     throw error;
@@ -150,6 +163,8 @@ function sizeOf(sample: Sample): number {
       return sample.tokens.length;
     case 'TextClassification':
       return sample.text.length + (sample.pair?.length ?? 0);
+    case 'ImageClassification':
+      return sample.picture.type === 'Bytes' ? sample.picture.bytes.length : 0;
     case 'Preference':
       return 0;
     default:

@@ -10,7 +10,7 @@ import type { SourceEnvironment } from '../remote/source-environment.ts';
 import type { SourceFile } from '../remote/source-files.ts';
 import { fetchFiles } from './fetch.ts';
 import { type LocatedSource, locate } from './locate.ts';
-import { selectDataFiles, selectModelFiles } from './select-files.ts';
+import { modelChoice, selectDataFiles, selectModelFiles } from './select-files.ts';
 
 interface ResolvedFile {
   /** Relative to the root, with forward slashes. */
@@ -28,6 +28,8 @@ export interface ResolvedSource {
   readonly digest: `sha256:${string}`;
   /** For messages: "meta-llama/Llama-3.2-1B at 4e20de36", a path, a uri. */
   readonly origin: string;
+  /** A folder that no file lies outside of, links followed, unless one was put there to lead out. */
+  readonly boundary: string;
   /** The commit or other version of the source; `local` for mutable files. */
   readonly version: string;
 }
@@ -39,7 +41,7 @@ export async function resolveModel(
 ): Promise<ResolvedSource> {
   const facts = { type: 'model', field: 'spec.model.source' } as const;
   const located = await locate(model.source, facts, environment, signal);
-  const chosen = selectModelFiles(located.listing, { file: model.source.file });
+  const chosen = selectModelFiles(located.listing, modelChoice(model));
   const resolved = await materialize(located, chosen, environment, signal);
   if (model.digest === undefined || model.digest === resolved.digest) return resolved;
   throw new TerminalError({
@@ -67,7 +69,7 @@ export async function resolveData(
   return materialize(located, chosen, environment, signal);
 }
 
-async function materialize(
+export async function materialize(
   { listing, files }: LocatedSource,
   chosen: readonly SourceFile[],
   environment: SourceEnvironment,
@@ -90,6 +92,7 @@ async function materialize(
     files: resolved,
     digest: digestOfFiles(resolved),
     origin: listing.origin,
+    boundary: files.type === 'Local' ? files.root : files.store,
     version: listing.version,
   };
 }

@@ -1,17 +1,21 @@
 // Which files of a source are needed. Models have an allow-list: names that this project reads or
 // copies into an export, never code and never pickled weights, whatever else a repository contains.
 // Data: files of known kinds, or those that the job names.
+import type { Model } from '../../crds/api/model.ts';
 import { UserError } from '../../crds/failures/errors.ts';
 import { pruningFile } from '../../crds/wire/pruned-model.ts';
+import { preprocessorFile } from '../data/images/preprocessor-config.ts';
 import { isRecordFile } from '../data/records.ts';
 import type { SourceFile, SourceListing } from '../remote/source-files.ts';
 
 interface ModelChoice {
   /** The file to use where the source has several models. */
   readonly file?: string | undefined;
+  /** Files about pictures are read of no other model, and so are no part of its digest. */
+  readonly isOfPictures?: boolean | undefined;
 }
 
-interface DataChoice {
+export interface DataChoice {
   readonly files?: readonly string[] | undefined;
   readonly split?: string | undefined;
 }
@@ -35,15 +39,19 @@ const pickles = /\.(bin|pt|pth|ckpt|pkl)$/;
 const shard = /^(.*)-\d{5}-of-\d{5}\.(safetensors|gguf)$/;
 const indexName = 'model.safetensors.index.json';
 
+export function modelChoice({ source, task }: Pick<Model, 'source' | 'task'>): ModelChoice {
+  return { file: source.file, isOfPictures: task === 'ImageClassification' };
+}
+
 export function selectModelFiles(listing: SourceListing, choice: ModelChoice): SourceFile[] {
   // The top folder is the model; subfolders have other formats of the same weights.
   const top = listing.files.filter(({ path }) => !path.includes('/'));
-  if (choice.file !== undefined) return chosenModel(listing, choice.file);
+  if (choice.file !== undefined) return chosenModel(listing, choice.file, choice);
   const weights = top.filter(({ path }) => path.endsWith('.safetensors'));
-  if (weights.length > 0) return [...about(top), ...withoutTwins(top, weights)];
+  if (weights.length > 0) return [...about(top, choice), ...withoutTwins(top, weights)];
   const ggufs = top.filter(({ path }) => path.endsWith('.gguf'));
   const groups = new Set(ggufs.map(({ path }) => groupOf(path)));
-  if (groups.size === 1) return [...about(top), ...ggufs];
+  if (groups.size === 1) return [...about(top, choice), ...ggufs];
   if (groups.size > 1) {
     throw new UserError({
       code: 'E_SOURCE_NOT_FOUND',
@@ -67,9 +75,7 @@ export function selectModelFiles(listing: SourceListing, choice: ModelChoice): S
 export function selectDataFiles(listing: SourceListing, choice: DataChoice): SourceFile[] {
   const { files: patterns, split } = choice;
   if (patterns !== undefined) return patterns.flatMap((pattern) => matching(listing, pattern));
-  const known = listing.files.filter(
-    ({ path }) => isRecordFile(path) && !notData.test(path.split('/').at(-1) ?? ''),
-  );
+  const known = listing.files.filter(({ path }) => isRecordFile(path) && !isNoData(path));
   const found = split === undefined ? known : known.filter(({ path }) => isOfSplit(path, split));
   if (found.length > 0) return found;
   throw new UserError({
@@ -83,6 +89,11 @@ export function selectDataFiles(listing: SourceListing, choice: DataChoice): Sou
   });
 }
 
+/** Of a hub data set, or of what stands beside one. */
+export function isNoData(path: string): boolean {
+  return notData.test(path.split('/').at(-1) ?? '');
+}
+
 const notData =
   /^(dataset_infos?|dataset_dict|state|config|.*_config)\.json$|^(requirements|license.*)\.txt$/i;
 
@@ -90,11 +101,11 @@ const notData =
  * `train` matches train.jsonl, data/train-00000-of-00004.parquet and train/part.json, not
  * pretrain.jsonl.
  */
-function isOfSplit(path: string, split: string): boolean {
+export function isOfSplit(path: string, split: string): boolean {
   return path.split('/').some((part) => part.split(/[-_.]/).includes(split) || part === split);
 }
 
-function matching(listing: SourceListing, pattern: string): SourceFile[] {
+export function matching(listing: SourceListing, pattern: string): SourceFile[] {
   const wanted = globToRegExp(pattern);
   const found = listing.files.filter(({ path }) => wanted.test(path));
   if (found.length > 0) return found;
@@ -118,7 +129,7 @@ function globToRegExp(pattern: string): RegExp {
   return new RegExp(`^${source}$`);
 }
 
-function chosenModel(listing: SourceListing, file: string): SourceFile[] {
+function chosenModel(listing: SourceListing, file: string, choice: ModelChoice): SourceFile[] {
   const found = listing.files.filter(
     ({ path }) => path === file || (shard.test(file) && groupOf(path) === groupOf(file)),
   );
@@ -130,11 +141,14 @@ function chosenModel(listing: SourceListing, file: string): SourceFile[] {
       value: file,
     });
   }
-  return [...about(listing.files.filter(({ path }) => !path.includes('/'))), ...found];
+  const top = listing.files.filter(({ path }) => !path.includes('/'));
+  return [...about(top, choice), ...found];
 }
 
-function about(files: readonly SourceFile[]): SourceFile[] {
-  return files.filter(({ path }) => modelFiles.has(path));
+function about(files: readonly SourceFile[], { isOfPictures = false }: ModelChoice): SourceFile[] {
+  return files.filter(
+    ({ path }) => modelFiles.has(path) || (isOfPictures && path === preprocessorFile),
+  );
 }
 
 /**
@@ -157,7 +171,8 @@ function groupOf(path: string): string {
   return shard.exec(path)?.[1] ?? path;
 }
 
-function some(files: readonly SourceFile[]): string {
+/** Names of files, for messages. */
+export function some(files: readonly SourceFile[]): string {
   const names = files.slice(0, 8).map(({ path }) => path);
   const more = files.length - names.length;
   if (names.length === 0) return 'none';

@@ -4,6 +4,7 @@
 import type { Model } from '../../crds/api/model.ts';
 import { TransientError, UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, parseJson, RefusedBytes, requireLength } from '../../crds/text/json.ts';
+import { preprocessorFile } from '../data/images/preprocessor-config.ts';
 import { bringsTemplate } from '../data/tokenizer-definition.ts';
 import { describeGguf, describeSafetensors, type ModelHeaders } from '../decoder/describe-model.ts';
 import { ropeTables } from '../decoder/gguf-names.ts';
@@ -19,7 +20,7 @@ import { retry } from '../remote/retry.ts';
 import type { SourceEnvironment } from '../remote/source-environment.ts';
 import { readAll, type SourceFile } from '../remote/source-files.ts';
 import { locate } from './locate.ts';
-import { selectModelFiles } from './select-files.ts';
+import { modelChoice, selectModelFiles } from './select-files.ts';
 
 /** Most headers are shorter, so most files cost one request. */
 const firstReadBytes = 256 * 1024;
@@ -27,9 +28,11 @@ const firstReadBytes = 256 * 1024;
 const ggufReadBytes = 4 << 20;
 const maxTableBytes = 2 ** 16;
 
-interface FetchedHeaders extends ModelHeaders {
+export interface FetchedHeaders extends ModelHeaders {
   /** Whether the model has its own chat template. */
   readonly hasChatTemplate: boolean;
+  /** Of a model of pictures, which need not have one. */
+  readonly preprocessorJson?: unknown;
 }
 
 /** `path` of the result names the source: "owner/model at 01234567". */
@@ -56,8 +59,12 @@ export async function fetchModelHeaders(
   const config = files.find(({ path }) => path === 'config.json');
   if (!config) throw withoutConfig(origin);
   const configJson = await readConfigJson(config, read, origin);
+  const preprocessor = files.find(({ path }) => path === preprocessorFile);
   const described = describeSafetensors(origin, { configJson, headers: new Map(headers) }, options);
-  return { ...described, hasChatTemplate: await foldersTemplate(files, read) };
+  const hasChatTemplate = await foldersTemplate(files, read);
+  if (preprocessor === undefined) return { ...described, hasChatTemplate };
+  const preprocessorJson = await readConfigJson(preprocessor, read, origin);
+  return { ...described, hasChatTemplate, preprocessorJson };
 }
 
 /** Reads some kilobytes of a model before its gigabytes are fetched. */
@@ -84,7 +91,7 @@ async function foldersTemplate(files: readonly SourceFile[], read: ReadFile): Pr
 async function openModel(model: Model, environment: SourceEnvironment, signal: AbortSignal) {
   const facts = { type: 'model', field: 'spec.model.source' } as const;
   const { listing } = await locate(model.source, facts, environment, signal);
-  const files = selectModelFiles(listing, { file: model.source.file });
+  const files = selectModelFiles(listing, modelChoice(model));
   const weights = files.filter(({ path }) => /\.(safetensors|gguf)$/.test(path));
   const read: ReadFile = (file, begin, end) => readRange(file, begin, end, environment, signal);
   return { origin: listing.origin, files, weights, read };
@@ -166,7 +173,7 @@ async function readConfigJson(file: SourceFile, read: ReadFile, origin: string):
     return parseJson(await read(file, 0, file.bytes), limit);
   } catch (cause) {
     if (!(cause instanceof RefusedBytes)) throw cause;
-    throw invalid(`config.json of ${origin} ${cause.message}`, cause);
+    throw invalid(`${file.path} of ${origin} ${cause.message}`, cause);
   }
 }
 

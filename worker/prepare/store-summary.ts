@@ -2,14 +2,14 @@
 import type { StoreManifest } from '../data/store-manifest.ts';
 
 type Counts = Pick<StoreManifest, 'samples' | 'documents' | 'tokens' | 'targetTokens' | 'classes'>;
-type Summarised = Counts & Pick<StoreManifest, 'skipped' | 'objective'>;
+type Summarised = Counts & Pick<StoreManifest, 'skipped' | 'objective' | 'pictures'>;
 
 /** Records and tokens of a store, and what was left out. */
-export function storeSummary({ skipped, objective, ...counts }: Summarised): string {
+export function storeSummary({ skipped, objective, pictures, ...counts }: Summarised): string {
   const left = Object.entries(skipped).flatMap(([reason, count]) =>
     count === 0 ? [] : [`${inWords(count)} ${skipWords[reason] ?? reason}`],
   );
-  const kept = objective === 'Class' ? inClasses(counts) : inTargets(counts);
+  const kept = objective === 'Class' ? inClasses(counts, pictures !== null) : inTargets(counts);
   return left.length === 0 ? kept : `${kept}; skipped: ${left.join(', ')}`;
 }
 
@@ -19,9 +19,10 @@ function inTargets({ samples, documents, tokens, targetTokens }: Counts): string
   return `${inWords(samples)} records, ${inWords(documents)} documents, ${targets}`;
 }
 
-function inClasses({ samples, tokens, classes }: Counts): string {
+function inClasses({ samples, tokens, classes }: Counts, arePictures: boolean): string {
   const seen = classes.filter((records) => records > 0).length;
-  return `${inWords(samples)} records in ${seen} classes, ${inWords(tokens)} tokens`;
+  const what = arePictures ? 'pictures' : 'records';
+  return `${inWords(samples)} ${what} in ${seen} classes, ${inWords(tokens)} tokens`;
 }
 
 function inWords(count: number): string {

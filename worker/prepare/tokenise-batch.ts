@@ -13,7 +13,7 @@ export interface Batch {
   /** Index of the file. */
   readonly file: number;
   readonly items: readonly BatchItem[];
-  /** Approximate length of all texts together. */
+  /** Approximate length of all texts together; a picture counts as a text of its time. */
   readonly characters: number;
 }
 
@@ -34,6 +34,14 @@ export interface EncodedBatch {
   readonly ids: Uint32Array<ArrayBuffer>;
   /** One for each token. */
   readonly marks: Uint8Array<ArrayBuffer>;
+  /** One for each document, where documents are pictures. */
+  readonly pictures: readonly Uint8Array[];
+}
+
+/** What another thread takes over without a copy. */
+export function buffersOf({ ids, marks, pictures }: EncodedBatch): ArrayBuffer[] {
+  const own = pictures.map(({ buffer }) => buffer);
+  return [ids.buffer, marks.buffer, ...own.filter((buffer) => buffer instanceof ArrayBuffer)];
 }
 
 export type EncodedRecord =
@@ -101,5 +109,6 @@ function flatten(file: number, encoded: readonly Encoded[]): EncodedBatch {
         }
       : record,
   );
-  return { file, records, ids, marks };
+  const pictures = documents.flatMap(({ picture }) => picture ?? []);
+  return { file, records, ids, marks, pictures };
 }

@@ -3,7 +3,8 @@
 // the threads need.
 import { Worker } from 'node:worker_threads';
 import { Bug } from '../../crds/failures/errors.ts';
-import type { Encoder, EncodingRules } from './encode-sample.ts';
+import type { Encoder } from './encode-sample.ts';
+import type { Rules } from './encoder-of.ts';
 import {
   type Batch,
   type EncodedBatch,
@@ -14,14 +15,14 @@ import {
 
 interface Encoding {
   /** From which threads create their encoders. */
-  readonly rules: EncodingRules;
+  readonly rules: Rules;
   /** The encoder of this thread, used when it is the only one. */
   readonly encode: Encoder;
 }
 
 /** The start data of a thread. */
 export interface ThreadRules {
-  readonly rules: EncodingRules;
+  readonly rules: Rules;
   readonly limits: TimeLimits;
 }
 

@@ -3,6 +3,7 @@
 import { copyFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pruningFile } from '../../crds/wire/pruned-model.ts';
+import { preprocessorFile } from '../data/images/preprocessor-config.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { printConfig } from '../decoder/print-config.ts';
@@ -10,12 +11,12 @@ import type { DType } from '../tensor/dtype.ts';
 
 const copied = [
   'generation_config.json',
-  'preprocessor_config.json',
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',
   'added_tokens.json',
   'chat_template.jinja',
+  preprocessorFile,
   pruningFile,
 ];
 

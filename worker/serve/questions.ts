@@ -3,12 +3,12 @@ import { UserError } from '../../crds/failures/errors.ts';
 import type { ServedQuestion } from '../../crds/serve/messages.ts';
 import { type ChatTemplate, compileTemplate } from '../data/chat-template.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
-import { UnusableRecord } from '../data/sample.ts';
 import { stopIds } from '../data/stop-ids.ts';
 import { TookTooLong, withinTime } from '../data/time-limit.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import type { ModelOnDisk } from '../decoder/model-headers.ts';
 import type { Question } from '../decoding/sequence.ts';
+import { UnusableRecord } from '../files/unusable-record.ts';
 import { drawsOf, streamOf } from '../tensor/streams.ts';
 
 /** Encoding takes milliseconds; a pattern of the tokenizer or a template may take for ever. */

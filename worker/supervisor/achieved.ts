@@ -18,6 +18,7 @@ import { readPrunedBase } from '../decoder/pruned-base.ts';
 import { factsOf } from '../decoder/registry.ts';
 import { storedBfloat16 } from '../decoder/stored-bfloat16.ts';
 import { readOptionsOf } from '../families/read-options.ts';
+import { requirePreparedFor } from '../prepare/prepared-pictures.ts';
 import { requireRecord } from '../run-folder.ts';
 
 type Prepared = NonNullable<TerminationMessage['prepared']>;
@@ -33,6 +34,7 @@ export async function wordsOf(
   { model, data }: PreparedRecord,
 ): Promise<Prepared> {
   const headers = readModelHeaders(model.path, readOptionsOf(spec));
+  await requirePreparedFor(headers, data.train);
   using feed = await openFeed(spec, data, new AbortController().signal);
   const skipped = Object.values(data.skipped).reduce((sum, count) => sum + count, 0);
   const cut = readPrunedBase(headers);

@@ -19,6 +19,8 @@ export interface VisionConfig extends ModelConfig {
   readonly activation: PlainActivation;
   /** Of a picture. */
   readonly channels: number;
+  /** Pixels along the side of the pictures that the positions are made for. */
+  readonly imageSize: number;
   /** Pixels along the side of a patch. */
   readonly patch: number;
   /** Patches along the side of the square that the positions are made for. */
@@ -56,7 +58,8 @@ export function readVisionConfig(json: unknown, options: ReadOptions = {}): Visi
   const NH = fields.num_attention_heads ?? defaults.num_attention_heads;
   const D = headSize(H, NH, path);
   const patch = fields.patch_size ?? family.defaults.patch_size;
-  const side = sideOf(fields.image_size ?? defaults.image_size, patch, path);
+  const imageSize = fields.image_size ?? defaults.image_size;
+  const side = sideOf(imageSize, patch, path);
   return {
     ...{ kind: 'vision', family: name, V: vocabulary },
     ...{ H, L: fields.num_hidden_layers ?? defaults.num_hidden_layers, NH, NK: NH, D },
@@ -66,7 +69,7 @@ export function readVisionConfig(json: unknown, options: ReadOptions = {}): Visi
     normEps: fields.layer_norm_eps ?? family.defaults.layer_norm_eps,
     activation: activationOf(fields.hidden_act ?? defaults.hidden_act, path),
     channels: fields.num_channels ?? defaults.num_channels,
-    ...{ patch, side, qkvBias: fields.qkv_bias ?? true },
+    ...{ imageSize, patch, side, qkvBias: fields.qkv_bias ?? true },
     labels: labelsOf(fields, options.labels, path),
     dropout: Math.max(
       fields.hidden_dropout_prob ?? 0,

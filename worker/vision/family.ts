@@ -16,14 +16,15 @@ export const visionFamily: Family<VisionConfig> = {
   namesInFiles: (name, config) => [visionNameInFiles(name, config)],
   targets: 'Documents',
   facts(config, made) {
-    const { family, V, H, L, NH, NK, D, I, labels, qkvBias, channels, patch } = config;
+    const { family, V, H, L, NH, NK, D, I, labels, qkvBias, channels, patch, contextLength } =
+      config;
     const tensors = visionTensors(config);
     const inlet = tensors.filter(({ place }) => place === 'embedding');
     const whole = tensors.filter((spec) => trainsWhole(spec, made.includes(spec.name)));
     const { blocks, hasLayerScale } = visionFamilies[family];
     return {
       ...{ kind: 'vision', V, H, L, NH, NK, D, I, blocks, qkvBias, layerScale: hasLayerScale },
-      ...{ patch: channels * patch * patch, inlet: valuesOf(inlet) },
+      ...{ patch: channels * patch * patch, tokens: contextLength, inlet: valuesOf(inlet) },
       ...{ classes: labels, headInputs: headInputs(config), whole: valuesOf(whole) },
     };
   },

@@ -4,6 +4,10 @@ import { requireTask } from '../../../crds/plan/require-task.ts';
 import { aSpec } from '../../builders/job.ts';
 
 const classes = { 'model.task': 'SequenceClassification', 'dataset.labels': ['a', 'b'] };
+const pictures = {
+  ...{ 'model.task': 'ImageClassification', 'dataset.labels': ['a', 'b'] },
+  'dataset.sequenceLength': undefined,
+};
 const llama = { kind: 'decoder', family: 'llama', contextLength: 16 } as const;
 const bert = { kind: 'encoder', family: 'bert', contextLength: 512 } as const;
 
@@ -25,19 +29,22 @@ test('another task is refused with what the model does', (t) => {
   t.regex(other?.message ?? '', /is a llama, which continues texts/);
 });
 
-test('a model of pictures is refused whatever the task: jobs have none', (t) => {
+test('a model of pictures learns classes of pictures, and no model of texts does', (t) => {
   const dinov2 = { kind: 'vision', family: 'dinov2', contextLength: 257 } as const;
-  for (const spec of [aSpec(), aSpec(classes)]) {
-    const refused = t.throws(() => requireTask(spec, dinov2), { instanceOf: UserError });
-    t.is(
-      refused.message,
-      'the model is a dinov2, which gives pictures a class; jobs of this version have texts alone',
-    );
+  t.notThrows(() => requireTask(aSpec(pictures), dinov2));
+  const refused = t.throws(() => requireTask(aSpec(classes), dinov2), { instanceOf: UserError });
+  t.is(
+    refused.message,
+    'spec.model.task is SequenceClassification, but the model is a dinov2, which gives pictures a class',
+  );
+  t.regex(refused.hint ?? '', /set spec\.model\.task: ImageClassification, and name the classes/);
+  for (const other of [llama, bert]) {
+    t.throws(() => requireTask(aSpec(pictures), other), { message: /is ImageClassification, but/ });
   }
   const dit = { kind: 'diffusion', family: 'dit', contextLength: 16 } as const;
   t.throws(() => requireTask(aSpec(), dit), {
     instanceOf: UserError,
-    message: 'the model is a dit, which makes pictures; jobs of this version have texts alone',
+    message: 'the model is a dit, which makes pictures; jobs of this version train none',
   });
 });
 
@@ -45,7 +52,7 @@ test('so is a network that restores pictures', (t) => {
   const srvgg = { kind: 'restoration', family: 'srvgg', contextLength: 4096 } as const;
   t.throws(() => requireTask(aSpec(), srvgg), {
     instanceOf: UserError,
-    message: 'the model is a srvgg, which restores pictures; jobs of this version have texts alone',
+    message: 'the model is a srvgg, which restores pictures; jobs of this version train none',
   });
 });
 
@@ -55,7 +62,7 @@ test('a model of sounds is refused whatever the task: jobs have none', (t) => {
     const refused = t.throws(() => requireTask(spec, whisper), { instanceOf: UserError });
     t.is(
       refused.message,
-      'the model is a whisper, which writes down what is said; jobs of this version have texts alone',
+      'the model is a whisper, which writes down what is said; jobs of this version train none',
     );
   }
 });

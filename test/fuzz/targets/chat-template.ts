@@ -2,7 +2,7 @@
 // sentence, not run away.
 import { compileTemplate } from '../../../worker/data/chat-template.ts';
 import type { Message } from '../../../worker/data/sample.ts';
-import { UnusableRecord } from '../../../worker/data/sample.ts';
+import { UnusableRecord } from '../../../worker/files/unusable-record.ts';
 import type { Target } from '../target.ts';
 
 const messages: readonly Message[] = [

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { decodeParquet } from '../../../worker/data/parquet-decode.ts';
+import { bytesOfPicture } from '../../../worker/data/picture-shapes.ts';
 import { isProblem } from '../../../worker/data/reading.ts';
 import type { Target } from '../target.ts';
 
@@ -29,13 +30,19 @@ export const target: Target = {
       { name: 'input_ids', data: [1, 2, 3], type: 'INT32' },
       { name: 'x', data: [1.5, 2, 3], type: 'DOUBLE' },
     ]),
+    file([
+      { name: 'image', data: [Uint8Array.of(1, 2), Uint8Array.of(3)], type: 'BYTE_ARRAY' },
+      { name: 'label', data: [1, 2], type: 'INT32' },
+    ]),
   ],
   isIsolated: true,
   words: ['PAR1', 'text', 'messages', 'schema', 'label'],
   async run(bytes) {
     writeFileSync(path, bytes);
-    for await (const reading of decodeParquet(path, () => undefined)) {
+    const about = (bytes[8] ?? 0) % 2 === 0 ? 'Texts' : 'Pictures';
+    for await (const reading of decodeParquet(path, () => undefined, about)) {
       if (isProblem(reading) && reading.problem === '') throw new Error('a problem without words');
+      if (!isProblem(reading)) bytesOfPicture(reading.value);
     }
   },
   /** Sets the length of the footer to what stands before it, so that the footer itself is read. */

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { decodeImage } from '../../../worker/data/images/decode.ts';
 import { idxImage, readIdxImages, readIdxLabels } from '../../../worker/data/images/idx.ts';
 import type { Image } from '../../../worker/data/images/image.ts';
-import { UnusableRecord } from '../../../worker/data/sample.ts';
+import { UnusableRecord } from '../../../worker/files/unusable-record.ts';
 import { pngOf } from '../../builders/png.ts';
 import type { Target } from '../target.ts';
 

@@ -1,7 +1,7 @@
 import { type JsonLimit, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
 import type { Preprocessing } from '../../../worker/data/images/preprocessing.ts';
 import { readPreprocessorConfig } from '../../../worker/data/images/preprocessor-config.ts';
-import { UnusableRecord } from '../../../worker/data/sample.ts';
+import { UnusableRecord } from '../../../worker/files/unusable-record.ts';
 import { preprocess } from '../../builders/preprocess.ts';
 import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';

@@ -1,11 +1,14 @@
 // JSON lines and JSON arrays in chunks of any size, and what is made of the records: shape, sample.
 // The first byte of an input chooses the reader, the second the size of the chunks.
+import { posix } from 'node:path';
 import { detectShape } from '../../../worker/data/detect.ts';
 import { toSample } from '../../../worker/data/formats.ts';
 import { readJsonArray } from '../../../worker/data/json-array.ts';
 import { readJsonLines } from '../../../worker/data/jsonl.ts';
 import { isProblem, type Reading } from '../../../worker/data/reading.ts';
-import { UnusableRecord } from '../../../worker/data/sample.ts';
+import type { Sample } from '../../../worker/data/sample.ts';
+import { UnusableRecord } from '../../../worker/files/unusable-record.ts';
+import { pathInDataset } from '../../../worker/prepare/picture-index.ts';
 import { nests } from '../nests.ts';
 import { isAllowed, type Target } from '../target.ts';
 
@@ -31,6 +34,8 @@ const records = [
   { text: 'a\ud800b' },
   { premise: 'a', hypothesis: 'b', label: 1 },
   { sentence: 'a', label: 'c' },
+  { image: 'a/b.png', label: 1 },
+  { img: { bytes: null, path: '../c.jpg' }, label: 'c' },
 ];
 
 export const target: Target = {
@@ -69,10 +74,10 @@ export const target: Target = {
       if (!isProblem(reading)) values.push(reading.value);
     }
     if (values.length === 0) return;
-    for (const format of ['Auto', 'TextClassification'] as const) {
+    for (const format of ['Auto', 'TextClassification', 'ImageClassification'] as const) {
       convert(() => {
         const shape = detectShape(values, format);
-        for (const value of values) convert(() => toSample(shape, value, true));
+        for (const value of values) convert(() => inside(toSample(shape, value, true)));
       });
     }
   },
@@ -85,6 +90,13 @@ async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Buffer
 function check(reading: Reading): void {
   if (reading.line < 1 || !Number.isInteger(reading.line))
     throw new Error('a record without a line');
+}
+
+/** A path that a record names never leads out of the data set. */
+function inside(sample: Sample): void {
+  if (sample.type !== 'ImageClassification' || sample.picture.type !== 'Named') return;
+  const path = pathInDataset(sample.picture.path, 'train/records.jsonl');
+  if (!posix.normalize(path).startsWith('train/')) throw new Error(`${path} leads out`);
 }
 
 /** One bad record is data, not the end. */

@@ -1,5 +1,5 @@
 import { decodeWav } from '../../../worker/data/audio/wav.ts';
-import { UnusableRecord } from '../../../worker/data/sample.ts';
+import { UnusableRecord } from '../../../worker/files/unusable-record.ts';
 import { riffOf, wavChunk, wavOf } from '../../builders/wav.ts';
 import type { Target } from '../target.ts';
 

@@ -1,7 +1,8 @@
 import test from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { compileTemplate, tagMarks } from '../../../worker/data/chat-template.ts';
-import { type Message, UnusableRecord } from '../../../worker/data/sample.ts';
+import type { Message } from '../../../worker/data/sample.ts';
+import { UnusableRecord } from '../../../worker/files/unusable-record.ts';
 import { chatTemplates, type TemplateName } from '../../builders/chat-templates.ts';
 
 const talk: readonly Message[] = [

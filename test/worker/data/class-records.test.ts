@@ -4,7 +4,7 @@ import { UserError } from '../../../crds/failures/errors.ts';
 import { classOf } from '../../../worker/data/class-labels.ts';
 import { detectShape } from '../../../worker/data/detect.ts';
 import { recordKeys, toSample } from '../../../worker/data/formats.ts';
-import { UnusableRecord } from '../../../worker/data/sample.ts';
+import { UnusableRecord } from '../../../worker/files/unusable-record.ts';
 
 const becomes = test.macro({
   title: (_, record: object) => `${Object.keys(record).join(', ')} is a text with its class`,
@@ -42,7 +42,7 @@ test('Records with two texts of their own are refused', (t) => {
 
 test('Every field is read from a parquet file', (t) => {
   for (const key of ['sentence', 'premise', 'hypothesis', 'sentence2', 'text_pair', 'label']) {
-    t.true(recordKeys.has(key), key);
+    t.true(recordKeys.Texts.has(key), key);
   }
 });
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { toMessages, toTools } from '../../../worker/data/messages.ts';
-import { UnusableRecord } from '../../../worker/data/sample.ts';
+import { UnusableRecord } from '../../../worker/files/unusable-record.ts';
 
 test('Every dialect of roles becomes ours', (t) => {
   const names = [

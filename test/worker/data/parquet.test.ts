@@ -28,7 +28,9 @@ test('Rows of all groups come in order with their numbers, and every byte is rep
   const columnData = [{ name: 'text', data, type: 'STRING' as const }];
   await writeFile(path, new Uint8Array(parquetWriteBuffer({ columnData, rowGroupSize: 700 })));
   let bytes = 0;
-  const readings = await readAll(readParquet(path, (count) => (bytes += count), never));
+  const readings = await readAll(
+    readParquet({ path, about: 'Texts' }, (count) => (bytes += count), never),
+  );
   t.deepEqual(
     readings,
     data.map((text, i) => ({ line: i + 1, value: { text } })),
@@ -44,7 +46,7 @@ test('Columns that no shape of record reads are left in the file', async (t) => 
     { name: 'embedding', data: [1.5], type: 'DOUBLE' as const },
   ];
   await writeFile(path, new Uint8Array(parquetWriteBuffer({ columnData })));
-  const [first] = await readAll(readParquet(path, () => {}, never));
+  const [first] = await readAll(readParquet({ path, about: 'Texts' }, () => {}, never));
   t.deepEqual(first, { line: 1, value: { text: 'a' } });
 });
 
@@ -53,7 +55,7 @@ test('A file that makes the decoder run for ever is a problem with a reason', as
   const path = join(folder.path, 'a.parquet');
   await writeFile(path, Buffer.from(endlessRun, 'base64'));
   const limits = { batchMs: 1000, heapMiB: 256, clock: systemClock };
-  const readings = await readAll(readParquet(path, () => {}, never, limits));
+  const readings = await readAll(readParquet({ path, about: 'Texts' }, () => {}, never, limits));
   t.is(readings.length, 1);
   // Which of the two comes first depends on the machine.
   t.regex(
@@ -67,7 +69,7 @@ test('An abort ends the thread of a file that would run for ever', async (t) => 
   const path = join(folder.path, 'a.parquet');
   await writeFile(path, Buffer.from(endlessRun, 'base64'));
   const abort = new AbortController();
-  const reading = readAll(readParquet(path, () => {}, abort.signal));
+  const reading = readAll(readParquet({ path, about: 'Texts' }, () => {}, abort.signal));
   abort.abort(new Error('enough'));
   await t.throwsAsync(reading, { message: 'enough' });
 });
@@ -76,6 +78,6 @@ test('A file that is no parquet is a problem, not an error', async (t) => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, 'a.parquet');
   await writeFile(path, 'no parquet at all');
-  const [problem] = await readAll(readParquet(path, () => {}, never));
+  const [problem] = await readAll(readParquet({ path, about: 'Texts' }, () => {}, never));
   t.regex(JSON.stringify(problem), /"problem":"cannot be read as parquet: .+","ends":true/);
 });

@@ -1,8 +1,9 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { type Range, UnusableRecord } from '../../../worker/data/sample.ts';
+import type { Range } from '../../../worker/data/sample.ts';
 import { encodeWithRanges } from '../../../worker/data/spans.ts';
 import { createTokenizer, type Tokenizer } from '../../../worker/data/tokenizer.ts';
+import { UnusableRecord } from '../../../worker/files/unusable-record.ts';
 import { anyText } from '../../builders/any-text.ts';
 import { goldenTokenizer, type TokenizerFamily } from '../../builders/tokenizers.ts';
 

@@ -2,6 +2,7 @@ import test from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { missingClasses, requireTwoClasses } from '../../../worker/prepare/classes.ts';
 import { storeSummary } from '../../../worker/prepare/store-summary.ts';
+import { smallGrey } from '../../builders/pictures.ts';
 
 const names = ['negative', 'neutral', 'positive'];
 
@@ -29,11 +30,15 @@ test('A store is told by its targets, or by its classes', (t) => {
   const manifest = {
     ...{ samples: 8000, documents: 8000, tokens: 120_000, targetTokens: 30_000 },
     ...{ skipped: { Invalid: 2, NoTargets: 0, TooLong: 1000 }, classes: [4000, 0, 4000] },
+    pictures: null,
   };
   t.is(
     storeSummary({ ...manifest, objective: 'Class' }),
     '8,000 records in 2 classes, 120,000 tokens; skipped: 2 unusable, 1,000 too long',
   );
+  const contents = { pictures: 'a', offsets: 'b' };
+  const pictures = { preprocessing: smallGrey, size: { height: 4, width: 4 }, contents };
+  t.regex(storeSummary({ ...manifest, objective: 'Class', pictures }), /^8,000 pictures in 2 /);
   t.is(
     storeSummary({ ...manifest, objective: 'NextToken', classes: [] }),
     '8,000 records, 8,000 documents, 120,000 tokens, 25 % target tokens; skipped: 2 unusable, 1,000 too long',

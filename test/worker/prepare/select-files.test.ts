@@ -1,19 +1,7 @@
 import test from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { selectDataFiles, selectModelFiles } from '../../../worker/prepare/select-files.ts';
-import type { SourceListing } from '../../../worker/remote/source-files.ts';
-
-function listingOf(paths: readonly string[]): SourceListing {
-  const nothing = async function* () {};
-  const files = paths.map((path) => ({
-    path,
-    bytes: 1,
-    version: path,
-    digest: async () => undefined,
-    read: async () => nothing(),
-  }));
-  return { origin: 'owner/model at 01234567', version: 'main', files };
-}
+import { listingOf } from '../../builders/listing.ts';
 
 const model = test.macro({
   title: (given = '') => given,

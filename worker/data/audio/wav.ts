@@ -1,6 +1,6 @@
 // WAV → samples: PCM of 16 bits, one channel, 16,000 a second, as speech models read it. Nothing is
 // resampled or mixed: a model would hear another sound than the file's, without a word about it.
-import { UnusableRecord } from '../sample.ts';
+import { UnusableRecord } from '../../files/unusable-record.ts';
 
 /** Samples a second of all sound here. */
 export const sampleRate = 16_000;

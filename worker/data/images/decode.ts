@@ -1,6 +1,6 @@
 // The file of a picture → the picture: PNG or JPEG by its first bytes, turned as its EXIF field
 // says.
-import { UnusableRecord } from '../sample.ts';
+import { UnusableRecord } from '../../files/unusable-record.ts';
 import { type Image, type ImageLimits, imageLimits } from './image.ts';
 import { decodeJpeg } from './jpeg.ts';
 import { orientationOf, turned } from './orientation.ts';

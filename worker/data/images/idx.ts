@@ -13,7 +13,7 @@ interface IdxLimits {
 /** MNIST has 60,000 pictures of 784 bytes; this is forty times as much. */
 const idxLimits: IdxLimits = { bytes: 2 ** 30, unpacked: 2 ** 31 - 1 };
 
-export interface IdxImages {
+interface IdxImages {
   readonly count: number;
   readonly height: number;
   readonly width: number;
@@ -45,10 +45,14 @@ export function idxImage({ height, width, pixels }: IdxImages, index: number): I
   return { width, height, channels: 1, pixels: pixels.subarray(index * size, (index + 1) * size) };
 }
 
+/** Before the file is read. Throws a UserError that names `path`. */
+export function requireIdxBytes(bytes: number, path: string, limits = idxLimits): void {
+  if (bytes <= limits.bytes) return;
+  throw invalid(path, `has ${bytes} bytes; at most ${limits.bytes} are read`);
+}
+
 function readIdx(packed: Uint8Array, path: string, rank: number, limits: IdxLimits) {
-  if (packed.length > limits.bytes) {
-    throw invalid(path, `has ${packed.length} bytes; at most ${limits.bytes} are read`);
-  }
+  requireIdxBytes(packed.length, path, limits);
   const bytes = unpacked(packed, path, limits);
   const start = 4 + 4 * rank;
   // Two zeros, 8 for unsigned bytes, the number of dimensions.

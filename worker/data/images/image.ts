@@ -1,5 +1,5 @@
 // Pictures as they are stored and preprocessed: 8 bits a sample, grey or RGB.
-import { UnusableRecord } from '../sample.ts';
+import { UnusableRecord } from '../../files/unusable-record.ts';
 
 export interface Image {
   readonly width: number;

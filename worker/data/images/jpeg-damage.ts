@@ -1,4 +1,4 @@
-import { UnusableRecord } from '../sample.ts';
+import { UnusableRecord } from '../../files/unusable-record.ts';
 
 /** `problem` completes "it …". */
 export function damagedJpeg(problem: string): UnusableRecord {

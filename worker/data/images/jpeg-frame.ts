@@ -1,5 +1,5 @@
 // The frame of a JPEG: size, components with their sampling, and room for their coefficients.
-import { UnusableRecord } from '../sample.ts';
+import { UnusableRecord } from '../../files/unusable-record.ts';
 import { type ImageLimits, requireSize } from './image.ts';
 import { damagedJpeg } from './jpeg-damage.ts';
 

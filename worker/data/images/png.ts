@@ -1,7 +1,7 @@
 // PNG to grey or RGB of 8 bits: chunks, the inflated data of exactly the size that the header
 // implies, filters, interlacing (W3C Recommendation, Portable Network Graphics, third edition).
 import { crc32, inflateSync } from 'node:zlib';
-import { UnusableRecord } from '../sample.ts';
+import { UnusableRecord } from '../../files/unusable-record.ts';
 import { type Image, type ImageLimits, requireSize } from './image.ts';
 import { unfilter } from './png-filter.ts';
 

@@ -1,7 +1,7 @@
 // What is done to a picture before a model sees it, as plain data: stores keep it beside the
 // pictures that were prepared for it.
 import * as z from 'zod';
-import { UnusableRecord } from '../sample.ts';
+import { UnusableRecord } from '../../files/unusable-record.ts';
 import { imageLimits } from './image.ts';
 
 const edge = z.int().min(1);

@@ -2,8 +2,10 @@
 // sees it. The four processors do the same steps in the same order and differ in their defaults.
 import { z } from 'zod';
 import { UserError } from '../../../crds/failures/errors.ts';
-import { isFields } from '../messages.ts';
 import type { Preprocessing, ResizeFilter, Size } from './preprocessing.ts';
+
+/** Name in the folder of a model. */
+export const preprocessorFile = 'preprocessor_config.json';
 
 const maxEdge = 4096;
 const edgeRule = `must be a whole number from 1 to ${maxEdge}`;
@@ -104,14 +106,18 @@ const filters: readonly (ResizeFilter | undefined)[] = [
 export function readPreprocessorConfig(
   json: unknown,
   { channels }: Pick<PicturesOfModel, 'channels'>,
-  path = 'preprocessor_config.json',
+  path: string = preprocessorFile,
 ): Preprocessing {
-  if (!isFields(json)) throw invalid(path, 'it is not an object with fields');
+  const isObject = typeof json === 'object' && json !== null && !Array.isArray(json);
+  if (!isObject) throw invalid(path, 'it is not an object with fields');
   const parsed = fields.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0]);
-    throw invalid(path, `${name} is ${shown(json[name])}; it ${issue?.message}`);
+    throw invalid(
+      path,
+      `${name} is ${shown(new Map(Object.entries(json)).get(name))}; it ${issue?.message}`,
+    );
   }
   requireKnown(json, path);
   const config = parsed.data;

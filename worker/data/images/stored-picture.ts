@@ -1,7 +1,7 @@
 // A picture as a store keeps it: as it was decoded, or resized and cropped for its model, whichever
 // has fewer bytes. Both give the same values.
 import { Bug } from '../../../crds/failures/errors.ts';
-import { UnusableRecord } from '../sample.ts';
+import { UnusableRecord } from '../../files/unusable-record.ts';
 import { type Image, toGrey } from './image.ts';
 import { shaped, type WriteValues } from './preprocess.ts';
 import { fixedSize, type Preprocessing, type Size, sizeAfter } from './preprocessing.ts';
@@ -44,6 +44,13 @@ export function unpackValues(
   if (pixels.length !== width * height * channels) throw new Bug('a stored picture of other bytes');
   const image = { width, height, channels, pixels } as const;
   write(packed[9] === 1 ? image : shaped(image, how), values, at);
+}
+
+/** Of a packed picture, for people. */
+export function pictureInWords(packed: Uint8Array): string {
+  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
+  const size = `${view.getUint32(0, true)} x ${view.getUint32(4, true)} pixels`;
+  return `${size}, ${packed[8] === 1 ? 'grey' : 'RGB'}${packed[9] === 1 ? ', resized' : ''}`;
 }
 
 function requireSize(from: Size, made: Size, wanted: Size): void {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { decodeWav } from '../../../../worker/data/audio/wav.ts';
-import { UnusableRecord } from '../../../../worker/data/sample.ts';
+import { UnusableRecord } from '../../../../worker/files/unusable-record.ts';
 import { riffOf, wavChunk, wavOf } from '../../../builders/wav.ts';
 
 const sample = fc.integer({ min: -32_768, max: 32_767 });

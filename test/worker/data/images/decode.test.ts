@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import fc from 'fast-check';
 import { decodeImage } from '../../../../worker/data/images/decode.ts';
-import { UnusableRecord } from '../../../../worker/data/sample.ts';
+import { UnusableRecord } from '../../../../worker/files/unusable-record.ts';
 import { pngChunk, pngOf } from '../../../builders/png.ts';
 
 interface Golden {

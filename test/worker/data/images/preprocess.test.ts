@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { Image } from '../../../../worker/data/images/image.ts';
 import type { Preprocessing } from '../../../../worker/data/images/preprocessing.ts';
-import { UnusableRecord } from '../../../../worker/data/sample.ts';
+import { UnusableRecord } from '../../../../worker/files/unusable-record.ts';
 import { preprocess } from '../../../builders/preprocess.ts';
 
 const nothing: Preprocessing = {

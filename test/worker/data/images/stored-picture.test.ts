@@ -5,7 +5,7 @@ import type { Image } from '../../../../worker/data/images/image.ts';
 import { valueWriter } from '../../../../worker/data/images/preprocess.ts';
 import type { Preprocessing, Size } from '../../../../worker/data/images/preprocessing.ts';
 import { packPicture, unpackValues } from '../../../../worker/data/images/stored-picture.ts';
-import { UnusableRecord } from '../../../../worker/data/sample.ts';
+import { UnusableRecord } from '../../../../worker/files/unusable-record.ts';
 import { preprocess } from '../../../builders/preprocess.ts';
 
 const how: Preprocessing = {

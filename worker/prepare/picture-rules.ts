@@ -1,0 +1,89 @@
+// What a model makes of a picture: its preprocessor config, held against its configuration.
+import { join } from 'node:path';
+import { UserError } from '../../crds/failures/errors.ts';
+import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
+import { fixedSize, type Preprocessing, type Size } from '../data/images/preprocessing.ts';
+import {
+  type PicturesOfModel,
+  preprocessorFile,
+  readPreprocessorConfig,
+  usualPreprocessing,
+} from '../data/images/preprocessor-config.ts';
+import type { ModelConfig } from '../families/family.ts';
+import { readJsonFile } from '../files/bounded-file.ts';
+import { type VisionConfig, visionConfig } from '../vision/config.ts';
+import type { VisionName } from '../vision/families.ts';
+import { tokensOfPicture } from '../vision/tokens.ts';
+
+interface ReadPictureRules {
+  readonly preprocessing: Preprocessing;
+  /** Of the pictures that the model reads, and the tokens of one. */
+  readonly size: Size;
+  readonly tokens: number;
+  /** Something that the user should know. */
+  readonly warning?: string;
+}
+
+/** Of a model in a folder. Throws a UserError where the two files do not fit. */
+export async function pictureRulesIn(
+  folder: string,
+  config: ModelConfig,
+): Promise<ReadPictureRules> {
+  const path = join(folder, preprocessorFile);
+  try {
+    return pictureRules(await readJsonFile(path, jsonLimits.modelConfig), config, path);
+  } catch (cause) {
+    if (!(cause instanceof RefusedBytes)) throw cause;
+    throw unreadable(path, cause);
+  }
+}
+
+function unreadable(path: string, cause: RefusedBytes): UserError {
+  const message = `${path} ${cause.message}`;
+  return new UserError({ code: 'E_INVALID_MODEL', path, message, cause });
+}
+
+/** `json`: of the preprocessor config; undefined where the model has none. */
+export function pictureRules(json: unknown, of: ModelConfig, path: string): ReadPictureRules {
+  const config = visionConfig(of);
+  const model = picturesOf(config, path);
+  const isMissing = json === undefined;
+  const preprocessing = isMissing
+    ? usualPreprocessing(model)
+    : readPreprocessorConfig(json, model, path);
+  const size = fixedSize(preprocessing) ?? model.imageSize;
+  requireModelSize(size, config, path);
+  const tokens = tokensOfPicture(config, size);
+  if (!isMissing) return { preprocessing, size, tokens };
+  const warning = `the model has no ${preprocessorFile}; its pictures become what transformers makes of those of a ${config.family}: ${size.width} x ${size.height} pixels`;
+  return { preprocessing, size, tokens, warning };
+}
+
+const processors = { vit: 'ViT', deit: 'DeiT', dinov2: 'Bit' } as const satisfies Readonly<
+  Record<VisionName, PicturesOfModel['processor']>
+>;
+
+function picturesOf({ family, channels, imageSize }: VisionConfig, path: string): PicturesOfModel {
+  if (channels === 1 || channels === 3) {
+    const square = { height: imageSize, width: imageSize };
+    return { channels, imageSize: square, processor: processors[family] };
+  }
+  throw new UserError({
+    code: 'E_INVALID_MODEL',
+    path,
+    value: channels,
+    message: `config.json has num_channels ${channels}; pictures are read as grey, which is 1, or RGB, which is 3`,
+  });
+}
+
+/** DINOv2 resizes its positions to those of any picture; the others refuse them in transformers. */
+function requireModelSize(size: Size, { family, imageSize }: VisionConfig, path: string): void {
+  const fits = size.height === imageSize && size.width === imageSize;
+  if (fits || family === 'dinov2') return;
+  throw new UserError({
+    code: 'E_INVALID_MODEL',
+    path,
+    message: `${path} makes pictures of ${size.width} x ${size.height} pixels, but this ${family} reads ${imageSize} x ${imageSize}, as image_size in config.json says`,
+    hint: 'set size or crop_size to that',
+  });
+}

@@ -1,0 +1,28 @@
+// Whether prepared pictures are those that a model reads: its preprocessor config may have changed
+// since, in a folder that nothing pins.
+import { UserError } from '../../crds/failures/errors.ts';
+import { digestOf } from '../../crds/plan/digest.ts';
+import { preprocessorFile } from '../data/images/preprocessor-config.ts';
+import { readManifest } from '../data/token-store.ts';
+import type { ModelOnDisk } from '../decoder/model-headers.ts';
+import { pictureRulesIn } from './picture-rules.ts';
+
+/** Throws for pictures that were prepared for another config; texts have none. */
+export async function requirePreparedFor(
+  { folder, config }: Pick<ModelOnDisk, 'folder' | 'config'>,
+  store: string,
+): Promise<void> {
+  const pictures = (await readManifest(store))?.pictures ?? null;
+  if (pictures === null) return;
+  const { preprocessing, size } = await pictureRulesIn(folder, config);
+  const { preprocessing: before, size: sizeBefore } = pictures;
+  const isSame =
+    digestOf({ preprocessing, size }) === digestOf({ preprocessing: before, size: sizeBefore });
+  if (isSame) return;
+  throw new UserError({
+    code: 'E_INVALID_MODEL',
+    path: folder,
+    message: `the pictures in ${store} were prepared for another ${preprocessorFile} than that of ${folder}`,
+    hint: 'prepare them again',
+  });
+}

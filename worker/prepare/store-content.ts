@@ -1,0 +1,97 @@
+// What a store is made of, texts or pictures: how records become documents, and how a document is
+// shown in the manifest.
+import type { FailureCode } from '../../crds/failures/table.ts';
+import { pictureInWords } from '../data/images/stored-picture.ts';
+import type { StoreManifest } from '../data/store-manifest.ts';
+import type { PicturesOfStore } from '../data/token-store-writer.ts';
+import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
+import { createEncoder, type Encoder, type EncodingRules } from './encode-sample.ts';
+import { areOfPictures, encoderOf, type Rules } from './encoder-of.ts';
+
+const exampleTokens = 512;
+
+interface ShownDocument {
+  readonly ids: Uint32Array;
+  readonly marks: Uint8Array;
+  readonly class: number | undefined;
+  readonly picture: Uint8Array | undefined;
+}
+
+type Example = StoreManifest['examples'][number];
+
+export interface Content {
+  readonly encode: Encoder;
+  readonly labels: readonly string[] | undefined;
+  readonly vocabularySize: number;
+  /** Two where every id fits, else four. */
+  readonly bytesPerToken: 2 | 4;
+  readonly pictures: PicturesOfStore | undefined;
+  /** As segments of target text and other text; a class is target text. */
+  readonly example: (document: ShownDocument) => Example;
+  /** What may not end in time, and why. */
+  readonly slowPart: { readonly code: FailureCode; readonly name: string; readonly reason: string };
+}
+
+export function contentOf(rules: Rules): Content {
+  if (!areOfPictures(rules)) return ofTexts(rules);
+  const { labels, preprocessing, size } = rules;
+  return {
+    encode: encoderOf(rules),
+    labels,
+    // All tokens have the id 0.
+    ...{ vocabularySize: 1, bytesPerToken: 2, pictures: { preprocessing, size } },
+    example: ({ picture, class: place }) =>
+      withClass(picture === undefined ? '' : pictureInWords(picture), labels[place ?? 0] ?? ''),
+    slowPart: {
+      code: 'E_INVALID_DATA',
+      name: 'the decoder of pictures',
+      reason: 'the machine is too busy, or the picture is made to take long',
+    },
+  };
+}
+
+function ofTexts(rules: EncodingRules): Content {
+  const { labels } = rules;
+  const tokenizer = createTokenizer(rules.tokenizer);
+  const { vocabularySize } = tokenizer;
+  const parts = rules.template === undefined ? 'tokenizer' : 'tokenizer or chat template';
+  return {
+    encode: createEncoder(rules, tokenizer),
+    labels,
+    ...{ vocabularySize, bytesPerToken: vocabularySize <= 65_536 ? 2 : 4, pictures: undefined },
+    example({ ids, marks, class: place }) {
+      const name = place === undefined ? undefined : labels?.[place];
+      if (name === undefined) return exampleOf(ids, marks, tokenizer);
+      return withClass(tokenizer.decode(ids.subarray(0, exampleTokens)), name);
+    },
+    slowPart: {
+      code: 'E_INVALID_TOKENIZER',
+      name: `the model's ${parts}`,
+      reason: 'a pattern or loop in it does not terminate',
+    },
+  };
+}
+
+/** Consecutive target tokens and other tokens, as text. */
+function exampleOf(ids: Uint32Array, targets: Uint8Array, tokenizer: Tokenizer): Example {
+  const runs: { text: string; isTarget: boolean }[] = [];
+  const end = Math.min(ids.length, exampleTokens);
+  for (let start = 0; start < end; ) {
+    let stop = start + 1;
+    while (stop < end && targets[stop] === targets[start]) stop += 1;
+    runs.push({
+      text: tokenizer.decode(ids.subarray(start, stop)),
+      isTarget: targets[start] === 1,
+    });
+    start = stop;
+  }
+  return runs;
+}
+
+/** The document, special tokens included, and the name of its class. */
+function withClass(text: string, name: string): Example {
+  return [
+    { text, isTarget: false },
+    { text: name, isTarget: true },
+  ];
+}
