@@ -8,6 +8,7 @@ import {
   manifestLines,
   type Preference,
 } from './manifest-text.ts';
+import type { PlacesHere } from './places-here.ts';
 import type { DeviceOption, Found, Goal, Needs } from './questions.ts';
 import { answerOn, isAnswered, type Seen, type Wizard } from './wizard.ts';
 import { sourceOf } from './written-source.ts';
@@ -30,7 +31,7 @@ export function draft(
   wizard: Wizard,
   found: Found,
   estimator: Pick<Estimator, 'of'>,
-  existsHere: (path: string) => boolean,
+  here: PlacesHere,
 ): Drafted {
   const first: Seen = { found, needs: {} };
   const source = isAnswered(wizard, 'model') ? answerOn('model', first, wizard) : undefined;
@@ -40,8 +41,9 @@ export function draft(
   const described = source === undefined ? undefined : estimator.of(source);
   const answers = (prefer: Preference): Answers => ({
     goal: answerOn('goal', first, wizard) as Goal,
-    model: sourceOf(answerOn('model', first, wizard) || '…', existsHere),
-    data: sourceOf(answerOn('data', first, wizard) || '…', existsHere),
+    model: sourceOf(answerOn('model', first, wizard) || '…', here.exists),
+    data: sourceOf(answerOn('data', first, wizard) || '…', here.exists),
+    classes: here.pictureFolders(answerOn('data', first, wizard)),
     gpuMemory: isGpu ? device.device.memory.bytes : undefined,
     prefer,
   });

@@ -1,9 +1,9 @@
 // `anneal init`: a job file from flags. The text is parsed before it is written: it never leaves a
 // file that does not run.
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { formatProblems, invariant, parseManifest, UserError } from '../../crds/index.ts';
 import { manifestText, type Preference } from './manifest-text.ts';
+import { placesHere } from './places-here.ts';
 import type { Goal } from './questions.ts';
 import { sourceOf } from './written-source.ts';
 
@@ -18,8 +18,9 @@ interface InitOptions {
 export function initText({ goal, model, data, gpuMemory, prefer }: InitOptions): string {
   const text = manifestText({
     goal,
-    model: sourceOf(model, existsSync),
-    data: sourceOf(data, existsSync),
+    model: sourceOf(model, placesHere.exists),
+    data: sourceOf(data, placesHere.exists),
+    classes: placesHere.pictureFolders(data),
     gpuMemory,
     prefer,
   });

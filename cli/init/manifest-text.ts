@@ -12,6 +12,8 @@ export interface Answers {
   readonly goal: Goal;
   readonly model: WrittenSource;
   readonly data: WrittenSource;
+  /** Folders of the data that have pictures. */
+  readonly classes: readonly string[];
   /** Bytes of a GPU; undefined for the processor. */
   readonly gpuMemory: number | undefined;
   readonly prefer: Preference;
@@ -81,6 +83,7 @@ export interface ManifestLine {
 }
 
 interface Learning {
+  readonly learns: 'Texts' | 'Pictures';
   /** Lines below `dataset:` besides the source. */
   readonly format: readonly string[];
   readonly sequenceLength: number | undefined;
@@ -91,6 +94,7 @@ interface Learning {
 
 const learnings: Readonly<Record<Goal, Learning>> = {
   chat: {
+    learns: 'Texts',
     format: [],
     sequenceLength: undefined,
     length: ['epochs: "1"'],
@@ -98,13 +102,23 @@ const learnings: Readonly<Record<Goal, Learning>> = {
     warmupSteps: 10,
   },
   text: {
+    learns: 'Texts',
     format: ['format: Text'],
     sequenceLength: undefined,
     length: ['epochs: "1"'],
     globalBatchSize: 8,
     warmupSteps: 10,
   },
+  pictures: {
+    learns: 'Pictures',
+    format: [],
+    sequenceLength: undefined,
+    length: ['epochs: "1"'],
+    globalBatchSize: 32,
+    warmupSteps: 10,
+  },
   try: {
+    learns: 'Texts',
     format: ['maxSamples: 200             # a sample; remove it to train on all'],
     sequenceLength: 256,
     length: ['maxSteps: 20                # or epochs: "1" for one epoch'],
@@ -124,9 +138,9 @@ export function manifestLines(answers: Answers): readonly ManifestLine[] {
   const { model, data, gpuMemory, prefer, goal } = answers;
   const choice = choices[prefer];
   const learning = learnings[goal];
-  const tokens = learning.sequenceLength ?? choice.sequenceLength;
-  const of = (question: Question, ...texts: readonly string[]): readonly ManifestLine[] =>
-    texts.map((text) => ({ of: question, text }));
+  const ofPictures = learning.learns === 'Pictures';
+  // Its file is for language models alone.
+  const output = ofPictures && prefer === 'size' ? choices.quality.output : choice.output;
   return [
     ...of(
       'goal',
@@ -140,14 +154,7 @@ export function manifestLines(answers: Answers): readonly ManifestLine[] {
     ...of('model', 'metadata:', `  name: ${scalar(jobName(model.name))}`),
     ...of('goal', 'spec:'),
     ...of('model', '  model:', `    source: ${flow(model.source)}`),
-    ...of('data', '  dataset:', `    train: ${flow(data.source)}`),
-    ...of('data', ...learning.format.map((line) => `    ${line}`)),
-    ...of(
-      'data',
-      '    heldOut: { percent: "2" }   # never trained on; tells whether learning helps',
-    ),
-    ...of('prefer', `    sequenceLength: ${String(tokens).padEnd(11)} # longer takes more memory`),
-    ...of('data', '    packing: Packed             # no time is spent on padding'),
+    ...dataLines(answers),
     ...of('prefer', `  # ${choice.reason}`, '  method:'),
     ...of('prefer', `    preset: ${choice.preset}            # anneal explain ${choice.preset}`),
     ...of('prefer', ...choice.adapter.map((line) => `    ${line}`)),
@@ -155,8 +162,11 @@ export function manifestLines(answers: Answers): readonly ManifestLine[] {
     ...of('goal', '  training:', ...learning.length.map((line) => `    ${line}`)),
     ...of(
       'goal',
-      `    globalBatchSize: ${learning.globalBatchSize}          # sequences of one step`,
+      `    globalBatchSize: ${String(learning.globalBatchSize).padEnd(10)} # ${ofPictures ? 'pictures' : 'sequences'} of one step`,
     ),
+    ...(ofPictures
+      ? of('goal', '    microBatchSize: 32          # pictures computed at once')
+      : []),
     ...of('prefer', `    learningRate: "${choice.learningRate}"`),
     ...of('goal', `    schedule: { type: Cosine, warmupSteps: ${learning.warmupSteps} }`),
     ...(choice.recomputation === undefined
@@ -166,9 +176,41 @@ export function manifestLines(answers: Answers): readonly ManifestLine[] {
       'device',
       `  worker: { devicesPerWorker: ${gpuMemory === undefined ? '0 }   # 0 is the processor' : '1 }'}`,
     ),
-    ...of('prefer', '  output:', ...choice.output.map((line) => `    ${line}`)),
+    ...of('prefer', '  output:', ...output.map((line) => `    ${line}`)),
     ...of('prefer', ...destinationLines(model, data)),
   ];
+}
+
+function of(question: Question, ...texts: readonly string[]): readonly ManifestLine[] {
+  return texts.map((text) => ({ of: question, text }));
+}
+
+/** The task, and what is below `dataset:`. */
+function dataLines({ data, prefer, goal, classes }: Answers): readonly ManifestLine[] {
+  const { learns, format, sequenceLength } = learnings[goal];
+  const train = of('data', '  dataset:', `    train: ${flow(data.source)}`);
+  const heldOut = of(
+    'data',
+    ...format.map((line) => `    ${line}`),
+    '    heldOut: { percent: "2" }   # never trained on; tells whether learning helps',
+  );
+  if (learns === 'Pictures') {
+    const task = of('goal', '    task: ImageClassification   # it gives a picture a class');
+    return [...task, ...train, ...of('data', labelsLine(classes)), ...heldOut];
+  }
+  const tokens = sequenceLength ?? choices[prefer].sequenceLength;
+  return [
+    ...[...train, ...heldOut],
+    ...of('prefer', `    sequenceLength: ${String(tokens).padEnd(11)} # longer takes more memory`),
+    ...of('data', '    packing: Packed             # no time is spent on padding'),
+  ];
+}
+
+/** Names of classes; two to be replaced, where no folders say them. */
+function labelsLine(classes: readonly string[]): string {
+  return classes.length < 2
+    ? '    labels: [first, second]     # replace them by your classes, in the order of their numbers'
+    : `    labels: [${classes.map(scalar).join(', ')}]   # the folders`;
 }
 
 /** Results go where the inputs are: local inputs give local results. */

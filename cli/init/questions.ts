@@ -38,7 +38,7 @@ export interface Found {
   readonly devices: readonly DeviceOption[];
 }
 
-const goals = ['chat', 'text', 'try'] as const;
+const goals = ['chat', 'text', 'pictures', 'try'] as const;
 export type Goal = (typeof goals)[number];
 
 const goalOptions: readonly Option[] = [
@@ -51,6 +51,11 @@ const goalOptions: readonly Option[] = [
     id: 'text',
     label: 'know my texts',
     why: 'Records are plain text. Long ones are split; every token is a target.',
+  },
+  {
+    id: 'pictures',
+    label: 'tell my pictures apart',
+    why: 'Pictures lie in folders that are named by their classes, or records name both. The model is a vision transformer.',
   },
   {
     id: 'try',
@@ -69,12 +74,21 @@ export type Needs = Readonly<
   Partial<Record<(typeof preferences)[number], { readonly words: string; readonly fits: boolean }>>
 >;
 
-export function optionsOf(question: Question, found: Found, needs: Needs): readonly Option[] {
+export function optionsOf(
+  question: Question,
+  found: Found,
+  needs: Needs,
+  goal: string | undefined,
+): readonly Option[] {
   switch (question) {
     case 'goal':
       return goalOptions;
     case 'model':
-      return [...found.models, ...modelsOfTheHub, typedOption];
+      return [
+        ...found.models,
+        ...(goal === 'pictures' ? modelsOfPictures : modelsOfTheHub),
+        typedOption,
+      ];
     case 'data':
       return [...found.data, typedOption];
     case 'device':
@@ -100,6 +114,19 @@ const modelsOfTheHub: readonly Option[] = [
     id: 'Qwen/Qwen2.5-7B-Instruct',
     label: 'Qwen/Qwen2.5-7B-Instruct',
     why: '7.6 B parameters: a GPU of 24 GiB or more.',
+  },
+];
+
+const modelsOfPictures: readonly Option[] = [
+  {
+    id: 'facebook/dinov2-small',
+    label: 'facebook/dinov2-small',
+    why: '22 M parameters: learns on a processor.',
+  },
+  {
+    id: 'google/vit-base-patch16-224-in21k',
+    label: 'google/vit-base-patch16-224-in21k',
+    why: '86 M parameters: a GPU, or a patient processor.',
   },
 ];
 

@@ -73,7 +73,10 @@ export function isAnswered({ page, given }: Wizard, which: Page): boolean {
 }
 
 export function optionsOn(page: Page, { found, needs }: Seen, wizard: Wizard): readonly Option[] {
-  if (page !== 'file') return optionsOf(page, found, needs);
+  if (page !== 'file') {
+    const goal = page === 'goal' ? undefined : chosenOn('goal', { found, needs }, wizard)?.id;
+    return optionsOf(page, found, needs, goal);
+  }
   const { file } = wizard;
   const why = 'The name of a new file.';
   return [

@@ -166,10 +166,7 @@ function nextLines(
   const steps = 4 * report.training.totalSteps;
   const suggestions: readonly (readonly [string, string])[] = [
     ...(steps === 0 ? [] : [['longer', `${command} run ${file} --steps ${steps}`] as const]),
-    [
-      'your data',
-      `${command} init --model ${sourceText(run.record.spec.model.source)} --data FILE`,
-    ],
+    ...initLine(run, command),
     ['method', `${command} explain ${preset ?? adapter?.type ?? 'Full'}`],
     ...pythonLine(ended, report),
   ];
@@ -178,6 +175,14 @@ function nextLines(
     'Try next',
     ...suggestions.flatMap(([label, text]) => entry(label, text, { width, column })),
   ];
+}
+
+/** None for texts with a class, whose job files init does not write. */
+function initLine({ record }: EndedRun['run'], command: string): [string, string][] {
+  const { source, task } = record.spec.model;
+  if (task === 'SequenceClassification') return [];
+  const data = task === 'ImageClassification' ? '--goal pictures --data FOLDER' : '--data FILE';
+  return [['your data', `${command} init --model ${sourceText(source)} ${data}`]];
 }
 
 /** A source in one word, in the notation of `init`. */
@@ -201,7 +206,7 @@ function pythonLine({ run, model }: EndedRun, report: RunReport): [string, strin
   if (location === undefined) return [];
   const file = isFile ? `, gguf_file=${JSON.stringify(basename(model.path))}` : '';
   const { labels } = run.record.spec.dataset;
-  const task = labels === undefined ? 'CausalLM' : 'SequenceClassification';
+  const { task = 'CausalLM' } = run.record.spec.model;
   const more = labels === undefined ? file : `, num_labels=${labels.length}`;
   const base = `model = AutoModelFor${task}.from_pretrained(${JSON.stringify(location)}${more})`;
   const whole = `model = PeftModel.from_pretrained(model, ${JSON.stringify(adapter.path)})`;

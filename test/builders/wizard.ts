@@ -2,6 +2,7 @@
 // and an estimator that knows one model.
 import { deviceOptions } from '../../cli/init/devices.ts';
 import type { Described } from '../../cli/init/estimator.ts';
+import type { PlacesHere } from '../../cli/init/places-here.ts';
 import type { Found } from '../../cli/init/questions.ts';
 import { llama8b } from './facts.ts';
 
@@ -39,3 +40,6 @@ export const described: Described = {
 export const estimatorOfTests = {
   of: (source: string): Described | undefined => (source === './model' ? described : undefined),
 };
+
+/** No source is a place on this machine. */
+export const nothingHere: PlacesHere = { exists: () => false, pictureFolders: () => [] };

@@ -77,15 +77,18 @@ test('every job file on a page is accepted, on this machine or on a cluster', (t
   t.true(jobs.length > 0);
 });
 
+function formatOf(record: object) {
+  if (!('label' in record)) return 'Auto';
+  return 'image' in record ? 'ImageClassification' : 'TextClassification';
+}
+
 test('every record that docs/formats.md shows is read, each in a shape of its own', (t) => {
   const page = all.filter(({ path }) => path === 'docs/formats.md');
   const records = page
     .flatMap(blocksIn)
     .filter(({ language }) => language === 'json')
     .map(({ lines }) => JSON.parse(lines.map(({ text }) => text).join('\n')));
-  const shapes = records.map((record) =>
-    detectShape([record], 'label' in record ? 'TextClassification' : 'Auto'),
-  );
+  const shapes = records.map((record) => detectShape([record], formatOf(record)));
   t.is(new Set(shapes.map(({ name }) => name)).size, records.length);
   for (const [index, shape] of shapes.entries()) {
     t.notThrows(() => toSample(shape, records[index], true), shape.name);

@@ -14,11 +14,12 @@ export function addInit(program: Command, at: Surroundings, perform: Perform): v
         'on this machine.',
     )
     .option('--model <source>', 'base model')
-    .option('--data <source>', 'conversations or text to train on')
+    .option('--data <source>', 'conversations, text or pictures to train on')
     .addOption(
       new Option('--goal <what>', 'what the model learns; default chat').choices([
         'chat',
         'text',
+        'pictures',
         'try',
       ]),
     )

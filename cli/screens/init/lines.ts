@@ -1,8 +1,9 @@
 // The wizard without redrawing: each question once, its options as a numbered list, answered with a
 // number or a source.
-import { existsSync } from 'node:fs';
+
 import { draft } from '../../init/draft.ts';
 import { manifestText } from '../../init/manifest-text.ts';
+import { placesHere } from '../../init/places-here.ts';
 import { asked, other } from '../../init/questions.ts';
 import {
   answerOn,
@@ -28,7 +29,7 @@ export async function askInLines(
   let wizard = start;
   for (;;) {
     const { page } = wizard;
-    const drafted = draft(wizard, found, estimator, existsSync);
+    const drafted = draft(wizard, found, estimator, placesHere);
     if (drafted.source !== undefined) estimator.ask(drafted.source, drafted.answers);
     const seen = { found, needs: drafted.needs };
     out(`${questionText(page, wizard, seen, page === 'device' ? words : '')}\n`);

@@ -1,12 +1,12 @@
 // Opens the wizard on the alternate buffer; resolves with the file name and its text, or with
 // nothing when the user quits.
-import { existsSync } from 'node:fs';
 import { useApp, useInput, useWindowSize } from 'ink';
 import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { showFullScreen } from '../../components/full-screen.ts';
 import { type Drafted, draft } from '../../init/draft.ts';
 import type { Estimator } from '../../init/estimator.ts';
 import { manifestText } from '../../init/manifest-text.ts';
+import { placesHere } from '../../init/places-here.ts';
 import type { Found } from '../../init/questions.ts';
 import { pressKey, type Wizard } from '../../init/wizard.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';
@@ -53,7 +53,7 @@ function App(props: AppProps): ReactNode {
     if (key.ctrl && input === 'c') return exit();
     for (const pressed of typedOf(input, key)) {
       // Computed for this key, not for the last frame.
-      const { needs } = draft(newest.current, found, estimator, existsSync);
+      const { needs } = draft(newest.current, found, estimator, placesHere);
       const { wizard: next, effect } = pressKey(newest.current, pressed, { found, needs });
       setWizard(next);
       if (effect?.type === 'Leave') exit();
@@ -62,7 +62,7 @@ function App(props: AppProps): ReactNode {
   });
   const write = (file: string): void => {
     const before = newest.current;
-    const { answers } = draft(before, found, estimator, existsSync);
+    const { answers } = draft(before, found, estimator, placesHere);
     props.write(file, manifestText(answers)).then(
       () => {
         props.done({ type: 'Written', file });
@@ -90,7 +90,7 @@ function useDraft(wizard: Wizard, found: Found, estimator: Estimator): Drafted {
   const version = useSyncExternalStore(estimator.subscribe, () => estimator.version);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new version means that the estimator knows more
   const drafted = useMemo(
-    () => draft(wizard, found, estimator, existsSync),
+    () => draft(wizard, found, estimator, placesHere),
     [wizard, found, estimator, version],
   );
   const { source, answers } = drafted;

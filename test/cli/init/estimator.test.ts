@@ -6,7 +6,7 @@ import type { DescribedModel } from '../../../crds/wire/described-model.ts';
 import { described } from '../../builders/wizard.ts';
 
 const answers: Answers = {
-  ...{ goal: 'chat', gpuMemory: undefined, prefer: 'speed' },
+  ...{ goal: 'chat', classes: [], gpuMemory: undefined, prefer: 'speed' },
   ...{ model: sourceOf('a/b', () => false), data: sourceOf('a/c', () => false) },
 };
 const model = (described as { model: DescribedModel }).model;

@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
 import { parse } from 'yaml';
@@ -25,6 +25,7 @@ test('places of every sort with every preference are jobs that parse', (t) => {
         [undefined, 'chat'],
         [24 * 2 ** 30, 'text'],
         [undefined, 'try'],
+        [undefined, 'pictures'],
       ] as const) {
         const { job } = parseJob(initText({ goal, model, data, gpuMemory, prefer }), 'job.yaml');
         t.is(job.spec.worker.devicesPerWorker, gpuMemory === undefined ? 0 : 1);
@@ -97,4 +98,26 @@ test('a file that is there is not overwritten', async (t) => {
   });
   t.is(await readFile(file, 'utf8'), 'one');
   await t.throwsAsync(writeNew(join(folder, 'none/job.yaml'), 'two'), { code: 'E_NOT_FOUND' });
+});
+
+test('folders of pictures name the classes of a job, and two stand for them elsewhere', async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'anneal-init-'));
+  t.teardown(() => rm(data, { recursive: true, force: true }));
+  for (const file of ['cat/1.png', 'a: dog/2.JPG', 'notes/a.txt']) {
+    await mkdir(dirname(join(data, file)));
+    await writeFile(join(data, file), '');
+  }
+  const labelsOf = (place: string) => {
+    const text = initText({
+      ...usual,
+      goal: 'pictures',
+      model: 'facebook/dinov2-small',
+      data: place,
+    });
+    const { model, dataset } = parseJob(text, 'job.yaml').job.spec;
+    t.deepEqual([model.task, dataset.sequenceLength], ['ImageClassification', undefined]);
+    return dataset.labels;
+  };
+  t.deepEqual(labelsOf(data), ['a: dog', 'cat']);
+  t.deepEqual(labelsOf('owner/pictures'), ['first', 'second']);
 });

@@ -13,14 +13,14 @@ import {
 } from '../../../cli/init/wizard.ts';
 import type { Pressed } from '../../../cli/terminal/pressed.ts';
 import { parseJob } from '../../../crds/manifest/manifest.ts';
-import { estimatorOfTests, whatIsFound } from '../../builders/wizard.ts';
+import { estimatorOfTests, nothingHere, whatIsFound } from '../../builders/wizard.ts';
 
 const seen: Seen = { found: whatIsFound(), needs: {} };
 const key = (word: string): Pressed =>
   word.length > 1 ? { input: '', key: word as Pressed['key'] } : { input: word, key: undefined };
 const after = (words: readonly string[], from = startWizard({})): Wizard =>
   words.reduce((wizard, word) => pressKey(wizard, key(word), seen).wizard, from);
-const drafted = (wizard: Wizard) => draft(wizard, seen.found, estimatorOfTests, () => false);
+const drafted = (wizard: Wizard) => draft(wizard, seen.found, estimatorOfTests, nothingHere);
 const textOf = (wizard: Wizard) => manifestText(drafted(wizard).answers);
 
 const anyKey = fc.constantFrom(

@@ -22,7 +22,7 @@ import type { Telemetry } from '../../../crds/wire/telemetry.ts';
 import { heardOfAJob } from '../../builders/heard.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 import { messagesOfARun } from '../../builders/run-messages.ts';
-import { estimatorOfTests, whatIsFound } from '../../builders/wizard.ts';
+import { estimatorOfTests, nothingHere, whatIsFound } from '../../builders/wizard.ts';
 
 const now = Date.parse('2026-01-01T04:33:00Z') / 1000;
 const size = { columns: 100, rows: 28 };
@@ -157,6 +157,6 @@ function compare(at: Display): ReactNode {
 function init(at: Display): ReactNode {
   const found = whatIsFound();
   const wizard = { ...startWizard({}), page: 'prefer' as const };
-  const drafted = draft(wizard, found, estimatorOfTests, () => false);
+  const drafted = draft(wizard, found, estimatorOfTests, nothingHere);
   return <WizardScreen display={at} wizard={wizard} found={found} drafted={drafted} cluster="" />;
 }

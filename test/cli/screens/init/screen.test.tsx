@@ -5,13 +5,13 @@ import { draft } from '../../../../cli/init/draft.ts';
 import { type Page, startWizard, type Wizard } from '../../../../cli/init/wizard.ts';
 import { WizardScreen } from '../../../../cli/screens/init/screen.tsx';
 import { ascii, braille } from '../../../../cli/terminal/glyphs.ts';
-import { estimatorOfTests, whatIsFound } from '../../../builders/wizard.ts';
+import { estimatorOfTests, nothingHere, whatIsFound } from '../../../builders/wizard.ts';
 
 const found = whatIsFound();
 
 function drawn(wizard: Wizard, columns: number, more: Partial<Display> = {}): string {
   const display = { columns, rows: 24, glyphs: braille, color: false as const, now: 0, ...more };
-  const drafted = draft(wizard, found, estimatorOfTests, () => false);
+  const drafted = draft(wizard, found, estimatorOfTests, nothingHere);
   const cluster = 'The cluster prod was asked for its GPUs.';
   const shown = { display, wizard, found, drafted, cluster };
   const text = renderToString(<WizardScreen {...shown} />, { columns });
