@@ -15,6 +15,7 @@ export const parts = {
       'worker/supervisor/main.ts',
       'worker/main.ts',
       'cli/serve/pod-main.ts',
+      'cli/serve/handover-main.ts',
       'worker/data/parquet-thread.ts',
       'worker/prepare/tokenise-thread.ts',
     ],

@@ -1,29 +1,20 @@
 // AdapterServer: pods that answer requests with a base and adapters of it, by name. What they do is
 // what `anneal serve` does; the operator keeps them, and tells them which adapters there are.
 import * as z from 'zod';
-import { type ComposeMode, defaultSpan, mostParts, mostSpan } from '../names/compose-modes.ts';
 import { apiVersion, serverNames } from '../names/group.ts';
-import { servedNamePattern } from '../names/served-names.ts';
-import { decimal } from '../schema/decimal.ts';
 import { quantity } from '../schema/quantity.ts';
 import { type Rule, rule } from '../schema/rule.ts';
 import { celText, objectName, text } from '../schema/text.ts';
 import { exactlyOne } from '../schema/union.ts';
+import { composition, mostCompositions, servedName } from './composition.ts';
 import { condition } from './conditions.ts';
 import { objectMeta } from './job.ts';
 import { model } from './model.ts';
 import { imagePullSecrets, nodeSelector, resources, tolerations } from './pod-fields.ts';
+import { rulesOfEngine, servingEngine } from './serving-engine.ts';
 import { claimPath } from './source.ts';
 
 const mostAdapters = 256;
-const mostCompositions = 16;
-
-const servedName = () =>
-  text(
-    128,
-    new RegExp(`^${servedNamePattern}$`),
-    'a name that begins with a letter or digit, of letters, digits, dots, _ and -',
-  );
 
 const adapter = exactlyOne(
   z.strictObject({
@@ -40,69 +31,6 @@ const adapter = exactlyOne(
   ['adapterRef', 'persistentVolumeClaim'],
 );
 
-/** Those of the local server, in the spelling of the API. */
-const modes = [
-  'Merge',
-  'Logits',
-  'Switch',
-  'Dominant',
-] as const satisfies readonly Capitalize<ComposeMode>[];
-
-const composition = rule(
-  z.strictObject({
-    name: servedName().describe('Name of the composition in requests.'),
-    mode: z
-      .enum(modes)
-      .default('Merge')
-      .describe(
-        'Merge: the sum of the weighted changes. Logits: the weighted mean of the logits. Switch: one part after the other. Dominant: a mean that one part leads.',
-      ),
-    parts: z
-      .array(
-        z.strictObject({
-          adapter: servedName().describe('Name of an adapter of this server.'),
-          weight: decimal({ min: -1000, max: 1000 })
-            .optional()
-            .describe('Weight of the part, for Merge and Logits; 1 when absent.'),
-        }),
-      )
-      .min(1)
-      .max(mostParts)
-      .describe('Adapters that answer together.'),
-    span: z
-      .int32()
-      .min(1)
-      .max(mostSpan)
-      .optional()
-      .describe(
-        `Tokens after which the next part leads, for Switch and Dominant; ${defaultSpan} when absent.`,
-      ),
-  }),
-  {
-    id: 'server.compose: weights where they are asked for',
-    cel: "self.mode in ['Merge', 'Logits'] || self.parts.all(part, !has(part.weight))",
-    check: ({ mode, parts }) =>
-      mode === 'Merge' || mode === 'Logits' || parts.every(({ weight }) => weight === undefined),
-    message: 'has weights, and its mode sets weights by itself',
-    hint: 'leave the weights out, or use Merge or Logits',
-    path: ['parts'],
-  },
-  {
-    id: 'server.compose: no weight is 0',
-    cel: 'self.parts.all(part, !has(part.weight) || double(part.weight) != 0.0)',
-    check: ({ parts }) => parts.every(({ weight }) => weight === undefined || Number(weight) !== 0),
-    message: 'has a part with the weight 0; leave that part out',
-    path: ['parts'],
-  },
-  {
-    id: 'server.compose: a span where parts take turns',
-    cel: "!has(self.span) || self.mode in ['Switch', 'Dominant']",
-    check: ({ mode, span }) => span === undefined || mode === 'Switch' || mode === 'Dominant',
-    message: 'is set, and in its mode no part leads for a span',
-    path: ['span'],
-  },
-);
-
 const limits = z.strictObject({
   sequences: z
     .int32()
@@ -110,14 +38,25 @@ const limits = z.strictObject({
     .max(1024)
     .default(16)
     .describe('Sequences that are decoded together.'),
-  queue: z.int32().min(0).max(65_536).default(64).describe('Requests that may wait beside them.'),
+  queue: z
+    .int32()
+    .min(0)
+    .max(65_536)
+    .optional()
+    .describe('Requests that may wait beside them; 64 when absent. Not of VLLM.'),
   context: z
     .int32()
     .min(2)
     .default(2048)
     .describe('Longest prompt and answer together, in tokens.'),
-  maxTokens: z.int32().min(1).default(512).describe('Longest answer of a chat that does not say.'),
-  cacheMemory: quantity().default('512Mi').describe('Memory of keys and values.'),
+  maxTokens: z
+    .int32()
+    .min(1)
+    .optional()
+    .describe('Longest answer of a chat that does not say; 512 when absent. Not of VLLM.'),
+  cacheMemory: quantity()
+    .optional()
+    .describe('Memory of keys and values; 512Mi when absent, or what vLLM finds free on a device.'),
 });
 
 const fields = z.strictObject({
@@ -141,20 +80,21 @@ const fields = z.strictObject({
     .boolean()
     .default(false)
     .describe('Adapters that do not say which base they were trained on are served.'),
+  engine: servingEngine.prefault({}).describe('What computes the answers.'),
   precision: z
     .enum(['Float32', 'BFloat16'])
     .optional()
     .describe(
-      'Form of the weights in memory; BFloat16 on a device and Float32 without, when absent.',
+      'Form of the weights in memory; BFloat16 on a device and Float32 without, when absent, or what vLLM takes for the model.',
     ),
   limits: limits.prefault({}).describe('How much a pod does at once.'),
   replicas: z.int32().min(0).max(1000).default(1).describe('Pods; the target of kubectl scale.'),
   devicesPerReplica: z
     .int32()
     .min(0)
-    .max(1)
+    .max(8)
     .default(0)
-    .describe('Devices of a pod; 0 for the processor.'),
+    .describe('Devices of a pod; 0 for the processor. More than one with VLLM alone.'),
   imagePullSecrets,
   resources: resources
     .optional()
@@ -194,7 +134,7 @@ const namesDiffer: Rule<Fields> = {
   message: 'gives one name to two models; base, adapters and compositions need names of their own',
 };
 
-export const serverSpec = rule(fields, partsAreServed, namesDiffer);
+export const serverSpec = rule(fields, partsAreServed, namesDiffer, ...rulesOfEngine);
 export type ServerSpec = z.output<typeof serverSpec>;
 
 const servedAdapter = z.strictObject({

@@ -9,3 +9,13 @@ export const servedAdapters = z.object({
 });
 
 export type ServedAdapters = z.output<typeof servedAdapters>;
+
+/** The same of vLLM: its list of models, where `root` of an adapter is its folder. */
+export const vllmModels = z
+  .object({ data: z.array(z.object({ id: z.string(), root: z.string().nullish() })) })
+  .transform(
+    ({ data }): ServedAdapters => ({
+      served: data.map(({ id, root }) => ({ name: id, folder: root ?? undefined })),
+      refused: [],
+    }),
+  );

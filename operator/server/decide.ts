@@ -1,16 +1,20 @@
 // One look at a server: which objects it should have, and what to say of it. Pure.
-
+import type * as z from 'zod';
 import type {
   ServedAdapterStatus,
   ServerCondition,
   ServerStatus,
 } from '../../crds/api/adapter-server.ts';
 import type { Condition } from '../../crds/api/conditions.ts';
+import { leftOut } from '../../crds/serve/handover.ts';
 import type { ServedAdapters } from '../../crds/serve/served-adapters.ts';
+import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
 import { setCondition } from '../runtime/conditions.ts';
-import { type BuiltServer, selectorText, urlOf } from './objects.ts';
+import type { BuiltServer } from './built-server.ts';
+import { selectorText, urlOf } from './objects.ts';
 import type { Deployment, ObservedServer, ServingPod } from './observed.ts';
 import type { Places } from './places.ts';
+import { handoverContainer } from './vllm-pod.ts';
 
 /** What a person has to change before the server can be as it is asked for. */
 export interface ServerRefusal {
@@ -46,12 +50,25 @@ export function isReady({ metadata, status }: ServingPod): boolean {
   return metadata.deletionTimestamp === undefined && ready === true;
 }
 
+/** Adapters that the container in front of vLLM refused. */
+function leftOutBy({ status }: ServingPod): z.output<typeof leftOut>['refused'] {
+  const first = status.initContainerStatuses?.find(({ name }) => name === handoverContainer);
+  const { exitCode, message = '' } = first?.state.terminated ?? {};
+  if (exitCode !== 0) return [];
+  try {
+    return leftOut.safeParse(parseJson(message, jsonLimits.message)).data?.refused ?? [];
+  } catch (error) {
+    if (error instanceof RefusedBytes) return [];
+    throw error;
+  }
+}
+
 export function decideServer(facts: ServerFacts): ServerDecision {
   const { server, places } = facts;
   const { metadata, spec } = server;
   const { name, namespace, uid } = metadata;
   const built = spec === undefined ? undefined : { name, namespace, uid, spec, places };
-  const adapters = built === undefined ? [] : statesOf(built, facts.told);
+  const adapters = built === undefined ? [] : statesOf(built, facts);
   const loaded = adapters.filter(({ state }) => state === 'Loaded').length;
   const says = conditionsOf(facts, built, adapters);
   let conditions: readonly Condition[] = server.status.conditions ?? [];
@@ -144,7 +161,8 @@ function problemOf({ status }: Deployment, pods: readonly ServingPod[]): string 
   );
   if (failure !== undefined) return failure.message;
   for (const { metadata, status: of } of pods) {
-    for (const { state, lastState } of of.containerStatuses ?? []) {
+    const containers = [...(of.initContainerStatuses ?? []), ...(of.containerStatuses ?? [])];
+    for (const { state, lastState } of containers) {
       const { reason, message } = state.waiting ?? { reason: '', message: '' };
       if (reason === '' || passing.includes(reason)) continue;
       const said = lastState.terminated?.message.trim().split('\n').slice(-2).join(' ') ?? '';
@@ -179,12 +197,13 @@ const longest = 1000;
  */
 function statesOf(
   { spec, places }: BuiltServer,
-  told: ServerFacts['told'],
+  { told, pods }: Pick<ServerFacts, 'told' | 'pods'>,
 ): readonly ServedAdapterStatus[] {
+  const leftOut = pods.flatMap(leftOutBy);
   const answers = told.flatMap((one) => one ?? []);
   const isWhole = told.length > 0 && answers.length === told.length;
   return [...spec.adapters, ...spec.compose].map(({ name }) => {
-    const known = [...places.refused, ...answers.flatMap(({ refused }) => refused)];
+    const known = [...places.refused, ...leftOut, ...answers.flatMap(({ refused }) => refused)];
     const reason = known.find((one) => one.name === name)?.reason;
     if (reason !== undefined) return { name, state: 'Refused', message: reason.slice(0, longest) };
     const folder = places.listed.find((one) => one.name === name)?.folder;

@@ -71,28 +71,36 @@ export const deployments: Resource<Deployment> = {
   read: (raw) => deployment.parse(raw) as Deployment,
 };
 
+const terminated = z.object({
+  exitCode: z.int().default(0),
+  message: z.string().default(''),
+});
+
+const containerStatuses = z
+  .array(
+    z.object({
+      name: z.string().default(''),
+      state: z
+        .object({
+          waiting: z
+            .object({ reason: z.string().default(''), message: z.string().default('') })
+            .optional(),
+          terminated: terminated.optional(),
+        })
+        .prefault({}),
+      lastState: z.object({ terminated: terminated.optional() }).prefault({}),
+    }),
+  )
+  .nullish();
+
 const servingPod = z.object({
   metadata,
   status: z
     .object({
       podIP: z.string().optional(),
       conditions: z.array(z.object({ type: z.string(), status: z.string() })).nullish(),
-      containerStatuses: z
-        .array(
-          z.object({
-            state: z
-              .object({
-                waiting: z
-                  .object({ reason: z.string().default(''), message: z.string().default('') })
-                  .optional(),
-              })
-              .prefault({}),
-            lastState: z
-              .object({ terminated: z.object({ message: z.string().default('') }).optional() })
-              .prefault({}),
-          }),
-        )
-        .nullish(),
+      initContainerStatuses: containerStatuses,
+      containerStatuses,
     })
     .prefault({}),
 });

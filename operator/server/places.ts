@@ -18,18 +18,19 @@ interface Place {
   readonly path: string;
 }
 
-/** Forms that pods can load. */
+/** Forms that pods can load; vLLM takes one rank for all layers, which the second one has. */
 const served = ['PEFTAdapter', 'UniformPEFTAdapter'];
+const wanted = { Anneal: served, VLLM: served.toReversed() } as const;
 const claimUri = /^pvc:\/\/([a-z0-9][-a-z0-9.]*)\/(.+)$/;
 
 /** `find` gives the Adapter of that name in the namespace. */
 export function placesOf(
-  spec: Pick<ServerSpec, 'adapters' | 'model'>,
+  spec: Pick<ServerSpec, 'adapters' | 'model' | 'engine'>,
   find: (name: string) => ObservedAdapter | undefined,
 ): Places {
   const found = spec.adapters.map((one) => {
     const claim = one.persistentVolumeClaim;
-    const place = claim ?? placeOf(one.adapterRef?.name ?? '', find, spec.model.digest);
+    const place = claim ?? placeOf(one.adapterRef?.name ?? '', find, spec);
     return { name: one.name, place };
   });
   const places = found.flatMap(({ name, place }) =>
@@ -50,7 +51,7 @@ export function placesOf(
 function placeOf(
   name: string,
   find: (name: string) => ObservedAdapter | undefined,
-  digest: string | undefined,
+  { model: { digest }, engine }: Pick<ServerSpec, 'model' | 'engine'>,
 ): Place | string {
   const adapter = find(name);
   if (adapter === undefined) return `Adapter ${name} is not there`;
@@ -58,7 +59,7 @@ function placeOf(
   if (digest !== undefined && base.digest !== digest) {
     return `Adapter ${name} was trained on the base ${base.digest}; the base that is served is ${digest}`;
   }
-  const form = forms.find(({ type }) => served.includes(type));
+  const [form] = wanted[engine.type].flatMap((type) => forms.filter((one) => one.type === type));
   if (form === undefined) {
     const has = forms.map(({ type }) => type).join(', ');
     return `Adapter ${name} has the forms ${has}; one of ${served.join(' and ')} is served`;

@@ -14,9 +14,10 @@ import type { Reconciled } from '../runtime/controller.ts';
 import type { KubeObject, Resource } from '../runtime/resource.ts';
 import { ensure, ensureList } from './act.ts';
 import type { AskPod } from './ask-pods.ts';
+import type { BuiltServer } from './built-server.ts';
 import { decideServer, isReady, type ServerFacts, type ServerRefusal } from './decide.ts';
 import type { ServerStores } from './informers.ts';
-import { type BuiltServer, deploymentFor, listFor, serviceFor } from './objects.ts';
+import { deploymentFor, listFor, readsList, serviceFor } from './objects.ts';
 import { type Deployment, deployments, type ObservedServer, servers } from './observed.ts';
 import { placesOf } from './places.ts';
 
@@ -84,6 +85,7 @@ export class ServerReconciler {
     const empty = { listed: [], refused: [], claims: [] };
     const pods = stores.pods.by('server', uid);
     const addresses = pods.filter(isReady).flatMap(({ status }) => status.podIP ?? []);
+    const engine = server.spec?.engine.type ?? 'Anneal';
     const known = this.#refused.get(key);
     return {
       server,
@@ -93,7 +95,7 @@ export class ServerReconciler {
         .by('server', uid)
         .find(({ metadata }) => metadata.controlledBy === uid),
       pods,
-      told: await Promise.all(addresses.map((address) => ask(address, signal))),
+      told: await Promise.all(addresses.map((address) => ask(address, engine, signal))),
       refused: known?.generation === server.generation ? known : undefined,
       now: clock.now(),
     };
@@ -108,7 +110,7 @@ export class ServerReconciler {
   ): Promise<void> {
     const { client, stores, settings } = this.#facts;
     const actor = { client, manager: fieldManager.controller, owner: built.uid };
-    await ensureList(actor, listFor(built), signal);
+    if (readsList(built)) await ensureList(actor, listFor(built), signal);
     const service = stores.services
       .by('server', built.uid)
       .find(({ metadata }) => metadata.controlledBy === built.uid);

@@ -1,7 +1,7 @@
 // Servers as the API server keeps them, from the smallest one and changes to its spec.
 import { type ServerSpec, serverSpec } from '../../crds/api/adapter-server.ts';
 import { apiVersion, serverNames } from '../../crds/names/group.ts';
-import type { BuiltServer } from '../../operator/server/objects.ts';
+import type { BuiltServer } from '../../operator/server/built-server.ts';
 import type { ObservedAdapter, ServingPod } from '../../operator/server/observed.ts';
 import type { Places } from '../../operator/server/places.ts';
 
@@ -12,6 +12,8 @@ export const serverUid = '0123abcd-0000-4000-8000-000000000000';
 export function claimed(name: string, claimName = 'results') {
   return { name, persistentVolumeClaim: { claimName, path: `${name}/adapter` } };
 }
+
+export const vllm = { type: 'VLLM', vllm: { image: 'example.com/vllm:1' } } as const;
 
 /** As a person writes it. */
 export function writtenServer(changes: SpecChanges = {}) {

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import OpenAI, { APIError } from 'openai';
-import type { ServerStatus } from '../../crds/api/adapter-server.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
 import { untilComplete } from './a-real-job.ts';
 import { getJson, kubectl, listJson, type Plural } from './access.ts';
 import { closedAfter } from './closed-after.ts';
 import { test } from './our-cluster.ts';
+import { isReady, serverChanges } from './server-changes.ts';
 import { aSharedFolder } from './shared-folder.ts';
 import { SharedRelease } from './shared-release.ts';
 
@@ -59,7 +59,7 @@ async function served(t: ExecutionContext, namespace: string): Promise<void> {
     await cp(join(job.destination, 'adapter'), join(folder, copy), { recursive: true });
   }
   const [made] = (await listJson(namespace, 'adapters')) as Named[];
-  const change = changes(namespace);
+  const change = serverChanges(namespace);
 
   // What somebody else has under the name stays as it is.
   await kubectl(['-n', namespace, 'create', 'service', 'clusterip', 'taken', '--tcp=80']);
@@ -165,36 +165,6 @@ function aServer(name: string, adapters: readonly object[], cpu = '50m') {
       resources: { requests: { cpu, memory: '256Mi' }, limits: { memory: '1Gi' } },
     },
   };
-}
-
-function changes(namespace: string) {
-  const status = async (name: string): Promise<ServerStatus> => {
-    const { status = {} } = await getJson(namespace, 'adapterservers', name);
-    return status as ServerStatus;
-  };
-  return {
-    apply: (server: object) =>
-      kubectl(['-n', namespace, 'apply', '-f', '-'], { input: JSON.stringify(server) }),
-    remove: (name: string) => kubectl(['-n', namespace, 'delete', 'adapterserver', name]),
-    async until(
-      name: string,
-      what: string,
-      holds: (status: ServerStatus) => boolean,
-    ): Promise<ServerStatus> {
-      try {
-        await eventually(what, async () => holds(await status(name)), {
-          ...{ withinMs: 240_000, everyMs: 500 },
-        });
-      } catch (error) {
-        throw new Error(JSON.stringify(await status(name)), { cause: error });
-      }
-      return status(name);
-    },
-  };
-}
-
-function isReady({ conditions = [] }: ServerStatus): boolean {
-  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
 }
 
 /** Through the Service, whose address this machine reaches. */

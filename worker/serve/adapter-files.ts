@@ -23,6 +23,10 @@ const configSchema = z.object({
   kasa_config: z.null('is set, and KaSA takes a part of each weight').optional(),
   bias: z.literal('none', 'is not none, and biases of adapters are not served').default('none'),
   fan_in_fan_out: z.literal(false, 'is true, and weights here are [out, in]').nullish(),
+  alora_invocation_tokens: z
+    .null('is set, and adapters that begin in the middle of a text are not served')
+    .optional(),
+  target_modules: z.unknown().optional(),
   modules_to_save: z
     .union([z.null(), z.tuple([])], 'names modules that replace those of the base')
     .optional(),
@@ -34,6 +38,12 @@ export interface AdapterFile extends Disposable {
   readonly baseDigest: string | undefined;
   readonly layers: readonly LinearLayer[];
   readonly scaleOf: (layer: LinearLayer) => number;
+  readonly rankOf: (layer: LinearLayer) => number;
+  /** Of layers that no pattern names. */
+  readonly rank: number;
+  readonly scale: number;
+  /** Whether the configuration names the modules that it changes. */
+  readonly namesTargets: boolean;
   readonly file: SafetensorsFile;
 }
 
@@ -51,6 +61,9 @@ export async function openAdapter(
     return {
       ...{ layers, file, baseDigest: file.header.metadata.get(baseDigestKey) },
       scaleOf: ({ path }) => scaleOf(config, path),
+      rankOf: ({ path }) => rankOf(config, path),
+      ...{ rank: config.r, scale: scaled(config, config.lora_alpha, config.r) },
+      namesTargets: (config.target_modules ?? null) !== null,
       [Symbol.dispose]: () => file[Symbol.dispose](),
     };
   } catch (error) {
@@ -88,8 +101,11 @@ function rankOf({ r, rank_pattern: ranks }: PeftConfig, path: string): number {
 
 function scaleOf(config: PeftConfig, path: string): number {
   const alpha = patternOf(config.alpha_pattern, path) ?? config.lora_alpha;
-  const own = rankOf(config, path);
-  return alpha / (config.use_rslora ? Math.sqrt(own) : own);
+  return scaled(config, alpha, rankOf(config, path));
+}
+
+function scaled({ use_rslora: isRoot }: PeftConfig, alpha: number, own: number): number {
+  return alpha / (isRoot ? Math.sqrt(own) : own);
 }
 
 /** Every tensor of the file is a factor of a layer that the base has. */

@@ -3,7 +3,6 @@
 // those that change are loaded again, those that go are unloaded.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AnnealError } from '../../crds/failures/errors.ts';
 import { adapterList } from '../../crds/serve/adapter-list.ts';
 import { servedName } from '../../crds/serve/served-name.ts';
 import type { ServeSettings } from '../../crds/serve/settings.ts';
@@ -11,6 +10,7 @@ import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
 import { isErrno } from '../files/errno.ts';
 import { configFile, tensorFile } from '../publish/peft-files.ts';
+import { refusalOf } from './refusal.ts';
 import type { Server } from './server.ts';
 
 interface Refused {
@@ -120,9 +120,7 @@ export class AdapterFolder {
     } catch (error) {
       // What was served by this name is no longer what lies there.
       this.#server.removeAdapter(name);
-      if (error instanceof AnnealError) return { reason: error.message };
-      if (isErrno(error, 'ENOENT', 'EACCES')) return { reason: `${folder}: ${String(error)}` };
-      throw error;
+      return { reason: refusalOf(error, folder) };
     }
   }
 }

@@ -8,16 +8,14 @@ import { type ModelFiles, openModel } from '../decoder/model-files.ts';
 import { pageTokens } from '../decoding/paged-cache.ts';
 import { frozenModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
-import { fetchReporter } from '../prepare/progress.ts';
-import { modelPath, type ResolvedSource, resolveModel } from '../prepare/resolve-source.ts';
-import { systemNetwork } from '../remote/network.ts';
-import { sourceEnvironment } from '../remote/source-environment.ts';
+import { modelPath } from '../prepare/resolve-source.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord } from '../run-folder.ts';
 import { dtypeBytes } from '../tensor/dtype.ts';
 import { setThreads } from '../tensor/threads.ts';
 import { openDevice } from '../train/open-device.ts';
 import { AdapterFolder } from './adapter-folder.ts';
+import { resolveBase } from './base-source.ts';
 import { textsOf } from './questions.ts';
 import { Server } from './server.ts';
 
@@ -26,10 +24,8 @@ const lookMs = 1000;
 
 export const serveRole: Role = async (context) => {
   const settings = await requireRecord(context.folder, serveFile, serveSettings);
-  const { emit, clock } = context;
-  emit({ type: 'stage', stage: 'Resolve', state: 'Started', subject: 'model' });
-  const source = await resolved(settings, context);
-  emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'model', note: source.origin });
+  const { clock } = context;
+  const source = await resolveBase(settings, context);
   const path = modelPath(source);
   using files = openModel(path);
   const limits = limitsOf(settings, files);
@@ -86,19 +82,6 @@ async function answer(
       await setImmediate();
     }
   }
-}
-
-async function resolved(settings: ServeSettings, context: RoleContext): Promise<ResolvedSource> {
-  const { config, clock, emit, stop } = context;
-  const environment = await sourceEnvironment({
-    variables: config.variables,
-    cache: settings.cache,
-    jobFolder: settings.folder,
-    volumes: new Map(Object.entries(settings.volumes)),
-    network: systemNetwork(clock, emit),
-    report: fetchReporter('model', emit, clock),
-  });
-  return resolveModel(settings.model, environment, stop);
 }
 
 function load(

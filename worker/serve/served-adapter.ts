@@ -1,6 +1,5 @@
 // Adapters beside one base: each product of the base is computed once for all rows of a step, then
 // every adapter adds its low-rank product to the rows that use it.
-import { TerminalError } from '../../crds/failures/errors.ts';
 import type { TapOfRows } from '../decoding/step-logits.ts';
 import { linearLayers } from '../engine/adapted-layers.ts';
 import type { Model } from '../engine/model.ts';
@@ -10,6 +9,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { onDevice, type Tensor } from '../tensor/tensor.ts';
 import { type AdapterFile, nameOf, openAdapter } from './adapter-files.ts';
+import { requireBase } from './require-base.ts';
 
 export interface Factors {
   /** `[r, in]` */
@@ -82,21 +82,7 @@ export interface Base {
 /** Refuses an adapter that was trained on another base. */
 export async function loadAdapter(name: string, folder: string, base: Base) {
   using opened = await openAdapter(folder, linearLayers(base.model.config));
-  const { baseDigest } = opened;
-  if (baseDigest === undefined && !base.acceptsUnnamed) {
-    throw new TerminalError({
-      code: 'E_DIGEST_MISMATCH',
-      message: `adapter ${name} in ${folder} does not say which base it was trained on`,
-      hint: 'publish it with this version, or serve it with --any-base where you know that it fits',
-    });
-  }
-  if (baseDigest !== undefined && baseDigest !== base.digest) {
-    throw new TerminalError({
-      code: 'E_DIGEST_MISMATCH',
-      message: `adapter ${name} in ${folder} was trained on the base ${baseDigest}; the base that is served is ${base.digest}`,
-      hint: 'serve it on the base that it names',
-    });
-  }
+  requireBase(name, folder, opened.baseDigest, base);
   return readAdapter(opened, base.model);
 }
 

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { servedNamePattern } from '../../../crds/names/served-names.ts';
+import { usualLimits } from '../../../crds/serve/usual-limits.ts';
 import type { AskedDevice } from '../../devices/choose-devices.ts';
 import type { Perform, Surroundings } from '../../process/context.ts';
 import { askedDevice, byteQuantity, wholeNumber, withVerbosity } from '../../process/flags.ts';
@@ -52,13 +53,18 @@ export function addServe(
     .option('--threads <n>', 'processor threads', wholeNumber)
     .option('--dtype <type>', 'float32 or bfloat16; by default bfloat16 on a GPU', dtype)
     .option('--together <n>', 'sequences that are decoded together', wholeNumber, 16)
-    .option('--queue <n>', 'requests that may wait beside them', wholeNumber, 64)
+    .option('--queue <n>', 'requests that may wait beside them', wholeNumber, usualLimits.queue)
     .option('--context <tokens>', 'longest prompt and answer together', wholeNumber, 2048)
-    .option('--max-tokens <n>', 'longest answer of a chat that does not say', wholeNumber, 512)
+    .option(
+      '--max-tokens <n>',
+      'longest answer of a chat that does not say',
+      wholeNumber,
+      usualLimits.maxTokens,
+    )
     .addOption(
       new Option('--cache <amount>', 'memory of keys and values')
         .argParser(byteQuantity)
-        .default(2 ** 29, '512Mi'),
+        .default(usualLimits.cacheBytes, '512Mi'),
     );
   withVerbosity(command).action((base: string, flags: ServeFlags) =>
     perform(async () => {

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { adapterServer } from '../../../crds/api/adapter-server.ts';
 import { adapterServerDefinition } from '../../../crds/crd/adapter-server-resource.ts';
 import type { SchemaNode } from '../../../crds/tree/schema-tree.ts';
-import { claimed, writtenServer } from '../../builders/adapter-server.ts';
+import { claimed, vllm, writtenServer } from '../../builders/adapter-server.ts';
 import { serverProblems, withDefaults } from '../../doubles/api-server-schema.ts';
 
 const [version] = adapterServerDefinition().spec['versions'] as [
@@ -28,6 +28,7 @@ const accepted: readonly (readonly [string, Changes])[] = [
   ['weights of a sum', composed({ parts: [part('first', '-0.5')] })],
   ['a span where parts take turns', composed({ mode: 'Switch', span: 8 })],
   ['no pods', { replicas: 0 }],
+  ['vLLM over two devices', { engine: vllm, devicesPerReplica: 2 }],
 ];
 
 for (const [what, changes] of accepted) {
@@ -56,6 +57,7 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
     /its mode sets weights by itself/,
   ],
   ['a weight of 0', composed({ parts: [part('first', '0')] }), /a part with the weight 0/],
+  ['two devices of our own engine', { devicesPerReplica: 2 }, /at most 1 with the engine Anneal/],
   ['a span where nobody leads', composed({ span: 4 }), /no part leads for a span/],
   [
     'two places of an adapter',
@@ -68,6 +70,28 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
     /must not contain \.\./,
   ],
 ];
+
+const withVllm: readonly (readonly [string, Changes, RegExp])[] = [
+  ['no image', { engine: { type: 'VLLM' } }, /vllm\.image does not say/],
+  ['an image that nobody uses', { engine: { vllm: vllm.vllm } }, /is set, but type is not VLLM/],
+  ['compositions', composed({}), /vLLM answers each request with one adapter/],
+  ['a queue', { limits: { queue: 8 } }, /vLLM has no limit of requests that wait/],
+  ['a length of answers', { limits: { maxTokens: 8 } }, /ends with limits\.context/],
+  ['32 bits', { precision: 'Float32' }, /vLLM computes adapters in 16 bits/],
+  ['no device', { devicesPerReplica: 0 }, /must be at least 1 with vLLM/],
+];
+
+for (const [what, changes, words] of withVllm) {
+  test(`vLLM with ${what} is refused by the schema with a sentence, and by the API server`, (t) => {
+    const server = writtenServer({
+      ...{ engine: vllm, devicesPerReplica: 1 },
+      ...changes,
+    });
+    const { error } = adapterServer.safeParse(server);
+    t.regex(error?.issues.map(({ message }) => message).join() ?? '', words);
+    t.is(serverProblems(schema, withDefaults(schema, server)).length, 1);
+  });
+}
 
 for (const [what, changes, words] of refused) {
   test(`${what} is refused by the schema with a sentence, and by the API server`, (t) => {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { decideServer, type ServerFacts } from '../../../operator/server/decide.ts';
-import type { Deployment } from '../../../operator/server/observed.ts';
-import { aPod, aServerSpec, claimed, metaFor } from '../../builders/adapter-server.ts';
+import type { Deployment, ServingPod } from '../../../operator/server/observed.ts';
+import { aPod, aServerSpec, claimed, metaFor, vllm } from '../../builders/adapter-server.ts';
 
 const adapters = ['first', 'second'].map((name) => claimed(name));
 const listed = ['first', 'second'].map((name) => ({ name, folder: `/${name}` }));
@@ -98,8 +98,11 @@ test('a pod that cannot start says why in the condition', (t) => {
       ready: false,
       containerStatuses: [
         {
+          name: 'server',
           state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off' } },
-          lastState: { terminated: { message: 'x\nno folder has config.json\nhint: name one' } },
+          lastState: {
+            terminated: { exitCode: 65, message: 'x\nno folder has config.json\nhint: name one' },
+          },
         },
       ],
     }),
@@ -109,6 +112,50 @@ test('a pod that cannot start says why in the condition', (t) => {
     ...['False', 'PodsFail'],
     '0 of 1 pod answer, 1 are up to date; pod a: CrashLoopBackOff: no folder has config.json hint: name one',
   ]);
+});
+
+test('what was refused in front of vLLM is refused, before it answers and after', (t) => {
+  const refused = [{ name: 'second', reason: 'adapter second is of another base' }];
+  const handedOver = (message: string, exitCode = 0) =>
+    aPod('a', {
+      ready: false,
+      initContainerStatuses: [
+        { name: 'handover', state: { terminated: { exitCode, message } }, lastState: {} },
+      ],
+    });
+  const states = (pod: ServingPod, told: ServerFacts['told'] = []) =>
+    decideServer(facts({ pods: [pod], told }, { engine: vllm, devicesPerReplica: 1 })).status
+      .adapters;
+  const pod = handedOver(JSON.stringify({ refused }));
+  const second = { name: 'second', state: 'Refused', message: refused[0]?.reason };
+  t.deepEqual(states(pod), [{ name: 'first', state: 'Loading' }, second]);
+  t.deepEqual(states(pod, [tells('first')]), [{ name: 'first', state: 'Loaded' }, second]);
+  for (const other of [
+    handedOver('{"refused":[{"na'),
+    handedOver(JSON.stringify({ refused }), 1),
+  ]) {
+    t.deepEqual(
+      states(other)?.map(({ state }) => state),
+      ['Loading', 'Loading'],
+    );
+  }
+});
+
+test('a base that cannot be handed over is said in the condition', (t) => {
+  const pods = [
+    aPod('a', {
+      ready: false,
+      initContainerStatuses: [
+        {
+          name: 'handover',
+          state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off' } },
+          lastState: { terminated: { exitCode: 65, message: 'the base is a GGUF file' } },
+        },
+      ],
+    }),
+  ];
+  const of = facts({ pods, told: [], deployment: aDeployment({ availableReplicas: 0 }) });
+  t.regex(said(of, 'Ready')?.[2] ?? '', /CrashLoopBackOff: the base is a GGUF file$/);
 });
 
 test('what the cluster refuses is a condition, until it is granted', (t) => {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { placesOf } from '../../../operator/server/places.ts';
-import { anAdapter, aServerSpec, claimed } from '../../builders/adapter-server.ts';
+import { anAdapter, aServerSpec, claimed, vllm } from '../../builders/adapter-server.ts';
 
 const referred = (name: string) => ({ name, adapterRef: { name } });
 
@@ -17,6 +17,18 @@ test('adapters on claims and those that jobs made are listed by their folders in
   ]);
   t.deepEqual(claims, ['notes', 'results']);
   t.deepEqual(refused, []);
+});
+
+test('vLLM gets the form with one rank for all layers, where there are both', (t) => {
+  const forms = ['PEFTAdapter', 'UniformPEFTAdapter'].map((type) => ({
+    ...{ type, uri: `pvc://a/${type}` },
+  }));
+  const made = anAdapter('made', '', { forms });
+  const folderWith = (changes: object) =>
+    placesOf(aServerSpec({ adapters: [referred('made')], ...changes }), () => made).listed[0]
+      ?.folder;
+  t.is(folderWith({}), '/volumes/a/PEFTAdapter');
+  t.is(folderWith({ engine: vllm, devicesPerReplica: 1 }), '/volumes/a/UniformPEFTAdapter');
 });
 
 const digest = `sha256:${'a'.repeat(64)}`;

@@ -14,7 +14,7 @@ import {
   servingPods,
 } from '../../../operator/server/observed.ts';
 import { ServerReconciler } from '../../../operator/server/reconcile.ts';
-import { claimed, writtenServer } from '../../builders/adapter-server.ts';
+import { claimed, vllm, writtenServer } from '../../builders/adapter-server.ts';
 import { someSettings } from '../../builders/built-job.ts';
 import { FakeClock } from '../../doubles/clock.ts';
 import { KubeObjects, metaOf } from '../../doubles/kube/objects.ts';
@@ -158,6 +158,18 @@ test('an adapter that comes changes the list and no pod', async (t) => {
   await site.settle();
   t.deepEqual(site.list, ['first', 'second']);
   t.deepEqual(site.deployment?.['spec'], spec);
+});
+
+test('an adapter of vLLM that comes makes new pods, since vLLM is told when it starts', async (t) => {
+  const engine = { engine: vllm, devicesPerReplica: 1 };
+  const site = new Site(engine);
+  await site.settle();
+  t.deepEqual(site.objects.all(at.configMaps), []);
+  const { spec } = site.deployment as { spec: Tree };
+  site.edit({ adapters: [claimed('first'), claimed('second')] });
+  await site.settle();
+  t.notDeepEqual(site.deployment?.['spec'], spec);
+  t.is(site.condition('Accepted')?.status, 'True');
 });
 
 test('an Adapter that a job makes later is listed when it is there, and not when it is gone', async (t) => {

@@ -74,7 +74,9 @@ written as a path; what is absent breaks no rule.
 {{- define "anneal.serverAdmissionRules" -}}
 {{- $limits := .Values.admissionPolicies }}
 {{- with $limits.imagePrefixes }}
-{{ include "anneal.allowed" (list "model.source.image.reference" (printf "%s.exists(each, self.startsWith(each))" (toJson .)) (printf "begin with %s" (join " or " .))) }}
+{{- range $path := list "model.source.image.reference" "engine.vllm.image" }}
+{{ include "anneal.allowed" (list $path (printf "%s.exists(each, self.startsWith(each))" (toJson $limits.imagePrefixes)) (printf "begin with %s" (join " or " $limits.imagePrefixes))) }}
+{{- end }}
 {{- end }}
 {{- with $limits.hubRepositoryPrefixes }}
 {{ include "anneal.allowed" (list "model.source.huggingFace.repository" (printf "%s.exists(each, self.startsWith(each))" (toJson .)) (printf "begin with %s" (join " or " .))) }}
