@@ -1,15 +1,15 @@
 // Performs the calls of a decision in order and stops at the first that fails: the next reconcile
 // decides again from what is there then. Answers that mean "it is so already" are successes.
-import { TerminalError } from '../../crds/failures/errors.ts';
 import { adapterNames } from '../../crds/names/group.ts';
 import { annotation, finalizer, label } from '../../crds/names/labels.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import { type GangFlavour, podGroupResources } from '../objects/pod-group.ts';
-import { type ApiError, isAlreadyExists, isQuotaRefusal, isStatus } from '../runtime/api-error.ts';
+import { isAlreadyExists, isStatus } from '../runtime/api-error.ts';
 import type { Address, KubeClient, Manifest, OwnManifest } from '../runtime/client.ts';
 import { addFinalizer, removeFinalizer } from '../runtime/finalizers.ts';
+import { RefusedCall, refusalOf } from '../runtime/refused-call.ts';
 import type { KubeObject, Resource } from '../runtime/resource.ts';
-import type { AppliedKind, Call, CreatedKind, DeletedKind, Refusal } from './decision.ts';
+import type { AppliedKind, Call, CreatedKind, DeletedKind } from './decision.ts';
 import { batchJobs } from './observed/batch-job.ts';
 import {
   adapters,
@@ -34,28 +34,6 @@ interface Actor {
   readonly wrote: (kind: string, object: KubeObject) => void;
 }
 
-/** A call that the cluster refuses for a reason that only a person can change. */
-export class RefusedCall extends TerminalError implements Refusal {
-  readonly reason: keyof typeof refusalCodes;
-
-  constructor(reason: keyof typeof refusalCodes, facts: { message: string; cause: unknown }) {
-    super({ code: refusalCodes[reason], ...facts });
-    this.reason = reason;
-  }
-
-  /** The API server has read what we sent and will not have it. */
-  get isFinal(): boolean {
-    return this.reason === 'InvalidSpec';
-  }
-}
-
-const refusalCodes = {
-  PermissionDenied: 'E_NOT_PERMITTED',
-  QuotaExceeded: 'E_QUOTA_EXCEEDED',
-  NameConflict: 'E_CONFLICT',
-  InvalidSpec: 'E_INVALID_SPEC',
-} as const;
-
 export async function act(
   actor: Actor,
   job: ObservedFineTuneJob,
@@ -66,7 +44,7 @@ export async function act(
     try {
       await perform(actor, job, call, signal);
     } catch (error) {
-      throw refusalOf(call, error);
+      throw refused(call, error);
     }
   }
 }
@@ -278,20 +256,11 @@ function resourceOf(actor: Actor, kind: CreatedKind | DeletedKind): Resource<Kub
   }
 }
 
-function refusalOf(call: Call, error: unknown): unknown {
-  if (isQuotaRefusal(error)) {
-    return new RefusedCall('QuotaExceeded', { message: error.message, cause: error });
-  }
-  if (makes(call) && isInvalid(error)) {
-    const { name } = call.manifest.metadata;
-    const kind = kindOf(call);
-    const message = `${kind} ${name} is not accepted by the API server: ${error.message}`;
-    return new RefusedCall('InvalidSpec', { message, cause: error });
-  }
-  if (!isStatus(error, 403)) return error;
-  const what = 'kind' in call ? `${call.type} of ${call.kind}` : call.type;
-  const message = `${what} is not permitted: ${error.message}`;
-  return new RefusedCall('PermissionDenied', { message, cause: error });
+/** Errors that only a person can do something about get a sentence; others pass. */
+function refused(call: Call, error: unknown): unknown {
+  const action = 'kind' in call ? `${call.type} of ${call.kind}` : call.type;
+  const object = makes(call) ? `${kindOf(call)} ${call.manifest.metadata.name}` : undefined;
+  return refusalOf(error, { action, object });
 }
 
 function kindOf(call: Making): string {
@@ -310,6 +279,3 @@ function makes(call: Call): call is Making {
 }
 
 /** What was sent is wrong by itself: the same would be refused for ever. */
-function isInvalid(error: unknown): error is ApiError {
-  return isStatus(error, 400) || isStatus(error, 422);
-}

@@ -12,13 +12,15 @@ import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import type { Reconciled } from '../runtime/controller.ts';
 import type { EventRecorder } from '../runtime/events.ts';
+import { Expectations } from '../runtime/expectations.ts';
+import { catchUpMs, refusedMs } from '../runtime/pauses.ts';
+import { RefusedCall } from '../runtime/refused-call.ts';
 import type { KubeObject } from '../runtime/resource.ts';
-import { act, RefusedCall } from './act.ts';
+import { act } from './act.ts';
 import { Questions } from './ask.ts';
 import { BegunPreparations } from './begun-preparations.ts';
 import { decide, isOver } from './decide.ts';
 import type { Decision, Refusal } from './decision.ts';
-import { Expectations } from './expectations.ts';
 import type { SiteFacts } from './facts.ts';
 import { drawOf } from './gang.ts';
 import { observe, type Stores } from './observe.ts';
@@ -44,15 +46,11 @@ export interface PhaseChange {
   readonly after: FineTuneJobStatus;
 }
 
-/** How soon to look whether the informers have caught up with our writes. */
-const catchUpMs = 50;
 /**
- * The same with an informer that is behind the API server: its watch tells, this is for a broken
- * one.
+ * How soon to look again with an informer that is behind the API server: its watch tells, this is
+ * for a broken one.
  */
 const behindMs = 1_000;
-/** How soon to try again what somebody else may have made possible. */
-const refusedMs = 30_000;
 /**
  * Longest time between two passes over a job that has not ended, whatever its policies wait for; up
  * to twice that, so that the passes spread.

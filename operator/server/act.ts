@@ -1,10 +1,10 @@
 // Writes the objects of a server. An object is only written to where the server controls it: one of
 // the same name that is somebody else's stays as it is, and the server says so.
 
-import { RefusedCall } from '../job/act.ts';
 import { configMaps } from '../job/observed/child-object.ts';
-import { isAlreadyExists, isQuotaRefusal, isStatus } from '../runtime/api-error.ts';
+import { isAlreadyExists, isStatus } from '../runtime/api-error.ts';
 import type { KubeClient, Manifest } from '../runtime/client.ts';
+import { RefusedCall, refusalOf } from '../runtime/refused-call.ts';
 import type { KubeObject, Resource } from '../runtime/resource.ts';
 
 interface Actor {
@@ -30,7 +30,7 @@ export async function ensure<T extends KubeObject>(
     if (known !== undefined) return await applied(known.metadata.uid);
     return await client.create(resource, manifest, signal);
   } catch (error) {
-    if (!isAlreadyExists(error)) throw refusalOf(resource.kind, manifest, error);
+    if (!isAlreadyExists(error)) throw refused(resource.kind, manifest, error);
     const found = await client.get(resource, manifest.metadata, signal);
     if (found.metadata.controlledBy !== owner) throw taken(resource.kind, manifest, error);
     return applied(found.metadata.uid);
@@ -58,9 +58,9 @@ export async function ensureList(
   } catch (error) {
     // The API server says 422 where a test of a patch does not hold.
     if (isStatus(error, 422)) throw taken('ConfigMap', manifest, error);
-    if (!isStatus(error, 404)) throw refusalOf('ConfigMap', manifest, error);
+    if (!isStatus(error, 404)) throw refused('ConfigMap', manifest, error);
     await client.create(configMaps, manifest, signal).catch((cause: unknown) => {
-      throw refusalOf('ConfigMap', manifest, cause);
+      throw refused('ConfigMap', manifest, cause);
     });
   }
 }
@@ -70,18 +70,7 @@ function taken(kind: string, { metadata }: Manifest, cause: unknown): RefusedCal
   return new RefusedCall('NameConflict', { message, cause });
 }
 
-/** Errors that only a person can do something about get a sentence; others pass. */
-function refusalOf(kind: string, { metadata }: Manifest, error: unknown): unknown {
-  if (isQuotaRefusal(error)) {
-    return new RefusedCall('QuotaExceeded', { message: error.message, cause: error });
-  }
-  if (isStatus(error, 403)) {
-    const message = `writing ${kind} ${metadata.name} is not permitted: ${error.message}`;
-    return new RefusedCall('PermissionDenied', { message, cause: error });
-  }
-  if (isStatus(error, 400) || isStatus(error, 422)) {
-    const message = `${kind} ${metadata.name} is not accepted by the API server: ${error.message}`;
-    return new RefusedCall('InvalidSpec', { message, cause: error });
-  }
-  return error;
+function refused(kind: string, { metadata }: Manifest, error: unknown): unknown {
+  const object = `${kind} ${metadata.name}`;
+  return refusalOf(error, { action: `writing ${object}`, object });
 }

@@ -4,13 +4,14 @@ import type { ServerStatus } from '../../crds/api/adapter-server.ts';
 import type { Clock } from '../../crds/clock.ts';
 import { annotation, fieldManager } from '../../crds/names/labels.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
-import { RefusedCall } from '../job/act.ts';
-import { Expectations } from '../job/expectations.ts';
 import { services } from '../job/observed/child-object.ts';
 import type { PodSettings } from '../objects/settings.ts';
 import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient, Manifest } from '../runtime/client.ts';
 import type { Reconciled } from '../runtime/controller.ts';
+import { Expectations } from '../runtime/expectations.ts';
+import { catchUpMs, refusedMs } from '../runtime/pauses.ts';
+import { RefusedCall } from '../runtime/refused-call.ts';
 import type { KubeObject, Resource } from '../runtime/resource.ts';
 import { ensure, ensureList } from './act.ts';
 import type { AskPod } from './ask-pods.ts';
@@ -29,12 +30,9 @@ interface ReconcilerFacts {
   readonly ask: AskPod;
 }
 
-const catchUpMs = 50;
 /** How soon pods are asked again while something is under way, and after that. */
 const underWayMs = 3_000;
 const settledMs = 60_000;
-/** How soon to try again what somebody else may have made possible. */
-const refusedMs = 30_000;
 
 interface Refused extends ServerRefusal {
   readonly generation: number;

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Expectations } from '../../../operator/job/expectations.ts';
+import { Expectations } from '../../../operator/runtime/expectations.ts';
 import { Store } from '../../../operator/runtime/store.ts';
 import { things } from '../../builders/kube-client.ts';
 

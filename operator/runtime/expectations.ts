@@ -1,8 +1,8 @@
 // Our own writes that the informers are expected to show. A decision on stores that are behind
 // would create or delete again; it waits until they have reached our last writes, for ten seconds
 // at most.
-import type { KubeObject } from '../runtime/resource.ts';
-import type { Store } from '../runtime/store.ts';
+import type { KubeObject } from './resource.ts';
+import type { Store } from './store.ts';
 
 type Seeing = Pick<Store<never>, 'hasSeen'>;
 
