@@ -1,19 +1,18 @@
 // Runs of this machine: `<cache>/runs/<job>/<number>`. An unfinished run resumes in its folder when
 // the same job starts again; a changed job is a new run.
-import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { jsonLimits } from '../../crds/text/json.ts';
 import { prunedModel, pruningFile } from '../../crds/wire/pruned-model.ts';
 import {
   type OutcomeRecord,
-  outcomeRecord,
   preparedRecord,
   type RunRecord,
   runFiles,
   runRecord,
 } from '../../crds/wire/run-folder.ts';
 import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
-import { readJsonFile } from './json-file.ts';
+import { numbersIn } from './numbered-folders.ts';
+import { outcomeOf } from './outcome.ts';
+import { readWhole, writeJson } from './whole-json.ts';
 
 export interface StoredRun {
   readonly folder: string;
@@ -41,13 +40,11 @@ export async function runsOf(cache: string, job: string): Promise<readonly Store
 /** Oldest first. */
 export async function begunRuns(cache: string, job: string): Promise<readonly BegunRun[]> {
   const root = join(cache, 'runs', job);
-  const names = await readdir(root).catch(() => []);
-  const numbers = names.filter((name) => /^\d+$/.test(name)).map(Number);
   const runs: BegunRun[] = [];
-  for (const number of numbers.sort((a, b) => a - b)) {
+  for (const number of await numbersIn(root)) {
     const folder = join(root, String(number));
-    const record = runRecord.safeParse(await readJson(join(folder, runFiles.run)));
-    if (record.success) runs.push({ folder, number, record: record.data });
+    const record = await readWhole(folder, runFiles.run, runRecord);
+    if (record !== null) runs.push({ folder, number, record });
   }
   return runs;
 }
@@ -65,9 +62,7 @@ export function resumable(runs: readonly StoredRun[], digest: string): StoredRun
  */
 export async function continueRun(run: StoredRun, record: RunRecord): Promise<StoredRun> {
   const continued = { ...record, createdAt: run.record.createdAt };
-  const file = join(run.folder, runFiles.run);
-  await writeFile(`${file}.new`, `${JSON.stringify(continued, null, 2)}\n`);
-  await rename(`${file}.new`, file);
+  await writeJson(run.folder, runFiles.run, continued);
   return { ...run, record: continued };
 }
 
@@ -78,27 +73,13 @@ export async function createRun(
 ): Promise<StoredRun> {
   const number = (runs.at(-1)?.number ?? 0) + 1;
   const folder = join(cache, 'runs', record.name, String(number));
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, runFiles.run), `${JSON.stringify(record, null, 2)}\n`);
+  await writeJson(folder, runFiles.run, record);
   return { folder, number, record, outcome: null };
 }
 
-/**
- * Null for a run that has not ended or was killed. Written before the lock of the run is released.
- */
-export async function outcomeOf(folder: string): Promise<OutcomeRecord | null> {
-  const outcome = outcomeRecord.safeParse(await readJson(join(folder, runFiles.outcome)));
-  return outcome.success ? outcome.data : null;
-}
-
-export async function writeOutcome(folder: string, outcome: OutcomeRecord): Promise<void> {
-  await writeFile(join(folder, runFiles.outcome), `${JSON.stringify(outcome, null, 2)}\n`);
-}
-
 /** The report of the run; null when it has none, or a truncated one. */
-export async function reportOf(folder: string): Promise<RunReport | null> {
-  const report = runReport.safeParse(await readJson(join(folder, runFiles.report)));
-  return report.success ? report.data : null;
+export function reportOf(folder: string): Promise<RunReport | null> {
+  return readWhole(folder, runFiles.report, runReport);
 }
 
 /** Reports of all runs of a job that have one, oldest first. */
@@ -121,22 +102,10 @@ export interface FoundModel {
 
 /** Null where none was found. */
 export async function foundModel(folder: string): Promise<FoundModel | null> {
-  const prepared = preparedRecord.safeParse(await readJson(join(folder, runFiles.prepared)));
-  if (!prepared.success) return null;
-  const { path, pruning } = prepared.data.model;
+  const prepared = await readWhole(folder, runFiles.prepared, preparedRecord);
+  if (prepared === null) return null;
+  const { path, pruning } = prepared.model;
   if (pruning === undefined) return { path };
-  const cut = prunedModel.safeParse(await readJson(join(path, pruningFile), 'prunedModel'));
-  return { path, ...(cut.success && { whole: cut.data.base.name }) };
-}
-
-async function readJson(
-  path: string,
-  limit: 'runRecord' | 'prunedModel' = 'runRecord',
-): Promise<unknown> {
-  try {
-    return await readJsonFile(path, jsonLimits[limit]);
-  } catch {
-    // Missing, or truncated by a kill: not a run that can be shown or resumed.
-    return undefined;
-  }
+  const cut = await readWhole(path, pruningFile, prunedModel, 'prunedModel');
+  return { path, ...(cut !== null && { whole: cut.base.name }) };
 }

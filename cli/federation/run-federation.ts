@@ -18,7 +18,7 @@ import {
 import { type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { type LocalOutcome, runRole } from '../client/local-run.ts';
-import { readWhole, writeJson } from '../client/numbered-store.ts';
+import { readWhole, writeJson } from '../client/whole-json.ts';
 import { clientJob, privacyOf } from './client-job.ts';
 import type { StoredFederation } from './store.ts';
 

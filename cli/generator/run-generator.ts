@@ -13,7 +13,8 @@ import {
 import { preparedRecord, type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { type LocalOutcome, runRole } from '../client/local-run.ts';
-import { readWhole, type Stored, writeJson } from '../client/numbered-store.ts';
+import type { Stored } from '../client/numbered-store.ts';
+import { readWhole, writeJson } from '../client/whole-json.ts';
 import { taskJob } from './task-job.ts';
 
 interface GeneratorContext {

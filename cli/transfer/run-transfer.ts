@@ -21,7 +21,8 @@ import {
   transferRecord,
 } from '../../crds/wire/transfer.ts';
 import { type LocalOutcome, runRole } from '../client/local-run.ts';
-import { readWhole, type Stored, type StoredKind, writeJson } from '../client/numbered-store.ts';
+import type { Stored, StoredKind } from '../client/numbered-store.ts';
+import { readWhole, writeJson } from '../client/whole-json.ts';
 
 export const transfers: StoredKind<TransferRecord> = {
   kind: 'transfers',

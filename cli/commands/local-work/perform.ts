@@ -1,8 +1,8 @@
 // Work of this machine that has a folder of its own, such as a federation: from its first line to
 // its last, through the signals that stop it.
-import { type OutcomeRecord, runFiles } from '../../../crds/wire/run-folder.ts';
 import type { LocalOutcome } from '../../client/local-run.ts';
-import { type Stored, writeJson } from '../../client/numbered-store.ts';
+import type { Stored } from '../../client/numbered-store.ts';
+import { writeOutcome } from '../../client/outcome.ts';
 import { stopSignals } from '../../client/stop-signals.ts';
 import { now } from '../../process/clock.ts';
 
@@ -34,11 +34,7 @@ export async function perform(
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   const outcome = await act(signals);
-  const ended: OutcomeRecord = {
-    ...{ version: 1, state: outcome.type, endedAt: now().toISOString() },
-    ...(outcome.type === 'Failed' && { code: outcome.error.code, message: outcome.error.message }),
-  };
-  await writeJson(stored.folder, runFiles.outcome, ended);
+  await writeOutcome(stored.folder, outcome, now());
   view.end(outcome.type);
   if (outcome.type === 'Failed') throw outcome.error;
   return outcome.type === 'Complete' ? 0 : 130;

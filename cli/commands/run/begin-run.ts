@@ -1,10 +1,11 @@
 // A run that a command works on: what its worker says goes to its view and its trace, and its end
 // is written down and shown.
 import { isStorageFull } from '../../../crds/index.ts';
-import type { OutcomeRecord, RunRecord } from '../../../crds/wire/run-folder.ts';
+import type { RunRecord } from '../../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../../crds/wire/telemetry.ts';
 import type { LocalOutcome } from '../../client/local-run.ts';
-import { foundModel, reportOf, writeOutcome } from '../../client/run-store.ts';
+import { writeOutcome } from '../../client/outcome.ts';
+import { foundModel, reportOf } from '../../client/run-store.ts';
 import { openRunTrace, type RunTrace } from '../../client/run-trace.ts';
 import type { RunView } from '../../text/run-view.ts';
 import { type ChosenRun, moved, type RunContext } from './plan-run.ts';
@@ -41,7 +42,7 @@ export function begin(
       trace.hear(message);
     },
     async end(outcome) {
-      await writeOutcome(folder, outcomeOf(outcome, now())).catch((error: unknown) => {
+      await writeOutcome(folder, outcome, now()).catch((error: unknown) => {
         // Without a recorded outcome the run counts as killed: the same command resumes it, and the
         // error of the worker is shown.
         if (!isStorageFull(error)) throw error;
@@ -66,11 +67,4 @@ function traceOf(
     attributes: { 'anneal.job': name, 'anneal.namespace': namespace },
     ...{ startMs, now, warn },
   });
-}
-
-function outcomeOf(outcome: LocalOutcome, at: Date): OutcomeRecord {
-  const endedAt = at.toISOString();
-  if (outcome.type !== 'Failed') return { version: 1, state: outcome.type, endedAt };
-  const { code, message, hint } = outcome.error;
-  return { version: 1, state: 'Failed', code, message, hint, endedAt };
 }

@@ -2,13 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import {
-  continueRun,
-  createRun,
-  resumable,
-  runsOf,
-  writeOutcome,
-} from '../../../cli/client/run-store.ts';
+import { writeOutcome } from '../../../cli/client/outcome.ts';
+import { continueRun, createRun, resumable, runsOf } from '../../../cli/client/run-store.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import type { RunRecord } from '../../../crds/wire/run-folder.ts';
 import { aSpec } from '../../builders/job.ts';
 
@@ -65,11 +61,13 @@ test('a run goes on when it did not complete and nothing that decides its result
   t.is(await again(), undefined);
   const run = await createRun(cache, [], aRecord(cache));
   t.is(await again(), 1);
-  for (const state of ['Stopped', 'Failed'] as const) {
-    await writeOutcome(run.folder, { version: 1, state, endedAt });
+  const error = new UserError({ code: 'E_USAGE', message: 'it failed', hint: 'try again' });
+  for (const outcome of [{ type: 'Stopped' }, { type: 'Failed', error }] as const) {
+    await writeOutcome(run.folder, outcome, new Date(endedAt));
     t.is(await again(), 1);
   }
+  t.like((await runsOf(cache, 'first'))[0]?.outcome, { code: 'E_USAGE', hint: 'try again' });
   t.is(resumable(await runsOf(cache, 'first'), 'another digest'), null);
-  await writeOutcome(run.folder, { version: 1, state: 'Complete', endedAt });
+  await writeOutcome(run.folder, { type: 'Complete' }, new Date(endedAt));
   t.is(await again(), undefined);
 });
