@@ -29,6 +29,7 @@ const roles = {
   fit: async () => (await import('./generate/fit-role.ts')).fitRole,
   generate: async () => (await import('./generate/materialise.ts')).generateRole,
   serve: async () => (await import('./serve/role.ts')).serveRole,
+  'plan-server': async () => (await import('./serve/plan-role.ts')).planServerRole,
   handover: async () => (await import('./serve/handover/role.ts')).handoverRole,
 } as const;
 

@@ -156,6 +156,16 @@ const serverStatus = z.strictObject({
     .max(mostAdapters + mostCompositions)
     .optional()
     .describe('Adapters and compositions, as the pods tell.'),
+  memory: z
+    .strictObject({
+      weights: quantity().describe('The base.'),
+      cache: quantity().describe('Keys and values.'),
+      adapters: quantity().describe('Room for adapters.'),
+      work: quantity().describe('Temporaries and the program.'),
+      peak: quantity().describe('Their sum.'),
+    })
+    .optional()
+    .describe('What the process with the model will take, where an Adapter tells the base.'),
   summary: text(32).optional().describe('Adapters that are loaded, of those that should be.'),
   conditions: z
     .array(condition)

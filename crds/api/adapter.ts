@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { quantity } from '../schema/quantity.ts';
 import { rule } from '../schema/rule.ts';
 import { text } from '../schema/text.ts';
+import { modelSizes } from './model-sizes.ts';
 
 const form = z.strictObject({
   type: text(64).describe('Format of the files, such as PEFTAdapter.'),
@@ -28,6 +29,9 @@ const fields = z.strictObject({
       digest: text(71).describe('Digest over the files of the model. It belongs to no other.'),
       family: text(64).optional().describe('Decoder family of the model.'),
       revision: text(200).optional().describe('Commit of the model, where it came from a hub.'),
+      sizes: modelSizes
+        .optional()
+        .describe('Sizes of the model, from which a server plans its memory.'),
     })
     .describe('The model that it belongs to.'),
   type: text(64).describe('Adapter of the method, such as LoRA.'),

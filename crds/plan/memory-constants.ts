@@ -246,6 +246,11 @@ export const memoryConstants = {
     slack: 0,
     /** Share of free memory that kept tapes may fill. */
     usable: 0.8,
+    /**
+     * What libtorch compiles for products in bfloat16 of as many shapes as a server has, and keeps:
+     * 25 MiB (6 blocks, 512 wide) to 73 (SmolLM2-135M).
+     */
+    compiled: 48 * 2 ** 20,
   },
   /** With what else cuda-constants.ts has, and from where. */
   cuda: {

@@ -2,19 +2,13 @@
 // that trains on them, and the models that are compared, each a process of its own.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { TransferSpec } from '../api/transfer.ts';
-import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
+import { resolveMethod } from '../methods/resolve.ts';
 import { decodingBytes } from './decoding-bytes.ts';
+import { type BaseFacts, frozenQuestion } from './frozen-question.ts';
 import { planJob } from './job-plan.ts';
 import { memoryConstants } from './memory-constants.ts';
 import { charactersPerToken, type MemoryQuestion, templateTokens } from './memory-question.ts';
-import type { ModelFacts } from './model-facts.ts';
 import { staticBytes } from './static-bytes.ts';
-
-interface BaseFacts {
-  readonly facts: ModelFacts;
-  /** Values that its files have in bfloat16. */
-  readonly storedBfloat16: number;
-}
 
 interface TransferQuestion {
   readonly spec: TransferSpec;
@@ -70,18 +64,8 @@ function jobOf(job: FineTuneJobSpec): { readonly spec: FineTuneJobSpec } {
   return { spec: { ...job, dataset: { ...job.dataset, eval: job.dataset.train } } };
 }
 
-/** A base that nobody trains, as a transfer opens one. */
-function frozen({ facts, storedBfloat16 }: BaseFacts, device: MemoryQuestion['device']) {
-  return {
-    ...{ facts, storedBfloat16, device, method: untrained(device.type) },
-    ...{ microBatchTokens: 1, perWave: 1, waves: 1, shards: 1, targetShare: 1 },
-    ...{ clip: 'None', recomputation: 'None' },
-  } as const satisfies MemoryQuestion;
-}
-
-function untrained(type: 'cpu' | 'cuda'): ResolvedMethod {
-  const precision = { type: type === 'cpu' ? 'Float32' : 'BFloat16' } as const;
-  return resolveMethod({ preset: 'NoTraining', precision });
+function frozen(base: BaseFacts, device: MemoryQuestion['device']) {
+  return frozenQuestion(base, device.type === 'cpu' ? 'Float32' : 'BFloat16', device);
 }
 
 function weightsOf(question: MemoryQuestion): number {

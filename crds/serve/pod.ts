@@ -16,6 +16,9 @@ export const listPath = { folder: '/etc/anneal/adapters', file: 'adapters.json' 
 
 export const servingPort = 8000;
 
+/** Of the process that answers HTTP, beside the one with the model. */
+export const edgeBytes = 128 * 2 ** 20;
+
 /**
  * Milliseconds in which a pod that is to end still answers new requests, on connections that it
  * then closes: as long as its address may be known to those who ask, and longer than a connection

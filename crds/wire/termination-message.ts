@@ -53,6 +53,8 @@ const preparedPart = z.object({
 
 /** What `publish` put in place. */
 const publishedPart = z.object({
+  /** What servers of an adapter of it need to know; absent where the adapter is for another one. */
+  model: z.object({ facts: modelFacts, storedBfloat16: count }).optional(),
   artifacts: z
     .array(
       z.object({

@@ -3,6 +3,7 @@
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { Exit, failureOf } from '../../crds/failures/table.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import { adapterObject } from '../objects/adapter.ts';
 import { publishJob } from '../objects/io-job.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';
@@ -43,10 +44,7 @@ export function publish(view: View): PolicyResult {
   const progress = progressOf(view, job, 'publish');
   switch (progress.type) {
     case 'Done':
-      return together(
-        admitted,
-        published(view, progress.terminationMessage?.published?.artifacts, ending),
-      );
+      return together(admitted, published(view, progress.terminationMessage?.published, ending));
     case 'Failed': {
       const { code, message } = progress.failure;
       const failed = fail(view, progress.failure);
@@ -85,7 +83,7 @@ function byWorker(view: View, ending: Ending): PolicyResult | undefined {
     // to nothing, and that would never be Complete.
     const until = later(jobLagSeconds, done.end.finishedAt);
     if (isOver || view.facts.now >= until) {
-      return published(view, done.end.terminationMessage?.published?.artifacts, ending);
+      return published(view, done.end.terminationMessage?.published, ending);
     }
     return { ...inWorker, wakeAt: until };
   }
@@ -136,16 +134,10 @@ function create(view: View): PolicyResult {
 
 type Written = NonNullable<FineTuneJobStatus['artifacts']>;
 
-interface Artifact {
-  readonly type: string;
-  readonly uri: string;
-  readonly digest?: string | undefined;
-  readonly bytes?: number | undefined;
-  readonly verdict?: 'Pass' | 'Warn' | 'Disabled' | undefined;
-  readonly evaluation?: string | undefined;
-}
+type Published = NonNullable<TerminationMessage['published']>;
 
-function published(view: View, artifacts: readonly Artifact[] = [], ending: Ending): PolicyResult {
+function published(view: View, told: Published | undefined, ending: Ending): PolicyResult {
+  const artifacts = told?.artifacts ?? [];
   const written = artifacts.map(({ type, uri, digest, bytes, verdict, evaluation }) => ({
     ...{ type, uri },
     ...(digest === undefined ? {} : { digest }),
@@ -168,14 +160,18 @@ function published(view: View, artifacts: readonly Artifact[] = [], ending: Endi
         },
       ],
       status: { artifacts: written },
-      calls: recorded(view, written),
+      calls: recorded(view, written, told?.model),
     },
     complete(view, ending),
   );
 }
 
-function recorded({ facts, built, status }: View, written: Written): readonly Call[] {
-  const manifest = adapterObject(built, status, written);
+function recorded(
+  { facts, built, status }: View,
+  written: Written,
+  model: Published['model'],
+): readonly Call[] {
+  const manifest = adapterObject(built, status, { artifacts: written, model });
   return facts.site.hasAdapters && manifest !== undefined ? [{ type: 'Record', manifest }] : [];
 }
 

@@ -13,7 +13,7 @@ import { framed, probe, resourcesOf, storageOf } from './pod-frame.ts';
 import { servingOf } from './serving.ts';
 
 export function annealPod(server: BuiltServer, settings: PodSettings): V1PodSpec {
-  const { name, spec } = server;
+  const { name, spec, planned } = server;
   const site = spec.devicesPerReplica > 0 ? settings.devices : settings;
   const references = referencesTo(spec.model.source, 'model');
   const list = {
@@ -34,7 +34,7 @@ export function annealPod(server: BuiltServer, settings: PodSettings): V1PodSpec
           ...sourceVariables(references, settings),
         ],
         volumeMounts: mounts,
-        resources: resourcesOf(spec, settings),
+        resources: resourcesOf(spec, settings, planned),
         ports: [{ name: 'http', containerPort: servingPort, protocol: 'TCP' }],
         readinessProbe: { ...probe('/readyz'), periodSeconds: 2, failureThreshold: 2 },
         livenessProbe: { ...probe('/healthz'), periodSeconds: 10, failureThreshold: 6 },

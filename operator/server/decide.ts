@@ -14,6 +14,7 @@ import type { BuiltServer } from './built-server.ts';
 import { selectorText, urlOf } from './objects.ts';
 import type { Deployment, ObservedServer, ServingPod } from './observed.ts';
 import type { Places } from './places.ts';
+import { memoryInStatus, type PlannedPod } from './planned-memory.ts';
 import { handoverContainer } from './vllm-pod.ts';
 
 /** What a person has to change before the server can be as it is asked for. */
@@ -25,6 +26,7 @@ export interface ServerRefusal {
 export interface ServerFacts {
   readonly server: ObservedServer;
   readonly places: Places;
+  readonly planned: PlannedPod | undefined;
   readonly deployment: Deployment | undefined;
   readonly pods: readonly ServingPod[];
   /** Of each ready pod; undefined where it did not answer. */
@@ -39,6 +41,8 @@ interface ServerDecision {
   /** Undefined where nothing can be built of the spec. */
   readonly built: BuiltServer | undefined;
   readonly status: ServerStatus;
+  /** Whether its objects should be written: not those of a server that cannot fit. */
+  readonly isWritten: boolean;
   /** Whether something is under way that no informer tells of. */
   readonly isSettled: boolean;
 }
@@ -64,10 +68,10 @@ function leftOutBy({ status }: ServingPod): z.output<typeof leftOut>['refused'] 
 }
 
 export function decideServer(facts: ServerFacts): ServerDecision {
-  const { server, places } = facts;
+  const { server, places, planned } = facts;
   const { metadata, spec } = server;
   const { name, namespace, uid } = metadata;
-  const built = spec === undefined ? undefined : { name, namespace, uid, spec, places };
+  const built = spec === undefined ? undefined : { name, namespace, uid, spec, places, planned };
   const adapters = built === undefined ? [] : statesOf(built, facts);
   const loaded = adapters.filter(({ state }) => state === 'Loaded').length;
   const says = conditionsOf(facts, built, adapters);
@@ -83,10 +87,12 @@ export function decideServer(facts: ServerFacts): ServerDecision {
     ...(built === undefined ? {} : { selector: selectorText(built), url: urlOf(built) }),
     adapters: [...adapters],
     summary: `${loaded}/${adapters.length}`,
+    ...(planned && { memory: memoryInStatus(planned.plan) }),
     conditions: [...conditions],
   };
   const isSettled = says.every(({ status: is }) => is === 'True') || spec?.replicas === 0;
-  return { built, status, isSettled };
+  const isWritten = built !== undefined && planned?.misfit === undefined;
+  return { built, isWritten, status, isSettled };
 }
 
 interface Said {
@@ -106,10 +112,13 @@ function conditionsOf(
     const problem = { status: 'False', reason: 'InvalidSpec', message: server.problem } as const;
     return [{ type: 'Accepted', ...problem }];
   }
+  const misfit = built.planned?.misfit;
   return [
-    refused === undefined
-      ? accepted
-      : { type: 'Accepted', status: 'False', reason: refused.reason, message: refused.message },
+    misfit !== undefined
+      ? { type: 'Accepted', status: 'False', reason: 'DoesNotFit', message: misfit }
+      : refused === undefined
+        ? accepted
+        : { type: 'Accepted', status: 'False', reason: refused.reason, message: refused.message },
     readiness(facts, built),
     loading(adapters),
   ];

@@ -2,7 +2,9 @@
 // Adapters that they name.
 import * as z from 'zod';
 import { type ServerSpec, type ServerStatus, serverSpec } from '../../crds/api/adapter-server.ts';
+import { modelSizes } from '../../crds/api/model-sizes.ts';
 import { adapterNames, group, serverNames, version } from '../../crds/names/group.ts';
+import { parseQuantity, quantity } from '../../crds/schema/quantity.ts';
 import { metadata } from '../job/observed/metadata.ts';
 import type { KubeObject, ObjectMeta, Resource } from '../runtime/resource.ts';
 
@@ -115,8 +117,18 @@ export const servingPods: Resource<ServingPod> = {
 const adapter = z.object({
   metadata,
   spec: z.object({
-    base: z.object({ digest: z.string() }),
-    forms: z.array(z.object({ type: z.string(), uri: z.string() })),
+    base: z.object({
+      digest: z.string(),
+      // Of another version: as if there were none.
+      sizes: modelSizes.optional().catch(undefined),
+    }),
+    forms: z.array(
+      z.object({
+        type: z.string(),
+        uri: z.string(),
+        size: quantity().transform(parseQuantity).optional(),
+      }),
+    ),
   }),
 });
 

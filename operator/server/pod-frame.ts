@@ -1,6 +1,7 @@
 // What pods of a server have in common, whatever computes the answers in them.
 import type { V1Container, V1PodSpec } from '@kubernetes/client-node';
 import type { ServerSpec } from '../../crds/api/adapter-server.ts';
+import { formatBytes } from '../../crds/schema/quantity.ts';
 import { podPath } from '../../crds/wire/pod.ts';
 import { deviceTolerations, runtimeClassOf } from '../objects/devices.ts';
 import { referencesTo } from '../objects/references.ts';
@@ -8,6 +9,7 @@ import { podSecurity } from '../objects/security.ts';
 import type { PodSettings } from '../objects/settings.ts';
 import { claimVolumes, imageVolumes, type Mounted, temporarySize } from '../objects/volumes.ts';
 import type { BuiltServer } from './built-server.ts';
+import type { PlannedPod } from './planned-memory.ts';
 import { claimsOf } from './serving.ts';
 
 type Containers = Pick<V1PodSpec, 'initContainers' | 'containers' | 'volumes'>;
@@ -56,18 +58,31 @@ export function probe(path: string) {
   return { httpGet: { path, port: 'http' }, timeoutSeconds: 3 };
 }
 
-/** What the spec says, then what the site gives to workers. */
+const mebibyte = 2 ** 20;
+
+/** What the spec says, then what is planned, then what the site gives to workers. */
 export function resourcesOf(
   { resources, devicesPerReplica }: ServerSpec,
   settings: PodSettings,
+  planned?: PlannedPod,
 ): NonNullable<V1Container['resources']> {
   const site = settings.resources.worker;
   const devices =
     devicesPerReplica > 0 ? { [settings.devices.resourceName]: devicesPerReplica } : {};
   const texts = (map: Readonly<Record<string, string | number>>) =>
     Object.fromEntries(Object.entries(map).map(([key, value]) => [key, String(value)]));
+  const isOwn = [resources?.requests, resources?.limits].some((map) => map?.['memory']);
+  const { memory } = isOwn ? {} : (planned ?? {});
+  const planning = (bytes: number | undefined) =>
+    bytes === undefined ? {} : { memory: formatBytes(Math.ceil(bytes / mebibyte) * mebibyte) };
   return {
-    requests: texts({ ...(resources?.requests ?? site.requests), ...devices }),
-    limits: texts({ ...(resources?.limits ?? site.limits), ...devices }),
+    requests: texts({
+      ...(resources?.requests ?? site.requests),
+      ...{ ...planning(memory?.request), ...devices },
+    }),
+    limits: texts({
+      ...(resources?.limits ?? site.limits),
+      ...{ ...planning(memory?.limit), ...devices },
+    }),
   };
 }

@@ -21,6 +21,7 @@ import type { ServerStores } from './informers.ts';
 import { deploymentFor, listFor, readsList, serviceFor } from './objects.ts';
 import { type Deployment, deployments, type ObservedServer, servers } from './observed.ts';
 import { placesOf } from './places.ts';
+import { plannedPod } from './planned-memory.ts';
 
 interface ReconcilerFacts {
   readonly stores: ServerStores;
@@ -59,13 +60,13 @@ export class ServerReconciler {
     }
     if (!this.#expectations.areMet(key, clock.now())) return { requeueAfterMs: catchUpMs };
     const facts = await this.#observe(key, server, signal);
-    const { built, status, isSettled } = decideServer(facts);
+    const { built, isWritten, status, isSettled } = decideServer(facts);
     if (!isDeepStrictEqual(status, server.status)) {
       if (!(await this.#writeStatus(key, server, status, signal))) {
         return { requeueAfterMs: catchUpMs };
       }
     }
-    if (built === undefined) return {};
+    if (built === undefined || !isWritten) return {};
     try {
       await this.#write(key, built, facts.deployment, signal);
     } catch (error) {
@@ -77,7 +78,7 @@ export class ServerReconciler {
   }
 
   async #observe(key: string, server: ObservedServer, signal: AbortSignal): Promise<ServerFacts> {
-    const { stores, clock, ask } = this.#facts;
+    const { stores, clock, ask, settings } = this.#facts;
     const { uid, namespace } = server.metadata;
     const find = (name: string) => stores.adapters.get(`${namespace}/${name}`);
     const empty = { listed: [], refused: [], claims: [] };
@@ -88,6 +89,7 @@ export class ServerReconciler {
     return {
       server,
       places: server.spec === undefined ? empty : placesOf(server.spec, find),
+      planned: server.spec && plannedPod(server.spec, find, settings.devices),
       // A label is anybody's to write; only what the server owns is its child.
       deployment: stores.deployments
         .by('server', uid)

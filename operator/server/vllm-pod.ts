@@ -5,6 +5,7 @@ import type { V1Container, V1PodSpec } from '@kubernetes/client-node';
 import { serverComponent } from '../../crds/names/labels.ts';
 import { handoverPath } from '../../crds/serve/handover.ts';
 import { lingerMs, servingPort, servingVariable } from '../../crds/serve/pod.ts';
+import { cacheBytesOf } from '../../crds/serve/served-by.ts';
 import { podPath } from '../../crds/wire/pod.ts';
 import { sourceVariables } from '../objects/environment.ts';
 import { referencesTo } from '../objects/references.ts';
@@ -14,7 +15,7 @@ import type { PodSettings } from '../objects/settings.ts';
 import { podVolumes } from '../objects/volumes.ts';
 import type { BuiltServer } from './built-server.ts';
 import { framed, probe, resourcesOf, storageOf } from './pod-frame.ts';
-import { cacheBytesOf, handoverOf } from './serving.ts';
+import { handoverOf } from './serving.ts';
 
 export const handoverContainer = 'handover';
 

@@ -36,6 +36,7 @@ export function aBuiltServer(changes: SpecChanges = {}, places?: Places): BuiltS
   return {
     ...{ name: 'answers', namespace: 'team', uid: serverUid, spec },
     places: places ?? { listed: [], refused: [], claims: ['results'] },
+    planned: undefined,
   };
 }
 

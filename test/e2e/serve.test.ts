@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { execa } from 'execa';
 import OpenAI, { APIError } from 'openai';
 import { aToyRun } from '../builders/toy-run.ts';
 
@@ -274,4 +275,19 @@ test.serial('an adapter of another base ends the command with a sentence', async
     said,
     /adapter tuned in .* was trained on the base sha256:.*; the base that is served is sha256:/s,
   );
+});
+
+test.serial('--plan says what the server will take, adapters counted, and ends', async (t) => {
+  const run = await aToyRun(t, { name: 'planned', method: { preset: 'LoRA' } });
+  await run.all();
+  const adapter = join(run.destination, 'adapter');
+  const words = ['serve', join(run.record.folder, 'model'), '--adapter', `tuned=${adapter}`];
+  const { stdout, exitCode } = await execa(process.execPath, [command, ...words, '--plan'], {
+    env: { ANNEAL_CACHE: run.record.cache },
+  });
+  t.is(exitCode, 0);
+  t.regex(stdout, /^weights +\d/m);
+  t.regex(stdout, /^adapters +\d.* +1$/m);
+  t.regex(stdout, /^limit .* fits$/m);
+  t.notRegex(stdout, /not counted/);
 });

@@ -1,13 +1,14 @@
 // Decodes texts together: each step gives every one its next token, and texts begin and end between
 // steps.
 import { Bug } from '../../crds/failures/errors.ts';
+import { pageTokens } from '../../crds/plan/serving-memory.ts';
 import type { Model } from '../engine/model.ts';
 import { alone, type World } from '../engine/world.ts';
 import { scope } from '../tensor/scope.ts';
 import { type Growth, peakPages } from './admission.ts';
 import { chooseAll } from './choose.ts';
 import { meansOf } from './ensemble.ts';
-import { PagedCache, pageTokens } from './paged-cache.ts';
+import { PagedCache } from './paged-cache.ts';
 import { type Lane, type Question, Sequence } from './sequence.ts';
 import { stepLogits, type TapOfRows } from './step-logits.ts';
 

@@ -1,9 +1,10 @@
 // Answers to some questions, all decoded together.
+
+import { pageTokens } from '../../crds/plan/serving-memory.ts';
 import type { Model } from '../engine/model.ts';
 import { alone, type World } from '../engine/world.ts';
 import { peakPages } from './admission.ts';
 import { Decoder } from './decoder.ts';
-import { pageTokens } from './paged-cache.ts';
 import { type Question, Sequence } from './sequence.ts';
 
 interface TogetherOptions {

@@ -5,14 +5,13 @@
 // A row is D values of one token and head: rows are written. A block is the rows of one page and
 // head: blocks are read, so that those of a sequence lie behind each other.
 
+import { pageTokens } from '../../crds/plan/serving-memory.ts';
 import type { Model } from '../engine/model.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { indices, type Tensor } from '../tensor/tensor.ts';
 import { Pages } from './pages.ts';
-
-export const pageTokens = 16;
 
 interface LayerCache {
   /** `[pages * NK * tokens, D]` */

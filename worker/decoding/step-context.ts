@@ -1,5 +1,7 @@
 // Positions and attention of one step for lanes of different lengths: those that begin, whole
 // prompts behind each other, then those that go on, one token each.
+
+import { pageTokens } from '../../crds/plan/serving-memory.ts';
 import type { BlockContext } from '../decoder/block.ts';
 import { decoderConfig } from '../decoder/config.ts';
 import { ropeTables } from '../decoder/network.ts';
@@ -7,7 +9,7 @@ import type { Model } from '../engine/model.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { indices, type Tensor, tensor } from '../tensor/tensor.ts';
-import { type PagedCache, pageTokens } from './paged-cache.ts';
+import type { PagedCache } from './paged-cache.ts';
 import type { Lane } from './sequence.ts';
 
 /** In the order of their rows; those that begin come first. */

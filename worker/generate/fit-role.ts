@@ -18,7 +18,7 @@ import type { Device } from '../tensor/device.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { onDevice, tensor, toArray } from '../tensor/tensor.ts';
 import { setThreads } from '../tensor/threads.ts';
-import { openDevice } from '../train/open-device.ts';
+import { exactly, openDevice } from '../train/open-device.ts';
 import type { CvaeShape } from './cvae-shape.ts';
 import { type FitData, type FitLoss, type FitSettings, fitEpoch, freshFit } from './fit.ts';
 import { readGeneratorRun } from './generator-run.ts';
@@ -32,9 +32,7 @@ export const fitRole: Role = async (context) => {
   const run = await readGeneratorRun(folder);
   const collected = await requireRecord(folder, generatorFiles.collected, collectedRecord);
   setThreads(run.threads);
-  const device = openDevice(run.device, {
-    precision: { type: 'Float32', float32: { products: 'Exact' } },
-  });
+  const device = openDevice(run.device, exactly);
   const { network: sizes, training } = run.spec;
   const { form, sources, adapterBytes } = collected;
   const shape = shapeOfNetwork({ form, sizes });

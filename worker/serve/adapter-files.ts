@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
+import { memoryConstants } from '../../crds/plan/memory-constants.ts';
 import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
 import { openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
@@ -39,6 +40,8 @@ export interface AdapterFile extends Disposable {
   readonly layers: readonly LinearLayer[];
   readonly scaleOf: (layer: LinearLayer) => number;
   readonly rankOf: (layer: LinearLayer) => number;
+  /** Of its factors in memory. */
+  readonly bytes: number;
   /** Of layers that no pattern names. */
   readonly rank: number;
   readonly scale: number;
@@ -62,6 +65,7 @@ export async function openAdapter(
       ...{ layers, file, baseDigest: file.header.metadata.get(baseDigestKey) },
       scaleOf: ({ path }) => scaleOf(config, path),
       rankOf: ({ path }) => rankOf(config, path),
+      bytes: bytesOf(config, layers),
       ...{ rank: config.r, scale: scaled(config, config.lora_alpha, config.r) },
       namesTargets: (config.target_modules ?? null) !== null,
       [Symbol.dispose]: () => file[Symbol.dispose](),
@@ -106,6 +110,12 @@ function scaleOf(config: PeftConfig, path: string): number {
 
 function scaled({ use_rslora: isRoot }: PeftConfig, alpha: number, own: number): number {
   return alpha / (isRoot ? Math.sqrt(own) : own);
+}
+
+/** Factors are float32, whatever the file has. */
+function bytesOf(config: PeftConfig, layers: readonly LinearLayer[]): number {
+  const values = layers.map((one) => rankOf(config, one.path) * (one.in + one.out));
+  return memoryConstants.adapterBytes * values.reduce((sum, count) => sum + count, 0);
 }
 
 /** Every tensor of the file is a factor of a layer that the base has. */

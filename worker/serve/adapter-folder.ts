@@ -1,15 +1,13 @@
 // Adapters that come and go while the server runs: those whose folders lie in one folder, by their
 // names, or those that a file lists. Those that come are loaded once their files stopped changing,
 // those that change are loaded again, those that go are unloaded.
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { adapterList } from '../../crds/serve/adapter-list.ts';
 import { servedName } from '../../crds/serve/served-name.ts';
 import type { ServeSettings } from '../../crds/serve/settings.ts';
 import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
-import { isErrno } from '../files/errno.ts';
 import { configFile, tensorFile } from '../publish/peft-files.ts';
+import { adaptersIn, type Found, foundIn } from './adapters-in.ts';
 import { refusalOf } from './refusal.ts';
 import type { Server } from './server.ts';
 
@@ -24,13 +22,6 @@ interface Seen {
   /** Whether this state was loaded, or refused. */
   readonly isDone: boolean;
   readonly reason?: string;
-}
-
-interface Found {
-  readonly folder: string;
-  readonly state: string;
-  /** Whether both files are there. */
-  readonly isWhole: boolean;
 }
 
 type Settings = Pick<
@@ -82,8 +73,8 @@ export class AdapterFolder {
   }
 
   async #find(): Promise<ReadonlyMap<string, Found> | undefined> {
-    const { adaptersIn, adapterList: list } = this.#settings;
-    if (adaptersIn !== undefined) return inFolder(adaptersIn);
+    const { adaptersIn: folder, adapterList: list } = this.#settings;
+    if (folder !== undefined) return adaptersIn(folder);
     if (list === undefined) return undefined;
     const read = await readList(list);
     this.#unreadable = typeof read === 'string' ? { name: list, reason: read } : undefined;
@@ -125,20 +116,6 @@ export class AdapterFolder {
   }
 }
 
-/** By name, of folders that have both files. */
-async function inFolder(folder: string): Promise<ReadonlyMap<string, Found>> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
-  });
-  const found = new Map<string, Found>();
-  for (const { name } of entries) {
-    const one = await foundIn(join(folder, name));
-    if (one.isWhole) found.set(name, one);
-  }
-  return found;
-}
-
 /** By name; a sentence where the file does not say which there are. */
 async function readList(path: string): Promise<ReadonlyMap<string, Found> | string> {
   const read = await readJsonFile(path, jsonLimits.message).catch((error: unknown) => {
@@ -155,16 +132,4 @@ async function readList(path: string): Promise<ReadonlyMap<string, Found> | stri
   const found = new Map<string, Found>();
   for (const { name, folder } of data.adapters) found.set(name, await foundIn(folder));
   return found;
-}
-
-async function foundIn(folder: string): Promise<Found> {
-  const files = await Promise.all(
-    [configFile, tensorFile].map((file) => stat(join(folder, file)).catch(() => null)),
-  );
-  const facts = files.map((one) => (one === null ? '-' : `${one.size} ${one.mtimeMs}`));
-  return {
-    folder,
-    state: [folder, ...facts].join(' '),
-    isWhole: files.every((one) => one !== null),
-  };
 }

@@ -3,17 +3,28 @@ import type { ServeSettings } from '../../crds/serve/settings.ts';
 import { fetchReporter } from '../prepare/progress.ts';
 import { type ResolvedSource, resolveModel } from '../prepare/resolve-source.ts';
 import { systemNetwork } from '../remote/network.ts';
-import { sourceEnvironment } from '../remote/source-environment.ts';
+import { type SourceEnvironment, sourceEnvironment } from '../remote/source-environment.ts';
 import type { RoleContext } from '../role.ts';
 
 type Settings = Pick<ServeSettings, 'model' | 'cache' | 'folder' | 'volumes'>;
 
 export async function resolveBase(
   settings: Settings,
-  { config, clock, emit, stop }: RoleContext,
+  context: RoleContext,
 ): Promise<ResolvedSource> {
+  const { emit, stop } = context;
   emit({ type: 'stage', stage: 'Resolve', state: 'Started', subject: 'model' });
-  const environment = await sourceEnvironment({
+  const environment = await baseEnvironment(settings, context);
+  const source = await resolveModel(settings.model, environment, stop);
+  emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'model', note: source.origin });
+  return source;
+}
+
+export function baseEnvironment(
+  settings: Settings,
+  { config, clock, emit }: RoleContext,
+): Promise<SourceEnvironment> {
+  return sourceEnvironment({
     variables: config.variables,
     cache: settings.cache,
     jobFolder: settings.folder,
@@ -21,7 +32,4 @@ export async function resolveBase(
     network: systemNetwork(clock, emit),
     report: fetchReporter('model', emit, clock),
   });
-  const source = await resolveModel(settings.model, environment, stop);
-  emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'model', note: source.origin });
-  return source;
 }

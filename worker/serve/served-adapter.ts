@@ -79,10 +79,16 @@ export interface Base {
   readonly acceptsUnnamed: boolean;
 }
 
-/** Refuses an adapter that was trained on another base. */
-export async function loadAdapter(name: string, folder: string, base: Base) {
+/** Refuses an adapter that was trained on another base. `fits` throws for one that is too large. */
+export async function loadAdapter(
+  name: string,
+  folder: string,
+  base: Base,
+  fits: (bytes: number) => void = () => {},
+): Promise<ServedAdapter> {
   using opened = await openAdapter(folder, linearLayers(base.model.config));
   requireBase(name, folder, opened.baseDigest, base);
+  fits(opened.bytes);
   return readAdapter(opened, base.model);
 }
 

@@ -31,6 +31,14 @@ interface ServedModelsOptions {
   readonly now: () => number;
 }
 
+/** How often the factors of an adapter are in memory: once more in each sum. */
+export function copiesOf(name: string, compositions: readonly Composition[]): number {
+  const sums = compositions.filter(
+    ({ mode, parts }) => mode === 'merge' && parts.some(({ adapter }) => adapter === name),
+  );
+  return 1 + sums.length;
+}
+
 const base: Answerer = { by: {}, lanes: 1, uses: [] };
 
 export class ServedModels implements Disposable {
@@ -49,6 +57,13 @@ export class ServedModels implements Disposable {
   get list(): readonly ServedModel[] {
     const served = [...this.#adapters.values(), ...this.#composed.values()];
     return [{ name: this.#options.name, since: this.#since }, ...served.map(({ model }) => model)];
+  }
+
+  /** Of the factors of adapters that are loaded, and of sums of adapters. */
+  get bytes(): number {
+    const served = [...this.#adapters.values(), ...this.#composed.values()];
+    const owned = [...served.flatMap(({ own }) => own ?? []), ...this.#leaving];
+    return owned.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Compositions that wait for a part. */

@@ -2,6 +2,7 @@
 // come and go, the one of the model with the least work begins next, and each step gives all of
 // them a token.
 import { AnnealError } from '../../crds/failures/errors.ts';
+import { pageTokens } from '../../crds/plan/serving-memory.ts';
 import type { Composition } from '../../crds/serve/compositions.ts';
 import type {
   ServedModel,
@@ -10,13 +11,12 @@ import type {
   ServeNumbers,
 } from '../../crds/serve/messages.ts';
 import { Decoder } from '../decoding/decoder.ts';
-import { pageTokens } from '../decoding/paged-cache.ts';
 import type { Question, Sequence } from '../decoding/sequence.ts';
 import { requireRoom } from './compose.ts';
 import { FairQueue } from './fair-queue.ts';
 import { questionOf, type Texts } from './questions.ts';
 import { adapterTap, type Base, loadAdapter } from './served-adapter.ts';
-import { type Answerer, ServedModels } from './served-models.ts';
+import { type Answerer, copiesOf, ServedModels } from './served-models.ts';
 import { TextOut } from './text-out.ts';
 
 interface ServerOptions {
@@ -24,6 +24,8 @@ interface ServerOptions {
   readonly name: string;
   readonly base: Base;
   readonly compositions: readonly Composition[];
+  /** Throws where so many bytes of adapters do not fit. */
+  readonly budget: { require(adapterBytes: number, name: string): void };
   readonly texts: Texts;
   readonly pages: number;
   /** Sequences in one step. */
@@ -78,9 +80,14 @@ export class Server implements Disposable {
     return this.#models.waiting;
   }
 
-  /** Throws where the folder has no adapter for this base. */
+  /** Throws where the folder has no adapter for this base, or none that fits into the memory. */
   async addAdapter(name: string, folder: string): Promise<void> {
-    this.#models.add(name, await loadAdapter(name, folder, this.#options.base), folder);
+    const { base, budget, compositions } = this.#options;
+    const copies = copiesOf(name, compositions);
+    const adapter = await loadAdapter(name, folder, base, (bytes) =>
+      budget.require(this.#models.bytes + copies * bytes, name),
+    );
+    this.#models.add(name, adapter, folder);
     this.#unload();
   }
 
@@ -156,12 +163,18 @@ export class Server implements Disposable {
   }
 
   #begin(): void {
+    const { together, context } = this.#options;
+    // Prompts of one step: the plan of the memory counts so many tokens, or one request.
+    let tokens = 0;
     for (let { next } = this.#queue; next !== undefined; { next } = this.#queue) {
       const { lanes } = next.answerer;
-      const isFull = this.#decoder.lanes + lanes > this.#options.together;
+      const own = lanes * next.question.prompt.length;
+      const isFull =
+        this.#decoder.lanes + lanes > together || (tokens > 0 && tokens + own > context);
       // One that is larger than what is free waits, and nobody passes it: it would wait for ever.
       if (isFull || !this.#decoder.fits(next.question)) return;
-      this.#queue.take(lanes * next.question.prompt.length);
+      this.#queue.take(own);
+      tokens += own;
       next.sequence = this.#decoder.start(next.question);
     }
   }

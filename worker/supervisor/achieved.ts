@@ -19,7 +19,7 @@ import { factsOf } from '../decoder/registry.ts';
 import { storedBfloat16 } from '../decoder/stored-bfloat16.ts';
 import { readOptionsOf } from '../families/read-options.ts';
 import { requirePreparedFor } from '../prepare/prepared-pictures.ts';
-import { requireRecord } from '../run-folder.ts';
+import { readRecord, requireRecord } from '../run-folder.ts';
 
 type Prepared = NonNullable<TerminationMessage['prepared']>;
 type Published = NonNullable<TerminationMessage['published']>;
@@ -75,7 +75,16 @@ export async function readPublished(
       ...told,
     }));
   });
-  return { artifacts: said.slice(0, mostUris) };
+  const prepared = await readRecord(runFolder, runFiles.prepared, preparedRecord);
+  const model = prepared === null ? undefined : servedModelOf(spec, prepared);
+  return { artifacts: said.slice(0, mostUris), ...(model && { model }) };
+}
+
+/** An adapter of a model that was cut out of another one is for that one. */
+function servedModelOf(spec: FineTuneJobSpec, { model }: PreparedRecord): Published['model'] {
+  const headers = readModelHeaders(model.path, readOptionsOf(spec));
+  if (readPrunedBase(headers) !== undefined) return undefined;
+  return { facts: factsOf(headers.config, headers), storedBfloat16: storedBfloat16(headers) };
 }
 
 type Told = Pick<Published['artifacts'][number], 'verdict' | 'evaluation'>;

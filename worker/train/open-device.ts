@@ -10,6 +10,11 @@ import {
   roundProducts,
 } from '../tensor/device.ts';
 
+/** For what computes without a method: no product is rounded. */
+export const exactly = {
+  precision: { type: 'Float32', float32: { products: 'Exact' } },
+} as const;
+
 /** Makes the device ready for a run; throws where this process does not see it. */
 export function openDevice(
   device: Device,

@@ -1,9 +1,9 @@
 // Texts that end by themselves, decoded together: with a token that ends them, or at the end of a
 // line.
 import { setImmediate } from 'node:timers/promises';
+import { pageTokens } from '../../crds/plan/serving-memory.ts';
 import { peakPages } from '../decoding/admission.ts';
 import { Decoder } from '../decoding/decoder.ts';
-import { pageTokens } from '../decoding/paged-cache.ts';
 import { type Question, Sequence } from '../decoding/sequence.ts';
 import type { Model } from '../engine/model.ts';
 import { adapterTap } from '../serve/served-adapter.ts';

@@ -9,7 +9,7 @@ import { modelPath, type ResolvedSource, resolveModel } from '../prepare/resolve
 import { systemNetwork } from '../remote/network.ts';
 import { type SourceEnvironment, sourceEnvironment } from '../remote/source-environment.ts';
 import type { RoleContext } from '../role.ts';
-import { openDevice } from '../train/open-device.ts';
+import { exactly, openDevice } from '../train/open-device.ts';
 import { type TaskPrompts, taskPromptsOf } from './task-prompts.ts';
 
 /** What a record of this machine says about where things are. */
@@ -66,7 +66,7 @@ export async function openBase(
   using unfinished = new DisposableStack();
   const files = unfinished.use(openModel(modelPath(source)));
   const prompts = await taskPromptsOf(files.headers, asked);
-  openDevice(device, { precision: { type: 'Float32', float32: { products: 'Exact' } } });
+  openDevice(device, exactly);
   const sequenceLength = Math.min(files.config.contextLength, longestContext);
   const report = { type: 'stage', stage: 'Load', unit: 'Tensors', subject: source.origin } as const;
   const total = files.tensorNames.length;

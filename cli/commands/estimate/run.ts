@@ -3,15 +3,19 @@ import { join, resolve } from 'node:path';
 import { failureOf, UserError } from '../../../crds/index.ts';
 import { sanitize } from '../../../crds/text/sanitize.ts';
 import { describeModel } from '../../client/describe-model.ts';
+import { readText } from '../../client/read-job.ts';
 import { reportsOf } from '../../client/run-store.ts';
 import { findDevices } from '../../devices/find-devices.ts';
 import { gpusHere } from '../../estimate/devices.ts';
 import { type EstimateContext, estimate } from '../../estimate/estimate.ts';
+import { estimateServer, isServer } from '../../estimate/server.ts';
 import { estimateTogether } from '../../estimate/together.ts';
 import { now } from '../../process/clock.ts';
 import type { CliConfig } from '../../process/config.ts';
 import type { Surroundings } from '../../process/context.ts';
 import type { Assignment, OutputFormat } from '../../process/flags.ts';
+import { planServer } from '../../serve/plan-server.ts';
+import { planText } from '../../serve/plan-text.ts';
 import { thisMachine } from '../../setup/machine.ts';
 import { glyphSet } from '../../terminal/glyphs.ts';
 import { jsonOf } from '../../terminal/json.ts';
@@ -56,6 +60,16 @@ export async function estimateFromTerminal(
     return fits ? 0 : failureOf('E_DOES_NOT_FIT').cliExit;
   };
   const options = { gpuMemory, workers, volumes };
+  const text = await readText(file);
+  if (isServer(text) && others.length === 0) {
+    requireNoJobFlags(flags);
+    const found = await estimateServer(text, file, options, {
+      cache: config.cache,
+      plan: (settings) => planServer(settings, { worker, variables: {}, warn }),
+    });
+    const { plan, uncounted } = found;
+    return tell(jsonOf('ServerEstimate', found), planText(plan, uncounted), plan.fits);
+  }
   if (others.length === 0) {
     const found = await estimate({ ...options, file, whatIf }, context);
     return tell(jsonOf('Estimate', found), estimateText(found), found.fits);
@@ -69,4 +83,15 @@ export async function estimateFromTerminal(
   }
   const found = await estimateTogether([file, ...others], options, context);
   return tell(jsonOf('TogetherEstimate', found), togetherText(found), found.fits);
+}
+
+/** A server has no workers that share it, and changes are those of a job. */
+function requireNoJobFlags({ workers, whatIf = [] }: EstimateFlags): void {
+  const flag = workers !== undefined ? '--workers' : whatIf.length > 0 ? '--what-if' : undefined;
+  if (flag === undefined) return;
+  throw new UserError({
+    code: 'E_USAGE',
+    message: `${flag} is about a job, and the file has an AdapterServer`,
+    hint: 'leave it out',
+  });
 }

@@ -22,6 +22,7 @@ export interface ServeFlags {
   readonly context: number;
   readonly maxTokens: number;
   readonly cache: number;
+  readonly plan?: boolean;
 }
 
 export function addServe(
@@ -65,6 +66,10 @@ export function addServe(
       new Option('--cache <amount>', 'memory of keys and values')
         .argParser(byteQuantity)
         .default(usualLimits.cacheBytes, '512Mi'),
+    )
+    .option(
+      '--plan',
+      'print the memory that it will take, and end; exit code 12 if it does not fit',
     );
   withVerbosity(command).action((base: string, flags: ServeFlags) =>
     perform(async () => {

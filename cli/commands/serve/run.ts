@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import { UserError } from '../../../crds/index.ts';
+import { failureOf, UserError } from '../../../crds/index.ts';
 import type { DeviceName } from '../../../crds/names/device-name.ts';
 import { servedName } from '../../../crds/serve/served-name.ts';
 import { type ServeSettings, serveFile, serveSettings } from '../../../crds/serve/settings.ts';
@@ -12,6 +12,8 @@ import { findDevices } from '../../devices/find-devices.ts';
 import { linesOf } from '../../jobs/message-lines.ts';
 import type { CliConfig } from '../../process/config.ts';
 import type { Surroundings } from '../../process/context.ts';
+import { planServer } from '../../serve/plan-server.ts';
+import { planText } from '../../serve/plan-text.ts';
 import { serveUntilStopped } from '../../serve/serving.ts';
 import { thisMachine } from '../../setup/machine.ts';
 import type { ServeFlags } from './command.ts';
@@ -29,12 +31,19 @@ export async function serveFromTerminal(
 ): Promise<number> {
   const { device, variables } = await deviceOf(flags);
   const settings = settingsOf(base, flags, config, device);
+  const worker = join(checkout, 'worker/main.ts');
+  if (flags.plan === true) {
+    const warn = (message: string): void => streams.err(`${sanitize(message)}\n`);
+    const plan = await planServer(settings, { worker, variables, warn });
+    streams.out(planText(plan));
+    return plan.fits ? 0 : failureOf('E_DOES_NOT_FIT').cliExit;
+  }
   const folder = await mkdtemp(join(tmpdir(), 'anneal-serve-'));
   try {
     await writeFile(join(folder, serveFile), JSON.stringify(settings));
     const { host, port } = flags;
     await serveUntilStopped({
-      ...{ worker: join(checkout, 'worker/main.ts'), folder, variables, host, port },
+      ...{ worker, folder, variables, host, port },
       ...{ name: settings.name, most: flags.together + flags.queue, lingerMs: 0 },
       told: (message) => {
         for (const line of linesOf(message)) streams.err(`${sanitize(line)}\n`);

@@ -1,7 +1,7 @@
 // Texts of different lengths in one batch, each as it would be alone.
 import test, { type ExecutionContext } from 'ava';
+import { pageTokens } from '../../../crds/plan/serving-memory.ts';
 import { Decoder } from '../../../worker/decoding/decoder.ts';
-import { pageTokens } from '../../../worker/decoding/paged-cache.ts';
 import type { Question, Sequence } from '../../../worker/decoding/sequence.ts';
 import type { Model } from '../../../worker/engine/model.ts';
 import type { Tap } from '../../../worker/nn/linear.ts';

@@ -1,9 +1,10 @@
 // Several adapters as one answerer: what each mode computes, and that it changes nothing beside it.
 import test from 'ava';
 import { composeModes } from '../../../crds/names/compose-modes.ts';
+import { pageTokens } from '../../../crds/plan/serving-memory.ts';
 import type { Composition } from '../../../crds/serve/compositions.ts';
 import { Decoder } from '../../../worker/decoding/decoder.ts';
-import { PagedCache, pageTokens } from '../../../worker/decoding/paged-cache.ts';
+import { PagedCache } from '../../../worker/decoding/paged-cache.ts';
 import { type Question, Sequence } from '../../../worker/decoding/sequence.ts';
 import { stepLogits, type TapOfRows } from '../../../worker/decoding/step-logits.ts';
 import { linearLayers } from '../../../worker/engine/adapted-layers.ts';

@@ -75,6 +75,59 @@ test.serial('one that goes away makes room, wherever it is', async (t) => {
   );
 });
 
+test.serial(
+  'adapters are loaded as long as all of them fit, with the sums that they are in',
+  async (t) => {
+    const parts = ['one', 'two'].map((adapter) => ({ adapter, weight: 1 }));
+    const sum = { name: 'both', mode: 'merge', parts, span: 8 } as const;
+    const sizes: number[] = [];
+    for (const compositions of [[], [sum]]) {
+      const roomy = await aServer(t, { compositions });
+      const { folder } = await roomy.write('one', 1);
+      await roomy.server.addAdapter('one', folder);
+      const tight = (adapterBytes: number) => aServer(t, { compositions, adapterBytes });
+      const bytes = await (async () => {
+        for (let limit = 2 ** 10; ; limit *= 2) {
+          const { server } = await tight(limit);
+          const fits = await server.addAdapter('one', folder).then(
+            () => true,
+            () => false,
+          );
+          if (fits) return limit;
+        }
+      })();
+      sizes.push(bytes);
+      const full = await tight(bytes);
+      await full.server.addAdapter('one', folder);
+      const again = async () => {
+        for (const name of ['two', 'three', 'four']) await full.server.addAdapter(name, folder);
+      };
+      await t.throwsAsync(again(), { message: /does not fit/ });
+      t.true(
+        full.server.models.some(({ name }) => name === 'one'),
+        'what was loaded stays',
+      );
+    }
+    t.is(sizes[1], 2 * (sizes[0] ?? 0), 'a sum has the factors once more');
+  },
+);
+
+test.serial('prompts that begin in one step have no more tokens than a context', async (t) => {
+  const { server, said, finish } = await aServer(t);
+  const ids = Array.from({ length: 30 }, (_, i) => 5 + i);
+  for (let id = 0; id < 5; id += 1) {
+    server.ask(id, askedOf('base', { prompt: { type: 'Tokens', ids } }));
+  }
+  // The context is 64: two of them, and two more.
+  const decoding = [1, 2, 3].map(() => {
+    server.step();
+    const last = said.at(-1);
+    return last?.serve === 'Step' ? last.numbers.decoding : 0;
+  });
+  t.deepEqual(decoding, [2, 4, 5]);
+  finish();
+});
+
 test.serial('a stop string ends the text before it, and a seed draws the same again', async (t) => {
   const { server, textOf, endOf, finish } = await aServer(t);
   const drawn = { temperature: 1.5, topP: 0.9 };

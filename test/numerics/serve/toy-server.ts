@@ -1,6 +1,7 @@
 // A server on a toy in a folder, asked without HTTP, and what it says.
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { UserError } from '../../../crds/failures/errors.ts';
 import type { Composition } from '../../../crds/serve/compositions.ts';
 import type { ServedQuestion, ServeMessage } from '../../../crds/serve/messages.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
@@ -16,11 +17,13 @@ interface ToyServerOptions {
   readonly pages?: number;
   readonly together?: number;
   readonly compositions?: readonly Composition[];
+  /** Bytes that adapters may take. @default all */
+  readonly adapterBytes?: number;
 }
 
 export async function aServer(
   t: ExecutionContext,
-  { pages = 64, together = 8, compositions = [] }: ToyServerOptions = {},
+  { pages = 64, together = 8, compositions = [], adapterBytes = 2 ** 40 }: ToyServerOptions = {},
 ) {
   const folder = await temporaryFolder();
   await writeToyJob(folder.path, { name: 'served', method: { preset: 'LoRA' } });
@@ -32,11 +35,17 @@ export async function aServer(
     files[Symbol.dispose]();
     await folder[Symbol.asyncDispose]();
   });
+  const budget = {
+    require(bytes: number, name: string): void {
+      if (bytes <= adapterBytes) return;
+      throw new UserError({ code: 'E_DOES_NOT_FIT', message: `${name} does not fit` });
+    },
+  };
   const said: ServeMessage[] = [];
   const server = new Server({
     ...{ name: 'base', pages, together, context: 64, maxTokens: 12, now: () => 5 },
     base: { model, digest, acceptsUnnamed: false },
-    compositions,
+    ...{ compositions, budget },
     texts: await textsOf(files.headers),
     say: (message) => said.push(message),
   });

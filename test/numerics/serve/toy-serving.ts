@@ -1,8 +1,9 @@
 // A toy with adapters in folders, questions for them, and the logits that answer.
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { pageTokens } from '../../../crds/plan/serving-memory.ts';
 import { meansOf } from '../../../worker/decoding/ensemble.ts';
-import { PagedCache, pageTokens } from '../../../worker/decoding/paged-cache.ts';
+import { PagedCache } from '../../../worker/decoding/paged-cache.ts';
 import { type Question, Sequence } from '../../../worker/decoding/sequence.ts';
 import { stepLogits } from '../../../worker/decoding/step-logits.ts';
 import type { Model } from '../../../worker/engine/model.ts';

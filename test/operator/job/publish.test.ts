@@ -3,8 +3,10 @@
 import test from 'ava';
 import { adapterSpec } from '../../../crds/api/adapter.ts';
 import type { FineTuneJobStatus } from '../../../crds/api/status.ts';
+import { sizesOf } from '../../../crds/plan/model-sizes.ts';
 import { publishesInWorker } from '../../../crds/plan/publication.ts';
 import { decided } from '../../builders/decided.ts';
+import { smol135 } from '../../builders/facts.ts';
 import { aSpec } from '../../builders/job.ts';
 import {
   aBus,
@@ -94,6 +96,19 @@ test('the adapter is recorded as an object of its own, where the cluster has the
   });
   const pruned = { digest: 'sha256:cd', wholeDigest: 'sha256:ab', revision: 'c', family: 'llama' };
   t.deepEqual(done(true, { ...status, model: pruned }).calls, calls, 'for the whole of a base');
+  const told = { facts: smol135, storedBfloat16: 7 };
+  const sized = ended(0, {
+    terminationMessage: { v: 1, finished, published: { artifacts: published, model: told } },
+  });
+  const withSizes = decided(
+    training({
+      ...{ bus: withResult, pods: [aPodOf(sized)], workers: [aChildJob({ outcome: complete })] },
+      ...{ status, site: { ...quietSite, hasAdapters: true } },
+    }),
+  ).calls[0];
+  if (withSizes?.type !== 'Record') return t.fail();
+  const { base } = adapterSpec.parse(withSizes.manifest['spec']);
+  t.deepEqual(base.sizes, sizesOf(told));
   t.deepEqual(done(false).calls, []);
   t.deepEqual(done(true, { ...status, model: {} }).calls, [], 'of an unknown base');
 });

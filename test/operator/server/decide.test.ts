@@ -29,7 +29,14 @@ function facts(changes: Partial<ServerFacts> = {}, spec: object = {}): ServerFac
       spec: aServerSpec({ adapters, ...spec }),
       ...{ problem: '', status: {} },
     },
-    ...{ places, deployment: aDeployment(), pods: [aPod('a')], refused: undefined, now: 0 },
+    ...{
+      places,
+      planned: undefined,
+      deployment: aDeployment(),
+      pods: [aPod('a')],
+      refused: undefined,
+      now: 0,
+    },
     told: [tells('first', 'second')],
     ...changes,
   };

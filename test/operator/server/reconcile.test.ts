@@ -1,6 +1,7 @@
 // Passes of the controller over a server, against the objects of an API server in memory.
 import test from 'ava';
 import type { ServerStatus } from '../../../crds/api/adapter-server.ts';
+import { sizesOf } from '../../../crds/plan/model-sizes.ts';
 import type { ServedAdapters } from '../../../crds/serve/served-adapters.ts';
 import { services } from '../../../operator/job/observed/child-object.ts';
 import { KubeClient } from '../../../operator/runtime/client.ts';
@@ -16,6 +17,7 @@ import {
 import { ServerReconciler } from '../../../operator/server/reconcile.ts';
 import { claimed, vllm, writtenServer } from '../../builders/adapter-server.ts';
 import { someSettings } from '../../builders/built-job.ts';
+import { smol135 } from '../../builders/facts.ts';
 import { FakeClock } from '../../doubles/clock.ts';
 import { KubeObjects, metaOf } from '../../doubles/kube/objects.ts';
 import type { Tree } from '../../doubles/kube/patches.ts';
@@ -213,6 +215,24 @@ for (const [kind, name, word] of neighbours) {
     t.is(site.condition('Accepted')?.status, 'True');
   });
 }
+
+test('of a server that cannot fit nothing is written, until it is made smaller', async (t) => {
+  const small = { limits: { memory: '600Mi' }, requests: { memory: '64Mi' } };
+  const adapters = [{ name: 'made', adapterRef: { name: 'job-1' } }];
+  const site = new Site({ adapters, resources: small });
+  const forms = [{ type: 'PEFTAdapter', uri: 'pvc://results/adapter', size: '1Mi' }];
+  const base = { digest: 'sha256:1', sizes: sizesOf({ facts: smol135, storedBfloat16: 0 }) };
+  site.create('adapters', { metadata: { name: 'job-1' }, spec: { base, forms } });
+  await site.settle();
+  t.like(site.condition('Accepted'), { status: 'False', reason: 'DoesNotFit' });
+  t.regex(site.condition('Accepted')?.message ?? '', /513\.1 MiB of weights \+ /);
+  t.is(site.deployment, undefined);
+  t.is(site.status.memory?.weights, '538060032');
+  site.edit({ resources: { limits: { memory: '4Gi' }, requests: { memory: '64Mi' } } });
+  await site.settle();
+  t.is(site.condition('Accepted')?.status, 'True');
+  t.not(site.deployment, undefined);
+});
 
 test('a right that is missing is a condition, and the server goes on when it is given', async (t) => {
   const site = new Site();

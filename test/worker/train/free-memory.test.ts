@@ -1,14 +1,19 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { freemem } from 'node:os';
+import { freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { freeMemory } from '../../../worker/train/free-memory.ts';
+import { freeMemory, memoryLimit } from '../../../worker/train/free-memory.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 
 const mib = 2 ** 20;
 
 /** A file system of control groups with these files; the place of this process in it. */
-async function groups(t: ExecutionContext, files: Readonly<Record<string, string>>, self = '0::/') {
+async function groups(
+  t: ExecutionContext,
+  files: Readonly<Record<string, string>>,
+  self = '0::/',
+  read = freeMemory,
+) {
   const folder = await temporaryFolder();
   t.teardown(() => folder[Symbol.asyncDispose]());
   for (const [name, text] of Object.entries(files)) {
@@ -17,7 +22,7 @@ async function groups(t: ExecutionContext, files: Readonly<Record<string, string
     await writeFile(path, `${text}\n`);
   }
   await writeFile(join(folder.path, 'self'), `${self}\n`);
-  return freeMemory(join(folder.path, 'mount'), join(folder.path, 'self'));
+  return read(join(folder.path, 'mount'), join(folder.path, 'self'));
 }
 
 test('what a container has left is its limit without its use, dropped pages of files not counted', async (t) => {
@@ -50,6 +55,16 @@ test('version 1 of control groups is read as well', async (t) => {
 
 test('a use above the limit leaves nothing, and never less', async (t) => {
   t.is(await groups(t, { 'memory.max': '10', 'memory.current': '12' }), 0);
+});
+
+test('the limit is that of the tightest group, whatever is in use, or of the machine', async (t) => {
+  const limit = (files: Readonly<Record<string, string>>, self?: string) =>
+    groups(t, files, self, memoryLimit);
+  const files = { 'memory.max': String(90 * mib), 'memory.current': String(80 * mib) };
+  t.is(await limit(files), 90 * mib);
+  t.is(await limit({ ...files, 'slice/memory.max': String(40 * mib) }, '0::/slice'), 40 * mib);
+  t.is(await limit({ 'memory/memory.limit_in_bytes': String(64 * mib) }), 64 * mib);
+  t.is(await limit({ 'memory.max': 'max' }), totalmem());
 });
 
 test('without a limit the machine counts', async (t) => {
