@@ -12,7 +12,7 @@ import { objectMeta } from './job.ts';
 import { model } from './model.ts';
 import { imagePullSecrets, nodeSelector, resources, tolerations } from './pod-fields.ts';
 import { rulesOfEngine, servingEngine } from './serving-engine.ts';
-import { claimPath } from './source.ts';
+import { claimPath, s3, secretRef } from './source.ts';
 
 const mostAdapters = 256;
 
@@ -20,15 +20,21 @@ const adapter = exactlyOne(
   z.strictObject({
     name: servedName().describe('Name of the adapter in requests.'),
     adapterRef: z
-      .strictObject({ name: objectName().describe('Name of the Adapter, in this namespace.') })
+      .strictObject({
+        name: objectName().describe('Name of the Adapter, in this namespace.'),
+        credentialsSecretRef: secretRef
+          .optional()
+          .describe('Secret with the keys of the bucket, where its files are in one.'),
+      })
       .optional()
-      .describe('An Adapter that a job made, whose files are on a claim.'),
+      .describe('An Adapter that a job made.'),
+    s3: s3.optional().describe('A prefix in a bucket that has an adapter in PEFT format.'),
     persistentVolumeClaim: claimPath
       .optional()
       .describe('A folder in PEFT format in a volume, mounted for reading.'),
   }),
   'server.adapters: one place',
-  ['adapterRef', 'persistentVolumeClaim'],
+  ['adapterRef', 's3', 'persistentVolumeClaim'],
 );
 
 const limits = z.strictObject({

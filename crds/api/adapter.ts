@@ -9,6 +9,10 @@ import { modelSizes } from './model-sizes.ts';
 const form = z.strictObject({
   type: text(64).describe('Format of the files, such as PEFTAdapter.'),
   uri: text(1024).describe('Where they are.'),
+  endpoint: text(1024)
+    .optional()
+    .describe('Of the service that has the bucket, where it is not AWS.'),
+  region: text(64).optional().describe('Region of the bucket.'),
   digest: text(71).optional().describe('Digest over the files.'),
   size: quantity().optional().describe('Their size.'),
   verdict: z

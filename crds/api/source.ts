@@ -20,7 +20,7 @@ export const secretKeyRef = z.strictObject({
     .describe('Key inside the Secret.'),
 });
 
-const secretRef = z.strictObject({
+export const secretRef = z.strictObject({
   name: objectName().describe('Name of the Secret, in the namespace of the job.'),
 });
 
@@ -38,7 +38,7 @@ const huggingFace = z.strictObject({
     .describe('Secret with a token that has read access. A local run reads HF_TOKEN instead.'),
 });
 
-const s3 = z.strictObject({
+export const s3 = z.strictObject({
   uri: text(
     1024,
     /^s3:\/\/[a-z0-9][a-z0-9.-]*(\/.*)?$/,
@@ -54,6 +54,8 @@ const s3 = z.strictObject({
       'Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. A local run reads the environment instead.',
     ),
 });
+
+export type BucketPlace = z.output<typeof s3>;
 
 /** A file or folder in a volume. */
 export const claimPath = z.strictObject({

@@ -2,6 +2,7 @@
 // place, looks at every adapter, and writes the arguments that follow from them.
 import * as z from 'zod';
 import { podPath } from '../wire/pod.ts';
+import { placedAdapter } from './adapter-list.ts';
 import { serveSettings } from './settings.ts';
 
 export const handoverFile = 'handover.json';
@@ -10,7 +11,7 @@ export const handedOverFile = 'handed-over.json';
 export const handoverSettings = serveSettings
   .pick({ version: true, model: true, folder: true, cache: true, volumes: true })
   .extend({
-    adapters: serveSettings.shape.adapters,
+    adapters: z.array(placedAdapter),
     anyBase: serveSettings.shape.anyBase,
     /** Of the base, in requests. */
     name: serveSettings.shape.name,

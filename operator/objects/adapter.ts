@@ -37,7 +37,7 @@ export function adapterObject(
     ...(plan?.method?.summary && { method: plan.method.summary }),
     ...(progress?.evalLoss && { heldOutLoss: progress.evalLoss }),
     forms: forms.map(({ type: format, uri, digest: files, size, verdict }) => ({
-      ...{ type: format, uri },
+      ...{ type: format, uri, ...serviceOf(job, uri) },
       ...(files && { digest: files }),
       ...(size !== undefined && { size }),
       ...(verdict && { verdict }),
@@ -45,4 +45,10 @@ export function adapterObject(
   };
   const name = childName.adapter(job.name, job.uid);
   return { metadata: { name, namespace: job.namespace, labels: labelsOf(job) }, spec };
+}
+
+/** Of a result that the job wrote to a bucket. */
+function serviceOf({ spec }: BuiltJob, uri: string) {
+  const { endpoint, region } = uri.startsWith('s3://') ? (spec.output.destination?.s3 ?? {}) : {};
+  return { ...(endpoint && { endpoint }), ...(region && { region }) };
 }

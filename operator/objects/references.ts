@@ -2,7 +2,7 @@
 // not see a credential that only another one uses: the token of the hub is for `prepare` to read
 // and `publish` to write, and no worker gets it.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
-import type { Destination, Source } from '../../crds/api/source.ts';
+import type { BucketPlace, Destination, Source } from '../../crds/api/source.ts';
 import { childName } from '../../crds/names/child-names.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
 
@@ -61,9 +61,11 @@ export function referencesOf(job: {
   return { shared, claims: [...own, ...claims], ...rest };
 }
 
-/** Of a source that a pod reads for itself. */
-export function referencesTo(at: Source, field: string): References {
-  const rest = collected([{ roles: ['prepare'], writes: false, field, at }]);
+/** Of a model that a pod reads for itself, and of what it reads from buckets beside it. */
+export function referencesTo(model: Source, buckets: readonly BucketPlace[] = []): References {
+  const reads = (field: string, at: Source) =>
+    ({ roles: ['prepare'], writes: false, field, at }) as const;
+  const rest = collected([reads('model', model), ...buckets.map((s3) => reads('adapter', { s3 }))]);
   return { shared: undefined, ...rest };
 }
 

@@ -13,9 +13,9 @@ import { framed, probe, resourcesOf, storageOf } from './pod-frame.ts';
 import { servingOf } from './serving.ts';
 
 export function annealPod(server: BuiltServer, settings: PodSettings): V1PodSpec {
-  const { name, spec, planned } = server;
+  const { name, spec, places, planned } = server;
   const site = spec.devicesPerReplica > 0 ? settings.devices : settings;
-  const references = referencesTo(spec.model.source, 'model');
+  const references = referencesTo(spec.model.source, places.buckets);
   const list = {
     volume: { name: 'adapters', configMap: { name: serverChild.adapters(name) } },
     ...{ at: listPath.folder, readOnly: true },

@@ -6,6 +6,7 @@ import type {
   ServerStatus,
 } from '../../crds/api/adapter-server.ts';
 import type { Condition } from '../../crds/api/conditions.ts';
+import { placeOf } from '../../crds/serve/adapter-list.ts';
 import { leftOut } from '../../crds/serve/handover.ts';
 import type { ServedAdapters } from '../../crds/serve/served-adapters.ts';
 import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
@@ -215,11 +216,14 @@ function statesOf(
     const known = [...places.refused, ...leftOut, ...answers.flatMap(({ refused }) => refused)];
     const reason = known.find((one) => one.name === name)?.reason;
     if (reason !== undefined) return { name, state: 'Refused', message: reason.slice(0, longest) };
-    const folder = places.listed.find((one) => one.name === name)?.folder;
+    const listed = places.listed.find((one) => one.name === name);
+    const place = listed && placeOf(listed);
+    // vLLM says where its first container put what it fetched.
+    const isAnywhere = spec.engine.type === 'VLLM' && listed !== undefined && 's3' in listed;
     const isLoaded =
       isWhole &&
       answers.every(({ served }) =>
-        served.some((one) => one.name === name && one.folder === folder),
+        served.some((one) => one.name === name && (isAnywhere || one.folder === place)),
       );
     return { name, state: isLoaded ? 'Loaded' : 'Loading' };
   });

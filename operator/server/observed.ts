@@ -126,6 +126,8 @@ const adapter = z.object({
       z.object({
         type: z.string(),
         uri: z.string(),
+        endpoint: z.string().optional(),
+        region: z.string().optional(),
         size: quantity().transform(parseQuantity).optional(),
       }),
     ),

@@ -38,7 +38,7 @@ export function framed(
 /** Working space, and where base and adapters lie. */
 export function storageOf(server: BuiltServer, settings: PodSettings): readonly Mounted[] {
   const { spec } = server;
-  const references = referencesTo(spec.model.source, 'model');
+  const references = referencesTo(spec.model.source);
   const read = claimsOf(server).map(
     (claimName) => ({ claimName, role: 'prepare', writes: false }) as const,
   );

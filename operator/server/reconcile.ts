@@ -81,7 +81,7 @@ export class ServerReconciler {
     const { stores, clock, ask, settings } = this.#facts;
     const { uid, namespace } = server.metadata;
     const find = (name: string) => stores.adapters.get(`${namespace}/${name}`);
-    const empty = { listed: [], refused: [], claims: [] };
+    const empty = { listed: [], refused: [], claims: [], buckets: [] };
     const pods = stores.pods.by('server', uid);
     const addresses = pods.filter(isReady).flatMap(({ status }) => status.podIP ?? []);
     const engine = server.spec?.engine.type ?? 'Anneal';

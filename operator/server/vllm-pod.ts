@@ -49,7 +49,7 @@ export function vllmPod(server: BuiltServer, settings: PodSettings): V1PodSpec {
         command: ['node', '/app/cli/serve/handover-main.js'],
         env: [
           { name: servingVariable, value: JSON.stringify(handoverOf(server)) },
-          ...sourceVariables(referencesTo(spec.model.source, 'model'), settings),
+          ...sourceVariables(referencesTo(spec.model.source, server.places.buckets), settings),
         ],
         volumeMounts: podVolumes(storage).mounts,
         resources: prepareResources(settings),

@@ -35,7 +35,7 @@ export function aBuiltServer(changes: SpecChanges = {}, places?: Places): BuiltS
   const spec = aServerSpec(changes);
   return {
     ...{ name: 'answers', namespace: 'team', uid: serverUid, spec },
-    places: places ?? { listed: [], refused: [], claims: ['results'] },
+    places: places ?? { listed: [], refused: [], claims: ['results'], buckets: [] },
     planned: undefined,
   };
 }

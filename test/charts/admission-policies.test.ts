@@ -88,6 +88,10 @@ test('servers have the limits that are about what a server has too, where the si
     [source({ huggingFace: { repository: 'x/y' } }), /huggingFace\.repository must begin with our/],
     [source({ image: { reference: 'x/y' } }), /image\.reference must begin with our/],
     [{ ...mine, engine: { vllm: { image: 'x/y' } } }, /engine\.vllm\.image must begin with our/],
+    [
+      { ...mine, adapters: [{ name: 'a', s3: { endpoint: 'https://evil' } }] },
+      /spec\.adapters must have endpoints that are https:/,
+    ],
     [source({ s3: { endpoint: 'https://evil' } }), /s3\.endpoint must be https:/],
     [{ ...mine, replicas: 3, devicesPerReplica: 1 }, /more devices, over all replicas, than the 2/],
   ];

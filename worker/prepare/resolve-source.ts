@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import type { DataSource } from '../../crds/api/dataset.ts';
 import type { Model } from '../../crds/api/model.ts';
+import type { BucketPlace } from '../../crds/api/source.ts';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import { digestOfFiles, type FileDigests } from '../remote/file-digests.ts';
 import type { SourceEnvironment } from '../remote/source-environment.ts';
@@ -49,6 +50,26 @@ export async function resolveModel(
     message: `${resolved.origin} has the digest ${resolved.digest}; spec.model.digest is ${model.digest}`,
     hint: 'the model has changed, or another one was meant; a pinned commit does not change',
   });
+}
+
+/** These files of an adapter in a bucket; `name` is that of the adapter. */
+export async function resolveAdapter(
+  { name, s3 }: { readonly name: string; readonly s3: BucketPlace },
+  files: readonly string[],
+  environment: SourceEnvironment,
+  signal: AbortSignal,
+): Promise<ResolvedSource> {
+  const facts = { type: 'model', field: `spec.adapters[${name}]` } as const;
+  const located = await locate({ s3 }, facts, environment, signal);
+  const chosen = files.map((path) => {
+    const file = located.listing.files.find((one) => one.path === path);
+    if (file !== undefined) return file;
+    throw new TerminalError({
+      code: 'E_SOURCE_NOT_FOUND',
+      message: `${located.listing.origin} does not have ${path}; an adapter has ${files.join(' and ')}`,
+    });
+  });
+  return materialize(located, chosen, environment, signal);
 }
 
 /** A single GGUF file is the model; otherwise the folder is. */

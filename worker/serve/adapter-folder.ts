@@ -1,13 +1,14 @@
 // Adapters that come and go while the server runs: those whose folders lie in one folder, by their
 // names, or those that a file lists. Those that come are loaded once their files stopped changing,
 // those that change are loaded again, those that go are unloaded.
-import { adapterList } from '../../crds/serve/adapter-list.ts';
+import { adapterList, type PlacedAdapter, placeOf } from '../../crds/serve/adapter-list.ts';
 import { servedName } from '../../crds/serve/served-name.ts';
 import type { ServeSettings } from '../../crds/serve/settings.ts';
 import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
 import { configFile, tensorFile } from '../publish/peft-files.ts';
 import { adaptersIn, type Found, foundIn } from './adapters-in.ts';
+import type { BucketAdapters } from './bucket-adapters.ts';
 import { refusalOf } from './refusal.ts';
 import type { Server } from './server.ts';
 
@@ -29,17 +30,25 @@ type Settings = Pick<
   'name' | 'adapters' | 'adaptersIn' | 'adapterList' | 'compositions'
 >;
 
+type Buckets = Pick<BucketAdapters, 'at' | 'settled'>;
+
 export class AdapterFolder {
   readonly #server: Pick<Server, 'addAdapter' | 'removeAdapter'>;
   readonly #settings: Settings;
   #seen: ReadonlyMap<string, Seen> = new Map();
   #isStart = true;
+  readonly #buckets: Buckets;
   /** Why the list could not be read the last time; what it said before stays served. */
   #unreadable: Refused | undefined;
 
-  constructor(server: Pick<Server, 'addAdapter' | 'removeAdapter'>, settings: Settings) {
+  constructor(
+    server: Pick<Server, 'addAdapter' | 'removeAdapter'>,
+    settings: Settings,
+    buckets: Buckets,
+  ) {
     this.#server = server;
     this.#settings = settings;
+    this.#buckets = buckets;
   }
 
   get refused(): readonly Refused[] {
@@ -78,23 +87,47 @@ export class AdapterFolder {
     if (list === undefined) return undefined;
     const read = await readList(list);
     this.#unreadable = typeof read === 'string' ? { name: list, reason: read } : undefined;
-    return typeof read === 'string' ? undefined : read;
+    if (typeof read === 'string') return undefined;
+    // A server that begins to answer has all of them.
+    if (this.#isStart && read.some((one) => this.#here(one) === undefined)) {
+      await this.#buckets.settled();
+    }
+    const found = new Map<string, Found>();
+    for (const one of read) found.set(one.name, await this.#foundAt(one));
+    return found;
+  }
+
+  /** Undefined while it is fetched. */
+  #here(listed: PlacedAdapter): ReturnType<Buckets['at']> {
+    if ('folder' in listed) return { type: 'Here', folder: listed.folder };
+    return this.#buckets.at(listed.name, listed.s3);
+  }
+
+  async #foundAt(listed: PlacedAdapter): Promise<Found> {
+    const place = placeOf(listed);
+    const here = this.#here(listed);
+    if (here?.type === 'Here') return { ...(await foundIn(here.folder)), place };
+    const missing = { folder: place, place, isWhole: false };
+    return here === undefined
+      ? { ...missing, state: place, isOnItsWay: true }
+      : { ...missing, state: `${place} ${here.reason}`, problem: here.reason };
   }
 
   async #next(name: string, found: Found, before: Seen | undefined): Promise<Seen> {
-    const { state, folder, isWhole } = found;
+    const { state, isOnItsWay, place } = found;
     if (before?.isDone === true && before.state === state) return before;
-    // At the start files are taken as they lie there.
-    const isSettled = before === undefined ? this.#isStart : before.state === state;
+    if (isOnItsWay) return { state, isDone: false };
+    // At the start files are taken as they lie there, and what was fetched is whole.
+    const isFetched = place !== undefined && place !== found.folder;
+    const isSettled = isFetched || (before === undefined ? this.#isStart : before.state === state);
     if (!isSettled) return { state, isDone: false };
-    return { state, isDone: true, ...(await this.#load(name, folder, isWhole)) };
+    return { state, isDone: true, ...(await this.#load(name, found)) };
   }
 
   /** Why it is not served, where it is not. */
   async #load(
     name: string,
-    folder: string,
-    isWhole: boolean,
+    { folder, isWhole, place, problem }: Found,
   ): Promise<{ readonly reason?: string }> {
     const { name: base, adapters, compositions } = this.#settings;
     if (!servedName.safeParse(name).success) return { reason: `${name} is no name of a model` };
@@ -103,10 +136,10 @@ export class AdapterFolder {
     }
     if (!isWhole) {
       this.#server.removeAdapter(name);
-      return { reason: `${folder} does not have ${configFile} and ${tensorFile}` };
+      return { reason: problem ?? `${folder} does not have ${configFile} and ${tensorFile}` };
     }
     try {
-      await this.#server.addAdapter(name, folder);
+      await this.#server.addAdapter(name, folder, place);
       return {};
     } catch (error) {
       // What was served by this name is no longer what lies there.
@@ -116,8 +149,8 @@ export class AdapterFolder {
   }
 }
 
-/** By name; a sentence where the file does not say which there are. */
-async function readList(path: string): Promise<ReadonlyMap<string, Found> | string> {
+/** A sentence where the file does not say which there are. */
+async function readList(path: string): Promise<readonly PlacedAdapter[] | string> {
   const read = await readJsonFile(path, jsonLimits.message).catch((error: unknown) => {
     if (error instanceof RefusedBytes) return error;
     throw error;
@@ -129,7 +162,5 @@ async function readList(path: string): Promise<ReadonlyMap<string, Found> | stri
     const [issue] = error.issues;
     return `${path}: ${issue?.path.join('.')} ${issue?.message ?? 'is invalid'}`;
   }
-  const found = new Map<string, Found>();
-  for (const { name, folder } of data.adapters) found.set(name, await foundIn(folder));
-  return found;
+  return data.adapters;
 }

@@ -6,6 +6,12 @@ import { configFile, tensorFile } from '../publish/peft-files.ts';
 
 export interface Found {
   readonly folder: string;
+  /** What the list says of where it is. @default the folder */
+  readonly place?: string;
+  /** Why it could not be fetched. */
+  readonly problem?: string;
+  /** It is being fetched. */
+  readonly isOnItsWay?: true;
   readonly state: string;
   /** Whether both files are there. */
   readonly isWhole: boolean;

@@ -17,7 +17,8 @@ import { trimMemory } from '../tensor/memory.ts';
 import { setThreads } from '../tensor/threads.ts';
 import { exactly, openDevice } from '../train/open-device.ts';
 import { AdapterFolder } from './adapter-folder.ts';
-import { resolveBase } from './base-source.ts';
+import { baseEnvironment, resolveBase } from './base-source.ts';
+import { BucketAdapters } from './bucket-adapters.ts';
 import { freeFor, inWords, MemoryBudget } from './memory-budget.ts';
 import { textsOf } from './questions.ts';
 import { Server } from './server.ts';
@@ -45,7 +46,14 @@ export const serveRole: Role = async (context) => {
     texts: await textsOf(files.headers),
   });
   for (const { name, folder } of settings.adapters) await server.addAdapter(name, folder);
-  const watched = new AdapterFolder(server, settings);
+  const watched = new AdapterFolder(
+    server,
+    settings,
+    new BucketAdapters({
+      environment: () => baseEnvironment(settings, context),
+      ...{ now: () => clock.now(), stop: context.stop },
+    }),
+  );
   await watched.look();
   const tell = (): void =>
     say({

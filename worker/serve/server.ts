@@ -80,14 +80,17 @@ export class Server implements Disposable {
     return this.#models.waiting;
   }
 
-  /** Throws where the folder has no adapter for this base, or none that fits into the memory. */
-  async addAdapter(name: string, folder: string): Promise<void> {
+  /**
+   * `place`: what is said of where it is. Throws where the folder has no adapter for this base, or
+   * none that fits into the memory.
+   */
+  async addAdapter(name: string, folder: string, place = folder): Promise<void> {
     const { base, budget, compositions } = this.#options;
     const copies = copiesOf(name, compositions);
     const adapter = await loadAdapter(name, folder, base, (bytes) =>
       budget.require(this.#models.bytes + copies * bytes, name),
     );
-    this.#models.add(name, adapter, folder);
+    this.#models.add(name, adapter, place);
     this.#unload();
   }
 

@@ -25,6 +25,7 @@ const accepted: readonly (readonly [string, Changes])[] = [
   ['the smallest', {}],
   ['no adapter', { adapters: [] }],
   ['an Adapter by its name', { adapters: [{ name: 'a', adapterRef: { name: 'job-1' } }] }],
+  ['an adapter in a bucket', { adapters: [{ name: 'a', s3: { uri: 's3://b/x' } }] }],
   ['weights of a sum', composed({ parts: [part('first', '-0.5')] })],
   ['a span where parts take turns', composed({ mode: 'Switch', span: 8 })],
   ['no pods', { replicas: 0 }],
@@ -62,7 +63,7 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
   [
     'two places of an adapter',
     { adapters: [{ ...claimed('a'), adapterRef: { name: 'b' } }] },
-    /exactly one of adapterRef and persistentVolumeClaim/,
+    /exactly one of adapterRef, s3 and persistentVolumeClaim/,
   ],
   [
     'a path that leaves the claim',

@@ -4,27 +4,34 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { AdapterFolder } from '../../../worker/serve/adapter-folder.ts';
+import type { BucketAdapters } from '../../../worker/serve/bucket-adapters.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 
 async function watched(t: ExecutionContext) {
   const { path, ...folder } = await temporaryFolder();
   t.teardown(() => folder[Symbol.asyncDispose]());
   const served = new Map<string, string>();
+  const places = new Map<string, string>();
+  /** What is there of adapters in buckets, by their names. */
+  const buckets = new Map<string, ReturnType<BucketAdapters['at']>>();
+  const settled: string[] = [];
   const refuses = new Set<string>();
   const adapterList = join(path, 'list.json');
   const settings = { name: 'base', adapters: [], compositions: [], adapterList };
   const looking = new AdapterFolder(
     {
-      async addAdapter(name, from) {
+      async addAdapter(name, from, place = from) {
         if (refuses.has(name)) throw new UserError({ code: 'E_USAGE', message: `${name} is bad` });
         served.set(name, from.slice(path.length + 1));
+        places.set(name, place);
       },
       removeAdapter: (name) => void served.delete(name),
     },
     settings,
+    { at: (name) => buckets.get(name), settled: async () => void settled.push('settled') },
   );
   return {
-    ...{ served, refuses },
+    ...{ served, refuses, places, buckets, settled, path },
     look: () => looking.look(),
     refused: () => looking.refused.map(({ name, reason }) => [name, reason.replaceAll(path, '.')]),
     async make(name: string, content = 'x') {
@@ -35,7 +42,9 @@ async function watched(t: ExecutionContext) {
     /** As kubelet does: another file takes the place. */
     async list(adapters: Readonly<Record<string, string>> | string) {
       const entries = (of: object) =>
-        Object.entries(of).map(([name, at]) => ({ name, folder: join(path, at) }));
+        Object.entries(of).map(([name, at]) =>
+          at.startsWith('s3://') ? { name, s3: { uri: at } } : { name, folder: join(path, at) },
+        );
       const text =
         typeof adapters === 'string' ? adapters : JSON.stringify({ adapters: entries(adapters) });
       await writeFile(`${adapterList}.new`, text);
@@ -51,6 +60,30 @@ test('what is listed at the start is served at once', async (t) => {
   t.true(await look());
   t.deepEqual([...served], [['first', 'one']]);
   t.false(await look());
+});
+
+test('an adapter in a bucket is served once it is fetched, under the place that the list says', async (t) => {
+  const { make, list, look, served, places, buckets, refused, settled, path } = await watched(t);
+  await make('fetched');
+  await list({ far: 's3://results/far' });
+  t.false(await look());
+  t.deepEqual(settled, ['settled'], 'a server that begins waits for it');
+  t.deepEqual([...served], []);
+  buckets.set('far', { type: 'Here', folder: join(path, 'fetched') });
+  t.true(await look());
+  t.is(served.get('far'), 'fetched');
+  t.is(places.get('far'), 's3://results/far');
+  t.false(await look());
+  // Another place: what was served stays until it is here, and goes where it cannot be had.
+  await list({ far: 's3://results/gone' });
+  buckets.set('far', undefined);
+  t.false(await look());
+  t.true(served.has('far'));
+  buckets.set('far', { type: 'Failed', reason: 'there is nothing at s3://results/gone', atMs: 0 });
+  await look();
+  t.true((await look()) || refused().length > 0);
+  t.false(served.has('far'));
+  t.deepEqual(refused(), [['far', 'there is nothing at s3://results/gone']]);
 });
 
 test('adapters come, change their folder and go with the list', async (t) => {

@@ -5,7 +5,7 @@ import { aPod, aServerSpec, claimed, metaFor, vllm } from '../../builders/adapte
 
 const adapters = ['first', 'second'].map((name) => claimed(name));
 const listed = ['first', 'second'].map((name) => ({ name, folder: `/${name}` }));
-const places = { listed, refused: [], claims: [] };
+const places = { listed, refused: [], claims: [], buckets: [] };
 
 const tells = (...names: readonly string[]) => ({
   served: listed.filter(({ name }) => names.includes(name)),
@@ -68,6 +68,22 @@ test('an adapter is loaded when every ready pod serves it', (t) => {
   t.deepEqual(states([]), ['Loading', 'Loading']);
   const old = { ...whole, served: [...half.served, { name: 'second', folder: '/elsewhere' }] };
   t.deepEqual(states([old]), ['Loaded', 'Loading']);
+});
+
+test('an adapter in a bucket is where the list says, and of vLLM where its container put it', (t) => {
+  const s3 = { uri: 's3://results/second' };
+  const inBucket = {
+    ...places,
+    listed: [listed[0] ?? { name: '', folder: '' }, { name: 'second', s3 }],
+  };
+  const states = (folder: string, spec = {}) => {
+    const served = [...tells('first').served, { name: 'second', folder }];
+    const of = facts({ places: inBucket, told: [{ served, refused: [] }] }, spec);
+    return decideServer(of).status.adapters?.map(({ state }) => state);
+  };
+  t.deepEqual(states(s3.uri), ['Loaded', 'Loaded']);
+  t.deepEqual(states('s3://results/other'), ['Loaded', 'Loading']);
+  t.deepEqual(states('/cache/x', { engine: vllm, devicesPerReplica: 1 }), ['Loaded', 'Loaded']);
 });
 
 test('what a pod or the spec refuses is refused, with the sentence', (t) => {

@@ -39,7 +39,7 @@ test('the Service finds the pods, and the Deployment the same ones', (t) => {
 test('adapters are in the list alone: one more on a claim that is mounted changes no pod', (t) => {
   const places = (names: readonly string[]) => ({
     listed: names.map((name) => ({ name, folder: `/volumes/results/${name}` })),
-    ...{ refused: [], claims: ['results'] },
+    ...{ refused: [], claims: ['results'], buckets: [] },
   });
   const one = aBuiltServer({}, places(['first']));
   const two = aBuiltServer(
@@ -90,6 +90,23 @@ test('claims are mounted once and for reading; credentials come from their Secre
     env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef ?? []),
     [{ name: 'hub', key: 'token' }],
   );
+});
+
+test('keys of buckets come from the Secrets that adapters name, each once', (t) => {
+  const s3 = (uri: string, name: string) => ({ uri, credentialsSecretRef: { name } });
+  const buckets = [s3('s3://a/x', 'ours'), s3('s3://a/y', 'ours'), s3('s3://b/z', 'theirs')];
+  const places = {
+    listed: buckets.map((one, i) => ({ name: `a${i}`, s3: one })),
+    ...{ refused: [], claims: [], buckets },
+  };
+  const envOf = (some: typeof places) =>
+    deploymentFor(aBuiltServer({}, some), someSettings).spec.template.spec.containers[0]?.env ?? [];
+  const keys = envOf(places).flatMap(({ valueFrom }) => valueFrom?.secretKeyRef ?? []);
+  t.deepEqual([...new Set(keys.map(({ name }) => name))], ['ours', 'theirs']);
+  t.is(keys.length, 6);
+  const first = { ...places, buckets: buckets.slice(0, 1), listed: places.listed.slice(0, 1) };
+  const more = { ...places, buckets: buckets.slice(0, 2), listed: places.listed.slice(0, 2) };
+  t.deepEqual(envOf(first), envOf(more), 'another adapter with the same keys is no other pod');
 });
 
 test('a device brings its image, its resource and weights in bfloat16', (t) => {

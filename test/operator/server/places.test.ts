@@ -19,22 +19,43 @@ test('adapters on claims and those that jobs made are listed by their folders in
   t.deepEqual(refused, []);
 });
 
+test('adapters in buckets are listed by their places, with the service that has the bucket', (t) => {
+  const s3 = { uri: 's3://results/one', credentialsSecretRef: { name: 'keys' } };
+  const keys = { credentialsSecretRef: { name: 'mine' } };
+  const spec = aServerSpec({
+    adapters: [
+      { name: 'one', s3 },
+      { name: 'made', adapterRef: { name: 'made', ...keys } },
+    ],
+  });
+  const endpoint = 'https://store.example.com';
+  const forms = [{ type: 'PEFTAdapter', uri: 's3://out/made/adapter', endpoint, region: 'eu' }];
+  const { listed, claims, buckets } = placesOf(spec, () => anAdapter('made', '', { forms }));
+  const made = { uri: 's3://out/made/adapter', endpoint, region: 'eu', ...keys };
+  t.deepEqual(listed, [
+    { name: 'one', s3 },
+    { name: 'made', s3: made },
+  ]);
+  t.deepEqual(buckets, [s3, made]);
+  t.deepEqual(claims, []);
+});
+
 test('vLLM gets the form with one rank for all layers, where there are both', (t) => {
   const forms = ['PEFTAdapter', 'UniformPEFTAdapter'].map((type) => ({
     ...{ type, uri: `pvc://a/${type}` },
   }));
   const made = anAdapter('made', '', { forms });
   const folderWith = (changes: object) =>
-    placesOf(aServerSpec({ adapters: [referred('made')], ...changes }), () => made).listed[0]
-      ?.folder;
-  t.is(folderWith({}), '/volumes/a/PEFTAdapter');
-  t.is(folderWith({ engine: vllm, devicesPerReplica: 1 }), '/volumes/a/UniformPEFTAdapter');
+    placesOf(aServerSpec({ adapters: [referred('made')], ...changes }), () => made).listed[0];
+  t.like(folderWith({}), { folder: '/volumes/a/PEFTAdapter' });
+  const engine = { engine: vllm, devicesPerReplica: 1 };
+  t.like(folderWith(engine), { folder: '/volumes/a/UniformPEFTAdapter' });
 });
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const wrong: readonly (readonly [string, Parameters<typeof anAdapter> | undefined, RegExp])[] = [
   ['is not there', undefined, /^Adapter made is not there$/],
-  ['lies in a bucket', ['made', 's3://b/x'], /lies at s3:\/\/b\/x; this version serves/],
+  ['lies on a hub', ['made', 'hf://o/n@c'], /lies at hf:\/\/o\/n@c; adapters on claims/],
   ['leaves its claim', ['made', 'pvc://a/../b'], /lies at pvc:\/\/a\/\.\.\/b; /],
   [
     'has another form',

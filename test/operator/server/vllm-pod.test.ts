@@ -7,7 +7,12 @@ import { someSettings } from '../../builders/built-job.ts';
 import { violations } from '../../doubles/restricted-profile.ts';
 
 const folder = '/volumes/results/first/adapter';
-const places = { listed: [{ name: 'first', folder }], refused: [], claims: ['results'] };
+const places = {
+  listed: [{ name: 'first', folder }],
+  refused: [],
+  claims: ['results'],
+  buckets: [],
+};
 
 function podOf(changes: object = {}) {
   const server = aBuiltServer({ engine: vllm, devicesPerReplica: 1, ...changes }, places);

@@ -1,6 +1,7 @@
 // The role `handover`: puts a base in place for vLLM, and says with which arguments vLLM serves it
 // and those adapters that it can load as they were trained.
 import { TerminalError } from '../../../crds/failures/errors.ts';
+import { type PlacedAdapter, placeOf } from '../../../crds/serve/adapter-list.ts';
 import {
   type HandoverSettings,
   handedOver,
@@ -12,10 +13,11 @@ import { decoderConfig } from '../../decoder/config.ts';
 import { readModelHeaders } from '../../decoder/model-headers.ts';
 import { linearLayers } from '../../engine/adapted-layers.ts';
 import type { ModelConfig } from '../../families/family.ts';
-import { modelPath } from '../../prepare/resolve-source.ts';
-import type { Role } from '../../role.ts';
+import { modelPath, resolveAdapter } from '../../prepare/resolve-source.ts';
+import { configFile, tensorFile } from '../../publish/peft-files.ts';
+import type { Role, RoleContext } from '../../role.ts';
 import { requireRecord, writeRecord } from '../../run-folder.ts';
-import { resolveBase } from '../base-source.ts';
+import { baseEnvironment, resolveBase } from '../base-source.ts';
 import { refusalOf } from '../refusal.ts';
 import { rankFor } from './adapter-for-vllm.ts';
 import { type GivenAdapter, vllmArguments } from './vllm-arguments.ts';
@@ -35,11 +37,13 @@ export const handoverRole: Role = async (context) => {
   };
   const given: GivenAdapter[] = [];
   const refused: { name: string; reason: string }[] = [];
-  for (const { name, folder } of settings.adapters) {
+  for (const adapter of settings.adapters) {
+    const { name } = adapter;
     try {
+      const folder = await folderOf(adapter, settings, context);
       given.push({ name, folder, rank: await rankFor(name, folder, base) });
     } catch (error) {
-      refused.push({ name, reason: refusalOf(error, folder) });
+      refused.push({ name, reason: refusalOf(error, placeOf(adapter)) });
     }
   }
   const args = vllmArguments(settings, config.contextLength, given);
@@ -47,6 +51,18 @@ export const handoverRole: Role = async (context) => {
     ...{ model: path, arguments: [...args], refused },
   });
 };
+
+async function folderOf(
+  adapter: PlacedAdapter,
+  settings: HandoverSettings,
+  context: RoleContext,
+): Promise<string> {
+  if ('folder' in adapter) return adapter.folder;
+  const environment = await baseEnvironment(settings, context);
+  const files = [configFile, tensorFile];
+  const { root } = await resolveAdapter(adapter, files, environment, context.stop);
+  return root;
+}
 
 /** vLLM splits heads over devices, and ends where they do not come out even. */
 function requireSplit(config: ModelConfig, { devices }: HandoverSettings): void {

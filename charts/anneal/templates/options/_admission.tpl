@@ -83,6 +83,8 @@ written as a path; what is absent breaks no rule.
 {{- end }}
 {{- with $limits.storageEndpoints }}
 {{ include "anneal.allowed" (list "model.source.s3.endpoint" (printf "self in %s" (toJson .)) (printf "be %s" (join " or " .))) }}
+- expression: {{ printf "!has(object.spec.adapters) || object.spec.adapters.all(each, !has(each.s3) || !has(each.s3.endpoint) || each.s3.endpoint in %s)" (toJson .) | quote }}
+  message: {{ printf "spec.adapters must have endpoints that are %s here" (join " or " .) | quote }}
 {{- end }}
 {{- with $limits.maxDevices }}
 - expression: {{ printf "(has(object.spec.replicas) ? object.spec.replicas : 1) * (has(object.spec.devicesPerReplica) ? object.spec.devicesPerReplica : 0) <= %d" (int .) | quote }}
