@@ -92,7 +92,9 @@ function withForm(
   if (pattern !== decimalPattern.source || bounds === undefined) {
     return [{ rule: form, message: `must be ${words}` }, ...rules];
   }
-  return [{ rule: `${form} && ${bounds.rule}`, message: `${bounds.message}: ${words}` }];
+  // A hundred fields say this, and client-side apply limits the definition.
+  const message = `${bounds.message}: a decimal as "2e-4"`;
+  return [{ rule: `${form} && ${bounds.rule}`, message }];
 }
 
 export function toValidation({

@@ -131,11 +131,7 @@ function companions(keys: readonly string[]): Record<string, unknown> {
 }
 
 const atApply: readonly (readonly [string, Record<string, unknown>, RegExp])[] = [
-  [
-    'a number in words',
-    { 'training.learningRate': 'fast' },
-    /: a decimal number such as "0.1" or "2e-4"/,
-  ],
+  ['a number in words', { 'training.learningRate': 'fast' }, /: a decimal as "2e-4"/],
   [
     'a negative processor',
     { 'worker.resources': { requests: { cpu: '-1' } } },
