@@ -1,5 +1,5 @@
-// What does not go together with classes of whole texts or pictures: what is about tokens that follow,
-// and for pictures, what is about texts.
+// What does not go together with classes of whole texts or pictures: what is about tokens that
+// follow, and for pictures, what is about texts.
 import type { Pair } from './pair.ts';
 
 /** Forms that exist for a model with a head of classes. */

@@ -1,5 +1,5 @@
-// From files of pictures to the classes that a model gives them: values, and logits of what was trained
-// and published here, against transformers' processors on Pillow, its models and PEFT.
+// From files of pictures to the classes that a model gives them: values, and logits of what was
+// trained and published here, against transformers' processors on Pillow, its models and PEFT.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

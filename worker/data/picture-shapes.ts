@@ -1,5 +1,5 @@
-// Records of pictures with a class: a picture is named by its path, as in JSON lines and metadata of
-// the hub, or its file is in the record, as in parquet files of the hub.
+// Records of pictures with a class: a picture is named by its path, as in JSON lines and metadata
+// of the hub, or its file is in the record, as in parquet files of the hub.
 
 import { UnusableRecord } from '../files/unusable-record.ts';
 import { toLabel } from './class-labels.ts';

@@ -1,5 +1,5 @@
-// The files of pictures of a data set by their paths. A record can name these alone, so no path leads
-// out of the data set, whatever it says.
+// The files of pictures of a data set by their paths. A record can name these alone, so no path
+// leads out of the data set, whatever it says.
 import { posix } from 'node:path';
 import type { PictureSource } from '../data/sample.ts';
 import { UnusableRecord } from '../files/unusable-record.ts';

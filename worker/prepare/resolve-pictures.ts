@@ -1,5 +1,5 @@
-// Resolves a source of pictures to files on this disk: of a source with records, these first, and then
-// the pictures that they name, and no others.
+// Resolves a source of pictures to files on this disk: of a source with records, these first, and
+// then the pictures that they name, and no others.
 import type { DataSource } from '../../crds/api/dataset.ts';
 import { UserError } from '../../crds/failures/errors.ts';
 import { isPictureFile } from '../data/images/picture-files.ts';

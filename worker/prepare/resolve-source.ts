@@ -29,7 +29,7 @@ export interface ResolvedSource {
   readonly digest: `sha256:${string}`;
   /** For messages: "meta-llama/Llama-3.2-1B at 4e20de36", a path, a uri. */
   readonly origin: string;
-  /** A folder that no file lies outside of, links followed, unless one was put there to lead out. */
+  /** A folder that no file lies outside of, links followed, unless one was made to lead out. */
   readonly boundary: string;
   /** The commit or other version of the source; `local` for mutable files. */
   readonly version: string;

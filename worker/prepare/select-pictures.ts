@@ -1,5 +1,5 @@
-// Which files of a source are pictures with their classes: records that name or contain them, folders
-// of classes, or pairs of IDX files.
+// Which files of a source are pictures with their classes: records that name or contain them,
+// folders of classes, or pairs of IDX files.
 import { UserError } from '../../crds/failures/errors.ts';
 import { idxLabelsOf, isOtherPicture, isPictureFile } from '../data/images/picture-files.ts';
 import { isRecordFile } from '../data/records.ts';
