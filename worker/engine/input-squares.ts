@@ -1,4 +1,5 @@
 // Sums of squares of each input column of linear layers: what a column counts for.
+import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -14,9 +15,10 @@ export class InputSquares implements Disposable {
     scope(() => ops.add_(sums, ops.sumDim(ops.square(ops.to(input, 'float64')), [0])));
   }
 
-  of(layer: number): readonly (readonly [string, Tensor])[] {
-    const isHere = ([path]: readonly [string, Tensor]) => path.includes(`.layers.${layer}.`);
-    return [...this.#byPath].filter(isHere);
+  /** Those of some layers, in the order in which they came. */
+  of(layers: readonly Pick<LinearLayer, 'path'>[]): readonly (readonly [string, Tensor])[] {
+    const paths = new Set(layers.map(({ path }) => path));
+    return [...this.#byPath].filter(([path]) => paths.has(path));
   }
 
   [Symbol.dispose](): void {

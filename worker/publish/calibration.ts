@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { openFeed } from '../data/feed.ts';
 import { firstSequences } from '../data/first-sequences.ts';
+import { linearLayers } from '../engine/adapted-layers.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import { HeldSequences } from '../engine/held-sequences.ts';
 import { InputSquares } from '../engine/input-squares.ts';
@@ -63,11 +64,9 @@ export class ColumnImportance implements Disposable {
       stop.throwIfAborted();
     }
     const tokens = hosts.reduce((sum, { ids }) => sum + ids.length, 0);
-    for (let layer = 0; layer < model.config.L; layer += 1) {
-      for (const [path, sums] of squares.of(layer)) {
-        const mean = scope(() => meanSquares(sums, tokens));
-        this.#byName.set(`${path}.weight`, keep(mean));
-      }
+    for (const [path, sums] of squares.of(linearLayers(model.config))) {
+      const mean = scope(() => meanSquares(sums, tokens));
+      this.#byName.set(`${path}.weight`, keep(mean));
     }
   }
 

@@ -2,6 +2,7 @@
 // pass over some sequences collects the norms of each linear layer's inputs; two passes over the
 // weights compute the score. All linear layers of a block share one mean.
 
+import { linearLayers } from '../engine/adapted-layers.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import { InputSquares } from '../engine/input-squares.ts';
 import type { Model } from '../engine/model.ts';
@@ -27,10 +28,12 @@ export function outlierScores(
     }, model.device);
     onSequence(index + 1);
   }
+  const layers = linearLayers(model.config);
   return Array.from({ length: model.config.L }, (_, layer) =>
     scope(() => {
       return withLayer(model, layer, null, () => {
-        const linears = inputs.of(layer).map(([path, squares]) => ({
+        const own = layers.filter((linear) => linear.layer === layer);
+        const linears = inputs.of(own).map(([path, squares]) => ({
           weight: denseOf(model.parameters.value(`${path}.weight`)),
           squares,
         }));

@@ -13,8 +13,11 @@ import { streamOf } from '../../../worker/tensor/streams.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { outlierScores, scoreOf } from '../../../worker/train/outlier-scores.ts';
+import { visionConfig } from '../../../worker/vision/config.ts';
 import { aToyModel, countUp } from '../../builders/toy-training.ts';
 import { aSequence } from '../../builders/training.ts';
+import { classSequence, encoderSource, toyExamples } from '../../toy/encoder.ts';
+import { pictureSequence, toyPictures, visionSource } from '../../toy/vision.ts';
 
 test.before(() => setThreads(1));
 
@@ -69,14 +72,24 @@ test('units and order do not change it, and inputs of zeros are borne', (t) => {
 const sequences = [aSequence([countUp(0, 9), countUp(20, 5)]), aSequence([countUp(11, 12)])];
 
 test('every linear layer of every block is judged by what really goes in, for all ways in which families store them', (t) => {
-  for (const name of ['llama', 'phi3', 'gemma2', 'qwen3']) {
-    const model = aToyModel({ name, dtype: 'float64' });
+  const dinov2 = visionSource('dinov2');
+  const pictures = [pictureSequence(visionConfig(dinov2.config), toyPictures)];
+  const models = [
+    ...['llama', 'phi3', 'gemma2', 'qwen3'].map((name) => ({ own: { name }, sequences })),
+    { own: { source: encoderSource('bert') }, sequences: [classSequence(toyExamples)] },
+    { own: { source: dinov2 }, sequences: pictures },
+  ];
+  for (const { own, sequences } of models) {
+    const model = aToyModel({ ...own, dtype: 'float64' });
     using _parameters = model.parameters;
     const before = liveHandles();
     const done: number[] = [];
     const scores = outlierScores(model, sequences, 2, (count) => done.push(count));
-    t.is(liveHandles(), before, name);
-    t.deepEqual(done, [1, 2]);
+    t.is(liveHandles(), before, model.config.family);
+    t.deepEqual(
+      done,
+      [...sequences.keys()].map((index) => index + 1),
+    );
     t.is(scores.length, model.config.L);
     const matrices = model.parameters.all().filter(({ layer, value }) => {
       return layer === 0 && value.shape.length === 2;
