@@ -1,7 +1,7 @@
 // The preview of the wizard, computed from the answers: the manifest so far, and its memory on the
 // chosen device.
 import type { JobPlan } from '../../crds/index.ts';
-import { type Described, type Estimator, needsOf, planOf } from './estimator.ts';
+import { type Described, type Estimator, forTask, needsOf, planOf } from './estimator.ts';
 import {
   type Answers,
   type ManifestLine,
@@ -38,7 +38,6 @@ export function draft(
   const deviceId = answerOn('device', first, wizard);
   const device = found.devices.find(({ id }) => id === deviceId);
   const isGpu = device?.device.memory.type === 'cuda';
-  const described = source === undefined ? undefined : estimator.of(source);
   const answers = (prefer: Preference): Answers => ({
     goal: answerOn('goal', first, wizard) as Goal,
     model: sourceOf(answerOn('model', first, wizard) || '…', here.exists),
@@ -47,6 +46,8 @@ export function draft(
     gpuMemory: isGpu ? device.device.memory.bytes : undefined,
     prefer,
   });
+  const asked = source === undefined ? undefined : estimator.of(source);
+  const described = forTask(asked, answers('speed'));
   const known =
     described?.type === 'Known' && device !== undefined && device.device.memory.bytes > 0;
   const needs = known ? needsOf(answers('speed'), described.model, device.device) : {};

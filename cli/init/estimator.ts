@@ -1,6 +1,7 @@
 // The memory of a job while it is being written. A separate process describes each model once, from
 // configuration and headers; the plan itself is arithmetic and is recomputed for every answer.
 import {
+  type FineTuneJobSpec,
   formatProblems,
   invariant,
   type JobPlan,
@@ -8,6 +9,7 @@ import {
   planJob,
   toAnnealError,
 } from '../../crds/index.ts';
+import { requireTask } from '../../crds/plan/require-task.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
 import type { Device } from '../estimate/devices.ts';
 import { bytes } from '../terminal/numbers.ts';
@@ -75,16 +77,33 @@ export class Estimator implements Disposable {
   }
 }
 
+/** A model that is known, and cannot learn what the answers want, is as good as unknown. */
+export function forTask(described: Described | undefined, answers: Answers): Described | undefined {
+  if (described?.type !== 'Known') return described;
+  const { family, contextLength, facts } = described.model;
+  try {
+    requireTask(specOf(answers), { kind: facts.kind, family, contextLength });
+    return described;
+  } catch (error) {
+    return { type: 'Unknown', why: toAnnealError(error).message };
+  }
+}
+
+function specOf(answers: Answers): FineTuneJobSpec {
+  const parsed = parseManifest(manifestText(answers), 'job');
+  invariant(parsed.ok, parsed.ok ? '' : formatProblems(parsed.problems));
+  const spec = parsed.jobs[0]?.job.spec;
+  invariant(spec !== undefined, 'a job file that was just written has a job');
+  return spec;
+}
+
 /** The plan of the job on a device. */
 export function planOf(
   answers: Answers,
   { facts, storedBytes }: DescribedModel,
   device: Device,
 ): JobPlan {
-  const parsed = parseManifest(manifestText(answers), 'job');
-  invariant(parsed.ok, parsed.ok ? '' : formatProblems(parsed.problems));
-  const spec = parsed.jobs[0]?.job.spec;
-  invariant(spec !== undefined, 'a job file that was just written has a job');
+  const spec = specOf(answers);
   const storedBfloat16 = (storedBytes['BF16'] ?? 0) / 2;
   return planJob({ spec, facts, storedBfloat16, device: device.memory, ranks: 1, shards: 1 });
 }

@@ -61,6 +61,13 @@ test('whatever is pressed, one question is open, and what would be written is a 
   );
 });
 
+test('a model of texts has no plan among pictures, and says why', (t) => {
+  const { described, plan } = drafted(after(['j', 'j', 'enter', 'enter']));
+  t.is(plan, undefined);
+  t.regex((described as { why: string }).why, /is ImageClassification, but the model is a llama/);
+  t.not(drafted(after(['enter', 'enter'])).plan, undefined);
+});
+
 test('going back and forth loses no answer', (t) => {
   const fresh = startWizard({});
   fc.assert(
