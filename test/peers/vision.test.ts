@@ -13,7 +13,6 @@ import { toArray } from '../../worker/tensor/tensor.ts';
 import { visionConfig } from '../../worker/vision/config.ts';
 import { visionNames } from '../../worker/vision/families.ts';
 import { visionName } from '../../worker/vision/file-names.ts';
-import { pictureLogits } from '../builders/picture-logits.ts';
 import { gradientsOf } from '../builders/training.ts';
 import {
   makeVision,
@@ -25,6 +24,7 @@ import {
   widePictures,
 } from '../toy/vision.ts';
 import { askPeer } from './ask-peer.ts';
+import { classLogits } from './train-job.ts';
 
 let folder = '';
 const judged = () => join(folder, 'judged.safetensors');
@@ -89,7 +89,7 @@ for (const { name, of, pictures } of cases) {
     t.deepEqual(files.headers.made, []);
     const sequence = pictureSequence(visionConfig(model.config), pictures, { padding: 3 });
     const theirs = (tensor: string) => scope(() => toArray(peer.load(`${name}.${tensor}`)));
-    const off = largestGap(pictureLogits(model, sequence), theirs('logits'));
+    const off = largestGap(classLogits(model, sequence), theirs('logits'));
     t.true(off <= 1e-10, `logits: ${off}`);
     const { loss, gradients } = gradientsOf(model, [sequence]);
     const [judgedLoss = Number.NaN] = theirs('loss');

@@ -56,6 +56,13 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     ...{ encoder: 'roberta', gap: rounded },
     method: { preset: 'QLoRA', base: { type: 'NF4', nf4: { blockSize: 32 } } },
   },
+  'classes of pictures, all weights of a vision transformer': {
+    ...{ vision: 'dinov2', method: { preset: 'Full', precision: float32 }, gap: exact },
+  },
+  'classes of pictures, qlora on a vision transformer': {
+    ...{ vision: 'deit', gap: rounded },
+    method: { preset: 'QLoRA', base: { type: 'NF4', nf4: { blockSize: 32 } } },
+  },
   'halo in fp8': {
     method: { preset: 'HALO', precision: { type: 'HALO', halo: { format: 'FP8' } } },
     gap: rounded,
