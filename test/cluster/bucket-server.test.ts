@@ -15,6 +15,7 @@ import { closedAfter } from './closed-after.ts';
 import { test } from './our-cluster.ts';
 import { aSecret, bridge, filesOf } from './real-pods/places.ts';
 import { isReady, serverChanges } from './server-changes.ts';
+import { aSharedFolder } from './shared-folder.ts';
 import { SharedRelease } from './shared-release.ts';
 
 const file = closedAfter(test);
@@ -44,12 +45,14 @@ async function served(t: ExecutionContext, namespace: string): Promise<void> {
   s3.put('/data/train.jsonl', await readFile(join(made.path, 'data.jsonl')));
   const keys = { AWS_ACCESS_KEY_ID: 'known', AWS_SECRET_ACCESS_KEY: 'hidden' };
   await aSecret(namespace, 'keys', keys);
+  await aSharedFolder(namespace, 'work');
   const secret = { credentialsSecretRef: { name: 'keys' } };
   const bucket = (uri: string) => ({ s3: { uri, endpoint: s3.endpoint, ...secret } });
   const job = changed(parse(await readFile(written, 'utf8')), {
     'spec.model.source': bucket('s3://data/model'),
     'spec.dataset.train': bucket('s3://data/train.jsonl'),
     'spec.output.destination': bucket('s3://results/first'),
+    'spec.storage': { data: { persistentVolumeClaim: { claimName: 'work' } } },
     'spec.network': { egressCIDRs: [`${bridge().address}/32`] },
   });
   await kubectl(['-n', namespace, 'apply', '-f', '-'], { input: stringify(job) });
