@@ -83,7 +83,7 @@ export async function readPublished(
 /** An adapter of a model that was cut out of another one is for that one. */
 function servedModelOf(spec: FineTuneJobSpec, { model }: PreparedRecord): Published['model'] {
   const headers = readModelHeaders(model.path, readOptionsOf(spec));
-  if (readPrunedBase(headers) !== undefined) return undefined;
+  if (readPrunedBase(headers) !== null) return undefined;
   return { facts: factsOf(headers.config, headers), storedBfloat16: storedBfloat16(headers) };
 }
 
