@@ -15,9 +15,15 @@ export const model = z.strictObject({
     'Where the weights are: a folder of safetensors with config.json and tokenizer.json, or a GGUF file.',
   ),
   task: z
-    .enum(['CausalLM', 'SequenceClassification', 'ImageClassification'])
+    .enum(['CausalLM', 'SequenceClassification', 'ImageClassification', 'Denoising'])
     .optional()
-    .describe('What it learns: the next token (when absent), or the class of a text or a picture.'),
+    .describe(
+      'What it learns: the next token (when absent), the class of a text or a picture, or the noise in a picture.',
+    ),
+  initialization: z
+    .enum(['FromScratch'])
+    .optional()
+    .describe('FromScratch: weights are drawn by the seed; the source has config.json.'),
   digest: text(71, /^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hexadecimal digits')
     .optional()
     .describe(

@@ -3,44 +3,47 @@ import type * as z from 'zod';
 import { type Rule, rule } from '../schema/rule.ts';
 import type { SpecFields } from './spec.ts';
 
-const classifies =
-  "(has(self.model.task) && self.model.task in ['SequenceClassification', 'ImageClassification'])";
+const hasClasses = "(has(self.model.task) && self.model.task != 'CausalLM')";
 
-const ofPictures = "(has(self.model.task) && self.model.task == 'ImageClassification')";
+const ofPictures =
+  "(has(self.model.task) && self.model.task in ['ImageClassification', 'Denoising'])";
 
 /** Of records, where each has a class. */
 function formatOfTask(task: SpecFields['model']['task']) {
   if (task === 'SequenceClassification') return 'TextClassification';
-  return task === 'ImageClassification' ? task : undefined;
+  return isOfPictures(task) ? 'ImageClassification' : undefined;
+}
+
+function isOfPictures(task: SpecFields['model']['task']): boolean {
+  return task === 'ImageClassification' || task === 'Denoising';
 }
 
 const specRules: readonly Rule<SpecFields>[] = [
   {
     id: 'spec: classes are named where a record gets one',
-    cel: `has(self.dataset.labels) == ${classifies}`,
+    cel: `has(self.dataset.labels) == ${hasClasses}`,
     check: ({ model, dataset }) =>
       (dataset.labels !== undefined) === (formatOfTask(model.task) !== undefined),
-    message: 'must be set where model.task is a classification, and nowhere else',
+    message: 'must be set where model.task is another than CausalLM, and nowhere else',
     path: ['dataset', 'labels'],
   },
   {
     id: 'spec: records with a class are for classification',
-    cel: `${classifies} ? self.dataset.format in ['Auto', self.model.task == 'ImageClassification' ? 'ImageClassification' : 'TextClassification'] : !(self.dataset.format in ['TextClassification', 'ImageClassification'])`,
+    cel: `${hasClasses} ? self.dataset.format in ['Auto', self.model.task == 'SequenceClassification' ? 'TextClassification' : 'ImageClassification'] : !(self.dataset.format in ['TextClassification', 'ImageClassification'])`,
     check: ({ model, dataset: { format } }) => {
       const own = formatOfTask(model.task);
       if (own !== undefined) return format === 'Auto' || format === own;
       return format !== 'TextClassification' && format !== 'ImageClassification';
     },
     message:
-      'is for another task: records are TextClassification for SequenceClassification, ImageClassification for ImageClassification, and neither for others',
+      'is for another task: TextClassification is for SequenceClassification, and ImageClassification for tasks of pictures',
     hint: 'leave spec.dataset.format out, or set it with spec.model.task',
     path: ['dataset', 'format'],
   },
   {
     id: 'spec: texts have a longest length',
     cel: `has(self.dataset.sequenceLength) || ${ofPictures}`,
-    check: ({ model, dataset }) =>
-      dataset.sequenceLength !== undefined || model.task === 'ImageClassification',
+    check: ({ model, dataset }) => dataset.sequenceLength !== undefined || isOfPictures(model.task),
     message: 'is missing; it must be 16 to 1048576',
     path: ['dataset', 'sequenceLength'],
   },
@@ -48,10 +51,17 @@ const specRules: readonly Rule<SpecFields>[] = [
     id: 'spec: pictures have the length that their model gives them',
     cel: `!has(self.dataset.sequenceLength) || !${ofPictures}`,
     check: ({ model, dataset }) =>
-      dataset.sequenceLength === undefined || model.task !== 'ImageClassification',
+      dataset.sequenceLength === undefined || !isOfPictures(model.task),
     message: 'is set, but a picture has as many tokens as the model makes of it',
     hint: 'leave it out',
     path: ['dataset', 'sequenceLength'],
+  },
+  {
+    id: 'spec: a model from scratch learns to make pictures',
+    cel: "!has(self.model.initialization) || (has(self.model.task) && self.model.task == 'Denoising')",
+    check: ({ model }) => model.initialization === undefined || model.task === 'Denoising',
+    message: 'is FromScratch, which is for Denoising alone',
+    path: ['model', 'initialization'],
   },
   {
     id: 'spec: a batch in tokens needs packed sequences',

@@ -1,5 +1,5 @@
-// What does not go together with classes of whole texts or pictures: what is about tokens that
-// follow, and for pictures, what is about texts.
+// What does not go together with classes of whole texts or pictures, or with making pictures: what
+// is about tokens that follow, and for pictures, what is about texts.
 import type { Pair } from './pair.ts';
 
 /** Forms that exist for a model with a head of classes. */
@@ -7,13 +7,17 @@ const forms: readonly string[] = ['PEFTAdapter', 'UniformPEFTAdapter', 'MergedSa
 const bases: readonly string[] = ['Dense', 'NF4', 'Int8', 'Int4'];
 
 type Task = keyof typeof named;
-const named = { SequenceClassification: 'text', ImageClassification: 'picture' } as const;
+const named = {
+  SequenceClassification: { of: 'texts', does: 'gives a text a class' },
+  ImageClassification: { of: 'pictures', does: 'gives a picture a class' },
+  Denoising: { of: 'pictures that are made', does: 'makes pictures' },
+} as const;
 
 interface Refusal {
   readonly id: string;
   readonly path: readonly string[];
-  /** `is` says what the task is, and `one` what gets a class. */
-  readonly sentence: (is: string, one: string) => string;
+  /** `is` says what the task is, and `does` what the model does. */
+  readonly sentence: (is: string, does: string) => string;
   readonly meets: Pair['meets'];
   readonly hint?: string;
 }
@@ -36,16 +40,15 @@ const refusals: readonly Refusal[] = [
   {
     id: 'no answers to prompts',
     path: ['training', 'samples'],
-    sentence: (is, one) =>
-      `asks for answers to prompts, but ${is}: the model gives a ${one} a class and no words`,
+    sentence: (is, does) =>
+      `asks for answers to prompts, but ${is}: the model ${does} and no words`,
     meets: ({ training }) => training.samples !== undefined,
     hint: 'leave it out',
   },
   {
     id: 'no instructions to follow',
     path: ['evaluation', 'instructions'],
-    sentence: (is, one) =>
-      `asks for answers, but ${is}: the model gives a ${one} a class and no words`,
+    sentence: (is, does) => `asks for answers, but ${is}: the model ${does} and no words`,
     meets: ({ evaluation }) => evaluation.instructions > 0,
     hint: 'leave it out',
   },
@@ -137,15 +140,58 @@ const refusalsOfPictures: readonly Refusal[] = [
 ];
 
 function pairsOf(task: Task, refused: readonly Refusal[]): readonly Pair[] {
-  const one = named[task];
+  const { of, does } = named[task];
   return refused.map(({ id, sentence, meets, ...rest }) => ({
-    ...{ ...rest, id: `classes of ${one}s: ${id}`, code: 'E_NOT_BUILT' },
-    sentence: sentence(`spec.model.task is ${task}`, one),
+    ...{ ...rest, id: `classes of ${of}: ${id}`, code: 'E_NOT_BUILT' },
+    sentence: sentence(`spec.model.task is ${task}`, does),
     meets: (spec, method) => spec.model.task === task && meets(spec, method),
   }));
 }
 
+/** Of pictures that are made. */
+const refusalsOfMaking: readonly Refusal[] = [
+  {
+    id: 'no accuracy',
+    path: ['training', 'evaluation', 'earlyStopping', 'metric'],
+    sentence: (is) => `is Accuracy, but ${is}: noise is not right or wrong`,
+    meets: ({ training }) => training.evaluation?.earlyStopping?.metric === 'Accuracy',
+    hint: 'set it to Loss',
+  },
+  {
+    id: 'a pipeline',
+    path: ['output', 'formats'],
+    sentence: (is) =>
+      `asks for a form that holds no pipeline of diffusers; ${is}, whose result is MergedSafetensors`,
+    meets: ({ output: { formats } }, { adapter }) =>
+      formats === undefined
+        ? adapter.type !== 'None'
+        : formats.some((form) => form !== 'MergedSafetensors'),
+    hint: 'write formats: [MergedSafetensors]',
+  },
+  {
+    id: 'factors alone',
+    path: ['method', 'adapter', 'type'],
+    sentence: (is) => `is of an adapter that was not tried on models that make pictures; ${is}`,
+    meets: (_, { adapter }) => adapter.type !== 'None' && adapter.type !== 'LoRA',
+    hint: 'write adapter: { type: LoRA }, or { type: None } to train all weights',
+  },
+  {
+    id: 'nothing to adapt',
+    path: ['method', 'adapter', 'type'],
+    sentence: () =>
+      'is set, but spec.model.initialization is FromScratch: a base that was never trained has nothing to adapt',
+    meets: ({ model }, { adapter }) =>
+      model.initialization === 'FromScratch' && adapter.type !== 'None',
+    hint: 'write adapter: { type: None }, which trains all weights',
+  },
+];
+
+/** Forms and adapters are few. */
+const fewer = ['files of other programs', 'no experts', 'no gates to train'];
+const refusalsBesideMaking = refusals.filter(({ id }) => !fewer.includes(id));
+
 export const pairsOfClassification: readonly Pair[] = [
   ...pairsOf('SequenceClassification', refusals),
   ...pairsOf('ImageClassification', [...refusals, ...refusalsOfPictures]),
+  ...pairsOf('Denoising', [...refusalsBesideMaking, ...refusalsOfPictures, ...refusalsOfMaking]),
 ];

@@ -90,6 +90,7 @@ export function planJob(question: JobQuestion): JobPlan {
 
 /** Undefined where documents are texts. Known for sure once pictures are prepared. */
 function pictureTokens({ facts, data }: JobQuestion): number | undefined {
+  if (facts.kind === 'diffusion') return facts.patches;
   return facts.kind === 'vision' ? (data?.longest ?? facts.tokens) : undefined;
 }
 

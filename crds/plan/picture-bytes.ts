@@ -1,4 +1,4 @@
-// Bytes of pictures while they are tokens: what a vision transformer reads beside its stream.
+// Bytes of pictures while they are tokens: what is read of them beside the stream.
 import type { MemoryQuestion } from './memory-question.ts';
 import { valueBytes } from './static-bytes.ts';
 
@@ -10,6 +10,11 @@ export function pictureBytes(
   { facts, method, device }: Pick<MemoryQuestion, 'facts' | 'method' | 'device'>,
   tokens: number,
 ): number {
+  if (facts.kind === 'diffusion') {
+    // With noise, and the noise in float32; of the loader the picture too, once more while packed.
+    const ofLoader = device.type === 'cpu' ? 4 * 4 : 0;
+    return tokens * facts.values * (valueBytes(method) + 4 + ofLoader);
+  }
   if (facts.kind !== 'vision') return 0;
   const ofLoader = device.type === 'cpu' ? 4 : 0;
   return tokens * facts.patch * (valueBytes(method) + ofLoader);

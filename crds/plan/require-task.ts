@@ -15,9 +15,7 @@ export function requireTask(
   learner: Learner,
 ): void {
   const { kind, family, contextLength } = learner;
-  if (kind === 'diffusion' || kind === 'restoration' || kind === 'speech') {
-    throw noTask(kind, family);
-  }
+  if (kind === 'restoration' || kind === 'speech') throw noTask(kind, family);
   requireKind(model, { ...learner, kind });
   const { sequenceLength } = dataset;
   // Decoders rotate positions, of which there is no end; pictures have the length of their model.
@@ -33,7 +31,6 @@ export function requireTask(
 }
 
 const makes = {
-  diffusion: 'makes pictures',
   restoration: 'restores pictures',
   speech: 'writes down what is said',
 } as const;
@@ -80,5 +77,9 @@ const kinds = {
   vision: {
     ...{ task: 'ImageClassification', does: 'gives pictures a class' },
     hint: `set spec.model.task: ImageClassification, ${named}`,
+  },
+  diffusion: {
+    ...{ task: 'Denoising', does: 'makes pictures' },
+    hint: `set spec.model.task: Denoising, ${named}`,
   },
 } as const;

@@ -179,12 +179,14 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { model: { task: 'CausalLM' }, dataset: {} },
       { model: { task: 'SequenceClassification' }, dataset: { labels: ['a', 'b'] } },
       { model: { task: 'ImageClassification' }, dataset: { labels: ['a', 'b'] } },
+      { model: { task: 'Denoising' }, dataset: { labels: ['a', 'b'] } },
     ],
     rejects: [
       { model: {}, dataset: { labels: ['a', 'b'] } },
       { model: { task: 'CausalLM' }, dataset: { labels: ['a', 'b'] } },
       { model: { task: 'SequenceClassification' }, dataset: {} },
       { model: { task: 'ImageClassification' }, dataset: {} },
+      { model: { task: 'Denoising' }, dataset: {} },
     ],
   },
   'spec: records with a class are for classification': {
@@ -195,6 +197,7 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { model: { task: 'SequenceClassification' }, dataset: { format: 'TextClassification' } },
       { model: { task: 'ImageClassification' }, dataset: { format: 'Auto' } },
       { model: { task: 'ImageClassification' }, dataset: { format: 'ImageClassification' } },
+      { model: { task: 'Denoising' }, dataset: { format: 'ImageClassification' } },
     ],
     rejects: [
       { model: {}, dataset: { format: 'TextClassification' } },
@@ -202,6 +205,7 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { model: { task: 'SequenceClassification' }, dataset: { format: 'Chat' } },
       { model: { task: 'SequenceClassification' }, dataset: { format: 'ImageClassification' } },
       { model: { task: 'ImageClassification' }, dataset: { format: 'TextClassification' } },
+      { model: { task: 'Denoising' }, dataset: { format: 'TextClassification' } },
     ],
   },
   'spec: texts have a longest length': {
@@ -209,6 +213,7 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { model: {}, dataset: { sequenceLength: 16 } },
       { model: { task: 'SequenceClassification' }, dataset: { sequenceLength: 16 } },
       { model: { task: 'ImageClassification' }, dataset: {} },
+      { model: { task: 'Denoising' }, dataset: {} },
     ],
     rejects: [
       { model: {}, dataset: {} },
@@ -220,7 +225,17 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { model: {}, dataset: { sequenceLength: 16 } },
       { model: { task: 'ImageClassification' }, dataset: {} },
     ],
-    rejects: [{ model: { task: 'ImageClassification' }, dataset: { sequenceLength: 16 } }],
+    rejects: [
+      { model: { task: 'ImageClassification' }, dataset: { sequenceLength: 16 } },
+      { model: { task: 'Denoising' }, dataset: { sequenceLength: 16 } },
+    ],
+  },
+  'spec: a model from scratch learns to make pictures': {
+    accepts: [{ model: {} }, { model: { task: 'Denoising', initialization: 'FromScratch' } }],
+    rejects: [
+      { model: { initialization: 'FromScratch' } },
+      { model: { task: 'ImageClassification', initialization: 'FromScratch' } },
+    ],
   },
   'spec: stopping early needs held-out data': {
     accepts: [

@@ -4,7 +4,7 @@ Arguments: OUT REQUESTS, where REQUESTS is a file of JSON: {"name": {"path": fol
 flat. For each name: `NAME.noise`, `NAME.loss` (the mean square over all values) and `NAME.grad.PARAMETER`, in which the copies of time step and class in
 the blocks are added up under the names of the first. `scheduler`: {"config": {...}, "steps": n} gives `NAME.times` and, of x = 1 and of e = 1, what a
 step makes: `NAME.sample`, `NAME.ofNoise`. {"path": folder, "first": [...], "class": [...], "sampler": {...}, "steps": n, "guidance": w} gives
-`NAME.pictures`. `positions`: [side, width], and `times`: [...], give the tables of diffusers.
+`NAME.pictures`, and `NAME.guided`, the noise found in the first at the `time` of the request. `positions`: [side, width], and `times`: [...], give the tables of diffusers.
 """
 
 import json
@@ -68,14 +68,19 @@ def sample(request):
     x = x.reshape(-1, config.in_channels, config.sample_size, config.sample_size)
     own = torch.tensor(request["class"])
     classes = torch.cat([own, torch.full_like(own, config.num_embeds_ada_norm)])
+
+
+    def guided(x, t):
+        both = torch.cat([x, x])
+        found = model(both, timestep=t.expand(len(both)), class_labels=classes).sample[:, : config.in_channels]
+        with_class, without = found.chunk(2)
+        return without + request["guidance"] * (with_class - without)
+
     with torch.no_grad():
+        at_first = guided(x, torch.tensor(request.get("time", 0)))
         for t in scheduler.timesteps:
-            both = torch.cat([x, x])
-            found = model(both, timestep=t.expand(len(both)), class_labels=classes).sample[:, : config.in_channels]
-            with_class, without = found.chunk(2)
-            e = without + request["guidance"] * (with_class - without)
-            x = scheduler.step(e, t, x, eta=0.0).prev_sample
-    return {"pictures": x.contiguous()}
+            x = scheduler.step(guided(x, t), t, x, eta=0.0).prev_sample
+    return {"pictures": x.contiguous(), "guided": at_first.contiguous()}
 
 
 def tables(request):

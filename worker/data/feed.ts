@@ -4,12 +4,15 @@ import { invariant, TerminalError } from '../../crds/failures/errors.ts';
 import type { FineTuneJobSpec } from '../../crds/index.ts';
 import { evaluatedTokens, sequencesPerStep, tokensPerSequence } from '../../crds/plan/batches.ts';
 import type { PreparedRecord } from '../../crds/wire/run-folder.ts';
+import { withNoise } from '../diffusion/noise.ts';
+import { linearSampler } from '../diffusion/sampler-config.ts';
+import { noiseLevels } from '../diffusion/schedule.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Batch } from './batch.ts';
 import { dealSequences, onlyRank, type RankAssignment } from './deal-sequences.ts';
 import type { Documents } from './documents.ts';
 import { chooseHeldOut } from './held-out.ts';
-import { openLoader } from './loader.ts';
+import { openLoader, type PlannedSequence } from './loader.ts';
 import { mergeSequences } from './merge-sequences.ts';
 import { packSequences } from './pack.ts';
 import { fillSequence } from './packed-sequences.ts';
@@ -68,6 +71,9 @@ export async function openFeed(
     sequencesPerStep: perStep,
   });
   const evaluation = evaluationOf(spec, store, separate, held);
+  const drawn = drawsOf(spec);
+  const filled = ({ documents, key, epoch }: PlannedSequence): HostSequence =>
+    drawn(fillSequence(store, documents, key), epoch);
   const lengths = members.map((document) => store.lengthOf(document));
   return {
     sequences: loader.sequencesIn(0),
@@ -81,12 +87,7 @@ export async function openFeed(
       const { sequences, targetTokens, tokens } = loader.take(loader.seek(position));
       const epoch = (position * perStep) / loader.sequencesIn(0);
       return {
-        sequences: mergeSequences(
-          dealSequences(sequences, assignment).map(({ documents, key }) =>
-            fillSequence(store, documents, key),
-          ),
-          microBatchSize,
-        ),
+        sequences: mergeSequences(dealSequences(sequences, assignment).map(filled), microBatchSize),
         targetTokens,
         tokens,
         epoch,
@@ -94,18 +95,29 @@ export async function openFeed(
     },
     allSequences(position) {
       const { sequences } = loader.take(loader.seek(position));
-      return sequences.map(({ documents, key }) => fillSequence(store, documents, key));
+      return sequences.map(filled);
     },
     training: { documents: store, members },
     *evaluationSequences() {
       const { documents, sequences } = evaluation;
-      for (const [key, members] of sequences.entries()) yield fillSequence(documents, members, key);
+      for (const [key, members] of sequences.entries()) {
+        yield drawn(fillSequence(documents, members, key), null);
+      }
     },
     [Symbol.dispose]() {
       store[Symbol.dispose]();
       separate?.[Symbol.dispose]();
     },
   };
+}
+
+/** What is drawn for a sequence beside its documents; of an evaluation where the epoch is null. */
+function drawsOf({ model, dataset: { labels = [] }, training: { seed } }: FineTuneJobSpec) {
+  if (model.task !== 'Denoising') return (sequence: HostSequence): HostSequence => sequence;
+  const levels = noiseLevels(linearSampler.betas);
+  const classes = { labels: labels.length };
+  return (sequence: HostSequence, epoch: number | null): HostSequence =>
+    withNoise(sequence, classes, levels, { seed, epoch });
 }
 
 async function open(folder: string, signal: AbortSignal): Promise<TokenStore> {

@@ -40,11 +40,12 @@ interface GlobalBatch {
   readonly next: Cursor;
 }
 
-interface PlannedSequence {
+export interface PlannedSequence {
   readonly documents: readonly number[];
   readonly lengths: readonly number[];
   /** Index of the sequence in the whole training run; names its random streams. */
   readonly key: number;
+  readonly epoch: number;
 }
 
 interface Loader {
@@ -121,7 +122,7 @@ export function openLoader(plan: LoaderPlan): Loader {
       while (sequences.length < sequencesPerStep) {
         const sequence = packed(at.epoch, at.window)[at.sequence] ?? [];
         const lengths = sequence.map(documents.lengthOf);
-        sequences.push({ documents: sequence, lengths, key: keyOf(at) });
+        sequences.push({ documents: sequence, lengths, key: keyOf(at), epoch: at.epoch });
         at = settle(at.epoch, at.window, at.sequence + 1);
       }
       return {

@@ -116,7 +116,7 @@ export function guidedNoise(
     const { network, places } = model;
     const found = withLayer(model, places.outlet, null, () => {
       const states = network.targetStates(model, end, sequence, walk.sides[0] ?? noSides);
-      return network.logits(model, states);
+      return ops.view(network.logits(model, states), [-1, x.shape[1] ?? 0]);
     });
     const { guidance } = sequence.inputs;
     return guidance === undefined ? found : guided(found, guidance);

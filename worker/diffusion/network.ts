@@ -7,7 +7,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { diffusionBlock } from './block.ts';
-import { diffusionConfig } from './config.ts';
+import { type DiffusionConfig, diffusionConfig } from './config.ts';
 import { diffusionEnds } from './ends.ts';
 import { conditioningOf, inputAt, noisedInputs, patchStream } from './inlet.ts';
 import { noiseErrors, noiseIn, noiseSums, outletStates } from './outlet.ts';
@@ -42,10 +42,20 @@ export function diffusionNetwork(of: ModelConfig): Network {
         return { ...sums, rows: errors };
       }),
     targetStates: (model, x, _sequence, sides) =>
-      scope(() => outletStates(x, conditioningIn(sides), tensorsOf(model))),
-    logits: (model, states) => scope(() => noiseIn(config, states, tensorsOf(model))),
+      scope(() => byPicture(config, outletStates(x, conditioningIn(sides), tensorsOf(model)))),
+    logits: (model, states) =>
+      scope(() => {
+        const rows = ops.view(states, [-1, config.H]);
+        return byPicture(config, noiseIn(config, rows, tensorsOf(model)));
+      }),
     ends: diffusionEnds,
   };
+}
+
+/** Rows of patches `[P n, values]` as rows of pictures, `[P, n * values]`: those of targets. */
+function byPicture({ contextLength }: DiffusionConfig, rows: Tensor): Tensor {
+  const [count = 0, values = 0] = rows.shape;
+  return ops.reshape(rows, [count / contextLength, contextLength * values]);
 }
 
 function conditioningIn({ c }: Sides): Tensor {

@@ -4,8 +4,12 @@ import type { ReadOptions } from './family.ts';
 
 /** With the seed that names the random streams of tensors which the files lack. */
 export function readOptionsOf({
+  model: { initialization },
   dataset: { labels },
   training: { seed },
-}: Pick<FineTuneJobSpec, 'dataset' | 'training'>): ReadOptions & { readonly seed: number } {
-  return labels === undefined ? { seed } : { seed, labels: labels.length };
+}: Pick<FineTuneJobSpec, 'model' | 'dataset' | 'training'>): ReadOptions & {
+  readonly seed: number;
+} {
+  const own = { seed, fromScratch: initialization === 'FromScratch' };
+  return labels === undefined ? own : { ...own, labels: labels.length };
 }

@@ -11,7 +11,7 @@ import type { ResolvedSource } from './resolve-source.ts';
 type Spec = Pick<FineTuneJobSpec, 'dataset' | 'model'>;
 
 export function isOfPictures({ model }: Pick<Spec, 'model'>): boolean {
-  return model.task === 'ImageClassification';
+  return model.task === 'ImageClassification' || model.task === 'Denoising';
 }
 
 /** What is to be prepared of a source. `date` is what templates see. */

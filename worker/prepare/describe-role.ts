@@ -43,10 +43,10 @@ export const describeRole: Role = async ({ folder, config, clock, stop, emit }) 
 /** With the tokens of a picture as the preprocessor config says its size. */
 function withPictures(model: FetchedHeaders, emit: RoleContext['emit']): ModelFacts {
   const facts = factsOf(model.config, model);
-  if (facts.kind !== 'vision') return facts;
+  if (facts.kind !== 'vision' && facts.kind !== 'diffusion') return facts;
   const { tokens, warning } = pictureRules(model.preprocessorJson, model.config, preprocessorFile);
   if (warning !== undefined) emit({ type: 'warning', reason: 'Prepare', message: warning });
-  return { ...facts, tokens };
+  return facts.kind === 'vision' ? { ...facts, tokens } : facts;
 }
 
 function storedBytes({ tensors }: ModelHeaders): Record<string, number> {

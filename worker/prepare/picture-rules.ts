@@ -9,6 +9,7 @@ import {
   readPreprocessorConfig,
   usualPreprocessing,
 } from '../data/images/preprocessor-config.ts';
+import { type DiffusionConfig, diffusionConfig } from '../diffusion/config.ts';
 import type { ModelConfig } from '../families/family.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
 import { type VisionConfig, visionConfig } from '../vision/config.ts';
@@ -45,6 +46,7 @@ function unreadable(path: string, cause: RefusedBytes): UserError {
 
 /** `json`: of the preprocessor config; undefined where the model has none. */
 export function pictureRules(json: unknown, of: ModelConfig, path: string): ReadPictureRules {
+  if (of.kind === 'diffusion') return rulesOfMaking(json, diffusionConfig(of), path);
   const config = visionConfig(of);
   const model = picturesOf(config, path);
   const isMissing = json === undefined;
@@ -59,6 +61,33 @@ export function pictureRules(json: unknown, of: ModelConfig, path: string): Read
   return { preprocessing, size, tokens, warning };
 }
 
+/** Of a diffusion transformer: values from -1 to 1, as ViT's processor makes them. */
+function rulesOfMaking(json: unknown, config: DiffusionConfig, path: string): ReadPictureRules {
+  const { channels, side, contextLength: tokens } = config;
+  if (channels !== 1 && channels !== 3) throw otherChannels('in_channels', channels, path);
+  const imageSize = { height: side, width: side };
+  const model: PicturesOfModel = { channels, imageSize, processor: 'ViT' };
+  const preprocessing =
+    json === undefined ? usualPreprocessing(model) : readPreprocessorConfig(json, model, path);
+  const size = fixedSize(preprocessing) ?? imageSize;
+  if (size.height === side && size.width === side) return { preprocessing, size, tokens };
+  throw new UserError({
+    code: 'E_INVALID_MODEL',
+    path,
+    message: `${path} makes pictures of ${size.width} x ${size.height} pixels, but the model makes ones of ${side} x ${side}, as sample_size in config.json says`,
+    hint: 'set size or crop_size to that',
+  });
+}
+
+function otherChannels(field: string, channels: number, path: string): UserError {
+  return new UserError({
+    code: 'E_INVALID_MODEL',
+    path,
+    value: channels,
+    message: `config.json has ${field} ${channels}; pictures are read as grey, which is 1, or RGB, which is 3`,
+  });
+}
+
 const processors = { vit: 'ViT', deit: 'DeiT', dinov2: 'Bit' } as const satisfies Readonly<
   Record<VisionName, PicturesOfModel['processor']>
 >;
@@ -68,12 +97,7 @@ function picturesOf({ family, channels, imageSize }: VisionConfig, path: string)
     const square = { height: imageSize, width: imageSize };
     return { channels, imageSize: square, processor: processors[family] };
   }
-  throw new UserError({
-    code: 'E_INVALID_MODEL',
-    path,
-    value: channels,
-    message: `config.json has num_channels ${channels}; pictures are read as grey, which is 1, or RGB, which is 3`,
-  });
+  throw otherChannels('num_channels', channels, path);
 }
 
 /** DINOv2 resizes its positions to those of any picture; the others refuse them in transformers. */

@@ -13,6 +13,8 @@ interface ModelChoice {
   readonly file?: string | undefined;
   /** Files about pictures are read of no other model, and so are no part of its digest. */
   readonly isOfPictures?: boolean | undefined;
+  /** Weights are made: those that are there are not read. */
+  readonly fromScratch?: boolean;
 }
 
 export interface DataChoice {
@@ -39,13 +41,22 @@ const pickles = /\.(bin|pt|pth|ckpt|pkl)$/;
 const shard = /^(.*)-\d{5}-of-\d{5}\.(safetensors|gguf)$/;
 const indexName = 'model.safetensors.index.json';
 
-export function modelChoice({ source, task }: Pick<Model, 'source' | 'task'>): ModelChoice {
-  return { file: source.file, isOfPictures: task === 'ImageClassification' };
+export function modelChoice({
+  source,
+  task,
+  initialization,
+}: Pick<Model, 'source' | 'task' | 'initialization'>): ModelChoice {
+  return {
+    file: source.file,
+    isOfPictures: task === 'ImageClassification' || task === 'Denoising',
+    fromScratch: initialization === 'FromScratch',
+  };
 }
 
 export function selectModelFiles(listing: SourceListing, choice: ModelChoice): SourceFile[] {
   // The top folder is the model; subfolders have other formats of the same weights.
   const top = listing.files.filter(({ path }) => !path.includes('/'));
+  if (choice.fromScratch) return about(top, choice);
   if (choice.file !== undefined) return chosenModel(listing, choice.file, choice);
   const weights = top.filter(({ path }) => path.endsWith('.safetensors'));
   if (weights.length > 0) return [...about(top, choice), ...withoutTwins(top, weights)];

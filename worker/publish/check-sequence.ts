@@ -1,6 +1,10 @@
 // What the check of an artefact reads: tokens of the vocabulary, as one text or as eight that are
 // classified, or pictures.
 import { familyOf } from '../decoder/registry.ts';
+import { type DiffusionConfig, diffusionConfig } from '../diffusion/config.ts';
+import { withNoise } from '../diffusion/noise.ts';
+import { linearSampler } from '../diffusion/sampler-config.ts';
+import { noiseLevels } from '../diffusion/schedule.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { ModelConfig } from '../families/family.ts';
 import { type VisionConfig, visionConfig } from '../vision/config.ts';
@@ -16,6 +20,7 @@ export function checkIds(vocabulary: number): Int32Array {
 
 export function checkSequence(config: ModelConfig): HostSequence {
   if (config.kind === 'vision') return checkPictures(visionConfig(config));
+  if (config.kind === 'diffusion') return checkNoise(diffusionConfig(config));
   const isWhole = familyOf(config).targets === 'Tokens';
   const count = isWhole ? 1 : 8;
   return documents(checkIds(config.V), checkTokens / count, isWhole);
@@ -29,14 +34,30 @@ function checkPictures(config: VisionConfig): HostSequence {
   const length = tokensOfPicture(config, { height: side, width: side });
   const count = Math.floor(checkTokens / length);
   const shape = [config.channels, side, side];
-  const values = Float32Array.from(
-    { length: count * config.channels * side * side },
-    (_, i) => (2 * ((i * 7919 + 11) % 1009)) / 1008 - 1,
-  );
+  const values = checkValues(count * config.channels * side * side);
   return {
     ...documents(new Int32Array(count * length), length, false),
     values: { pixels: { values, shape } },
   };
+}
+
+/** Pictures with noise, at least one. */
+function checkNoise(config: DiffusionConfig): HostSequence {
+  const { contextLength: length, channels, side } = config;
+  const count = Math.max(1, Math.floor(checkTokens / length));
+  const shape = [channels, side, side];
+  const pictures = {
+    ...documents(new Int32Array(count * length), length, false),
+    documents: Array.from({ length: count }, (_, n) => n),
+    values: { pixels: { values: checkValues(count * channels * side * side), shape } },
+  };
+  const levels = noiseLevels(linearSampler.betas);
+  return withNoise(pictures, config, levels, { seed: 0, epoch: null });
+}
+
+/** From -1 to 1. */
+function checkValues(count: number): Float32Array {
+  return Float32Array.from({ length: count }, (_, i) => (2 * ((i * 7919 + 11) % 1009)) / 1008 - 1);
 }
 
 /** Of `length` tokens each, which all have a label or the first ones alone. */

@@ -10,7 +10,7 @@ import {
 } from '../../crds/evaluation/gate.ts';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { ArtifactEvaluation } from '../../crds/wire/artifact-evaluation.ts';
-import type { TrainedRecord } from '../../crds/wire/run-folder.ts';
+import type { RunRecord, TrainedRecord } from '../../crds/wire/run-folder.ts';
 import { type Feed, openFeed } from '../data/feed.ts';
 import type { Model } from '../engine/model.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
@@ -30,7 +30,7 @@ export interface Questions {
   readonly asked: Asked;
 }
 
-/** Null where the job wants no evaluation. */
+/** Null where the job wants no evaluation, and where noise has no probabilities to compare. */
 export async function questionsOf(
   facts: Pick<ArtifactFacts, 'run' | 'prepared' | 'files' | 'model'>,
   { baseline = [], report }: Pick<TrainedRecord, 'baseline' | 'report'>,
@@ -38,7 +38,7 @@ export async function questionsOf(
 ): Promise<Questions | null> {
   const { run, prepared } = facts;
   const { profile, tokens } = run.spec.evaluation;
-  if (profile === 'Disabled') return null;
+  if (profile === 'Disabled' || run.spec.model.task === 'Denoising') return null;
   using feed = await openFeed(run.spec, prepared.data, context.stop);
   const asked = await askTrained(facts, context);
   const heldOut = upTo(tokens, feed.evaluationSequences());
@@ -66,10 +66,14 @@ function upTo(tokens: number, all: Iterable<HostSequence>): readonly HostSequenc
   return chosen;
 }
 
-export const notEvaluated: ArtifactEvaluation = {
-  ...{ profile: 'Disabled', checks: [], findings: [], seconds: 0 },
-  leftOut: ['everything: spec.evaluation.profile is Disabled'],
-};
+export function notEvaluated({ spec }: Pick<RunRecord, 'spec'>): ArtifactEvaluation {
+  const why =
+    spec.model.task === 'Denoising'
+      ? 'noise has no probabilities to compare'
+      : 'spec.evaluation.profile is Disabled';
+  const leftOut = [`everything: ${why}`];
+  return { profile: 'Disabled', checks: [], findings: [], leftOut, seconds: 0 };
+}
 
 /** By its bits alone, before it is read back. */
 export function evaluatedByName(

@@ -12,6 +12,7 @@ import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { headInConfig } from './head-in-config.ts';
 import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
+import { writePipeline } from './pipeline-folder.ts';
 import { safetensorsSize } from './result-size.ts';
 
 export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
@@ -33,6 +34,7 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
           tensors.set(nameInFile, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) });
         }
       }
+      if (files.config.kind === 'diffusion') return await writePipeline(folder, tensors, files);
       const written = await writeSafetensorsModel(folder, tensors);
       await writeModelFiles(folder, files, dtype, headInConfig(files.config, run.spec));
       return written.reduce((sum, { bytes }) => sum + bytes, 0);

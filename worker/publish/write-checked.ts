@@ -80,7 +80,7 @@ async function evaluated(
   partial: string,
   { facts, questions }: Trained,
 ): Promise<ArtifactEvaluation> {
-  if (questions === null) return notEvaluated;
+  if (questions === null) return notEvaluated(facts.run);
   const byName = evaluatedByName(writer, facts);
   if (byName !== undefined) return byName;
   trimMemory();

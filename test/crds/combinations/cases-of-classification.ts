@@ -20,7 +20,18 @@ function ofPictures(changes: Changes) {
   return { meet: { ...classes, ...changes }, apart: changes };
 }
 
-function casesOf(named: 'texts' | 'pictures', ofClasses: typeof ofTexts): Cases {
+function ofMaking(changes: Changes) {
+  const making = {
+    ...{ 'model.task': 'Denoising', 'dataset.sequenceLength': undefined },
+    ...{ 'dataset.labels': ['zero', 'one'], 'output.formats': ['MergedSafetensors'] },
+  };
+  return { meet: { ...making, ...changes }, apart: changes };
+}
+
+function casesOf(
+  named: 'texts' | 'pictures' | 'pictures that are made',
+  ofClasses: typeof ofTexts,
+): Cases {
   return {
     [`classes of ${named}: no conversations`]: ofClasses({ 'dataset.chatTemplate': 'x' }),
     [`classes of ${named}: nothing for a template`]: ofClasses({
@@ -62,4 +73,28 @@ export const casesOfClassification: Cases = {
   ...casesOf('pictures', ofPictures),
   'classes of pictures: equal length': ofPictures({ 'dataset.packing': 'Packed' }),
   'classes of pictures: no length to exceed': ofPictures({ 'dataset.overlength': 'Skip' }),
+  ...Object.fromEntries(
+    Object.entries(casesOf('pictures that are made', ofMaking)).filter(
+      ([name]) => !/files of other|no experts|no gates to train|no integers/.test(name),
+    ),
+  ),
+  'classes of pictures that are made: no integers after training': ofMaking({
+    'output.quantization': { method: 'RoundToNearest' },
+    'output.formats': undefined,
+    method: { preset: 'Full' },
+  }),
+  'classes of pictures that are made: equal length': ofMaking({ 'dataset.packing': 'Packed' }),
+  'classes of pictures that are made: no length to exceed': ofMaking({
+    'dataset.overlength': 'Skip',
+  }),
+  'classes of pictures that are made: no accuracy': ofMaking({
+    'dataset.heldOut': { samples: 4 },
+    'training.evaluation': { earlyStopping: { metric: 'Accuracy', patience: 2 } },
+  }),
+  'classes of pictures that are made: a pipeline': ofMaking({ 'output.formats': ['PEFTAdapter'] }),
+  'classes of pictures that are made: factors alone': ofMaking({ method: { preset: 'PaCA' } }),
+  'classes of pictures that are made: nothing to adapt': {
+    ...ofMaking({ 'model.initialization': 'FromScratch', method: { preset: 'LoRA' } }),
+    apart: { method: { preset: 'LoRA' } },
+  },
 };

@@ -198,7 +198,7 @@ test(
   5,
   '  model: { source: { huggingFace: { repository: owner/model } }, zzzzzzzz: 1 }',
   `job.yaml:5:66  spec.model.zzzzzzzz is not a field of spec.model
-  hint: spec.model has source, task and digest`,
+  hint: spec.model has source, task, initialization and digest`,
 );
 
 test(

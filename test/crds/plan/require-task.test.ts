@@ -44,7 +44,8 @@ test('a model of pictures learns classes of pictures, and no model of texts does
   const dit = { kind: 'diffusion', family: 'dit', contextLength: 16 } as const;
   t.throws(() => requireTask(aSpec(), dit), {
     instanceOf: UserError,
-    message: 'the model is a dit, which makes pictures; jobs of this version train none',
+    message:
+      'spec.model.task is absent, which is CausalLM, but the model is a dit, which makes pictures',
   });
 });
 
