@@ -42,7 +42,7 @@ test('five answers become a job file; going back keeps them; the model that is m
   const { terminal } = at;
   await terminal.shows(/What should the model learn\?[\s\S]*apiVersion/);
   t.is(terminal.buffer, 'alternate');
-  terminal.type('3');
+  terminal.type('4');
   await terminal.shows(/Which model does it start from\?/);
   terminal.type('4');
   await terminal.shows(/another source: ▏/);
