@@ -45,7 +45,7 @@ export function s2Lora(settings: S2LoraSettings): Adapter {
   const isShared = (name: string): boolean => /^s2lora_[PQ]\./.test(name);
   return {
     ...plain,
-    name: 'S2-LoRA',
+    name: 'S2LoRA',
     initialize: () => ({ trained: { [coefficients]: ops.zeros([rank], { dtype }) } }),
     shares: isShared,
     shared(layers) {
