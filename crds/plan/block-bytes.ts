@@ -4,6 +4,7 @@ import { adapterShape } from '../methods/adapter-traits.ts';
 import { storesCodes } from '../methods/coded.ts';
 import { byInput, isOfMlp, type Linear, linearSizes, rowsPerToken } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
+import { type BlockKind, blockKinds } from './block-kinds.ts';
 import { isOnGrid } from './grid-bytes.ts';
 import { haloBytes } from './halo-bytes.ts';
 import { keptParts } from './kept-parts.ts';
@@ -30,15 +31,20 @@ export interface BlockBytes {
   readonly outsideGradient: number;
 }
 
-export function blockBytes(question: MemoryQuestion): BlockBytes {
-  const { facts, method, microBatchTokens: T } = question;
-  const working = memoryConstants.working[facts.kind];
+/** Of blocks of one kind. @default the first */
+export function blockBytes(
+  question: MemoryQuestion,
+  kind: BlockKind = blockKinds(question)[0],
+): BlockBytes {
+  const { facts, method } = question;
+  const { tokens: T, working } = kind;
   const width = valueBytes(method);
   const stream = T * facts.H * width;
   const copied = noisyMatrices(facts, method);
   const made = madeMatrices(facts, method) + copied.bytes;
   const halo = haloBytes(facts, method, T);
-  const tape = T * (tapeBytesPerToken(question) + halo.tapePerToken) + madeFactors(question);
+  const ofTokens = T * (tapeBytesPerToken(question, kind) + halo.tapePerToken);
+  const tape = ofTokens + readBytes(question, kind) + madeFactors(question, kind);
   return {
     stream,
     held: { keep: tape, recompute: stream, offload: 0 },
@@ -113,10 +119,10 @@ function sampledBytes({ facts, method, microBatchTokens }: MemoryQuestion): numb
 }
 
 /** Factors of an adapter that each pass makes from others: the tape keeps them. */
-function madeFactors({ facts, method }: MemoryQuestion): number {
+function madeFactors({ facts, method }: MemoryQuestion, { has }: BlockKind): number {
   const shape = adapterShape(method, facts);
   if (shape === null) return 0;
-  const linears = adaptedLinears(facts, shape.targetModules);
+  const linears = adaptedLinears(facts, shape.targetModules).filter(has);
   return memoryConstants.adapterBytes * linears.reduce((sum, one) => sum + shape.made(one), 0);
 }
 
@@ -169,25 +175,43 @@ function outsideGradient({ facts, method, shards }: MemoryQuestion): number {
 }
 
 /** The tape of one block per token, adapters included. */
-function tapeBytesPerToken(question: MemoryQuestion): number {
+function tapeBytesPerToken(question: MemoryQuestion, { tape, has }: BlockKind): number {
   const { facts, method } = question;
-  const tape = memoryConstants.tape[facts.kind];
   const apart = isApart(question) ? units(facts, tape.apart) : 0;
   const values = valueBytes(method) * (units(facts, tape) + apart + ofPictures(facts));
   const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);
   const shape = adapterShape(method, facts);
   const vectors = valueBytes(method) * scaledValues(facts);
   if (shape === null) return values + extra + vectors + patchBytes(question, linearsOf(facts));
-  const linears = adaptedLinears(facts, shape.targetModules);
-  const ofAdapter = (linear: Linear): number => {
-    const { exact, copied } = shape.perToken(linear);
-    const bytes = 4 * exact + Math.ceil(valueBytes(method) * copied);
-    return bytes * rowsPerToken(facts, linear);
-  };
+  const linears = adaptedLinears(facts, shape.targetModules).filter(has);
+  const own = linears.filter((linear) => !readsOthers(linear));
+  const ofAdapter = (linear: Linear): number =>
+    ofAdapterPerToken(shape, linear, method) * rowsPerToken(facts, linear);
   const mixture = mixtureTape(question, shape);
-  const unread = valueBytes(method) * unreadValues(facts, linears);
+  const reads = linearsOf(facts).some((linear) => has(linear) && readsOthers(linear));
+  const unread = valueBytes(method) * unreadValues(facts, linears, reads);
   const inputs = patchBytes(question, linears) - unread;
-  return values + inputs + extra + mixture + linears.reduce((sum, one) => sum + ofAdapter(one), 0);
+  return values + inputs + extra + mixture + own.reduce((sum, one) => sum + ofAdapter(one), 0);
+}
+
+function ofAdapterPerToken(shape: AdapterShape, linear: Linear, method: ResolvedMethod): number {
+  const { exact, copied } = shape.perToken(linear);
+  return 4 * exact + Math.ceil(valueBytes(method) * copied);
+}
+
+/** Whether it makes keys or values of the states of another stage. */
+function readsOthers({ role }: Linear): boolean {
+  return role === 'cross_k' || role === 'cross_v';
+}
+
+/** Keys and values of the states of another stage, and what adapters keep to make them. */
+function readBytes({ facts, method }: MemoryQuestion, { read, has }: BlockKind): number {
+  const keysAndValues = read * 2 * facts.NK * facts.D * valueBytes(method);
+  const shape = adapterShape(method, facts);
+  if (shape === null) return keysAndValues;
+  const linears = adaptedLinears(facts, shape.targetModules).filter(has).filter(readsOthers);
+  const ofAdapters = linears.map((linear) => ofAdapterPerToken(shape, linear, method));
+  return keysAndValues + read * ofAdapters.reduce((sum, one) => sum + one, 0);
 }
 
 /** Of a token, the patches that are the inputs of convolutions. */
@@ -205,14 +229,15 @@ function scaledValues(facts: ModelFacts): number {
  * Of a token, inputs of frozen layers: the tape of a block without a gate does not keep them. What
  * queries, keys and values are made of is the block's own input in an encoder, and normed before.
  */
-function unreadValues(facts: ModelFacts, adapted: readonly Linear[]): number {
+function unreadValues(facts: ModelFacts, adapted: readonly Linear[], reads: boolean): number {
   const { kind, H, I } = facts;
   if (kind === 'decoder' || kind === 'restoration') return 0;
   const has = (wanted: Linear['role']) => adapted.some(({ role }) => role === wanted);
   const hasNormed = kind === 'encoder' || has('q') || has('k') || has('v');
   // What scales and gates multiply is for their gradients, and so is what they are made of.
   const fixed = kind === 'diffusion' && !has('modulation') ? (4 + 1 / facts.patches) * H : 0;
-  return fixed + (hasNormed ? 0 : H) + (has('up') ? 0 : H) + (has('down') ? 0 : I);
+  const ofQueries = reads && !has('cross_q') ? H : 0;
+  return fixed + ofQueries + (hasNormed ? 0 : H) + (has('up') ? 0 : H) + (has('down') ? 0 : I);
 }
 
 /** Of a token, what a block keeps once for each picture: scales, shifts, gates, their input. */

@@ -51,6 +51,8 @@ export interface MemoryQuestion {
   readonly method: ResolvedMethod;
   /** Tokens that a device computes at once. */
   readonly microBatchTokens: number;
+  /** Of these, in a model that hears, those of sounds in its encoder. @default 0 */
+  readonly soundTokens?: number;
   /** Micro-batches that pass a block before the next block. */
   readonly perWave: number;
   readonly waves: number;

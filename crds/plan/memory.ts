@@ -9,6 +9,7 @@ import { trainsNothing } from '../methods/no-training.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { besideTensors } from './beside-tensors.ts';
 import { type BlockBytes, blockBytes } from './block-bytes.ts';
+import { type BlockKind, blockKinds } from './block-kinds.ts';
 import { gradientBytes } from './gradient-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
@@ -16,6 +17,7 @@ import { outsideWorking, updateWorking } from './optimizer-bytes.ts';
 import { trainedOf } from './parameters.ts';
 import { pictureBytes } from './picture-bytes.ts';
 import { sharedBytes } from './shared-bytes.ts';
+import { sideBytes, soundBytes } from './speech-bytes.ts';
 import { otherStages, tokenizerBytes } from './stage-bytes.ts';
 import { type MemoryParts, type StageName, type StagePeak, stagePeak } from './stage-peak.ts';
 import { staticBytes } from './static-bytes.ts';
@@ -118,6 +120,7 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
     taughtBytes(question) +
     clippedBytes(question) +
     pictureBytes(question, question.perWave * question.microBatchTokens) +
+    soundBytes(question) +
     besideTensors(question);
   return {
     weights: fixed.weights + fixed.codes,
@@ -140,51 +143,59 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
   // With fewer active blocks no backward passes below the lowest active one, and no tape is kept
   // there.
   const reachesAll = embedding || sharedValues > 0 || activeBlocks === facts.L;
-  const bytes = blockBytes(question);
+  const kinds = blockKinds(question).map((kind) => ({
+    ...kind,
+    bytes: blockBytes(question, kind),
+  }));
+  const byLayer = kinds.flatMap(({ blocks: count, bytes }) =>
+    new Array<BlockBytes>(count).fill(bytes),
+  );
+  const [bytes = blockBytes(question)] = byLayer.slice(-1);
+  const sides = sideBytes(question);
   const { made, offered, waiting: kept } = gradientBytes(question);
   const shared = sharedBytes(question);
-  const held = blocks.map((mode) => perWave * bytes.held[mode] + bytes.heldOnce[mode]);
+  const held = blocks.map((mode, layer) => {
+    const own = byLayer[layer] ?? bytes;
+    return perWave * own.held[mode] + own.heldOnce[mode];
+  });
   const before = [0];
   for (const one of held) before.push((before.at(-1) ?? 0) + one);
-  const stream = perWave * bytes.stream;
   const everyBlock = activeBlocks * kept;
   const outside = bytes.outsideGradient;
   const atHead: Moment = {
     gradients: outside,
-    activations: (before.at(-1) ?? 0) + 2 * stream,
+    activations: (before.at(-1) ?? 0) + 2 * perWave * bytes.stream + sides.kept,
     working: bytes.headWorking + shared.vocabulary,
   };
-  const forward: Moment = {
-    gradients: 0,
-    activations: (before.at(-1) ?? 0) + 2 * stream,
-    working: bytes.forwardWorking,
-  };
+  const forwards = forwardMoments(question, kinds, before);
   const backward = blocks.flatMap((mode, layer): readonly Moment[] => {
     // Which blocks are active is random: at worst all above this one are, and their gradients wait.
     const waiting = (count: number) =>
       clip === 'Global' ? Math.min(facts.L - 1 - layer, Math.max(0, count)) * kept : 0;
+    const own = byLayer[layer] ?? bytes;
+    const beside = own === bytes ? sides.kept + sides.gradient : 0;
     const at = (gradients: number, held: number): Moment => ({
       gradients:
         outside +
         gradients +
         // Pending reductions of the block before.
         (layer === facts.L - 1 ? shared.headExchange : shared.blockExchange),
-      activations: held + 2 * stream + recomputedTape(mode, bytes),
-      working: bytes.backwardWorking,
+      activations: held + 2 * perWave * own.stream + recomputedTape(mode, own) + beside,
+      working: own.backwardWorking,
     });
     const [below = 0, withOwn = 0] = before.slice(layer, layer + 2);
     if (reachesAll) return [at(made + waiting(activeBlocks - 1), withOwn)];
     const lowest = at(made + waiting(activeBlocks - 1), withOwn - below);
     if (layer === 0) return [lowest];
     // If another active block is further down; otherwise nothing is kept for the blocks below.
-    const own = activeBlocks > 1 ? made : 0;
-    return [lowest, at(own + waiting(activeBlocks - 2), withOwn)];
+    const ofBlock = activeBlocks > 1 ? made : 0;
+    return [lowest, at(ofBlock + waiting(activeBlocks - 2), withOwn)];
   });
   const updating = updateWorking(facts, method);
   // Of the top block: by an update, or the computation of a projection, which is not deferred.
   const first: Moment = {
     gradients: outside + offered,
-    activations: (before.at(-2) ?? 0) + 2 * stream,
+    activations: (before.at(-2) ?? 0) + 2 * perWave * bytes.stream + sides.kept,
     working: updating,
   };
   const isAtOnce = clip !== 'Global' || projectionOf(method.optimizer) !== null;
@@ -198,7 +209,27 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
     activations: 0,
     working: outsideWorking(facts, method),
   };
-  return [atHead, forward, ...backward, ...(isAtOnce ? [first] : []), last, update];
+  return [atHead, ...forwards, ...backward, ...(isAtOnce ? [first] : []), last, update];
+}
+
+interface OfKind extends BlockKind {
+  readonly bytes: BlockBytes;
+}
+
+/** One for each kind of blocks, once all of them have passed; `held`: before each block. */
+function forwardMoments(
+  question: MemoryQuestion,
+  kinds: readonly OfKind[],
+  held: readonly number[],
+): readonly Moment[] {
+  const { kept } = sideBytes(question);
+  let passed = 0;
+  return kinds.map(({ blocks, bytes }, i) => {
+    passed += blocks;
+    const streams = 2 * question.perWave * bytes.stream + (i > 0 ? kept : 0);
+    const activations = (held[passed] ?? 0) + streams;
+    return { gradients: 0, activations, working: bytes.forwardWorking };
+  });
 }
 
 /**
