@@ -21,17 +21,7 @@ export function beginningWith(adapter: Adapter, trained: Stored, fixed: Stored |
       trained: copiesOf(trained, layer),
       ...(fixed === null ? {} : { kept: copiesOf(fixed, layer) }),
     }),
-    ...(adapter.shared && { shared: (layers) => begunWith(trained, adapter.shared?.(layers)) }),
   };
-}
-
-/** What layers share, with the values that are given of what trains. */
-function begunWith(
-  { load }: Stored,
-  { trained, kept = {} }: ReturnType<NonNullable<Adapter['shared']>> = { trained: {} },
-) {
-  const names = Object.keys(trained);
-  return { trained: Object.fromEntries(names.map((name) => [name, ops.clone(load(name))])), kept };
 }
 
 /** As the adapter begins by itself, on a base that `merged` products were added to. */
