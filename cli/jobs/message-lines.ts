@@ -29,11 +29,12 @@ function wordsOf(message: Telemetry): readonly string[] {
       return planLines(message);
     case 'evaluation': {
       const { step, loss, perplexity, accuracy } = message;
+      const measured = `held out   step ${step} · loss ${real(loss)}`;
+      // Noise has no labels, which are right or wrong.
+      if (perplexity === null && accuracy === null) return [measured];
       const right =
         accuracy === undefined || accuracy === null ? '' : ` · ${percent(accuracy)} right`;
-      return [
-        `held out   step ${step} · loss ${real(loss)} · perplexity ${real(perplexity, 2)}${right}`,
-      ];
+      return [`${measured} · perplexity ${real(perplexity, 2)}${right}`];
     }
     case 'sample':
       return [`sample     step ${message.step} · ${message.prompt}`, ...indented(message.text)];

@@ -73,6 +73,8 @@ function lossWords(
   }
   const held = `on ${dataset.heldOutSamples} held-out records`;
   const loss = `${real(before.loss)} before, ${real(after.loss)} after`;
+  // Noise has no labels, which are right or wrong.
+  if (before.perplexity === null && before.accuracy === null) return `${loss} ${held}`;
   const both = (figure: (point: Measured) => string) => `${figure(before)} → ${figure(after)}`;
   const figure = isOfClasses
     ? `${both(({ accuracy }) => share(accuracy))} right`
@@ -177,10 +179,10 @@ function nextLines(
   ];
 }
 
-/** None for texts with a class, whose job files init does not write. */
+/** None for texts with a class and pictures that are made: init does not write their job files. */
 function initLine({ record }: EndedRun['run'], command: string): [string, string][] {
   const { source, task } = record.spec.model;
-  if (task === 'SequenceClassification') return [];
+  if (task === 'SequenceClassification' || task === 'Denoising') return [];
   const data = task === 'ImageClassification' ? '--goal pictures --data FOLDER' : '--data FILE';
   return [['your data', `${command} init --model ${sourceText(source)} ${data}`]];
 }

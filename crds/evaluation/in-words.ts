@@ -1,11 +1,17 @@
 // An evaluation in one line, the same on screens, in model cards and reports.
 import type { ArtifactCheck, ArtifactEvaluation } from '../wire/artifact-evaluation.ts';
 
+/** Why a model that makes pictures is not evaluated. */
+export const noiseLeftOut = 'everything: noise has no probabilities to compare';
+const byProfile = 'disabled, by spec.evaluation.profile';
+
 /** `pass: perplexity × 1.0002, KL divergence 0.00012, agreement 99.4 % on 512 held-out tokens`. */
 export function evaluationWords(evaluation: ArtifactEvaluation | undefined): string {
   if (evaluation === undefined) return 'none; an earlier version published it';
-  const { verdict, checks, findings, data } = evaluation;
-  if (verdict === undefined) return 'disabled, by spec.evaluation.profile';
+  const { verdict, checks, findings, data, leftOut } = evaluation;
+  if (verdict === undefined) {
+    return leftOut.includes(noiseLeftOut) ? 'none; noise has no probabilities' : byProfile;
+  }
   const told = verdictWords[verdict];
   if (data === undefined) return `${told}: ${findings.map(({ message }) => message).join('; ')}`;
   const figures = checks.flatMap(({ metric, value }) => figureOf(metric, value) ?? []);

@@ -8,6 +8,7 @@ import {
   judge,
   refusedByName,
 } from '../../crds/evaluation/gate.ts';
+import { noiseLeftOut } from '../../crds/evaluation/in-words.ts';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { ArtifactEvaluation } from '../../crds/wire/artifact-evaluation.ts';
 import type { RunRecord, TrainedRecord } from '../../crds/wire/run-folder.ts';
@@ -67,12 +68,9 @@ function upTo(tokens: number, all: Iterable<HostSequence>): readonly HostSequenc
 }
 
 export function notEvaluated({ spec }: Pick<RunRecord, 'spec'>): ArtifactEvaluation {
-  const why =
-    spec.model.task === 'Denoising'
-      ? 'noise has no probabilities to compare'
-      : 'spec.evaluation.profile is Disabled';
-  const leftOut = [`everything: ${why}`];
-  return { profile: 'Disabled', checks: [], findings: [], leftOut, seconds: 0 };
+  const isOff = spec.evaluation.profile === 'Disabled';
+  const leftOut = [isOff ? 'everything: spec.evaluation.profile is Disabled' : noiseLeftOut];
+  return { profile: spec.evaluation.profile, checks: [], findings: [], leftOut, seconds: 0 };
 }
 
 /** By its bits alone, before it is read back. */

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { ResultClass } from '../../../crds/evaluation/form.ts';
 import { type Evidence, judge, refusedByName } from '../../../crds/evaluation/gate.ts';
-import { evaluationWords } from '../../../crds/evaluation/in-words.ts';
+import { evaluationWords, noiseLeftOut } from '../../../crds/evaluation/in-words.ts';
 import type { Verdict } from '../../../crds/wire/artifact-evaluation.ts';
 
 const exactly = (value: number) => ({ value, low: value, high: value });
@@ -242,6 +242,12 @@ test('an evaluation is told in one line, with its figures, or why it has none', 
   t.is(
     evaluationWords({ profile: 'Disabled', leftOut: [], seconds: 0, checks: [], findings: [] }),
     'disabled, by spec.evaluation.profile',
+  );
+  t.is(
+    evaluationWords({
+      ...{ profile: 'Default', leftOut: [noiseLeftOut], seconds: 0, checks: [], findings: [] },
+    }),
+    'none; noise has no probabilities',
   );
   t.is(evaluationWords(undefined), 'none; an earlier version published it');
 });
