@@ -6,6 +6,7 @@ import { sanitize } from '../../crds/text/sanitize.ts';
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { bytes, count, percent, real } from '../terminal/numbers.ts';
 import { wrap } from '../terminal/wrap.ts';
+import { likenessWords } from '../text/picture-likeness.ts';
 import { predictedWords } from './memory-words.ts';
 
 /** Columns where the terminal gives no width. */
@@ -28,8 +29,9 @@ function wordsOf(message: Telemetry): readonly string[] {
     case 'plan':
       return planLines(message);
     case 'evaluation': {
-      const { step, loss, perplexity, accuracy } = message;
+      const { step, loss, perplexity, accuracy, likeness } = message;
       const measured = `held out   step ${step} · loss ${real(loss)}`;
+      if (likeness !== undefined) return [`${measured} · ${likenessWords(likeness)}`];
       // Noise has no labels, which are right or wrong.
       if (perplexity === null && accuracy === null) return [measured];
       const right =

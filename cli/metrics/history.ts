@@ -54,6 +54,8 @@ export const metricNames = [
   'clip_factor',
   'perplexity',
   'accuracy',
+  'psnr',
+  'ssim',
 ] as const;
 export type MetricName = (typeof metricNames)[number];
 
@@ -122,6 +124,8 @@ const evaluationValues: ValueOf<TelemetryOf<'evaluation'>> = {
   eval_loss: ({ loss }) => loss,
   perplexity: ({ perplexity }) => perplexity,
   accuracy: ({ accuracy }) => accuracy ?? null,
+  psnr: ({ likeness }) => likeness?.psnr ?? null,
+  ssim: ({ likeness }) => likeness?.ssim ?? null,
 };
 
 /** Tokens seen by the end of that step. */

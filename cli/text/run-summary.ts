@@ -8,6 +8,7 @@ import { sanitize } from '../../crds/text/sanitize.ts';
 import { reloadWords } from '../jobs/message-lines.ts';
 import { bytes, count, percent, real, seconds } from '../terminal/numbers.ts';
 import { entry } from '../terminal/wrap.ts';
+import { likenessWords } from './picture-likeness.ts';
 import type { EndedRun, RunView } from './run-view.ts';
 
 const column = 12;
@@ -76,6 +77,10 @@ function lossWords(
   // Noise has no labels, which are right or wrong.
   if (before.perplexity === null && before.accuracy === null) return `${loss} ${held}`;
   const both = (figure: (point: Measured) => string) => `${figure(before)} → ${figure(after)}`;
+  if (before.likeness !== undefined && after.likeness !== undefined) {
+    const both = likenessWords(before.likeness, after.likeness);
+    return `${loss} ${held} (${both})`;
+  }
   const figure = isOfClasses
     ? `${both(({ accuracy }) => share(accuracy))} right`
     : `perplexity ${both(({ perplexity }) => real(perplexity, 2))}`;
@@ -93,8 +98,10 @@ function baseWords(
   { heldOutSamples }: RunReport['dataset'],
 ): string {
   if (before === undefined) return 'not measured; no records were held out';
-  const perplexity = real(before.perplexity, 2);
-  return `${real(before.loss)} on ${heldOutSamples} held-out records (perplexity ${perplexity})`;
+  const { likeness } = before;
+  const figure =
+    likeness === undefined ? `perplexity ${real(before.perplexity, 2)}` : likenessWords(likeness);
+  return `${real(before.loss)} on ${heldOutSamples} held-out records (${figure})`;
 }
 
 function memoryWords(memory: RunReport['memory']): string {

@@ -4,6 +4,7 @@
 import * as z from 'zod';
 import { artifactEvaluation } from './artifact-evaluation.ts';
 import { attentionEntries } from './attention-entries.ts';
+import { pictureLikeness } from './picture-likeness.ts';
 import { stageName } from './telemetry.ts';
 
 const count = z.int().min(0);
@@ -25,6 +26,7 @@ const evaluationPoint = z.object({
   loss: real,
   perplexity: real,
   accuracy: real.optional(),
+  likeness: pictureLikeness.optional(),
   tokens: count,
   attention: attentionEntries.optional(),
 });

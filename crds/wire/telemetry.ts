@@ -8,6 +8,7 @@ import * as z from 'zod';
 import type { FailureCode } from '../failures/table.ts';
 import { artifactEvaluation } from './artifact-evaluation.ts';
 import { attentionEntries } from './attention-entries.ts';
+import { pictureLikeness } from './picture-likeness.ts';
 
 const count = z.int().min(0);
 const bytes = z.int().min(0);
@@ -169,6 +170,7 @@ export const evaluationMessage = z.object({
   perplexity: real,
   /** Share of target tokens that the model would have chosen itself. */
   accuracy: real.optional(),
+  likeness: pictureLikeness.optional(),
   tokens: count,
   attention: attentionEntries.optional(),
   seconds: z.number().optional(),

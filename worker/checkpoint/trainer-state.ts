@@ -1,6 +1,7 @@
 // What a checkpoint holds beside tensors, so that a resumed run equals an uninterrupted one.
 import * as z from 'zod';
 import { attentionEntries } from '../../crds/wire/attention-entries.ts';
+import { pictureLikeness } from '../../crds/wire/picture-likeness.ts';
 
 const real = z.number().nullable();
 
@@ -9,6 +10,7 @@ const evaluationPoint = z.object({
   loss: real,
   perplexity: real,
   accuracy: real,
+  likeness: pictureLikeness.optional(),
   tokens: z.int(),
   attention: attentionEntries.optional(),
 });

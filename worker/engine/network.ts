@@ -48,6 +48,14 @@ interface MeasuredLoss {
   readonly loss: Tensor;
   /** Target rows whose label the model finds the most likely; absent where they have no label. */
   readonly correct?: Tensor;
+  /** Where documents are pictures that are restored: of each in order. */
+  readonly likeness?: readonly Likeness[];
+}
+
+/** How like its target a picture is (restoration/likeness.ts). */
+interface Likeness {
+  readonly psnr: number;
+  readonly ssim: number;
 }
 
 /** Sums over the target rows of a sequence, by name; float64 scalars. */

@@ -4,12 +4,14 @@
 import type { Model } from '../engine/model.ts';
 import type { LossSums } from '../engine/network.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
+import type { PictureSize } from '../nn/convolution.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { type Tensor, toArray } from '../tensor/tensor.ts';
 import { leave } from './block.ts';
-import { restorationConfig } from './config.ts';
-import { picturesIn } from './pictures.ts';
+import { type RestorationConfig, restorationConfig } from './config.ts';
+import { likeness } from './likeness.ts';
+import { asPictures, picturesIn } from './pictures.ts';
 
 /** Of `restored` and `target`, both `[T, 3 s s]`: the mean of each row, and their sum. */
 export function differenceLoss(
@@ -28,6 +30,27 @@ export function differenceGradient(restored: Tensor, target: Tensor, scale: numb
   return scope(() => ops.mulScalar(ops.sign(ops.sub(restored, target)), scale / columns));
 }
 
+/** Of each picture, without as many pixels at its edges as a pixel of the input becomes. */
+function likenessOf(
+  config: RestorationConfig,
+  restored: Tensor,
+  target: Tensor,
+  { height, width }: PictureSize,
+) {
+  const { scale, colours } = config;
+  const size = { height: height * scale, width: width * scale };
+  const each = size.height * size.width * colours;
+  const [a, b] = [restored, target].map((rows) =>
+    Float64Array.from(toArray(asPictures(config, rows, { height, width }))),
+  );
+  return Array.from({ length: (a?.length ?? 0) / each }, (_, picture) => {
+    const own = (of: Float64Array | undefined) => ({
+      ...{ ...size, values: of?.subarray(picture * each, (picture + 1) * each) ?? [] },
+    });
+    return likeness(own(a), own(b), scale === 1 ? 0 : scale);
+  });
+}
+
 /** Of `x [T, H]`, the stream after the last block. */
 export function pixelLoss(model: Model, x: Tensor, { inputs }: PackedSequence) {
   return scope(() => {
@@ -35,6 +58,6 @@ export function pixelLoss(model: Model, x: Tensor, { inputs }: PackedSequence) {
     const config = restorationConfig(model.config);
     const restored = leave(config, x, size, pixels, (name) => model.parameters.value(name));
     const { rows, sums } = differenceLoss(restored, target);
-    return { rows, ...sums };
+    return { rows, ...sums, likeness: likenessOf(config, restored, target, size) };
   });
 }

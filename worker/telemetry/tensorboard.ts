@@ -161,7 +161,14 @@ function expertValues({ experts }: BodyOf<'step'>): Values {
   ];
 }
 
-function evaluationValues({ loss, perplexity, accuracy }: BodyOf<'evaluation'>): Values {
+function evaluationValues({ loss, perplexity, accuracy, likeness }: BodyOf<'evaluation'>): Values {
+  if (likeness !== undefined) {
+    return [
+      ['eval/loss', loss ?? Number.NaN],
+      ['eval/psnr', likeness.psnr ?? Number.NaN],
+      ['eval/ssim', likeness.ssim ?? Number.NaN],
+    ];
+  }
   return [
     ['eval/loss', loss ?? Number.NaN],
     ['eval/perplexity', perplexity ?? Number.NaN],

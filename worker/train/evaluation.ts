@@ -61,6 +61,12 @@ function judge(
     loss: finiteOrNull(found.loss),
     perplexity: finiteOrNull(found.perplexity),
     accuracy: finiteOrNull(found.accuracy),
+    ...(found.likeness && {
+      likeness: {
+        psnr: finiteOrNull(found.likeness.psnr),
+        ssim: finiteOrNull(found.likeness.ssim),
+      },
+    }),
     tokens: found.tokens,
     attention: found.attention,
   };

@@ -19,6 +19,8 @@ export interface Evaluation {
   readonly perplexity: number | null;
   /** Fraction of labels to which the model gives the highest probability; null without labels. */
   readonly accuracy: number | null;
+  /** Where pictures are restored: means over them. */
+  readonly likeness?: { readonly psnr: number; readonly ssim: number };
   readonly tokens: number;
   /** Sums of the loss over the first documents, in order; 0 for one without target tokens. */
   readonly sums: readonly number[];
@@ -38,7 +40,7 @@ export async function heldOutLoss(
   stopped: () => boolean,
   world: World = alone,
 ): Promise<Evaluation | null> {
-  const own = { loss: 0, correct: 0, labels: 0 };
+  const own = { loss: 0, correct: 0, labels: 0, pictures: 0, psnr: 0, ssim: 0 };
   const ownSums: number[] = [];
   using entries = new EntryWatch();
   let tokens = 0;
@@ -55,6 +57,11 @@ export async function heldOutLoss(
     own.loss += sums.loss;
     own.correct += sums.correct;
     own.labels += sums.labels;
+    for (const { psnr, ssim } of sums.likeness) {
+      own.pictures += 1;
+      own.psnr += psnr;
+      own.ssim += ssim;
+    }
     for (const [rank, { offsets }] of round.entries()) {
       // The others have the sums of these documents.
       const others = () => new Array<number>(offsets.length - 1).fill(0);
@@ -65,15 +72,24 @@ export async function heldOutLoss(
       longest = Math.max(longest, longestIn(offsets));
     }
   }
-  const [sum = Number.NaN, correct = 0, labels = 0] = world.sum(Object.values(own));
+  const { pictures, ...all } = sumsOf(own, world);
   const sums = world.sum(ownSums.slice(0, mostSums));
-  const loss = sum / tokens;
+  const loss = all.loss / tokens;
   const attention = entries.summary(model.config, longest, world);
   const ofLabels =
-    labels === 0
+    all.labels === 0
       ? { perplexity: null, accuracy: null }
-      : { perplexity: Math.exp(loss), accuracy: correct / labels };
-  return { loss, ...ofLabels, tokens, sums, attention };
+      : { perplexity: Math.exp(loss), accuracy: all.correct / all.labels };
+  const likeness = { psnr: all.psnr / pictures, ssim: all.ssim / pictures };
+  return { loss, ...ofLabels, ...(pictures > 0 && { likeness }), tokens, sums, attention };
+}
+
+/** Over all ranks. */
+function sumsOf<Name extends string>(own: Readonly<Record<Name, number>>, world: World) {
+  const names = Object.keys(own) as Name[];
+  const sums = world.sum(names.map((name) => own[name]));
+  const all = names.map((name, i) => [name, sums[i] ?? Number.NaN] as const);
+  return Object.fromEntries(all) as Record<Name, number>;
 }
 
 /** Tokens of the longest document. */
@@ -86,6 +102,7 @@ interface Sums {
   /** Targets with a label, and those of them that the model finds the most likely. */
   labels: number;
   correct: number;
+  readonly likeness: { readonly psnr: number; readonly ssim: number }[];
   /** Losses of the documents. */
   readonly documents: number[];
 }
@@ -95,17 +112,18 @@ function lossOf(model: Model, hosts: readonly HostSequence[], see: SeeAttention)
   using walk = new BlockWalk(model, sequences, { head: true });
   const streams = walk.finish({ attention: see });
   return withLayer(model, model.places.outlet, null, () => {
-    const sums: Sums = { loss: 0, labels: 0, correct: 0, documents: [] };
+    const sums: Sums = { loss: 0, labels: 0, correct: 0, likeness: [], documents: [] };
     for (const [a, sequence] of sequences.entries()) {
       const x = streams[a];
       if (x === undefined) continue;
-      const { rows, loss, correct } = model.network.loss(
-        model,
-        x,
-        sequence,
-        walk.sides[a] ?? noSides,
-      );
+      const {
+        rows,
+        loss,
+        correct,
+        likeness = [],
+      } = model.network.loss(model, x, sequence, walk.sides[a] ?? noSides);
       sums.loss += item(loss);
+      sums.likeness.push(...likeness);
       if (correct !== undefined) {
         sums.labels += sequence.targetCount;
         sums.correct += item(correct);

@@ -11,8 +11,15 @@ export interface Plane {
   readonly samples: Uint8Array;
 }
 
+/** The coefficients of a component, and what they are multiples of. */
+export type Blocks = Pick<Component, 'h' | 'v' | 'rows' | 'columns' | 'stride' | 'coefficients'> &
+  Pick<Component, 'quantization'>;
+
+/** Sides of a picture, and samples of its finest component. */
+export type Sides = Pick<Frame, 'width' | 'height' | 'maxH' | 'maxV'>;
+
 /** The samples as sampled: fewer than pixels where `h` or `v` are below those of the frame. */
-export function planeOf(component: Component, frame: Frame): Plane {
+export function planeOf(component: Blocks, frame: Sides): Plane {
   const { coefficients, stride, rows, columns, quantization } = component;
   if (quantization === undefined) throw damagedJpeg('lacks a quantization table or a scan');
   const factors = new Int32Array(64);

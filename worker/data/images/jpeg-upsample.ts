@@ -1,10 +1,9 @@
 // Colour planes of JPEG at half the size → full size, as libjpeg does (jdsample.c): between samples
 // 3/4 of the nearer and 1/4 of the other, with a rounding that alternates; other ratios repeat.
-import type { Component, Frame } from './jpeg-frame.ts';
-import type { Plane } from './jpeg-plane.ts';
+import type { Blocks, Plane, Sides } from './jpeg-plane.ts';
 
 /** A plane of the size of the frame. */
-export function upsampled(plane: Plane, { h, v }: Component, frame: Frame): Plane {
+export function upsampled(plane: Plane, { h, v }: Pick<Blocks, 'h' | 'v'>, frame: Sides): Plane {
   const [across, down] = [frame.maxH / h, frame.maxV / v];
   if (across === 1 && down === 1) return plane;
   // Two samples have no inner one.
