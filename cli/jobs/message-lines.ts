@@ -6,7 +6,7 @@ import { sanitize } from '../../crds/text/sanitize.ts';
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { bytes, count, percent, real } from '../terminal/numbers.ts';
 import { wrap } from '../terminal/wrap.ts';
-import { likenessWords } from '../text/picture-likeness.ts';
+import { likenessWords } from './likeness-words.ts';
 import { predictedWords } from './memory-words.ts';
 
 /** Columns where the terminal gives no width. */

@@ -5,10 +5,10 @@ import type { Source } from '../../crds/api/source.ts';
 import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import type { RunReport } from '../../crds/index.ts';
 import { sanitize } from '../../crds/text/sanitize.ts';
+import { likenessWords } from '../jobs/likeness-words.ts';
 import { reloadWords } from '../jobs/message-lines.ts';
 import { bytes, count, percent, real, seconds } from '../terminal/numbers.ts';
 import { entry } from '../terminal/wrap.ts';
-import { likenessWords } from './picture-likeness.ts';
 import type { EndedRun, RunView } from './run-view.ts';
 
 const column = 12;
@@ -186,10 +186,15 @@ function nextLines(
   ];
 }
 
-/** None for texts with a class and pictures that are made: init does not write their job files. */
+/**
+ * None for texts with a class and pictures that are made or restored: init does not write their job
+ * files.
+ */
 function initLine({ record }: EndedRun['run'], command: string): [string, string][] {
   const { source, task } = record.spec.model;
-  if (task === 'SequenceClassification' || task === 'Denoising') return [];
+  if (task === 'SequenceClassification' || task === 'Denoising' || task === 'Restoration') {
+    return [];
+  }
   const data = task === 'ImageClassification' ? '--goal pictures --data FOLDER' : '--data FILE';
   return [['your data', `${command} init --model ${sourceText(source)} ${data}`]];
 }
@@ -216,6 +221,12 @@ function pythonLine({ run, model }: EndedRun, report: RunReport): [string, strin
   const file = isFile ? `, gguf_file=${JSON.stringify(basename(model.path))}` : '';
   const { labels } = run.record.spec.dataset;
   const { task = 'CausalLM' } = run.record.spec.model;
+  // No library has its class: the module is that of its authors, with the weights of the base.
+  if (task === 'Restoration') {
+    return [
+      ['in Python', `model = PeftModel.from_pretrained(network, ${JSON.stringify(adapter.path)})`],
+    ];
+  }
   const more = labels === undefined ? file : `, num_labels=${labels.length}`;
   const base = `model = AutoModelFor${task}.from_pretrained(${JSON.stringify(location)}${more})`;
   const whole = `model = PeftModel.from_pretrained(model, ${JSON.stringify(adapter.path)})`;

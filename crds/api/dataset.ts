@@ -5,6 +5,7 @@ import { mutable } from '../schema/mutability.ts';
 import { rule } from '../schema/rule.ts';
 import { mapOf, text } from '../schema/text.ts';
 import { exactlyOne } from '../schema/union.ts';
+import { restoration } from './restoration.ts';
 import { sourceOf } from './source.ts';
 
 const selection = {
@@ -30,6 +31,7 @@ const DatasetFormat = z.enum([
   'Tokenized',
   'TextClassification',
   'ImageClassification',
+  'ImagePair',
 ]);
 
 const heldOut = exactlyOne(
@@ -77,6 +79,9 @@ const fields = z.strictObject({
     .max(1_048_576)
     .optional()
     .describe('Maximum length of a document, in tokens. Pictures have that of their model.'),
+  restoration: restoration
+    .optional()
+    .describe('Of a Restoration: what is trained on of each picture; the defaults when absent.'),
   packing: z
     .enum(['None', 'Packed'])
     .default('None')

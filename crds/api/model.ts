@@ -15,10 +15,10 @@ export const model = z.strictObject({
     'Where the weights are: a folder of safetensors with config.json and tokenizer.json, or a GGUF file.',
   ),
   task: z
-    .enum(['CausalLM', 'SequenceClassification', 'ImageClassification', 'Denoising'])
+    .enum(['CausalLM', 'SequenceClassification', 'ImageClassification', 'Denoising', 'Restoration'])
     .optional()
     .describe(
-      'What it learns: the next token (when absent), the class of a text or a picture, or the noise in a picture.',
+      'What it learns: the next token (when absent), the class of a text or a picture, the noise in a picture, or to restore one.',
     ),
   initialization: z
     .enum(['FromScratch'])

@@ -3,10 +3,15 @@ import type * as z from 'zod';
 import { type Rule, rule } from '../schema/rule.ts';
 import type { SpecFields } from './spec.ts';
 
-const hasClasses = "(has(self.model.task) && self.model.task != 'CausalLM')";
+const hasClasses = "(has(self.model.task) && !(self.model.task in ['CausalLM', 'Restoration']))";
 
 const ofPictures =
-  "(has(self.model.task) && self.model.task in ['ImageClassification', 'Denoising'])";
+  "(has(self.model.task) && self.model.task in ['ImageClassification', 'Denoising', 'Restoration'])";
+
+const restores = "(has(self.model.task) && self.model.task == 'Restoration')";
+
+const hasPictures = (task: SpecFields['model']['task']): boolean =>
+  isOfPictures(task) || task === 'Restoration';
 
 /** Of records, where each has a class. */
 function formatOfTask(task: SpecFields['model']['task']) {
@@ -14,6 +19,7 @@ function formatOfTask(task: SpecFields['model']['task']) {
   return isOfPictures(task) ? 'ImageClassification' : undefined;
 }
 
+/** With a class each. */
 function isOfPictures(task: SpecFields['model']['task']): boolean {
   return task === 'ImageClassification' || task === 'Denoising';
 }
@@ -24,7 +30,7 @@ const specRules: readonly Rule<SpecFields>[] = [
     cel: `has(self.dataset.labels) == ${hasClasses}`,
     check: ({ model, dataset }) =>
       (dataset.labels !== undefined) === (formatOfTask(model.task) !== undefined),
-    message: 'must be set where model.task is another than CausalLM, and nowhere else',
+    message: 'must be set where model.task is neither CausalLM nor Restoration, and nowhere else',
     path: ['dataset', 'labels'],
   },
   {
@@ -41,17 +47,28 @@ const specRules: readonly Rule<SpecFields>[] = [
     path: ['dataset', 'format'],
   },
   {
+    id: 'spec: pictures are restored by a model that does so',
+    cel: `${restores} ? self.dataset.format in ['Auto', 'ImagePair'] : (self.dataset.format != 'ImagePair' && !has(self.dataset.restoration))`,
+    check: ({ model, dataset: { format, restoration } }) =>
+      model.task === 'Restoration'
+        ? format === 'Auto' || format === 'ImagePair'
+        : format !== 'ImagePair' && restoration === undefined,
+    message:
+      'is for another task: ImagePair and dataset.restoration are for model.task Restoration, which has no other format',
+    hint: 'leave them out, or set spec.model.task: Restoration',
+    path: ['dataset', 'format'],
+  },
+  {
     id: 'spec: texts have a longest length',
     cel: `has(self.dataset.sequenceLength) || ${ofPictures}`,
-    check: ({ model, dataset }) => dataset.sequenceLength !== undefined || isOfPictures(model.task),
+    check: ({ model, dataset }) => dataset.sequenceLength !== undefined || hasPictures(model.task),
     message: 'is missing; it must be 16 to 1048576',
     path: ['dataset', 'sequenceLength'],
   },
   {
     id: 'spec: pictures have the length that their model gives them',
     cel: `!has(self.dataset.sequenceLength) || !${ofPictures}`,
-    check: ({ model, dataset }) =>
-      dataset.sequenceLength === undefined || !isOfPictures(model.task),
+    check: ({ model, dataset }) => dataset.sequenceLength === undefined || !hasPictures(model.task),
     message: 'is set, but a picture has as many tokens as the model makes of it',
     hint: 'leave it out',
     path: ['dataset', 'sequenceLength'],

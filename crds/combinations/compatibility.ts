@@ -27,6 +27,7 @@ import { pairsOfNoTraining } from './pairs-of-no-training.ts';
 import { pairsOfNoise } from './pairs-of-noise.ts';
 import { pairsOfPlaces } from './pairs-of-places.ts';
 import { pairsOfQuantization } from './pairs-of-quantization.ts';
+import { pairsOfRestoration } from './pairs-of-restoration.ts';
 import { mostWorkersInCel, sequencesInCel } from './workers-in-cel.ts';
 
 export interface Incompatibility {
@@ -183,6 +184,7 @@ export const pairs: readonly Pair[] = [
   },
   ...pairsOfPlaces,
   ...pairsOfClassification,
+  ...pairsOfRestoration,
   ...pairsOfDistillation,
   ...pairsOfNoise,
   ...pairsOfNoTraining,

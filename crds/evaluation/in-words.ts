@@ -1,22 +1,23 @@
 // An evaluation in one line, the same on screens, in model cards and reports.
 import type { ArtifactCheck, ArtifactEvaluation } from '../wire/artifact-evaluation.ts';
 
-/** Why a model that makes pictures is not evaluated. */
-export const noiseLeftOut = 'everything: noise has no probabilities to compare';
-const byProfile = 'disabled, by spec.evaluation.profile';
-
 /** `pass: perplexity × 1.0002, KL divergence 0.00012, agreement 99.4 % on 512 held-out tokens`. */
 export function evaluationWords(evaluation: ArtifactEvaluation | undefined): string {
   if (evaluation === undefined) return 'none; an earlier version published it';
   const { verdict, checks, findings, data, leftOut } = evaluation;
-  if (verdict === undefined) {
-    return leftOut.includes(noiseLeftOut) ? 'none; noise has no probabilities' : byProfile;
-  }
+  if (verdict === undefined) return withoutVerdict(leftOut);
   const told = verdictWords[verdict];
   if (data === undefined) return `${told}: ${findings.map(({ message }) => message).join('; ')}`;
   const figures = checks.flatMap(({ metric, value }) => figureOf(metric, value) ?? []);
   const which = data.records === 'HeldOut' ? 'held-out tokens' : 'tokens that were trained on';
   return `${told}: ${figures.join(', ')} on ${data.targetTokens.toLocaleString('en')} ${which}`;
+}
+
+/** A job may want none, and some models have nothing to ask. */
+function withoutVerdict([why]: readonly string[]): string {
+  return why === undefined || why.includes('spec.evaluation.profile')
+    ? 'disabled, by spec.evaluation.profile'
+    : why.replace(/^everything: /, 'none: ');
 }
 
 const verdictWords = { Pass: 'pass', Warn: 'pass with a warning', Refuse: 'refused' } as const;

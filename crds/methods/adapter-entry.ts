@@ -62,6 +62,8 @@ export interface AdapterTraits<Own> {
    * Whether it trains the two factors of the change, and these alone, as they are. @default false
    */
   readonly trainsFactors?: true;
+  /** Whether it is tried beside convolutions, as PEFT has it there. @default false */
+  readonly takesConvolutions?: true;
   /** False where what is trained are no matrices, which have rows. @default true */
   readonly trainsRows?: false;
 }

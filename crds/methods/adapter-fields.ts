@@ -40,9 +40,7 @@ export const targetModules = z
   .min(1)
   .max(64)
   .default(['AllLinear'])
-  .describe(
-    'Linear layers with an adapter: AllLinear (all but the head), or names such as q_proj.',
-  );
+  .describe('Layers with an adapter: AllLinear (all but the head), or names such as q_proj.');
 
 /** `PiSSA r=64 on all linear layers`. */
 export function byRank(

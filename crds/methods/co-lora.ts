@@ -48,11 +48,13 @@ export const coLora = adapterEntry({
   paper,
   use: { goal: 'a better beginning', words: 'a budget of values, spent where the loss changes' },
   parameters,
-  words: (own) => `${byRank('CoLoRA', own)}, ${Number(own.ratio) * 100} % of them`,
+  words: (own) =>
+    `${byRank('CoLoRA', own)}, at most ${Number((100 * Number(own.ratio)).toPrecision(4))} % of their weights`,
   shape: ofBudget,
   readsGradient: true,
   plansRanks: () => true,
   trainsFactors: true,
+  takesConvolutions: true,
 });
 
 export const coLoraPreset = adapterPreset(

@@ -45,6 +45,7 @@ export const lora = adapterEntry({
   },
   shape: (own) => likeLora(own),
   trainsFactors: true,
+  takesConvolutions: true,
 });
 
 export const loraPreset = adapterPreset(

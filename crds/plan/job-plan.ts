@@ -1,6 +1,7 @@
 // The whole plan of a job on one kind of device: method, steps, batches, memory, FLOPs. The worker,
 // `estimate` and the admission checks all use this one value.
 import type { FineTuneJobSpec } from '../api/job.ts';
+import { usualCrop } from '../api/restoration.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import {
   type BatchPlan,
@@ -89,9 +90,17 @@ export function planJob(question: JobQuestion): JobPlan {
 }
 
 /** Undefined where documents are texts. Known for sure once pictures are prepared. */
-function pictureTokens({ facts, data }: JobQuestion): number | undefined {
-  if (facts.kind === 'diffusion') return facts.patches;
-  return facts.kind === 'vision' ? (data?.longest ?? facts.tokens) : undefined;
+function pictureTokens({ spec, facts, data }: JobQuestion): number | undefined {
+  switch (facts.kind) {
+    case 'diffusion':
+      return facts.patches;
+    case 'vision':
+      return data?.longest ?? facts.tokens;
+    case 'restoration':
+      return data?.longest ?? (spec.dataset.restoration?.crop ?? usualCrop) ** 2;
+    default:
+      return undefined;
+  }
 }
 
 function stepsOf({ spec: { training }, data }: JobQuestion, batch: number): number | undefined {

@@ -15,7 +15,7 @@ export function requireTask(
   learner: Learner,
 ): void {
   const { kind, family, contextLength } = learner;
-  if (kind === 'restoration' || kind === 'speech') throw noTask(kind, family);
+  if (kind === 'speech') throw noTask(kind, family);
   requireKind(model, { ...learner, kind });
   const { sequenceLength } = dataset;
   // Decoders rotate positions, of which there is no end; pictures have the length of their model.
@@ -31,7 +31,6 @@ export function requireTask(
 }
 
 const makes = {
-  restoration: 'restores pictures',
   speech: 'writes down what is said',
 } as const;
 
@@ -81,5 +80,9 @@ const kinds = {
   diffusion: {
     ...{ task: 'Denoising', does: 'makes pictures' },
     hint: `set spec.model.task: Denoising, ${named}`,
+  },
+  restoration: {
+    ...{ task: 'Restoration', does: 'restores pictures' },
+    hint: 'set spec.model.task: Restoration',
   },
 } as const;

@@ -6,7 +6,7 @@ import { invariant } from '../failures/errors.ts';
 import { type Rule, rule } from './rule.ts';
 import { wordsKey } from './text.ts';
 
-export const decimalPattern = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$/;
+export const decimalPattern = /^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]{1,2})?$/;
 
 const decimalWords = 'a decimal number such as "0.1" or "2e-4"';
 

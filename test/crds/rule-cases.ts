@@ -208,12 +208,29 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { model: { task: 'Denoising' }, dataset: { format: 'TextClassification' } },
     ],
   },
+  'spec: pictures are restored by a model that does so': {
+    accepts: [
+      { model: {}, dataset: { format: 'Auto' } },
+      { model: { task: 'Restoration' }, dataset: { format: 'Auto' } },
+      { model: { task: 'Restoration' }, dataset: { format: 'ImagePair', restoration: {} } },
+    ],
+    rejects: [
+      { model: {}, dataset: { format: 'ImagePair' } },
+      { model: { task: 'ImageClassification' }, dataset: { format: 'Auto', restoration: {} } },
+      { model: { task: 'Restoration' }, dataset: { format: 'ImageClassification' } },
+    ],
+  },
+  'restoration.degradations: an entry has one': {
+    accepts: [{ noise: 25 }, { blur: '1.5' }, { jpeg: 40 }, { downUp: 2 }],
+    rejects: [{}, { noise: 25, jpeg: 40 }],
+  },
   'spec: texts have a longest length': {
     accepts: [
       { model: {}, dataset: { sequenceLength: 16 } },
       { model: { task: 'SequenceClassification' }, dataset: { sequenceLength: 16 } },
       { model: { task: 'ImageClassification' }, dataset: {} },
       { model: { task: 'Denoising' }, dataset: {} },
+      { model: { task: 'Restoration' }, dataset: {} },
     ],
     rejects: [
       { model: {}, dataset: {} },

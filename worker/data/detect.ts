@@ -30,7 +30,9 @@ function isCandidate({ formats }: Shape, format: Format | 'Auto'): boolean {
 }
 
 function hasClasses(format: Format): boolean {
-  return format === 'TextClassification' || format === 'ImageClassification';
+  return (
+    format === 'TextClassification' || format === 'ImageClassification' || format === 'ImagePair'
+  );
 }
 
 function twoShapes(one: Shape, other: Shape, format: Format | 'Auto') {

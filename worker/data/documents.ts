@@ -15,9 +15,14 @@ export interface Documents {
    * predicted from.
    */
   readonly targetTokensOf: (document: number) => number;
-  /** What a sequence of these documents has beside their tokens. @default nothing */
+  /** Whether every token has a target that is no label. @default tokens have labels */
+  readonly everyToken?: boolean;
+  /**
+   * What a sequence of these documents has beside their tokens. `key` names its random streams.
+   * @default nothing
+   */
   readonly valuesOf?:
-    | ((documents: readonly number[]) => NonNullable<HostSequence['values']>)
+    | ((documents: readonly number[], key: number) => NonNullable<HostSequence['values']>)
     | undefined;
   /**
    * Copies the tokens of a document to offset `at`, and a mark for each: 1 for a target token, or

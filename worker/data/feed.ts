@@ -16,6 +16,7 @@ import { openLoader, type PlannedSequence } from './loader.ts';
 import { mergeSequences } from './merge-sequences.ts';
 import { packSequences } from './pack.ts';
 import { fillSequence } from './packed-sequences.ts';
+import { documentsOf } from './restored-documents.ts';
 import { openTokenStore, type TokenStore } from './token-store.ts';
 
 export interface Feed extends Disposable {
@@ -63,8 +64,9 @@ export async function openFeed(
   );
   const most = Math.ceil(perStep / assignment.size);
   const microBatchSize = Math.min(training.microBatchSize ?? 1, most);
+  const trained = documentsOf(spec, store, false);
   const loader = openLoader({
-    documents: store,
+    documents: trained,
     members,
     seed: dataset.shuffleSeed,
     tokensPerSequence: packedTokens,
@@ -73,7 +75,7 @@ export async function openFeed(
   const evaluation = evaluationOf(spec, store, separate, held);
   const drawn = drawsOf(spec);
   const filled = ({ documents, key, epoch }: PlannedSequence): HostSequence =>
-    drawn(fillSequence(store, documents, key), epoch);
+    drawn(fillSequence(trained, documents, key), epoch);
   const lengths = members.map((document) => store.lengthOf(document));
   return {
     sequences: loader.sequencesIn(0),
@@ -97,7 +99,7 @@ export async function openFeed(
       const { sequences } = loader.take(loader.seek(position));
       return sequences.map(filled);
     },
-    training: { documents: store, members },
+    training: { documents: trained, members },
     *evaluationSequences() {
       const { documents, sequences } = evaluation;
       for (const [key, members] of sequences.entries()) {
@@ -148,12 +150,13 @@ function largestSequences(
 
 /** Sequences of the records that are never trained on. */
 function evaluationOf(
-  { dataset, training }: FineTuneJobSpec,
+  spec: FineTuneJobSpec,
   store: TokenStore,
   separate: TokenStore | null,
   held: ReadonlySet<number>,
 ) {
-  const documents = separate ?? store;
+  const { dataset, training } = spec;
+  const documents = documentsOf(spec, separate ?? store, true);
   const all = Array.from({ length: documents.count }, (_, document) => document);
   const members =
     separate === null ? all.filter((document) => held.has(store.sampleOf(document))) : all;

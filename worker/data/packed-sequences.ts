@@ -1,6 +1,7 @@
 // Documents → the arrays of one packed sequence: back to back, with positions restarting in each,
 // and a label at every token. The last token of a document has no label, so no document predicts
-// the next. Where documents have a class, the first token of each has it as its label.
+// the next. Where documents have a class, the first token of each has it as its label; where every
+// token has a target that is no label, its label is 0.
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Documents } from './documents.ts';
 
@@ -29,9 +30,10 @@ export function fillSequence(
   }
   if (length > tokens) offsets.push(length);
   restart(positions, offsets);
-  const { classOf } = documents;
-  const targetCount =
-    classOf === undefined
+  const { classOf, everyToken = false } = documents;
+  const targetCount = everyToken
+    ? labels.fill(0, 0, tokens).length - (length - tokens)
+    : classOf === undefined
       ? labelNext(ids, marks, offsets, labels)
       : labelFirst(members.map(classOf), offsets, labels);
   return {
@@ -40,7 +42,7 @@ export function fillSequence(
     positions,
     offsets: Int32Array.from(offsets),
     ...(classOf !== undefined && marks.includes(1) && { segments: marks }),
-    ...(documents.valuesOf !== undefined && { values: documents.valuesOf(members) }),
+    ...(documents.valuesOf !== undefined && { values: documents.valuesOf(members, key) }),
     targetCount,
     key,
     documents: members,

@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { HashedFile } from './hashed-file.ts';
-import { type PicturesRecord, pictureFiles } from './pictures-record.ts';
+import { type PreprocessedRecord, pictureFiles, type TargetsRecord } from './pictures-record.ts';
 
-type About = Omit<PicturesRecord, 'contents'>;
+type About = Omit<PreprocessedRecord, 'contents'> | Omit<TargetsRecord, 'contents'>;
 
 export class PicturesWriter implements AsyncDisposable {
   readonly #about: About;
@@ -32,7 +32,7 @@ export class PicturesWriter implements AsyncDisposable {
     this.#bytes += BigInt(packed.length);
   }
 
-  async finish(): Promise<PicturesRecord> {
+  async finish(): Promise<PreprocessedRecord | TargetsRecord> {
     await this.#offset();
     const pictures = await this.#pictures.finish();
     const contents = { pictures, offsets: await this.#offsets.finish() };

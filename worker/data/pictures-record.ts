@@ -10,12 +10,26 @@ export const pictureFiles = {
 const edge = z.int().min(1);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-export const picturesRecord = z.strictObject({
+/** SHA-256 of their files. */
+const contents = z.strictObject({ pictures: sha256, offsets: sha256 });
+
+const preprocessedRecord = z.strictObject({
   /** Of their values, from how they are stored. */
   preprocessing,
   /** Of each as values. */
   size: z.strictObject({ height: edge, width: edge }),
-  /** SHA-256 of their files. */
-  contents: z.strictObject({ pictures: sha256, offsets: sha256 }),
+  contents,
 });
-export type PicturesRecord = z.output<typeof picturesRecord>;
+
+/** Pictures that are to be restored. */
+const targetsRecord = z.strictObject({
+  /** Of the network: a part of a picture is as many times as large as what the network sees. */
+  scale: edge,
+  /** Edge of what the network sees, in pixels. */
+  crop: edge,
+  contents,
+});
+
+export const picturesRecord = z.union([preprocessedRecord, targetsRecord]);
+export type PreprocessedRecord = z.output<typeof preprocessedRecord>;
+export type TargetsRecord = z.output<typeof targetsRecord>;

@@ -10,7 +10,8 @@ export type Sample =
   | SegmentsSample
   | TokenizedSample
   | ClassSample
-  | PictureSample;
+  | PictureSample
+  | TargetSample;
 
 /** All text is target. */
 interface TextSample {
@@ -69,6 +70,12 @@ export interface PictureSample {
   readonly picture: PictureSource;
   /** As the record has it: a number, or a name. */
   readonly label: number | string;
+}
+
+/** A picture that is to be restored from a worse one. */
+export interface TargetSample {
+  readonly type: 'ImagePair';
+  readonly target: PictureSource;
 }
 
 export type PictureSource =

@@ -20,6 +20,7 @@ export function isSilent(sample: Sample): boolean {
     case 'Preference':
     case 'TextClassification':
     case 'ImageClassification':
+    case 'ImagePair':
       return false;
     default:
       return sample satisfies never;

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { picturesRecord } from './pictures-record.ts';
 
 /** Incremented when the same inputs give other bytes, or the layout changes. */
-export const storeVersion = 5;
+export const storeVersion = 6;
 
 export const storeFiles = {
   manifest: 'manifest.json',
@@ -29,8 +29,8 @@ export const storeManifest = z.strictObject({
   /** All inputs that the tokens depend on. */
   inputs: z.record(z.string(), z.unknown()),
   shape: z.string(),
-  /** What a document is learned for: each next target token, or its class. */
-  objective: z.enum(['NextToken', 'Class']),
+  /** What a document is learned for: each next target token, its class, or a picture. */
+  objective: z.enum(['NextToken', 'Class', 'Picture']),
   /** Documents of each class; empty where they have none. */
   classes: z.array(count),
   vocabularySize: z.int().min(1),

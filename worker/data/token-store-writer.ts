@@ -27,11 +27,10 @@ interface WrittenDocument {
   readonly picture?: Uint8Array | undefined;
 }
 
-/** What all pictures of a store become. */
-export interface PicturesOfStore {
-  readonly preprocessing: Preprocessing;
-  readonly size: Size;
-}
+/** What all pictures of a store become, or what is cut out of those that are to be restored. */
+export type PicturesOfStore =
+  | { readonly preprocessing: Preprocessing; readonly size: Size }
+  | { readonly scale: number; readonly crop: number };
 
 export class TokenStoreWriter implements AsyncDisposable {
   readonly #folder: string;
@@ -40,6 +39,8 @@ export class TokenStoreWriter implements AsyncDisposable {
   readonly #targets: HashedFile;
   readonly #index: HashedFile;
   readonly #pictures: PicturesWriter | undefined;
+  /** Whether every token has a target, which is no label. */
+  readonly #everyToken: boolean;
   /** Bits of the unfinished byte. */
   #bits = 0;
   tokens = 0;
@@ -56,7 +57,8 @@ export class TokenStoreWriter implements AsyncDisposable {
       files.push(await HashedFile.create(join(folder, name)));
     }
     const beside = pictures && (await PicturesWriter.create(folder, pictures));
-    return new TokenStoreWriter(folder, bytesPerToken, files, beside);
+    const everyToken = pictures !== undefined && 'crop' in pictures;
+    return new TokenStoreWriter(folder, bytesPerToken, files, beside, everyToken);
   }
 
   constructor(
@@ -64,6 +66,7 @@ export class TokenStoreWriter implements AsyncDisposable {
     bytesPerToken: 2 | 4,
     [tokens, targets, index]: readonly HashedFile[],
     pictures: PicturesWriter | undefined,
+    everyToken: boolean,
   ) {
     if (tokens === undefined || targets === undefined || index === undefined) {
       throw new RangeError('a store has three files');
@@ -74,12 +77,13 @@ export class TokenStoreWriter implements AsyncDisposable {
     this.#targets = targets;
     this.#index = index;
     this.#pictures = pictures;
+    this.#everyToken = everyToken;
   }
 
   async append(document: WrittenDocument, { line, sample }: Origin): Promise<void> {
     const { ids, marks } = document;
     const entry = Buffer.alloc(indexEntryBytes);
-    const countable = document.class === undefined ? countTargets(marks) : 1;
+    const countable = document.class === undefined ? this.#targetsOf(marks) : 1;
     entry.writeBigUInt64LE(BigInt(this.tokens), 0);
     const learned = document.class ?? countable;
     for (const [field, value] of [ids.length, learned, line, sample].entries()) {
@@ -114,6 +118,10 @@ export class TokenStoreWriter implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const file of [this.#tokens, this.#targets, this.#index]) await file.close();
     await this.#pictures?.[Symbol.asyncDispose]();
+  }
+
+  #targetsOf(marks: Uint8Array): number {
+    return this.#everyToken ? marks.length : countTargets(marks);
   }
 
   #bytesOf(ids: Uint32Array): Buffer {

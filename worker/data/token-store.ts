@@ -19,6 +19,7 @@ import {
   storeManifest,
 } from './store-manifest.ts';
 import { StoredPictures } from './stored-pictures.ts';
+import { StoredTargets } from './stored-targets.ts';
 
 /** A store that does not match its manifest; it can be rebuilt. */
 export class DamagedStore extends Error {}
@@ -37,7 +38,10 @@ export async function openTokenStore(
   if (pictures === null) return new TokenStore(folder, manifest, index);
   await checkFile(folder, pictureFiles.pictures, pictures.contents.pictures, signal);
   const offsets = await readChecked(folder, pictureFiles.offsets, pictures.contents.offsets);
-  const beside = new StoredPictures(folder, pictures, offsets);
+  const beside =
+    'crop' in pictures
+      ? new StoredTargets(folder, pictures, offsets)
+      : new StoredPictures(folder, pictures, offsets);
   return new TokenStore(folder, manifest, index, beside);
 }
 
@@ -71,10 +75,15 @@ export class TokenStore implements Documents, Disposable {
   readonly #index: Buffer;
   readonly #tokens: number;
   readonly #targets: number;
-  readonly #pictures: StoredPictures | undefined;
+  readonly #pictures: StoredPictures | StoredTargets | undefined;
   #scratch = Buffer.alloc(0);
 
-  constructor(folder: string, manifest: StoreManifest, index: Buffer, pictures?: StoredPictures) {
+  constructor(
+    folder: string,
+    manifest: StoreManifest,
+    index: Buffer,
+    pictures?: StoredPictures | StoredTargets,
+  ) {
     this.folder = folder;
     this.manifest = manifest;
     this.#index = index;
@@ -96,7 +105,12 @@ export class TokenStore implements Documents, Disposable {
   }
 
   get valuesOf(): Documents['valuesOf'] {
-    return this.#pictures?.valuesOf;
+    return this.#pictures instanceof StoredPictures ? this.#pictures.valuesOf : undefined;
+  }
+
+  /** Pictures that are to be restored: what is read of them follows from the job. */
+  get targets(): StoredTargets | undefined {
+    return this.#pictures instanceof StoredTargets ? this.#pictures : undefined;
   }
 
   // Arrow members, since they are passed as functions.

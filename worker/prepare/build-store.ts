@@ -4,9 +4,9 @@ import { UserError } from '../../crds/failures/errors.ts';
 import { storeVersion } from '../data/store-manifest.ts';
 import { TokenStoreWriter } from '../data/token-store-writer.ts';
 import type { SkipReason } from './encode-sample.ts';
-import { areOfPictures, type Rules } from './encoder-of.ts';
+import { areOfPictures, areOfTargets, type Rules } from './encoder-of.ts';
 import { type ReadingRules, readBatches } from './read-batches.ts';
-import { type CountedFile, readPictures } from './read-pictures.ts';
+import { type CountedFile, readPictures, readTargets } from './read-pictures.ts';
 import { type Content, contentOf } from './store-content.ts';
 import { newTally, nothingKept, onlySilence, type Tally } from './tally.ts';
 import { tokenise } from './tokenise.ts';
@@ -61,7 +61,7 @@ export async function buildStore(
   const { bytesPerToken, labels } = content;
   await using writer = await TokenStoreWriter.create(folder, bytesPerToken, content.pictures);
   const { rules, failAtInvalid } = plan;
-  const failAtTooLong = !areOfPictures(rules) && rules.overlength === 'Fail';
+  const failAtTooLong = 'overlength' in rules && rules.overlength === 'Fail';
   const tally = newTally(files, { labels, failAtInvalid, failAtTooLong });
   const tokenised = tokenise(batches, { rules, encode: content.encode }, plan, signal);
   for await (const batch of tokenised) {
@@ -79,7 +79,7 @@ export async function buildStore(
     digest: plan.digest,
     inputs: plan.inputs,
     shape: shape.name,
-    objective: labels === undefined ? 'NextToken' : 'Class',
+    objective: content.objective,
     vocabularySize: content.vocabularySize,
     bytesPerToken,
     ...tally.facts(),
@@ -91,6 +91,7 @@ async function readRecords(
   onBytes: (count: number) => void,
   signal: AbortSignal,
 ) {
+  if (areOfTargets(rules)) return readTargets(files, onBytes);
   if (areOfPictures(rules)) return readPictures(files, onBytes, signal);
   const hasTemplate = rules.template !== undefined;
   return { ...(await readBatches({ files, format, hasTemplate, onBytes }, signal)), files };

@@ -7,11 +7,19 @@ import type { ModelOnDisk } from '../decoder/model-headers.ts';
 import { pictureRulesIn } from './picture-rules.ts';
 import type { DatasetInput } from './prepare.ts';
 import type { ResolvedSource } from './resolve-source.ts';
+import { targetRules } from './target-rules.ts';
 
 type Spec = Pick<FineTuneJobSpec, 'dataset' | 'model'>;
 
 export function isOfPictures({ model }: Pick<Spec, 'model'>): boolean {
-  return model.task === 'ImageClassification' || model.task === 'Denoising';
+  return (
+    model.task === 'ImageClassification' || model.task === 'Denoising' || isOfTargets({ model })
+  );
+}
+
+/** Pictures that are to be restored. */
+export function isOfTargets({ model }: Pick<Spec, 'model'>): boolean {
+  return model.task === 'Restoration';
 }
 
 /** What is to be prepared of a source. `date` is what templates see. */
@@ -23,6 +31,10 @@ export async function datasetInput(
 ): Promise<(source: ResolvedSource) => DatasetInput> {
   const { maxSamples, invalidSamplePolicy, labels = [] } = spec.dataset;
   const common = { maxSamples, invalidSamplePolicy };
+  if (isOfTargets(spec)) {
+    const rules = targetRules(spec, headers.config);
+    return ({ files, boundary }) => ({ ...common, files, pictures: { ...rules, boundary } });
+  }
   if (isOfPictures(spec)) {
     const { warning, ...rules } = await pictureRulesIn(headers.folder, headers.config);
     if (warning !== undefined) warn(warning);

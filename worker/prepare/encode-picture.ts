@@ -25,7 +25,7 @@ export interface PictureRules {
   readonly boundary: string;
 }
 
-interface PictureDocument {
+export interface PictureDocument {
   readonly ids: readonly number[];
   readonly marks: Uint8Array;
   readonly class: number;
@@ -49,7 +49,7 @@ export function pictureEncoder(rules: PictureRules): (sample: PictureSample) => 
 }
 
 /** Reasons complete "FILE …": a picture that is a file of its own says which. */
-function named<T>(name: string, make: () => T): T {
+export function named<T>(name: string, make: () => T): T {
   try {
     return make();
   } catch (error) {
@@ -58,7 +58,7 @@ function named<T>(name: string, make: () => T): T {
   }
 }
 
-function imageOf(picture: PictureSource, boundary: string): Image {
+export function imageOf(picture: PictureSource, boundary: string): Image {
   switch (picture.type) {
     case 'Pixels':
       return picture.image;

@@ -29,7 +29,7 @@ export interface EncodingRules {
   readonly labels?: readonly string[] | undefined;
 }
 
-interface EncodedDocument {
+export interface EncodedDocument {
   readonly ids: readonly number[];
   /**
    * One for each token: 1 for a target, or where the document has a class, for a token of the
@@ -151,6 +151,7 @@ function encode(
     case 'TextClassification':
       throw new Bug('a text with a class where next tokens are learned');
     case 'ImageClassification':
+    case 'ImagePair':
       throw new Bug('a picture where texts are encoded');
     default:
       throw new Bug(sample satisfies never);

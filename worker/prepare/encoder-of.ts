@@ -1,20 +1,42 @@
 // The encoder of a data set, of texts or of pictures, from rules that are plain data.
 import { Bug } from '../../crds/failures/errors.ts';
+import type { Sample } from '../data/sample.ts';
 import { UnusableRecord } from '../files/unusable-record.ts';
 import { type PictureRules, pictureEncoder } from './encode-picture.ts';
-import { createEncoder, type Encoder, type EncodingRules } from './encode-sample.ts';
+import {
+  createEncoder,
+  type EncodedDocument,
+  type Encoder,
+  type EncodingRules,
+} from './encode-sample.ts';
+import { type TargetRules, targetEncoder } from './encode-target.ts';
 
-export type Rules = EncodingRules | PictureRules;
+export type Rules = EncodingRules | PictureRules | TargetRules;
 
 export function areOfPictures(rules: Rules): rules is PictureRules {
   return 'preprocessing' in rules;
 }
 
+export function areOfTargets(rules: Rules): rules is TargetRules {
+  return 'crop' in rules;
+}
+
 export function encoderOf(rules: Rules): Encoder {
+  if (areOfTargets(rules)) {
+    const encode = targetEncoder(rules);
+    return ofPictures((sample) => (sample.type === 'ImagePair' ? encode(sample) : other()));
+  }
   if (!areOfPictures(rules)) return createEncoder(rules);
   const encode = pictureEncoder(rules);
+  return ofPictures((sample) => (sample.type === 'ImageClassification' ? encode(sample) : other()));
+}
+
+function other(): never {
+  throw new Bug('a record of another kind where pictures are encoded');
+}
+
+function ofPictures(encode: (sample: Sample) => EncodedDocument): Encoder {
   return (sample) => {
-    if (sample.type !== 'ImageClassification') throw new Bug('a text where pictures are encoded');
     try {
       return { documents: [encode(sample)], lost: 0 };
     } catch (error) {

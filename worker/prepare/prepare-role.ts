@@ -22,13 +22,14 @@ import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { visionConfig } from '../vision/config.ts';
 import { missingClasses, requireTwoClasses } from './classes.ts';
-import { datasetInput, formatOf, isOfPictures } from './dataset-input.ts';
+import { datasetInput, formatOf, isOfPictures, isOfTargets } from './dataset-input.ts';
 import { type PrepareTools, prepareDataset } from './prepare.ts';
 import { fetchReporter, prepareReporter } from './progress.ts';
 import { requireNoTemplate } from './read-batches.ts';
 import { requirePrunable } from './require-prunable.ts';
 import { resolvePictures } from './resolve-pictures.ts';
 import { modelPath, type ResolvedSource, resolveData, resolveModel } from './resolve-source.ts';
+import { resolveTargets } from './resolve-targets.ts';
 import { fetchHasChatTemplate } from './source-headers.ts';
 import { storeSummary } from './store-summary.ts';
 
@@ -52,7 +53,7 @@ export const prepareRole: Role = async (context) => {
   const date = new Date(run.createdAt);
   // Before the data are fetched: what is wrong with the files of the model is known here.
   const inputOf = await datasetInput(run.spec, headers, date, warn);
-  const resolve = isOfPictures(run.spec) ? resolvePictures : resolveData;
+  const resolve = resolverOf(run.spec);
   const train = early ?? (await resolve(dataset.train, 'spec.dataset.train', data, stop));
   emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'data', note: train.origin });
   const tokenise = async (source: ResolvedSource): Promise<TokenStore> =>
@@ -84,6 +85,11 @@ export const prepareRole: Role = async (context) => {
     },
   });
 };
+
+function resolverOf(spec: RunRecord['spec']): typeof resolveData {
+  if (isOfTargets(spec)) return resolveTargets;
+  return isOfPictures(spec) ? resolvePictures : resolveData;
+}
 
 function checkClasses(
   manifest: StoreManifest,

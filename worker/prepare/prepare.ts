@@ -15,6 +15,7 @@ import { digestOfFiles } from '../remote/file-digests.ts';
 import { buildStore, type DataFile, type PrepareProgress } from './build-store.ts';
 import type { PictureRules } from './encode-picture.ts';
 import type { EncodingRules, Overlength } from './encode-sample.ts';
+import type { TargetRules } from './encode-target.ts';
 import { invalidRecord, inWords } from './tally.ts';
 import { type TimeLimits, usualTimeLimits } from './tokenise-batch.ts';
 
@@ -39,7 +40,7 @@ interface TextInput extends CommonInput {
 }
 
 export interface PictureInput extends CommonInput {
-  readonly pictures: PictureRules;
+  readonly pictures: PictureRules | TargetRules;
 }
 
 export type DatasetInput = TextInput | PictureInput;
@@ -74,7 +75,7 @@ export async function prepareDataset(
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial);
   const { maxSamples } = input;
-  const format = 'pictures' in input ? 'ImageClassification' : input.format;
+  const format = 'pictures' in input ? formatOf(input.pictures) : input.format;
   const failAtInvalid = input.invalidSamplePolicy === 'Fail';
   const plan = { digest, inputs, files, format, rules, maxSamples, failAtInvalid };
   try {
@@ -90,6 +91,10 @@ export async function prepareDataset(
   return permitted(built, input, tools);
 }
 
+function formatOf(rules: PictureInput['pictures']): Format {
+  return 'crop' in rules ? 'ImagePair' : 'ImageClassification';
+}
+
 function encodingRules(input: TextInput): EncodingRules {
   const { tokenizer, sequenceLength, overlength, date, labels } = input;
   // No record is a conversation, whatever template the model has.
@@ -102,10 +107,10 @@ function encodingRules(input: TextInput): EncodingRules {
 
 /** `inputs`: everything that the documents depend on, and nothing else. */
 function ofPictures({ pictures, maxSamples }: PictureInput, files: readonly DataFile[]) {
-  const { labels, preprocessing, size, tokens } = pictures;
+  // Of the rules, where the pictures lie says nothing of what they are.
+  const { boundary: _, ...own } = pictures;
   // Of many files one digest: the inputs are kept in the manifest.
-  const digest = digestOfFiles(files);
-  const inputs = { version: storeVersion, files: digest, labels, preprocessing, size, tokens };
+  const inputs = { version: storeVersion, files: digestOfFiles(files), ...own };
   return { rules: pictures, inputs: { ...inputs, maxSamples: maxSamples ?? null } };
 }
 

@@ -13,7 +13,8 @@ export async function requirePreparedFor(
   store: string,
 ): Promise<void> {
   const pictures = (await readManifest(store))?.pictures ?? null;
-  if (pictures === null) return;
+  // What is cut out of pictures that are to be restored follows from the job, which stays.
+  if (pictures === null || 'crop' in pictures) return;
   const { preprocessing, size } = await pictureRulesIn(folder, config);
   const { preprocessing: before, size: sizeBefore } = pictures;
   const isSame =

@@ -166,6 +166,7 @@ function sizeOf(sample: Sample): number {
     case 'ImageClassification':
       return sample.picture.type === 'Bytes' ? sample.picture.bytes.length : 0;
     case 'Preference':
+    case 'ImagePair':
       return 0;
     default:
       return sample satisfies never;

@@ -9,7 +9,7 @@ import { digestOfFiles } from '../remote/file-digests.ts';
 import type { DataFile } from './build-store.ts';
 import { inPictureBatches } from './picture-batches.ts';
 import { type ReadBatches, readBatches } from './read-batches.ts';
-import type { Batch } from './tokenise-batch.ts';
+import type { Batch, BatchItem } from './tokenise-batch.ts';
 
 /** A file whose lines are counted, for messages. */
 export type CountedFile = Pick<DataFile, 'path' | 'sha256'>;
@@ -43,6 +43,22 @@ export async function readPictures(
   };
 }
 
+/** Pictures that are to be restored. */
+export function readTargets(
+  pictures: readonly DataFile[],
+  onBytes: (count: number) => void,
+): ReadPictures {
+  const items = pictures.map(({ path, absolute }, index) => {
+    const target = { type: 'File', path, absolute } as const;
+    return { line: index + 1, sample: { type: 'ImagePair', target } as const };
+  });
+  return {
+    shape: { name: 'pictures to restore', keys: ['target'] },
+    batches: counted(pictures, items, onBytes),
+    files: [{ path: '', sha256: digestOfFiles(pictures).replace('sha256:', '') }],
+  };
+}
+
 const noFolder =
   'lies in no folder of a class; the source is the folder that has the folders of all classes';
 
@@ -56,6 +72,15 @@ async function* ofFolders(
     const picture = { type: 'File', path, absolute } as const;
     return { line, sample: { type: 'ImageClassification', picture, label } as const };
   });
+  yield* counted(pictures, items, onBytes);
+}
+
+/** A picture for each file, whose place is its line. */
+async function* counted(
+  pictures: readonly DataFile[],
+  items: Iterable<BatchItem>,
+  onBytes: (count: number) => void,
+): AsyncGenerator<Batch> {
   for (const batch of inPictureBatches(items, 0)) {
     for (const { line } of batch.items) onBytes(pictures[line - 1]?.bytes ?? 0);
     yield batch;

@@ -2,11 +2,12 @@
 // shown in the manifest.
 import type { FailureCode } from '../../crds/failures/table.ts';
 import { pictureInWords } from '../data/images/stored-picture.ts';
+import { targetInWords } from '../data/images/stored-target.ts';
 import type { StoreManifest } from '../data/store-manifest.ts';
 import type { PicturesOfStore } from '../data/token-store-writer.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import { createEncoder, type Encoder, type EncodingRules } from './encode-sample.ts';
-import { areOfPictures, encoderOf, type Rules } from './encoder-of.ts';
+import { areOfPictures, areOfTargets, encoderOf, type Rules } from './encoder-of.ts';
 
 const exampleTokens = 512;
 
@@ -22,6 +23,7 @@ type Example = StoreManifest['examples'][number];
 export interface Content {
   readonly encode: Encoder;
   readonly labels: readonly string[] | undefined;
+  readonly objective: StoreManifest['objective'];
   readonly vocabularySize: number;
   /** Two where every id fits, else four. */
   readonly bytesPerToken: 2 | 4;
@@ -33,22 +35,33 @@ export interface Content {
 }
 
 export function contentOf(rules: Rules): Content {
+  if (areOfTargets(rules)) {
+    const { crop, scale } = rules;
+    return {
+      ...{ encode: encoderOf(rules), labels: undefined, objective: 'Picture' },
+      ...{ vocabularySize: 1, bytesPerToken: 2, pictures: { crop, scale } },
+      example: ({ picture }) =>
+        picture === undefined ? [] : [{ text: targetInWords(picture), isTarget: true }],
+      slowPart: decoding,
+    };
+  }
   if (!areOfPictures(rules)) return ofTexts(rules);
   const { labels, preprocessing, size } = rules;
   return {
-    encode: encoderOf(rules),
-    labels,
+    ...{ encode: encoderOf(rules), labels, objective: 'Class' },
     // All tokens have the id 0.
     ...{ vocabularySize: 1, bytesPerToken: 2, pictures: { preprocessing, size } },
     example: ({ picture, class: place }) =>
       withClass(picture === undefined ? '' : pictureInWords(picture), labels[place ?? 0] ?? ''),
-    slowPart: {
-      code: 'E_INVALID_DATA',
-      name: 'the decoder of pictures',
-      reason: 'the machine is too busy, or the picture is made to take long',
-    },
+    slowPart: decoding,
   };
 }
+
+const decoding = {
+  code: 'E_INVALID_DATA',
+  name: 'the decoder of pictures',
+  reason: 'the machine is too busy, or the picture is made to take long',
+} as const;
 
 function ofTexts(rules: EncodingRules): Content {
   const { labels } = rules;
@@ -57,7 +70,7 @@ function ofTexts(rules: EncodingRules): Content {
   const parts = rules.template === undefined ? 'tokenizer' : 'tokenizer or chat template';
   return {
     encode: createEncoder(rules, tokenizer),
-    labels,
+    ...{ labels, objective: labels === undefined ? 'NextToken' : 'Class' },
     ...{ vocabularySize, bytesPerToken: vocabularySize <= 65_536 ? 2 : 4, pictures: undefined },
     example({ ids, marks, class: place }) {
       const name = place === undefined ? undefined : labels?.[place];

@@ -9,8 +9,13 @@ export function storeSummary({ skipped, objective, pictures, ...counts }: Summar
   const left = Object.entries(skipped).flatMap(([reason, count]) =>
     count === 0 ? [] : [`${inWords(count)} ${skipWords[reason] ?? reason}`],
   );
-  const kept = objective === 'Class' ? inClasses(counts, pictures !== null) : inTargets(counts);
+  const kept = keptOf(objective, counts, pictures !== null);
   return left.length === 0 ? kept : `${kept}; skipped: ${left.join(', ')}`;
+}
+
+function keptOf(objective: Summarised['objective'], counts: Counts, arePictures: boolean): string {
+  if (objective === 'Class') return inClasses(counts, arePictures);
+  return objective === 'Picture' ? `${inWords(counts.samples)} pictures` : inTargets(counts);
 }
 
 function inTargets({ samples, documents, tokens, targetTokens }: Counts): string {

@@ -7,6 +7,7 @@ import { linearSampler } from '../diffusion/sampler-config.ts';
 import { noiseLevels } from '../diffusion/schedule.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { ModelConfig } from '../families/family.ts';
+import { type RestorationConfig, restorationConfig } from '../restoration/config.ts';
 import { type VisionConfig, visionConfig } from '../vision/config.ts';
 import { tokensOfPicture } from '../vision/tokens.ts';
 
@@ -21,6 +22,7 @@ export function checkIds(vocabulary: number): Int32Array {
 export function checkSequence(config: ModelConfig): HostSequence {
   if (config.kind === 'vision') return checkPictures(visionConfig(config));
   if (config.kind === 'diffusion') return checkNoise(diffusionConfig(config));
+  if (config.kind === 'restoration') return checkRestored(restorationConfig(config));
   const isWhole = familyOf(config).targets === 'Tokens';
   const count = isWhole ? 1 : 8;
   return documents(checkIds(config.V), checkTokens / count, isWhole);
@@ -58,6 +60,24 @@ function checkNoise(config: DiffusionConfig): HostSequence {
 /** From -1 to 1. */
 function checkValues(count: number): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => (2 * ((i * 7919 + 11) % 1009)) / 1008 - 1);
+}
+
+/** One picture, whose target is black: nothing is learned of it. */
+function checkRestored({ scale, colours }: RestorationConfig): HostSequence {
+  const side = Math.sqrt(checkTokens);
+  const values = Float32Array.from(
+    { length: checkTokens * colours },
+    (_, i) => ((i * 7919 + 11) % 256) / 255,
+  );
+  const target = new Float32Array(values.length * scale ** 2);
+  const shapeOf = (edge: number) => [edge, edge, colours];
+  return {
+    ...documents(new Int32Array(checkTokens), checkTokens, true),
+    values: {
+      input: { values, shape: shapeOf(side) },
+      target: { values: target, shape: shapeOf(side * scale) },
+    },
+  };
 }
 
 /** Of `length` tokens each, which all have a label or the first ones alone. */

@@ -8,7 +8,6 @@ import {
   judge,
   refusedByName,
 } from '../../crds/evaluation/gate.ts';
-import { noiseLeftOut } from '../../crds/evaluation/in-words.ts';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { ArtifactEvaluation } from '../../crds/wire/artifact-evaluation.ts';
 import type { RunRecord, TrainedRecord } from '../../crds/wire/run-folder.ts';
@@ -39,7 +38,7 @@ export async function questionsOf(
 ): Promise<Questions | null> {
   const { run, prepared } = facts;
   const { profile, tokens } = run.spec.evaluation;
-  if (profile === 'Disabled' || run.spec.model.task === 'Denoising') return null;
+  if (profile === 'Disabled' || whyUnasked(run.spec) !== undefined) return null;
   using feed = await openFeed(run.spec, prepared.data, context.stop);
   const asked = await askTrained(facts, context);
   const heldOut = upTo(tokens, feed.evaluationSequences());
@@ -67,10 +66,17 @@ function upTo(tokens: number, all: Iterable<HostSequence>): readonly HostSequenc
   return chosen;
 }
 
+/** Of the forms of a model that is not asked any questions. */
 export function notEvaluated({ spec }: Pick<RunRecord, 'spec'>): ArtifactEvaluation {
   const isOff = spec.evaluation.profile === 'Disabled';
-  const leftOut = [isOff ? 'everything: spec.evaluation.profile is Disabled' : noiseLeftOut];
+  const why = isOff ? 'spec.evaluation.profile is Disabled' : whyUnasked(spec);
+  const leftOut = [`everything: ${why}`];
   return { profile: spec.evaluation.profile, checks: [], findings: [], leftOut, seconds: 0 };
+}
+
+function whyUnasked({ model }: Pick<RunRecord['spec'], 'model'>): string | undefined {
+  if (model.task === 'Denoising') return 'noise has no probabilities to compare';
+  return model.task === 'Restoration' ? 'pictures have no tokens to compare' : undefined;
 }
 
 /** By its bits alone, before it is read back. */

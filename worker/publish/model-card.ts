@@ -107,6 +107,7 @@ const pipelineTags: Partial<Readonly<Record<FamilyKind, string>>> = {
   decoder: 'text-generation',
   encoder: 'text-classification',
   vision: 'image-classification',
+  restoration: 'image-to-image',
 };
 
 function head({ prepared, files }: ArtifactFacts, library: string): readonly string[] {

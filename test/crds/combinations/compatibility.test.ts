@@ -2,12 +2,14 @@ import test from 'ava';
 import fc from 'fast-check';
 import { incompatibilities, pairs } from '../../../crds/combinations/compatibility.ts';
 import { pairsOfClassification } from '../../../crds/combinations/pairs-of-classification.ts';
+import { pairsOfRestoration } from '../../../crds/combinations/pairs-of-restoration.ts';
 import { fieldDocs } from '../../../crds/explain/explain.ts';
 import { axisEntries, presets } from '../../../crds/methods/index.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import { aSpec } from '../../builders/job.ts';
 import { celHolds } from '../../doubles/cel.ts';
 import { casesOfClassification } from './cases-of-classification.ts';
+import { casesOfRestoration } from './cases-of-restoration.ts';
 import { type Cases, casesOfValues } from './cases-of-values.ts';
 
 /**
@@ -51,6 +53,7 @@ const cases: Cases = {
     apart: { method: { preset: 'MixLoRA' }, 'output.formats': ['MixLoRA'] },
   },
   ...casesOfClassification,
+  ...casesOfRestoration,
   'experts are in MLPs': {
     meet: { method: mixture({ targetModules: ['q_proj'] }) },
     apart: { method: mixture({ targetModules: ['q_proj', 'mlp.up_proj'] }) },
@@ -413,6 +416,7 @@ const unaskable = [
   'moments of values that come and go are exact',
   'gradients are gathered in the steps before values are replaced',
   ...pairsOfClassification.map(({ id }) => id),
+  ...pairsOfRestoration.map(({ id }) => id),
   'noise has a size',
   'blocks of a GGUF file are no integers with scales',
   'a GGUF file has the blocks that trained',

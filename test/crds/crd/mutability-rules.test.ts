@@ -37,6 +37,7 @@ const others: Readonly<Record<string, unknown>> = {
   'dataset.chatTemplate': '{{ x }}',
   'dataset.chatTemplateArguments': { a: 'b' },
   'dataset.sequenceLength': 99,
+  'dataset.restoration': { crop: 32 },
   'dataset.packing': 'Packed',
   'dataset.tokensPerSequence': 4096,
   'dataset.overlength': 'Fail',

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { ResultClass } from '../../../crds/evaluation/form.ts';
 import { type Evidence, judge, refusedByName } from '../../../crds/evaluation/gate.ts';
-import { evaluationWords, noiseLeftOut } from '../../../crds/evaluation/in-words.ts';
+import { evaluationWords } from '../../../crds/evaluation/in-words.ts';
 import type { Verdict } from '../../../crds/wire/artifact-evaluation.ts';
 
 const exactly = (value: number) => ({ value, low: value, high: value });
@@ -243,11 +243,12 @@ test('an evaluation is told in one line, with its figures, or why it has none', 
     evaluationWords({ profile: 'Disabled', leftOut: [], seconds: 0, checks: [], findings: [] }),
     'disabled, by spec.evaluation.profile',
   );
+  const noise = 'everything: noise has no probabilities to compare';
   t.is(
     evaluationWords({
-      ...{ profile: 'Default', leftOut: [noiseLeftOut], seconds: 0, checks: [], findings: [] },
+      ...{ profile: 'Default', leftOut: [noise], seconds: 0, checks: [], findings: [] },
     }),
-    'none; noise has no probabilities',
+    'none: noise has no probabilities to compare',
   );
   t.is(evaluationWords(undefined), 'none; an earlier version published it');
 });

@@ -1,5 +1,5 @@
-// A picture through a Gaussian filter, along rows and along columns; behind the edge the last pixels
-// repeat.
+// A picture through a Gaussian filter, along rows and along columns; behind the edge the last
+// pixels repeat.
 import type { Image } from '../images/image.ts';
 
 /** @param sigma standard deviation in pixels, above 0; weights reach three times as far */

@@ -1,5 +1,5 @@
 // Pictures made worse, as a network is to see them: what is done is named by the job, and drawn by
-// the names of a stream, so that a sample of an epoch is the same on every worker and after a resume.
+// the names of a stream, so that a sample is the same on every worker and after a resume.
 import { drawsOf, type Stream, streamOf } from '../../tensor/streams.ts';
 import type { Image } from '../images/image.ts';
 import { resize } from '../images/resize.ts';
