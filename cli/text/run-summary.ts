@@ -74,13 +74,12 @@ function lossWords(
   }
   const held = `on ${dataset.heldOutSamples} held-out records`;
   const loss = `${real(before.loss)} before, ${real(after.loss)} after`;
+  if (before.likeness !== undefined && after.likeness !== undefined) {
+    return `${loss} ${held} (${likenessWords(before.likeness, after.likeness)})`;
+  }
   // Noise has no labels, which are right or wrong.
   if (before.perplexity === null && before.accuracy === null) return `${loss} ${held}`;
   const both = (figure: (point: Measured) => string) => `${figure(before)} → ${figure(after)}`;
-  if (before.likeness !== undefined && after.likeness !== undefined) {
-    const both = likenessWords(before.likeness, after.likeness);
-    return `${loss} ${held} (${both})`;
-  }
   const figure = isOfClasses
     ? `${both(({ accuracy }) => share(accuracy))} right`
     : `perplexity ${both(({ perplexity }) => real(perplexity, 2))}`;

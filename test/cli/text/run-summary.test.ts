@@ -62,3 +62,21 @@ test('a classifier is said with the share of texts that are right, and with its 
     /AutoModelForSequenceClassification\.from_pretrained\("owner\/model", num_labels=2\)/,
   );
 });
+
+test('of pictures it is said how like their targets they are, and of noise the loss alone', (t) => {
+  const { before, after, ...others } = aReport().evaluation;
+  if (before === undefined || after === undefined) throw new Error('the report has no evaluation');
+  const without = { perplexity: null, accuracy: null };
+  const pictures = aReport({
+    evaluation: {
+      ...others,
+      before: { ...before, ...without, likeness: { psnr: 27.724, ssim: 0.7821 } },
+      after: { ...after, ...without, likeness: { psnr: 28.66, ssim: 0.784 } },
+    },
+  });
+  t.regex(said(pictures), /held-out records \(PSNR 27\.72 → 28\.66 dB · SSIM 0\.782 → 0\.784\)/);
+  const noise = aReport({
+    evaluation: { ...others, before: { ...before, ...without }, after: { ...after, ...without } },
+  });
+  t.regex(said(noise), /held-out records$/m);
+});
