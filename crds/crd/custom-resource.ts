@@ -10,8 +10,8 @@ import {
   schemaOf,
   validationsOf,
 } from './definition.ts';
-import { wholeTransition } from './mutability-rules.ts';
-import { toValidation, type Validation } from './structural.ts';
+import { transitionsByObject } from './mutability-rules.ts';
+import { toValidation } from './structural.ts';
 
 export function customResourceDefinition(): CustomResourceDefinition {
   return definitionOf({
@@ -48,13 +48,8 @@ function withCombinations(spec: SchemaNode): SchemaNode {
 }
 
 function withTransitions(spec: SchemaNode): SchemaNode {
-  const { cel, message } = wholeTransition();
-  const transition: Validation = {
-    rule: cel,
-    messageExpression: message,
-    message: 'has a change that is not allowed on an existing job',
-  };
-  return { ...spec, 'x-kubernetes-validations': [...validationsOf(spec), transition] };
+  const transitions = transitionsByObject().map(toValidation);
+  return { ...spec, 'x-kubernetes-validations': [...validationsOf(spec), ...transitions] };
 }
 
 /**

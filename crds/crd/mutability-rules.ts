@@ -1,10 +1,7 @@
 // Transition rules from the marks of mutability.ts: what may change on an existing job, as CEL for
 // the API server and as a comparison for the command line. All are attached to `spec`, because most
-// need `oldSelf.suspend`.
-//
-// The API server gets one rule that contains them all. It also evaluates the rules of the spec at
-// every write of the status, where the spec is unchanged: comparing the spec once, as a whole,
-// reduced the cost of such a write by a third.
+// need `oldSelf.suspend`. The API server also evaluates them at every write of the status, where
+// the spec is unchanged: comparing an object as a whole first costs a third less than all its parts.
 import { isDeepStrictEqual } from 'node:util';
 import { invariant } from '../failures/errors.ts';
 import type { Mutability } from '../schema/mutability.ts';
@@ -41,31 +38,36 @@ export function transitionRules(): readonly TransitionRule[] {
   );
 }
 
+export interface Transition {
+  /** The part of the spec that it is about: ['worker']. */
+  readonly path: readonly string[];
+  readonly cel: string;
+  readonly message: string;
+}
+
 /**
- * Holds if every transition rule does; otherwise `message` is an expression for the sentence about
- * the first broken rule.
+ * What the API server is given: a rule for all parts of one object with one mutability, whose
+ * sentence lists them. Telling which of them changed would take each comparison a second time, and
+ * client-side apply limits the size of the definition.
  */
-export function wholeTransition(): { readonly cel: string; readonly message: string } {
-  const rules = transitionRules();
-  const of = (wanted: Mutability) => rules.filter(({ mutability }) => mutability === wanted);
-  const all = (some: readonly TransitionRule[]) => some.map(({ same }) => same).join(' && ');
-  // An exception stands once, not with each part: client-side apply limits the definition.
-  const [fixed, suspended, elastic] = [of('Immutable'), of('Suspended'), of('LiveIfElastic')];
-  // Marks in place of the ends of sentences, which would stand with each part.
-  const marks = { Immutable: '!', Suspended: '?', LiveIfElastic: '*' } as const;
-  // What never changes first: of a suspended job others may have changed as well.
-  const names = [...fixed, ...suspended, ...elastic].map(
-    ({ path, same, mutability }) => `!(${same}) ? '${path.join('.')}${marks[mutability]}' : `,
+export function transitionsByObject(): readonly Transition[] {
+  const groups = Map.groupBy(transitionRules(), ({ path, mutability }) =>
+    JSON.stringify([path.slice(0, -1), mutability]),
   );
-  const ends = Object.entries(marks).map(([mutability, mark]) => {
-    const message = messageOf(mutability as keyof typeof marks);
-    return `.replace('${mark}', ' ${message}')`;
+  return [...groups.values()].map((rules) => {
+    const [first] = rules;
+    invariant(first, 'a group of rules is empty');
+    if (rules.length === 1) return first;
+    const path = first.path.slice(0, -1);
+    const whole = sameInCel(path, true);
+    const all = rules.map(({ same }) => same).join(' && ');
+    const names = rules.map((rule) => rule.path.at(-1)).join(', ');
+    return {
+      path,
+      cel: `${whole} || ${celOf(all, first.mutability)}`,
+      message: `has another value in one of ${names}, which ${messageOf(first.mutability)}`,
+    };
   });
-  const live = `(${isElastic} || ${all(elastic)})`;
-  return {
-    cel: `self == oldSelf || ${all(fixed)} && (${isSuspended} || ${all(suspended)} && ${live})`,
-    message: `('spec.' + (${names.join('')}''))${ends.join('')}`,
-  };
 }
 
 interface RefusedChange {
@@ -126,8 +128,8 @@ const isElastic = "oldSelf.worker.elasticity == 'Live'";
  * API server has no bound for what comparing them costs.
  */
 function sameInCel(path: readonly string[], present: boolean): string {
-  const now = `self.${path.join('.')}`;
-  const old = `oldSelf.${path.join('.')}`;
+  const now = ['self', ...path].join('.');
+  const old = ['oldSelf', ...path].join('.');
   const equal = `${now} == ${old}`;
   return present ? equal : `(has(${now}) ? has(${old}) && ${equal} : !has(${old}))`;
 }

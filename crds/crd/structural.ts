@@ -73,8 +73,6 @@ function filledIn(node: SchemaNode, value: unknown): unknown {
 export interface Validation {
   readonly rule: string;
   readonly message: string;
-  /** Takes precedence over the message where it can be evaluated. */
-  readonly messageExpression?: string;
   readonly fieldPath?: string;
 }
 
@@ -104,7 +102,7 @@ export function toValidation({
   path,
 }: Pick<Rule, 'cel' | 'message' | 'hint' | 'path'>): Validation {
   const text = hint === undefined ? message : `${message} (${hint})`;
-  return path === undefined
+  return path === undefined || path.length === 0
     ? { rule: cel, message: text }
     : { rule: cel, message: text, fieldPath: `.${path.join('.')}` };
 }

@@ -87,6 +87,8 @@ const calls: Readonly<Record<string, (p: Prepared) => unknown>> = {
       ...([floats([64, 64]), 0, 64, 32, 15] as const),
     ),
   _head_rows_: ({ x, labels }) => ops.headNll(x, words([48, 64]), labels),
+  _patches: ({ x }) => ops.patches(x, 4, 8, 3),
+  _patches_backward: ({ x }) => bothWays((a) => ops.patches(a as Tensor, 4, 8, 3), x),
   philox_uniform_: ({ x }) => ops.philoxUniform_(x, 1),
   philox_mask_: ({ x }) => ops.philoxMask_(x, 1, 0.5),
   philox_normal_: ({ x }) => ops.philoxNormal_(x, 1),
