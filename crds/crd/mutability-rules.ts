@@ -59,12 +59,12 @@ export function transitionsByObject(): readonly Transition[] {
     invariant(first, 'a group of rules is empty');
     if (rules.length === 1) return first;
     const path = first.path.slice(0, -1);
-    const whole = sameInCel(path, true);
     const all = rules.map(({ same }) => same).join(' && ');
+    const cel = celOf(all, first.mutability);
     const names = rules.map((rule) => rule.path.at(-1)).join(', ');
     return {
       path,
-      cel: `${whole} || ${celOf(all, first.mutability)}`,
+      cel: path.length === 0 ? cel : `${sameInCel(path, true)} || ${cel}`,
       message: `has another value in one of ${names}, which ${messageOf(first.mutability)}`,
     };
   });
