@@ -1,21 +1,16 @@
 // The linear layers of a block, by the sizes of a model. A convolution is one on the patches of its
 // input: its inputs are the channels at all places of its kernel.
-import type {
-  DecoderFacts,
-  DiffusionFacts,
-  EncoderFacts,
-  ModelFacts,
-  RestorationFacts,
-  SpeechFacts,
-  VisionFacts,
-} from '../plan/model-facts.ts';
+import { countsOf } from '../plan/kinds/counts.ts';
+import type { ModelFacts } from '../plan/model-facts.ts';
 
 type AttentionRole = 'q' | 'k' | 'v' | 'qkv' | 'o';
 type MlpRole = 'gate' | 'up' | 'gate_up' | 'down';
-/** What a layer computes of a block. A role that two others are in is their fused product. */
 /** Attention to the states of another stage. */
 type CrossRole = 'cross_q' | 'cross_k' | 'cross_v' | 'cross_o';
-/** `modulation`: makes scales, shifts and gates of a block, once for each picture. */
+/**
+ * What a layer computes of a block. A role that two others are in is their fused product;
+ * `modulation` makes scales, shifts and gates of a block, once for each picture.
+ */
 export type LinearRole = AttentionRole | MlpRole | CrossRole | 'modulation' | 'conv';
 
 export interface Linear {
@@ -34,20 +29,7 @@ export interface Linear {
 
 /** The linear layers of one block, in execution order; of blocks of two kinds those of both. */
 export function linearsOf(facts: ModelFacts): readonly Linear[] {
-  switch (facts.kind) {
-    case 'decoder':
-      return decoderLinears(facts);
-    case 'encoder':
-      return encoderLinears(facts);
-    case 'vision':
-      return visionLinears(facts);
-    case 'diffusion':
-      return diffusionLinears(facts);
-    case 'restoration':
-      return convolutions(facts);
-    case 'speech':
-      return speechLinears(facts);
-  }
+  return countsOf(facts).linears;
 }
 
 /** A sum over the linear layers of a block of average size. */
@@ -55,105 +37,9 @@ export function perBlock(linears: readonly Linear[], of: (linear: Linear) => num
   return linears.reduce((sum, linear) => sum + of(linear) * linear.share, 0);
 }
 
-function decoderLinears({ H, NH, NK, D, I, fused }: DecoderFacts): readonly Linear[] {
-  const layer = (part: string, role: LinearRole, out: number, inputs: number): Linear => {
-    const name = `${role}_proj`;
-    const path = `model.layers.0.${part}.${name}`;
-    return { name, path, role, out, in: inputs, share: 1 };
-  };
-  const attention = fused
-    ? [layer('self_attn', 'qkv', (NH + 2 * NK) * D, H)]
-    : [
-        layer('self_attn', 'q', NH * D, H),
-        layer('self_attn', 'k', NK * D, H),
-        layer('self_attn', 'v', NK * D, H),
-      ];
-  const mlp = fused
-    ? [layer('mlp', 'gate_up', 2 * I, H)]
-    : [layer('mlp', 'gate', I, H), layer('mlp', 'up', I, H)];
-  return [...attention, layer('self_attn', 'o', H, NH * D), ...mlp, layer('mlp', 'down', H, I)];
-}
-
-function encoderLinears({ H, I, blocks }: EncoderFacts): readonly Linear[] {
-  const layer = (part: string, name: string, role: LinearRole, out: number, inputs: number) => ({
-    ...{ name, path: `${blocks}.0.${part}${name}`, role, out, in: inputs, share: 1 },
-  });
-  return [
-    layer('attention.self.', 'query', 'q', H, H),
-    layer('attention.self.', 'key', 'k', H, H),
-    layer('attention.self.', 'value', 'v', H, H),
-    layer('', 'attention.output.dense', 'o', H, H),
-    layer('', 'intermediate.dense', 'up', I, H),
-    layer('', 'output.dense', 'down', H, I),
-  ];
-}
-
-function visionLinears({ H, I, blocks }: VisionFacts): readonly Linear[] {
-  const layer = (part: string, name: string, role: LinearRole, out: number, inputs: number) => ({
-    ...{ name, path: `${blocks}.0.${part}.${name}`, role, out, in: inputs, share: 1 },
-  });
-  return [
-    layer('attention', 'q_proj', 'q', H, H),
-    layer('attention', 'k_proj', 'k', H, H),
-    layer('attention', 'v_proj', 'v', H, H),
-    layer('attention', 'o_proj', 'o', H, H),
-    layer('mlp', 'fc1', 'up', I, H),
-    layer('mlp', 'fc2', 'down', H, I),
-  ];
-}
-
-function diffusionLinears({ H, I }: DiffusionFacts): readonly Linear[] {
-  const layer = (name: string, role: LinearRole, out: number, inputs: number) => ({
-    ...{ name, path: `transformer_blocks.0.${name}`, role, out, in: inputs, share: 1 },
-  });
-  return [
-    layer('norm1.linear', 'modulation', 6 * H, H),
-    layer('attn1.to_q', 'q', H, H),
-    layer('attn1.to_k', 'k', H, H),
-    layer('attn1.to_v', 'v', H, H),
-    layer('attn1.to_out.0', 'o', H, H),
-    layer('ff.net.0.proj', 'up', I, H),
-    layer('ff.net.2', 'down', H, I),
-  ];
-}
-
 /** Rows of a layer for each token: 1, but for what is computed once for a picture. */
 export function rowsPerToken(facts: ModelFacts, { role }: Pick<Linear, 'role'>): number {
   return facts.kind === 'diffusion' && role === 'modulation' ? 1 / facts.patches : 1;
-}
-
-function convolutions({ H, kernel, convolutions: paths }: RestorationFacts): readonly Linear[] {
-  const sizes = { out: H, in: H * kernel ** 2, kernel };
-  return paths.map((path) => ({ name: path, path, role: 'conv', share: 1, ...sizes }));
-}
-
-function speechLinears({ L, H, I, encoderBlocks }: SpeechFacts): readonly Linear[] {
-  const half = (of: 'encoder' | 'decoder', blocks: number) => {
-    const layer = (name: string, role: LinearRole, out: number, inputs: number): Linear => ({
-      ...{ name, path: `model.${of}.layers.0.${name}`, role, out, in: inputs },
-      share: blocks / L,
-    });
-    return {
-      own: [
-        layer('self_attn.q_proj', 'q', H, H),
-        layer('self_attn.k_proj', 'k', H, H),
-        layer('self_attn.v_proj', 'v', H, H),
-        layer('self_attn.out_proj', 'o', H, H),
-      ],
-      crossed: [
-        layer('encoder_attn.q_proj', 'cross_q', H, H),
-        layer('encoder_attn.k_proj', 'cross_k', H, H),
-        layer('encoder_attn.v_proj', 'cross_v', H, H),
-        layer('encoder_attn.out_proj', 'cross_o', H, H),
-      ],
-      mlp: [layer('fc1', 'up', I, H), layer('fc2', 'down', H, I)],
-    };
-  };
-  const [encoder, decoder] = [half('encoder', encoderBlocks), half('decoder', L - encoderBlocks)];
-  return [
-    ...[...encoder.own, ...encoder.mlp],
-    ...[...decoder.own, ...decoder.crossed, ...decoder.mlp],
-  ];
 }
 
 /** Layers with the same input, together. */

@@ -4,11 +4,11 @@ import { adapterShape } from '../methods/adapter-traits.ts';
 import { isOfMlp, linearsOf, rowsPerToken } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { changedMatrices } from './block-bytes.ts';
+import { countsOf } from './kinds/counts.ts';
 import type { ModelFacts } from './model-facts.ts';
 import {
   adaptedLinears,
   factorValues,
-  headMatrix,
   type Linear,
   parametersOf,
   type TrainedCounts,
@@ -55,7 +55,7 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
   const trainedMatrices = (adapter || changed || linears) * (trained.activeBlocks / facts.L);
   const weightGradients = 2 * (trainedMatrices + (trained.embedding ? inletMatrix(facts) : 0));
   const recompute = recomputedShare * (forward - 2 * inletMatrix(facts));
-  const head = targetShare * headMatrix(facts) * (trained.head ? 6 : 4);
+  const head = targetShare * countsOf(facts).headMatrix * (trained.head ? 6 : 4);
   return {
     forward,
     inputGradients,

@@ -16,143 +16,24 @@ import type { ResolvedMethod } from '../methods/resolve.ts';
 import { inWords } from '../schema/text.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import { gridValues, trainsScales } from './grid-bytes.ts';
-import type {
-  DecoderFacts,
-  DiffusionFacts,
-  EncoderFacts,
-  ModelFacts,
-  RestorationFacts,
-  SpeechFacts,
-  VisionFacts,
-} from './model-facts.ts';
+import { countsOf, type ModelCounts } from './kinds/counts.ts';
+import type { ModelFacts } from './model-facts.ts';
 
 export type { Linear };
 export { linearsOf };
 
-interface ParameterCounts {
-  /** Per block: matrices, and norms and biases. */
+interface ParameterCounts extends Omit<ModelCounts, 'linears' | 'headMatrix' | 'outputs'> {
+  /** Of matrices, in a block of average size. */
   readonly blockMatrices: number;
-  readonly blockVectors: number;
-  /** All that is before the blocks, such as the tables of an encoder, and their norm. */
-  readonly embedding: number;
-  /** 0 if the head is tied to the embedding. */
-  readonly head: number;
-  /** Before the head, where it is no part of it. */
-  readonly finalNorm: number;
   readonly total: number;
 }
 
 export function parametersOf(facts: ModelFacts): ParameterCounts {
-  const blockMatrices = perBlock(linearsOf(facts), (linear) => linear.out * linear.in);
-  const { blockVectors, embedding, head, finalNorm } = othersOf(facts);
+  const { linears, blockVectors, embedding, head, finalNorm } = countsOf(facts);
+  const blockMatrices = perBlock(linears, (linear) => linear.out * linear.in);
   const inBlocks = Math.round(facts.L * (blockMatrices + blockVectors));
   const total = embedding + head + finalNorm + inBlocks;
   return { blockMatrices, blockVectors, embedding, head, finalNorm, total };
-}
-
-type OtherCounts = Omit<ParameterCounts, 'blockMatrices' | 'total'>;
-
-function othersOf(facts: ModelFacts): OtherCounts {
-  switch (facts.kind) {
-    case 'decoder':
-      return ofDecoder(facts);
-    case 'encoder':
-      return ofEncoder(facts);
-    case 'vision':
-      return ofVision(facts);
-    case 'diffusion':
-      return ofDiffusion(facts);
-    case 'restoration':
-      return ofRestoration(facts);
-    case 'speech':
-      return ofSpeech(facts);
-  }
-}
-
-function ofDecoder(facts: DecoderFacts): OtherCounts {
-  const { V, H, NH, NK, D, I, tied, bias } = facts;
-  const norms = (facts.sandwichNorms ? 4 : 2) * H + (facts.qkNorm ? 2 * D : 0);
-  const biases = (bias.qkv ? (NH + 2 * NK) * D : 0) + (bias.o ? H : 0) + (bias.mlp ? 2 * I + H : 0);
-  const blockVectors = norms + biases;
-  return { blockVectors, embedding: V * H, head: tied ? 0 : V * H, finalNorm: H };
-}
-
-/** Two norms and six biases in a block; the head is a square layer and the classes. */
-function ofEncoder({ H, I, inlet, classes }: EncoderFacts): OtherCounts {
-  const head = H * (H + 1) + classes * (H + 1);
-  return { blockVectors: 2 * 2 * H + 5 * H + I, embedding: inlet, head, finalNorm: 0 };
-}
-
-/** Two norms in a block, and biases; a last norm has a weight and a bias. */
-function ofVision(facts: VisionFacts): OtherCounts {
-  const { H, I, inlet, classes, headInputs, qkvBias, layerScale } = facts;
-  const biases = (qkvBias ? 5 : 2) * H + I;
-  return {
-    blockVectors: (layerScale ? 6 : 4) * H + biases,
-    ...{ embedding: inlet, head: classes * (headInputs + 1), finalNorm: 2 * H },
-  };
-}
-
-/** Biases alone: its norms have neither weights nor biases. What follows the blocks is the head. */
-function ofDiffusion({ H, I, inlet, values, attentionBias }: DiffusionFacts): OtherCounts {
-  const biases = (attentionBias ? 3 * H : 0) + 6 * H + 2 * H + I;
-  const head = (2 * H + values) * (H + 1);
-  return { blockVectors: biases, embedding: inlet, head, finalNorm: 0 };
-}
-
-/**
- * A norm before each part of a block, and biases of all layers but keys; a block is one of average
- * size. Before the blocks are those of the encoder and of the decoder, with the norm between them.
- */
-function ofSpeech(facts: SpeechFacts): OtherCounts {
-  const { V, L, H, I, encoderBlocks, mels, sourcePositions, targetPositions } = facts;
-  const inEncoder = 2 * 2 * H + 4 * H + I;
-  const inDecoder = inEncoder + 2 * H + 3 * H;
-  const convolutions = 3 * H * (mels + H) + 2 * H;
-  return {
-    blockVectors: (encoderBlocks * inEncoder + (L - encoderBlocks) * inDecoder) / L,
-    embedding: convolutions + (sourcePositions + V + targetPositions + 2) * H,
-    ...{ head: 0, finalNorm: 2 * H },
-  };
-}
-
-/** Values of the matrices that each target row passes behind the blocks. */
-export function headMatrix(facts: ModelFacts): number {
-  switch (facts.kind) {
-    case 'decoder':
-    case 'speech':
-      return facts.V * facts.H;
-    case 'encoder':
-      return (facts.classes + facts.H) * facts.H;
-    case 'vision':
-      return facts.classes * facts.headInputs;
-    case 'diffusion':
-      return (2 * facts.H + facts.patches * facts.values) * facts.H;
-    case 'restoration':
-      return facts.pixelValues * facts.H * facts.kernel ** 2;
-  }
-}
-
-/** A bias and slopes of each convolution of a block; the head is one of them. */
-function ofRestoration({ H, kernel, convolutions, inlet, pixelValues }: RestorationFacts) {
-  const head = pixelValues * (H * kernel ** 2 + 1);
-  return { blockVectors: convolutions.length * 2 * H, embedding: inlet, head, finalNorm: 0 };
-}
-
-/** Outputs of each target row: logits, or values of pixels. */
-export function outputsOf(facts: ModelFacts): number {
-  switch (facts.kind) {
-    case 'decoder':
-    case 'speech':
-      return facts.V;
-    case 'encoder':
-    case 'vision':
-      return facts.classes;
-    case 'diffusion':
-      return facts.patches * facts.values;
-    case 'restoration':
-      return facts.pixelValues;
-  }
 }
 
 export function isTied(facts: ModelFacts): boolean {

@@ -13,9 +13,10 @@ import { codebookCodes } from './codebook-bytes.ts';
 import { decodingBytes } from './decoding-bytes.ts';
 import { forwardWorking } from './forward-bytes.ts';
 import { isOnGrid } from './grid-bytes.ts';
+import { countsOf } from './kinds/counts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
-import { adaptedLinears, factorValues, outputsOf, parametersOf, trainedOf } from './parameters.ts';
+import { adaptedLinears, factorValues, parametersOf, trainedOf } from './parameters.ts';
 import { prunedSizes } from './pruned-sizes.ts';
 import { branchBytes, bytesOfCodes, quantizeBytes, roundedInputBytes } from './quantize-bytes.ts';
 import { storesFrozen } from './quantized-base.ts';
@@ -75,7 +76,7 @@ function scoringBytes(question: MemoryQuestion): number {
   const width = valueBytes(method);
   const states = tokens * facts.H * width;
   const rows = Math.min(tokens, publish.tokens);
-  const logits = 3 * 4 * rows * outputsOf(facts);
+  const logits = 3 * 4 * rows * countsOf(facts).outputs;
   const passing = forwardWorking({ facts, method }, tokens) + roundedInputBytes(question, tokens);
   return 2 * states + Math.max(2 * states + passing, logits);
 }
@@ -101,7 +102,7 @@ interface FormBytes {
 function formBytes(question: MemoryQuestion, format: ResultForm): FormBytes {
   const { facts, method } = question;
   const width = valueBytes(method);
-  const columns = outputsOf(facts);
+  const columns = countsOf(facts).outputs;
   const logits = 4 * publish.tokens * columns;
   // In the type of the model, before they are float32.
   const narrow = width === 4 ? 0 : width * publish.tokens * columns;

@@ -5,9 +5,9 @@ import { decodingBytes } from './decoding-bytes.ts';
 import { decomposeStage } from './decompose-bytes.ts';
 import { forwardWorking } from './forward-bytes.ts';
 import { integersStage } from './integer-base-bytes.ts';
+import { countsOf } from './kinds/counts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
-import { outputsOf } from './parameters.ts';
 import { pictureBytes } from './picture-bytes.ts';
 import { publishStage } from './publish-bytes.ts';
 import { sharedBytes } from './shared-bytes.ts';
@@ -48,7 +48,7 @@ function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
   const { facts, method } = question;
   const { head } = memoryConstants;
   const width = valueBytes(method);
-  const columns = outputsOf(facts);
+  const columns = countsOf(facts).outputs;
   const rows = Math.max(head.fewestRows, Math.min(head.mostRows, head.bytes / (4 * columns)));
   const logits = Math.min(rows, tokens) * columns * 4 + 2 * tokens * facts.H * width;
   return inTraining(question, 'Evaluate', {
