@@ -6,6 +6,26 @@
 // · V vocabulary · C rows
 import { cudaConstants } from './cuda-constants.ts';
 
+const none = { H: 0, headsD: 0, keyValueD: 0, I: 0 };
+
+/** On the tape of a transformer's block whose MLP has no gate, but for its stream. */
+const withoutGate = {
+  /** Queries, output of attention. */
+  headsD: 2,
+  /** Keys, values. */
+  keyValueD: 2,
+  /** Channels before and after the activation. */
+  I: 2,
+  /** Log-sum-exp of attention; mean and scale of two norms. */
+  float32PerHead: 1,
+  float32PerToken: 4,
+  apart: none,
+};
+
+/** While a block of a transformer runs. */
+const forward = { H: 3, headsD: 1, keyValueD: 2, I: 2 };
+const backward = { H: 3, headsD: 2, keyValueD: 2, I: 3 };
+
 export const memoryConstants = {
   /** Values per token on the tape of one block, in units of the given sizes. */
   tape: {
@@ -30,98 +50,29 @@ export const memoryConstants = {
        */
       apart: { H: 2, headsD: 0, keyValueD: 0, I: 1 },
     },
-    encoder: {
-      /** Input, both sums before a norm, the normed stream between. */
-      H: 4,
-      /** Queries, output of attention. */
-      headsD: 2,
-      /** Keys, values. */
-      keyValueD: 2,
-      /** Channels before and after the activation. */
-      I: 2,
-      /** Log-sum-exp of attention; mean and scale of two norms. */
-      float32PerHead: 1,
-      float32PerToken: 4,
-      apart: { H: 0, headsD: 0, keyValueD: 0, I: 0 },
-    },
-    /** A block of the decoder; one of the encoder is as in `vision`. */
-    speech: {
-      /** Input, the sums after both attentions, all three normed. */
-      H: 6,
-      /** Queries and outputs of both attentions. */
-      headsD: 4,
-      /** Own keys and values; those of the states of the encoder have its tokens. */
-      keyValueD: 2,
-      /** Channels before and after the activation. */
-      I: 2,
-      /** Log-sum-exps of both attentions; mean and scale of three norms. */
-      float32PerHead: 2,
-      float32PerToken: 6,
-      apart: { H: 0, headsD: 0, keyValueD: 0, I: 0 },
-    },
-    vision: {
-      /** Input, the sum after attention, both normed. */
-      H: 4,
-      /** Queries, output of attention. */
-      headsD: 2,
-      /** Keys, values. */
-      keyValueD: 2,
-      /** Channels before and after the activation. */
-      I: 2,
-      /** Log-sum-exp of attention; mean and scale of two norms. */
-      float32PerHead: 1,
-      float32PerToken: 4,
-      apart: { H: 0, headsD: 0, keyValueD: 0, I: 0 },
-    },
-    diffusion: {
-      /**
-       * Input, the sum after attention; both normed, both modulated, and what each gate multiplies.
-       */
-      H: 8,
-      /** Queries, output of attention. */
-      headsD: 2,
-      /** Keys, values. */
-      keyValueD: 2,
-      /** Channels before and after the activation. */
-      I: 2,
-      /** Log-sum-exp of attention; mean and scale of two norms. */
-      float32PerHead: 1,
-      float32PerToken: 4,
-      apart: { H: 0, headsD: 0, keyValueD: 0, I: 0 },
-    },
+    /** Input, both sums before a norm, the normed stream between. */
+    encoder: { ...withoutGate, H: 4 },
+    /**
+     * A block of the decoder; one of the encoder is as in `vision`. Input, the sums after both
+     * attentions, all three normed; keys and values of the states of the encoder have its tokens.
+     */
+    speech: { ...withoutGate, H: 6, headsD: 4, float32PerHead: 2, float32PerToken: 6 },
+    /** Input, the sum after attention, both normed. */
+    vision: { ...withoutGate, H: 4 },
+    /** As `vision`; both modulated, and what each gate multiplies. */
+    diffusion: { ...withoutGate, H: 8 },
     /** Input, and the channels before each activation; patches are counted by layer. */
-    restoration: {
-      ...{ H: 3, headsD: 0, keyValueD: 0, I: 0, float32PerHead: 0, float32PerToken: 0 },
-      apart: { H: 0, headsD: 0, keyValueD: 0, I: 0 },
-    },
+    restoration: { ...none, H: 3, float32PerHead: 0, float32PerToken: 0, apart: none },
   },
   /** Values per token while one block runs, forward (no tape) and backward (beside the tape). */
   working: {
-    decoder: {
-      forward: { H: 3, headsD: 1, keyValueD: 2, I: 2 },
-      backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
-    },
-    encoder: {
-      forward: { H: 6, headsD: 1, keyValueD: 2, I: 2 },
-      backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
-    },
-    speech: {
-      forward: { H: 4, headsD: 2, keyValueD: 2, I: 2 },
-      backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
-    },
-    vision: {
-      forward: { H: 3, headsD: 1, keyValueD: 2, I: 2 },
-      backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
-    },
-    diffusion: {
-      forward: { H: 5, headsD: 1, keyValueD: 2, I: 2 },
-      backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
-    },
+    decoder: { forward, backward },
+    encoder: { forward: { ...forward, H: 6 }, backward },
+    speech: { forward: { ...forward, H: 4, headsD: 2 }, backward },
+    vision: { forward, backward },
+    diffusion: { forward: { ...forward, H: 5 }, backward },
     /** With the patches of one convolution, which are 9 H. */
-    restoration: {
-      forward: { H: 12, headsD: 0, keyValueD: 0, I: 0 },
-      backward: { H: 12, headsD: 0, keyValueD: 0, I: 0 },
-    },
+    restoration: { forward: { ...none, H: 12 }, backward: { ...none, H: 12 } },
   },
   /** For each expert that a token goes to: rows; those of I in place of the MLP's. */
   experts: { H: 2, I: 4 },
