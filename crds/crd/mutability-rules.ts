@@ -1,7 +1,7 @@
 // Transition rules from the marks of mutability.ts: what may change on an existing job, as CEL for
 // the API server and as a comparison for the command line. All are attached to `spec`, because most
 // need `oldSelf.suspend`. The API server also evaluates them at every write of the status, where
-// the spec is unchanged: comparing an object as a whole first costs a third less than all its parts.
+// the spec is unchanged: comparing whole objects first costs a third less than all their parts.
 import { isDeepStrictEqual } from 'node:util';
 import { invariant } from '../failures/errors.ts';
 import type { Mutability } from '../schema/mutability.ts';
@@ -38,7 +38,7 @@ export function transitionRules(): readonly TransitionRule[] {
   );
 }
 
-export interface Transition {
+interface Transition {
   /** The part of the spec that it is about: ['worker']. */
   readonly path: readonly string[];
   readonly cel: string;
