@@ -2,6 +2,7 @@
 // (with all defaults). The printed schema has no defaults, because the API server would fill them
 // in before a preset could. They are in metadata, for `explain` and the field descriptions.
 import * as z from 'zod';
+import { rule, rulesOf } from '../schema/rule.ts';
 import { onlyNamedMember } from '../schema/union.ts';
 import type { AxisEntry } from './method.ts';
 
@@ -74,7 +75,7 @@ function withoutDefaults(parameters: z.ZodObject): z.ZodObject {
   for (const [name, field] of Object.entries(parameters.shape)) {
     shape[name] = field instanceof z.ZodDefault ? optionalWithNote(field) : (field as z.ZodType);
   }
-  return z.strictObject(shape);
+  return rule(z.strictObject(shape), ...rulesOf(parameters));
 }
 
 function optionalWithNote(field: z.ZodDefault): z.ZodType {

@@ -5,6 +5,7 @@ import { adapt, adaptPreset } from './adapt.ts';
 import { allora, alloraPreset } from './allora.ts';
 import { bfloat16 } from './bfloat16.ts';
 import { biLora, biLoraPreset } from './bi-lora.ts';
+import { blockLora, blockLoraPreset } from './block-lora.ts';
 import { coLora, coLoraPreset } from './co-lora.ts';
 import { codebook } from './codebook.ts';
 import { dense } from './dense.ts';
@@ -62,6 +63,7 @@ export const axisEntries = {
     loldu,
     randLora,
     s2Lora,
+    blockLora,
     biLora,
     pissa,
     lqLora,
@@ -93,6 +95,7 @@ export const presets = [
   lolduPreset,
   randLoraPreset,
   s2LoraPreset,
+  blockLoraPreset,
   biLoraPreset,
   alloraPreset,
   deftPreset,

@@ -113,6 +113,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
   },
   'method.base: fakeQuantized.bits is a width of integers': widths,
   'output.quantization.bits is a width of integers': widths,
+  'blockLora.blocks divides blockLora.rank': {
+    accepts: [{}, { rank: 24 }, { blocks: 4 }, { rank: 6, blocks: 3 }],
+    rejects: [{ rank: 12 }, { blocks: 3 }, { rank: 6, blocks: 4 }],
+  },
   'network: egress goes to networks': {
     accepts: [
       network({}),

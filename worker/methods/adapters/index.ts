@@ -8,6 +8,7 @@ import { weightStoreOf } from '../weights/store-of.ts';
 import { denseOf, type WeightStore } from '../weights/weight-store.ts';
 import type { Adapter } from './adapter.ts';
 import { biLoraOf } from './bi-lora.ts';
+import { blockLoraOf } from './block-lora.ts';
 import { coLoraOf } from './co-lora.ts';
 import { difforaOf } from './diffora.ts';
 import { evaOf } from './eva.ts';
@@ -56,6 +57,7 @@ const byType: { readonly [Type in Exclude<AdapterValue['type'], 'None'>]: Adapte
   RandLoRA: randLoraOf,
   LoLDU: lolduOf,
   S2LoRA: s2LoraOf,
+  BlockLoRA: blockLoraOf,
 };
 
 export function adapterOf(method: ResolvedMethod, seed: bigint, of: DType): Adapter | null {
