@@ -16,5 +16,6 @@ export const decoderFamily: Family<DecoderConfig> = {
   canonical: canonicalName,
   namesInFiles: (name) => [name],
   targets: 'Tokens',
+  ...{ taskType: 'CAUSAL_LM', pipelineTag: 'text-generation' },
   facts: (config) => decoderFacts.parse(config),
 };

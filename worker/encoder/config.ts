@@ -25,8 +25,6 @@ export interface EncoderConfig extends ModelConfig {
   readonly firstPosition: number;
   /** Classes that the head tells apart. */
   readonly labels: number;
-  /** Largest share of values that its authors dropped while they trained it; none is here. */
-  readonly dropout: number;
   /** Standard deviation of the weights of a head that is made. */
   readonly initialStd: number;
 }

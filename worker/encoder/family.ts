@@ -1,7 +1,7 @@
 // Encoders with a head for classes as a family of models.
 import { type Family, trainsWhole, valuesOf } from '../families/family.ts';
 import { type EncoderConfig, readEncoderConfig } from './config.ts';
-import { encoderNames } from './families.ts';
+import { encoderFamilies, encoderNames } from './families.ts';
 import { blocksPath, encoderName, encoderTensors } from './names.ts';
 
 export const encoderFamily: Family<EncoderConfig> = {
@@ -14,6 +14,8 @@ export const encoderFamily: Family<EncoderConfig> = {
   canonical: encoderName,
   namesInFiles: (name) => [name],
   targets: 'Documents',
+  ...{ taskType: 'SEQ_CLS', pipelineTag: 'text-classification' },
+  classifier: ({ family }) => ({ architectures: [encoderFamilies[family].classifier] }),
   facts(config, made) {
     const { V, H, L, NH, NK, D, I, labels } = config;
     const tensors = encoderTensors(config);

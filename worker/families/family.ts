@@ -124,6 +124,8 @@ export interface ModelConfig {
   readonly attentionScale: number;
   /** Longest sequence the model was pretrained for. */
   readonly contextLength: number;
+  /** Largest share of values that its authors dropped while they trained it; none is here. */
+  readonly dropout?: number;
 }
 
 export interface ReadOptions {
@@ -169,6 +171,11 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
    * logits; pixels have the values of another picture.
    */
   readonly targets: 'Tokens' | 'Documents' | 'Pixels';
+  /** Of PEFT, and of the hub. @default they have none */
+  readonly taskType?: string;
+  readonly pipelineTag?: string;
+  /** Fields of `config.json` that name the class of transformers with a head for classes. */
+  classifier?(config: Config): Readonly<Record<string, unknown>>;
   /** What plans depend on. `made`: names of the tensors that the files lack. */
   facts(config: Config, made: readonly string[]): ModelFacts;
 }

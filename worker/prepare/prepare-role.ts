@@ -11,7 +11,6 @@ import type { StoreManifest } from '../data/store-manifest.ts';
 import type { TokenStore } from '../data/token-store.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
 import { readPrunedBase } from '../decoder/pruned-base.ts';
-import { encoderConfig } from '../encoder/config.ts';
 import type { ModelConfig } from '../families/family.ts';
 import { readOptionsOf } from '../families/read-options.ts';
 import { destinationFolder, requireApart, requireWritable } from '../remote/destination.ts';
@@ -20,7 +19,6 @@ import { type SourceEnvironment, sourceEnvironment } from '../remote/source-envi
 import { uploadTargets } from '../remote/upload-targets.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
-import { visionConfig } from '../vision/config.ts';
 import { missingClasses, requireTwoClasses } from './classes.ts';
 import { datasetInput, formatOf, isOfPictures, isOfTargets } from './dataset-input.ts';
 import { type PrepareTools, prepareDataset } from './prepare.ts';
@@ -144,16 +142,10 @@ async function requireModelApart(run: RunRecord, { folder }: RoleContext, path: 
 }
 
 /** Decoders with dropout are refused. */
-function warnOfDropout(config: ModelConfig, emit: RoleContext['emit']): void {
-  const dropout = dropoutOf(config);
+function warnOfDropout({ dropout = 0 }: ModelConfig, emit: RoleContext['emit']): void {
   if (dropout === 0) return;
   const message = `config.json names a dropout of ${dropout}, which is left out: the base is trained whole`;
   emit({ type: 'warning', reason: 'Prepare', message });
-}
-
-function dropoutOf(config: ModelConfig): number {
-  if (config.kind === 'encoder') return encoderConfig(config).dropout;
-  return config.kind === 'vision' ? visionConfig(config).dropout : 0;
 }
 
 /** `heldOut` with its decimal as a number. */

@@ -5,7 +5,7 @@ import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import { isAdapterForm } from '../../crds/names/result-folders.ts';
 import type { ArtifactEvaluation } from '../../crds/wire/artifact-evaluation.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
-import type { FamilyKind } from '../families/family.ts';
+import { familyOf } from '../decoder/registry.ts';
 import type { ArtifactFacts, ArtifactFormat } from './artifact.ts';
 import type { WrittenArtifact } from './write-artifacts.ts';
 
@@ -102,16 +102,8 @@ function branchNote({ run }: ArtifactFacts): readonly string[] {
   ];
 }
 
-/** Of the hub. */
-const pipelineTags: Partial<Readonly<Record<FamilyKind, string>>> = {
-  decoder: 'text-generation',
-  encoder: 'text-classification',
-  vision: 'image-classification',
-  restoration: 'image-to-image',
-};
-
 function head({ prepared, files }: ArtifactFacts, library: string): readonly string[] {
-  const tag = pipelineTags[files.config.kind];
+  const { pipelineTag: tag } = familyOf(files.config);
   return [
     '---',
     `base_model: ${prepared.model.name}`,

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { lastPart } from '../../crds/methods/linears.ts';
 import { familyOf } from '../decoder/registry.ts';
 import type { Model } from '../engine/model.ts';
-import type { FamilyKind } from '../families/family.ts';
 import { type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import type { AdapterFacts } from './artifact.ts';
@@ -30,11 +29,6 @@ export async function writeAdapter(
   return bytes;
 }
 
-/** Of PEFT, which has none for pictures. */
-const taskTypes: Partial<Readonly<Record<FamilyKind, string>>> = {
-  ...{ decoder: 'CAUSAL_LM', encoder: 'SEQ_CLS' },
-};
-
 /** Of `adapter_config.json`. */
 export function commonConfig(
   { prepared, model }: AdapterFacts,
@@ -47,7 +41,7 @@ export function commonConfig(
     inference_mode: true,
     modules_to_save: modulesToSave(model),
     target_modules: targetsOf(model, layers),
-    task_type: taskTypes[model.config.kind] ?? null,
+    task_type: familyOf(model.config).taskType ?? null,
   };
 }
 

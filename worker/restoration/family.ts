@@ -21,6 +21,7 @@ export const restorationFamily: Family<RestorationConfig> = {
   canonical: sameName,
   namesInFiles: (name) => [name],
   targets: 'Pixels',
+  pipelineTag: 'image-to-image',
   facts(config) {
     const { V, H, L, NH, NK, D, I, colours, scale } = config;
     const inlet = restorationTensors(config).filter(({ place }) => place === 'inlet');

@@ -29,8 +29,6 @@ export interface VisionConfig extends ModelConfig {
   readonly qkvBias: boolean;
   /** Classes that the head tells apart. */
   readonly labels: number;
-  /** Largest share that its authors dropped while they trained it; nothing is here. */
-  readonly dropout: number;
   /** Standard deviation of the weights of a head that is made. */
   readonly initialStd: number;
 }

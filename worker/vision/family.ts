@@ -15,6 +15,12 @@ export const visionFamily: Family<VisionConfig> = {
   canonical: visionName,
   namesInFiles: (name, config) => [visionNameInFiles(name, config)],
   targets: 'Documents',
+  pipelineTag: 'image-classification',
+  classifier({ family }) {
+    const { classifier, hasMaskToken } = visionFamilies[family];
+    // Classification has no use for it, so files that are written have none.
+    return { architectures: [classifier], ...(hasMaskToken && { use_mask_token: false }) };
+  },
   facts(config, made) {
     const { family, V, H, L, NH, NK, D, I, labels, qkvBias, channels, patch, contextLength } =
       config;

@@ -18,8 +18,6 @@ export interface WhisperConfig extends ModelConfig {
   readonly mels: number;
   /** Rows of the table of positions of the encoder: one for two frames. */
   readonly sourcePositions: number;
-  /** Largest share that its authors dropped while they trained it; nothing is here. */
-  readonly dropout: number;
 }
 
 /** The record of Whisper, for what computes it. */
