@@ -8,24 +8,17 @@ import { preprocessorFile } from '../data/images/preprocessor-config.ts';
 import type { ModelHeaders } from '../decoder/describe-model.ts';
 import { factsOf } from '../decoder/registry.ts';
 import { readOptionsOf } from '../families/read-options.ts';
-import { systemNetwork } from '../remote/network.ts';
-import { sourceEnvironment } from '../remote/source-environment.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
+import { environmentOf } from './environment.ts';
 import { pictureRules } from './picture-rules.ts';
 import { type FetchedHeaders, fetchModelHeaders } from './source-headers.ts';
 
-export const describeRole: Role = async ({ folder, config, clock, stop, emit }) => {
+export const describeRole: Role = async (context) => {
+  const { folder, stop, emit } = context;
   const run = await requireRecord(folder, runFiles.run, runRecord);
-  const environment = await sourceEnvironment({
-    variables: config.variables,
-    cache: run.cache,
-    jobFolder: run.folder,
-    volumes: new Map(Object.entries(run.volumes)),
-    network: systemNetwork(clock, emit),
-    // Headers are small: their progress is not reported.
-    report: () => {},
-  });
+  // Headers are small: their progress is not reported.
+  const environment = await environmentOf(run, context, null);
   const model = await fetchModelHeaders(run.spec.model, environment, stop, readOptionsOf(run.spec));
   requireTask(run.spec, model.config);
   await writeRecord(folder, describedModelFile, describedModel, {

@@ -14,19 +14,24 @@ import { readPrunedBase } from '../decoder/pruned-base.ts';
 import type { ModelConfig } from '../families/family.ts';
 import { readOptionsOf } from '../families/read-options.ts';
 import { destinationFolder, requireApart, requireWritable } from '../remote/destination.ts';
-import { systemNetwork } from '../remote/network.ts';
-import { type SourceEnvironment, sourceEnvironment } from '../remote/source-environment.ts';
 import { uploadTargets } from '../remote/upload-targets.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { missingClasses, requireTwoClasses } from './classes.ts';
 import { datasetInput, formatOf, isOfPictures, isOfTargets } from './dataset-input.ts';
+import { environmentOf } from './environment.ts';
 import { type PrepareTools, prepareDataset } from './prepare.ts';
-import { fetchReporter, prepareReporter } from './progress.ts';
+import { prepareReporter } from './progress.ts';
 import { requireNoTemplate } from './read-batches.ts';
 import { requirePrunable } from './require-prunable.ts';
 import { resolvePictures } from './resolve-pictures.ts';
-import { modelPath, type ResolvedSource, resolveData, resolveModel } from './resolve-source.ts';
+import {
+  modelPath,
+  type ResolveData,
+  type ResolvedSource,
+  resolveData,
+  resolveModel,
+} from './resolve-source.ts';
 import { resolveTargets } from './resolve-targets.ts';
 import { fetchHasChatTemplate } from './source-headers.ts';
 import { storeSummary } from './store-summary.ts';
@@ -38,7 +43,7 @@ export const prepareRole: Role = async (context) => {
   await requireDestination(run, context);
   const early = await dataBeforeModel(run, context);
   emit({ type: 'stage', stage: 'Resolve', state: 'Started', subject: 'model' });
-  const model = await resolveModel(modelSpec, await environment(context, run, 'model'), stop);
+  const model = await resolveModel(modelSpec, await environmentOf(run, context, 'model'), stop);
   emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'model', note: model.origin });
   const path = modelPath(model);
   await requireModelApart(run, context, path);
@@ -46,7 +51,7 @@ export const prepareRole: Role = async (context) => {
   requireTask(run.spec, headers.config);
   warnOfDropout(headers.config, emit);
   requirePrunable(run.spec, readPrunedBase(headers));
-  const data = await environment(context, run, 'data');
+  const data = await environmentOf(run, context, 'data');
   const warn = (message: string) => emit({ type: 'warning', reason: 'Prepare', message });
   const date = new Date(run.createdAt);
   // Before the data are fetched: what is wrong with the files of the model is known here.
@@ -84,7 +89,7 @@ export const prepareRole: Role = async (context) => {
   });
 };
 
-function resolverOf(spec: RunRecord['spec']): typeof resolveData {
+function resolverOf(spec: RunRecord['spec']): ResolveData {
   if (isOfTargets(spec)) return resolveTargets;
   return isOfPictures(spec) ? resolvePictures : resolveData;
 }
@@ -114,9 +119,9 @@ async function dataBeforeModel(
   const format = formatOf(dataset);
   const needsOne = format === 'Chat' || format === 'Auto';
   if (dataset.chatTemplate !== undefined || !needsOne) return undefined;
-  const place = await environment(context, run, 'model');
+  const place = await environmentOf(run, context, 'model');
   if (await fetchHasChatTemplate(model, place, stop)) return undefined;
-  const data = await environment(context, run, 'data');
+  const data = await environmentOf(run, context, 'data');
   const train = await resolveData(dataset.train, 'spec.dataset.train', data, stop);
   await requireNoTemplate({ files: train.files, format }, stop);
   return train;
@@ -125,7 +130,7 @@ async function dataBeforeModel(
 async function requireDestination(run: RunRecord, context: RoleContext): Promise<void> {
   const inPod = context.config.variables[podVariable.jobUid] !== undefined;
   // In a cluster only the publishing pod has the credentials for an upload.
-  if (!inPod) uploadTargets(run.spec, await environment(context, run, 'result'));
+  if (!inPod) uploadTargets(run.spec, await environmentOf(run, context, 'result'));
   if (isDestinationHere(run)) await requireWritable(destinationFolder(run, context.folder));
 }
 
@@ -154,21 +159,6 @@ export function heldOutAmount({ spec }: RunRecord) {
   if (heldOut === undefined) return undefined;
   const { samples, percent } = heldOut;
   return { samples, percent: percent === undefined ? undefined : Number(percent) };
-}
-
-async function environment(
-  { clock, config, emit }: RoleContext,
-  run: RunRecord,
-  subject: string,
-): Promise<SourceEnvironment> {
-  return sourceEnvironment({
-    variables: config.variables,
-    cache: run.cache,
-    jobFolder: run.folder,
-    volumes: new Map(Object.entries(run.volumes)),
-    network: systemNetwork(clock, emit),
-    report: fetchReporter(subject, emit, clock),
-  });
 }
 
 function tools({ clock, emit }: RoleContext, run: RunRecord): PrepareTools {

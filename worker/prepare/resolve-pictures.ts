@@ -1,6 +1,5 @@
 // Resolves a source of pictures to files on this disk: of a source with records, these first, and
 // then the pictures that they name, and no others.
-import type { DataSource } from '../../crds/api/dataset.ts';
 import { UserError } from '../../crds/failures/errors.ts';
 import { isPictureFile } from '../data/images/picture-files.ts';
 import { isFields } from '../data/messages.ts';
@@ -8,24 +7,17 @@ import { pictureShapes } from '../data/picture-shapes.ts';
 import { isProblem } from '../data/reading.ts';
 import { readRecords } from '../data/records.ts';
 import { UnusableRecord } from '../files/unusable-record.ts';
-import type { SourceEnvironment } from '../remote/source-environment.ts';
 import type { SourceFile } from '../remote/source-files.ts';
 import { localFile } from './local.ts';
 import { type LocatedSource, locate } from './locate.ts';
 import { pathInDataset } from './picture-index.ts';
-import { materialize, type ResolvedSource } from './resolve-source.ts';
+import { materialize, type ResolveData, type ResolvedSource } from './resolve-source.ts';
 import { selectPictures } from './select-pictures.ts';
 
 /** Three times as many as ImageNet has. */
 const mostPictures = 4_000_000;
 
-/** `field` is spec.dataset.train or spec.dataset.eval. */
-export async function resolvePictures(
-  source: DataSource,
-  field: string,
-  environment: SourceEnvironment,
-  signal: AbortSignal,
-): Promise<ResolvedSource> {
+export const resolvePictures: ResolveData = async (source, field, environment, signal) => {
   const located = await locate(source, { type: 'dataset', field }, environment, signal);
   const chosen = selectPictures(located.listing, source);
   if (chosen.type === 'Files') return materialize(located, chosen.files, environment, signal);
@@ -35,7 +27,7 @@ export async function resolvePictures(
   if (paths.size === 0) return first;
   const pictures = await filesOf(paths, located);
   return materialize(located, [...records, ...pictures], environment, signal);
-}
+};
 
 /** Paths of pictures in the data set; a record that names none that could be there is left out. */
 async function namedBy(

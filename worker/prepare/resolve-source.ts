@@ -8,7 +8,7 @@ import type { BucketPlace } from '../../crds/api/source.ts';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import { digestOfFiles, type FileDigests } from '../remote/file-digests.ts';
 import type { SourceEnvironment } from '../remote/source-environment.ts';
-import type { SourceFile } from '../remote/source-files.ts';
+import type { SourceFile, SourceListing } from '../remote/source-files.ts';
 import { fetchFiles } from './fetch.ts';
 import { type LocatedSource, locate } from './locate.ts';
 import { modelChoice, selectDataFiles, selectModelFiles } from './select-files.ts';
@@ -79,16 +79,25 @@ export function modelPath({ root, files }: ResolvedSource): string {
 }
 
 /** `field` is spec.dataset.train or spec.dataset.eval. */
-export async function resolveData(
+export type ResolveData = (
   source: DataSource,
   field: string,
   environment: SourceEnvironment,
   signal: AbortSignal,
-): Promise<ResolvedSource> {
-  const located = await locate(source, { type: 'dataset', field }, environment, signal);
-  const chosen = selectDataFiles(located.listing, source);
-  return materialize(located, chosen, environment, signal);
+) => Promise<ResolvedSource>;
+
+/** Of a source whose files are known by their names. */
+export function resolverBy(
+  choose: (listing: SourceListing, source: DataSource, field: string) => readonly SourceFile[],
+): ResolveData {
+  return async (source, field, environment, signal) => {
+    const located = await locate(source, { type: 'dataset', field }, environment, signal);
+    const chosen = choose(located.listing, source, field);
+    return materialize(located, chosen, environment, signal);
+  };
 }
+
+export const resolveData = resolverBy(selectDataFiles);
 
 export async function materialize(
   { listing, files }: LocatedSource,

@@ -10,6 +10,7 @@ import {
 import { serveFile } from '../../crds/serve/settings.ts';
 import { linearLayers } from '../engine/adapted-layers.ts';
 import type { ModelConfig } from '../families/family.ts';
+import { environmentOf } from '../prepare/environment.ts';
 import { fetchModelHeaders } from '../prepare/source-headers.ts';
 import type { Role } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
@@ -17,14 +18,13 @@ import { dtypeBytes } from '../tensor/dtype.ts';
 import { exactly, openDevice } from '../train/open-device.ts';
 import { openAdapter } from './adapter-files.ts';
 import { adaptersIn } from './adapters-in.ts';
-import { baseEnvironment } from './base-source.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { refusalOf } from './refusal.ts';
 import { copiesOf } from './served-models.ts';
 
 export const planServerRole: Role = async (context) => {
   const settings = await requireRecord(context.folder, serveFile, planSettings);
-  const environment = await baseEnvironment(settings, context);
+  const environment = await environmentOf(settings, context, 'model');
   const headers = await fetchModelHeaders(settings.model, environment, context.stop);
   const { adapters, refused } = await sizesOf(settings, headers.config);
   const { compositions, limits, dtype, limitBytes } = settings;

@@ -9,6 +9,7 @@ import { type ServeSettings, serveFile, serveSettings } from '../../crds/serve/s
 import { type ModelFiles, openModel } from '../decoder/model-files.ts';
 import { frozenModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
+import { environmentOf } from '../prepare/environment.ts';
 import { modelPath } from '../prepare/resolve-source.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord } from '../run-folder.ts';
@@ -17,7 +18,7 @@ import { trimMemory } from '../tensor/memory.ts';
 import { setThreads } from '../tensor/threads.ts';
 import { exactly, openDevice } from '../train/open-device.ts';
 import { AdapterFolder } from './adapter-folder.ts';
-import { baseEnvironment, resolveBase } from './base-source.ts';
+import { resolveBase } from './base-source.ts';
 import { BucketAdapters } from './bucket-adapters.ts';
 import { freeFor, inWords, MemoryBudget } from './memory-budget.ts';
 import { textsOf } from './questions.ts';
@@ -50,7 +51,7 @@ export const serveRole: Role = async (context) => {
     server,
     settings,
     new BucketAdapters({
-      environment: () => baseEnvironment(settings, context),
+      environment: () => environmentOf(settings, context, 'model'),
       ...{ now: () => clock.now(), stop: context.stop },
     }),
   );

@@ -21,6 +21,7 @@ import {
 } from '../../crds/wire/transfer.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { frozenModel, modelSource } from '../engine/build-model.ts';
+import { environmentOf } from '../prepare/environment.ts';
 import { readBatches } from '../prepare/read-batches.ts';
 import { type ResolvedSource, resolveData } from '../prepare/resolve-source.ts';
 import { openTrainedModel } from '../publish/trained-model.ts';
@@ -30,7 +31,7 @@ import { readRecord, requireRecord, writeRecord } from '../run-folder.ts';
 import { loadAdapter } from '../serve/served-adapter.ts';
 import { setThreads } from '../tensor/threads.ts';
 import { together } from './decode-texts.ts';
-import { environmentOf, openBase, resolveBase } from './open-base.ts';
+import { openBase, resolveBase } from './open-base.ts';
 import { refusalOf, scoreOf } from './score.ts';
 import { answersTo, teacherAnswers } from './synthesize.ts';
 import { adapterFolder, templateOf } from './synthesize-role.ts';

@@ -13,6 +13,7 @@ import {
 } from '../../crds/wire/transfer.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
+import { environmentOf } from '../prepare/environment.ts';
 import { readBatches } from '../prepare/read-batches.ts';
 import { modelPath, type ResolvedSource, resolveData } from '../prepare/resolve-source.ts';
 import type { Role, RoleContext } from '../role.ts';
@@ -23,7 +24,7 @@ import { candidateTexts } from './candidates.ts';
 import { together } from './decode-texts.ts';
 import { areaUnderCurve, type Features, fitDiscriminator, probabilityOf } from './discriminator.ts';
 import { featuresOf } from './hidden-features.ts';
-import { environmentOf, type OpenBase, openBase, resolveBase } from './open-base.ts';
+import { type OpenBase, openBase, resolveBase } from './open-base.ts';
 import { isSameForm, type TaskRecord, taskRecordOf } from './task-record.ts';
 
 /** As many as in the paper. */

@@ -4,22 +4,11 @@ import type { DeviceName } from '../../crds/wire/device.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { frozenModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
-import { fetchReporter } from '../prepare/progress.ts';
+import { environmentOf } from '../prepare/environment.ts';
 import { modelPath, type ResolvedSource, resolveModel } from '../prepare/resolve-source.ts';
-import { systemNetwork } from '../remote/network.ts';
-import { type SourceEnvironment, sourceEnvironment } from '../remote/source-environment.ts';
 import type { RoleContext } from '../role.ts';
 import { exactly, openDevice } from '../train/open-device.ts';
 import { type TaskPrompts, taskPromptsOf } from './task-prompts.ts';
-
-/** What a record of this machine says about where things are. */
-interface Place {
-  readonly cache: string;
-  /** That relative paths count from. */
-  readonly folder: string;
-  readonly volumes: Readonly<Record<string, string>>;
-  readonly device: DeviceName;
-}
 
 export interface OpenBase extends Disposable {
   readonly model: Model;
@@ -34,22 +23,9 @@ export interface OpenBase extends Disposable {
 /** A rope for more is not needed, and would be as long as the longest context of a base. */
 const longestContext = 32_768;
 
-export function environmentOf(
-  { cache, folder, volumes }: Place,
-  { config, clock, emit }: Pick<RoleContext, 'config' | 'clock' | 'emit'>,
-  subject: string,
-): Promise<SourceEnvironment> {
-  return sourceEnvironment({
-    ...{ variables: config.variables, cache, jobFolder: folder },
-    volumes: new Map(Object.entries(volumes)),
-    network: systemNetwork(clock, emit),
-    report: fetchReporter(subject, emit, clock),
-  });
-}
-
 export async function resolveBase(
   spec: ModelSpec,
-  place: Place,
+  place: Parameters<typeof environmentOf>[0],
   context: RoleContext,
 ): Promise<ResolvedSource> {
   return resolveModel(spec, await environmentOf(place, context, 'model'), context.stop);

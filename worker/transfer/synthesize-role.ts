@@ -15,6 +15,7 @@ import {
   transferRecord,
 } from '../../crds/wire/transfer.ts';
 import { AtomicFile } from '../files/atomic-file.ts';
+import { environmentOf } from '../prepare/environment.ts';
 import { digestOfResult, resultFiles } from '../publish/result-files.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { readRecord, requireRecord, writeRecord } from '../run-folder.ts';
@@ -24,7 +25,7 @@ import { CandidateLog } from './candidate-log.ts';
 import { together } from './decode-texts.ts';
 import { readKit, requireBase } from './kit-file.ts';
 import { tellMemory } from './memory-plan.ts';
-import { environmentOf, openBase, resolveBase } from './open-base.ts';
+import { openBase, resolveBase } from './open-base.ts';
 import { makeBatch, type Synthesis } from './synthesize.ts';
 import { recordLine } from './task-record.ts';
 

@@ -13,11 +13,12 @@ import { decoderConfig } from '../../decoder/config.ts';
 import { readModelHeaders } from '../../decoder/model-headers.ts';
 import { linearLayers } from '../../engine/adapted-layers.ts';
 import type { ModelConfig } from '../../families/family.ts';
+import { environmentOf } from '../../prepare/environment.ts';
 import { modelPath, resolveAdapter } from '../../prepare/resolve-source.ts';
 import { configFile, tensorFile } from '../../publish/peft-files.ts';
 import type { Role, RoleContext } from '../../role.ts';
 import { requireRecord, writeRecord } from '../../run-folder.ts';
-import { baseEnvironment, resolveBase } from '../base-source.ts';
+import { resolveBase } from '../base-source.ts';
 import { refusalOf } from '../refusal.ts';
 import { rankFor } from './adapter-for-vllm.ts';
 import { type GivenAdapter, vllmArguments } from './vllm-arguments.ts';
@@ -58,7 +59,7 @@ async function folderOf(
   context: RoleContext,
 ): Promise<string> {
   if ('folder' in adapter) return adapter.folder;
-  const environment = await baseEnvironment(settings, context);
+  const environment = await environmentOf(settings, context, 'model');
   const files = [configFile, tensorFile];
   const { root } = await resolveAdapter(adapter, files, environment, context.stop);
   return root;
