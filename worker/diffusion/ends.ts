@@ -1,8 +1,9 @@
 // What lies before and behind the blocks of a diffusion transformer in a step.
-import { Bug, UserError } from '../../crds/failures/errors.ts';
+import { Bug } from '../../crds/failures/errors.ts';
 import type { Model } from '../engine/model.ts';
 import type { EndSettings, StepEnds } from '../engine/network.ts';
 import type { Parameter } from '../engine/parameters.ts';
+import { requireNoTeacher } from '../nn/require-no-teacher.ts';
 import { parametersThroughTape, throughTape } from '../nn/through-tape.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -12,11 +13,10 @@ import { conditioningOf, inputAt, patchStream } from './inlet.ts';
 import { inletPaths } from './names.ts';
 import { noiseErrors, noiseIn, noiseSums, outletStates } from './outlet.ts';
 
-export function diffusionEnds(
-  model: Model,
-  { active, objective, scale, sum }: EndSettings,
-): StepEnds {
-  requireNoTeacher(model, objective);
+export function diffusionEnds(model: Model, settings: EndSettings): StepEnds {
+  const alone = 'the noise in its pictures alone; it has no teacher of tokens';
+  requireNoTeacher(model, settings, alone);
+  const { active, scale, sum } = settings;
   const config = diffusionConfig(model.config);
   const { parameters, places } = model;
   const tensorOf = (name: string): Tensor => parameters.value(name);
@@ -77,16 +77,4 @@ export function diffusionEnds(
     },
     inletGradients: () => [...patches.finish(), ...conditioning.finish()],
   };
-}
-
-function requireNoTeacher(
-  { config: { family } }: Model,
-  objective: EndSettings['objective'],
-): void {
-  if (objective === null) return;
-  throw new UserError({
-    code: 'E_UNKNOWN_ARCHITECTURE',
-    value: family,
-    message: `the model is a ${family}, which learns from the noise in its pictures alone; it has no teacher of tokens`,
-  });
 }

@@ -1,9 +1,10 @@
 // What lies before and behind the blocks of an encoder in a step.
 import type { Model } from '../engine/model.ts';
 import type { EndSettings, StepEnds } from '../engine/network.ts';
-import { classGradient, classLoss, requireNoTeacher } from '../nn/class-loss.ts';
+import { classGradient, classLoss, fromClasses } from '../nn/class-loss.ts';
+import { requireNoTeacher } from '../nn/require-no-teacher.ts';
+import { tableGradients } from '../nn/table-gradients.ts';
 import { throughTape } from '../nn/through-tape.ts';
-import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -11,11 +12,9 @@ import { encoderConfig } from './config.ts';
 import { classLogs } from './head.ts';
 import { embedded, inletNorm, tablesOf } from './inlet.ts';
 
-export function encoderEnds(
-  model: Model,
-  { active, objective, scale, sum }: EndSettings,
-): StepEnds {
-  requireNoTeacher(model, objective);
+export function encoderEnds(model: Model, settings: EndSettings): StepEnds {
+  requireNoTeacher(model, settings, fromClasses);
+  const { active, scale, sum } = settings;
   const config = encoderConfig(model.config);
   const { parameters, places } = model;
   const tensorOf = (name: string): Tensor => parameters.value(name);
@@ -23,14 +22,7 @@ export function encoderEnds(
   const heads = sum(head);
   const inlet = active(places.inlet);
   const isTable = ({ shape }: { readonly shape: readonly number[] }) => shape.length === 2;
-  // A row of a table sums the gradients of many tokens, so never in 16 bits.
-  const tables = new Map(
-    inlet.filter(isTable).map((parameter) => {
-      const { shape, value } = parameter;
-      const gradient = ops.zeros(shape, { dtype: exactType(value.dtype) });
-      return [parameter.name, { parameter, value: gradient }] as const;
-    }),
-  );
+  const tables = tableGradients(inlet.filter(isTable));
   const norm = inlet.filter((parameter) => !isTable(parameter));
   const norms = sum(norm);
   return {
@@ -56,15 +48,12 @@ export function encoderEnds(
           of: (e, value) => inletNorm(config, e, value),
           seed: () => g,
         });
-        for (const [name, rows] of tablesOf(config, sequence)) {
-          const into = tables.get(name)?.value;
-          if (into !== undefined) ops.indexAdd_(into, 0, rows, ops.to(back.input, into.dtype));
-        }
+        tables.add(back.input, tablesOf(config, sequence));
         return back.active;
       });
       norms.add(found);
       return null;
     },
-    inletGradients: () => [...tables.values(), ...norms.finish()],
+    inletGradients: () => [...tables.finish(), ...norms.finish()],
   };
 }

@@ -1,7 +1,5 @@
 // Cross entropy of classes, by the logs of their probabilities.
-import { UserError } from '../../crds/failures/errors.ts';
-import type { Model } from '../engine/model.ts';
-import type { EndSettings, LossSums } from '../engine/network.ts';
+import type { LossSums } from '../engine/network.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -24,15 +22,5 @@ export function classGradient(logs: Tensor, labels: Tensor, scale: number): Tens
   return ops.scatterScalar_(ops.zerosLike(logs), 1, ops.unsqueeze(labels, 1), -scale);
 }
 
-/** Refuses what compares a classifier with another model. */
-export function requireNoTeacher(
-  { config: { family } }: Model,
-  objective: EndSettings['objective'],
-): void {
-  if (objective === null) return;
-  throw new UserError({
-    code: 'E_UNKNOWN_ARCHITECTURE',
-    value: family,
-    message: `the model is a ${family}, which learns from the classes of its data alone; it has no teacher`,
-  });
-}
+/** What such a model learns from. */
+export const fromClasses = 'the classes of its data alone; it has no teacher';

@@ -1,7 +1,7 @@
 // What lies before and behind the blocks of a restoration network in a step.
-import { UserError } from '../../crds/failures/errors.ts';
 import type { Model } from '../engine/model.ts';
 import type { EndSettings, StepEnds } from '../engine/network.ts';
+import { requireNoTeacher } from '../nn/require-no-teacher.ts';
 import { throughTape } from '../nn/through-tape.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -11,17 +11,9 @@ import { restorationConfig } from './config.ts';
 import { differenceGradient, differenceLoss } from './loss.ts';
 import { picturesIn } from './pictures.ts';
 
-export function restorationEnds(
-  model: Model,
-  { active, objective, scale, sum }: EndSettings,
-): StepEnds {
-  if (objective !== null) {
-    throw new UserError({
-      code: 'E_UNKNOWN_ARCHITECTURE',
-      value: model.config.family,
-      message: `the model is a ${model.config.family}, which learns from the pictures of its data alone; it has no teacher`,
-    });
-  }
+export function restorationEnds(model: Model, settings: EndSettings): StepEnds {
+  requireNoTeacher(model, settings, 'the pictures of its data alone; it has no teacher');
+  const { active, scale, sum } = settings;
   const config = restorationConfig(model.config);
   const tensorOf = (name: string): Tensor => model.parameters.value(name);
   const [inlet, outlet] = [active(model.places.inlet), active(model.places.outlet)];

@@ -1,7 +1,8 @@
 // What lies before and behind the blocks of a vision transformer in a step.
 import type { Model } from '../engine/model.ts';
 import type { EndSettings, StepEnds } from '../engine/network.ts';
-import { classGradient, classLoss, requireNoTeacher } from '../nn/class-loss.ts';
+import { classGradient, classLoss, fromClasses } from '../nn/class-loss.ts';
+import { requireNoTeacher } from '../nn/require-no-teacher.ts';
 import { parametersThroughTape, throughTape } from '../nn/through-tape.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -10,8 +11,9 @@ import { visionConfig } from './config.ts';
 import { classLogs } from './head.ts';
 import { entered } from './inlet.ts';
 
-export function visionEnds(model: Model, { active, objective, scale, sum }: EndSettings): StepEnds {
-  requireNoTeacher(model, objective);
+export function visionEnds(model: Model, settings: EndSettings): StepEnds {
+  requireNoTeacher(model, settings, fromClasses);
+  const { active, scale, sum } = settings;
   const config = visionConfig(model.config);
   const { parameters, places } = model;
   const tensorOf = (name: string): Tensor => parameters.value(name);

@@ -4,13 +4,9 @@ import type { Model } from '../engine/model.ts';
 import type { EndSettings, EntryGradients, StepEnds } from '../engine/network.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
 import { layerNormAt } from '../nn/layer-norm.ts';
+import { tableGradients } from '../nn/table-gradients.ts';
 import { parametersThroughTape, throughTape } from '../nn/through-tape.ts';
-import {
-  crossEntropy,
-  matrixGradient,
-  type VocabularyHead,
-  vocabularyBackward,
-} from '../nn/vocabulary-head.ts';
+import { crossEntropy, type VocabularyHead, vocabularyBackward } from '../nn/vocabulary-head.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -42,21 +38,14 @@ export function whisperEnds(
   const inlets = sum(inlet);
   const norm = between.filter(({ name }) => name.startsWith(`${names.encoderNorm}.`));
   const norms = sum(norm);
-  const tables = new Map(
-    between
-      .filter((parameter) => !norm.includes(parameter))
-      .map((parameter) => {
-        const gradient = matrixGradient(model, parameter.name);
-        return [parameter.name, { parameter, value: gradient }] as const;
-      }),
-  );
+  const tables = tableGradients(between.filter((parameter) => !norm.includes(parameter)));
   const heads = sum(outlet);
   const namesOf = (parameters: typeof inlet) => parameters.map(({ name }) => name);
   return {
     outlet(x, sequence) {
       const back = vocabularyBackward(whisperHead(model), model, x, sequence, {
         ...{ objective: objective ?? crossEntropy, scale, active: namesOf(outlet) },
-        dMatrix: tables.get(names.tokens)?.value ?? null,
+        dMatrix: tables.of(names.tokens),
       });
       heads.add(back.norms);
       return back;
@@ -78,7 +67,7 @@ export function whisperEnds(
       return null;
     },
     inletGradients: (stage) =>
-      stage === 0 ? inlets.finish() : [...tables.values(), ...norms.finish()],
+      stage === 0 ? inlets.finish() : [...tables.finish(), ...norms.finish()],
   };
 
   function betweenStages(
@@ -86,10 +75,7 @@ export function whisperEnds(
     sequence: PackedSequence,
   ): Tensor {
     const { input, active: found } = scope(() => {
-      for (const [name, rows] of decoderTables(sequence)) {
-        const into = tables.get(name)?.value;
-        if (into !== undefined) ops.indexAdd_(into, 0, rows, ops.to(x, into.dtype));
-      }
+      tables.add(x, decoderTables(sequence));
       const { memory } = sides;
       return throughTape(before, value, {
         active: namesOf(norm),
