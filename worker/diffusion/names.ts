@@ -2,6 +2,7 @@
 // time step and class, of which each block has a copy there. A module path is a name without
 // `.weight`.
 import type { Place, TensorSpec } from '../families/family.ts';
+import { linearSpecs } from '../families/tensor-specs.ts';
 import type { DiffusionConfig } from './config.ts';
 import { timeWidth } from './positions.ts';
 
@@ -109,11 +110,11 @@ function linear(
   shape: readonly [out: number, inputs: number],
   { from, std = Math.sqrt(2 / (shape[0] + shape[1])) }: LinearOptions,
 ): readonly [weight: TensorSpec, bias: TensorSpec] {
-  const spec = { place, from, isPartOfTable: false };
   const made = (std: number) => ({ made: { besideAdapter: 'Never', std } as const });
+  const [weight, bias] = linearSpecs(path, place, shape, from);
   return [
-    { ...spec, name: `${path}.weight`, kind: 'linear', shape, ...made(std) },
-    { ...spec, name: `${path}.bias`, kind: 'bias', shape: shape.slice(0, 1), ...made(0) },
+    { ...weight, ...made(std) },
+    { ...bias, ...made(0) },
   ];
 }
 

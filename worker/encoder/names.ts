@@ -1,6 +1,7 @@
 // The tensors of an encoder: names as in Hugging Face files, and shapes from the record. A module
 // path is a name without `.weight`.
-import type { Place, TensorSpec } from '../families/family.ts';
+import type { TensorSpec } from '../families/family.ts';
+import { linearSpecs, normSpecs } from '../families/tensor-specs.ts';
 import type { EncoderConfig } from './config.ts';
 import { encoderFamilies } from './families.ts';
 
@@ -32,7 +33,7 @@ function inletTensors(config: EncoderConfig): readonly TensorSpec[] {
     table(names.words, V, 'vocab_size'),
     table(names.segments, segments, 'type_vocab_size'),
     table(names.positions, positions, 'max_position_embeddings'),
-    ...norm(config, names.norm, 'embedding'),
+    ...normSpecs(names.norm, 'embedding', H, `hidden_size=${H}`),
   ];
 }
 
@@ -53,13 +54,13 @@ function blockTensors(config: EncoderConfig, layer: number): readonly TensorSpec
   const inner = `intermediate_size=${I}`;
   return [
     ...['query', 'key', 'value'].flatMap((role) =>
-      linear(`${path}.attention.self.${role}`, layer, [H, H], hidden),
+      linearSpecs(`${path}.attention.self.${role}`, layer, [H, H], hidden),
     ),
-    ...linear(`${path}.attention.output.dense`, layer, [H, H], hidden),
-    ...norm(config, `${path}.attention.output.LayerNorm`, layer),
-    ...linear(`${path}.intermediate.dense`, layer, [I, H], `${inner} and ${hidden}`),
-    ...linear(`${path}.output.dense`, layer, [H, I], `${hidden} and ${inner}`),
-    ...norm(config, `${path}.output.LayerNorm`, layer),
+    ...linearSpecs(`${path}.attention.output.dense`, layer, [H, H], hidden),
+    ...normSpecs(`${path}.attention.output.LayerNorm`, layer, H, hidden),
+    ...linearSpecs(`${path}.intermediate.dense`, layer, [I, H], `${inner} and ${hidden}`),
+    ...linearSpecs(`${path}.output.dense`, layer, [H, I], `${hidden} and ${inner}`),
+    ...normSpecs(`${path}.output.LayerNorm`, layer, H, hidden),
   ];
 }
 
@@ -67,8 +68,8 @@ function headTensors({ family, H, labels, initialStd: std }: EncoderConfig): rea
   const { dense, out } = encoderFamilies[family].head;
   const hidden = `hidden_size=${H}`;
   return [
-    ...ofHead(linear(dense, 'head', [H, H], hidden), std),
-    ...ofHead(linear(out, 'head', [labels, H], `${labels} classes and ${hidden}`), std),
+    ...ofHead(linearSpecs(dense, 'head', [H, H], hidden), std),
+    ...ofHead(linearSpecs(out, 'head', [labels, H], `${labels} classes and ${hidden}`), std),
   ];
 }
 
@@ -78,27 +79,6 @@ function ofHead(tensors: readonly TensorSpec[], std: number): readonly TensorSpe
     const besideAdapter = spec.name.startsWith('classifier.') ? 'Always' : 'IfMade';
     return { ...spec, made: { besideAdapter, std: spec.kind === 'bias' ? 0 : std } };
   });
-}
-
-function linear(
-  path: string,
-  place: Place,
-  shape: readonly [out: number, inputs: number],
-  from: string,
-): readonly TensorSpec[] {
-  const spec = { place, from, isPartOfTable: false };
-  return [
-    { ...spec, name: `${path}.weight`, kind: 'linear', shape },
-    { ...spec, name: `${path}.bias`, kind: 'bias', shape: shape.slice(0, 1) },
-  ];
-}
-
-function norm({ H }: EncoderConfig, path: string, place: Place): readonly TensorSpec[] {
-  const spec = { place, shape: [H], from: `hidden_size=${H}`, isPartOfTable: false };
-  return [
-    { ...spec, name: `${path}.weight`, kind: 'norm' },
-    { ...spec, name: `${path}.bias`, kind: 'bias' },
-  ];
 }
 
 /** Parts of files that a classifier does not compute: heads of other tasks, stored indices. */

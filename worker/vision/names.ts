@@ -1,7 +1,8 @@
 // The tensors of a vision transformer: named as the modules of transformers 5 are in memory, which
 // adapters name, too. Files keep the names of transformers 4 (file-names.ts). A module path is a
 // name without `.weight`.
-import type { Place, TensorSpec } from '../families/family.ts';
+import type { TensorSpec } from '../families/family.ts';
+import { lastNormSpecs, linearSpecs, normSpecs } from '../families/tensor-specs.ts';
 import type { VisionConfig } from './config.ts';
 import { visionFamilies } from './families.ts';
 
@@ -58,18 +59,19 @@ function blockTensors(config: VisionConfig, layer: number): readonly TensorSpec[
   const hidden = `hidden_size=${H}`;
   const inner = `${family === 'dinov2' ? 'mlp_ratio, I' : 'intermediate_size'}=${I}`;
   const at = (name: string, shape: readonly [number, number], from = hidden) =>
-    linear(`${path}.${name}`, layer, shape, from);
-  const scale = (name: string | undefined): readonly TensorSpec[] =>
-    name !== undefined && hasLayerScale ? [vector(config, `${path}.${name}`, layer, 'norm')] : [];
+    linearSpecs(`${path}.${name}`, layer, shape, from);
+  const vector = { place: layer, shape: [H], from: hidden, isPartOfTable: false } as const;
+  const scale = (name: string): readonly TensorSpec[] =>
+    hasLayerScale ? [{ ...vector, name: `${path}.${name}`, kind: 'norm' }] : [];
   const [first, second] = norms;
   return [
-    ...norm(config, `${path}.${first}`, layer),
+    ...normSpecs(`${path}.${first}`, layer, H, hidden),
     ...['q_proj', 'k_proj', 'v_proj'].flatMap((name) =>
       at(`attention.${name}`, [H, H]).slice(0, qkvBias ? 2 : 1),
     ),
     ...at('attention.o_proj', [H, H]),
     ...scale(scales[0]),
-    ...norm(config, `${path}.${second}`, layer),
+    ...normSpecs(`${path}.${second}`, layer, H, hidden),
     ...at('mlp.fc1', [I, H], `${inner} and ${hidden}`),
     ...at('mlp.fc2', [H, I], `${hidden} and ${inner}`),
     ...scale(scales[1]),
@@ -91,11 +93,9 @@ function outletTensors(config: VisionConfig): readonly TensorSpec[] {
   const names = outletNames(config);
   const inputs = headInputs(config);
   const from = `${labels} classes and ${inputs === H ? '' : 'twice '}hidden_size=${H}`;
-  const head = linear(names.classes, 'head', [labels, inputs], from);
+  const head = linearSpecs(names.classes, 'head', [labels, inputs], from);
   return [
-    // A selection that leaves the last norm out leaves out both of its vectors.
-    vector(config, `${names.norm}.weight`, 'head', 'norm'),
-    vector(config, `${names.norm}.bias`, 'head', 'norm'),
+    ...lastNormSpecs(names.norm, 'head', H, `hidden_size=${H}`),
     ...head.map(
       (spec): TensorSpec => ({
         ...spec,
@@ -103,33 +103,4 @@ function outletTensors(config: VisionConfig): readonly TensorSpec[] {
       }),
     ),
   ];
-}
-
-function linear(
-  path: string,
-  place: Place,
-  shape: readonly [out: number, inputs: number],
-  from: string,
-): readonly TensorSpec[] {
-  const spec = { place, from, isPartOfTable: false };
-  return [
-    { ...spec, name: `${path}.weight`, kind: 'linear', shape },
-    { ...spec, name: `${path}.bias`, kind: 'bias', shape: shape.slice(0, 1) },
-  ];
-}
-
-function norm(config: VisionConfig, path: string, place: Place): readonly TensorSpec[] {
-  return [
-    vector(config, `${path}.weight`, place, 'norm'),
-    vector(config, `${path}.bias`, place, 'bias'),
-  ];
-}
-
-function vector(
-  { H }: VisionConfig,
-  name: string,
-  place: Place,
-  kind: 'norm' | 'bias',
-): TensorSpec {
-  return { name, place, kind, shape: [H], from: `hidden_size=${H}`, isPartOfTable: false };
 }

@@ -1,7 +1,8 @@
 // The tensors of Whisper: names as in Hugging Face files, and shapes from the record. A module path
 // is a name without `.weight`. Between encoder and decoder lies a place of its own: the last norm
 // of the one, and the tables of the other.
-import type { Place, TensorSpec } from '../families/family.ts';
+import type { TensorSpec } from '../families/family.ts';
+import { lastNormSpecs, linearSpecs, normSpecs } from '../families/tensor-specs.ts';
 import type { WhisperConfig } from './config.ts';
 
 /** The inlet of the encoder, that of the decoder, and the outlet. */
@@ -28,10 +29,7 @@ export function whisperTensors(config: WhisperConfig): readonly TensorSpec[] {
     ...blocks.slice(0, config.encoderBlocks).flat(),
     ...betweenTensors(config),
     ...blocks.slice(config.encoderBlocks).flat(),
-    // A selection that leaves the last norm out leaves out both of its vectors.
-    ...norm(config, names.decoderNorm, places.head).map(
-      (spec): TensorSpec => ({ ...spec, kind: 'norm' }),
-    ),
+    ...lastNormSpecs(names.decoderNorm, places.head, config.H, `d_model=${config.H}`),
   ];
 }
 
@@ -61,7 +59,7 @@ function betweenTensors(config: WhisperConfig): readonly TensorSpec[] {
     from: `${field}=${rows} and d_model=${H}`,
   });
   return [
-    ...norm(config, names.encoderNorm, places.decoder),
+    ...normSpecs(names.encoderNorm, places.decoder, H, `d_model=${H}`),
     table(names.tokens, V, 'vocab_size'),
     table(names.targetPositions, contextLength, 'max_target_positions'),
   ];
@@ -81,9 +79,9 @@ function blockTensors(config: WhisperConfig, layer: number): readonly TensorSpec
   const hidden = `d_model=${H}`;
   const inner = `${half}_ffn_dim=${I}`;
   const at = (name: string, shape: readonly [number, number], from = hidden) =>
-    linear(`${path}.${name}`, layer, shape, from);
+    linearSpecs(`${path}.${name}`, layer, shape, from);
   const attention = (module: string): readonly TensorSpec[] => [
-    ...norm(config, `${path}.${module}_layer_norm`, layer),
+    ...normSpecs(`${path}.${module}_layer_norm`, layer, H, hidden),
     ...at(`${module}.q_proj`, [H, H]),
     // Keys have no bias.
     ...at(`${module}.k_proj`, [H, H]).slice(0, 1),
@@ -93,30 +91,9 @@ function blockTensors(config: WhisperConfig, layer: number): readonly TensorSpec
   return [
     ...attention('self_attn'),
     ...(half === 'decoder' ? attention('encoder_attn') : []),
-    ...norm(config, `${path}.final_layer_norm`, layer),
+    ...normSpecs(`${path}.final_layer_norm`, layer, H, hidden),
     ...at('fc1', [I, H], `${inner} and ${hidden}`),
     ...at('fc2', [H, I], `${hidden} and ${inner}`),
-  ];
-}
-
-function linear(
-  path: string,
-  place: Place,
-  shape: readonly [out: number, inputs: number],
-  from: string,
-): readonly TensorSpec[] {
-  const spec = { place, from, isPartOfTable: false };
-  return [
-    { ...spec, name: `${path}.weight`, kind: 'linear', shape },
-    { ...spec, name: `${path}.bias`, kind: 'bias', shape: shape.slice(0, 1) },
-  ];
-}
-
-function norm({ H }: WhisperConfig, path: string, place: Place): readonly TensorSpec[] {
-  const spec = { place, shape: [H], from: `d_model=${H}`, isPartOfTable: false };
-  return [
-    { ...spec, name: `${path}.weight`, kind: 'norm' },
-    { ...spec, name: `${path}.bias`, kind: 'bias' },
   ];
 }
 
