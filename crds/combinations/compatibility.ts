@@ -19,7 +19,6 @@ import { expertPairs } from './experts.ts';
 import { is, noForm, type Pair, type Where } from './pair.ts';
 import { pairsOfAdapterFiles } from './pairs-of-adapter-files.ts';
 import { pairsOfBeginnings } from './pairs-of-beginnings.ts';
-import { pairsOfClassification } from './pairs-of-classification.ts';
 import { pairsOfDistillation } from './pairs-of-distillation.ts';
 import { pairsOfFullModules } from './pairs-of-full-modules.ts';
 import { pairsOfGrids } from './pairs-of-grids.ts';
@@ -27,7 +26,7 @@ import { pairsOfNoTraining } from './pairs-of-no-training.ts';
 import { pairsOfNoise } from './pairs-of-noise.ts';
 import { pairsOfPlaces } from './pairs-of-places.ts';
 import { pairsOfQuantization } from './pairs-of-quantization.ts';
-import { pairsOfRestoration } from './pairs-of-restoration.ts';
+import { pairsOfTasks } from './pairs-of-tasks.ts';
 import { mostWorkersInCel, sequencesInCel } from './workers-in-cel.ts';
 
 export interface Incompatibility {
@@ -183,8 +182,7 @@ export const pairs: readonly Pair[] = [
     hint: 'leave downRatio out, or set another ratio',
   },
   ...pairsOfPlaces,
-  ...pairsOfClassification,
-  ...pairsOfRestoration,
+  ...pairsOfTasks,
   ...pairsOfDistillation,
   ...pairsOfNoise,
   ...pairsOfNoTraining,

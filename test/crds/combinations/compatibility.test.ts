@@ -1,8 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { incompatibilities, pairs } from '../../../crds/combinations/compatibility.ts';
-import { pairsOfClassification } from '../../../crds/combinations/pairs-of-classification.ts';
-import { pairsOfRestoration } from '../../../crds/combinations/pairs-of-restoration.ts';
+import { pairsOfTasks } from '../../../crds/combinations/pairs-of-tasks.ts';
 import { fieldDocs } from '../../../crds/explain/explain.ts';
 import { axisEntries, presets } from '../../../crds/methods/index.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
@@ -415,8 +414,7 @@ const unaskable = [
   'S2FT has something to train',
   'moments of values that come and go are exact',
   'gradients are gathered in the steps before values are replaced',
-  ...pairsOfClassification.map(({ id }) => id),
-  ...pairsOfRestoration.map(({ id }) => id),
+  ...pairsOfTasks.map(({ id }) => id),
   'noise has a size',
   'blocks of a GGUF file are no integers with scales',
   'a GGUF file has the blocks that trained',

@@ -1,23 +1,19 @@
-// What does not go together with classes of whole texts or pictures, or with making pictures: what
-// is about tokens that follow, and for pictures, what is about texts.
+// What does not go together with tasks other than continuing texts: what is about tokens that
+// follow, and for pictures, what is about texts. A new task is a row of the table at the end.
+import type { FineTuneJobSpec } from '../api/job.ts';
+import { adapterTypes } from '../methods/adapter-traits.ts';
+import { inWords } from '../schema/text.ts';
 import type { Pair } from './pair.ts';
 
-/** Forms that exist for a model with a head of classes. */
+/** Forms that exist for a model that is no language model. */
 const forms: readonly string[] = ['PEFTAdapter', 'UniformPEFTAdapter', 'MergedSafetensors'];
 const bases: readonly string[] = ['Dense', 'NF4', 'Int8', 'Int4'];
-
-type Task = keyof typeof named;
-const named = {
-  SequenceClassification: { of: 'texts', does: 'gives a text a class' },
-  ImageClassification: { of: 'pictures', does: 'gives a picture a class' },
-  Denoising: { of: 'pictures that are made', does: 'makes pictures' },
-} as const;
 
 interface Refusal {
   readonly id: string;
   readonly path: readonly string[];
-  /** `is` says what the task is, and `does` what the model does. */
-  readonly sentence: (is: string, does: string) => string;
+  /** `is` says what the task is, and `gives` what the model does, which is no words. */
+  readonly sentence: (is: string, gives: string) => string;
   readonly meets: Pair['meets'];
   readonly hint?: string;
 }
@@ -40,15 +36,14 @@ const refusals: readonly Refusal[] = [
   {
     id: 'no answers to prompts',
     path: ['training', 'samples'],
-    sentence: (is, does) =>
-      `asks for answers to prompts, but ${is}: the model ${does} and no words`,
+    sentence: (is, gives) => `asks for answers to prompts, but ${is}: the model ${gives}`,
     meets: ({ training }) => training.samples !== undefined,
     hint: 'leave it out',
   },
   {
     id: 'no instructions to follow',
     path: ['evaluation', 'instructions'],
-    sentence: (is, does) => `asks for answers, but ${is}: the model ${does} and no words`,
+    sentence: (is, gives) => `asks for answers, but ${is}: the model ${gives}`,
     meets: ({ evaluation }) => evaluation.instructions > 0,
     hint: 'leave it out',
   },
@@ -139,15 +134,6 @@ const refusalsOfPictures: readonly Refusal[] = [
   },
 ];
 
-function pairsOf(task: Task, refused: readonly Refusal[]): readonly Pair[] {
-  const { of, does } = named[task];
-  return refused.map(({ id, sentence, meets, ...rest }) => ({
-    ...{ ...rest, id: `classes of ${of}: ${id}`, code: 'E_NOT_BUILT' },
-    sentence: sentence(`spec.model.task is ${task}`, does),
-    meets: (spec, method) => spec.model.task === task && meets(spec, method),
-  }));
-}
-
 /** Of pictures that are made. */
 const refusalsOfMaking: readonly Refusal[] = [
   {
@@ -186,12 +172,103 @@ const refusalsOfMaking: readonly Refusal[] = [
   },
 ];
 
-/** Forms and adapters are few. */
-const fewer = ['files of other programs', 'no experts', 'no gates to train'];
-const refusalsBesideMaking = refusals.filter(({ id }) => !fewer.includes(id));
+/** Adapters that are tried beside convolutions. */
+const besideConvolutions = adapterTypes(
+  (entry) => 'takesConvolutions' in entry && entry.takesConvolutions === true,
+);
+const basesOfConvolutions: readonly string[] = ['Dense', 'NF4'];
 
-export const pairsOfClassification: readonly Pair[] = [
-  ...pairsOf('SequenceClassification', refusals),
-  ...pairsOf('ImageClassification', [...refusals, ...refusalsOfPictures]),
-  ...pairsOf('Denoising', [...refusalsBesideMaking, ...refusalsOfPictures, ...refusalsOfMaking]),
+/** Of pictures that are restored. */
+const refusalsOfRestoration: readonly Refusal[] = [
+  {
+    id: 'equal length',
+    path: ['dataset', 'packing'],
+    sentence: () =>
+      'is Packed, which saves padding, but parts of pictures need none: all have one size',
+    meets: ({ dataset }) => dataset.packing === 'Packed',
+    hint: 'leave it out; training.microBatchSize says how many are computed at once',
+  },
+  {
+    id: 'no teacher',
+    path: ['training', 'distillation'],
+    sentence: (is) => `compares tokens with those of a teacher, but ${is}`,
+    meets: ({ training }) => training.distillation !== undefined,
+    hint: 'leave it out',
+  },
+  {
+    id: 'nothing is right or wrong',
+    path: ['training', 'evaluation', 'earlyStopping', 'metric'],
+    sentence: (is) => `is Accuracy, which is that of labels, but ${is}`,
+    meets: ({ training }) => training.evaluation.earlyStopping?.metric === 'Accuracy',
+    hint: 'write metric: Loss',
+  },
+  {
+    id: 'stored bases',
+    path: ['method', 'base', 'type'],
+    sentence: (is) => `is not tried on convolutions in this version; ${is}`,
+    meets: (_, { base }) => !basesOfConvolutions.includes(base.type),
+    hint: `write method.base: { type: ${basesOfConvolutions.join(' | ')} }`,
+  },
+  {
+    id: 'adapters of convolutions',
+    path: ['method', 'adapter', 'type'],
+    sentence: (is) => `is not tried beside convolutions in this version; ${is}`,
+    meets: (_, { adapter }) =>
+      adapter.type !== 'None' && !besideConvolutions.includes(adapter.type),
+    hint: `write adapter: { type: ${inWords(besideConvolutions, 'or')} }`,
+  },
+  {
+    id: 'no other rule',
+    path: ['method', 'rule', 'type'],
+    sentence: (is) => `is not tried on convolutions in this version; ${is}`,
+    meets: (_, { rule }) => rule.type !== 'None',
+    hint: 'write rule: { type: None }',
+  },
 ];
+
+const ofPictures = [...refusals, ...refusalsOfPictures];
+const without = (ids: readonly string[]) => ofPictures.filter(({ id }) => !ids.includes(id));
+/** What restoring refuses in other words, or with more. */
+const ofOtherLayers = ['no experts', 'no gates to count', 'no gates to train'];
+const inOtherWords = ['no teacher', 'stored bases', 'equal length'];
+
+interface Task {
+  /** What its pairs are called after. */
+  readonly of: string;
+  readonly gives: string;
+  readonly refused: readonly Refusal[];
+}
+
+type TaskName = NonNullable<FineTuneJobSpec['model']['task']>;
+const tasks: Readonly<Record<Exclude<TaskName, 'CausalLM'>, Task>> = {
+  SequenceClassification: {
+    ...{ of: 'classes of texts', gives: 'gives a text a class and no words', refused: refusals },
+  },
+  ImageClassification: {
+    ...{ of: 'classes of pictures', gives: 'gives a picture a class and no words' },
+    refused: ofPictures,
+  },
+  Denoising: {
+    ...{ of: 'classes of pictures that are made', gives: 'makes pictures and no words' },
+    // Forms and adapters are few.
+    refused: [
+      ...without(['files of other programs', 'no experts', 'no gates to train']),
+      ...refusalsOfMaking,
+    ],
+  },
+  Restoration: {
+    ...{ of: 'restored pictures', gives: 'has no words' },
+    refused: [...without([...ofOtherLayers, ...inOtherWords]), ...refusalsOfRestoration],
+  },
+};
+
+export const pairsOfTasks: readonly Pair[] = Object.entries(tasks).flatMap(
+  ([task, { of, gives, refused }]) =>
+    refused.map(
+      ({ id, sentence, meets, ...rest }): Pair => ({
+        ...{ ...rest, id: `${of}: ${id}`, code: 'E_NOT_BUILT' },
+        sentence: sentence(`spec.model.task is ${task}`, gives),
+        meets: (spec, method) => spec.model.task === task && meets(spec, method),
+      }),
+    ),
+);
