@@ -4,14 +4,10 @@ import { pairs } from '../combinations/compatibility.ts';
 import { kind, listKind, plural, shortName, singular } from '../names/group.ts';
 import { jobSchema, type SchemaNode } from '../tree/schema-tree.ts';
 import { clusterLimits } from './cluster-limits.ts';
-import {
-  type CustomResourceDefinition,
-  definitionOf,
-  schemaOf,
-  validationsOf,
-} from './definition.ts';
+import { type CustomResourceDefinition, definitionOf, schemaOf } from './definition.ts';
 import { transitionsByObject } from './mutability-rules.ts';
-import { toValidation } from './structural.ts';
+import { withPlacedRules } from './place-rules.ts';
+import { toValidation, type Validation } from './structural.ts';
 
 export function customResourceDefinition(): CustomResourceDefinition {
   return definitionOf({
@@ -28,28 +24,24 @@ export function customResourceDefinition(): CustomResourceDefinition {
 
 export function openApiSchema(): SchemaNode {
   const description = 'A fine-tuning job: a model, data, a method, and the results.';
-  return schemaOf(jobSchema(), description, (spec) => withTransitions(withCombinations(spec)));
+  return schemaOf(jobSchema(), description, (spec) =>
+    withPlacedRules(spec, [...combinations(), ...transitionsByObject().map(toValidation)]),
+  );
 }
 
 /**
  * The rules that the operator would refuse a job by, as far as CEL can express them, so that the
  * API server refuses it first.
  */
-function withCombinations(spec: SchemaNode): SchemaNode {
+function combinations(): readonly Validation[] {
   const limits = clusterLimits.map(({ cel, message, hint, path }) =>
     toValidation({ cel, message, hint, path: path.split('.') }),
   );
-  const combinations = pairs.flatMap(({ cel, sentence: message, hint, path, where }) => {
+  const ofPairs = pairs.flatMap(({ cel, sentence: message, hint, path, where }) => {
     if (cel === undefined || where === 'machine') return [];
     return [toValidation({ cel, message, path, ...(hint === undefined ? {} : { hint }) })];
   });
-  const own = validationsOf(spec);
-  return { ...spec, 'x-kubernetes-validations': [...own, ...combinations, ...limits] };
-}
-
-function withTransitions(spec: SchemaNode): SchemaNode {
-  const transitions = transitionsByObject().map(toValidation);
-  return { ...spec, 'x-kubernetes-validations': [...validationsOf(spec), ...transitions] };
+  return [...ofPairs, ...limits];
 }
 
 /**

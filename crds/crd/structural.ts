@@ -53,12 +53,19 @@ export function toStructural(node: SchemaNode, path = ''): SchemaNode {
   const rules = typeof words === 'string' ? withForm(node, words, own) : own;
   if (rules.length > 0) {
     out['x-kubernetes-validations'] = rules;
-    // The API server validates a default against the rules before it fills in nested defaults.
-    if (node.default !== undefined) out['default'] = filledIn(node, node.default);
+    Object.assign(out, wholeDefault(node));
   }
   Object.assign(out, structuralParts(node, path));
   // Built key by key from a node of the same shape.
   return out as SchemaNode;
+}
+
+/**
+ * The default of a node with rules: the API server validates it against them before it fills in
+ * nested defaults.
+ */
+export function wholeDefault(node: SchemaNode): Pick<SchemaNode, 'default'> {
+  return node.default === undefined ? {} : { default: filledIn(node, node.default) };
 }
 
 function filledIn(node: SchemaNode, value: unknown): unknown {
