@@ -1,6 +1,7 @@
 // The summary that a run leaves on the screen: its losses, a sample, the path of the result, next
 // steps. Everything comes from the report of the run, so each number was measured.
 import { basename, dirname } from 'node:path';
+import type { Model } from '../../crds/api/model.ts';
 import type { Source } from '../../crds/api/source.ts';
 import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import type { RunReport } from '../../crds/index.ts';
@@ -186,17 +187,19 @@ function nextLines(
 }
 
 /**
- * None for texts with a class and pictures that are made or restored: init does not write their job
- * files.
+ * None for texts with a class, pictures that are made or restored, and sounds: init does not write
+ * their job files.
  */
 function initLine({ record }: EndedRun['run'], command: string): [string, string][] {
   const { source, task } = record.spec.model;
-  if (task === 'SequenceClassification' || task === 'Denoising' || task === 'Restoration') {
-    return [];
-  }
+  if (task !== undefined && withoutInit.has(task)) return [];
   const data = task === 'ImageClassification' ? '--goal pictures --data FOLDER' : '--data FILE';
   return [['your data', `${command} init --model ${sourceText(source)} ${data}`]];
 }
+
+const withoutInit: ReadonlySet<NonNullable<Model['task']>> = new Set([
+  ...(['SequenceClassification', 'Denoising', 'Restoration', 'SpeechToText'] as const),
+]);
 
 /** A source in one word, in the notation of `init`. */
 function sourceText({ huggingFace, s3, persistentVolumeClaim: claim, local }: Source): string {
@@ -227,7 +230,8 @@ function pythonLine({ run, model }: EndedRun, report: RunReport): [string, strin
     ];
   }
   const more = labels === undefined ? file : `, num_labels=${labels.length}`;
-  const base = `model = AutoModelFor${task}.from_pretrained(${JSON.stringify(location)}${more})`;
+  const loader = `AutoModelFor${task === 'SpeechToText' ? 'SpeechSeq2Seq' : task}`;
+  const base = `model = ${loader}.from_pretrained(${JSON.stringify(location)}${more})`;
   const whole = `model = PeftModel.from_pretrained(model, ${JSON.stringify(adapter.path)})`;
   return [['in Python', `${base}\n${whole}`]];
 }

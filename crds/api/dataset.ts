@@ -32,6 +32,7 @@ const DatasetFormat = z.enum([
   'TextClassification',
   'ImageClassification',
   'ImagePair',
+  'Audio',
 ]);
 
 const heldOut = exactlyOne(
@@ -82,6 +83,14 @@ const fields = z.strictObject({
   restoration: restoration
     .optional()
     .describe('Of a Restoration: what is trained on of each picture; the defaults when absent.'),
+  audioSeconds: z
+    .int32()
+    .min(1)
+    .max(30)
+    .optional()
+    .describe(
+      'Of SpeechToText: seconds of the longest sound; shorter ones end in silence. What the model hears at once when absent.',
+    ),
   packing: z
     .enum(['None', 'Packed'])
     .default('None')

@@ -15,10 +15,13 @@ export const model = z.strictObject({
     'Where the weights are: a folder of safetensors with config.json and tokenizer.json, or a GGUF file.',
   ),
   task: z
-    .enum(['CausalLM', 'SequenceClassification', 'ImageClassification', 'Denoising', 'Restoration'])
+    .enum([
+      ...['CausalLM', 'SequenceClassification', 'ImageClassification', 'Denoising', 'Restoration'],
+      'SpeechToText',
+    ] as const)
     .optional()
     .describe(
-      'What it learns: the next token (when absent), the class of a text or a picture, the noise in a picture, or to restore one.',
+      'What it learns: the next token (when absent), the class of a text or a picture, the noise in a picture, to restore one, or to write down what is said.',
     ),
   initialization: z
     .enum(['FromScratch'])

@@ -3,12 +3,15 @@ import type * as z from 'zod';
 import { type Rule, rule } from '../schema/rule.ts';
 import type { SpecFields } from './spec.ts';
 
-const hasClasses = "(has(self.model.task) && !(self.model.task in ['CausalLM', 'Restoration']))";
+const hasClasses =
+  "(has(self.model.task) && !(self.model.task in ['CausalLM', 'Restoration', 'SpeechToText']))";
 
 const ofPictures =
   "(has(self.model.task) && self.model.task in ['ImageClassification', 'Denoising', 'Restoration'])";
 
 const restores = "(has(self.model.task) && self.model.task == 'Restoration')";
+
+const hears = "(has(self.model.task) && self.model.task == 'SpeechToText')";
 
 const hasPictures = (task: SpecFields['model']['task']): boolean =>
   isOfPictures(task) || task === 'Restoration';
@@ -30,7 +33,7 @@ const specRules: readonly Rule<SpecFields>[] = [
     cel: `has(self.dataset.labels) == ${hasClasses}`,
     check: ({ model, dataset }) =>
       (dataset.labels !== undefined) === (formatOfTask(model.task) !== undefined),
-    message: 'must be set where model.task is neither CausalLM nor Restoration, and nowhere else',
+    message: 'must be set where model.task is about classes or Denoising, and nowhere else',
     path: ['dataset', 'labels'],
   },
   {
@@ -56,6 +59,18 @@ const specRules: readonly Rule<SpecFields>[] = [
     message:
       'is for another task: ImagePair and dataset.restoration are for model.task Restoration, which has no other format',
     hint: 'leave them out, or set spec.model.task: Restoration',
+    path: ['dataset', 'format'],
+  },
+  {
+    id: 'spec: sounds are heard by a model that does so',
+    cel: `${hears} ? self.dataset.format in ['Auto', 'Audio'] : (self.dataset.format != 'Audio' && !has(self.dataset.audioSeconds))`,
+    check: ({ model, dataset: { format, audioSeconds } }) =>
+      model.task === 'SpeechToText'
+        ? format === 'Auto' || format === 'Audio'
+        : format !== 'Audio' && audioSeconds === undefined,
+    message:
+      'is for another task: Audio and dataset.audioSeconds are for model.task SpeechToText, which has no other format',
+    hint: 'leave them out, or set spec.model.task: SpeechToText',
     path: ['dataset', 'format'],
   },
   {

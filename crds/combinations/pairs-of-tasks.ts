@@ -226,9 +226,75 @@ const refusalsOfRestoration: readonly Refusal[] = [
   },
 ];
 
+const basesOfSpeech: readonly string[] = ['Dense', 'NF4'];
+const adaptersOfSpeech: readonly string[] = ['LoRA', 'S2LoRA'];
+
+const untried = (is: string): string => `is not tried on models that hear in this version; ${is}`;
+
+/** Of what is said. */
+const refusalsOfSpeech: readonly Refusal[] = [
+  {
+    id: 'sounds have one length',
+    path: ['dataset', 'packing'],
+    sentence: () =>
+      'is Packed, which counts tokens of texts, but a sound takes far more than its text',
+    meets: ({ dataset }) => dataset.packing === 'Packed',
+    hint: 'leave it out; training.microBatchSize says how many are computed at once',
+  },
+  {
+    id: 'a text is all that is said',
+    path: ['dataset', 'overlength'],
+    sentence: (is) => `cuts texts, but ${is}: the sound would say more than its text`,
+    meets: ({ dataset: { overlength } }) => overlength === 'Split' || overlength === 'Truncate',
+    hint: 'write Skip or Fail',
+  },
+  {
+    id: 'no teacher',
+    path: ['training', 'distillation'],
+    sentence: (is) => `compares tokens with those of a teacher, which hears nothing; ${is}`,
+    meets: ({ training }) => training.distillation !== undefined,
+    hint: 'leave it out',
+  },
+  {
+    id: 'stored bases',
+    path: ['method', 'base', 'type'],
+    sentence: untried,
+    meets: (_, { base }) => !basesOfSpeech.includes(base.type),
+    hint: `write method.base: { type: ${basesOfSpeech.join(' | ')} }`,
+  },
+  {
+    id: 'adapters',
+    path: ['method', 'adapter', 'type'],
+    sentence: untried,
+    meets: (_, { adapter }) => adapter.type !== 'None' && !adaptersOfSpeech.includes(adapter.type),
+    hint: `write adapter: { type: ${inWords(adaptersOfSpeech, 'or')} }`,
+  },
+  {
+    id: 'all that trains moves',
+    path: ['method', 'selection', 'type'],
+    sentence: untried,
+    meets: (_, { selection }) => selection.type !== 'All' && selection.type !== 'None',
+    hint: 'write selection: { type: All }',
+  },
+  {
+    id: 'one optimizer',
+    path: ['method', 'optimizer', 'type'],
+    sentence: untried,
+    meets: (_, { optimizer }) => optimizer.type !== 'AdamW',
+    hint: 'write optimizer: { type: AdamW }',
+  },
+  {
+    id: 'no other rule',
+    path: ['method', 'rule', 'type'],
+    sentence: untried,
+    meets: (_, { rule }) => rule.type !== 'None',
+    hint: 'write rule: { type: None }',
+  },
+];
+
 const ofPictures = [...refusals, ...refusalsOfPictures];
 const without = (ids: readonly string[]) => ofPictures.filter(({ id }) => !ids.includes(id));
-/** What restoring refuses in other words, or with more. */
+/** What restoring and hearing refuse in other words, or with more. */
 const ofOtherLayers = ['no experts', 'no gates to count', 'no gates to train'];
 const inOtherWords = ['no teacher', 'stored bases', 'equal length'];
 
@@ -259,6 +325,13 @@ const tasks: Readonly<Record<Exclude<TaskName, 'CausalLM'>, Task>> = {
   Restoration: {
     ...{ of: 'restored pictures', gives: 'has no words' },
     refused: [...without([...ofOtherLayers, ...inOtherWords]), ...refusalsOfRestoration],
+  },
+  SpeechToText: {
+    ...{ of: 'speech', gives: 'answers sounds alone' },
+    refused: [
+      ...refusals.filter(({ id }) => ![...ofOtherLayers, ...inOtherWords].includes(id)),
+      ...refusalsOfSpeech,
+    ],
   },
 };
 

@@ -2,6 +2,7 @@
 // computes a sequence never changes the result: the global batch is what the job says, and the loss
 // is divided by its target tokens.
 import type { Dataset } from '../api/dataset.ts';
+import type { FineTuneJobSpec } from '../api/job.ts';
 import type { Training } from '../api/training.ts';
 import { invariant } from '../failures/errors.ts';
 
@@ -18,13 +19,14 @@ export function tokensPerSequence(dataset: Dataset, picture?: number): number {
 
 /**
  * Tokens of the largest sequence of an evaluation: always packed, since the loss does not depend on
- * it; of pictures as many as are computed at once.
+ * it; of pictures and sounds as many as are computed at once.
  */
 export function evaluatedTokens(
-  dataset: Dataset,
-  { microBatchSize = 1 }: Pick<Training, 'microBatchSize'>,
+  { dataset, training, model }: Pick<FineTuneJobSpec, 'dataset' | 'training' | 'model'>,
   picture?: number,
 ): number {
+  const { microBatchSize = 1 } = training;
+  if (model.task === 'SpeechToText') return microBatchSize * tokensPerSequence(dataset);
   return picture === undefined ? tokensPerSequence(dataset) : microBatchSize * picture;
 }
 

@@ -37,18 +37,20 @@ interface FlopsQuestion {
   readonly recomputedShare: number;
   /** Share of target tokens: only they pass the head. */
   readonly targetShare: number;
+  /** Of a model that hears: tokens of its encoder for each token. @default 0 */
+  readonly soundTokens?: number;
 }
 
 export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
-  const { facts, method, meanAttended, recomputedShare, targetShare } = question;
+  const { facts, method, recomputedShare, targetShare } = question;
   const { blockMatrices } = parametersOf(facts);
   const trained = trainedOf(facts, method);
   // Changes that are multiplied out pass no token: gradients are those of the weights.
   const changed = facts.L * changedMatrices(facts, method).reduce((sum, one) => sum + one, 0);
-  const again = passedAgain(facts, method);
+  const again = passedAgain(question);
   const adapter = changed > 0 ? 0 : factorValues(facts, method) - again.idle;
   const linears = facts.L * blockMatrices + again.weights;
-  const attention = 4 * facts.NH * facts.D * meanAttended * facts.L;
+  const attention = 4 * facts.NH * facts.D * attendedInBlocks(question);
   const forward = 2 * (linears + adapter + inletMatrix(facts)) + attention;
   // The backward of attention costs twice its forward, and all of it goes to inputs.
   const inputGradients = passedShare(facts.L, trained) * (2 * (linears + adapter) + 2 * attention);
@@ -75,9 +77,10 @@ function inletMatrix(facts: ModelFacts): number {
  * In a mixture a token passes `down_proj` once for each of its experts, and no other expert; some
  * layers are passed once for all tokens of a picture.
  */
-function passedAgain(facts: ModelFacts, method: ResolvedMethod) {
+function passedAgain(question: FlopsQuestion) {
+  const { facts, method } = question;
   const shape = adapterShape(method, facts);
-  if (shape?.experts === undefined) return passedLess(facts, method);
+  if (shape?.experts === undefined) return passedOtherwise(question);
   const { count, chosen } = shape.experts;
   const ofExperts = adaptedLinears(facts, shape.targetModules)
     .filter(isOfMlp)
@@ -88,15 +91,35 @@ function passedAgain(facts: ModelFacts, method: ResolvedMethod) {
   };
 }
 
-function passedLess(facts: ModelFacts, method: ResolvedMethod) {
+/** Layers that have fewer rows than there are tokens, or more, as those of an encoder of sounds. */
+function passedOtherwise({ facts, method, soundTokens = 0 }: FlopsQuestion) {
   const shape = adapterShape(method, facts);
-  const idle = (linear: Linear) => facts.L * (1 - rowsPerToken(facts, linear));
+  const rows = (linear: Linear) =>
+    isOfSounds(facts, linear) ? soundTokens : rowsPerToken(facts, linear);
+  const idle = (linear: Linear) => facts.L * linear.share * (1 - rows(linear));
   const weights = linearsOf(facts).map((one) => -idle(one) * one.out * one.in);
   const adapted = shape === null ? [] : adaptedLinears(facts, shape.targetModules);
   const own = (one: Linear) => shape?.factors?.(one) ?? shape?.count(one).trained ?? 0;
   const ofAdapter = adapted.map((one) => idle(one) * own(one));
   const total = (all: readonly number[]): number => all.reduce((sum, one) => sum + one, 0);
   return { weights: total(weights), idle: total(ofAdapter) };
+}
+
+/** Whether its inputs are sounds, or states of the encoder of sounds. */
+function isOfSounds(facts: ModelFacts, { path, role }: Linear): boolean {
+  if (facts.kind !== 'speech') return false;
+  return path.startsWith('model.encoder.') || role === 'cross_k' || role === 'cross_v';
+}
+
+/** For each token, the tokens that are attended to in all blocks; those of sounds see all. */
+function attendedInBlocks({ facts, meanAttended, soundTokens = 0 }: FlopsQuestion): number {
+  if (facts.kind !== 'speech') return meanAttended * facts.L;
+  // As many tokens of a sound as of its text, times their ratio.
+  const ofSound = 2 * meanAttended * soundTokens;
+  const { encoderBlocks } = facts;
+  return (
+    encoderBlocks * soundTokens * ofSound + (facts.L - encoderBlocks) * (meanAttended + ofSound)
+  );
 }
 
 /**

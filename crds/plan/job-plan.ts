@@ -18,6 +18,7 @@ import { type MemoryQuestion, stagesOf } from './memory-question.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { keptBetweenSteps } from './packing.ts';
 import { type TrainedCounts, trainedOf } from './parameters.ts';
+import { tokensOfSound } from './sound-window.ts';
 import { totalSteps } from './steps.ts';
 
 export interface JobQuestion {
@@ -82,11 +83,16 @@ export function planJob(question: JobQuestion): JobPlan {
       facts,
       method,
       // A token of a decoder sees those before it.
-      meanAttended: (data?.meanLength ?? tokens) / (facts.kind === 'decoder' ? 2 : 1),
+      meanAttended: (data?.meanLength ?? tokens) / (isCausal(facts) ? 2 : 1),
       recomputedShare: recomputed / facts.L,
       targetShare: data?.targetShare ?? 1,
+      soundTokens: tokensOfSound(spec.dataset, facts) / (data?.meanLength ?? tokens),
     }),
   };
+}
+
+function isCausal({ kind }: ModelFacts): boolean {
+  return kind === 'decoder' || kind === 'speech';
 }
 
 /** Undefined where documents are texts. Known for sure once pictures are prepared. */
@@ -150,12 +156,13 @@ function memoryQuestion(
   tokens: number,
 ): MemoryQuestion {
   const { spec, facts, storedBfloat16 = 0, device, shards, data } = question;
-  const evaluated = evaluatedTokens(spec.dataset, spec.training, pictureTokens(question));
+  const evaluated = evaluatedTokens(spec, pictureTokens(question));
   return {
     facts,
     storedBfloat16,
     method,
     microBatchTokens: batch.microBatchSize * tokens,
+    soundTokens: batch.microBatchSize * tokensOfSound(spec.dataset, facts),
     perWave: batch.perWave,
     waves: batch.waves,
     shards,

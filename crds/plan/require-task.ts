@@ -2,11 +2,14 @@
 import type { FineTuneJobSpec } from '../api/job.ts';
 import { UserError } from '../failures/errors.ts';
 import type { ModelFacts } from './model-facts.ts';
+import { framesOf } from './sound-window.ts';
 
 interface Learner extends Pick<ModelFacts, 'kind'> {
   readonly family: string;
   /** Longest sequence; an encoder has no positions behind it. */
   readonly contextLength: number;
+  /** Of a model that hears: tokens of the longest sound. */
+  readonly sourcePositions?: number;
 }
 
 /** Refuses a job whose task or texts are not those of models of this family. */
@@ -15,11 +18,12 @@ export function requireTask(
   learner: Learner,
 ): void {
   const { kind, family, contextLength } = learner;
-  if (kind === 'speech') throw noTask(kind, family);
-  requireKind(model, { ...learner, kind });
+  requireKind(model, learner);
+  requireWindow(dataset, learner);
   const { sequenceLength } = dataset;
   // Decoders rotate positions, of which there is no end; pictures have the length of their model.
-  if (kind !== 'encoder' || sequenceLength === undefined || sequenceLength <= contextLength) return;
+  const hasEnd = kind === 'encoder' || kind === 'speech';
+  if (!hasEnd || sequenceLength === undefined || sequenceLength <= contextLength) return;
   const path = 'spec.dataset.sequenceLength';
   throw new UserError({
     code: 'E_INVALID_SPEC',
@@ -30,26 +34,25 @@ export function requireTask(
   });
 }
 
-const makes = {
-  speech: 'writes down what is said',
-} as const;
-
-/** No task of a job asks for one. */
-function noTask(kind: keyof typeof makes, family: string): UserError {
-  return new UserError({
-    code: 'E_NOT_BUILT',
-    message: `the model is a ${family}, which ${makes[kind]}; jobs of this version train none`,
-    path: 'spec.model.source',
-    value: family,
-    hint: 'take a model of texts, or one that gives pictures a class',
+/** A model hears no more at once than it has positions for. */
+function requireWindow(
+  { audioSeconds }: FineTuneJobSpec['dataset'],
+  { family, sourcePositions }: Learner,
+): void {
+  if (audioSeconds === undefined || sourcePositions === undefined) return;
+  if (framesOf(audioSeconds) <= 2 * sourcePositions) return;
+  const path = 'spec.dataset.audioSeconds';
+  const most = sourcePositions / framesOf(0.5);
+  throw new UserError({
+    code: 'E_INVALID_SPEC',
+    message: `${path} is ${audioSeconds}, but this ${family} hears ${most} seconds at once`,
+    path,
+    value: audioSeconds,
+    hint: most < 1 ? 'leave it out' : `set it to at most ${Math.floor(most)}`,
   });
 }
 
-interface TaskLearner extends Learner {
-  readonly kind: keyof typeof kinds;
-}
-
-function requireKind(model: FineTuneJobSpec['model'], { kind, family }: TaskLearner): void {
+function requireKind(model: FineTuneJobSpec['model'], { kind, family }: Learner): void {
   const path = 'spec.model.task';
   const { task = 'CausalLM' } = model;
   const { task: learns, does, hint } = kinds[kind];
@@ -84,5 +87,9 @@ const kinds = {
   restoration: {
     ...{ task: 'Restoration', does: 'restores pictures' },
     hint: 'set spec.model.task: Restoration',
+  },
+  speech: {
+    ...{ task: 'SpeechToText', does: 'writes down what is said' },
+    hint: 'set spec.model.task: SpeechToText',
   },
 } as const;

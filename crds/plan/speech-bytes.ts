@@ -1,4 +1,6 @@
 // Bytes of sounds in a step, beside what blocks keep of them.
+import { blockBytes } from './block-bytes.ts';
+import { blockKinds } from './block-kinds.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { valueBytes } from './static-bytes.ts';
 
@@ -7,6 +9,28 @@ interface SideBytes {
   readonly kept: number;
   /** Its gradient, in float32. */
   readonly gradient: number;
+}
+
+interface HeardBytes {
+  /** Frames, and the states of the encoder with what they are made of. */
+  readonly kept: number;
+  /** Of a block of the decoder, made of those states. */
+  readonly keysAndValues: number;
+  /** Of a block of the encoder. */
+  readonly working: number;
+}
+
+/** Of the sounds of a micro-batch that pass forward without a tape. */
+export function heardBytes(question: MemoryQuestion): HeardBytes {
+  const { facts, method, soundTokens = 0 } = question;
+  if (facts.kind !== 'speech') return { kept: 0, keysAndValues: 0, working: 0 };
+  const states = soundTokens * facts.H * valueBytes(method);
+  const [encoder] = blockKinds(question);
+  return {
+    kept: 2 * states + soundBytes({ ...question, perWave: 1 }),
+    keysAndValues: 2 * states,
+    working: blockBytes(question, encoder).forwardWorking,
+  };
 }
 
 /** Of all micro-batches that pass a block before the next one. */

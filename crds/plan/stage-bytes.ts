@@ -11,6 +11,7 @@ import type { MemoryQuestion } from './memory-question.ts';
 import { pictureBytes } from './picture-bytes.ts';
 import { publishStage } from './publish-bytes.ts';
 import { sharedBytes } from './shared-bytes.ts';
+import { heardBytes } from './speech-bytes.ts';
 import { type StageName, type StagePeak, stagePeak } from './stage-peak.ts';
 import { staticBytes, valueBytes } from './static-bytes.ts';
 import { teachStage } from './teach-stage.ts';
@@ -51,9 +52,14 @@ function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
   const columns = countsOf(facts).outputs;
   const rows = Math.max(head.fewestRows, Math.min(head.mostRows, head.bytes / (4 * columns)));
   const logits = Math.min(rows, tokens) * columns * 4 + 2 * tokens * facts.H * width;
+  const heard = heardBytes(question);
   return inTraining(question, 'Evaluate', {
-    activations: 2 * tokens * facts.H * width + pictureBytes(question, tokens),
-    working: Math.max(logits + sharedBytes(question).vocabulary, forwardWorking(question, tokens)),
+    activations: 2 * tokens * facts.H * width + pictureBytes(question, tokens) + heard.kept,
+    working: Math.max(
+      logits + sharedBytes(question).vocabulary,
+      forwardWorking(question, tokens) + heard.keysAndValues,
+      heard.working,
+    ),
   });
 }
 

@@ -224,6 +224,18 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { model: { task: 'Restoration' }, dataset: { format: 'ImageClassification' } },
     ],
   },
+  'spec: sounds are heard by a model that does so': {
+    accepts: [
+      { model: {}, dataset: { format: 'Auto' } },
+      { model: { task: 'SpeechToText' }, dataset: { format: 'Auto' } },
+      { model: { task: 'SpeechToText' }, dataset: { format: 'Audio', audioSeconds: 6 } },
+    ],
+    rejects: [
+      { model: {}, dataset: { format: 'Audio' } },
+      { model: { task: 'ImageClassification' }, dataset: { format: 'Auto', audioSeconds: 6 } },
+      { model: { task: 'SpeechToText' }, dataset: { format: 'Text' } },
+    ],
+  },
   'restoration.degradations: an entry has one': {
     accepts: [{ noise: 25 }, { blur: '1.5' }, { jpeg: 40 }, { downUp: 2 }],
     rejects: [{}, { noise: 25, jpeg: 40 }],

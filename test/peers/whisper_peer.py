@@ -2,6 +2,7 @@
 
 Arguments: OUT REQUESTS, where REQUESTS is a JSON file: {"name": {"path": folder, "mel": [...], "shape": [N, M, F], "ids": [[...]], "labels": [[...]]}, ...}.
 Ids are what the decoder reads; rows are padded behind their ends, where labels are -100.
+With "adapter", a folder of PEFT on the model, there are no gradients.
 For each name: `NAME.logits` of all rows with a label, one after the other, `NAME.loss` over all of them and `NAME.grad.PARAMETER`.
 With {"save": folder, "bare": bool, "config": {...}} a model of this config is drawn and saved to the folder.
 Needs no network: everything is local.
@@ -11,6 +12,7 @@ import json
 import sys
 
 import torch
+from peft import PeftModel
 from safetensors.torch import save_file
 from transformers import AutoConfig, WhisperForConditionalGeneration, WhisperModel
 
@@ -19,12 +21,16 @@ def compute(request):
     model = WhisperForConditionalGeneration.from_pretrained(
         request["path"], dtype=torch.float64, attn_implementation="eager"
     ).eval()
+    if "adapter" in request:
+        model = PeftModel.from_pretrained(model, request["adapter"]).eval()
     mel = torch.tensor(request["mel"], dtype=torch.float32).double().reshape(request["shape"])
     labels = torch.tensor(request["labels"])
     found = model(input_features=mel, decoder_input_ids=torch.tensor(request["ids"]), use_cache=False)
     rows = labels.flatten() >= 0
     logits = found.logits.flatten(0, 1)[rows]
     loss = torch.nn.functional.cross_entropy(logits, labels.flatten()[rows])
+    if not loss.requires_grad:
+        return {"logits": logits.contiguous(), "loss": loss}
     loss.backward()
     gradients = {
         f"grad.{name}": p.grad.contiguous()

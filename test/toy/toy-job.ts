@@ -8,6 +8,8 @@ import type { VisionName } from '../../worker/vision/families.ts';
 import { makeEncoder } from './encoder.ts';
 import { makeToy } from './make-toy.ts';
 import { writeToyPictures } from './toy-pictures.ts';
+import { writeToySounds } from './toy-sounds.ts';
+import { makeSpeechModel } from './toy-speech.ts';
 import { makeVision } from './vision.ts';
 
 /** Letters, signs, all bytes, and some merges. */
@@ -20,6 +22,8 @@ export interface ToyJobOptions {
   readonly encoder?: EncoderName;
   /** A model of pictures, likewise. */
   readonly vision?: VisionName;
+  /** A model that writes down what is said, likewise. */
+  readonly speech?: boolean;
   /** Sizes of the model that are not those of the toy. */
   readonly sizes?: Readonly<Record<string, number>>;
   /** Null: none, for a method that trains nothing. */
@@ -96,7 +100,7 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
 /** What the job says about its task. */
 async function writeModelAndData(
   folder: string,
-  { encoder, vision, sizes: changes }: ToyJobOptions,
+  { encoder, vision, speech, sizes: changes }: ToyJobOptions,
 ): Promise<Record<'model' | 'dataset', Fields>> {
   const model = join(folder, 'model');
   const records = join(folder, 'data.jsonl');
@@ -107,6 +111,11 @@ async function writeModelAndData(
     await makeVision(model, vision, { config, inFile: withoutHead });
     await writeFile(records, await writeToyPictures(folder, 48, labels));
     return { model: { task: 'ImageClassification' }, dataset: { labels } };
+  }
+  if (speech === true) {
+    await makeSpeechModel(model, changes);
+    await writeFile(records, await writeToySounds(folder, 32));
+    return { model: { task: 'SpeechToText' }, dataset: { sequenceLength: 32 } };
   }
   if (encoder !== undefined) {
     const config = { max_position_embeddings: 64, ...sizes };

@@ -24,16 +24,18 @@ export function detectShape(records: readonly unknown[], format: Format | 'Auto'
   });
 }
 
-/** A text that has a class is also a text: only a job that names the classes asks for them. */
+/** A text that has a class, or a sound, is also a text: only the job says what is wanted. */
 function isCandidate({ formats }: Shape, format: Format | 'Auto'): boolean {
-  return format === 'Auto' ? !formats.some(hasClasses) : formats.includes(format);
+  return format === 'Auto' ? !formats.some(isAskedFor) : formats.includes(format);
 }
 
-function hasClasses(format: Format): boolean {
-  return (
-    format === 'TextClassification' || format === 'ImageClassification' || format === 'ImagePair'
-  );
+function isAskedFor(format: Format): boolean {
+  return wanted.has(format);
 }
+
+const wanted: ReadonlySet<Format> = new Set([
+  ...['TextClassification', 'ImageClassification', 'ImagePair', 'Audio'],
+] as const);
 
 function twoShapes(one: Shape, other: Shape, format: Format | 'Auto') {
   const formats = [...new Set([...one.formats, ...other.formats])];

@@ -155,20 +155,34 @@ function evaluationOf(
   separate: TokenStore | null,
   held: ReadonlySet<number>,
 ) {
-  const { dataset, training } = spec;
   const documents = documentsOf(spec, separate ?? store, true);
   const all = Array.from({ length: documents.count }, (_, document) => document);
   const members =
     separate === null ? all.filter((document) => held.has(store.sampleOf(document))) : all;
-  // Pictures have one length.
-  const picture = documents.valuesOf === undefined ? undefined : documents.lengthOf(0);
-  const tokens = evaluatedTokens(dataset, training, picture);
-  const sequences = packedForEvaluation(documents, members, tokens);
+  const sequences = sequencesForEvaluation(spec, documents, members);
   const largest = sequences.reduce(
     (most, sequence) => Math.max(most, tokensOf(documents, sequence)),
     0,
   );
   return { documents, sequences, largest };
+}
+
+/** Sounds as many as are computed at once, whose texts say nothing of their work. */
+function sequencesForEvaluation(
+  spec: FineTuneJobSpec,
+  documents: Documents,
+  members: readonly number[],
+): readonly (readonly number[])[] {
+  if (spec.model.task === 'SpeechToText') {
+    const { microBatchSize = 1 } = spec.training;
+    const count = Math.ceil(members.length / microBatchSize);
+    return Array.from({ length: count }, (_, group) =>
+      members.slice(group * microBatchSize, (group + 1) * microBatchSize),
+    );
+  }
+  // Pictures have one length.
+  const picture = documents.valuesOf === undefined ? undefined : documents.lengthOf(0);
+  return packedForEvaluation(documents, members, evaluatedTokens(spec, picture));
 }
 
 /** Always packed: the loss does not depend on it, and it is faster. */

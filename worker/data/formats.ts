@@ -6,6 +6,7 @@ import { toLabel } from './class-labels.ts';
 import { type Fields, isFields, toMessages, toTools } from './messages.ts';
 import { pictureShapes } from './picture-shapes.ts';
 import type { Conversation, Message, Sample } from './sample.ts';
+import { soundShapes } from './sound-shapes.ts';
 
 /** The values of spec.dataset.format, without Auto. */
 export type Format = Exclude<Dataset['format'], 'Auto'>;
@@ -115,15 +116,16 @@ const textShapes: readonly Shape[] = [
   ...classPairs.map(([first, second]) => classified(first, second)),
 ];
 
-export const shapes: readonly Shape[] = [...textShapes, ...pictureShapes];
+export const shapes: readonly Shape[] = [...textShapes, ...pictureShapes, ...soundShapes];
 
-/** What the records of a file are about: columns of pictures are large, and read for them alone. */
-export type About = 'Texts' | 'Pictures';
+/** What the records of a file are about: columns of files are large, and read for them alone. */
+export type About = 'Texts' | 'Pictures' | 'Sounds';
 
 /** Fields that any shape of its kind reads: the columns to read from a parquet file. */
 export const recordKeys: Readonly<Record<About, ReadonlySet<string>>> = {
   Texts: new Set(textShapes.flatMap((shape) => shape.keys)),
   Pictures: new Set(pictureShapes.flatMap((shape) => shape.keys)),
+  Sounds: new Set(soundShapes.flatMap((shape) => shape.keys)),
 };
 
 /** Converts a record of a shape to a sample; throws UnusableRecord with the reason. */

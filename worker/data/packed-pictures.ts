@@ -1,4 +1,4 @@
-// The packed pictures of a store, read one at a time.
+// The packed pictures or sounds of a store, read one at a time.
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { pictureFiles } from './pictures-record.ts';

@@ -9,8 +9,8 @@ import {
   parquetSchema,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
+import { withOwnBytes } from './file-values.ts';
 import { type About, recordKeys } from './formats.ts';
-import { withOwnBytes } from './picture-shapes.ts';
 import type { Reading } from './reading.ts';
 
 export async function* decodeParquet(

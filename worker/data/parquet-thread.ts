@@ -2,13 +2,13 @@
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../../crds/failures/errors.ts';
+import { bytesOfFiles } from './file-values.ts';
 import type { ParquetBatch, ParquetFile } from './parquet.ts';
 import { decodeParquet } from './parquet-decode.ts';
-import { bytesOfPicture } from './picture-shapes.ts';
 import type { Reading } from './reading.ts';
 
 const batchReadings = 512;
-/** Of the files of pictures in one batch. */
+/** Of the files in the records of one batch. */
 const batchBytes = 32 * 2 ** 20;
 
 invariant(parentPort, 'this thread is started by parquet.ts');
@@ -34,7 +34,7 @@ const count = (more: number): void => {
 };
 for await (const reading of decodeParquet(path, count, about)) {
   readings.push(reading);
-  held += 'value' in reading ? bytesOfPicture(reading.value) : 0;
+  held += 'value' in reading ? bytesOfFiles(reading.value) : 0;
   if (readings.length === batchReadings || held >= batchBytes) await send(false);
 }
 await send(true);

@@ -1,11 +1,18 @@
-// The pictures of a store's documents: packed one after the other in one file, and in another where
-// each begins, as u64, and where the last one ends.
+// The pictures or sounds of a store's documents: packed one after the other in one file, and in
+// another where each begins, as u64, and where the last one ends.
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { HashedFile } from './hashed-file.ts';
-import { type PreprocessedRecord, pictureFiles, type TargetsRecord } from './pictures-record.ts';
+import {
+  type PreprocessedRecord,
+  pictureFiles,
+  type SoundsRecord,
+  type TargetsRecord,
+} from './pictures-record.ts';
 
-type About = Omit<PreprocessedRecord, 'contents'> | Omit<TargetsRecord, 'contents'>;
+type Recorded = PreprocessedRecord | TargetsRecord | SoundsRecord;
+type Without<R> = R extends unknown ? Omit<R, 'contents'> : never;
+type About = Without<Recorded>;
 
 export class PicturesWriter implements AsyncDisposable {
   readonly #about: About;
@@ -26,13 +33,13 @@ export class PicturesWriter implements AsyncDisposable {
   }
 
   async append(packed: Uint8Array | undefined): Promise<void> {
-    if (packed === undefined) throw new Bug('a document without a picture among pictures');
+    if (packed === undefined) throw new Bug('a document without a picture or sound among others');
     await this.#offset();
     await this.#pictures.write(packed);
     this.#bytes += BigInt(packed.length);
   }
 
-  async finish(): Promise<PreprocessedRecord | TargetsRecord> {
+  async finish(): Promise<Recorded> {
     await this.#offset();
     const pictures = await this.#pictures.finish();
     const contents = { pictures, offsets: await this.#offsets.finish() };

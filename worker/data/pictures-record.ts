@@ -1,4 +1,4 @@
-// What a store says about the pictures of its documents.
+// What a store says about the pictures or sounds of its documents.
 import * as z from 'zod';
 import { preprocessing } from './images/preprocessing.ts';
 
@@ -30,6 +30,16 @@ const targetsRecord = z.strictObject({
   contents,
 });
 
-export const picturesRecord = z.union([preprocessedRecord, targetsRecord]);
+/** Sounds, as features. */
+const soundsRecord = z.strictObject({
+  /** Values of a frame. */
+  mels: edge,
+  /** Of each sound; those that follow it are silence. */
+  frames: edge,
+  contents,
+});
+
+export const picturesRecord = z.union([preprocessedRecord, targetsRecord, soundsRecord]);
 export type PreprocessedRecord = z.output<typeof preprocessedRecord>;
 export type TargetsRecord = z.output<typeof targetsRecord>;
+export type SoundsRecord = z.output<typeof soundsRecord>;

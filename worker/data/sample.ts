@@ -11,7 +11,8 @@ export type Sample =
   | TokenizedSample
   | ClassSample
   | PictureSample
-  | TargetSample;
+  | TargetSample
+  | SoundSample;
 
 /** All text is target. */
 interface TextSample {
@@ -78,14 +79,22 @@ export interface TargetSample {
   readonly target: PictureSource;
 }
 
-export type PictureSource =
+/** A sound, and what is said in it. */
+export interface SoundSample {
+  readonly type: 'Audio';
+  readonly sound: FileSource;
+  readonly text: string;
+}
+
+export type FileSource =
   /** As the record has it: relative to the file of the record, and not checked. */
   | { readonly type: 'Named'; readonly path: string }
   /** A file of the data set. */
   | { readonly type: 'File'; readonly path: string; readonly absolute: string }
   /** The bytes of such a file, in the record itself. */
-  | { readonly type: 'Bytes'; readonly bytes: Uint8Array }
-  | { readonly type: 'Pixels'; readonly image: Image };
+  | { readonly type: 'Bytes'; readonly bytes: Uint8Array };
+
+export type PictureSource = FileSource | { readonly type: 'Pixels'; readonly image: Image };
 
 export interface Message {
   readonly role: Role;

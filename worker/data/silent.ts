@@ -21,6 +21,7 @@ export function isSilent(sample: Sample): boolean {
     case 'TextClassification':
     case 'ImageClassification':
     case 'ImagePair':
+    case 'Audio':
       return false;
     default:
       return sample satisfies never;

@@ -60,7 +60,7 @@ export const storeManifest = z.strictObject({
   files: z.array(z.strictObject({ path: z.string(), sha256, firstDocument: count })),
   /** The first documents, as segments of target text and other text; a class is target text. */
   examples: z.array(z.array(z.strictObject({ text: z.string(), isTarget: z.boolean() }))),
-  /** Where documents are pictures: what they become, and the files that they are in. */
+  /** Where documents have pictures or sounds: what they become, and the files they are in. */
   pictures: picturesRecord.nullable(),
   /** SHA-256 of the other files. */
   contents: z.strictObject({ tokens: sha256, targets: sha256, index: sha256 }),

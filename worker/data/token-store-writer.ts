@@ -23,14 +23,18 @@ interface WrittenDocument {
   readonly ids: Uint32Array;
   readonly marks: Uint8Array;
   readonly class?: number | undefined;
-  /** As packed for the store; all documents have one, or none has. */
-  readonly picture?: Uint8Array | undefined;
+  /** Its picture or sound, as the store keeps it; all documents have one, or none has. */
+  readonly packed?: Uint8Array | undefined;
 }
 
-/** What all pictures of a store become, or what is cut out of those that are to be restored. */
+/**
+ * What all pictures or sounds of a store become, or what is cut out of pictures that are to be
+ * restored.
+ */
 export type PicturesOfStore =
   | { readonly preprocessing: Preprocessing; readonly size: Size }
-  | { readonly scale: number; readonly crop: number };
+  | { readonly scale: number; readonly crop: number }
+  | { readonly mels: number; readonly frames: number };
 
 export class TokenStoreWriter implements AsyncDisposable {
   readonly #folder: string;
@@ -92,7 +96,7 @@ export class TokenStoreWriter implements AsyncDisposable {
     await this.#index.write(entry);
     await this.#tokens.write(this.#bytesOf(ids));
     await this.#targets.write(this.#packBits(marks));
-    await this.#pictures?.append(document.picture);
+    await this.#pictures?.append(document.packed);
     this.documents += 1;
     this.targetTokens += countable;
   }

@@ -19,6 +19,7 @@ import {
   storeManifest,
 } from './store-manifest.ts';
 import { StoredPictures } from './stored-pictures.ts';
+import { StoredSounds } from './stored-sounds.ts';
 import { StoredTargets } from './stored-targets.ts';
 
 /** A store that does not match its manifest; it can be rebuilt. */
@@ -38,11 +39,19 @@ export async function openTokenStore(
   if (pictures === null) return new TokenStore(folder, manifest, index);
   await checkFile(folder, pictureFiles.pictures, pictures.contents.pictures, signal);
   const offsets = await readChecked(folder, pictureFiles.offsets, pictures.contents.offsets);
-  const beside =
-    'crop' in pictures
-      ? new StoredTargets(folder, pictures, offsets)
-      : new StoredPictures(folder, pictures, offsets);
-  return new TokenStore(folder, manifest, index, beside);
+  return new TokenStore(folder, manifest, index, opened(folder, pictures, offsets));
+}
+
+type Beside = StoredPictures | StoredTargets | StoredSounds;
+
+function opened(
+  folder: string,
+  about: NonNullable<StoreManifest['pictures']>,
+  offsets: Buffer,
+): Beside {
+  if ('mels' in about) return new StoredSounds(folder, about, offsets);
+  if ('crop' in about) return new StoredTargets(folder, about, offsets);
+  return new StoredPictures(folder, about, offsets);
 }
 
 async function checkFile(
@@ -75,15 +84,10 @@ export class TokenStore implements Documents, Disposable {
   readonly #index: Buffer;
   readonly #tokens: number;
   readonly #targets: number;
-  readonly #pictures: StoredPictures | StoredTargets | undefined;
+  readonly #pictures: Beside | undefined;
   #scratch = Buffer.alloc(0);
 
-  constructor(
-    folder: string,
-    manifest: StoreManifest,
-    index: Buffer,
-    pictures?: StoredPictures | StoredTargets,
-  ) {
+  constructor(folder: string, manifest: StoreManifest, index: Buffer, pictures?: Beside) {
     this.folder = folder;
     this.manifest = manifest;
     this.#index = index;
@@ -105,7 +109,8 @@ export class TokenStore implements Documents, Disposable {
   }
 
   get valuesOf(): Documents['valuesOf'] {
-    return this.#pictures instanceof StoredPictures ? this.#pictures.valuesOf : undefined;
+    const beside = this.#pictures;
+    return beside === undefined || beside instanceof StoredTargets ? undefined : beside.valuesOf;
   }
 
   /** Pictures that are to be restored: what is read of them follows from the job. */

@@ -4,9 +4,9 @@ import { UserError } from '../../crds/failures/errors.ts';
 import { storeVersion } from '../data/store-manifest.ts';
 import { TokenStoreWriter } from '../data/token-store-writer.ts';
 import type { SkipReason } from './encode-sample.ts';
-import { areOfPictures, areOfTargets, type Rules } from './encoder-of.ts';
+import { areOfPictures, areOfSounds, areOfTargets, type Rules } from './encoder-of.ts';
 import { type ReadingRules, readBatches } from './read-batches.ts';
-import { type CountedFile, readPictures, readTargets } from './read-pictures.ts';
+import { type CountedFile, readPictures, readSounds, readTargets } from './read-pictures.ts';
 import { type Content, contentOf } from './store-content.ts';
 import { newTally, nothingKept, onlySilence, type Tally } from './tally.ts';
 import { tokenise } from './tokenise.ts';
@@ -92,6 +92,7 @@ async function readRecords(
   signal: AbortSignal,
 ) {
   if (areOfTargets(rules)) return readTargets(files, onBytes);
+  if (areOfSounds(rules)) return readSounds(files, onBytes, signal);
   if (areOfPictures(rules)) return readPictures(files, onBytes, signal);
   const hasTemplate = rules.template !== undefined;
   return { ...(await readBatches({ files, format, hasTemplate, onBytes }, signal)), files };
@@ -117,7 +118,7 @@ async function store(
     for (const length of record.lengths) {
       const ids = batch.ids.subarray(at, at + length);
       const marks = batch.marks.subarray(at, at + length);
-      const document = { ids, marks, class: record.class, picture: batch.pictures[number] };
+      const document = { ids, marks, class: record.class, packed: batch.packed[number] };
       await writer.append(document, { line: record.line, sample: tally.samples });
       tally.addLength(length);
       if (tally.examples.length < exampleDocuments) tally.examples.push(content.example(document));

@@ -1,4 +1,4 @@
-// From a job and its model to what its records become: tokens of texts, or pictures.
+// From a job and its model to what its records become: tokens of texts, pictures, or sounds.
 
 import { invariant } from '../../crds/failures/errors.ts';
 import type { FineTuneJobSpec } from '../../crds/index.ts';
@@ -7,6 +7,7 @@ import type { ModelOnDisk } from '../decoder/model-headers.ts';
 import { pictureRulesIn } from './picture-rules.ts';
 import type { DatasetInput } from './prepare.ts';
 import type { ResolvedSource } from './resolve-source.ts';
+import { soundRules } from './sound-rules.ts';
 import { targetRules } from './target-rules.ts';
 
 type Spec = Pick<FineTuneJobSpec, 'dataset' | 'model'>;
@@ -20,6 +21,10 @@ export function isOfPictures({ model }: Pick<Spec, 'model'>): boolean {
 /** Pictures that are to be restored. */
 export function isOfTargets({ model }: Pick<Spec, 'model'>): boolean {
   return model.task === 'Restoration';
+}
+
+export function isOfSounds({ model }: Pick<Spec, 'model'>): boolean {
+  return model.task === 'SpeechToText';
 }
 
 /** What is to be prepared of a source. `date` is what templates see. */
@@ -42,6 +47,10 @@ export async function datasetInput(
       ...{ ...common, files },
       pictures: { ...rules, labels, boundary },
     });
+  }
+  if (isOfSounds(spec)) {
+    const rules = await soundRules(spec, headers);
+    return ({ files, boundary }) => ({ ...common, files, sounds: { ...rules, boundary } });
   }
   const texts = textRules(spec);
   const tokenizer = await modelTokenizer(headers);

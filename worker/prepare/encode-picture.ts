@@ -29,7 +29,7 @@ export interface PictureDocument {
   readonly ids: readonly number[];
   readonly marks: Uint8Array;
   readonly class: number;
-  readonly picture: Uint8Array;
+  readonly packed: Uint8Array;
 }
 
 /** The encoder throws UnusableRecord for a picture that cannot be read or has no class. */
@@ -44,7 +44,7 @@ export function pictureEncoder(rules: PictureRules): (sample: PictureSample) => 
     const packed = named(name || 'has a picture that ', () =>
       packPicture(imageOf(picture, boundary), preprocessing, size),
     );
-    return { ids, marks, class: place, picture: packed };
+    return { ids, marks, class: place, packed };
   };
 }
 
@@ -65,7 +65,7 @@ export function imageOf(picture: PictureSource, boundary: string): Image {
     case 'Bytes':
       return decodeImage(picture.bytes);
     case 'File':
-      return decodeImage(bytesOf(picture.absolute, boundary));
+      return decodeImage(bytesOf(picture.absolute, boundary, imageLimits.bytes));
     case 'Named':
       throw new Bug('a picture that was not looked up among the files of the data set');
     default:
@@ -73,14 +73,14 @@ export function imageOf(picture: PictureSource, boundary: string): Image {
   }
 }
 
-/** What a link names may be anything that this user can read. */
-function bytesOf(path: string, boundary: string): Uint8Array {
+/** Of a file of the data set; what a link names may be anything that this user can read. */
+export function bytesOf(path: string, boundary: string, most: number): Uint8Array {
   try {
     const real = realpathSync(path);
     if (!real.startsWith(`${boundary}${sep}`)) {
       throw new UnusableRecord('is a link that leads out of the data set · put a copy there');
     }
-    return readBoundedSync(real, imageLimits.bytes);
+    return readBoundedSync(real, most);
   } catch (error) {
     if (error instanceof RefusedBytes) throw new UnusableRecord(error.message, { cause: error });
     if (!isErrno(error, 'ENOENT', 'EACCES', 'ELOOP', 'EPERM', 'ENXIO')) throw error;

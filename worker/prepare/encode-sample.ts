@@ -37,8 +37,8 @@ export interface EncodedDocument {
    */
   readonly marks: Uint8Array;
   readonly class?: number;
-  /** Its picture, as the store keeps it. */
-  readonly picture?: Uint8Array;
+  /** Its picture or sound, as the store keeps it. */
+  readonly packed?: Uint8Array;
 }
 
 export type SkipReason = 'Invalid' | 'NoTargets' | 'TooLong';
@@ -152,7 +152,8 @@ function encode(
       throw new Bug('a text with a class where next tokens are learned');
     case 'ImageClassification':
     case 'ImagePair':
-      throw new Bug('a picture where texts are encoded');
+    case 'Audio':
+      throw new Bug('a picture or a sound where texts are encoded');
     default:
       throw new Bug(sample satisfies never);
   }

@@ -24,7 +24,7 @@ export function targetEncoder(
   return ({ target }) => {
     const name = target.type === 'File' ? `${target.path} ` : 'has a picture that ';
     const edge = rules.crop * rules.scale;
-    const picture = named(name, () => packTarget(imageOf(target, boundary), edge));
-    return { ids, marks, picture };
+    const packed = named(name, () => packTarget(imageOf(target, boundary), edge));
+    return { ids, marks, packed };
   };
 }

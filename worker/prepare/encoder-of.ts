@@ -1,4 +1,4 @@
-// The encoder of a data set, of texts or of pictures, from rules that are plain data.
+// The encoder of a data set, of texts, pictures or sounds, from rules that are plain data.
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Sample } from '../data/sample.ts';
 import { UnusableRecord } from '../files/unusable-record.ts';
@@ -8,10 +8,13 @@ import {
   type EncodedDocument,
   type Encoder,
   type EncodingRules,
+  type Kept,
+  type Skipped,
 } from './encode-sample.ts';
+import { type SoundRules, soundEncoder } from './encode-sound.ts';
 import { type TargetRules, targetEncoder } from './encode-target.ts';
 
-export type Rules = EncodingRules | PictureRules | TargetRules;
+export type Rules = EncodingRules | PictureRules | TargetRules | SoundRules;
 
 export function areOfPictures(rules: Rules): rules is PictureRules {
   return 'preprocessing' in rules;
@@ -21,10 +24,18 @@ export function areOfTargets(rules: Rules): rules is TargetRules {
   return 'crop' in rules;
 }
 
+export function areOfSounds(rules: Rules): rules is SoundRules {
+  return 'mels' in rules;
+}
+
 export function encoderOf(rules: Rules): Encoder {
   if (areOfTargets(rules)) {
     const encode = targetEncoder(rules);
     return ofPictures((sample) => (sample.type === 'ImagePair' ? encode(sample) : other()));
+  }
+  if (areOfSounds(rules)) {
+    const encode = soundEncoder(rules);
+    return readable((sample) => (sample.type === 'Audio' ? encode(sample) : other()));
   }
   if (!areOfPictures(rules)) return createEncoder(rules);
   const encode = pictureEncoder(rules);
@@ -32,13 +43,17 @@ export function encoderOf(rules: Rules): Encoder {
 }
 
 function other(): never {
-  throw new Bug('a record of another kind where pictures are encoded');
+  throw new Bug('a record of another kind where pictures or sounds are encoded');
 }
 
 function ofPictures(encode: (sample: Sample) => EncodedDocument): Encoder {
+  return readable((sample) => ({ documents: [encode(sample)], lost: 0 }));
+}
+
+function readable(encode: (sample: Sample) => Kept | Skipped): Encoder {
   return (sample) => {
     try {
-      return { documents: [encode(sample)], lost: 0 };
+      return encode(sample);
     } catch (error) {
       if (error instanceof UnusableRecord) return { skipped: 'Invalid', detail: error.message };
       throw error;

@@ -18,13 +18,14 @@ import { uploadTargets } from '../remote/upload-targets.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { missingClasses, requireTwoClasses } from './classes.ts';
-import { datasetInput, formatOf, isOfPictures, isOfTargets } from './dataset-input.ts';
+import { datasetInput, formatOf, isOfPictures, isOfSounds, isOfTargets } from './dataset-input.ts';
 import { environmentOf } from './environment.ts';
 import { type PrepareTools, prepareDataset } from './prepare.ts';
 import { prepareReporter } from './progress.ts';
 import { requireNoTemplate } from './read-batches.ts';
 import { requirePrunable } from './require-prunable.ts';
 import { resolvePictures } from './resolve-pictures.ts';
+import { resolveSounds } from './resolve-sounds.ts';
 import {
   modelPath,
   type ResolveData,
@@ -91,6 +92,7 @@ export const prepareRole: Role = async (context) => {
 
 function resolverOf(spec: RunRecord['spec']): ResolveData {
   if (isOfTargets(spec)) return resolveTargets;
+  if (isOfSounds(spec)) return resolveSounds;
   return isOfPictures(spec) ? resolvePictures : resolveData;
 }
 
@@ -115,7 +117,7 @@ async function dataBeforeModel(
 ): Promise<ResolvedSource | undefined> {
   const { dataset, model } = run.spec;
   const { stop } = context;
-  if (isOfPictures(run.spec)) return undefined;
+  if (isOfPictures(run.spec) || isOfSounds(run.spec)) return undefined;
   const format = formatOf(dataset);
   const needsOne = format === 'Chat' || format === 'Auto';
   if (dataset.chatTemplate !== undefined || !needsOne) return undefined;

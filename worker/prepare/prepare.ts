@@ -15,6 +15,7 @@ import { digestOfFiles } from '../remote/file-digests.ts';
 import { buildStore, type DataFile, type PrepareProgress } from './build-store.ts';
 import type { PictureRules } from './encode-picture.ts';
 import type { EncodingRules, Overlength } from './encode-sample.ts';
+import type { SoundRules } from './encode-sound.ts';
 import type { TargetRules } from './encode-target.ts';
 import { invalidRecord, inWords } from './tally.ts';
 import { type TimeLimits, usualTimeLimits } from './tokenise-batch.ts';
@@ -43,7 +44,11 @@ export interface PictureInput extends CommonInput {
   readonly pictures: PictureRules | TargetRules;
 }
 
-export type DatasetInput = TextInput | PictureInput;
+interface SoundInput extends CommonInput {
+  readonly sounds: SoundRules;
+}
+
+export type DatasetInput = TextInput | PictureInput | SoundInput;
 
 export interface PrepareTools {
   /** Contains the stores, each in a folder named by its digest. */
@@ -62,7 +67,7 @@ export async function prepareDataset(
   signal: AbortSignal,
 ): Promise<TokenStore> {
   const files = input.files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
-  const { rules, inputs } = 'pictures' in input ? ofPictures(input, files) : ofTexts(input, files);
+  const { rules, inputs } = rulesOf(input, files);
   const digest = digestOf(inputs);
   const folder = join(tools.folder, digest);
   await mkdir(tools.folder, { recursive: true });
@@ -75,7 +80,7 @@ export async function prepareDataset(
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial);
   const { maxSamples } = input;
-  const format = 'pictures' in input ? formatOf(input.pictures) : input.format;
+  const format = formatOf(input);
   const failAtInvalid = input.invalidSamplePolicy === 'Fail';
   const plan = { digest, inputs, files, format, rules, maxSamples, failAtInvalid };
   try {
@@ -91,8 +96,15 @@ export async function prepareDataset(
   return permitted(built, input, tools);
 }
 
-function formatOf(rules: PictureInput['pictures']): Format {
-  return 'crop' in rules ? 'ImagePair' : 'ImageClassification';
+function rulesOf(input: DatasetInput, files: readonly DataFile[]) {
+  if ('sounds' in input) return ofSounds(input, files);
+  return 'pictures' in input ? ofPictures(input, files) : ofTexts(input, files);
+}
+
+function formatOf(input: DatasetInput): Format | 'Auto' {
+  if ('sounds' in input) return 'Audio';
+  if (!('pictures' in input)) return input.format;
+  return 'crop' in input.pictures ? 'ImagePair' : 'ImageClassification';
 }
 
 function encodingRules(input: TextInput): EncodingRules {
@@ -112,6 +124,16 @@ function ofPictures({ pictures, maxSamples }: PictureInput, files: readonly Data
   // Of many files one digest: the inputs are kept in the manifest.
   const inputs = { version: storeVersion, files: digestOfFiles(files), ...own };
   return { rules: pictures, inputs: { ...inputs, maxSamples: maxSamples ?? null } };
+}
+
+function ofSounds({ sounds, maxSamples }: SoundInput, files: readonly DataFile[]) {
+  const { boundary: _, tokenizer, overlength, ...own } = sounds;
+  const inputs = {
+    ...{ version: storeVersion, files: digestOfFiles(files), ...own },
+    ...{ tokenizer: tokenizerDigest(tokenizer), overlength: overlength ?? null },
+    maxSamples: maxSamples ?? null,
+  };
+  return { rules: sounds, inputs };
 }
 
 function ofTexts(input: TextInput, files: readonly DataFile[]) {

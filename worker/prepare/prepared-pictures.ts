@@ -13,8 +13,9 @@ export async function requirePreparedFor(
   store: string,
 ): Promise<void> {
   const pictures = (await readManifest(store))?.pictures ?? null;
-  // What is cut out of pictures that are to be restored follows from the job, which stays.
-  if (pictures === null || 'crop' in pictures) return;
+  // What is cut out of pictures that are to be restored follows from the job, which stays, as does
+  // the window of sounds.
+  if (pictures === null || 'crop' in pictures || 'mels' in pictures) return;
   const { preprocessing, size } = await pictureRulesIn(folder, config);
   const { preprocessing: before, size: sizeBefore } = pictures;
   const isSame =

@@ -9,7 +9,7 @@ import type { Sample } from '../data/sample.ts';
 import { seenIn } from '../data/seen.ts';
 import { UnusableRecord } from '../files/unusable-record.ts';
 import { batchPictureBytes, batchPictures, pictureCharacters } from './picture-batches.ts';
-import { lookedUp, type PictureIndex } from './picture-index.ts';
+import { lookedUp, type NamedFiles } from './picture-index.ts';
 import type { Batch, BatchItem } from './tokenise-batch.ts';
 
 export interface ReadingRules {
@@ -18,8 +18,8 @@ export interface ReadingRules {
   readonly format: Format | 'Auto';
   readonly hasTemplate: boolean;
   readonly onBytes: (count: number) => void;
-  /** The files of pictures, where records are about them. @default records are about texts */
-  readonly pictures?: PictureIndex;
+  /** The files of pictures or sounds, where records are about them. @default they are of texts */
+  readonly named?: NamedFiles;
 }
 
 export interface ReadBatches {
@@ -61,11 +61,16 @@ export async function requireNoTemplate(
 }
 
 async function* readFiles(rules: ReadingRules, signal: AbortSignal): AsyncGenerator<Placed> {
-  const about: About = rules.pictures === undefined ? 'Texts' : 'Pictures';
+  const about = aboutOf(rules);
   for (const [file, { absolute }] of rules.files.entries()) {
     for await (const reading of readRecords(absolute, rules.onBytes, signal, about))
       yield { file, reading };
   }
+}
+
+function aboutOf({ named, format }: Pick<ReadingRules, 'named' | 'format'>): About {
+  if (named === undefined) return 'Texts';
+  return format === 'Audio' ? 'Sounds' : 'Pictures';
 }
 
 /** A batch is large enough to be worth a message between threads. */
@@ -81,10 +86,10 @@ async function* intoBatches(
   let file = 0;
   let items: BatchItem[] = [];
   let size = 0;
-  const most = rules.pictures === undefined ? batchItems : batchPictures;
-  const mostSize = rules.pictures === undefined ? batchCharacters : batchPictureBytes;
+  const most = rules.named === undefined ? batchItems : batchPictures;
+  const mostSize = rules.named === undefined ? batchCharacters : batchPictureBytes;
   const take = (): Batch => {
-    const characters = rules.pictures === undefined ? size : items.length * pictureCharacters;
+    const characters = rules.named === undefined ? size : items.length * pictureCharacters;
     const batch = { file, items, characters };
     items = [];
     size = 0;
@@ -114,16 +119,28 @@ async function* chain<T>(first: Iterable<T>, rest: AsyncIterable<T>): AsyncGener
 function toItem({ file, reading }: Placed, shape: Shape, rules: ReadingRules): BatchItem {
   const { line } = reading;
   if (isProblem(reading)) return { line, problem: reading.problem };
-  const { files, hasTemplate, pictures, onBytes } = rules;
+  const { files, hasTemplate, named, onBytes } = rules;
   try {
     const sample = toSample(shape, reading.value, hasTemplate);
     refuseUnsupported(sample, hasTemplate);
-    if (sample.type !== 'ImageClassification' || pictures === undefined) return { line, sample };
-    const picture = lookedUp(sample.picture, files[file]?.path ?? '', pictures, onBytes);
-    return { line, sample: { ...sample, picture } };
+    if (named === undefined) return { line, sample };
+    const lookUp = { recordFile: files[file]?.path ?? '', named, onBytes };
+    return { line, sample: withFiles(sample, lookUp) };
   } catch (error) {
     if (error instanceof UnusableRecord) return { line, problem: error.message };
     throw error;
+  }
+}
+
+/** With the files that a record names. */
+function withFiles(sample: Sample, lookUp: Parameters<typeof lookedUp>[2]): Sample {
+  switch (sample.type) {
+    case 'ImageClassification':
+      return { ...sample, picture: lookedUp(sample.picture, 'picture', lookUp) };
+    case 'Audio':
+      return { ...sample, sound: lookedUp(sample.sound, 'sound', lookUp) };
+    default:
+      return sample;
   }
 }
 
@@ -165,6 +182,8 @@ function sizeOf(sample: Sample): number {
       return sample.text.length + (sample.pair?.length ?? 0);
     case 'ImageClassification':
       return sample.picture.type === 'Bytes' ? sample.picture.bytes.length : 0;
+    case 'Audio':
+      return sample.sound.type === 'Bytes' ? sample.sound.bytes.length : 0;
     case 'Preference':
     case 'ImagePair':
       return 0;

@@ -23,12 +23,8 @@ export async function readPictures(
   onBytes: (count: number) => void,
   signal: AbortSignal,
 ): Promise<ReadPictures> {
-  const records = files.filter(({ path }) => isRecordFile(path));
-  if (records.length > 0) {
-    const pictures = new Map(files.map((file) => [file.path, file]));
-    const rules = { files: records, format: 'ImageClassification', hasTemplate: false } as const;
-    const read = await readBatches({ ...rules, onBytes, pictures }, signal);
-    return { ...read, files: records };
+  if (files.some(({ path }) => isRecordFile(path))) {
+    return await ofRecords(files, 'ImageClassification', onBytes, signal);
   }
   const pairs = pairsOf(files);
   if (pairs.length > 0) {
@@ -41,6 +37,29 @@ export async function readPictures(
     batches: ofFolders(pictures, onBytes),
     files: [{ path: '', sha256: digestOfFiles(pictures).replace('sha256:', '') }],
   };
+}
+
+/** Sounds, which records name or have in them. */
+export async function readSounds(
+  files: readonly DataFile[],
+  onBytes: (count: number) => void,
+  signal: AbortSignal,
+): Promise<ReadPictures> {
+  return await ofRecords(files, 'Audio', onBytes, signal);
+}
+
+/** Files of records, which name others or have them in them. */
+async function ofRecords(
+  files: readonly DataFile[],
+  format: 'ImageClassification' | 'Audio',
+  onBytes: (count: number) => void,
+  signal: AbortSignal,
+): Promise<ReadPictures> {
+  const records = files.filter(({ path }) => isRecordFile(path));
+  const named = new Map(files.map((file) => [file.path, file]));
+  const rules = { files: records, format, hasTemplate: false } as const;
+  const read = await readBatches({ ...rules, onBytes, named }, signal);
+  return { ...read, files: records };
 }
 
 /** Pictures that are to be restored. */

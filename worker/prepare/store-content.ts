@@ -1,5 +1,5 @@
-// What a store is made of, texts or pictures: how records become documents, and how a document is
-// shown in the manifest.
+// What a store is made of, texts, pictures or sounds: how records become documents, and how a
+// document is shown in the manifest.
 import type { FailureCode } from '../../crds/failures/table.ts';
 import { pictureInWords } from '../data/images/stored-picture.ts';
 import { targetInWords } from '../data/images/stored-target.ts';
@@ -7,7 +7,8 @@ import type { StoreManifest } from '../data/store-manifest.ts';
 import type { PicturesOfStore } from '../data/token-store-writer.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import { createEncoder, type Encoder, type EncodingRules } from './encode-sample.ts';
-import { areOfPictures, areOfTargets, encoderOf, type Rules } from './encoder-of.ts';
+import type { SoundRules } from './encode-sound.ts';
+import { areOfPictures, areOfSounds, areOfTargets, encoderOf, type Rules } from './encoder-of.ts';
 
 const exampleTokens = 512;
 
@@ -15,7 +16,7 @@ interface ShownDocument {
   readonly ids: Uint32Array;
   readonly marks: Uint8Array;
   readonly class: number | undefined;
-  readonly picture: Uint8Array | undefined;
+  readonly packed: Uint8Array | undefined;
 }
 
 type Example = StoreManifest['examples'][number];
@@ -40,19 +41,20 @@ export function contentOf(rules: Rules): Content {
     return {
       ...{ encode: encoderOf(rules), labels: undefined, objective: 'Picture' },
       ...{ vocabularySize: 1, bytesPerToken: 2, pictures: { crop, scale } },
-      example: ({ picture }) =>
-        picture === undefined ? [] : [{ text: targetInWords(picture), isTarget: true }],
+      example: ({ packed }) =>
+        packed === undefined ? [] : [{ text: targetInWords(packed), isTarget: true }],
       slowPart: decoding,
     };
   }
+  if (areOfSounds(rules)) return ofSounds(rules);
   if (!areOfPictures(rules)) return ofTexts(rules);
   const { labels, preprocessing, size } = rules;
   return {
     ...{ encode: encoderOf(rules), labels, objective: 'Class' },
     // All tokens have the id 0.
     ...{ vocabularySize: 1, bytesPerToken: 2, pictures: { preprocessing, size } },
-    example: ({ picture, class: place }) =>
-      withClass(picture === undefined ? '' : pictureInWords(picture), labels[place ?? 0] ?? ''),
+    example: ({ packed, class: place }) =>
+      withClass(packed === undefined ? '' : pictureInWords(packed), labels[place ?? 0] ?? ''),
     slowPart: decoding,
   };
 }
@@ -63,15 +65,34 @@ const decoding = {
   reason: 'the machine is too busy, or the picture is made to take long',
 } as const;
 
+function ofSounds(rules: SoundRules): Content {
+  const { mels, frames } = rules;
+  const tokenizer = createTokenizer(rules.tokenizer);
+  return {
+    ...{ encode: encoderOf(rules), labels: undefined, objective: 'NextToken' },
+    ...sizesOf(tokenizer),
+    pictures: { mels, frames },
+    example: ({ ids, marks }) => exampleOf(ids, marks, tokenizer),
+    slowPart: {
+      code: 'E_INVALID_DATA',
+      name: "the reader of sounds, or the model's tokenizer,",
+      reason: 'the machine is too busy, or a pattern of the tokenizer does not terminate',
+    },
+  };
+}
+
+function sizesOf({ vocabularySize }: Tokenizer): Pick<Content, 'vocabularySize' | 'bytesPerToken'> {
+  return { vocabularySize, bytesPerToken: vocabularySize <= 65_536 ? 2 : 4 };
+}
+
 function ofTexts(rules: EncodingRules): Content {
   const { labels } = rules;
   const tokenizer = createTokenizer(rules.tokenizer);
-  const { vocabularySize } = tokenizer;
   const parts = rules.template === undefined ? 'tokenizer' : 'tokenizer or chat template';
   return {
     encode: createEncoder(rules, tokenizer),
     ...{ labels, objective: labels === undefined ? 'NextToken' : 'Class' },
-    ...{ vocabularySize, bytesPerToken: vocabularySize <= 65_536 ? 2 : 4, pictures: undefined },
+    ...{ ...sizesOf(tokenizer), pictures: undefined },
     example({ ids, marks, class: place }) {
       const name = place === undefined ? undefined : labels?.[place];
       if (name === undefined) return exampleOf(ids, marks, tokenizer);

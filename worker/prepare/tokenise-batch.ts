@@ -13,7 +13,7 @@ export interface Batch {
   /** Index of the file. */
   readonly file: number;
   readonly items: readonly BatchItem[];
-  /** Approximate length of all texts together; a picture counts as a text of its time. */
+  /** Approximate length of all texts together; a picture or sound counts as a text of its time. */
   readonly characters: number;
 }
 
@@ -34,13 +34,13 @@ export interface EncodedBatch {
   readonly ids: Uint32Array<ArrayBuffer>;
   /** One for each token. */
   readonly marks: Uint8Array<ArrayBuffer>;
-  /** One for each document, where documents are pictures. */
-  readonly pictures: readonly Uint8Array[];
+  /** One for each document, where documents have pictures or sounds. */
+  readonly packed: readonly Uint8Array[];
 }
 
 /** What another thread takes over without a copy. */
-export function buffersOf({ ids, marks, pictures }: EncodedBatch): ArrayBuffer[] {
-  const own = pictures.map(({ buffer }) => buffer);
+export function buffersOf({ ids, marks, packed }: EncodedBatch): ArrayBuffer[] {
+  const own = packed.map(({ buffer }) => buffer);
   return [ids.buffer, marks.buffer, ...own.filter((buffer) => buffer instanceof ArrayBuffer)];
 }
 
@@ -109,6 +109,6 @@ function flatten(file: number, encoded: readonly Encoded[]): EncodedBatch {
         }
       : record,
   );
-  const pictures = documents.flatMap(({ picture }) => picture ?? []);
-  return { file, records, ids, marks, pictures };
+  const packed = documents.flatMap((document) => document.packed ?? []);
+  return { file, records, ids, marks, packed };
 }

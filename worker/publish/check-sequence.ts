@@ -10,6 +10,7 @@ import type { ModelConfig } from '../families/family.ts';
 import { type RestorationConfig, restorationConfig } from '../restoration/config.ts';
 import { type VisionConfig, visionConfig } from '../vision/config.ts';
 import { tokensOfPicture } from '../vision/tokens.ts';
+import { type WhisperConfig, whisperConfig } from '../whisper/config.ts';
 
 /** At most. */
 export const checkTokens = 64;
@@ -23,6 +24,7 @@ export function checkSequence(config: ModelConfig): HostSequence {
   if (config.kind === 'vision') return checkPictures(visionConfig(config));
   if (config.kind === 'diffusion') return checkNoise(diffusionConfig(config));
   if (config.kind === 'restoration') return checkRestored(restorationConfig(config));
+  if (config.kind === 'speech') return checkHeard(whisperConfig(config));
   const isWhole = familyOf(config).targets === 'Tokens';
   const count = isWhole ? 1 : 8;
   return documents(checkIds(config.V), checkTokens / count, isWhole);
@@ -77,6 +79,19 @@ function checkRestored({ scale, colours }: RestorationConfig): HostSequence {
       input: { values, shape: shapeOf(side) },
       target: { values: target, shape: shapeOf(side * scale) },
     },
+  };
+}
+
+/** Frames of a sound of the check, at most: the half minute of a real one would take long. */
+const checkFrames = 64;
+
+/** Tokens after one short sound. */
+function checkHeard({ V, mels, sourcePositions, contextLength }: WhisperConfig): HostSequence {
+  const frames = Math.min(checkFrames, 2 * sourcePositions);
+  const length = Math.min(checkTokens, contextLength);
+  return {
+    ...documents(checkIds(V).subarray(0, length), length, true),
+    values: { mel: { values: checkValues(mels * frames), shape: [mels, frames] } },
   };
 }
 

@@ -12,6 +12,7 @@ import { type MemoryQuestion, stagesOf } from '../../crds/plan/memory-question.t
 import { outOfDeviceMemory } from '../../crds/plan/out-of-device-memory.ts';
 import { keptBetweenSteps } from '../../crds/plan/packing.ts';
 import { trainedOf } from '../../crds/plan/parameters.ts';
+import { tokensOfSound } from '../../crds/plan/sound-window.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import type { WorkerConfig } from '../config.ts';
 import type { Feed } from '../data/feed.ts';
@@ -64,6 +65,7 @@ export function trainerMemory(
     storedBfloat16: files.storedBfloat16,
     method,
     microBatchTokens: feed.largestMicroBatch,
+    soundTokens: feed.microBatchSize * tokensOfSound(run.spec.dataset, facts),
     perWave: clipsRecords ? 1 : Math.ceil(sequences / feed.microBatchSize),
     clipsRecords,
     waves: 1,

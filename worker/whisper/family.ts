@@ -13,6 +13,8 @@ export const whisperFamily: Family<WhisperConfig> = {
   canonical: whisperName,
   namesInFiles: (name) => [name],
   targets: 'Tokens',
+  // PEFT's class for such tasks wants ids of texts where sounds are.
+  pipelineTag: 'automatic-speech-recognition',
   facts(config) {
     const { V, H, L, NH, NK, D, I, encoderBlocks, mels, sourcePositions } = config;
     return {

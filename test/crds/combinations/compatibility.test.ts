@@ -9,6 +9,7 @@ import { aSpec } from '../../builders/job.ts';
 import { celHolds } from '../../doubles/cel.ts';
 import { casesOfClassification } from './cases-of-classification.ts';
 import { casesOfRestoration } from './cases-of-restoration.ts';
+import { casesOfSpeech } from './cases-of-speech.ts';
 import { type Cases, casesOfValues } from './cases-of-values.ts';
 
 /**
@@ -53,6 +54,7 @@ const cases: Cases = {
   },
   ...casesOfClassification,
   ...casesOfRestoration,
+  ...casesOfSpeech,
   'experts are in MLPs': {
     meet: { method: mixture({ targetModules: ['q_proj'] }) },
     apart: { method: mixture({ targetModules: ['q_proj', 'mlp.up_proj'] }) },

@@ -38,6 +38,7 @@ const others: Readonly<Record<string, unknown>> = {
   'dataset.chatTemplateArguments': { a: 'b' },
   'dataset.sequenceLength': 99,
   'dataset.restoration': { crop: 32 },
+  'dataset.audioSeconds': 9,
   'dataset.packing': 'Packed',
   'dataset.tokensPerSequence': 4096,
   'dataset.overlength': 'Fail',

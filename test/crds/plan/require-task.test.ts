@@ -59,15 +59,42 @@ test('a network that restores pictures has a task of its own', (t) => {
   t.regex(refused?.hint ?? '', /set spec\.model\.task: Restoration/);
 });
 
-test('a model of sounds is refused whatever the task: jobs have none', (t) => {
-  const whisper = { kind: 'speech', family: 'whisper', contextLength: 448 } as const;
-  for (const spec of [aSpec(), aSpec(classes)]) {
-    const refused = t.throws(() => requireTask(spec, whisper), { instanceOf: UserError });
-    t.is(
-      refused.message,
-      'the model is a whisper, which writes down what is said; jobs of this version train none',
-    );
-  }
+const whisper = {
+  kind: 'speech',
+  family: 'whisper',
+  contextLength: 448,
+  sourcePositions: 1500,
+} as const;
+
+test('a model that writes down what is said has a task of its own', (t) => {
+  const hearing = { 'model.task': 'SpeechToText', 'dataset.sequenceLength': 448 };
+  t.notThrows(() => requireTask(aSpec(hearing), whisper));
+  const refused = t.throws(() => requireTask(aSpec(), whisper), { instanceOf: UserError });
+  t.regex(refused.message, /the model is a whisper, which writes down what is said$/);
+  t.is(refused.hint, 'set spec.model.task: SpeechToText');
+  const long = aSpec({ ...hearing, 'dataset.sequenceLength': 449 });
+  t.throws(() => requireTask(long, whisper), {
+    instanceOf: UserError,
+    message: /is 449, but this whisper has positions for 448 tokens/,
+  });
+});
+
+test('sounds are no longer than what a model hears at once', (t) => {
+  const hearing = (audioSeconds: number) =>
+    aSpec({
+      'model.task': 'SpeechToText',
+      'dataset.sequenceLength': 64,
+      'dataset.audioSeconds': audioSeconds,
+    });
+  t.notThrows(() => requireTask(hearing(30), whisper));
+  const short = { ...whisper, sourcePositions: 275 };
+  t.notThrows(() => requireTask(hearing(5), short));
+  const refused = t.throws(() => requireTask(hearing(6), short), { instanceOf: UserError });
+  t.is(
+    refused.message,
+    'spec.dataset.audioSeconds is 6, but this whisper hears 5.5 seconds at once',
+  );
+  t.is(refused.hint, 'set it to at most 5');
 });
 
 test('texts that are longer than the positions of an encoder are refused', (t) => {

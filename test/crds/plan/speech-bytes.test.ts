@@ -4,7 +4,7 @@ import { blockBytes } from '../../../crds/plan/block-bytes.ts';
 import { blockKinds } from '../../../crds/plan/block-kinds.ts';
 import { planFor } from '../../../crds/plan/memory.ts';
 import type { MemoryQuestion, TapeMode } from '../../../crds/plan/memory-question.ts';
-import { sideBytes, soundBytes } from '../../../crds/plan/speech-bytes.ts';
+import { heardBytes, sideBytes, soundBytes } from '../../../crds/plan/speech-bytes.ts';
 import { factsOf } from '../../../worker/decoder/registry.ts';
 import { readWhisperConfig } from '../../../worker/whisper/config.ts';
 import { smol135 } from '../../builders/facts.ts';
@@ -60,4 +60,19 @@ test('kept blocks of the encoder cost what the encoder keeps', (t) => {
   const of = (encoder: TapeMode) => planFor(ask(), modes(encoder)).parts.activations;
   const { tape, stream } = blockBytes(ask());
   t.true(of('keep') - of('recompute') >= 2 * 3 * (tape - stream));
+});
+
+test('sounds without a tape are states, frames of one micro-batch, and the work of a block', (t) => {
+  const { kept, keysAndValues, working } = heardBytes(ask());
+  t.is(kept, 2 * 3000 * H * 2 + 3000 * 2 * 80 * (2 + 4));
+  t.is(keysAndValues, 2 * 3000 * H * 2);
+  // Three streams, queries, keys and values, and two of the MLP.
+  t.is(working, 3000 * 2 * (3 * H + 3 * H + 2 * 4 * H));
+  t.deepEqual(heardBytes(ask({ facts: smol135 })), { kept: 0, keysAndValues: 0, working: 0 });
+  const stages = { evaluationTokens: 40, formats: [], ggufType: 'BF16' } as const;
+  const peakOf = (soundTokens: number) =>
+    planFor(ask({ soundTokens, stages }), new Array<TapeMode>(8).fill('recompute')).stages.find(
+      ({ stage }) => stage === 'Evaluate',
+    )?.peak ?? 0;
+  t.is(peakOf(6000) - peakOf(3000), kept + working);
 });

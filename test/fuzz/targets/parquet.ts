@@ -3,8 +3,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
+import { bytesOfFiles } from '../../../worker/data/file-values.ts';
 import { decodeParquet } from '../../../worker/data/parquet-decode.ts';
-import { bytesOfPicture } from '../../../worker/data/picture-shapes.ts';
 import { isProblem } from '../../../worker/data/reading.ts';
 import type { Target } from '../target.ts';
 
@@ -42,7 +42,7 @@ export const target: Target = {
     const about = (bytes[8] ?? 0) % 2 === 0 ? 'Texts' : 'Pictures';
     for await (const reading of decodeParquet(path, () => undefined, about)) {
       if (isProblem(reading) && reading.problem === '') throw new Error('a problem without words');
-      if (!isProblem(reading)) bytesOfPicture(reading.value);
+      if (!isProblem(reading)) bytesOfFiles(reading.value);
     }
   },
   /** Sets the length of the footer to what stands before it, so that the footer itself is read. */

@@ -74,7 +74,7 @@ export const target: Target = {
       if (!isProblem(reading)) values.push(reading.value);
     }
     if (values.length === 0) return;
-    for (const format of ['Auto', 'TextClassification', 'ImageClassification'] as const) {
+    for (const format of ['Auto', 'TextClassification', 'ImageClassification', 'Audio'] as const) {
       convert(() => {
         const shape = detectShape(values, format);
         for (const value of values) convert(() => inside(toSample(shape, value, true)));
@@ -94,8 +94,9 @@ function check(reading: Reading): void {
 
 /** A path that a record names never leads out of the data set. */
 function inside(sample: Sample): void {
-  if (sample.type !== 'ImageClassification' || sample.picture.type !== 'Named') return;
-  const path = pathInDataset(sample.picture.path, 'train/records.jsonl');
+  const file = sample.type === 'Audio' ? sample.sound : 'picture' in sample && sample.picture;
+  if (file === false || file.type !== 'Named') return;
+  const path = pathInDataset(file.path, 'train/records.jsonl', 'picture');
   if (!posix.normalize(path).startsWith('train/')) throw new Error(`${path} leads out`);
 }
 

@@ -1,7 +1,6 @@
 import test from 'ava';
 import { detectShape } from '../../../worker/data/detect.ts';
 import { toSample } from '../../../worker/data/formats.ts';
-import { bytesOfPicture, withOwnBytes } from '../../../worker/data/picture-shapes.ts';
 import { UnusableRecord } from '../../../worker/files/unusable-record.ts';
 
 const bytes = Uint8Array.of(1, 2, 3);
@@ -33,15 +32,4 @@ test('a picture that is nowhere, or has no class, is unusable', (t) => {
   refused({ image: { bytes: null, path: null }, label: 1 }, /neither bytes nor a path/);
   refused({ image: 'a.png', label: null }, /has a label that is null/);
   refused({ image: 'a.png', label: [1] }, /has a label that is a list/);
-});
-
-test('bytes of a row group become bytes of their own, and are counted', (t) => {
-  // Where `slice` gives a view.
-  const group = Buffer.alloc(100, 7);
-  const own = withOwnBytes({ image: { bytes: group.subarray(10, 20) }, label: 1 });
-  t.is(bytesOfPicture(own), 10);
-  t.deepEqual(own, { image: { bytes: new Uint8Array(10).fill(7) }, label: 1 });
-  const { image } = own as { image: { bytes: Uint8Array } };
-  t.is(image.bytes.buffer.byteLength, 10);
-  t.is(bytesOfPicture('a'), 0);
 });

@@ -15,7 +15,7 @@ const leastPower = 1e-10;
 /** Powers of ten that the features span. */
 const range = 8;
 
-interface LogMel {
+export interface LogMel {
   readonly filters: number;
   readonly frames: number;
   /** float32 `[filters, frames]`. */

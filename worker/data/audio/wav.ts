@@ -5,8 +5,8 @@ import { UnusableRecord } from '../../files/unusable-record.ts';
 /** Samples a second of all sound here. */
 export const sampleRate = 16_000;
 
-/** More than an hour. */
-const maxWavBytes = 128 * 2 ** 20;
+/** Of a file: more than an hour. */
+export const maxWavBytes = 128 * 2 ** 20;
 
 const pcm = 1;
 /** A longer header, which has the format further behind. */
