@@ -1,10 +1,9 @@
-// A toy of diffusion transformers: weights by the rule of integers of golden.ts, in memory or as
-// diffusers' folder, and pictures with noise.
+// A toy of diffusion transformers, in memory or as diffusers' folder, and pictures with noise.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fillSequence } from '../../worker/data/packed-sequences.ts';
 import { readDiffusionConfig } from '../../worker/diffusion/config.ts';
-import { diffusionTensors, namesInFile } from '../../worker/diffusion/names.ts';
+import { namesInFile } from '../../worker/diffusion/names.ts';
 import { withNoise } from '../../worker/diffusion/noise.ts';
 import { patchesOf } from '../../worker/diffusion/patches.ts';
 import { linearSampler } from '../../worker/diffusion/sampler-config.ts';
@@ -17,8 +16,7 @@ import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { tensor } from '../../worker/tensor/tensor.ts';
 import { documentsOf } from '../builders/documents.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
+import { type Fields, toySource, toyTensors } from './weights.ts';
 
 /** A `config.json` of three blocks, for pictures of two channels, four patches, five classes. */
 export function diffusionJson(changes: Fields = {}): Fields {
@@ -32,30 +30,11 @@ export function diffusionJson(changes: Fields = {}): Fields {
   };
 }
 
-/** Element j of tensor t, with t in the order of computation. */
-function valuesOf({ shape, kind }: TensorSpec, t: number): Float64Array {
-  const size = shape.reduce((product, each) => product * each, 1);
-  const inputs = size / (shape[0] ?? 1);
-  return Float64Array.from({ length: size }, (_, j) => {
-    const u = ((31 * j * j + 17 * j + 101 * t + 7) % 997) / 997 - 0.5;
-    return kind === 'bias' ? 0.4 * u : (2 * u) / Math.sqrt(inputs);
-  });
-}
+const rule = (kind: TensorSpec['kind'], u: number, inputs: number): number =>
+  kind === 'bias' ? 0.4 * u : (2 * u) / Math.sqrt(inputs);
 
 export function diffusionSource(changes: Fields = {}): ModelSource {
-  const config = readDiffusionConfig(diffusionJson(changes));
-  const specs = diffusionTensors(config);
-  return {
-    config,
-    tensorNames: specs.map(({ name }) => name),
-    isBfloat16: () => false,
-    load(name, dtype) {
-      const t = specs.findIndex((spec) => spec.name === name);
-      const spec = specs[t];
-      if (spec === undefined) throw new Error(`no tensor ${name}`);
-      return ops.to(tensor(valuesOf(spec, t), spec.shape), dtype);
-    },
-  };
+  return toySource(diffusionJson(changes), { rule });
 }
 
 /** A folder as diffusers saves the transformer in; `changed` may change a tensor of the file. */
@@ -66,9 +45,9 @@ export async function makeDiffusion(
 ): Promise<string> {
   const json = diffusionJson(changes);
   const config = readDiffusionConfig(json);
-  const planned = diffusionTensors(config).flatMap((spec, t) =>
-    namesInFile(spec.name, config).map((name) => {
-      const values = valuesOf(spec, t);
+  const planned = [...toyTensors(json, { rule })].flatMap(([own, { spec, values: all }]) =>
+    namesInFile(own, config).map((name) => {
+      const values = all.slice();
       changed(name, values);
       const make = () => scope(() => ops.to(tensor(values, spec.shape), 'float32'));
       return [name, { shape: spec.shape, dtype: 'float32', make } as const] as const;

@@ -1,20 +1,14 @@
-// Toys of the encoder families: weights by the rule of integers of golden.ts, in memory or as a
-// Hugging Face folder.
-import { mkdir, writeFile } from 'node:fs/promises';
+// Toys of the encoder families, in memory or as a Hugging Face folder.
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readEncoderConfig } from '../../worker/encoder/config.ts';
 import type { EncoderName } from '../../worker/encoder/families.ts';
-import { encoderTensors } from '../../worker/encoder/names.ts';
 import type { ModelSource } from '../../worker/engine/build-model.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
-import type { ReadOptions, TensorSpec } from '../../worker/families/family.ts';
-import { writeSafetensorsModel } from '../../worker/files/safetensors-model.ts';
+import type { ReadOptions } from '../../worker/families/family.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
-import * as ops from '../../worker/tensor/ops.generated.ts';
-import { scope } from '../../worker/tensor/scope.ts';
-import { tensor } from '../../worker/tensor/tensor.ts';
 import { aSequence } from '../builders/training.ts';
 import { toyTokenizer } from './tokenizer.ts';
+import { type Fields, toySource, toyTensors, writeTensors } from './weights.ts';
 
 const sizes = {
   ...{ vocab_size: 40, hidden_size: 24, intermediate_size: 36, num_hidden_layers: 2 },
@@ -52,43 +46,13 @@ const special: Readonly<Record<EncoderName, SpecialTokens>> = {
   },
 };
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** A `config.json` with three classes. */
 export function encoderJson(name: EncoderName, changes: Fields = {}): Fields {
   return { ...sizes, ...own[name], ...changes };
 }
 
-/** Element j of tensor t, with t in the order of computation. */
-function valuesOf({ shape, kind }: TensorSpec, t: number): Float64Array {
-  const size = shape.reduce((product, each) => product * each, 1);
-  const columns = shape.at(-1) ?? 1;
-  return Float64Array.from({ length: size }, (_, j) => {
-    const u = ((31 * j * j + 17 * j + 101 * t + 7) % 997) / 997 - 0.5;
-    if (kind === 'norm') return 0.4 * u + 1;
-    if (kind === 'bias') return 0.4 * u;
-    return kind === 'table' ? 2 * u : (3 * u) / Math.sqrt(columns);
-  });
-}
-
-function toyTensors(json: Fields, options: ReadOptions) {
-  const specs = encoderTensors(readEncoderConfig(json, options));
-  return new Map(specs.map((spec, t) => [spec.name, { spec, values: valuesOf(spec, t) }]));
-}
-
 export function encoderSource(name: EncoderName, changes: Fields = {}): ModelSource {
-  const json = encoderJson(name, changes);
-  const tensors = toyTensors(json, {});
-  return {
-    config: readEncoderConfig(json),
-    tensorNames: [...tensors.keys()],
-    isBfloat16: () => false,
-    load(tensorName, dtype) {
-      const found = tensors.get(tensorName);
-      if (found === undefined) throw new Error(`no tensor ${tensorName}`);
-      return ops.to(tensor(found.values, found.spec.shape), dtype);
-    },
-  };
+  return toySource(encoderJson(name, changes));
 }
 
 interface EncoderToyOptions extends ReadOptions {
@@ -129,16 +93,10 @@ function tokenizerOf(name: EncoderName, size: number): Fields {
 export async function makeEncoder(
   folder: string,
   name: EncoderName,
-  { dtype = 'float32', config = {}, inFile = (own) => own, ...options }: EncoderToyOptions = {},
+  { dtype = 'float32', config = {}, inFile, ...options }: EncoderToyOptions = {},
 ): Promise<string> {
   const json = encoderJson(name, { ...config, torch_dtype: dtype });
-  const planned = [...toyTensors(json, options)].flatMap(([tensorName, { spec, values }]) => {
-    const named = inFile(tensorName);
-    const make = () => scope(() => ops.to(tensor(values, spec.shape), dtype));
-    return named === null ? [] : [[named, { shape: spec.shape, dtype, make }] as const];
-  });
-  await mkdir(folder, { recursive: true });
-  await writeSafetensorsModel(folder, new Map(planned));
+  await writeTensors(folder, toyTensors(json, options), dtype, inFile);
   const tokenizer = tokenizerOf(name, Number(json['vocab_size']));
   for (const [file, value] of [
     ['config.json', json],

@@ -1,19 +1,11 @@
-// Toys of networks that restore pictures: weights by a rule of integers, in memory or as a folder,
-// and pictures.
-import { mkdir, writeFile } from 'node:fs/promises';
+// Toys of networks that restore pictures, in memory or as a folder, and pictures.
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelSource } from '../../worker/engine/build-model.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
-import { shapeInMemory, type TensorSpec } from '../../worker/families/family.ts';
-import { writeSafetensorsModel } from '../../worker/files/safetensors-model.ts';
-import { readRestorationConfig } from '../../worker/restoration/config.ts';
-import { restorationTensors } from '../../worker/restoration/names.ts';
+import type { TensorSpec } from '../../worker/families/family.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
-import * as ops from '../../worker/tensor/ops.generated.ts';
-import { scope } from '../../worker/tensor/scope.ts';
-import { tensor } from '../../worker/tensor/tensor.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
+import { type Fields, toySource, toyTensors, writeTensors } from './weights.ts';
 
 /** A `config.json` of two blocks with six channels, which doubles pictures. */
 export function restorationJson(changes: Fields = {}): Fields {
@@ -24,35 +16,13 @@ export function restorationJson(changes: Fields = {}): Fields {
   };
 }
 
-/** Element j of tensor t, with t in the order of computation. */
-function valuesOf({ shape, kind }: TensorSpec, t: number): Float64Array {
-  const size = shape.reduce((product, each) => product * each, 1);
-  const inputs = size / (shape[0] ?? 1);
-  return Float64Array.from({ length: size }, (_, j) => {
-    const u = ((31 * j * j + 17 * j + 101 * t + 7) % 997) / 997 - 0.5;
-    if (kind === 'vector') return 0.25 + 0.3 * u;
-    return kind === 'bias' ? 0.2 * u : (3 * u) / Math.sqrt(inputs);
-  });
-}
-
-function toyTensors(json: Fields) {
-  const specs = restorationTensors(readRestorationConfig(json));
-  return new Map(specs.map((spec, t) => [spec.name, { spec, values: valuesOf(spec, t) }]));
-}
+const rule = (kind: TensorSpec['kind'], u: number, inputs: number): number => {
+  if (kind === 'vector') return 0.25 + 0.3 * u;
+  return kind === 'bias' ? 0.2 * u : (3 * u) / Math.sqrt(inputs);
+};
 
 export function restorationSource(changes: Fields = {}): ModelSource {
-  const json = restorationJson(changes);
-  const tensors = toyTensors(json);
-  return {
-    config: readRestorationConfig(json),
-    tensorNames: [...tensors.keys()],
-    isBfloat16: () => false,
-    load(name, dtype) {
-      const found = tensors.get(name);
-      if (found === undefined) throw new Error(`no tensor ${name}`);
-      return ops.to(tensor(found.values, shapeInMemory(found.spec)), dtype);
-    },
-  };
+  return toySource(restorationJson(changes), { rule });
 }
 
 /** Returns the folder. */
@@ -61,12 +31,7 @@ export async function makeRestoration(
   { dtype = 'float32', config = {} }: { readonly dtype?: DType; readonly config?: Fields } = {},
 ): Promise<string> {
   const json = restorationJson(config);
-  const planned = [...toyTensors(json)].map(([name, { spec, values }]) => {
-    const make = () => scope(() => ops.to(tensor(values, spec.shape), dtype));
-    return [name, { shape: spec.shape, dtype, make }] as const;
-  });
-  await mkdir(folder, { recursive: true });
-  await writeSafetensorsModel(folder, new Map(planned));
+  await writeTensors(folder, toyTensors(json, { rule }), dtype);
   await writeFile(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
   return folder;
 }

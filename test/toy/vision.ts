@@ -1,22 +1,18 @@
-// Toys of the vision families: weights by the rule of integers of golden.ts, in memory or as a
-// Hugging Face folder, and pictures by a like rule.
-import { mkdir, writeFile } from 'node:fs/promises';
+// Toys of the vision families, in memory or as a Hugging Face folder, and pictures by a rule like
+// that of their weights.
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { printConfig } from '../../worker/decoder/print-config.ts';
 import type { ModelSource } from '../../worker/engine/build-model.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
-import type { ReadOptions, TensorSpec } from '../../worker/families/family.ts';
-import { writeSafetensorsModel } from '../../worker/files/safetensors-model.ts';
+import type { ReadOptions } from '../../worker/families/family.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
-import * as ops from '../../worker/tensor/ops.generated.ts';
-import { scope } from '../../worker/tensor/scope.ts';
-import { tensor } from '../../worker/tensor/tensor.ts';
-import { readVisionConfig, type VisionConfig } from '../../worker/vision/config.ts';
+import type { VisionConfig } from '../../worker/vision/config.ts';
 import type { VisionName } from '../../worker/vision/families.ts';
 import { visionNameInFiles } from '../../worker/vision/file-names.ts';
-import { visionTensors } from '../../worker/vision/names.ts';
 import { tokensOfPicture } from '../../worker/vision/tokens.ts';
 import { aSequence } from '../builders/training.ts';
+import { type Fields, toySource, toyTensors, writeTensors } from './weights.ts';
 
 const sizes = {
   ...{ hidden_size: 24, num_hidden_layers: 2, num_attention_heads: 4, hidden_act: 'gelu' },
@@ -41,43 +37,13 @@ const own = {
   },
 } as const;
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** A `config.json` with three classes, of pictures of 12 x 12 pixels in 3 x 3 patches. */
 export function visionJson(name: VisionName, changes: Fields = {}): Fields {
   return { ...sizes, ...own[name], ...changes };
 }
 
-/** Element j of tensor t, with t in the order of computation. */
-function valuesOf({ shape, kind }: TensorSpec, t: number): Float64Array {
-  const size = shape.reduce((product, each) => product * each, 1);
-  const columns = size / (shape[0] ?? 1);
-  return Float64Array.from({ length: size }, (_, j) => {
-    const u = ((31 * j * j + 17 * j + 101 * t + 7) % 997) / 997 - 0.5;
-    if (kind === 'norm') return 0.4 * u + 1;
-    if (kind === 'bias') return 0.4 * u;
-    return kind === 'table' ? 2 * u : (3 * u) / Math.sqrt(columns);
-  });
-}
-
-function toyTensors(json: Fields, options: ReadOptions) {
-  const specs = visionTensors(readVisionConfig(json, options));
-  return new Map(specs.map((spec, t) => [spec.name, { spec, values: valuesOf(spec, t) }]));
-}
-
 export function visionSource(name: VisionName, changes: Fields = {}): ModelSource {
-  const json = visionJson(name, changes);
-  const tensors = toyTensors(json, {});
-  return {
-    config: readVisionConfig(json),
-    tensorNames: [...tensors.keys()],
-    isBfloat16: () => false,
-    load(tensorName, dtype) {
-      const found = tensors.get(tensorName);
-      if (found === undefined) throw new Error(`no tensor ${tensorName}`);
-      return ops.to(tensor(found.values, found.spec.shape), dtype);
-    },
-  };
+  return toySource(visionJson(name, changes));
 }
 
 interface VisionToyOptions extends ReadOptions {
@@ -97,13 +63,7 @@ export async function makeVision(
 ): Promise<string> {
   const json = visionJson(name, { ...config, torch_dtype: dtype });
   const nameOf = inFile ?? ((own: string) => visionNameInFiles(own, { family: name }));
-  const planned = [...toyTensors(json, options)].flatMap(([tensorName, { spec, values }]) => {
-    const named = nameOf(tensorName);
-    const make = () => scope(() => ops.to(tensor(values, spec.shape), dtype));
-    return named === null ? [] : [[named, { shape: spec.shape, dtype, make }] as const];
-  });
-  await mkdir(folder, { recursive: true });
-  await writeSafetensorsModel(folder, new Map(planned));
+  await writeTensors(folder, toyTensors(json, options), dtype, nameOf);
   const size = Number(json['image_size']);
   const preprocessor = {
     image_processor_type: 'ViTImageProcessor',

@@ -1,20 +1,12 @@
-// A toy Whisper: weights by the rule of integers of golden.ts, in memory or as a Hugging Face
-// folder, and sounds by a like rule.
-import { mkdir, writeFile } from 'node:fs/promises';
+// A toy Whisper, in memory or as a Hugging Face folder, and sounds by a rule like that of its
+// weights.
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelSource } from '../../worker/engine/build-model.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
-import type { TensorSpec } from '../../worker/families/family.ts';
-import { writeSafetensorsModel } from '../../worker/files/safetensors-model.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
-import * as ops from '../../worker/tensor/ops.generated.ts';
-import { scope } from '../../worker/tensor/scope.ts';
-import { tensor } from '../../worker/tensor/tensor.ts';
-import { readWhisperConfig } from '../../worker/whisper/config.ts';
-import { whisperTensors } from '../../worker/whisper/names.ts';
 import { aSequence } from '../builders/training.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
+import { type Fields, toySource, toyTensors, writeTensors } from './weights.ts';
 
 const mels = 5;
 
@@ -33,36 +25,8 @@ export function whisperJson(changes: Fields = {}): Fields {
   };
 }
 
-/** Element j of tensor t, with t in the order of computation. */
-function valuesOf({ shape, kind }: TensorSpec, t: number): Float64Array {
-  const size = shape.reduce((product, each) => product * each, 1);
-  const columns = size / (shape[0] ?? 1);
-  return Float64Array.from({ length: size }, (_, j) => {
-    const u = ((31 * j * j + 17 * j + 101 * t + 7) % 997) / 997 - 0.5;
-    if (kind === 'norm') return 0.4 * u + 1;
-    if (kind === 'bias') return 0.4 * u;
-    return kind === 'table' ? 2 * u : (3 * u) / Math.sqrt(columns);
-  });
-}
-
-function toyTensors(json: Fields) {
-  const specs = whisperTensors(readWhisperConfig(json));
-  return new Map(specs.map((spec, t) => [spec.name, { spec, values: valuesOf(spec, t) }]));
-}
-
 export function whisperSource(changes: Fields = {}): ModelSource {
-  const json = whisperJson(changes);
-  const tensors = toyTensors(json);
-  return {
-    config: readWhisperConfig(json),
-    tensorNames: [...tensors.keys()],
-    isBfloat16: () => false,
-    load(tensorName, dtype) {
-      const found = tensors.get(tensorName);
-      if (found === undefined) throw new Error(`no tensor ${tensorName}`);
-      return ops.to(tensor(found.values, found.spec.shape), dtype);
-    },
-  };
+  return toySource(whisperJson(changes));
 }
 
 /** Returns the folder. */
@@ -71,12 +35,7 @@ export async function makeWhisper(
   { dtype = 'float32', config = {} }: { readonly dtype?: DType; readonly config?: Fields } = {},
 ): Promise<string> {
   const json = whisperJson({ ...config, torch_dtype: dtype });
-  const planned = [...toyTensors(json)].map(([name, { spec, values }]) => {
-    const make = () => scope(() => ops.to(tensor(values, spec.shape), dtype));
-    return [name, { shape: spec.shape, dtype, make }] as const;
-  });
-  await mkdir(folder, { recursive: true });
-  await writeSafetensorsModel(folder, new Map(planned));
+  await writeTensors(folder, toyTensors(json), dtype);
   await writeFile(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
   return folder;
 }
