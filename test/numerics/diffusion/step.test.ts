@@ -1,8 +1,6 @@
 // A step of a diffusion transformer: its gradients against finite differences, and that packing,
 // micro-batches and tapes change nothing.
 import test from 'ava';
-import { UserError } from '../../../crds/failures/errors.ts';
-import type { TapeMode } from '../../../crds/plan/memory-question.ts';
 import { mergeSequences } from '../../../worker/data/merge-sequences.ts';
 import { quarterNames } from '../../../worker/diffusion/outlet.ts';
 import { buildModel } from '../../../worker/engine/build-model.ts';
@@ -10,24 +8,24 @@ import type { Model } from '../../../worker/engine/model.ts';
 import { toSequence } from '../../../worker/engine/packed-sequence.ts';
 import type { Place } from '../../../worker/families/family.ts';
 import type { Adapter } from '../../../worker/methods/adapters/adapter.ts';
-import { lora } from '../../../worker/methods/adapters/lora.ts';
-import { distillationLoss } from '../../../worker/methods/rules/distillation.ts';
 import type { DType } from '../../../worker/tensor/dtype.ts';
-import { liveHandles } from '../../../worker/tensor/memory.ts';
-import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
-import { streamOf } from '../../../worker/tensor/streams.ts';
-import { item, tensor, toArray } from '../../../worker/tensor/tensor.ts';
+import { item, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { heldOutLoss } from '../../../worker/train/held-out-loss.ts';
+import {
+  factorsSeeDenseGradients,
+  gradientsAreSlopes,
+  losesOnlyRounding,
+  refusesTeacher,
+  reordered,
+  tapesAreAlike,
+  toyLora,
+} from '../../builders/step-properties.ts';
 import { gradientsOf, stepGap } from '../../builders/training.ts';
 import { diffusionSource, noisedPictures } from '../../toy/diffusion.ts';
 
 test.before(() => setThreads(1));
-
-/** Two orders of the same sums in float64, on gradients of size 10. */
-const reordered = 1e-12;
 
 interface Built {
   readonly dtype?: DType;
@@ -48,42 +46,14 @@ const five = noisedPictures([0, 1, 2, 3, 4]);
 test('the gradient of every tensor is the slope of the loss', (t) => {
   const model = aModel({ changes: { num_layers: 2 } });
   using _parameters = model.parameters;
-  const before = liveHandles();
-  const { gradients } = gradientsOf(model, [five]);
-  t.is(liveHandles(), before, 'a step leaves no tensor behind');
-  const names = model.parameters.all().map((one) => one.name);
-  t.deepEqual([...gradients.keys()].sort(), [...names].sort());
-  const h = 1e-5;
-  for (const each of names) {
-    const value = model.parameters.value(each);
-    const direction = scope(() => toArray(normal(value.shape, 1, streamOf(7, each), 'float64')));
-    const along = (step: number): number =>
-      scope(() => {
-        const kept = ops.clone(value);
-        ops.add_(value, ops.mulScalar(tensor(direction, value.shape, 'float64'), step));
-        const { loss } = gradientsOf(model, [five]);
-        ops.copy_(value, kept);
-        return loss;
-      });
-    const slope = (along(h) - along(-h)) / (2 * h);
-    const found = gradients.get(each) ?? [];
-    const ours = found.reduce((sum, g, i) => sum + g * (direction[i] ?? 0), 0);
-    // h^2 of a third derivative of size 1e3, and 1e-15 of the loss over h.
-    t.true(
-      Math.abs(slope - ours) <= 1e-6 * Math.max(1, Math.abs(slope)),
-      `${each}: ${slope} and ${ours}`,
-    );
-  }
+  gradientsAreSlopes(t, model, [five]);
 });
 
 test('every mode of tape gives the same bits, with what blocks read beside their stream', (t) => {
   const model = aModel();
   using _parameters = model.parameters;
   const packed = [five, noisedPictures([7, 8], { key: 1 })];
-  const [kept, ...others] = (['keep', 'recompute', 'offload'] as const).map((mode: TapeMode) =>
-    gradientsOf(model, packed, mode),
-  );
-  for (const other of others) t.deepEqual(other, kept);
+  tapesAreAlike(t, model, packed);
 });
 
 test('pictures in one sequence are the pictures alone', (t) => {
@@ -116,49 +86,24 @@ test('what is frozen gets no gradient, and the others the same ones', (t) => {
 });
 
 test('a step of LoRA on all layers of blocks trains its factors alone', (t) => {
-  const adapter = lora({
-    ...{ rank: 4, alpha: 8, dropout: 0, scaling: 'Standard', learningRateRatio: 1 },
-    ...{ initialization: 'KaimingUniform', targets: () => true, seed: 5n, dtype: 'float64' },
-  });
+  const adapter = toyLora(() => true, 'float64');
   const full = aModel();
   using _full = full.parameters;
   const adapted = aModel({ adapter });
   using _adapted = adapted.parameters;
   const whole = gradientsOf(full, [five]);
   const factors = gradientsOf(adapted, [five]);
-  t.true(Math.abs(whole.loss - factors.loss) <= reordered);
   const paths = [...factors.gradients.keys()].flatMap((each) =>
     each.endsWith('.lora_B.weight') ? [each.slice(0, -'.lora_B.weight'.length)] : [],
   );
   t.is(paths.length, 3 * 7);
   t.is(factors.gradients.size, 2 * paths.length, 'nothing else trains');
-  for (const path of paths) {
-    scope(() => {
-      const { shape } = full.parameters.get(`${path}.weight`).value;
-      const dW = tensor(whole.gradients.get(`${path}.weight`) ?? [], shape, 'float64');
-      const A = adapted.parameters.value(`${path}.lora_A.weight`);
-      // B is 0: dB = scale dW A^T, and A has no gradient yet.
-      const expected = toArray(ops.mulScalar(ops.mm(dW, ops.t(A)), 2));
-      const found = factors.gradients.get(`${path}.lora_B.weight`) ?? [];
-      const off = Math.max(...expected.map((x, i) => Math.abs(x - (found[i] ?? Number.NaN))));
-      t.true(off <= reordered, `${path}: ${off}`);
-    });
-  }
+  factorsSeeDenseGradients(t, adapted, factors, whole, paths);
 });
 
 test('smaller types lose only their rounding', (t) => {
-  const exact = aModel();
-  using _exact = exact.parameters;
-  const expected = gradientsOf(exact, [five]);
-  for (const [dtype, allowed] of [
-    ['float32', 1e-4],
-    ['bfloat16', 0.2],
-  ] as const) {
-    const model = aModel({ dtype });
-    using _parameters = model.parameters;
-    const gap = stepGap(expected, gradientsOf(model, [five], 'recompute'));
-    t.true(gap <= allowed, `${dtype}: ${gap}`);
-  }
+  const allowed = { float32: 1e-4, bfloat16: 0.2 };
+  losesOnlyRounding(t, (dtype) => aModel({ dtype }), [five], allowed);
 });
 
 test('errors are told apart by the quarter of their time steps', (t) => {
@@ -201,10 +146,6 @@ test('the loss on held-out pictures is that of a step', async (t) => {
 test('an objective that a teacher gives is refused in a sentence', (t) => {
   const model = aModel();
   using _parameters = model.parameters;
-  const objective = distillationLoss({ temperature: 1, weight: 0.5 });
-  const teacher = () => ({ ids: tensor([0], [1, 1]), logQ: tensor([0, 0], [1, 2]) });
-  t.throws(() => gradientsOf(model, [five], 'keep', { distilled: { objective, teacher } }), {
-    instanceOf: UserError,
-    message: /the model is a dit, which learns from the noise in its pictures alone/,
-  });
+  const sentence = /the model is a dit, which learns from the noise in its pictures alone/;
+  refusesTeacher(t, model, [five], sentence);
 });

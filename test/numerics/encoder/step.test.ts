@@ -1,31 +1,28 @@
 // A step of an encoder with a head for classes: its gradients against finite differences, and that
 // packing, padding, micro-batches and tapes change nothing.
 import test from 'ava';
-import { UserError } from '../../../crds/failures/errors.ts';
-import type { TapeMode } from '../../../crds/plan/memory-question.ts';
 import { type EncoderName, encoderNames } from '../../../worker/encoder/families.ts';
 import { linearLayers } from '../../../worker/engine/adapted-layers.ts';
 import { buildModel, type ModelSource } from '../../../worker/engine/build-model.ts';
 import type { Model } from '../../../worker/engine/model.ts';
 import type { Adapter } from '../../../worker/methods/adapters/adapter.ts';
-import { lora } from '../../../worker/methods/adapters/lora.ts';
-import { distillationLoss } from '../../../worker/methods/rules/distillation.ts';
 import type { DType } from '../../../worker/tensor/dtype.ts';
-import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal } from '../../../worker/tensor/rng.ts';
-import { scope } from '../../../worker/tensor/scope.ts';
-import { streamOf } from '../../../worker/tensor/streams.ts';
-import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { heldOutLoss } from '../../../worker/train/held-out-loss.ts';
+import {
+  factorsSeeDenseGradients,
+  gradientsAreSlopes,
+  losesOnlyRounding,
+  refusesTeacher,
+  reordered,
+  tapesAreAlike,
+  toyLora,
+} from '../../builders/step-properties.ts';
 import { gradientsOf, stepGap } from '../../builders/training.ts';
 import { classSequence, encoderSource, toyExamples } from '../../toy/encoder.ts';
 
 test.before(() => setThreads(1));
-
-/** Two orders of the same sums in float64, on gradients of size 10. */
-const reordered = 1e-12;
 
 interface Built {
   readonly dtype?: DType;
@@ -57,34 +54,7 @@ for (const [title, changes] of Object.entries(variants)) {
   test(`the gradient of every tensor of ${title} is the slope of the loss`, (t) => {
     const model = anEncoder(name, { changes });
     using _parameters = model.parameters;
-    const before = liveHandles();
-    const { gradients } = gradientsOf(model, packed);
-    t.is(liveHandles(), before, 'a step leaves no tensor behind');
-    const names = model.parameters.all().map((one) => one.name);
-    t.deepEqual([...gradients.keys()].sort(), [...names].sort());
-    const h = 1e-5;
-    for (const each of names) {
-      const value = model.parameters.value(each);
-      const direction = scope(() => toArray(normal(value.shape, 1, streamOf(7, each), 'float64')));
-      const along = (step: number): number =>
-        scope(() => {
-          const kept = ops.clone(value);
-          ops.add_(value, ops.mulScalar(tensor(direction, value.shape, 'float64'), step));
-          const { loss } = gradientsOf(model, packed);
-          ops.copy_(value, kept);
-          return loss;
-        });
-      const slope = (along(h) - along(-h)) / (2 * h);
-      const ours = (gradients.get(each) ?? []).reduce(
-        (sum, g, i) => sum + g * (direction[i] ?? 0),
-        0,
-      );
-      // h^2 of a third derivative of size 1e3, and 1e-15 of the loss over h.
-      t.true(
-        Math.abs(slope - ours) <= 1e-6 * Math.max(1, Math.abs(slope)),
-        `${each}: ${slope} and ${ours}`,
-      );
-    }
+    gradientsAreSlopes(t, model, packed);
   });
 }
 
@@ -92,10 +62,7 @@ for (const name of encoderNames) {
   test(`${name} has the same bits with every mode of tape`, (t) => {
     const model = anEncoder(name);
     using _parameters = model.parameters;
-    const [kept, ...others] = (['keep', 'recompute', 'offload'] as const).map((mode: TapeMode) =>
-      gradientsOf(model, packed, mode),
-    );
-    for (const other of others) t.deepEqual(other, kept);
+    tapesAreAlike(t, model, packed);
   });
 
   test(`examples of ${name} in one bin, with padding, are the examples alone`, (t) => {
@@ -114,18 +81,13 @@ for (const name of encoderNames) {
 
   test(`a step of LoRA on query and value of ${name} is that of full fine-tuning through its factors`, (t) => {
     const targets = (path: string) => /\.(query|value)$/.test(path);
-    const adapter = lora({
-      ...{ rank: 4, alpha: 8, dropout: 0, scaling: 'Standard', learningRateRatio: 1 },
-      ...{ initialization: 'KaimingUniform', targets, seed: 5n, dtype: 'float64' },
-    });
+    const adapter = toyLora(targets, 'float64');
     const full = anEncoder(name);
     using _full = full.parameters;
     const adapted = anEncoder(name, { adapter });
     using _adapted = adapted.parameters;
     const whole = gradientsOf(full, packed);
     const factors = gradientsOf(adapted, packed);
-    // Sums with a zero in them may be rounded at other places.
-    t.true(Math.abs(whole.loss - factors.loss) <= reordered);
     const paths = [0, 1].flatMap((layer) =>
       ['query', 'value'].map((role) => `${name}.encoder.layer.${layer}.attention.self.${role}`),
     );
@@ -137,32 +99,12 @@ for (const name of encoderNames) {
         ...heads,
       ].sort(),
     );
-    for (const path of paths) {
-      scope(() => {
-        const dW = tensor(whole.gradients.get(`${path}.weight`) ?? [], [24, 24], 'float64');
-        const A = adapted.parameters.value(`${path}.lora_A.weight`);
-        // B is 0: dB = scale dW A^T, and A has no gradient yet.
-        const expected = toArray(ops.mulScalar(ops.mm(dW, ops.t(A)), 2));
-        const found = factors.gradients.get(`${path}.lora_B.weight`) ?? [];
-        const off = Math.max(...expected.map((x, i) => Math.abs(x - (found[i] ?? Number.NaN))));
-        t.true(off <= reordered, `${path}: ${off}`);
-      });
-    }
+    factorsSeeDenseGradients(t, adapted, factors, whole, paths);
   });
 
   test(`${name} in smaller types loses only their rounding`, (t) => {
-    const exact = anEncoder(name);
-    using _exact = exact.parameters;
-    const expected = gradientsOf(exact, packed);
-    for (const [dtype, allowed] of [
-      ['float32', 1e-4],
-      ['bfloat16', 0.2],
-    ] as const) {
-      const model = anEncoder(name, { dtype });
-      using _parameters = model.parameters;
-      const found = gradientsOf(model, packed, 'recompute');
-      t.true(stepGap(expected, found) <= allowed, `${dtype}: ${stepGap(expected, found)}`);
-    }
+    const allowed = { float32: 1e-4, bfloat16: 0.2 };
+    losesOnlyRounding(t, (dtype) => anEncoder(name, { dtype }), packed, allowed);
   });
 }
 
@@ -173,11 +115,7 @@ test('frozen tensors stay in the bfloat16 of their files, and the head trains in
     isBfloat16: () => true,
     load: (name, dtype) => ops.to(ops.to(plain.load(name, 'float32'), 'bfloat16'), dtype),
   };
-  const adapter = lora({
-    ...{ rank: 4, alpha: 8, dropout: 0, scaling: 'Standard', learningRateRatio: 1 },
-    ...{ initialization: 'KaimingUniform', targets: (path) => path.endsWith('query'), seed: 5n },
-    dtype: 'float32',
-  });
+  const adapter = toyLora((path) => path.endsWith('query'), 'float32');
   const model = anEncoder('bert', { source, adapter, dtype: 'float32' });
   using _parameters = model.parameters;
   t.is(model.parameters.value('bert.embeddings.word_embeddings.weight').dtype, 'bfloat16');
@@ -227,10 +165,6 @@ test('held-out loss and accuracy are those of the classes', async (t) => {
 test('an objective that a teacher gives is refused in a sentence', (t) => {
   const model = anEncoder('bert');
   using _parameters = model.parameters;
-  const objective = distillationLoss({ temperature: 1, weight: 0.5 });
-  const teacher = () => ({ ids: tensor([0], [1, 1]), logQ: tensor([0, 0], [1, 2]) });
-  t.throws(() => gradientsOf(model, packed, 'keep', { distilled: { objective, teacher } }), {
-    instanceOf: UserError,
-    message: /the model is a bert, which learns from the classes of its data alone/,
-  });
+  const sentence = /the model is a bert, which learns from the classes of its data alone/;
+  refusesTeacher(t, model, packed, sentence);
 });

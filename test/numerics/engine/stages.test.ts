@@ -1,26 +1,19 @@
 // A model of two stages: the second reads the states of the first beside its own stream, and a
 // place with tensors lies between them.
 import test from 'ava';
-import type { TapeMode } from '../../../crds/plan/memory-question.ts';
 import { BlockWalk } from '../../../worker/engine/block-walk.ts';
 import { toSequence } from '../../../worker/engine/packed-sequence.ts';
 import type { Place } from '../../../worker/families/family.ts';
 import { inletsOf, stageOf } from '../../../worker/families/family.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import { native } from '../../../worker/tensor/native.ts';
-import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
-import { streamOf } from '../../../worker/tensor/streams.ts';
-import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
+import { gradientsAreSlopes, reordered, tapesAreAlike } from '../../builders/step-properties.ts';
 import { gradientsOf, stepGap } from '../../builders/training.ts';
 import { twoStageSequence, twoStages } from '../../toy/two-stages.ts';
 
 test.before(() => setThreads(1));
-
-/** Two orders of the same sums in float64, on gradients of size 10. */
-const reordered = 1e-12;
 
 const documents = [
   [1, 4, 2, 9],
@@ -41,41 +34,15 @@ test('places say which stage they are of', (t) => {
 test('the gradient of every tensor of both stages is the slope of the loss', (t) => {
   const model = twoStages();
   using _parameters = model.parameters;
-  const before = liveHandles();
-  const { gradients } = gradientsOf(model, hosts);
-  t.is(liveHandles(), before, 'a step leaves no tensor behind');
-  const names = model.parameters.all().map((one) => one.name);
-  t.deepEqual([...gradients.keys()].sort(), [...names].sort());
-  const h = 1e-6;
-  for (const name of names) {
-    const value = model.parameters.value(name);
-    const direction = scope(() => toArray(normal(value.shape, 1, streamOf(7, name), 'float64')));
-    const along = (step: number): number =>
-      scope(() => {
-        const kept = ops.clone(value);
-        ops.add_(value, ops.mulScalar(tensor(direction, value.shape, 'float64'), step));
-        const { loss } = gradientsOf(model, hosts);
-        ops.copy_(value, kept);
-        return loss;
-      });
-    const slope = (along(h) - along(-h)) / (2 * h);
-    const found = gradients.get(name) ?? [];
-    const ours = found.reduce((sum, g, i) => sum + g * (direction[i] ?? 0), 0);
-    // 1e-16 of a loss of 10 over h, and h^2 of a third derivative of size 1e3.
-    t.true(
-      Math.abs(slope - ours) <= 1e-8 * Math.max(1, Math.abs(slope)),
-      `${name}: ${slope}, ${ours}`,
-    );
-  }
+  // 1e-16 of a loss of 10 over h, and h^2 of a third derivative of size 1e3.
+  const allowed = (slope: number) => 1e-8 * Math.max(1, Math.abs(slope));
+  gradientsAreSlopes(t, model, hosts, { h: 1e-6, allowed });
 });
 
 test('side streams have the same bits with every mode of tape', (t) => {
   const model = twoStages();
   using _parameters = model.parameters;
-  const [kept, ...others] = (['keep', 'recompute', 'offload'] as const).map((mode: TapeMode) =>
-    gradientsOf(model, hosts, mode),
-  );
-  for (const other of others) t.deepEqual(other, kept);
+  tapesAreAlike(t, model, hosts);
 });
 
 test('documents read the states of their own first stage, alone or packed', (t) => {

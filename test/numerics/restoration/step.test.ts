@@ -1,27 +1,22 @@
 // A step of a network that restores pictures: its gradients against finite differences, and that
 // packing, micro-batches and tapes change nothing.
 import test from 'ava';
-import { UserError } from '../../../crds/failures/errors.ts';
-import type { TapeMode } from '../../../crds/plan/memory-question.ts';
 import { buildModel } from '../../../worker/engine/build-model.ts';
 import type { Model } from '../../../worker/engine/model.ts';
-import { distillationLoss } from '../../../worker/methods/rules/distillation.ts';
 import type { DType } from '../../../worker/tensor/dtype.ts';
-import { liveHandles } from '../../../worker/tensor/memory.ts';
-import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal } from '../../../worker/tensor/rng.ts';
-import { scope } from '../../../worker/tensor/scope.ts';
-import { streamOf } from '../../../worker/tensor/streams.ts';
-import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { heldOutLoss } from '../../../worker/train/held-out-loss.ts';
+import {
+  gradientsAreSlopes,
+  losesOnlyRounding,
+  refusesTeacher,
+  reordered,
+  tapesAreAlike,
+} from '../../builders/step-properties.ts';
 import { gradientsOf, stepGap } from '../../builders/training.ts';
 import { pairSequence, restorationSource } from '../../toy/restoration.ts';
 
 test.before(() => setThreads(1));
-
-/** Two orders of the same sums in float64, on gradients of size 1. */
-const reordered = 1e-12;
 
 function aNetwork(scale = 2, dtype: DType = 'float64'): Model {
   return buildModel(restorationSource({ upscale: scale }), {
@@ -34,33 +29,10 @@ for (const scale of [1, 2, 3]) {
     const model = aNetwork(scale);
     using _parameters = model.parameters;
     const batch = [pairSequence([1, 2], { scale })];
-    const before = liveHandles();
-    const { gradients } = gradientsOf(model, batch);
-    t.is(liveHandles(), before, 'a step leaves no tensor behind');
-    const names = model.parameters.all().map((one) => one.name);
-    t.deepEqual([...gradients.keys()].sort(), [...names].sort());
     // No value of the toy's output is nearer to its target, nor a channel to 0: the loss is
     // linear there but for products of weights.
-    const h = 1e-7;
-    for (const each of names) {
-      const value = model.parameters.value(each);
-      const direction = scope(() => toArray(normal(value.shape, 1, streamOf(7, each), 'float64')));
-      const along = (step: number): number =>
-        scope(() => {
-          const kept = ops.clone(value);
-          ops.add_(value, ops.mulScalar(tensor(direction, value.shape, 'float64'), step));
-          const { loss } = gradientsOf(model, batch);
-          ops.copy_(value, kept);
-          return loss;
-        });
-      const slope = (along(h) - along(-h)) / (2 * h);
-      const ours = (gradients.get(each) ?? []).reduce(
-        (sum, g, i) => sum + g * (direction[i] ?? 0),
-        0,
-      );
-      // 1e-16 of the loss over h, and its products over h^2.
-      t.true(Math.abs(slope - ours) <= 1e-7, `${each}: ${slope} and ${ours}`);
-    }
+    // 1e-16 of the loss over h, and its products over h^2.
+    gradientsAreSlopes(t, model, batch, { h: 1e-7, allowed: () => 1e-7 });
   });
 }
 
@@ -68,10 +40,7 @@ test('a network has the same bits with every mode of tape', (t) => {
   const model = aNetwork();
   using _parameters = model.parameters;
   const batch = [pairSequence([1, 2]), pairSequence([3], { key: 1 })];
-  const [kept, ...others] = (['keep', 'recompute', 'offload'] as const).map((mode: TapeMode) =>
-    gradientsOf(model, batch, mode),
-  );
-  for (const other of others) t.deepEqual(other, kept);
+  tapesAreAlike(t, model, batch);
 });
 
 test('pictures in one sequence are the pictures alone, and pixels weigh alike in each size', (t) => {
@@ -92,19 +61,9 @@ test('pictures in one sequence are the pictures alone, and pixels weigh alike in
 
 test('in smaller types a network loses only their rounding', (t) => {
   const batch = [pairSequence([1, 2, 3])];
-  const exact = aNetwork();
-  using _exact = exact.parameters;
-  const expected = gradientsOf(exact, batch);
-  for (const [dtype, allowed] of [
-    ['float32', 1e-5],
-    // A difference whose sign is rounded away changes a gradient by 2 of 480 values of the loss.
-    ['bfloat16', 0.1],
-  ] as const) {
-    const model = aNetwork(2, dtype);
-    using _parameters = model.parameters;
-    const found = gradientsOf(model, batch, 'recompute');
-    t.true(stepGap(expected, found) <= allowed, `${dtype}: ${stepGap(expected, found)}`);
-  }
+  // A difference whose sign is rounded away changes a gradient by 2 of 480 values of the loss.
+  const allowed = { float32: 1e-5, bfloat16: 0.1 };
+  losesOnlyRounding(t, (dtype) => aNetwork(2, dtype), batch, allowed);
 });
 
 test('held-out loss is the mean absolute difference, and there is no accuracy', async (t) => {
@@ -127,13 +86,6 @@ test('held-out loss is the mean absolute difference, and there is no accuracy', 
 test('an objective that a teacher gives is refused in a sentence', (t) => {
   const model = aNetwork();
   using _parameters = model.parameters;
-  const objective = distillationLoss({ temperature: 1, weight: 0.5 });
-  const teacher = () => ({ ids: tensor([0], [1, 1]), logQ: tensor([0, 0], [1, 2]) });
-  t.throws(
-    () => gradientsOf(model, [pairSequence([1])], 'keep', { distilled: { objective, teacher } }),
-    {
-      instanceOf: UserError,
-      message: /the model is a srvgg, which learns from the pictures of its data alone/,
-    },
-  );
+  const sentence = /the model is a srvgg, which learns from the pictures of its data alone/;
+  refusesTeacher(t, model, [pairSequence([1])], sentence);
 });

@@ -2,25 +2,25 @@
 // also where positions are resized, and that packing, padding, micro-batches and tapes change
 // nothing.
 import test from 'ava';
-import { UserError } from '../../../crds/failures/errors.ts';
-import type { TapeMode } from '../../../crds/plan/memory-question.ts';
 import { mergeSequences } from '../../../worker/data/merge-sequences.ts';
 import { buildModel, type ModelSource } from '../../../worker/engine/build-model.ts';
 import type { Model } from '../../../worker/engine/model.ts';
 import type { Adapter } from '../../../worker/methods/adapters/adapter.ts';
-import { lora } from '../../../worker/methods/adapters/lora.ts';
-import { distillationLoss } from '../../../worker/methods/rules/distillation.ts';
 import type { DType } from '../../../worker/tensor/dtype.ts';
-import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal } from '../../../worker/tensor/rng.ts';
-import { scope } from '../../../worker/tensor/scope.ts';
-import { streamOf } from '../../../worker/tensor/streams.ts';
-import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { heldOutLoss } from '../../../worker/train/held-out-loss.ts';
 import { visionConfig } from '../../../worker/vision/config.ts';
 import { type VisionName, visionNames } from '../../../worker/vision/families.ts';
+import {
+  factorsSeeDenseGradients,
+  gradientsAreSlopes,
+  losesOnlyRounding,
+  refusesTeacher,
+  reordered,
+  tapesAreAlike,
+  toyLora,
+} from '../../builders/step-properties.ts';
 import { gradientsOf, stepGap } from '../../builders/training.ts';
 import {
   type Picture,
@@ -31,9 +31,6 @@ import {
 } from '../../toy/vision.ts';
 
 test.before(() => setThreads(1));
-
-/** Two orders of the same sums in float64, on gradients of size 10. */
-const reordered = 1e-12;
 
 interface Built {
   readonly dtype?: DType;
@@ -52,7 +49,7 @@ function aModel(
 }
 
 const sequenceOf = (
-  model: Model,
+  model: Pick<Model, 'config'>,
   pictures: readonly Picture[],
   options?: { readonly key?: number; readonly padding?: number },
 ) => pictureSequence(visionConfig(model.config), pictures, options);
@@ -73,34 +70,7 @@ for (const [title, [changes, pictures]] of Object.entries(variants)) {
     const model = aModel(name, { changes });
     using _parameters = model.parameters;
     const packed = [sequenceOf(model, pictures, { padding: 2 })];
-    const before = liveHandles();
-    const { gradients } = gradientsOf(model, packed);
-    t.is(liveHandles(), before, 'a step leaves no tensor behind');
-    const names = model.parameters.all().map((one) => one.name);
-    t.deepEqual([...gradients.keys()].sort(), [...names].sort());
-    const h = 1e-5;
-    for (const each of names) {
-      const value = model.parameters.value(each);
-      const direction = scope(() => toArray(normal(value.shape, 1, streamOf(7, each), 'float64')));
-      const along = (step: number): number =>
-        scope(() => {
-          const kept = ops.clone(value);
-          ops.add_(value, ops.mulScalar(tensor(direction, value.shape, 'float64'), step));
-          const { loss } = gradientsOf(model, packed);
-          ops.copy_(value, kept);
-          return loss;
-        });
-      const slope = (along(h) - along(-h)) / (2 * h);
-      const ours = (gradients.get(each) ?? []).reduce(
-        (sum, g, i) => sum + g * (direction[i] ?? 0),
-        0,
-      );
-      // h^2 of a third derivative of size 1e3, and 1e-15 of the loss over h.
-      t.true(
-        Math.abs(slope - ours) <= 1e-6 * Math.max(1, Math.abs(slope)),
-        `${each}: ${slope} and ${ours}`,
-      );
-    }
+    gradientsAreSlopes(t, model, packed);
   });
 }
 
@@ -112,10 +82,7 @@ for (const name of visionNames) {
       sequenceOf(model, toyPictures, { padding: 2 }),
       sequenceOf(model, widePictures, { key: 1 }),
     ];
-    const [kept, ...others] = (['keep', 'recompute', 'offload'] as const).map((mode: TapeMode) =>
-      gradientsOf(model, packed, mode),
-    );
-    for (const other of others) t.deepEqual(other, kept);
+    tapesAreAlike(t, model, packed);
   });
 
   test(`pictures of ${name} in one bin, with padding, are the pictures alone`, (t) => {
@@ -154,10 +121,7 @@ for (const name of visionNames) {
 
   test(`a step of LoRA on ${name} trains its factors and the layer of classes alone`, (t) => {
     const targets = (path: string) => /\.(q_proj|fc2)$/.test(path);
-    const adapter = lora({
-      ...{ rank: 4, alpha: 8, dropout: 0, scaling: 'Standard', learningRateRatio: 1 },
-      ...{ initialization: 'KaimingUniform', targets, seed: 5n, dtype: 'float64' },
-    });
+    const adapter = toyLora(targets, 'float64');
     const full = aModel(name);
     using _full = full.parameters;
     const adapted = aModel(name, { adapter });
@@ -165,7 +129,6 @@ for (const name of visionNames) {
     const packed = [sequenceOf(full, toyPictures)];
     const whole = gradientsOf(full, packed);
     const factors = gradientsOf(adapted, packed);
-    t.true(Math.abs(whole.loss - factors.loss) <= reordered);
     const paths = [...factors.gradients.keys()].flatMap((each) =>
       each.endsWith('.lora_B.weight') ? [each.slice(0, -'.lora_B.weight'.length)] : [],
     );
@@ -174,34 +137,13 @@ for (const name of visionNames) {
       'classifier.bias',
       'classifier.weight',
     ]);
-    for (const path of paths) {
-      scope(() => {
-        const { shape } = full.parameters.get(`${path}.weight`).value;
-        const dW = tensor(whole.gradients.get(`${path}.weight`) ?? [], shape, 'float64');
-        const A = adapted.parameters.value(`${path}.lora_A.weight`);
-        // B is 0: dB = scale dW A^T, and A has no gradient yet.
-        const expected = toArray(ops.mulScalar(ops.mm(dW, ops.t(A)), 2));
-        const found = factors.gradients.get(`${path}.lora_B.weight`) ?? [];
-        const off = Math.max(...expected.map((x, i) => Math.abs(x - (found[i] ?? Number.NaN))));
-        t.true(off <= reordered, `${path}: ${off}`);
-      });
-    }
+    factorsSeeDenseGradients(t, adapted, factors, whole, paths);
   });
 
   test(`${name} in smaller types loses only their rounding`, (t) => {
-    const exact = aModel(name);
-    using _exact = exact.parameters;
-    const packed = [sequenceOf(exact, widePictures, { padding: 1 })];
-    const expected = gradientsOf(exact, packed);
-    for (const [dtype, allowed] of [
-      ['float32', 1e-4],
-      ['bfloat16', 0.2],
-    ] as const) {
-      const model = aModel(name, { dtype });
-      using _parameters = model.parameters;
-      const found = gradientsOf(model, packed, 'recompute');
-      t.true(stepGap(expected, found) <= allowed, `${dtype}: ${stepGap(expected, found)}`);
-    }
+    const allowed = { float32: 1e-4, bfloat16: 0.2 };
+    const packed = [sequenceOf(visionSource(name), widePictures, { padding: 1 })];
+    losesOnlyRounding(t, (dtype) => aModel(name, { dtype }), packed, allowed);
   });
 
   test(`micro-batches without a picture add nothing to ${name}, and have all gradients`, (t) => {
@@ -224,11 +166,7 @@ test('frozen tensors in the bfloat16 of their files compute as wide ones', (t) =
     isBfloat16: () => true,
     load: (name, dtype) => ops.to(ops.to(plain.load(name, 'float32'), 'bfloat16'), dtype),
   };
-  const adapter = lora({
-    ...{ rank: 4, alpha: 8, dropout: 0, scaling: 'Standard', learningRateRatio: 1 },
-    ...{ initialization: 'KaimingUniform', targets: (path) => path.endsWith('q_proj'), seed: 5n },
-    dtype: 'float32',
-  });
+  const adapter = toyLora((path) => path.endsWith('q_proj'), 'float32');
   const model = aModel('dinov2', { source, adapter, dtype: 'float32' });
   using _parameters = model.parameters;
   t.is(model.parameters.value('dinov2.embeddings.position_embeddings').dtype, 'bfloat16');
@@ -256,11 +194,6 @@ test('held-out loss and accuracy are those of the classes', async (t) => {
 test('an objective that a teacher gives is refused in a sentence', (t) => {
   const model = aModel('vit');
   using _parameters = model.parameters;
-  const objective = distillationLoss({ temperature: 1, weight: 0.5 });
-  const teacher = () => ({ ids: tensor([0], [1, 1]), logQ: tensor([0, 0], [1, 2]) });
-  const packed = [sequenceOf(model, toyPictures)];
-  t.throws(() => gradientsOf(model, packed, 'keep', { distilled: { objective, teacher } }), {
-    instanceOf: UserError,
-    message: /the model is a vit, which learns from the classes of its data alone/,
-  });
+  const sentence = /the model is a vit, which learns from the classes of its data alone/;
+  refusesTeacher(t, model, [sequenceOf(model, toyPictures)], sentence);
 });

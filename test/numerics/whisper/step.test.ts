@@ -1,32 +1,32 @@
 // A step of Whisper: its gradients against finite differences, and that packing, padding,
 // micro-batches and tapes change nothing.
 import test from 'ava';
-import type { TapeMode } from '../../../crds/plan/memory-question.ts';
 import { mergeSequences } from '../../../worker/data/merge-sequences.ts';
 import { linearLayers } from '../../../worker/engine/adapted-layers.ts';
 import { buildModel } from '../../../worker/engine/build-model.ts';
 import type { Model } from '../../../worker/engine/model.ts';
 import type { TensorSpec } from '../../../worker/families/family.ts';
 import type { Adapter } from '../../../worker/methods/adapters/adapter.ts';
-import { lora } from '../../../worker/methods/adapters/lora.ts';
 import { s2Lora } from '../../../worker/methods/adapters/s2-lora.ts';
 import type { DType } from '../../../worker/tensor/dtype.ts';
-import { liveHandles } from '../../../worker/tensor/memory.ts';
 import { native } from '../../../worker/tensor/native.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
-import { streamOf } from '../../../worker/tensor/streams.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { heldOutLoss } from '../../../worker/train/held-out-loss.ts';
+import {
+  gradientsAreSlopes,
+  losesOnlyRounding,
+  reordered,
+  tapesAreAlike,
+  toyLora,
+} from '../../builders/step-properties.ts';
 import { gradientsOf, stepGap } from '../../builders/training.ts';
 import { soundSequence, toySounds, whisperSource } from '../../toy/whisper.ts';
 
 test.before(() => setThreads(1));
 
-/** Two orders of the same sums in float64, on gradients of size 10. */
-const reordered = 1e-12;
 const fixed = 'model.encoder.embed_positions.weight';
 
 interface Built {
@@ -45,12 +45,6 @@ function aModel({ dtype = 'float64', adapter = null, changes = {}, trains }: Bui
 const plain = {
   ...({ rank: 4, alpha: 8, dropout: 0, seed: 5n, dtype: 'float64' } as const),
 };
-const loraOn = (targets: (path: string) => boolean) =>
-  lora({
-    ...{ ...plain, targets, scaling: 'Standard', learningRateRatio: 1 },
-    initialization: 'KaimingUniform',
-  });
-
 const packed = [
   soundSequence(toySounds, { padding: 2 }),
   soundSequence(toySounds.slice(0, 1), { key: 1, frames: 9 }),
@@ -65,32 +59,7 @@ for (const [title, [changes, sequences]] of Object.entries(variants)) {
   test(`the gradient of every tensor is the slope of the loss: ${title}`, (t) => {
     const model = aModel({ changes });
     using _parameters = model.parameters;
-    const before = liveHandles();
-    const { gradients } = gradientsOf(model, sequences);
-    t.is(liveHandles(), before, 'a step leaves no tensor behind');
-    const names = model.parameters.all().flatMap(({ name }) => (name === fixed ? [] : [name]));
-    t.deepEqual([...gradients.keys()].sort(), [...names].sort());
-    const h = 1e-5;
-    for (const each of names) {
-      const value = model.parameters.value(each);
-      const direction = scope(() => toArray(normal(value.shape, 1, streamOf(7, each), 'float64')));
-      const along = (step: number): number =>
-        scope(() => {
-          const kept = ops.clone(value);
-          ops.add_(value, ops.mulScalar(tensor(direction, value.shape, 'float64'), step));
-          const { loss } = gradientsOf(model, sequences);
-          ops.copy_(value, kept);
-          return loss;
-        });
-      const slope = (along(h) - along(-h)) / (2 * h);
-      const found = gradients.get(each) ?? [];
-      const ours = found.reduce((sum, g, i) => sum + g * (direction[i] ?? 0), 0);
-      // h^2 of a third derivative of size 1e3, and 1e-15 of the loss over h.
-      t.true(
-        Math.abs(slope - ours) <= 1e-6 * Math.max(1, Math.abs(slope)),
-        `${each}: ${slope} and ${ours}`,
-      );
-    }
+    gradientsAreSlopes(t, model, sequences, { fixed });
   });
 }
 
@@ -98,10 +67,7 @@ for (const dtype of ['float64', 'float32', 'bfloat16'] as const) {
   test(`the same bits with every mode of tape, in ${dtype}`, (t) => {
     const model = aModel({ dtype });
     using _parameters = model.parameters;
-    const [kept, ...others] = (['keep', 'recompute', 'offload'] as const).map((mode: TapeMode) =>
-      gradientsOf(model, packed, mode),
-    );
-    for (const other of others) t.deepEqual(other, kept);
+    tapesAreAlike(t, model, packed);
   });
 }
 
@@ -125,18 +91,8 @@ test('sounds in one bin, with padding, are the sounds alone', (t) => {
 });
 
 test('in smaller types it loses only their rounding', (t) => {
-  const exact = aModel();
-  using _exact = exact.parameters;
-  const expected = gradientsOf(exact, packed);
-  for (const [dtype, allowed] of [
-    ['float32', 1e-4],
-    ['bfloat16', 0.3],
-  ] as const) {
-    const model = aModel({ dtype });
-    using _parameters = model.parameters;
-    const gap = stepGap(expected, gradientsOf(model, packed, 'recompute'));
-    t.true(gap <= allowed, `${dtype}: ${gap}`);
-  }
+  const allowed = { float32: 1e-4, bfloat16: 0.3 };
+  losesOnlyRounding(t, (dtype) => aModel({ dtype }), packed, allowed);
 });
 
 test('what trains alone has the gradients that it has beside all others', (t) => {
@@ -154,7 +110,7 @@ test('what trains alone has the gradients that it has beside all others', (t) =>
 
 test('with a frozen encoder nobody asks for the gradient of its states', (t) => {
   const asked = (targets: (path: string) => boolean) => {
-    const model = aModel({ adapter: loraOn(targets) });
+    const model = aModel({ adapter: toyLora(targets, 'float64') });
     using _parameters = model.parameters;
     const { grad } = native;
     const counts: number[] = [];
@@ -182,7 +138,7 @@ test('with a frozen encoder nobody asks for the gradient of its states', (t) => 
 });
 
 for (const [name, adapter] of [
-  ['LoRA', (targets: (path: string) => boolean) => loraOn(targets)],
+  ['LoRA', (targets: (path: string) => boolean) => toyLora(targets, 'float64')],
   [
     'S2-LoRA',
     (targets: (path: string) => boolean) =>
