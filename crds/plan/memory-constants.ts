@@ -59,6 +59,8 @@ export const memoryConstants = {
     speech: { ...withoutGate, H: 6, headsD: 4, float32PerHead: 2, float32PerToken: 6 },
     /** Input, the sum after attention, both normed. */
     vision: { ...withoutGate, H: 4 },
+    /** Of both towers. */
+    imageText: { ...withoutGate, H: 4 },
     /** As `vision`; both modulated, and what each gate multiplies. */
     diffusion: { ...withoutGate, H: 8 },
     /** Input, and the channels before each activation; patches are counted by layer. */
@@ -70,6 +72,7 @@ export const memoryConstants = {
     encoder: { forward: { ...forward, H: 6 }, backward },
     speech: { forward: { ...forward, H: 4, headsD: 2 }, backward },
     vision: { forward, backward },
+    imageText: { forward: { ...forward, H: 6 }, backward },
     diffusion: { forward: { ...forward, H: 5 }, backward },
     /** With the patches of one convolution, which are 9 H. */
     restoration: { forward: { ...none, H: 12 }, backward: { ...none, H: 12 } },

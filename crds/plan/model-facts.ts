@@ -98,8 +98,28 @@ const speechFacts = z.object({
   targetPositions: size,
 });
 
+const tower = { H: size, L: size, NH: size, D: size, I: size, blocks: z.string() };
+
+/** Two towers whose ends are compared; sizes outside of them are the larger ones of both. */
+const imageTextFacts = z.object({
+  kind: z.literal('imageText'),
+  ...sizes,
+  /** Paths of blocks begin with `blocks`: `text_model.encoder.layers`. */
+  text: z.object({ ...tower, isBert: z.boolean() }),
+  vision: z.object({ ...tower, isDino: z.boolean() }),
+  /** Values of a text or a picture where both meet. */
+  joint: size,
+  /** Values of a patch of a picture. */
+  patch: size,
+  /** Values before the blocks of both towers, and between them. */
+  inlet: count,
+  /** Behind them. */
+  head: count,
+});
+
 export const modelFacts = z.discriminatedUnion('kind', [
   ...[decoderFacts, encoderFacts, visionFacts, diffusionFacts, restorationFacts, speechFacts],
+  imageTextFacts,
 ] as const);
 
 export type DecoderFacts = Readonly<z.output<typeof decoderFacts>>;
@@ -108,10 +128,12 @@ export type VisionFacts = Readonly<z.output<typeof visionFacts>>;
 export type DiffusionFacts = Readonly<z.output<typeof diffusionFacts>>;
 export type RestorationFacts = Readonly<z.output<typeof restorationFacts>>;
 export type SpeechFacts = Readonly<z.output<typeof speechFacts>>;
+export type ImageTextFacts = Readonly<z.output<typeof imageTextFacts>>;
 export type ModelFacts =
   | DecoderFacts
   | EncoderFacts
   | VisionFacts
   | DiffusionFacts
   | RestorationFacts
-  | SpeechFacts;
+  | SpeechFacts
+  | ImageTextFacts;

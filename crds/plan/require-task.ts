@@ -18,7 +18,8 @@ export function requireTask(
   learner: Learner,
 ): void {
   const { kind, family, contextLength } = learner;
-  requireKind(model, learner);
+  if (kind === 'imageText') throw noTask(family);
+  requireKind(model, { ...learner, kind });
   requireWindow(dataset, learner);
   const { sequenceLength } = dataset;
   // Decoders rotate positions, of which there is no end; pictures have the length of their model.
@@ -31,6 +32,17 @@ export function requireTask(
     path,
     value: sequenceLength,
     hint: `set it to at most ${contextLength}`,
+  });
+}
+
+/** No task of a job asks for one. */
+function noTask(family: string): UserError {
+  return new UserError({
+    code: 'E_NOT_BUILT',
+    message: `the model is a ${family}, which tells what texts and pictures belong together; jobs of this version train none`,
+    path: 'spec.model.source',
+    value: family,
+    hint: 'take a model of texts, or one that gives pictures a class',
   });
 }
 
@@ -52,7 +64,11 @@ function requireWindow(
   });
 }
 
-function requireKind(model: FineTuneJobSpec['model'], { kind, family }: Learner): void {
+interface TaskLearner extends Learner {
+  readonly kind: keyof typeof kinds;
+}
+
+function requireKind(model: FineTuneJobSpec['model'], { kind, family }: TaskLearner): void {
   const path = 'spec.model.task';
   const { task = 'CausalLM' } = model;
   const { task: learns, does, hint } = kinds[kind];

@@ -23,6 +23,7 @@ import { nf4 } from '../../worker/methods/weights/nf4.ts';
 import { scalesOfIntegers } from '../../worker/methods/weights/scales-of-integers.ts';
 import { visionConfig } from '../../worker/vision/config.ts';
 import type { VisionName } from '../../worker/vision/families.ts';
+import { clipSource, ofClasses, pairs } from '../toy/clip.ts';
 import { diffusionSource, noisedPictures } from '../toy/diffusion.ts';
 import { classSequence, encoderSource } from '../toy/encoder.ts';
 import { pairSequence, restorationSource } from '../toy/restoration.ts';
@@ -126,6 +127,32 @@ function heard() {
   );
   const evaluation = [soundSequence(toySounds)];
   return { ...shared, config: {}, batches, evaluation, source: whisperSource() };
+}
+
+/** Pictures with a text each, whose loss compares them with those of all ranks. */
+function paired() {
+  const batches = [0, 1, 2].map((n) =>
+    [2, 1, 3, 1].map((count, i) =>
+      pairs(
+        Array.from({ length: count }, (_, e) => 1 + n + 2 * i + e),
+        { key: 10 * n + i, padding: 3 },
+      ),
+    ),
+  );
+  return { ...shared, config: {}, batches, evaluation: [pairs([1, 2, 3])] };
+}
+
+/** Pictures with a class each; every rank brings the texts of the classes once. */
+function named() {
+  const batches = [0, 1, 2].map((n) =>
+    [2, 1, 3, 2].map((count, i) =>
+      ofClasses(
+        Array.from({ length: count }, (_, e) => ({ seed: 1 + n + i + e, label: (n + e) % 3 })),
+        { key: 10 * n + i, padding: 2 },
+      ),
+    ),
+  );
+  return { ...shared, config: {}, batches, evaluation: [ofClasses([{ seed: 9, label: 1 }])] };
 }
 
 function anAdapter(dtype: 'float32' | 'float64', dropout = 0, targets = (_path: string) => true) {
@@ -244,6 +271,20 @@ export const shardedCases = {
       ...{ rank: 4, alpha: 8, dropout: 0.2, seed: 3n, dtype: 'float64', targets: () => true },
       ...{ threshold: 1e-3, learningRateRatio: 5, orthogonality: 0.1 },
     }),
+    trains: () => false,
+  }),
+  // Biases of keys as above.
+  'clip-float64': () => ({
+    ...{ ...paired(), dtype: 'float64', source: clipSource('clip'), mode: 'recompute' },
+    optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masterWeights: 'Float32' }),
+  }),
+  'dual-float64': () => ({
+    ...{ ...paired(), dtype: 'float64', source: clipSource('dual') },
+    optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masterWeights: 'Float32' }),
+  }),
+  'clip-lora-float64': () => ({
+    ...{ ...named(), dtype: 'float64', source: clipSource('clip') },
+    adapter: anAdapter('float64', 0.2),
     trains: () => false,
   }),
   // Its noise is the same at all ranks, and follows the gradients of all.

@@ -2,7 +2,7 @@
 // only the order of sums changes. Several short sequences at once use the processor better, and
 // take more memory.
 import { Bug } from '../../crds/failures/errors.ts';
-import type { HostSequence, HostValues } from '../engine/packed-sequence.ts';
+import type { HostSequence, HostTexts, HostValues } from '../engine/packed-sequence.ts';
 
 /** Consecutive sequences in groups of `size`; the last may be smaller. */
 export function mergeSequences(
@@ -37,15 +37,17 @@ function merged(sequences: readonly HostSequence[]): HostSequence {
     }
     return whole;
   };
+  const texts = joinedTexts(sequences);
   const segments = joinedSegments(sequences, tokens);
   const values = joinedValues(sequences);
   return {
     ids: joined('ids'),
-    labels: joined('labels'),
+    labels: texts?.of === 'Pictures' ? labelsOfTexts(sequences) : joined('labels'),
     positions: joined('positions'),
     offsets: Int32Array.from(offsets),
     ...(segments !== undefined && { segments }),
     ...(values !== undefined && { values }),
+    ...(texts !== undefined && { texts }),
     targetCount: sequences.reduce((sum, { targetCount }) => sum + targetCount, 0),
     key: first?.key ?? 0,
     documents: sequences.flatMap(({ documents }) => documents ?? []),
@@ -65,6 +67,31 @@ function joinedSegments(
     at += ids.length;
   }
   return whole;
+}
+
+/** Those of classes once; undefined where no sequence has any. */
+function joinedTexts(sequences: readonly HostSequence[]): HostTexts | undefined {
+  const all = sequences.flatMap(({ texts }) => texts ?? []);
+  const [first] = all;
+  if (first?.of !== 'Pictures') return first;
+  const offsets = [0];
+  for (const { offsets: own } of all) {
+    const from = offsets.at(-1) ?? 0;
+    for (const offset of own.subarray(1)) offsets.push(from + offset);
+  }
+  const ids = Int32Array.from(all.flatMap((texts) => [...texts.ids]));
+  return { ids, offsets: Int32Array.from(offsets), of: 'Pictures' };
+}
+
+/** Labels of pictures with a text each are the numbers of these in their sequence. */
+function labelsOfTexts(sequences: readonly HostSequence[]): Int32Array {
+  let before = 0;
+  const all = sequences.map(({ labels, texts }) => {
+    const from = before;
+    before += (texts?.offsets.length ?? 1) - 1;
+    return labels.map((label) => (label < 0 ? label : from + label));
+  });
+  return Int32Array.from(all.flatMap((labels) => [...labels]));
 }
 
 /** Undefined where documents have tokens alone. */

@@ -3,6 +3,7 @@
 import { Bug, UserError } from '../../crds/failures/errors.ts';
 import type { ModelFacts } from '../../crds/plan/model-facts.ts';
 import { inWords } from '../../crds/schema/text.ts';
+import { clipFamily } from '../clip/family.ts';
 import { diffusionFamily } from '../diffusion/family.ts';
 import { encoderFamily } from '../encoder/family.ts';
 import type { Family, FamilyKind, ModelConfig, Places, ReadOptions } from '../families/family.ts';
@@ -18,6 +19,7 @@ const modelFamilies: Readonly<Record<FamilyKind, Family>> = {
   diffusion: diffusionFamily,
   restoration: restorationFamily,
   speech: whisperFamily,
+  imageText: clipFamily,
 };
 const all = Object.values(modelFamilies);
 

@@ -15,6 +15,8 @@ import { type EncoderName, encoderFamilies, encoderNames } from './families.ts';
 export interface EncoderConfig extends ModelConfig {
   readonly kind: 'encoder';
   readonly family: EncoderName;
+  /** Module path of what is not the head. */
+  readonly root: string;
   readonly normEps: number;
   readonly activation: PlainActivation;
   /** Rows of the table of segments: in a pair of texts, the second has its own. */
@@ -58,6 +60,7 @@ export function readEncoderConfig(json: unknown, options: ReadOptions = {}): Enc
   return {
     kind: 'encoder',
     family: name,
+    root: name,
     V: fields.vocab_size ?? defaults.vocab_size,
     ...{ H, L: fields.num_hidden_layers ?? defaults.num_hidden_layers, NH, NK: NH, D },
     I: fields.intermediate_size ?? defaults.intermediate_size,

@@ -43,7 +43,7 @@ export function encoderEnds(model: Model, settings: EndSettings): StepEnds {
     outletGradients: () => heads.finish(),
     inlet({ x: g }, sequence) {
       const found = scope(() => {
-        const back = throughTape(embedded(model, sequence), tensorOf, {
+        const back = throughTape(embedded(config, model, sequence), tensorOf, {
           active: norm.map(({ name }) => name),
           of: (e, value) => inletNorm(config, e, value),
           seed: () => g,

@@ -6,7 +6,7 @@ import { layerNormAt } from '../nn/layer-norm.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import { type EncoderConfig, encoderConfig } from './config.ts';
+import type { EncoderConfig } from './config.ts';
 import { inletNames } from './names.ts';
 
 /** Rows of the tables of positions and segments, `[T]` int64 each. */
@@ -23,10 +23,12 @@ export function inletRows(
   return { positions: tensor(row, shape, 'int64'), segments: tensor(kind, shape, 'int64') };
 }
 
+type Texts = Pick<PackedSequence, 'ids' | 'inputs'>;
+
 /** The tables by name, each with its rows of a sequence. */
 export function tablesOf(
   config: EncoderConfig,
-  { ids, inputs }: PackedSequence,
+  { ids, inputs }: Texts,
 ): readonly (readonly [name: string, rows: Tensor])[] {
   const names = inletNames(config);
   const { segments = ids, positions = ids } = inputs;
@@ -38,10 +40,13 @@ export function tablesOf(
 }
 
 /** The sum of the rows before its norm, in the model's type: `[T, H]`. */
-export function embedded(model: Model, sequence: PackedSequence): Tensor {
-  const { parameters, dtype } = model;
+export function embedded(
+  config: EncoderConfig,
+  { parameters, dtype }: Pick<Model, 'parameters' | 'dtype'>,
+  texts: Texts,
+): Tensor {
   return scope(() =>
-    tablesOf(encoderConfig(model.config), sequence)
+    tablesOf(config, texts)
       .map(([name, rows]) => {
         const found = ops.indexSelect(parameters.value(name), 0, rows);
         return found.dtype === dtype ? found : ops.to(found, dtype);

@@ -12,8 +12,8 @@ export function encoderTensors(config: EncoderConfig): readonly TensorSpec[] {
 }
 
 /** Names of the tensors before the first block. */
-export function inletNames({ family }: Pick<EncoderConfig, 'family'>) {
-  const at = `${family}.embeddings`;
+export function inletNames({ root }: Pick<EncoderConfig, 'root'>) {
+  const at = `${root}.embeddings`;
   return {
     words: `${at}.word_embeddings.weight`,
     positions: `${at}.position_embeddings.weight`,
@@ -38,13 +38,13 @@ function inletTensors(config: EncoderConfig): readonly TensorSpec[] {
 }
 
 /** Module path of a block. */
-export function blockPath(config: Pick<EncoderConfig, 'family'>, layer: number): string {
+export function blockPath(config: Pick<EncoderConfig, 'root'>, layer: number): string {
   return `${blocksPath(config)}.${layer}`;
 }
 
 /** Module path of all blocks. */
-export function blocksPath({ family }: Pick<EncoderConfig, 'family'>): string {
-  return `${family}.encoder.layer`;
+export function blocksPath({ root }: Pick<EncoderConfig, 'root'>): string {
+  return `${root}.encoder.layer`;
 }
 
 function blockTensors(config: EncoderConfig, layer: number): readonly TensorSpec[] {

@@ -15,7 +15,9 @@ export function encoderNetwork(of: ModelConfig): Network {
     inputs: (host) => inletRows(config, host),
     offsetsBefore: () => [],
     enter: (model, sequence) => ({
-      x: inletNorm(config, embedded(model, sequence), (name) => model.parameters.value(name)),
+      x: inletNorm(config, embedded(config, model, sequence), (name) =>
+        model.parameters.value(name),
+      ),
       sides: {},
     }),
     block: (layer, tensors, x, { offsets }, _sides, see) =>

@@ -10,6 +10,7 @@ import type { Objective } from './objective.ts';
 import type { HostSequence, PackedSequence, SeeAttention } from './packed-sequence.ts';
 import type { Parameter } from './parameters.ts';
 import type { Gradient } from './update.ts';
+import type { World } from './world.ts';
 
 /** Tensors of one sequence that blocks read beside their stream, by the family's own names. */
 export type SequenceInputs = Readonly<Record<string, Tensor>>;
@@ -75,7 +76,7 @@ interface OutletSides {
   readonly areWanted: boolean;
 }
 
-interface OutletPass {
+export interface OutletPass {
   readonly sums: LossSums;
   /** Gradient of the stream after the last block, `[T, H]`. */
   readonly input: Tensor;
@@ -83,13 +84,23 @@ interface OutletPass {
   readonly sides?: Sides;
 }
 
+/** What the outlet gets of one sequence: `x [T, H]` is the stream after the last block. */
+export interface OutletInput {
+  readonly x: Tensor;
+  readonly sequence: PackedSequence;
+  readonly sides: OutletSides;
+}
+
+/** Loss and gradient at the outlet, whose tensors are complete. */
+type Outlet =
+  | { outlet(x: Tensor, sequence: PackedSequence, sides: OutletSides): OutletPass }
+  /** Of all sequences of the step, where the loss compares them. Collective. */
+  | { outlets(all: readonly OutletInput[]): readonly OutletPass[] };
+
 /** The two ends of a model in one step. They add up the gradients of the active tensors there. */
-export interface StepEnds {
-  /**
-   * Loss and gradient for `x [T, H]`, the stream after the last block, and the sides of the last
-   * stage; the tensors of the outlet are complete.
-   */
-  outlet(x: Tensor, sequence: PackedSequence, sides: OutletSides): OutletPass;
+export type StepEnds = Outlet & EndGradients;
+
+interface EndGradients {
   /** Of the active tensors of the outlet, after the last sequence. */
   outletGradients(): readonly Gradient[];
   /**
@@ -107,6 +118,8 @@ export interface EndSettings {
   readonly objective: Objective | null;
   /** 1 over the target rows of the global batch. */
   readonly scale: number;
+  /** The ranks that the step is computed by. */
+  readonly world: World;
   /** Adds up gradients of parameters over the sequences of the step. */
   sum(parameters: readonly Parameter[]): GradientSum;
 }
@@ -115,14 +128,14 @@ export interface Network {
   /** Whether the backward of an inlet reads its tensors: they are complete meanwhile. */
   readonly inletReadsInBackward: boolean;
   inputs(
-    host: Pick<HostSequence, 'positions' | 'segments' | 'values'>,
+    host: Pick<HostSequence, 'positions' | 'segments' | 'values' | 'texts'>,
     dtype: DType,
   ): SequenceInputs;
   /**
    * Offsets of the documents in each stage but the last, whose tokens are those of `ids`; as many
-   * documents as there.
+   * documents as there, where blocks of the last read those of the others.
    */
-  offsetsBefore(host: Pick<HostSequence, 'offsets' | 'values'>): readonly Int32Array[];
+  offsetsBefore(host: Pick<HostSequence, 'offsets' | 'values' | 'texts'>): readonly Int32Array[];
   /**
    * What a stage begins with; the tensors of its inlet are complete. `before`: the stream after the
    * last block of the stage before, null in the first.

@@ -1,5 +1,6 @@
 // What each family of models computes: its row beside that in decoder/registry.ts, which processes
 // without tensors read too.
+import { clipNetwork } from '../clip/network.ts';
 import { decoderNetwork } from '../decoder/network.ts';
 import { familyOf } from '../decoder/registry.ts';
 import { diffusionNetwork } from '../diffusion/network.ts';
@@ -19,6 +20,7 @@ const networks: Readonly<
   diffusion: diffusionNetwork,
   restoration: restorationNetwork,
   speech: whisperNetwork,
+  imageText: clipNetwork,
 };
 
 /** For texts of up to `sequenceLength` tokens; pictures have the length of their model. */

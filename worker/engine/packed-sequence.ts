@@ -12,6 +12,18 @@ export interface HostValues {
   readonly shape: readonly number[];
 }
 
+/** Texts that pictures are compared with, back to back. */
+export interface HostTexts {
+  readonly ids: Int32Array;
+  /** `texts + 1` values, the last one the number of ids. */
+  readonly offsets: Int32Array;
+  /**
+   * Those that labels name by their numbers, one for each picture; or one for each class, of which
+   * one sequence of a step and rank has all, and the others need none.
+   */
+  readonly of: 'Pictures' | 'Classes';
+}
+
 /** A packed sequence from the loader: `T` tokens of one or more complete documents. */
 export interface HostSequence {
   readonly ids: Int32Array;
@@ -28,6 +40,8 @@ export interface HostSequence {
   readonly offsets: Int32Array;
   /** By what they are to the network, such as `pixels`; padding has none. @default none */
   readonly values?: Readonly<Record<string, HostValues>>;
+  /** Where documents are pictures that are compared with texts. @default they are not */
+  readonly texts?: HostTexts;
   /** Positions with a label. */
   readonly targetCount: number;
   /** Names the random streams: a sequence gets the same dropout in a world of any size. */
@@ -61,6 +75,7 @@ export interface PackedSequence extends StageDocuments {
   /** What the network reads of its positions. */
   readonly inputs: SequenceInputs;
   readonly key: number;
+  readonly texts?: HostTexts;
   /** Where the job distills. */
   readonly teacher?: TeacherRows;
 }
@@ -91,6 +106,7 @@ export function toSequence(
     offsets: tensor(host.offsets, [host.offsets.length], 'int32'),
     inputs: network.inputs(host, dtype),
     key: host.key,
+    ...(host.texts && { texts: host.texts }),
   };
 }
 

@@ -146,7 +146,14 @@ interface TiedTensor {
 }
 
 /** The rows of the tables of families. */
-export type FamilyKind = 'decoder' | 'encoder' | 'vision' | 'diffusion' | 'restoration' | 'speech';
+export type FamilyKind =
+  | 'decoder'
+  | 'encoder'
+  | 'vision'
+  | 'diffusion'
+  | 'restoration'
+  | 'speech'
+  | 'imageText';
 
 export interface Family<Config extends ModelConfig = ModelConfig> {
   readonly kind: FamilyKind;

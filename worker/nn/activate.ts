@@ -2,7 +2,7 @@
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-type PlainActivation = 'gelu' | 'gelu-tanh' | 'quick-gelu' | 'relu';
+export type PlainActivation = 'gelu' | 'gelu-tanh' | 'quick-gelu' | 'relu';
 
 /**
  * - `gelu`: `x * Phi(x)`, by the error function. Hendrycks & Gimpel 2016.

@@ -130,7 +130,9 @@ export function passOf(
   sequence: PackedSequence,
   { traces, a, projectors }: PassOf,
 ): BlockPass {
-  const stage = traces.stages[stageOf(model.places, layer)];
+  const number = stageOf(model.places, layer);
+  const stage = traces.stages[number];
+  const isOfClasses = number === 0 && sequence.texts?.of === 'Classes';
   return {
     model,
     layer,
@@ -138,7 +140,8 @@ export function passOf(
     sequence,
     sides: stage?.sides[a] ?? noSides,
     wantsSides: stage?.isPassed ?? false,
-    draw: draw(sequence),
+    // Texts of classes are the same whatever sequence brings them, and so is their dropout.
+    draw: draw(isOfClasses ? { ...sequence, key: 0 } : sequence),
     projectors,
     inside,
     offload,

@@ -183,7 +183,7 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
             ...{ ...shared, seen, sequences: batch.sequences.map(onDevice) },
             ...{ targetTokens: batch.targetTokens, inside: inside?.loss ?? null },
             probe: probeOf(model, ownedBy(parts), world, momentOf(parts, state)),
-            regularizes: world.rank === 0,
+            ...{ world, regularizes: world.rank === 0 },
           });
     const done = parts.noise?.during(state.step, compute) ?? compute();
     const { gradientNorm, clipFactor, applied, scores = [] } = done;

@@ -18,6 +18,7 @@ import { regularization } from '../engine/regularization.ts';
 import { SideGradients } from '../engine/side-gradients.ts';
 import type { Gradient, StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
 import { withLayer } from '../engine/weights.ts';
+import { alone, type World } from '../engine/world.ts';
 import { type Place, sharedPlace, stageOf } from '../families/family.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
@@ -40,6 +41,8 @@ export interface StepInputs {
   readonly update: StepUpdateSink;
   /** @default what the network minimizes by itself */
   readonly objective?: Objective;
+  /** The ranks that compute it together. @default this process */
+  readonly world?: World;
   /** A loss of values inside the blocks. @default none */
   readonly inside?: InsideLoss | null;
   /** What the step does for places that are chosen again. @default nothing */
@@ -69,6 +72,7 @@ export function step(inputs: StepInputs): StepOutcome {
     const traces = forwardPass(inputs, projectors, measured);
     const ends = model.network.ends(model, {
       ...{ active, objective: inputs.objective ?? null, scale: 1 / inputs.targetTokens },
+      world: inputs.world ?? alone,
       sum: (parameters) => new GradientSum(parameters, sequences.length),
     });
     const sides = new SideGradients();
@@ -180,15 +184,23 @@ function outletPass(
 ): Top {
   const last = stages.at(-1);
   const areWanted = last?.isPassed ?? false;
-  const results = withLayer(model, model.places.outlet, null, () =>
-    sequences.map((sequence, a) => {
-      const x = tensorAt(outputs, a);
-      const back = ends.outlet(x, sequence, { of: last?.sides[a] ?? noSides, areWanted });
-      x.dispose();
-      sides.add(a, back.sides ?? noSides);
-      return back;
-    }),
-  );
+  const inputs = sequences.map((sequence, a) => {
+    const own = { of: last?.sides[a] ?? noSides, areWanted };
+    return { x: tensorAt(outputs, a), sequence, sides: own };
+  });
+  const results = withLayer(model, model.places.outlet, null, () => {
+    const passes =
+      'outlets' in ends
+        ? ends.outlets(inputs)
+        : inputs.map((one) => {
+            const back = ends.outlet(one.x, one.sequence, one.sides);
+            one.x.dispose();
+            return back;
+          });
+    for (const { x } of inputs) x.dispose();
+    return passes;
+  });
+  for (const [a, back] of results.entries()) sides.add(a, back.sides ?? noSides);
   update.offer(ends.outletGradients());
   const total = (name: string) =>
     ops.sum(ops.stack(results.flatMap(({ sums }) => sums[name] ?? [])));

@@ -15,6 +15,8 @@ import { defaults, type VisionName, visionFamilies, visionNames } from './famili
 export interface VisionConfig extends ModelConfig {
   readonly kind: 'vision';
   readonly family: VisionName;
+  /** Module path of what is not the head. */
+  readonly root: string;
   readonly normEps: number;
   readonly activation: PlainActivation;
   /** Of a picture. */
@@ -59,7 +61,7 @@ export function readVisionConfig(json: unknown, options: ReadOptions = {}): Visi
   const imageSize = fields.image_size ?? defaults.image_size;
   const side = sideOf(imageSize, patch, path);
   return {
-    ...{ kind: 'vision', family: name, V: vocabulary },
+    ...{ kind: 'vision', family: name, root: name, V: vocabulary },
     ...{ H, L: fields.num_hidden_layers ?? defaults.num_hidden_layers, NH, NK: NH, D },
     I: innerSize(name, H, fields),
     attentionScale: D ** -0.5,

@@ -11,7 +11,7 @@ interface VisionFamily {
   readonly architectures: readonly string[];
   /** Tokens before those of the patches: of the class, and of DeiT's distillation. */
   readonly prefix: readonly ('cls_token' | 'distillation_token')[];
-  /** Module path of all blocks, and names of the two norms of one. */
+  /** Module path of all blocks below the root, and names of the two norms of one. */
   readonly blocks: string;
   readonly norms: readonly [beforeAttention: string, beforeMlp: string];
   /** What both halves of a block add is multiplied by a vector each. Touvron et al. 2021. */
@@ -53,7 +53,7 @@ export const visionFamilies: Readonly<Record<VisionName, VisionFamily>> = {
     ...vit,
     classifier: 'ViTForImageClassification',
     architectures: ['ViTModel', 'ViTForImageClassification', 'ViTForMaskedImageModeling'],
-    ...{ prefix: ['cls_token'], blocks: 'vit.layers' },
+    ...{ prefix: ['cls_token'], blocks: 'layers' },
   },
   deit: {
     ...vit,
@@ -64,12 +64,12 @@ export const visionFamilies: Readonly<Record<VisionName, VisionFamily>> = {
       'DeiTForMaskedImageModeling',
       'DeiTForImageClassificationWithTeacher',
     ],
-    ...{ prefix: ['cls_token', 'distillation_token'], blocks: 'deit.layers' },
+    ...{ prefix: ['cls_token', 'distillation_token'], blocks: 'layers' },
   },
   dinov2: {
     classifier: 'Dinov2ForImageClassification',
     architectures: ['Dinov2Model', 'Dinov2ForImageClassification'],
-    ...{ prefix: ['cls_token'], blocks: 'dinov2.encoder.layer' },
+    ...{ prefix: ['cls_token'], blocks: 'encoder.layer' },
     norms: ['norm1', 'norm2'],
     ...{ hasLayerScale: true, readsPatches: true, hasMaskToken: true },
     defaults: { layer_norm_eps: 1e-6, patch_size: 14 },

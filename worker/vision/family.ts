@@ -3,7 +3,7 @@ import { type Family, trainsWhole, valuesOf } from '../families/family.ts';
 import { readVisionConfig, type VisionConfig } from './config.ts';
 import { visionFamilies, visionNames } from './families.ts';
 import { visionName, visionNameInFiles } from './file-names.ts';
-import { headInputs, visionTensors } from './names.ts';
+import { blocksPath, headInputs, visionTensors } from './names.ts';
 
 export const visionFamily: Family<VisionConfig> = {
   kind: 'vision',
@@ -27,7 +27,8 @@ export const visionFamily: Family<VisionConfig> = {
     const tensors = visionTensors(config);
     const inlet = tensors.filter(({ place }) => place === 'embedding');
     const whole = tensors.filter((spec) => trainsWhole(spec, made.includes(spec.name)));
-    const { blocks, hasLayerScale } = visionFamilies[family];
+    const { hasLayerScale } = visionFamilies[family];
+    const blocks = blocksPath(config);
     return {
       ...{ kind: 'vision', V, H, L, NH, NK, D, I, blocks, qkvBias, layerScale: hasLayerScale },
       ...{ patch: channels * patch * patch, tokens: contextLength, inlet: valuesOf(inlet) },

@@ -19,12 +19,14 @@ import { gridOf } from './tokens.ts';
 
 type Value = (name: string) => Tensor;
 
+type Grid = Pick<VisionConfig, 'channels' | 'patch' | 'side'>;
+
 /**
  * `patches [N, R, K, P]` in the model's type; where the grid is not that of the positions, the
  * weights of resizing them: `down [R, S]` and `across [K, S]`.
  */
 export function pictureInputs(
-  config: VisionConfig,
+  config: Grid,
   { values }: Pick<HostSequence, 'values'>,
   dtype: DType,
 ): SequenceInputs {
@@ -40,7 +42,7 @@ export function pictureInputs(
 
 /** A sequence of padding alone has no picture. */
 function patchesOf(
-  { channels, patch, side }: VisionConfig,
+  { channels, patch, side }: Grid,
   pixels: HostValues | undefined,
   dtype: DType,
 ): Tensor {

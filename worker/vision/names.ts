@@ -13,8 +13,8 @@ export function visionTensors(config: VisionConfig): readonly TensorSpec[] {
 }
 
 /** Names of what lies before the first block. */
-export function inletNames({ family }: Pick<VisionConfig, 'family'>) {
-  const at = `${family}.embeddings`;
+export function inletNames({ family, root }: Pick<VisionConfig, 'family' | 'root'>) {
+  const at = `${root}.embeddings`;
   return {
     prefix: visionFamilies[family].prefix.map((token) => `${at}.${token}`),
     positions: `${at}.position_embeddings`,
@@ -45,8 +45,13 @@ function inletTensors(config: VisionConfig): readonly TensorSpec[] {
 }
 
 /** Module path of a block. */
-export function blockPath({ family }: Pick<VisionConfig, 'family'>, layer: number): string {
-  return `${visionFamilies[family].blocks}.${layer}`;
+export function blockPath(config: Pick<VisionConfig, 'family' | 'root'>, layer: number): string {
+  return `${blocksPath(config)}.${layer}`;
+}
+
+/** Module path of all blocks. */
+export function blocksPath({ family, root }: Pick<VisionConfig, 'family' | 'root'>): string {
+  return `${root}.${visionFamilies[family].blocks}`;
 }
 
 /** Names of the vectors that what a half of a block adds is multiplied by. */
@@ -79,8 +84,8 @@ function blockTensors(config: VisionConfig, layer: number): readonly TensorSpec[
 }
 
 /** Names of what follows the last block. */
-export function outletNames({ family }: Pick<VisionConfig, 'family'>) {
-  return { norm: `${family}.layernorm`, classes: 'classifier' } as const;
+export function outletNames({ root }: Pick<VisionConfig, 'root'>) {
+  return { norm: `${root}.layernorm`, classes: 'classifier' } as const;
 }
 
 /** Values that the head reads of a picture. */

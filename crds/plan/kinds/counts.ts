@@ -4,6 +4,7 @@ import type { ModelFacts } from '../model-facts.ts';
 import { decoderCounts } from './decoder.ts';
 import { diffusionCounts } from './diffusion.ts';
 import { encoderCounts } from './encoder.ts';
+import { imageTextCounts } from './image-text.ts';
 import { restorationCounts } from './restoration.ts';
 import { speechCounts } from './speech.ts';
 import { visionCounts } from './vision.ts';
@@ -39,5 +40,7 @@ export function countsOf(facts: ModelFacts): ModelCounts {
       return restorationCounts(facts);
     case 'speech':
       return speechCounts(facts);
+    case 'imageText':
+      return imageTextCounts(facts);
   }
 }

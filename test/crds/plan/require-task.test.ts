@@ -97,6 +97,17 @@ test('sounds are no longer than what a model hears at once', (t) => {
   t.is(refused.hint, 'set it to at most 5');
 });
 
+test('a model that compares texts with pictures is refused whatever the task', (t) => {
+  const clip = { kind: 'imageText', family: 'clip', contextLength: 77 } as const;
+  for (const spec of [aSpec(), aSpec(pictures)]) {
+    const refused = t.throws(() => requireTask(spec, clip), { instanceOf: UserError });
+    t.is(
+      refused.message,
+      'the model is a clip, which tells what texts and pictures belong together; jobs of this version train none',
+    );
+  }
+});
+
 test('texts that are longer than the positions of an encoder are refused', (t) => {
   const long = aSpec({ ...classes, 'dataset.sequenceLength': 513 });
   const refused = t.throws(() => requireTask(long, bert), { instanceOf: UserError });

@@ -114,8 +114,22 @@ const whisper = {
   dropout: 0,
 };
 
+const clip = {
+  architectures: ['CLIPModel'],
+  model_type: 'clip',
+  projection_dim: 4,
+  text_config: { vocab_size: 8, hidden_size: 8, num_attention_heads: 2, eos_token_id: 2 },
+  vision_config: { hidden_size: 8, num_attention_heads: 2, image_size: 28, patch_size: 14 },
+};
+const dual = {
+  architectures: ['VisionTextDualEncoderModel'],
+  model_type: 'vision-text-dual-encoder',
+  text_config: { ...roberta, architectures: ['BertModel'], model_type: 'bert' },
+  vision_config: { ...dinov2, architectures: ['Dinov2Model'] },
+};
+
 export const target: Target = {
-  seeds: [llama, gemma, roberta, dinov2, dit, srvgg, whisper].map((config) =>
+  seeds: [llama, gemma, roberta, dinov2, dit, srvgg, whisper, clip, dual].map((config) =>
     JSON.stringify(config),
   ),
   words: [

@@ -145,6 +145,10 @@ test.serial(trainsAlike, 'srvgg-float64', 3, reordered, 'owner');
 test.serial(trainsAlike, 'srvgg-lora-float64', 3, reordered);
 for (const size of [2, 4]) test.serial(trainsAlike, 'whisper-float64', size, reordered);
 test.serial(trainsAlike, 'whisper-float64', 3, reordered, 'owner');
+for (const size of [2, 4]) test.serial(trainsAlike, 'clip-float64', size, reordered);
+for (const name of ['dual-float64', 'clip-lora-float64'] as const) {
+  test.serial(trainsAlike, name, 3, reordered);
+}
 for (const size of [2, 3]) test.serial(trainsAlike, 'whisper-s2lora-float64', size, reordered);
 for (const size of [2, 5]) test.serial(trainsAlike, 'lora-float64', size, reordered);
 test.serial(trainsAlike, 'randlora-float64-recompute', 3, reordered);

@@ -1,0 +1,42 @@
+// CLIP and dual encoders, which tell what texts and pictures belong together, as a family.
+import { type Family, valuesOf } from '../families/family.ts';
+import { type ClipConfig, clipNames, readClipConfig } from './config.ts';
+import { clipName, clipNameInFiles, clipTensors, places, towerPaths } from './names.ts';
+
+export const clipFamily: Family<ClipConfig> = {
+  kind: 'imageText',
+  names: clipNames,
+  modelTypes: clipNames,
+  read: readClipConfig,
+  tensors: clipTensors,
+  tied: () => null,
+  canonical: clipName,
+  namesInFiles: (name, config) => [clipNameInFiles(name, config)],
+  targets: 'Documents',
+  facts(config) {
+    const { text, vision, joint, V, H, L, NH, NK, D, I } = config;
+    const paths = towerPaths(config);
+    const at = (place: string) =>
+      valuesOf(clipTensors(config).filter((spec) => spec.place === place));
+    return {
+      ...{ kind: 'imageText', V, H, L, NH, NK, D, I, joint },
+      text: { ...sizesOf(text), isBert: text.kind === 'encoder', blocks: paths.text },
+      vision: { ...sizesOf(vision), isDino: vision.kind === 'vision', blocks: paths.vision },
+      patch: vision.channels * vision.patch * vision.patch,
+      inlet: at(places.text) + at(places.pictures),
+      head: at(places.head),
+    };
+  },
+};
+
+interface Sizes {
+  readonly H: number;
+  readonly L: number;
+  readonly NH: number;
+  readonly D: number;
+  readonly I: number;
+}
+
+function sizesOf({ H, L, NH, D, I }: Sizes): Sizes {
+  return { H, L, NH, D, I };
+}
