@@ -1,5 +1,6 @@
 // The training data: sources, format of records, and how they become sequences of tokens.
 import * as z from 'zod';
+import { invariant } from '../failures/errors.ts';
 import { decimal } from '../schema/decimal.ts';
 import { mutable } from '../schema/mutability.ts';
 import { rule } from '../schema/rule.ts';
@@ -47,7 +48,9 @@ const heldOut = exactlyOne(
 );
 
 const fields = z.strictObject({
-  train: trainSource.describe('Records to train on.'),
+  train: trainSource
+    .optional()
+    .describe('Records to train on; absent with training.trajectory alone.'),
   eval: evalSource.optional().describe('Records to evaluate on, never trained on.'),
   heldOut: heldOut
     .optional()
@@ -153,3 +156,9 @@ export const dataset = rule(
 );
 
 export type Dataset = z.output<typeof dataset>;
+
+/** Of a job that trains on records. */
+export function recordsOf({ train }: Pick<Dataset, 'train'>): DataSource {
+  invariant(train !== undefined, 'a job without records trains along trajectories');
+  return train;
+}

@@ -13,6 +13,8 @@ const restores = "(has(self.model.task) && self.model.task == 'Restoration')";
 
 const hears = "(has(self.model.task) && self.model.task == 'SpeechToText')";
 
+const isAlongTrajectories = 'has(self.training.trajectory)';
+
 const hasPictures = (task: SpecFields['model']['task']): boolean =>
   isOfPictures(task) || task === 'Restoration';
 
@@ -29,11 +31,21 @@ function isOfPictures(task: SpecFields['model']['task']): boolean {
 
 const specRules: readonly Rule<SpecFields>[] = [
   {
+    id: 'spec: a job trains on records or along trajectories',
+    cel: `has(self.dataset.train) != ${isAlongTrajectories}`,
+    check: ({ dataset, training }) =>
+      (dataset.train !== undefined) === (training.trajectory === undefined),
+    message: 'must be set where training.trajectory is absent, and only there',
+    path: ['dataset', 'train'],
+  },
+  {
     id: 'spec: classes are named where a record gets one',
-    cel: `has(self.dataset.labels) == ${hasClasses}`,
-    check: ({ model, dataset }) =>
-      (dataset.labels !== undefined) === (formatOfTask(model.task) !== undefined),
-    message: 'must be set where model.task is about classes or Denoising, and nowhere else',
+    cel: `has(self.dataset.labels) == (${hasClasses} && !${isAlongTrajectories})`,
+    check: ({ model, dataset, training }) =>
+      (dataset.labels !== undefined) ===
+      (formatOfTask(model.task) !== undefined && training.trajectory === undefined),
+    message:
+      'must be set where records have classes, or pictures are learned to be made, and nowhere else',
     path: ['dataset', 'labels'],
   },
   {

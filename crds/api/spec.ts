@@ -17,7 +17,7 @@ import { worker } from './worker.ts';
 
 export const specFields = z.strictObject({
   model: model.describe('The base model.'),
-  dataset: dataset.describe('The training data.'),
+  dataset: dataset.prefault({}).describe('The training data. Absent with training.trajectory.'),
   method: method.describe('The fine-tuning method, one value for each axis.'),
   training: training
     .prefault(noSteps)

@@ -104,6 +104,18 @@ const distillation = z.strictObject({
     ),
 });
 
+const trajectory = z.strictObject({
+  steps: z
+    .int32()
+    .min(1)
+    .max(1000)
+    .default(20)
+    .describe('Denoising steps of a trajectory, with an update after each.'),
+  guidance: decimal({ min: 0, max: 100 })
+    .default('1.5')
+    .describe('Classifier-free guidance of the base and of what learns; 1 for none.'),
+});
+
 const samples = z.strictObject({
   prompts: z
     .array(text(8192))
@@ -159,6 +171,11 @@ const fields = z.strictObject({
   distillation: distillation
     .optional()
     .describe('Adds the divergence from a teacher to the loss. Evaluation is cross entropy.'),
+  trajectory: trajectory
+    .optional()
+    .describe(
+      'Learns, instead of from records, to find the noise that the base finds while it makes pictures of noise. Sequences are trajectories; an epoch is one trajectory of each.',
+    ),
   samples: mutable(samples, 'Suspended').optional().describe('Completions of fixed prompts.'),
 });
 

@@ -27,6 +27,7 @@ import { pairsOfNoise } from './pairs-of-noise.ts';
 import { pairsOfPlaces } from './pairs-of-places.ts';
 import { pairsOfQuantization } from './pairs-of-quantization.ts';
 import { pairsOfTasks } from './pairs-of-tasks.ts';
+import { pairsOfTrajectories } from './pairs-of-trajectories.ts';
 import { mostWorkersInCel, sequencesInCel } from './workers-in-cel.ts';
 
 export interface Incompatibility {
@@ -184,6 +185,7 @@ export const pairs: readonly Pair[] = [
   ...pairsOfPlaces,
   ...pairsOfTasks,
   ...pairsOfDistillation,
+  ...pairsOfTrajectories,
   ...pairsOfNoise,
   ...pairsOfNoTraining,
   ...pairsOfGrids,
@@ -305,7 +307,7 @@ export const pairs: readonly Pair[] = [
     id: 'data in images is mounted by a cluster',
     where: 'machine',
     path: ['dataset', 'train', 'image'],
-    meets: ({ dataset }) => dataset.train.image !== undefined || dataset.eval?.image !== undefined,
+    meets: ({ dataset }) => dataset.train?.image !== undefined || dataset.eval?.image !== undefined,
     sentence: 'is a container image, which only a cluster can mount',
     hint: 'use local, persistentVolumeClaim, huggingFace or s3',
   },

@@ -80,7 +80,8 @@ const refusals: readonly Refusal[] = [
     id: 'stored bases',
     path: ['method', 'base', 'type'],
     sentence: (is) => `is for language models alone in this version; ${is}`,
-    meets: (_, { base }) => !bases.includes(base.type),
+    meets: ({ training }, { base }) =>
+      training.trajectory === undefined && !bases.includes(base.type),
     hint: `write method.base: { type: ${bases.join(' | ')} }`,
   },
   {

@@ -14,6 +14,15 @@ export const ggufBlocks = [
 ] as const;
 export type GgufBlocks = (typeof ggufBlocks)[number];
 
+const inputs = z.strictObject({
+  bits: z.int32().min(2).max(8).describe('Bits of an input.'),
+  steps: z
+    .int32()
+    .min(1)
+    .max(1000)
+    .describe('Denoising steps with a scale and a zero point of their own; 1: all share one.'),
+});
+
 const paper = {
   title: 'L4Q: Parameter-Efficient Quantization-Aware Fine-Tuning on Large Language Models',
   arxiv: '2402.04902',
@@ -28,6 +37,9 @@ export const fakeQuantized = axisEntry({
   paper,
   parameters: z.strictObject({
     ...integerFields('method.base: fakeQuantized'),
+    inputs: inputs
+      .optional()
+      .describe('With training.trajectory: rounds the inputs of the same layers, too.'),
     trains: z
       .enum(['Weights', 'Scales'])
       .default('Weights')
@@ -52,10 +64,11 @@ export const fakeQuantized = axisEntry({
         'Rounds to blocks of this type of GGUF files instead of to integers, and the result is a GGUF file with these blocks. Without other fields.',
       ),
   }),
-  words({ bits, scales, trains, gguf }) {
+  words({ bits, scales, trains, gguf, inputs }) {
     if (gguf !== undefined) return `blocks of ${gguf}`;
     if (trains === 'Scales') return `scales of ${bits}-bit integers`;
-    return `${bits} bits${scales === 'Learned' ? ', learned scales' : ''}`;
+    const beside = inputs === undefined ? '' : `, inputs in ${inputs.bits}`;
+    return `${bits} bits${beside}${scales === 'Learned' ? ', learned scales' : ''}`;
   },
 });
 
@@ -86,5 +99,24 @@ export const peqaPreset = {
     title:
       'Memory-Efficient Fine-Tuning of Compressed Large Language Models via sub-4-bit Integer Quantization',
     arxiv: '2305.14152',
+  },
+} as const satisfies Preset;
+
+export const efficientDmPreset = {
+  preset: 'EfficientDM',
+  summary:
+    'A model that makes pictures in 4 bits, weights and inputs, with scales of inputs for each denoising step; it learns from the base along trajectories, without data.',
+  axes: {
+    base: {
+      type: 'FakeQuantized',
+      fakeQuantized: { strategy: 'Channel', inputs: { bits: 4, steps: 20 } },
+    },
+    adapter: { type: 'LoRA', lora: { rank: 32, alpha: '32' } },
+    selection: { type: 'All' },
+    optimizer: { type: 'AdamW' },
+  },
+  paper: {
+    title: 'EfficientDM: Efficient Quantization-Aware Fine-Tuning of Low-Bit Diffusion Models',
+    arxiv: '2310.03270',
   },
 } as const satisfies Preset;

@@ -12,7 +12,7 @@ import { dense } from './dense.ts';
 import { deftPreset, densityLoss } from './density-loss.ts';
 import { diffora, difforaPreset } from './diffora.ts';
 import { eva, evaPreset } from './eva.ts';
-import { fakeQuantized, l4qPreset, peqaPreset } from './fake-quantized.ts';
+import { efficientDmPreset, fakeQuantized, l4qPreset, peqaPreset } from './fake-quantized.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
 import { galore, galorePreset } from './galore.ts';
@@ -122,6 +122,7 @@ export const presets = [
   int21Preset,
   l4qPreset,
   peqaPreset,
+  efficientDmPreset,
   adaptPreset,
   fullPreset,
   haloPreset,

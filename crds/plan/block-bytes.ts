@@ -180,7 +180,8 @@ function tapeBytesPerToken(question: MemoryQuestion, { tape, has }: BlockKind): 
   const { facts, method } = question;
   const apart = isApart(question) ? units(facts, tape.apart) : 0;
   const values = valueBytes(method) * (units(facts, tape) + apart + ofPictures(facts));
-  const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);
+  const extra =
+    4 * (tape.float32PerHead * facts.NH + tape.float32PerToken) + roundedInputs(question);
   const shape = adapterShape(method, facts);
   const vectors = valueBytes(method) * scaledValues(facts);
   if (shape === null) return values + extra + vectors + patchBytes(question, linearsOf(facts));
@@ -198,6 +199,16 @@ function tapeBytesPerToken(question: MemoryQuestion, { tape, has }: BlockKind): 
 function ofAdapterPerToken(shape: AdapterShape, linear: Linear, method: ResolvedMethod): number {
   const { exact, copied } = shape.perToken(linear);
   return 4 * exact + Math.ceil(valueBytes(method) * copied);
+}
+
+/** Of a token, inputs that are rounded: what they were, their codes, and which are inside. */
+function roundedInputs({ facts, method: { base, ...method } }: MemoryQuestion): number {
+  if (base.type !== 'FakeQuantized' || base.fakeQuantized.inputs === undefined) return 0;
+  const values = linearsOf(facts).reduce(
+    (sum, linear) => sum + linear.in * rowsPerToken(facts, linear),
+    0,
+  );
+  return memoryConstants.roundedInputCopies * values * valueBytes({ base, ...method });
 }
 
 /** Whether it makes keys or values of the states of another stage. */

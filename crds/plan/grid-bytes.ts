@@ -30,12 +30,14 @@ interface GridValues {
 export function gridValues(facts: ModelFacts, method: Pick<ResolvedMethod, 'base'>): GridValues {
   const { base } = method;
   if (base.type !== 'FakeQuantized' || blocksOf(method) !== null) return none;
-  const { strategy, groupSize, range, scales } = base.fakeQuantized;
+  const { strategy, groupSize, range, scales, inputs } = base.fakeQuantized;
   const groups = linearsOf(facts).reduce(
     (sum, linear) => sum + linear.out * (strategy === 'Channel' ? 1 : linear.in / groupSize),
     0,
   );
-  const all = groups * (range === 'Symmetric' ? 1 : 2);
+  // Tables of inputs have a scale and a zero point of each denoising step.
+  const tables = 2 * (inputs?.steps ?? 0) * linearsOf(facts).length;
+  const all = groups * (range === 'Symmetric' ? 1 : 2) + tables;
   if (trainsScales(method)) return { trained: groups, kept: all };
   return scales === 'Fitted' ? none : { trained: all, kept: 0 };
 }

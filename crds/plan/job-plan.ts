@@ -20,6 +20,7 @@ import { keptBetweenSteps } from './packing.ts';
 import { type TrainedCounts, trainedOf } from './parameters.ts';
 import { tokensOfSound } from './sound-window.ts';
 import { totalSteps } from './steps.ts';
+import { passesOf, trajectorySequences } from './trajectory.ts';
 
 export interface JobQuestion {
   readonly spec: FineTuneJobSpec;
@@ -99,7 +100,7 @@ function isCausal({ kind }: ModelFacts): boolean {
 function pictureTokens({ spec, facts, data }: JobQuestion): number | undefined {
   switch (facts.kind) {
     case 'diffusion':
-      return facts.patches;
+      return passesOf(spec.training) * facts.patches;
     case 'vision':
       return data?.longest ?? facts.tokens;
     case 'restoration':
@@ -111,7 +112,8 @@ function pictureTokens({ spec, facts, data }: JobQuestion): number | undefined {
 
 function stepsOf({ spec: { training }, data }: JobQuestion, batch: number): number | undefined {
   if (training.maxSteps !== undefined) return training.maxSteps;
-  return data === undefined ? undefined : totalSteps(training, data.sequences, batch);
+  const sequences = trajectorySequences(training, batch) ?? data?.sequences;
+  return sequences === undefined ? undefined : totalSteps(training, sequences, batch);
 }
 
 interface DevicePlan {
@@ -167,6 +169,7 @@ function memoryQuestion(
     waves: batch.waves,
     shards,
     clip: spec.training.gradientClip.mode,
+    followsBase: spec.training.trajectory !== undefined,
     recomputation: spec.parallelism.activationRecomputation,
     targetShare: data?.targetShare ?? 1,
     stages: stagesOf(spec, evaluated, tokens),

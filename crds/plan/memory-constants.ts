@@ -108,6 +108,8 @@ export const memoryConstants = {
   scattered: 1.85,
   /** Per value of a matrix while it gets noise: both in float32, the noise beside the weight. */
   noiseBytes: 2 * 4,
+  /** Of an input that is rounded: itself, its codes from zero, and which of them are inside. */
+  roundedInputCopies: 3,
   /** Six float32 copies of the values that a density loss takes at a time. */
   densityWorking: 6 * 4 * 2 ** 18,
   /** Per value of a gradient of which the largest are found: its size, and pairs to sort. */

@@ -64,6 +64,8 @@ export interface MemoryQuestion {
   readonly targetShare: number;
   /** Of a step whose records are clipped one by one, under differential privacy. @default false */
   readonly clipsRecords?: boolean;
+  /** Whether the base makes trajectories that the model learns along. @default false */
+  readonly followsBase?: boolean;
   /** Absent: steps alone. */
   readonly stages?: OtherStages;
   readonly device: { readonly type: DeviceType; readonly bytes: number };

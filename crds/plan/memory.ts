@@ -22,6 +22,7 @@ import { otherStages, tokenizerBytes } from './stage-bytes.ts';
 import { type MemoryParts, type StageName, type StagePeak, stagePeak } from './stage-peak.ts';
 import { staticBytes } from './static-bytes.ts';
 import { taughtBytes } from './teacher-bytes.ts';
+import { baseBytes } from './trajectory.ts';
 
 export type { MemoryQuestion, TapeMode } from './memory-question.ts';
 export type { MemoryParts, StageName, StagePeak } from './stage-peak.ts';
@@ -123,7 +124,7 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
     soundBytes(question) +
     besideTensors(question);
   return {
-    weights: fixed.weights + fixed.codes,
+    weights: fixed.weights + fixed.codes + baseBytes(question),
     optimizer: fixed.optimizer,
     gradients: worst.gradients,
     activations: worst.activations,

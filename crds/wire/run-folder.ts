@@ -98,8 +98,8 @@ export const preparedRecord = z.object({
     pruning: z.string().optional(),
   }),
   data: z.object({
-    /** Folder of the token store. */
-    train: z.string(),
+    /** Folder of the token store; absent of a job along trajectories. */
+    train: z.string().optional(),
     /** Store of the evaluation records where the job names some of its own. */
     evaluation: z.string().optional(),
     digest: z.string(),

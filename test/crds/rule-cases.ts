@@ -177,20 +177,35 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       spec({ 'training.globalBatchTokens': 4096, 'dataset.tokensPerSequence': 3000 }),
     ],
   },
-  'spec: classes are named where a record gets one': {
+  'spec: a job trains on records or along trajectories': {
     accepts: [
-      { model: {}, dataset: {} },
-      { model: { task: 'CausalLM' }, dataset: {} },
-      { model: { task: 'SequenceClassification' }, dataset: { labels: ['a', 'b'] } },
-      { model: { task: 'ImageClassification' }, dataset: { labels: ['a', 'b'] } },
-      { model: { task: 'Denoising' }, dataset: { labels: ['a', 'b'] } },
+      { dataset: { train: { s3 } }, training: {} },
+      { dataset: {}, training: { trajectory: {} } },
     ],
     rejects: [
-      { model: {}, dataset: { labels: ['a', 'b'] } },
-      { model: { task: 'CausalLM' }, dataset: { labels: ['a', 'b'] } },
-      { model: { task: 'SequenceClassification' }, dataset: {} },
-      { model: { task: 'ImageClassification' }, dataset: {} },
-      { model: { task: 'Denoising' }, dataset: {} },
+      { dataset: {}, training: {} },
+      { dataset: { train: { s3 } }, training: { trajectory: {} } },
+    ],
+  },
+  'spec: classes are named where a record gets one': {
+    accepts: [
+      { model: {}, dataset: {}, training: {} },
+      { model: { task: 'CausalLM' }, dataset: {}, training: {} },
+      ...['SequenceClassification', 'ImageClassification', 'Denoising'].map((task) => ({
+        ...{ model: { task }, dataset: { labels: ['a', 'b'] }, training: {} },
+      })),
+      { model: { task: 'Denoising' }, dataset: {}, training: { trajectory: {} } },
+    ],
+    rejects: [
+      { model: {}, dataset: { labels: ['a', 'b'] }, training: {} },
+      { model: { task: 'CausalLM' }, dataset: { labels: ['a', 'b'] }, training: {} },
+      ...['SequenceClassification', 'ImageClassification', 'Denoising'].map((task) => ({
+        ...{ model: { task }, dataset: {}, training: {} },
+      })),
+      {
+        ...{ model: { task: 'Denoising' }, dataset: { labels: ['a', 'b'] } },
+        training: { trajectory: {} },
+      },
     ],
   },
   'spec: records with a class are for classification': {

@@ -4,7 +4,8 @@ Arguments: OUT REQUESTS, where REQUESTS is a file of JSON: {"name": {"path": fol
 flat. For each name: `NAME.noise`, `NAME.loss` (the mean square over all values) and `NAME.grad.PARAMETER`, in which the copies of time step and class in
 the blocks are added up under the names of the first. `scheduler`: {"config": {...}, "steps": n} gives `NAME.times` and, of x = 1 and of e = 1, what a
 step makes: `NAME.sample`, `NAME.ofNoise`. {"path": folder, "first": [...], "class": [...], "sampler": {...}, "steps": n, "guidance": w} gives
-`NAME.pictures`, and `NAME.guided`, the noise found in the first at the `time` of the request. `positions`: [side, width], and `times`: [...], give the tables of diffusers.
+`NAME.pictures`, and `NAME.guided`, the noise found in the first at the `time` of the request; with "tables": folder, inputs of layers are rounded by the tables
+of its `integers/`, at first by row 0. `positions`: [side, width], and `times`: [...], give the tables of diffusers.
 """
 
 import json
@@ -13,7 +14,7 @@ import sys
 import torch
 from diffusers import DDIMScheduler, DiTTransformer2DModel
 from diffusers.models import embeddings
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 
 def exact_times(times, width, flip_sin_to_cos, downscale_freq_shift, scale=1, max_period=10000):
@@ -59,10 +60,30 @@ def schedule(request):
     return {"times": scheduler.timesteps, "sample": step(nothing, one), "ofNoise": step(one, nothing)}
 
 
+class Rounded:
+    """Rounds what linear layers of a model read, by the row of the denoising step."""
+
+    def __init__(self, model, folder):
+        with open(f"{folder}/integers/config.json") as file:
+            inputs = json.load(file)["inputs"]
+        self.row, self.rows, self.largest = 0, inputs["rows"], 2 ** inputs["bits"] - 1
+        tables = load_file(f"{folder}/integers/model.safetensors")
+        for path, module in model.named_modules():
+            if f"{path}.input_zero_point" in tables:
+                scales = tables[f"{path}.input_log_scale"].double().exp()
+                zeros = tables[f"{path}.input_zero_point"].double()
+                module.register_forward_pre_hook(lambda _, args, s=scales, z=zeros: (self.rounded(args[0], s, z),))
+
+    def rounded(self, x, scales, zeros):
+        scale, zero = scales[self.row], zeros[self.row]
+        return (torch.clamp(torch.round(x / scale) + zero, 0, self.largest) - zero) * scale
+
+
 def sample(request):
     model = DiTTransformer2DModel.from_pretrained(request["path"]).double().eval()
     embeddings.get_timestep_embedding = exact_times
     config, scheduler = model.config, DDIMScheduler.from_config(request["sampler"])
+    tables = Rounded(model, request["tables"]) if "tables" in request else None
     scheduler.set_timesteps(request["steps"])
     x = torch.tensor(request["first"], dtype=torch.float64)
     x = x.reshape(-1, config.in_channels, config.sample_size, config.sample_size)
@@ -78,7 +99,9 @@ def sample(request):
 
     with torch.no_grad():
         at_first = guided(x, torch.tensor(request.get("time", 0)))
-        for t in scheduler.timesteps:
+        for i, t in enumerate(scheduler.timesteps):
+            if tables is not None:
+                tables.row = i * tables.rows // request["steps"]
             x = scheduler.step(guided(x, t), t, x, eta=0.0).prev_sample
     return {"pictures": x.contiguous(), "guided": at_first.contiguous()}
 

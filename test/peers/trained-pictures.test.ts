@@ -100,7 +100,7 @@ test('files become the values of transformers on Pillow, and what was published 
   for (const [name, one] of Object.entries(cases)) {
     const { run, base, published, isAdapter } = await trained(name, one);
     const { data } = await requireRecord(run.folder, runFiles.prepared, preparedRecord);
-    using store = await openTokenStore(data.train, never);
+    using store = await openTokenStore(data.train ?? '', never);
     if (store === undefined) return t.fail('no store was prepared');
     t.deepEqual(Object.values(data.skipped), [0, 0, 0]);
     const members = Array.from({ length: store.count }, (_, document) => document);

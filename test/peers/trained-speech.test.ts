@@ -81,7 +81,7 @@ test('what was trained on sounds and published is what transformers and PEFT loa
   for (const [name, one] of Object.entries(cases)) {
     const { run, published } = await trained(name, one);
     const { data } = await requireRecord(run.folder, runFiles.prepared, preparedRecord);
-    using store = await openTokenStore(data.train, new AbortController().signal);
+    using store = await openTokenStore(data.train ?? '', new AbortController().signal);
     if (store === undefined) return t.fail('no store was prepared');
     const members = Array.from({ length: store.count }, (_, document) => document);
     const sequence = fillSequence(store, members, 0);

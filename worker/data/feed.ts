@@ -7,6 +7,7 @@ import type { PreparedRecord } from '../../crds/wire/run-folder.ts';
 import { withNoise } from '../diffusion/noise.ts';
 import { linearSampler } from '../diffusion/sampler-config.ts';
 import { noiseLevels } from '../diffusion/schedule.ts';
+import type { BuildOptions } from '../engine/build-model.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Batch } from './batch.ts';
 import { dealSequences, onlyRank, type RankAssignment } from './deal-sequences.ts';
@@ -19,7 +20,8 @@ import { fillSequence } from './packed-sequences.ts';
 import { documentsOf } from './restored-documents.ts';
 import { openTokenStore, type TokenStore } from './token-store.ts';
 
-export interface Feed extends Disposable {
+/** What plans want to know of the sequences of a job. */
+export interface FeedSizes {
   /** Sequences of one epoch. */
   readonly sequences: number;
   /** Over all ranks. */
@@ -34,6 +36,9 @@ export interface Feed extends Disposable {
   readonly microBatchSize: number;
   /** Fraction of tokens that are targets. */
   readonly targetShare: number;
+}
+
+export interface Feed extends FeedSizes, Disposable {
   /** The global batch at a position, from 0: its totals, and the sequences of this rank. */
   batch(position: number): Batch;
   /** The sequences of all ranks. */
@@ -41,6 +46,8 @@ export interface Feed extends Disposable {
   evaluationSequences(): Iterable<HostSequence>;
   /** All training documents, and those of them that count. */
   readonly training: { readonly documents: Documents; readonly members: readonly number[] };
+  /** Where the base makes what is learned from: how a model is built that follows it. */
+  readonly following?: (options: BuildOptions) => BuildOptions;
 }
 
 export async function openFeed(
@@ -50,6 +57,7 @@ export async function openFeed(
   assignment: RankAssignment = onlyRank,
 ): Promise<Feed> {
   const { dataset, training } = spec;
+  invariant(data.train !== undefined, 'a job along trajectories has no feed of records');
   const store = await open(data.train, signal);
   const separate = data.evaluation === undefined ? null : await open(data.evaluation, signal);
   const held = new Set(separate === null ? chooseHeldOut(data.samples, amountOf(dataset)) : []);

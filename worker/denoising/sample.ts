@@ -70,14 +70,17 @@ export function denoised(
   return ops.add(ops.mulScalar(x, sample), ops.mulScalar(e, noise));
 }
 
-/** The row of step `i` in tables of grids of inputs, which may be for a multiple of the steps. */
+/**
+ * The row of step `i` in tables of grids of inputs, which may be for a multiple of the steps, or
+ * each for several of them.
+ */
 function rowOf({ inputGrid }: Model, i: number, steps: number): number {
   const { rows = steps } = inputGrid ?? {};
-  if (rows % steps === 0) return i * (rows / steps);
+  if (rows % steps === 0 || steps % rows === 0) return Math.floor((i * rows) / steps);
   throw new UserError({
     code: 'E_INVALID_MODEL',
     value: steps,
-    message: `sampling in ${steps} steps; inputs of the model have steps and zero points for ${rows}, of which it must be a divisor`,
+    message: `sampling in ${steps} steps; inputs of the model have scales and zero points for ${rows}, and one number must divide the other`,
   });
 }
 
@@ -93,7 +96,7 @@ export function patchesOnDevice(
   return scope(() => ops.to(tensor(values, [rows, columns], 'float32'), exactType(dtype)));
 }
 
-export interface AtTime extends Pick<Asked, 'classes' | 'guidance'> {
+interface AtTime extends Pick<Asked, 'classes' | 'guidance'> {
   readonly time: number;
   /** In tables of grids of inputs. */
   readonly row: number;
@@ -124,7 +127,7 @@ export function guidedNoise(
 }
 
 /** Pictures of one time step as a sequence; with guidance, once more without their classes. */
-export function sequenceAt(
+function sequenceAt(
   model: Model,
   x: Tensor,
   { classes, guidance, time, row }: AtTime,

@@ -1,89 +1,99 @@
 // Distillation along the trajectories of a full model, without data: the full model denoises first
-// noise step by step, and at each step the student learns to find the noise that it finds. One
-// update of the student for each denoising step. He et al. 2024 (EfficientDM).
+// noise step by step, and at each step the student learns to find the noise that it finds. He et
+// al. 2024 (EfficientDM).
+//
+// Shapes: P pictures · C channels · s pixels of a side
 import type { DiffusionConfig } from '../diffusion/config.ts';
 import { diffusionConfig } from '../diffusion/config.ts';
-import { ddimSteps } from '../diffusion/ddim.ts';
+import { type DdimStep, ddimSteps } from '../diffusion/ddim.ts';
 import { fillNormal } from '../diffusion/noise.ts';
+import { fromPatches } from '../diffusion/patches.ts';
 import type { SamplerConfig } from '../diffusion/sampler-config.ts';
 import type { Model } from '../engine/model.ts';
-import type { PackedSequence } from '../engine/packed-sequence.ts';
-import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { drawsOf, streamOf } from '../tensor/streams.ts';
-import { type Tensor, tensor } from '../tensor/tensor.ts';
-import { type AtTime, denoised, guidedNoise, patchesOnDevice, sequenceAt } from './sample.ts';
+import { type Tensor, toArray } from '../tensor/tensor.ts';
+import { denoised, guidedNoise, patchesOnDevice } from './sample.ts';
 
 export interface TrajectorySettings {
   readonly sampler: SamplerConfig;
   /** Denoising steps of a trajectory. */
   readonly steps: number;
   readonly guidance: number;
-  /** Trajectories at once. */
-  readonly pictures: number;
   readonly seed: number | bigint;
 }
 
-/** What the student is asked at one denoising step, and what the full model says to it. */
-interface TrajectoryStep {
-  readonly sequence: PackedSequence;
-  /** Pictures, by which the student's loss is divided. */
-  readonly targets: number;
-}
-
-interface Visitor {
-  /** Must be done with the tensors of a step when it returns. */
-  step?(step: TrajectoryStep, row: number): void;
-  /** Is shown the inputs of the full model's linear layers. */
-  input?(path: string, x: Tensor, row: number): void;
+/** Pictures on one of their denoising steps, and what the full model says of them. */
+export interface TrajectoryPoint {
+  /** Number of the denoising step. */
+  readonly step: number;
+  readonly time: number;
+  readonly classes: readonly number[];
+  /** `[P, C, s, s]`, both. */
+  readonly noised: Float32Array;
+  /** After guidance. */
+  readonly noise: Float32Array;
 }
 
 /**
- * The denoising steps of one run of trajectories. Classes and first noise are drawn by the seed and
- * the number of the run.
+ * The trajectories of some pictures, by their numbers in the run, from noise on. Class and first
+ * noise of each are drawn by the seed, the run and its number.
  */
-export function alongTrajectory(
-  teacher: Model,
-  run: number,
-  { sampler, steps, guidance, pictures, seed }: TrajectorySettings,
-  visit: Visitor,
-): void {
-  const config = diffusionConfig(teacher.config);
-  const draws = drawsOf(streamOf(seed, 'classes of trajectories', run));
-  const classes = Array.from({ length: pictures }, () => draws.below(config.labels));
-  let x: Tensor = scope(
-    () => keep(patchesOnDevice(teacher, config, noiseOf(config, pictures, seed, run))),
-    teacher.device,
-  );
-  for (const [row, step] of ddimSteps(sampler, steps).entries()) {
-    const next = scope(() => {
-      const at: AtTime = { classes, guidance, time: step.time, row };
-      const see = visit.input && ((path: string, input: Tensor) => visit.input?.(path, input, row));
-      const noise = guidedNoise(teacher, x, at, see);
-      visit.step?.({ sequence: asked(teacher, x, at, noise), targets: pictures }, row);
-      return keep(denoised(x, noise, step));
-    }, teacher.device);
-    x.dispose();
-    x = next;
+export class Trajectory implements Disposable {
+  readonly #full: Model;
+  readonly #config: DiffusionConfig;
+  readonly #settings: TrajectorySettings;
+  readonly #steps: readonly DdimStep[];
+  readonly #classes: readonly number[];
+  #x: Tensor;
+  #step = 0;
+
+  constructor(full: Model, run: number, members: readonly number[], settings: TrajectorySettings) {
+    const { sampler, steps, seed } = settings;
+    const config = diffusionConfig(full.config);
+    this.#full = full;
+    this.#config = config;
+    this.#settings = settings;
+    this.#steps = ddimSteps(sampler, steps);
+    this.#classes = members.map((number) =>
+      drawsOf(streamOf(seed, 'class of a trajectory', run, number)).below(config.labels),
+    );
+    const size = config.channels * config.side ** 2;
+    const first = new Float32Array(members.length * size);
+    for (const [i, number] of members.entries()) {
+      const own = first.subarray(i * size, (i + 1) * size);
+      fillNormal(own, streamOf(seed, 'noise of a trajectory', run, number));
+    }
+    this.#x = scope(() => keep(patchesOnDevice(full, config, first)), full.device);
   }
-  x.dispose();
-}
 
-function noiseOf(
-  { channels, side }: DiffusionConfig,
-  pictures: number,
-  seed: number | bigint,
-  run: number,
-): Float32Array {
-  const values = new Float32Array(pictures * channels * side ** 2);
-  fillNormal(values, streamOf(seed, 'noise of trajectories', run));
-  return values;
-}
+  /**
+   * The present step; the next call is about the one after it. `see` is shown the inputs of the
+   * full model's linear layers.
+   */
+  next(see?: (path: string, x: Tensor) => void): TrajectoryPoint {
+    const step = this.#step;
+    const present = this.#steps[step];
+    if (present === undefined) throw new RangeError(`a trajectory has no step ${step}`);
+    const { guidance } = this.#settings;
+    const at = { classes: this.#classes, guidance, time: present.time, row: 0 };
+    const host = (x: Tensor): Float32Array =>
+      fromPatches(Float32Array.from(toArray(x)), this.#config, 'ByPixel');
+    const before = this.#x;
+    const { found, after } = scope(() => {
+      const noise = guidedNoise(this.#full, before, at, see);
+      return {
+        found: { noised: host(before), noise: host(noise) },
+        after: keep(denoised(before, noise, present)),
+      };
+    }, this.#full.device);
+    before.dispose();
+    this.#x = after;
+    this.#step = step + 1;
+    return { step, time: present.time, classes: this.#classes, ...found };
+  }
 
-/** What the student gets: the sequence of the full model, and its noise as what is to be found. */
-function asked(teacher: Model, x: Tensor, at: AtTime, noise: Tensor): PackedSequence {
-  const sequence = sequenceAt(teacher, x, at);
-  const pictures = at.classes.length;
-  const quarter = tensor(new Array<number>(pictures).fill(0), [pictures], 'int64');
-  return { ...sequence, inputs: { ...sequence.inputs, noise: ops.detach(noise), quarter } };
+  [Symbol.dispose](): void {
+    this.#x.dispose();
+  }
 }

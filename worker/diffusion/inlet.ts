@@ -18,7 +18,9 @@ type Value = (name: string) => Tensor;
 
 /**
  * Of the values that `withNoise` adds: `noised [P n, C p p]` and `time [P, 256]` in the type of the
- * model, `noise [P n, p p C]` in float32 at least, `class` and `quarter` `[P]` int64.
+ * model, `noise [P n, p p C]` in float32 at least, `class` and `quarter` `[P]` int64. Where there
+ * are such: `guidance [1]`, by which the second half of the pictures are the first without their
+ * classes, with half as many of `noise` and `quarter`; and `row [1]` int64, of the denoising step.
  */
 export function noisedInputs(
   config: DiffusionConfig,
@@ -30,11 +32,16 @@ export function noisedInputs(
   if (positions.length !== rows) {
     throw new Bug(`${pictures} pictures have ${rows} patches, and ${positions.length} tokens`);
   }
+  const columns = config.channels * config.patch ** 2;
   const patches = (name: string, order: PatchOrder, type: DType): Tensor => {
     const found = toPatches(valuesAt(values, name), config, order);
-    return scope(() => ops.to(tensor(found, [rows, found.length / rows], 'float32'), type));
+    return scope(() => ops.to(tensor(found, [found.length / columns, columns], 'float32'), type));
   };
-  const whole = (name: string): Tensor => tensor([...valuesAt(values, name)], [pictures], 'int64');
+  const whole = (name: string): Tensor => {
+    const found = valuesAt(values, name);
+    return tensor([...found], [found.length], 'int64');
+  };
+  const guidance = values['guidance']?.values;
   const time = timeFrequencies(valuesAt(values, 'time'));
   return {
     noised: patches('noised', 'ByChannel', dtype),
@@ -42,6 +49,8 @@ export function noisedInputs(
     time: scope(() => ops.to(tensor(time, [pictures, timeWidth], 'float64'), dtype)),
     class: whole('class'),
     quarter: whole('quarter'),
+    ...(guidance && { guidance: tensor(guidance, [1], 'float64') }),
+    ...(values['row'] && { row: whole('row') }),
   };
 }
 

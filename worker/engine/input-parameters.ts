@@ -5,9 +5,9 @@ import { keep, scope } from '../tensor/scope.ts';
 import { tensor } from '../tensor/tensor.ts';
 import type { Parameter } from './parameters.ts';
 
-/** Steps and zero points of one layer, by the denoising step. */
+/** Logs of steps, and zero points, of one layer by the denoising step. */
 export interface InputRows {
-  readonly scales: readonly number[];
+  readonly logScales: readonly number[];
   readonly zeros: readonly number[];
 }
 
@@ -24,12 +24,12 @@ export function inputParameters(
   { path, layer }: LinearLayer,
   { grid, initial, learningRateFactor }: RoundedInputs,
 ): readonly Parameter[] {
-  const { scales, zeros } = initial(path);
+  const { logScales, zeros } = initial(path);
   const shape = [grid.rows];
   const table = (suffix: string, values: readonly number[]): Parameter => ({
     ...{ name: `${path}.${suffix}`, layer, shape, role: 'trained', learningRateFactor },
     value: keep(scope(() => tensor(values, shape, 'float32'))),
     decayed: false,
   });
-  return [table(inputLogScale, scales.map(Math.log)), table(inputZero, zeros)];
+  return [table(inputLogScale, logScales), table(inputZero, zeros)];
 }

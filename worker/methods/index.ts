@@ -12,6 +12,7 @@ import { trainsNothing } from '../../crds/methods/no-training.ts';
 import { trainsScales } from '../../crds/plan/grid-bytes.ts';
 import { storesIntegers } from '../../crds/plan/quantized-base.ts';
 import type { BuildOptions, Trains } from '../engine/build-model.ts';
+import type { RoundedInputs } from '../engine/input-parameters.ts';
 import type { Parameters } from '../engine/parameters.ts';
 import { adapterOf } from './adapters/index.ts';
 import { targetsOf } from './adapters/targets.ts';
@@ -58,6 +59,7 @@ export function buildOptionsOf(spec: FineTuneJobSpec, method: ResolvedMethod): B
     coded: codedForm(method) === 'Groups',
     codebook: codebookOf(method),
     grid: gridOf(method, BigInt(spec.training.seed)),
+    inputs: inputsOf(method),
     sequenceLength: spec.dataset.sequenceLength,
   };
 }
@@ -86,6 +88,15 @@ export function gridOf({ base }: ResolvedMethod, seed: bigint): WeightGrid | nul
   const ratio = Number(learningRateRatio);
   if (trains === 'Scales') return scalesOfIntegers(grid, ratio, storesIntegers(base));
   return scales === 'Fitted' ? fittedGrid(grid) : learnedGrid(grid, ratio);
+}
+
+/** Grids of inputs, before what they are is known; null where inputs are not rounded. */
+function inputsOf({ base }: ResolvedMethod): RoundedInputs | null {
+  if (base.type !== 'FakeQuantized' || base.fakeQuantized.inputs === undefined) return null;
+  const { bits, steps: rows } = base.fakeQuantized.inputs;
+  const zeros = new Array<number>(rows).fill(0);
+  const initial = { logScales: zeros, zeros };
+  return { grid: { bits, rows }, initial: () => initial, learningRateFactor: 1 };
 }
 
 /** How matrices of the blocks become codes into codebooks; null where they stay values. */

@@ -1,15 +1,23 @@
 // The role `prepare`: from the sources of a job to a local model and a token store. Does not load
 // libtorch: on a cluster it runs before a device is allocated.
 import { join } from 'node:path';
+import { recordsOf } from '../../crds/api/dataset.ts';
+import { digestOf } from '../../crds/plan/digest.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { requireTask } from '../../crds/plan/require-task.ts';
 import { podVariable } from '../../crds/wire/pod.ts';
 import { pruningFile } from '../../crds/wire/pruned-model.ts';
-import { preparedRecord, type RunRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
+import {
+  type PreparedRecord,
+  preparedRecord,
+  type RunRecord,
+  runFiles,
+  runRecord,
+} from '../../crds/wire/run-folder.ts';
 import { chooseHeldOut } from '../data/held-out.ts';
 import type { StoreManifest } from '../data/store-manifest.ts';
 import type { TokenStore } from '../data/token-store.ts';
-import { readModelHeaders } from '../decoder/model-headers.ts';
+import { type ModelOnDisk, readModelHeaders } from '../decoder/model-headers.ts';
 import { readPrunedBase } from '../decoder/pruned-base.ts';
 import type { ModelConfig } from '../families/family.ts';
 import { readOptionsOf } from '../families/read-options.ts';
@@ -39,7 +47,7 @@ import { storeSummary } from './store-summary.ts';
 
 export const prepareRole: Role = async (context) => {
   const run = await requireRecord(context.folder, runFiles.run, runRecord);
-  const { dataset, model: modelSpec } = run.spec;
+  const { model: modelSpec } = run.spec;
   const { emit, stop } = context;
   await requireDestination(run, context);
   const early = await dataBeforeModel(run, context);
@@ -52,13 +60,37 @@ export const prepareRole: Role = async (context) => {
   requireTask(run.spec, headers.config);
   warnOfDropout(headers.config, emit);
   requirePrunable(run.spec, readPrunedBase(headers));
+  await writeRecord(context.folder, runFiles.prepared, preparedRecord, {
+    version: 1,
+    request: prepareDigest(run.spec),
+    model: { path, name: nameOf(run, model), digest: model.digest, ...pruningOf(model) },
+    data: run.spec.training.trajectory
+      ? noRecords
+      : await preparedData(context, run, headers, early),
+  });
+};
+
+/** Along trajectories there is nothing but the classes and noise that the seed draws. */
+const noRecords: PreparedRecord['data'] = {
+  digest: digestOf({ records: 'None' }),
+  ...{ samples: 0, heldOutSamples: 0, skipped: {}, tokens: 0, targetTokens: 0 },
+};
+
+async function preparedData(
+  context: RoleContext,
+  run: RunRecord,
+  headers: ModelOnDisk,
+  early: ResolvedSource | undefined,
+): Promise<PreparedRecord['data']> {
+  const { dataset } = run.spec;
+  const { emit, stop } = context;
   const data = await environmentOf(run, context, 'data');
   const warn = (message: string) => emit({ type: 'warning', reason: 'Prepare', message });
   const date = new Date(run.createdAt);
   // Before the data are fetched: what is wrong with the files of the model is known here.
   const inputOf = await datasetInput(run.spec, headers, date, warn);
   const resolve = resolverOf(run.spec);
-  const train = early ?? (await resolve(dataset.train, 'spec.dataset.train', data, stop));
+  const train = early ?? (await resolve(recordsOf(dataset), 'spec.dataset.train', data, stop));
   emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'data', note: train.origin });
   const tokenise = async (source: ResolvedSource): Promise<TokenStore> =>
     prepareDataset(inputOf(source), tools(context, run), stop);
@@ -73,22 +105,13 @@ export const prepareRole: Role = async (context) => {
       : await tokenise(await resolve(dataset.eval, 'spec.dataset.eval', data, stop));
   if (held !== null) checkClasses(held.manifest, 'spec.dataset.eval', run, context);
   const { samples, tokens, targetTokens, skipped, digest } = store.manifest;
-  await writeRecord(context.folder, runFiles.prepared, preparedRecord, {
-    version: 1,
-    request: prepareDigest(run.spec),
-    model: { path, name: nameOf(run, model), digest: model.digest, ...pruningOf(model) },
-    data: {
-      train: store.folder,
-      ...(held === null ? {} : { evaluation: held.folder }),
-      digest,
-      samples,
-      heldOutSamples: held?.manifest.samples ?? chooseHeldOut(samples, heldOutAmount(run)).length,
-      skipped,
-      tokens,
-      targetTokens,
-    },
-  });
-};
+  return {
+    train: store.folder,
+    ...(held === null ? {} : { evaluation: held.folder }),
+    ...{ digest, samples, skipped, tokens, targetTokens },
+    heldOutSamples: held?.manifest.samples ?? chooseHeldOut(samples, heldOutAmount(run)).length,
+  };
+}
 
 function resolverOf(spec: RunRecord['spec']): ResolveData {
   if (isOfTargets(spec)) return resolveTargets;
@@ -124,7 +147,7 @@ async function dataBeforeModel(
   const place = await environmentOf(run, context, 'model');
   if (await fetchHasChatTemplate(model, place, stop)) return undefined;
   const data = await environmentOf(run, context, 'data');
-  const train = await resolveData(dataset.train, 'spec.dataset.train', data, stop);
+  const train = await resolveData(recordsOf(dataset), 'spec.dataset.train', data, stop);
   await requireNoTemplate({ files: train.files, format }, stop);
   return train;
 }

@@ -6,6 +6,7 @@ import { UserError } from '../../crds/failures/errors.ts';
 import { pruningFile } from '../../crds/wire/pruned-model.ts';
 import { preprocessorFile } from '../data/images/preprocessor-config.ts';
 import { isRecordFile } from '../data/records.ts';
+import { transformerFolder } from '../diffusion/names.ts';
 import type { SourceFile, SourceListing } from '../remote/source-files.ts';
 
 interface ModelChoice {
@@ -15,6 +16,8 @@ interface ModelChoice {
   readonly isOfPictures?: boolean | undefined;
   /** Weights are made: those that are there are not read. */
   readonly fromScratch?: boolean;
+  /** Whether it may be a pipeline of diffusers, which has its model in a folder. */
+  readonly isPipeline?: boolean;
 }
 
 export interface DataChoice {
@@ -50,6 +53,7 @@ export function modelChoice({
     file: source.file,
     isOfPictures: task === 'ImageClassification' || task === 'Denoising',
     fromScratch: initialization === 'FromScratch',
+    isPipeline: task === 'Denoising',
   };
 }
 
@@ -60,6 +64,8 @@ export function selectModelFiles(listing: SourceListing, choice: ModelChoice): S
   if (choice.file !== undefined) return chosenModel(listing, choice.file, choice);
   const weights = top.filter(({ path }) => path.endsWith('.safetensors'));
   if (weights.length > 0) return [...about(top, choice), ...withoutTwins(top, weights)];
+  const inPipeline = choice.isPipeline ? listing.files.filter(isOfPipeline) : [];
+  if (inPipeline.length > 1) return inPipeline;
   const ggufs = top.filter(({ path }) => path.endsWith('.gguf'));
   const groups = new Set(ggufs.map(({ path }) => groupOf(path)));
   if (groups.size === 1) return [...about(top, choice), ...ggufs];
@@ -82,6 +88,12 @@ export function selectModelFiles(listing: SourceListing, choice: ModelChoice): S
     path: 'spec.model.source',
   });
 }
+
+function isOfPipeline({ path }: SourceFile): boolean {
+  return ofPipeline.test(path);
+}
+
+const ofPipeline = new RegExp(`^${transformerFolder}/(config\\.json|[^/]+\\.safetensors)$`);
 
 export function selectDataFiles(listing: SourceListing, choice: DataChoice): SourceFile[] {
   const { files: patterns, split } = choice;

@@ -56,7 +56,8 @@ export async function fetchModelHeaders(
     async (file) => [file.path, await readSafetensors(file, read)] as const,
     signal,
   );
-  const config = files.find(({ path }) => path === 'config.json');
+  // A pipeline has it in the folder of its model.
+  const config = files.find(({ path }) => path.split('/').at(-1) === 'config.json');
   if (!config) throw withoutConfig(origin);
   const configJson = await readConfigJson(config, read, origin);
   const preprocessor = files.find(({ path }) => path === preprocessorFile);

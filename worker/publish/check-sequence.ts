@@ -56,7 +56,10 @@ function checkNoise(config: DiffusionConfig): HostSequence {
     values: { pixels: { values: checkValues(count * channels * side * side), shape } },
   };
   const levels = noiseLevels(linearSampler.betas);
-  return withNoise(pictures, config, levels, { seed: 0, epoch: null });
+  const noised = withNoise(pictures, config, levels, { seed: 0, epoch: null });
+  // Where inputs have grids, those of the first denoising step.
+  const row = { values: new Float32Array(1), shape: [] };
+  return { ...noised, values: { ...noised.values, row } };
 }
 
 /** From -1 to 1. */

@@ -10,6 +10,7 @@ import { writeSafetensorsModel } from '../files/safetensors-model.ts';
 import { dtypeBytes, exactType } from '../tensor/dtype.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { headInConfig } from './head-in-config.ts';
+import { readInputTables, requireIntegers, writeIntegers } from './integers-folder.ts';
 import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
 import { writePipeline } from './pipeline-folder.ts';
@@ -34,7 +35,10 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
           tensors.set(nameInFile, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) });
         }
       }
-      if (files.config.kind === 'diffusion') return await writePipeline(folder, tensors, files);
+      if (files.config.kind === 'diffusion') {
+        const bytes = await writePipeline(folder, tensors, files);
+        return model.onGrid === null ? bytes : bytes + (await writeIntegers(folder, facts));
+      }
       const written = await writeSafetensorsModel(folder, tensors);
       await writeModelFiles(folder, files, dtype, headInConfig(files.config, run.spec));
       return written.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -42,7 +46,13 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
     async reload(folder, type) {
       using copy = openModel(folder);
       const { sequenceLength } = run.spec.dataset;
-      return frozenModel(modelSource(copy), { dtype: type, sequenceLength });
+      const source = modelSource(copy);
+      const own = { dtype: type, sequenceLength };
+      if (files.config.kind !== 'diffusion' || model.onGrid === null) {
+        return frozenModel(source, own);
+      }
+      requireIntegers(folder, facts, source.load);
+      return frozenModel(source, { ...own, inputs: readInputTables(folder, facts) });
     },
   };
 }

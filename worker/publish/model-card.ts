@@ -25,6 +25,7 @@ export function modelCard(
       ? [...recoveryNote(facts), ...baseNote(facts), ...namesNote(facts)]
       : []),
     ...(format === 'CompressedTensors' ? branchNote(facts) : []),
+    ...(format === 'MergedSafetensors' ? integersNote(facts) : []),
     ...table(facts, [['evaluation', evaluationWords(evaluation)]]),
     '',
     ...evaluation.findings.flatMap(({ message }) => [`${message}.`, '']),
@@ -102,6 +103,24 @@ function branchNote({ run }: ArtifactFacts): readonly string[] {
   ];
 }
 
+/** Of a pipeline that was trained in few bits. */
+function integersNote({ method: { base }, files }: ArtifactFacts): readonly string[] {
+  if (files.config.kind !== 'diffusion' || base.type !== 'FakeQuantized') return [];
+  const { bits, inputs } = base.fakeQuantized;
+  const rounded =
+    inputs === undefined
+      ? []
+      : [
+          `It was trained with inputs of linear layers in ${inputs.bits} bits, which diffusers does not round: \`integers/\` has a scale and a zero point for each layer and each of ${inputs.steps} parts of the denoising steps, first to last. Without them its pictures are those of the weights alone.`,
+          '',
+        ];
+  return [
+    `Weights of the blocks are values of ${bits}-bit integers. \`integers/\` has these integers, packed, with their scales; \`transformer/\` has what they stand for.`,
+    '',
+    ...rounded,
+  ];
+}
+
 function head({ prepared, files }: ArtifactFacts, library: string): readonly string[] {
   const { pipelineTag: tag } = familyOf(files.config);
   return [
@@ -122,13 +141,9 @@ function table({ prepared, report, run }: ArtifactFacts, evaluations: Rows): rea
   const rows: Rows = [
     ['method', report.job.summary],
     ...(training.totalSteps === 0 ? [] : trainedRows(training)),
-    [
-      'records',
-      `${dataset.samples.toLocaleString('en')}, ${dataset.heldOutSamples} of them held out`,
-    ],
-    ...(training.totalSteps === 0
-      ? [['held-out loss', loss(evaluation.before?.loss)] as const]
-      : lossRows(evaluation.before, published)),
+    ...(run.spec.training.trajectory === undefined
+      ? recordRows(dataset, evaluation.before, published, training.totalSteps)
+      : [['records', 'none: it learned along trajectories of its base'] as const]),
     ...(run.spec.dataset.labels === undefined
       ? []
       : classRows(run.spec.dataset.labels, evaluation.before, published)),
@@ -139,6 +154,21 @@ function table({ prepared, report, run }: ArtifactFacts, evaluations: Rows): rea
     ...evaluations,
   ];
   return ['| | |', '| --- | --- |', ...rows.map(([name, value]) => `| ${name} | ${value} |`)];
+}
+
+function recordRows(
+  dataset: RunReport['dataset'],
+  before: Evaluated,
+  published: Evaluated,
+  totalSteps: number,
+): Rows {
+  const { samples, heldOutSamples } = dataset;
+  return [
+    ['records', `${samples.toLocaleString('en')}, ${heldOutSamples} of them held out`],
+    ...(totalSteps === 0
+      ? [['held-out loss', loss(before?.loss)] as const]
+      : lossRows(before, published)),
+  ];
 }
 
 function trainedRows({ steps, totalSteps, tokensSeen }: RunReport['training']): Rows {

@@ -12,11 +12,12 @@ import {
 } from '../../crds/wire/run-folder.ts';
 import { runReport } from '../../crds/wire/run-report.ts';
 import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
-import { openFeed } from '../data/feed.ts';
-import { readModelHeaders } from '../decoder/model-headers.ts';
+import { type FeedSizes, openFeed } from '../data/feed.ts';
+import { type ModelOnDisk, readModelHeaders } from '../decoder/model-headers.ts';
 import { readPrunedBase } from '../decoder/pruned-base.ts';
 import { factsOf } from '../decoder/registry.ts';
 import { storedBfloat16 } from '../decoder/stored-bfloat16.ts';
+import { trajectorySizes } from '../denoising/trajectory-sizes.ts';
 import { readOptionsOf } from '../families/read-options.ts';
 import { requirePreparedFor } from '../prepare/prepared-pictures.ts';
 import { readRecord, requireRecord } from '../run-folder.ts';
@@ -34,8 +35,7 @@ export async function wordsOf(
   { model, data }: PreparedRecord,
 ): Promise<Prepared> {
   const headers = readModelHeaders(model.path, readOptionsOf(spec));
-  await requirePreparedFor(headers, data.train);
-  using feed = await openFeed(spec, data, new AbortController().signal);
+  const sizes = await sizesOf(spec, data, headers);
   const skipped = Object.values(data.skipped).reduce((sum, count) => sum + count, 0);
   const cut = readPrunedBase(headers);
   return {
@@ -50,10 +50,21 @@ export async function wordsOf(
     dataset: {
       ...{ digest: data.digest, samples: data.samples, tokens: data.tokens, skipped },
       targetTokens: data.targetTokens,
-      sequences: feed.sequences,
-      longest: feed.largestSequence,
+      sequences: sizes.sequences,
+      longest: sizes.largestSequence,
     },
   };
+}
+
+async function sizesOf(
+  spec: FineTuneJobSpec,
+  data: PreparedRecord['data'],
+  headers: ModelOnDisk,
+): Promise<FeedSizes> {
+  if (data.train === undefined) return trajectorySizes(spec, headers.config);
+  await requirePreparedFor(headers, data.train);
+  using feed = await openFeed(spec, data, new AbortController().signal);
+  return feed;
 }
 
 export async function readPublished(

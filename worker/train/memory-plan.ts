@@ -71,6 +71,7 @@ export function trainerMemory(
     waves: 1,
     shards: size,
     clip: run.spec.training.gradientClip.mode,
+    followsBase: run.spec.training.trajectory !== undefined,
     recomputation: run.spec.parallelism.activationRecomputation ?? 'Auto',
     targetShare: feed.targetShare,
     stages: stagesOf(run.spec, feed.largestEvaluationSequence, feed.largestSequence),

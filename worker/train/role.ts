@@ -24,17 +24,17 @@ import { StateCopies } from '../checkpoint/state-copies.ts';
 import { storedSaves } from '../checkpoint/stored-save.ts';
 import { freshState, type TrainerState } from '../checkpoint/trainer-state.ts';
 import type { WorkerConfig } from '../config.ts';
-import { type Feed, openFeed } from '../data/feed.ts';
+import type { Feed } from '../data/feed.ts';
 import { type ModelFiles, openModel } from '../decoder/model-files.ts';
 import { factsOf } from '../decoder/registry.ts';
 import { activationOffload } from '../engine/activation-offload.ts';
+import type { BuildOptions } from '../engine/build-model.ts';
 import { settleRanks } from '../engine/growth.ts';
 import { regrow } from '../engine/regrowth.ts';
 import { rests } from '../engine/resting.ts';
 import { Updater } from '../engine/update.ts';
 import { WeightNoise } from '../engine/weight-noise.ts';
 import type { World } from '../engine/world.ts';
-import type { ModelConfig } from '../families/family.ts';
 import { readOptionsOf } from '../families/read-options.ts';
 import {
   buildOptionsOf,
@@ -56,6 +56,7 @@ import { setThreads } from '../tensor/threads.ts';
 import { samplerOf } from './answers.ts';
 import { blockScores } from './block-scores.ts';
 import { chooseAllCodes } from './initial-codes.ts';
+import { openJobFeed } from './job-feed.ts';
 import { loadModel } from './load-model.ts';
 import { type TrainerParts, type TrainerPlan, type TrainerResult, train } from './loop.ts';
 import {
@@ -82,10 +83,7 @@ export const trainRole: Role = async (context) => {
   using files = openModel(prepared.model.path, readOptionsOf(run.spec));
   requireShira(run.spec, factsOf(files.config, files.headers));
   requireKasa(run.spec, factsOf(files.config, files.headers));
-  using feed = await openFeed(run.spec, prepared.data, stop, {
-    ...{ rank: world.rank, size: world.size },
-    attentionCost: attentionCost(files.config),
-  });
+  using feed = await openJobFeed(run.spec, prepared.data, { method, files, device, world }, stop);
   const memory = trainerMemory({ run, method, files, feed, device }, context);
   await withinDeviceMemory(memory, device, () =>
     trainWithin(context, { run, prepared, method, device, joined, files, feed, memory, startedAt }),
@@ -110,7 +108,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   const { run, prepared, method, joined, files, feed, memory, startedAt } = opened;
   const { world } = joined;
   const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
-  const options = await toTrain(run, buildOptionsOf(run.spec, method));
+  const options = await optionsOf(run, method, feed);
   const stopping = stopOf(context, world);
   const plan = trainerPlan(run, memory.plan, feed);
   using distillation = await distillationOf(context, { ...opened, options, stopping, ...plan });
@@ -170,6 +168,16 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   const ended = await train(parts, restored ?? freshState);
   if (world.rank === 0) await writeResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
+}
+
+/** How the model that trains is built. */
+async function optionsOf(
+  run: RunRecord,
+  method: ResolvedMethod,
+  { following }: Feed,
+): Promise<BuildOptions> {
+  const own = await toTrain(run, buildOptionsOf(run.spec, method));
+  return following?.(own) ?? own;
 }
 
 /** What an adapter changes after a step, beside its update. */
@@ -323,11 +331,6 @@ function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
     if (wanted) stopToo?.();
     return wanted;
   };
-}
-
-/** Linear layers cost about 24 H^2 for a token, attention 4 H for each token it attends to. */
-function attentionCost({ H }: ModelConfig): number {
-  return 1 / (6 * H);
 }
 
 function restarted(cause: string): TelemetryBody {

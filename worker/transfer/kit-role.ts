@@ -2,6 +2,7 @@
 // base when they are gone: a few prompts, and a discriminator. Made from the job that trained it,
 // while its records are there; the adapter itself is not needed.
 
+import { recordsOf } from '../../crds/api/dataset.ts';
 import { transferSpec } from '../../crds/api/transfer.ts';
 import { UserError } from '../../crds/failures/errors.ts';
 import { type RunRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
@@ -49,7 +50,7 @@ export const kitRole: Role = async (context) => {
   const { dataset, model, training } = run.spec;
   const source = await resolveBase(model, run, context);
   const data = await environmentOf(run, context, 'data');
-  const found = await resolveData(dataset.train, 'spec.dataset.train', data, context.stop);
+  const found = await resolveData(recordsOf(dataset), 'spec.dataset.train', data, context.stop);
   const records = await taskRecords(run, modelPath(source), found.files, context.stop);
   const form = withTemplate(records[0]?.form, run);
   const { chatTemplate, chatTemplateArguments } = dataset;

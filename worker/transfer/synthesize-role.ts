@@ -3,6 +3,7 @@
 // after a kill it goes on where it was and ends with the same bytes.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { recordsOf } from '../../crds/api/dataset.ts';
 import { Bug, TerminalError } from '../../crds/failures/errors.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import {
@@ -35,7 +36,7 @@ export const synthesizeRole: Role = async (context) => {
   const { spec, device } = record;
   setThreads(record.threads);
   const data = await environmentOf(record, context, 'data');
-  const { kit, sha256 } = await readKit(spec.job.dataset.train, data, stop);
+  const { kit, sha256 } = await readKit(recordsOf(spec.job.dataset), data, stop);
   const from = await resolveBase(spec.from.model, record, context);
   const to = await resolveBase(spec.job.model, record, context);
   requireBase(kit, from.digest, from.origin);

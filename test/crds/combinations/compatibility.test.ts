@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { incompatibilities, pairs } from '../../../crds/combinations/compatibility.ts';
 import { pairsOfTasks } from '../../../crds/combinations/pairs-of-tasks.ts';
+import { pairsOfTrajectories } from '../../../crds/combinations/pairs-of-trajectories.ts';
 import { fieldDocs } from '../../../crds/explain/explain.ts';
 import { axisEntries, presets } from '../../../crds/methods/index.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
@@ -10,6 +11,7 @@ import { celHolds } from '../../doubles/cel.ts';
 import { casesOfClassification } from './cases-of-classification.ts';
 import { casesOfRestoration } from './cases-of-restoration.ts';
 import { casesOfSpeech } from './cases-of-speech.ts';
+import { casesOfTrajectories } from './cases-of-trajectories.ts';
 import { type Cases, casesOfValues } from './cases-of-values.ts';
 
 /**
@@ -55,6 +57,7 @@ const cases: Cases = {
   ...casesOfClassification,
   ...casesOfRestoration,
   ...casesOfSpeech,
+  ...casesOfTrajectories,
   'experts are in MLPs': {
     meet: { method: mixture({ targetModules: ['q_proj'] }) },
     apart: { method: mixture({ targetModules: ['q_proj', 'mlp.up_proj'] }) },
@@ -417,6 +420,7 @@ const unaskable = [
   'moments of values that come and go are exact',
   'gradients are gathered in the steps before values are replaced',
   ...pairsOfTasks.map(({ id }) => id),
+  ...pairsOfTrajectories.slice(1).map(({ id }) => id),
   'noise has a size',
   'blocks of a GGUF file are no integers with scales',
   'a GGUF file has the blocks that trained',

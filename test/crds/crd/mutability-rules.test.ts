@@ -57,6 +57,7 @@ const others: Readonly<Record<string, unknown>> = {
   'training.nonFinitePolicy': { action: 'Fail' },
   'training.evaluation': { intervalSteps: 7 },
   'training.distillation': { weight: '0.7' },
+  'training.trajectory': { steps: 10 },
   'training.samples': { prompts: ['a'] },
   'parallelism.strategy': 'ZeRO1',
   'parallelism.tensorSize': 2,

@@ -1,30 +1,37 @@
 // EfficientDM on a toy: what is trained is what integers compute, each denoising step has inputs of
 // its own, and a student learns along the trajectories of the full model, without data.
 import test from 'ava';
-import { quantizedStudent, trainAlong } from '../../../worker/denoising/efficient-dm.ts';
+import { scaleAware } from '../../../worker/denoising/efficient-dm.ts';
+import { inputRanges } from '../../../worker/denoising/input-ranges.ts';
 import {
   firstNoise,
   guidedNoise,
   patchesOnDevice,
   samplePictures,
 } from '../../../worker/denoising/sample.ts';
-import { alongTrajectory, type TrajectorySettings } from '../../../worker/denoising/trajectory.ts';
+import { Trajectory, type TrajectorySettings } from '../../../worker/denoising/trajectory.ts';
+import { trajectorySequence } from '../../../worker/denoising/trajectory-sequence.ts';
 import { diffusionConfig } from '../../../worker/diffusion/config.ts';
+import { ddimSteps } from '../../../worker/diffusion/ddim.ts';
+import { fromPatches } from '../../../worker/diffusion/patches.ts';
 import { linearSampler } from '../../../worker/diffusion/sampler-config.ts';
 import { linearLayers } from '../../../worker/engine/adapted-layers.ts';
-import { frozenModel } from '../../../worker/engine/build-model.ts';
+import { buildModel, frozenModel } from '../../../worker/engine/build-model.ts';
 import type { Model } from '../../../worker/engine/model.ts';
 import { codedRows, weightOnGrid } from '../../../worker/engine/on-grid.ts';
+import { type PackedSequence, toSequence } from '../../../worker/engine/packed-sequence.ts';
 import { Updater } from '../../../worker/engine/update.ts';
+import { lora } from '../../../worker/methods/adapters/lora.ts';
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
 import { all } from '../../../worker/methods/selection/all.ts';
-import { logScale } from '../../../worker/methods/weights/fake-quantized.ts';
+import { learnedGrid, logScale } from '../../../worker/methods/weights/fake-quantized.ts';
 import { coded, inputLogScale, inputZero } from '../../../worker/nn/rounded-input.ts';
 import { OptimizerStates } from '../../../worker/sharding/optimizer-states.ts';
 import { wholeModel } from '../../../worker/sharding/sharded-model.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { streamOf } from '../../../worker/tensor/streams.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { step } from '../../../worker/train/step.ts';
@@ -34,24 +41,37 @@ test.before(() => setThreads(1));
 
 const source = diffusionSource({ num_layers: 2, attention_head_dim: 8 });
 const steps = 5;
-const settings: TrajectorySettings = {
-  ...{ sampler: linearSampler, steps, guidance: 1.5, pictures: 6, seed: 3 },
-};
+const settings: TrajectorySettings = { sampler: linearSampler, steps, guidance: 1.5, seed: 3 };
+const members = [0, 1, 2, 3, 4, 5];
+
+/** What a student is asked at each step of a run. */
+function along(full: Model, run: number, visit: (sequence: PackedSequence, step: number) => void) {
+  const config = diffusionConfig(full.config);
+  using trajectory = new Trajectory(full, run, members, settings);
+  for (let row = 0; row < steps; row += 1) {
+    const asked = { guidance: settings.guidance, row, times: 1000, key: 0 };
+    const host = trajectorySequence(config, trajectory.next(), asked);
+    scope(() => visit(toSequence(full, host), row));
+  }
+}
 
 function theFull(): Model {
   return frozenModel(source, { dtype: 'float64', sequenceLength: 16 });
 }
 
 function aStudent(full: Model, { weightBits = 4, inputBits = 4 } = {}): Model {
-  return quantizedStudent(
-    source,
-    full,
-    {
-      ...{ weightBits, inputs: { bits: inputBits, rows: steps }, rank: 4, seed: 5n },
-      dtype: 'float64',
-    },
-    { ...settings, seed: 11 },
-  );
+  const grid = { bits: inputBits, rows: steps };
+  const ranges = inputRanges(full, grid, { ...settings, seed: 11 }, members.length);
+  const adapter = lora({
+    ...{ rank: 4, alpha: 4, dropout: 0, scaling: 'Standard', learningRateRatio: 1 },
+    ...{ initialization: 'KaimingUniform', targets: () => true, seed: 5n, dtype: 'float64' },
+  });
+  const options = {
+    ...({ dtype: 'float64', adapter, sequenceLength: full.config.contextLength } as const),
+    grid: learnedGrid({ bits: weightBits, range: 'Asymmetric' }, 1),
+    inputs: { grid, learningRateFactor: 1, initial: () => ({ logScales: [], zeros: [] }) },
+  };
+  return buildModel(source, scaleAware(options, ranges));
 }
 
 /** The noise that a model finds in the same pictures, as of the step of a row. */
@@ -70,21 +90,58 @@ test('a trajectory is that of sampling, and leaves nothing behind', (t) => {
   const full = theFull();
   using _parameters = full.parameters;
   const before = liveHandles();
-  const inputs = new Map<string, number[]>();
-  let asked = 0;
-  alongTrajectory(full, 0, settings, {
-    step: ({ targets }) => {
-      asked += targets;
-    },
-    input: (path, _, row) => void inputs.set(path, [...(inputs.get(path) ?? []), row]),
-  });
+  const inputs = new Map<string, number>();
+  const config = diffusionConfig(full.config);
+  let last: Float32Array | undefined;
+  let first: Float32Array | undefined;
+  let classes: readonly number[] = [];
+  {
+    using trajectory = new Trajectory(full, 2, members, settings);
+    for (let step = 0; step < steps; step += 1) {
+      const point = trajectory.next((path) => void inputs.set(path, (inputs.get(path) ?? 0) + 1));
+      t.is(point.step, step);
+      first ??= point.noised;
+      last = point.noised;
+      classes = point.classes;
+    }
+    t.throws(() => trajectory.next(), { instanceOf: RangeError });
+  }
   t.is(liveHandles(), before);
-  t.is(asked, steps * settings.pictures);
   t.deepEqual(
-    [...inputs.keys()],
-    linearLayers(source.config).map(({ path }) => path),
+    [...inputs],
+    linearLayers(config).map(({ path }) => [path, steps]),
   );
-  for (const rows of inputs.values()) t.deepEqual(rows, [0, 1, 2, 3, 4]);
+  // One step before the end, from the same noise.
+  const asked = { classes, sampler: linearSampler, steps, guidance: settings.guidance };
+  const pictures = samplePictures(full, first ?? new Float32Array(), asked);
+  t.is(pictures.length, last?.length ?? 0);
+  const noise = scope(() => {
+    const x = patchesOnDevice(full, config, last ?? new Float32Array());
+    return toArray(guidedNoise(full, x, { classes, guidance: 1.5, time: 0, row: 0 }));
+  });
+  const [end] = ddimSteps(linearSampler, steps).slice(-1);
+  const found = fromPatches(Float32Array.from(noise), config, 'ByPixel');
+  const ends = [...(last ?? [])].map(
+    (x, i) => (end?.sample ?? 0) * x + (end?.noise ?? 0) * (found[i] ?? 0),
+  );
+  t.true(gapOf([...pictures], ends) < 1e-4);
+});
+
+test('a picture has the same trajectory among any others', (t) => {
+  const full = theFull();
+  using _parameters = full.parameters;
+  const pointsOf = (of: readonly number[]) => {
+    using trajectory = new Trajectory(full, 1, of, settings);
+    return Array.from({ length: steps }, () => trajectory.next());
+  };
+  const together = pointsOf(members);
+  const alone = pointsOf([4, 5]);
+  for (const [step, point] of alone.entries()) {
+    const all = together[step];
+    t.deepEqual(point.classes, all?.classes.slice(4));
+    const part = all?.noise.subarray((4 / 6) * all.noise.length) ?? [];
+    t.true(gapOf([...point.noise], [...part]) < 1e-5);
+  }
 });
 
 test('each denoising step has inputs of its own', (t) => {
@@ -165,25 +222,23 @@ test('factors learn through rounding, and not where everything is clipped', (t) 
   /** The largest gradients of the factors of a layer, in the last step of a trajectory. */
   const slopes = (): readonly number[] => {
     const found = new Map<string, number>();
-    alongTrajectory(full, 0, settings, {
-      step({ sequence, targets }) {
-        step({
-          ...{ model: student, sequences: [sequence], targetTokens: targets },
-          ...{ active: all(student.parameters).at(0), modes: ['keep', 'recompute'] },
-          draw: ({ key }) => ({ seed: 1n, step: 0, key }),
-          update: {
-            offer(offered) {
-              for (const { parameter, value } of offered) {
-                found.set(parameter.name, Math.max(...toArray(value).map(Math.abs)));
-                value.dispose();
-              }
-            },
-            finish: (sums = []) => ({
-              ...{ gradientNorm: 0, clipFactor: 1, applied: true, sums: sums.map(() => 0) },
-            }),
+    along(full, 0, (sequence) => {
+      step({
+        ...{ model: student, sequences: [sequence], targetTokens: members.length },
+        ...{ active: all(student.parameters).at(0), modes: ['keep', 'recompute'] },
+        draw: ({ key }) => ({ seed: 1n, step: 0, key }),
+        update: {
+          offer(offered) {
+            for (const { parameter, value } of offered) {
+              found.set(parameter.name, Math.max(...toArray(value).map(Math.abs)));
+              value.dispose();
+            }
           },
-        });
-      },
+          finish: (sums = []) => ({
+            ...{ gradientNorm: 0, clipFactor: 1, applied: true, sums: sums.map(() => 0) },
+          }),
+        },
+      });
     });
     return ['lora_A.weight', 'lora_B.weight'].map((end) => found.get(`${path}.${end}`) ?? 9);
   };
@@ -220,9 +275,24 @@ test('a student of few bits comes nearer to the full model, and so do its pictur
   };
   const before = lost();
   const runs = 60;
-  const losses = Array.from({ length: runs }, (_, run) =>
-    trainAlong({ full, student, updates }, { run, runs }, settings),
-  );
+  const losses = Array.from({ length: runs }, (_, run) => {
+    let sum = 0;
+    along(full, run, (sequence, row) => {
+      const count = run * steps + row;
+      const update = updates.begin({
+        learningRate: 5e-4 * (1 - count / (runs * steps)),
+        count: () => count + 1,
+        stream: (name) => streamOf(1, 'update', name, count),
+      });
+      const { sums } = step({
+        ...{ model: student, sequences: [sequence], targetTokens: members.length, update },
+        ...{ active: all(student.parameters).at(0), modes: ['keep', 'keep'] },
+        draw: ({ key }) => ({ seed: 0n, step: count, key }),
+      });
+      sum += (sums['loss'] ?? Number.NaN) / members.length;
+    });
+    return sum / steps;
+  });
   const mean = (part: readonly number[]) => part.reduce((sum, one) => sum + one, 0) / part.length;
   t.log(`${before} to ${lost()}; ${losses[0]} to ${losses.at(-1)}`);
   t.true(mean(losses.slice(-5)) < 0.9 * mean(losses.slice(0, 5)));

@@ -143,3 +143,17 @@ test('A place without records says which files are read', (t) => {
     message: /has no .jsonl, .json, .parquet/,
   });
 });
+
+test('a pipeline has its model in a folder, where the job makes pictures', (t) => {
+  const pipeline = [
+    ...['README.md', 'scheduler/scheduler_config.json', 'vae/model.safetensors'],
+    ...['transformer/config.json', 'transformer/diffusion_pytorch_model.safetensors'],
+    ...['transformer/old/x.safetensors', 'integers/model.safetensors'],
+  ];
+  const chosen = selectModelFiles(listingOf(pipeline), { isPipeline: true });
+  t.deepEqual(chosen.map(({ path }) => path).toSorted(), [
+    'transformer/config.json',
+    'transformer/diffusion_pytorch_model.safetensors',
+  ]);
+  t.throws(() => selectModelFiles(listingOf(pipeline), {}), { instanceOf: UserError });
+});

