@@ -45,6 +45,9 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
         ? []
         : row('evaluated', evaluationWords(artifact.evaluation))),
     ]),
+    ...(report.pictures === undefined
+      ? []
+      : row('pictures', `what it saw, what it made of it, what it should be: ${report.pictures}`)),
     ...report.artifacts.flatMap(({ uris = [] }) => uris.flatMap((uri) => row('uploaded', uri))),
     ...report.samples.slice(0, 1).flatMap((sample) => sampleLines(sample, width)),
     ...nextLines(ended, report, width, command),

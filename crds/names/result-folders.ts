@@ -17,6 +17,9 @@ export const resultFolder = {
   AWQ: 'awq',
 } as const;
 
+/** Beside them, of a network that restores pictures: some of them before and after. */
+export const picturesFolder = 'before-after';
+
 /** Forms of an adapter by itself; the others are those of a whole model. */
 export const adapterForms = [
   'PEFTAdapter',
@@ -46,7 +49,9 @@ export function liesInTheWay(destination: string, read: string): boolean {
   const [to, from] = [partsOf(destination), partsOf(read)];
   if (to.some((part, index) => from[index] !== part)) return false;
   const [next] = from.slice(to.length);
-  return next === undefined || Object.values<string>(resultFolder).includes(next);
+  return (
+    next === undefined || [...Object.values<string>(resultFolder), picturesFolder].includes(next)
+  );
 }
 
 /** As far as the spec shows: two paths of one claim, or of this machine. */

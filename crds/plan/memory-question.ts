@@ -80,7 +80,7 @@ export const templateTokens = 64;
 
 /** Tokens of the largest sequence of an evaluation, and of training. */
 export function stagesOf(
-  { dataset, training, output, method, evaluation }: FineTuneJobSpec,
+  { model, dataset, training, output, method, evaluation }: FineTuneJobSpec,
   evaluationTokens: number,
   trainingTokens: number,
 ): OtherStages {
@@ -94,7 +94,8 @@ export function stagesOf(
       ? {}
       : { sampleTokens: prompt + samples.maxTokens, prompts: samples.prompts.length }),
     ...(distillation === undefined ? {} : { teacherTokens: distillation.topK, trainingTokens }),
-    ...(evaluation.profile === 'Disabled'
+    // Pictures before and after pass the model whatever is evaluated.
+    ...(evaluation.profile === 'Disabled' && model.task !== 'Restoration'
       ? {}
       : { scoredTokens: isMeasured ? evaluationTokens : trainingTokens }),
     ...(evaluation.instructions === 0

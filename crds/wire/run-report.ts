@@ -138,6 +138,8 @@ export const runReport = z.object({
     .array(z.object({ module: z.string(), bits: count, fraction: z.int() }))
     .max(65_536)
     .optional(),
+  /** Folder of pictures before and after, where a network restores them. */
+  pictures: z.string().optional(),
   artifacts: z.array(
     z.object({
       format: z.string(),

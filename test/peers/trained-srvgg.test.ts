@@ -1,9 +1,10 @@
 // A real network that enlarges pictures, trained for some steps as a person would: the module of
 // its authors and PEFT restore the same pictures from what was published as the checkpoint here.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { decodeImage } from '../../worker/data/images/decode.ts';
 import { BlockWalk } from '../../worker/engine/block-walk.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import { toSequence } from '../../worker/engine/packed-sequence.ts';
@@ -87,6 +88,11 @@ test('SRVGG learns of pictures by CoLoRA, and PEFT and its own module restore wh
     const gap = gapTo(toArray(own.load('whole.restored')));
     t.true(gap <= rounding, `merged: ${gap}`);
   });
+  // Inputs of 12 x 12 pixels, drawn as large as what is made of them, and white between the three.
+  const strips = await readdir(join(run.result, 'before-after'));
+  t.deepEqual(strips.sort(), ['1.png', '2.png']);
+  const strip = decodeImage(await readFile(join(run.result, 'before-after/1.png')));
+  t.deepEqual([strip.width, strip.height], [3 * 48 + 8, 48]);
   const config = JSON.parse(
     await readFile(join(run.result, 'adapter/adapter_config.json'), 'utf8'),
   );

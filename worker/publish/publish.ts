@@ -4,6 +4,7 @@
 // done.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { picturesFolder } from '../../crds/names/result-folders.ts';
 import {
   preparedRecord,
   type RunRecord,
@@ -40,14 +41,15 @@ export const publishRole: Role = async (context) => {
   resetMemoryPeaks();
   const destination = destinationFolder(run, folder);
   await using _lock = await lockDestination(context, destination);
-  const { artifacts, card, formats } = await writeArtifacts(
+  const { artifacts, card, pictures, formats } = await writeArtifacts(
     { run, prepared, trained },
     destination,
     context,
   );
   const written = clock.monotonic();
   const memory = withPublish(trained.report.memory);
-  const beside = await publishBoard(run, folder, destination, stop);
+  const board = await publishBoard(run, folder, destination, stop);
+  const beside = [...pictures, ...board];
   const words = { title: `Add the result of ${run.name}`, card, runFolder: folder, beside };
   const tools = { clock, emit, network };
   const uris = await uploadArtifacts(targets, artifacts, words, tools, stop);
@@ -57,6 +59,7 @@ export const publishRole: Role = async (context) => {
     ...reportOf(trained, artifacts, uris, took),
     memory,
     ...(formats && { formats: [...formats] }),
+    ...(pictures.length > 0 && { pictures: join(destination, picturesFolder) }),
   };
   await writeRecord(destination, runFiles.report, runReport, report);
   await uploadReport(targets, destination, tools, stop);

@@ -5,7 +5,7 @@
 import { BlockWalk } from '../engine/block-walk.ts';
 import type { Model } from '../engine/model.ts';
 import { noSides } from '../engine/network.ts';
-import { toSequence } from '../engine/packed-sequence.ts';
+import { type PackedSequence, toSequence } from '../engine/packed-sequence.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
@@ -23,14 +23,21 @@ interface ReloadReport {
  * or, where documents are classified, `[documents, classes]`.
  */
 export function checkLogits(model: Model): Tensor {
+  return scope(
+    () => outputsOf(model, toSequence(model, checkSequence(model.config))),
+    model.device,
+  );
+}
+
+/** Of each target of the sequence: logits, or values of pixels. */
+export function outputsOf(model: Model, sequence: PackedSequence): Tensor {
   return scope(() => {
-    const sequence = toSequence(model, checkSequence(model.config));
     using walk = new BlockWalk(model, [sequence], { head: true });
     const [x] = walk.finish();
     const { network } = model;
     const [sides = noSides] = walk.sides;
     return network.logits(model, network.targetStates(model, x as Tensor, sequence, sides));
-  }, model.device);
+  });
 }
 
 /** Compares logits in panels of rows: in float64 a row is large. */

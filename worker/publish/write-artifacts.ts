@@ -25,6 +25,7 @@ import { mergedArtifact } from './merged.ts';
 import { mixLoraArtifact } from './mixlora.ts';
 import { repositoryCard } from './model-card.ts';
 import { peftArtifact } from './peft.ts';
+import { publishPictures } from './pictures.ts';
 import { prunedArtifact } from './pruned.ts';
 import { quantizedArtifact } from './quantized-artifact.ts';
 import { randLoraArtifact } from './randlora.ts';
@@ -46,6 +47,8 @@ interface Written {
   readonly artifacts: readonly WrittenArtifact[];
   /** README.md for a destination with all of them. */
   readonly card: string;
+  /** Pictures before and after, by paths in the destination. */
+  readonly pictures: readonly ResultFile[];
   /** Of weights that were rounded to formats of their own. */
   readonly formats: RunReport['formats'];
 }
@@ -71,7 +74,9 @@ export async function writeArtifacts(
     unfinished.defer(() => writer.dispose?.());
     artifacts.push(await writeOne(context, writer, destination, { facts, reference, questions }));
   }
-  return { artifacts, card: repositoryCard(facts, artifacts), formats: formatsOfModules(model) };
+  const pictures = await publishPictures(facts, destination, context.stop);
+  const card = repositoryCard(facts, artifacts);
+  return { artifacts, card, pictures, formats: formatsOfModules(model) };
 }
 
 async function writeOne(

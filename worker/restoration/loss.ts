@@ -7,7 +7,7 @@ import type { PackedSequence } from '../engine/packed-sequence.ts';
 import type { PictureSize } from '../nn/convolution.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import { type Tensor, toArray } from '../tensor/tensor.ts';
+import { type Tensor, toFloats } from '../tensor/tensor.ts';
 import { leave } from './block.ts';
 import { type RestorationConfig, restorationConfig } from './config.ts';
 import { likeness } from './likeness.ts';
@@ -41,10 +41,10 @@ function likenessOf(
   const size = { height: height * scale, width: width * scale };
   const each = size.height * size.width * colours;
   const [a, b] = [restored, target].map((rows) =>
-    Float64Array.from(toArray(asPictures(config, rows, { height, width }))),
+    toFloats(asPictures(config, rows, { height, width })),
   );
   return Array.from({ length: (a?.length ?? 0) / each }, (_, picture) => {
-    const own = (of: Float64Array | undefined) => ({
+    const own = (of: Float32Array | undefined) => ({
       ...{ ...size, values: of?.subarray(picture * each, (picture + 1) * each) ?? [] },
     });
     return likeness(own(a), own(b), scale === 1 ? 0 : scale);
