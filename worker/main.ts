@@ -2,6 +2,7 @@
 // together. Roles run in sequence; each reads what the one before wrote into the run folder. Ends
 // with an exit code of the failure table.
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { systemClock } from '../crds/clock.ts';
 import { UserError } from '../crds/failures/errors.ts';
 import { runFiles } from '../crds/wire/run-folder.ts';
@@ -33,6 +34,8 @@ const roles = {
   handover: async () => (await import('./serve/handover/role.ts')).handoverRole,
 } as const;
 
+// A young generation that grows with the garbage of pictures and tokens would take 48 MiB.
+setFlagsFromString('--semi-space-growth-factor=1');
 const [role = '', folder = '', ...others] = process.argv.slice(2);
 const config = workerConfig(process.env);
 const stop = new AbortController();

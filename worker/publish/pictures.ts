@@ -12,7 +12,7 @@ import { restorationConfig } from '../restoration/config.ts';
 import { asPictures, picturesIn } from '../restoration/pictures.ts';
 import { type Plane, sideBySide } from '../restoration/side-by-side.ts';
 import { scope } from '../tensor/scope.ts';
-import { type Tensor, toFloats } from '../tensor/tensor.ts';
+import { toFloats } from '../tensor/tensor.ts';
 import type { ArtifactFacts } from './artifact.ts';
 import { outputsOf } from './reload-check.ts';
 import { below, type ResultFile, resultFiles } from './result-files.ts';
@@ -30,38 +30,51 @@ export async function publishPictures(
   using feed = await openFeed(run.spec, prepared.data, stop);
   const [sequence = feed.allSequences(0)[0]] = feed.evaluationSequences();
   if (sequence === undefined) return [];
-  const pictures = restoredOf(model, sequence).slice(0, mostPictures);
+  const pictures = [...picturesOf(sequence)].slice(0, mostPictures);
   const to = join(destination, picturesFolder);
   await replaceFolder(to, async (partial) => {
     await mkdir(partial, { recursive: true });
-    for (const [index, planes] of pictures.entries()) {
-      await writeFile(join(partial, `${index + 1}.png`), pngOf(sideBySide(planes)));
+    let number = 0;
+    for (const picture of pictures) {
+      number += 1;
+      await writeFile(join(partial, `${number}.png`), pngOf(sideBySide(restored(model, picture))));
     }
   });
   return below(picturesFolder, await resultFiles(to, stop));
 }
 
-/** Of each picture of the sequence: its input, what the model makes of it, and its target. */
-function restoredOf(model: Model, host: HostSequence): readonly (readonly Plane[])[] {
+/** The input of the picture, what the model makes of it, and its target. */
+function restored(model: Model, picture: HostSequence): readonly Plane[] {
   return scope(() => {
     const config = restorationConfig(model.config);
-    const sequence = toSequence(model, host);
+    const sequence = toSequence(model, picture);
     const { size, pixels, target } = picturesIn(sequence.inputs);
     const larger = { height: size.height * config.scale, width: size.width * config.scale };
-    const planes = [
-      planesOf(pixels, size),
-      planesOf(asPictures(config, outputsOf(model, sequence), size), larger),
-      planesOf(asPictures(config, target, size), larger),
+    const made = outputsOf(model, sequence);
+    return [
+      { ...size, values: toFloats(pixels) },
+      { ...larger, values: toFloats(asPictures(config, made, size)) },
+      { ...larger, values: toFloats(asPictures(config, target, size)) },
     ];
-    return (planes[0] ?? []).map((_, picture) => planes.flatMap((all) => all[picture] ?? []));
   }, model.device);
 }
 
-/** `[pictures, height, width, 3]`, or the same values row by row. */
-function planesOf(values: Tensor, { height, width }: Omit<Plane, 'values'>): readonly Plane[] {
-  const all = toFloats(values);
-  const each = 3 * height * width;
-  return Array.from({ length: all.length / each }, (_, picture) => ({
-    ...{ height, width, values: all.subarray(picture * each, (picture + 1) * each) },
-  }));
+/** The pictures of a sequence, each by itself: they pass the model one after the other. */
+function* picturesOf({ offsets, values = {}, ...of }: HostSequence): Generator<HostSequence> {
+  for (const [index, from] of offsets.subarray(0, -1).entries()) {
+    const to = offsets[index + 1] ?? from;
+    const own = Object.entries(values).map(([name, { shape, values: all }]) => {
+      const each = shape.reduce((product, size) => product * size, 1);
+      return [name, { shape, values: all.subarray(index * each, (index + 1) * each) }] as const;
+    });
+    yield {
+      ...of,
+      ids: of.ids.subarray(from, to),
+      labels: of.labels.subarray(from, to),
+      positions: of.positions.subarray(from, to),
+      offsets: Int32Array.of(0, to - from),
+      targetCount: to - from,
+      values: Object.fromEntries(own),
+    };
+  }
 }
