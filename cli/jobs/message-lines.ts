@@ -93,11 +93,13 @@ function indented(text: string): readonly string[] {
  * How closely the written result reproduces the trained model. Rounding moves single logits much
  * and predictions little.
  */
+/** Values of pixels have no divergence, and are no logits. */
 export function reloadWords({ largestLogitGap: gap, klDivergence: divergence }: Reload): string {
-  if (gap === 0) return 'read back with the same logits';
-  const logits = `logits at most ${real(gap, gap !== null && gap < 0.01 ? 6 : 2)} apart`;
-  if (divergence === undefined) return `read back with ${logits}`;
-  return `read back with KL divergence ${real(divergence)}, ${logits}`;
+  const what = divergence === undefined ? 'values' : 'logits';
+  if (gap === 0) return `read back with the same ${what}`;
+  const apart = `${what} at most ${real(gap, gap !== null && gap < 0.01 ? 6 : 2)} apart`;
+  if (divergence === undefined) return `read back with ${apart}`;
+  return `read back with KL divergence ${real(divergence)}, ${apart}`;
 }
 
 type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;

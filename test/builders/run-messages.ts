@@ -53,7 +53,7 @@ function bodies(totalSteps: number): readonly TelemetryBody[] {
       format: 'PEFTAdapter',
       path: 'adapter',
       bytes: 19e6,
-      report: { largestLogitGap: 0.000012 },
+      report: { largestLogitGap: 0.000012, klDivergence: 2e-11 },
     },
     { type: 'end', reason: 'Finished', step: totalSteps, seconds: 60 },
   ];

@@ -35,7 +35,7 @@ export function aReport(more: Partial<RunReport> = {}): RunReport {
         format: 'PEFTAdapter',
         path: '/results/adapter',
         bytes: 19_500_000,
-        reload: { largestLogitGap: 0.000012 },
+        reload: { largestLogitGap: 0.000012, klDivergence: 2e-11 },
       },
     ],
     checkpoints: [{ step: 20, path: 'checkpoints/step-20', bytes: 30_000_000, ms: 40 }],

@@ -35,7 +35,7 @@ function requireClose(
   const found = comparedLogits(format, trained, logits);
   const { largestLogitGap: gap, klDivergence: divergence } = found;
   if (rounding === null) {
-    if (gap === 0) return { ...found, allowedDivergence: 0 };
+    if (gap === 0) return reported(copy, found, 0);
     throw differs(
       `${format}, read back, gives logits up to ${gap.toPrecision(3)} from those of the trained model; its weights have the same bits, so they must be equal`,
     );
