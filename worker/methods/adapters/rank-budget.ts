@@ -19,7 +19,8 @@ const leastShare = 0.1;
 
 /**
  * The rank of each layer, at least 1. Each next rank goes to the layer that has the fewest for what
- * it contributes, of those that can have one more; of equal ones to the first.
+ * it contributes, of those that can have one more; of equal ones to the one that contributes more,
+ * else to the first.
  */
 export function ranksWithin(
   layers: readonly Sized[],
@@ -41,7 +42,9 @@ export function ranksWithin(
       const own = ranks[i] ?? 0;
       if (own >= Math.min(rank, layer.out, layer.in) || cost(layer) > left) continue;
       const claim = (shares[i] ?? 0) / (own + 1);
-      if (claim > best) [next, best] = [i, claim];
+      // Those of different contributions may round to one number.
+      const isMore = (contributions[i] ?? 0) > (contributions[next] ?? 0);
+      if (claim > best || (claim === best && isMore)) [next, best] = [i, claim];
     }
     const layer = layers[next];
     if (layer === undefined) return ranks;
