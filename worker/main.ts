@@ -34,9 +34,10 @@ const roles = {
   handover: async () => (await import('./serve/handover/role.ts')).handoverRole,
 } as const;
 
-// A young generation that grows with the garbage of pictures and tokens would take 48 MiB.
-setFlagsFromString('--semi-space-growth-factor=1');
 const [role = '', folder = '', ...others] = process.argv.slice(2);
+// A young generation that grows with the garbage of pictures would take 48 MiB beside a model.
+// Preparing is making garbage, and would take a tenth longer.
+if (role !== 'prepare') setFlagsFromString('--semi-space-growth-factor=1');
 const config = workerConfig(process.env);
 const stop = new AbortController();
 // The parent sends "stop" so that the run saves first; a terminal's Ctrl-C is handled by the parent
