@@ -8,6 +8,7 @@ import { bytes, count, percent, real } from '../terminal/numbers.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { likenessWords } from './likeness-words.ts';
 import { predictedWords } from './memory-words.ts';
+import { wordErrorWords } from './word-error-words.ts';
 
 /** Columns where the terminal gives no width. */
 export const lineWidth = 100;
@@ -29,9 +30,10 @@ function wordsOf(message: Telemetry): readonly string[] {
     case 'plan':
       return planLines(message);
     case 'evaluation': {
-      const { step, loss, perplexity, accuracy, likeness } = message;
+      const { step, loss, perplexity, accuracy, likeness, wordErrors } = message;
       const measured = `held out   step ${step} · loss ${real(loss)}`;
       if (likeness !== undefined) return [`${measured} · ${likenessWords(likeness)}`];
+      if (wordErrors !== undefined) return [`${measured} · ${wordErrorWords(wordErrors)}`];
       // Noise has no labels, which are right or wrong.
       if (perplexity === null && accuracy === null) return [measured];
       const right =

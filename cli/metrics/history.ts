@@ -56,6 +56,7 @@ export const metricNames = [
   'accuracy',
   'psnr',
   'ssim',
+  'word_error_rate',
 ] as const;
 export type MetricName = (typeof metricNames)[number];
 
@@ -126,6 +127,8 @@ const evaluationValues: ValueOf<TelemetryOf<'evaluation'>> = {
   accuracy: ({ accuracy }) => accuracy ?? null,
   psnr: ({ likeness }) => likeness?.psnr ?? null,
   ssim: ({ likeness }) => likeness?.ssim ?? null,
+  word_error_rate: ({ wordErrors }) =>
+    wordErrors === undefined ? null : wordErrors.errors / wordErrors.words,
 };
 
 /** Tokens seen by the end of that step. */

@@ -8,6 +8,7 @@ import type { RunReport } from '../../crds/index.ts';
 import { sanitize } from '../../crds/text/sanitize.ts';
 import { likenessWords } from '../jobs/likeness-words.ts';
 import { reloadWords } from '../jobs/message-lines.ts';
+import { wordErrorWords } from '../jobs/word-error-words.ts';
 import { bytes, count, percent, real, seconds } from '../terminal/numbers.ts';
 import { entry } from '../terminal/wrap.ts';
 import type { EndedRun, RunView } from './run-view.ts';
@@ -81,6 +82,9 @@ function lossWords(
   if (before.likeness !== undefined && after.likeness !== undefined) {
     return `${loss} ${held} (${likenessWords(before.likeness, after.likeness)})`;
   }
+  if (before.wordErrors !== undefined && after.wordErrors !== undefined) {
+    return `${loss} ${held} (${wordErrorWords(before.wordErrors, after.wordErrors)})`;
+  }
   // Noise has no labels, which are right or wrong.
   if (before.perplexity === null && before.accuracy === null) return `${loss} ${held}`;
   const both = (figure: (point: Measured) => string) => `${figure(before)} → ${figure(after)}`;
@@ -101,10 +105,14 @@ function baseWords(
   { heldOutSamples }: RunReport['dataset'],
 ): string {
   if (before === undefined) return 'not measured; no records were held out';
-  const { likeness } = before;
-  const figure =
-    likeness === undefined ? `perplexity ${real(before.perplexity, 2)}` : likenessWords(likeness);
+  const figure = figureOf(before);
   return `${real(before.loss)} on ${heldOutSamples} held-out records (${figure})`;
+}
+
+function figureOf({ likeness, wordErrors, perplexity }: Measured): string {
+  if (likeness !== undefined) return likenessWords(likeness);
+  if (wordErrors !== undefined) return wordErrorWords(wordErrors);
+  return `perplexity ${real(perplexity, 2)}`;
 }
 
 function memoryWords(memory: RunReport['memory']): string {

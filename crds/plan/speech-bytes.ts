@@ -18,17 +18,20 @@ interface HeardBytes {
   readonly keysAndValues: number;
   /** Of a block of the encoder. */
   readonly working: number;
+  /** While they are written down: keys and values of all blocks of the decoder. */
+  readonly written: number;
 }
 
 /** Of the sounds of a micro-batch that pass forward without a tape. */
 export function heardBytes(question: MemoryQuestion): HeardBytes {
   const { facts, method, soundTokens = 0 } = question;
-  if (facts.kind !== 'speech') return { kept: 0, keysAndValues: 0, working: 0 };
+  if (facts.kind !== 'speech') return { kept: 0, keysAndValues: 0, working: 0, written: 0 };
   const states = soundTokens * facts.H * valueBytes(method);
   const [encoder] = blockKinds(question);
   return {
     kept: 2 * states + soundBytes({ ...question, perWave: 1 }),
     keysAndValues: 2 * states,
+    written: (facts.L - facts.encoderBlocks) * 2 * states,
     working: blockBytes(question, encoder).forwardWorking,
   };
 }

@@ -33,12 +33,13 @@ export function otherStages(question: MemoryQuestion): readonly StagePeak[] {
 }
 
 /**
- * JavaScript memory of a tokenizer; only jobs with prompts load one for training. None of it is on
- * another device.
+ * JavaScript memory of a tokenizer; only jobs with prompts or sounds load one for training. None of
+ * it is on another device.
  */
 export function tokenizerBytes({ facts, stages, device }: MemoryQuestion): number {
   if (device.type === 'cuda') return 0;
-  return stages?.sampleTokens === undefined ? 0 : facts.V * memoryConstants.tokenizerBytesPerToken;
+  const isLoaded = stages?.sampleTokens !== undefined || facts.kind === 'speech';
+  return isLoaded ? facts.V * memoryConstants.tokenizerBytesPerToken : 0;
 }
 
 /**
@@ -58,6 +59,7 @@ function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
     working: Math.max(
       logits + sharedBytes(question).vocabulary,
       forwardWorking(question, tokens) + heard.keysAndValues,
+      heard.written,
       heard.working,
     ),
   });

@@ -6,6 +6,7 @@ import { artifactEvaluation } from './artifact-evaluation.ts';
 import { attentionEntries } from './attention-entries.ts';
 import { pictureLikeness } from './picture-likeness.ts';
 import { stageName } from './telemetry.ts';
+import { wordErrors } from './word-errors.ts';
 
 const count = z.int().min(0);
 const bytes = z.int().min(0);
@@ -27,6 +28,7 @@ const evaluationPoint = z.object({
   perplexity: real,
   accuracy: real.optional(),
   likeness: pictureLikeness.optional(),
+  wordErrors: wordErrors.optional(),
   tokens: count,
   attention: attentionEntries.optional(),
 });

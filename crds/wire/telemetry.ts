@@ -9,6 +9,7 @@ import type { FailureCode } from '../failures/table.ts';
 import { artifactEvaluation } from './artifact-evaluation.ts';
 import { attentionEntries } from './attention-entries.ts';
 import { pictureLikeness } from './picture-likeness.ts';
+import { wordErrors } from './word-errors.ts';
 
 const count = z.int().min(0);
 const bytes = z.int().min(0);
@@ -171,6 +172,7 @@ export const evaluationMessage = z.object({
   /** Share of target tokens that the model would have chosen itself. */
   accuracy: real.optional(),
   likeness: pictureLikeness.optional(),
+  wordErrors: wordErrors.optional(),
   tokens: count,
   attention: attentionEntries.optional(),
   seconds: z.number().optional(),

@@ -198,6 +198,7 @@ export class Training implements Disposable {
       batch: (position) => batchOf(batches[position % batches.length] ?? [], position, world),
       evaluationSequences: () => options.evaluation ?? [],
       sample: async () => [],
+      writeWords: async () => undefined,
       checkpoints: options.checkpoints?.(this) ?? new MemoryCheckpoints(this),
       emit: (message) => void this.messages.push(message),
       clock,

@@ -223,3 +223,11 @@ test(survives, 7, {
   training: { evaluation: { intervalSteps: 5 }, microBatchSize: 3 },
   formats: ['PEFTAdapter', 'MergedSafetensors'],
 });
+
+test(survives, 8, {
+  name: 'speech',
+  speech: true,
+  method: { preset: 'S2LoRA', precision: { type: 'Float32' } },
+  training: { evaluation: { intervalSteps: 20 }, microBatchSize: 3 },
+  formats: ['PEFTAdapter', 'MergedSafetensors'],
+});

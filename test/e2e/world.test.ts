@@ -125,6 +125,13 @@ test(survives, 2, {
   training: { learningRate: '1e-3', evaluation: { intervalSteps: 7 } },
 });
 
+test(survives, 2, {
+  name: 'speech',
+  speech: true,
+  method: { preset: 'Full', precision: { type: 'Float32' } },
+  training: { learningRate: '1e-3', evaluation: { intervalSteps: 20 } },
+});
+
 test('a run of two workers whose command is killed goes on, with the same bits', async (t) => {
   const { folder, job } = await seeded(t, { name: 'killed-command', method: lora });
   const expected = await undisturbed(t, job, join(folder, 'undisturbed'), 2);

@@ -1,13 +1,13 @@
-// Sounds whose pitch tells the first word that is said.
+// Sounds whose pitch tells the first word that is said, and whose length how many follow.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { wavOf } from '../builders/wav.ts';
 
 const words = ['low', 'middle', 'high'];
 
-/** Less than a second of a tone; each `seed` has another length and loudness. */
+/** Under a second of a tone; each `seed` has another loudness, and its length tells `seed % 4`. */
 export function toySound(pitch: number, seed: number): Buffer {
-  const length = 6000 + ((1733 * seed) % 9000);
+  const length = 3000 + 3000 * (seed % 4) + ((173 * seed) % 900);
   const height = 4000 + ((997 * seed) % 9000);
   const turn = (2 * Math.PI * (300 + 900 * pitch)) / 16_000;
   return wavOf(Array.from({ length }, (_, i) => Math.round(height * Math.sin(turn * i))));

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { attentionEntries } from '../../crds/wire/attention-entries.ts';
 import { pictureLikeness } from '../../crds/wire/picture-likeness.ts';
+import { wordErrors } from '../../crds/wire/word-errors.ts';
 
 const real = z.number().nullable();
 
@@ -11,6 +12,7 @@ const evaluationPoint = z.object({
   perplexity: real,
   accuracy: real,
   likeness: pictureLikeness.optional(),
+  wordErrors: wordErrors.optional(),
   tokens: z.int(),
   attention: attentionEntries.optional(),
 });

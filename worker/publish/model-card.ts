@@ -144,6 +144,7 @@ function table({ prepared, report, run }: ArtifactFacts, evaluations: Rows): rea
     ...(run.spec.training.trajectory === undefined
       ? recordRows(dataset, evaluation.before, published, training.totalSteps)
       : [['records', 'none: it learned along trajectories of its base'] as const]),
+    ...wordRows(evaluation.before, published),
     ...(run.spec.dataset.labels === undefined
       ? []
       : classRows(run.spec.dataset.labels, evaluation.before, published)),
@@ -185,6 +186,13 @@ function lossRows(before: Evaluated, published: Evaluated): Rows {
     ['held-out loss before', loss(before?.loss)],
     ['held-out loss after', loss(published?.loss)],
   ];
+}
+
+function wordRows(before: Evaluated, published: Evaluated): Rows {
+  const [first, last] = [before?.wordErrors, published?.wordErrors];
+  if (first === undefined || last === undefined) return [];
+  const rate = (one: typeof first) => share(one.errors / one.words);
+  return [['word error rate', `${rate(first)} before, ${rate(last)} after`]];
 }
 
 function classRows(labels: readonly string[], before: Evaluated, published: Evaluated): Rows {

@@ -161,7 +161,8 @@ function expertValues({ experts }: BodyOf<'step'>): Values {
   ];
 }
 
-function evaluationValues({ loss, perplexity, accuracy, likeness }: BodyOf<'evaluation'>): Values {
+function evaluationValues(message: BodyOf<'evaluation'>): Values {
+  const { loss, perplexity, accuracy, likeness, wordErrors } = message;
   if (likeness !== undefined) {
     return [
       ['eval/loss', loss ?? Number.NaN],
@@ -173,6 +174,9 @@ function evaluationValues({ loss, perplexity, accuracy, likeness }: BodyOf<'eval
     ['eval/loss', loss ?? Number.NaN],
     ['eval/perplexity', perplexity ?? Number.NaN],
     ...(accuracy === undefined ? [] : [['eval/accuracy', accuracy ?? Number.NaN] as const]),
+    ...(wordErrors === undefined
+      ? []
+      : [['eval/word_error_rate', wordErrors.errors / wordErrors.words] as const]),
   ];
 }
 

@@ -2,6 +2,7 @@
 // counts only when complete: a stop in the middle leaves the state unchanged, and the resumed
 // process repeats the evaluation.
 
+import type { WordErrors } from '../../crds/wire/word-errors.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
 import { type Evaluation, heldOutLoss } from './held-out-loss.ts';
 import type { TrainerParts, TrainerPlan } from './parts.ts';
@@ -29,6 +30,8 @@ export async function evaluate(parts: TrainerParts, state: TrainerState): Promis
   emit({ ...stage, state: 'Started', subject: 'on held-out records' });
   const found = await heldOutLoss(model, parts.evaluationSequences(), stopping, world);
   if (found === null) return state;
+  const written = await parts.writeWords(stopping);
+  if (written === null) return state;
   emit({ ...stage, state: 'Running', subject: 'by answering the prompts' });
   const answers = await parts.sample(stopping);
   if (answers === null) return state;
@@ -41,14 +44,16 @@ export async function evaluate(parts: TrainerParts, state: TrainerState): Promis
     evaluated: state.step,
     samplesLast: answers.map(({ text }) => text),
   };
-  return found.tokens === 0 ? evaluated : judge(parts, evaluated, found, clock.monotonic() - began);
+  if (found.tokens === 0) return evaluated;
+  const measured = { ...found, ...(written && { wordErrors: written }) };
+  return judge(parts, evaluated, measured, clock.monotonic() - began);
 }
 
 /** Adds an evaluation to the state and reports whether it is the best so far. */
 function judge(
   { plan, emit }: TrainerParts,
   state: TrainerState,
-  found: Evaluation,
+  found: Evaluation & { readonly wordErrors?: WordErrors },
   ms: number,
 ): TrainerState {
   const value =
@@ -67,6 +72,7 @@ function judge(
         ssim: finiteOrNull(found.likeness.ssim),
       },
     }),
+    ...(found.wordErrors && { wordErrors: found.wordErrors }),
     tokens: found.tokens,
     attention: found.attention,
   };

@@ -19,6 +19,7 @@ import type { Selection } from '../methods/selection/selection.ts';
 import type { OptimizerStates } from '../sharding/optimizer-states.ts';
 import type { Shard } from '../sharding/shards.ts';
 import type { Distillation } from './teacher.ts';
+import type { WriteWords } from './written-words.ts';
 
 export interface TrainerPlan {
   readonly totalSteps: number;
@@ -85,6 +86,8 @@ export interface TrainerParts {
   sample(
     stopped: () => boolean,
   ): Promise<readonly { readonly prompt: string; readonly text: string }[] | null>;
+  /** How what is written of held-out sounds differs from what is said; collective. */
+  readonly writeWords: WriteWords;
   readonly checkpoints: Checkpoints;
   /** Copies of the state in memory; collective. Absent where the job keeps none. */
   readonly copies?: { take(state: TrainerState): Promise<void> };

@@ -53,7 +53,6 @@ import { type Board, noBoard, openBoard } from '../telemetry/tensorboard.ts';
 import type { Device } from '../tensor/device.ts';
 import { resetMemoryPeaks, trimMemory } from '../tensor/memory.ts';
 import { setThreads } from '../tensor/threads.ts';
-import { samplerOf } from './answers.ts';
 import { blockScores } from './block-scores.ts';
 import { chooseAllCodes } from './initial-codes.ts';
 import { openJobFeed } from './job-feed.ts';
@@ -70,6 +69,7 @@ import { privateBatches } from './private-batches.ts';
 import { Recorder } from './recorder.ts';
 import { chooseResult } from './result.ts';
 import { distillationOf } from './teacher.ts';
+import { writersOf } from './writers.ts';
 
 export const trainRole: Role = async (context) => {
   const { config, folder, stop } = context;
@@ -159,7 +159,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
     ...{ batch: feed.batch, ...(await privateBatches(folder, run, feed)) },
     evaluationSequences: feed.evaluationSequences,
     waited: held.waited,
-    sample: await samplerOf(run, files, model, world),
+    ...(await writersOf(opened, model, world)),
     checkpoints: agreedOn(checkpoints, context, world, held),
     stopping,
     turn: () => packed?.turn() ?? setImmediate(),

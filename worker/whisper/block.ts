@@ -14,12 +14,21 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { WhisperConfig } from './config.ts';
 import { blockPath } from './names.ts';
 
+/** What is read of the sounds. */
+export interface Memory {
+  /** `[S, H]` */
+  readonly states: Tensor;
+  readonly attend: Attend;
+  /** Their keys and values, of what makes them. @default makes them */
+  readonly made?: (make: () => readonly [k: Tensor, v: Tensor]) => readonly [k: Tensor, v: Tensor];
+}
+
 /** What a block attends to. */
 interface Attention {
   /** Of its own stream. */
   readonly own: Attend;
   /** The states of the encoder `[S, H]`, and attention to them; null in the encoder. */
-  readonly memory: { readonly states: Tensor; readonly attend: Attend } | null;
+  readonly memory: Memory | null;
 }
 
 /** `x [T, H]` → `[T, H]`, the stream after block `layer`. */
@@ -41,14 +50,15 @@ export function whisperBlock(
   const inner = activate(linear(normed(middle, 'final'), at('fc1')), config.activation);
   return ops.add(middle, linear(inner, at('fc2')));
 
-  function read(stream: Tensor, { states, attend }: NonNullable<Attention['memory']>): Tensor {
+  function read(stream: Tensor, { states, attend, made = (make) => make() }: Memory): Tensor {
     const { NH, D } = config;
     const heads = (y: Tensor): Tensor => ops.view(y, [y.shape[0] ?? 0, NH, D]);
     const q = heads(linear(normed(stream, 'encoder_attn'), at('encoder_attn.q_proj')));
-    const [k = states, v = states] = linearGroup(
-      states,
-      ['k_proj', 'v_proj'].map((name) => at(`encoder_attn.${name}`)),
-    ).map(heads);
+    const [k, v] = made(() => {
+      const layers = ['k_proj', 'v_proj'].map((name) => at(`encoder_attn.${name}`));
+      const [keys = states, values = states] = linearGroup(states, layers).map(heads);
+      return [keys, values];
+    });
     return linear(ops.view(attend(q, k, v), stream.shape), at('encoder_attn.out_proj'));
   }
 }

@@ -105,7 +105,7 @@ export function memoryOf({ normEps }: WhisperConfig, before: Tensor, value: Valu
 export function decoderTables({
   ids,
   inputs,
-}: PackedSequence): readonly (readonly [name: string, rows: Tensor])[] {
+}: Pick<PackedSequence, 'ids' | 'inputs'>): readonly (readonly [name: string, rows: Tensor])[] {
   const { positions = ids } = inputs;
   return [
     [names.tokens, ids],
@@ -114,7 +114,10 @@ export function decoderTables({
 }
 
 /** The stream before the first block of the decoder, `[T, H]`. */
-export function embedded({ parameters, dtype }: Model, sequence: PackedSequence): Tensor {
+export function embedded(
+  { parameters, dtype }: Model,
+  sequence: Pick<PackedSequence, 'ids' | 'inputs'>,
+): Tensor {
   return scope(() =>
     decoderTables(sequence)
       .map(([name, rows]) => {
