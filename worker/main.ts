@@ -2,7 +2,6 @@
 // together. Roles run in sequence; each reads what the one before wrote into the run folder. Ends
 // with an exit code of the failure table.
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { systemClock } from '../crds/clock.ts';
 import { UserError } from '../crds/failures/errors.ts';
 import { runFiles } from '../crds/wire/run-folder.ts';
@@ -35,9 +34,6 @@ const roles = {
 } as const;
 
 const [role = '', folder = '', ...others] = process.argv.slice(2);
-// A young generation that grows with the garbage of pictures would take 48 MiB beside a model.
-// Preparing is making garbage, and would take a tenth longer.
-if (role !== 'prepare') setFlagsFromString('--semi-space-growth-factor=1');
 const config = workerConfig(process.env);
 const stop = new AbortController();
 // The parent sends "stop" so that the run saves first; a terminal's Ctrl-C is handled by the parent
