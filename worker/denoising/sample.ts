@@ -19,7 +19,7 @@ import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { type Stream, streamOf } from '../tensor/streams.ts';
-import { type Tensor, tensor, toArray } from '../tensor/tensor.ts';
+import { type Tensor, tensor, toFloats } from '../tensor/tensor.ts';
 
 interface Asked {
   /** Number of the class of each picture. */
@@ -49,16 +49,16 @@ export function firstNoise(
 /** Pictures `[P, C, side, side]` of first noise of that shape. */
 export function samplePictures(model: Model, first: Float32Array, asked: Asked): Float32Array {
   const config = diffusionConfig(model.config);
-  let found: readonly number[] = [];
+  let found: Float32Array = new Float32Array();
   scope(() => {
     let x = patchesOnDevice(model, config, first);
     for (const [i, step] of ddimSteps(asked.sampler, asked.steps).entries()) {
       const row = rowOf(model, i, asked.steps);
       x = scope(() => denoised(x, guidedNoise(model, x, { ...asked, time: step.time, row }), step));
     }
-    found = toArray(x);
+    found = toFloats(x);
   }, model.device);
-  return fromPatches(Float32Array.from(found), config, 'ByPixel');
+  return fromPatches(found, config, 'ByPixel');
 }
 
 /** What a step makes of `x` and the noise `e` in it. */

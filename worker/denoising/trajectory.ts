@@ -12,7 +12,7 @@ import type { SamplerConfig } from '../diffusion/sampler-config.ts';
 import type { Model } from '../engine/model.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { drawsOf, streamOf } from '../tensor/streams.ts';
-import { type Tensor, toArray } from '../tensor/tensor.ts';
+import { type Tensor, toFloats } from '../tensor/tensor.ts';
 import { denoised, guidedNoise, patchesOnDevice } from './sample.ts';
 
 export interface TrajectorySettings {
@@ -77,8 +77,7 @@ export class Trajectory implements Disposable {
     if (present === undefined) throw new RangeError(`a trajectory has no step ${step}`);
     const { guidance } = this.#settings;
     const at = { classes: this.#classes, guidance, time: present.time, row: 0 };
-    const host = (x: Tensor): Float32Array =>
-      fromPatches(Float32Array.from(toArray(x)), this.#config, 'ByPixel');
+    const host = (x: Tensor): Float32Array => fromPatches(toFloats(x), this.#config, 'ByPixel');
     const before = this.#x;
     const { found, after } = scope(() => {
       const noise = guidedNoise(this.#full, before, at, see);

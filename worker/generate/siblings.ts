@@ -12,7 +12,7 @@ import { tensorFile } from '../publish/peft-files.ts';
 import { type AdapterFile, nameOf, openAdapter } from '../serve/adapter-files.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import { item, type Tensor, toArray } from '../tensor/tensor.ts';
+import { item, type Tensor, toFloats } from '../tensor/tensor.ts';
 import { canonical } from './canonical.ts';
 
 export type SiblingForm = Pick<VectorForm, 'rank' | 'targets' | 'layers'>;
@@ -116,7 +116,7 @@ function vectorOf({ layers, file, scaleOf }: AdapterFile): Float32Array {
         return values;
       };
       const { A, B } = canonical({ A: load('A'), B: load('B') }, scaleOf(layer));
-      return [Float32Array.from(toArray(A)), Float32Array.from(toArray(B))];
+      return [toFloats(A), toFloats(B)];
     }, 'cpu'),
   );
   const vector = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
