@@ -48,7 +48,7 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
     ]),
     ...(report.pictures === undefined
       ? []
-      : row('pictures', `what it saw, what it made of it, what it should be: ${report.pictures}`)),
+      : row('pictures', `input, output and target side by side: ${report.pictures}`)),
     ...report.artifacts.flatMap(({ uris = [] }) => uris.flatMap((uri) => row('uploaded', uri))),
     ...report.samples.slice(0, 1).flatMap((sample) => sampleLines(sample, width)),
     ...nextLines(ended, report, width, command),
