@@ -1,7 +1,9 @@
 // The change of an adapter as a dense matrix, by loops over its definition.
+import { type Model, tensorsOf } from '../../worker/engine/model.ts';
 import type { Delta } from '../../worker/methods/adapters/delta.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
+import { scope } from '../../worker/tensor/scope.ts';
 import { type Tensor, tensor, toArray } from '../../worker/tensor/tensor.ts';
 
 /** `[out, in]`, its scale included. */
@@ -28,4 +30,17 @@ export function denseChangeOf(delta: Delta, shape: readonly number[], dtype: DTy
     }
   }
   return tensor(values, shape, dtype);
+}
+
+/** Of each adapted layer of a model in float64, by its path. */
+export function denseChanges(model: Model): ReadonlyMap<string, readonly number[]> {
+  return scope(() => {
+    const tensors = tensorsOf(model, new Map(), null);
+    const all = [...model.adapted.values()].map(({ path, out, in: inputs }) => {
+      const delta = tensors.delta(path);
+      if (delta === null) throw new Error(path);
+      return [path, toArray(denseChangeOf(delta, [out, inputs], 'float64'))] as const;
+    });
+    return new Map(all);
+  });
 }

@@ -11,7 +11,7 @@ import json
 import sys
 
 import torch
-from safetensors.torch import save_file
+from requests_peer import answer
 from transformers import AutoConfig, CLIPModel, VisionTextDualEncoderConfig, VisionTextDualEncoderModel
 
 
@@ -53,17 +53,5 @@ def save(request):
     model.save_pretrained(request["save"])
 
 
-def main(out, requests):
-    found = {"none": torch.zeros(1)}
-    with open(requests) as file:
-        parsed = json.load(file).items()
-    for _, request in parsed:
-        if "save" in request:
-            save(request)
-    for name, request in parsed:
-        if "path" in request:
-            found |= {f"{name}.{key}": value for key, value in compute(request).items()}
-    save_file(found, out)
-
-
-main(sys.argv[1], sys.argv[2])
+with open(sys.argv[2]) as file:
+    answer(sys.argv[1], json.load(file), save, compute)

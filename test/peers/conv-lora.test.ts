@@ -6,18 +6,14 @@ import { join } from 'node:path';
 import test from 'ava';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { type ModelFiles, openModel } from '../../worker/decoder/model-files.ts';
-import { BlockWalk } from '../../worker/engine/block-walk.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
-import { toSequence } from '../../worker/engine/packed-sequence.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
 import { type Adapter, factorA } from '../../worker/methods/adapters/adapter.ts';
 import { lora } from '../../worker/methods/adapters/lora.ts';
 import type { AdapterFacts } from '../../worker/publish/artifact.ts';
 import { mergedPanels } from '../../worker/publish/merge.ts';
 import { peftArtifact } from '../../worker/publish/peft.ts';
-import { restorationConfig } from '../../worker/restoration/config.ts';
-import { asPictures } from '../../worker/restoration/pictures.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { normal } from '../../worker/tensor/rng.ts';
 import { scope } from '../../worker/tensor/scope.ts';
@@ -25,6 +21,7 @@ import { streamOf } from '../../worker/tensor/streams.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { makeRestoration, pairSequence } from '../toy/restoration.ts';
 import { askPeer } from './ask-peer.ts';
+import { largestGap, restoredBy } from './same-numbers.ts';
 
 const size = { height: 6, width: 5 };
 const batch = pairSequence([1, 2], size);
@@ -104,33 +101,17 @@ function modelOf(name: string): Model {
   return model;
 }
 
-function restoredBy(model: Model): readonly number[] {
-  return scope(() => {
-    const sequence = toSequence(model, batch);
-    using walk = new BlockWalk(model, [sequence], { head: true });
-    const [x] = walk.finish();
-    if (x === undefined) throw new Error('the sequence did not pass the blocks');
-    const rows = model.network.targetStates(model, x, sequence, {});
-    return toArray(asPictures(restorationConfig(model.config), rows, size));
-  });
-}
-
-function largestGap(ours: readonly number[], theirs: readonly number[]): number {
-  if (ours.length !== theirs.length) return Number.POSITIVE_INFINITY;
-  return Math.max(...ours.map((value, i) => Math.abs(value - (theirs[i] ?? Number.NaN))));
-}
-
 for (const [i, { name, form }] of written.entries()) {
   test(`PEFT restores the same pictures with ${name} as ${form}, beside and merged`, (t) => {
     using peer = openSafetensors(judged());
     scope(() => {
       t.is(toArray(peer.load(`${i}.layers`))[0], 4, 'all convolutions of the blocks');
-      const ours = restoredBy(modelOf(name));
+      const ours = restoredBy(modelOf(name), batch, size);
       t.true(largestGap(ours, toArray(peer.load('base'))) > 1e-2, 'the adapter changes pictures');
-      const size = Math.max(...ours.map(Math.abs));
+      const largest = Math.max(...ours.map(Math.abs));
       for (const state of ['restored', 'merged']) {
         const gap = largestGap(ours, toArray(peer.load(`${i}.${state}`)));
-        t.true(gap <= rounding * Math.max(1, size), `${state}: ${gap}`);
+        t.true(gap <= rounding * Math.max(1, largest), `${state}: ${gap}`);
       }
     });
   });
@@ -148,7 +129,7 @@ for (const name of Object.keys(adapters)) {
     const options = { dtype: 'float32', adapter: null, sequenceLength: 60 } as const;
     const merged = buildModel({ ...source, load }, { ...options, trains: () => false });
     using _merged = merged.parameters;
-    const gap = largestGap(restoredBy(model), restoredBy(merged));
+    const gap = largestGap(restoredBy(model, batch, size), restoredBy(merged, batch, size));
     t.true(gap <= rounding * 4, `${gap}`);
   });
 }

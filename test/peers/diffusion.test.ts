@@ -10,18 +10,14 @@ import { ddimSteps } from '../../worker/diffusion/ddim.ts';
 import { toPatches } from '../../worker/diffusion/patches.ts';
 import { gridPositions, timeFrequencies } from '../../worker/diffusion/positions.ts';
 import { linearSampler, printSamplerConfig } from '../../worker/diffusion/sampler-config.ts';
-import { BlockWalk } from '../../worker/engine/block-walk.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
-import type { Model } from '../../worker/engine/model.ts';
-import { noSides } from '../../worker/engine/network.ts';
-import { type HostSequence, toSequence } from '../../worker/engine/packed-sequence.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
 import { liveHandles } from '../../worker/tensor/memory.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
-import { gradientsOf } from '../builders/training.ts';
 import { makeDiffusion, noisedPictures } from '../toy/diffusion.ts';
 import { askPeer } from './ask-peer.ts';
+import { hasGradientsOf, largestGap, outputsOn } from './same-numbers.ts';
 
 let folder = '';
 const judged = () => join(folder, 'judged.safetensors');
@@ -70,23 +66,6 @@ test.before(async () => {
 });
 test.after.always(() => rm(folder, { recursive: true, force: true }));
 
-function largestGap(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
-  if (ours.length !== theirs.length) return Number.POSITIVE_INFINITY;
-  return Math.max(...Array.from(ours, (value, i) => Math.abs(value - (theirs[i] ?? Number.NaN))));
-}
-
-/** The noise that the model finds, in patches pixel by pixel. */
-function noiseOf(model: Model, host: HostSequence): readonly number[] {
-  return scope(() => {
-    const sequence = toSequence(model, host);
-    using walk = new BlockWalk(model, [sequence], { head: true });
-    const [x] = walk.finish();
-    if (x === undefined) throw new Error('the sequence did not pass the blocks');
-    const states = model.network.targetStates(model, x, sequence, walk.sides[0] ?? noSides);
-    return toArray(model.network.logits(model, states));
-  });
-}
-
 for (const [name, changes] of Object.entries(toys)) {
   test(`diffusers finds the noise and all gradients of a toy, ${name}`, (t) => {
     using peer = openSafetensors(judged());
@@ -105,23 +84,11 @@ for (const [name, changes] of Object.entries(toys)) {
       'ByPixel',
     );
     const off = largestGap(
-      noiseOf(model, host),
+      outputsOn(model, host),
       Array.from(order, (i) => theirNoise[i] ?? 9),
     );
     t.true(off <= 1e-10, `noise: ${off}`);
-    const { loss, gradients } = gradientsOf(model, [host]);
-    scope(() => {
-      const [theirs = Number.NaN] = toArray(peer.load(`${name}.loss`));
-      t.true(Math.abs(loss - theirs) <= 1e-10, `${loss} and ${theirs}`);
-      for (const [parameter, values] of gradients) {
-        const gap = largestGap(values, toArray(peer.load(`${name}.grad.${parameter}`)));
-        t.true(gap <= 1e-8, `${parameter}: ${gap}`);
-      }
-      const names = [...peer.header.tensors.keys()].filter((each) =>
-        each.startsWith(`${name}.grad.`),
-      );
-      t.is(names.length, gradients.size, 'the judge has no other gradient');
-    });
+    hasGradientsOf(t, model, host, { peer, name });
   });
 }
 

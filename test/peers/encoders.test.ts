@@ -16,9 +16,9 @@ import { openSafetensors, type SafetensorsFile } from '../../worker/files/safete
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
-import { gradientsOf } from '../builders/training.ts';
 import { classSequence, encoderJson, makeEncoder, toyExamples } from '../toy/encoder.ts';
 import { askPeer } from './ask-peer.ts';
+import { hasGradientsOf, largestGap } from './same-numbers.ts';
 
 let folder = '';
 const judged = () => join(folder, 'judged.safetensors');
@@ -62,11 +62,6 @@ function logsOf(model: Model): readonly number[] {
   });
 }
 
-function largestGap(ours: readonly number[], theirs: readonly number[]): number {
-  if (ours.length !== theirs.length) return Number.POSITIVE_INFINITY;
-  return Math.max(...ours.map((value, i) => Math.abs(value - (theirs[i] ?? Number.NaN))));
-}
-
 const logits = (peer: SafetensorsFile, name: string) =>
   scope(() => toArray(ops.logSoftmax(peer.load(`${name}.logits`), -1)));
 
@@ -80,19 +75,7 @@ const agrees = test.macro({
     t.deepEqual(files.headers.made, []);
     const off = largestGap(logsOf(model), logits(peer, name));
     t.true(off <= 1e-10, `logits: ${off}`);
-    const { loss, gradients } = gradientsOf(model, [classSequence(toyExamples, { padding: 3 })]);
-    scope(() => {
-      const [theirs = Number.NaN] = toArray(peer.load(`${name}.loss`));
-      t.true(Math.abs(loss - theirs) <= 1e-10, `${loss} and ${theirs}`);
-      for (const [parameter, values] of gradients) {
-        const gap = largestGap(values, toArray(peer.load(`${name}.grad.${parameter}`)));
-        t.true(gap <= 1e-8, `${parameter}: ${gap}`);
-      }
-      const judgedNames = [...peer.header.tensors.keys()].filter((each) =>
-        each.startsWith(`${name}.grad.`),
-      );
-      t.is(judgedNames.length, gradients.size, 'the judge has no other gradient');
-    });
+    hasGradientsOf(t, model, classSequence(toyExamples, { padding: 3 }), { peer, name });
   },
   title: (_, name: string) => `transformers has the logits and all gradients of ${name}`,
 });

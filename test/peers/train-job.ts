@@ -16,22 +16,20 @@ import { decoderConfig } from '../../worker/decoder/config.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { headName } from '../../worker/decoder/names.ts';
 import { followFormats } from '../../worker/engine/adaptive-formats.ts';
-import { BlockWalk } from '../../worker/engine/block-walk.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import { hiddenStates } from '../../worker/engine/forward.ts';
 import type { Model } from '../../worker/engine/model.ts';
-import { noSides } from '../../worker/engine/network.ts';
-import { type HostSequence, toSequence } from '../../worker/engine/packed-sequence.ts';
 import { readOptionsOf } from '../../worker/families/read-options.ts';
 import { buildOptionsOf } from '../../worker/methods/index.ts';
 import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
 import { wholeShards } from '../../worker/sharding/shards.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
-import { type Tensor, toArray } from '../../worker/tensor/tensor.ts';
+import type { Tensor } from '../../worker/tensor/tensor.ts';
 import { ToyRun } from '../builders/toy-run.ts';
 import { classSequence } from '../toy/encoder.ts';
 import { makeToy } from '../toy/make-toy.ts';
+import { outputsOn } from './same-numbers.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -144,20 +142,7 @@ export function classLogitsOf(
   model: Model,
   texts: readonly (readonly number[])[],
 ): readonly number[] {
-  return classLogits(model, classSequence(texts.map((ids) => ({ ids, label: 0 }))));
-}
-
-/** Logits of the classes of each document. */
-export function classLogits(model: Model, host: HostSequence): readonly number[] {
-  return scope(() => {
-    const sequence = toSequence(model, host);
-    using walk = new BlockWalk(model, [sequence], { head: true });
-    const [x] = walk.finish();
-    if (x === undefined) throw new Error('the sequence did not pass the blocks');
-    const { network } = model;
-    const [sides = noSides] = walk.sides;
-    return toArray(network.logits(model, network.targetStates(model, x, sequence, sides)));
-  });
+  return outputsOn(model, classSequence(texts.map((ids) => ({ ids, label: 0 }))));
 }
 
 /** The trained model in the type it was trained in; the caller disposes its parameters. */

@@ -15,7 +15,8 @@ import type { VisionName } from '../../worker/vision/families.ts';
 import { colourPng, greyPng } from '../builders/pictures.ts';
 import { makeVision } from '../toy/vision.ts';
 import { askPeer } from './ask-peer.ts';
-import { classLogits, trainedModel, trainHere } from './train-job.ts';
+import { outputsOn } from './same-numbers.ts';
+import { trainedModel, trainHere } from './train-job.ts';
 
 const labels = ['cat', 'dog', 'owl'];
 const never = new AbortController().signal;
@@ -107,7 +108,7 @@ test('files become the values of transformers on Pillow, and what was published 
     const sequence = fillSequence(store, members, 0);
     const model = await trainedModel(run);
     using _parameters = model.parameters;
-    const logits = classLogits(model, sequence);
+    const logits = outputsOn(model, sequence);
     ours.set(name, { pixels: sequence.values?.['pixels']?.values ?? new Float32Array(), logits });
     const channels = one.config?.['num_channels'] === 1 ? 'L' : 'RGB';
     requests[name] = {

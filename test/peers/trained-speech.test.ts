@@ -16,7 +16,8 @@ import { toArray } from '../../worker/tensor/tensor.ts';
 import { writeToySounds } from '../toy/toy-sounds.ts';
 import { makeSpeechModel } from '../toy/toy-speech.ts';
 import { askPeer } from './ask-peer.ts';
-import { classLogits, trainedModel, trainHere } from './train-job.ts';
+import { outputsOn } from './same-numbers.ts';
+import { trainedModel, trainHere } from './train-job.ts';
 
 let folder = '';
 test.before(async () => {
@@ -87,7 +88,7 @@ test('what was trained on sounds and published is what transformers and PEFT loa
     const sequence = fillSequence(store, members, 0);
     const model = await trainedModel(run);
     using _parameters = model.parameters;
-    ours.set(name, classLogits(model, sequence));
+    ours.set(name, outputsOn(model, sequence));
     const { values = [], shape = [] } = sequence.values?.['mel'] ?? {};
     const isWhole = one.format === 'MergedSafetensors';
     requests[name] = {

@@ -5,35 +5,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { decodeImage } from '../../worker/data/images/decode.ts';
-import { BlockWalk } from '../../worker/engine/block-walk.ts';
-import type { Model } from '../../worker/engine/model.ts';
-import { toSequence } from '../../worker/engine/packed-sequence.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
-import { restorationConfig } from '../../worker/restoration/config.ts';
-import { asPictures } from '../../worker/restoration/pictures.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { colourPng } from '../builders/pictures.ts';
 import { srvgg } from '../setup/srvgg.ts';
 import { pairSequence } from '../toy/restoration.ts';
 import { askPeer } from './ask-peer.ts';
+import { largestGap, restoredBy } from './same-numbers.ts';
 import { trainedModel, trainJob } from './train-job.ts';
 
 const size = { height: 8, width: 6 };
 const batch = pairSequence([1], { ...size, scale: 4 });
 /** Float32 here and float64 there, on values of 1 behind 18 convolutions. */
 const rounding = 2e-5;
-
-function restoredBy(model: Model): readonly number[] {
-  return scope(() => {
-    const sequence = toSequence(model, batch);
-    using walk = new BlockWalk(model, [sequence], { head: true });
-    const [x] = walk.finish();
-    if (x === undefined) throw new Error('the sequence did not pass the blocks');
-    const rows = model.network.targetStates(model, x, sequence, {});
-    return toArray(asPictures(restorationConfig(model.config), rows, size));
-  });
-}
 
 test('SRVGG learns of pictures by CoLoRA, and PEFT and its own module restore what it learned', async (t) => {
   t.timeout(10 * 60_000);
@@ -63,10 +48,9 @@ test('SRVGG learns of pictures by CoLoRA, and PEFT and its own module restore wh
   });
   const model = await trainedModel(run);
   using _parameters = model.parameters;
-  const ours = restoredBy(model);
+  const ours = restoredBy(model, batch, size);
   const valuesOf = (name: string) => [...(batch.values?.[name]?.values ?? [])];
-  const gapTo = (theirs: readonly number[]) =>
-    Math.max(...ours.map((value, i) => Math.abs(value - (theirs[i] ?? Number.NaN))));
+  const gapTo = (theirs: readonly number[]) => largestGap(ours, theirs);
 
   const adapters = ['adapter', 'uniform-adapter'].map((name) => join(run.result, name));
   const beside = join(folder, 'beside.safetensors');

@@ -17,7 +17,8 @@ import { visionNameInFiles } from '../../worker/vision/file-names.ts';
 import { pngOf } from '../builders/png.ts';
 import { makeVision, pictureSequence, pixelsOf, toyPictures } from '../toy/vision.ts';
 import { askPeer } from './ask-peer.ts';
-import { classLogits, type TrainedRun, trainedModel, trainHere } from './train-job.ts';
+import { outputsOn } from './same-numbers.ts';
+import { type TrainedRun, trainedModel, trainHere } from './train-job.ts';
 
 const names = ['worse', 'same', 'better'];
 const side = 12;
@@ -118,7 +119,7 @@ async function trained(name: string, one: Case): Promise<Trained> {
 }
 
 function logitsOf(model: Model): readonly number[] {
-  return classLogits(model, pictureSequence(visionConfig(model.config), toyPictures));
+  return outputsOn(model, pictureSequence(visionConfig(model.config), toyPictures));
 }
 
 /** Of a base with its head. */

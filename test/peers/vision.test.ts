@@ -13,7 +13,6 @@ import { toArray } from '../../worker/tensor/tensor.ts';
 import { visionConfig } from '../../worker/vision/config.ts';
 import { visionNames } from '../../worker/vision/families.ts';
 import { visionName } from '../../worker/vision/file-names.ts';
-import { gradientsOf } from '../builders/training.ts';
 import {
   makeVision,
   type Picture,
@@ -24,7 +23,7 @@ import {
   widePictures,
 } from '../toy/vision.ts';
 import { askPeer } from './ask-peer.ts';
-import { classLogits } from './train-job.ts';
+import { hasGradientsOf, largestGap, outputsOn } from './same-numbers.ts';
 
 let folder = '';
 const judged = () => join(folder, 'judged.safetensors');
@@ -74,11 +73,6 @@ test.before(async () => {
 });
 test.after.always(() => rm(folder, { recursive: true, force: true }));
 
-function largestGap(ours: readonly number[], theirs: readonly number[]): number {
-  if (ours.length !== theirs.length) return Number.POSITIVE_INFINITY;
-  return Math.max(...ours.map((value, i) => Math.abs(value - (theirs[i] ?? Number.NaN))));
-}
-
 for (const { name, of, pictures } of cases) {
   test(`transformers has the logits and all gradients of ${name}`, (t) => {
     using peer = openSafetensors(judged());
@@ -88,20 +82,10 @@ for (const { name, of, pictures } of cases) {
     using _parameters = model.parameters;
     t.deepEqual(files.headers.made, []);
     const sequence = pictureSequence(visionConfig(model.config), pictures, { padding: 3 });
-    const theirs = (tensor: string) => scope(() => toArray(peer.load(`${name}.${tensor}`)));
-    const off = largestGap(classLogits(model, sequence), theirs('logits'));
+    const theirs = scope(() => toArray(peer.load(`${name}.logits`)));
+    const off = largestGap(outputsOn(model, sequence), theirs);
     t.true(off <= 1e-10, `logits: ${off}`);
-    const { loss, gradients } = gradientsOf(model, [sequence]);
-    const [judgedLoss = Number.NaN] = theirs('loss');
-    t.true(Math.abs(loss - judgedLoss) <= 1e-10, `${loss} and ${judgedLoss}`);
-    for (const [parameter, values] of gradients) {
-      const gap = largestGap(values, theirs(`grad.${parameter}`));
-      t.true(gap <= 1e-8, `${parameter}: ${gap}`);
-    }
-    const judgedNames = [...peer.header.tensors.keys()].filter((each) =>
-      each.startsWith(`${name}.grad.`),
-    );
-    t.is(judgedNames.length, gradients.size, 'the judge has no other gradient');
+    hasGradientsOf(t, model, sequence, { peer, name });
   });
 }
 

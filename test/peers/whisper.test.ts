@@ -5,17 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { openModel } from '../../worker/decoder/model-files.ts';
-import { BlockWalk } from '../../worker/engine/block-walk.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
-import type { Model } from '../../worker/engine/model.ts';
-import { type HostSequence, toSequence } from '../../worker/engine/packed-sequence.ts';
+import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { whisperName } from '../../worker/whisper/names.ts';
-import { gradientsOf } from '../builders/training.ts';
 import { makeWhisper, melOf, soundSequence, toySounds, whisperJson } from '../toy/whisper.ts';
 import { askPeer } from './ask-peer.ts';
+import { hasGradientsOf, largestGap, outputsOn } from './same-numbers.ts';
 
 let folder = '';
 const judged = () => join(folder, 'judged.safetensors');
@@ -62,26 +60,6 @@ test.before(async () => {
 });
 test.after.always(() => rm(folder, { recursive: true, force: true }));
 
-function logitsOf(model: Model, host: HostSequence): readonly number[] {
-  return scope(() => {
-    const sequence = toSequence(model, host);
-    using walk = new BlockWalk(model, [sequence], { head: true });
-    const [x] = walk.finish();
-    if (x === undefined) throw new Error('the sequence did not pass the blocks');
-    return toArray(
-      model.network.logits(
-        model,
-        model.network.targetStates(model, x, sequence, walk.sides[0] ?? {}),
-      ),
-    );
-  });
-}
-
-function largestGap(ours: readonly number[], theirs: readonly number[]): number {
-  if (ours.length !== theirs.length) return Number.POSITIVE_INFINITY;
-  return Math.max(...ours.map((value, i) => Math.abs(value - (theirs[i] ?? Number.NaN))));
-}
-
 for (const name of names) {
   test(`transformers has the logits and all gradients of ${name}`, (t) => {
     using peer = openSafetensors(judged());
@@ -90,20 +68,10 @@ for (const name of names) {
     const model = buildModel(modelSource(files), options);
     using _parameters = model.parameters;
     const sequence = soundSequence(toySounds, { padding: 3 });
-    const theirs = (tensor: string) => scope(() => toArray(peer.load(`${name}.${tensor}`)));
-    const off = largestGap(logitsOf(model, sequence), theirs('logits'));
+    const theirs = scope(() => toArray(peer.load(`${name}.logits`)));
+    const off = largestGap(outputsOn(model, sequence), theirs);
     t.true(off <= 1e-10, `logits: ${off}`);
-    const { loss, gradients } = gradientsOf(model, [sequence]);
-    const [judgedLoss = Number.NaN] = theirs('loss');
-    t.true(Math.abs(loss - judgedLoss) <= 1e-10, `${loss} and ${judgedLoss}`);
-    for (const [parameter, values] of gradients) {
-      const gap = largestGap(values, theirs(`grad.${parameter}`));
-      t.true(gap <= 1e-8, `${parameter}: ${gap}`);
-    }
-    const judgedNames = [...peer.header.tensors.keys()].filter((each) =>
-      each.startsWith(`${name}.grad.`),
-    );
-    t.is(judgedNames.length, gradients.size, 'the judge has no other gradient');
+    hasGradientsOf(t, model, sequence, { peer, name });
   });
 }
 

@@ -2,7 +2,6 @@
 // of LoRA of one block's rank whose B learns as many times as fast.
 import test from 'ava';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
-import { type Model, tensorsOf } from '../../../../worker/engine/model.ts';
 import type { Adapter } from '../../../../worker/methods/adapters/adapter.ts';
 import { blockLora } from '../../../../worker/methods/adapters/block-lora.ts';
 import { lora } from '../../../../worker/methods/adapters/lora.ts';
@@ -13,23 +12,11 @@ import { scope } from '../../../../worker/tensor/scope.ts';
 import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { toArray } from '../../../../worker/tensor/tensor.ts';
 import { train } from '../../../../worker/train/loop.ts';
-import { denseChangeOf } from '../../../builders/dense-change.ts';
+import { denseChanges } from '../../../builders/dense-change.ts';
 import { aToyModel, plainAdamW, Training } from '../../../builders/toy-training.ts';
 
 const own = { dropout: 0, seed: 3n, dtype: 'float64', targets: () => true } as const;
 const ofBlocks = () => blockLora({ ...own, rank: 6, blocks: 3, alpha: 12 });
-
-function changes(model: Model): ReadonlyMap<string, readonly number[]> {
-  return scope(() => {
-    const tensors = tensorsOf(model, new Map(), null);
-    const all = [...model.adapted.values()].map(({ path, out, in: inputs }) => {
-      const delta = tensors.delta(path);
-      if (delta === null) throw new Error(path);
-      return [path, toArray(denseChangeOf(delta, [out, inputs], 'float64'))] as const;
-    });
-    return new Map(all);
-  });
-}
 
 function worst(found: readonly number[], expected: readonly number[]): number {
   const gaps = found.map((x, i) => Math.abs(x - (expected[i] ?? Number.NaN)));
@@ -42,7 +29,7 @@ test('sums of blocks are products of concatenated matrices', (t) => {
   for (const { name, value } of model.parameters.trained()) {
     scope(() => ops.add_(value, normal(value.shape, 0.05, streamOf(3n, name), 'float64')));
   }
-  for (const [path, found] of changes(model)) {
+  for (const [path, found] of denseChanges(model)) {
     const A = model.parameters.value(`${path}.lora_A.weight`);
     const B = model.parameters.value(`${path}.lora_B.weight`);
     const product = scope(() => toArray(ops.mulScalar(ops.mm(B, ops.cat([A, A, A], 0)), 2)));
@@ -59,7 +46,7 @@ test('training is that of LoRA of one block, whose B learns three times as fast'
       plan: { totalSteps: 50, learningRate: () => 3e-3 },
     });
     await train(training.parts, freshState);
-    return changes(training.model);
+    return denseChanges(training.model);
   };
   const blocks = await trained(ofBlocks());
   const one = await trained(

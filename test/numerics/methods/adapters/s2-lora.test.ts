@@ -2,7 +2,7 @@
 // what is shared are sums over all layers, and coefficients become sparse.
 import test from 'ava';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
-import { type Model, tensorsOf } from '../../../../worker/engine/model.ts';
+import type { Model } from '../../../../worker/engine/model.ts';
 import type { Parameters } from '../../../../worker/engine/parameters.ts';
 import { s2Lora } from '../../../../worker/methods/adapters/s2-lora.ts';
 import { sgd } from '../../../../worker/methods/optimizers/sgd.ts';
@@ -13,7 +13,7 @@ import { scope } from '../../../../worker/tensor/scope.ts';
 import { streamOf } from '../../../../worker/tensor/streams.ts';
 import { tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 import { train } from '../../../../worker/train/loop.ts';
-import { denseChangeOf } from '../../../builders/dense-change.ts';
+import { denseChanges } from '../../../builders/dense-change.ts';
 import { aToyModel, countUp, Training } from '../../../builders/toy-training.ts';
 import { aSequence, gradientsOf } from '../../../builders/training.ts';
 
@@ -30,18 +30,6 @@ function move({ parameters }: Model): void {
   }
 }
 
-function changes(model: Model): ReadonlyMap<string, readonly number[]> {
-  return scope(() => {
-    const tensors = tensorsOf(model, new Map(), null);
-    const all = [...model.adapted.values()].map(({ path, out, in: inputs }) => {
-      const delta = tensors.delta(path);
-      if (delta === null) throw new Error(path);
-      return [path, toArray(denseChangeOf(delta, [out, inputs], 'float64'))] as const;
-    });
-    return new Map(all);
-  });
-}
-
 test('layers of equal size with equal coefficients have equal changes, bit for bit', (t) => {
   const model = aToyModel({ dtype: 'float64', adapter: s2Lora(settings) });
   using _parameters = model.parameters;
@@ -50,7 +38,7 @@ test('layers of equal size with equal coefficients have equal changes, bit for b
     if (!name.endsWith('.s2lora_c')) continue;
     scope(() => ops.copy_(value, tensor([0.3, -0.1, 0, 0.25, 0.7], [5], 'float64')));
   }
-  const found = changes(model);
+  const found = denseChanges(model);
   const bySize = Map.groupBy(model.adapted.values(), ({ out, in: inputs }) => `${out}x${inputs}`);
   t.true([...bySize.values()].some((layers) => layers.length > 3));
   for (const [first, ...others] of bySize.values()) {
@@ -64,7 +52,7 @@ test('the gradient of a shared matrix is the sum of those of its layers', (t) =>
   move(model);
   const dense = aToyModel({ dtype: 'float64' });
   using _two = dense.parameters;
-  for (const [path, values] of changes(model)) {
+  for (const [path, values] of denseChanges(model)) {
     const weight = dense.parameters.value(`${path}.weight`);
     scope(() => ops.add_(weight, tensor(values, weight.shape, 'float64')));
   }
