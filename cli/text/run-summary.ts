@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path';
 import type { Model } from '../../crds/api/model.ts';
 import type { Source } from '../../crds/api/source.ts';
 import { evaluationWords } from '../../crds/evaluation/in-words.ts';
-import type { RunReport } from '../../crds/index.ts';
+import type { FineTuneJobSpec, RunReport } from '../../crds/index.ts';
 import { sanitize } from '../../crds/text/sanitize.ts';
 import { likenessWords } from '../jobs/likeness-words.ts';
 import { reloadWords } from '../jobs/message-lines.ts';
@@ -36,7 +36,7 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
   const speed = training.tokensPerSecond;
   return [
     `✓ ${name} ${doneWords(training)} ${timeWords(report)}`,
-    ...row('loss', lossWords(report, run.record.spec.dataset.labels !== undefined)),
+    ...row('loss', lossWords(report, run.record.spec)),
     ...(report.result?.choice === 'Best' ? row('published', report.result.why) : []),
     ...(speed === undefined ? [] : row('speed', `${count(Math.round(speed))} tokens a second`)),
     ...row('memory', memoryWords(memory)),
@@ -69,10 +69,11 @@ function timeWords({ seconds: took, end }: RunReport): string {
 /** The loss after training is that of the published state; beside it the figure of the task. */
 function lossWords(
   { evaluation, training, dataset, result }: RunReport,
-  isOfClasses: boolean,
+  spec: FineTuneJobSpec,
 ): string {
   const { before, best } = evaluation;
-  if (training.totalSteps === 0) return baseWords(before, dataset);
+  const isOfClasses = spec.dataset.labels !== undefined;
+  if (training.totalSteps === 0) return baseWords(before, dataset, isOfClasses);
   const after = result?.choice === 'Best' ? best : evaluation.after;
   if (before === undefined || after === undefined) {
     return `${real(training.firstLoss)} at the first step, ${real(training.lastLoss)} at the last; no records were held out`;
@@ -89,9 +90,14 @@ function lossWords(
   if (before.perplexity === null && before.accuracy === null) return `${loss} ${held}`;
   const both = (figure: (point: Measured) => string) => `${figure(before)} → ${figure(after)}`;
   const figure = isOfClasses
-    ? `${both(({ accuracy }) => share(accuracy))} right`
+    ? `${share(before.accuracy)}${zeroShot(spec)} → ${share(after.accuracy)} right`
     : `perplexity ${both(({ perplexity }) => real(perplexity, 2))}`;
   return `${loss} ${held} (${figure})`;
+}
+
+/** A model that compares pictures with texts finds classes before it learned any. */
+function zeroShot({ model }: FineTuneJobSpec): string {
+  return model.task === 'ContrastiveImageText' ? ' zero-shot' : '';
 }
 
 type Measured = NonNullable<RunReport['evaluation']['before']>;
@@ -103,9 +109,11 @@ function share(value: number | null | undefined): string {
 function baseWords(
   before: RunReport['evaluation']['before'],
   { heldOutSamples }: RunReport['dataset'],
+  isOfClasses: boolean,
 ): string {
   if (before === undefined) return 'not measured; no records were held out';
-  const figure = figureOf(before);
+  const hasClasses = isOfClasses && typeof before.accuracy === 'number';
+  const figure = hasClasses ? `${share(before.accuracy)} right` : figureOf(before);
   return `${real(before.loss)} on ${heldOutSamples} held-out records (${figure})`;
 }
 
@@ -210,6 +218,7 @@ function initLine({ record }: EndedRun['run'], command: string): [string, string
 
 const withoutInit: ReadonlySet<NonNullable<Model['task']>> = new Set([
   ...(['SequenceClassification', 'Denoising', 'Restoration', 'SpeechToText'] as const),
+  'ContrastiveImageText' as const,
 ]);
 
 /** A source in one word, in the notation of `init`. */
@@ -240,9 +249,10 @@ function pythonLine({ run, model }: EndedRun, report: RunReport): [string, strin
       ['in Python', `model = PeftModel.from_pretrained(network, ${JSON.stringify(adapter.path)})`],
     ];
   }
-  const more = labels === undefined ? file : `, num_labels=${labels.length}`;
-  const loader = `AutoModelFor${task === 'SpeechToText' ? 'SpeechSeq2Seq' : task}`;
-  const base = `model = ${loader}.from_pretrained(${JSON.stringify(location)}${more})`;
+  const isCompared = task === 'ContrastiveImageText';
+  const more = labels === undefined || isCompared ? file : `, num_labels=${labels.length}`;
+  const head = `For${task === 'SpeechToText' ? 'SpeechSeq2Seq' : task}`;
+  const base = `model = AutoModel${isCompared ? '' : head}.from_pretrained(${JSON.stringify(location)}${more})`;
   const whole = `model = PeftModel.from_pretrained(model, ${JSON.stringify(adapter.path)})`;
   return [['in Python', `${base}\n${whole}`]];
 }

@@ -66,6 +66,15 @@ const fields = z.strictObject({
     .max(1024)
     .optional()
     .describe('Names of the classes of a classification, in the order of their numbers.'),
+  template: text(256, /^[^{}]*[{][}][^{}]*$/, 'a text with one {}, where the name of a class goes')
+    .optional()
+    .describe('Of ContrastiveImageText: the text of a class; `a photo of a {}` when absent.'),
+  shots: z
+    .int32()
+    .min(1)
+    .max(65_536)
+    .optional()
+    .describe('Of ContrastiveImageText: records of each class that are trained on, drawn by seed.'),
   maxSamples: z
     .int()
     .min(1)

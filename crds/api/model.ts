@@ -17,11 +17,11 @@ export const model = z.strictObject({
   task: z
     .enum([
       ...['CausalLM', 'SequenceClassification', 'ImageClassification', 'Denoising', 'Restoration'],
-      'SpeechToText',
+      ...['SpeechToText', 'ContrastiveImageText'],
     ] as const)
     .optional()
     .describe(
-      'What it learns: the next token (when absent), the class of a text or a picture, the noise in a picture, to restore one, or to write down what is said.',
+      'What it learns: the next token (when absent), the class of a text or a picture, the noise in a picture, to restore one, to write down what is said, or which text is of a picture.',
     ),
   initialization: z
     .enum(['FromScratch'])

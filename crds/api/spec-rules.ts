@@ -7,11 +7,13 @@ const hasClasses =
   "(has(self.model.task) && !(self.model.task in ['CausalLM', 'Restoration', 'SpeechToText']))";
 
 const ofPictures =
-  "(has(self.model.task) && self.model.task in ['ImageClassification', 'Denoising', 'Restoration'])";
+  "(has(self.model.task) && self.model.task in ['ImageClassification', 'Denoising', 'Restoration', 'ContrastiveImageText'])";
 
 const restores = "(has(self.model.task) && self.model.task == 'Restoration')";
 
 const hears = "(has(self.model.task) && self.model.task == 'SpeechToText')";
+
+const compares = "(has(self.model.task) && self.model.task == 'ContrastiveImageText')";
 
 const isAlongTrajectories = 'has(self.training.trajectory)';
 
@@ -26,7 +28,7 @@ function formatOfTask(task: SpecFields['model']['task']) {
 
 /** With a class each. */
 function isOfPictures(task: SpecFields['model']['task']): boolean {
-  return task === 'ImageClassification' || task === 'Denoising';
+  return task === 'ImageClassification' || task === 'Denoising' || task === 'ContrastiveImageText';
 }
 
 const specRules: readonly Rule<SpecFields>[] = [
@@ -84,6 +86,16 @@ const specRules: readonly Rule<SpecFields>[] = [
       'is for another task: Audio and dataset.audioSeconds are for model.task SpeechToText, which has no other format',
     hint: 'leave them out, or set spec.model.task: SpeechToText',
     path: ['dataset', 'format'],
+  },
+  {
+    id: 'spec: classes have texts where pictures are compared with them',
+    cel: `${compares} || (!has(self.dataset.template) && !has(self.dataset.shots))`,
+    check: ({ model, dataset: { template, shots } }) =>
+      model.task === 'ContrastiveImageText' || (template === undefined && shots === undefined),
+    message:
+      'is for another task: dataset.template and dataset.shots are for model.task ContrastiveImageText',
+    hint: 'leave them out, or set spec.model.task: ContrastiveImageText',
+    path: ['dataset', 'template'],
   },
   {
     id: 'spec: texts have a longest length',

@@ -227,10 +227,44 @@ const refusalsOfRestoration: readonly Refusal[] = [
   },
 ];
 
-const basesOfSpeech: readonly string[] = ['Dense', 'NF4'];
-const adaptersOfSpeech: readonly string[] = ['LoRA', 'S2LoRA'];
+interface Tried {
+  /** "on models that hear" */
+  readonly where: string;
+  readonly bases: readonly string[];
+  readonly adapters: readonly string[];
+}
 
-const untried = (is: string): string => `is not tried on models that hear in this version; ${is}`;
+/** Of tasks that few methods are tried on. */
+function untriedOn({ where, bases, adapters }: Tried): readonly Refusal[] {
+  const sentence = (is: string): string => `is not tried ${where} in this version; ${is}`;
+  return [
+    {
+      ...{ id: 'stored bases', path: ['method', 'base', 'type'], sentence },
+      meets: (_, { base }) => !bases.includes(base.type),
+      hint: `write method.base: { type: ${bases.join(' | ')} }`,
+    },
+    {
+      ...{ id: 'adapters', path: ['method', 'adapter', 'type'], sentence },
+      meets: (_, { adapter }) => adapter.type !== 'None' && !adapters.includes(adapter.type),
+      hint: `write adapter: { type: ${inWords(adapters, 'or')} }`,
+    },
+    {
+      ...{ id: 'all that trains moves', path: ['method', 'selection', 'type'], sentence },
+      meets: (_, { selection }) => selection.type !== 'All' && selection.type !== 'None',
+      hint: 'write selection: { type: All }',
+    },
+    {
+      ...{ id: 'one optimizer', path: ['method', 'optimizer', 'type'], sentence },
+      meets: (_, { optimizer }) => optimizer.type !== 'AdamW',
+      hint: 'write optimizer: { type: AdamW }',
+    },
+    {
+      ...{ id: 'no other rule', path: ['method', 'rule', 'type'], sentence },
+      meets: (_, { rule }) => rule.type !== 'None',
+      hint: 'write rule: { type: None }',
+    },
+  ];
+}
 
 /** Of what is said. */
 const refusalsOfSpeech: readonly Refusal[] = [
@@ -256,46 +290,30 @@ const refusalsOfSpeech: readonly Refusal[] = [
     meets: ({ training }) => training.distillation !== undefined,
     hint: 'leave it out',
   },
+  ...untriedOn({
+    where: 'on models that hear',
+    ...{ bases: ['Dense', 'NF4'], adapters: ['LoRA', 'S2LoRA'] },
+  }),
+];
+
+/** Of pictures that are compared with texts. */
+const refusalsOfComparing: readonly Refusal[] = [
   {
-    id: 'stored bases',
-    path: ['method', 'base', 'type'],
-    sentence: untried,
-    meets: (_, { base }) => !basesOfSpeech.includes(base.type),
-    hint: `write method.base: { type: ${basesOfSpeech.join(' | ')} }`,
+    id: 'no teacher',
+    path: ['training', 'distillation'],
+    sentence: (is) => `compares tokens with those of a teacher, but ${is}`,
+    meets: ({ training }) => training.distillation !== undefined,
+    hint: 'leave it out',
   },
-  {
-    id: 'adapters',
-    path: ['method', 'adapter', 'type'],
-    sentence: untried,
-    meets: (_, { adapter }) => adapter.type !== 'None' && !adaptersOfSpeech.includes(adapter.type),
-    hint: `write adapter: { type: ${inWords(adaptersOfSpeech, 'or')} }`,
-  },
-  {
-    id: 'all that trains moves',
-    path: ['method', 'selection', 'type'],
-    sentence: untried,
-    meets: (_, { selection }) => selection.type !== 'All' && selection.type !== 'None',
-    hint: 'write selection: { type: All }',
-  },
-  {
-    id: 'one optimizer',
-    path: ['method', 'optimizer', 'type'],
-    sentence: untried,
-    meets: (_, { optimizer }) => optimizer.type !== 'AdamW',
-    hint: 'write optimizer: { type: AdamW }',
-  },
-  {
-    id: 'no other rule',
-    path: ['method', 'rule', 'type'],
-    sentence: untried,
-    meets: (_, { rule }) => rule.type !== 'None',
-    hint: 'write rule: { type: None }',
-  },
+  ...untriedOn({
+    where: 'on models of two towers',
+    ...{ bases: ['Dense', 'NF4'], adapters: ['LoRA', 'BlockLoRA'] },
+  }),
 ];
 
 const ofPictures = [...refusals, ...refusalsOfPictures];
 const without = (ids: readonly string[]) => ofPictures.filter(({ id }) => !ids.includes(id));
-/** What restoring and hearing refuse in other words, or with more. */
+/** What restoring, hearing and comparing refuse in other words, or with more. */
 const ofOtherLayers = ['no experts', 'no gates to count', 'no gates to train'];
 const inOtherWords = ['no teacher', 'stored bases', 'equal length'];
 
@@ -333,6 +351,10 @@ const tasks: Readonly<Record<Exclude<TaskName, 'CausalLM'>, Task>> = {
       ...refusals.filter(({ id }) => ![...ofOtherLayers, ...inOtherWords].includes(id)),
       ...refusalsOfSpeech,
     ],
+  },
+  ContrastiveImageText: {
+    ...{ of: 'pictures and texts', gives: 'compares pictures with texts and has no words' },
+    refused: [...without([...ofOtherLayers, 'no teacher', 'stored bases']), ...refusalsOfComparing],
   },
 };
 

@@ -37,6 +37,10 @@ export function blockBytes(
   question: MemoryQuestion,
   kind: BlockKind = blockKinds(question)[0],
 ): BlockBytes {
+  return bytesOf({ ...question, facts: { ...question.facts, ...kind.sizes } }, kind);
+}
+
+function bytesOf(question: MemoryQuestion, kind: BlockKind): BlockBytes {
   const { facts, method } = question;
   const { tokens: T, working } = kind;
   const width = valueBytes(method);
@@ -176,14 +180,15 @@ function outsideGradient({ facts, method, shards }: MemoryQuestion): number {
 }
 
 /** The tape of one block per token, adapters included. */
-function tapeBytesPerToken(question: MemoryQuestion, { tape, has }: BlockKind): number {
+function tapeBytesPerToken(question: MemoryQuestion, kind: BlockKind): number {
+  const { tape, has } = kind;
   const { facts, method } = question;
   const apart = isApart(question) ? units(facts, tape.apart) : 0;
   const values = valueBytes(method) * (units(facts, tape) + apart + ofPictures(facts));
   const extra =
     4 * (tape.float32PerHead * facts.NH + tape.float32PerToken) + roundedInputs(question);
   const shape = adapterShape(method, facts);
-  const vectors = valueBytes(method) * scaledValues(facts);
+  const vectors = valueBytes(method) * scaledValues(facts, kind);
   if (shape === null) return values + extra + vectors + patchBytes(question, linearsOf(facts));
   const linears = adaptedLinears(facts, shape.targetModules).filter(has);
   const own = linears.filter((linear) => !readsOthers(linear));
@@ -233,8 +238,8 @@ function patchBytes({ method }: MemoryQuestion, linears: readonly Linear[]): num
 }
 
 /** Of a token, what vectors multiply where they train: the outputs of both halves of a block. */
-function scaledValues(facts: ModelFacts): number {
-  return facts.kind === 'vision' && facts.layerScale ? 2 * facts.H : 0;
+function scaledValues({ H }: ModelFacts, { isScaled }: BlockKind): number {
+  return isScaled ? 2 * H : 0;
 }
 
 /**

@@ -39,6 +39,8 @@ interface FlopsQuestion {
   readonly targetShare: number;
   /** Of a model that hears: tokens of its encoder for each token. @default 0 */
   readonly soundTokens?: number;
+  /** Of a model that compares pictures with texts: tokens of texts for each token. @default 0 */
+  readonly textTokens?: number;
 }
 
 export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
@@ -70,6 +72,7 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
 
 /** Values of the matrix that makes a patch of a picture a token. */
 function inletMatrix(facts: ModelFacts): number {
+  if (facts.kind === 'imageText') return facts.patch * facts.vision.H;
   return facts.kind === 'vision' ? facts.patch * facts.H : 0;
 }
 
@@ -92,10 +95,12 @@ function passedAgain(question: FlopsQuestion) {
 }
 
 /** Layers that have fewer rows than there are tokens, or more, as those of an encoder of sounds. */
-function passedOtherwise({ facts, method, soundTokens = 0 }: FlopsQuestion) {
+function passedOtherwise({ facts, method, soundTokens = 0, textTokens = 0 }: FlopsQuestion) {
   const shape = adapterShape(method, facts);
-  const rows = (linear: Linear) =>
-    isOfSounds(facts, linear) ? soundTokens : rowsPerToken(facts, linear);
+  const rows = (linear: Linear) => {
+    if (isOfTexts(facts, linear)) return textTokens;
+    return isOfSounds(facts, linear) ? soundTokens : rowsPerToken(facts, linear);
+  };
   const idle = (linear: Linear) => facts.L * linear.share * (1 - rows(linear));
   const weights = linearsOf(facts).map((one) => -idle(one) * one.out * one.in);
   const adapted = shape === null ? [] : adaptedLinears(facts, shape.targetModules);
@@ -111,8 +116,17 @@ function isOfSounds(facts: ModelFacts, { path, role }: Linear): boolean {
   return path.startsWith('model.encoder.') || role === 'cross_k' || role === 'cross_v';
 }
 
-/** For each token, the tokens that are attended to in all blocks; those of sounds see all. */
+/** Whether its inputs are texts that pictures are compared with. */
+function isOfTexts(facts: ModelFacts, { path }: Linear): boolean {
+  return facts.kind === 'imageText' && path.startsWith(`${facts.text.blocks}.`);
+}
+
+/**
+ * For each token, the tokens that are attended to in all blocks; those of sounds see all. Texts of
+ * classes are short: what their tokens attend to is little beside what they pass.
+ */
 function attendedInBlocks({ facts, meanAttended, soundTokens = 0 }: FlopsQuestion): number {
+  if (facts.kind === 'imageText') return meanAttended * facts.vision.L;
   if (facts.kind !== 'speech') return meanAttended * facts.L;
   // As many tokens of a sound as of its text, times their ratio.
   const ofSound = 2 * meanAttended * soundTokens;

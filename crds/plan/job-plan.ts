@@ -10,6 +10,7 @@ import {
   sequencesPerStep,
   tokensPerSequence,
 } from './batches.ts';
+import { tokensOfTexts } from './class-text-tokens.ts';
 import { type FlopsPerToken, flopsPerToken } from './flops.ts';
 import { type HostPlan, planHost } from './host-memory.ts';
 import { type MemoryPlan, planMemory } from './memory.ts';
@@ -88,6 +89,8 @@ export function planJob(question: JobQuestion): JobPlan {
       recomputedShare: recomputed / facts.L,
       targetShare: data?.targetShare ?? 1,
       soundTokens: tokensOfSound(spec.dataset, facts) / (data?.meanLength ?? tokens),
+      // On each rank once a step.
+      textTokens: tokensOfTexts(spec.dataset, facts) / (batch.perRank * tokens),
     }),
   };
 }
@@ -102,6 +105,7 @@ function pictureTokens({ spec, facts, data }: JobQuestion): number | undefined {
     case 'diffusion':
       return passesOf(spec.training) * facts.patches;
     case 'vision':
+    case 'imageText':
       return data?.longest ?? facts.tokens;
     case 'restoration':
       return data?.longest ?? (spec.dataset.restoration?.crop ?? usualCrop) ** 2;
@@ -158,13 +162,15 @@ function memoryQuestion(
   tokens: number,
 ): MemoryQuestion {
   const { spec, facts, storedBfloat16 = 0, device, shards, data } = question;
-  const evaluated = evaluatedTokens(spec, pictureTokens(question));
+  const textTokens = tokensOfTexts(spec.dataset, facts);
+  const evaluated = Math.max(textTokens, evaluatedTokens(spec, pictureTokens(question)));
   return {
     facts,
     storedBfloat16,
     method,
     microBatchTokens: batch.microBatchSize * tokens,
     soundTokens: batch.microBatchSize * tokensOfSound(spec.dataset, facts),
+    textTokens,
     perWave: batch.perWave,
     waves: batch.waves,
     shards,

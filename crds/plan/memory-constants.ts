@@ -59,8 +59,6 @@ export const memoryConstants = {
     speech: { ...withoutGate, H: 6, headsD: 4, float32PerHead: 2, float32PerToken: 6 },
     /** Input, the sum after attention, both normed. */
     vision: { ...withoutGate, H: 4 },
-    /** Of both towers. */
-    imageText: { ...withoutGate, H: 4 },
     /** As `vision`; both modulated, and what each gate multiplies. */
     diffusion: { ...withoutGate, H: 8 },
     /** Input, and the channels before each activation; patches are counted by layer. */

@@ -53,6 +53,8 @@ export interface MemoryQuestion {
   readonly microBatchTokens: number;
   /** Of these, in a model that hears, those of sounds in its encoder. @default 0 */
   readonly soundTokens?: number;
+  /** Of a model that compares pictures with texts: tokens of all texts of classes. @default 0 */
+  readonly textTokens?: number;
   /** Micro-batches that pass a block before the next block. */
   readonly perWave: number;
   readonly waves: number;

@@ -144,20 +144,16 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
   // With fewer active blocks no backward passes below the lowest active one, and no tape is kept
   // there.
   const reachesAll = embedding || sharedValues > 0 || activeBlocks === facts.L;
-  const kinds = blockKinds(question).map((kind) => ({
-    ...kind,
-    bytes: blockBytes(question, kind),
-  }));
-  const byLayer = kinds.flatMap(({ blocks: count, bytes }) =>
-    new Array<BlockBytes>(count).fill(bytes),
-  );
-  const [bytes = blockBytes(question)] = byLayer.slice(-1);
+  const kinds = kindsOf(question);
+  const byLayer = kinds.flatMap((kind) => new Array<OfKind>(kind.blocks).fill(kind));
+  const [last = kinds[0]] = kinds.slice(-1);
+  const { bytes } = last;
   const sides = sideBytes(question);
   const { made, offered, waiting: kept } = gradientBytes(question);
   const shared = sharedBytes(question);
   const held = blocks.map((mode, layer) => {
-    const own = byLayer[layer] ?? bytes;
-    return perWave * own.held[mode] + own.heldOnce[mode];
+    const { bytes: own, together } = byLayer[layer] ?? last;
+    return together * own.held[mode] + own.heldOnce[mode];
   });
   const before = [0];
   for (const one of held) before.push((before.at(-1) ?? 0) + one);
@@ -173,7 +169,7 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
     // Which blocks are active is random: at worst all above this one are, and their gradients wait.
     const waiting = (count: number) =>
       clip === 'Global' ? Math.min(facts.L - 1 - layer, Math.max(0, count)) * kept : 0;
-    const own = byLayer[layer] ?? bytes;
+    const { bytes: own, together } = byLayer[layer] ?? last;
     const beside = own === bytes ? sides.kept + sides.gradient : 0;
     const at = (gradients: number, held: number): Moment => ({
       gradients:
@@ -181,7 +177,7 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
         gradients +
         // Pending reductions of the block before.
         (layer === facts.L - 1 ? shared.headExchange : shared.blockExchange),
-      activations: held + 2 * perWave * own.stream + recomputedTape(mode, own) + beside,
+      activations: held + 2 * together * own.stream + recomputedTape(mode, own) + beside,
       working: own.backwardWorking,
     });
     const [below = 0, withOwn = 0] = before.slice(layer, layer + 2);
@@ -205,16 +201,28 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
     activations: 0,
     working: Math.max(updating, clip === 'Global' ? outsideWorking(facts, method) : 0),
   };
-  const last: Moment = {
+  const atInlet: Moment = {
     gradients: outside + (clip === 'Global' ? everyBlock : 0) + shared.embeddingExchange,
     activations: 0,
     working: outsideWorking(facts, method),
   };
-  return [atHead, ...forwards, ...backward, ...(isAtOnce ? [first] : []), last, update];
+  return [atHead, ...forwards, ...backward, ...(isAtOnce ? [first] : []), atInlet, update];
 }
 
 interface OfKind extends BlockKind {
   readonly bytes: BlockBytes;
+  /** Micro-batches of a wave that have tokens there. */
+  readonly together: number;
+}
+
+function kindsOf(question: MemoryQuestion): readonly [OfKind, ...OfKind[]] {
+  const of = (kind: BlockKind): OfKind => ({
+    ...kind,
+    bytes: blockBytes(question, kind),
+    together: kind.isOnce === true ? 1 : question.perWave,
+  });
+  const [first, ...rest] = blockKinds(question);
+  return [of(first), ...rest.map(of)];
 }
 
 /** One for each kind of blocks, once all of them have passed; `held`: before each block. */
@@ -225,9 +233,9 @@ function forwardMoments(
 ): readonly Moment[] {
   const { kept } = sideBytes(question);
   let passed = 0;
-  return kinds.map(({ blocks, bytes }, i) => {
+  return kinds.map(({ blocks, bytes, together }, i) => {
     passed += blocks;
-    const streams = 2 * question.perWave * bytes.stream + (i > 0 ? kept : 0);
+    const streams = 2 * together * bytes.stream + (i > 0 ? kept : 0);
     const activations = (held[passed] ?? 0) + streams;
     return { gradients: 0, activations, working: bytes.forwardWorking };
   });

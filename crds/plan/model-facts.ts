@@ -109,12 +109,15 @@ const imageTextFacts = z.object({
   vision: z.object({ ...tower, isDino: z.boolean() }),
   /** Values of a text or a picture where both meet. */
   joint: size,
-  /** Values of a patch of a picture. */
+  /** Values of a patch of a picture, and tokens of one. */
   patch: size,
+  tokens: size,
   /** Values before the blocks of both towers, and between them. */
   inlet: count,
   /** Behind them. */
   head: count,
+  /** Values of projections that the files lack, which train whole beside any adapter. */
+  whole: count,
 });
 
 export const modelFacts = z.discriminatedUnion('kind', [

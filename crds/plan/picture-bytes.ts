@@ -15,7 +15,7 @@ export function pictureBytes(
     const ofLoader = device.type === 'cpu' ? 4 * 4 : 0;
     return tokens * facts.values * (valueBytes(method) + 4 + ofLoader);
   }
-  if (facts.kind !== 'vision') return 0;
+  if (facts.kind !== 'vision' && facts.kind !== 'imageText') return 0;
   const ofLoader = device.type === 'cpu' ? 4 : 0;
   return tokens * facts.patch * (valueBytes(method) + ofLoader);
 }

@@ -18,8 +18,7 @@ export function requireTask(
   learner: Learner,
 ): void {
   const { kind, family, contextLength } = learner;
-  if (kind === 'imageText') throw noTask(family);
-  requireKind(model, { ...learner, kind });
+  requireKind(model, learner);
   requireWindow(dataset, learner);
   const { sequenceLength } = dataset;
   // Decoders rotate positions, of which there is no end; pictures have the length of their model.
@@ -32,17 +31,6 @@ export function requireTask(
     path,
     value: sequenceLength,
     hint: `set it to at most ${contextLength}`,
-  });
-}
-
-/** No task of a job asks for one. */
-function noTask(family: string): UserError {
-  return new UserError({
-    code: 'E_NOT_BUILT',
-    message: `the model is a ${family}, which tells what texts and pictures belong together; jobs of this version train none`,
-    path: 'spec.model.source',
-    value: family,
-    hint: 'take a model of texts, or one that gives pictures a class',
   });
 }
 
@@ -64,11 +52,7 @@ function requireWindow(
   });
 }
 
-interface TaskLearner extends Learner {
-  readonly kind: keyof typeof kinds;
-}
-
-function requireKind(model: FineTuneJobSpec['model'], { kind, family }: TaskLearner): void {
+function requireKind(model: FineTuneJobSpec['model'], { kind, family }: Learner): void {
   const path = 'spec.model.task';
   const { task = 'CausalLM' } = model;
   const { task: learns, does, hint } = kinds[kind];
@@ -107,5 +91,9 @@ const kinds = {
   speech: {
     ...{ task: 'SpeechToText', does: 'writes down what is said' },
     hint: 'set spec.model.task: SpeechToText',
+  },
+  imageText: {
+    ...{ task: 'ContrastiveImageText', does: 'tells what texts and pictures belong together' },
+    hint: `set spec.model.task: ContrastiveImageText, ${named}`,
   },
 } as const;

@@ -109,6 +109,8 @@ export const preparedRecord = z.object({
     skipped: z.record(z.string(), z.int()),
     tokens: z.int(),
     targetTokens: z.int(),
+    /** Tokens of the text of each class, where pictures are compared with these. */
+    classTexts: z.array(z.array(z.int())).optional(),
   }),
 });
 

@@ -251,6 +251,18 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { model: { task: 'SpeechToText' }, dataset: { format: 'Text' } },
     ],
   },
+  'spec: classes have texts where pictures are compared with them': {
+    accepts: [
+      { model: {}, dataset: {} },
+      { model: { task: 'ContrastiveImageText' }, dataset: {} },
+      { model: { task: 'ContrastiveImageText' }, dataset: { template: 'a {}', shots: 4 } },
+    ],
+    rejects: [
+      { model: {}, dataset: { shots: 4 } },
+      { model: { task: 'ImageClassification' }, dataset: { template: 'a {}' } },
+      { model: { task: 'ImageClassification' }, dataset: { shots: 4 } },
+    ],
+  },
   'restoration.degradations: an entry has one': {
     accepts: [{ noise: 25 }, { blur: '1.5' }, { jpeg: 40 }, { downUp: 2 }],
     rejects: [{}, { noise: 25, jpeg: 40 }],

@@ -231,3 +231,14 @@ test(survives, 8, {
   training: { evaluation: { intervalSteps: 20 }, microBatchSize: 3 },
   formats: ['PEFTAdapter', 'MergedSafetensors'],
 });
+
+test(survives, 9, {
+  name: 'pictures-and-texts',
+  compared: 'clip',
+  method: {
+    ...{ preset: 'LoRA', precision: { type: 'BFloat16' } },
+    adapter: { type: 'LoRA', lora: { rank: 4, dropout: '0.25' } },
+  },
+  training: { evaluation: { intervalSteps: 5 }, microBatchSize: 3 },
+  formats: ['PEFTAdapter', 'MergedSafetensors'],
+});

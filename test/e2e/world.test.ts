@@ -132,6 +132,16 @@ test(survives, 2, {
   training: { learningRate: '1e-3', evaluation: { intervalSteps: 20 } },
 });
 
+test(survives, 2, {
+  name: 'pictures-and-texts',
+  compared: 'dual',
+  method: {
+    ...{ preset: 'BlockLoRA', precision: { type: 'Float32' } },
+    adapter: { type: 'BlockLoRA', blockLora: { rank: 8, blocks: 4, dropout: '0.2' } },
+  },
+  training: { microBatchSize: 1, evaluation: { intervalSteps: 7 } },
+});
+
 test('a run of two workers whose command is killed goes on, with the same bits', async (t) => {
   const { folder, job } = await seeded(t, { name: 'killed-command', method: lora });
   const expected = await undisturbed(t, job, join(folder, 'undisturbed'), 2);

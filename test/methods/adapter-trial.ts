@@ -38,6 +38,8 @@ export interface DeviceCase {
   readonly encoder?: ToyJobOptions['encoder'];
   /** Or classes of pictures. */
   readonly vision?: ToyJobOptions['vision'];
+  /** Or what pictures are alike to texts. */
+  readonly compared?: ToyJobOptions['compared'];
   readonly method: ToyJobOptions['method'];
   readonly training?: ToyJobOptions['training'];
   /** Of the host for the device in a step. @default 1, for the norm and the loss together */

@@ -14,11 +14,18 @@ export function clipSource(name: ClipToy): ModelSource {
   return toySource(clipJson(name));
 }
 
-/** Returns the folder. */
-export async function makeClip(folder: string, name: ClipToy): Promise<string> {
-  const json = clipJson(name, { torch_dtype: 'float32' });
+/** Returns the folder. `hasJoint`: whether the files have projections. */
+export async function makeClip(
+  folder: string,
+  name: ClipToy,
+  changes: Parameters<typeof clipJson>[1] = {},
+  hasJoint = true,
+): Promise<string> {
+  const json = clipJson(name, { torch_dtype: 'float32', ...changes });
   const config = readClipConfig(json);
-  await writeTensors(folder, toyTensors(json), 'float32', (own) => clipNameInFiles(own, config));
+  await writeTensors(folder, toyTensors(json), 'float32', (own) =>
+    hasJoint || !/_projection/.test(own) ? clipNameInFiles(own, config) : null,
+  );
   await writeFile(join(folder, 'config.json'), printConfig(json));
   return folder;
 }

@@ -7,7 +7,7 @@ import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import type { ReadOptions } from '../../worker/families/family.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
 import { aSequence } from '../builders/training.ts';
-import { toyTokenizer } from './tokenizer.ts';
+import { tokenizerOf } from './encoder-tokenizer.ts';
 import { type Fields, toySource, toyTensors, writeTensors } from './weights.ts';
 
 const sizes = {
@@ -30,22 +30,6 @@ const own = {
   },
 } as const;
 
-interface SpecialTokens {
-  readonly tokens: readonly string[];
-  readonly first: string;
-  readonly between: readonly string[];
-  readonly last: string;
-}
-
-/** Special tokens by their ids, and which of them stand before a text and behind each. */
-const special: Readonly<Record<EncoderName, SpecialTokens>> = {
-  bert: { tokens: ['[PAD]', '[CLS]', '[SEP]'], first: '[CLS]', between: ['[SEP]'], last: '[SEP]' },
-  roberta: {
-    ...{ tokens: ['<s>', '<pad>', '</s>'], first: '<s>', last: '</s>' },
-    between: ['</s>', '</s>'],
-  },
-};
-
 /** A `config.json` with three classes. */
 export function encoderJson(name: EncoderName, changes: Fields = {}): Fields {
   return { ...sizes, ...own[name], ...changes };
@@ -62,31 +46,6 @@ interface EncoderToyOptions extends ReadOptions {
   readonly config?: Fields;
   /** Name of a tensor in the file; null: the file does not have it. @default its own */
   readonly inFile?: (name: string) => string | null;
-}
-
-/** One text, or two of which the second has segment 1 where the family has segments. */
-function tokenizerOf(name: EncoderName, size: number): Fields {
-  const { tokens, first, between, last } = special[name];
-  const token = (id: string, type_id = 0) => ({ SpecialToken: { id, type_id } });
-  const text = (id: 'A' | 'B', type_id = 0) => ({ Sequence: { id, type_id } });
-  const second = name === 'bert' ? 1 : 0;
-  return {
-    ...toyTokenizer(size, tokens),
-    post_processor: {
-      type: 'TemplateProcessing',
-      single: [token(first), text('A'), token(last)],
-      pair: [
-        ...[token(first), text('A'), ...between.map((each) => token(each))],
-        ...[text('B', second), token(last, second)],
-      ],
-      special_tokens: Object.fromEntries(
-        [...new Set([first, last])].map((id) => [
-          id,
-          { id, ids: [tokens.indexOf(id)], tokens: [id] },
-        ]),
-      ),
-    },
-  };
 }
 
 /** Returns the folder. */

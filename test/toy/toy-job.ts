@@ -7,6 +7,7 @@ import type { EncoderName } from '../../worker/encoder/families.ts';
 import type { VisionName } from '../../worker/vision/families.ts';
 import { makeEncoder } from './encoder.ts';
 import { makeToy } from './make-toy.ts';
+import { makeClipModel } from './toy-clip.ts';
 import { writeToyPictures } from './toy-pictures.ts';
 import { writeToySounds } from './toy-sounds.ts';
 import { makeSpeechModel } from './toy-speech.ts';
@@ -24,6 +25,8 @@ export interface ToyJobOptions {
   readonly vision?: VisionName;
   /** A model that writes down what is said, likewise. */
   readonly speech?: boolean;
+  /** A model that compares pictures with texts, likewise. */
+  readonly compared?: 'clip' | 'dual';
   /** Sizes of the model that are not those of the toy. */
   readonly sizes?: Readonly<Record<string, number>>;
   /** Null: none, for a method that trains nothing. */
@@ -100,7 +103,7 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
 /** What the job says about its task. */
 async function writeModelAndData(
   folder: string,
-  { encoder, vision, speech, sizes: changes }: ToyJobOptions,
+  { encoder, vision, speech, compared, sizes: changes }: ToyJobOptions,
 ): Promise<Record<'model' | 'dataset', Fields>> {
   const model = join(folder, 'model');
   const records = join(folder, 'data.jsonl');
@@ -111,6 +114,11 @@ async function writeModelAndData(
     await makeVision(model, vision, { config, inFile: withoutHead });
     await writeFile(records, await writeToyPictures(folder, 48, labels));
     return { model: { task: 'ImageClassification' }, dataset: { labels } };
+  }
+  if (compared !== undefined) {
+    await makeClipModel(model, compared, changes);
+    await writeFile(records, await writeToyPictures(folder, 48, labels));
+    return { model: { task: 'ContrastiveImageText' }, dataset: { labels, shots: 8 } };
   }
   if (speech === true) {
     await makeSpeechModel(model, changes);

@@ -27,6 +27,7 @@ export function clipTensors(config: ClipConfig): readonly TensorSpec[] {
   const projection = (name: string, { H }: { readonly H: number }, place: Place): TensorSpec => ({
     ...plain(name, place, 'linear', [joint, H]),
     from: `projection_dim=${joint} and hidden_size=${H}`,
+    made: { besideAdapter: 'IfMade', std: H ** -0.5 },
   });
   return [
     ...ofText.inlet,
@@ -37,6 +38,7 @@ export function clipTensors(config: ClipConfig): readonly TensorSpec[] {
     ...ofVision.blocks.map((spec) => ({ ...spec, place: Number(spec.place) + text.L })),
     ...ofVision.end,
     projection(names.visualProjection, vision, places.head),
+    // No module, which is all that PEFT saves beside an adapter: the files must have it.
     { ...plain(names.logitScale, places.head, 'vector', []), from: 'the class' },
   ];
 }

@@ -13,6 +13,8 @@ interface BpeTable {
   readonly unknown: number | undefined;
   /** Consecutive unknown characters become one unknown token. */
   readonly fuseUnknown: boolean;
+  /** What the last character of a word is followed by in its token, as in CLIP. @default nothing */
+  readonly endOfWord?: string;
 }
 
 export type EncodeWord = (word: string) => number[];
@@ -42,7 +44,10 @@ export function createBpe(table: BpeTable): EncodeWord {
 
 function symbolsOf(word: string, table: BpeTable): number[] {
   const symbols: number[] = [];
-  for (const character of word) {
+  const characters = [...word];
+  const last = characters.pop();
+  if (last !== undefined) characters.push(`${last}${table.endOfWord ?? ''}`);
+  for (const character of characters) {
     const id = table.vocabulary.get(character);
     if (id !== undefined) symbols.push(id);
     else symbols.push(...spell(character, table, symbols.at(-1)));

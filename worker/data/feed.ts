@@ -10,8 +10,10 @@ import { noiseLevels } from '../diffusion/schedule.ts';
 import type { BuildOptions } from '../engine/build-model.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Batch } from './batch.ts';
+import { textsBeside } from './class-texts.ts';
 import { dealSequences, onlyRank, type RankAssignment } from './deal-sequences.ts';
 import type { Documents } from './documents.ts';
+import { chooseShots } from './few-shots.ts';
 import { chooseHeldOut } from './held-out.ts';
 import { openLoader, type PlannedSequence } from './loader.ts';
 import { mergeSequences } from './merge-sequences.ts';
@@ -36,6 +38,8 @@ export interface FeedSizes {
   readonly microBatchSize: number;
   /** Fraction of tokens that are targets. */
   readonly targetShare: number;
+  /** Of all texts that pictures are compared with, where they are; else 0. */
+  readonly textTokens: number;
 }
 
 export interface Feed extends FeedSizes, Disposable {
@@ -61,8 +65,7 @@ export async function openFeed(
   const store = await open(data.train, signal);
   const separate = data.evaluation === undefined ? null : await open(data.evaluation, signal);
   const held = new Set(separate === null ? chooseHeldOut(data.samples, amountOf(dataset)) : []);
-  const all = Array.from({ length: store.count }, (_, document) => document);
-  const members = all.filter((document) => !held.has(store.sampleOf(document)));
+  const members = trainedOn(spec, store, held);
   const packedTokens = dataset.packing === 'Packed' ? tokensPerSequence(dataset) : undefined;
   const perStep = sequencesPerStep(training, dataset);
   // The command line and the CRD refuse it, each in its own words.
@@ -82,6 +85,7 @@ export async function openFeed(
   });
   const evaluation = evaluationOf(spec, store, separate, held);
   const drawn = drawsOf(spec);
+  const { textTokens, compared } = textsBeside(data.classTexts);
   const filled = ({ documents, key, epoch }: PlannedSequence): HostSequence =>
     drawn(fillSequence(trained, documents, key), epoch);
   const lengths = members.map((document) => store.lengthOf(document));
@@ -93,11 +97,15 @@ export async function openFeed(
     largestEvaluationSequence: evaluation.largest,
     microBatchSize,
     targetShare: data.tokens === 0 ? 1 : data.targetTokens / data.tokens,
+    textTokens,
     batch(position) {
       const { sequences, targetTokens, tokens } = loader.take(loader.seek(position));
       const epoch = (position * perStep) / loader.sequencesIn(0);
+      const dealt = dealSequences(sequences, assignment).map(filled);
+      const [first, ...rest] = mergeSequences(dealt, microBatchSize);
       return {
-        sequences: mergeSequences(dealSequences(sequences, assignment).map(filled), microBatchSize),
+        // One of a step and rank brings the texts of classes for all.
+        sequences: first === undefined ? [] : [compared(first), ...rest],
         targetTokens,
         tokens,
         epoch,
@@ -105,13 +113,13 @@ export async function openFeed(
     },
     allSequences(position) {
       const { sequences } = loader.take(loader.seek(position));
-      return sequences.map(filled);
+      return sequences.map(filled).map(compared);
     },
     training: { documents: trained, members },
     *evaluationSequences() {
       const { documents, sequences } = evaluation;
       for (const [key, members] of sequences.entries()) {
-        yield drawn(fillSequence(documents, members, key), null);
+        yield compared(drawn(fillSequence(documents, members, key), null));
       }
     },
     [Symbol.dispose]() {
@@ -119,6 +127,17 @@ export async function openFeed(
       separate?.[Symbol.dispose]();
     },
   };
+}
+
+/** Documents of records that are not held out; of few-shot learning a few of them. */
+function trainedOn(
+  { dataset: { shots }, training: { seed } }: FineTuneJobSpec,
+  store: TokenStore,
+  held: ReadonlySet<number>,
+): readonly number[] {
+  const all = Array.from({ length: store.count }, (_, document) => document);
+  const others = all.filter((document) => !held.has(store.sampleOf(document)));
+  return chooseShots(store, others, { shots, seed });
 }
 
 /** What is drawn for a sequence beside its documents; of an evaluation where the epoch is null. */

@@ -82,7 +82,7 @@ const bpeModel = z.looseObject({
   ignore_merges: z.boolean().nullish(),
   dropout: z.null('is set; a tokenizer must give the same tokens every time').optional(),
   continuing_subword_prefix: z.literal(['', null]).optional(),
-  end_of_word_suffix: z.literal(['', null]).optional(),
+  end_of_word_suffix: z.string().max(16).nullish(),
 });
 export type BpeModel = z.output<typeof bpeModel>;
 

@@ -161,6 +161,7 @@ function bpeEncoder(model: BpeModel): EncodeWord {
     wholeWordsFirst: model.ignore_merges === true,
     byteFallback: model.byte_fallback === true,
     fuseUnknown: model.fuse_unk === true,
+    endOfWord: model.end_of_word_suffix ?? '',
     unknown: model.unk_token == null ? undefined : vocabulary.get(model.unk_token),
   });
 }
@@ -282,11 +283,17 @@ function byteTable(
 function toBytes(
   { text, added }: Spelling,
   alphabet: Words['alphabet'],
-  { model }: TokenizerJson,
+  json: TokenizerJson,
 ): Uint8Array {
+  const { model } = json;
   if (model.type === 'WordPiece') {
     const prefix = model.continuing_subword_prefix;
     return Buffer.from(!added && text.startsWith(prefix) ? text.slice(prefix.length) : text);
+  }
+  const suffix = model.type === 'BPE' ? model.end_of_word_suffix : undefined;
+  if (!added && suffix != null && suffix !== '' && text.endsWith(suffix)) {
+    const word = toBytes({ text: text.slice(0, -suffix.length), added }, alphabet, json);
+    return Buffer.concat([word, Buffer.from(' ')]);
   }
   if (added) return alphabet === 'bytes' ? Buffer.from(text) : fromAdded(text);
   return alphabet === 'bytes'

@@ -91,7 +91,7 @@ export function parseConfigFile(json: unknown, path: string): ConfigFields {
 
 /** The text part of a multimodal file, which is trained; the class names are outside of it. */
 function textPart(outer: Fields, path: string): Fields {
-  if (outer['model_type'] !== 'gemma3' || outer['text_config'] === undefined) return outer;
+  if (!hasTowers(outer)) return outer;
   return {
     ...fieldsOf(outer['text_config'], `${path}: text_config`),
     model_type: 'gemma3',
@@ -106,8 +106,13 @@ function textPart(outer: Fields, path: string): Fields {
 export function textConfigJson(json: unknown, path: string): Fields {
   const outer = fieldsOf(json, path);
   const { auto_map: _, ...text } = textPart(outer, path);
-  if (outer['text_config'] === undefined) return text;
+  if (!hasTowers(outer)) return text;
   return { ...text, model_type: 'gemma3_text', architectures: ['Gemma3ForCausalLM'] };
+}
+
+/** Whether the decoder is a part of it; two towers that are compared are another family. */
+function hasTowers(outer: Fields): boolean {
+  return outer['model_type'] === 'gemma3' && outer['text_config'] !== undefined;
 }
 
 function pick(from: Fields, keys: readonly string[]) {

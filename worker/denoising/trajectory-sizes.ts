@@ -23,7 +23,7 @@ export function trajectorySizes(
   return {
     ...{ sequences, sequencesPerStep: perStep, microBatchSize },
     ...{ largestSequence: tokens, largestMicroBatch: microBatchSize * tokens },
-    ...{ largestEvaluationSequence: 0, targetShare: 1 / contextLength },
+    ...{ largestEvaluationSequence: 0, targetShare: 1 / contextLength, textTokens: 0 },
   };
 }
 

@@ -1,6 +1,10 @@
 // What the classes of a data set say about it before anything is trained.
+
+import type { Dataset } from '../../crds/api/dataset.ts';
 import { UserError } from '../../crds/failures/errors.ts';
+import { classesWithFewer } from '../data/few-shots.ts';
 import type { StoreManifest } from '../data/store-manifest.ts';
+import type { TokenStore } from '../data/token-store.ts';
 
 const namesShown = 8;
 
@@ -31,5 +35,27 @@ export function requireTwoClasses(
     path: 'spec.dataset.train',
     message: `all ${samples} records have the class ${names[only] ?? only}; a model trained on them answers nothing else`,
     hint: 'check the field label of the records; a file sorted by class needs a larger maxSamples',
+  });
+}
+
+/** Throws where a class has fewer records to train on than the job wants of each. */
+export function requireShots(
+  { shots, labels = [] }: Pick<Dataset, 'shots' | 'labels'>,
+  store: Pick<TokenStore, 'count' | 'classOf' | 'sampleOf'>,
+  held: ReadonlySet<number>,
+): void {
+  if (shots === undefined) return;
+  const all = Array.from({ length: store.count }, (_, document) => document);
+  const members = all.filter((document) => !held.has(store.sampleOf(document)));
+  const fewer = classesWithFewer(store, members, { shots, classes: labels.length });
+  const [[number, count] = []] = fewer;
+  if (number === undefined) return;
+  const path = 'spec.dataset.shots';
+  throw new UserError({
+    code: 'E_INVALID_DATA',
+    path,
+    value: shots,
+    message: `${path} is ${shots}, but the class ${labels[number] ?? number} has ${count} records to train on`,
+    hint: 'set it to what the smallest class has, or leave it out to train on all records',
   });
 }

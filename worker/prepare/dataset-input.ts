@@ -7,15 +7,14 @@ import type { ModelOnDisk } from '../decoder/model-headers.ts';
 import { pictureRulesIn } from './picture-rules.ts';
 import type { DatasetInput } from './prepare.ts';
 import type { ResolvedSource } from './resolve-source.ts';
+import { hasPictures } from './select-files.ts';
 import { soundRules } from './sound-rules.ts';
 import { targetRules } from './target-rules.ts';
 
 type Spec = Pick<FineTuneJobSpec, 'dataset' | 'model'>;
 
 export function isOfPictures({ model }: Pick<Spec, 'model'>): boolean {
-  return (
-    model.task === 'ImageClassification' || model.task === 'Denoising' || isOfTargets({ model })
-  );
+  return hasPictures(model.task) || isOfTargets({ model });
 }
 
 /** Pictures that are to be restored. */

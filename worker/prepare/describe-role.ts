@@ -36,10 +36,10 @@ export const describeRole: Role = async (context) => {
 /** With the tokens of a picture as the preprocessor config says its size. */
 function withPictures(model: FetchedHeaders, emit: RoleContext['emit']): ModelFacts {
   const facts = factsOf(model.config, model);
-  if (facts.kind !== 'vision' && facts.kind !== 'diffusion') return facts;
+  if (!('tokens' in facts) && facts.kind !== 'diffusion') return facts;
   const { tokens, warning } = pictureRules(model.preprocessorJson, model.config, preprocessorFile);
   if (warning !== undefined) emit({ type: 'warning', reason: 'Prepare', message: warning });
-  return facts.kind === 'vision' ? { ...facts, tokens } : facts;
+  return 'tokens' in facts ? { ...facts, tokens } : facts;
 }
 
 function storedBytes({ tensors }: ModelHeaders): Record<string, number> {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
+import { clipConfig } from '../clip/config.ts';
 import { fixedSize, type Preprocessing, type Size } from '../data/images/preprocessing.ts';
 import {
   type PicturesOfModel,
@@ -47,18 +48,40 @@ function unreadable(path: string, cause: RefusedBytes): UserError {
 /** `json`: of the preprocessor config; undefined where the model has none. */
 export function pictureRules(json: unknown, of: ModelConfig, path: string): ReadPictureRules {
   if (of.kind === 'diffusion') return rulesOfMaking(json, diffusionConfig(of), path);
-  const config = visionConfig(of);
-  const model = picturesOf(config, path);
+  const reader = readerOf(of);
+  const model = picturesOf(reader, path);
   const isMissing = json === undefined;
   const preprocessing = isMissing
     ? usualPreprocessing(model)
     : readPreprocessorConfig(json, model, path);
   const size = fixedSize(preprocessing) ?? model.imageSize;
-  requireModelSize(size, config, path);
-  const tokens = tokensOfPicture(config, size);
+  requireModelSize(size, reader, path);
+  const tokens = reader.tokensOf(size);
   if (!isMissing) return { preprocessing, size, tokens };
-  const warning = `the model has no ${preprocessorFile}; its pictures become what transformers makes of those of a ${config.family}: ${size.width} x ${size.height} pixels`;
+  const warning = `the model has no ${preprocessorFile}; its pictures become what transformers makes of those of a ${reader.family}: ${size.width} x ${size.height} pixels`;
   return { preprocessing, size, tokens, warning };
+}
+
+/** What reads pictures, and compares them with nothing or with texts. */
+interface Reader extends Pick<VisionConfig, 'channels' | 'imageSize'> {
+  readonly family: string;
+  readonly processor: PicturesOfModel['processor'];
+  readonly tokensOf: (size: Size) => number;
+}
+
+function readerOf(of: ModelConfig): Reader {
+  if (of.kind !== 'imageText') return ofVision(visionConfig(of));
+  const { vision, family } = clipConfig(of);
+  if (vision.kind === 'vision') return ofVision(vision);
+  const { channels, imageSize, side } = vision;
+  // Of the class, and of the patches.
+  return { family, channels, imageSize, processor: 'CLIP', tokensOf: () => 1 + side ** 2 };
+}
+
+function ofVision(config: VisionConfig): Reader {
+  const { family, channels, imageSize } = config;
+  const tokensOf = (size: Size) => tokensOfPicture(config, size);
+  return { family, channels, imageSize, processor: processors[family], tokensOf };
 }
 
 /** Of a diffusion transformer: values from -1 to 1, as ViT's processor makes them. */
@@ -92,18 +115,17 @@ const processors = { vit: 'ViT', deit: 'DeiT', dinov2: 'Bit' } as const satisfie
   Record<VisionName, PicturesOfModel['processor']>
 >;
 
-function picturesOf({ family, channels, imageSize }: VisionConfig, path: string): PicturesOfModel {
+function picturesOf({ channels, imageSize, processor }: Reader, path: string): PicturesOfModel {
   if (channels === 1 || channels === 3) {
-    const square = { height: imageSize, width: imageSize };
-    return { channels, imageSize: square, processor: processors[family] };
+    return { channels, imageSize: { height: imageSize, width: imageSize }, processor };
   }
   throw otherChannels('num_channels', channels, path);
 }
 
 /** DINOv2 resizes its positions to those of any picture; the others refuse them in transformers. */
-function requireModelSize(size: Size, { family, imageSize }: VisionConfig, path: string): void {
+function requireModelSize(size: Size, { family, processor, imageSize }: Reader, path: string) {
   const fits = size.height === imageSize && size.width === imageSize;
-  if (fits || family === 'dinov2') return;
+  if (fits || processor === processors.dinov2) return;
   throw new UserError({
     code: 'E_INVALID_MODEL',
     path,

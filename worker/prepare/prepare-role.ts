@@ -25,7 +25,8 @@ import { destinationFolder, requireApart, requireWritable } from '../remote/dest
 import { uploadTargets } from '../remote/upload-targets.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
-import { missingClasses, requireTwoClasses } from './classes.ts';
+import { classTexts } from './class-texts.ts';
+import { missingClasses, requireShots, requireTwoClasses } from './classes.ts';
 import { datasetInput, formatOf, isOfPictures, isOfSounds, isOfTargets } from './dataset-input.ts';
 import { environmentOf } from './environment.ts';
 import { type PrepareTools, prepareDataset } from './prepare.ts';
@@ -89,6 +90,7 @@ async function preparedData(
   const date = new Date(run.createdAt);
   // Before the data are fetched: what is wrong with the files of the model is known here.
   const inputOf = await datasetInput(run.spec, headers, date, warn);
+  const texts = await classTexts(run.spec, headers);
   const resolve = resolverOf(run.spec);
   const train = early ?? (await resolve(recordsOf(dataset), 'spec.dataset.train', data, stop));
   emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'data', note: train.origin });
@@ -104,11 +106,14 @@ async function preparedData(
       ? null
       : await tokenise(await resolve(dataset.eval, 'spec.dataset.eval', data, stop));
   if (held !== null) checkClasses(held.manifest, 'spec.dataset.eval', run, context);
+  const amount = held === null ? heldOutAmount(run) : undefined;
+  requireShots(dataset, store, new Set(chooseHeldOut(store.manifest.samples, amount)));
   const { samples, tokens, targetTokens, skipped, digest } = store.manifest;
   return {
     train: store.folder,
     ...(held === null ? {} : { evaluation: held.folder }),
     ...{ digest, samples, skipped, tokens, targetTokens },
+    ...(texts && { classTexts: texts }),
     heldOutSamples: held?.manifest.samples ?? chooseHeldOut(samples, heldOutAmount(run)).length,
   };
 }

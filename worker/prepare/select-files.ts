@@ -44,6 +44,15 @@ const pickles = /\.(bin|pt|pth|ckpt|pkl)$/;
 const shard = /^(.*)-\d{5}-of-\d{5}\.(safetensors|gguf)$/;
 const indexName = 'model.safetensors.index.json';
 
+/** Of a task whose models read pictures as their preprocessor config says. */
+export function hasPictures(task: Model['task']): boolean {
+  return task !== undefined && ofPictures.has(task);
+}
+
+const ofPictures: ReadonlySet<NonNullable<Model['task']>> = new Set([
+  ...(['ImageClassification', 'Denoising', 'ContrastiveImageText'] as const),
+]);
+
 export function modelChoice({
   source,
   task,
@@ -51,7 +60,7 @@ export function modelChoice({
 }: Pick<Model, 'source' | 'task' | 'initialization'>): ModelChoice {
   return {
     file: source.file,
-    isOfPictures: task === 'ImageClassification' || task === 'Denoising',
+    isOfPictures: hasPictures(task),
     fromScratch: initialization === 'FromScratch',
     isPipeline: task === 'Denoising',
   };

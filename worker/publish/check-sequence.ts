@@ -1,5 +1,6 @@
 // What the check of an artefact reads: tokens of the vocabulary, as one text or as eight that are
 // classified, or pictures.
+import { type ClipConfig, clipConfig } from '../clip/config.ts';
 import { familyOf } from '../decoder/registry.ts';
 import { type DiffusionConfig, diffusionConfig } from '../diffusion/config.ts';
 import { withNoise } from '../diffusion/noise.ts';
@@ -25,6 +26,7 @@ export function checkSequence(config: ModelConfig): HostSequence {
   if (config.kind === 'diffusion') return checkNoise(diffusionConfig(config));
   if (config.kind === 'restoration') return checkRestored(restorationConfig(config));
   if (config.kind === 'speech') return checkHeard(whisperConfig(config));
+  if (config.kind === 'imageText') return checkCompared(clipConfig(config));
   const isWhole = familyOf(config).targets === 'Tokens';
   const count = isWhole ? 1 : 8;
   return documents(checkIds(config.V), checkTokens / count, isWhole);
@@ -35,14 +37,34 @@ const mostPatches = 5;
 
 function checkPictures(config: VisionConfig): HostSequence {
   const side = config.patch * Math.min(config.side, mostPatches);
-  const length = tokensOfPicture(config, { height: side, width: side });
-  const count = Math.floor(checkTokens / length);
-  const shape = [config.channels, side, side];
-  const values = checkValues(count * config.channels * side * side);
+  return pictures(config, side, tokensOfPicture(config, { height: side, width: side }));
+}
+
+/** At least one, of `length` tokens each. */
+function pictures({ channels }: { readonly channels: number }, side: number, length: number) {
+  const count = Math.max(1, Math.floor(checkTokens / length));
+  const values = checkValues(count * channels * side * side);
   return {
     ...documents(new Int32Array(count * length), length, false),
-    values: { pixels: { values, shape } },
+    values: { pixels: { values, shape: [channels, side, side] } },
   };
+}
+
+/** Pictures beside texts, each of which ends with the token whose state is that of the text. */
+function checkCompared({ vision, text }: ClipConfig): HostSequence {
+  const longest = text.kind === 'clip' ? text.positions : text.contextLength;
+  const length = Math.min(8, longest);
+  const ids = checkIds(text.V).subarray(0, Math.floor(checkTokens / length) * length);
+  const offsets = Int32Array.from({ length: ids.length / length + 1 }, (_, i) => i * length);
+  if (text.kind === 'clip' && text.endId !== null) {
+    for (const end of offsets.subarray(1)) ids[end - 1] = text.endId;
+  }
+  // CLIP reads pictures of one size alone.
+  const own =
+    vision.kind === 'clip'
+      ? pictures(vision, vision.imageSize, 1 + vision.side ** 2)
+      : checkPictures(vision);
+  return { ...own, texts: { ids, offsets, of: 'Classes' } };
 }
 
 /** Pictures with noise, at least one. */

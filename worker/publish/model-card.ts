@@ -1,6 +1,7 @@
 // README.md of an artefact: what it is, how it was made, and what was measured, all from the
 // report.
 
+import { textsOfClasses } from '../../crds/api/class-texts.ts';
 import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import { isAdapterForm } from '../../crds/names/result-folders.ts';
 import type { ArtifactEvaluation } from '../../crds/wire/artifact-evaluation.ts';
@@ -80,7 +81,8 @@ function baseNote({ method: { base } }: ArtifactFacts): readonly string[] {
 
 /** Versions of transformers call layers of vision transformers differently, and PEFT as they do. */
 function namesNote({ files }: ArtifactFacts): readonly string[] {
-  if (files.config.kind !== 'vision') return [];
+  const { kind, family } = files.config;
+  if (kind !== 'vision' && family !== 'vision-text-dual-encoder') return [];
   return ['Its layers have the names of transformers 5, which older versions do not know.', ''];
 }
 
@@ -147,7 +149,7 @@ function table({ prepared, report, run }: ArtifactFacts, evaluations: Rows): rea
     ...wordRows(evaluation.before, published),
     ...(run.spec.dataset.labels === undefined
       ? []
-      : classRows(run.spec.dataset.labels, evaluation.before, published)),
+      : classRows(run.spec, evaluation.before, published)),
     ...(result === undefined ? [] : [['state', result.why] as const]),
     ['base digest', prepared.model.digest],
     ['data digest', prepared.data.digest],
@@ -195,10 +197,18 @@ function wordRows(before: Evaluated, published: Evaluated): Rows {
   return [['word error rate', `${rate(first)} before, ${rate(last)} after`]];
 }
 
-function classRows(labels: readonly string[], before: Evaluated, published: Evaluated): Rows {
+function classRows(
+  { dataset, model }: ArtifactFacts['run']['spec'],
+  before: Evaluated,
+  published: Evaluated,
+): Rows {
+  const { labels = [] } = dataset;
+  const isCompared = model.task === 'ContrastiveImageText';
+  const first = `${share(before?.accuracy)} before${isCompared ? ' (zero-shot)' : ''}`;
   return [
     ['classes', labels.map((name, id) => `${id} ${name}`).join(', ')],
-    ['held-out accuracy', `${share(before?.accuracy)} before, ${share(published?.accuracy)} after`],
+    ...(isCompared ? [['texts', textsOfClasses(dataset).join(', ')] as const] : []),
+    ['held-out accuracy', `${first}, ${share(published?.accuracy)} after`],
   ];
 }
 

@@ -66,6 +66,7 @@ export function trainerMemory(
     method,
     microBatchTokens: feed.largestMicroBatch,
     soundTokens: feed.microBatchSize * tokensOfSound(run.spec.dataset, facts),
+    textTokens: feed.textTokens,
     perWave: clipsRecords ? 1 : Math.ceil(sequences / feed.microBatchSize),
     clipsRecords,
     waves: 1,
@@ -74,7 +75,11 @@ export function trainerMemory(
     followsBase: run.spec.training.trajectory !== undefined,
     recomputation: run.spec.parallelism.activationRecomputation ?? 'Auto',
     targetShare: feed.targetShare,
-    stages: stagesOf(run.spec, feed.largestEvaluationSequence, feed.largestSequence),
+    stages: stagesOf(
+      run.spec,
+      Math.max(feed.textTokens, feed.largestEvaluationSequence),
+      feed.largestSequence,
+    ),
     device:
       device === 'cpu'
         ? { type: 'cpu', bytes: hostBytes }

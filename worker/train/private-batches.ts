@@ -1,5 +1,6 @@
 // Batches and noise of a client under differential privacy. Every draw follows from the client's
 // secret key, the attempt and the position, so a run that resumes draws the same again.
+import { UserError } from '../../crds/failures/errors.ts';
 import { federationFiles, type PrivateSteps, privateSteps } from '../../crds/wire/federation.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import type { Feed } from '../data/feed.ts';
@@ -17,6 +18,7 @@ export async function privateBatches(
   if (federated?.privacy === undefined) return null;
   const steps = await requireRecord(folder, federationFiles.privateSteps, privateSteps);
   const { clip, noise, rate, batch } = steps;
+  if (feed.textTokens > 0) throw comparedRecords();
   const { documents, members } = feed.training;
   return {
     batch: (position) => ({
@@ -28,6 +30,17 @@ export async function privateBatches(
       stream: (name) => privateStream(steps, 'privacy noise', position, name),
     }),
   };
+}
+
+/** Texts of classes belong to no record; what is compared with them is not tried so. */
+function comparedRecords(): UserError {
+  return new UserError({
+    code: 'E_NOT_BUILT',
+    path: 'spec.model.task',
+    message:
+      'spec.model.task is ContrastiveImageText, which is not tried under differential privacy of records in this version',
+    hint: 'take a model that gives pictures a class, or federate without privacy',
+  });
 }
 
 function privateStream(

@@ -63,6 +63,22 @@ test('a classifier is said with the share of texts that are right, and with its 
   );
 });
 
+test('of pictures and texts it is said what is right without any learning', (t) => {
+  const adapter = { format: 'PEFTAdapter', path: '/results/adapter', bytes: 1 } as const;
+  const classes = {
+    ...{ 'model.task': 'ContrastiveImageText', 'dataset.sequenceLength': undefined },
+    'dataset.labels': ['cat', 'dog'],
+  };
+  const record = { ...aRunRecord('/cache'), spec: aSpec(classes) };
+  const report = aReport({ artifacts: [adapter] });
+  const found = said(report, { path: '/models/a' }, record);
+  t.regex(found, /on 32 held-out records \(48\.0 % zero-shot → 53\.0 % right\)/);
+  t.regex(found, /AutoModel\.from_pretrained\("owner\/model"\)/);
+  t.notRegex(found, /init --model/);
+  const untrained = { ...report, training: { ...report.training, totalSteps: 0 } };
+  t.regex(said(untrained, null, record), /held-out records \(48\.0 % right\)/);
+});
+
 test('of pictures it is said how like their targets they are, and of noise the loss alone', (t) => {
   const { before, after, ...others } = aReport().evaluation;
   if (before === undefined || after === undefined) throw new Error('the report has no evaluation');

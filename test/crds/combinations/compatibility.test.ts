@@ -9,6 +9,7 @@ import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import { aSpec } from '../../builders/job.ts';
 import { celHolds } from '../../doubles/cel.ts';
 import { casesOfClassification } from './cases-of-classification.ts';
+import { casesOfComparing } from './cases-of-comparing.ts';
 import { casesOfRestoration } from './cases-of-restoration.ts';
 import { casesOfSpeech } from './cases-of-speech.ts';
 import { casesOfTrajectories } from './cases-of-trajectories.ts';
@@ -55,6 +56,7 @@ const cases: Cases = {
     apart: { method: { preset: 'MixLoRA' }, 'output.formats': ['MixLoRA'] },
   },
   ...casesOfClassification,
+  ...casesOfComparing,
   ...casesOfRestoration,
   ...casesOfSpeech,
   ...casesOfTrajectories,

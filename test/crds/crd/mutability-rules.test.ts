@@ -38,6 +38,8 @@ const others: Readonly<Record<string, unknown>> = {
   'dataset.chatTemplateArguments': { a: 'b' },
   'dataset.sequenceLength': 99,
   'dataset.restoration': { crop: 32 },
+  'dataset.template': 'a drawing of a {}',
+  'dataset.shots': 4,
   'dataset.audioSeconds': 9,
   'dataset.packing': 'Packed',
   'dataset.tokensPerSequence': 4096,

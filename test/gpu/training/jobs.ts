@@ -63,6 +63,12 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     ...{ vision: 'deit', gap: rounded },
     method: { preset: 'QLoRA', base: { type: 'NF4', nf4: { blockSize: 32 } } },
   },
+  'pictures and texts, all weights of two towers': {
+    ...{ compared: 'dual', method: { preset: 'Full', precision: float32 }, gap: exact },
+  },
+  'pictures and texts, block-lora on clip': {
+    ...{ compared: 'clip', method: { preset: 'BlockLoRA' }, gap: rounded },
+  },
   'halo in fp8': {
     method: { preset: 'HALO', precision: { type: 'HALO', halo: { format: 'FP8' } } },
     gap: rounded,

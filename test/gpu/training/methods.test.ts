@@ -15,15 +15,16 @@ import { cases } from './jobs.ts';
 const steps = 4;
 
 for (const [name, one] of Object.entries(cases)) {
-  const { method, encoder, vision, training, gap, waits = 1 } = one;
+  const { method, encoder, vision, compared, training, gap, waits = 1 } = one;
   test.serial(`${name}: trains on a device as on the processor`, async (t) => {
     const options = {
       name: 'device',
       ...(encoder && { encoder }),
       ...(vision && { vision }),
+      ...(compared && { compared }),
       method,
       sizes: { vocab_size: 320 },
-      dataset: { ...(!vision && { sequenceLength: 48 }), heldOut: { samples: 1 } },
+      dataset: { ...(!vision && !compared && { sequenceLength: 48 }), heldOut: { samples: 1 } },
       training: { maxSteps: steps, globalBatchSize: 2, learningRate: '1e-3', ...training },
       checkpoint: { intervalSteps: 2 },
     };

@@ -113,3 +113,33 @@ test('A word of a hundred thousand letters is split', (t) => {
   });
   t.deepEqual(new Set(encode('a'.repeat(100_000))), new Set([2]));
 });
+
+test('The last character of a word is another token where words have an end', (t) => {
+  const letters = ['a', 'b', 'c'];
+  const tokens = [
+    ...letters,
+    ...letters.map((letter) => `${letter}</w>`),
+    'ab',
+    'bc</w>',
+    'ab</w>',
+  ];
+  const vocabulary = new Map(tokens.map((token, id) => [token, id]));
+  const merges: [string, string][] = [
+    ['b', 'c</w>'],
+    ['a', 'b'],
+    ['a', 'b</w>'],
+  ];
+  const encode = createBpe({ ...plain, vocabulary, merges, endOfWord: '</w>' });
+  const vocab = Object.fromEntries(vocabulary);
+  const library = new BPE({ type: 'BPE', vocab, merges, end_of_word_suffix: '</w>' });
+  const word = fc.string({ unit: fc.constantFrom(...letters), minLength: 1, maxLength: 9 });
+  fc.assert(
+    fc.property(word, (given) => {
+      const expected = library.bpe(given).map((token) => vocabulary.get(token));
+      t.deepEqual(encode(given), expected as number[]);
+    }),
+  );
+  t.deepEqual(encode('abc'), [0, 7]);
+  t.deepEqual(encode('ab'), [8]);
+  t.deepEqual(encode(''), []);
+});

@@ -4,6 +4,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { Dataset } from '../../../crds/api/dataset.ts';
 import type { PreparedRecord } from '../../../crds/wire/run-folder.ts';
+import type { RankAssignment } from '../../../worker/data/deal-sequences.ts';
 import { type Feed, openFeed } from '../../../worker/data/feed.ts';
 import { aSpec } from '../../builders/job.ts';
 import { writeStore } from '../../builders/token-store.ts';
@@ -106,5 +107,67 @@ test('nothing is evaluated where nothing is held out', async (t) => {
   await withFeed({ ...short, evaluated: [], packing: 'None', microBatchSize: 1 }, (feed) => {
     t.is(feed.largestEvaluationSequence, 0);
     t.deepEqual([...feed.evaluationSequences()], []);
+  });
+});
+
+const classTexts = [
+  [1, 5, 2],
+  [1, 6, 7, 2],
+];
+
+/** Four pictures of each of two classes, two of which are evaluated. */
+async function withClasses(
+  assignment: RankAssignment | undefined,
+  inspect: (feed: Feed) => void,
+): Promise<void> {
+  await using folder = await temporaryFolder();
+  const ids = [0, 0];
+  const documents = Array.from({ length: 8 }, (_, n) => ({ ids, targets: [0, 0], class: n % 2 }));
+  const store = async (name: string, count: number) => {
+    await mkdir(join(folder.path, name));
+    await writeStore(join(folder.path, name), documents.slice(0, count));
+    return join(folder.path, name);
+  };
+  const data = {
+    ...{ train: await store('train', 8), evaluation: await store('eval', 2), classTexts },
+    ...{ digest: 'a'.repeat(64), samples: 8, heldOutSamples: 2, skipped: {} },
+    ...{ tokens: 16, targetTokens: 8 },
+  } satisfies PreparedRecord['data'];
+  const spec = aSpec({
+    ...{ 'model.task': 'ContrastiveImageText', 'dataset.sequenceLength': undefined },
+    ...{ 'dataset.labels': ['a', 'b'], 'dataset.shots': 3 },
+    ...{ 'training.globalBatchSize': 6, 'training.microBatchSize': 2 },
+  });
+  // The store has no pictures, which would tell their length.
+  const sized = { ...spec, dataset: { ...spec.dataset, sequenceLength: 16 } };
+  using feed = await openFeed(sized, data, none, assignment);
+  inspect(feed);
+}
+
+test('of a step one micro-batch brings the texts of classes, of an evaluation each sequence', async (t) => {
+  await withClasses(undefined, (feed) => {
+    t.is(feed.textTokens, 7);
+    const { sequences } = feed.batch(0);
+    t.deepEqual(
+      sequences.map(({ texts }) => texts?.ids.length),
+      [7, undefined, undefined],
+    );
+    const [{ texts } = { texts: undefined }] = sequences;
+    t.deepEqual([...(texts?.ids ?? [])], [1, 5, 2, 1, 6, 7, 2]);
+    t.deepEqual([[...(texts?.offsets ?? [])], texts?.of], [[0, 3, 7], 'Classes']);
+    const each = [...feed.evaluationSequences(), ...feed.allSequences(0)];
+    t.true(each.every((sequence) => sequence.texts?.ids.length === 7));
+  });
+  await withClasses({ rank: 1, size: 2, attentionCost: 0.01 }, (feed) => {
+    t.is(feed.batch(0).sequences[0]?.texts?.ids.length, 7);
+  });
+});
+
+test('an epoch has the shots of each class', async (t) => {
+  await withClasses(undefined, (feed) => {
+    t.is(feed.sequences, 6);
+    t.is(feed.training.members.length, 6);
+    const { classOf = () => -1 } = feed.training.documents;
+    t.is(feed.training.members.filter((document) => classOf(document) === 0).length, 3);
   });
 });

@@ -1,6 +1,10 @@
 import test from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
-import { missingClasses, requireTwoClasses } from '../../../worker/prepare/classes.ts';
+import {
+  missingClasses,
+  requireShots,
+  requireTwoClasses,
+} from '../../../worker/prepare/classes.ts';
 import { storeSummary } from '../../../worker/prepare/store-summary.ts';
 import { smallGrey } from '../../builders/pictures.ts';
 
@@ -24,6 +28,17 @@ test('Records of one class are refused', (t) => {
   t.regex(error.message, /all 5 records have the class neutral/);
   t.notThrows(() => requireTwoClasses({ classes: [1, 4, 0], samples: 5 }, names));
   t.notThrows(() => requireTwoClasses({ classes: [], samples: 5 }, []));
+});
+
+test('A class with fewer records than shots is refused, held-out ones not counted', (t) => {
+  const store = { count: 9, classOf: (n: number) => n % 3, sampleOf: (n: number) => n };
+  const check = (shots: number | undefined, held: readonly number[]) => () =>
+    requireShots({ shots, labels: [...names] }, store, new Set(held));
+  t.notThrows(check(3, []));
+  t.notThrows(check(undefined, [0, 3, 6]));
+  const error = t.throws(check(3, [1]), { instanceOf: UserError });
+  t.is(error.path, 'spec.dataset.shots');
+  t.is(error.message, 'spec.dataset.shots is 3, but the class neutral has 2 records to train on');
 });
 
 test('A store is told by its targets, or by its classes', (t) => {

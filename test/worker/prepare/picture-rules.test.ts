@@ -2,9 +2,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
+import { readClipConfig } from '../../../worker/clip/config.ts';
 import { pictureRules, pictureRulesIn } from '../../../worker/prepare/picture-rules.ts';
 import { readVisionConfig } from '../../../worker/vision/config.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
+import { clipJson } from '../../toy/clip-json.ts';
 
 const sizes = {
   ...{ hidden_size: 24, num_hidden_layers: 1, num_attention_heads: 4, intermediate_size: 36 },
@@ -68,4 +70,17 @@ test('the file lies beside the model; one that is no JSON is refused by its path
   await writeFile(join(path, file), '{');
   const error = await t.throwsAsync(pictureRulesIn(path, vit), { instanceOf: UserError });
   t.true(error?.message.startsWith(join(path, file)));
+});
+
+test('a tower of pictures reads what its config and its preprocessor config say', (t) => {
+  const clip = readClipConfig(clipJson('clip'));
+  const { size, tokens, warning } = pictureRules(undefined, clip, file);
+  t.deepEqual([size, tokens], [{ height: 12, width: 12 }, 10]);
+  t.regex(warning ?? '', /of those of a clip: 12 x 12 pixels$/);
+  t.throws(() => pictureRules({ image_processor_type: 'CLIPImageProcessor' }, clip, file), {
+    ...{ instanceOf: UserError, message: /of 224 x 224 pixels, but this clip reads 12 x 12/ },
+  });
+  const dual = readClipConfig(clipJson('dual'));
+  const cropped = { image_processor_type: 'BitImageProcessor', crop_size: 16 };
+  t.is(pictureRules(cropped, dual, file).tokens, 17);
 });

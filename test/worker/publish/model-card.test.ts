@@ -63,6 +63,18 @@ test('a card says what its model does, and whose names the layers of an adapter 
   t.notRegex(of('encoder'), /names of transformers/);
 });
 
+test('a card of pictures and texts says the texts, and what was right before it learned any', (t) => {
+  const of = facts(aReport(), resolveMethod({ preset: 'LoRA' }), 'imageText');
+  const spec = aSpec({
+    ...{ 'model.task': 'ContrastiveImageText', 'dataset.sequenceLength': undefined },
+    ...{ 'dataset.labels': ['cat', 'dog'], 'dataset.template': 'a {}, drawn' },
+  });
+  const card = modelCard({ ...of, run: { ...of.run, spec } }, 'PEFTAdapter');
+  t.regex(card, /^pipeline_tag: zero-shot-image-classification$/m);
+  t.regex(card, /^\| texts \| a cat, drawn, a dog, drawn \|$/m);
+  t.regex(card, /^\| held-out accuracy \| 48\.0 % before \(zero-shot\), 53\.0 % after \|$/m);
+});
+
 test('what was not measured is said to be so', (t) => {
   const { evaluation: _, ...report } = aReport();
   const card = modelCard(facts({ ...report, evaluation: { all: [] } }), 'GGUF');

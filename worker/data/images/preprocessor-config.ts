@@ -138,10 +138,14 @@ export function readPreprocessorConfig(
 export function usualPreprocessing(model: PicturesOfModel): Preprocessing {
   const { processor, imageSize } = model;
   const usual = { image_processor_type: `${processor}ImageProcessor` };
-  // Their positions fit one size of pictures alone.
-  const isOneSize = processor === 'ViT' || processor === 'DeiT';
-  const own = isOneSize ? { size: imageSize, do_center_crop: false } : {};
-  return readPreprocessorConfig({ ...usual, ...own }, model);
+  return readPreprocessorConfig({ ...usual, ...sizesOf(processor, imageSize) }, model);
+}
+
+/** Positions of all but DINOv2 fit one size of pictures alone. */
+function sizesOf(processor: PicturesOfModel['processor'], size: Size): object {
+  if (processor === 'Bit') return {};
+  if (processor === 'CLIP') return { size: { shortest_edge: size.height }, crop_size: size };
+  return { size, do_center_crop: false };
 }
 
 function requireKnown(json: object, path: string): void {
