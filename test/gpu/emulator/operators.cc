@@ -136,8 +136,9 @@ bool is_one_piece(const Tensor& to, const Tensor& from) {
 }
 
 // To the device, from it, or between two. The host waits for a copy unless the host's side is
-// pinned and the caller does not ask it to.
+// pinned and the caller does not ask it to; libtorch copies nothing where there is nothing.
 Tensor& copy_(Tensor& self, const Tensor& from, bool non_blocking) {
+  if (self.numel() == 0) return self;
   const int to_device = self.is_cuda() ? self.get_device() : from.get_device();
   const int from_device = from.is_cuda() ? from.get_device() : to_device;
   const Tensor* const host = !self.is_cuda() ? &self : !from.is_cuda() ? &from : nullptr;
