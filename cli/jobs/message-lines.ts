@@ -30,10 +30,11 @@ function wordsOf(message: Telemetry): readonly string[] {
     case 'plan':
       return planLines(message);
     case 'evaluation': {
-      const { step, loss, perplexity, accuracy, likeness, wordErrors } = message;
+      const { step, loss, perplexity, accuracy, likeness, wordErrors, overlap } = message;
       const measured = `held out   step ${step} · loss ${real(loss)}`;
       if (likeness !== undefined) return [`${measured} · ${likenessWords(likeness)}`];
       if (wordErrors !== undefined) return [`${measured} · ${wordErrorWords(wordErrors)}`];
+      if (overlap !== undefined) return [`${measured} · mean IoU ${real(overlap, 3)}`];
       // Noise has no labels, which are right or wrong.
       if (perplexity === null && accuracy === null) return [measured];
       const right =

@@ -54,6 +54,7 @@ export const metricNames = [
   'clip_factor',
   'perplexity',
   'accuracy',
+  'iou',
   'psnr',
   'ssim',
   'word_error_rate',
@@ -125,6 +126,7 @@ const evaluationValues: ValueOf<TelemetryOf<'evaluation'>> = {
   eval_loss: ({ loss }) => loss,
   perplexity: ({ perplexity }) => perplexity,
   accuracy: ({ accuracy }) => accuracy ?? null,
+  iou: ({ overlap }) => overlap ?? null,
   psnr: ({ likeness }) => likeness?.psnr ?? null,
   ssim: ({ likeness }) => likeness?.ssim ?? null,
   word_error_rate: ({ wordErrors }) =>

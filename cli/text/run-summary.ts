@@ -86,6 +86,10 @@ function lossWords(
   if (before.wordErrors !== undefined && after.wordErrors !== undefined) {
     return `${loss} ${held} (${wordErrorWords(before.wordErrors, after.wordErrors)})`;
   }
+  if (before.overlap !== undefined && after.overlap !== undefined) {
+    const overlaps = `${real(before.overlap, 3)} → ${real(after.overlap, 3)}`;
+    return `${loss} ${held} (mean IoU ${overlaps})`;
+  }
   // Noise has no labels, which are right or wrong.
   if (before.perplexity === null && before.accuracy === null) return `${loss} ${held}`;
   const both = (figure: (point: Measured) => string) => `${figure(before)} → ${figure(after)}`;
@@ -117,9 +121,10 @@ function baseWords(
   return `${real(before.loss)} on ${heldOutSamples} held-out records (${figure})`;
 }
 
-function figureOf({ likeness, wordErrors, perplexity }: Measured): string {
+function figureOf({ likeness, wordErrors, overlap, perplexity }: Measured): string {
   if (likeness !== undefined) return likenessWords(likeness);
   if (wordErrors !== undefined) return wordErrorWords(wordErrors);
+  if (overlap !== undefined) return `mean IoU ${real(overlap, 3)}`;
   return `perplexity ${real(perplexity, 2)}`;
 }
 
@@ -206,8 +211,8 @@ function nextLines(
 }
 
 /**
- * None for texts with a class, pictures that are made or restored, and sounds: init does not write
- * their job files.
+ * None for texts with a class, pictures that are made or restored, sounds and films: init does not
+ * write their job files.
  */
 function initLine({ record }: EndedRun['run'], command: string): [string, string][] {
   const { source, task } = record.spec.model;
@@ -218,7 +223,7 @@ function initLine({ record }: EndedRun['run'], command: string): [string, string
 
 const withoutInit: ReadonlySet<NonNullable<Model['task']>> = new Set([
   ...(['SequenceClassification', 'Denoising', 'Restoration', 'SpeechToText'] as const),
-  'ContrastiveImageText' as const,
+  ...(['ContrastiveImageText', 'Tracking'] as const),
 ]);
 
 /** A source in one word, in the notation of `init`. */
@@ -243,8 +248,9 @@ function pythonLine({ run, model }: EndedRun, report: RunReport): [string, strin
   const file = isFile ? `, gguf_file=${JSON.stringify(basename(model.path))}` : '';
   const { labels } = run.record.spec.dataset;
   const { task = 'CausalLM' } = run.record.spec.model;
-  // No library has its class: the module is that of its authors, with the weights of the base.
-  if (task === 'Restoration') {
+  // No library has its class: the module is that of its authors, or one of one's own, with the
+  // weights of the base.
+  if (task === 'Restoration' || task === 'Tracking') {
     return [
       ['in Python', `model = PeftModel.from_pretrained(network, ${JSON.stringify(adapter.path)})`],
     ];

@@ -8,6 +8,7 @@ import { mapOf, text } from '../schema/text.ts';
 import { exactlyOne } from '../schema/union.ts';
 import { restoration } from './restoration.ts';
 import { sourceOf } from './source.ts';
+import { tracking } from './tracking.ts';
 
 const selection = {
   split: text(128).optional().describe('Split of a hub data set, such as `train`.'),
@@ -34,6 +35,7 @@ const DatasetFormat = z.enum([
   'ImageClassification',
   'ImagePair',
   'Audio',
+  'Video',
 ]);
 
 const heldOut = exactlyOne(
@@ -95,6 +97,9 @@ const fields = z.strictObject({
   restoration: restoration
     .optional()
     .describe('Of a Restoration: what is trained on of each picture; the defaults when absent.'),
+  tracking: tracking
+    .optional()
+    .describe('Of Tracking: what is read of each clip; the defaults when absent.'),
   audioSeconds: z
     .int32()
     .min(1)

@@ -17,11 +17,11 @@ export const model = z.strictObject({
   task: z
     .enum([
       ...['CausalLM', 'SequenceClassification', 'ImageClassification', 'Denoising', 'Restoration'],
-      ...['SpeechToText', 'ContrastiveImageText'],
+      ...['SpeechToText', 'ContrastiveImageText', 'Tracking'],
     ] as const)
     .optional()
     .describe(
-      'What it learns: the next token (when absent), the class of a text or a picture, the noise in a picture, to restore one, to write down what is said, or which text is of a picture.',
+      'What it learns: the next token (when absent), the class of a text or a picture, the noise in a picture, to restore one, to write down what is said, which text is of a picture, or where an object of a film is.',
     ),
   initialization: z
     .enum(['FromScratch'])

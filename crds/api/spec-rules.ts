@@ -4,12 +4,14 @@ import { type Rule, rule } from '../schema/rule.ts';
 import type { SpecFields } from './spec.ts';
 
 const hasClasses =
-  "(has(self.model.task) && !(self.model.task in ['CausalLM', 'Restoration', 'SpeechToText']))";
+  "(has(self.model.task) && !(self.model.task in ['CausalLM', 'Restoration', 'SpeechToText', 'Tracking']))";
 
 const ofPictures =
-  "(has(self.model.task) && self.model.task in ['ImageClassification', 'Denoising', 'Restoration', 'ContrastiveImageText'])";
+  "(has(self.model.task) && self.model.task in ['ImageClassification', 'Denoising', 'Restoration', 'ContrastiveImageText', 'Tracking'])";
 
 const restores = "(has(self.model.task) && self.model.task == 'Restoration')";
+
+const tracks = "(has(self.model.task) && self.model.task == 'Tracking')";
 
 const hears = "(has(self.model.task) && self.model.task == 'SpeechToText')";
 
@@ -18,7 +20,7 @@ const compares = "(has(self.model.task) && self.model.task == 'ContrastiveImageT
 const isAlongTrajectories = 'has(self.training.trajectory)';
 
 const hasPictures = (task: SpecFields['model']['task']): boolean =>
-  isOfPictures(task) || task === 'Restoration';
+  isOfPictures(task) || task === 'Restoration' || task === 'Tracking';
 
 /** Of records, where each has a class. */
 function formatOfTask(task: SpecFields['model']['task']) {
@@ -96,6 +98,18 @@ const specRules: readonly Rule<SpecFields>[] = [
       'is for another task: dataset.template and dataset.shots are for model.task ContrastiveImageText',
     hint: 'leave them out, or set spec.model.task: ContrastiveImageText',
     path: ['dataset', 'template'],
+  },
+  {
+    id: 'spec: objects are tracked by a model that does so',
+    cel: `${tracks} ? self.dataset.format in ['Auto', 'Video'] : (self.dataset.format != 'Video' && !has(self.dataset.tracking))`,
+    check: ({ model, dataset: { format, tracking } }) =>
+      model.task === 'Tracking'
+        ? format === 'Auto' || format === 'Video'
+        : format !== 'Video' && tracking === undefined,
+    message:
+      'is for another task: Video and dataset.tracking are for model.task Tracking, which has no other format',
+    hint: 'leave them out, or set spec.model.task: Tracking',
+    path: ['dataset', 'format'],
   },
   {
     id: 'spec: texts have a longest length',

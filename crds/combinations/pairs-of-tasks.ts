@@ -4,12 +4,13 @@ import type { FineTuneJobSpec } from '../api/job.ts';
 import { adapterTypes } from '../methods/adapter-traits.ts';
 import { inWords } from '../schema/text.ts';
 import type { Pair } from './pair.ts';
+import { refusalsOfTracking } from './refusals-of-tracking.ts';
 
 /** Forms that exist for a model that is no language model. */
 const forms: readonly string[] = ['PEFTAdapter', 'UniformPEFTAdapter', 'MergedSafetensors'];
 const bases: readonly string[] = ['Dense', 'NF4', 'Int8', 'Int4'];
 
-interface Refusal {
+export interface Refusal {
   readonly id: string;
   readonly path: readonly string[];
   /** `is` says what the task is, and `gives` what the model does, which is no words. */
@@ -344,6 +345,10 @@ const tasks: Readonly<Record<Exclude<TaskName, 'CausalLM'>, Task>> = {
   Restoration: {
     ...{ of: 'restored pictures', gives: 'has no words' },
     refused: [...without([...ofOtherLayers, ...inOtherWords]), ...refusalsOfRestoration],
+  },
+  Tracking: {
+    ...{ of: 'tracked objects', gives: 'has no words' },
+    refused: [...without([...ofOtherLayers, 'no teacher']), ...refusalsOfTracking],
   },
   SpeechToText: {
     ...{ of: 'speech', gives: 'answers sounds alone' },

@@ -34,9 +34,9 @@ export const lora = adapterEntry({
       .default('1')
       .describe('LoRA+: learning rate of B over that of A.'),
     initialization: z
-      .enum(['KaimingUniform', 'Gaussian'])
+      .enum(['KaimingUniform', 'Gaussian', 'Both'])
       .default('KaimingUniform')
-      .describe('Initialization of A; B is zero.'),
+      .describe('Of A; B is zero. Both: A and B normal with deviation 0.02, as in LoRAT.'),
   }),
   words(own) {
     const name = Number(own.learningRateRatio) === 1 ? 'LoRA' : 'LoRA+';

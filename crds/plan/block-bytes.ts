@@ -11,7 +11,7 @@ import { keptParts } from './kept-parts.ts';
 import { countsOf } from './kinds/counts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
-import type { ModelFacts, RestorationFacts } from './model-facts.ts';
+import type { ModelFacts, RestorationFacts, TrackingFacts } from './model-facts.ts';
 import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { storesFrozen } from './quantized-base.ts';
 import { valueBytes } from './static-bytes.ts';
@@ -314,6 +314,7 @@ function readsWhole(facts: ModelFacts): boolean {
 function headWorking(question: MemoryQuestion): number {
   const { facts, method, microBatchTokens, targetShare } = question;
   if (facts.kind === 'restoration') return outletWorking(facts, question);
+  if (facts.kind === 'tracking') return trackerWorking(facts, question);
   const { head } = memoryConstants;
   const columns = countsOf(facts).outputs;
   const targetRows = microBatchTokens * targetShare;
@@ -332,4 +333,12 @@ function outletWorking(
   const { patches, stream, pixels } = memoryConstants.outlet;
   const inType = valueBytes(method) * H * (patches * kernel ** 2 + stream);
   return microBatchTokens * (inType + 4 * pixels * pixelValues);
+}
+
+/** Of heads on a tape: rows of the search pictures, in float32. */
+function trackerWorking(
+  { H, searched, tokens }: TrackingFacts,
+  { microBatchTokens }: MemoryQuestion,
+): number {
+  return 4 * memoryConstants.tracker.H * H * microBatchTokens * (searched / tokens);
 }

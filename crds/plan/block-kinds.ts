@@ -3,7 +3,12 @@
 import type { Linear } from '../methods/linears.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
-import type { ImageTextFacts, ModelFacts, SpeechFacts } from './model-facts.ts';
+import {
+  areOfPatches,
+  type ImageTextFacts,
+  type ModelFacts,
+  type SpeechFacts,
+} from './model-facts.ts';
 
 export interface BlockKind {
   readonly blocks: number;
@@ -34,7 +39,7 @@ export function blockKinds(asked: Asked): readonly [BlockKind, ...BlockKind[]] {
   return [
     {
       ...{ blocks: facts.L, tokens: microBatchTokens, read: 0, has: () => true },
-      isScaled: facts.kind === 'vision' && facts.layerScale,
+      isScaled: areOfPatches(facts) && facts.layerScale,
       tape: memoryConstants.tape[facts.kind],
       working: memoryConstants.working[facts.kind],
     },

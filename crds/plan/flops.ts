@@ -5,7 +5,7 @@ import { isOfMlp, linearsOf, rowsPerToken } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { changedMatrices } from './block-bytes.ts';
 import { countsOf } from './kinds/counts.ts';
-import type { ModelFacts } from './model-facts.ts';
+import { areOfPatches, type ModelFacts } from './model-facts.ts';
 import {
   adaptedLinears,
   factorValues,
@@ -73,7 +73,7 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
 /** Values of the matrix that makes a patch of a picture a token. */
 function inletMatrix(facts: ModelFacts): number {
   if (facts.kind === 'imageText') return facts.patch * facts.vision.H;
-  return facts.kind === 'vision' ? facts.patch * facts.H : 0;
+  return areOfPatches(facts) ? facts.patch * facts.H : 0;
 }
 
 /**

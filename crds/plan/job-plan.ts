@@ -104,6 +104,8 @@ function pictureTokens({ spec, facts, data }: JobQuestion): number | undefined {
   switch (facts.kind) {
     case 'diffusion':
       return passesOf(spec.training) * facts.patches;
+    case 'tracking':
+      return facts.tokens;
     case 'vision':
     case 'imageText':
       return data?.longest ?? facts.tokens;

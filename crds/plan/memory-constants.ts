@@ -59,6 +59,7 @@ export const memoryConstants = {
     speech: { ...withoutGate, H: 6, headsD: 4, float32PerHead: 2, float32PerToken: 6 },
     /** Input, the sum after attention, both normed. */
     vision: { ...withoutGate, H: 4 },
+    tracking: { ...withoutGate, H: 4 },
     /** As `vision`; both modulated, and what each gate multiplies. */
     diffusion: { ...withoutGate, H: 8 },
     /** Input, and the channels before each activation; patches are counted by layer. */
@@ -71,6 +72,7 @@ export const memoryConstants = {
     speech: { forward: { ...forward, H: 4, headsD: 2 }, backward },
     vision: { forward, backward },
     imageText: { forward: { ...forward, H: 6 }, backward },
+    tracking: { forward, backward },
     diffusion: { forward: { ...forward, H: 5 }, backward },
     /** With the patches of one convolution, which are 9 H. */
     restoration: { forward: { ...none, H: 12 }, backward: { ...none, H: 12 } },
@@ -91,6 +93,11 @@ export const memoryConstants = {
   },
   /** Behind the blocks of a network that restores pictures: copies of each. */
   outlet: { patches: 2, stream: 2, pixels: 4 },
+  /**
+   * Behind the blocks of a tracker: copies of the rows that its heads read. The rows, normed, two
+   * hidden layers of each head before and after activation, and gradients of the widest.
+   */
+  tracker: { H: 14 },
   optimizer: {
     /** Bytes per trained parameter. */
     AdamW: 8,

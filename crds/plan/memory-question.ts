@@ -97,7 +97,7 @@ export function stagesOf(
       : { sampleTokens: prompt + samples.maxTokens, prompts: samples.prompts.length }),
     ...(distillation === undefined ? {} : { teacherTokens: distillation.topK, trainingTokens }),
     // Pictures before and after pass the model whatever is evaluated.
-    ...(evaluation.profile === 'Disabled' && model.task !== 'Restoration'
+    ...(evaluation.profile === 'Disabled' && !leavesPictures(model.task)
       ? {}
       : { scoredTokens: isMeasured ? evaluationTokens : trainingTokens }),
     ...(evaluation.instructions === 0
@@ -113,4 +113,8 @@ export function stagesOf(
       ? {}
       : { pruning: { ...output.pruning, tokens: trainingTokens } }),
   };
+}
+
+function leavesPictures(task: FineTuneJobSpec['model']['task']): boolean {
+  return task === 'Restoration' || task === 'Tracking';
 }

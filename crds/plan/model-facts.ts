@@ -35,9 +35,8 @@ const encoderFacts = z.object({
   whole: count,
 });
 
-/** A vision transformer that classifies: a norm before each half of a block, no gate. */
-const visionFacts = z.object({
-  kind: z.literal('vision'),
+/** A vision transformer: a norm before each half of a block, no gate. */
+const patchFields = {
   ...sizes,
   /** What the paths of blocks begin with: `dinov2.encoder.layer`. */
   blocks: z.string(),
@@ -46,15 +45,31 @@ const visionFacts = z.object({
   layerScale: z.boolean(),
   /** Values of a patch of a picture. */
   patch: size,
-  /** Tokens of a picture. */
+  /** Tokens of a document: of a picture, or of both that a tracker reads. */
   tokens: size,
-  /** Values before the blocks: patches, positions, and tokens of their own. */
+  /** Values before the blocks: patches, positions, types, and tokens of their own. */
   inlet: count,
+  /** Values outside the blocks that train whole beside any adapter: a head, and what it needs. */
+  whole: count,
+} as const;
+
+/** One that classifies. */
+const visionFacts = z.object({
+  kind: z.literal('vision'),
+  ...patchFields,
   classes: size,
   /** Values that the head reads of a picture. */
   headInputs: size,
-  /** Values of the head that train whole beside any adapter. */
-  whole: count,
+});
+
+/** One that tracks an object. */
+const trackingFacts = z.object({
+  kind: z.literal('tracking'),
+  ...patchFields,
+  /** Tokens of a document that the heads read. */
+  searched: size,
+  /** Values that they find of each. */
+  outputs: size,
 });
 
 /** A diffusion transformer: norms whose scale and shift a layer of each block makes. */
@@ -122,7 +137,7 @@ const imageTextFacts = z.object({
 
 export const modelFacts = z.discriminatedUnion('kind', [
   ...[decoderFacts, encoderFacts, visionFacts, diffusionFacts, restorationFacts, speechFacts],
-  imageTextFacts,
+  ...[imageTextFacts, trackingFacts],
 ] as const);
 
 export type DecoderFacts = Readonly<z.output<typeof decoderFacts>>;
@@ -132,6 +147,9 @@ export type DiffusionFacts = Readonly<z.output<typeof diffusionFacts>>;
 export type RestorationFacts = Readonly<z.output<typeof restorationFacts>>;
 export type SpeechFacts = Readonly<z.output<typeof speechFacts>>;
 export type ImageTextFacts = Readonly<z.output<typeof imageTextFacts>>;
+export type TrackingFacts = Readonly<z.output<typeof trackingFacts>>;
+/** Of a vision transformer. */
+export type PatchFacts = VisionFacts | TrackingFacts;
 export type ModelFacts =
   | DecoderFacts
   | EncoderFacts
@@ -139,4 +157,9 @@ export type ModelFacts =
   | DiffusionFacts
   | RestorationFacts
   | SpeechFacts
-  | ImageTextFacts;
+  | ImageTextFacts
+  | TrackingFacts;
+
+export function areOfPatches(facts: ModelFacts): facts is PatchFacts {
+  return facts.kind === 'vision' || facts.kind === 'tracking';
+}

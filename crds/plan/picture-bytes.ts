@@ -1,5 +1,6 @@
 // Bytes of pictures while they are tokens: what is read of them beside the stream.
 import type { MemoryQuestion } from './memory-question.ts';
+import { areOfPatches } from './model-facts.ts';
 import { valueBytes } from './static-bytes.ts';
 
 /**
@@ -15,7 +16,7 @@ export function pictureBytes(
     const ofLoader = device.type === 'cpu' ? 4 * 4 : 0;
     return tokens * facts.values * (valueBytes(method) + 4 + ofLoader);
   }
-  if (facts.kind !== 'vision' && facts.kind !== 'imageText') return 0;
+  if (!areOfPatches(facts) && facts.kind !== 'imageText') return 0;
   const ofLoader = device.type === 'cpu' ? 4 : 0;
   return tokens * facts.patch * (valueBytes(method) + ofLoader);
 }

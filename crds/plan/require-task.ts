@@ -88,6 +88,10 @@ const kinds = {
     ...{ task: 'Restoration', does: 'restores pictures' },
     hint: 'set spec.model.task: Restoration',
   },
+  tracking: {
+    ...{ task: 'Tracking', does: 'tracks objects' },
+    hint: 'set spec.model.task: Tracking',
+  },
   speech: {
     ...{ task: 'SpeechToText', does: 'writes down what is said' },
     hint: 'set spec.model.task: SpeechToText',

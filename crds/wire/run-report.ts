@@ -29,6 +29,8 @@ const evaluationPoint = z.object({
   accuracy: real.optional(),
   likeness: pictureLikeness.optional(),
   wordErrors: wordErrors.optional(),
+  /** Where objects are tracked: mean IoU of the found boxes with the right ones. */
+  overlap: real.optional(),
   tokens: count,
   attention: attentionEntries.optional(),
 });

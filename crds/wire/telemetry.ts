@@ -173,6 +173,8 @@ export const evaluationMessage = z.object({
   accuracy: real.optional(),
   likeness: pictureLikeness.optional(),
   wordErrors: wordErrors.optional(),
+  /** Where objects are tracked: mean IoU of the found boxes with the right ones. */
+  overlap: real.optional(),
   tokens: count,
   attention: attentionEntries.optional(),
   seconds: z.number().optional(),

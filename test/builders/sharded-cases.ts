@@ -27,6 +27,7 @@ import { clipSource, ofClasses, pairs } from '../toy/clip.ts';
 import { diffusionSource, noisedPictures } from '../toy/diffusion.ts';
 import { classSequence, encoderSource } from '../toy/encoder.ts';
 import { pairSequence, restorationSource } from '../toy/restoration.ts';
+import { toyTracker, trackedSequence, trackingSource } from '../toy/tracking.ts';
 import { pictureSequence, toyPictures, visionSource } from '../toy/vision.ts';
 import { soundSequence, toySounds, whisperSource } from '../toy/whisper.ts';
 import { aPvTuning, toyCodebook, toyCodes } from './pv-tuning.ts';
@@ -110,6 +111,22 @@ function restoring() {
   );
   const evaluation = [pairSequence([7])];
   return { ...shared, config: {}, batches, evaluation, source: restorationSource() };
+}
+
+/** Pairs of pictures with unlike numbers of targets, and ranks without one. */
+function tracking() {
+  const config = toyTracker();
+  const batches = [0, 1, 2].map((n) =>
+    [2, 1, 3, 0].map((count, i) =>
+      trackedSequence(
+        config,
+        Array.from({ length: count }, (_, e) => n + 2 * i + e),
+        { key: 10 * n + i, padding: 3 },
+      ),
+    ),
+  );
+  const evaluation = [trackedSequence(config, [7, 8])];
+  return { ...shared, config: {}, batches, evaluation, source: trackingSource() };
 }
 
 /** Sounds of two lengths, whose halves have unlike numbers of tokens; a sequence may have none. */
@@ -257,6 +274,14 @@ export const shardedCases = {
     trains: ({ name }) => name.startsWith('classifier'),
   }),
   // Pictures as values beside tokens; what is before the blocks is read again in the backward.
+  // Biases of keys have no gradient but rounding, of which AdamW makes steps.
+  'lorat-float64': () => ({
+    ...{ ...tracking(), dtype: 'float64', mode: 'recompute' },
+    optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masterWeights: 'Float32' }),
+  }),
+  'lorat-lora-float64': () => ({
+    ...{ ...tracking(), dtype: 'float64', adapter: anAdapter('float64', 0.2) },
+  }),
   'srvgg-float64': () => ({ ...restoring(), dtype: 'float64', mode: 'recompute' }),
   'srvgg-lora-float64': () => ({
     ...{ ...restoring(), dtype: 'float64', adapter: anAdapter('float64', 0.2) },

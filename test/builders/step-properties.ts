@@ -28,6 +28,8 @@ interface Slopes {
   readonly allowed?: (slope: number) => number;
   /** The name of a tensor that never trains. */
   readonly fixed?: string;
+  /** Whose slope it is, where gradients do not pass all of the loss. @default the loss */
+  readonly lossOf?: () => number;
 }
 
 /** Every tensor has a gradient, which is the slope of the loss, by finite differences. */
@@ -35,7 +37,12 @@ export function gradientsAreSlopes(
   t: ExecutionContext,
   model: Model,
   sequences: Sequences,
-  { h = 1e-5, allowed = (slope) => 1e-6 * Math.max(1, Math.abs(slope)), fixed }: Slopes = {},
+  {
+    h = 1e-5,
+    allowed = (slope) => 1e-6 * Math.max(1, Math.abs(slope)),
+    fixed,
+    lossOf = () => gradientsOf(model, sequences).loss,
+  }: Slopes = {},
 ): void {
   const before = liveHandles();
   const { gradients } = gradientsOf(model, sequences);
@@ -49,7 +56,7 @@ export function gradientsAreSlopes(
       scope(() => {
         const kept = ops.clone(value);
         ops.add_(value, ops.mulScalar(tensor(direction, value.shape, 'float64'), step));
-        const { loss } = gradientsOf(model, sequences);
+        const loss = lossOf();
         ops.copy_(value, kept);
         return loss;
       });

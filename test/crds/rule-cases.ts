@@ -239,6 +239,18 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { model: { task: 'Restoration' }, dataset: { format: 'ImageClassification' } },
     ],
   },
+  'spec: objects are tracked by a model that does so': {
+    accepts: [
+      { model: {}, dataset: { format: 'Auto' } },
+      { model: { task: 'Tracking' }, dataset: { format: 'Auto' } },
+      { model: { task: 'Tracking' }, dataset: { format: 'Video', tracking: {} } },
+    ],
+    rejects: [
+      { model: {}, dataset: { format: 'Video' } },
+      { model: { task: 'ImageClassification' }, dataset: { format: 'Auto', tracking: {} } },
+      { model: { task: 'Tracking' }, dataset: { format: 'ImageClassification' } },
+    ],
+  },
   'spec: sounds are heard by a model that does so': {
     accepts: [
       { model: {}, dataset: { format: 'Auto' } },
@@ -274,6 +286,7 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { model: { task: 'ImageClassification' }, dataset: {} },
       { model: { task: 'Denoising' }, dataset: {} },
       { model: { task: 'Restoration' }, dataset: {} },
+      { model: { task: 'Tracking' }, dataset: {} },
     ],
     rejects: [
       { model: {}, dataset: {} },

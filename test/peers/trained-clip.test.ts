@@ -16,7 +16,8 @@ import { textsOf } from '../toy/clip.ts';
 import { makeClipModel } from '../toy/toy-clip.ts';
 import { writeToyPictures } from '../toy/toy-pictures.ts';
 import { askPeer } from './ask-peer.ts';
-import { classLogits, trainedModel, trainHere } from './train-job.ts';
+import { largestGap, outputsOn } from './same-numbers.ts';
+import { trainedModel, trainHere } from './train-job.ts';
 
 const labels = ['few', 'Some Owls', 'many & more'];
 const texts = labels.map((label) => `A toy photo of ${label}.`);
@@ -93,7 +94,7 @@ test('what was trained and published is what transformers and PEFT load', async 
     const model = await trainedModel(run);
     using _parameters = model.parameters;
     const ids = data.classTexts ?? [];
-    const logits = classLogits(model, { ...pictures, texts: textsOf(ids, 'Classes') });
+    const logits = outputsOn(model, { ...pictures, texts: textsOf(ids, 'Classes') });
     ours.set(name, { logits, ids: ids.flat() });
     const { values = [], shape = [] } = pictures.values?.['pixels'] ?? {};
     const base = join(folder, one.toy);
@@ -111,18 +112,14 @@ test('what was trained and published is what transformers and PEFT load', async 
   using peer = openSafetensors(judged);
   const theirs = (name: string, what = 'logits') =>
     scope(() => toArray(peer.load(`${name}.${what}`)));
-  const gapTo = (logits: readonly number[], other: readonly number[]) =>
-    logits.length === other.length
-      ? Math.max(...logits.map((value, i) => Math.abs(value - (other[i] ?? Number.NaN))))
-      : Number.POSITIVE_INFINITY;
   for (const [name, { logits, ids }] of ours) {
     t.deepEqual(ids, theirs(name, 'ids'), `${name}: tokens`);
     t.is(logits.length, 18 * labels.length);
-    const gap = gapTo(logits, theirs(name));
+    const gap = largestGap(logits, theirs(name));
     // Float32 here and float64 there, of logits of some units.
     t.true(gap < 1e-4, `${name}: ${gap}`);
     const base = theirs(cases[name]?.toy ?? '');
-    t.true(gapTo(logits, base) > 1e-2, `${name} learned something`);
+    t.true(largestGap(logits, base) > 1e-2, `${name} learned something`);
     t.log(`${name}: logits within ${gap}`);
   }
 });

@@ -11,8 +11,9 @@ import sys
 
 import torch
 from peft import PeftModel
-from safetensors.torch import save_file
 from transformers import AutoModel, PreTrainedTokenizerFast
+
+from requests_peer import answer
 
 
 def compute(request):
@@ -32,12 +33,5 @@ def compute(request):
     return {"logits": logits.contiguous(), "ids": flat}
 
 
-def main(out, requests):
-    found = {}
-    with open(requests) as file:
-        for name, request in json.load(file).items():
-            found |= {f"{name}.{key}": value for key, value in compute(request).items()}
-    save_file(found, out)
-
-
-main(sys.argv[1], sys.argv[2])
+with open(sys.argv[2]) as file:
+    answer(sys.argv[1], json.load(file), None, compute)

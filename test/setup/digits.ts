@@ -9,7 +9,7 @@ import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
 import type { Wheel } from '../../cli/setup/wheels.ts';
 import { modelOfWheel } from './model-of-wheel.ts';
 
-const wheel: Wheel = {
+export const scikitLearn: Wheel = {
   name: 'scikit-learn',
   version: '1.9.1',
   sha256: '52a0703bbc07ad27f560fa63fa68e4c54dd735bfbbf65b4dd3c225dc7547b6df',
@@ -28,7 +28,13 @@ export interface Digit {
 export const digitSide = 8;
 
 const fetched = modelOfWheel({
-  ...{ wheel, folder: 'digits', step: 'digits', title: 'digits of 8 x 8 pixels', times: 4 },
+  ...{
+    wheel: scikitLearn,
+    folder: 'digits',
+    step: 'digits',
+    title: 'digits of 8 x 8 pixels',
+    times: 4,
+  },
   location: (entry) => (entry.endsWith(`/${file}`) ? file : undefined),
   make: (unpacked, folder) => rename(join(unpacked, file), join(folder, file)),
 });

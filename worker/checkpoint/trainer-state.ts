@@ -13,6 +13,8 @@ const evaluationPoint = z.object({
   accuracy: real,
   likeness: pictureLikeness.optional(),
   wordErrors: wordErrors.optional(),
+  /** Where objects are tracked: mean IoU of the found boxes with the right ones. */
+  overlap: real.optional(),
   tokens: z.int(),
   attention: attentionEntries.optional(),
 });

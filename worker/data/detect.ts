@@ -34,7 +34,7 @@ function isAskedFor(format: Format): boolean {
 }
 
 const wanted: ReadonlySet<Format> = new Set([
-  ...['TextClassification', 'ImageClassification', 'ImagePair', 'Audio'],
+  ...['TextClassification', 'ImageClassification', 'ImagePair', 'Audio', 'Video'],
 ] as const);
 
 function twoShapes(one: Shape, other: Shape, format: Format | 'Auto') {

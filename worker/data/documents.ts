@@ -12,9 +12,11 @@ export interface Documents {
   readonly classOf: ((document: number) => number) | undefined;
   /**
    * 1 for a document with a class; else its target tokens that have a token before them to be
-   * predicted from.
+   * predicted from. `key` is that of the sequence that it is in.
    */
-  readonly targetTokensOf: (document: number) => number;
+  readonly targetTokensOf: (document: number, key: number) => number;
+  /** Places of the tokens that have a target which is no label. @default tokens have labels */
+  readonly targetRowsOf?: (document: number, key: number) => readonly number[];
   /** Whether every token has a target that is no label. @default tokens have labels */
   readonly everyToken?: boolean;
   /**

@@ -15,11 +15,11 @@ import { dealSequences, onlyRank, type RankAssignment } from './deal-sequences.t
 import type { Documents } from './documents.ts';
 import { chooseShots } from './few-shots.ts';
 import { chooseHeldOut } from './held-out.ts';
+import { jobDocuments } from './job-documents.ts';
 import { openLoader, type PlannedSequence } from './loader.ts';
 import { mergeSequences } from './merge-sequences.ts';
 import { packSequences } from './pack.ts';
 import { fillSequence } from './packed-sequences.ts';
-import { documentsOf } from './restored-documents.ts';
 import { openTokenStore, type TokenStore } from './token-store.ts';
 
 /** What plans want to know of the sequences of a job. */
@@ -75,7 +75,7 @@ export async function openFeed(
   );
   const most = Math.ceil(perStep / assignment.size);
   const microBatchSize = Math.min(training.microBatchSize ?? 1, most);
-  const trained = documentsOf(spec, store, false);
+  const trained = jobDocuments(spec, store, false);
   const loader = openLoader({
     documents: trained,
     members,
@@ -182,7 +182,7 @@ function evaluationOf(
   separate: TokenStore | null,
   held: ReadonlySet<number>,
 ) {
-  const documents = documentsOf(spec, separate ?? store, true);
+  const documents = jobDocuments(spec, separate ?? store, true);
   const all = Array.from({ length: documents.count }, (_, document) => document);
   const members =
     separate === null ? all.filter((document) => held.has(store.sampleOf(document))) : all;

@@ -104,6 +104,8 @@ export function openLoader(plan: LoaderPlan): Loader {
     }
     return lastAtMost(before, sequence);
   };
+  const targetsOf = ({ documents: own, key }: PlannedSequence): number =>
+    sum(own.map((document) => documents.targetTokensOf(document, key)));
   const keyOf = (cursor: Cursor): number =>
     (cursor.epoch * windows + cursor.window) * windowSize + cursor.sequence;
   return {
@@ -127,9 +129,7 @@ export function openLoader(plan: LoaderPlan): Loader {
       }
       return {
         sequences,
-        targetTokens: sum(
-          sequences.flatMap((sequence) => sequence.documents.map(documents.targetTokensOf)),
-        ),
+        targetTokens: sum(sequences.map(targetsOf)),
         tokens: sum(sequences.flatMap((sequence) => sequence.lengths)),
         epoch: cursor.epoch,
         next: at,

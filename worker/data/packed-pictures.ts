@@ -17,11 +17,14 @@ export class PackedPictures implements Disposable {
 
   /** Until the next one is read. */
   of(document: number): Buffer {
-    const [begin, end] = [this.#offset(document), this.#offset(document + 1)];
-    const length = end - begin;
+    return this.part(document, 0, this.#offset(document + 1) - this.#offset(document));
+  }
+
+  /** `length` bytes of one, from place `from` on; until the next ones are read. */
+  part(document: number, from: number, length: number): Buffer {
     if (this.#scratch.length < length) this.#scratch = Buffer.alloc(length);
     const packed = this.#scratch.subarray(0, length);
-    readAt(this.#file, packed, begin);
+    readAt(this.#file, packed, this.#offset(document) + from);
     return packed;
   }
 

@@ -1,7 +1,7 @@
 // Documents → the arrays of one packed sequence: back to back, with positions restarting in each,
 // and a label at every token. The last token of a document has no label, so no document predicts
 // the next. Where documents have a class, the first token of each has it as its label; where every
-// token has a target that is no label, its label is 0.
+// token has a target that is no label, or those that are named, their label is 0.
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Documents } from './documents.ts';
 
@@ -30,12 +30,14 @@ export function fillSequence(
   }
   if (length > tokens) offsets.push(length);
   restart(positions, offsets);
-  const { classOf, everyToken = false } = documents;
-  const targetCount = everyToken
-    ? labels.fill(0, 0, tokens).length - (length - tokens)
-    : classOf === undefined
-      ? labelNext(ids, marks, offsets, labels)
-      : labelFirst(members.map(classOf), offsets, labels);
+  const { classOf, everyToken = false, targetRowsOf } = documents;
+  const rowsOf = targetRowsOf && ((document: number) => targetRowsOf(document, key));
+  const targetCount = labelAll({ classOf, everyToken, rowsOf }, members, {
+    ids,
+    marks,
+    offsets,
+    labels,
+  });
   return {
     ids,
     labels,
@@ -47,6 +49,46 @@ export function fillSequence(
     key,
     documents: members,
   };
+}
+
+interface Filled {
+  readonly ids: Int32Array;
+  readonly marks: Uint8Array;
+  readonly offsets: readonly number[];
+  readonly labels: Int32Array;
+}
+
+interface Labelled extends Pick<Documents, 'classOf'> {
+  readonly everyToken: boolean;
+  readonly rowsOf: ((document: number) => readonly number[]) | undefined;
+}
+
+/** How many there are. */
+function labelAll(
+  { classOf, everyToken, rowsOf }: Labelled,
+  members: readonly number[],
+  { ids, marks, offsets, labels }: Filled,
+): number {
+  if (everyToken) {
+    const tokens = offsets[members.length] ?? 0;
+    labels.fill(0, 0, tokens);
+    return tokens;
+  }
+  if (rowsOf !== undefined) return labelRows(members.map(rowsOf), offsets, labels);
+  if (classOf === undefined) return labelNext(ids, marks, offsets, labels);
+  return labelFirst(members.map(classOf), offsets, labels);
+}
+
+/** Labels the tokens of each document at these places with 0; how many there are. */
+function labelRows(
+  rows: readonly (readonly number[])[],
+  offsets: readonly number[],
+  labels: Int32Array,
+): number {
+  for (const [document, own] of rows.entries()) {
+    for (const row of own) labels[(offsets[document] ?? 0) + row] = 0;
+  }
+  return rows.flat().length;
 }
 
 function restart(positions: Int32Array, offsets: readonly number[]): void {

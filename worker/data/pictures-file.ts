@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
 import { HashedFile } from './hashed-file.ts';
 import {
+  type ClipsRecord,
   type PreprocessedRecord,
   pictureFiles,
   type SoundsRecord,
   type TargetsRecord,
 } from './pictures-record.ts';
 
-type Recorded = PreprocessedRecord | TargetsRecord | SoundsRecord;
+type Recorded = PreprocessedRecord | TargetsRecord | SoundsRecord | ClipsRecord;
 type Without<R> = R extends unknown ? Omit<R, 'contents'> : never;
 type About = Without<Recorded>;
 

@@ -39,7 +39,20 @@ const soundsRecord = z.strictObject({
   contents,
 });
 
-export const picturesRecord = z.union([preprocessedRecord, targetsRecord, soundsRecord]);
+/** Clips of objects. */
+const clipsRecord = z.strictObject({
+  /** Pixels along the sides of both pictures that are drawn of a clip, and of a patch. */
+  template: edge,
+  search: edge,
+  patch: edge,
+  /** Of their values, from bytes. */
+  preprocessing,
+  contents,
+});
+
+const kinds = [preprocessedRecord, targetsRecord, soundsRecord, clipsRecord] as const;
+export const picturesRecord = z.union(kinds);
 export type PreprocessedRecord = z.output<typeof preprocessedRecord>;
 export type TargetsRecord = z.output<typeof targetsRecord>;
+export type ClipsRecord = z.output<typeof clipsRecord>;
 export type SoundsRecord = z.output<typeof soundsRecord>;

@@ -12,7 +12,8 @@ export type Sample =
   | ClassSample
   | PictureSample
   | TargetSample
-  | SoundSample;
+  | SoundSample
+  | ClipSample;
 
 /** All text is target. */
 interface TextSample {
@@ -79,6 +80,15 @@ export interface TargetSample {
   readonly target: PictureSource;
 }
 
+/** Frames of an object, and the text of its boxes. */
+export interface ClipSample {
+  readonly type: 'Video';
+  /** Path of its folder. */
+  readonly name: string;
+  readonly boxes: StoredFile;
+  readonly frames: readonly StoredFile[];
+}
+
 /** A sound, and what is said in it. */
 export interface SoundSample {
   readonly type: 'Audio';
@@ -86,11 +96,17 @@ export interface SoundSample {
   readonly text: string;
 }
 
+/** A file of the data set. */
+interface StoredFile {
+  readonly type: 'File';
+  readonly path: string;
+  readonly absolute: string;
+}
+
 export type FileSource =
   /** As the record has it: relative to the file of the record, and not checked. */
   | { readonly type: 'Named'; readonly path: string }
-  /** A file of the data set. */
-  | { readonly type: 'File'; readonly path: string; readonly absolute: string }
+  | StoredFile
   /** The bytes of such a file, in the record itself. */
   | { readonly type: 'Bytes'; readonly bytes: Uint8Array };
 

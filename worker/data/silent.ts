@@ -22,6 +22,7 @@ export function isSilent(sample: Sample): boolean {
     case 'ImageClassification':
     case 'ImagePair':
     case 'Audio':
+    case 'Video':
       return false;
     default:
       return sample satisfies never;

@@ -29,8 +29,8 @@ export const storeManifest = z.strictObject({
   /** All inputs that the tokens depend on. */
   inputs: z.record(z.string(), z.unknown()),
   shape: z.string(),
-  /** What a document is learned for: each next target token, its class, or a picture. */
-  objective: z.enum(['NextToken', 'Class', 'Picture']),
+  /** What a document is learned for: each next target token, its class, a picture, or a box. */
+  objective: z.enum(['NextToken', 'Class', 'Picture', 'Box']),
   /** Documents of each class; empty where they have none. */
   classes: z.array(count),
   vocabularySize: z.int().min(1),

@@ -29,12 +29,18 @@ interface WrittenDocument {
 
 /**
  * What all pictures or sounds of a store become, or what is cut out of pictures that are to be
- * restored.
+ * restored, or of clips.
  */
 export type PicturesOfStore =
   | { readonly preprocessing: Preprocessing; readonly size: Size }
   | { readonly scale: number; readonly crop: number }
-  | { readonly mels: number; readonly frames: number };
+  | { readonly mels: number; readonly frames: number }
+  | {
+      readonly template: number;
+      readonly search: number;
+      readonly patch: number;
+      readonly preprocessing: Preprocessing;
+    };
 
 export class TokenStoreWriter implements AsyncDisposable {
   readonly #folder: string;

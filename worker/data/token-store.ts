@@ -18,6 +18,7 @@ import {
   storeFiles,
   storeManifest,
 } from './store-manifest.ts';
+import { StoredClips } from './stored-clips.ts';
 import { StoredPictures } from './stored-pictures.ts';
 import { StoredSounds } from './stored-sounds.ts';
 import { StoredTargets } from './stored-targets.ts';
@@ -42,7 +43,7 @@ export async function openTokenStore(
   return new TokenStore(folder, manifest, index, opened(folder, pictures, offsets));
 }
 
-type Beside = StoredPictures | StoredTargets | StoredSounds;
+type Beside = StoredPictures | StoredTargets | StoredSounds | StoredClips;
 
 function opened(
   folder: string,
@@ -51,6 +52,7 @@ function opened(
 ): Beside {
   if ('mels' in about) return new StoredSounds(folder, about, offsets);
   if ('crop' in about) return new StoredTargets(folder, about, offsets);
+  if ('patch' in about) return new StoredClips(folder, about, offsets);
   return new StoredPictures(folder, about, offsets);
 }
 
@@ -110,12 +112,17 @@ export class TokenStore implements Documents, Disposable {
 
   get valuesOf(): Documents['valuesOf'] {
     const beside = this.#pictures;
-    return beside === undefined || beside instanceof StoredTargets ? undefined : beside.valuesOf;
+    return beside !== undefined && 'valuesOf' in beside ? beside.valuesOf : undefined;
   }
 
   /** Pictures that are to be restored: what is read of them follows from the job. */
   get targets(): StoredTargets | undefined {
     return this.#pictures instanceof StoredTargets ? this.#pictures : undefined;
+  }
+
+  /** Clips of objects: what is read of them follows from the job. */
+  get clips(): StoredClips | undefined {
+    return this.#pictures instanceof StoredClips ? this.#pictures : undefined;
   }
 
   // Arrow members, since they are passed as functions.

@@ -8,6 +8,8 @@ import { diffusionFamily } from '../diffusion/family.ts';
 import { encoderFamily } from '../encoder/family.ts';
 import type { Family, FamilyKind, ModelConfig, Places, ReadOptions } from '../families/family.ts';
 import { restorationFamily } from '../restoration/family.ts';
+import { isOfTracker } from '../tracking/config.ts';
+import { trackingFamily } from '../tracking/family.ts';
 import { visionFamily } from '../vision/family.ts';
 import { whisperFamily } from '../whisper/family.ts';
 import { decoderFamily } from './family.ts';
@@ -20,13 +22,13 @@ const modelFamilies: Readonly<Record<FamilyKind, Family>> = {
   restoration: restorationFamily,
   speech: whisperFamily,
   imageText: clipFamily,
+  tracking: trackingFamily,
 };
 const all = Object.values(modelFamilies);
 
 /** The record of a parsed `config.json`, by the family that reads its `model_type`. */
 export function readModelConfig(json: unknown, options: ReadOptions = {}): ModelConfig {
-  const type = typeOf(json);
-  const family = all.find(({ modelTypes }) => modelTypes.some((each) => each === type));
+  const family = readerOf(json, options);
   // What no family knows is refused by the reader that knows most of what can be wrong.
   const config = (family ?? modelFamilies.decoder).read(json, options);
   if (options.labels !== undefined && family === modelFamilies.decoder) {
@@ -40,6 +42,14 @@ export function readModelConfig(json: unknown, options: ReadOptions = {}): Model
     });
   }
   return config;
+}
+
+/** A tracker has the type of its trunk. */
+function readerOf(json: unknown, { tracking }: ReadOptions): Family | undefined {
+  const isTracker = typeof json === 'object' && json !== null && isOfTracker(json);
+  if (tracking !== undefined || isTracker) return trackingFamily;
+  const type = typeOf(json);
+  return all.find(({ modelTypes }) => modelTypes.some((each) => each === type));
 }
 
 /** diffusers names the class of a model where transformers names its type. */

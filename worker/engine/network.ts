@@ -51,6 +51,8 @@ interface MeasuredLoss {
   readonly correct?: Tensor;
   /** Where documents are pictures that are restored: of each in order. */
   readonly likeness?: readonly Likeness[];
+  /** Where objects are tracked: of each document, the IoU of the found box with the right one. */
+  readonly overlaps?: readonly number[];
 }
 
 /** How like its target a picture is (restoration/likeness.ts). */

@@ -7,6 +7,7 @@ import { diffusionNetwork } from '../diffusion/network.ts';
 import { encoderNetwork } from '../encoder/network.ts';
 import type { FamilyKind, ModelConfig } from '../families/family.ts';
 import { restorationNetwork } from '../restoration/network.ts';
+import { trackingNetwork } from '../tracking/network.ts';
 import { visionNetwork } from '../vision/network.ts';
 import { whisperNetwork } from '../whisper/network.ts';
 import type { Network } from './network.ts';
@@ -21,6 +22,7 @@ const networks: Readonly<
   restoration: restorationNetwork,
   speech: whisperNetwork,
   imageText: clipNetwork,
+  tracking: trackingNetwork,
 };
 
 /** For texts of up to `sequenceLength` tokens; pictures have the length of their model. */

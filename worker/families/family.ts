@@ -68,7 +68,7 @@ export interface TensorSpec {
   readonly made?: MadeValues;
 }
 
-interface MadeValues {
+export interface MadeValues {
   /**
    * When it trains whole beside an adapter: a layer that gives the classes always does, as in PEFT,
    * and another layer of a head where nothing was trained before. Those of a body never do: they
@@ -137,6 +137,16 @@ export interface ReadOptions {
   readonly fromScratch?: boolean;
   /** Classes that the head of a classifier tells apart. @default as many as the file says */
   readonly labels?: number;
+  /** It is to be the trunk of a tracker. @default where the file says so, with sizes of its own */
+  readonly tracking?: TrackingSizes;
+}
+
+/** Pixels along the sides of the square pictures that a tracker reads. */
+export interface TrackingSizes {
+  /** With the object in its middle. */
+  readonly template: number;
+  /** In which the object is looked for. */
+  readonly search: number;
 }
 
 /** A tensor that files may hold beside the one that the model uses in its place. */
@@ -153,7 +163,8 @@ export type FamilyKind =
   | 'diffusion'
   | 'restoration'
   | 'speech'
-  | 'imageText';
+  | 'imageText'
+  | 'tracking';
 
 export interface Family<Config extends ModelConfig = ModelConfig> {
   readonly kind: FamilyKind;
@@ -175,12 +186,14 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
   namesInFiles(name: string, config: Config): readonly string[];
   /**
    * What has a target: tokens and whole documents, at their first token, have a label and so get
-   * logits; pixels have the values of another picture.
+   * logits; pixels have the values of another picture, and patches the box of an object.
    */
-  readonly targets: 'Tokens' | 'Documents' | 'Pixels';
+  readonly targets: 'Tokens' | 'Documents' | 'Pixels' | 'Patches';
   /** Of PEFT, and of the hub. @default they have none */
   readonly taskType?: string;
   readonly pipelineTag?: string;
+  /** Fields of `config.json` of results that say what the model is. @default those of the base */
+  inConfig?(config: Config): Readonly<Record<string, unknown>>;
   /** Fields of `config.json` that name the class of transformers with a head for classes. */
   classifier?(config: Config): Readonly<Record<string, unknown>>;
   /** What plans depend on. `made`: names of the tensors that the files lack. */

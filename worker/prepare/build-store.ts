@@ -4,8 +4,9 @@ import { UserError } from '../../crds/failures/errors.ts';
 import { storeVersion } from '../data/store-manifest.ts';
 import { TokenStoreWriter } from '../data/token-store-writer.ts';
 import type { SkipReason } from './encode-sample.ts';
-import { areOfPictures, areOfSounds, areOfTargets, type Rules } from './encoder-of.ts';
+import { areOfClips, areOfPictures, areOfSounds, areOfTargets, type Rules } from './encoder-of.ts';
 import { type ReadingRules, readBatches } from './read-batches.ts';
+import { readClips } from './read-clips.ts';
 import { type CountedFile, readPictures, readSounds, readTargets } from './read-pictures.ts';
 import { type Content, contentOf } from './store-content.ts';
 import { newTally, nothingKept, onlySilence, type Tally } from './tally.ts';
@@ -92,6 +93,7 @@ async function readRecords(
   signal: AbortSignal,
 ) {
   if (areOfTargets(rules)) return readTargets(files, onBytes);
+  if (areOfClips(rules)) return readClips(files, onBytes);
   if (areOfSounds(rules)) return readSounds(files, onBytes, signal);
   if (areOfPictures(rules)) return readPictures(files, onBytes, signal);
   const hasTemplate = rules.template !== undefined;

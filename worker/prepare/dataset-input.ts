@@ -4,6 +4,7 @@ import { invariant } from '../../crds/failures/errors.ts';
 import type { FineTuneJobSpec } from '../../crds/index.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
 import type { ModelOnDisk } from '../decoder/model-headers.ts';
+import { clipRulesIn } from './clip-rules.ts';
 import { pictureRulesIn } from './picture-rules.ts';
 import type { DatasetInput } from './prepare.ts';
 import type { ResolvedSource } from './resolve-source.ts';
@@ -22,6 +23,11 @@ export function isOfTargets({ model }: Pick<Spec, 'model'>): boolean {
   return model.task === 'Restoration';
 }
 
+/** Clips of objects. */
+export function isOfClips({ model }: Pick<Spec, 'model'>): boolean {
+  return model.task === 'Tracking';
+}
+
 export function isOfSounds({ model }: Pick<Spec, 'model'>): boolean {
   return model.task === 'SpeechToText';
 }
@@ -37,6 +43,11 @@ export async function datasetInput(
   const common = { maxSamples, invalidSamplePolicy };
   if (isOfTargets(spec)) {
     const rules = targetRules(spec, headers.config);
+    return ({ files, boundary }) => ({ ...common, files, pictures: { ...rules, boundary } });
+  }
+  if (isOfClips(spec)) {
+    const { warning, ...rules } = await clipRulesIn(headers);
+    if (warning !== undefined) warn(warning);
     return ({ files, boundary }) => ({ ...common, files, pictures: { ...rules, boundary } });
   }
   if (isOfPictures(spec)) {

@@ -153,6 +153,7 @@ function encode(
     case 'ImageClassification':
     case 'ImagePair':
     case 'Audio':
+    case 'Video':
       throw new Bug('a picture or a sound where texts are encoded');
     default:
       throw new Bug(sample satisfies never);

@@ -2,6 +2,7 @@
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Sample } from '../data/sample.ts';
 import { UnusableRecord } from '../files/unusable-record.ts';
+import { type ClipRules, clipEncoder } from './encode-clip.ts';
 import { type PictureRules, pictureEncoder } from './encode-picture.ts';
 import {
   createEncoder,
@@ -14,10 +15,14 @@ import {
 import { type SoundRules, soundEncoder } from './encode-sound.ts';
 import { type TargetRules, targetEncoder } from './encode-target.ts';
 
-export type Rules = EncodingRules | PictureRules | TargetRules | SoundRules;
+export type Rules = EncodingRules | PictureRules | TargetRules | SoundRules | ClipRules;
 
 export function areOfPictures(rules: Rules): rules is PictureRules {
-  return 'preprocessing' in rules;
+  return 'preprocessing' in rules && 'size' in rules;
+}
+
+export function areOfClips(rules: Rules): rules is ClipRules {
+  return 'patch' in rules;
 }
 
 export function areOfTargets(rules: Rules): rules is TargetRules {
@@ -32,6 +37,10 @@ export function encoderOf(rules: Rules): Encoder {
   if (areOfTargets(rules)) {
     const encode = targetEncoder(rules);
     return ofPictures((sample) => (sample.type === 'ImagePair' ? encode(sample) : other()));
+  }
+  if (areOfClips(rules)) {
+    const encode = clipEncoder(rules);
+    return ofPictures((sample) => (sample.type === 'Video' ? encode(sample) : other()));
   }
   if (areOfSounds(rules)) {
     const encode = soundEncoder(rules);

@@ -27,12 +27,20 @@ import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { classTexts } from './class-texts.ts';
 import { missingClasses, requireShots, requireTwoClasses } from './classes.ts';
-import { datasetInput, formatOf, isOfPictures, isOfSounds, isOfTargets } from './dataset-input.ts';
+import {
+  datasetInput,
+  formatOf,
+  isOfClips,
+  isOfPictures,
+  isOfSounds,
+  isOfTargets,
+} from './dataset-input.ts';
 import { environmentOf } from './environment.ts';
 import { type PrepareTools, prepareDataset } from './prepare.ts';
 import { prepareReporter } from './progress.ts';
 import { requireNoTemplate } from './read-batches.ts';
 import { requirePrunable } from './require-prunable.ts';
+import { resolveClips } from './resolve-clips.ts';
 import { resolvePictures } from './resolve-pictures.ts';
 import { resolveSounds } from './resolve-sounds.ts';
 import {
@@ -120,6 +128,7 @@ async function preparedData(
 
 function resolverOf(spec: RunRecord['spec']): ResolveData {
   if (isOfTargets(spec)) return resolveTargets;
+  if (isOfClips(spec)) return resolveClips;
   if (isOfSounds(spec)) return resolveSounds;
   return isOfPictures(spec) ? resolvePictures : resolveData;
 }

@@ -13,6 +13,7 @@ import { type TokenizerDefinition, tokenizerDigest } from '../data/tokenizer-def
 import { lockFile } from '../files/file-lock.ts';
 import { digestOfFiles } from '../remote/file-digests.ts';
 import { buildStore, type DataFile, type PrepareProgress } from './build-store.ts';
+import type { ClipRules } from './encode-clip.ts';
 import type { PictureRules } from './encode-picture.ts';
 import type { EncodingRules, Overlength } from './encode-sample.ts';
 import type { SoundRules } from './encode-sound.ts';
@@ -41,7 +42,7 @@ interface TextInput extends CommonInput {
 }
 
 export interface PictureInput extends CommonInput {
-  readonly pictures: PictureRules | TargetRules;
+  readonly pictures: PictureRules | TargetRules | ClipRules;
 }
 
 interface SoundInput extends CommonInput {
@@ -104,6 +105,7 @@ function rulesOf(input: DatasetInput, files: readonly DataFile[]) {
 function formatOf(input: DatasetInput): Format | 'Auto' {
   if ('sounds' in input) return 'Audio';
   if (!('pictures' in input)) return input.format;
+  if ('patch' in input.pictures) return 'Video';
   return 'crop' in input.pictures ? 'ImagePair' : 'ImageClassification';
 }
 

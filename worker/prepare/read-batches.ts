@@ -186,6 +186,7 @@ function sizeOf(sample: Sample): number {
       return sample.sound.type === 'Bytes' ? sample.sound.bytes.length : 0;
     case 'Preference':
     case 'ImagePair':
+    case 'Video':
       return 0;
     default:
       return sample satisfies never;

@@ -14,7 +14,7 @@ import type { Batch, BatchItem } from './tokenise-batch.ts';
 /** A file whose lines are counted, for messages. */
 export type CountedFile = Pick<DataFile, 'path' | 'sha256'>;
 
-interface ReadPictures extends ReadBatches {
+export interface ReadPictures extends ReadBatches {
   readonly files: readonly CountedFile[];
 }
 

@@ -50,7 +50,7 @@ export function hasPictures(task: Model['task']): boolean {
 }
 
 const ofPictures: ReadonlySet<NonNullable<Model['task']>> = new Set([
-  ...(['ImageClassification', 'Denoising', 'ContrastiveImageText'] as const),
+  ...(['ImageClassification', 'Denoising', 'ContrastiveImageText', 'Tracking'] as const),
 ]);
 
 export function modelChoice({

@@ -35,7 +35,11 @@ export function selectPictures(listing: SourceListing, choice: DataChoice): Chos
   });
 }
 
-function candidatesOf(listing: SourceListing, { files, split }: DataChoice): readonly SourceFile[] {
+/** The files that a source names, or all. */
+export function candidatesOf(
+  listing: SourceListing,
+  { files, split }: DataChoice,
+): readonly SourceFile[] {
   if (files !== undefined) return [...new Set(files.flatMap((each) => matching(listing, each)))];
   if (split === undefined) return listing.files;
   const found = listing.files.filter(({ path }) => isOfSplit(path, split));

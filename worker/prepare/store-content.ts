@@ -6,9 +6,17 @@ import { targetInWords } from '../data/images/stored-target.ts';
 import type { StoreManifest } from '../data/store-manifest.ts';
 import type { PicturesOfStore } from '../data/token-store-writer.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
+import { clipInWords } from '../data/tracked/stored-clip.ts';
 import { createEncoder, type Encoder, type EncodingRules } from './encode-sample.ts';
 import type { SoundRules } from './encode-sound.ts';
-import { areOfPictures, areOfSounds, areOfTargets, encoderOf, type Rules } from './encoder-of.ts';
+import {
+  areOfClips,
+  areOfPictures,
+  areOfSounds,
+  areOfTargets,
+  encoderOf,
+  type Rules,
+} from './encoder-of.ts';
 
 const exampleTokens = 512;
 
@@ -43,6 +51,17 @@ export function contentOf(rules: Rules): Content {
       ...{ vocabularySize: 1, bytesPerToken: 2, pictures: { crop, scale } },
       example: ({ packed }) =>
         packed === undefined ? [] : [{ text: targetInWords(packed), isTarget: true }],
+      slowPart: decoding,
+    };
+  }
+  if (areOfClips(rules)) {
+    const { template, search, patch, preprocessing } = rules;
+    return {
+      ...{ encode: encoderOf(rules), labels: undefined, objective: 'Box' },
+      ...{ vocabularySize: 1, bytesPerToken: 2 },
+      pictures: { template, search, patch, preprocessing },
+      example: ({ packed }) =>
+        packed === undefined ? [] : [{ text: clipInWords(packed), isTarget: true }],
       slowPart: decoding,
     };
   }

@@ -15,6 +15,7 @@ export function storeSummary({ skipped, objective, pictures, ...counts }: Summar
 
 function keptOf(objective: Summarised['objective'], counts: Counts, arePictures: boolean): string {
   if (objective === 'Class') return inClasses(counts, arePictures);
+  if (objective === 'Box') return `${inWords(counts.samples)} clips`;
   return objective === 'Picture' ? `${inWords(counts.samples)} pictures` : inTargets(counts);
 }
 

@@ -9,6 +9,7 @@ import { noiseLevels } from '../diffusion/schedule.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { ModelConfig } from '../families/family.ts';
 import { type RestorationConfig, restorationConfig } from '../restoration/config.ts';
+import { type TrackingConfig, trackingConfig } from '../tracking/config.ts';
 import { type VisionConfig, visionConfig } from '../vision/config.ts';
 import { tokensOfPicture } from '../vision/tokens.ts';
 import { type WhisperConfig, whisperConfig } from '../whisper/config.ts';
@@ -25,6 +26,7 @@ export function checkSequence(config: ModelConfig): HostSequence {
   if (config.kind === 'vision') return checkPictures(visionConfig(config));
   if (config.kind === 'diffusion') return checkNoise(diffusionConfig(config));
   if (config.kind === 'restoration') return checkRestored(restorationConfig(config));
+  if (config.kind === 'tracking') return checkTracked(trackingConfig(config));
   if (config.kind === 'speech') return checkHeard(whisperConfig(config));
   if (config.kind === 'imageText') return checkCompared(clipConfig(config));
   const isWhole = familyOf(config).targets === 'Tokens';
@@ -103,6 +105,24 @@ function checkRestored({ scale, colours }: RestorationConfig): HostSequence {
     values: {
       input: { values, shape: shapeOf(side) },
       target: { values: target, shape: shapeOf(side * scale) },
+    },
+  };
+}
+
+/** One document, whose object is in the middle of both pictures. */
+function checkTracked(config: TrackingConfig): HostSequence {
+  const { contextLength: length, templateSide, searchSide, trunk } = config;
+  const pictures = (side: number) => {
+    const shape = [trunk.channels, side * trunk.patch, side * trunk.patch];
+    return { values: checkValues(shape.reduce((all, size) => all * size, 1)), shape };
+  };
+  const object = Float32Array.from({ length: templateSide ** 2 }, (_, patch) => patch % 2);
+  return {
+    ...documents(new Int32Array(length), length, false),
+    values: {
+      ...{ template: pictures(templateSide), search: pictures(searchSide) },
+      object: { values: object, shape: [object.length] },
+      box: { values: Float32Array.of(0.25, 0.25, 0.75, 0.75), shape: [4] },
     },
   };
 }

@@ -76,6 +76,7 @@ export function notEvaluated({ spec }: Pick<RunRecord, 'spec'>): ArtifactEvaluat
 
 function whyUnasked({ model }: Pick<RunRecord['spec'], 'model'>): string | undefined {
   if (model.task === 'Denoising') return 'noise has no probabilities to compare';
+  if (model.task === 'Tracking') return 'boxes have no probabilities to compare';
   return model.task === 'Restoration' ? 'pictures have no tokens to compare' : undefined;
 }
 

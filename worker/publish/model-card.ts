@@ -82,7 +82,8 @@ function baseNote({ method: { base } }: ArtifactFacts): readonly string[] {
 /** Versions of transformers call layers of vision transformers differently, and PEFT as they do. */
 function namesNote({ files }: ArtifactFacts): readonly string[] {
   const { kind, family } = files.config;
-  if (kind !== 'vision' && family !== 'vision-text-dual-encoder') return [];
+  const isRenamed = kind === 'vision' || kind === 'tracking';
+  if (!isRenamed && family !== 'vision-text-dual-encoder') return [];
   return ['Its layers have the names of transformers 5, which older versions do not know.', ''];
 }
 

@@ -1,10 +1,12 @@
-// Pictures that a network restored, beside the report: of the first held-out ones (the first ones
-// where none are held out) what it saw, what it made of it, and what it should be, in one PNG each.
+// Pictures for people beside the report: of the first held-out ones (the first ones where none are
+// held out) what a network saw, what it made of it, and what it should be, in one PNG each; or what
+// a tracker saw, where the object is, and where it found it.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { picturesFolder } from '../../crds/names/result-folders.ts';
 import { openFeed } from '../data/feed.ts';
 import { pngOf } from '../data/images/write-png.ts';
+import { readManifest } from '../data/token-store.ts';
 import type { Model } from '../engine/model.ts';
 import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
 import { replaceFolder } from '../remote/destination.ts';
@@ -16,17 +18,19 @@ import { toFloats } from '../tensor/tensor.ts';
 import type { ArtifactFacts } from './artifact.ts';
 import { outputsOf } from './reload-check.ts';
 import { below, type ResultFile, resultFiles } from './result-files.ts';
+import { trackedPlanes } from './tracked-pictures.ts';
 
 /** At most: those of one sequence. */
 const mostPictures = 4;
 
-/** Their files, by paths in the destination; none of a model that restores no pictures. */
+/** Their files, by paths in the destination; none of other models. */
 export async function publishPictures(
   { run, prepared, model }: Pick<ArtifactFacts, 'run' | 'prepared' | 'model'>,
   destination: string,
   stop: AbortSignal,
 ): Promise<readonly ResultFile[]> {
-  if (model.config.kind !== 'restoration') return [];
+  const planesOf = await shower(model, prepared.data.train);
+  if (planesOf === null) return [];
   using feed = await openFeed(run.spec, prepared.data, stop);
   const [sequence = feed.allSequences(0)[0]] = feed.evaluationSequences();
   if (sequence === undefined) return [];
@@ -37,10 +41,21 @@ export async function publishPictures(
     let number = 0;
     for (const picture of pictures) {
       number += 1;
-      await writeFile(join(partial, `${number}.png`), pngOf(sideBySide(restored(model, picture))));
+      await writeFile(join(partial, `${number}.png`), pngOf(sideBySide(planesOf(picture))));
     }
   });
   return below(picturesFolder, await resultFiles(to, stop));
+}
+
+type Shower = (picture: HostSequence) => readonly Plane[];
+
+/** Of a document; null for models that nothing is shown of. `store`: of their data. */
+async function shower(model: Model, store: string | undefined): Promise<Shower | null> {
+  if (model.config.kind === 'restoration') return (picture) => restored(model, picture);
+  if (model.config.kind !== 'tracking' || store === undefined) return null;
+  const pictures = (await readManifest(store))?.pictures ?? null;
+  if (pictures === null || !('patch' in pictures)) return null;
+  return (picture) => trackedPlanes(model, picture, pictures.preprocessing);
 }
 
 /** The input of the picture, what the model makes of it, and its target. */
@@ -73,7 +88,7 @@ function* picturesOf({ offsets, values = {}, ...of }: HostSequence): Generator<H
       labels: of.labels.subarray(from, to),
       positions: of.positions.subarray(from, to),
       offsets: Int32Array.of(0, to - from),
-      targetCount: to - from,
+      targetCount: of.labels.subarray(from, to).filter((label) => label >= 0).length,
       values: Object.fromEntries(own),
     };
   }

@@ -2,6 +2,7 @@
 // model and the artefact, and the report has the largest gap between two logits and the divergence
 // of the distributions.
 
+import { familyOf } from '../decoder/registry.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import type { Model } from '../engine/model.ts';
 import { noSides } from '../engine/network.ts';
@@ -13,7 +14,7 @@ import { checkSequence } from './check-sequence.ts';
 
 interface ReloadReport {
   readonly largestLogitGap: number;
-  /** Mean over positions of KL(trained || artefact), nats. */
+  /** Mean over positions of KL(trained || artefact), nats; of values, half the squared gaps. */
   readonly klDivergence: number;
   readonly tokens: number;
 }
@@ -40,8 +41,17 @@ export function outputsOf(model: Model, sequence: PackedSequence): Tensor {
   });
 }
 
-/** Compares logits in panels of rows: in float64 a row is large. */
-export function compareLogits(trained: Tensor, artefact: Tensor): ReloadReport {
+/** Values of pixels and boxes are no distributions. */
+export function givesValues({ config }: Pick<Model, 'config'>): boolean {
+  const { targets } = familyOf(config);
+  return targets === 'Pixels' || targets === 'Patches';
+}
+
+/**
+ * Compares logits in panels of rows: in float64 a row is large. `areValues`: they are of no
+ * distribution.
+ */
+export function compareLogits(trained: Tensor, artefact: Tensor, areValues = false): ReloadReport {
   const [rows = 0, vocabulary = 1] = trained.shape;
   const rowsAtOnce = Math.max(1, Math.floor(valuesAtOnce / vocabulary));
   let largest = 0;
@@ -55,6 +65,10 @@ export function compareLogits(trained: Tensor, artefact: Tensor): ReloadReport {
       const gap = item(ops.amax(ops.abs(ops.sub(a, b))));
       // Math.max keeps NaN.
       largest = Math.max(largest, gap);
+      if (areValues) {
+        divergence += item(ops.sum(ops.square(ops.sub(a, b)))) / 2;
+        return;
+      }
       const [p, q] = [ops.logSoftmax(a, -1), ops.logSoftmax(b, -1)];
       divergence += item(ops.sum(ops.mul(ops.exp(p), ops.sub(p, q))));
     });

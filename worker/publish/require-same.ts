@@ -3,13 +3,12 @@
 // divergence is reported. One in coarse codes must hold exactly those codes (codes-check.ts).
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
-import { familyOf } from '../decoder/registry.ts';
 import type { Model } from '../engine/model.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactWriter } from './artifact.ts';
 import { undoCodes_ } from './codes-check.ts';
-import { checkLogits, compareLogits } from './reload-check.ts';
+import { checkLogits, compareLogits, givesValues } from './reload-check.ts';
 import { roundingDivergence } from './rounding.ts';
 
 type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;
@@ -32,7 +31,7 @@ function requireClose(
   copy: Model,
 ): Reload {
   using logits = keep(checkLogits(copy));
-  const found = comparedLogits(format, trained, logits);
+  const found = comparedLogits(format, trained, logits, givesValues(copy));
   const { largestLogitGap: gap, klDivergence: divergence } = found;
   if (rounding === null) {
     if (gap === 0) return reported(copy, found, 0);
@@ -46,21 +45,26 @@ function requireClose(
   throw differs(`${format}, read back, diverges from the trained model ${sizes}`);
 }
 
-/** Values of pixels are no distributions: only their gap says something to people. */
-function reported({ config }: Model, found: Compared, allowedDivergence: number): Reload {
+/** Of values only their gap says something to people. */
+function reported(copy: Model, found: Compared, allowedDivergence: number): Reload {
   const { klDivergence: _, ...gap } = found;
-  return familyOf(config).targets === 'Pixels' ? gap : { ...found, allowedDivergence };
+  return givesValues(copy) ? gap : { ...found, allowedDivergence };
 }
 
 function compared(format: string, trained: Tensor, copy: Model): Compared {
   using logits = keep(checkLogits(copy));
-  return comparedLogits(format, trained, logits);
+  return comparedLogits(format, trained, logits, givesValues(copy));
 }
 
 type Compared = ReturnType<typeof compareLogits>;
 
-function comparedLogits(format: string, trained: Tensor, logits: Tensor): Compared {
-  const found = compareLogits(trained, logits);
+function comparedLogits(
+  format: string,
+  trained: Tensor,
+  logits: Tensor,
+  areValues: boolean,
+): Compared {
+  const found = compareLogits(trained, logits, areValues);
   if (Number.isFinite(found.largestLogitGap)) return found;
   throw differs(`${format}, read back, gives logits that are not finite`);
 }

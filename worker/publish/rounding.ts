@@ -12,7 +12,7 @@ import { uniform } from '../tensor/rng.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { streamOf } from '../tensor/streams.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkLogits, compareLogits } from './reload-check.ts';
+import { checkLogits, compareLogits, givesValues } from './reload-check.ts';
 
 /** The type of the matrices in a file. */
 export type StoredType = Extract<DType, 'float32' | 'float16' | 'bfloat16'> | 'Q8_0';
@@ -38,7 +38,7 @@ export function roundingDivergence(
     if (isRounded(name)) move_(value, name, unitOf(model, stored), stored === 'Q8_0');
   }
   using after = keep(checkLogits(model));
-  return compareLogits(logits, after).klDivergence;
+  return compareLogits(logits, after, givesValues(model)).klDivergence;
 }
 
 /** Of the coarser type of a weight: that of the file, or that of the model. */

@@ -52,7 +52,7 @@ export function modulesToSave(model: Model): readonly string[] | null {
   const names = [...tensors.map(({ name }) => name), tiedOf(model, tensors)?.name ?? []].flat();
   const paths = names.map((name) => name.slice(0, name.lastIndexOf('.')));
   // A head of several layers is one module.
-  const modules = paths.map((path) => (path.startsWith('classifier.') ? 'classifier' : path));
+  const modules = paths.map((path) => /^(classifier|head)(?=\.)/.exec(path)?.[0] ?? path);
   return modules.length === 0 ? null : [...new Set(modules)].sort();
 }
 

@@ -162,7 +162,13 @@ function expertValues({ experts }: BodyOf<'step'>): Values {
 }
 
 function evaluationValues(message: BodyOf<'evaluation'>): Values {
-  const { loss, perplexity, accuracy, likeness, wordErrors } = message;
+  const { loss, perplexity, accuracy, likeness, wordErrors, overlap } = message;
+  if (overlap !== undefined) {
+    return [
+      ['eval/loss', loss ?? Number.NaN],
+      ['eval/iou', overlap ?? Number.NaN],
+    ];
+  }
   if (likeness !== undefined) {
     return [
       ['eval/loss', loss ?? Number.NaN],

@@ -73,6 +73,7 @@ function judge(
       },
     }),
     ...(found.wordErrors && { wordErrors: found.wordErrors }),
+    ...(found.overlap !== undefined && { overlap: finiteOrNull(found.overlap) }),
     tokens: found.tokens,
     attention: found.attention,
   };

@@ -21,6 +21,8 @@ export interface Evaluation {
   readonly accuracy: number | null;
   /** Where pictures are restored: means over them. */
   readonly likeness?: { readonly psnr: number; readonly ssim: number };
+  /** Where objects are tracked: mean IoU over documents. */
+  readonly overlap?: number;
   readonly tokens: number;
   /** Sums of the loss over the first documents, in order; 0 for one without target tokens. */
   readonly sums: readonly number[];
@@ -40,7 +42,16 @@ export async function heldOutLoss(
   stopped: () => boolean,
   world: World = alone,
 ): Promise<Evaluation | null> {
-  const own = { loss: 0, correct: 0, labels: 0, pictures: 0, psnr: 0, ssim: 0 };
+  const own = {
+    loss: 0,
+    correct: 0,
+    labels: 0,
+    pictures: 0,
+    psnr: 0,
+    ssim: 0,
+    overlap: 0,
+    objects: 0,
+  };
   const ownSums: number[] = [];
   using entries = new EntryWatch();
   let tokens = 0;
@@ -62,6 +73,8 @@ export async function heldOutLoss(
       own.psnr += psnr;
       own.ssim += ssim;
     }
+    own.objects += sums.overlaps.length;
+    own.overlap += sums.overlaps.reduce((sum, one) => sum + one, 0);
     for (const [rank, { offsets }] of round.entries()) {
       // The others have the sums of these documents.
       const others = () => new Array<number>(offsets.length - 1).fill(0);
@@ -72,7 +85,7 @@ export async function heldOutLoss(
       longest = Math.max(longest, longestIn(offsets));
     }
   }
-  const { pictures, ...all } = sumsOf(own, world);
+  const { pictures, objects, ...all } = sumsOf(own, world);
   const sums = world.sum(ownSums.slice(0, mostSums));
   const loss = all.loss / tokens;
   const attention = entries.summary(model.config, longest, world);
@@ -81,7 +94,10 @@ export async function heldOutLoss(
       ? { perplexity: null, accuracy: null }
       : { perplexity: Math.exp(loss), accuracy: all.correct / all.labels };
   const likeness = { psnr: all.psnr / pictures, ssim: all.ssim / pictures };
-  return { loss, ...ofLabels, ...(pictures > 0 && { likeness }), tokens, sums, attention };
+  return {
+    ...{ loss, ...ofLabels, ...(pictures > 0 && { likeness }) },
+    ...{ ...(objects > 0 && { overlap: all.overlap / objects }), tokens, sums, attention },
+  };
 }
 
 /** Over all ranks. */
@@ -103,6 +119,8 @@ interface Sums {
   labels: number;
   correct: number;
   readonly likeness: { readonly psnr: number; readonly ssim: number }[];
+  /** Of the documents, where objects are tracked. */
+  readonly overlaps: number[];
   /** Losses of the documents. */
   readonly documents: number[];
 }
@@ -112,7 +130,10 @@ function lossOf(model: Model, hosts: readonly HostSequence[], see: SeeAttention)
   using walk = new BlockWalk(model, sequences, { head: true });
   const streams = walk.finish({ attention: see });
   return withLayer(model, model.places.outlet, null, () => {
-    const sums: Sums = { loss: 0, labels: 0, correct: 0, likeness: [], documents: [] };
+    const sums: Sums = {
+      ...{ loss: 0, labels: 0, correct: 0 },
+      ...{ likeness: [], overlaps: [], documents: [] },
+    };
     for (const [a, sequence] of sequences.entries()) {
       const x = streams[a];
       if (x === undefined) continue;
@@ -121,9 +142,11 @@ function lossOf(model: Model, hosts: readonly HostSequence[], see: SeeAttention)
         loss,
         correct,
         likeness = [],
+        overlaps = [],
       } = model.network.loss(model, x, sequence, walk.sides[a] ?? noSides);
       sums.loss += item(loss);
       sums.likeness.push(...likeness);
+      sums.overlaps.push(...overlaps);
       if (correct !== undefined) {
         sums.labels += sequence.targetCount;
         sums.correct += item(correct);

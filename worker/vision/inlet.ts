@@ -40,8 +40,11 @@ export function pictureInputs(
   });
 }
 
-/** A sequence of padding alone has no picture. */
-function patchesOf(
+/**
+ * `pixels [N, C, height, width]` as patches `[N, R, K, P]`. A sequence of padding alone has no
+ * picture.
+ */
+export function patchesOf(
   { channels, patch, side }: Grid,
   pixels: HostValues | undefined,
   dtype: DType,
@@ -98,8 +101,8 @@ export function entered(
   });
 }
 
-/** `[N, R K, H]`: a convolution whose stride is its kernel. */
-function embedded(config: VisionConfig, patches: Tensor, value: Value): Tensor {
+/** `[N, R K, H]` of `patches [N, R, K, P]`: a convolution whose stride is its kernel. */
+export function embedded(config: VisionConfig, patches: Tensor, value: Value): Tensor {
   const [count = 0, rows = 0, columns = 0, values = 0] = patches.shape;
   const path = inletNames(config).patches;
   const weight = ops.view(value(`${path}.weight`), [config.H, values]);

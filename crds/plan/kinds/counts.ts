@@ -7,6 +7,7 @@ import { encoderCounts } from './encoder.ts';
 import { imageTextCounts } from './image-text.ts';
 import { restorationCounts } from './restoration.ts';
 import { speechCounts } from './speech.ts';
+import { trackingCounts } from './tracking.ts';
 import { visionCounts } from './vision.ts';
 
 export interface ModelCounts {
@@ -42,5 +43,7 @@ export function countsOf(facts: ModelFacts): ModelCounts {
       return speechCounts(facts);
     case 'imageText':
       return imageTextCounts(facts);
+    case 'tracking':
+      return trackingCounts(facts);
   }
 }

@@ -12,6 +12,7 @@ import { casesOfClassification } from './cases-of-classification.ts';
 import { casesOfComparing } from './cases-of-comparing.ts';
 import { casesOfRestoration } from './cases-of-restoration.ts';
 import { casesOfSpeech } from './cases-of-speech.ts';
+import { casesOfTracking } from './cases-of-tracking.ts';
 import { casesOfTrajectories } from './cases-of-trajectories.ts';
 import { type Cases, casesOfValues } from './cases-of-values.ts';
 
@@ -58,6 +59,7 @@ const cases: Cases = {
   ...casesOfClassification,
   ...casesOfComparing,
   ...casesOfRestoration,
+  ...casesOfTracking,
   ...casesOfSpeech,
   ...casesOfTrajectories,
   'experts are in MLPs': {

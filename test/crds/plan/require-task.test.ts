@@ -59,6 +59,16 @@ test('a network that restores pictures has a task of its own', (t) => {
   t.regex(refused?.hint ?? '', /set spec\.model\.task: Restoration/);
 });
 
+test('a tracker has a task of its own', (t) => {
+  const lorat = { kind: 'tracking', family: 'lorat', contextLength: 320 } as const;
+  t.notThrows(() =>
+    requireTask(aSpec({ 'model.task': 'Tracking', 'dataset.sequenceLength': undefined }), lorat),
+  );
+  const refused = t.throws(() => requireTask(aSpec(), lorat), { instanceOf: UserError });
+  t.regex(refused?.message ?? '', /the model is a lorat, which tracks objects$/);
+  t.is(refused?.hint, 'set spec.model.task: Tracking');
+});
+
 const whisper = {
   kind: 'speech',
   family: 'whisper',

@@ -140,6 +140,8 @@ test.serial(trainsAlike, 'deit-lora-float64', 3, reordered);
 for (const size of [2, 3]) test.serial(trainsAlike, 'dit-float64', size, reordered);
 test.serial(trainsAlike, 'dit-float64', 4, reordered, 'owner');
 test.serial(trainsAlike, 'dit-lora-float64', 2, reordered);
+for (const size of [2, 4]) test.serial(trainsAlike, 'lorat-float64', size, reordered);
+test.serial(trainsAlike, 'lorat-lora-float64', 3, reordered);
 for (const size of [2, 4]) test.serial(trainsAlike, 'srvgg-float64', size, reordered);
 test.serial(trainsAlike, 'srvgg-float64', 3, reordered, 'owner');
 test.serial(trainsAlike, 'srvgg-lora-float64', 3, reordered);

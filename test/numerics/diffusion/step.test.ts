@@ -114,7 +114,13 @@ test('errors are told apart by the quarter of their time steps', (t) => {
     const sequence = toSequence(model, many);
     const { network, places } = model;
     const { x, sides } = network.enter(model, sequence, 0, null);
-    const { loss, rows, likeness: _, ...sums } = network.loss(model, x, sequence, sides);
+    const {
+      loss,
+      rows,
+      likeness: _,
+      overlaps: __,
+      ...sums
+    } = network.loss(model, x, sequence, sides);
     t.is(places.outlet, 'head');
     const found = Object.entries(sums).map(([name, sum]) => [name, item(sum)] as const);
     const times = [...(many.values?.['time']?.values ?? [])];

@@ -58,7 +58,7 @@ test('What a packed sequence learns is what its documents say they have to learn
       const members = Array.from({ length: documents.count }, (_, index) => index);
       const sequence = fillSequence(documents, members, 0);
       const targetCount = members.reduce(
-        (sum, document) => sum + documents.targetTokensOf(document),
+        (sum, document) => sum + documents.targetTokensOf(document, 0),
         0,
       );
       t.is(sequence.targetCount, targetCount);

@@ -23,7 +23,8 @@ export function packTarget(picture: Image, edge: number): Uint8Array {
   return packed;
 }
 
-function inColour(grey: Uint8Array): Uint8Array {
+/** Grey samples as three equal ones. */
+export function inColour(grey: Uint8Array): Uint8Array {
   return Uint8Array.from({ length: 3 * grey.length }, (_, i) => grey[Math.trunc(i / 3)] ?? 0);
 }
 

@@ -5,7 +5,8 @@
 // With rsLoRA (Kalajdzievski 2023) s = alpha / sqrt(R). With LoRA+ (Hayou et al. 2024) the learning
 // rate of B is `learningRateRatio` times that of A. Initialisation as in PEFT: A uniform in
 // ±1/sqrt(I) (Kaiming with a = sqrt 5) or normal with deviation 1/R, B zero, so that step 0 is the
-// base model. State: A and B in float32 whatever the model's type (float64 in a float64 model).
+// base model; LoRAT (Lin et al. 2024) draws both, so that it is not. State: A and B in float32
+// whatever the model's type (float64 in a float64 model).
 import { alphaOf } from '../../../crds/methods/adapter-fields.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { dropoutMask, normal, uniform } from '../../tensor/rng.ts';
@@ -21,12 +22,15 @@ export interface LoraSettings {
   readonly dropout: number;
   readonly scaling: 'Standard' | 'RankStabilized';
   readonly learningRateRatio: number;
-  readonly initialization: 'KaimingUniform' | 'Gaussian';
+  readonly initialization: 'KaimingUniform' | 'Gaussian' | 'Both';
   /** Whether the layer with this module path gets an adapter. */
   readonly targets: (path: string) => boolean;
   readonly seed: bigint;
   readonly dtype: 'float32' | 'float64';
 }
+
+/** LoRAT cuts its normal distribution off a hundred deviations away, which changes nothing. */
+const deviationOfBoth = 0.02;
 
 interface LoraAdapter extends Adapter {
   factors(...given: Parameters<Adapter['factors']>): ProductDelta;
@@ -61,6 +65,12 @@ export function lora(settings: LoraSettings): LoraAdapter {
       const bound = 1 / Math.sqrt(layer.in);
       const shape = [rank, layer.in];
       const stream = streamOf(settings.seed, 'lora_A', layer.path);
+      if (settings.initialization === 'Both') {
+        const ofB = streamOf(settings.seed, 'lora_B', layer.path);
+        const A = normal(shape, deviationOfBoth, stream, dtype);
+        const B = normal([layer.out, rank], deviationOfBoth, ofB, dtype);
+        return { trained: { [factorA]: A, [factorB]: B } };
+      }
       const A =
         settings.initialization === 'Gaussian'
           ? normal(shape, 1 / rank, stream, dtype)

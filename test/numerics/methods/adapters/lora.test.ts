@@ -126,3 +126,17 @@ test('a mask belongs to a seed, a step, a sequence and a layer, and comes again 
   t.notDeepEqual(dropped(0.5, { ...draw, seed: 12n }), first);
   t.notDeepEqual(dropped(0.5, draw, other), first);
 });
+
+test('both factors may be drawn, with one deviation, from streams of their own', (t) => {
+  scope(() => {
+    const [ofA, ofB] = [A, B].map((suffix) =>
+      toArray(initial({ initialization: 'Both', rank: 64 })[suffix]!),
+    );
+    for (const values of [ofA ?? [], ofB ?? []]) {
+      const square = values.reduce((sum, x) => sum + x * x, 0) / values.length;
+      // Of 6,144 values at least the square of the deviation is known within two hundredths.
+      t.true(Math.abs(square / 0.02 ** 2 - 1) < 0.08, `${square}`);
+    }
+    t.notDeepEqual(ofA?.slice(0, 64), ofB?.slice(0, 64));
+  });
+});
