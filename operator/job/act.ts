@@ -1,6 +1,6 @@
 // Performs the calls of a decision in order and stops at the first that fails: the next reconcile
 // decides again from what is there then. Answers that mean "it is so already" are successes.
-import { adapterNames } from '../../crds/names/group.ts';
+import { adapterNames, kind } from '../../crds/names/group.ts';
 import { annotation, finalizer, label } from '../../crds/names/labels.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import { type GangFlavour, podGroupResources } from '../objects/pod-group.ts';
@@ -60,7 +60,7 @@ async function perform(
   const onBus = { namespace, uid };
   switch (call.type) {
     case 'AddFinalizer':
-      return addFinalizer(client, fineTuneJobs, job, finalizer, signal);
+      return actor.wrote(kind, await addFinalizer(client, fineTuneJobs, job, finalizer, signal));
     case 'RemoveFinalizer':
       return unlessGone(removeFinalizer(client, fineTuneJobs, job, finalizer, signal));
     case 'EnsurePlan':

@@ -1,6 +1,7 @@
 // One pass over one job: observe, decide, write the status where it changed, emit events, act. The
 // status goes first, because the objects that are created next are named by it, and because events
-// speak of what was written.
+// speak of what was written. A job that has none yet is begun before: its first objects follow from
+// the spec alone.
 import { isDeepStrictEqual } from 'node:util';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Clock } from '../../crds/clock.ts';
@@ -8,7 +9,7 @@ import { apiVersion, controllerName, kind } from '../../crds/names/group.ts';
 import { fieldManager } from '../../crds/names/labels.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import type { GangFlavour } from '../objects/pod-group.ts';
-import { isStatus } from '../runtime/api-error.ts';
+import { isPast, isStatus } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import type { Reconciled } from '../runtime/controller.ts';
 import type { EventRecorder } from '../runtime/events.ts';
@@ -130,30 +131,48 @@ export class JobReconciler {
   async #perform(
     key: string,
     job: ObservedFineTuneJob,
-    { status, calls, events: notes }: Decision,
+    decision: Decision,
     signal: AbortSignal,
   ): Promise<Performed> {
-    const { client, bus, gang, events, seen } = this.#facts;
-    let current = job;
-    if (!isSame(status, job.status)) {
-      const written = await this.#writeStatus(key, job, status, signal);
-      if (written === undefined) return 'Past';
-      // Calls that test the version stand on the one that was just written.
-      const { resourceVersion } = written.metadata;
-      current = { ...job, metadata: { ...job.metadata, resourceVersion } };
-    } else if (calls.length > 0 && !(await this.#isCurrent(job, signal))) return 'Past';
-    seen({ uid: job.metadata.uid, job, before: job.status, after: status });
-    const subject = { apiVersion, kind, ...addressOf(job) };
-    for (const note of notes) events.record(subject, note);
+    const { client, bus, gang } = this.#facts;
+    // Adding the finalizer tests the version as a write of the status would.
+    const current = begins(job, decision) ? job : await this.#told(key, job, decision, signal);
+    if (current === undefined) return 'Past';
     const manager = fieldManager.controller;
     const wrote = (kind: string, object: KubeObject) => this.#note(key, kind, object);
     try {
-      await act({ client, bus, manager, gang, wrote }, current, calls, signal);
+      await act({ client, bus, manager, gang, wrote }, current, decision.calls, signal);
     } catch (error) {
+      if (isPast(error)) return 'Past';
       if (error instanceof RefusedCall) return error;
       throw error;
     }
     return 'Done';
+  }
+
+  /**
+   * The job once its status says what was decided, for everyone who wants to know; undefined where
+   * it has changed meanwhile.
+   */
+  async #told(
+    key: string,
+    job: ObservedFineTuneJob,
+    { status, calls, events: notes }: Decision,
+    signal: AbortSignal,
+  ): Promise<ObservedFineTuneJob | undefined> {
+    const { events, seen } = this.#facts;
+    let current = job;
+    if (!isSame(status, job.status)) {
+      const written = await this.#writeStatus(key, job, status, signal);
+      if (written === undefined) return undefined;
+      // Calls that test the version stand on the one that was just written.
+      const { resourceVersion } = written.metadata;
+      current = { ...job, metadata: { ...job.metadata, resourceVersion } };
+    } else if (calls.length > 0 && !(await this.#isCurrent(job, signal))) return undefined;
+    seen({ uid: job.metadata.uid, job, before: job.status, after: status });
+    const subject = { apiVersion, kind, ...addressOf(job) };
+    for (const note of notes) events.record(subject, note);
+    return current;
   }
 
   /**
@@ -210,6 +229,11 @@ export class JobReconciler {
     const store = Object.entries(byKind).find(([name]) => name === kindOfObject)?.[1];
     if (store !== undefined) this.#expectations.expect(key, store, object, clock.now());
   }
+}
+
+/** Whether this makes the first objects of a job that has no status yet. */
+function begins({ status }: ObservedFineTuneJob, { calls }: Decision): boolean {
+  return status.conditions === undefined && calls.some(({ type }) => type === 'AddFinalizer');
 }
 
 function isSame(a: FineTuneJobStatus, b: FineTuneJobStatus): boolean {

@@ -108,6 +108,14 @@ export function isAlreadyExists(error: unknown): error is ApiError {
   return isStatus(error, 409) && error.reason === 'AlreadyExists';
 }
 
+/**
+ * A JSON patch whose test does not hold: the object is another one by now. Where fields are refused,
+ * the answer names them.
+ */
+export function isPast(error: unknown): error is ApiError {
+  return isStatus(error, 422) && error.causes.length === 0;
+}
+
 /** A quota said no: 403 with words that every version of the quota plugin uses. */
 export function isQuotaRefusal(error: unknown): error is ApiError {
   return isStatus(error, 403) && /exceeded quota|insufficient quota/i.test(error.message);

@@ -1,27 +1,26 @@
 // Adding and removing our finalizer, as JSON patches that test what they stand on: the UID, and the
-// place in the list.
+// version or the place in the list.
 import type { KubeClient, PatchStep } from './client.ts';
 import type { KubeObject, Resource } from './resource.ts';
 
+/** Of the version that we know: what somebody changed meanwhile makes it a conflict. */
 export async function addFinalizer<T extends KubeObject>(
   client: KubeClient,
   resource: Resource<T>,
-  { metadata }: T,
+  object: T,
   name: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<T> {
+  const { metadata } = object;
   const { finalizers, resourceVersion } = metadata;
-  if (finalizers.includes(name)) return;
-  const steps: readonly PatchStep[] =
+  if (finalizers.includes(name)) return object;
+  const steps: readonly PatchStep[] = [
+    { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
     finalizers.length > 0
-      ? [{ op: 'add', path: '/metadata/finalizers/-', value: name }]
-      : [
-          // Nothing may be replaced here: a finalizer that somebody adds meanwhile makes this a
-          // conflict.
-          { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
-          { op: 'add', path: '/metadata/finalizers', value: [name] },
-        ];
-  await client.patch(resource, metadata, steps, signal);
+      ? { op: 'add', path: '/metadata/finalizers/-', value: name }
+      : { op: 'add', path: '/metadata/finalizers', value: [name] },
+  ];
+  return await client.patch(resource, metadata, steps, signal);
 }
 
 export async function removeFinalizer<T extends KubeObject>(

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { preparingAlone } from '../../builders/job.ts';
 import { metaOf } from '../../doubles/kube/objects.ts';
 import { jobsAt, labelsOf } from '../../doubles/simulation/job-controller.ts';
 import { World } from '../../doubles/simulation/world.ts';
@@ -70,6 +71,37 @@ async function turn(world: World): Promise<void> {
   await world.reconcile(0);
   world.outside();
 }
+
+test('a job is not begun on an old copy of it', async (t) => {
+  const world = aWorld(1, {}, true);
+  world.deliver();
+  world.edit({ suspend: true });
+  t.is(await world.reconcile(), undefined, 'that it has changed is no error');
+  t.deepEqual(creations(world), []);
+  await world.settle(3);
+  t.is(world.phase, 'Suspended');
+});
+
+test('a leader goes on with what another one began and told nobody', async (t) => {
+  for (const changes of [{}, { training: { globalBatchSize: 16 } }]) {
+    const world = aWorld(2, preparingAlone, true);
+    world.deliver(0);
+    await world.reconcile(0);
+    t.is(world.phase, undefined, 'the status comes with the next look');
+    const [begun] = world.jobs('worker');
+    t.truthy(begun);
+    world.edit(changes);
+    for (let round = 0; round < 10; round++) {
+      world.time += 1_000;
+      world.outside();
+      world.deliver(1);
+      t.is(await world.reconcile(1), undefined);
+    }
+    t.is(world.phase, 'Running');
+    const names = world.jobs('worker').map((job) => metaOf(job)['name']);
+    t.deepEqual(names, [Object.keys(changes).length === 0 ? 'first-w1' : 'first-w2']);
+  }
+});
 
 test('a decision waits until the cache has seen what was written last', async (t) => {
   const world = aWorld();

@@ -71,10 +71,10 @@ async function costsIn(world: World, changes = {}): Promise<Costs> {
 test('a job that prepares in a pod of its own', async (t) => {
   const { writes, events } = await costs();
   t.deepEqual(writes, [
-    'status Initializing',
     'patch finetunejobs first',
     'create configmaps first-plan',
     'create jobs first-init-1',
+    'status Initializing',
     'status Starting',
     'create jobs first-w1',
     'status Starting',
@@ -89,7 +89,6 @@ test('a job that prepares in a pod of its own', async (t) => {
 test('a job whose worker prepares for itself: two objects', async (t) => {
   const { writes, events } = await costs(preparingAlone);
   t.deepEqual(writes, [
-    'status Initializing',
     'patch finetunejobs first',
     'create configmaps first-plan',
     'create jobs first-w1',
