@@ -7,6 +7,7 @@ import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { type Job, phaseOf } from './job.ts';
 import { emptyRun, type RunState, seeAll } from './run-state.ts';
 import type { Heard } from './source.ts';
+import { taskFigure } from './task-figure.ts';
 
 export interface JobState {
   readonly job: Job | null;
@@ -189,7 +190,10 @@ function fromMessage(index: number, message: Telemetry): readonly Happened[] {
     case 'evaluation': {
       const loss = message.loss === null ? 'not finite' : message.loss.toFixed(4);
       const best = message.best ? ', the best' : '';
-      return [{ time, words: `held out ${loss} at step ${message.step}${best}`, isProblem: false }];
+      const figure = taskFigure([message], undefined);
+      const more = figure === undefined ? '' : `, ${figure}`;
+      const words = `held out ${loss} at step ${message.step}${more}${best}`;
+      return [{ time, words, isProblem: false }];
     }
     case 'artifact':
       return [{ time, words: `${message.format} written`, isProblem: false }];

@@ -6,9 +6,8 @@ import { sanitize } from '../../crds/text/sanitize.ts';
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { bytes, count, percent, real } from '../terminal/numbers.ts';
 import { wrap } from '../terminal/wrap.ts';
-import { likenessWords } from './likeness-words.ts';
 import { predictedWords } from './memory-words.ts';
-import { wordErrorWords } from './word-error-words.ts';
+import { taskFigure } from './task-figure.ts';
 
 /** Columns where the terminal gives no width. */
 export const lineWidth = 100;
@@ -30,11 +29,10 @@ function wordsOf(message: Telemetry): readonly string[] {
     case 'plan':
       return planLines(message);
     case 'evaluation': {
-      const { step, loss, perplexity, accuracy, likeness, wordErrors, overlap } = message;
+      const { step, loss, perplexity, accuracy } = message;
       const measured = `held out   step ${step} · loss ${real(loss)}`;
-      if (likeness !== undefined) return [`${measured} · ${likenessWords(likeness)}`];
-      if (wordErrors !== undefined) return [`${measured} · ${wordErrorWords(wordErrors)}`];
-      if (overlap !== undefined) return [`${measured} · mean IoU ${real(overlap, 3)}`];
+      const figure = taskFigure([message], undefined);
+      if (figure !== undefined) return [`${measured} · ${figure}`];
       // Noise has no labels, which are right or wrong.
       if (perplexity === null && accuracy === null) return [measured];
       const right =

@@ -6,10 +6,9 @@ import type { Source } from '../../crds/api/source.ts';
 import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import type { FineTuneJobSpec, RunReport } from '../../crds/index.ts';
 import { sanitize } from '../../crds/text/sanitize.ts';
-import { likenessWords } from '../jobs/likeness-words.ts';
 import { reloadWords } from '../jobs/message-lines.ts';
-import { wordErrorWords } from '../jobs/word-error-words.ts';
-import { bytes, count, percent, real, seconds } from '../terminal/numbers.ts';
+import { type Task, taskFigure } from '../jobs/task-figure.ts';
+import { bytes, count, real, seconds } from '../terminal/numbers.ts';
 import { entry } from '../terminal/wrap.ts';
 import type { EndedRun, RunView } from './run-view.ts';
 
@@ -72,60 +71,35 @@ function lossWords(
   spec: FineTuneJobSpec,
 ): string {
   const { before, best } = evaluation;
-  const isOfClasses = spec.dataset.labels !== undefined;
-  if (training.totalSteps === 0) return baseWords(before, dataset, isOfClasses);
+  const { task } = spec.model;
+  if (training.totalSteps === 0) return baseWords(before, dataset, task);
   const after = result?.choice === 'Best' ? best : evaluation.after;
   if (before === undefined || after === undefined) {
     return `${real(training.firstLoss)} at the first step, ${real(training.lastLoss)} at the last; no records were held out`;
   }
   const held = `on ${dataset.heldOutSamples} held-out records`;
   const loss = `${real(before.loss)} before, ${real(after.loss)} after`;
-  if (before.likeness !== undefined && after.likeness !== undefined) {
-    return `${loss} ${held} (${likenessWords(before.likeness, after.likeness)})`;
-  }
-  if (before.wordErrors !== undefined && after.wordErrors !== undefined) {
-    return `${loss} ${held} (${wordErrorWords(before.wordErrors, after.wordErrors)})`;
-  }
-  if (before.overlap !== undefined && after.overlap !== undefined) {
-    const overlaps = `${real(before.overlap, 3)} → ${real(after.overlap, 3)}`;
-    return `${loss} ${held} (mean IoU ${overlaps})`;
-  }
-  // Noise has no labels, which are right or wrong.
-  if (before.perplexity === null && before.accuracy === null) return `${loss} ${held}`;
-  const both = (figure: (point: Measured) => string) => `${figure(before)} → ${figure(after)}`;
-  const figure = isOfClasses
-    ? `${share(before.accuracy)}${zeroShot(spec)} → ${share(after.accuracy)} right`
-    : `perplexity ${both(({ perplexity }) => real(perplexity, 2))}`;
-  return `${loss} ${held} (${figure})`;
-}
-
-/** A model that compares pictures with texts finds classes before it learned any. */
-function zeroShot({ model }: FineTuneJobSpec): string {
-  return model.task === 'ContrastiveImageText' ? ' zero-shot' : '';
+  return `${loss} ${held}${figureOf([before, after], task)}`;
 }
 
 type Measured = NonNullable<RunReport['evaluation']['before']>;
 
-function share(value: number | null | undefined): string {
-  return value === null || value === undefined ? real(null) : percent(value);
-}
-
 function baseWords(
   before: RunReport['evaluation']['before'],
   { heldOutSamples }: RunReport['dataset'],
-  isOfClasses: boolean,
+  task: Task | undefined,
 ): string {
   if (before === undefined) return 'not measured; no records were held out';
-  const hasClasses = isOfClasses && typeof before.accuracy === 'number';
-  const figure = hasClasses ? `${share(before.accuracy)} right` : figureOf(before);
-  return `${real(before.loss)} on ${heldOutSamples} held-out records (${figure})`;
+  return `${real(before.loss)} on ${heldOutSamples} held-out records${figureOf([before], task)}`;
 }
 
-function figureOf({ likeness, wordErrors, overlap, perplexity }: Measured): string {
-  if (likeness !== undefined) return likenessWords(likeness);
-  if (wordErrors !== undefined) return wordErrorWords(wordErrors);
-  if (overlap !== undefined) return `mean IoU ${real(overlap, 3)}`;
-  return `perplexity ${real(perplexity, 2)}`;
+/** Behind the loss: the figure of the task, of language models the perplexity. */
+function figureOf(all: readonly Measured[], task: Task | undefined): string {
+  const own = taskFigure(all, task);
+  if (own !== undefined) return ` (${own})`;
+  // Noise has no labels, which are right or wrong.
+  if (all.every(({ perplexity }) => perplexity === null)) return '';
+  return ` (perplexity ${all.map(({ perplexity }) => real(perplexity, 2)).join(' → ')})`;
 }
 
 function memoryWords(memory: RunReport['memory']): string {

@@ -5,6 +5,7 @@
 // A watcher needs no state but the last messages: every `step` carries totals, and `plan` comes
 // before the first step.
 import * as z from 'zod';
+import { model } from '../api/model.ts';
 import type { FailureCode } from '../failures/table.ts';
 import { artifactEvaluation } from './artifact-evaluation.ts';
 import { attentionEntries } from './attention-entries.ts';
@@ -66,6 +67,8 @@ export const planMessage = z.object({
   type: z.literal('plan'),
   job: z.string(),
   model: z.object({ name: z.string(), family: z.string(), parameters: count }),
+  /** What it learns; the next token where nothing is said. */
+  task: model.shape.task,
   /** `LoRA r=16 on all linear layers`, in words. */
   method: z.string(),
   trainableParameters: count,

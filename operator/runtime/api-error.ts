@@ -109,8 +109,8 @@ export function isAlreadyExists(error: unknown): error is ApiError {
 }
 
 /**
- * A JSON patch whose test does not hold: the object is another one by now. Where fields are refused,
- * the answer names them.
+ * A JSON patch whose test does not hold: the object is another one by now. Where fields are
+ * refused, the answer names them.
  */
 export function isPast(error: unknown): error is ApiError {
   return isStatus(error, 422) && error.causes.length === 0;

@@ -111,6 +111,7 @@ export class Recorder {
         family: files.config.family,
         parameters: parameterCount(files.config),
       },
+      task: run.spec.model.task,
       method: methodInWords(method),
       trainableParameters: trainable(model),
       precision: method.precision.type,

@@ -6,6 +6,7 @@ import { type Display, ends, Line, Rule } from '../../components/line.tsx';
 import { methodOf, modelOf, phaseOf } from '../../jobs/job.ts';
 import { isOver, type JobState } from '../../jobs/job-state.ts';
 import { secondsLeft } from '../../jobs/run-state.ts';
+import { taskFigure } from '../../jobs/task-figure.ts';
 import { whyOf } from '../../jobs/why.ts';
 import { ageOf, clockText } from '../../terminal/age.ts';
 import { bytes, percent, real, seconds, shortCount } from '../../terminal/numbers.ts';
@@ -237,12 +238,15 @@ function Numbers({ display, state: { run, job } }: Pick<JobProps, 'display' | 's
   const { progress } = job?.status ?? {};
   const evaluation = run.evaluations.at(-1);
   const held = evaluation?.loss ?? progress?.evalLoss;
+  const figure = evaluation && taskFigure([evaluation], job?.spec.model.task);
   const loss = run.step?.loss ?? progress?.trainLoss;
   const speed = run.step?.tokensPerSecond ?? progress?.tokensPerSecond;
   const rate = run.step?.learningRate ?? progress?.learningRate;
   const words = [
     ...(loss === undefined ? [] : [`loss ${real(loss === null ? null : Number(loss))}`]),
-    ...(held === undefined || held === null ? [] : [`held out ${Number(held).toFixed(4)}`]),
+    ...(held === undefined || held === null
+      ? []
+      : [`held out ${figure ?? Number(held).toFixed(4)}`]),
     ...(speed === undefined ? [] : [`${shortCount(Number(speed))} tokens/s`]),
     ...(rate === undefined ? [] : [`lr ${Number(rate).toExponential(1)}`]),
   ];

@@ -5,6 +5,7 @@ import type { ReactNode } from 'react';
 import { sanitize } from '../../../crds/text/sanitize.ts';
 import { memoryWords, predictedWords, trainingPeak } from '../../jobs/memory-words.ts';
 import { type RunState, secondsLeft } from '../../jobs/run-state.ts';
+import { taskFigure } from '../../jobs/task-figure.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';
 import { bytes, count, percent, real, seconds } from '../../terminal/numbers.ts';
 import { type Colors, shadeOf } from '../../terminal/palette.ts';
@@ -215,11 +216,17 @@ function Numbers({ state: { step, plan }, columns, glyphs }: RunScreenProps): Re
   );
 }
 
-function Evaluations({ state: { evaluations }, glyphs }: RunScreenProps): ReactNode {
+function Evaluations({ state: { evaluations, plan }, glyphs }: RunScreenProps): ReactNode {
   const first = evaluations[0];
   const last = evaluations.at(-1);
   if (first === undefined || last === undefined) return null;
   const now = `${real(last.loss)} at step ${last.step}`;
   const text = last === first ? now : `${real(first.loss)} at step ${first.step} → ${now}`;
-  return <Line>{glyphs.text(`held out ${text}`)}</Line>;
+  const figure = taskFigure(last === first ? [last] : [first, last], plan?.task);
+  return (
+    <>
+      <Line>{glyphs.text(`held out ${text}`)}</Line>
+      {figure === undefined ? null : <Line>{glyphs.text(`held out ${figure}`)}</Line>}
+    </>
+  );
 }

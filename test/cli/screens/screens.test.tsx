@@ -21,6 +21,14 @@ const lookAt = (columns: number, more: Partial<Display> = {}): Display => {
   const now = Date.parse('2026-01-01T04:33:00Z') / 1000;
   return { columns, rows: 30, glyphs: braille, color: false as const, now, ...more };
 };
+const evaluation = {
+  type: 'evaluation',
+  time: 1,
+  step: 20,
+  loss: 2,
+  perplexity: 7,
+  tokens: 9,
+} as const;
 const at = startAt({ type: 'Job', key: 'team-a/halo-x7k2' });
 const everything = { ...at, panels: new Set([1, 2, 3, 4]) };
 
@@ -109,6 +117,24 @@ for (const columns of [40, 80, 120]) {
     }
   });
 }
+
+test('of a classifier the share of held-out records that is right stands where the loss would', (t) => {
+  const { job, run } = state;
+  if (job === null) return t.fail('the job was heard of');
+  const model = { ...job.spec.model, task: 'SequenceClassification' as const };
+  const evaluations = [{ ...evaluation, accuracy: 0.773 }];
+  const learned = { ...state, job: { ...job, spec: { ...job.spec, model } } };
+  const text = drawn(
+    <JobScreen
+      display={lookAt(80)}
+      name="halo-x7k2"
+      state={{ ...learned, run: { ...run, evaluations } }}
+      at={at}
+    />,
+    80,
+  );
+  t.regex(text, /loss [0-9.]+ · held out 77\.3 % right · /);
+});
 
 test('without Braille and colours there are plain letters, and nothing is lost', (t) => {
   const display = lookAt(80, { glyphs: ascii });

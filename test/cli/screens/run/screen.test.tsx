@@ -52,3 +52,19 @@ test('the screen never grows taller than the window that it asks for', (t) => {
 test('the first ctrl-c is confirmed, and the second one explained', (t) => {
   t.regex(screen(10, 80, { stopping: true }), /saving and stopping; ctrl-c again ends at once/);
 });
+
+test('of classes the share that is right is said, at any width', (t) => {
+  const messages = all.map((message): Telemetry => {
+    if (message.type === 'plan') return { ...message, task: 'ImageClassification' };
+    return message.type === 'evaluation'
+      ? { ...message, accuracy: 1 - message.step / 100 }
+      : message;
+  });
+  const state = messages.reduce(see, emptyRun);
+  for (const columns of [40, 80]) {
+    const text = screen(0, columns, { state });
+    t.regex(text, /held out [0-9.]+ % → [0-9.]+ % right/);
+    for (const line of text.split('\n')) t.true([...line].length <= columns, line);
+    t.true(text.split('\n').length < fewestRows);
+  }
+});
