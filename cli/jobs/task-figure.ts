@@ -6,10 +6,7 @@ import { percent, real } from '../terminal/numbers.ts';
 import { likenessWords } from './likeness-words.ts';
 import { wordErrorWords } from './word-error-words.ts';
 
-type Measured = Pick<
-  TelemetryOf<'evaluation'>,
-  'accuracy' | 'likeness' | 'wordErrors' | 'overlap'
->;
+type Measured = Pick<TelemetryOf<'evaluation'>, 'accuracy' | 'likeness' | 'wordErrors' | 'overlap'>;
 
 export type Task = NonNullable<Model['task']>;
 
@@ -19,7 +16,8 @@ const ofClasses: ReadonlySet<Task> = new Set([
 
 /**
  * Of one evaluation, or of several in turn: `77.3 % right`, `WER 56.4 % → 3.1 %`. Undefined where
- * the loss says all: of language models and noise. Without a task, classes are not told from tokens.
+ * the loss says all: of language models and noise. Without a task, classes are not told from
+ * tokens.
  */
 export function taskFigure(all: readonly Measured[], task: Task | undefined): string | undefined {
   const each = <T>(of: (one: Measured) => T | undefined): readonly T[] | undefined => {
