@@ -6,6 +6,7 @@ import { UserError } from '../../crds/failures/errors.ts';
 const benches = {
   train: async () => (await import('./train/bench-train.ts')).benchTrain,
   encoder: async () => (await import('./encoder/bench-encoder.ts')).benchEncoder,
+  speech: async () => (await import('./speech/bench-speech.ts')).benchSpeech,
   denoising: async () => (await import('./denoising/bench-denoising.ts')).benchDenoising,
   kernels: async () => (await import('./kernels/bench-kernels.ts')).benchKernels,
   gguf: async () => (await import('./gguf/bench-gguf.ts')).benchGguf,

@@ -23,6 +23,8 @@ interface Steps {
   /** One for each step, over and over. */
   readonly batches: readonly HostSequence[];
   readonly sequenceLength: number;
+  /** Of a model that hears: tokens of the sounds of a step. @default 0 */
+  readonly soundTokens?: number;
   readonly learningRate: number;
   /** Largest gradient norm; null for no clipping. */
   readonly clip: number | null;
@@ -49,6 +51,7 @@ export function runSteps(steps: Steps): StepResult {
     method,
     storedBfloat16: files.storedBfloat16,
     microBatchTokens: tokens,
+    soundTokens: steps.soundTokens ?? 0,
     perWave: 1,
     waves: 1,
     shards: 1,
