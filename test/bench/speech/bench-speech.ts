@@ -1,7 +1,8 @@
 /**
  * A step of Whisper beside transformers + PEFT: LoRA on queries and values of tiny.en in float32,
  * the same sounds, texts and threads, with a window of a few seconds and with the half minute that
- * the model was made for. Ours has texts back to back; the peer pads them to the longest of a batch.
+ * the model was made for. Ours has texts back to back; the peer pads them to the longest of a
+ * batch.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';

@@ -1,7 +1,7 @@
 /**
- * Our half of `npm run bench -- speech`: LoRA on queries and values of both halves of Whisper, texts
- * back to back beside their sounds. Reads one JSON request from standard input and writes one JSON
- * line.
+ * Our half of `npm run bench -- speech`: LoRA on queries and values of both halves of Whisper,
+ * texts back to back beside their sounds. Reads one JSON request from standard input and writes one
+ * JSON line.
  */
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';

@@ -292,52 +292,7 @@ void pack(Stored s, int64_t first, int64_t count, int64_t from, int64_t depth, f
   }
 }
 
-template <Storage Out> inline void put(void *to, int64_t i, float value) {
-  if constexpr (Out == Storage::kFloat32)
-    static_cast<float *>(to)[i] = value;
-  else
-    static_cast<uint16_t *>(to)[i] = to_bfloat16(value);
-}
-
-inline float get(const void *from, Storage storage, int64_t i) {
-  return storage == Storage::kFloat32 ? static_cast<const float *>(from)[i]
-                                      : from_bfloat16(static_cast<const uint16_t *>(from)[i]);
-}
-
-template <Storage Out>
-void finish_rows(const float *sum, int64_t sum_ld, int64_t rows, int64_t columns,
-                 const Finish &f) {
-  constexpr int64_t kSize = Out == Storage::kFloat32 ? 4 : 2;
-  const auto step = [](const void *from, Storage storage, int64_t values) {
-    return static_cast<const char *>(from) + values * (storage == Storage::kFloat32 ? 4 : 2);
-  };
-  for (int64_t i = 0; i < rows; i++) {
-    const float *from = sum + i * sum_ld;
-    void *to = static_cast<char *>(f.out) + i * f.out_ld * kSize;
-    const void *residual =
-        f.residual ? step(f.residual, f.residual_storage, i * f.residual_ld) : nullptr;
-    if (!f.bias && !residual) {
-      for (int64_t j = 0; j < columns; j++)
-        put<Out>(to, j, from[j]);
-      continue;
-    }
-    for (int64_t j = 0; j < columns; j++) {
-      float value = from[j];
-      if (f.bias)
-        value += get(f.bias, f.bias_storage, j);
-      if (residual)
-        value += get(residual, f.residual_storage, j);
-      put<Out>(to, j, value);
-    }
-  }
-}
-
-void finish(const float *sum, int64_t sum_ld, int64_t rows, int64_t columns, const Finish &f) {
-  if (f.out_storage == Storage::kFloat32)
-    finish_rows<Storage::kFloat32>(sum, sum_ld, rows, columns, f);
-  else
-    finish_rows<Storage::kBFloat16>(sum, sum_ld, rows, columns, f);
-}
+#include "gemm_finish.h"
 
 #include "gemm_few_rows.h"
 
