@@ -106,7 +106,7 @@ export const jobs = z
         worker: podResources(
           { cpu: '500m' },
           {},
-          'Of a worker, where the job sets none. Memory is that of its plan.',
+          'Of a worker, where the job sets none; on devices the processor is for each. Memory is that of its plan.',
         ),
         publish: podResources(
           { cpu: '250m', memory: '512Mi' },

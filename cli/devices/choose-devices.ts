@@ -20,28 +20,55 @@ export function needsLooking(asked: AskedDevice, { worker }: FineTuneJobSpec): b
   return asked === 'auto' ? worker.devicesPerWorker > 0 : asked !== 'cpu';
 }
 
+/**
+ * `askedWorkers`: trainers that the command asks for. Without them this machine is one worker of
+ * the job, with as many of its devices as there are.
+ */
 export function chooseDevices(
   asked: AskedDevice,
   spec: FineTuneJobSpec,
-  workers: number,
+  askedWorkers: number | undefined,
   found: FoundDevices | undefined,
 ): ChosenDevices {
+  const workers = askedWorkers ?? 1;
   if (!needsLooking(asked, spec) || found === undefined) {
     requireNoTf32(asked, spec);
     return { devices: processors(workers) };
   }
-  const number = asked === 'auto' ? 0 : Number(asked.slice('cuda:'.length));
+  if (asked === 'auto') return ofJob(spec, askedWorkers, found);
+  const number = Number(asked.slice('cuda:'.length));
   const missing = whatLacks(found, number, workers);
-  if (asked === 'auto') {
-    if (missing !== undefined) return { devices: processors(workers), note: noteOf(spec, missing) };
-    if (workers > found.cards.length) throw tooManyWorkers(workers, found);
-    return { devices: numbered(workers) };
-  }
   if (missing !== undefined || number >= found.cards.length) {
     throw notThere(asked, found, missing);
   }
   if (workers > 1) throw oneDevice(asked, workers);
   return { devices: [asked] };
+}
+
+function ofJob(
+  spec: FineTuneJobSpec,
+  askedWorkers: number | undefined,
+  found: FoundDevices,
+): ChosenDevices {
+  const { devicesPerWorker } = spec.worker;
+  const count = found.cards.length;
+  const workers = askedWorkers ?? Math.max(1, Math.min(devicesPerWorker, count));
+  const missing = whatLacks(found, 0, workers);
+  if (missing !== undefined) {
+    return { devices: processors(askedWorkers ?? 1), note: noteOf(spec, missing) };
+  }
+  if (workers > count) throw tooManyWorkers(workers, found);
+  const isFewer = askedWorkers === undefined && workers < devicesPerWorker;
+  return {
+    devices: numbered(workers),
+    ...(isFewer ? { note: fewer(devicesPerWorker, count) } : {}),
+  };
+}
+
+function fewer(wanted: number, count: number): string {
+  const here =
+    count === 1 ? 'one CUDA device: training on it' : `${count} CUDA devices: training on these`;
+  return `spec.worker.devicesPerWorker is ${wanted}, and this machine has ${here}`;
 }
 
 interface Missing {

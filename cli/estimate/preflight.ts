@@ -10,6 +10,7 @@ import {
   toAnnealError,
   unlimited,
 } from '../../crds/index.ts';
+import { trainersOfPod } from '../../crds/plan/world.ts';
 import { parseQuantity } from '../../crds/schema/quantity.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
 import type { Device } from './devices.ts';
@@ -92,7 +93,7 @@ function plannedOn(
   spec: FineTuneJobSpec,
   { facts, storedBytes }: DescribedModel,
 ): Preflighted {
-  const ranks = spec.worker.replicas * Math.max(1, spec.worker.devicesPerWorker);
+  const ranks = spec.worker.replicas * trainersOfPod(spec.worker.devicesPerWorker);
   const storedBfloat16 = (storedBytes['BF16'] ?? 0) / 2;
   const plan = planJob({ spec, facts, storedBfloat16, device, ranks, shards: ranks });
   const { parts, peak, limit, fits } = plan.memory;

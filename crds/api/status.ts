@@ -22,6 +22,7 @@ const memoryPlan = z.strictObject({
     'Extended resource of the devices that it is for, or claims; absent for processors.',
   ),
   workers: count().describe('Workers that it is for: the fewest that may train.'),
+  trainers: count().describe('Processes of a worker that train, one on each of its devices.'),
   leastDevice: quantity()
     .optional()
     .describe('Least memory of a device, by the label of its node, where not all nodes have it.'),

@@ -37,9 +37,9 @@ const fields = z.strictObject({
   devicesPerWorker: z
     .int32()
     .min(0)
-    .max(64)
+    .max(8)
     .default(0)
-    .describe('Devices of a worker; 0 for the processor.'),
+    .describe('Devices of a worker, which trains with a process on each; 0 for the processor.'),
   deviceResourceName: text(
     317,
     /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/,

@@ -13,6 +13,7 @@ import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { resultsHitModel } from '../names/result-folders.ts';
 import { sequencesPerStep } from '../plan/batches.ts';
 import { storesFrozen } from '../plan/quantized-base.ts';
+import { trainersOfPod } from '../plan/world.ts';
 import { placedRules, printedJob } from '../tree/schema-tree.ts';
 import { valueAt } from '../tree/value-at.ts';
 import { expertPairs } from './experts.ts';
@@ -28,7 +29,7 @@ import { pairsOfPlaces } from './pairs-of-places.ts';
 import { pairsOfQuantization } from './pairs-of-quantization.ts';
 import { pairsOfTasks } from './pairs-of-tasks.ts';
 import { pairsOfTrajectories } from './pairs-of-trajectories.ts';
-import { mostWorkersInCel, sequencesInCel } from './workers-in-cel.ts';
+import { mostRanksInCel, sequencesInCel } from './workers-in-cel.ts';
 
 export interface Incompatibility {
   readonly code: FailureCode;
@@ -277,14 +278,15 @@ export const pairs: readonly Pair[] = [
       'has a size above 1; this version shares neither products nor sequences between devices',
   },
   {
-    id: 'each worker has a sequence of each step',
+    id: 'each rank has a sequence of each step',
     where: 'cluster',
     path: ['training'],
     meets: ({ training, dataset, worker }) =>
-      sequencesPerStep(training, dataset) < mostWorkers(worker),
-    cel: `${mostWorkersInCel} <= ${sequencesInCel}`,
-    sentence: 'gives a step fewer sequences than there are workers; each needs at least one',
-    hint: 'use fewer workers, or raise globalBatchSize or globalBatchTokens',
+      sequencesPerStep(training, dataset) < mostRanks(worker),
+    cel: `${mostRanksInCel} <= ${sequencesInCel}`,
+    sentence:
+      'gives a step fewer sequences than there are workers, or devices of all workers; each needs at least one',
+    hint: 'use fewer of them, or raise globalBatchSize or globalBatchTokens',
   },
   {
     id: 'TF32 is for devices',
@@ -327,8 +329,9 @@ function usesTf32(precision: ResolvedMethod['precision']): boolean {
   return precision.type === 'Float32' && precision.float32.products === 'TF32';
 }
 
-function mostWorkers({ elasticity, replicas, maxReplicas }: Worker): number {
-  return elasticity === 'None' ? replicas : Math.max(replicas, maxReplicas ?? replicas);
+function mostRanks({ elasticity, replicas, maxReplicas, devicesPerWorker }: Worker): number {
+  const most = elasticity === 'None' ? replicas : Math.max(replicas, maxReplicas ?? replicas);
+  return most * trainersOfPod(devicesPerWorker);
 }
 
 /** All reasons that prevent running this job there. */

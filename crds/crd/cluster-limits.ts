@@ -37,10 +37,11 @@ export const clusterLimits: readonly ClusterLimit[] = [
   },
   {
     path: 'worker.devicesPerWorker',
-    cel: 'self.worker.devicesPerWorker <= 1',
-    isKept: ({ worker }) => worker.devicesPerWorker <= 1,
-    message: 'is more than 1; a worker of this version trains on one device',
-    hint: 'set spec.worker.devicesPerWorker: 1, and spec.worker.replicas to the number of devices',
+    cel: "self.worker.devicesPerWorker <= 1 || !has(self.worker.deviceResourceName) || !self.worker.deviceResourceName.contains('/mig-')",
+    isKept: ({ worker: { devicesPerWorker, deviceResourceName = '' } }) =>
+      devicesPerWorker <= 1 || !deviceResourceName.includes('/mig-'),
+    message: 'is more than 1; CUDA shows one instance of a divided device to a process',
+    hint: 'set it to 1, and spec.worker.replicas to the number of instances',
   },
   {
     path: 'checkpoint.resumeFrom',

@@ -18,8 +18,8 @@ const bytesPerParameter = 12;
 export const copiesOfAKind = 2;
 
 /**
- * The most bytes that a pod keeps. `shards`: ranks of the smallest possible world, over which the
- * parameters are sharded.
+ * The most bytes that a pod keeps for each of its trainers. `shards`: ranks of the smallest
+ * possible world, over which the parameters are sharded.
  */
 export function copyBytes(trainedParameters: number, shards: number, mode: CopyMode): number {
   const kinds = { None: 0, Local: 1, LocalAndPeer: 2 }[mode];

@@ -34,7 +34,7 @@ export function formWorld(members: readonly Member[], parallelism: Parallelism):
     (a, b) => compare(a.domain, b.domain) || compare(a.node, b.node) || a.index - b.index,
   );
   const ranks = ordered.flatMap(({ index, devices }) =>
-    Array.from({ length: Math.max(1, devices) }, (_, device) => ({ worker: index, device })),
+    Array.from({ length: trainersOfPod(devices) }, (_, device) => ({ worker: index, device })),
   );
   const shared = parallelism.tensorSize * parallelism.contextSize * parallelism.pipelineSize;
   invariant(
@@ -47,6 +47,11 @@ export function formWorld(members: readonly Member[], parallelism: Parallelism):
   };
 }
 
+/** A pod trains with one process for each of its devices, or with one on the processor. */
+export function trainersOfPod(devices: number): number {
+  return Math.max(1, devices);
+}
+
 /** Of a job that may train with less than it asks for, the least. */
 export function fewestWorkers({
   replicas,
@@ -54,6 +59,13 @@ export function fewestWorkers({
   minReplicas = replicas,
 }: Pick<Worker, 'replicas' | 'elasticity' | 'minReplicas'>): number {
   return elasticity === 'None' ? replicas : minReplicas;
+}
+
+/** Of the smallest world that the job may train with. */
+export function fewestRanks(
+  worker: Pick<Worker, 'replicas' | 'elasticity' | 'minReplicas' | 'devicesPerWorker'>,
+): number {
+  return fewestWorkers(worker) * trainersOfPod(worker.devicesPerWorker);
 }
 
 /** The world that a job asks for, before anybody knows its nodes. */

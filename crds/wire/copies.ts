@@ -1,5 +1,5 @@
 // Copies of the training state in the memory of its pods: each trainer writes its own part every
-// few steps, the supervisor of the next rank keeps another one, and the next world resumes from the
+// few steps, the supervisor of the next pod keeps another one, and the next world resumes from the
 // newest that its members still have. A copy is a folder like that of a checkpoint, with the part
 // of one rank in it; its name says what it is of, so that a list of names is all that pods have to
 // tell each other.
@@ -48,11 +48,11 @@ export function newestFirst(a: CopyMoment, b: CopyMoment): number {
 export const copyFiles = {
   /** Of this pod's trainer. */
   own: 'own',
-  /** Of the rank before this one. */
+  /** Of the pod before this one. */
   kept: 'kept',
   /** Of all ranks, where the world was of another size; until it is read. */
   joined: 'joined',
-  /** Name of the newest of its own that the next rank keeps too. */
+  /** Name of the newest of its own that the next pod keeps too. */
   delivered: 'delivered',
 } as const;
 

@@ -208,6 +208,8 @@ export const heartbeatRecord = z.object({
    * Absent before there were so many.
    */
   busyMs: z.number().min(0).optional(),
+  /** The same of each trainer, where the pod has several; `busyMs` is that of the slowest then. */
+  busyMsByTrainer: z.array(z.number().min(0)).max(64).optional(),
 });
 
 export type HeartbeatRecord = z.output<typeof heartbeatRecord>;

@@ -2,7 +2,7 @@
 // pods share. An only worker may do it in a container before its own (objects/preparation.ts).
 // Where pods share no volume, each does it for itself, and there is nothing to do here.
 import type { FailureCode, FailureReason } from '../../crds/failures/table.ts';
-import { fewestWorkers } from '../../crds/plan/world.ts';
+import { fewestWorkers, trainersOfPod } from '../../crds/plan/world.ts';
 import { runName } from '../../crds/wire/pod.ts';
 import { devicesInWord } from '../objects/devices.ts';
 import { initJob } from '../objects/io-job.ts';
@@ -67,9 +67,10 @@ export function initialize(view: View): PolicyResult {
 function isPlanned({ status, spec, workers, facts }: View): boolean {
   const { memory } = status.plan ?? {};
   if (memory === undefined || workers !== undefined) return true;
-  const { devices, workers: planned = fewestWorkers(spec.worker) } = memory;
+  const { devices, workers: planned = fewestWorkers(spec.worker), trainers = 1 } = memory;
   return (
     planned === fewestWorkers(spec.worker) &&
+    trainers === trainersOfPod(spec.worker.devicesPerWorker) &&
     devices === devicesInWord(spec.worker, facts.site.settings)
   );
 }

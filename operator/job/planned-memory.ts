@@ -9,7 +9,7 @@ import type { MemoryPlan } from '../../crds/plan/memory.ts';
 import type { MemoryQuestion } from '../../crds/plan/memory-question.ts';
 import { processorOf, unlimited } from '../../crds/plan/processor.ts';
 import type { StagePeak } from '../../crds/plan/stage-peak.ts';
-import { fewestWorkers, plannedWorld } from '../../crds/plan/world.ts';
+import { fewestWorkers, plannedWorld, trainersOfPod } from '../../crds/plan/world.ts';
 import { formatBytes, parseQuantity } from '../../crds/schema/quantity.ts';
 import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { DeviceSettings } from '../objects/settings.ts';
@@ -31,7 +31,8 @@ interface JobOnSite {
  */
 export function plannedMemoryOf(job: JobOnSite): StatusMemory {
   const workers = fewestWorkers(job.spec.worker);
-  return { ...ofWorkers(withWorkers(job, workers)), workers };
+  const trainers = trainersOfPod(job.spec.worker.devicesPerWorker);
+  return { ...ofWorkers(withWorkers(job, workers)), workers, trainers };
 }
 
 function withWorkers({ spec, ...site }: JobOnSite, replicas: number): JobOnSite {
@@ -54,7 +55,11 @@ function onProcessor({ spec, prepared }: JobOnSite): StatusMemory {
   return {
     // What a processor has free is known to nobody before: the plan is told, and tried.
     ...partsOf(planOf(spec, prepared, processorOf(spec.worker)).memory),
-    ...amountsOf(isFree(spec) ? stages(recomputing(spec, 'Full')) : stages(spec), stages(spec)),
+    ...amountsOf(
+      spec,
+      isFree(spec) ? stages(recomputing(spec, 'Full')) : stages(spec),
+      stages(spec),
+    ),
   };
 }
 
@@ -129,16 +134,21 @@ function misfit(
 function beside({ spec, prepared }: JobOnSite, plan: JobPlan | undefined) {
   const host = (each: FineTuneJobSpec) =>
     planOf(each, prepared, cuda(unlimited)).host?.stages ?? [];
-  if (plan?.host !== undefined) return amountsOf(plan.host.stages, plan.host.stages);
+  if (plan?.host !== undefined) return amountsOf(spec, plan.host.stages, plan.host.stages);
   // How much is offloaded to the host depends on the device: at most all of it.
   const most = isFree(spec) ? host(recomputing(spec, 'Offload')) : host(spec);
-  return amountsOf(host(spec), most);
+  return amountsOf(spec, host(spec), most);
 }
 
-function amountsOf(least: readonly StagePeak[], most: readonly StagePeak[]) {
+/** Of a pod: its trainers are alike, and another process writes the result. */
+function amountsOf(
+  { worker }: FineTuneJobSpec,
+  least: readonly StagePeak[],
+  most: readonly StagePeak[],
+) {
   const isPublish = ({ stage }: StagePeak) => stage === 'Publish';
   const trains = (stages: readonly StagePeak[]) =>
-    peakOf(stages.filter((stage) => !isPublish(stage)));
+    trainersOfPod(worker.devicesPerWorker) * peakOf(stages.filter((stage) => !isPublish(stage)));
   return {
     least: whole(trains(least)),
     most: whole(trains(most)),

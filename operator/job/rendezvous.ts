@@ -1,5 +1,6 @@
 // Whether a world is training. With a bus its state record says so; without one a single worker
 // trains when its pod is ready.
+import { trainersOfPod } from '../../crds/plan/world.ts';
 import { causeInWords } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { timeText } from '../runtime/conditions.ts';
@@ -89,7 +90,7 @@ function forming(view: View, message: string, cause = 'PodFailed'): PolicyResult
 
 function committed(view: View, state: StateRecord): PolicyResult {
   const { size = 0, committedAt } = state.world ?? {};
-  const message = `${size} ${size === 1 ? 'worker trains' : 'workers train'} in round ${state.round}`;
+  const message = `${size} ${size === 1 ? 'worker trains' : 'workers train'}${on(view, size)} in round ${state.round}`;
   // A quick restart is over before we see it: the condition tells of it all the same.
   const wasRestarted = has(view, 'Restarting') || isNewRound(view, state);
   const result = training(view, message, wasRestarted);
@@ -100,6 +101,12 @@ function committed(view: View, state: StateRecord): PolicyResult {
   if (view.facts.now < due) return { ...result, status, wakeAt: earliest(result.wakeAt, due) };
   const degraded = { reason: 'FewerWorkers', message: `${summary} workers are ready` } as const;
   return { ...result, status, degraded };
+}
+
+/** Of workers with one device each, as of those on processors, their number says it all. */
+function on({ spec: { worker } }: View, size: number): string {
+  const { devicesPerWorker } = worker;
+  return devicesPerWorker > 1 ? ` on ${size * devicesPerWorker} devices` : '';
 }
 
 /**
@@ -146,14 +153,15 @@ function agreementDue(view: View, openedAt: string): number | undefined {
 function mirrored(
   view: View,
   { round, opened, adjustments }: StateRecord,
-  worldSize: number | undefined,
+  workers: number | undefined,
   committedAt: string | undefined,
 ) {
   const { status, spec } = view;
+  const trainers = trainersOfPod(spec.worker.devicesPerWorker);
   return {
     rendezvous: {
       round,
-      ...(worldSize === undefined ? {} : { worldSize }),
+      ...(workers === undefined ? {} : { worldSize: workers * trainers }),
       targetWorkers: spec.worker.replicas,
       openedBy: opened.by,
       openedAt: opened.at,

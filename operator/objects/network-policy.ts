@@ -48,8 +48,8 @@ export function networkLabels(
 }
 
 /**
- * The job changes nothing about the peers of its pods: an only worker talks to no other, and no
- * stores or networks are named.
+ * The job changes nothing about the peers of its pods: an only worker talks to no other, since what
+ * its trainers say to each other stays in the pod, and no stores or networks are named.
  */
 function isShared(job: BuiltJob, { traces }: PodSettings, network: Network): boolean {
   const { network: asked, worker, observability } = job.spec;

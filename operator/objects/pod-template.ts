@@ -2,7 +2,7 @@
 // them is given.
 import type { V1Container, V1PodSpec, V1ResourceRequirements } from '@kubernetes/client-node';
 import { copyBytes, copyModeOf } from '../../crds/plan/copies.ts';
-import { fewestWorkers } from '../../crds/plan/world.ts';
+import { fewestRanks, trainersOfPod } from '../../crds/plan/world.ts';
 import { containerName, podRole } from '../../crds/wire/pod.ts';
 import type { BuiltJob } from './child.ts';
 import { environmentOf, type WorkerEnvironment } from './environment.ts';
@@ -99,6 +99,7 @@ export function memoryBytes({
   job,
   trainedParameters,
 }: Pick<PodFacts, 'job' | 'trainedParameters'>): number {
-  const shards = fewestWorkers(job.spec.worker);
-  return sharedMemoryBytes(copyBytes(trainedParameters ?? 0, shards, copyModeOf(job.spec)));
+  const { worker } = job.spec;
+  const own = copyBytes(trainedParameters ?? 0, fewestRanks(worker), copyModeOf(job.spec));
+  return sharedMemoryBytes(trainersOfPod(worker.devicesPerWorker) * own);
 }

@@ -3,6 +3,7 @@
 // pods in and a scheduler knows what to reserve.
 import type { V1ResourceRequirements } from '@kubernetes/client-node';
 import { memoryConstants } from '../../crds/plan/memory-constants.ts';
+import { trainersOfPod } from '../../crds/plan/world.ts';
 import { formatBytes, parseQuantity } from '../../crds/schema/quantity.ts';
 import type { BuiltJob } from './child.ts';
 import { deviceResourceOf } from './devices.ts';
@@ -17,7 +18,7 @@ export interface PlannedMemory {
   readonly publish: number;
 }
 
-/** The supervisor beside its trainer. */
+/** The supervisor beside its trainers. */
 const supervisorBytes = 128 * 2 ** 20;
 /**
  * What lies beyond a plan is reclaimed or is its error: a pod must not die of either after days of
@@ -72,7 +73,7 @@ export function workerResources(
   { planned, sharedBytes, factor }: WorkerMemory,
 ): V1ResourceRequirements & { claims?: { name: string }[] } {
   const { resources: own, resourceClaims } = spec.worker;
-  const site = settings.resources.worker;
+  const site = forTrainers(settings.resources.worker, spec.worker.devicesPerWorker);
   const memory = own?.limits?.['memory'] ?? own?.requests?.['memory'];
   const least = memory ?? plannedBytes(planned?.least, sharedBytes);
   const most = memory ?? plannedBytes(planned?.most, sharedBytes);
@@ -99,6 +100,17 @@ export function workerResources(
 }
 
 type Quantities = ResourceMaps['requests'];
+
+/** What a site gives of the processor is for one process that trains. */
+function forTrainers({ requests, limits }: ResourceMaps, devices: number): ResourceMaps {
+  const trainers = trainersOfPod(devices);
+  const scaled = (map: Quantities): Quantities => {
+    const { cpu } = map;
+    if (cpu === undefined || trainers === 1) return map;
+    return { ...map, cpu: `${Math.ceil(1000 * parseQuantity(cpu)) * trainers}m` };
+  };
+  return { requests: scaled(requests), limits: scaled(limits) };
+}
 
 function memoryOf(value: string | number | undefined, factor: number): Quantities {
   if (value === undefined) return {};

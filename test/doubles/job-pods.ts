@@ -40,8 +40,11 @@ export interface Pod {
   signal(name: NodeJS.Signals): void;
   /** To the supervisor and all that it started: what the end of a pod does. */
   signalAll(name: NodeJS.Signals): void;
-  /** To what the supervisor started alone; says whether there was anything. */
-  signalTrainer(name: NodeJS.Signals): boolean;
+  /**
+   * To what the supervisor started alone, or of several trainers to the one at this place; says
+   * whether there was anything.
+   */
+  signalTrainer(name: NodeJS.Signals, place?: number): boolean;
 }
 
 interface PodPlace {
@@ -138,8 +141,9 @@ function podOf(place: Pick<Pod, 'uid' | 'index'>, child: ChildProcess, log: stri
       existsSync(log) ? parseTerminationMessage(readFileSync(log, 'utf8')) : undefined,
     signal: (name) => send(pid, name),
     signalAll: (name) => send(-pid, name),
-    signalTrainer(name) {
-      const trainers = childrenOf(pid);
+    signalTrainer(name, place) {
+      const all = childrenOf(pid).toSorted((a, b) => a - b);
+      const trainers = place === undefined ? all : all.slice(place, place + 1);
       for (const trainer of trainers) send(trainer, name);
       return trainers.length > 0;
     },

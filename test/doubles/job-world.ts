@@ -150,6 +150,14 @@ export class JobWorld implements AsyncDisposable {
     return pod;
   }
 
+  /** Of a site that has no bus. */
+  async startAlone(): Promise<Pod> {
+    const settings = { ...this.#of.settings, bus: undefined };
+    const pod = await startPod({ ...this.#of, settings }, 'worker', { uid: `${++this.#made}` });
+    this.pods.push(pod);
+    return pod;
+  }
+
   startAll(count: number, workerRevision = 1): Promise<readonly Pod[]> {
     return Promise.all(
       Array.from({ length: count }, (_, index) => this.start(index, workerRevision)),

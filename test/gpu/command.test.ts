@@ -70,3 +70,25 @@ test('one file trains on a device where there is one, else on the processor with
   t.is(absent.code, 2);
   t.regex(absent.stderr, /--device is cuda:1, and this machine has one CUDA device: cuda:0/);
 });
+
+test('a file of several devices has as many processes, or those that this machine has devices for', async (t) => {
+  await using temporary = await temporaryFolder();
+  const worker = { devicesPerWorker: 2 };
+  const { file } = await writeToyJob(temporary.path, { ...options, worker });
+  const both = await ran(t, file, await installation(join(temporary.path, 'two'), 2));
+  t.is(both.code, 0);
+  t.like(both.record, { device: 'cuda:0', workers: 2 });
+  t.is(both.stderr, '');
+
+  const one = await ran(t, file, await installation(join(temporary.path, 'one'), 1), ['--fresh']);
+  t.is(one.code, 0);
+  t.like(one.record, { device: 'cuda:0', workers: 1 });
+  t.is(
+    one.stderr.trim(),
+    'spec.worker.devicesPerWorker is 2, and this machine has one CUDA device: training on it',
+  );
+  t.is(both.losses.length, 2);
+  for (const [index, loss] of both.losses.entries()) {
+    t.true(Math.abs((loss ?? Number.NaN) / (one.losses[index] ?? Number.NaN) - 1) < 1e-4);
+  }
+});

@@ -40,8 +40,11 @@ export async function allCopies(folder: string): Promise<readonly StoredCopy[]> 
 }
 
 /** The folder of a complete copy of either kind; undefined where there is none of this name. */
-export async function findCopy(folder: string, text: string): Promise<string | undefined> {
-  const all = await allCopies(folder);
+export async function findCopy(
+  folders: readonly string[],
+  text: string,
+): Promise<string | undefined> {
+  const all = (await Promise.all(folders.map(allCopies))).flat();
   return all.find(({ name }) => copyNameText(name) === text)?.folder;
 }
 

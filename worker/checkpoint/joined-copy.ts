@@ -8,12 +8,16 @@ import { allCopies, type StoredCopy } from './copy-folder.ts';
 import { manifestName, readManifest } from './folder.ts';
 import type { CheckpointManifest } from './manifest.ts';
 
-/** Creates an empty folder for the joined copy, and removes unneeded copies to make room. */
+/**
+ * Creates an empty folder for the joined copy, and removes unneeded copies of each of `trainers` to
+ * make room.
+ */
 export async function beginJoined(
   folder: string,
+  trainers: readonly string[],
   isPart: (copy: StoredCopy) => boolean,
 ): Promise<string> {
-  for (const copy of await allCopies(folder)) {
+  for (const copy of (await Promise.all(trainers.map(allCopies))).flat()) {
     if (!isPart(copy)) await rm(copy.folder, { recursive: true, force: true });
   }
   await removeJoined(folder);

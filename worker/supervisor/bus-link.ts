@@ -120,9 +120,10 @@ export class BusLink {
   async #follow(bus: PodBus, signal: AbortSignal): Promise<void> {
     // Nobody is woken by a heartbeat: only one that does not come is news, and whoever waits for it
     // has its time.
-    using _heartbeats = bus.onHeartbeat(({ podUID, round, busyMs }) => {
+    using _heartbeats = bus.onHeartbeat(({ podUID, round, busyMs, busyMsByTrainer }) => {
       this.#heartbeats.set(podUID, this.#settings.clock.now());
-      if (busyMs !== undefined) this.#paces.set(podUID, { round, busyMs });
+      if (busyMs === undefined) return;
+      this.#paces.set(podUID, { round, busyMs: busyMsByTrainer ?? [busyMs] });
     });
     using _connection = bus.onConnection((connected) => {
       if (!connected) this.#fresh = false;

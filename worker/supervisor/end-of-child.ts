@@ -24,6 +24,9 @@ export interface Failure {
   /** With which the container ends, where it ends for this. */
   readonly exitCode: number;
   readonly step?: number | undefined;
+  /** Of several trainers of a pod, that of the one that ended so. */
+  readonly rank?: number;
+  readonly device?: string | undefined;
   readonly lastError?: string | undefined;
 }
 

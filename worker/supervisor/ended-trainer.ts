@@ -1,6 +1,6 @@
-// What follows from the end of this pod's trainer. Of several, all end when one does: a pod whose
-// trainer only lost the others, or was stopped with them, leaves it to the one that knows why, and
-// acts by itself when nobody does. Pure.
+// What follows from the end of this pod's trainers. Of several pods, the trainers of all end when
+// one does: a pod whose trainers only lost the others, or were stopped with them, leaves it to the
+// one that knows why, and acts by itself when nobody does. Pure.
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { type Failure, failureWith } from './end-of-child.ts';
 import { assignmentIn } from './rank-assignment.ts';
@@ -30,7 +30,7 @@ export function endedTrainer(situation: Situation): Action | undefined {
   // What was saved before it ended counts; also as progress, for the account.
   const fresh = uncommitted(situation, saved);
   if (fresh !== undefined) return { type: 'Commit', saved: fresh };
-  const isOneOfSeveral = (assignment?.size ?? 1) > 1;
+  const isOneOfSeveral = (assignment?.pods ?? 1) > 1;
   // The bus lost its storage and the operator, which had not heard of our world, gave its number to
   // a new one. That is no failure of ours: the first member has the result and commits it.
   if (ending === 'Done' && assignment === undefined) return forget;
@@ -41,7 +41,8 @@ export function endedTrainer(situation: Situation): Action | undefined {
       : ending;
   if (failure.code !== 'E_PEER_LOST') return answerTo(situation, failure);
   if (situation.terminateBy !== undefined) return forget;
-  return waitForOthers(situation, trainer) ?? answerTo(situation, failure);
+  const others = isOneOfSeveral ? waitForOthers(situation, trainer) : undefined;
+  return others ?? answerTo(situation, failure);
 }
 
 const forget: Action = { type: 'Forget' };

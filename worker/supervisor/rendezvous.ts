@@ -98,7 +98,7 @@ export function starting(situation: Situation): Action | undefined {
 export function opened(situation: Situation): Action | undefined {
   const { records, me, trainer } = situation;
   const assignment = assignmentIn(situation);
-  if (trainer.type === 'None' || assignment?.rank !== 0 || assignment.size === 1) return undefined;
+  if (trainer.type === 'None' || assignment?.rank !== 0 || assignment.pods === 1) return undefined;
   const ack = records.acks.get(memberKey(trainer.round, me.index))?.record;
   const isTold = ack?.podUID === me.podUID && ack.opened;
   return isTold ? undefined : { type: 'Acknowledge', change: { opened: true } };

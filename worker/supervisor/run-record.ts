@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { immutablePart } from '../../crds/plan/live.ts';
+import { trainersOfPod } from '../../crds/plan/world.ts';
 import { parseQuantity } from '../../crds/schema/quantity.ts';
 import { type RunRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
 import { readRecord, writeRecord } from '../run-folder.ts';
@@ -31,7 +32,7 @@ export async function writeRun(
     digest: jobDigest(job.uid, spec),
     volumes: config.volumes,
     cache: config.cache,
-    // A pod has one trainer, which sees the devices of the pod alone.
+    // Each of several trainers of a pod is told its own.
     device: spec.worker.devicesPerWorker > 0 ? 'cuda:0' : 'cpu',
     ...(deviceProduct === undefined ? {} : { deviceProduct }),
     threads: threadsOf(spec),
@@ -52,10 +53,14 @@ export function jobDigest(uid: string, spec: FineTuneJobSpec): string {
   return digestOf({ uid, model, dataset, method, training });
 }
 
-/** What the pod was given, where it says; a container without a limit sees the whole machine. */
+/**
+ * What a trainer has of the processors that the pod was given, where it says; a container without a
+ * limit sees the whole machine.
+ */
 function threadsOf({ worker }: FineTuneJobSpec): number {
   const cpu = worker.resources?.limits?.['cpu'] ?? worker.resources?.requests?.['cpu'];
-  return cpu === undefined ? availableParallelism() : Math.max(1, Math.floor(parseQuantity(cpu)));
+  const given = cpu === undefined ? availableParallelism() : parseQuantity(cpu);
+  return Math.max(1, Math.floor(given / trainersOfPod(worker.devicesPerWorker)));
 }
 
 /** The spec with the steps of the memory ladder that were taken. */

@@ -1,6 +1,7 @@
 // The changes that a supervisor makes to the state record. Pure: from the record as it was read to
 // the one that is to replace it; the compare-and-set around them is what fences a pod that does not
 // know yet that it was replaced.
+import { trainersOfPod } from '../../crds/plan/world.ts';
 import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type {
   CheckpointHead,
@@ -38,7 +39,10 @@ export function worldOf(
     (a, b) => compare(a.member.node, b.member.node) || a.index - b.index,
   );
   const restore = chooseCopy(
-    ordered.map(({ index, member }) => ({ index, copies: member.copies })),
+    ordered.map(({ index, member: { devices, copies } }) => ({
+      ...{ index, copies },
+      trainers: trainersOfPod(devices.length),
+    })),
     head,
   );
   return {

@@ -31,7 +31,7 @@ export class StateWriter {
   async join(
     round: number,
     over: number | undefined,
-    own: Pick<MemberRecord, 'bootAt' | 'copies' | 'copyPort'>,
+    own: Pick<MemberRecord, 'bootAt' | 'devices' | 'copies' | 'copyPort'>,
   ): Promise<boolean> {
     const { job, pod, storePort } = this.#config;
     const key = keys.member(job, round, pod.index);
@@ -41,7 +41,6 @@ export class StateWriter {
       podIP: pod.ip,
       port: storePort,
       node: pod.node,
-      devices: [],
       ...own,
       protocol: [protocol.oldest, protocol.newest],
     };

@@ -1,4 +1,4 @@
-// Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and
+// Keeps the trainers of one pod running: looks at the records, decides (decide.ts), does it, and
 // looks again. Everything that it decides on is on the bus or can be seen again, so it may be
 // killed between any two lines.
 
@@ -16,7 +16,7 @@ import { type Failure, failureWith } from './end-of-child.ts';
 import type { NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { PodNumbers } from './probes.ts';
-import { isFirst, type RankAssignment, worldIn } from './rank-assignment.ts';
+import { isFirst, type RankAssignment, ranksInWords, worldIn } from './rank-assignment.ts';
 import { caughtUp } from './remembered.ts';
 import { membersOf } from './rendezvous.ts';
 import type { Report } from './report.ts';
@@ -26,8 +26,9 @@ import { failedOf, finishedMessage } from './state-result.ts';
 import type { StateWriter } from './state-writer.ts';
 import type { ToldPace } from './straggler.ts';
 import { failureMessage } from './termination-message.ts';
-import { paceOf, type Saved } from './trainer-facts.ts';
-import { hangFailure, type TrainerProcess } from './trainer-process.ts';
+import type { Saved } from './trainer-facts.ts';
+import { deviceNames } from './trainer-member.ts';
+import type { TrainerProcess } from './trainer-process.ts';
 import type { Training } from './training.ts';
 
 interface SupervisorParts {
@@ -134,10 +135,11 @@ export class Supervisor {
     const { round, step } = this.numbers;
     const running = this.#process?.state.type === 'Running';
     const memoryStep = this.#parts.copies.deliveredStep;
-    const busyMs = this.#process === undefined ? undefined : paceOf(this.#process.facts);
+    const paces = this.#process?.paces;
     return {
       ...(memoryStep === undefined ? {} : { memoryStep }),
-      ...(busyMs === undefined ? {} : { busyMs }),
+      ...(paces === undefined ? {} : { busyMs: Math.max(...paces) }),
+      ...(paces === undefined || paces.length === 1 ? {} : { busyMsByTrainer: [...paces] }),
       ...{ round, step, stage: running ? (this.#process?.facts.stage ?? '') : 'Waiting' },
     };
   }
@@ -227,7 +229,7 @@ export class Supervisor {
   }
 
   async #join(round: number, over: number | undefined): Promise<void> {
-    const { training, report, writer, copies, link } = this.#parts;
+    const { training, report, writer, copies, link, plan } = this.#parts;
     const names = await copies.names();
     const hasBegun = names.length > 0 || link.records.state?.record.checkpoint !== undefined;
     const check: NodeCheck = await training.checkNode(hasBegun);
@@ -240,6 +242,7 @@ export class Supervisor {
     if (this.#joined === 0) report.event('NodeChecked', check.message, { round });
     const own = {
       bootAt: new Date(this.#bootAt).toISOString(),
+      devices: [...deviceNames(plan.spec.worker.devicesPerWorker)],
       ...{ copies: [...names], copyPort: copies.port },
     };
     if (await writer.join(round, over, own)) this.#joined = round;
@@ -279,10 +282,9 @@ export class Supervisor {
     this.#toldPace = undefined;
     const { round } = record;
     const from = world.restore?.step ?? record.checkpoint?.step ?? 0;
-    const place = assignment.size === 1 ? '' : ` as rank ${assignment.rank} of ${assignment.size}`;
     const memory = world.restore === undefined ? '' : ', from memory';
     const goes = round === 1 && from === 0 ? 'begins' : `goes on after step ${from}`;
-    const text = `training of round ${round} ${goes}${place}${memory}`;
+    const text = `training of round ${round} ${goes}${ranksInWords(assignment)}${memory}`;
     report.event('Started', text, { round, step: from });
     try {
       this.#process = await training.start({
@@ -298,11 +300,11 @@ export class Supervisor {
   }
 
   async #kill(why: Extract<Action, { type: 'Kill' }>['why']): Promise<void> {
-    const { report, plan } = this.#parts;
+    const { report } = this.#parts;
     const process = this.#process;
     if (process === undefined) return;
     if (why !== 'Hang') return process.kill('Stopped');
-    const failure = hangFailure(process.facts, plan.spec.failurePolicy.hangTimeoutSeconds * 1000);
+    const failure = process.hangFailure();
     report.event('Hung', failure.message, { round: process.round, code: failure.code });
     await process.kill(failure);
   }

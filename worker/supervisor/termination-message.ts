@@ -16,7 +16,7 @@ interface WhereItWas {
 }
 
 export function failureMessage(failure: Failure, where: WhereItWas): TerminationMessage {
-  const { code, reason, message, step, lastError } = failure;
+  const { code, reason, message, step, rank, device, lastError } = failure;
   return {
     v: 1,
     failure: {
@@ -24,6 +24,8 @@ export function failureMessage(failure: Failure, where: WhereItWas): Termination
       ...(step === undefined ? {} : { step }),
       ...(where.round === undefined ? {} : { round: where.round }),
       ...(where.index === undefined ? {} : { index: where.index }),
+      ...(rank === undefined ? {} : { rank }),
+      ...(device === undefined ? {} : { device }),
       ...(lastError === undefined ? {} : { lastError: lastError.slice(-512) }),
     },
   };

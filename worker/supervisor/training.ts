@@ -1,12 +1,11 @@
-// The training of one job inside one pod: folders, processes, checkpoints. What the supervisor
-// decides, this does on disk.
+// The training of one job inside one pod: folders, a process for each device, checkpoints. What the
+// supervisor decides, this does on disk.
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Clock } from '../../crds/clock.ts';
 import { digestOfText } from '../../crds/plan/digest.ts';
 import { copiesVariable } from '../../crds/wire/copies.ts';
-import { type MemberRecord, memberVariable } from '../../crds/wire/member.ts';
 import { specOf } from '../../crds/wire/plan-record.ts';
 import type {
   CheckpointHead,
@@ -18,7 +17,7 @@ import { startChild } from './child.ts';
 import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
 import type { PodCopies } from './copies/pod-copies.ts';
-import { checkDevice } from './device-check.ts';
+import { checkDevices } from './device-check.ts';
 import { checkNode, type NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { RankAssignment } from './rank-assignment.ts';
@@ -35,6 +34,8 @@ import {
 import { adjusted, writeRun } from './run-record.ts';
 import type { TrainingResult } from './situation.ts';
 import type { Saved } from './trainer-facts.ts';
+import { memberVariables, namesOf } from './trainer-member.ts';
+import { named } from './trainer-name.ts';
 import { TrainerProcess } from './trainer-process.ts';
 
 interface TrainingParts {
@@ -80,13 +81,13 @@ export class Training {
     const folders = [folder, ...(checkpoints === undefined ? [] : [checkpoints])];
     const found = await checkNode({ folders, podUid: config.pod.uid, group, hasBegun });
     if (found.type === 'Unfit' || plan.spec.worker.devicesPerWorker === 0) return found;
-    const device = await checkDevice(config.addon);
+    const device = await checkDevices(plan.spec.worker.devicesPerWorker, config.addon);
     if (device.type === 'Unfit') return device;
     this.#product = device.product;
     return { type: 'Fit', message: `${device.message}, ${found.message}` };
   }
 
-  /** A trainer that goes on from the checkpoint in the record. */
+  /** Trainers that go on from the checkpoint in the record. */
   async start({ state, desired, assignment, world, onChange }: Beginning): Promise<TrainerProcess> {
     const { config, plan, clock, group, report, worker, copies } = this.#parts;
     const { round } = state;
@@ -95,24 +96,30 @@ export class Training {
     const folder = await this.#folderOf(state, spec, assignment);
     const kept = await copies.begin({ round, world, assignment });
     const { hangTimeoutSeconds } = spec.failurePolicy;
-    const member = memberOf(this.#parts, round, assignment, hangTimeoutSeconds);
+    const membership = {
+      // A round has one world at most, and each trains once.
+      ...{ assignment, round, group: `${config.job.uid}/${round}`, address: config.pod.ip },
+      onDevices: spec.worker.devicesPerWorker > 0,
+      timeoutMs: hangTimeoutSeconds * 1000,
+    };
+    const names = namesOf(membership);
     const process = new TrainerProcess({
-      round,
-      clock,
-      hangTimeoutSeconds: hangTimeoutSeconds + (member === undefined ? 0 : peersFirstSeconds),
-      start: (onMessage) =>
+      ...{ round, clock, names },
+      hangTimeoutSeconds: hangTimeoutSeconds + (assignment.size === 1 ? 0 : peersFirstSeconds),
+      start: (place, onMessage) =>
         startChild({
           ...{ worker, role: 'train', folder, group },
           variables: {
-            ...(member === undefined ? {} : { [memberVariable]: JSON.stringify(member) }),
-            ...(kept === undefined ? {} : { [copiesVariable]: JSON.stringify(kept) }),
+            ...memberVariables(membership, place, group),
+            ...(kept === undefined ? {} : { [copiesVariable]: JSON.stringify(kept[place]) }),
           },
           onMessage: (message) => {
             // What every rank says is told once; how one ended is its own to tell.
-            if (assignment.rank === 0 || message.type === 'failure') report.telemetry(message);
+            const isFirst = assignment.rank + place === 0;
+            if (isFirst || message.type === 'failure') report.telemetry(message);
             onMessage(message);
           },
-          onLine: (line) => report.line('info', 'worker', line),
+          onLine: (line) => report.line('info', 'worker', named(line, names[place])),
         }),
       result: async () => (assignment.rank === 0 ? this.#result(round) : undefined),
       onChange,
@@ -171,23 +178,4 @@ export class Training {
     const folder = join(roundFolder(this.#folders, round), 'checkpoints');
     return { reason, step, saved: { step, path: join(folder, basename(checkpoint)) } };
   }
-}
-
-/** What a trainer that is one of several is told; one by itself needs nothing. */
-function memberOf(
-  { config, group }: TrainingParts,
-  round: number,
-  { rank, size, store, neighbours }: RankAssignment,
-  hangTimeoutSeconds: number,
-): MemberRecord | undefined {
-  if (size === 1) return undefined;
-  return {
-    // A round has one world at most, and each trains once.
-    group: `${config.job.uid}/${round}`,
-    ...{ round, rank, size, store },
-    address: config.pod.ip,
-    // Whoever has a limit of his own shares it with nobody.
-    neighbours: group.memoryLimit() === undefined ? neighbours : 1,
-    timeoutMs: hangTimeoutSeconds * 1000,
-  };
 }

@@ -20,7 +20,7 @@ export function addEstimate(program: Command, surroundings: Surroundings, perfor
         'Exit code 12 when the job does not fit.',
     )
     .option('--gpu-memory <amount>', 'memory of one GPU, such as 24Gi', byteQuantity)
-    .option('--workers <n>', 'workers that share the job', wholeNumber)
+    .option('--workers <n>', 'processes that train together, as anneal run --workers', wholeNumber)
     .option(
       '--what-if <path=value>',
       'add a row with this change, or with several: a=1,b=2 (repeatable)',

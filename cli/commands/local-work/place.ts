@@ -46,6 +46,11 @@ export async function placeOf(
   const { devices, note } = chooseDevices(asked, job, 1, found);
   if (note !== undefined) process.stderr.write(`${note}\n`);
   const [device = 'cpu'] = devices;
+  const { devicesPerWorker } = job.worker;
+  if (device !== 'cpu' && devicesPerWorker > 1) {
+    const words = `spec.worker.devicesPerWorker is ${devicesPerWorker}, and this trains on one device: ${device}`;
+    process.stderr.write(`${words}\n`);
+  }
   const volumes = Object.entries(flags.volume ?? {});
   const place: Place = {
     folder: dirname(resolve(file)),

@@ -30,7 +30,7 @@ export function addRun(program: Command, { variables }: Surroundings, perform: P
     )
     .option(
       '--workers <n>',
-      'processes that train together, each with a share of the model',
+      'processes that train together, each with a share of the model; without it one, or one for each device of the file',
       wholeNumber,
     )
     .option('--threads <n>', 'processor threads of each worker', wholeNumber)

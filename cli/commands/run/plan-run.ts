@@ -23,7 +23,7 @@ export interface RunOptions {
   readonly file: string;
   /** Of each worker. */
   readonly threads: number | undefined;
-  /** Trainers that share the model. */
+  /** Trainers that share the model. @default one for each device that the job asks for */
   readonly workers?: number | undefined;
   /** @default 'auto' */
   readonly device?: AskedDevice | undefined;
@@ -100,12 +100,12 @@ export async function recordOf(options: RunOptions, context: RunContext): Promis
           ...job.spec,
           training: { ...job.spec.training, maxSteps: options.steps, epochs: undefined },
         };
-  const workers = options.workers ?? 1;
-  requireShares(spec, workers);
   const asked = options.device ?? 'auto';
   const found = needsLooking(asked, spec) ? await context.findDevices() : undefined;
-  const { devices, note } = chooseDevices(asked, spec, workers, found);
+  const { devices, note } = chooseDevices(asked, spec, options.workers, found);
   if (note !== undefined) warn(note);
+  const workers = devices.length;
+  requireShares(spec, options.workers, workers);
   const [device = 'cpu'] = devices;
   const share = Math.max(1, Math.floor(availableParallelism() / workers));
   const record: RunRecord = {
@@ -131,14 +131,18 @@ function productOf(device: DeviceName, found: FoundDevices | undefined) {
   return card === undefined ? {} : { deviceProduct: card.name };
 }
 
-function requireShares({ training, dataset }: FineTuneJobSpec, workers: number): void {
+function requireShares(
+  { training, dataset, worker: { devicesPerWorker } }: FineTuneJobSpec,
+  asked: number | undefined,
+  workers: number,
+): void {
   const sequences = sequencesPerStep(training, dataset);
   if (sequences >= workers) return;
+  const [path, value] =
+    asked === undefined ? ['spec.worker.devicesPerWorker', devicesPerWorker] : ['--workers', asked];
   throw new UserError({
-    code: 'E_USAGE',
-    path: '--workers',
-    value: workers,
-    message: `--workers is ${workers}, and a step of the job has ${sequences} sequences; each worker needs at least one`,
+    ...{ code: 'E_USAGE', path, value },
+    message: `${path} is ${value}, and a step of the job has ${sequences} sequences; each worker needs at least one`,
     hint: `use --workers ${sequences}, or raise spec.training.globalBatchSize`,
   });
 }

@@ -136,7 +136,13 @@ function requireTogether(planned: readonly PlannedFile[], workers: number): void
       'leave --workers out, or run one job at a time',
     );
   }
-  for (const [index, { file, record }] of planned.entries()) {
+  for (const [index, { file, record, devices }] of planned.entries()) {
+    if (devices.length > 1) {
+      refuse(
+        `spec.worker.devicesPerWorker of ${file} is ${record.spec.worker.devicesPerWorker}; jobs that train together have one device`,
+        'set it to 1, or run one job at a time',
+      );
+    }
     requireShareable(file, record.spec.method);
     const before = planned.slice(0, index);
     const named = before.find((other) => other.record.name === record.name);

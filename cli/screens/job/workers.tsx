@@ -1,5 +1,5 @@
 // The panel of the workers: step and stage of each, and how far it is behind. The slowest is marked
-// with a word.
+// with a word. Trainers of one worker do the same steps, so a worker of several devices has a line.
 import type { ReactNode } from 'react';
 import { type Display, Line, Rule } from '../../components/line.tsx';
 import type { JobState } from '../../jobs/job-state.ts';
@@ -23,16 +23,18 @@ export function Workers({ display, state, room }: WorkersProps): ReactNode {
   if (job === null) return null;
   const { summary = '0', notReadyReasons = [] } = job.status.workers ?? {};
   const round = job.status.rendezvous?.round;
+  const { devicesPerWorker } = job.spec.worker;
+  const each = devicesPerWorker > 1 ? ` of ${devicesPerWorker} devices` : '';
   const world = round === undefined ? '' : `, round ${round}`;
   const most = workers.reduce((max, { heartbeat }) => Math.max(max, heartbeat.step), 0);
   const shown = workers.length <= room ? workers : workers.slice(0, Math.max(0, room - 1));
   const memory = run.step?.memory;
   return (
     <>
-      <Rule display={display} title={`2 workers ${summary}${world}`} />
+      <Rule display={display} title={`2 workers ${summary}${each}${world}`} />
       {workers.length === 0 ? null : (
         <Line display={display} style={{ dim: true }}>
-          {'rank    step   behind  doing'}
+          {`${devicesPerWorker > 1 ? ' pod' : 'rank'}    step   behind  doing`}
         </Line>
       )}
       {shown.map(({ index, heartbeat }) => {

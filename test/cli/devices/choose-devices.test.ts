@@ -20,7 +20,7 @@ const tf32: Changes = {
   method: { preset: 'Full', precision: { type: 'Float32', float32: { products: 'TF32' } } },
 };
 
-function chosen(asked: AskedDevice, changes: Changes, cards: FoundDevices, workers = 1) {
+function chosen(asked: AskedDevice, changes: Changes, cards: FoundDevices, workers?: number) {
   return chooseDevices(asked, aSpec(changes), workers, cards);
 }
 
@@ -40,6 +40,25 @@ test('each of several workers has a device of its own', (t) => {
   t.throws(() => chosen('cuda:0', onDevices, machineWith(2), 2), {
     message: /--workers is 2, and --device is cuda:0, which is one device/,
   });
+});
+
+test('without a number of workers a job has the devices of its own, or those that there are', (t) => {
+  const three = { 'worker.devicesPerWorker': 3 };
+  t.deepEqual(chosen('auto', three, machineWith(4)), { devices: ['cuda:0', 'cuda:1', 'cuda:2'] });
+  t.deepEqual(chosen('auto', three, machineWith(2)), {
+    devices: ['cuda:0', 'cuda:1'],
+    note: 'spec.worker.devicesPerWorker is 3, and this machine has 2 CUDA devices: training on these',
+  });
+  t.deepEqual(chosen('auto', three, machineWith(1)), {
+    devices: ['cuda:0'],
+    note: 'spec.worker.devicesPerWorker is 3, and this machine has one CUDA device: training on it',
+  });
+  t.deepEqual(chosen('auto', three, machineWith(4), 1), { devices: ['cuda:0'] });
+  t.deepEqual(chosen('cuda:1', three, machineWith(4)), { devices: ['cuda:1'] });
+  t.deepEqual(chosen('cpu', three, machineWith(4)), { devices: ['cpu'] });
+  const none = chosen('auto', three, machineWith(0));
+  t.deepEqual(none.devices, ['cpu']);
+  t.regex(none.note ?? '', /^spec.worker.devicesPerWorker is 3, and this machine has no CUDA dev/);
 });
 
 test('without devices, or without kernels for them, auto is the processor and says why', (t) => {

@@ -380,7 +380,7 @@ const cases: Cases = {
     meet: { 'parallelism.expertSize': 2 },
     apart: { 'parallelism.expertSize': 1 },
   },
-  'each worker has a sequence of each step': {
+  'each rank has a sequence of each step': {
     meet: { 'worker.replicas': 3, 'training.globalBatchSize': 2 },
     apart: { 'worker.replicas': 3, 'training.globalBatchSize': 3 },
     where: 'cluster',

@@ -5,10 +5,11 @@ import { celHolds } from '../../doubles/cel.ts';
 
 const can: Changes = { 'worker.devicesPerWorker': 1 };
 
-test('jobs of one worker or several on the processor with claims are built', (t) => {
+test('jobs of one worker or several, on processors or devices, with claims are built', (t) => {
   for (const { cel } of clusterLimits) t.true(celHolds(cel, aSpec(can)), cel);
   t.is(notBuiltOnCluster(aSpec(can)), undefined);
   t.is(notBuiltOnCluster(aSpec({ ...can, 'worker.replicas': 4 })), undefined);
+  t.is(notBuiltOnCluster(aSpec({ ...can, 'worker.devicesPerWorker': 8 })), undefined);
   const shared = { volumeClaimTemplate: { size: '1Gi', accessMode: 'ReadWriteMany' } };
   t.is(
     notBuiltOnCluster(aSpec({ ...can, 'worker.replicas': 4, 'storage.data': shared })),
@@ -33,9 +34,9 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
     /^spec\.worker\.elasticity is AtStart; /,
   ],
   [
-    'two devices of a worker',
-    { 'worker.devicesPerWorker': 2 },
-    /^spec\.worker\.devicesPerWorker is more than 1; /,
+    'two instances of a divided device',
+    { 'worker.devicesPerWorker': 2, 'worker.deviceResourceName': 'nvidia.com/mig-1g.10gb' },
+    /^spec\.worker\.devicesPerWorker is more than 1; CUDA shows one instance /,
   ],
   [
     'another cluster',

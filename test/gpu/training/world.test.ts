@@ -18,7 +18,7 @@ test('two workers on two devices train as one does, also when one of them is los
       evaluation: { intervalSteps: 2 },
     },
     checkpoint: { intervalSteps: 2 },
-    worker: { devicesPerWorker: 1 },
+    worker: { devicesPerWorker: 2 },
   });
   const variables = await installation(folder, 2);
   const run = async (name: string, workers: number, lost = false) => {

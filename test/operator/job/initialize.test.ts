@@ -442,3 +442,27 @@ test('pods have the memory that the fewest workers of the job need', (t) => {
   const fewer = { 'method.preset': 'Full', 'worker.replicas': 2 };
   t.is(most(fewer, first), most(fewer), 'also where replicas change while it is suspended');
 });
+
+test('a pod has the memory of all that train in it, and is planned again for more of them', (t) => {
+  const memoryOf = (devices: number, replicas: number, before?: ReturnType<typeof decided>) => {
+    const spec = {
+      ...{ 'method.preset': 'Full', 'worker.devicesPerWorker': devices },
+      'worker.replicas': replicas,
+    };
+    const facts = prepared(spec, 80e9);
+    const done = decided(
+      before === undefined ? facts : { ...facts, job: jobOf(spec, before.status) },
+    );
+    t.is(done.is('Initialized'), 'True/Ready');
+    return { done, memory: done.status.plan?.memory };
+  };
+  const bytes = (quantity: string | number = 0) => parseQuantity(quantity);
+  const { done: one, memory: apart } = memoryOf(1, 4);
+  const { memory: together } = memoryOf(4, 1);
+  t.like(apart, { workers: 4, trainers: 1 });
+  t.like(together, { workers: 1, trainers: 4 });
+  t.is(together?.peak, apart?.peak, 'a device holds a fourth of the model either way');
+  t.is(together?.publish, apart?.publish);
+  t.true(Math.abs(bytes(together?.most) - 4 * bytes(apart?.most)) < 4);
+  t.like(memoryOf(2, 4, one).memory, { workers: 4, trainers: 2 });
+});

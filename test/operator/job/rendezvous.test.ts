@@ -47,6 +47,13 @@ test('a committed world trains, an open round waits for members', (t) => {
   t.is(again.is('Restarting'), 'False/Restarted');
 });
 
+test('each device of a worker is a rank', (t) => {
+  const spec = { 'worker.devicesPerWorker': 4 };
+  const running = decided(training({ status: fresh as never, spec, bus: aBus() }));
+  t.is(running.message('Running'), '1 worker trains on 4 devices in round 1');
+  t.like(running.status.rendezvous, { worldSize: 4, targetWorkers: 1 });
+});
+
 test('the account on the bus is mirrored, with what the memory ladder did', (t) => {
   const restarts = {
     ...aState().restarts,

@@ -57,11 +57,14 @@ test('what pods of this version do not do is refused with a way around it', (t) 
   const site = { ...withBus, refusesNotBuilt: true };
   const cpu = { 'worker.devicesPerWorker': 0 };
   t.is(decided(someFacts({ spec: cpu, site })).is('Validated'), 'True/Resolved');
-  const device = decided(someFacts({ spec: { 'worker.devicesPerWorker': 2 }, site }));
+  const instances = {
+    ...{ 'worker.devicesPerWorker': 2, 'worker.deviceResourceName': 'nvidia.com/mig-1g.10gb' },
+  };
+  const device = decided(someFacts({ spec: instances, site }));
   t.is(device.is('Failed'), 'True/NotBuilt');
   t.is(
     device.message('Validated'),
-    'spec.worker.devicesPerWorker is more than 1; a worker of this version trains on one device; set spec.worker.devicesPerWorker: 1, and spec.worker.replicas to the number of devices',
+    'spec.worker.devicesPerWorker is more than 1; CUDA shows one instance of a divided device to a process; set it to 1, and spec.worker.replicas to the number of instances',
   );
   t.deepEqual(device.words, []);
   const hub = {

@@ -177,6 +177,7 @@ test('shared memory holds the copies that a job keeps there', (t) => {
   t.true(near(limitOf({}), 12e9), 'two of its own quarter, and two of another');
   t.true(near(limitOf({ 'checkpoint.memory': { mode: 'Local' } }), 6e9));
   t.is(limitOf({ 'checkpoint.memory': { mode: 'None' } }), 0);
+  t.true(near(limitOf({ 'worker.devicesPerWorker': 2 }), 12e9), 'two times an eighth each');
   const live = { 'worker.elasticity': 'Live', 'worker.minReplicas': 2, 'worker.maxReplicas': 4 };
   t.true(near(limitOf(live), 24e9), 'a share may become larger while the job runs');
 });

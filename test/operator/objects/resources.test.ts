@@ -50,6 +50,14 @@ test('without a word of the job a worker asks for what its plan needs, and may u
   t.is(parseQuantity(grown.limits?.['memory'] ?? ''), 1.25 * (10 * gib + gib / 4 + gib / 8));
 });
 
+test('what the site gives of the processor is given to each process that trains', (t) => {
+  const { requests, limits } = of({ 'worker.devicesPerWorker': 4 });
+  t.is(requests?.['cpu'], '2000m');
+  t.is(limits?.['cpu'], undefined);
+  const own = { 'worker.resources': { requests: { cpu: '3' } }, 'worker.devicesPerWorker': 4 };
+  t.is(of(own).requests?.['cpu'], '3');
+});
+
 test('what a job says of the processor stands above the site, and a limit is a request', (t) => {
   t.is(of({ 'worker.resources': { requests: { cpu: '3' } } }).requests?.['cpu'], '3');
   t.is(of({ 'worker.resources': { limits: { cpu: '4' } } }).requests?.['cpu'], '4');

@@ -35,7 +35,7 @@ test('parts of all ranks become one checkpoint, and what is of no use goes', asy
     await writePart(partial, rank);
     await endCopy(partial);
   }
-  const joined = await beginJoined(root.path, ({ name }) => name.step === 8);
+  const joined = await beginJoined(root.path, [root.path], ({ name }) => name.step === 8);
   const here = await allCopies(root.path);
   t.deepEqual(here.map(({ name }) => copyNameText(name)).sort(), [nameOf(8, 0), nameOf(8, 1)]);
   const fetched = join(joined, nameOf(8, 2));

@@ -85,8 +85,11 @@ test('an operator that speaks another protocol is refused', async (t) => {
 });
 
 test('what this version does not do is refused with its field, before anything is done', async (t) => {
+  const instances = {
+    ...{ 'worker.devicesPerWorker': 2, 'worker.deviceResourceName': 'nvidia.com/mig-1g.10gb' },
+  };
   await using folder = await temporaryFolder();
-  await t.throwsAsync(readPlan(await podWith(folder.path, { 'worker.devicesPerWorker': 2 })), {
+  await t.throwsAsync(readPlan(await podWith(folder.path, instances)), {
     code: 'E_NOT_BUILT',
   });
   const alone = await podWith(folder.path, {}, { runFolder: '/var/cache/anneal/run' });

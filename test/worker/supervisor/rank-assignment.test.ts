@@ -11,7 +11,9 @@ import {
 
 test('a member has the rank that the list gives it, and knows the address of the store', (t) => {
   const store = { host: '10.0.0.1', port: 29_400 };
-  t.deepEqual(assignmentIn(aPair(1)), { rank: 1, size: 2, first: 0, store, neighbours: 2 });
+  t.deepEqual(assignmentIn(aPair(1)), {
+    ...{ rank: 1, trainers: 1, size: 2, pods: 2, first: 0, store, neighbours: 2 },
+  });
   t.false(isFirst(aPair(1)));
   t.true(isFirst(aPair(0)));
 });
@@ -20,6 +22,18 @@ test('ranks follow the order of the list, not the index', (t) => {
   const list = { ...aList('pod-a', 'pod-b'), order: [1, 0] };
   const state = aState({ world: worldOfList(list) });
   t.like(assignmentIn(aPair(0, { list, state })), { rank: 1, first: 1 });
+});
+
+test('each device of a pod is a rank, and those of one pod follow each other', (t) => {
+  const both = aList('pod-b', 'pod-a');
+  const members = both.members.map((one) => ({ ...one, devices: 4 }));
+  const list = { ...both, members, order: [1, 0] };
+  const state = aState({ world: worldOfList(list) });
+  t.like(assignmentIn(aPair(1, { list, state })), { rank: 0, trainers: 4, size: 8, pods: 2 });
+  const second = { ...list, order: [0, 1] };
+  const after = { list: second, state: aState({ world: worldOfList(second) }) };
+  t.like(assignmentIn(aPair(1, after)), { rank: 4, trainers: 4, neighbours: 8 });
+  t.false(isFirst(aPair(1, after)));
 });
 
 test('neighbours are the members on the same node', (t) => {

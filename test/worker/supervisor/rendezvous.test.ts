@@ -20,7 +20,7 @@ const second = { index: 1, podUID: 'pod-a', workerRevision: 1, bootAt: startMs }
 test('the first member starts at once', decides, aPair(0, { trainer: none, acks: {} }), {
   type: 'Start',
   assignment: {
-    ...{ rank: 0, size: 2, first: 0, neighbours: 2 },
+    ...{ rank: 0, trainers: 1, size: 2, pods: 2, first: 0, neighbours: 2 },
     store: { host: '10.0.0.1', port: 29_400 },
   },
 });

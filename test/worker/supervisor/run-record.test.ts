@@ -29,6 +29,17 @@ test('the day of the first pod stays, the rest is as the last one was told', asy
   t.is(second.digest, first.digest);
 });
 
+test('trainers of one pod share its processors, and each is told its device', async (t) => {
+  await using folder = await temporaryFolder();
+  const job = aBuiltJob({
+    ...{ 'worker.resources': { limits: { cpu: '7' } }, 'worker.devicesPerWorker': 2 },
+  });
+  const env = environmentOf(job, 'worker', someSettings, { workerRevision: 1, replicas: 1 });
+  const config = podConfig(Object.fromEntries(env.map(({ name, value }) => [name, value ?? '0'])));
+  const run = await writeRun({ ...config, runFolder: folder.path }, job.spec, startMs, 'H100');
+  t.like(run, { threads: 3, device: 'cuda:0', deviceProduct: 'H100' });
+});
+
 test('checkpoints stay good when what may be changed while suspended was changed, and only then', (t) => {
   const digest = jobDigest('uid', aSpec());
   for (const change of [

@@ -10,7 +10,7 @@ const now = startMs + 1000;
 const three = (busyMs: Readonly<Record<string, number>>, changes: Partial<Situation> = {}) =>
   aPair(0, {
     ...{ list, state: aState({ world: worldOfList(list) }), now, trainer: aRunning() },
-    paces: new Map(Object.entries(busyMs).map(([uid, ms]) => [uid, { round: 1, busyMs: ms }])),
+    paces: new Map(Object.entries(busyMs).map(([uid, ms]) => [uid, { round: 1, busyMs: [ms] }])),
     ...changes,
   });
 
@@ -42,16 +42,34 @@ test('when it is quick again that is told, once', (t) => {
 test('as long as somebody has not told its pace in this round, nobody is judged', (t) => {
   t.is(decide(three({ 'pod-a': 100, 'pod-b': 210 })).type, 'Wait');
   const ofBefore = new Map(
-    Object.entries(slow).map(([uid, busyMs]) => [uid, { round: 0, busyMs }]),
+    Object.entries(slow).map(([uid, busyMs]) => [uid, { round: 0, busyMs: [busyMs] }]),
   );
   t.is(decide(three(slow, { paces: ofBefore })).type, 'Wait');
 });
 
 test('the first of the world speaks for all', (t) => {
   const paces = new Map([
-    ['pod-a', { round: 1, busyMs: 100 }],
-    ['pod-b', { round: 1, busyMs: 300 }],
+    ['pod-a', { round: 1, busyMs: [100] }],
+    ['pod-b', { round: 1, busyMs: [300] }],
   ]);
   t.is(decide(aPair(0, { paces, now })).type, 'TellPace');
   t.is(decide(aPair(1, { paces, now })).type, 'Wait');
+});
+
+test('of the devices of a pod the slow one is named, in a world of one pod too', (t) => {
+  const one = aList('pod-a');
+  const pod = { ...one, members: one.members.map((member) => ({ ...member, devices: 4 })) };
+  const found = (busyMs: readonly number[]) =>
+    decide(
+      three({}, {
+        ...{ list: pod, state: aState({ world: worldOfList(pod) }) },
+        paces: new Map([['pod-a', { round: 1, busyMs }]]),
+      } as Partial<Situation>),
+    );
+  t.deepEqual(found([100, 100, 100, 300]), {
+    type: 'TellPace',
+    words:
+      'device 3 of worker 0 on node node-1 takes 3.0 times as long as the others for its part of a step',
+  });
+  t.is(found([100, 100, 100]).type, 'Wait');
 });

@@ -6,6 +6,8 @@ import type { CheckpointHead, WorldRecord } from '../../../crds/wire/state.ts';
 interface Holder {
   /** Of the pod. */
   readonly index: number;
+  /** Ranks of the pod, which follow each other. */
+  readonly trainers: number;
   /** Names of the copies that it keeps. */
   readonly copies: readonly string[];
 }
@@ -25,6 +27,9 @@ export function chooseCopy(
       return name === undefined ? [] : [{ name, index }];
     }),
   );
+  const podOfRank = holders.flatMap(({ index, trainers }) =>
+    new Array<number>(trainers).fill(index),
+  );
   const isOfUse = ({ step, round }: CopyName) =>
     step > (head?.step ?? 0) && round >= (head?.round ?? 0);
   const moments = Map.groupBy(
@@ -38,7 +43,7 @@ export function chooseCopy(
     const from = Array.from({ length: moment.size }, (_, rank) => {
       const with_ = parts.filter(({ name }) => name.rank === rank).map((part) => part.index);
       // The part of a rank that is there again is with it already.
-      const own = holders[rank]?.index;
+      const own = podOfRank[rank];
       return own !== undefined && with_.includes(own) ? own : with_[0];
     });
     if (from.includes(undefined)) continue;

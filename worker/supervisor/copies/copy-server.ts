@@ -1,5 +1,5 @@
-// Copies over the network, between the pods of one job: a pod puts its own at the next rank's, and
-// a new pod gets what is its rank's from whoever has it. A request names the pod that it is for:
+// Copies over the network, between the pods of one job: a pod puts its own at the next pod, and a
+// new pod gets what is its ranks' from whoever has it. A request names the pod that it is for:
 // addresses are given to other pods again.
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -7,7 +7,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { copyFiles, parseCopyName } from '../../../crds/wire/copies.ts';
+import {
+  type CopyName,
+  copyFiles,
+  copyNameText,
+  parseCopyName,
+} from '../../../crds/wire/copies.ts';
 import { beginCopy, endCopy, findCopy } from '../../checkpoint/copy-folder.ts';
 import { manifestName } from '../../checkpoint/folder.ts';
 
@@ -15,12 +20,13 @@ interface ServerPlan {
   readonly host: string;
   readonly port: number;
   readonly podUID: string;
-  readonly folder: string;
+  /** Of each trainer of this pod. */
+  readonly folders: readonly string[];
 }
 
 interface Asked {
   readonly podUID: string;
-  readonly copy: string;
+  readonly name: CopyName;
   readonly file: string;
 }
 
@@ -28,8 +34,8 @@ export class CopyServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #plan: ServerPlan;
   readonly port: number;
-  /** Of the copy that is coming in. */
-  #incoming: { readonly copy: string; readonly partial: string } | undefined;
+  /** The copy that is coming in, by the folder that it comes into. */
+  readonly #incoming = new Map<string, { readonly copy: string; readonly partial: string }>();
 
   static async listen(plan: ServerPlan): Promise<CopyServer> {
     const server = createServer();
@@ -65,22 +71,25 @@ export class CopyServer implements AsyncDisposable {
       response.writeHead(204).end();
       return;
     }
-    const source = await findCopy(this.#plan.folder, asked.copy);
+    const source = await findCopy(this.#plan.folders, copyNameText(asked.name));
     if (source === undefined) return void response.writeHead(404).end();
     await pipeline(createReadStream(join(source, asked.file)), response);
   }
 
   /** The manifest comes last: what is there by then is whole, or its digest will tell. */
-  async #take({ copy, file }: Asked, request: IncomingMessage): Promise<void> {
-    if (this.#incoming?.copy !== copy) {
-      const partial = await beginCopy(this.#plan.folder, copyFiles.kept, copy);
-      this.#incoming = { copy, partial };
-    }
-    const { partial } = this.#incoming;
+  async #take({ name, file }: Asked, request: IncomingMessage): Promise<void> {
+    const { folders } = this.#plan;
+    // Pods have equally many ranks, which follow each other: each folder gets those of one place.
+    const folder = folders[name.rank % folders.length] ?? '';
+    const copy = copyNameText(name);
+    const known = this.#incoming.get(folder);
+    const partial =
+      known?.copy === copy ? known.partial : await beginCopy(folder, copyFiles.kept, copy);
+    this.#incoming.set(folder, { copy, partial });
     await pipeline(request, createWriteStream(join(partial, file)));
     if (file !== manifestName) return;
     await endCopy(partial);
-    this.#incoming = undefined;
+    this.#incoming.delete(folder);
   }
 }
 
@@ -88,6 +97,6 @@ export class CopyServer implements AsyncDisposable {
 function askedIn(url: string): Asked | undefined {
   const [, podUID = '', copy = '', file = '', ...more] = url.split('/');
   const isFile = file === manifestName || /^shard-\d+\.safetensors$/.test(file);
-  if (more.length > 0 || !isFile || parseCopyName(copy) === undefined) return undefined;
-  return { podUID, copy, file };
+  const name = parseCopyName(copy);
+  return more.length > 0 || !isFile || name === undefined ? undefined : { podUID, name, file };
 }

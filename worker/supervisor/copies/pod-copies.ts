@@ -1,11 +1,14 @@
-// The copies in the memory of this pod: what it has is told to a world that forms, what its trainer
-// makes is brought to the next rank, and what its trainer is to go on from is fetched where it is
-// not here. They are files, so they outlive every trainer; with the pod they go.
+// The copies in the memory of this pod: what it has is told to a world that forms, what its
+// trainers make is brought to the next pod, and what they are to go on from is fetched where it is
+// not here. They are files, so they outlive every trainer; with the pod they go. Of several
+// trainers each has a folder of its own.
+
 import { mkdir, watch } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../../crds/clock.ts';
 import { TransientError, toAnnealError } from '../../../crds/failures/errors.ts';
 import { copyModeOf } from '../../../crds/plan/copies.ts';
+import { trainersOfPod } from '../../../crds/plan/world.ts';
 import {
   type CopiesPlan,
   type CopyName,
@@ -37,24 +40,34 @@ interface Beginning {
 
 type Restore = NonNullable<WorldRecord['restore']>;
 
+interface OwnCopies {
+  readonly place: number;
+  readonly folder: string;
+  readonly round: number;
+}
+
 const againMs = 1_000;
 
 export class PodCopies implements AsyncDisposable {
   readonly #parts: CopyParts;
   readonly #server: CopyServer | undefined;
+  /** By the places of the trainers. */
+  readonly #folders: readonly string[];
+  readonly #deliveredSteps = new Map<number, number>();
   #ended = new AbortController();
-  #deliveredStep: number | undefined;
 
   static async open(parts: CopyParts): Promise<PodCopies> {
     const { config, plan } = parts;
     if (copyModeOf(plan.spec) !== 'LocalAndPeer') return new PodCopies(parts, undefined);
-    const { pod, copiesFolder: folder, copiesPort: port } = config;
-    const server = await CopyServer.listen({ host: pod.ip, port, podUID: pod.uid, folder });
+    const { pod, copiesPort: port } = config;
+    const folders = foldersOf(parts);
+    const server = await CopyServer.listen({ host: pod.ip, port, podUID: pod.uid, folders });
     return new PodCopies(parts, server);
   }
 
   private constructor(parts: CopyParts, server: CopyServer | undefined) {
     this.#parts = parts;
+    this.#folders = foldersOf(parts);
     this.#server = server;
   }
 
@@ -63,32 +76,40 @@ export class PodCopies implements AsyncDisposable {
     return this.#server?.port ?? 0;
   }
 
-  /** Step of the newest copy that the next rank has too. */
+  /** Step of the newest copy of which the next pod has the parts of all trainers too. */
   get deliveredStep(): number | undefined {
-    return this.#deliveredStep;
+    const steps = [...this.#deliveredSteps.values()];
+    return steps.length < this.#folders.length ? undefined : Math.min(...steps);
   }
 
   async names(): Promise<readonly string[]> {
-    const all = await allCopies(this.#parts.config.copiesFolder);
+    const all = (await Promise.all(this.#folders.map(allCopies))).flat();
     return all.map(({ name }) => copyNameText(name));
   }
 
-  /** What the trainer of this rank is told; undefined where no copies are wanted. */
-  async begin({ round, world, assignment }: Beginning): Promise<CopiesPlan | undefined> {
+  /** What each trainer of this pod is told; undefined where no copies are wanted. */
+  async begin({ round, world, assignment }: Beginning): Promise<readonly CopiesPlan[] | undefined> {
     const { config, plan } = this.#parts;
     this.#ended.abort();
     this.#ended = new AbortController();
     if (copyModeOf(plan.spec) === 'None') return undefined;
-    const { copiesFolder: folder } = config;
-    await mkdir(join(folder, copyFiles.own), { recursive: true });
-    await removeJoined(folder);
-    const from = await this.#restorePoint(world, assignment);
+    for (const folder of this.#folders) {
+      await mkdir(join(folder, copyFiles.own), { recursive: true });
+    }
+    await removeJoined(config.copiesFolder);
+    const from = await this.#restorePoints(world, assignment);
     // All ranks must come to the same answer: they agree on each copy.
-    const hasPeer = assignment.size > 1 && world.members.every(({ copyPort }) => copyPort !== 0);
-    const peer = addressOf(world, world.order[(assignment.rank + 1) % assignment.size]);
-    if (hasPeer && peer !== undefined) void this.#deliver(peer, round, this.#ended.signal);
+    const hasPeer = assignment.pods > 1 && world.members.every(({ copyPort }) => copyPort !== 0);
+    const next = (world.order.indexOf(config.pod.index) + 1) % assignment.pods;
+    const peer = addressOf(world, world.order[next]);
     const { intervalSteps = null } = plan.spec.checkpoint.memory;
-    return { folder, round, intervalSteps, hasPeer, ...(from === undefined ? {} : { from }) };
+    return this.#folders.map((folder, place) => {
+      if (hasPeer && peer !== undefined) {
+        void this.#deliver(peer, { place, folder, round }, this.#ended.signal);
+      }
+      const own = from?.[place];
+      return { folder, round, intervalSteps, hasPeer, ...(own === undefined ? {} : { from: own }) };
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -97,41 +118,63 @@ export class PodCopies implements AsyncDisposable {
   }
 
   /**
-   * Folder of what this rank goes on from in memory; that it could not be had is for all ranks to
-   * find out together.
+   * Folders of what the trainers go on from in memory, by their places; that one could not be had
+   * is for all ranks to find out together.
    */
-  async #restorePoint(
+  async #restorePoints(
     world: WorldRecord,
-    { rank, size }: RankAssignment,
-  ): Promise<string | undefined> {
-    const { config, report } = this.#parts;
-    const { copiesFolder: folder } = config;
+    { rank: first, size }: RankAssignment,
+  ): Promise<readonly string[] | undefined> {
     const { restore } = world;
     if (restore === undefined) return undefined;
-    const { holders, ...moment } = restore;
-    const name: CopyName = { ...moment, rank };
-    const isCutAlike = moment.size === size;
-    try {
-      if (!isCutAlike) return await this.#joined(world, restore);
-      const here = await findCopy(folder, copyNameText(name));
-      if (here !== undefined) return here;
-      return await fetchCopy(addressIn(world, holders[rank]), name, folder, this.#ended.signal);
-    } catch (error) {
-      report.line('warn', 'supervisor', toAnnealError(error).message);
-      const { own, joined } = copyFiles;
-      return isCutAlike ? join(folder, own, copyNameText(name)) : join(folder, joined);
+    if (restore.size !== size) {
+      const joined = await this.#joined(world, restore).catch((error: unknown) =>
+        this.#lacks(error),
+      );
+      const from = joined ?? join(this.#parts.config.copiesFolder, copyFiles.joined);
+      return this.#folders.map(() => from);
     }
+    const { holders, ...moment } = restore;
+    const points: string[] = [];
+    for (const [place, folder] of this.#folders.entries()) {
+      const name: CopyName = { ...moment, rank: first + place };
+      const found = await this.#ownPart(world, holders, name, folder).catch((error: unknown) =>
+        this.#lacks(error),
+      );
+      points.push(found ?? join(folder, copyFiles.own, copyNameText(name)));
+    }
+    return points;
   }
 
-  /** The parts of a world of another size, all of them: each rank reads what is its own now. */
+  #lacks(error: unknown): undefined {
+    this.#parts.report.line('warn', 'supervisor', toAnnealError(error).message);
+  }
+
+  /** Fetched into `folder` where it is not here. */
+  async #ownPart(
+    world: WorldRecord,
+    holders: Restore['holders'],
+    name: CopyName,
+    folder: string,
+  ): Promise<string> {
+    const here = await findCopy(this.#folders, copyNameText(name));
+    if (here !== undefined) return here;
+    return fetchCopy(addressIn(world, holders[name.rank]), name, folder, this.#ended.signal);
+  }
+
+  /**
+   * The parts of a world of another size, all of them, once for the pod: each rank reads its own.
+   */
   async #joined(world: WorldRecord, { holders, ...moment }: Restore): Promise<string> {
     const { copiesFolder: folder } = this.#parts.config;
     const names = holders.map((_, rank): CopyName => ({ ...moment, rank }));
     const wanted = new Set(names.map(copyNameText));
-    const joined = await beginJoined(folder, ({ name }) => wanted.has(copyNameText(name)));
+    const joined = await beginJoined(folder, this.#folders, ({ name }) =>
+      wanted.has(copyNameText(name)),
+    );
     const parts: string[] = [];
     for (const [rank, name] of names.entries()) {
-      const here = await findCopy(folder, copyNameText(name));
+      const here = await findCopy(this.#folders, copyNameText(name));
       const part = here ?? join(joined, copyNameText(name));
       if (here === undefined) {
         await mkdir(part);
@@ -144,24 +187,28 @@ export class PodCopies implements AsyncDisposable {
   }
 
   /**
-   * Brings each own copy of this round to the next rank, until the signal is aborted. Never
-   * rejects.
+   * Brings each own copy of a trainer in this round to the next pod, until the signal is aborted.
+   * Never rejects.
    */
-  async #deliver(address: CopyAddress, round: number, signal: AbortSignal): Promise<void> {
-    const { config, clock, report } = this.#parts;
-    const own = join(config.copiesFolder, copyFiles.own);
+  async #deliver(
+    address: CopyAddress,
+    { place, folder, round }: OwnCopies,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, report } = this.#parts;
+    const own = join(folder, copyFiles.own);
     let before = '';
     while (!signal.aborted) {
       const changes = watch(own, { signal });
       try {
         do {
-          const [newest] = await listCopies(config.copiesFolder, 'own');
+          const [newest] = await listCopies(folder, 'own');
           if (newest?.name.round !== round) continue;
           const text = copyNameText(newest.name);
           if (text === before) continue;
           await putCopy(address, newest, signal);
-          await setDelivered(config.copiesFolder, text);
-          this.#deliveredStep = newest.name.step;
+          await setDelivered(folder, text);
+          this.#deliveredSteps.set(place, newest.name.step);
           before = text;
         } while (!(await changes.next()).done);
       } catch (error) {
@@ -173,6 +220,12 @@ export class PodCopies implements AsyncDisposable {
       }
     }
   }
+}
+
+function foldersOf({ config: { copiesFolder }, plan }: CopyParts): readonly string[] {
+  const count = trainersOfPod(plan.spec.worker.devicesPerWorker);
+  if (count === 1) return [copiesFolder];
+  return Array.from({ length: count }, (_, place) => join(copiesFolder, String(place)));
 }
 
 /** Of a member that has what is asked for. */

@@ -8,8 +8,8 @@ const part = (round: number, step: number, rank: number, size = 2) =>
 
 /** Pods 0 and 1, in this order, and what each has. */
 const pair = (first: readonly string[], second: readonly string[]) => [
-  { index: 0, copies: first },
-  { index: 1, copies: second },
+  { index: 0, trainers: 1, copies: first },
+  { index: 1, trainers: 1, copies: second },
 ];
 
 test('the newest moment of which both parts are there is gone on from', (t) => {
@@ -63,10 +63,19 @@ test('of a world of another size all parts are needed, whoever has them', (t) =>
     holders: [0, 1, 1],
   });
   t.is(chooseCopy(pair([of(0)], [of(2), of(1, 7)]), undefined), undefined);
-  const alone = [{ index: 0, copies: [part(1, 8, 0), part(1, 8, 1)] }];
+  const alone = [{ index: 0, trainers: 1, copies: [part(1, 8, 0), part(1, 8, 1)] }];
   t.like(chooseCopy(alone, undefined), { size: 2, holders: [0, 0] });
-  const more = [...pair([part(1, 8, 0)], [part(1, 8, 1)]), { index: 2, copies: [] }];
+  const more = [...pair([part(1, 8, 0)], [part(1, 8, 1)]), { index: 2, trainers: 1, copies: [] }];
   t.like(chooseCopy(more, undefined), { size: 2, holders: [0, 1] });
+});
+
+test('of pods of several ranks, each is asked first for those that are its own', (t) => {
+  const all = [0, 1, 2, 3].map((rank) => part(1, 8, rank, 4));
+  const pods = [0, 1].map((index) => ({ index, trainers: 2, copies: all }));
+  t.deepEqual(chooseCopy(pods, undefined)?.holders, [0, 0, 1, 1]);
+  const [first = { index: 0, trainers: 2, copies: [] }, second] = pods;
+  const lost = [first, { ...second, index: 1, trainers: 2, copies: [] }];
+  t.deepEqual(chooseCopy(lost, undefined)?.holders, [0, 0, 0, 0]);
 });
 
 test('names of another version are no copies', (t) => {

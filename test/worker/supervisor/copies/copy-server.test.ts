@@ -30,7 +30,7 @@ async function write(root: string, kind: string, name: CopyName, text: string) {
 async function aServer(t: ExecutionContext) {
   const root = await temporaryFolder();
   t.teardown(() => root[Symbol.asyncDispose]());
-  const server = await CopyServer.listen({ host, port: 0, podUID: 'pod-b', folder: root.path });
+  const server = await CopyServer.listen({ host, port: 0, podUID: 'pod-b', folders: [root.path] });
   t.teardown(() => server[Symbol.asyncDispose]());
   return { root: root.path, address: { host, port: server.port, podUID: 'pod-b' } };
 }

@@ -23,12 +23,13 @@ import { temporaryFolder } from '../../../doubles/sources.ts';
 
 interface TestPod {
   readonly uid: string;
+  readonly devices: number;
   readonly folder: string;
   readonly copies: PodCopies;
   readonly lines: string[];
 }
 
-async function aPod(t: ExecutionContext, index: number): Promise<TestPod> {
+async function aPod(t: ExecutionContext, index: number, devices = 0): Promise<TestPod> {
   const folder = await temporaryFolder();
   t.teardown(() => folder[Symbol.asyncDispose]());
   const uid = `pod-${index}`;
@@ -38,12 +39,14 @@ async function aPod(t: ExecutionContext, index: number): Promise<TestPod> {
       pod: { name: uid, uid, ip: '127.0.0.1', node: 'n', index, workerRevision: 1 },
       ...{ copiesFolder: folder.path, copiesPort: 0 },
     },
-    plan: { spec: aSpec({ 'checkpoint.memory.mode': 'LocalAndPeer' }) },
+    plan: {
+      spec: aSpec({ 'checkpoint.memory.mode': 'LocalAndPeer', 'worker.devicesPerWorker': devices }),
+    },
     clock: systemClock,
     report: { line: (_level, _from, text) => void lines.push(text) },
   });
   t.teardown(() => copies[Symbol.asyncDispose]());
-  return { uid, folder: folder.path, copies, lines };
+  return { uid, devices, folder: folder.path, copies, lines };
 }
 
 type Restore = NonNullable<WorldRecord['restore']>;
@@ -51,8 +54,8 @@ type Restore = NonNullable<WorldRecord['restore']>;
 function worldOf(pods: readonly TestPod[], restore?: Restore) {
   return worldRecord.parse({
     v: 1,
-    members: pods.map(({ uid, copies }, index) => ({
-      ...{ index, podUID: uid, podIP: '127.0.0.1', node: 'n', devices: 0, copyPort: copies.port },
+    members: pods.map(({ uid, devices, copies }, index) => ({
+      ...{ index, podUID: uid, podIP: '127.0.0.1', node: 'n', devices, copyPort: copies.port },
     })),
     order: pods.map((_, index) => index),
     master: '127.0.0.1',
@@ -60,11 +63,11 @@ function worldOf(pods: readonly TestPod[], restore?: Restore) {
   });
 }
 
-/** What each pod's trainer is told. */
-function begin(pods: readonly TestPod[], round: number, restore?: Restore) {
+/** What the trainers are told, by their ranks. */
+async function begin(pods: readonly TestPod[], round: number, restore?: Restore) {
   const world = worldOf(pods, restore);
   const state = aState({ world: worldOfList(world) });
-  return Promise.all(
+  const plans = await Promise.all(
     pods.map(({ uid, copies }, index) => {
       const me = { index, podUID: uid, workerRevision: 1, bootAt: 0 };
       const assignment = assignmentIn({ records: someRecords({ state, list: world }), me });
@@ -72,10 +75,15 @@ function begin(pods: readonly TestPod[], round: number, restore?: Restore) {
       return copies.begin({ round, world, assignment });
     }),
   );
+  return plans.flatMap((each) => each ?? []);
 }
 
 /** As a trainer does. */
-async function make({ folder }: TestPod, name: CopyName, text: string): Promise<string> {
+async function make(
+  { folder }: Pick<TestPod, 'folder'>,
+  name: CopyName,
+  text: string,
+): Promise<string> {
   const partial = await beginCopy(folder, 'own', copyNameText(name));
   const file = `shard-${name.rank}.safetensors`;
   await writeFile(join(partial, file), text);
@@ -172,4 +180,46 @@ test('a world of another size gets the parts of all ranks, in each of its pods',
   }
   const [lost] = await begin(pods, 3, { ...moment, round: 3, holders: [0, 1] });
   await t.throwsAsync(verifyCheckpoint(lost?.from ?? ''), { code: 'E_CHECKPOINT_CORRUPTED' });
+});
+
+test('of pods with two trainers, parts come to the next pod, and back to one that is new', async (t) => {
+  const pods = [await aPod(t, 0, 2), await aPod(t, 1, 2)];
+  const [first, second] = pods;
+  if (first === undefined || second === undefined) return t.fail();
+  const four = (rank: number): CopyName => ({ ...part(4, rank), size: 4 });
+  const plans = await begin(pods, 1);
+  t.deepEqual(
+    plans.map(({ folder }) => folder),
+    [first, first, second, second].map(({ folder }, rank) => join(folder, String(rank % 2))),
+  );
+  for (const [rank, { folder }] of plans.entries()) await make({ folder }, four(rank), `${rank}`);
+  const all = [0, 1, 2, 3].map((rank) => copyNameText(four(rank)));
+  for (const { copies } of pods) {
+    const has = async () => (await copies.names()).toSorted().join() === all.join();
+    await eventually('both pods have the parts of all ranks', has, within);
+    await eventually('both are told as delivered', () => copies.deliveredStep === 4, within);
+  }
+  const replaced = await aPod(t, 1, 2);
+  const { rank: _, ...moment } = four(0);
+  const again = await begin([first, replaced], 2, { ...moment, holders: [0, 0, 0, 0] });
+  for (const [rank, { from = '' }] of again.entries()) {
+    t.is(await readFile(join(from, `shard-${rank}.safetensors`), 'utf8'), String(rank));
+    t.true(from.startsWith(rank < 2 ? first.folder : replaced.folder));
+  }
+});
+
+test('a pod of several trainers fetches the parts of a world of another size once', async (t) => {
+  const pods = [await aPod(t, 0, 2), await aPod(t, 1, 2)];
+  const [first] = pods;
+  if (first === undefined) return t.fail();
+  for (const rank of [0, 1]) {
+    await make({ folder: join(first.folder, String(rank)) }, part(4, rank), `${rank}`);
+  }
+  const { rank: _, ...moment } = part(4, 0);
+  const plans = await begin(pods, 2, { ...moment, holders: [0, 0] });
+  t.deepEqual(
+    plans.map(({ from }) => from),
+    [0, 0, 1, 1].map((index) => join(pods[index]?.folder ?? '', 'joined')),
+  );
+  t.is((await verifyCheckpoint(plans[3]?.from ?? '')).tensors.length, 2);
 });
