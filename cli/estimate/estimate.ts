@@ -14,6 +14,8 @@ import {
 } from '../../crds/index.ts';
 import { plansRanks } from '../../crds/methods/adapter-traits.ts';
 import { type CudaConstant, unmeasured } from '../../crds/plan/cuda-constants.ts';
+import type { ExchangedBytes } from '../../crds/plan/exchanged-bytes.ts';
+import { trainersOfPod } from '../../crds/plan/world.ts';
 import type { AttentionEntries } from '../../crds/wire/attention-entries.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
@@ -62,6 +64,11 @@ interface TimeRow {
   readonly measured: boolean;
   /** Undefined when the job counts epochs over data of unknown size. */
   readonly seconds: number | undefined;
+  /**
+   * Of several ranks: bytes a second that each has to receive so that the exchange of a step takes
+   * no longer than its computing.
+   */
+  readonly bandwidth?: number;
 }
 
 export interface Estimate {
@@ -74,6 +81,8 @@ export interface Estimate {
   readonly steps: number | undefined;
   readonly tokensPerStep: number;
   readonly ranks: number;
+  /** Of several ranks: bytes that each receives in a step, and as many that it sends. */
+  readonly exchange: ExchangedBytes;
   readonly devices: readonly MemoryRow[];
   readonly whatIf: { readonly device: string; readonly rows: readonly MemoryRow[] };
   /**
@@ -135,6 +144,7 @@ export async function estimate(
     steps: written.totalSteps,
     tokensPerStep: written.tokensPerStep,
     ranks: ask.ranks,
+    exchange: written.exchange,
     devices: rows,
     whatIf: {
       device: judged.name,
@@ -225,7 +235,7 @@ function judgedOf(devices: readonly Device[], rows: readonly MemoryRow[]): Devic
 }
 
 function ranksOf({ worker }: FineTuneJobSpec, workers: number | undefined): number {
-  return (workers ?? worker.replicas) * Math.max(1, worker.devicesPerWorker);
+  return workers ?? worker.replicas * trainersOfPod(worker.devicesPerWorker);
 }
 
 function memoryRow(name: string, { memory }: JobPlan): MemoryRow {
@@ -239,7 +249,15 @@ function timeRow({ name, peak }: Device, planned: JobPlan, ranks: number): reado
   const { method, flops } = planned;
   const speed = method.precision.type === 'Float32' ? peak.float32 : peak.bfloat16;
   const tokensPerSecond = (ranks * assumedShare * speed) / flops.total;
-  return [{ ...timeAt(tokensPerSecond, planned), device: name, measured: false }];
+  const { weights, gradients } = planned.exchange;
+  const bandwidth = ((weights + gradients) * tokensPerSecond) / planned.tokensPerStep;
+  return [
+    {
+      ...timeAt(tokensPerSecond, planned),
+      ...{ device: name, measured: false },
+      ...(ranks > 1 ? { bandwidth } : {}),
+    },
+  ];
 }
 
 /** This machine, with the speed of its newest run of the same sizes. */

@@ -141,7 +141,10 @@ function attendedInBlocks({ facts, meanAttended, soundTokens = 0 }: FlopsQuestio
  * unless the embedding is active too, or what blocks share. Of gamma blocks out of L, sampled
  * uniformly, the lowest is on average the (L + 1) / (gamma + 1)th.
  */
-function passedShare(blocks: number, { activeBlocks, embedding, shared }: TrainedCounts): number {
+export function passedShare(
+  blocks: number,
+  { activeBlocks, embedding, shared }: TrainedCounts,
+): number {
   if (embedding || shared > 0) return 1;
   return (blocks + 1 - (blocks + 1) / (activeBlocks + 1)) / blocks;
 }

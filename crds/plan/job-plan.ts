@@ -11,6 +11,7 @@ import {
   tokensPerSequence,
 } from './batches.ts';
 import { tokensOfTexts } from './class-text-tokens.ts';
+import { type ExchangedBytes, exchangedBytes } from './exchanged-bytes.ts';
 import { type FlopsPerToken, flopsPerToken } from './flops.ts';
 import { type HostPlan, planHost } from './host-memory.ts';
 import { type MemoryPlan, planMemory } from './memory.ts';
@@ -59,6 +60,8 @@ export interface JobPlan {
   readonly kept: number;
   /** Of the host, where `memory` is that of a device. */
   readonly host?: HostPlan;
+  /** What each rank receives of the others in a step. */
+  readonly exchange: ExchangedBytes;
   readonly flops: FlopsPerToken;
 }
 
@@ -70,7 +73,7 @@ export function planJob(question: JobQuestion): JobPlan {
     tokensPerSequence(spec.dataset, pictureTokens(question)),
     data?.longest ?? Number.POSITIVE_INFINITY,
   );
-  const { batch, memory, kept, host } = planDevice(question, method, sequences, tokens);
+  const { batch, memory, kept, exchange, host } = planDevice(question, method, sequences, tokens);
   const recomputed = memory.blocks.filter((mode) => mode !== 'keep').length;
   return {
     method,
@@ -80,6 +83,7 @@ export function planJob(question: JobQuestion): JobPlan {
     tokensPerStep: sequences * tokens,
     memory,
     kept,
+    exchange,
     ...(host === undefined ? {} : { host }),
     flops: flopsPerToken({
       facts,
@@ -126,6 +130,7 @@ interface DevicePlan {
   readonly batch: BatchPlan;
   readonly memory: MemoryPlan;
   readonly kept: number;
+  readonly exchange: ExchangedBytes;
   readonly host: HostPlan | undefined;
 }
 
@@ -146,7 +151,8 @@ function planDevice(
     const asked = memoryQuestion(question, method, batch, tokens);
     const memory = planMemory(asked);
     const host = asked.device.type === 'cuda' ? planHost(asked, memory.blocks) : undefined;
-    return { batch, memory, kept: keptBetweenSteps(asked), host };
+    const kept = keptBetweenSteps(asked);
+    return { batch, memory, kept, exchange: exchangedBytes(asked), host };
   };
   let closest = plan(1);
   const micros = memoryConstants.engine.hasWaves ? closest.batch.microBatches : 1;

@@ -16,7 +16,7 @@ export function estimateText(found: Estimate): string {
     '',
     ...memoryTable('GiB of one device', found.devices),
     ...(found.whatIf.rows.length === 0 ? [] : ['', ...whatIfTable(found.whatIf)]),
-    ...stageTable(found.stages),
+    ...stageTable(found),
     ...timeTable(found),
     ...attentionTable(found),
     ...suggestionLines(found),
@@ -25,7 +25,7 @@ export function estimateText(found: Estimate): string {
   return `${lines.join('\n')}\n`;
 }
 
-function planLines({ model, method, steps, tokensPerStep, ranks, ...rest }: Estimate) {
+function planLines({ model, method, steps, tokensPerStep, ranks, exchange, ...rest }: Estimate) {
   const stored = Object.entries(model.storedBytes)
     .toSorted(([, a], [, b]) => b - a)
     .map(([type, size]) => `${type} ${bytes(size)}`);
@@ -52,8 +52,13 @@ function planLines({ model, method, steps, tokensPerStep, ranks, ...rest }: Esti
             'steps',
             `${long} of up to ${count(tokensPerStep)} tokens${ranks > 1 ? ` on ${ranks} devices` : ''}`,
           ),
+          ...(ranks > 1 ? row('', exchangeWords(exchange)) : []),
         ]),
   ];
+}
+
+function exchangeWords({ weights, gradients }: Estimate['exchange']): string {
+  return `each device receives ${bytes(weights)} of weights and ${bytes(gradients)} of gradients a step, and sends as much`;
 }
 
 /** A change may be too long for the line of its numbers: it gets a line above them. */
@@ -92,12 +97,14 @@ const stageWords = {
 } as const;
 
 /** A single stage needs no table. */
-function stageTable({ device, rows, host }: Estimate['stages']): readonly string[] {
+function stageTable({ stages, ranks }: Estimate): readonly string[] {
+  const { device, rows, host } = stages;
+  const trains = ranks > 1 ? 'for each device that trains' : 'while the device trains';
   if (rows.length + host.length < 2) return [];
   const lines = [
     ...rows.map(({ stage, peak }) => [stageWords[stage], gib(peak)]),
     ...host.map(({ stage, peak }) => {
-      const words = stage === 'Publish' ? stageWords.Publish : 'while the device trains';
+      const words = stage === 'Publish' ? stageWords.Publish : trains;
       return [`memory of the host, ${words}`, gib(peak)];
     }),
   ];
@@ -115,17 +122,29 @@ function timeTable({ times, devices, steps, assumedShareOfPeak }: Estimate): rea
     row.measured ? `${row.device}, measured` : row.device,
     short(row.tokensPerSecond),
     timeWords(row.seconds),
+    row.bandwidth === undefined ? '' : gigabytes(row.bandwidth),
   ]);
   const unknown = devices
     .filter(({ fits, name }) => fits && times.every(({ device }) => device !== name))
-    .map(({ name }) => [name, '', 'known after a run']);
+    .map(({ name }) => [name, '', 'known after a run', '']);
   const assumed = times.some(({ measured }) => !measured)
     ? `time at ${percent(assumedShareOfPeak, 0)} of the peak`
     : 'time';
   const head = [assumed, 'tokens/s', steps === undefined ? 'all' : `${count(steps)} steps`];
   const rows = [...unknown, ...known];
-  return rows.length === 0 ? [] : ['', ...table([head, ...rows])];
+  if (rows.length === 0) return [];
+  const exchanges = times.some(({ bandwidth }) => bandwidth !== undefined);
+  if (!exchanges) return ['', ...table([head, ...rows.map((row) => row.slice(0, -1))])];
+  return ['', ...table([[...head, 'exchange'], ...rows]), ...wrap(exchangeMeaning, 80)];
 }
+
+function gigabytes(bytesPerSecond: number): string {
+  const amount = bytesPerSecond / 1e9;
+  return `${amount.toFixed(amount < 10 ? 1 : 0)} GB/s`;
+}
+
+const exchangeMeaning =
+  'The exchange of a step hides behind its computing where each device receives as much as this, in each direction; with less, devices wait.';
 
 /** Whether anything faster than exact attention may be expected to be accurate for this model. */
 function attentionTable({ attention }: Estimate): readonly string[] {

@@ -189,6 +189,26 @@ test('more workers share weights and state', async (t) => {
   t.true(shared.devices[0]!.parts.weights < alone.devices[0]!.parts.weights);
 });
 
+test('of several devices the exchange is told, and the bandwidth at which it hides', async (t) => {
+  const full = { 'spec.method': { preset: 'Full' }, 'spec.worker': { devicesPerWorker: 8 } };
+  const found = await estimated(t, {}, { changes: { ...full, 'spec.worker.replicas': 2 } });
+  t.is(found.ranks, 16);
+  // 8.03e9 values in bfloat16, twice but for two of 32 blocks and the vocabulary; sums in float32.
+  const { weights, gradients } = found.exchange;
+  t.true(Math.abs(weights / (15 / 16) / (2 * (62 * 218.1e6 + 1050.7e6)) - 1) < 1e-3, `${weights}`);
+  t.true(Math.abs(gradients / (15 / 16) / (4 * 8.03e9) - 1) < 1e-3, `${gradients}`);
+  const [row] = found.times.filter(({ device }) => device.includes('H100'));
+  const step = found.tokensPerStep / (row?.tokensPerSecond ?? Number.NaN);
+  t.true(Math.abs((row?.bandwidth ?? 0) * step - weights - gradients) < 1);
+  const text = estimateText(found);
+  t.regex(text, /each device receives 25\.4 GiB of weights and 28\.0 GiB of gradients a\s+step/);
+  t.regex(text, /100 steps +exchange\n/);
+  t.regex(text, /NVIDIA H100 .* \d+ GB\/s\n/);
+  const alone = await estimated(t, { workers: 1 }, { changes: full });
+  t.deepEqual(alone.exchange, { weights: 0, gradients: 0 });
+  t.notRegex(estimateText(alone), /exchange|receives/);
+});
+
 test('entries of attention are those of the newest run that told them', async (t) => {
   t.notRegex(estimateText(await estimated(t, {}, { reports: [aReport()] })), /attention/);
   const entries = { tokens: 512, heads: 270, query: 12.31, key: null, above: [210, 60, 3] };
