@@ -52,7 +52,9 @@ const heldOut = exactlyOne(
 const fields = z.strictObject({
   train: trainSource
     .optional()
-    .describe('Records to train on; absent with training.trajectory alone.'),
+    .describe(
+      'Records to train on; absent with training.trajectory, and where Denoising has NoTraining if you like.',
+    ),
   eval: evalSource.optional().describe('Records to evaluate on, never trained on.'),
   heldOut: heldOut
     .optional()

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { integerFields } from '../methods/integer-fields.ts';
 import { decimal } from '../schema/decimal.ts';
+import { type TrajectoryFields, trajectory } from './trajectory.ts';
 
 export const quantization = z.strictObject({
   method: z
@@ -83,7 +84,12 @@ export const quantization = z.strictObject({
     .min(1)
     .max(4096)
     .default(32)
-    .describe('Sequences of the training data, the first ones, that pass through the model.'),
+    .describe(
+      'Sequences of the training data, the first ones, that pass through the model; of Denoising, pictures that the model makes, with all their denoising steps.',
+    ),
+  trajectory: trajectory
+    .optional()
+    .describe('Of Denoising: how these pictures are made; 20 steps when absent.'),
 });
 
 export type Quantization = z.output<typeof quantization>;
@@ -112,6 +118,11 @@ export function isTransformed({ smoothing, splitChannels }: Quantization): boole
 /** Powers of two are not fitted. */
 function fitsScales({ weights }: Quantization): boolean {
   return weights !== 'FP4' && weights !== 'MXFP4';
+}
+
+/** How pictures are made for calibration and evaluation of a model that makes pictures. */
+export function trajectoryOf(own: Pick<Quantization, 'trajectory'>): TrajectoryFields {
+  return own.trajectory ?? trajectory.parse({});
 }
 
 /** Neighbours of a row that share a scale; the whole row when undefined. */

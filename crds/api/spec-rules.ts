@@ -19,6 +19,17 @@ const compares = "(has(self.model.task) && self.model.task == 'ContrastiveImageT
 
 const isAlongTrajectories = 'has(self.training.trajectory)';
 
+const needsNoRecords =
+  "has(self.model.task) && self.model.task == 'Denoising' && has(self.training.maxSteps) && self.training.maxSteps == 0";
+
+const hasNone = `(${isAlongTrajectories} || ${needsNoRecords} && !has(self.dataset.train))`;
+
+/** A model that makes pictures is quantized on those that it makes. */
+function hasNoRecords({ model, training, dataset }: SpecFields): boolean {
+  if (training.trajectory !== undefined) return true;
+  return model.task === 'Denoising' && training.maxSteps === 0 && dataset.train === undefined;
+}
+
 const hasPictures = (task: SpecFields['model']['task']): boolean =>
   isOfPictures(task) || task === 'Restoration' || task === 'Tracking';
 
@@ -36,18 +47,17 @@ function isOfPictures(task: SpecFields['model']['task']): boolean {
 const specRules: readonly Rule<SpecFields>[] = [
   {
     id: 'spec: a job trains on records or along trajectories',
-    cel: `has(self.dataset.train) != ${isAlongTrajectories}`,
-    check: ({ dataset, training }) =>
-      (dataset.train !== undefined) === (training.trajectory === undefined),
+    cel: `has(self.dataset.train) != ${hasNone}`,
+    check: (spec) => (spec.dataset.train !== undefined) !== hasNoRecords(spec),
     message: 'must be set where training.trajectory is absent, and only there',
     path: ['dataset', 'train'],
   },
   {
     id: 'spec: classes are named where a record gets one',
-    cel: `has(self.dataset.labels) == (${hasClasses} && !${isAlongTrajectories})`,
-    check: ({ model, dataset, training }) =>
-      (dataset.labels !== undefined) ===
-      (formatOfTask(model.task) !== undefined && training.trajectory === undefined),
+    cel: `has(self.dataset.labels) == (${hasClasses} && !${hasNone})`,
+    check: (spec) =>
+      (spec.dataset.labels !== undefined) ===
+      (formatOfTask(spec.model.task) !== undefined && !hasNoRecords(spec)),
     message:
       'must be set where records have classes, or pictures are learned to be made, and nowhere else',
     path: ['dataset', 'labels'],

@@ -4,6 +4,7 @@ import { decimal } from '../schema/decimal.ts';
 import { mutable } from '../schema/mutability.ts';
 import { rule } from '../schema/rule.ts';
 import { text } from '../schema/text.ts';
+import { trajectory } from './trajectory.ts';
 
 const schedule = z.strictObject({
   type: z
@@ -104,18 +105,6 @@ const distillation = z.strictObject({
     ),
 });
 
-const trajectory = z.strictObject({
-  steps: z
-    .int32()
-    .min(1)
-    .max(1000)
-    .default(20)
-    .describe('Denoising steps of a trajectory, with an update after each.'),
-  guidance: decimal({ min: 0, max: 100 })
-    .default('1.5')
-    .describe('Classifier-free guidance of the base and of what learns; 1 for none.'),
-});
-
 const samples = z.strictObject({
   prompts: z
     .array(text(8192))
@@ -174,7 +163,7 @@ const fields = z.strictObject({
   trajectory: trajectory
     .optional()
     .describe(
-      'Learns, instead of from records, to find the noise that the base finds while it makes pictures of noise. Sequences are trajectories; an epoch is one trajectory of each.',
+      'Learns, instead of from records, to find the noise that the base finds while it makes pictures of noise, with an update after each denoising step. Sequences are trajectories; an epoch is one trajectory of each.',
     ),
   samples: mutable(samples, 'Suspended').optional().describe('Completions of fixed prompts.'),
 });

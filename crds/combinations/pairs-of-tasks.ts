@@ -1,6 +1,7 @@
 // What does not go together with tasks other than continuing texts: what is about tokens that
 // follow, and for pictures, what is about texts. A new task is a row of the table at the end.
 import type { FineTuneJobSpec } from '../api/job.ts';
+import { isReconstructed } from '../api/quantization.ts';
 import { adapterTypes } from '../methods/adapter-traits.ts';
 import { inWords } from '../schema/text.ts';
 import type { Pair } from './pair.ts';
@@ -150,11 +151,28 @@ const refusalsOfMaking: readonly Refusal[] = [
     path: ['output', 'formats'],
     sentence: (is) =>
       `asks for a form that holds no pipeline of diffusers; ${is}, whose result is MergedSafetensors`,
-    meets: ({ output: { formats } }, { adapter }) =>
+    meets: ({ output: { formats, quantization } }, { adapter }) =>
       formats === undefined
-        ? adapter.type !== 'None'
-        : formats.some((form) => form !== 'MergedSafetensors'),
-    hint: 'write formats: [MergedSafetensors]',
+        ? adapter.type !== 'None' && quantization === undefined
+        : formats.some(
+            (form) =>
+              form !== 'MergedSafetensors' &&
+              (form !== 'CompressedTensors' || quantization === undefined),
+          ),
+    hint: 'write formats: [MergedSafetensors], or [CompressedTensors] with output.quantization',
+  },
+  {
+    id: 'integers that were tried',
+    path: ['output', 'quantization'],
+    sentence: (is) =>
+      `has a method other than RoundToNearest and GPTQ, weights other than Integer, averageBits or splitChannels, which were not tried on models that make pictures; ${is}`,
+    meets: ({ output: { quantization: own } }) =>
+      own !== undefined &&
+      (isReconstructed(own) ||
+        own.weights !== 'Integer' ||
+        own.averageBits !== undefined ||
+        own.splitChannels > 0),
+    hint: 'leave them out; bits, groupSize, range, activations, smoothing and lowRank are tried',
   },
   {
     id: 'factors alone',
@@ -338,7 +356,10 @@ const tasks: Readonly<Record<Exclude<TaskName, 'CausalLM'>, Task>> = {
     ...{ of: 'classes of pictures that are made', gives: 'makes pictures and no words' },
     // Forms and adapters are few.
     refused: [
-      ...without(['files of other programs', 'no experts', 'no gates to train']),
+      ...without([
+        ...['files of other programs', 'no experts', 'no gates to train'],
+        'no integers after training',
+      ]),
       ...refusalsOfMaking,
     ],
   },

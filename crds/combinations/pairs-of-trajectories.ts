@@ -28,6 +28,15 @@ const grid = ['method', 'base', 'fakeQuantized'];
 
 export const pairsOfTrajectories: readonly Pair[] = [
   {
+    id: 'pictures are calibrated on where some are made',
+    path: ['output', 'quantization', 'trajectory'],
+    meets: ({ model, output }) =>
+      output.quantization?.trajectory !== undefined && model.task !== 'Denoising',
+    cel: "!has(self.output.quantization) || !has(self.output.quantization.trajectory) || has(self.model.task) && self.model.task == 'Denoising'",
+    sentence: 'is set, but spec.model.task is not Denoising: the model makes no pictures',
+    hint: 'leave it out',
+  },
+  {
     id: 'trajectories are those of models that make pictures',
     path: ['training', 'trajectory'],
     meets: along(({ model }) => model.task !== 'Denoising'),
@@ -93,8 +102,11 @@ export const pairsOfTrajectories: readonly Pair[] = [
   {
     id: 'trajectories have no records',
     path: ['dataset'],
-    meets: along((spec) => spec.model.task === 'Denoising' && fieldsBeside(spec).length > 0),
-    sentence: 'has fields, but training.trajectory is set: there are no records',
+    meets: (spec) =>
+      spec.model.task === 'Denoising' &&
+      spec.dataset.train === undefined &&
+      fieldsBeside(spec).length > 0,
+    sentence: 'has fields, but the job has no records',
     hint: 'leave spec.dataset out',
   },
 ];

@@ -8,6 +8,7 @@ import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DeviceType } from './memory-constants.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { formatsOf, ggufTypeOf } from './publication.ts';
+import { picturesTogether, tokensOfMaking } from './trajectory.ts';
 
 export type TapeMode = 'keep' | 'recompute' | 'offload';
 
@@ -88,6 +89,9 @@ export function stagesOf(
 ): OtherStages {
   const isMeasured = dataset.eval !== undefined || dataset.heldOut !== undefined;
   const { samples, distillation } = training;
+  const own = model.task === 'Denoising' ? output.quantization : undefined;
+  // By what they are calibrated on and compared, of what makes pictures.
+  const made = own && tokensOfMaking(own, trainingTokens);
   const longest = Math.max(0, ...(samples?.prompts ?? []).map(({ length }) => length));
   const prompt = Math.ceil(longest / charactersPerToken) + templateTokens;
   return {
@@ -99,7 +103,14 @@ export function stagesOf(
     // Pictures before and after pass the model whatever is evaluated.
     ...(evaluation.profile === 'Disabled' && !leavesPictures(model.task)
       ? {}
-      : { scoredTokens: isMeasured ? evaluationTokens : trainingTokens }),
+      : {
+          scoredTokens:
+            made === undefined
+              ? isMeasured
+                ? evaluationTokens
+                : trainingTokens
+              : picturesTogether * made.once,
+        }),
     ...(evaluation.instructions === 0
       ? {}
       : { instructions: Math.min(evaluation.instructions, instructionsTogether) }),
@@ -108,7 +119,7 @@ export function stagesOf(
     ...(output.gguf.calibrationSequences === 0 ? {} : { ggufTokens: trainingTokens }),
     ...(output.quantization === undefined
       ? {}
-      : { quantization: { ...output.quantization, tokens: trainingTokens } }),
+      : { quantization: { ...output.quantization, tokens: made?.all ?? trainingTokens } }),
     ...(output.pruning === undefined
       ? {}
       : { pruning: { ...output.pruning, tokens: trainingTokens } }),

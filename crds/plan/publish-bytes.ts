@@ -2,6 +2,7 @@
 // workspace of one format, or the copy that was read back with its logits, or with what an
 // evaluation of both takes. Formats are written one after the other, and the memory of one is
 // released before the next.
+import { isCalibrated } from '../api/quantization.ts';
 import { answerTokens, instructionTokens } from '../evaluation/instructions.ts';
 import { adapterShape, changesBase } from '../methods/adapter-traits.ts';
 import { codedForm } from '../methods/coded.ts';
@@ -142,7 +143,9 @@ function writingBytes(question: MemoryQuestion, format: ResultForm): number {
     return publish.panelBytes + publish.codeBytes * codebookCodes(largest, method);
   }
   if (isIntegerForm(format)) {
-    return Math.max(publish.panelBytes + publish.packing, quantizeBytes(question));
+    const own = question.stages?.quantization;
+    const program = own !== undefined && isCalibrated(own) ? publish.calibrating : 0;
+    return Math.max(publish.panelBytes + publish.packing, program + quantizeBytes(question));
   }
   const shapes = [...new Set(linearSizes(facts))].reduce((sum, one) => sum + one, 0);
   const whole = isQuantized(method) ? 4 : isOnGrid(method) ? valueBytes(method) : 0;

@@ -61,6 +61,18 @@ export const artifactEvaluation = z.object({
   divergence99: z.object({ value: real, low: real, high: real }).optional(),
   /** Instructions that both answered, and how many answers of each had the form asked for. */
   instructions: z.object({ asked: count, trained: count, artifact: count }).optional(),
+  /** Of a model that makes pictures: how far those of fixed noise are from the trained model's. */
+  samples: z
+    .object({
+      pictures: count,
+      steps: count,
+      guidance: z.number(),
+      /** Mean over all values, which lie from -1 to 1. */
+      meanSquare: z.number(),
+      /** `10 log10(4 / meanSquare)`, dB; null where they are equal. */
+      psnr: real,
+    })
+    .optional(),
   seconds: z.number().min(0),
 });
 

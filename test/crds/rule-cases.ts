@@ -179,12 +179,16 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
   },
   'spec: a job trains on records or along trajectories': {
     accepts: [
-      { dataset: { train: { s3 } }, training: {} },
-      { dataset: {}, training: { trajectory: {} } },
+      { model: {}, dataset: { train: { s3 } }, training: {} },
+      { model: {}, dataset: {}, training: { trajectory: {} } },
+      { model: { task: 'Denoising' }, dataset: {}, training: { maxSteps: 0 } },
+      { model: { task: 'Denoising' }, dataset: { train: { s3 } }, training: { maxSteps: 0 } },
     ],
     rejects: [
-      { dataset: {}, training: {} },
-      { dataset: { train: { s3 } }, training: { trajectory: {} } },
+      { model: {}, dataset: {}, training: {} },
+      { model: {}, dataset: {}, training: { maxSteps: 0 } },
+      { model: { task: 'Denoising' }, dataset: {}, training: { maxSteps: 1 } },
+      { model: {}, dataset: { train: { s3 } }, training: { trajectory: {} } },
     ],
   },
   'spec: classes are named where a record gets one': {
@@ -195,8 +199,17 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
         ...{ model: { task }, dataset: { labels: ['a', 'b'] }, training: {} },
       })),
       { model: { task: 'Denoising' }, dataset: {}, training: { trajectory: {} } },
+      { model: { task: 'Denoising' }, dataset: {}, training: { maxSteps: 0 } },
+      {
+        ...{ model: { task: 'Denoising' }, dataset: { train: { s3 }, labels: ['a', 'b'] } },
+        training: { maxSteps: 0 },
+      },
     ],
     rejects: [
+      {
+        ...{ model: { task: 'Denoising' }, dataset: { train: { s3 } } },
+        training: { maxSteps: 0 },
+      },
       { model: {}, dataset: { labels: ['a', 'b'] }, training: {} },
       { model: { task: 'CausalLM' }, dataset: { labels: ['a', 'b'] }, training: {} },
       ...['SequenceClassification', 'ImageClassification', 'Denoising'].map((task) => ({

@@ -106,6 +106,37 @@ def sample(request):
     return {"pictures": x.contiguous(), "guided": at_first.contiguous()}
 
 
+def whole_weights(request):
+    """Weights of a quantized pipeline, of its integers and of what is beside them; and those in its transformer."""
+    folder = request["integers"]
+    with open(f"{folder}/integers/config.json") as file:
+        weights = json.load(file)["weights"]["config_groups"]["group_0"]["weights"]
+    bits, symmetric = weights["num_bits"], weights["symmetric"]
+    stored = load_file(f"{folder}/integers/model.safetensors")
+    beside = load_file(f"{folder}/low-rank/adapter_model.safetensors")
+    dense = load_file(f"{folder}/transformer/diffusion_pytorch_model.safetensors")
+    found, most = {}, 0.0
+    for name in [key for key in stored if key.endswith(".weight_packed")]:
+        path = name.removesuffix(".weight_packed")
+        part = lambda suffix: stored.get(f"{path}.{suffix}")
+        rows, columns = part("weight_shape").tolist()
+        shifts = torch.arange(0, 32, bits)
+        words = part("weight_packed").to(torch.int64) & 0xFFFFFFFF
+        codes = ((words[:, :, None] >> shifts) & (2**bits - 1)).reshape(rows, -1)[:, :columns]
+        assert symmetric, "zero points are packed by columns, which is judged elsewhere"
+        scales = part("weight_scale").double()
+        values = (codes - 2 ** (bits - 1)).double().reshape(rows, scales.shape[1], -1) * scales[:, :, None]
+        values = values.reshape(rows, columns)
+        if part("input_divisor") is not None:
+            values = values / part("input_divisor").double()
+        A, B = (beside[f"base_model.model.{path}.lora_{side}.weight"].double() for side in "AB")
+        there = dense[f"{path}.weight"].double()
+        most = max(most, ((values + B @ A - there).abs().max() / there.abs().max()).item())
+        found[path] = values
+    divided = sum(key.endswith(".input_divisor") for key in stored)
+    return {"gap": torch.tensor(most), "layers": torch.tensor([len(found), divided])}
+
+
 def tables(request):
     side, width = request["positions"]
     table = embeddings.PatchEmbed(side, side, 1, 1, width).pos_embed[0]
@@ -115,7 +146,7 @@ def tables(request):
 
 def main(out, requests):
     found = {"none": torch.zeros(1)}
-    kinds = [("positions", tables), ("config", schedule), ("noised", compute), ("first", sample)]
+    kinds = [("positions", tables), ("config", schedule), ("noised", compute), ("first", sample), ("integers", whole_weights)]
     with open(requests) as file:
         parsed = json.load(file)
     for key, answer in kinds:

@@ -12,6 +12,7 @@ import { linearSampler } from '../diffusion/sampler-config.ts';
 import { frozenModel, type ModelSource } from '../engine/build-model.ts';
 import type { RoundedInputs } from '../engine/input-parameters.ts';
 import type { Model } from '../engine/model.ts';
+import type { ModelConfig } from '../families/family.ts';
 import { dtypeOf } from '../methods/index.ts';
 import type { Device } from '../tensor/device.ts';
 import { scaleAware } from './efficient-dm.ts';
@@ -67,8 +68,7 @@ export function openTrajectoryFeed(opened: Opened): Feed {
       if (inputs === null) return scaleAware(options, new Map());
       return scaleAware(options, rangesOf(full(), inputs, settings, sizes.sequencesPerStep));
     },
-    evaluationSequences: () => [],
-    allSequences: () => noRecords(),
+    ...nothing,
     get training() {
       return noRecords();
     },
@@ -76,6 +76,21 @@ export function openTrajectoryFeed(opened: Opened): Feed {
       walk[Symbol.dispose]();
       base?.parameters[Symbol.dispose]();
     },
+  };
+}
+
+const nothing = { evaluationSequences: () => [], allSequences: () => noRecords() };
+
+/** Of a job that trains nothing and has no records. */
+export function feedOfNothing(spec: FineTuneJobSpec, { contextLength }: ModelConfig): Feed {
+  return {
+    ...trajectorySizes(spec, { contextLength }),
+    ...nothing,
+    batch: () => noRecords(),
+    get training() {
+      return noRecords();
+    },
+    [Symbol.dispose]() {},
   };
 }
 
@@ -150,5 +165,5 @@ class Walk implements Disposable {
 }
 
 function noRecords(): never {
-  throw new Bug('a job along trajectories has no records');
+  throw new Bug('the job has no records');
 }

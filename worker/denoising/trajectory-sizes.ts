@@ -1,4 +1,4 @@
-// How much a job along trajectories computes in a step: known without a model in memory.
+// How much a job without records computes in a step: known without a model in memory.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { invariant } from '../../crds/failures/errors.ts';
 import { sequencesPerStep, splitEvenly } from '../../crds/plan/batches.ts';
@@ -15,8 +15,8 @@ export function trajectorySizes(
 ): FeedSizes {
   const perStep = sequencesPerStep(training, dataset);
   invariant(perStep >= ranks, `${ranks} workers share ${perStep} trajectories of a step`);
-  const sequences = trajectorySequences(training, perStep);
-  invariant(sequences !== undefined, 'a job without records has no trajectories');
+  // What trains nothing has no trajectories, and a step of any.
+  const sequences = trajectorySequences(training, perStep) ?? perStep;
   const most = Math.ceil(perStep / ranks);
   const microBatchSize = Math.min(training.microBatchSize ?? 1, most);
   const tokens = passesOf(training) * contextLength;

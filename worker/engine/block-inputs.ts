@@ -11,11 +11,14 @@ interface Sums extends Disposable {
 export class BlockInputs<S extends Sums> implements Disposable {
   readonly inputs: { readonly paths: string[]; readonly sums: S | null }[] = [];
   readonly #byPath = new Map<string, S | null>();
-  readonly #begin: (x: Tensor, place: number) => S | null;
+  readonly #begin: (x: Tensor, place: number, path: string) => S | null;
   #last: Tensor | null = null;
 
-  /** `begin`: what adds up the input that comes in this place; null where another rank does. */
-  constructor(begin: (x: Tensor, place: number) => S | null) {
+  /**
+   * `begin`: what adds up the input that comes in this place, which the layer of a path reads
+   * first; null where another rank does.
+   */
+  constructor(begin: (x: Tensor, place: number, path: string) => S | null) {
     this.#begin = begin;
   }
 
@@ -34,7 +37,7 @@ export class BlockInputs<S extends Sums> implements Disposable {
       this.#byPath.set(path, shared.sums);
       return;
     }
-    const sums = this.#begin(x, this.inputs.length);
+    const sums = this.#begin(x, this.inputs.length, path);
     this.inputs.push({ paths: [path], sums });
     this.#byPath.set(path, sums);
     sums?.add(x, rows);

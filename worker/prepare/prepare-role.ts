@@ -73,13 +73,14 @@ export const prepareRole: Role = async (context) => {
     version: 1,
     request: prepareDigest(run.spec),
     model: { path, name: nameOf(run, model), digest: model.digest, ...pruningOf(model) },
-    data: run.spec.training.trajectory
-      ? noRecords
-      : await preparedData(context, run, headers, early),
+    data:
+      run.spec.dataset.train === undefined
+        ? noRecords
+        : await preparedData(context, run, headers, early),
   });
 };
 
-/** Along trajectories there is nothing but the classes and noise that the seed draws. */
+/** Where a model makes pictures, there is nothing but classes and noise that the seed draws. */
 const noRecords: PreparedRecord['data'] = {
   digest: digestOf({ records: 'None' }),
   ...{ samples: 0, heldOutSamples: 0, skipped: {}, tokens: 0, targetTokens: 0 },

@@ -1,7 +1,12 @@
 // Training data for forms of the result that are made by what the model computes.
 import { setImmediate } from 'node:timers/promises';
+import { type Quantization, trajectoryOf } from '../../crds/api/quantization.ts';
+import { parseDecimal } from '../../crds/schema/decimal.ts';
 import { openFeed } from '../data/feed.ts';
 import { firstSequences } from '../data/first-sequences.ts';
+import { calibrationPictures } from '../denoising/calibration.ts';
+import type { TrajectorySettings } from '../denoising/trajectory.ts';
+import { linearSampler } from '../diffusion/sampler-config.ts';
 import { linearLayers } from '../engine/adapted-layers.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import { HeldSequences } from '../engine/held-sequences.ts';
@@ -16,6 +21,24 @@ import type { ArtifactFacts } from './artifact.ts';
 type Context = Pick<RoleContext, 'emit' | 'stop'>;
 type Data = Pick<ArtifactFacts, 'run' | 'prepared'>;
 type Facts = Data & Pick<ArtifactFacts, 'model'>;
+
+/** Of a model that makes pictures, some of them; else the first sequences of the training data. */
+export async function calibrationFor(
+  facts: Facts,
+  own: Quantization,
+  stop: AbortSignal,
+): Promise<readonly HostSequence[]> {
+  const { calibrationSequences: count } = own;
+  if (facts.model.config.kind !== 'diffusion') return await calibrationOf(facts, count, stop);
+  return await calibrationPictures(facts.model, samplingOf(facts, own), count, stop);
+}
+
+/** How pictures are made that a quantized model is calibrated on, and compared by. */
+export function samplingOf({ run }: Pick<Facts, 'run'>, own: Quantization): TrajectorySettings {
+  const { steps, guidance } = trajectoryOf(own);
+  const { seed } = run.spec.training;
+  return { sampler: linearSampler, steps, guidance: parseDecimal(guidance), seed };
+}
 
 /** The first sequences of the training data. */
 export async function calibrationOf(

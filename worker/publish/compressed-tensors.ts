@@ -28,7 +28,7 @@ import { packQuantized } from './packed-integers-layout.ts';
 import { openFolder } from './stored-folder.ts';
 
 /** Linear layers in codes. */
-interface Coded {
+export interface Coded {
   /** By module path. */
   readonly layers: ReadonlyMap<string, LinearLayer>;
   readonly layout: LinearLayout;
@@ -94,7 +94,7 @@ export function codedFile(
         },
       };
       const { sequenceLength } = run.spec.dataset;
-      const precision = inputs && withRoundedInputs(inputs);
+      const precision = inputs && withRoundedInputs({ grid: inputs });
       using beside = branches && readBranches(folder);
       const own = { adapter: beside?.adapter ?? null, trains: () => false };
       return buildModel(source, { dtype, ...own, precision, sequenceLength });

@@ -22,8 +22,8 @@ import { integersIn } from './integer-layout.ts';
 import type { LinearLayout } from './linear-layout.ts';
 import { packQuantized } from './packed-integers-layout.ts';
 
-const folderName = 'integers';
-const fileName = 'model.safetensors';
+export const integersFolder = 'integers';
+export const integersFile = 'model.safetensors';
 const zeroInFile = 'input_zero_point';
 
 type Facts = Pick<ArtifactFacts, 'model'>;
@@ -38,9 +38,11 @@ export async function writeIntegers(folder: string, facts: Facts): Promise<numbe
     planned.push(...layout.planned(layer));
     if (inputGrid) planned.push(...tablesOf(facts, layer, inputGrid));
   }
-  const own = join(folder, folderName);
+  const own = join(folder, integersFolder);
   await mkdir(own);
-  const { bytes } = await writeSafetensors(join(own, fileName), new Map(planned), { format: 'pt' });
+  const { bytes } = await writeSafetensors(join(own, integersFile), new Map(planned), {
+    format: 'pt',
+  });
   const config = {
     ...{ weights: layout.config(null), inputs: inputGrid },
     note: 'row i of the tables of inputs is for the same share of the denoising steps, first to last',
@@ -56,7 +58,7 @@ export function readInputTables(folder: string, { model }: Facts) {
   return {
     ...{ grid, learningRateFactor: 1 },
     initial(path: string): InputRows {
-      using file = openSafetensors(join(folder, folderName, fileName));
+      using file = openSafetensors(join(folder, integersFolder, integersFile));
       const values = (name: string) => scope(() => toArray(file.load(`${path}.${name}`)));
       return { logScales: values(inputLogScale), zeros: values(zeroInFile) };
     },
@@ -71,7 +73,7 @@ export function requireIntegers(
 ): void {
   const { layers, layout } = integersOf(facts);
   const { dtype } = facts.model;
-  using file = openSafetensors(join(folder, folderName, fileName));
+  using file = openSafetensors(join(folder, integersFolder, integersFile));
   const stored = {
     config: facts.model.config,
     find: (name: string) => (file.header.tensors.has(name) ? file.load(name) : null),

@@ -66,8 +66,14 @@ export async function writeBranches(
   );
 }
 
+interface ReadBranches {
+  readonly adapter: Adapter;
+  /** The factors of a layer, float32. */
+  branch(path: string): Readonly<Record<'A' | 'B', Tensor>>;
+}
+
 /** What a model has that is read back with its branch. */
-export function readBranches(folder: string): { readonly adapter: Adapter } & Disposable {
+export function readBranches(folder: string): ReadBranches & Disposable {
   const file = openSafetensors(join(folder, folderName, tensorFile));
   const read = (path: string) => (suffix: string) => {
     const mapped = file.load(`${prefix}${path}.${suffix}`);
@@ -87,6 +93,7 @@ export function readBranches(folder: string): { readonly adapter: Adapter } & Di
       learningRateFactor: () => 1,
       decays: () => false,
     },
+    branch: (path) => ({ A: read(path)(factorA), B: read(path)(factorB) }),
     [Symbol.dispose]: () => file[Symbol.dispose](),
   };
 }

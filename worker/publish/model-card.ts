@@ -2,6 +2,7 @@
 // report.
 
 import { textsOfClasses } from '../../crds/api/class-texts.ts';
+import type { Quantization } from '../../crds/api/quantization.ts';
 import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import { isAdapterForm } from '../../crds/names/result-folders.ts';
 import type { ArtifactEvaluation } from '../../crds/wire/artifact-evaluation.ts';
@@ -25,7 +26,7 @@ export function modelCard(
     ...(isAdapterForm(format)
       ? [...recoveryNote(facts), ...baseNote(facts), ...namesNote(facts)]
       : []),
-    ...(format === 'CompressedTensors' ? branchNote(facts) : []),
+    ...(format === 'CompressedTensors' ? codedNote(facts) : []),
     ...(format === 'MergedSafetensors' ? integersNote(facts) : []),
     ...table(facts, [['evaluation', evaluationWords(evaluation)]]),
     '',
@@ -96,13 +97,26 @@ function recoveryNote({ cut }: ArtifactFacts): readonly string[] {
 }
 
 /** Integers whose branch is left out are another model. */
-function branchNote({ run }: ArtifactFacts): readonly string[] {
-  if ((run.spec.output.quantization?.lowRank ?? 0) === 0) return [];
+function codedNote({ run, files }: ArtifactFacts): readonly string[] {
+  const { quantization: own } = run.spec.output;
+  if (files.config.kind === 'diffusion' && own !== undefined) return pipelineNote(own);
+  if ((own?.lowRank ?? 0) === 0) return [];
   return [
     'The PEFT adapter in `low-rank/` is a part of this model: load it with ' +
       '`PeftModel.from_pretrained(model, "low-rank")`, on a model that was loaded with ' +
       '`CompressedTensorsConfig(dequantize=True)`.',
     '',
+  ];
+}
+
+/** Of a pipeline that was quantized after training. */
+function pipelineNote({ bits, lowRank, activations }: Quantization): readonly string[] {
+  const added = lowRank === 0 ? '' : ' and the factors in `low-rank/`';
+  const rounded = `\`integers/config.json\` says how inputs of layers are rounded, to ${activations}, which diffusers does not do: without it its pictures are those of the weights alone.`;
+  return [
+    `Weights of the blocks are ${bits}-bit integers in \`integers/\`, packed, with their scales. \`transformer/\` has what these${added} stand for, as diffusers loads it.`,
+    '',
+    ...(activations === 'None' ? [] : [rounded, '']),
   ];
 }
 
@@ -144,9 +158,9 @@ function table({ prepared, report, run }: ArtifactFacts, evaluations: Rows): rea
   const rows: Rows = [
     ['method', report.job.summary],
     ...(training.totalSteps === 0 ? [] : trainedRows(training)),
-    ...(run.spec.training.trajectory === undefined
-      ? recordRows(dataset, evaluation.before, published, training.totalSteps)
-      : [['records', 'none: it learned along trajectories of its base'] as const]),
+    ...(run.spec.dataset.train === undefined
+      ? [['records', withoutRecords(run.spec)] as const]
+      : recordRows(dataset, evaluation.before, published, training.totalSteps)),
     ...wordRows(evaluation.before, published),
     ...(run.spec.dataset.labels === undefined
       ? []
@@ -158,6 +172,12 @@ function table({ prepared, report, run }: ArtifactFacts, evaluations: Rows): rea
     ...evaluations,
   ];
   return ['| | |', '| --- | --- |', ...rows.map(([name, value]) => `| ${name} | ${value} |`)];
+}
+
+function withoutRecords({ training }: ArtifactFacts['run']['spec']): string {
+  return training.trajectory === undefined
+    ? 'none'
+    : 'none: it learned along trajectories of its base';
 }
 
 function recordRows(

@@ -7,12 +7,12 @@ import { diffusionConfig } from '../diffusion/config.ts';
 import { className } from '../diffusion/config-file.ts';
 import { transformerFolder } from '../diffusion/names.ts';
 import { linearSampler, printSamplerConfig } from '../diffusion/sampler-config.ts';
-import { type PlannedPanels, writeSafetensors } from '../files/safetensors.ts';
+import { type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
 
 /** Returns the bytes of the tensors. */
 export async function writePipeline(
   folder: string,
-  tensors: ReadonlyMap<string, PlannedPanels>,
+  tensors: ReadonlyMap<string, WritableTensor>,
   { headers, config }: Pick<ModelFiles, 'headers' | 'config'>,
 ): Promise<number> {
   const transformer = join(folder, transformerFolder);

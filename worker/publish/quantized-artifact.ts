@@ -23,7 +23,8 @@ import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { awqLayout } from './awq-layout.ts';
-import { calibrationOf } from './calibration.ts';
+import { calibrationFor } from './calibration.ts';
+import { codedPipeline } from './coded-pipeline.ts';
 import type { CodedTensor } from './codes-check.ts';
 import { codedFile } from './compressed-tensors.ts';
 import { float4 } from './float4-layout.ts';
@@ -48,13 +49,22 @@ export function quantizedArtifact(
     transformsOf(quantization),
   );
   const { lowRank: rank } = quantization;
-  const file = codedFile(facts, {
+  const coded = {
     layers: new Map(layers.map((layer) => [layer.path, layer])),
     layout: layoutOf(format, quantization, integers, facts.model.dtype),
     inputs: inputGridOf(quantization),
-    vector: (name) => integers.vector(name),
-    branches: rank === 0 ? null : { rank, layers, of: (path) => integers.branch(path) },
-  });
+    vector: (name: string) => integers.vector(name),
+    branches: rank === 0 ? null : { rank, layers, of: (path: string) => integers.branch(path) },
+  };
+  const { config } = facts.files;
+  const file =
+    config.kind === 'diffusion'
+      ? codedPipeline(facts, {
+          ...{ ...coded, config },
+          values: (path, rows) => integers.values(path, rows),
+          divisor: (path) => integers.divisor(path),
+        })
+      : codedFile(facts, coded);
   return {
     format,
     folder: resultFolder[format],
@@ -179,7 +189,7 @@ async function quantizeAll(
 ): Promise<void> {
   const { model } = facts;
   const sequences = isCalibrated(quantization)
-    ? await calibrationOf(facts, quantization.calibrationSequences, stop)
+    ? await calibrationFor(facts, quantization, stop)
     : null;
   const amount =
     sequences === null

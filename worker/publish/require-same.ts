@@ -21,7 +21,7 @@ export function requireSame(written: Written, trained: Tensor, copy: Model): Rel
   const found = compared(format, trained, copy);
   undoCodes_(format, coded, copy);
   // Inputs that are rounded say as little of a file as coarse codes do.
-  requireClose(written, trained, { ...copy, precision: null });
+  requireClose(written, trained, { ...copy, precision: copy.precision?.unrounded?.() ?? null });
   return found;
 }
 

@@ -14,10 +14,10 @@ import { trimMemory } from '../tensor/memory.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { comparedBySamples } from './compare-samples.ts';
 import {
   evaluateArtifact,
   evaluatedByName,
-  notEvaluated,
   type Questions,
   refusalOf,
 } from './evaluate-artifact.ts';
@@ -80,7 +80,7 @@ async function evaluated(
   partial: string,
   { facts, questions }: Trained,
 ): Promise<ArtifactEvaluation> {
-  if (questions === null) return notEvaluated(facts.run);
+  if (questions === null) return await comparedBySamples(context, writer, partial, facts);
   const byName = evaluatedByName(writer, facts);
   if (byName !== undefined) return byName;
   trimMemory();

@@ -4,20 +4,17 @@
 import { Bug, invariant } from '../../crds/failures/errors.ts';
 import { decoderConfig } from '../decoder/config.ts';
 import type { Model } from '../engine/model.ts';
+import type { ModelConfig } from '../families/family.ts';
 import type { Rows } from '../files/row-panels.ts';
+import { asBfloat16 } from '../methods/weights/learned-step.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type ChannelSplit, searchedSplit, splitGram, splitInputs } from './channel-split.ts';
+import { foldingInto } from './folding.ts';
 import { fittedBranch } from './low-rank-branch.ts';
-import {
-  foldedNorm,
-  largestOfHeads,
-  type Rescaling,
-  rescaled,
-  rescaledGram,
-  spreadToHeads,
-} from './rescale.ts';
+import { type Rescaling, rescaled, rescaledGram } from './rescale.ts';
+import { exactlyRead } from './rounded-inputs.ts';
 import type { SeenInput } from './seen-input.ts';
 import { type SmoothingTrial, searchedFactors } from './smoothing.ts';
 import { type SmoothingPlace, smoothingPlaces } from './smoothing-places.ts';
@@ -50,6 +47,8 @@ export class BlockTransforms implements Disposable {
   readonly #rows = new Map<string, Tensor>();
   readonly #splits = new Map<string, OwnSplit>();
   readonly #branches = new Map<string, LowRankBranch>();
+  /** Of layers whose inputs are divided where they are read. */
+  readonly #divisors = new Map<string, Tensor>();
   /** Norms and biases, by name. */
   readonly #vectors = new Map<string, Tensor>();
 
@@ -59,7 +58,7 @@ export class BlockTransforms implements Disposable {
 
   /** Finds those of a block, whose norms and biases products read from then on. */
   prepare(model: Model, layer: number, inputs: readonly BlockInput[], weightOf: WeightOf): void {
-    const places = smoothingPlaces(decoderConfig(model.config), layer);
+    const places = smoothingPlaces(model.config, layer);
     if (this.#settings.smoothing === 'Search') {
       for (const place of places) {
         scope(() => this.#smooth(model, place, inputOf(inputs, place), weightOf));
@@ -75,8 +74,14 @@ export class BlockTransforms implements Disposable {
         scope(() => this.#split(model, down, inputOf(inputs, down), weightOf));
     }
     if (this.#settings.rank === 0) return;
+    const exact = exactlyRead(model.config);
     for (const { paths, sums } of inputs) {
-      for (const path of paths) scope(() => this.#fitBranch(path, sums, weightOf));
+      for (const path of paths) {
+        const settings = exact.has(path)
+          ? { ...this.#settings, inputs: undefined }
+          : this.#settings;
+        scope(() => this.#fitBranch(path, sums, weightOf, settings));
+      }
     }
   }
 
@@ -107,6 +112,18 @@ export class BlockTransforms implements Disposable {
     return split?.side === 'Columns' ? splitGram(divided, split) : divided;
   }
 
+  /** Whether layers of such a model may read inputs divided. */
+  isReadDivided(config: ModelConfig): boolean {
+    const isOf = ({ producer }: SmoothingPlace) => producer.type === 'Nothing';
+    return this.#settings.smoothing === 'Search' && smoothingPlaces(config, 0).some(isOf);
+  }
+
+  /** What the inputs of a layer are divided by where they are read; null: nothing. */
+  divisor(path: string): Tensor | null {
+    return this.#divisors.get(path) ?? null;
+  }
+
+  /** Beside the codes, of inputs that are divided as theirs are. */
   branch(path: string): LowRankBranch | null {
     return this.#branches.get(path) ?? null;
   }
@@ -123,13 +140,13 @@ export class BlockTransforms implements Disposable {
 
   [Symbol.dispose](): void {
     const branches = [...this.#branches.values()].flatMap(({ A, B }) => [A, B]);
-    const vectors = [this.#columns, this.#rows, this.#vectors].flatMap((each) => [
+    const vectors = [this.#columns, this.#rows, this.#vectors, this.#divisors].flatMap((each) => [
       ...each.values(),
     ]);
     const splits = [...this.#splits.values()].flatMap(({ index, parts }) => [index, parts]);
     for (const each of new Set([...branches, ...vectors, ...splits])) each.dispose();
     const all = [this.#columns, this.#rows, this.#splits, this.#branches, this.#vectors];
-    for (const each of all) each.clear();
+    for (const each of [...all, this.#divisors]) each.clear();
   }
 
   #rescaling(path: string): Rescaling {
@@ -181,58 +198,48 @@ export class BlockTransforms implements Disposable {
     this.#splits.set(`${mlp}up_proj`, { side: 'Rows', divided: 0, ...own() });
   }
 
-  #smooth(model: Model, place: SmoothingPlace, seen: SeenInput, weightOf: WeightOf): void {
-    const { parameters } = model;
-    const config = decoderConfig(model.config);
-    const { producer, readers } = place;
+  #smooth(
+    model: Model,
+    { producer, readers }: SmoothingPlace,
+    seen: SeenInput,
+    weightOf: WeightOf,
+  ): void {
+    const { parameters, dtype } = model;
+    const current = (name: string): Tensor | null => {
+      const changed = this.#vectors.get(name);
+      if (changed !== undefined) return changed;
+      return parameters.has(name) ? ops.to(parameters.value(name), dtype) : null;
+    };
+    const rowsOf = (path: string) => parameters.get(`${path}.weight`).shape[0] ?? 0;
+    const { allowed, fold } = foldingInto(producer, current, rowsOf);
     const largest = seen.largest ?? missing(readers[0]);
     const measured = { weights: readers.map(weightOf), x: seen.rows(), largest };
-    if (producer.type === 'Norm') {
-      const norm = ops.to(parameters.value(producer.name), model.dtype);
-      const folded = (factors: Tensor) => foldedNorm(norm, factors, config.normOffset);
-      const found = searchedFactors(measured, this.#settings, (wanted) => folded(wanted).factors);
-      if (found.factors === null) return;
-      const { norm: divided, factors } = folded(found.factors);
-      this.#change(model, producer.name, divided);
-      this.#divide(readers, factors);
-      return;
-    }
-    const own = (wanted: Tensor) =>
-      producer.type === 'Heads' ? largestOfHeads(wanted, config) : wanted;
-    const read = (rows: Tensor) => (producer.type === 'Heads' ? spreadToHeads(rows, config) : rows);
-    const { factors } = searchedFactors(measured, this.#settings, (wanted) => read(own(wanted)));
+    const { factors } = searchedFactors(measured, this.#settings, allowed);
     if (factors === null) return;
-    this.#divide(readers, read(own(factors)));
-    this.#divideRows(model, producer, own(factors));
+    const { columns, rows, vectors, isRead } = fold(factors);
+    for (const path of readers) {
+      this.#columns.set(path, keep(ops.clone(columns)));
+      if (isRead) this.#divisors.set(path, keep(ops.clone(columns)));
+    }
+    if (rows !== null) this.#divideRows(rows.path, rows.by);
+    for (const [name, value] of vectors) this.#change(model, name, value);
   }
 
-  #divide(readers: readonly string[], factors: Tensor): void {
-    for (const path of readers) this.#columns.set(path, keep(ops.clone(factors)));
-  }
-
-  #divideRows(
-    model: Model,
-    { path, first }: { readonly path: string; readonly first: number },
-    factors: Tensor,
-  ): void {
-    const { parameters } = model;
-    const [out = 0] = parameters.get(`${path}.weight`).shape;
-    const rows = ops.ones([out], { dtype: factors.dtype });
-    ops.copy_(ops.narrow(rows, 0, first, factors.numel), factors);
-    this.#rows.set(path, keep(rows));
-    const bias = `${path}.bias`;
-    if (!parameters.has(bias)) return;
-    const divided = ops.div(ops.to(parameters.value(bias), rows.dtype), rows);
-    this.#change(model, bias, ops.to(divided, model.dtype));
+  /** Rows of one layer may be those of several places. */
+  #divideRows(path: string, by: Tensor): void {
+    const before = this.#rows.get(path);
+    this.#rows.set(path, keep(before === undefined ? ops.clone(by) : ops.mul(before, by)));
+    before?.dispose();
   }
 
   #change({ parameters }: Model, name: string, value: Tensor): void {
     const kept = keep(ops.clone(value));
+    this.#vectors.get(name)?.dispose();
     this.#vectors.set(name, kept);
     parameters.change(name, () => ops.clone(kept));
   }
 
-  #fitBranch(path: string, seen: SeenInput, weightOf: WeightOf): void {
+  #fitBranch(path: string, seen: SeenInput, weightOf: WeightOf, settings: TransformSettings): void {
     const columns = this.#columns.get(path);
     const rows = seen.rows();
     const divided = columns === undefined ? rows : ops.div(rows, columns);
@@ -240,9 +247,14 @@ export class BlockTransforms implements Disposable {
     const x = split?.side === 'Columns' ? splitInputs(divided, split) : divided;
     const weight = this.#whole(path, weightOf(path));
     const outputs = { x, y: ops.linear(x, weight) };
-    const { A, B } = fittedBranch(weight, outputs, this.#settings).branch;
-    this.#branches.set(path, { A: keep(A), B: keep(B) });
+    const { A, B } = fittedBranch(weight, outputs, settings).branch;
+    this.#branches.set(path, { A: keep(asStored(A, this.divisor(path))), B: keep(B) });
   }
+}
+
+/** A factor whose values are of bfloat16 in its file, where its inputs are not divided. */
+function asStored(A: Tensor, divisor: Tensor | null): Tensor {
+  return divisor === null ? A : ops.mul(asBfloat16(ops.div(A, divisor)), divisor);
 }
 
 function inputOf(inputs: readonly BlockInput[], { readers }: SmoothingPlace): SeenInput {

@@ -9,7 +9,12 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { SeenInputs } from './adaquant.ts';
 import type { BlockInput } from './block-transforms.ts';
 import { pairedInputs } from './paired-inputs.ts';
-import { type InputGrid, withRoundedInputs } from './rounded-inputs.ts';
+import {
+  exactlyRead,
+  type InputGrid,
+  type ReadInputs,
+  withRoundedInputs,
+} from './rounded-inputs.ts';
 import { SeenInput } from './seen-input.ts';
 
 /** Called for each linear layer; products read from then on what the result makes. */
@@ -17,9 +22,11 @@ export type QuantizeLayer = (path: string, gram: Tensor) => () => Tensor;
 
 /** What is found of a block before its layers are quantized. */
 interface Preparation {
-  /** One row of so many of an input is kept for it. */
+  /** One row of so many tokens of an input is kept for it. */
   readonly every: number;
   prepare(layer: number, inputs: readonly BlockInput[]): void;
+  /** What inputs of a layer are divided by where they are read; null: nothing. */
+  readonly divisor?: (path: string) => Tensor | null;
 }
 
 /**
@@ -34,9 +41,14 @@ export function* quantizeBlocks(
   rounded: InputGrid | null = null,
   preparation: Preparation | null = null,
 ): Generator<number> {
-  using walk = new BlockWalk(asPublished(model, rounded), sequences);
+  const exact = exactlyRead(model.config);
+  const read = { grid: rounded, exact, divisor: preparation?.divisor };
+  using walk = new BlockWalk(asPublished(model, read), sequences);
   while (!walk.isOver) {
-    using inputs = new BlockInputs((x) => new SeenInput(x, rounded, preparation?.every));
+    const gridOf = (path: string) => (exact.has(path) ? null : rounded);
+    using inputs = new BlockInputs(
+      (x, _, path) => new SeenInput(x, gridOf(path), everyOf(x, sequences, preparation)),
+    );
     walk.look({ input: (path, x) => inputs.add(path, x) }, model);
     preparation?.prepare(walk.layer, inputs.inputs.flatMap(seen));
     for (const { paths, sums } of inputs.inputs) {
@@ -50,6 +62,17 @@ export function* quantizeBlocks(
     walk.advance();
     yield walk.layer;
   }
+}
+
+/** A layer that reads a row for each document reads fewer than there are tokens. */
+function everyOf(
+  x: Tensor,
+  [first]: readonly PackedSequence[],
+  preparation: Preparation | null,
+): number | null {
+  if (preparation === null) return null;
+  const share = (x.shape[0] ?? 0) / (first?.tokens ?? 1);
+  return Math.max(1, Math.floor(preparation.every * share));
 }
 
 type Input = BlockInputs<SeenInput>['inputs'][number];
@@ -71,7 +94,7 @@ export function* trainBlocks(
   train: TrainLayer,
   rounded: InputGrid | null = null,
 ): Generator<number> {
-  using walk = new BlockWalk(asPublished(model, rounded), sequences);
+  using walk = new BlockWalk(asPublished(model, { grid: rounded }), sequences);
   using exact = new BlockWalk(model, sequences);
   while (!walk.isOver) {
     using inputs = pairedInputs({ walk, exact, model, sequences, rounded });
@@ -92,7 +115,8 @@ export function* trainBlocks(
 }
 
 /** The same weights without the adapter, in the arithmetic of the result. */
-export function asPublished(model: Model, rounded: InputGrid | null): Model {
+export function asPublished(model: Model, read: ReadInputs | null): Model {
   const none = { adapter: null, adapted: new Map(), mixed: new Map() };
-  return { ...model, ...none, precision: rounded && withRoundedInputs(rounded) };
+  const isPlain = read === null || (read.grid === null && read.divisor === undefined);
+  return { ...model, ...none, precision: isPlain ? null : withRoundedInputs(read) };
 }

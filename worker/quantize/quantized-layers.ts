@@ -132,11 +132,13 @@ export class QuantizedLayers implements Disposable {
         yield* trainBlocks(model, sequences.all, train, settings.inputs);
         return;
       }
-      const tokens = hosts.reduce((sum, { ids }) => sum + ids.length, 0);
       const preparation = transforms && {
-        every: Math.max(1, Math.ceil(tokens / trialRows)),
+        every: strideOf(hosts),
         prepare: (layer: number, inputs: readonly BlockInput[]) =>
           transforms.prepare(model, layer, inputs, weightAt),
+        ...(transforms.isReadDivided(model.config) && {
+          divisor: (path: string) => transforms.divisor(path),
+        }),
       };
       yield* quantizeBlocks(model, sequences.all, quantize, settings.inputs, preparation);
     } finally {
@@ -225,12 +227,19 @@ export class QuantizedLayers implements Disposable {
     return this.#transforms?.vector(name) ?? null;
   }
 
-  /** What stays in 16 bits beside the codes of a layer. */
+  /** What stays in 16 bits beside the codes of a layer, of inputs that are not divided. */
   branch(path: string): LowRankBranch {
-    return this.#branchOf(path) ?? missing(path);
+    const { A, B } = this.#branchOf(path) ?? missing(path);
+    const divisor = this.divisor(path);
+    return { A: divisor === null ? A : ops.div(A, divisor), B };
   }
 
-  /** What stands for a layer: its codes with what is added to them, float32. */
+  /** What inputs of a layer are divided by where its codes read them; null: nothing. */
+  divisor(path: string): Tensor | null {
+    return this.#transforms?.divisor(path) ?? null;
+  }
+
+  /** What stands for a layer: its codes with what is added to them, float32, as they are read. */
   whole(path: string): Tensor {
     return scope(() => {
       const values = this.values(path, [0, this.#byPath.get(path)?.codes.shape[0] ?? 0]);
@@ -264,6 +273,20 @@ export class QuantizedLayers implements Disposable {
     this.#lost.clear();
     this.#transforms?.[Symbol.dispose]();
   }
+}
+
+/** One token of so many is kept for trials; of pictures, not always the same of their patches. */
+function strideOf(hosts: readonly HostSequence[]): number {
+  const tokens = hosts.reduce((sum, { ids }) => sum + ids.length, 0);
+  let stride = Math.max(1, Math.ceil(tokens / trialRows));
+  const [first] = hosts;
+  const patches = first?.values === undefined ? 1 : (first.offsets[1] ?? 1);
+  while (commonDivisor(stride, patches) > 1) stride += 1;
+  return stride;
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }
 
 /** q, k and v of a block are one; gate and up are. */

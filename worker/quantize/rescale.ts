@@ -84,7 +84,7 @@ export function foldedNorm(norm: Tensor, factors: Tensor, offset: 0 | 1): Folded
 }
 
 /** Query heads, heads of keys and values, and their size. */
-interface Heads {
+export interface Heads {
   readonly NH: number;
   readonly NK: number;
   readonly D: number;

@@ -5,6 +5,8 @@
 // type of x, as that package computes it, whose values these are to the last bit. (Kernels of vLLM
 // divide by 127 and in float32: their steps are 0.4 % larger.)
 import type { Quantization } from '../../crds/api/quantization.ts';
+import { linearLayers } from '../engine/adapted-layers.ts';
+import type { ModelConfig } from '../families/family.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import { dtypeEpsilon } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -35,14 +37,39 @@ export function roundedTokens(x: Tensor, grid: InputGrid): Tensor {
   });
 }
 
+/** How quantized layers read their inputs, by their paths. */
+export interface ReadInputs {
+  /** Null: they are not rounded. */
+  readonly grid: InputGrid | null;
+  /** Layers that round nothing, whatever the grid. @default none */
+  readonly exact?: ReadonlySet<string>;
+  /** What an input `[·, I]` is divided by before it is rounded: `[I]`. @default nothing */
+  readonly divisor?: ((path: string) => Tensor | null) | undefined;
+}
+
+/**
+ * Layers that round no inputs: a layer that makes scales and shifts of time step and class reads
+ * one row a picture and not one a token, so rounding saves nothing, and moves every token.
+ */
+export function exactlyRead(config: ModelConfig): ReadonlySet<string> {
+  const exact = linearLayers(config).filter(({ role }) => role === 'modulation');
+  return new Set(exact.map(({ path }) => path));
+}
+
 /** Products of the layers of a model that has such inputs. */
-export function withRoundedInputs(grid: InputGrid): Precision {
+export function withRoundedInputs(read: ReadInputs): Precision {
+  const { grid, exact, divisor } = read;
   return {
-    name: grid,
+    name: grid ?? 'Divided',
     linears: (x, layers) => {
-      const rounded = roundedTokens(x, grid);
-      return layers.map(({ weight, bias }) => ops.linear(rounded, weight, bias));
+      const path = (layers[0]?.name ?? '').replace(/\.weight$/, '');
+      const factors = divisor?.(path) ?? null;
+      const divided = factors === null ? x : ops.div(x, ops.to(factors, x.dtype));
+      const isRounded = grid !== null && exact?.has(path) !== true;
+      const read = isRounded ? roundedTokens(divided, grid) : divided;
+      return layers.map(({ weight, bias }) => ops.linear(read, weight, bias));
     },
+    unrounded: divisor ? () => withRoundedInputs({ ...read, grid: null }) : null,
     fallbacks: () => [],
     forget: () => {},
     forgetAll: () => {},

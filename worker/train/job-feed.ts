@@ -4,7 +4,7 @@ import type { ResolvedMethod } from '../../crds/index.ts';
 import type { PreparedRecord } from '../../crds/wire/run-folder.ts';
 import { type Feed, openFeed } from '../data/feed.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
-import { openTrajectoryFeed } from '../denoising/trajectory-feed.ts';
+import { feedOfNothing, openTrajectoryFeed } from '../denoising/trajectory-feed.ts';
 import { modelSource } from '../engine/build-model.ts';
 import type { World } from '../engine/world.ts';
 import type { ModelConfig } from '../families/family.ts';
@@ -26,6 +26,7 @@ export async function openJobFeed(
   if (spec.training.trajectory !== undefined) {
     return openTrajectoryFeed({ spec, method, source: modelSource(files), device, rank, size });
   }
+  if (spec.dataset.train === undefined) return feedOfNothing(spec, files.config);
   const attentionCost = attentionCostOf(files.config);
   return await openFeed(spec, data, signal, { rank, size, attentionCost });
 }

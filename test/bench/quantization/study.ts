@@ -131,7 +131,7 @@ async function integers(
   }
   const inputs = inputGridOf(quantization);
   const arithmetic = {
-    precision: inputs && withRoundedInputs(inputs),
+    precision: inputs && withRoundedInputs({ grid: inputs }),
     ...(quantization.lowRank === 0 ? {} : beside(found, layers)),
   };
   const vector = (name: string) => found.vector(name);

@@ -78,9 +78,9 @@ export const casesOfClassification: Cases = {
       ([name]) => !/files of other|no experts|no gates to train|no integers/.test(name),
     ),
   ),
-  'classes of pictures that are made: no integers after training': ofMaking({
-    'output.quantization': { method: 'RoundToNearest' },
-    'output.formats': undefined,
+  'classes of pictures that are made: integers that were tried': ofMaking({
+    'output.quantization': { method: 'AdaQuant' },
+    'output.formats': ['CompressedTensors'],
     method: { preset: 'Full' },
   }),
   'classes of pictures that are made: equal length': ofMaking({ 'dataset.packing': 'Packed' }),

@@ -22,6 +22,15 @@ const rounded = (fakeQuantized: Changes) => ({
 });
 
 export const casesOfTrajectories: Cases = {
+  'pictures are calibrated on where some are made': {
+    meet: {
+      'output.quantization': { trajectory: { steps: 10 } },
+      'output.formats': ['CompressedTensors'],
+    },
+    apart: {
+      ...{ 'output.quantization': {}, 'output.formats': ['CompressedTensors'] },
+    },
+  },
   'trajectories are those of models that make pictures': following({
     'model.task': undefined,
     dataset: { sequenceLength: 64 },

@@ -16,6 +16,8 @@ export interface Precision {
   readonly name: string;
   /** `x W^T + bias` for layers with the same input `x [T, in]`, in the type of `x`. */
   linears(x: Tensor, layers: readonly PlainLinear[]): readonly Tensor[];
+  /** The same without what is rounded of inputs; null where nothing is left. @default null */
+  readonly unrounded?: (() => Precision) | null;
   /** Why some layers are computed in the type of the model: a sentence for each reason. */
   fallbacks(parameters: readonly Parameter[]): readonly string[];
   /** The value of a parameter has changed. */
