@@ -96,6 +96,20 @@ test.serial('a pod that is new gets the parts of both ranks from the other pod',
   await endsWell(t, world, pods, 4, variables.four);
 });
 
+test.serial('both trainers of a pod go on from the copies in it', async (t) => {
+  const memory = inMemory('Local').checkpoint;
+  await using world = await aWorld(t, {
+    ...{ ...job, checkpoint: memory, workers: 1 },
+    variables: variables.pod,
+  });
+  const pod = await world.start(0);
+  await world.untilStep(5);
+  t.true(pod.signalTrainer('SIGKILL', 0));
+  await world.until('from memory', () => beganAfter([pod], 2) >= 4);
+  t.is((await world.state()).checkpoint, undefined, 'nothing else was there to go on from');
+  await endsWell(t, world, [pod], 2, variables.two);
+});
+
 test.serial('both trainers of a pod save once when it is asked to end', async (t) => {
   const checkpoint = { intervalSteps: 1000 };
   await using world = await aWorld(t, { ...job, checkpoint, workers: 1, variables: variables.pod });
@@ -130,7 +144,7 @@ test.serial('a trainer that hangs is found among those that wait for it', async 
 });
 
 test.serial('the number of pods changes while they train: two ranks, four, and two', async (t) => {
-  const training = { ...job.training, maxSteps: 24 };
+  const training = { ...job.training, maxSteps: 18 };
   await using world = await aWorld(t, { ...job, training, workers: 1, variables: variables.pod });
   const first = await world.start(0);
   await world.untilStep(6);
