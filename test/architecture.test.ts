@@ -52,6 +52,8 @@ test('crds imports no package but zod, and the few that its doors need', (t) => 
     'crds/wire/bus.ts': ['nats'],
     'crds/wire/bucket.ts': ['nats'],
     'crds/wire/connection.ts': ['nats'],
+    'crds/wire/federation-arrange.ts': ['nats'],
+    'crds/wire/federation-link.ts': ['nats'],
     'crds/crd/print-crd.ts': ['yaml', 'node:fs', 'node:fs/promises', 'node:path', 'node:url'],
     'crds/explain/print-reference.ts': ['node:fs'],
     'crds/trace/exporter.ts': [

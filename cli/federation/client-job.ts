@@ -9,6 +9,7 @@ export function clientJob(
   round: number,
   destination: string,
 ): FineTuneJobSpec {
+  if (train === undefined) throw new Bug(`nobody has said what ${name} trains on`);
   const { dataset, training } = template;
   const { heldOut: _held, eval: _eval, maxSamples: _most, ...shared } = dataset;
   return {

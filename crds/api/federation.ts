@@ -15,7 +15,11 @@ const client = z.strictObject({
   name: text(63, /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'small letters, digits and hyphens').describe(
     'Name of the client; states are summed in the order of names.',
   ),
-  train: trainSource.describe('Records that this client trains on. No other process reads them.'),
+  train: trainSource
+    .optional()
+    .describe(
+      'Records that this client trains on. No other process reads them. Absent over a bus, where the client names them.',
+    ),
   maxSamples: z.int().min(1).optional().describe('Use only the first records, up to this number.'),
   rank: z
     .int32()
@@ -47,7 +51,9 @@ const quorum = z.strictObject({
     .int32()
     .min(1)
     .optional()
-    .describe('Longest turn of a client in a round. One that takes longer is left out of it.'),
+    .describe(
+      'Longest turn of a client in a round. One that takes longer is left out of it. Over a bus, where clients train at once, the longest round; one below its quorum by then waits as long once more.',
+    ),
 });
 
 const aggregation = z
@@ -112,6 +118,12 @@ export const federationSpec = z.strictObject({
 });
 
 export type FederationSpec = z.output<typeof federationSpec>;
+
+/** Clients without which a round does not count. */
+export function fewestClients({ clients, quorum }: FederationSpec): number {
+  return quorum.minClients ?? Math.ceil(0.6 * clients.length);
+}
+
 export type FederationClient = FederationSpec['clients'][number];
 
 export const federation = z.strictObject({

@@ -10,17 +10,24 @@ import { resolveMethod } from '../methods/resolve.ts';
 import { refusedPrivacy } from './federation-privacy.ts';
 import { parseOnly, type RefusedField } from './only-document.ts';
 
+/** Whether its clients are on this machine, or reach their hub over a bus. */
+export type FederationPlace = 'machine' | 'bus';
+
 /** The federation of a file; throws one UserError with all problems. */
-export function parseFederation(text: string, file: string): Federation {
+export function parseFederation(
+  text: string,
+  file: string,
+  where: FederationPlace = 'machine',
+): Federation {
   return parseOnly(text, file, {
     kind: federationKind,
     schema: federation,
-    refused: ({ spec }) => refused(spec),
+    refused: ({ spec }) => [...refusedFederation(spec), ...idle(spec), ...misplaced(spec, where)],
   });
 }
 
 /** What does not go together in a federation, each with a sentence. */
-function refused(spec: FederationSpec): readonly RefusedField[] {
+export function refusedFederation(spec: FederationSpec): readonly RefusedField[] {
   const ofTemplate = incompatibilities(spec.template, 'machine').map(
     ({ path, message, hint }): RefusedField => ({
       path: ['template', ...path.filter((step) => step !== 'spec')],
@@ -28,13 +35,40 @@ function refused(spec: FederationSpec): readonly RefusedField[] {
       hint,
     }),
   );
-  return [
-    ...ofTemplate,
-    ...wrongMethod(spec),
-    ...wrongClients(spec),
-    ...idle(spec),
-    ...refusedPrivacy(spec),
-  ];
+  return [...ofTemplate, ...wrongMethod(spec), ...wrongClients(spec), ...refusedPrivacy(spec)];
+}
+
+/** What a client says itself where it is elsewhere, and the other way round. */
+function misplaced(
+  { clients, quorum }: FederationSpec,
+  where: FederationPlace,
+): readonly RefusedField[] {
+  if (where === 'machine') {
+    return clients.flatMap(({ train }, i) =>
+      train !== undefined
+        ? []
+        : [
+            {
+              path: ['clients', i],
+              message: `spec.clients[${i}].train is absent; on one machine each client has its records named here`,
+              hint: 'set it, or give --bus where clients are elsewhere',
+            },
+          ],
+    );
+  }
+  const own = clients.flatMap((client, i) =>
+    (['train', 'maxSamples', 'maxEpsilon'] as const)
+      .filter((field) => client[field] !== undefined)
+      .map((field) => ({
+        path: ['clients', i, field],
+        message: `spec.clients[${i}].${field} is set, and over a bus the file of the client says it`,
+        hint: 'leave it out here, and set it in the FederationPeer of the client',
+      })),
+  );
+  if (quorum.deadlineSeconds !== undefined) return own;
+  const message =
+    'spec.quorum.deadlineSeconds is absent; over a bus a client that went away would hold a round for ever';
+  return [...own, { path: ['quorum'], message, hint: 'set how long a round may take' }];
 }
 
 function wrongMethod({ aggregation, template, lambda }: FederationSpec): readonly RefusedField[] {

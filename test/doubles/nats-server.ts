@@ -135,7 +135,7 @@ export function records(bus: Bus): Promise<Bucket> {
   return bus.openBucket(bucket.state, cluster);
 }
 
-function answers(port: number): Promise<boolean> {
+export function answers(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect(port, '127.0.0.1');
   // The server speaks first: INFO.

@@ -1,6 +1,6 @@
 // The role `aggregate`: the next round of a federation, from its submissions to its result. It
 // reads records and objects alone; a run again after a kill finds the same and writes the same.
-import type { FederationSpec } from '../../crds/api/federation.ts';
+import { type FederationSpec, fewestClients } from '../../crds/api/federation.ts';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import { resolveMethod } from '../../crds/index.ts';
 import {
@@ -185,16 +185,16 @@ function scaleOfClient(spec: FederationSpec, client: string): number {
 }
 
 function requireQuorum(
-  { clients, quorum }: FederationSpec,
+  spec: FederationSpec,
   { round }: RoundSpec,
   { updates, refused }: Collected,
 ): void {
-  const fewest = quorum.minClients ?? Math.ceil(0.6 * clients.length);
+  const fewest = fewestClients(spec);
   if (updates.length >= fewest) return;
   const why = refused.map(({ client, reason }) => `${client}: ${reason}`).join('; ');
   throw new TerminalError({
     code: 'E_JOB_FAILED',
-    message: `round ${round} has ${updates.length} of ${clients.length} clients, and needs ${fewest} (${why})`,
+    message: `round ${round} has ${updates.length} of ${spec.clients.length} clients, and needs ${fewest} (${why})`,
     hint: 'repair what the clients say and run the same command again, or lower spec.quorum.minClients',
   });
 }

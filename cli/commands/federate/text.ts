@@ -3,7 +3,8 @@
 
 import { sanitize } from '../../../crds/text/sanitize.ts';
 import type { RoundResult } from '../../../crds/wire/federation.ts';
-import type { FederationView } from '../../federation/run-federation.ts';
+import type { StoredPeer } from '../../federation/peer-store.ts';
+import type { FederationView, WorkerView } from '../../federation/processes.ts';
 import type { StoredFederation } from '../../federation/store.ts';
 import { bytes, real } from '../../terminal/numbers.ts';
 import { jsonEnds, lastLine, type WorkView } from '../local-work/perform.ts';
@@ -75,5 +76,27 @@ export function federationJson(write: Write, stored: StoredFederation): WholeVie
     ...jsonEnds(say, stored),
     progress: (who, words) => say({ type: 'progress', who, words }),
     round: (result) => say({ type: 'round', ...result }),
+  };
+}
+
+type PeerView = WorkerView & WorkView;
+
+export function peerLines(write: Write, { record, folder }: StoredPeer): PeerView {
+  const { name, spec } = record;
+  const say = (line: string): void => write(sanitize(line));
+  return {
+    begin: (continued) =>
+      say(`${name}: client of ${spec.federation}, ${continued ? 'resuming' : 'new'} ${folder}`),
+    progress: (who, words) => say(`${who.padEnd(10)} ${words}`),
+    warn: (sentence) => say(`${'warning'.padEnd(10)} ${sentence}`),
+    end: (state) => say(lastLine(name, state)),
+  };
+}
+
+export function peerJson(write: Write, stored: StoredPeer): PeerView {
+  const say = (content: object): void => write(JSON.stringify(content));
+  return {
+    ...jsonEnds(say, stored),
+    progress: (who, words) => say({ type: 'progress', who, words }),
   };
 }

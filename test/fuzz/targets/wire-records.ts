@@ -11,6 +11,7 @@ import {
   roundSpec,
   roundSubmit,
 } from '../../../crds/wire/federation.ts';
+import { clientTurn, hubRecord } from '../../../crds/wire/federation-bus.ts';
 import { planRecord } from '../../../crds/wire/plan-record.ts';
 import { logRecord, podEvent } from '../../../crds/wire/pod-messages.ts';
 import { desiredRecord, heartbeatRecord, stateRecord } from '../../../crds/wire/state.ts';
@@ -24,6 +25,7 @@ const digest = 'a'.repeat(64);
 const schemas: readonly z.ZodType[] = [
   ...[planRecord, stateRecord, desiredRecord, heartbeatRecord, telemetry, logRecord, podEvent],
   ...[roundSpec, roundClaim, roundSubmit, roundAbsent, roundResult, privacyAccount],
+  ...[clientTurn, hubRecord],
 ];
 
 export const target: Target = {

@@ -1,8 +1,14 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { federationJson, federationLines } from '../../../../cli/commands/federate/text.ts';
+import {
+  federationJson,
+  federationLines,
+  peerJson,
+  peerLines,
+} from '../../../../cli/commands/federate/text.ts';
 import { digestOf } from '../../../../crds/index.ts';
 import { parseFederation } from '../../../../crds/manifest/federation.ts';
+import { parseFederationPeer } from '../../../../crds/manifest/federation-peer.ts';
 import type { RoundResult } from '../../../../crds/wire/federation.ts';
 
 const example = new URL('../../../../crds/federations/three-clients.yaml', import.meta.url);
@@ -63,4 +69,30 @@ test('in JSON each line is one object, and a round is its record', (t) => {
     ['begin', 'progress', 'warning', 'round', 'outcome'],
   );
   t.deepEqual(lines[3], { type: 'round', ...round });
+});
+
+const peerFile = new URL('../../../../crds/federations/client-north.yaml', import.meta.url);
+const peer = parseFederationPeer(readFileSync(peerFile, 'utf8'), 'client-north.yaml');
+const own = { name: 'north', namespace: 'default', cache: '/', spec: peer.spec };
+const storedPeer = { folder: '/peers/north', number: 1, record: own };
+
+test('a client elsewhere in lines and in JSON', (t) => {
+  const lines: string[] = [];
+  for (const made of [peerLines, peerJson]) {
+    const view = made((line) => lines.push(line), storedPeer);
+    view.begin(false);
+    view.progress('north', 'round 1 of 3');
+    view.warn('round 1 ended without north');
+    view.end('Stopped');
+  }
+  t.deepEqual(lines, [
+    'north: client of three-clinics, new /peers/north',
+    'north      round 1 of 3',
+    'warning    round 1 ended without north',
+    '‖ north stopped; the same command goes on',
+    '{"type":"begin","apiVersion":"cli.anneal.dev/v1","name":"north","folder":"/peers/north","continued":false}',
+    '{"type":"progress","who":"north","words":"round 1 of 3"}',
+    '{"type":"warning","message":"round 1 ended without north"}',
+    '{"type":"outcome","state":"Stopped","folder":"/peers/north"}',
+  ]);
 });

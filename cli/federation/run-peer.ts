@@ -1,0 +1,166 @@
+// A client of a federation whose hub is elsewhere: it waits for a round, trains it, sends what it
+// trained, and waits for the next, until the hub says that there is none. A round that ends before
+// this client does is given up: nothing of it would be used.
+import { type FineTuneJobSpec, toAnnealError, UserError } from '../../crds/index.ts';
+import { pause } from '../../crds/wire/connection.ts';
+import type { ClientTurn, FederationOffer, HubRecord } from '../../crds/wire/federation-bus.ts';
+import type { LocalOutcome } from '../client/local-run.ts';
+import { takeTurn } from './client-turn.ts';
+import { type Attempt, lost, type OpenRound, type PeerBus, pollMs } from './peer-bus.ts';
+import { accepted } from './peer-consent.ts';
+import { enterRound, type StoredPeer } from './peer-store.ts';
+import { type FederationContext, type RunPlace, reasonOf } from './processes.ts';
+
+/** While it trains; between rounds it looks more often. */
+const watchMs = 2_000;
+
+interface PeerContext extends Omit<FederationContext, 'variables'> {
+  /** Where a job of the hub computes here; throws where it cannot. */
+  readonly placeOf: (job: FineTuneJobSpec) => Promise<{
+    readonly place: Omit<RunPlace, 'name' | 'namespace'>;
+    readonly variables: FederationContext['variables'];
+  }>;
+}
+
+export async function runPeer(
+  stored: StoredPeer,
+  context: PeerContext,
+  bus: PeerBus,
+): Promise<LocalOutcome> {
+  const { stop, view } = context;
+  let last: OpenRound | null = null;
+  view.progress(stored.record.name, 'waits for a round');
+  while (!stop.aborted) {
+    const hub = await bus.hub();
+    if (hub?.state === 'Complete') return { type: 'Complete' };
+    const open = openOf(hub);
+    if (hub !== null && open !== null && !isSettled(await bus.turn(), open, last)) {
+      const ended = await takePart(stored, context, bus, { open, offer: hub.offer });
+      if (ended.type !== 'Complete') return ended;
+      last = open;
+    }
+    await pause(pollMs, stop);
+  }
+  return { type: 'Stopped' };
+}
+
+/** What this process has declined it declines again; one that is started anew tries again. */
+function isSettled(turn: ClientTurn | null, open: OpenRound, last: OpenRound | null): boolean {
+  if (!isOf(turn, open)) return false;
+  return turn.submitted !== undefined || (turn.declined !== undefined && isSame(last, open));
+}
+
+function openOf(hub: HubRecord | null): OpenRound | null {
+  return hub?.round === undefined ? null : { run: hub.run, round: hub.round };
+}
+
+function isSame(one: OpenRound | null, other: OpenRound | null): boolean {
+  return one?.run === other?.run && one?.round.round === other?.round.round;
+}
+
+function isOf(turn: ClientTurn | null, { run, round }: OpenRound): turn is ClientTurn {
+  return turn?.run === run && turn.round === round.round;
+}
+
+interface Asked {
+  readonly open: OpenRound;
+  readonly offer: FederationOffer;
+}
+
+/** Complete also where the round goes on without this client: it waits for the next then. */
+async function takePart(
+  stored: StoredPeer,
+  context: PeerContext,
+  bus: PeerBus,
+  { open, offer }: Asked,
+): Promise<LocalOutcome> {
+  const { record, folder } = stored;
+  await enterRound(stored, open.run, open.round);
+  const { round } = open.round;
+  context.view.progress(record.name, `round ${round} of ${offer.rounds}`);
+  const over = new AbortController();
+  const attempt = bus.attempt(open, record.name, folder, over.signal);
+  const agreed = await agree(stored, context, attempt, offer);
+  const kill = AbortSignal.any([context.kill, over.signal]);
+  const turn = { root: folder, round: open.round, ...agreed };
+  const processes = { ...context, variables: agreed.variables, kill };
+  const watching = watch(bus, { open, attempt, over, stop: context.stop });
+  const [taken, watched] = await Promise.allSettled([
+    takeTurn(turn, processes, attempt).finally(() => over.abort()),
+    watching,
+  ]);
+  if (watched.status === 'rejected') throw watched.reason;
+  const seen = watched.value;
+  const ended = outcomeOf(taken, seen !== null);
+  if (ended.type === 'Complete') {
+    context.view.progress(record.name, `round ${round} submitted`);
+    return ended;
+  }
+  if (seen === 'Lost') throw lost(record.name, round);
+  if (seen === 'Over') {
+    context.view.warn(`round ${round} ended without ${record.name}`);
+    return { type: 'Complete' };
+  }
+  if (ended.type === 'Stopped') return ended;
+  await attempt.decline(reasonOf(ended.error, offer.privacy !== undefined));
+  // The base, and how much the hub sends, are the same in all rounds.
+  if (['E_DIGEST_MISMATCH', 'E_INVALID_SPEC'].includes(ended.error.code)) return ended;
+  context.view.warn(`round ${round} goes on without ${record.name}: ${ended.error.message}`);
+  return { type: 'Complete' };
+}
+
+/** What is too large for the bus is a failure of the turn; what is thrown otherwise ends all. */
+function outcomeOf(taken: PromiseSettledResult<LocalOutcome>, isOver: boolean): LocalOutcome {
+  if (taken.status === 'fulfilled') return taken.value;
+  if (isOver) return { type: 'Stopped' };
+  const { reason } = taken;
+  if (!(reason instanceof UserError) || reason.code !== 'E_INVALID_SPEC') throw reason;
+  return { type: 'Failed', error: reason };
+}
+
+/** The hub is told why where this client does not take part; nothing would change that. */
+async function agree(
+  { record }: StoredPeer,
+  context: PeerContext,
+  attempt: Attempt,
+  offer: FederationOffer,
+) {
+  try {
+    const { spec, client } = accepted(offer, record);
+    const { place, variables } = await context.placeOf(spec.template);
+    const { name, namespace } = record;
+    return { spec, client, variables, place: { ...place, name, namespace } };
+  } catch (error) {
+    await attempt.claim();
+    await attempt.decline(toAnnealError(error).message);
+    throw error;
+  }
+}
+
+interface Watched {
+  readonly open: OpenRound;
+  readonly attempt: Attempt;
+  /** Aborted by either side: the turn has ended, or the round is over. */
+  readonly over: AbortController;
+  readonly stop: AbortSignal;
+}
+
+async function watch(
+  bus: PeerBus,
+  { open, attempt, over, stop }: Watched,
+): Promise<'Over' | 'Lost' | null> {
+  const ended = AbortSignal.any([over.signal, stop]);
+  for (;;) {
+    await pause(watchMs, ended);
+    if (ended.aborted) return null;
+    const [hub, turn] = await Promise.all([bus.hub(), bus.turn()]).catch((error: unknown) => {
+      if (ended.aborted) return [null, null];
+      throw error;
+    });
+    if (ended.aborted) return null;
+    const isLost = isOf(turn, open) && attempt.epoch > 0 && turn.epoch > attempt.epoch;
+    if (!isLost && (hub === null || isSame(openOf(hub), open))) continue;
+    over.abort();
+    return isLost ? 'Lost' : 'Over';
+  }
+}
