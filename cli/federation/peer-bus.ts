@@ -65,7 +65,7 @@ interface AttemptFacts {
   readonly signal: AbortSignal;
 }
 
-export class Attempt implements Hub {
+class Attempt implements Hub {
   readonly #link: FederationLink;
   readonly #subjects: ReturnType<typeof clientSubjects>;
   readonly #facts: AttemptFacts;

@@ -6,13 +6,23 @@ import { pause } from '../../crds/wire/connection.ts';
 import type { ClientTurn, FederationOffer, HubRecord } from '../../crds/wire/federation-bus.ts';
 import type { LocalOutcome } from '../client/local-run.ts';
 import { takeTurn } from './client-turn.ts';
-import { type Attempt, lost, type OpenRound, type PeerBus, pollMs } from './peer-bus.ts';
+import { lost, type OpenRound, type PeerBus, pollMs } from './peer-bus.ts';
 import { accepted } from './peer-consent.ts';
 import { enterRound, type StoredPeer } from './peer-store.ts';
 import { type FederationContext, type RunPlace, reasonOf } from './processes.ts';
 
 /** While it trains; between rounds it looks more often. */
 const watchMs = 2_000;
+
+/** What a client says and hears, and one attempt of a round. */
+export interface PeerLine extends Pick<PeerBus, 'hub' | 'turn'> {
+  attempt(...asked: Parameters<PeerBus['attempt']>): Attempt;
+}
+
+type Attempt = Pick<
+  ReturnType<PeerBus['attempt']>,
+  'epoch' | 'claim' | 'fetch' | 'submit' | 'decline'
+>;
 
 interface PeerContext extends Omit<FederationContext, 'variables'> {
   /** Where a job of the hub computes here; throws where it cannot. */
@@ -25,7 +35,7 @@ interface PeerContext extends Omit<FederationContext, 'variables'> {
 export async function runPeer(
   stored: StoredPeer,
   context: PeerContext,
-  bus: PeerBus,
+  bus: PeerLine,
 ): Promise<LocalOutcome> {
   const { stop, view } = context;
   let last: OpenRound | null = null;
@@ -51,7 +61,8 @@ function isSettled(turn: ClientTurn | null, open: OpenRound, last: OpenRound | n
 }
 
 function openOf(hub: HubRecord | null): OpenRound | null {
-  return hub?.round === undefined ? null : { run: hub.run, round: hub.round };
+  if (hub?.round === undefined || hub.state === 'Complete') return null;
+  return { run: hub.run, round: hub.round };
 }
 
 function isSame(one: OpenRound | null, other: OpenRound | null): boolean {
@@ -71,7 +82,7 @@ interface Asked {
 async function takePart(
   stored: StoredPeer,
   context: PeerContext,
-  bus: PeerBus,
+  bus: PeerLine,
   { open, offer }: Asked,
 ): Promise<LocalOutcome> {
   const { record, folder } = stored;
@@ -146,7 +157,7 @@ interface Watched {
 }
 
 async function watch(
-  bus: PeerBus,
+  bus: PeerLine,
   { open, attempt, over, stop }: Watched,
 ): Promise<'Over' | 'Lost' | null> {
   const ended = AbortSignal.any([over.signal, stop]);
