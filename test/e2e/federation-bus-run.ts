@@ -13,7 +13,7 @@ export interface Part {
   readonly cache: string;
 }
 
-/** The hub, and each client by its name; west is behind the leaf node. */
+/** The hub first, and each client by its name; the last one is behind the leaf node. */
 export async function aBusFederation(
   { file, folder }: ToyFederation,
   servers: FederationServers,
@@ -30,7 +30,7 @@ export async function aBusFederation(
     const peer = { apiVersion, kind: 'FederationPeer', metadata: { name }, spec: own };
     const path = join(folder, `${name}.yaml`);
     await writeFile(path, stringify(peer));
-    const where = name === 'west' ? 'leaf' : 'hub';
+    const where = name === spec.clients.at(-1).name ? 'leaf' : 'hub';
     parts[name] = partOf(folder, name, path, servers.url(where), servers.key(`client-${name}`));
   }
   const clients = spec.clients.map(

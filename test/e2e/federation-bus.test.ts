@@ -1,11 +1,12 @@
 // Hub and clients as processes of their own, on two NATS servers that a leaf node joins: whatever
 // is killed, the end has the bits of the same federation on one machine; and a client that does not
 // agree, or cannot, is left out by name. What hub and clients say is in test/wire/federation-bus.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { federationFiles } from '../../crds/wire/federation.ts';
+import { epsilonOf } from '../../worker/federate/privacy-account.ts';
 import { FederationServers } from '../doubles/federation-servers.ts';
 import { startHosts } from '../warm/hosts.ts';
 import type { Victim } from './anneal-process.ts';
@@ -156,4 +157,38 @@ test.serial('a client that does not agree or cannot is left out by name', async 
   t.is(readdirSync(join(folder, federationFiles.objects)).length, 2, 'begun, and the mean of one');
   const objects = join(north.cache, 'federation-peers/north', federationFiles.objects);
   t.is(readdirSync(objects).length, 2, 'of others it has the state alone');
+});
+
+test.serial('under privacy a client keeps its account and its budget itself', async (t) => {
+  const privacy = { clip: '1', noise: '1', delta: '1e-2' };
+  const federation = await aFederation(t, {
+    ...{ aggregation: 'FFALoRA', method: lora, dataset: { format: 'Chat' }, spec: { privacy } },
+    records: { north: sums(0, 9), south: sums(20, 5) },
+    clients: { north: { records: 10 }, south: { records: 8 } },
+  });
+  await using servers = await FederationServers.start('toy', ['north', 'south'], 'south');
+  // Two of 8 records in each of four steps: what one round spends.
+  const limit = epsilonOf([{ rate: 2 / 8, noise: 1, steps: 4 }], 1e-2);
+  const parts = await aBusFederation(federation, servers, {
+    hub: { quorum: { minClients: 1, deadlineSeconds: 600 } },
+    peers: { south: { privacy: { maxEpsilon: String(1.01 * limit), maxDelta: '1e-2' } } },
+  });
+  const running = Object.values(parts).map((part) => startPart(part, hosts.variables));
+  for (const { code, stderr } of await Promise.all(running.map(({ ended }) => ended))) {
+    t.is(code, 0, stderr);
+  }
+  const [, first, last] = running[0]?.lines.filter((line) => line.type === 'round') ?? [];
+  t.deepEqual([first?.used, last?.used], [['north', 'south'], ['north']]);
+  const [refused] = last?.refused ?? [];
+  t.regex(refused?.reason ?? '', /^round 2 would bring its epsilon from .*; its maxEpsilon is/);
+  const { south, hub } = parts;
+  const account = join(south?.cache ?? '', 'federation-peers/south/clients/south/account.json');
+  const { key, spent } = JSON.parse(readFileSync(account, 'utf8'));
+  t.is(spent.length, 1);
+  t.false(
+    readdirSync(hub?.cache ?? '', { recursive: true })
+      .join()
+      .includes('account.json'),
+  );
+  t.false(JSON.stringify(running.map(({ lines }) => lines)).includes(key));
 });

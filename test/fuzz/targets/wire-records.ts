@@ -35,6 +35,8 @@ export const target: Target = {
     '{"v":1,"round":2,"step":10,"time":"2024-05-01T00:00:00.000Z","index":0}',
     '{"type":"step","step":3,"loss":1.5,"learningRate":0.1}',
     `{"round":1,"client":"a","epoch":1,"base":"b","state":"${digest}","object":{"digest":"${digest}","bytes":8},"samples":3}`,
+    '{"version":1,"run":"0123456789abcdef","round":1,"epoch":2,"declined":"a"}',
+    '{"version":1,"run":"0123456789abcdef","hub":1,"state":"Open","offer":{"aggregation":"FedSB","rounds":2,"clients":[{"name":"a"}],"job":{"model":{},"dataset":{},"method":{},"training":{},"checkpoint":{},"failurePolicy":{}}}}',
     '{"time":"2024-05-01T00:00:00.000Z","level":"info","text":"a","index":0}',
   ],
   words: [
