@@ -49,7 +49,8 @@ const specRules: readonly Rule<SpecFields>[] = [
     id: 'spec: a job trains on records or along trajectories',
     cel: `has(self.dataset.train) != ${hasNone}`,
     check: (spec) => (spec.dataset.train !== undefined) !== hasNoRecords(spec),
-    message: 'must be set where training.trajectory is absent, and only there',
+    message:
+      'must be set, but not with training.trajectory; Denoising with NoTraining may leave it out',
     path: ['dataset', 'train'],
   },
   {

@@ -8,6 +8,7 @@ const benches = {
   encoder: async () => (await import('./encoder/bench-encoder.ts')).benchEncoder,
   speech: async () => (await import('./speech/bench-speech.ts')).benchSpeech,
   denoising: async () => (await import('./denoising/bench-denoising.ts')).benchDenoising,
+  svdquant: async () => (await import('./denoising/bench-svdquant.ts')).benchSvdQuant,
   kernels: async () => (await import('./kernels/bench-kernels.ts')).benchKernels,
   gguf: async () => (await import('./gguf/bench-gguf.ts')).benchGguf,
   quantization: async () =>
