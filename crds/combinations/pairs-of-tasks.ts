@@ -150,16 +150,14 @@ const refusalsOfMaking: readonly Refusal[] = [
     id: 'a pipeline',
     path: ['output', 'formats'],
     sentence: (is) =>
-      `asks for a form that holds no pipeline of diffusers; ${is}, whose result is MergedSafetensors`,
-    meets: ({ output: { formats, quantization } }, { adapter }) =>
-      formats === undefined
-        ? adapter.type !== 'None' && quantization === undefined
-        : formats.some(
-            (form) =>
-              form !== 'MergedSafetensors' &&
-              (form !== 'CompressedTensors' || quantization === undefined),
-          ),
-    hint: 'write formats: [MergedSafetensors], or [CompressedTensors] with output.quantization',
+      `asks for a form that holds no pipeline of diffusers and no adapter for one; ${is}`,
+    meets: ({ output: { formats = [], quantization } }) =>
+      formats.some(
+        (form) =>
+          !['MergedSafetensors', 'PEFTAdapter'].includes(form) &&
+          (form !== 'CompressedTensors' || quantization === undefined),
+      ),
+    hint: 'write formats: [MergedSafetensors] or [PEFTAdapter], or [CompressedTensors] with output.quantization',
   },
   {
     id: 'integers that were tried',

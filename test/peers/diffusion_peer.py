@@ -14,6 +14,7 @@ import sys
 import torch
 from diffusers import DDIMScheduler, DiTTransformer2DModel
 from diffusers.models import embeddings
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 
@@ -83,6 +84,8 @@ def sample(request):
     model = DiTTransformer2DModel.from_pretrained(request["path"]).double().eval()
     embeddings.get_timestep_embedding = exact_times
     config, scheduler = model.config, DDIMScheduler.from_config(request["sampler"])
+    if "adapter" in request:
+        model = PeftModel.from_pretrained(model, request["adapter"]).double().eval()
     tables = Rounded(model, request["tables"]) if "tables" in request else None
     scheduler.set_timesteps(request["steps"])
     x = torch.tensor(request["first"], dtype=torch.float64)

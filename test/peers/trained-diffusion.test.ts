@@ -60,6 +60,9 @@ const cases = {
   },
 } as const;
 
+/** Of them: what PEFT adds to the model of the files, too. */
+const asAdapter = 'factors of all layers, merged';
+
 test('diffusers finds the noise of what was published, and makes its pictures', async (t) => {
   const requests: Record<string, unknown> = {};
   const ours = new Map<string, { noise: Float32Array; pictures: Float32Array }>();
@@ -74,7 +77,10 @@ test('diffusers finds the noise of what was published, and makes its pictures', 
         evaluation: { intervalSteps: 2 },
       },
       worker: { devicesPerWorker: 0 },
-      output: { formats: ['MergedSafetensors'], destination: { local: { path: place } } },
+      output: {
+        formats: ['MergedSafetensors', ...(name === asAdapter ? ['PEFTAdapter'] : [])],
+        destination: { local: { path: place } },
+      },
     });
     const published = join(run.result, 'merged');
     const file = join(published, 'scheduler', 'scheduler_config.json');
@@ -87,14 +93,20 @@ test('diffusers finds the noise of what was published, and makes its pictures', 
       const x = patchesOnDevice(model, config, first);
       return toArray(guidedNoise(model, x, { classes, guidance, time, row: 0 }));
     });
-    ours.set(name, {
+    const found = {
       noise: fromPatches(Float32Array.from(noise), config, 'ByPixel'),
       pictures: samplePictures(model, first, {
         ...{ classes, steps, guidance, sampler: readSamplerConfig(sampler) },
       }),
-    });
+    };
+    ours.set(name, found);
     const path = join(published, 'transformer');
-    requests[name] = { path, first: [...first], class: classes, guidance, time, steps, sampler };
+    const request = { path, first: [...first], class: classes, guidance, time, steps, sampler };
+    requests[name] = request;
+    if (name !== asAdapter) continue;
+    ours.set('by PEFT', found);
+    const adapter = join(run.result, 'adapter');
+    requests['by PEFT'] = { ...request, path: join(folder, 'stored'), adapter };
   }
   const asked = join(folder, 'requests.json');
   await writeFile(asked, JSON.stringify(requests));

@@ -51,8 +51,8 @@ export function nameInBlocks({ path, kernel }: Pick<LinearLayer, 'path' | 'kerne
 }
 
 /**
- * By their last parts, or by their paths inside a block where other layers have these too, or by
- * whole paths where some block has no adapter there.
+ * By their last parts, or by their paths inside a block where other layers have these too or they
+ * are numbers, as blocks have, or by whole paths where some block has no adapter there.
  */
 function targetsOf({ config }: Model, layers: readonly LinearLayer[]): readonly string[] {
   const linears = familyOf(config)
@@ -61,7 +61,10 @@ function targetsOf({ config }: Model, layers: readonly LinearLayer[]): readonly 
   const named = (own: readonly LinearLayer[], nameOf: (layer: LinearLayer) => string) =>
     [...Map.groupBy(own, nameOf)].map(([name, group]) => ({
       group,
-      name: linears.filter((path) => path.endsWith(`.${name}`)).length === group.length && name,
+      name:
+        !/^\d+$/.test(name) &&
+        linears.filter((path) => path.endsWith(`.${name}`)).length === group.length &&
+        name,
     }));
   return named(layers, nameInBlocks)
     .flatMap((one) => (one.name === false ? named(one.group, partInBlock) : [one]))

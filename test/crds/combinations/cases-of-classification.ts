@@ -91,7 +91,9 @@ export const casesOfClassification: Cases = {
     'dataset.heldOut': { samples: 4 },
     'training.evaluation': { earlyStopping: { metric: 'Accuracy', patience: 2 } },
   }),
-  'classes of pictures that are made: a pipeline': ofMaking({ 'output.formats': ['PEFTAdapter'] }),
+  'classes of pictures that are made: a pipeline': ofMaking({
+    'output.formats': ['UniformPEFTAdapter'],
+  }),
   'classes of pictures that are made: factors alone': ofMaking({ method: { preset: 'PaCA' } }),
   'classes of pictures that are made: nothing to adapt': {
     ...ofMaking({ 'model.initialization': 'FromScratch', method: { preset: 'LoRA' } }),
