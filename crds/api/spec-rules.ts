@@ -138,10 +138,11 @@ const specRules: readonly Rule<SpecFields>[] = [
     path: ['dataset', 'sequenceLength'],
   },
   {
-    id: 'spec: a model from scratch learns to make pictures',
-    cel: "!has(self.model.initialization) || (has(self.model.task) && self.model.task == 'Denoising')",
-    check: ({ model }) => model.initialization === undefined || model.task === 'Denoising',
-    message: 'is FromScratch, which is for Denoising alone',
+    id: 'spec: a model from scratch learns to make or to restore pictures',
+    cel: "!has(self.model.initialization) || (has(self.model.task) && self.model.task in ['Denoising', 'Restoration'])",
+    check: ({ model: { initialization, task } }) =>
+      initialization === undefined || task === 'Denoising' || task === 'Restoration',
+    message: 'is FromScratch, which is for Denoising and Restoration alone',
     path: ['model', 'initialization'],
   },
   {

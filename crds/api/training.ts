@@ -4,6 +4,7 @@ import { decimal } from '../schema/decimal.ts';
 import { mutable } from '../schema/mutability.ts';
 import { rule } from '../schema/rule.ts';
 import { text } from '../schema/text.ts';
+import { architectureSearch } from './architecture-search.ts';
 import { trajectory } from './trajectory.ts';
 
 const schedule = z.strictObject({
@@ -165,6 +166,9 @@ const fields = z.strictObject({
     .describe(
       'Learns, instead of from records, to find the noise that the base finds while it makes pictures of noise, with an update after each denoising step. Sequences are trajectories; an epoch is one trajectory of each.',
     ),
+  architectureSearch: architectureSearch
+    .optional()
+    .describe('Searches operations and bits of a network for restoration.'),
   samples: mutable(samples, 'Suspended').optional().describe('Completions of fixed prompts.'),
 });
 

@@ -27,6 +27,7 @@ import { pairsOfNoTraining } from './pairs-of-no-training.ts';
 import { pairsOfNoise } from './pairs-of-noise.ts';
 import { pairsOfPlaces } from './pairs-of-places.ts';
 import { pairsOfQuantization } from './pairs-of-quantization.ts';
+import { pairsOfSearches } from './pairs-of-searches.ts';
 import { pairsOfTasks } from './pairs-of-tasks.ts';
 import { pairsOfTrajectories } from './pairs-of-trajectories.ts';
 import { mostRanksInCel, sequencesInCel } from './workers-in-cel.ts';
@@ -187,6 +188,7 @@ export const pairs: readonly Pair[] = [
   ...pairsOfTasks,
   ...pairsOfDistillation,
   ...pairsOfTrajectories,
+  ...pairsOfSearches,
   ...pairsOfNoise,
   ...pairsOfNoTraining,
   ...pairsOfGrids,
@@ -293,7 +295,7 @@ export const pairs: readonly Pair[] = [
     where: 'cluster',
     path: ['method', 'precision', 'float32', 'products'],
     meets: ({ worker }, { precision }) => usesTf32(precision) && worker.devicesPerWorker === 0,
-    cel: `!${is('precision', 'Float32')} || !has(self.method.precision.float32) || !has(self.method.precision.float32.products) || self.method.precision.float32.products != 'TF32' || self.worker.devicesPerWorker > 0`,
+    cel: `!has(self.method.precision) || !has(self.method.precision.float32) || !has(self.method.precision.float32.products) || self.method.precision.float32.products != 'TF32' || self.worker.devicesPerWorker > 0`,
     sentence: 'is TF32, which processors do not have, and worker.devicesPerWorker is 0',
     hint: 'leave it out, or set spec.worker.devicesPerWorker: 1',
   },

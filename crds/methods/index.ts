@@ -45,6 +45,7 @@ import { paca, pacaPreset } from './paca.ts';
 import { pissa, pissaPreset } from './pissa.ts';
 import { pvTuning, pvTuningPreset } from './pv-tuning.ts';
 import { qGalore, qGalorePreset } from './q-galore.ts';
+import { quantNasPreset } from './quantnas.ts';
 import { randLora, randLoraPreset } from './randlora.ts';
 import { s2Lora, s2LoraPreset } from './s2-lora.ts';
 import { s2ft, s2ftPreset } from './s2ft.ts';
@@ -123,6 +124,7 @@ export const presets = [
   l4qPreset,
   peqaPreset,
   efficientDmPreset,
+  quantNasPreset,
   adaptPreset,
   fullPreset,
   haloPreset,

@@ -48,8 +48,11 @@ function bytesOf(question: MemoryQuestion, kind: BlockKind): BlockBytes {
   const copied = noisyMatrices(facts, method);
   const made = madeMatrices(facts, method) + copied.bytes;
   const halo = haloBytes(facts, method, T);
+  const cell = cellOf(facts);
   const ofTokens = T * (tapeBytesPerToken(question, kind) + halo.tapePerToken);
-  const tape = ofTokens + readBytes(question, kind) + madeFactors(question, kind);
+  const beside = readBytes(question, kind) + madeFactors(question, kind);
+  const tape = ofTokens + beside + width * (cell?.fixed ?? 0);
+  const unitsOf = (count: Units) => cell?.working ?? units(facts, withExperts(question, count));
   return {
     stream,
     held: { keep: tape, recompute: stream, offload: 0 },
@@ -57,14 +60,11 @@ function bytesOf(question: MemoryQuestion, kind: BlockKind): BlockBytes {
     heldOnce: { keep: question.shards === 1 ? 0 : halo.taped, recompute: 0, offload: 0 },
     tape,
     forwardWorking: Math.max(
-      T * width * units(facts, withExperts(question, working.forward)) +
-        halo.forwardWorking +
-        made +
-        patchedBytes(question),
+      T * width * unitsOf(working.forward) + halo.forwardWorking + made + patchedBytes(question),
       made + Math.max(changing(facts, method), copied.working),
     ),
     backwardWorking: Math.max(
-      T * width * units(facts, withExperts(question, working.backward)) +
+      T * width * unitsOf(working.backward) +
         halo.backwardWorking +
         made +
         Math.max(patchedBytes(question), sampledBytes(question)) +
@@ -74,6 +74,11 @@ function bytesOf(question: MemoryQuestion, kind: BlockKind): BlockBytes {
     headWorking: headWorking(question),
     outsideGradient: outsideGradient(question),
   };
+}
+
+/** Of blocks that are cells of a search. */
+function cellOf(facts: ModelFacts): RestorationFacts['cell'] {
+  return facts.kind === 'restoration' ? facts.cell : null;
 }
 
 /** Instead of an MLP: rows of each choice; some exist twice while they are put together. */
@@ -181,6 +186,8 @@ function outsideGradient({ facts, method, shards }: MemoryQuestion): number {
 
 /** The tape of one block per token, adapters included. */
 function tapeBytesPerToken(question: MemoryQuestion, kind: BlockKind): number {
+  const cell = cellOf(question.facts);
+  if (cell !== null) return valueBytes(question.method) * cell.kept;
   const { tape, has } = kind;
   const { facts, method } = question;
   const apart = isApart(question) ? units(facts, tape.apart) : 0;

@@ -85,15 +85,24 @@ const diffusionFacts = z.object({
   values: size,
 });
 
-/** A network that restores pictures: two convolutions in a block, each with slopes behind it. */
+/** A network that restores pictures: convolutions, and vectors beside them. */
 const restorationFacts = z.object({
   kind: z.literal('restoration'),
   /** It has no vocabulary, no attention and no MLP: all but H and L are 0. */
   ...{ V: count, H: size, L: size, NH: count, NK: count, D: count, I: count },
-  /** Edge of the kernels. */
+  /** Edge of the kernel behind the blocks. */
   kernel: size,
-  /** Module paths of the convolutions of the first block. */
-  convolutions: z.array(z.string()),
+  /** Of a block; `share`: the part of all blocks that has it. */
+  convolutions: z.array(
+    z.object({ path: z.string(), out: size, in: size, kernel: size, share: z.number() }),
+  ),
+  /** Values of biases, slopes and other vectors of a block of average size. */
+  blockVectors: z.number(),
+  /**
+   * Where blocks are cells of a search: values of a token that a tape keeps, values that it keeps
+   * beside them, and values of a token while a cell runs.
+   */
+  cell: z.object({ kept: z.number(), fixed: count, working: count }).nullable(),
   /** Values before the blocks. */
   inlet: count,
   /** Of the output in the place of one pixel of the input. */

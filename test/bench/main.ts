@@ -19,6 +19,8 @@ const benches = {
   operator: async () => (await import('./operator/bench-operator.ts')).benchOperator,
   sharding: async () => (await import('./sharding/bench-sharding.ts')).benchSharding,
   together: async () => (await import('./together/bench-together.ts')).benchTogether,
+  architecture: async () =>
+    (await import('./architecture/bench-architecture.ts')).benchArchitecture,
   tracking: async () => (await import('./tracking/bench-tracking.ts')).benchTracking,
   recovery: async () => (await import('./recovery/bench-recovery.ts')).benchRecovery,
   serve: async () => (await import('./serve/bench-serve.ts')).benchServe,

@@ -13,6 +13,7 @@ import { exactSubspaces, galore } from '../../worker/methods/optimizers/galore.t
 import { lazySubspaces } from '../../worker/methods/optimizers/lazy-subspaces.ts';
 import { sgd } from '../../worker/methods/optimizers/sgd.ts';
 import { Halo, type HaloSettings } from '../../worker/methods/precision/halo.ts';
+import { alternating } from '../../worker/methods/selection/alternating.ts';
 import { lisa } from '../../worker/methods/selection/lisa.ts';
 import type { Selection } from '../../worker/methods/selection/selection.ts';
 import { adaptiveGrid } from '../../worker/methods/weights/adaptive-grid.ts';
@@ -21,11 +22,14 @@ import { ggufGrid } from '../../worker/methods/weights/gguf-grid.ts';
 import { int4 } from '../../worker/methods/weights/int4.ts';
 import { nf4 } from '../../worker/methods/weights/nf4.ts';
 import { scalesOfIntegers } from '../../worker/methods/weights/scales-of-integers.ts';
+import { searchTerm } from '../../worker/train/search-term.ts';
 import { visionConfig } from '../../worker/vision/config.ts';
 import type { VisionName } from '../../worker/vision/families.ts';
 import { clipSource, ofClasses, pairs } from '../toy/clip.ts';
 import { diffusionSource, noisedPictures } from '../toy/diffusion.ts';
 import { classSequence, encoderSource } from '../toy/encoder.ts';
+import { quantNasSource } from '../toy/quantnas.ts';
+import { foundJson, supernetJson } from '../toy/quantnas-json.ts';
 import { pairSequence, restorationSource } from '../toy/restoration.ts';
 import { toyTracker, trackedSequence, trackingSource } from '../toy/tracking.ts';
 import { pictureSequence, toyPictures, visionSource } from '../toy/vision.ts';
@@ -99,8 +103,10 @@ function denoised() {
   return { ...shared, config: {}, batches, evaluation: [noisedPictures([30, 31])] };
 }
 
+const searched = quantNasSource(supernetJson());
+
 /** Pictures of several sizes, and ranks without one. */
-function restoring() {
+function restoring(source = restorationSource()) {
   const batches = [0, 1, 2].map((n) =>
     [2, 1, 3, 0].map((count, i) =>
       pairSequence(
@@ -110,7 +116,7 @@ function restoring() {
     ),
   );
   const evaluation = [pairSequence([7])];
-  return { ...shared, config: {}, batches, evaluation, source: restorationSource() };
+  return { ...shared, config: {}, batches, evaluation, source };
 }
 
 /** Pairs of pictures with unlike numbers of targets, and ranks without one. */
@@ -285,6 +291,18 @@ export const shardedCases = {
   'srvgg-float64': () => ({ ...restoring(), dtype: 'float64', mode: 'recompute' }),
   'srvgg-lora-float64': () => ({
     ...{ ...restoring(), dtype: 'float64', adapter: anAdapter('float64', 0.2) },
+  }),
+  // Weights and choices take turns; one rank adds what choices are held to.
+  'quantnas-search-float64': () => ({
+    ...{ ...restoring(searched), dtype: 'float64', mode: 'recompute' },
+    selection: (parameters: Parameters) => alternating(2, parameters),
+    parts: {
+      architecture: searchTerm(searched.config, { penalty: 1, entropy: 1, warmupSteps: 2 }),
+    },
+  }),
+  'quantnas-found-float64': () => ({
+    ...restoring(quantNasSource(foundJson())),
+    dtype: 'float64',
   }),
   'whisper-float64': () => ({
     ...{ ...heard(), dtype: 'float64', mode: 'recompute' },

@@ -316,8 +316,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { model: { task: 'Denoising' }, dataset: { sequenceLength: 16 } },
     ],
   },
-  'spec: a model from scratch learns to make pictures': {
-    accepts: [{ model: {} }, { model: { task: 'Denoising', initialization: 'FromScratch' } }],
+  'spec: a model from scratch learns to make or to restore pictures': {
+    accepts: ['Denoising', 'Restoration'].map((task) => ({
+      model: { task, initialization: 'FromScratch' },
+    })),
     rejects: [
       { model: { initialization: 'FromScratch' } },
       { model: { task: 'ImageClassification', initialization: 'FromScratch' } },

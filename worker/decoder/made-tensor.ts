@@ -14,10 +14,10 @@ export function madeTensor(
   { dtype = 'float32', rows }: LoadOptions = {},
 ): Tensor {
   return scope(() => {
-    const { std = 0 } = made ?? {};
+    const { std = 0, value = 0 } = made ?? {};
     const whole =
       std === 0
-        ? ops.zeros(shape, { dtype: 'float32', device: 'cpu' })
+        ? ops.full(shape, value, { dtype: 'float32', device: 'cpu' })
         : normal(shape, std, streamOf(seed, 'made', name), 'float32', 'cpu');
     const part = rows === undefined ? whole : ops.narrow(whole, 0, rows[0], rows[1] - rows[0]);
     return part.dtype === dtype ? part : ops.to(part, dtype);

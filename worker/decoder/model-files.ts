@@ -97,7 +97,8 @@ class OpenModel implements ModelFiles {
 
   load(name: string, options: LoadOptions = {}): Tensor {
     const made = this.#made.get(name);
-    if (made !== undefined) return madeTensor(made, this.#seed, options);
+    if (made !== undefined)
+      return scope(() => inMemory(made, madeTensor(made, this.#seed, options)));
     const stored = this.headers.tensors.get(name);
     if (stored === undefined) throw new Bug(`the model has no tensor ${name}`);
     if (this.#gguf !== null) return this.#gguf.load(name, options);

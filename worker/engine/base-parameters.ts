@@ -12,7 +12,7 @@ import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { BuildOptions, ModelSource } from './build-model.ts';
 import { requireFinite } from './finite.ts';
-import type { Parameter } from './parameters.ts';
+import { ofChoices, type Parameter } from './parameters.ts';
 import { storedBefore } from './stored-before.ts';
 
 /** Loads one tensor; frees its source before the next is loaded. */
@@ -142,9 +142,10 @@ function codebookParameter(
   return { ...baseParameter(spec, shape), value: keep(codes), coded, role: 'trained' };
 }
 
-function baseParameter({ name, place }: TensorSpec, shape: readonly number[]) {
+function baseParameter({ name, place, kind }: TensorSpec, shape: readonly number[]) {
   const decayed = shape.length > 1;
-  return { name, layer: place, shape, learningRateFactor: 1, decayed } as const;
+  const counted = kind === 'choice' ? { counted: `${place}${ofChoices}` } : {};
+  return { name, layer: place, shape, learningRateFactor: 1, decayed, ...counted } as const;
 }
 
 export function initialOf({ adapter, initial }: BuildOptions): Initial {

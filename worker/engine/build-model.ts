@@ -97,6 +97,8 @@ export interface BuildOptions {
   readonly codebook?: CodebookScheme | null;
   /** What linears of the blocks are rounded to where they are multiplied. @default none */
   readonly grid?: WeightGrid | null;
+  /** Multiplies the scheduled learning rate of what chooses in a network. @default 1 */
+  readonly choiceFactor?: number;
   /** Grids of the inputs of the blocks' linear layers. @default none */
   readonly inputs?: RoundedInputs | null;
   /**
@@ -159,7 +161,9 @@ export function buildModel(files: ModelSource, options: BuildOptions): Model {
           const loaded = frozen === null || trained ? load(source) : frozen(spec.name, load);
           done += 1;
           options.onTensor?.(done, tensorNames.length);
-          return loaded;
+          return spec.kind === 'choice'
+            ? { ...loaded, learningRateFactor: options.choiceFactor ?? 1 }
+            : loaded;
         }),
       );
     }

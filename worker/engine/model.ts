@@ -57,7 +57,7 @@ export function tensorsOf(
   const { parameters, adapter, adapted, mixed, onGrid, precision, inputGrid = null } = model;
   const value = (name: string): Tensor => leaves.get(name) ?? parameters.value(name);
   return {
-    precision,
+    ...{ precision, draw },
     weight: (name) => leaves.get(name) ?? parameters.changed(name) ?? parameters.value(name),
     rounded: inputGrid
       ? (path, x, row) => {

@@ -14,6 +14,19 @@ import { moveStorage, resizeStorage, type Tensor } from '../tensor/tensor.ts';
  */
 export type Role = 'trained' | 'chosen' | 'kept' | 'frozen';
 
+/** Ends what the updates of a layer's choices are counted as. */
+export const ofChoices = ':choices';
+
+/** Whether it chooses among parts of a network that is searched. */
+export function isChoice({ counted }: Pick<Parameter, 'counted'>): boolean {
+  return counted?.endsWith(ofChoices) === true;
+}
+
+/** What updates of its optimizer state are counted as. */
+export function countedAs({ counted, layer }: Pick<Parameter, 'counted' | 'layer'>): string {
+  return counted ?? String(layer);
+}
+
 export interface Parameter {
   readonly name: string;
   /** Where it is used, or that several blocks do. */
@@ -29,6 +42,8 @@ export interface Parameter {
   readonly learningRateFactor: number;
   /** Whether weight decay applies: matrices yes, norms and biases no. */
   readonly decayed: boolean;
+  /** What its updates are counted as, where that is not its layer. */
+  readonly counted?: string;
   /** Of a tensor of an adapter: its suffix. */
   readonly suffix?: string;
   /** Of places: the weight whose gradient some steps compute at them. */

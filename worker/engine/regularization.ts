@@ -16,6 +16,13 @@ interface Regularization {
   readonly gradients: readonly (Tensor | null)[];
 }
 
+/** Null where nothing is added for the block. */
+export type BlockTerm = (
+  model: Model,
+  layer: number,
+  parameters: readonly Parameter[],
+) => Regularization | null;
+
 /**
  * Of the parameters of block `layer`, which must be complete; null where the adapter regularizes
  * nothing there.

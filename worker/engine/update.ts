@@ -33,8 +33,8 @@ export interface Clip {
 export interface Update {
   /** Learning rate of this step, before the parameters' own factors. */
   readonly learningRate: number;
-  /** Number of updates of a layer's optimizer state, including this one. */
-  count(layer: Parameter['layer']): number;
+  /** Number of updates of a parameter's optimizer state, including this one. */
+  count(parameter: Parameter): number;
   /** Random stream of a parameter in this step. */
   stream(name: string): Stream;
   /** How many of the first columns of a matrix keep their values. @default 0 */
@@ -209,8 +209,8 @@ class StepUpdate {
   }
 
   /** The state of a parameter, and the number of its earlier updates. */
-  #stateOf({ name, layer }: Parameter): readonly [OptimizerState, number] {
-    return [this.#states.get(name) ?? {}, this.#update.count(layer) - 1];
+  #stateOf(parameter: Parameter): readonly [OptimizerState, number] {
+    return [this.#states.get(parameter.name) ?? {}, this.#update.count(parameter) - 1];
   }
 
   #factor(square: number): number {

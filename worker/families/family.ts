@@ -50,9 +50,10 @@ export interface TensorSpec {
   readonly place: Place;
   /**
    * A linear layer may get an adapter and be quantized, if it is in a block; so may a convolution,
-   * which is one on patches. A vector is one of other values, such as slopes.
+   * which is one on patches. A vector is one of other values, such as slopes, and a choice weighs
+   * parts of a network that is searched.
    */
-  readonly kind: 'linear' | 'conv' | 'table' | 'norm' | 'bias' | 'vector';
+  readonly kind: 'linear' | 'conv' | 'table' | 'norm' | 'bias' | 'vector' | 'choice';
   /** In files; a convolution's `[out, in, kernel, kernel]` is a matrix in memory. */
   readonly shape: readonly number[];
   /** The fields of `config.json` that give the shape. */
@@ -75,8 +76,10 @@ export interface MadeValues {
    * are made where a model has no files with tensors at all.
    */
   readonly besideAdapter: 'Always' | 'IfMade' | 'Never';
-  /** Of the normal distribution around 0 that its values are drawn from; 0 for zeros. */
+  /** Of the normal distribution around 0 that its values are drawn from; 0 where all are alike. */
   readonly std: number;
+  /** What all values are, where they are alike. @default 0 */
+  readonly value?: number;
 }
 
 /** In memory: a convolution is a matrix on patches, `[out, in * kernel * kernel]`. */
@@ -135,6 +138,8 @@ export interface ReadOptions {
   readonly ignoreDropout?: boolean;
   /** All tensors are made; files with tensors are not read. @default false */
   readonly fromScratch?: boolean;
+  /** What stands for rounding in a network that is searched. @default Noise */
+  readonly surrogate?: 'Noise' | 'Rounding';
   /** Classes that the head of a classifier tells apart. @default as many as the file says */
   readonly labels?: number;
   /** It is to be the trunk of a tracker. @default where the file says so, with sizes of its own */

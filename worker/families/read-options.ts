@@ -7,13 +7,14 @@ import type { ReadOptions } from './family.ts';
 export function readOptionsOf({
   model: { initialization, task },
   dataset: { labels, tracking },
-  training: { seed },
+  training: { seed, architectureSearch },
 }: Pick<FineTuneJobSpec, 'model' | 'dataset' | 'training'>): ReadOptions & {
   readonly seed: number;
 } {
   const { template, search } = tracking ?? usualTracking;
   const own = {
     ...{ seed, fromScratch: initialization === 'FromScratch' },
+    ...(architectureSearch && { surrogate: architectureSearch.surrogate }),
     ...(task === 'Tracking' && { tracking: { template, search } }),
   };
   return labels === undefined ? own : { ...own, labels: labels.length };

@@ -61,7 +61,15 @@ export function buildOptionsOf(spec: FineTuneJobSpec, method: ResolvedMethod): B
     grid: gridOf(method, BigInt(spec.training.seed)),
     inputs: inputsOf(method),
     sequenceLength: spec.dataset.sequenceLength,
+    ...choiceFactorOf(spec),
   };
+}
+
+/** Of a search, whose choices have a learning rate of their own. */
+function choiceFactorOf({ training }: FineTuneJobSpec): Pick<BuildOptions, 'choiceFactor'> {
+  const { architectureSearch: search, learningRate } = training;
+  if (search === undefined) return {};
+  return { choiceFactor: Number(search.learningRate) / Number(learningRate) };
 }
 
 /** Arithmetic of the blocks' linear layers in training; null: the type of the model. */

@@ -1,4 +1,5 @@
 // The tensors of one block, as what computes it reads them.
+import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import type { Delta } from '../methods/adapters/delta.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -28,6 +29,8 @@ export interface BlockTensors {
    * step; null where inputs are what they are.
    */
   readonly rounded: ((path: string, input: Tensor, row: Tensor) => Tensor) | null;
+  /** Names the random streams of a step; null in evaluation, which has none. */
+  readonly draw: DropoutDraw | null;
   /** Arithmetic of the linear layers; null: in the types of their tensors. */
   readonly precision: Precision | null;
 }

@@ -1,6 +1,7 @@
 // The role `describe`: reads what a model is, without its weights, for `anneal estimate`.
 
 import type { ModelFacts } from '../../crds/plan/model-facts.ts';
+import { requireSearch } from '../../crds/plan/require-search.ts';
 import { requireTask } from '../../crds/plan/require-task.ts';
 import { describedModel, describedModelFile } from '../../crds/wire/described-model.ts';
 import { runFiles, runRecord } from '../../crds/wire/run-folder.ts';
@@ -21,6 +22,7 @@ export const describeRole: Role = async (context) => {
   const environment = await environmentOf(run, context, null);
   const model = await fetchModelHeaders(run.spec.model, environment, stop, readOptionsOf(run.spec));
   requireTask(run.spec, model.config);
+  requireSearch(run.spec, model.config.family);
   await writeRecord(folder, describedModelFile, describedModel, {
     version: 1,
     source: model.path,

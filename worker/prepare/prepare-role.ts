@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { recordsOf } from '../../crds/api/dataset.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
+import { requireSearch } from '../../crds/plan/require-search.ts';
 import { requireTask } from '../../crds/plan/require-task.ts';
 import { podVariable } from '../../crds/wire/pod.ts';
 import { pruningFile } from '../../crds/wire/pruned-model.ts';
@@ -67,6 +68,7 @@ export const prepareRole: Role = async (context) => {
   await requireModelApart(run, context, path);
   const headers = readModelHeaders(path, readOptionsOf(run.spec));
   requireTask(run.spec, headers.config);
+  requireSearch(run.spec, headers.config.family);
   warnOfDropout(headers.config, emit);
   requirePrunable(run.spec, readPrunedBase(headers));
   await writeRecord(context.folder, runFiles.prepared, preparedRecord, {

@@ -7,12 +7,17 @@ import { frozenModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import type { PlannedPanels } from '../files/safetensors.ts';
 import { writeSafetensorsModel } from '../files/safetensors-model.ts';
-import { dtypeBytes, exactType } from '../tensor/dtype.ts';
+import { isFound, isSupernet } from '../quantnas/config.ts';
+import { type DType, dtypeBytes, exactType } from '../tensor/dtype.ts';
+import { keep } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { writeFound } from './found-network.ts';
 import { headInConfig } from './head-in-config.ts';
 import { readInputTables, requireIntegers, writeIntegers } from './integers-folder.ts';
 import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
+import { requireNetworkIntegers, roundedWeight, writeNetworkIntegers } from './network-integers.ts';
 import { writePipeline } from './pipeline-folder.ts';
 import { safetensorsSize } from './result-size.ts';
 
@@ -27,12 +32,13 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
     size: async (folder) => safetensorsSize(folder, files.config, dtype),
     async write(folder) {
       const tensors = new Map<string, PlannedPanels>();
-      const { namesInFiles } = familyOf(files.config);
+      const family = familyOf(files.config);
+      const specs = new Map(family.tensors(files.config).map((spec) => [spec.name, spec]));
       for (const name of files.tensorNames) {
         // As files have it: a convolution is a matrix in memory.
-        const { shape } = files.headers.tensors.get(name)?.spec ?? model.parameters.get(name);
-        for (const nameInFile of namesInFiles(name, files.config)) {
-          tensors.set(nameInFile, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) });
+        const { shape } = specs.get(name) ?? model.parameters.get(name);
+        for (const nameInFile of family.namesInFiles(name, files.config)) {
+          tensors.set(nameInFile, { shape, dtype, panels: () => panelsOf(facts, name, dtype) });
         }
       }
       if (files.config.kind === 'diffusion') {
@@ -41,20 +47,36 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
       }
       const written = await writeSafetensorsModel(folder, tensors);
       await writeModelFiles(folder, files, dtype, headInConfig(files.config, run.spec));
-      return written.reduce((sum, { bytes }) => sum + bytes, 0);
+      const bytes = written.reduce((sum, one) => sum + one.bytes, 0);
+      return bytes + (await writeBeside(folder, facts));
     },
     async reload(folder, type) {
-      using copy = openModel(folder);
+      const { config } = files;
+      using copy = openModel(folder, isSupernet(config) ? { surrogate: config.surrogate } : {});
       const { sequenceLength } = run.spec.dataset;
       const source = modelSource(copy);
       const own = { dtype: type, sequenceLength };
-      if (files.config.kind !== 'diffusion' || model.onGrid === null) {
+      if (isFound(config)) requireNetworkIntegers(folder, model, config, source.load);
+      if (config.kind !== 'diffusion' || model.onGrid === null) {
         return frozenModel(source, own);
       }
       requireIntegers(folder, facts, source.load);
       return frozenModel(source, { ...own, inputs: readInputTables(folder, facts) });
     },
   };
+}
+
+function* panelsOf(facts: ArtifactFacts, name: string, dtype: DType): Generator<Tensor> {
+  const { config } = facts.files;
+  const rounded = isFound(config) ? roundedWeight(facts.model, config, name) : null;
+  if (rounded === null) yield* mergedPanels(facts, name, dtype);
+  else yield keep(rounded);
+}
+
+/** What a network that is searched, or was found, has beside its weights. */
+async function writeBeside(folder: string, { files: { config }, model }: ArtifactFacts) {
+  if (isSupernet(config)) return await writeFound(folder, model, config);
+  return isFound(config) ? await writeNetworkIntegers(folder, model, config) : 0;
 }
 
 /**

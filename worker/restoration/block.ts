@@ -1,24 +1,28 @@
-// What SRVGG-compact computes: convolutions and PReLUs (He et al. 2015) in a row, and at the end
-// the difference to the input picture, enlarged by repeating its pixels. Wang et al. 2021
-// (Real-ESRGAN), its compact networks.
+// What networks that restore pictures compute. SRVGG-compact: convolutions and PReLUs (He et al.
+// 2015) in a row, and at the end the difference to the input picture, enlarged by repeating its
+// pixels. Wang et al. 2021 (Real-ESRGAN), its compact networks. The blocks of others are cells
+// (quantnas/cell.ts), with a convolution at each end.
 //
 // Shapes: T pixels of all pictures of a sequence · H channels · s scale · 3 colours
 import { type BlockTensors, tensorsAt } from '../nn/block-tensors.ts';
 import { convolution, type PictureSize, patchesOf } from '../nn/convolution.ts';
+import { cell } from '../quantnas/cell.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { kernelEdge, type RestorationConfig } from './config.ts';
-import { inletStage, outletPath, stagesOf } from './names.ts';
+import { inletPath, inletStage, outletPath, stagesOf } from './names.ts';
 
 type Value = (name: string) => Tensor;
 
 /** `x [T, H]` → `[T, H]`, the stream after block `layer`. */
 export function restorationBlock(
+  config: RestorationConfig,
   layer: number,
   tensors: BlockTensors,
   x: Tensor,
   size: PictureSize,
 ): Tensor {
+  if (config.family !== 'srvgg') return cell(config, layer, tensors, x, size);
   return stagesOf(layer).reduce((stream, { convolution: path, slopes }) => {
     const at = { ...size, kernel: kernelEdge };
     const y = convolution(stream, at, tensorsAt(tensors, path));
@@ -27,9 +31,14 @@ export function restorationBlock(
 }
 
 /** `pixels [T, 3]` → `[T, H]`, the stream before the first block. */
-export function enter(pixels: Tensor, size: PictureSize, value: Value): Tensor {
-  const { convolution: path, slopes } = inletStage;
-  return prelu(plainConvolution(pixels, size, path, value), value(`${slopes}.weight`));
+export function enter(
+  config: RestorationConfig,
+  pixels: Tensor,
+  size: PictureSize,
+  value: Value,
+): Tensor {
+  const y = plainConvolution(pixels, size, inletPath(config), value);
+  return config.family === 'srvgg' ? prelu(y, value(`${inletStage.slopes}.weight`)) : y;
 }
 
 /**

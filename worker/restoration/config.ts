@@ -5,22 +5,30 @@ import { z } from 'zod';
 import { Bug, UserError } from '../../crds/failures/errors.ts';
 import { count, fieldsOf, parseFields, refuseOtherClasses } from '../families/config-json.ts';
 import type { ModelConfig, ReadOptions } from '../families/family.ts';
+import {
+  mostPixels,
+  type QuantNasConfig,
+  quantNasNames,
+  readQuantNasConfig,
+} from '../quantnas/config.ts';
 
-export const restorationNames = ['srvgg'] as const;
-type RestorationName = (typeof restorationNames)[number];
+const srvggName = 'srvgg';
+export const restorationNames = [srvggName, ...quantNasNames] as const;
 
 const architectures = ['SRVGGNetCompact'] as const;
 
-export interface RestorationConfig extends ModelConfig {
+export interface SrvggConfig extends ModelConfig {
   readonly kind: 'restoration';
-  readonly family: RestorationName;
+  readonly family: typeof srvggName;
   /** Values of a pixel, of input and target. */
   readonly colours: number;
   /** Pixels of the target's edge for one of the input's; 1 restores a picture in its size. */
   readonly scale: number;
 }
 
-/** Edge of the kernel of every convolution. */
+export type RestorationConfig = SrvggConfig | QuantNasConfig;
+
+/** Edge of the kernel of every convolution of SRVGG-compact. */
 export const kernelEdge = 3;
 /** Convolutions of a block. */
 export const convolutionsOfBlock = 2;
@@ -49,6 +57,13 @@ function isRestoration(config: ModelConfig): config is RestorationConfig {
 
 export function readRestorationConfig(json: unknown, options: ReadOptions = {}): RestorationConfig {
   const { path = 'config.json' } = options;
+  const { model_type: type } = fieldsOf(json, path);
+  return quantNasNames.some((own) => own === type)
+    ? readQuantNasConfig(json, options)
+    : readSrvggConfig(json, path);
+}
+
+function readSrvggConfig(json: unknown, path: string): SrvggConfig {
   const fields = parseFields(configFields, fieldsOf(json, path), path);
   refuseOtherClasses(fields, architectures, path);
   const { num_in_ch: from = 3, num_out_ch: to = 3, num_feat: H = 64, num_conv = 16 } = fields;
@@ -72,9 +87,6 @@ export function readRestorationConfig(json: unknown, options: ReadOptions = {}):
     ...{ V: 0, NH: 0, NK: 0, D: 0, I: 0, attentionScale: 1 },
   };
 }
-
-/** Pixels of an input: a document has one token for each. */
-export const mostPixels = 2 ** 20;
 
 function requireThat(
   holds: boolean,

@@ -39,7 +39,7 @@ export function restorationEnds(model: Model, settings: EndSettings): StepEnds {
         const { size, pixels } = picturesIn(inputs);
         const back = throughTape(ops.to(pixels, model.dtype), tensorOf, {
           active: inlet.map(({ name }) => name),
-          of: (own, value) => enter(own, size, value),
+          of: (own, value) => enter(config, own, size, value),
           seed: () => g,
         });
         return back.active;

@@ -1,6 +1,8 @@
 // Networks that restore pictures as a family of models.
 import { type Family, valuesOf } from '../families/family.ts';
+import { blocksOfCells } from '../quantnas/facts.ts';
 import {
+  convolutionsOfBlock,
   kernelEdge,
   type RestorationConfig,
   readRestorationConfig,
@@ -28,7 +30,16 @@ export const restorationFamily: Family<RestorationConfig> = {
     return {
       ...{ kind: 'restoration', V, H, L, NH, NK, D, I, kernel: kernelEdge },
       ...{ inlet: valuesOf(inlet), pixelValues: colours * scale ** 2 },
-      convolutions: stagesOf(0).map(({ convolution }) => convolution),
+      ...(config.family === 'srvgg' ? blocksOfSrvgg(config) : blocksOfCells(config)),
     };
   },
 };
+
+/** Two convolutions, each with a bias and slopes. */
+function blocksOfSrvgg({ H }: RestorationConfig) {
+  const sizes = { out: H, in: H * kernelEdge ** 2, kernel: kernelEdge, share: 1 };
+  return {
+    convolutions: stagesOf(0).map(({ convolution: path }) => ({ ...sizes, path })),
+    ...{ blockVectors: 2 * convolutionsOfBlock * H, cell: null },
+  };
+}

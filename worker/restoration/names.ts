@@ -1,7 +1,13 @@
 // The tensors of a restoration network: names as in the published files, where one list `body` has
 // convolutions at even places and the slopes of PReLU behind them.
 import type { Place, TensorSpec } from '../families/family.ts';
-import { convolutionsOfBlock, kernelEdge, type RestorationConfig } from './config.ts';
+import { headPath, quantNasTensors, tailPath } from '../quantnas/names.ts';
+import {
+  convolutionsOfBlock,
+  kernelEdge,
+  type RestorationConfig,
+  type SrvggConfig,
+} from './config.ts';
 
 /** Module paths of a convolution and of the slopes behind it. */
 interface Stage {
@@ -23,13 +29,22 @@ export function stagesOf(layer: number): readonly Stage[] {
   );
 }
 
+/** Module path of the convolution before the blocks. */
+export function inletPath({ family }: Pick<RestorationConfig, 'family'>): string {
+  return family === 'srvgg' ? inletStage.convolution : headPath;
+}
+
 /** Module path of the convolution behind the blocks. */
-export function outletPath({ L }: Pick<RestorationConfig, 'L'>): string {
-  return stageAt(1 + convolutionsOfBlock * L).convolution;
+export function outletPath({ family, L }: Pick<RestorationConfig, 'family' | 'L'>): string {
+  return family === 'srvgg' ? stageAt(1 + convolutionsOfBlock * L).convolution : tailPath;
 }
 
 /** Every tensor, in the order of computation. */
 export function restorationTensors(config: RestorationConfig): readonly TensorSpec[] {
+  return config.family === 'srvgg' ? srvggTensors(config) : quantNasTensors(config);
+}
+
+function srvggTensors(config: SrvggConfig): readonly TensorSpec[] {
   const { H, L, colours, scale } = config;
   const channels = `num_feat=${H}`;
   const blocks = Array.from({ length: L }, (_, layer) =>

@@ -18,12 +18,12 @@ export function restorationNetwork(of: ModelConfig): Network {
     enter({ parameters, dtype }, { inputs }) {
       const x = scope(() => {
         const { size, pixels } = picturesIn(inputs);
-        return enter(ops.to(pixels, dtype), size, (name) => parameters.value(name));
+        return enter(config, ops.to(pixels, dtype), size, (name) => parameters.value(name));
       });
       return { x, sides: {} };
     },
     block: (layer, tensors, x, { inputs }) =>
-      restorationBlock(layer, tensors, x, picturesIn(inputs).size),
+      restorationBlock(config, layer, tensors, x, picturesIn(inputs).size),
     loss: pixelLoss,
     targetStates({ parameters }, x, { inputs }) {
       const { size, pixels } = picturesIn(inputs);

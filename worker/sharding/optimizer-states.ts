@@ -1,7 +1,7 @@
 // The optimizer state of a run: created when a layer becomes active, freed when it becomes
 // inactive. Checkpoints save exactly what exists, and the memory plan counts the same.
 
-import type { Parameter } from '../engine/parameters.ts';
+import { countedAs, type Parameter } from '../engine/parameters.ts';
 import {
   codebooksOf,
   type Optimizer,
@@ -40,9 +40,10 @@ export class OptimizerStates implements Disposable {
     for (const { parameter } of this.#shards.filter(rests)) this.#free(parameter.name);
     const moving = this.#shards.filter((shard) => !rests(shard));
     const kept = moving.map(({ parameter, whole }) => ({ ...parameter, whole }));
-    for (const { name, layer } of kept) if ((stepCounts[layer] ?? 0) === 0) this.#free(name);
-    for (const { name, layer, value, whole, coded } of kept) {
-      if (stepCounts[layer] === undefined || this.#byName.has(name)) continue;
+    for (const one of kept) if ((stepCounts[countedAs(one)] ?? 0) === 0) this.#free(one.name);
+    for (const one of kept) {
+      const { name, layer, value, whole, coded } = one;
+      if (stepCounts[countedAs(one)] === undefined || this.#byName.has(name)) continue;
       const isBlockMatrix = typeof layer === 'number' && whole.length === 2;
       const role = { isBlockMatrix, count: sizeOf(whole) };
       const state = scope(

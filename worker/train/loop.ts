@@ -16,6 +16,7 @@ import {
 import { growthAfter, hasGrown, ranksInWords, stepGrowth } from '../engine/growth.ts';
 import type { Active } from '../engine/model.ts';
 import { type HostSequence, type PackedSequence, toSequence } from '../engine/packed-sequence.ts';
+import { countedAs } from '../engine/parameters.ts';
 import { probeOf, withCandidates } from '../engine/regrowth.ts';
 import { restingColumns, unrested } from '../engine/resting.ts';
 import type { Update } from '../engine/update.ts';
@@ -184,6 +185,7 @@ function computeStep(parts: TrainerParts, state: TrainerState, choices: StepChoi
             ...{ targetTokens: batch.targetTokens, inside: inside?.loss ?? null },
             probe: probeOf(model, ownedBy(parts), world, momentOf(parts, state)),
             ...{ world, regularizes: world.rank === 0 },
+            term: parts.architecture?.(momentOf(parts, state)),
           });
     const done = parts.noise?.during(state.step, compute) ?? compute();
     const { gradientNorm, clipFactor, applied, scores = [] } = done;
@@ -228,7 +230,7 @@ function updateOf(
   const { adapter } = model;
   return {
     learningRate,
-    count: (layer) => (stepCounts[layer] ?? 0) + 1,
+    count: (parameter) => (stepCounts[countedAs(parameter)] ?? 0) + 1,
     stream: (name) => streamOf(seed, 'update', name, step),
     growth: stepGrowth(model, growth, step),
     restingColumns: (parameter) => restingColumns(adapter, parameter, { step, totalSteps }),
@@ -263,7 +265,7 @@ type Said = Pick<ReturnType<typeof computeStep>, 'added' | 'divergence' | 'insid
 
 /** What selection, optimizer, adapter and rule report about the step just done, with its state. */
 function saidOf(
-  { model, selection, said, distillation }: TrainerParts,
+  { model, selection, said, distillation, architecture }: TrainerParts,
   { step, growth, formats }: TrainerState,
   { added, divergence, inside }: Said,
 ) {
@@ -278,7 +280,7 @@ function saidOf(
   return {
     ...inside?.fields,
     ...(distillation && { divergence: finiteOrNull(divergence) }),
-    ...(model.adapter?.regularizer && { regularization: finiteOrNull(added) }),
+    ...((model.adapter?.regularizer ?? architecture) && { regularization: finiteOrNull(added) }),
     ...(words.length > 0 && { method: words.join(', ') }),
   };
 }

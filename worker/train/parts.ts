@@ -10,6 +10,7 @@ import type { ActivationOffload } from '../engine/activation-offload.ts';
 import type { Model } from '../engine/model.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { PrivateSettings } from '../engine/private-sum.ts';
+import type { BlockTerm } from '../engine/regularization.ts';
 import type { StepUpdateSink, Update } from '../engine/update.ts';
 import type { WeightNoise } from '../engine/weight-noise.ts';
 import type { World } from '../engine/world.ts';
@@ -67,6 +68,8 @@ export interface TrainerParts {
   readonly density?: { readonly weight: number; readonly epsilon: number };
   /** What is minimized, if the job distills. @default cross entropy */
   readonly distillation?: Distillation | undefined;
+  /** What is added to the loss in a step while a network is searched. @default nothing */
+  readonly architecture?: ((moment: Moment) => BlockTerm) | undefined;
   /** Noise on the weights in steps, if the method adds some. */
   readonly noise?: Pick<WeightNoise, 'during'> | undefined;
   /**

@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../../crds/index.ts';
 import { requireKasa } from '../../crds/plan/kasa.ts';
 import type { MemoryPlan } from '../../crds/plan/memory.ts';
+import { requireSearchSteps } from '../../crds/plan/require-search.ts';
 import { requireShira } from '../../crds/plan/shira.ts';
 import { learningRateAt, totalSteps } from '../../crds/plan/steps.ts';
 import {
@@ -36,13 +37,7 @@ import { Updater } from '../engine/update.ts';
 import { WeightNoise } from '../engine/weight-noise.ts';
 import type { World } from '../engine/world.ts';
 import { readOptionsOf } from '../families/read-options.ts';
-import {
-  buildOptionsOf,
-  densityLossOf,
-  noiseOf,
-  optimizerOf,
-  selectionOf,
-} from '../methods/index.ts';
+import { buildOptionsOf, densityLossOf, noiseOf, optimizerOf } from '../methods/index.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { type JoinedWorld, joinWorld } from '../sharding/join-world.ts';
@@ -64,6 +59,7 @@ import {
   trainerMemory,
   withinDeviceMemory,
 } from './memory-plan.ts';
+import { movesOf } from './moves.ts';
 import { openDevice } from './open-device.ts';
 import { privateBatches } from './private-batches.ts';
 import { Recorder } from './recorder.ts';
@@ -154,7 +150,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
     ...(copies && { copies }),
     ...{ ...densityLossOf(method), noise: noise ?? undefined },
     ...(distillation && { distillation }),
-    selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
+    ...movesOf(run.spec, method, model, scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
     ...{ batch: feed.batch, ...(await privateBatches(folder, run, feed)) },
     evaluationSequences: feed.evaluationSequences,
@@ -359,6 +355,7 @@ const stageWords = {
 function trainerPlan(run: RunRecord, memory: MemoryPlan, feed: Feed): TrainerPlan {
   const { training } = run.spec;
   const total = totalSteps(training, feed.sequences, feed.sequencesPerStep);
+  requireSearchSteps(training, total);
   const { evaluation, nonFinitePolicy: policy } = training;
   const { earlyStopping } = evaluation;
   return {

@@ -14,7 +14,7 @@ import { type LossSums, noSides, type StepEnds } from '../engine/network.ts';
 import type { Objective } from '../engine/objective.ts';
 import { documentsAt, type PackedSequence } from '../engine/packed-sequence.ts';
 import type { StepProbe } from '../engine/regrowth.ts';
-import { regularization } from '../engine/regularization.ts';
+import { type BlockTerm, regularization } from '../engine/regularization.ts';
 import { SideGradients } from '../engine/side-gradients.ts';
 import type { Gradient, StepUpdateSink, UpdateOutcome } from '../engine/update.ts';
 import { withLayer } from '../engine/weights.ts';
@@ -50,7 +50,12 @@ export interface StepInputs {
   /** Gets the gradients of each block that a backward passes, while its tensors are complete. */
   readonly seen?: ((gradients: readonly Gradient[]) => void) | undefined;
   readonly draw: (sequence: PackedSequence) => DropoutDraw;
-  /** Whether this rank adds what the adapter regularizes: one of all does. @default true */
+  /**
+   * What is added to the loss for the active parameters of a block, which are complete. @default
+   * what the adapter regularizes
+   */
+  readonly term?: BlockTerm | undefined;
+  /** Whether this rank adds that term: one of all does. @default true */
   readonly regularizes?: boolean;
 }
 
@@ -139,13 +144,13 @@ function sharedGradients({ model, active }: StepInputs) {
   return { parameters, sum, taken };
 }
 
-/** Adds the gradients of the adapter's own term, and returns the block's share of its value. */
+/** Adds the gradients of the term, and returns the block's share of its value. */
 function regularized(
-  { model, active, regularizes = true }: StepInputs,
+  { model, active, regularizes = true, term = regularization }: StepInputs,
   layer: number,
   sum: GradientSum,
 ): readonly Tensor[] {
-  const own = regularizes ? regularization(model, layer, activeIn(active, layer)) : null;
+  const own = regularizes ? term(model, layer, activeIn(active, layer)) : null;
   if (own === null) return [];
   sum.add(own.gradients);
   return [own.value];

@@ -75,7 +75,7 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
         sequences: batch.map((sequence) => toSequence(model, sequence)),
         update: updater.begin({
           learningRate: rate,
-          count: (layer) => (stepCounts[layer] ?? 0) + 1,
+          count: ({ layer }) => (stepCounts[layer] ?? 0) + 1,
           stream: (name) => streamOf(0n, 'update', name, index),
         }),
         draw: ({ key }) => ({ seed: 0n, step: index, key }),

@@ -11,6 +11,7 @@ import { celHolds } from '../../doubles/cel.ts';
 import { casesOfClassification } from './cases-of-classification.ts';
 import { casesOfComparing } from './cases-of-comparing.ts';
 import { casesOfRestoration } from './cases-of-restoration.ts';
+import { casesOfSearches } from './cases-of-searches.ts';
 import { casesOfSpeech } from './cases-of-speech.ts';
 import { casesOfTracking } from './cases-of-tracking.ts';
 import { casesOfTrajectories } from './cases-of-trajectories.ts';
@@ -62,6 +63,7 @@ const cases: Cases = {
   ...casesOfTracking,
   ...casesOfSpeech,
   ...casesOfTrajectories,
+  ...casesOfSearches,
   'experts are in MLPs': {
     meet: { method: mixture({ targetModules: ['q_proj'] }) },
     apart: { method: mixture({ targetModules: ['q_proj', 'mlp.up_proj'] }) },

@@ -61,6 +61,7 @@ const others: Readonly<Record<string, unknown>> = {
   'training.evaluation': { intervalSteps: 7 },
   'training.distillation': { weight: '0.7' },
   'training.trajectory': { steps: 10 },
+  'training.architectureSearch': { warmupSteps: 10, learningRate: '1e-2' },
   'training.samples': { prompts: ['a'] },
   'parallelism.strategy': 'ZeRO1',
   'parallelism.tensorSize': 2,

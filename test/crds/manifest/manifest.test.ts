@@ -266,7 +266,7 @@ test(
   '  training: { maxSteps: 10, globalBatchSize: 4, learningRate: "\\e[31m", "\\e]0;x": 1 }',
   `job.yaml:8:63  spec.training.learningRate is "\\u001b[31m"; it must be a decimal number such as "0.1" or "2e-4"
 job.yaml:8:73  spec.training["\\u001b]0;x"] is not a field of spec.training
-  hint: spec.training has maxSteps, epochs, globalBatchSize, globalBatchTokens, microBatchSize, learningRate, schedule, gradientClip, seed, nonFinitePolicy, evaluation, distillation, trajectory and samples`,
+  hint: spec.training has maxSteps, epochs, globalBatchSize, globalBatchTokens, microBatchSize, learningRate, schedule, gradientClip, seed, nonFinitePolicy, evaluation, distillation, trajectory, architectureSearch and samples`,
 );
 
 test('all mistakes of a file are told at once, in the order of the file', (t) => {

@@ -19,6 +19,8 @@ import { testOfProcessor } from '../../builders/test-of-processor.ts';
 import { aToyModel, countUp } from '../../builders/toy-training.ts';
 import { aSequence } from '../../builders/training.ts';
 import { encoderSource } from '../../toy/encoder.ts';
+import { quantNasSource } from '../../toy/quantnas.ts';
+import { foundJson, supernetJson } from '../../toy/quantnas-json.ts';
 import { pairSequence, restorationSource } from '../../toy/restoration.ts';
 import { visionSource } from '../../toy/vision.ts';
 
@@ -66,7 +68,8 @@ function compared(
       trimMemory();
       // The input is the first tensor of the tape, and the output of the last block of the next.
       const before = memoryStatistics().tensorBytes - x.bytes;
-      const pass = { model, layer, active, sequence, draw: null };
+      const draw = { seed: 1n, step: 0, key: 0 };
+      const pass = { model, layer, active, sequence, draw };
       const { output } = scope(() =>
         withLayer(model, layer, null, () => forwardBlock(pass, x, 'keep')),
       );
@@ -148,6 +151,24 @@ for (const type of ['Float32', 'BFloat16'] as const) {
       },
     );
   }
+}
+
+const ofCells = {
+  searched: quantNasSource(supernetJson({ num_feat: 16 })),
+  'searched in one width': quantNasSource(
+    supernetJson({ num_feat: 16, bits: [4], operations: ['growth1_3x3'] }),
+  ),
+  'searched by rounding': quantNasSource(supernetJson({ num_feat: 16 }), { surrogate: 'Rounding' }),
+  found: quantNasSource(foundJson({ num_feat: 16 })),
+};
+
+for (const [name, source] of Object.entries(ofCells)) {
+  testOfProcessor(`the tape of cells that are ${name} keeps what is planned`, (t) => {
+    const host = pairSequence([1, 2], { height: 32, width: 32 });
+    const { kept, planned } = compared({ type: 'None' }, { type: 'Float32' }, { source, host });
+    const off = kept / planned - 1;
+    t.true(Math.abs(off) < rounding, `${kept} bytes a block, ${planned} planned`);
+  });
 }
 
 const ofPictures = {

@@ -1,4 +1,4 @@
-import type { Parameter, Parameters } from '../../engine/parameters.ts';
+import { countedAs, type Parameter, type Parameters } from '../../engine/parameters.ts';
 import { layersOf, type Selection } from './selection.ts';
 
 /** Every trained parameter is active in every step. */
@@ -9,7 +9,9 @@ export function all(parameters: Parameters): Selection {
     name: 'All',
     at: () => active,
     stepCounts: (_, before) =>
-      Object.fromEntries([...byLayer.keys()].map((layer) => [layer, before[layer] ?? 0])),
+      Object.fromEntries(
+        [...byLayer.values()].flat().map((one) => [countedAs(one), before[countedAs(one)] ?? 0]),
+      ),
     describe: () => null,
   };
 }

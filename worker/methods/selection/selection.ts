@@ -1,11 +1,11 @@
 // The selection axis: which trained parameters are active in a step, and what happens to the
 // optimizer state of the inactive ones.
 import type { Active } from '../../engine/model.ts';
-import type { Parameter } from '../../engine/parameters.ts';
+import { countedAs, ofChoices, type Parameter } from '../../engine/parameters.ts';
 
 /**
  * Updates of the optimizer state by layer: a block number, or the name of a place outside the
- * blocks. A layer that is not listed has no state.
+ * blocks; of what chooses in a layer, apart (`countedAs`). What is not listed has no state.
  */
 export type StepCounts = Readonly<Record<string, number>>;
 
@@ -31,13 +31,14 @@ export function layersOf(
 /** The counts after a step in which these parameters were updated. */
 export function grown(stepCounts: StepCounts, updated: Active): StepCounts {
   return Object.fromEntries(
-    Object.entries(stepCounts).map(([layer, stepCount]) => [
-      layer,
-      updated(toLayer(layer)).length > 0 ? stepCount + 1 : stepCount,
+    Object.entries(stepCounts).map(([key, stepCount]) => [
+      key,
+      updated(toLayer(key)).some((one) => countedAs(one) === key) ? stepCount + 1 : stepCount,
     ]),
   );
 }
 
 function toLayer(key: string): Parameter['layer'] {
-  return /^\d+$/.test(key) ? Number(key) : key;
+  const layer = key.endsWith(ofChoices) ? key.slice(0, -ofChoices.length) : key;
+  return /^\d+$/.test(layer) ? Number(layer) : layer;
 }

@@ -1,0 +1,142 @@
+// What a search of operations and bits is worth: networks that were found, at several penalties,
+// beside networks with one operation and one width everywhere, all trained alike from new weights
+// on parts of two photographs, and judged on parts that none has seen. And how long a step of the
+// search takes with noise, and with rounding.
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Setup } from '../../../cli/setup/setup.ts';
+import { type FoundConfig, foundJson } from '../../../worker/quantnas/config.ts';
+import { type Genotype, genotypeCost } from '../../../worker/quantnas/genotype.ts';
+import { type Operation, placesOfCell, type Width } from '../../../worker/quantnas/space.ts';
+import { trainJob } from '../../peers/train-job.ts';
+import { photographs } from '../../setup/photographs.ts';
+import { writeTiles } from './tiles.ts';
+
+const operations: readonly Operation[] = [
+  ...(['simple_1x1', 'simple_3x3', 'simple_5x5', 'simple_3x3_grouped_2', 'growth1_3x3'] as const),
+];
+const widths: readonly Width[] = [4, 8];
+const sizes = { H: 16, scale: 2 };
+const cells = 2;
+const crop = 16;
+const usual = { penalties: '0,1e-2,1e-1', steps: '300', warmup: '100', rate: '3e-3' };
+
+interface Settings {
+  readonly folder: string;
+  readonly steps: number;
+  readonly rate: string;
+}
+
+export async function benchArchitecture(setup: Setup, args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      penalties: { type: 'string', default: usual.penalties },
+      steps: { type: 'string', default: usual.steps },
+      warmup: { type: 'string', default: usual.warmup },
+      rate: { type: 'string', default: usual.rate },
+    },
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'anneal-search-'));
+  const settings = { folder, steps: Number(values.steps), rate: values.rate };
+  try {
+    await writeTiles(await photographs(setup), folder);
+    await writeSpace(folder);
+    const search = { warmupSteps: Number(values.warmup), learningRate: '1e-1', entropy: '3e-2' };
+    console.log('network                                    BitOps    PSNR');
+    for (const bits of widths) {
+      for (const operation of operations) {
+        const genotype = uniform(operation, bits);
+        say(`${operation} in ${bits} bits`, genotype, await trained(settings, genotype));
+      }
+    }
+    for (const penalty of values.penalties.split(',')) {
+      const { genotype } = await searched(settings, `penalty-${penalty}`, { ...search, penalty });
+      const names = genotype.flat().map(({ operation, bits }) => `${operation}/${bits}`);
+      say(`found at ${penalty}`, genotype, await trained(settings, genotype));
+      console.log(`  ${names.join(', ')}`);
+    }
+    for (const surrogate of ['Noise', 'Rounding', 'Noise', 'Rounding']) {
+      const short = { ...settings, steps: 40 };
+      const own = { ...search, warmupSteps: 1, surrogate };
+      const { seconds } = await searched(short, `time-${surrogate}`, own);
+      console.log(`40 steps with ${surrogate}: ${seconds.toFixed(1)} s`);
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function uniform(operation: Operation, bits: Width): FoundConfig['genotype'] {
+  const place = { operation, bits };
+  const cell = Array.from({ length: placesOfCell }, () => place);
+  return Array.from({ length: cells }, () => cell);
+}
+
+function say(name: string, genotype: FoundConfig['genotype'], psnr: number): void {
+  const cost = (genotypeCost(genotype, sizes.H) / 1000).toFixed(0);
+  console.log(`${name.padEnd(40)} ${cost.padStart(6)} k   ${psnr.toFixed(2)} dB`);
+}
+
+async function writeSpace(folder: string): Promise<void> {
+  const json = {
+    ...{ model_type: 'quantnas-supernet', num_feat: sizes.H, num_cells: cells },
+    ...{ upscale: sizes.scale, bits: widths, operations },
+  };
+  await mkdir(join(folder, 'space'));
+  await writeFile(join(folder, 'space/config.json'), JSON.stringify(json));
+}
+
+/** PSNR of unseen parts, after training from new weights. */
+async function trained(settings: Settings, genotype: FoundConfig['genotype']): Promise<number> {
+  const { folder } = settings;
+  await mkdir(join(folder, 'network'), { recursive: true });
+  const json = JSON.stringify(foundJson(sizes, genotype));
+  await writeFile(join(folder, 'network/config.json'), json);
+  const { evaluation } = await run(settings, 'network-run', 'network', {});
+  return evaluation.after.likeness.psnr;
+}
+
+async function searched(
+  settings: Settings,
+  name: string,
+  architectureSearch: Readonly<Record<string, unknown>>,
+): Promise<Genotype & { readonly seconds: number }> {
+  const { training } = await run(settings, name, 'space', { architectureSearch });
+  const file = join(settings.folder, name, 'merged/genotype.json');
+  return { ...JSON.parse(await readFile(file, 'utf8')), seconds: training.seconds };
+}
+
+interface Report {
+  readonly evaluation: { readonly after: { readonly likeness: { readonly psnr: number } } };
+  readonly training: { readonly seconds: number };
+}
+
+async function run(
+  { folder, steps, rate }: Settings,
+  name: string,
+  model: string,
+  training: Readonly<Record<string, unknown>>,
+): Promise<Report> {
+  await rm(join(folder, name), { recursive: true, force: true });
+  const { result } = await trainJob(folder, name, {
+    model: {
+      ...{ source: { local: { path: model } }, task: 'Restoration' },
+      initialization: 'FromScratch',
+    },
+    dataset: {
+      ...{ train: { local: { path: 'train' } }, eval: { local: { path: 'unseen' } } },
+      restoration: { crop },
+    },
+    method: { preset: 'QuantNAS' },
+    training: {
+      ...{ maxSteps: steps, globalBatchSize: 8, microBatchSize: 8, learningRate: rate },
+      ...training,
+    },
+    worker: { devicesPerWorker: 0 },
+    output: { formats: ['MergedSafetensors'], destination: { local: { path: name } } },
+  });
+  return JSON.parse(await readFile(join(result, 'report.json'), 'utf8'));
+}
