@@ -47,6 +47,8 @@ export function toStructural(node: SchemaNode, path = ''): SchemaNode {
   for (const bound of ['minimum', 'maximum'] as const) {
     if (bareBounds.has(node[bound] ?? Number.NaN)) delete out[bound];
   }
+  // Between two bounds of its own, a number has no need of those of its width.
+  if ('minimum' in out && 'maximum' in out) delete out['format'];
   const words = node[wordsKey];
   if (typeof words === 'string') delete out['pattern'];
   const own = rulesIn(node).map(toValidation);

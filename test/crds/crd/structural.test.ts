@@ -141,6 +141,18 @@ test('a validator of OpenAPI that is not ours finds nothing', async (t) => {
   t.true(valid, JSON.stringify(errors));
 });
 
+test('a whole number is bounded by its own bounds, or by those of its width', (t) => {
+  const between = toStructural({ type: 'integer', format: 'int32', minimum: 1, maximum: 8 });
+  t.deepEqual(between, { type: 'integer', minimum: 1, maximum: 8 });
+  const above = { type: 'integer', format: 'int32', minimum: 1, maximum: 2 ** 31 - 1 } as const;
+  t.deepEqual(toStructural(above), { type: 'integer', format: 'int32', minimum: 1 });
+  for (const { path, node } of nodes) {
+    if (node.type !== 'integer') continue;
+    const hasBounds = node.minimum !== undefined && node.maximum !== undefined;
+    t.true(hasBounds || node.format !== undefined, path);
+  }
+});
+
 test('a schema that no CRD can say is refused, with its path', (t) => {
   const mixed = printSchema(z.strictObject({ a: z.union([z.string(), z.boolean()]) })).root;
   const error = t.throws(() => toStructural(mixed, 'spec'), { instanceOf: Bug });
