@@ -158,9 +158,9 @@ const atApply: readonly (readonly [string, Record<string, unknown>, RegExp])[] =
     /operator is Exists, which compares no value/,
   ],
   [
-    'two devices of a worker',
-    { 'worker.devicesPerWorker': 2 },
-    /is more than 1; a worker of this version trains on one device/,
+    'two instances of a divided device',
+    { 'worker.devicesPerWorker': 2, 'worker.deviceResourceName': 'nvidia.com/mig-1g.10gb' },
+    /is more than 1; CUDA shows one instance of a divided device to a process/,
   ],
   [
     'another run',
