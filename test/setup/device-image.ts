@@ -1,7 +1,8 @@
 /**
  * The worker image as it is on nodes with GPUs, for a cluster without any: that of this checkout,
- * with the emulated device in the place of the CUDA kernels, and an `nvidia-smi` that lists a card.
- * It is started as the stage worker-cuda of the Dockerfile is.
+ * with two emulated devices in the place of the CUDA kernels, and an `nvidia-smi` that lists them:
+ * nothing hides from a pod what it was not given. It is started as the stage worker-cuda of the
+ * Dockerfile is.
  */
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
@@ -16,6 +17,8 @@ import { settingsOf } from './dockerfile.ts';
 import { ensureEmulator } from './emulator.ts';
 import { flagsOf } from './images.ts';
 
+const cards = [cardLine(), cardLine({ index: 1 })];
+
 export const deviceImageName = 'localhost/anneal-worker-cuda:test';
 
 const checkout = join(import.meta.dirname, '../..');
@@ -23,7 +26,7 @@ const checkout = join(import.meta.dirname, '../..');
 /** Its archive. `worker` is that of the image without CUDA. */
 export async function ensureDeviceImage(setup: Setup, worker: string): Promise<string> {
   const library = await ensureEmulator(setup);
-  const key = createHash('sha256').update(worker).update(library).update(cardLine());
+  const key = createHash('sha256').update(worker).update(library).update(cards.join());
   const made = await ensureEntry(setup, {
     folder: join(setup.cache.root, `device-image-${key.digest('hex').slice(0, 12)}`),
     bytes: 1.5e9,
@@ -49,10 +52,11 @@ async function make(staging: string, worker: string, library: string): Promise<v
   const native = join(staging, 'native');
   await mkdir(native);
   await copyFile(library, join(native, cudaKernelsFile));
-  const bin = (await nvidiaSmi(staging, [cardLine()])).split(':')[0] ?? '';
+  const bin = (await nvidiaSmi(staging, cards)).split(':')[0] ?? '';
   const dockerfile = await readFile(join(checkout, 'charts/images/Dockerfile'), 'utf8');
   await execa(join(import.meta.dirname, 'cluster/image.sh'), [
     ...[deviceImageName, join(staging, 'worker-cuda.tar')],
+    ...['-e', `ANNEAL_EMULATED_DEVICES=${cards.length}`],
     ...flagsOf(settingsOf(dockerfile, 'worker-cuda')),
     ...[...layers, `${native}=/app/worker/native/dist`, `${bin}=/usr/local/bin`],
   ]);

@@ -1,5 +1,5 @@
-// Jobs whose workers have a GPU each. The nodes pretend to have some, and the image of these
-// workers has the emulated device in the place of CUDA.
+// Jobs whose workers have a GPU each, or several. The nodes pretend to have some, and the image of
+// these workers has the emulated device in the place of CUDA.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { annealOn, onThisMachine, statusOf, untilComplete } from '../a-real-job.
 import { kubectl, listJson } from '../access.ts';
 import { loadDeviceImage } from '../installed.ts';
 import { test } from '../our-cluster.ts';
+import { processIdsOf } from '../pod-processes.ts';
 import { aJobOfSeveral, type Wanted } from '../several.ts';
 import type { SharedRelease } from '../shared-release.ts';
 
@@ -33,6 +34,10 @@ export function jobsOnDevices(release: SharedRelease): void {
   test(
     'two workers with a GPU each end as two of this machine do, also when a pod is lost',
     release.turn(losesAPod),
+  );
+  test(
+    'two workers with two GPUs each end as four of this machine do, whatever is lost',
+    release.turn(losesOfSeveral),
   );
   test('a worker goes to a node whose GPU is large enough', release.turn(choosesItsNode));
   test(
@@ -69,15 +74,46 @@ async function losesAPod(t: ExecutionContext, namespace: string): Promise<void> 
     const amounts = spec.containers.map(({ resources }) => resources?.limits?.[gpu]);
     t.deepEqual(amounts, [ofWorker ? '1' : undefined], metadata.name);
   }
-  const variables = await onTwoDevices(t);
-  const here = await onThisMachine(t, job.folder, 2, variables);
+  const here = await onThisMachine(t, job.folder, 2, await onDevices(t, 2));
   t.deepEqual(digestsBelow(join(job.folder, 'out')), here);
 }
 
-async function onTwoDevices(t: ExecutionContext) {
+async function onDevices(t: ExecutionContext, count: number) {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-devices-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
-  return installation(folder, 2);
+  return installation(folder, count);
+}
+
+/** A trainer of the second pod, then the first pod. */
+async function losesOfSeveral(t: ExecutionContext, namespace: string): Promise<void> {
+  await loadDeviceImage();
+  const worker = { devicesPerWorker: 2, deviceMemory: '1Gi' };
+  const four = { ...wanted, worker, maxSteps: 14, training: { globalBatchSize: 4 } };
+  const job = await aJobOfSeveral(t, namespace, four);
+  await job.told.untilStep(3);
+  const [first, second] = await job.pods();
+  t.is((await statusOf(namespace, 'toy')).rendezvous?.worldSize, 4);
+  const [, last] = processIdsOf(second?.uid ?? '', 'trainer').toSorted((a, b) => a - b);
+  process.kill(last ?? Number.NaN, 'SIGKILL');
+  const round = async () => (await statusOf(namespace, 'toy')).rendezvous?.round ?? 0;
+  await eventually('there is another round', async () => (await round()) > 1, {
+    ...{ withinMs: 120_000, everyMs: 250 },
+  });
+  await job.told.untilStep(job.told.last.step + 3);
+  const removal = ['--grace-period=0', '--force'];
+  await kubectl(['-n', namespace, 'delete', 'pod', first?.name ?? '', ...removal]);
+  await untilComplete(t, namespace, 'toy');
+  const { restarts, rendezvous } = await statusOf(namespace, 'toy');
+  t.is(restarts?.counted, 1);
+  t.is(rendezvous?.worldSize, 4);
+  t.deepEqual(
+    (await podsIn(namespace))
+      .filter(({ metadata }) => metadata.labels['anneal.dev/component'] === 'worker')
+      .map(({ spec }) => spec.containers.map(({ resources }) => resources?.limits?.[gpu])),
+    [['2'], ['2']],
+  );
+  const here = await onThisMachine(t, job.folder, 4, await onDevices(t, 4));
+  t.deepEqual(digestsBelow(join(job.folder, 'out')), here);
 }
 
 /** One node tells a size that is enough, one what is no number. */
