@@ -61,7 +61,7 @@ export async function benchArchitecture(setup: Setup, args: readonly string[]): 
     for (const surrogate of ['Noise', 'Rounding', 'Noise', 'Rounding']) {
       const short = { ...settings, steps: 200 };
       const own = { ...search, warmupSteps: 1, surrogate };
-      const { stepMs } = await searched(short, `time-${surrogate}`, own);
+      const { stepMs } = await searched(short, `time-${surrogate.toLowerCase()}`, own);
       console.log(`a step with ${surrogate}: ${stepMs.toFixed(1)} ms`);
     }
   } finally {
