@@ -1,24 +1,19 @@
 // What does not go together with tasks other than continuing texts: what is about tokens that
 // follow, and for pictures, what is about texts. A new task is a row of the table at the end.
 import type { FineTuneJobSpec } from '../api/job.ts';
-import { isReconstructed } from '../api/quantization.ts';
-import { adapterTypes } from '../methods/adapter-traits.ts';
-import { inWords } from '../schema/text.ts';
 import type { Pair } from './pair.ts';
-import { refusalsOfTracking } from './refusals-of-tracking.ts';
+import { type Refusal, untriedOn } from './refusal.ts';
+import {
+  refusalsOfComparing,
+  refusalsOfMaking,
+  refusalsOfPictures,
+  refusalsOfRestoration,
+  refusalsOfTracking,
+} from './refusals-of-pictures.ts';
 
 /** Forms that exist for a model that is no language model. */
 const forms: readonly string[] = ['PEFTAdapter', 'UniformPEFTAdapter', 'MergedSafetensors'];
 const bases: readonly string[] = ['Dense', 'NF4', 'Int8', 'Int4'];
-
-export interface Refusal {
-  readonly id: string;
-  readonly path: readonly string[];
-  /** `is` says what the task is, and `gives` what the model does, which is no words. */
-  readonly sentence: (is: string, gives: string) => string;
-  readonly meets: Pair['meets'];
-  readonly hint?: string;
-}
 
 const refusals: readonly Refusal[] = [
   {
@@ -118,171 +113,6 @@ const refusals: readonly Refusal[] = [
   },
 ];
 
-/** Of pictures alone. */
-const refusalsOfPictures: readonly Refusal[] = [
-  {
-    id: 'equal length',
-    path: ['dataset', 'packing'],
-    sentence: () =>
-      'is Packed, which saves padding, but pictures need none: all have as many tokens as the model makes of one',
-    meets: ({ dataset }) => dataset.packing === 'Packed',
-    hint: 'leave it out; training.microBatchSize says how many pictures are computed at once',
-  },
-  {
-    id: 'no length to exceed',
-    path: ['dataset', 'overlength'],
-    sentence: (is) => `is about long texts, but ${is}`,
-    meets: ({ dataset }) => dataset.overlength !== undefined,
-    hint: 'leave it out',
-  },
-];
-
-/** Of pictures that are made. */
-const refusalsOfMaking: readonly Refusal[] = [
-  {
-    id: 'no accuracy',
-    path: ['training', 'evaluation', 'earlyStopping', 'metric'],
-    sentence: (is) => `is Accuracy, but ${is}: noise is not right or wrong`,
-    meets: ({ training }) => training.evaluation?.earlyStopping?.metric === 'Accuracy',
-    hint: 'set it to Loss',
-  },
-  {
-    id: 'a pipeline',
-    path: ['output', 'formats'],
-    sentence: (is) =>
-      `asks for a form that holds no pipeline of diffusers and no adapter for one; ${is}`,
-    meets: ({ output: { formats = [], quantization } }) =>
-      formats.some(
-        (form) =>
-          !['MergedSafetensors', 'PEFTAdapter'].includes(form) &&
-          (form !== 'CompressedTensors' || quantization === undefined),
-      ),
-    hint: 'write formats: [MergedSafetensors] or [PEFTAdapter], or [CompressedTensors] with output.quantization',
-  },
-  {
-    id: 'integers that were tried',
-    path: ['output', 'quantization'],
-    sentence: (is) =>
-      `has a method other than RoundToNearest and GPTQ, weights other than Integer, averageBits or splitChannels, which were not tried on models that make pictures; ${is}`,
-    meets: ({ output: { quantization: own } }) =>
-      own !== undefined &&
-      (isReconstructed(own) ||
-        own.weights !== 'Integer' ||
-        own.averageBits !== undefined ||
-        own.splitChannels > 0),
-    hint: 'leave them out; bits, groupSize, range, activations, smoothing and lowRank are tried',
-  },
-  {
-    id: 'factors alone',
-    path: ['method', 'adapter', 'type'],
-    sentence: (is) => `is of an adapter that was not tried on models that make pictures; ${is}`,
-    meets: (_, { adapter }) => adapter.type !== 'None' && adapter.type !== 'LoRA',
-    hint: 'write adapter: { type: LoRA }, or { type: None } to train all weights',
-  },
-  {
-    id: 'nothing to adapt',
-    path: ['method', 'adapter', 'type'],
-    sentence: () =>
-      'is set, but spec.model.initialization is FromScratch: a base that was never trained has nothing to adapt',
-    meets: ({ model }, { adapter }) =>
-      model.initialization === 'FromScratch' && adapter.type !== 'None',
-    hint: 'write adapter: { type: None }, which trains all weights',
-  },
-];
-
-/** Adapters that are tried beside convolutions. */
-const besideConvolutions = adapterTypes(
-  (entry) => 'takesConvolutions' in entry && entry.takesConvolutions === true,
-);
-const basesOfConvolutions: readonly string[] = ['Dense', 'NF4'];
-
-/** Of pictures that are restored. */
-const refusalsOfRestoration: readonly Refusal[] = [
-  {
-    id: 'equal length',
-    path: ['dataset', 'packing'],
-    sentence: () =>
-      'is Packed, which saves padding, but parts of pictures need none: all have one size',
-    meets: ({ dataset }) => dataset.packing === 'Packed',
-    hint: 'leave it out; training.microBatchSize says how many are computed at once',
-  },
-  {
-    id: 'no teacher',
-    path: ['training', 'distillation'],
-    sentence: (is) => `compares tokens with those of a teacher, but ${is}`,
-    meets: ({ training }) => training.distillation !== undefined,
-    hint: 'leave it out',
-  },
-  {
-    id: 'nothing is right or wrong',
-    path: ['training', 'evaluation', 'earlyStopping', 'metric'],
-    sentence: (is) => `is Accuracy, which is that of labels, but ${is}`,
-    meets: ({ training }) => training.evaluation.earlyStopping?.metric === 'Accuracy',
-    hint: 'write metric: Loss',
-  },
-  {
-    id: 'stored bases',
-    path: ['method', 'base', 'type'],
-    sentence: (is) => `is not tried on convolutions in this version; ${is}`,
-    meets: (_, { base }) => !basesOfConvolutions.includes(base.type),
-    hint: `write method.base: { type: ${basesOfConvolutions.join(' | ')} }`,
-  },
-  {
-    id: 'adapters of convolutions',
-    path: ['method', 'adapter', 'type'],
-    sentence: (is) => `is not tried beside convolutions in this version; ${is}`,
-    meets: (_, { adapter }) =>
-      adapter.type !== 'None' && !besideConvolutions.includes(adapter.type),
-    hint: `write adapter: { type: ${inWords(besideConvolutions, 'or')} }`,
-  },
-  {
-    id: 'no other rule',
-    path: ['method', 'rule', 'type'],
-    sentence: (is) => `is not tried on convolutions in this version; ${is}`,
-    meets: (_, { rule }) => rule.type !== 'None',
-    hint: 'write rule: { type: None }',
-  },
-];
-
-interface Tried {
-  /** "on models that hear" */
-  readonly where: string;
-  readonly bases: readonly string[];
-  readonly adapters: readonly string[];
-}
-
-/** Of tasks that few methods are tried on. */
-function untriedOn({ where, bases, adapters }: Tried): readonly Refusal[] {
-  const sentence = (is: string): string => `is not tried ${where} in this version; ${is}`;
-  return [
-    {
-      ...{ id: 'stored bases', path: ['method', 'base', 'type'], sentence },
-      meets: (_, { base }) => !bases.includes(base.type),
-      hint: `write method.base: { type: ${bases.join(' | ')} }`,
-    },
-    {
-      ...{ id: 'adapters', path: ['method', 'adapter', 'type'], sentence },
-      meets: (_, { adapter }) => adapter.type !== 'None' && !adapters.includes(adapter.type),
-      hint: `write adapter: { type: ${inWords(adapters, 'or')} }`,
-    },
-    {
-      ...{ id: 'all that trains moves', path: ['method', 'selection', 'type'], sentence },
-      meets: (_, { selection }) => selection.type !== 'All' && selection.type !== 'None',
-      hint: 'write selection: { type: All }',
-    },
-    {
-      ...{ id: 'one optimizer', path: ['method', 'optimizer', 'type'], sentence },
-      meets: (_, { optimizer }) => optimizer.type !== 'AdamW',
-      hint: 'write optimizer: { type: AdamW }',
-    },
-    {
-      ...{ id: 'no other rule', path: ['method', 'rule', 'type'], sentence },
-      meets: (_, { rule }) => rule.type !== 'None',
-      hint: 'write rule: { type: None }',
-    },
-  ];
-}
-
 /** Of what is said. */
 const refusalsOfSpeech: readonly Refusal[] = [
   {
@@ -310,21 +140,6 @@ const refusalsOfSpeech: readonly Refusal[] = [
   ...untriedOn({
     where: 'on models that hear',
     ...{ bases: ['Dense', 'NF4'], adapters: ['LoRA', 'S2LoRA'] },
-  }),
-];
-
-/** Of pictures that are compared with texts. */
-const refusalsOfComparing: readonly Refusal[] = [
-  {
-    id: 'no teacher',
-    path: ['training', 'distillation'],
-    sentence: (is) => `compares tokens with those of a teacher, but ${is}`,
-    meets: ({ training }) => training.distillation !== undefined,
-    hint: 'leave it out',
-  },
-  ...untriedOn({
-    where: 'on models of two towers',
-    ...{ bases: ['Dense', 'NF4'], adapters: ['LoRA', 'BlockLoRA'] },
   }),
 ];
 
