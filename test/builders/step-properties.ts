@@ -75,6 +75,17 @@ export function tapesAreAlike(t: ExecutionContext, model: Model, sequences: Sequ
   for (const other of others) t.deepEqual(other, kept);
 }
 
+/** Documents of one sequence have the step that they have in sequences of their own. */
+export function togetherAsAlone(
+  t: ExecutionContext,
+  model: Model,
+  apart: Sequences,
+  together: Sequences,
+): void {
+  const gap = stepGap(gradientsOf(model, apart), gradientsOf(model, together));
+  t.true(gap <= reordered, `${gap}`);
+}
+
 /** `allowed`: gaps to the step in float64, by type. */
 export function losesOnlyRounding(
   t: ExecutionContext,

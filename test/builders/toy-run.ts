@@ -37,6 +37,17 @@ export async function aToyRun(
   return ToyRun.make(folder.path, options, device);
 }
 
+/** Trains to the end, stopped after step `at`: the next process goes on from there. */
+export async function trainWithStop(t: ExecutionContext, run: ToyRun, at: number): Promise<void> {
+  run.onMessage = (message) => {
+    if (message.type === 'step' && message.step === at) run.stop();
+  };
+  await t.throwsAsync(run.train(), { name: 'AbortError' });
+  run.startAgain();
+  await run.train();
+  t.is(run.ofType('plan')[0]?.firstStep, at);
+}
+
 export class ToyRun {
   readonly folder: string;
   /** Where the artefacts go. */

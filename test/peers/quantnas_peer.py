@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from quantnas import OPERATIONS, Network
-from srvgg import images
+from requests_peer import answer
+from srvgg import images, judged
 
 
 def unpacked(folder, genotype, tensors):
@@ -40,19 +41,8 @@ def compute(request):
     if request.get("integers"):
         tensors |= unpacked(folder, config["genotype"], tensors)
     tensors = {name: value.requires_grad_() for name, value in tensors.items()}
-    scale, height, width = config["upscale"], request["height"], request["width"]
-    restored = Network(config, tensors)(images(request["input"], height, width))
-    loss = (restored - images(request["target"], height * scale, width * scale)).abs().mean()
-    loss.backward()
-    gradients = {f"grad.{name}": value.grad.contiguous() for name, value in tensors.items()}
-    return {"restored": restored.detach().permute(0, 2, 3, 1).contiguous(), "loss": loss.detach(), **gradients}
+    restored = Network(config, tensors)(images(request["input"], request["height"], request["width"]))
+    return judged(restored, request, config["upscale"], tensors.items())
 
 
-def main(out, requests):
-    found = {"none": torch.zeros(1)}
-    for name, request in json.loads(requests).items():
-        found |= {f"{name}.{key}": value for key, value in compute(request).items()}
-    save_file(found, out)
-
-
-main(sys.argv[1], sys.argv[2])
+answer(sys.argv[1], json.loads(sys.argv[2]), None, compute)

@@ -9,10 +9,10 @@ import json
 import sys
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from srvgg import SRVGGNetCompact, images
+from requests_peer import answer
+from srvgg import SRVGGNetCompact, images, judged
 
 
 def compute(request):
@@ -20,19 +20,8 @@ def compute(request):
     config = json.loads((folder / "config.json").read_text())
     model = SRVGGNetCompact(**config).double()
     model.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
-    scale, height, width = config["upscale"], request["height"], request["width"]
-    restored = model(images(request["input"], height, width))
-    loss = (restored - images(request["target"], height * scale, width * scale)).abs().mean()
-    loss.backward()
-    gradients = {f"grad.{name}": p.grad.contiguous() for name, p in model.named_parameters()}
-    return {"restored": restored.detach().permute(0, 2, 3, 1).contiguous(), "loss": loss.detach(), **gradients}
+    restored = model(images(request["input"], request["height"], request["width"]))
+    return judged(restored, request, config["upscale"], model.named_parameters())
 
 
-def main(out, requests):
-    found = {"none": torch.zeros(1)}
-    for name, request in json.loads(requests).items():
-        found |= {f"{name}.{key}": value for key, value in compute(request).items()}
-    save_file(found, out)
-
-
-main(sys.argv[1], sys.argv[2])
+answer(sys.argv[1], json.loads(sys.argv[2]), None, compute)

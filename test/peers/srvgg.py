@@ -26,3 +26,11 @@ class SRVGGNetCompact(nn.Module):
 def images(values, height, width):
     """Pictures of [height, width, 3] one after the other, as a batch [N, 3, height, width] in float64."""
     return torch.tensor(values, dtype=torch.float64).view(-1, height, width, 3).permute(0, 3, 1, 2).contiguous()
+
+
+def judged(restored, request, scale, parameters):
+    """Of pictures that a network made with its tape: they, the mean absolute difference and its gradients by name."""
+    loss = (restored - images(request["target"], request["height"] * scale, request["width"] * scale)).abs().mean()
+    loss.backward()
+    gradients = {f"grad.{name}": value.grad.contiguous() for name, value in parameters}
+    return {"restored": restored.detach().permute(0, 2, 3, 1).contiguous(), "loss": loss.detach(), **gradients}

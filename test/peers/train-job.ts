@@ -12,6 +12,8 @@ import { initialPlace, openInitialFactors } from '../../worker/checkpoint/initia
 import { loadState } from '../../worker/checkpoint/load-state.ts';
 import { valueTensors } from '../../worker/checkpoint/state-tensors.ts';
 import { trainerState } from '../../worker/checkpoint/trainer-state.ts';
+import { fillSequence } from '../../worker/data/packed-sequences.ts';
+import { openTokenStore } from '../../worker/data/token-store.ts';
 import { decoderConfig } from '../../worker/decoder/config.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { headName } from '../../worker/decoder/names.ts';
@@ -143,6 +145,19 @@ export function classLogitsOf(
   texts: readonly (readonly number[])[],
 ): readonly number[] {
   return outputsOn(model, classSequence(texts.map((ids) => ({ ids, label: 0 }))));
+}
+
+/** What the run prepared, and all its documents, or the first of them, as one sequence. */
+export async function preparedSequence(
+  { folder }: TrainedRun,
+  most: number = Number.POSITIVE_INFINITY,
+) {
+  const { data } = await requireRecord(folder, runFiles.prepared, preparedRecord);
+  using store = await openTokenStore(data.train ?? '', new AbortController().signal);
+  if (store === undefined) throw new Error('no store was prepared');
+  const count = Math.min(most, store.count);
+  const members = Array.from({ length: count }, (_, document) => document);
+  return { data, count, sequence: fillSequence(store, members, 0) };
 }
 
 /** The trained model in the type it was trained in; the caller disposes its parameters. */

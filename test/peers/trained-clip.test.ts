@@ -5,11 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { preparedRecord, runFiles } from '../../crds/wire/run-folder.ts';
-import { fillSequence } from '../../worker/data/packed-sequences.ts';
-import { openTokenStore } from '../../worker/data/token-store.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
-import { requireRecord } from '../../worker/run-folder.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { textsOf } from '../toy/clip.ts';
@@ -17,7 +13,7 @@ import { makeClipModel } from '../toy/toy-clip.ts';
 import { writeToyPictures } from '../toy/toy-pictures.ts';
 import { askPeer } from './ask-peer.ts';
 import { largestGap, outputsOn } from './same-numbers.ts';
-import { trainedModel, trainHere } from './train-job.ts';
+import { preparedSequence, trainedModel, trainHere } from './train-job.ts';
 
 const labels = ['few', 'Some Owls', 'many & more'];
 const texts = labels.map((label) => `A toy photo of ${label}.`);
@@ -86,11 +82,7 @@ test('what was trained and published is what transformers and PEFT load', async 
   const ours = new Map<string, { logits: readonly number[]; ids: readonly number[] }>();
   for (const [name, one] of Object.entries(cases)) {
     const { run, published } = await trained(name, one);
-    const { data } = await requireRecord(run.folder, runFiles.prepared, preparedRecord);
-    using store = await openTokenStore(data.train ?? '', new AbortController().signal);
-    if (store === undefined) return t.fail('no store was prepared');
-    const members = Array.from({ length: store.count }, (_, document) => document);
-    const pictures = fillSequence(store, members, 0);
+    const { data, count, sequence: pictures } = await preparedSequence(run);
     const model = await trainedModel(run);
     using _parameters = model.parameters;
     const ids = data.classTexts ?? [];
@@ -98,7 +90,7 @@ test('what was trained and published is what transformers and PEFT load', async 
     ours.set(name, { logits, ids: ids.flat() });
     const { values = [], shape = [] } = pictures.values?.['pixels'] ?? {};
     const base = join(folder, one.toy);
-    const seen = { texts, pixels: [...values], shape: [store.count, ...shape] };
+    const seen = { texts, pixels: [...values], shape: [count, ...shape] };
     requests[name] =
       one.format === 'MergedSafetensors'
         ? { path: published, ...seen }

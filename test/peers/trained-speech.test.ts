@@ -5,19 +5,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { preparedRecord, runFiles } from '../../crds/wire/run-folder.ts';
-import { fillSequence } from '../../worker/data/packed-sequences.ts';
-import { openTokenStore } from '../../worker/data/token-store.ts';
 import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
-import { requireRecord } from '../../worker/run-folder.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { writeToySounds } from '../toy/toy-sounds.ts';
 import { makeSpeechModel } from '../toy/toy-speech.ts';
 import { askPeer } from './ask-peer.ts';
-import { outputsOn } from './same-numbers.ts';
-import { trainedModel, trainHere } from './train-job.ts';
+import { largestGap, outputsOn } from './same-numbers.ts';
+import { preparedSequence, trainedModel, trainHere } from './train-job.ts';
 
 let folder = '';
 test.before(async () => {
@@ -81,11 +77,7 @@ test('what was trained on sounds and published is what transformers and PEFT loa
   const ours = new Map<string, readonly number[]>();
   for (const [name, one] of Object.entries(cases)) {
     const { run, published } = await trained(name, one);
-    const { data } = await requireRecord(run.folder, runFiles.prepared, preparedRecord);
-    using store = await openTokenStore(data.train ?? '', new AbortController().signal);
-    if (store === undefined) return t.fail('no store was prepared');
-    const members = Array.from({ length: store.count }, (_, document) => document);
-    const sequence = fillSequence(store, members, 0);
+    const { count, sequence } = await preparedSequence(run);
     const model = await trainedModel(run);
     using _parameters = model.parameters;
     ours.set(name, outputsOn(model, sequence));
@@ -93,7 +85,7 @@ test('what was trained on sounds and published is what transformers and PEFT loa
     const isWhole = one.format === 'MergedSafetensors';
     requests[name] = {
       ...(isWhole ? { path: published } : { path: join(folder, 'base'), adapter: published }),
-      ...{ mel: [...values], shape: [store.count, ...shape] },
+      ...{ mel: [...values], shape: [count, ...shape] },
       ids: padded(sequence, sequence.ids, 0),
       labels: padded(sequence, sequence.labels, -100),
     };
@@ -106,15 +98,11 @@ test('what was trained on sounds and published is what transformers and PEFT loa
   await askPeer('whisper_peer.py', [judged, file]);
   using peer = openSafetensors(judged);
   const theirs = (name: string) => scope(() => toArray(peer.load(`${name}.logits`)));
-  const gapTo = (logits: readonly number[], other: readonly number[]) =>
-    logits.length === other.length
-      ? Math.max(...logits.map((value, i) => Math.abs(value - (other[i] ?? Number.NaN))))
-      : Number.POSITIVE_INFINITY;
   for (const [name, logits] of ours) {
-    const gap = gapTo(logits, theirs(name));
+    const gap = largestGap(logits, theirs(name));
     // Float32 here and float64 there, of logits of some units.
     t.true(gap < 1e-4, `${name}: ${gap}`);
-    t.true(gapTo(logits, theirs('base')) > 1e-2, `${name} learned something`);
+    t.true(largestGap(logits, theirs('base')) > 1e-2, `${name} learned something`);
     t.log(`${name}: logits within ${gap}`);
   }
 });

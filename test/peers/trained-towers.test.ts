@@ -5,11 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { preparedRecord, runFiles } from '../../crds/wire/run-folder.ts';
-import { fillSequence } from '../../worker/data/packed-sequences.ts';
-import { openTokenStore } from '../../worker/data/token-store.ts';
 import { openSafetensors } from '../../worker/files/safetensors.ts';
-import { requireRecord } from '../../worker/run-folder.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { makeDualEncoder } from '../setup/dual-encoder.ts';
@@ -17,7 +13,7 @@ import { textsOf } from '../toy/clip.ts';
 import { writeToyPictures } from '../toy/toy-pictures.ts';
 import { askPeer } from './ask-peer.ts';
 import { largestGap, outputsOn } from './same-numbers.ts';
-import { trainedModel, trainHere } from './train-job.ts';
+import { preparedSequence, trainedModel, trainHere } from './train-job.ts';
 
 const labels = ['dark surface', 'grey surface', 'bright surface'];
 
@@ -40,10 +36,7 @@ test('two towers learn together, and transformers and PEFT compute what they lea
     evaluation: { profile: 'Disabled' },
     output: { formats: ['PEFTAdapter'], destination: { local: { path: 'judged' } } },
   });
-  const { data } = await requireRecord(run.folder, runFiles.prepared, preparedRecord);
-  using store = await openTokenStore(data.train ?? '', new AbortController().signal);
-  if (store === undefined) return t.fail('no store was prepared');
-  const pictures = fillSequence(store, [0, 1, 2], 0);
+  const { data, sequence: pictures } = await preparedSequence(run, 3);
   const model = await trainedModel(run);
   using _parameters = model.parameters;
   const ids = data.classTexts ?? [];

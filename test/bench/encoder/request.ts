@@ -1,14 +1,7 @@
 /** What both halves of the benchmark of classifiers are asked; they answer as `train` does. */
+import type { LoraRequest } from '../train/request.ts';
 
-export interface ClassRequest {
-  /** A Hugging Face folder of an encoder. */
-  readonly model: string;
-  readonly threads: number;
-  readonly rank: number;
-  readonly alpha: number;
-  readonly learning_rate: number;
-  readonly clip: number;
-  readonly steps: number;
+export interface ClassRequest extends LoraRequest {
   readonly batches: readonly ClassRows[];
 }
 

@@ -1,14 +1,7 @@
 /** What both halves of the benchmark of Whisper are asked; they answer as `train` does. */
+import type { LoraRequest } from '../train/request.ts';
 
-export interface SpeechRequest {
-  /** A Hugging Face folder of Whisper. */
-  readonly model: string;
-  readonly threads: number;
-  readonly rank: number;
-  readonly alpha: number;
-  readonly learning_rate: number;
-  readonly clip: number;
-  readonly steps: number;
+export interface SpeechRequest extends LoraRequest {
   /** Of each sound; 100 a second. */
   readonly frames: number;
   readonly batches: readonly SoundRows[];

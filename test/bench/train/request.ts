@@ -1,21 +1,25 @@
 /** What both halves of the training benchmark are asked, and what they answer. */
 
-export interface StepRequest {
+/** Steps of LoRA. */
+export interface LoraRequest {
   /** A Hugging Face folder. */
   readonly model: string;
-  readonly method: 'lora' | 'full';
-  readonly dtype: 'float32' | 'bfloat16';
   readonly threads: number;
   readonly rank: number;
   readonly alpha: number;
   readonly learning_rate: number;
   /** Largest gradient norm; null for no clipping. */
   readonly clip: number | null;
+  readonly steps: number;
+}
+
+export interface StepRequest extends LoraRequest {
+  readonly method: 'lora' | 'full';
+  readonly dtype: 'float32' | 'bfloat16';
   /** Ours alone: keep no tape, run each block again in the backward. */
   readonly recompute: boolean;
   /** Ours alone: the peer's is always AdamW. */
   readonly optimizer: 'AdamW' | 'AdamW8bit' | 'AdamWBFloat16';
-  readonly steps: number;
   readonly batches: readonly TokenRows[];
 }
 

@@ -10,7 +10,7 @@ import type { HostSequence } from '../../../worker/engine/packed-sequence.ts';
 import { openSafetensors } from '../../../worker/files/safetensors.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { toArray } from '../../../worker/tensor/tensor.ts';
-import { ToyRun } from '../../builders/toy-run.ts';
+import { ToyRun, trainWithStop } from '../../builders/toy-run.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 import { makeDiffusion } from '../../toy/diffusion.ts';
 
@@ -78,13 +78,7 @@ test('a run that is stopped in a trajectory goes on with the bits of one that wa
   for (const at of [2, steps, steps + 1]) {
     const run = await aRun(t, 'stopped');
     await run.prepare();
-    run.onMessage = (message) => {
-      if (message.type === 'step' && message.step === at) run.stop();
-    };
-    await t.throwsAsync(run.train(), { name: 'AbortError' });
-    run.startAgain();
-    await run.train();
-    t.is(run.ofType('plan')[0]?.firstStep, at);
+    await trainWithStop(t, run, at);
     await run.publish();
     t.deepEqual(await resultOf(run), await resultOf(whole), `${at}`);
   }

@@ -17,6 +17,7 @@ import {
   refusesTeacher,
   reordered,
   tapesAreAlike,
+  togetherAsAlone,
   toyLora,
 } from '../../builders/step-properties.ts';
 import { gradientsOf, stepGap } from '../../builders/training.ts';
@@ -68,15 +69,10 @@ for (const name of encoderNames) {
   test(`examples of ${name} in one bin, with padding, are the examples alone`, (t) => {
     const model = anEncoder(name);
     using _parameters = model.parameters;
-    const alone = gradientsOf(
-      model,
-      toyExamples.map((example, key) => classSequence([example], { key })),
-    );
-    const together = gradientsOf(model, [classSequence(toyExamples)]);
-    t.true(stepGap(alone, together) <= reordered, `${stepGap(alone, together)}`);
+    const apart = toyExamples.map((example, key) => classSequence([example], { key }));
+    togetherAsAlone(t, model, apart, [classSequence(toyExamples)]);
     // Longer than the table of positions.
-    const padded = gradientsOf(model, [classSequence(toyExamples, { padding: 30 })]);
-    t.true(stepGap(alone, padded) <= reordered, `${stepGap(alone, padded)}`);
+    togetherAsAlone(t, model, apart, [classSequence(toyExamples, { padding: 30 })]);
   });
 
   test(`a step of LoRA on query and value of ${name} is that of full fine-tuning through its factors`, (t) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { colourPng } from '../../builders/pictures.ts';
-import { ToyRun } from '../../builders/toy-run.ts';
+import { ToyRun, trainWithStop } from '../../builders/toy-run.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 import { supernetJson } from '../../toy/quantnas-json.ts';
 
@@ -80,13 +80,7 @@ test('a search that is stopped goes on with the bits of one that was not', async
   for (const at of [1, 3, 4]) {
     const run = await aSearch(place, `stopped-${at}`);
     await run.prepare();
-    run.onMessage = (message) => {
-      if (message.type === 'step' && message.step === at) run.stop();
-    };
-    await t.throwsAsync(run.train(), { name: 'AbortError' });
-    run.startAgain();
-    await run.train();
-    t.is(run.ofType('plan')[0]?.firstStep, at);
+    await trainWithStop(t, run, at);
     await run.publish();
     t.deepEqual(await filesOf(run, results), await filesOf(whole, results), `${at}`);
   }
