@@ -6,6 +6,7 @@ import { Bug } from '../../crds/failures/errors.ts';
 import type { Model } from '../engine/model.ts';
 import type { LossSums, Sides } from '../engine/network.ts';
 import type { HostSequence, HostTexts, PackedSequence } from '../engine/packed-sequence.ts';
+import { asType } from '../tensor/as-type.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -30,7 +31,7 @@ export function textRows(model: Model, { inputs }: PackedSequence): Tensor {
   return scope(() =>
     textTower(clipConfig(config))
       .tables(inputs)
-      .map(([name, rows]) => typed(ops.indexSelect(parameters.value(name), 0, rows), dtype))
+      .map(([name, rows]) => asType(ops.indexSelect(parameters.value(name), 0, rows), dtype))
       .reduce((sum, rows) => ops.add(sum, rows)),
   );
 }
@@ -67,7 +68,7 @@ export function pictureUnits(
 
 function projected(states: Tensor, matrix: Tensor): Tensor {
   const type = exactType(states.dtype);
-  return unit(ops.linear(typed(states, type), typed(matrix, type)));
+  return unit(ops.linear(asType(states, type), asType(matrix, type)));
 }
 
 /** The texts that the target pictures are compared with: those of pictures in their order. */
@@ -88,8 +89,4 @@ export function foundOf(
 export function lossSums({ rows, right }: { readonly rows: Tensor; readonly right: Tensor }) {
   const total = (values: Tensor): Tensor => ops.sum(ops.to(values, 'float64'));
   return { loss: total(rows), correct: total(right) } satisfies LossSums;
-}
-
-function typed(values: Tensor, dtype: Tensor['dtype']): Tensor {
-  return values.dtype === dtype ? values : ops.to(values, dtype);
 }

@@ -8,6 +8,7 @@ import type { PackedSequence } from '../engine/packed-sequence.ts';
 import type { BlockTensors } from '../nn/block-tensors.ts';
 import { layerNormAt } from '../nn/layer-norm.ts';
 import type { Attend } from '../nn/self-attention.ts';
+import { asType } from '../tensor/as-type.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -62,10 +63,7 @@ function entered(
   return scope(() => {
     const [count = 0, , , values = 0] = patches.shape;
     const length = side * side + 1;
-    const inType = (name: string): Tensor => {
-      const found = value(name);
-      return found.dtype === dtype ? found : ops.to(found, dtype);
-    };
+    const inType = (name: string): Tensor => asType(value(name), dtype);
     const flat = ops.view(patches, [count * side * side, values]);
     const embedded = ops.linear(flat, ops.view(inType(names.patches), [H, values]));
     const ofClass = ops.expand(ops.view(inType(names.ofClass), [1, 1, H]), [count, 1, H]);

@@ -1,5 +1,6 @@
 // Embedding lookup and its gradient.
 import type { Model } from '../engine/model.ts';
+import { asType } from '../tensor/as-type.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type DecoderConfig, decoderConfig } from './config.ts';
@@ -8,8 +9,7 @@ import { embeddingName } from './names.ts';
 /** Rows of the embedding at `ids [T]` in the model's type, times the family's scale: `[T, H]`. */
 export function embed({ dtype, parameters, ...model }: Model, ids: Tensor): Tensor {
   const config = decoderConfig(model.config);
-  const rows = ops.indexSelect(parameters.value(embeddingName), 0, ids);
-  const x = rows.dtype === dtype ? rows : ops.to(rows, dtype);
+  const x = asType(ops.indexSelect(parameters.value(embeddingName), 0, ids), dtype);
   return config.embedScale === 1 ? x : ops.mulScalar(x, roundedScale(config, x));
 }
 

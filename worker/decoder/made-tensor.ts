@@ -1,6 +1,7 @@
 // A tensor that the files of a model lack, such as the head of a classifier before its training.
 import type { TensorSpec } from '../families/family.ts';
 import type { LoadOptions } from '../files/safetensors.ts';
+import { asType } from '../tensor/as-type.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { normal } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
@@ -20,6 +21,6 @@ export function madeTensor(
         ? ops.full(shape, value, { dtype: 'float32', device: 'cpu' })
         : normal(shape, std, streamOf(seed, 'made', name), 'float32', 'cpu');
     const part = rows === undefined ? whole : ops.narrow(whole, 0, rows[0], rows[1] - rows[0]);
-    return part.dtype === dtype ? part : ops.to(part, dtype);
+    return asType(part, dtype);
   });
 }

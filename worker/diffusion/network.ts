@@ -3,6 +3,7 @@ import { Bug } from '../../crds/failures/errors.ts';
 import type { Model } from '../engine/model.ts';
 import type { Network, Sides } from '../engine/network.ts';
 import type { ModelConfig } from '../families/family.ts';
+import { withinDocuments } from '../nn/self-attention.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -26,11 +27,7 @@ export function diffusionNetwork(of: ModelConfig): Network {
     block: (layer, tensors, x, { offsets, inputs }, sides, see) =>
       diffusionBlock(config, layer, tensors, {
         ...{ x, c: conditioningIn(sides), row: inputs['row'] },
-        attend(q, k, v) {
-          see?.(layer, q, k);
-          const { attentionScale } = config;
-          return ops.attention(q, k, v, offsets, attentionScale, 0, 0, { causal: false });
-        },
+        attend: withinDocuments(layer, offsets, config, see),
       }),
     loss: (model, x, { inputs, offsets }, sides) =>
       scope(() => {

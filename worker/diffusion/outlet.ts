@@ -3,6 +3,7 @@
 //
 // Shapes: P pictures · n patches of each · C channels · p pixels of a side of a patch
 import type { LossSums, SequenceInputs } from '../engine/network.ts';
+import { asType } from '../tensor/as-type.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -31,8 +32,7 @@ export function noiseIn(config: DiffusionConfig, states: Tensor, value: Value): 
   const [weight, bias] = [value(`${path}.weight`), value(`${path}.bias`)];
   const all = ops.linear(states, weight, bias);
   const found = config.hasVariance ? ops.indexSelect(all, 1, columnsOfNoise(config)) : all;
-  const type = exactType(found.dtype);
-  return found.dtype === type ? found : ops.to(found, type);
+  return asType(found, exactType(found.dtype));
 }
 
 function columnsOfNoise({ channels, patch }: DiffusionConfig): Tensor {

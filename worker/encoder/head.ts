@@ -2,6 +2,7 @@
 import type { Model } from '../engine/model.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
 import { classLoss } from '../nn/class-loss.ts';
+import { asType } from '../tensor/as-type.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -18,7 +19,7 @@ type Value = (name: string) => Tensor;
 export function classLogits({ family }: EncoderConfig, x: Tensor, value: Value): Tensor {
   const { dense, out } = encoderFamilies[family].head;
   const type = exactType(x.dtype);
-  const wide = (values: Tensor): Tensor => (values.dtype === type ? values : ops.to(values, type));
+  const wide = (values: Tensor): Tensor => asType(values, type);
   const at = (path: string, input: Tensor): Tensor =>
     ops.linear(input, wide(value(`${path}.weight`)), wide(value(`${path}.bias`)));
   return at(out, ops.tanh(at(dense, wide(x))));

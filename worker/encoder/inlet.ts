@@ -3,6 +3,7 @@ import type { Model } from '../engine/model.ts';
 import type { SequenceInputs } from '../engine/network.ts';
 import type { HostSequence, PackedSequence } from '../engine/packed-sequence.ts';
 import { layerNormAt } from '../nn/layer-norm.ts';
+import { asType } from '../tensor/as-type.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
@@ -47,10 +48,7 @@ export function embedded(
 ): Tensor {
   return scope(() =>
     tablesOf(config, texts)
-      .map(([name, rows]) => {
-        const found = ops.indexSelect(parameters.value(name), 0, rows);
-        return found.dtype === dtype ? found : ops.to(found, dtype);
-      })
+      .map(([name, rows]) => asType(ops.indexSelect(parameters.value(name), 0, rows), dtype))
       .reduce((sum, rows) => ops.add(sum, rows)),
   );
 }

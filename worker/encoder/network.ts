@@ -1,6 +1,7 @@
 // What an encoder computes, as the engine calls it (engine/network.ts).
 import type { Network } from '../engine/network.ts';
 import type { ModelConfig } from '../families/family.ts';
+import { withinDocuments } from '../nn/self-attention.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { encoderBlock } from './block.ts';
 import { encoderConfig } from './config.ts';
@@ -21,11 +22,7 @@ export function encoderNetwork(of: ModelConfig): Network {
       sides: {},
     }),
     block: (layer, tensors, x, { offsets }, _sides, see) =>
-      encoderBlock(config, layer, tensors, x, (q, k, v) => {
-        see?.(layer, q, k);
-        const { attentionScale } = config;
-        return ops.attention(q, k, v, offsets, attentionScale, 0, 0, { causal: false });
-      }),
+      encoderBlock(config, layer, tensors, x, withinDocuments(layer, offsets, config, see)),
     loss: headLoss,
     targetStates: (_model, x, { rows }) => ops.indexSelect(x, 0, rows),
     logits: (model, rows) => classLogits(config, rows, (name) => model.parameters.value(name)),

@@ -1,11 +1,25 @@
 // Attention of a block to its own stream, without rotations.
 import { Bug } from '../../crds/failures/errors.ts';
+import type { SeeAttention } from '../engine/packed-sequence.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type LinearTensors, linearGroup } from './linear.ts';
 
 /** Attention of `q [T, N, D]` to keys of the same document: `[T, N, D]`. */
 export type Attend = (q: Tensor, k: Tensor, v: Tensor) => Tensor;
+
+/** What attends within the documents of `offsets`; `see` is shown what it reads. */
+export function withinDocuments(
+  layer: number,
+  offsets: Tensor,
+  { attentionScale }: { readonly attentionScale: number },
+  see: SeeAttention | undefined,
+): Attend {
+  return (q, k, v) => {
+    see?.(layer, q, k);
+    return ops.attention(q, k, v, offsets, attentionScale, 0, 0, { causal: false });
+  };
+}
 
 interface Heads {
   readonly NH: number;

@@ -18,7 +18,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
-import { type CodedIntegers, openIntegers, writeIntegers } from './coded-integers.ts';
+import { type CodedIntegers, openIntegers, writeCodedIntegers } from './coded-integers.ts';
 import type { Coded } from './compressed-tensors.ts';
 import { readBranches, writeBranches } from './low-rank-folder.ts';
 import { mergedPanels } from './merge.ts';
@@ -33,7 +33,7 @@ export function codedPipeline(
   return {
     async write(folder) {
       const bytes = await writePipeline(folder, tensorsOf(facts, coded), facts.files);
-      const ofIntegers = await writeIntegers(folder, coded);
+      const ofIntegers = await writeCodedIntegers(folder, coded);
       const beside = branches === null ? 0 : await writeBranches(folder, facts, branches);
       return bytes + ofIntegers + beside;
     },

@@ -1,7 +1,7 @@
 // Beside a network that was searched: what was found. `genotype.json` says which operation and
 // width each place has, and `found` is the network of these, with the weights of the search: the
 // model of a job that trains it.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Model } from '../engine/model.ts';
 import { type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
@@ -13,6 +13,7 @@ import { kernelsOf } from '../quantnas/space.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { type Tensor, toArray } from '../tensor/tensor.ts';
+import { writeJson } from './write-json.ts';
 
 const foundFolder = 'found';
 const genotypeFile = 'genotype.json';
@@ -77,8 +78,4 @@ function tensorOf(
   if (source === undefined) return parameters.value(name);
   const weight = parameters.value(source.weight);
   return suffix === 'weight' ? weight : ops.log(fittedSteps(weight, source.bits));
-}
-
-async function writeJson(path: string, value: unknown): Promise<void> {
-  await writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
 }

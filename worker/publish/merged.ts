@@ -14,12 +14,16 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { writeFound } from './found-network.ts';
 import { headInConfig } from './head-in-config.ts';
-import { readInputTables, requireIntegers, writeIntegers } from './integers-folder.ts';
 import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
 import { requireNetworkIntegers, roundedWeight, writeNetworkIntegers } from './network-integers.ts';
 import { writePipeline } from './pipeline-folder.ts';
 import { safetensorsSize } from './result-size.ts';
+import {
+  readInputTables,
+  requireTrainedIntegers,
+  writeTrainedIntegers,
+} from './trained-integers.ts';
 
 export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
   const { files, model, run } = facts;
@@ -43,7 +47,7 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
       }
       if (files.config.kind === 'diffusion') {
         const bytes = await writePipeline(folder, tensors, files);
-        return model.onGrid === null ? bytes : bytes + (await writeIntegers(folder, facts));
+        return model.onGrid === null ? bytes : bytes + (await writeTrainedIntegers(folder, facts));
       }
       const written = await writeSafetensorsModel(folder, tensors);
       await writeModelFiles(folder, files, dtype, headInConfig(files.config, run.spec));
@@ -60,7 +64,7 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
       if (config.kind !== 'diffusion' || model.onGrid === null) {
         return frozenModel(source, own);
       }
-      requireIntegers(folder, facts, source.load);
+      requireTrainedIntegers(folder, facts, source.load);
       return frozenModel(source, { ...own, inputs: readInputTables(folder, facts) });
     },
   };

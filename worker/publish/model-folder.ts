@@ -8,6 +8,7 @@ import { modelTokenizer } from '../data/model-tokenizer.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { printConfig } from '../decoder/print-config.ts';
 import type { DType } from '../tensor/dtype.ts';
+import { writeJson } from './write-json.ts';
 
 const copied = [
   'generation_config.json',
@@ -48,8 +49,4 @@ async function writeTokenizer(folder: string, files: ModelFiles): Promise<void> 
     ...(chatTemplate === undefined ? {} : { chat_template: chatTemplate }),
     clean_up_tokenization_spaces: false,
   });
-}
-
-async function writeJson(path: string, value: unknown): Promise<void> {
-  await writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
 }

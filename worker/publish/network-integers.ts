@@ -3,12 +3,8 @@
 //   P.weight_packed, P.weight_scale, P.weight_shape: as compressed-tensors has them
 //     (packed-integers-layout.ts), of each convolution of a cell as a matrix [out, in * kernel^2],
 //     in the width of its place; scales in float32
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { TerminalError } from '../../crds/failures/errors.ts';
 import { linearLayers } from '../engine/adapted-layers.ts';
 import type { Model } from '../engine/model.ts';
-import { openSafetensors, type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
 import type { FoundConfig } from '../quantnas/config.ts';
 import { integersOf, stepsOf } from '../quantnas/learned-step.ts';
 import { placePath } from '../quantnas/names.ts';
@@ -16,12 +12,10 @@ import { kernelsOf, type Width } from '../quantnas/space.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import { item, type Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { integersIn } from './integer-layout.ts';
+import { requireIntegers, writeIntegersFolder } from './integers-folder.ts';
 import { packQuantized } from './packed-integers-layout.ts';
-
-const folderName = 'integers';
-const fileName = 'model.safetensors';
 
 /** Returns the bytes of the tensors. */
 export async function writeNetworkIntegers(
@@ -30,15 +24,9 @@ export async function writeNetworkIntegers(
   config: FoundConfig,
 ): Promise<number> {
   const layout = layoutOf(model, config);
-  const planned = new Map<string, WritableTensor>(
-    linearLayers(config).flatMap((layer) => [...layout.planned(layer)]),
-  );
-  const own = join(folder, folderName);
-  await mkdir(own);
-  const { bytes } = await writeSafetensors(join(own, fileName), planned, { format: 'pt' });
+  const planned = linearLayers(config).flatMap((layer) => [...layout.planned(layer)]);
   const json = { weights: layout.config(null), genotype: config.genotype };
-  await writeFile(join(own, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
-  return bytes;
+  return await writeIntegersFolder(folder, planned, json);
 }
 
 /** Refuses integers that do not stand for the weights which `dense` loads beside them. */
@@ -49,26 +37,8 @@ export function requireNetworkIntegers(
   dense: (name: string, dtype: DType) => Tensor,
 ): void {
   const layout = layoutOf(model, config);
-  using file = openSafetensors(join(folder, folderName, fileName));
-  const stored = {
-    config,
-    find: (name: string) => (file.header.tensors.has(name) ? file.load(name) : null),
-    load: (name: string) => file.load(name),
-    [Symbol.dispose]() {},
-  };
-  for (const layer of linearLayers(config)) {
-    const name = `${layer.path}.weight`;
-    const isSame = scope(() => {
-      const decoded = layout.decoded(stored, layer, model.dtype);
-      return item(ops.all(ops.eq(decoded, dense(name, model.dtype)))) === 1;
-    });
-    if (isSame) continue;
-    throw new TerminalError({
-      code: 'E_PUBLISH_FAILED',
-      message: `the integers of ${name}, read back, do not stand for the weights beside them`,
-      hint: 'nothing was published; the same command writes it again, and if it fails again, report it',
-    });
-  }
+  const { dtype } = model;
+  requireIntegers(folder, { config, layers: linearLayers(config), layout, dtype }, dense);
 }
 
 /** The weight that products read, where `name` is one of a cell; else null. */

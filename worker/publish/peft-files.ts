@@ -1,5 +1,4 @@
 // What files of adapters have in common in PEFT's format, whatever their type.
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lastPart } from '../../crds/methods/linears.ts';
 import { familyOf } from '../decoder/registry.ts';
@@ -8,6 +7,7 @@ import { type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import type { AdapterFacts } from './artifact.ts';
 import { modulesToSave, wholeInFile } from './whole-modules.ts';
+import { writeJson } from './write-json.ts';
 
 export const tensorFile = 'adapter_model.safetensors';
 export const configFile = 'adapter_config.json';
@@ -25,7 +25,7 @@ export async function writeAdapter(
   const metadata = { format: 'pt', [baseDigestKey]: prepared.model.digest };
   const all = new Map([...tensors, ...wholeInFile(model, prefix)]);
   const { bytes } = await writeSafetensors(join(folder, tensorFile), all, metadata);
-  await writeFile(join(folder, configFile), `${JSON.stringify(config, null, 2)}\n`);
+  await writeJson(join(folder, configFile), config);
   return bytes;
 }
 

@@ -1,6 +1,6 @@
 // A diffusion transformer as diffusers reads it: the model in a folder of its own, and beside it
 // how pictures are sampled. Every field whose default is another there is written.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { diffusionConfig } from '../diffusion/config.ts';
@@ -8,6 +8,7 @@ import { className } from '../diffusion/config-file.ts';
 import { transformerFolder } from '../diffusion/names.ts';
 import { linearSampler, printSamplerConfig } from '../diffusion/sampler-config.ts';
 import { type WritableTensor, writeSafetensors } from '../files/safetensors.ts';
+import { writeJson } from './write-json.ts';
 
 /** Returns the bytes of the tensors. */
 export async function writePipeline(
@@ -25,8 +26,4 @@ export async function writePipeline(
   await writeJson(join(transformer, 'config.json'), model);
   await writeJson(join(scheduler, 'scheduler_config.json'), printSamplerConfig(linearSampler));
   return bytes;
-}
-
-async function writeJson(path: string, value: unknown): Promise<void> {
-  await writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
 }

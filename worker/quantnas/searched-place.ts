@@ -34,8 +34,8 @@ export function searchedPlace(x: Tensor, place: Place): Tensor {
     if (!plain(operation)) return [];
     const [own = { kernel: 1, groups: 1 }] = kernelsOf(operation);
     const name = `${path}.${operation}.0`;
-    const in_bits = roundedWeight(weight(`${name}.weight`), width, name, place.rounded);
-    return [wideKernel(in_bits, own, kernel)];
+    const rounded = roundedWeight(weight(`${name}.weight`), width, name, place.rounded);
+    return [wideKernel(rounded, own, kernel)];
   });
   const sums = operations.flatMap((operation, o) => {
     const shares = chains[o];

@@ -1,7 +1,7 @@
 // What may stand in a place of a network that is searched: convolutions by the names of QuantNAS
 // (Shvetsov et al. 2022, its code), each in one of several widths of weights and inputs. Pure.
 
-interface Kernel {
+export interface Kernel {
   /** Edge of the kernel; odd. */
   readonly kernel: number;
   /** Groups of channels that see only themselves. */

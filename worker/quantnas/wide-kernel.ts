@@ -1,11 +1,7 @@
 // A convolution as one with a larger kernel and all channels in one group: zeros around and beside.
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-
-interface Kernel {
-  readonly kernel: number;
-  readonly groups: number;
-}
+import type { Kernel } from './space.ts';
 
 /** `weight [out, in / groups * kernel^2]` → `[out, in * wide^2]` */
 export function wideKernel(weight: Tensor, { kernel, groups }: Kernel, wide: number): Tensor {

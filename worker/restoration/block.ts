@@ -7,6 +7,7 @@
 import { type BlockTensors, tensorsAt } from '../nn/block-tensors.ts';
 import { convolution, type PictureSize, patchesOf } from '../nn/convolution.ts';
 import { cell } from '../quantnas/cell.ts';
+import { asType } from '../tensor/as-type.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { kernelEdge, type RestorationConfig } from './config.ts';
@@ -66,6 +67,5 @@ function plainConvolution(x: Tensor, size: PictureSize, path: string, value: Val
 
 /** `max(x, 0) + slopes * min(x, 0)`, with a slope `[H]` for each channel of `x [T, H]`. */
 function prelu(x: Tensor, slopes: Tensor): Tensor {
-  const own = slopes.dtype === x.dtype ? slopes : ops.to(slopes, x.dtype);
-  return ops.prelu(x, ops.unsqueeze(own, 0));
+  return ops.prelu(x, ops.unsqueeze(asType(slopes, x.dtype), 0));
 }

@@ -1,8 +1,9 @@
 // What lies before and behind the blocks of a tracker in a step.
 import type { Model } from '../engine/model.ts';
 import type { EndSettings, StepEnds } from '../engine/network.ts';
+import { inletThroughTape } from '../nn/inlet-gradients.ts';
 import { requireNoTeacher } from '../nn/require-no-teacher.ts';
-import { parametersThroughTape, throughTape } from '../nn/through-tape.ts';
+import { throughTape } from '../nn/through-tape.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -16,8 +17,8 @@ export function trackingEnds(model: Model, settings: EndSettings): StepEnds {
   const { active, scale, sum } = settings;
   const config = trackingConfig(model.config);
   const tensorOf = (name: string): Tensor => model.parameters.value(name);
-  const [inlet, outlet] = [active(model.places.inlet), active(model.places.outlet)];
-  const [inlets, outlets] = [sum(inlet), sum(outlet)];
+  const outlet = active(model.places.outlet);
+  const outlets = sum(outlet);
   return {
     outlet(x, sequence) {
       const { active: found, ...pass } = scope(() => {
@@ -36,19 +37,6 @@ export function trackingEnds(model: Model, settings: EndSettings): StepEnds {
       return pass;
     },
     outletGradients: () => outlets.finish(),
-    inlet({ x: g }, sequence) {
-      const found = scope(() => {
-        const back = parametersThroughTape(tensorOf, {
-          active: inlet.map(({ name }) => name),
-          of: (value) => entered(model, sequence, value),
-          seed: () => g,
-        });
-        // Gradients may be views of g or of each other: sums are made in place.
-        return back.active.map((gradient) => gradient && ops.clone(gradient));
-      });
-      inlets.add(found);
-      return null;
-    },
-    inletGradients: () => inlets.finish(),
+    ...inletThroughTape(model, settings, (sequence, value) => entered(model, sequence, value)),
   };
 }

@@ -4,6 +4,7 @@
 // Shapes: N documents · s x s patches of a search picture · H hidden size
 import type { PackedSequence } from '../engine/packed-sequence.ts';
 import { layerNormAt } from '../nn/layer-norm.ts';
+import { asType } from '../tensor/as-type.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
@@ -29,7 +30,7 @@ export function searchStates(
   const own = ops.narrow(all, 1, contextLength - searchSide ** 2, searchSide ** 2);
   const rows = ops.reshape(own, [count * searchSide ** 2, H]);
   const normed = layerNormAt(outletNames(trunk).norm, trunk.normEps, value, rows);
-  return typed(normed, exactType(x.dtype));
+  return asType(normed, exactType(x.dtype));
 }
 
 /** `[N s s, 5]` of states: a score, whose sigmoid is a share, and four values of a box. */
@@ -41,7 +42,7 @@ function mlp(head: keyof typeof heads, states: Tensor, value: Value): Tensor {
   let y = states;
   for (let layer = 0; layer < headLayers; layer += 1) {
     const path = layerPath(head, layer);
-    const of = (name: string): Tensor => typed(value(`${path}.${name}`), y.dtype);
+    const of = (name: string): Tensor => asType(value(`${path}.${name}`), y.dtype);
     y = ops.linear(layer === 0 ? y : ops.gelu(y), of('weight'), of('bias'));
   }
   return y;
@@ -63,8 +64,4 @@ export function foundIn(sequence: PackedSequence, outputs: Tensor): Found {
   const towards = tensor([-1, -1, 1, 1], [1, 1, 4], outputs.dtype);
   const boxes = ops.add(centres, ops.mul(away, towards));
   return { scores: ops.select(outputs, 1, 0), boxes: ops.reshape(boxes, [count * each, 4]) };
-}
-
-function typed(values: Tensor, dtype: Tensor['dtype']): Tensor {
-  return values.dtype === dtype ? values : ops.to(values, dtype);
 }

@@ -1,9 +1,11 @@
 // What precedes the blocks of a tracker: patches of both pictures, with their positions and types.
 //
-// Shapes: N documents · z x z and s x s patches of a template and a search picture · H hidden size
+// Shapes: N documents · z x z and s x s patches of a template and a search picture · H hidden
+// size
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Model } from '../engine/model.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
+import { asType } from '../tensor/as-type.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -26,7 +28,7 @@ export function entered(
     const config = trackingConfig(of);
     const { H, templateSide, contextLength } = config;
     const count = documentsIn(sequence);
-    const types = typed(value(typesName), dtype);
+    const types = asType(value(typesName), dtype);
     const positions = searchPositions(config, sequence, value, dtype);
     const ofTemplate = ops.add(
       ops.add(
@@ -60,12 +62,12 @@ function searchPositions(
   const { side } = trunk;
   const all = value(inletNames(trunk).positions);
   const square = ops.narrow(all, 1, trunk.contextLength - side * side, side * side);
-  if (searchSide === side) return typed(square, dtype);
+  if (searchSide === side) return asType(square, dtype);
   const weights = inputOf(sequence, 'resize');
-  const wide = ops.reshape(typed(square, weights.dtype), [side, side * H]);
+  const wide = ops.reshape(asType(square, weights.dtype), [side, side * H]);
   const lower = ops.view(ops.matmul(weights, wide), [searchSide, side, H]);
   const resized = ops.reshape(ops.matmul(weights, lower), [1, searchSide ** 2, H]);
-  return typed(resized, dtype);
+  return asType(resized, dtype);
 }
 
 /** `[1, z z, H]`: the upper left of those of the search picture, `[1, s s, H]`. */
@@ -77,8 +79,4 @@ export function croppedPositions(
   const grid = ops.view(positions, [searchSide, searchSide, H]);
   const part = ops.narrow(ops.narrow(grid, 0, 0, templateSide), 1, 0, templateSide);
   return ops.reshape(part, [1, templateSide ** 2, H]);
-}
-
-function typed(values: Tensor, dtype: DType): Tensor {
-  return values.dtype === dtype ? values : ops.to(values, dtype);
 }

@@ -2,7 +2,7 @@
 import type { Model } from '../engine/model.ts';
 import type { Network } from '../engine/network.ts';
 import type { ModelConfig } from '../families/family.ts';
-import * as ops from '../tensor/ops.generated.ts';
+import { withinDocuments } from '../nn/self-attention.ts';
 import { visionBlock } from '../vision/block.ts';
 import { trackingConfig } from './config.ts';
 import { trackingEnds } from './ends.ts';
@@ -23,10 +23,7 @@ export function trackingNetwork(of: ModelConfig): Network {
     offsetsBefore: () => [],
     enter: (model, sequence) => ({ x: entered(model, sequence, tensorsOf(model)), sides: {} }),
     block: (layer, tensors, x, { offsets }, _sides, see) =>
-      visionBlock(config.trunk, layer, tensors, x, (q, k, v) => {
-        see?.(layer, q, k);
-        return ops.attention(q, k, v, offsets, config.attentionScale, 0, 0, { causal: false });
-      }),
+      visionBlock(config.trunk, layer, tensors, x, withinDocuments(layer, offsets, config, see)),
     loss: trackedLoss,
     targetStates: (model, x, sequence) => searchStates(config, x, sequence, tensorsOf(model)),
     logits: (model, states) => headOutputs(states, tensorsOf(model)),

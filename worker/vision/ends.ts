@@ -2,9 +2,9 @@
 import type { Model } from '../engine/model.ts';
 import type { EndSettings, StepEnds } from '../engine/network.ts';
 import { classGradient, classLoss, fromClasses } from '../nn/class-loss.ts';
+import { inletThroughTape } from '../nn/inlet-gradients.ts';
 import { requireNoTeacher } from '../nn/require-no-teacher.ts';
-import { parametersThroughTape, throughTape } from '../nn/through-tape.ts';
-import * as ops from '../tensor/ops.generated.ts';
+import { throughTape } from '../nn/through-tape.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { visionConfig } from './config.ts';
@@ -19,8 +19,6 @@ export function visionEnds(model: Model, settings: EndSettings): StepEnds {
   const tensorOf = (name: string): Tensor => parameters.value(name);
   const head = active(places.outlet);
   const heads = sum(head);
-  const inlet = active(places.inlet);
-  const inlets = sum(inlet);
   return {
     outlet(x, sequence) {
       const { labels } = sequence;
@@ -37,19 +35,6 @@ export function visionEnds(model: Model, settings: EndSettings): StepEnds {
       return pass;
     },
     outletGradients: () => heads.finish(),
-    inlet({ x: g }, sequence) {
-      const found = scope(() => {
-        const back = parametersThroughTape(tensorOf, {
-          active: inlet.map(({ name }) => name),
-          of: (value) => entered(model, sequence, value),
-          seed: () => g,
-        });
-        // Of one picture, gradients of tokens and positions are views of g: sums are made in place.
-        return back.active.map((gradient) => gradient && ops.clone(gradient));
-      });
-      inlets.add(found);
-      return null;
-    },
-    inletGradients: () => inlets.finish(),
+    ...inletThroughTape(model, settings, (sequence, value) => entered(model, sequence, value)),
   };
 }

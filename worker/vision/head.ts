@@ -3,6 +3,7 @@ import type { Model } from '../engine/model.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
 import { classLoss } from '../nn/class-loss.ts';
 import { layerNormAt } from '../nn/layer-norm.ts';
+import { asType } from '../tensor/as-type.ts';
 import { exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -30,7 +31,7 @@ export function pictureStates(
     layerNormAt(outletNames(config).norm, config.normEps, value, stream);
   const type = exactType(x.dtype);
   const { rows } = sequence;
-  if (!readsPatches) return typed(normed(ops.indexSelect(x, 0, rows)), type);
+  if (!readsPatches) return asType(normed(ops.indexSelect(x, 0, rows)), type);
   const { count, length } = picturesIn(config, sequence);
   const all = ops.view(ops.narrow(x, 0, 0, count * length), [count, length, config.H]);
   // The label of a picture is that of its first token.
@@ -38,13 +39,13 @@ export function pictureStates(
   const states = normed(ops.indexSelect(all, 0, targets));
   const patches = ops.narrow(states, 1, prefix.length, length - prefix.length);
   const mean = ops.meanDim(patches, [1], false, { dtype: type });
-  return ops.cat([typed(ops.select(states, 1, 0), type), mean], 1);
+  return ops.cat([asType(ops.select(states, 1, 0), type), mean], 1);
 }
 
 /** Logits of the classes, `[pictures, labels]`, in the type of their states. */
 export function classLogits(config: VisionConfig, states: Tensor, value: Value): Tensor {
   const path = outletNames(config).classes;
-  const of = (name: string): Tensor => typed(value(`${path}.${name}`), states.dtype);
+  const of = (name: string): Tensor => asType(value(`${path}.${name}`), states.dtype);
   return ops.linear(states, of('weight'), of('bias'));
 }
 
@@ -67,8 +68,4 @@ export function headLoss(model: Model, x: Tensor, sequence: PackedSequence) {
     const { rows, sums } = classLoss(logs, sequence.labels);
     return { rows, ...sums };
   });
-}
-
-function typed(values: Tensor, dtype: Tensor['dtype']): Tensor {
-  return values.dtype === dtype ? values : ops.to(values, dtype);
 }

@@ -7,6 +7,7 @@ import { Bug } from '../../crds/failures/errors.ts';
 import type { Model } from '../engine/model.ts';
 import type { SequenceInputs } from '../engine/network.ts';
 import type { HostSequence, HostValues, PackedSequence } from '../engine/packed-sequence.ts';
+import { asType } from '../tensor/as-type.ts';
 import { type DType, exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -89,7 +90,7 @@ export function entered(
     const { H } = config;
     const { count, length } = picturesIn(config, sequence);
     const names = inletNames(config);
-    const inType = (name: string): Tensor => typed(value(name), dtype);
+    const inType = (name: string): Tensor => asType(value(name), dtype);
     const patches = embedded(config, patchesIn(sequence.inputs), value);
     const prefix = names.prefix.map((name) => ops.expand(inType(name), [count, 1, H]));
     const positions = positionsOf(config, inType(names.positions), sequence.inputs);
@@ -119,15 +120,11 @@ function positionsOf(
 ): Tensor {
   if (down === undefined || across === undefined) return positions;
   const own = visionFamilies[family].prefix.length;
-  const square = typed(ops.narrow(positions, 1, own, side * side), down.dtype);
+  const square = asType(ops.narrow(positions, 1, own, side * side), down.dtype);
   const [rows = 0] = down.shape;
   const [columns = 0] = across.shape;
   const lower = ops.matmul(down, ops.reshape(square, [side, side * H]));
   const resized = ops.matmul(across, ops.view(lower, [rows, side, H]));
   const grid = ops.view(resized, [1, rows * columns, H]);
-  return ops.cat([ops.narrow(positions, 1, 0, own), typed(grid, positions.dtype)], 1);
-}
-
-function typed(values: Tensor, dtype: DType): Tensor {
-  return values.dtype === dtype ? values : ops.to(values, dtype);
+  return ops.cat([ops.narrow(positions, 1, 0, own), asType(grid, positions.dtype)], 1);
 }

@@ -2,7 +2,7 @@
 import type { Model } from '../engine/model.ts';
 import type { Network } from '../engine/network.ts';
 import type { ModelConfig } from '../families/family.ts';
-import * as ops from '../tensor/ops.generated.ts';
+import { withinDocuments } from '../nn/self-attention.ts';
 import { visionBlock } from './block.ts';
 import { visionConfig } from './config.ts';
 import { visionEnds } from './ends.ts';
@@ -24,11 +24,7 @@ export function visionNetwork(of: ModelConfig): Network {
       sides: {},
     }),
     block: (layer, tensors, x, { offsets }, _sides, see) =>
-      visionBlock(config, layer, tensors, x, (q, k, v) => {
-        see?.(layer, q, k);
-        const { attentionScale } = config;
-        return ops.attention(q, k, v, offsets, attentionScale, 0, 0, { causal: false });
-      }),
+      visionBlock(config, layer, tensors, x, withinDocuments(layer, offsets, config, see)),
     loss: headLoss,
     targetStates: (model, x, sequence) => pictureStates(config, x, sequence, tensorsOf(model)),
     logits: (model, states) => classLogits(config, states, tensorsOf(model)),

@@ -8,6 +8,7 @@ import type { Model } from '../engine/model.ts';
 import type { SequenceInputs } from '../engine/network.ts';
 import type { HostSequence, PackedSequence } from '../engine/packed-sequence.ts';
 import { layerNormAt } from '../nn/layer-norm.ts';
+import { asType } from '../tensor/as-type.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
@@ -70,7 +71,7 @@ export function encoded(
     const [count = 0, n = 0] = second.shape;
     if (n > sourcePositions) throw new Bug(`a sound has ${n} tokens of ${sourcePositions}`);
     const positions = ops.narrow(value(names.sourcePositions), 0, 0, n);
-    const x = ops.add(second, positions.dtype === dtype ? positions : ops.to(positions, dtype));
+    const x = ops.add(second, asType(positions, dtype));
     return ops.reshape(x, [count * n, H]);
   });
 }
@@ -120,10 +121,7 @@ export function embedded(
 ): Tensor {
   return scope(() =>
     decoderTables(sequence)
-      .map(([name, rows]) => {
-        const found = ops.indexSelect(parameters.value(name), 0, rows);
-        return found.dtype === dtype ? found : ops.to(found, dtype);
-      })
+      .map(([name, rows]) => asType(ops.indexSelect(parameters.value(name), 0, rows), dtype))
       .reduce((sum, rows) => ops.add(sum, rows)),
   );
 }

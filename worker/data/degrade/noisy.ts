@@ -1,4 +1,6 @@
 // A picture with Gaussian noise, another number for each sample.
+
+import { normalPair } from '../../tensor/normal-pair.ts';
 import { philox4x32 } from '../../tensor/philox.ts';
 import type { Stream } from '../../tensor/streams.ts';
 import type { Image } from '../images/image.ts';
@@ -10,7 +12,7 @@ export function noisy(image: Image, deviation: number, stream: Stream): Image {
   return { ...image, pixels: new Uint8Array(pixels.buffer) };
 }
 
-/** Box and Muller: two numbers from two uniform ones of 32 bits. */
+/** Two numbers from two uniform ones of 32 bits. */
 function normals({ key }: Stream): () => number {
   const low = Number(BigInt.asUintN(32, key));
   const high = Number(BigInt.asUintN(32, key >> 32n));
@@ -30,7 +32,5 @@ const noiseDomain = 3;
 
 function pairOf(a: number, b: number): readonly [number, number] {
   // Never 0, whose logarithm is infinite.
-  const length = Math.sqrt(-2 * Math.log((a + 0.5) * 2 ** -32));
-  const angle = 2 * Math.PI * b * 2 ** -32;
-  return [length * Math.cos(angle), length * Math.sin(angle)];
+  return normalPair((a + 0.5) * 2 ** -32, b * 2 ** -32);
 }

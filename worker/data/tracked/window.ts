@@ -1,5 +1,7 @@
 // Square parts of frames, which may reach beyond them: around an object, with so much of what is
 // beside it.
+
+import { normalPair } from '../../tensor/normal-pair.ts';
 import { drawsOf, type Stream } from '../../tensor/streams.ts';
 import type { Image } from '../images/image.ts';
 import { resize } from '../images/resize.ts';
@@ -74,10 +76,9 @@ function windowAt([x, y]: readonly [number, number], side: number): Window {
   return { left: Math.round(x - whole / 2), top: Math.round(y - whole / 2), side: whole };
 }
 
-/** Box and Muller. */
 function normal({ uniform }: ReturnType<typeof drawsOf>): number {
-  const length = Math.sqrt(-2 * Math.log(1 - uniform()));
-  return length * Math.cos(2 * Math.PI * uniform());
+  const [drawn] = normalPair(1 - uniform(), uniform());
+  return drawn;
 }
 
 /** What a window shows, `edge` pixels wide; what is outside of the frame has its mean colour. */
