@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type ServeOrder, serveMessage } from '../../../crds/serve/messages.ts';
 import { type ServeSettings, serveFile } from '../../../crds/serve/settings.ts';
 import { workerNodeArguments } from '../../../crds/wire/worker-process.ts';
+import { compiledCode } from '../../builders/compiled-code.ts';
 
 const program = join(import.meta.dirname, '../../../worker/main.ts');
 
@@ -28,9 +29,10 @@ export async function peakOfServer(
   await writeFile(join(folder, 'peak.mjs'), tellsPeak);
   const peakFile = join(folder, 'peak');
   const { together, context } = settings.limits;
+  const compiled = await compiledCode();
   const child = fork(program, ['serve', folder], {
     execArgv: [...workerNodeArguments('serve'), '--import', join(folder, 'peak.mjs')],
-    env: { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1', PEAK_FILE: peakFile },
+    env: { ...process.env, ...compiled, PEAK_FILE: peakFile },
     serialization: 'json',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });

@@ -1,6 +1,7 @@
 // The memory plan of a server beside what the process with the model takes.
 import { join } from 'node:path';
 import test from 'ava';
+import { memoryConstants } from '../../../crds/plan/memory-constants.ts';
 import { serveSettings } from '../../../crds/serve/settings.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
 import { MemoryBudget } from '../../../worker/serve/memory-budget.ts';
@@ -44,7 +45,9 @@ for (const [file, dtype] of [
     const gap = measured / plan.peak - 1;
     t.log(`planned ${JSON.stringify(plan)}, measured ${measured}: ${(100 * gap).toFixed(1)} %`);
     t.true(gap < 0.1, `${gap}`);
-    // Pages of mapped files are taken away where a machine is short of memory.
-    t.true(gap > -0.1, `${gap}`);
+    // Pages of mapped files are taken away where a machine is short of memory; how much libtorch
+    // compiles for products in bfloat16 is up to the processor.
+    const compiled = dtype === 'bfloat16' ? memoryConstants.cpu.compiled : 0;
+    t.true(gap > -0.1 - compiled / plan.peak, `${gap}`);
   });
 }

@@ -12,6 +12,7 @@ import { openModel } from '../../../worker/decoder/model-files.ts';
 import { resolveModel } from '../../../worker/prepare/resolve-source.ts';
 import { writeRecord } from '../../../worker/run-folder.ts';
 import { plannedMemory, tellMemory } from '../../../worker/transfer/memory-plan.ts';
+import { compiledCode } from '../../builders/compiled-code.ts';
 import { writePeftFolder } from '../../builders/peft-folder.ts';
 import { temporaryFolder, testEnvironment } from '../../doubles/sources.ts';
 import { makeToy } from '../../toy/make-toy.ts';
@@ -93,7 +94,7 @@ test('both bases are held with the memory that was planned', async (t) => {
   const node = [...workerNodeArguments('synthesize'), '--import', at('peak.mjs')];
   // What toys say makes no records, which is how it ends: what it held by then counts.
   await execa(process.execPath, [...node, program, 'synthesize', folder], {
-    env: { NODE_DISABLE_COMPILE_CACHE: '1', PEAK_FILE: peakFile },
+    env: { ...(await compiledCode()), PEAK_FILE: peakFile },
     reject: false,
   });
   const measured = Number(await readFile(peakFile, 'utf8'));
