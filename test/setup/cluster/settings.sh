@@ -7,7 +7,7 @@
 : "${CLUSTER_NODES:=2}"                       # real nodes, each in a network namespace of its own (1-9)
 : "${CLUSTER_FAKE_NODES:=0}"                  # nodes that exist only in the API, run by kwok
 : "${CLUSTER_GPUS:=8}"                        # pretended nvidia.com/gpu per real node
-: "${CLUSTER_VOLUMES:=64}"                    # shared volumes offered to claims
+: "${CLUSTER_VOLUMES:=128}"                    # shared volumes offered to claims
 : "${CLUSTER_POLICY:=1}"                      # 1: enforce NetworkPolicy
 : "${CLUSTER_LEASE_SECONDS:=40}"              # kubelet renews its lease four times in this period
 BIN=$CLUSTER_PROGRAMS/bin
