@@ -74,7 +74,7 @@ async function compile(files: readonly string[], out: string): Promise<void> {
   const all = await mkdtemp(join(tmpdir(), 'anneal-build-'));
   try {
     const tsc = join(checkout, 'node_modules/typescript/bin/tsc');
-    const flags = ['--noCheck', '--declaration', 'false', '--sourceMap', 'false', '--outDir', all];
+    const flags = ['--noCheck', '--sourceMap', 'false', '--outDir', all];
     const project = ['-p', join(checkout, 'tsconfig.build.json')];
     await execa(process.execPath, [tsc, ...project, ...flags], { cwd: checkout });
     for (const file of files) {
