@@ -3,6 +3,8 @@
 import test from 'ava';
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
 import { adamW8bit, smallestQuantized } from '../../../worker/methods/optimizers/adamw-8bit.ts';
+import { agedAdamW } from '../../../worker/methods/optimizers/aged-adamw.ts';
+import { exactSubspaces, galore } from '../../../worker/methods/optimizers/galore.ts';
 import type { Optimizer } from '../../../worker/methods/optimizers/optimizer.ts';
 import type { DType } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
@@ -10,6 +12,7 @@ import { normal } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { streamOf } from '../../../worker/tensor/streams.ts';
 import { toArray } from '../../../worker/tensor/tensor.ts';
+import { projectedUpdate } from '../../builders/projected-update.ts';
 
 const [learningRate, weightDecay] = [0.5, 0.25];
 const settings = {
@@ -26,7 +29,10 @@ const decays = test.macro({
         const state = optimizer.initialize(value, { isBlockMatrix: shape.length > 1 });
         const still = ops.zeros(shape, { dtype });
         const step = { learningRate, count: 1, gradientScale: 1, decayed };
-        optimizer.update(value, still, state, { ...step, stream: streamOf(1, 'update') });
+        projectedUpdate(optimizer, value, still, state, {
+          ...step,
+          stream: streamOf(1, 'update'),
+        });
         return { before, after: toArray(value) };
       });
     const free = after(false);
@@ -58,3 +64,11 @@ test(
 );
 test(decays, 'AdamW of few values in 8 bits', adamW8bit(settings), 'float32', [7]);
 test(decays, 'AdamW in 8 bits', adamW8bit(settings), 'float32', [smallestQuantized]);
+test(decays, 'AdamW with an age for each value', agedAdamW(settings), 'float32', [7]);
+test(
+  decays,
+  'GaLore',
+  galore({ ...settings, rank: 2, scale: 1 }, adamW(settings), exactSubspaces(3)),
+  'float64',
+  [7, 5],
+);
