@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { createProgram } from '../../cli/program.ts';
 import { incompatibilities } from '../../crds/combinations/compatibility.ts';
-import { explainField } from '../../crds/explain/explain.ts';
+import { allPaths, explainField } from '../../crds/explain/explain.ts';
 import { failures } from '../../crds/failures/table.ts';
 import { formatProblems, parseManifest } from '../../crds/manifest/manifest.ts';
 import { detectShape } from '../../worker/data/detect.ts';
@@ -106,6 +106,19 @@ test('every field of a job, failure and file that a page names is one', (t) => {
     return false;
   });
   t.deepEqual(wrong, []);
+});
+
+test('a default that a page says beside a field of a job is that of the field', (t) => {
+  const beside = /`(?:[\w.]+\.)?(\w+)`[^`()|]{0,40}\(default:? (\d+)/g;
+  const said = all.flatMap(({ path, text }) =>
+    [...text.matchAll(beside)].map(([, name = '', value]) => ({ path, name, value })),
+  );
+  const wrong = said.filter(({ name, value }) => {
+    const fields = allPaths().filter((path) => path.endsWith(`.${name}`));
+    return !fields.some((path) => String(explainField(path)?.default) === value);
+  });
+  t.deepEqual(wrong, []);
+  t.true(said.length > 2);
 });
 
 test('every page of docs/ can be reached from README.md', (t) => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
+import { pages } from '../pages.ts';
 import { metricsOf, metricsPage, printMetrics, programs } from './print-metrics.ts';
 
 const all = programs.flatMap(({ title, registry }) =>
@@ -29,4 +30,19 @@ test('counters end in _total and nothing else does; our names say whose they are
     [],
     'an alert about one must not be fed by the other',
   );
+});
+
+test('the page of operations has a row for every alert, as the page of metrics says, and for no other', (t) => {
+  const namesIn = (text: string) =>
+    [...text.matchAll(/`(Anneal[A-Z]\w+)`/g)].map(([, name]) => name);
+  const rowsOf = (page: string, heading: string) => {
+    const text = pages().find(({ path }) => path === page)?.text ?? '';
+    const [, section = ''] = text.split(`${heading}\n`);
+    const [own = ''] = section.split(/\n#+ /);
+    return own.split('\n').flatMap((line) => namesIn(line.split(' | ')[0] ?? ''));
+  };
+  const told = rowsOf('docs/operations.md', '### When an alert fires');
+  const fired = rowsOf('docs/reference/metrics.md', '## Alerts');
+  t.true(fired.length > 10);
+  t.deepEqual(told.toSorted(), fired.toSorted());
 });
