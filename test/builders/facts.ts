@@ -21,6 +21,19 @@ export const smol135: DecoderFacts = {
   I: 1536,
 };
 
+/** LLaMA-2 7B, whose query heads share nothing. */
+export const llama2: DecoderFacts = {
+  ...plain,
+  tied: false,
+  V: 32000,
+  H: 4096,
+  L: 32,
+  NH: 32,
+  NK: 32,
+  D: 128,
+  I: 11008,
+};
+
 export const llama8b: DecoderFacts = {
   ...plain,
   tied: false,
