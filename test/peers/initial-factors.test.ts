@@ -9,13 +9,14 @@ import {
   writeSafetensors,
 } from '../../worker/files/safetensors.ts';
 import { kasa } from '../../worker/methods/adapters/kasa.ts';
+import { loraGa } from '../../worker/methods/adapters/lora-ga.ts';
 import { pissa } from '../../worker/methods/adapters/pissa.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { normal } from '../../worker/tensor/rng.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { streamOf } from '../../worker/tensor/streams.ts';
 import { item, type Tensor } from '../../worker/tensor/tensor.ts';
-import { fromWeight } from '../builders/initial-factors.ts';
+import { fromGradient, fromWeight } from '../builders/initial-factors.ts';
 import { askPeer } from './ask-peer.ts';
 
 const shapes = { tall: [48, 20], wide: [20, 48], square: [24, 24] } as const;
@@ -90,6 +91,31 @@ test('PiSSA begins with the matrices of PEFT, up to the sign of each component',
       near(t, `${path} B`, B, ops.mul(peerB!, ops.t(signs)));
       const rest = ops.sub(W, ops.mm(B, A), { alpha: alpha / rank });
       near(t, `${path} rest`, rest, peer.answered.load(`${path}.rest`));
+    });
+  }
+});
+
+test('LoRA-GA begins in the singular vectors that PEFT finds in a gradient, without the singular values that PEFT multiplies B by', async (t) => {
+  const gamma = 16;
+  const lora_ga_config = { direction: 'ArB2r', scale: 'stable', stable_gamma: gamma };
+  await using peer = await askForFactors({ init_lora_weights: 'lora_ga', lora_ga_config });
+  const adapter = loraGa({ ...common, gamma, directions: 'Exact' });
+  for (const layer of layers) {
+    scope(() => {
+      const { path, out } = layer;
+      const found = adapter.decompose!(layer, fromGradient(peer.given.load(path)));
+      const c = out ** 0.25 / Math.sqrt(gamma);
+      const ours = ['A', 'B'].map((each) => ops.mulScalar(found[`lora_${each}.weight`]!, 1 / c));
+      const [peerA, peerB] = ['A', 'B'].map((each) => peer.answered.load(`${path}.${each}`));
+      const sizes = ops.sqrt(ops.sumDim(ops.mul(peerB!, peerB!), [0]));
+      t.true(item(ops.amax(sizes)) > 3 * item(ops.amin(sizes)), path);
+      for (const [name, rows, theirs] of [
+        ['A', ours[0]!, peerA!],
+        ['B', ops.t(ours[1]!), ops.t(ops.div(peerB!, sizes))],
+      ] as const) {
+        const signs = ops.unsqueeze(ops.sign(ops.sumDim(ops.mul(rows, theirs), [1])), 1);
+        near(t, `${path} ${name}`, rows, ops.mul(theirs, signs));
+      }
     });
   }
 });

@@ -1,6 +1,7 @@
 """What PEFT begins adapters with: `lora_A`, `lora_B` and the weight that is left, for each weight of a file.
 
 Arguments: GIVEN OUT CONFIG, where CONFIG is the JSON of LoraConfig but its targets. A name of GIVEN is that of a layer.
+With `lora_ga` the gradient of each weight is the weight itself.
 """
 
 import json
@@ -23,7 +24,12 @@ class Layers(torch.nn.Module):
 def main(given, out, config):
     weights = load_file(given)
     config = LoraConfig(target_modules=list(weights), **json.loads(config))
-    model = get_peft_model(Layers(weights), config)
+    layers = Layers(weights)
+    if config.init_lora_weights == "lora_ga":
+        # As preprocess_loraga leaves it.
+        for name, weight in weights.items():
+            getattr(layers, name)._peft_loraga_grad = weight.clone()
+    model = get_peft_model(layers, config)
     found = {}
     for name in weights:
         layer = getattr(model.base_model.model, name)
