@@ -42,7 +42,8 @@ const parameters = rule(
 export const blockLora = adapterEntry({
   type: 'BlockLoRA',
   member: 'blockLora',
-  summary: 'LoRA with one small matrix A for several matrices B, which are added up.',
+  summary:
+    'LoRA with one small matrix A for several matrices B, which are added up. A reconstruction.',
   paper,
   use: { goal: 'few trained parameters', words: 'several matrices B that share one A' },
   parameters,

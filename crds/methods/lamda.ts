@@ -40,7 +40,7 @@ const parameters = z.strictObject({
     .enum(['Uniform', 'Spectrum'])
     .default('Uniform')
     .describe(
-      'Uniform: all layers have the rank. Spectrum: layers share the ranks of all by how much of a weight each of its components is, up to twice the rank; some may have none and get no adapter. Needs initialization Svd.',
+      'Uniform: all layers have the rank. Spectrum (LaMDA++, a reconstruction): layers share the ranks of all by how much of a weight each of its components is, up to twice the rank; some may have none and get no adapter. Needs initialization Svd.',
     ),
   freezeFraction: decimal({ above: 0, max: 1 })
     .default('0.3')

@@ -41,7 +41,7 @@ export const s2Lora = adapterEntry({
   type: 'S2LoRA',
   member: 's2Lora',
   summary:
-    'Two matrices that all layers of equal size share, and sparse coefficients that each layer has of its own.',
+    'Two matrices that all layers of equal size share, and sparse coefficients that each layer has of its own. A reconstruction.',
   paper,
   use: { goal: 'few trained parameters', words: 'matrices that layers share, sparse coefficients' },
   parameters,

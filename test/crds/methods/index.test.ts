@@ -24,6 +24,12 @@ test('parameters without a value still resolve: each has a default or may be abs
     t.true(entry.parameters?.safeParse({}).success ?? true, entry.type);
 });
 
+test('what follows an abstract, or a paper without code, says that it is a reconstruction', (t) => {
+  const told = entries.filter(({ entry }) => /A reconstruction\b/.test(entry.summary));
+  const types = ['ALLoRA', 'BlockLoRA', 'CoLoRA', 'DiffoRA', 'GGPO', 'S2LoRA'];
+  t.deepEqual(told.map(({ entry }) => entry.type).toSorted(), types);
+});
+
 test('every entry is told in one sentence', (t) => {
   for (const { entry } of entries) t.regex(entry.summary, /^[A-Z].*\.$/, entry.type);
 });
