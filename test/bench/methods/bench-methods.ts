@@ -13,11 +13,12 @@ import { parseArgs } from 'node:util';
 import { ensureDemo } from '../../../cli/setup/demo.ts';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { modelShapes } from '../models/shapes.ts';
 import { type BenchJob, runJob } from '../run-job.ts';
 import { inTurn } from '../turns.ts';
 import { notAlone, runAlone } from './alone.ts';
-import { methodJobs } from './jobs.ts';
+import { besideLora, methodJobs } from './jobs.ts';
 import { type MethodRun, methodRunOf, methodsTable } from './methods-table.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -28,6 +29,8 @@ export async function benchMethods(setup: Setup, args: readonly string[]): Promi
     args: [...args],
     options: {
       only: { type: 'string', default: '' },
+      /** What may stand in place of LoRA, each as its example has it, in place of the others. */
+      adapters: { type: 'boolean', default: false },
       /** A published shape whose weights are drawn, in place of the demo's model. */
       model: { type: 'string', default: '' },
       /** Steps and nothing besides, which takes a tenth of the time. */
@@ -36,11 +39,17 @@ export async function benchMethods(setup: Setup, args: readonly string[]): Promi
       steps: { type: 'string', default: '6' },
     },
   });
+  if (values.adapters && values.alone) {
+    const message =
+      '--alone has steps and no stage before the first one, which many of --adapters need';
+    throw new UserError({ code: 'E_USAGE', message });
+  }
   await ensureNative(setup, root);
   const volume = await ensureDemo(setup);
   const drawn = values.model === '' ? undefined : await drawnModel(setup, volume, values.model);
   const blocks = modelShapes.get(values.model)?.num_hidden_layers ?? blocksOfDemo;
-  const jobs = chosen(methodJobs(blocks), values.only, values.alone);
+  const all = values.adapters ? besideLora : methodJobs(blocks);
+  const jobs = chosen(all, values.only, values.alone);
   const scratch = join(setup.cache.root, `bench/methods-${values.model || 'demo'}`);
   const runOne = (job: BenchJob) =>
     values.alone

@@ -1,4 +1,5 @@
 /** Methods that are measured beside full fine-tuning, and what each is held against. */
+import { adapterJobs } from '../adapter-jobs.ts';
 import type { BenchJob } from '../run-job.ts';
 
 const float32 = { type: 'Float32' };
@@ -42,11 +43,22 @@ function endsOf(blocks: number): readonly string[] {
   return Array.from({ length: blocks }, (_, at) => (at % (blocks - 1) === 0 ? '1' : '0'));
 }
 
+const lora = { name: 'lora', method: { preset: 'LoRA', ...adapted }, formats: ['PEFTAdapter'] };
+
+/** Everything that may stand in place of LoRA, beside it. LoRA-SB begins after a first step. */
+export const besideLora: readonly Omit<BenchJob, 'steps'>[] = [
+  lora,
+  ...adapterJobs.map(({ learningRate, ...job }) => ({
+    ...job,
+    training: { learningRate, schedule: { type: 'Cosine', warmupSteps: 2 } },
+  })),
+];
+
 const fixed: readonly Omit<BenchJob, 'steps'>[] = [
   { name: 'full-float32', method: { preset: 'Full', precision: float32 }, formats },
   { name: 'full', method: { preset: 'Full', precision: rounded }, formats },
   { name: 'halo', method: { preset: 'HALO', precision: halo }, formats },
-  { name: 'lora', method: { preset: 'LoRA', ...adapted }, formats: ['PEFTAdapter'] },
+  lora,
   {
     name: 'paca',
     method: { preset: 'PaCA', ...plain, adapter: columns },

@@ -13,7 +13,7 @@ import { ensureDemo } from '../../../cli/setup/demo.ts';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { type BenchJob, runJob } from '../run-job.ts';
-import { type SeedJob, seedJobs } from './jobs.ts';
+import { besideLora, type SeedJob, seedJobs } from './jobs.ts';
 import { addOutcome, digestOf, type Outcome, outcomeOf, readOutcomes } from './outcome.ts';
 import { seedsTable } from './seeds-table.ts';
 
@@ -24,6 +24,8 @@ export async function benchSeeds(setup: Setup, args: readonly string[]): Promise
     args: [...args],
     options: {
       only: { type: 'string', default: '' },
+      /** What may stand in place of LoRA, each as its example has it. */
+      adapters: { type: 'boolean', default: false },
       seeds: { type: 'string', default: '1,2,3' },
       steps: { type: 'string', default: '24' },
       /** Learning rates in place of those of the jobs, to choose between them. */
@@ -35,7 +37,10 @@ export async function benchSeeds(setup: Setup, args: readonly string[]): Promise
   });
   await ensureNative(setup, root);
   const volume = await ensureDemo(setup);
-  const jobs = atRates(chosen(values.only), listed(values.rates));
+  const jobs = atRates(
+    chosen(values.adapters ? besideLora : seedJobs, values.only),
+    listed(values.rates),
+  );
   const seeds = listed(values.seeds).map(Number);
   const runs = seeds.flatMap((seed) =>
     jobs.map((job) => ({ ...job, seed, asked: askedOf(job, seed, Number(values.steps)) })),
@@ -98,9 +103,9 @@ function askedOf(
   };
 }
 
-function chosen(only: string): readonly SeedJob[] {
+function chosen(jobs: readonly SeedJob[], only: string): readonly SeedJob[] {
   const names = listed(only);
-  return seedJobs.filter(({ name }) => names.length === 0 || names.includes(name));
+  return jobs.filter(({ name }) => names.length === 0 || names.includes(name));
 }
 
 /** Each job once for each rate; as they are where none is given. */

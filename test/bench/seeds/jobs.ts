@@ -5,6 +5,7 @@
  * stands beside. GaLore has it too, by a scale of 1; blocks that are drawn, of which each moves in
  * few steps, have three times as much.
  */
+import { adapterJobs } from '../adapter-jobs.ts';
 import type { BenchJob } from '../run-job.ts';
 
 export interface SeedJob extends Omit<BenchJob, 'steps'> {
@@ -37,12 +38,19 @@ function pvTuning(pvTuning: Readonly<Record<string, unknown>>) {
   };
 }
 
+const loraJob: SeedJob = {
+  ...{ name: 'lora', method: { preset: 'LoRA', adapter } },
+  ...{ ...asAdapter, learningRate: '6e-4', against: [] },
+};
+
+/** Everything that may stand in place of LoRA, beside it. */
+export const besideLora: readonly SeedJob[] = [
+  loraJob,
+  ...adapterJobs.map((job) => ({ ...job, against: [loraJob.name] })),
+];
+
 export const seedJobs: readonly SeedJob[] = [
-  {
-    name: 'lora',
-    method: { preset: 'LoRA', adapter },
-    ...{ ...asAdapter, learningRate: '6e-4', against: [] },
-  },
+  loraJob,
   {
     name: 'qlora',
     method: { preset: 'QLoRA', adapter },

@@ -1,0 +1,38 @@
+/**
+ * Methods that are measured beside LoRA, each as its example has it. Examples are for long runs: in
+ * those of a few steps learning rates are three times as much, as LoRA's is, but where an example
+ * was tried on few steps.
+ */
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import type { BenchJob } from './run-job.ts';
+
+export interface AdapterJob extends Omit<BenchJob, 'steps' | 'training' | 'name'> {
+  /** That of its example. */
+  readonly name: string;
+  readonly learningRate: string;
+}
+
+/** Their results are files of adapters, but for these. */
+const forms: Readonly<Record<string, string>> = {
+  mixlora: 'MixLoRA',
+  'lq-lora': 'MergedSafetensors',
+  'natural-galore': 'MergedSafetensors',
+  adapt: 'MergedSafetensors',
+};
+
+const triedOnFew: readonly string[] = ['s2-lora', 'incre-lora', 'diffora'];
+
+export const adapterJobs: readonly AdapterJob[] = [
+  ...['pissa', 'lora-ga', 'eva', 'nlora', 'slora', 'intermediate-tune', 'lamda', 'loldu'],
+  ...['lora-sb', 'lora-xs', 'kasa', 'randlora', 'mixlora', 'bi-lora', 'lq-lora', 'block-lora'],
+  ...['allora', 'lora-ggpo', 'deft', 'diffora', 'incre-lora', 'sora', 's2-lora', 'co-lora'],
+  ...['paca', 's2ft', 'spiel', 'natural-galore', 'adapt'],
+].map((name) => {
+  const file = new URL(`../../crds/examples/${name}.yaml`, import.meta.url);
+  const { spec } = parse(readFileSync(file, 'utf8'));
+  const times = triedOnFew.includes(name) ? 1 : 3;
+  const learningRate = (times * Number(spec.training.learningRate)).toExponential(1);
+  const formats = [forms[name] ?? 'PEFTAdapter'];
+  return { name, method: spec.method, formats, learningRate };
+});
