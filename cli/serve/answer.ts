@@ -1,6 +1,7 @@
-// One answer on its way to its client: whole, or in pieces as they come (server-sent events).
+// What a request gets on its way to its client, an answer for each prompt: whole, or in pieces as
+// they come (server-sent events).
 import type { ServerResponse } from 'node:http';
-import type { ServedQuestion } from '../../crds/serve/messages.ts';
+import type { ServedQuestion, ServedToken } from '../../crds/serve/messages.ts';
 import type { ModelProcess, Refusal } from './model-process.ts';
 import type { ServeMetrics } from './numbers.ts';
 import {
@@ -8,6 +9,7 @@ import {
   type Finish,
   type Heading,
   type Kind,
+  opening,
   piece,
   type Usage,
   usagePiece,
@@ -23,9 +25,17 @@ interface Edge {
 
 interface Asked {
   readonly kind: Kind;
-  readonly question: ServedQuestion;
+  readonly questions: readonly ServedQuestion[];
   readonly stream: boolean;
   readonly wantsUsage: boolean;
+}
+
+/** One answer as far as it has come. */
+interface Came {
+  readonly index: number;
+  text: string;
+  finish: Finish | null;
+  readonly tokens: ServedToken[] | undefined;
 }
 
 /** A client that reads so slowly that this much waits for it is left. */
@@ -41,10 +51,11 @@ export class Answer {
   readonly #response: ServerResponse;
   readonly #heading: Heading;
   readonly #startedAt: number;
-  #text = '';
+  readonly #choices: readonly Came[];
+  readonly #usage = { promptTokens: 0, madeTokens: 0 };
+  readonly #takeBack: (() => void)[] = [];
   #hasText = false;
   #isOver = false;
-  #takeBack = (): void => {};
 
   constructor(edge: Edge, asked: Asked, response: ServerResponse) {
     this.#edge = edge;
@@ -55,47 +66,73 @@ export class Answer {
       kind: asked.kind,
       id: `${asked.kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${crypto.randomUUID()}`,
       created: Math.floor(this.#startedAt / 1000),
-      model: asked.question.model,
+      model: asked.questions[0]?.model ?? '',
     };
+    this.#choices = asked.questions.map(({ logprobs }, index) => ({
+      ...{ index, text: '', finish: null },
+      tokens: logprobs === undefined ? undefined : [],
+    }));
   }
 
   begin(): void {
     this.#response.on('close', () => this.#leave());
-    this.#takeBack = this.#edge.process.ask(this.#asked.question, {
-      onText: (text) => this.#add(text),
-      onEnd: (reason, usage) => this.#end(reason, usage),
-      onRefused: (reason, message) => this.#refuse(reason, message),
-    });
+    for (const [index, came] of this.#choices.entries()) {
+      const question = this.#asked.questions[index];
+      if (question === undefined || this.#isOver) return;
+      const takeBack = this.#edge.process.ask(question, {
+        onText: (text, tokens) => this.#add(came, text, tokens),
+        onEnd: (reason, usage) => this.#end(came, reason, usage),
+        onRefused: (reason, message) => this.#refuse(reason, message),
+      });
+      this.#takeBack.push(takeBack);
+    }
   }
 
-  #add(text: string): void {
+  #add(came: Came, text: string, tokens: readonly ServedToken[]): void {
     if (!this.#hasText) this.#edge.metrics.firstText(this.#seconds);
     this.#hasText = true;
     if (!this.#asked.stream) {
-      this.#text += text;
+      came.text += text;
+      came.tokens?.push(...tokens);
+      return;
+    }
+    // Before it is written: one piece may be larger, with all that is known of a long prompt.
+    if (this.#response.writableLength > mostUnread) {
+      this.#response.destroy();
       return;
     }
     this.#open();
-    this.#write(piece(this.#heading, text));
-    if (this.#response.writableLength > mostUnread) this.#response.destroy();
+    this.#write(piece(this.#heading, { ...came, text, tokens: came.tokens && tokens }));
   }
 
-  #end(reason: Finish, usage: Usage): void {
+  #end(came: Came, reason: Finish, usage: Usage): void {
+    came.finish = reason;
+    this.#usage.promptTokens += usage.promptTokens;
+    this.#usage.madeTokens += usage.madeTokens;
+    if (this.#asked.stream) {
+      this.#open();
+      this.#write(piece(this.#heading, { ...came, tokens: undefined }));
+    }
+    if (this.#choices.every(({ finish }) => finish !== null)) this.#finish();
+  }
+
+  #finish(): void {
     this.#isOver = true;
-    this.#edge.metrics.ended(this.#heading.model, this.#seconds, usage);
+    this.#edge.metrics.ended(this.#heading.model, this.#seconds, this.#usage);
     this.#edge.metrics.answered(200);
     if (!this.#asked.stream) {
-      send(this.#response, 200, wholeAnswer(this.#heading, this.#text, reason, usage));
+      send(this.#response, 200, wholeAnswer(this.#heading, this.#choices, this.#usage));
       return;
     }
-    this.#open();
-    this.#write(piece(this.#heading, '', reason));
-    if (this.#asked.wantsUsage) this.#write(usagePiece(this.#heading, usage));
+    if (this.#asked.wantsUsage) this.#write(usagePiece(this.#heading, this.#usage));
     this.#response.end('data: [DONE]\n\n');
   }
 
+  /** One prompt that is refused is the whole request. */
   #refuse(reason: Refusal, message: string): void {
+    if (this.#isOver) return;
     this.#isOver = true;
+    for (const takeBack of this.#takeBack) takeBack();
     const status = statusOf[reason];
     this.#edge.metrics.answered(status);
     const type = status < 500 ? 'invalid_request_error' : 'server_error';
@@ -116,7 +153,7 @@ export class Answer {
       'content-type': 'text/event-stream',
       'cache-control': 'no-cache',
     });
-    if (this.#heading.kind === 'chat') this.#write(piece(this.#heading, null));
+    if (this.#heading.kind === 'chat') this.#write(opening(this.#heading));
   }
 
   #write(event: object): void {
@@ -126,7 +163,7 @@ export class Answer {
   #leave(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#takeBack();
+    for (const takeBack of this.#takeBack) takeBack();
     this.#edge.metrics.answered(left);
   }
 

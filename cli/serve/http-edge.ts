@@ -6,7 +6,7 @@ import type { ServedQuestion } from '../../crds/serve/messages.ts';
 import {
   chatQuestion,
   chatRequest,
-  completionQuestion,
+  completionQuestions,
   completionRequest,
   mostBodyBytes,
   problemOf,
@@ -105,44 +105,57 @@ async function answer(
       errorBody(`the body has more than ${mostBodyBytes} bytes, the most there may be`),
     );
   }
-  const read = questionIn(kind, body, options.seed);
+  const read = questionsIn(kind, body, options.seed);
   if ('problem' in read) {
     return refuse(400, errorBody(read.problem.message, { param: read.problem.field || null }));
   }
-  const { model } = read.question;
+  const { questions } = read;
+  const model = questions[0]?.model ?? '';
   if (!options.process.models.some(({ name }) => name === model))
     return refuse(404, noModel(model));
-  if (options.process.open >= options.most) {
+  if (questions.length > options.most) {
+    const message = `prompt has ${questions.length} prompts; this server takes ${options.most} at once, so ask for them in several requests`;
+    return refuse(400, errorBody(message, { param: 'prompt' }));
+  }
+  const { open } = options.process;
+  if (open + questions.length > options.most) {
     response.setHeader('retry-after', '1');
-    const message = `${options.most} requests are open, the most there may be; ask again later`;
+    const message =
+      questions.length === 1
+        ? `${open} requests are open, the most there may be; ask again later`
+        : `${open} of ${options.most} requests are open, too many for ${questions.length} prompts; ask again later`;
     return refuse(429, errorBody(message, { type: 'rate_limit_error', code: 'queue_full' }));
   }
   new Answer(options, { ...read, kind }, response).begin();
 }
 
 type Read =
-  | { readonly question: ServedQuestion; readonly stream: boolean; readonly wantsUsage: boolean }
+  | {
+      readonly questions: readonly ServedQuestion[];
+      readonly stream: boolean;
+      readonly wantsUsage: boolean;
+    }
   | { readonly problem: { readonly field: string; readonly message: string } };
 
-function questionIn(kind: Kind, body: Buffer, seed: () => number): Read {
+function questionsIn(kind: Kind, body: Buffer, seed: () => number): Read {
   const json = jsonIn(body);
   if (json instanceof RefusedBytes) {
     return { problem: { field: '', message: `the body ${json.message}` } };
   }
   return kind === 'chat'
-    ? readAs(chatRequest, json, (request) => chatQuestion(request, seed()))
-    : readAs(completionRequest, json, (request) => completionQuestion(request, seed()));
+    ? readAs(chatRequest, json, (request) => [chatQuestion(request, seed())])
+    : readAs(completionRequest, json, (request) => completionQuestions(request, seed));
 }
 
 function readAs<S extends z.ZodType<Streamed>>(
   schema: S,
   json: unknown,
-  questionOf: (request: z.output<S>) => ServedQuestion,
+  questionsOf: (request: z.output<S>) => readonly ServedQuestion[],
 ): Read {
   const { data, error } = schema.safeParse(json);
   if (error !== undefined) return { problem: problemOf(error) };
   return {
-    question: questionOf(data),
+    questions: questionsOf(data),
     stream: data.stream === true,
     wantsUsage: data.stream_options?.include_usage === true,
   };

@@ -3,6 +3,7 @@
 import type {
   ServedModel,
   ServedQuestion,
+  ServedToken,
   ServeMessage,
   ServeNumbers,
   ServeOrder,
@@ -14,7 +15,7 @@ export type Refusal = Extract<ServeMessage, { serve: 'Refused' }>['reason'] | 'G
 type Models = Extract<ServeMessage, { serve: 'Models' }>;
 
 interface Listener {
-  onText(text: string): void;
+  onText(text: string, tokens: readonly ServedToken[]): void;
   onEnd(reason: Finish, usage: Usage): void;
   onRefused(reason: Refusal, message: string): void;
 }
@@ -81,7 +82,9 @@ export class ModelProcess {
     }
     if (message.serve !== 'Step') return;
     this.#numbers = message.numbers;
-    for (const { id, text } of message.texts) this.#open.get(id)?.onText(text);
+    for (const { id, text, tokens } of message.texts) {
+      this.#open.get(id)?.onText(text, tokens ?? []);
+    }
     for (const { id, reason, ...usage } of message.ends) this.#close(id)?.onEnd(reason, usage);
   }
 

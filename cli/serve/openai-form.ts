@@ -1,6 +1,7 @@
 // Answers and errors in the form of OpenAI's API. Pure.
-import type { ServedModel } from '../../crds/serve/messages.ts';
+import type { ServedModel, ServedToken } from '../../crds/serve/messages.ts';
 import type { ServedAdapters } from '../../crds/serve/served-adapters.ts';
+import { chatLogprobs, textLogprobs } from './logprobs-form.ts';
 
 export type Kind = 'chat' | 'text';
 export type Finish = 'stop' | 'length';
@@ -58,23 +59,47 @@ export function modelBody({ name, base, since, composition }: ServedModel) {
   };
 }
 
-export function wholeAnswer(heading: Heading, text: string, finish: Finish, usage: Usage) {
-  const common = { index: 0, logprobs: null, finish_reason: finish };
-  const choice =
-    heading.kind === 'chat'
-      ? { ...common, message: { role: 'assistant', content: text, refusal: null } }
-      : { ...common, text };
-  const object = heading.kind === 'chat' ? 'chat.completion' : 'text_completion';
-  return { ...headOf(heading, object), choices: [choice], usage: usageOf(usage) };
+/** One answer of a request; those of a completion follow the order of its prompts. */
+interface Choice {
+  readonly index: number;
+  readonly text: string;
+  readonly finish: Finish | null;
+  /** Of its text; undefined where nobody asked. */
+  readonly tokens: readonly ServedToken[] | undefined;
 }
 
-/** A piece of a stream; `text` null says that the answer begins. */
-export function piece(heading: Heading, text: string | null, finish: Finish | null = null) {
-  const common = { index: 0, logprobs: null, finish_reason: finish };
-  if (heading.kind === 'text') return withChoices(heading, [{ ...common, text: text ?? '' }]);
-  const begins = { role: 'assistant', content: '', refusal: null };
-  const delta = text === null ? begins : finish === null ? { content: text } : {};
+export function wholeAnswer(heading: Heading, choices: readonly Choice[], usage: Usage) {
+  const object = heading.kind === 'chat' ? 'chat.completion' : 'text_completion';
+  const bodies = choices.map((choice) =>
+    heading.kind === 'chat'
+      ? {
+          ...commonOf(heading, choice),
+          message: { role: 'assistant', content: choice.text, refusal: null },
+        }
+      : { ...commonOf(heading, choice), text: choice.text },
+  );
+  return { ...headOf(heading, object), choices: bodies, usage: usageOf(usage) };
+}
+
+/** A conversation begins: whose turn it is. */
+export function opening(heading: Heading) {
+  const delta = { role: 'assistant', content: '', refusal: null };
+  const choice = { index: 0, text: '', finish: null, tokens: undefined };
+  return withChoices(heading, [{ ...commonOf(heading, choice), delta }]);
+}
+
+/** A piece of a stream, the last one of its answer where that finishes. */
+export function piece(heading: Heading, choice: Choice) {
+  const { text, finish } = choice;
+  const common = commonOf(heading, choice);
+  if (heading.kind === 'text') return withChoices(heading, [{ ...common, text }]);
+  const delta = finish === null ? { content: text } : {};
   return withChoices(heading, [{ ...common, delta }]);
+}
+
+function commonOf({ kind }: Heading, { index, finish, tokens }: Choice) {
+  const form = kind === 'chat' ? chatLogprobs : textLogprobs;
+  return { index, logprobs: tokens === undefined ? null : form(tokens), finish_reason: finish };
 }
 
 /** The last piece, for those that ask for it. */

@@ -23,6 +23,10 @@ const question = z.object({
   topP: z.number(),
   seed: z.int(),
   stop: z.array(z.string()),
+  /** The answer begins with the prompt. */
+  echo: z.boolean().optional(),
+  /** Log probabilities of the tokens of the answer, and of so many likeliest in place of each. */
+  logprobs: count.optional(),
 });
 
 export type ServedQuestion = z.output<typeof question>;
@@ -69,6 +73,21 @@ const serveNumbers = z.object({
 
 export type ServeNumbers = z.output<typeof serveNumbers>;
 
+/** What a token spells, a character for each byte: some spell parts of a character. */
+const bytes = z.string();
+
+const servedToken = z.object({
+  bytes,
+  /** Code points of the answer before it. */
+  at: count,
+  /** Natural; null for the first token of a prompt, which follows nothing. */
+  logprob: z.number().nullable(),
+  /** The likeliest in its place, likeliest first. */
+  top: z.array(z.object({ bytes, logprob: z.number() })),
+});
+
+export type ServedToken = z.output<typeof servedToken>;
+
 export const serveMessage = z.discriminatedUnion('serve', [
   /** Once it answers, and when adapters come or go. */
   z.object({
@@ -87,7 +106,7 @@ export const serveMessage = z.discriminatedUnion('serve', [
   /** What a step gave. */
   z.object({
     serve: z.literal('Step'),
-    texts: z.array(z.object({ id, text: z.string() })),
+    texts: z.array(z.object({ id, text: z.string(), tokens: z.array(servedToken).optional() })),
     ends: z.array(
       z.object({
         id,

@@ -6,7 +6,11 @@ import type { ServedQuestion } from './messages.ts';
 /** Largest body in bytes. */
 export const mostBodyBytes = 4 * 2 ** 20;
 
-const most = { messages: 2048, stops: 4, stopLength: 256 } as const;
+/** OpenAI's own, but for stops: tasks of harnesses name more than its four. */
+const most = {
+  ...{ messages: 2048, prompts: 2048, stops: 32, stopLength: 256 },
+  ...{ topOfCompletion: 5, topOfChat: 20 },
+} as const;
 
 const stop = z.string().min(1).max(most.stopLength);
 const shared = {
@@ -32,26 +36,42 @@ const message = z.strictObject({
   name: z.string().max(64).optional(),
 });
 
-export const chatRequest = z.strictObject({
-  ...shared,
-  messages: z.array(message).min(1).max(most.messages),
-  max_completion_tokens: shared.max_tokens,
-  logprobs: z.literal(false, 'must be false: probabilities are not given').nullish(),
-  response_format: z
-    .strictObject({ type: z.literal('text', 'must be text: no format is enforced') })
-    .nullish(),
-});
+export const chatRequest = z
+  .strictObject({
+    ...shared,
+    messages: z.array(message).min(1).max(most.messages),
+    max_completion_tokens: shared.max_tokens,
+    logprobs: z.boolean().nullish(),
+    top_logprobs: z.int().min(0).max(most.topOfChat).nullish(),
+    response_format: z
+      .strictObject({ type: z.literal('text', 'must be text: no format is enforced') })
+      .nullish(),
+  })
+  .refine((request) => request.top_logprobs == null || request.logprobs === true, {
+    path: ['top_logprobs'],
+    message: 'must be left out where logprobs is not true',
+  });
 
 const ids = z.array(z.int().min(0)).min(1).max(1e6);
 
-export const completionRequest = z.strictObject({
-  ...shared,
-  prompt: z.union([z.string(), z.tuple([z.string()]), ids, z.tuple([ids])]),
-  echo: z.literal(false, 'must be false: the prompt is not repeated').nullish(),
-  best_of: z.literal(1, 'must be 1: a request has one answer').nullish(),
-  suffix: z.literal('', 'must be empty: text is not filled in').nullish(),
-  logprobs: z.null('must be null: probabilities are not given').optional(),
-});
+function several<T extends z.ZodType>(prompt: T) {
+  return z.array(prompt).min(1).max(most.prompts);
+}
+
+export const completionRequest = z
+  .strictObject({
+    ...shared,
+    prompt: z.union([z.string(), ids, several(z.string()), several(ids)]),
+    max_tokens: z.int().min(0).max(1e6).nullish(),
+    echo: z.boolean().nullish(),
+    best_of: z.literal(1, 'must be 1: a request has one answer').nullish(),
+    suffix: z.literal('', 'must be empty: text is not filled in').nullish(),
+    logprobs: z.int().min(0).max(most.topOfCompletion).nullish(),
+  })
+  .refine((request) => request.max_tokens !== 0 || request.echo === true, {
+    path: ['max_tokens'],
+    message: 'must be 1 or more where echo is not true',
+  });
 
 type ChatRequest = z.output<typeof chatRequest>;
 type CompletionRequest = z.output<typeof completionRequest>;
@@ -63,18 +83,37 @@ export function chatQuestion(request: ChatRequest, seed: number): ServedQuestion
     role,
     content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
   }));
-  return { ...common(request, seed, maxTokens), prompt: { type: 'Chat', messages } };
+  const { logprobs, top_logprobs: top } = request;
+  return {
+    ...common(request, seed, maxTokens),
+    prompt: { type: 'Chat', messages },
+    ...(logprobs === true ? { logprobs: top ?? 0 } : {}),
+  };
 }
 
-/** OpenAI's default of 16 tokens is kept. */
-export function completionQuestion(request: CompletionRequest, seed: number): ServedQuestion {
-  const [first] = typeof request.prompt === 'string' ? [request.prompt] : request.prompt;
-  const given = typeof first === 'number' ? (request.prompt as number[]) : first;
-  const prompt =
-    typeof given === 'string'
-      ? ({ type: 'Text', text: given } as const)
-      : ({ type: 'Tokens', ids: given ?? [] } as const);
-  return { ...common(request, seed, request.max_tokens ?? 16), prompt };
+/**
+ * One for each prompt, each as if it were asked alone: a seed that is given is that of all. `seed`
+ * draws that of one that has none. OpenAI's default of 16 tokens is kept.
+ */
+export function completionQuestions(
+  request: CompletionRequest,
+  seed: () => number,
+): readonly ServedQuestion[] {
+  const { echo, logprobs } = request;
+  return promptsOf(request.prompt).map((prompt) => ({
+    ...common(request, seed(), request.max_tokens ?? 16),
+    prompt,
+    ...(echo === true ? { echo } : {}),
+    ...(logprobs == null ? {} : { logprobs }),
+  }));
+}
+
+function promptsOf(prompt: CompletionRequest['prompt']): readonly ServedQuestion['prompt'][] {
+  if (typeof prompt === 'string') return [{ type: 'Text', text: prompt }];
+  if (typeof prompt[0] === 'number') return [{ type: 'Tokens', ids: prompt as number[] }];
+  return (prompt as string[] | number[][]).map((one) =>
+    typeof one === 'string' ? { type: 'Text', text: one } : { type: 'Tokens', ids: one },
+  );
 }
 
 type Shared = Pick<ChatRequest, 'model' | 'temperature' | 'top_p' | 'seed' | 'stop'>;

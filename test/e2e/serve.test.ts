@@ -148,6 +148,65 @@ test.serial(
   },
 );
 
+test.serial(
+  'OpenAI’s client is told how likely tokens are, of answers and of prompts',
+  async (t) => {
+    const { client, stop } = await serve(t);
+    const text = '3 and 5 is 8';
+    const scored = { prompt: text, max_tokens: 1, temperature: 0, echo: true, logprobs: 2 };
+    const of = async (model: string) => {
+      const { choices, usage } = await client.completions.create({ model, ...scored });
+      const [choice] = choices;
+      return { choice, usage, logprobs: choice?.logprobs };
+    };
+    const { choice, usage, logprobs } = await of('toy');
+    t.true(choice?.text.startsWith(text));
+    const tokens = logprobs?.tokens ?? [];
+    t.is(tokens.length, (usage?.prompt_tokens ?? 0) + 1, 'those of the prompt, and the one made');
+    t.is(tokens.slice(0, -1).join(''), text);
+    for (const [i, at] of (logprobs?.text_offset ?? []).entries()) {
+      t.is(at, tokens.slice(0, i).join('').length);
+    }
+    t.deepEqual([logprobs?.token_logprobs?.[0], logprobs?.top_logprobs?.[0]], [null, null]);
+    for (const [i, top] of (logprobs?.top_logprobs ?? []).slice(1).entries()) {
+      t.true(Object.keys(top).length >= 2 && Object.keys(top).length <= 3);
+      t.is(top[tokens[i + 1] ?? ''], logprobs?.token_logprobs?.[i + 1]);
+    }
+    const tuned = (await of('tuned')).logprobs?.token_logprobs;
+    t.notDeepEqual(tuned, logprobs?.token_logprobs);
+
+    // The same tokens by their ids are told the same, in one request with another prompt.
+    const both = await client.completions.create({
+      ...{ model: 'toy', ...scored, prompt: [text, '3'] },
+    });
+    t.deepEqual(
+      both.choices.map(({ index }) => index),
+      [0, 1],
+    );
+    t.deepEqual(both.choices[0]?.logprobs?.tokens, tokens);
+    t.true(both.choices[1]?.text.startsWith('3'));
+
+    const asked = { model: 'toy', messages: [...messages], max_tokens: 6, temperature: 0 };
+    const told = { ...asked, logprobs: true, top_logprobs: 2 };
+    const chat = await client.chat.completions.create(told);
+    const content = chat.choices[0]?.logprobs?.content ?? [];
+    const spelled = Buffer.from(content.flatMap(({ bytes }) => bytes ?? []));
+    t.is(spelled.toString(), chat.choices[0]?.message.content ?? '');
+    for (const { logprob, top_logprobs: top } of content) {
+      t.deepEqual([top.length, top[0]?.logprob], [2, logprob], 'the likeliest was taken');
+    }
+    const streamed: typeof content = [];
+    const stream = await client.chat.completions.create({ ...told, stream: true });
+    for await (const { choices } of stream) streamed.push(...(choices[0]?.logprobs?.content ?? []));
+    t.deepEqual(streamed, content);
+
+    const refused = await errorOf(t, client.chat.completions.create({ ...asked, top_logprobs: 2 }));
+    t.is(refused.status, 400);
+    t.regex(refused.message, /top_logprobs must be left out where logprobs is not true/);
+    t.is((await stop()).code, 0);
+  },
+);
+
 test.serial('several adapters answer under one name, once all of them are there', async (t) => {
   const { client, origin, adapter, more, stop } = await serve(t, [
     ...['--compose', 'double=tuned:2', '--compose', 'both=tuned,later:0.5,mode=logits'],

@@ -4,13 +4,16 @@ import { Bug } from '../../crds/failures/errors.ts';
 import { pageTokens } from '../../crds/plan/serving-memory.ts';
 import type { Model } from '../engine/model.ts';
 import { alone, type World } from '../engine/world.ts';
+import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { type Growth, peakPages } from './admission.ts';
 import { chooseAll } from './choose.ts';
 import { meansOf } from './ensemble.ts';
+import { logprobsOf, promptLogprobs } from './logprobs.ts';
 import { PagedCache } from './paged-cache.ts';
 import { type Lane, type Question, Sequence } from './sequence.ts';
-import { stepLogits, type TapOfRows } from './step-logits.ts';
+import { type ReadPrompt, stepLogits, type TapOfRows } from './step-logits.ts';
 
 interface DecoderOptions {
   /** Pages of the cache. */
@@ -21,6 +24,8 @@ interface DecoderOptions {
    * All ranks compute the logits; rank 0 chooses the token, since processors may round differently.
    */
   readonly world?: World;
+  /** Rows of a prompt whose logits are in memory at once, where its log probabilities are asked. */
+  readonly promptRows?: number;
 }
 
 export class Decoder implements Disposable {
@@ -73,14 +78,18 @@ export class Decoder implements Disposable {
   /** One token for each of them; those that end are live no more. */
   step(): readonly Sequence[] {
     const { world = alone, tapOf } = this.#options;
+    const read: ReadPrompt = (lane, x) => this.#readPrompt(lane, x);
     const lanes = inRows(this.#live);
     if (lanes.length === 0) return [];
     const sequences = [...new Set(lanes.map(({ sequence }) => sequence))];
     const taken = sequences.flatMap((one) => one.extend(this.#cache.pages, pageTokens));
     this.#cache.clear(taken);
     const chosen = scope(() => {
-      const logits = stepLogits(this.#model, this.#cache, lanes, tapOf);
-      return chooseAll(meansOf(logits, lanes, sequences), sequences);
+      const logits = stepLogits(this.#model, this.#cache, lanes, tapOf, read);
+      const means = meansOf(logits, lanes, sequences);
+      const ids = chooseAll(means, sequences);
+      for (const [i, one] of sequences.entries()) addLogprobs(one, means, i, ids[i] ?? null);
+      return ids;
     }, this.#model.device);
     for (const [i, sequence] of sequences.entries()) {
       const id = world.fromFirst(chosen[i] ?? notFinite);
@@ -90,9 +99,23 @@ export class Decoder implements Disposable {
     return sequences;
   }
 
+  #readPrompt({ sequence }: Lane, x: Tensor): void {
+    const { prompt, logprobs } = sequence.question;
+    if (logprobs?.ofPrompt !== true) return;
+    const rows = this.#options.promptRows ?? 1;
+    sequence.addLogprobs(promptLogprobs(this.#model, x, prompt, { top: logprobs.top, rows }));
+  }
+
   [Symbol.dispose](): void {
     this.#cache[Symbol.dispose]();
   }
+}
+
+/** Of the token that was chosen by row `at` of `logits`, where the question asks for it. */
+function addLogprobs(sequence: Sequence, logits: Tensor, at: number, id: number | null): void {
+  const { logprobs, maxTokens } = sequence.question;
+  if (logprobs === undefined || maxTokens === 0 || id === null) return;
+  sequence.addLogprobs(logprobsOf(ops.narrow(logits, 0, at, 1), [id], logprobs.top));
 }
 
 /** No id of a token; ranks agree on numbers. */

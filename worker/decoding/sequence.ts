@@ -1,6 +1,7 @@
 // One text that is being decoded: what of it lies in the cache, and how it goes on. An ensemble
 // decodes it in lanes, a cache for each member, since each computes other keys and values.
 import { type Growth, pagesFor } from './admission.ts';
+import type { TokenLogprob } from './logprobs.ts';
 import type { Pages } from './pages.ts';
 
 interface Sampling {
@@ -32,6 +33,15 @@ export interface Question extends Sampling {
    * for each n, one at least.
    */
   readonly ensemble?: (n: number) => readonly Member[];
+  /** Which log probabilities are kept. @default none */
+  readonly logprobs?: LogprobsWanted;
+}
+
+interface LogprobsWanted {
+  /** Of each token, so many of the likeliest in its place. */
+  readonly top: number;
+  /** Those of the prompt, too; not of an ensemble, whose lanes read it apart. */
+  readonly ofPrompt: boolean;
 }
 
 type End = 'Stop' | 'Length' | 'NotFinite';
@@ -64,19 +74,22 @@ export class Lane {
 export class Sequence {
   readonly question: Question;
   readonly made: number[] = [];
+  /** Of the prompt behind its first token, then of what was made, and what ended the text. */
+  readonly logprobs: TokenLogprob[] = [];
   readonly lanes: readonly Lane[];
   #members: readonly Member[];
   /** Continue what the cache holds. */
   #ids: readonly number[];
   #cached = 0;
   #end: End | undefined;
+  #isBroken = false;
 
   constructor(question: Question) {
     this.question = question;
     this.#ids = question.prompt;
     this.#members = membersOf(question, 0);
     this.lanes = this.#members.map((_, place) => new Lane(this, place));
-    if (question.maxTokens === 0) this.#end = 'Length';
+    if (question.maxTokens === 0 && question.logprobs?.ofPrompt !== true) this.#end = 'Length';
   }
 
   /** Who chooses the next token, in the order of the lanes. */
@@ -102,7 +115,7 @@ export class Sequence {
     const tokens = this.#cached + this.#ids.length;
     // The last token is returned, and never read again.
     const most = this.question.prompt.length + this.question.maxTokens - 1;
-    return { tokens, left: most - tokens, lanes: this.lanes.length };
+    return { tokens, left: Math.max(0, most - tokens), lanes: this.lanes.length };
   }
 
   /** Pages for the next step; those that were not its own before. */
@@ -120,11 +133,18 @@ export class Sequence {
     return this.lanes.flatMap(({ pages }) => pages.splice(0));
   }
 
+  /** Those of tokens that follow those it has; null where one is not finite. */
+  addLogprobs(found: readonly TokenLogprob[] | null): void {
+    if (found === null) this.#isBroken = true;
+    else this.logprobs.push(...found);
+  }
+
   /** The token that the step gave; null where its logits are not finite. */
   add(id: number | null): void {
     const { stop, maxTokens } = this.question;
     this.#cached += this.#ids.length;
-    if (id === null) this.#end = 'NotFinite';
+    if (id === null || this.#isBroken) this.#end = 'NotFinite';
+    else if (maxTokens === 0) this.#end = 'Length';
     else if (stop.has(id)) this.#end = 'Stop';
     if (id === null || this.#end !== undefined) return;
     this.made.push(id);

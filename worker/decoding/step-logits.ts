@@ -23,12 +23,16 @@ interface LaneRows {
 /** What changes products of some rows, such as adapters that some lanes use. */
 export type TapOfRows = (rows: readonly LaneRows[]) => BlockTensors['tap'];
 
+/** Told the last hidden states `[T, H]` of a prompt of T tokens, while the head is there. */
+export type ReadPrompt = (lane: Lane, x: Tensor) => void;
+
 /** Logits `[B, V]` behind the last token of each lane; those that begin come first. */
 export function stepLogits(
   model: Model,
   cache: PagedCache,
   lanes: readonly Lane[],
   tapOf?: TapOfRows,
+  readPrompt?: ReadPrompt,
 ): Tensor {
   const { places } = model;
   const config = decoderConfig(model.config);
@@ -46,8 +50,12 @@ export function stepLogits(
   }
   const last = rows.map(({ from, count }) => from + count - 1);
   return withLayer(model, places.outlet, null, () => {
-    const rows = ops.indexSelect(x, 0, indices(last));
-    return headLogits(model, finalNorm(model, rows));
+    for (const { lane, from, count } of rows) {
+      if (lane.cached > 0) break;
+      readPrompt?.(lane, ops.narrow(x, 0, from, count));
+    }
+    const ends = ops.indexSelect(x, 0, indices(last));
+    return headLogits(model, finalNorm(model, ends));
   });
 }
 

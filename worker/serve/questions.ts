@@ -46,9 +46,10 @@ export function questionOf(
   const { stop } = texts;
   const prompt = inTime(() => encoded(asked.prompt, texts, context));
   if (prompt.length === 0) throw refused('the prompt has no token; it must have one at least');
-  if (prompt.length >= context) {
+  const most = asked.maxTokens === 0 ? context : context - 1;
+  if (prompt.length > most) {
     throw refused(
-      `the prompt has ${context} tokens or more; prompt and answer may have ${context} together`,
+      `the prompt has more than ${most} tokens; prompt and answer may have ${context} together`,
     );
   }
   const room = context - prompt.length;
@@ -58,11 +59,20 @@ export function questionOf(
     );
   }
   const draws = drawsOf(streamOf(asked.seed, 'serve'));
-  const { temperature, topP } = asked;
+  const { temperature, topP, logprobs: top, echo: ofPrompt = false } = asked;
   return {
     ...{ prompt, stop, temperature, topP, draw: () => draws.uniform() },
     maxTokens: asked.maxTokens ?? Math.min(room, maxTokens),
+    ...(top === undefined ? {} : { logprobs: { top, ofPrompt } }),
   };
+}
+
+/** Throws for log probabilities of a prompt that the parts of a composition read apart. */
+export function requireOneReader({ model, echo, logprobs }: ServedQuestion): void {
+  if (echo !== true || logprobs === undefined) return;
+  throw refused(
+    `${model} is a composition whose parts read the prompt apart, and echo with logprobs asks what one model thinks of it; ask for a part, or leave out one of the two`,
+  );
 }
 
 /** No more than a few tokens above `most`. */

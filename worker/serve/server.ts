@@ -12,12 +12,12 @@ import type {
 } from '../../crds/serve/messages.ts';
 import { Decoder } from '../decoding/decoder.ts';
 import type { Question, Sequence } from '../decoding/sequence.ts';
+import { AnswerOut } from './answer-out.ts';
 import { requireRoom } from './compose.ts';
 import { FairQueue } from './fair-queue.ts';
-import { questionOf, type Texts } from './questions.ts';
+import { questionOf, requireOneReader, type Texts } from './questions.ts';
 import { adapterTap, type Base, loadAdapter } from './served-adapter.ts';
 import { type Answerer, copiesOf, ServedModels } from './served-models.ts';
-import { TextOut } from './text-out.ts';
 
 interface ServerOptions {
   /** Of the base in requests. */
@@ -42,10 +42,10 @@ interface Request {
   readonly model: string;
   readonly answerer: Answerer;
   readonly question: Question;
-  readonly out: TextOut;
+  readonly out: AnswerOut;
   sequence?: Sequence;
-  /** Tokens whose text was given to `out`. */
-  read: number;
+  /** Tokens that the queue was told of. */
+  counted: number;
 }
 
 type StepMessage = Extract<ServeMessage, { serve: 'Step' }>;
@@ -60,10 +60,10 @@ export class Server implements Disposable {
 
   /** Throws for a composition that is too large ever to begin. */
   constructor(options: ServerOptions) {
-    const { base, pages, compositions } = options;
+    const { base, pages, together, compositions } = options;
     requireRoom(compositions, options);
     this.#options = options;
-    this.#decoder = new Decoder(base.model, { pages, tapOf: adapterTap });
+    this.#decoder = new Decoder(base.model, { pages, tapOf: adapterTap, promptRows: together });
     this.#models = new ServedModels(options);
   }
 
@@ -113,9 +113,10 @@ export class Server implements Disposable {
       // The whole cache has room for so many tokens in each lane.
       const most = Math.floor(pages / lanes) * pageTokens;
       const context = Math.min(this.#options.context, most);
+      if (by.ensemble !== undefined) requireOneReader(asked);
       const question = { ...questionOf(asked, texts, { context, maxTokens }), ...by };
-      const out = new TextOut(texts.tokenizer.bytesOf, asked.stop);
-      const request: Request = { id, model: asked.model, answerer, question, out, read: 0 };
+      const out = new AnswerOut(asked, question.prompt, texts.tokenizer);
+      const request: Request = { id, model: asked.model, answerer, question, out, counted: 0 };
       this.#requests.set(id, request);
       this.#queue.add(asked.model, request);
     } catch (error) {
@@ -150,8 +151,9 @@ export class Server implements Disposable {
       if (sequence === undefined) continue;
       if (sequence.end === 'NotFinite') this.#fail(request);
       else {
-        const text = this.#read(request, sequence);
-        if (text !== '') texts.push({ id, text });
+        const said = request.out.news(sequence);
+        if (said.text !== '' || said.tokens !== undefined) texts.push({ id, ...said });
+        this.#count(request, sequence);
         const end = this.#endOf(request, sequence);
         if (end !== undefined) ends.push(end);
       }
@@ -182,14 +184,10 @@ export class Server implements Disposable {
     }
   }
 
-  /** Text of the tokens that came since. */
-  #read(request: Request, { made, end }: Sequence): string {
-    const { out } = request;
-    let text = '';
-    for (const id of made.slice(request.read)) text += out.add(id);
-    this.#queue.made(request.model, request.answerer.lanes * (made.length - request.read));
-    request.read = made.length;
-    return end === undefined ? text : text + out.end();
+  /** Tells the queue of the tokens that came since. */
+  #count(request: Request, { made }: Sequence): void {
+    this.#queue.made(request.model, request.answerer.lanes * (made.length - request.counted));
+    request.counted = made.length;
   }
 
   #endOf(request: Request, sequence: Sequence): StepMessage['ends'][number] | undefined {

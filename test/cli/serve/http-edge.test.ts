@@ -184,3 +184,81 @@ test('what is served beside the base is told, and why something is not', async (
   const told = servedAdapters.parse(await (await fetch(`${edge.origin}/adapters`)).json());
   t.deepEqual(told, { served: [{ name: 'a', folder: '/a' }, { name: 'both' }], refused });
 });
+
+interface Completion {
+  readonly choices: readonly {
+    readonly index: number;
+    readonly text: string;
+    readonly finish_reason: string | null;
+    readonly logprobs: { readonly tokens: readonly string[] } | null;
+  }[];
+  readonly usage: object;
+}
+
+test('prompts of one request are answered in their order, whichever ends first', async (t) => {
+  const edge = await anEdge(t);
+  const asked = edge.ask({ prompt: ['a', 'b'], logprobs: 0 });
+  await edge.ordered(2);
+  const token = { bytes: 'y', at: 0, logprob: -1, top: [] };
+  edge.step([{ id: 1, text: 'y', tokens: [token] }], [{ id: 1, reason: 'stop', ...usage }]);
+  edge.step([{ id: 0, text: 'x' }], [{ id: 0, reason: 'length', ...usage }]);
+  const body = (await (await asked).json()) as Completion;
+  t.deepEqual(
+    body.choices.map(({ index, text, finish_reason }) => [index, text, finish_reason]),
+    [
+      [0, 'x', 'length'],
+      [1, 'y', 'stop'],
+    ],
+  );
+  t.deepEqual(body.choices[1]?.logprobs?.tokens, ['y']);
+  t.deepEqual(body.usage, { prompt_tokens: 4, completion_tokens: 6, total_tokens: 10 });
+});
+
+test('in pieces, each says of which prompt it is', async (t) => {
+  const edge = await anEdge(t);
+  const asked = edge.ask({ prompt: ['a', 'b'], stream: true });
+  await edge.ordered(2);
+  edge.step([{ id: 1, text: 'y' }], [{ id: 1, reason: 'stop', ...usage }]);
+  edge.step([{ id: 0, text: 'x' }], [{ id: 0, reason: 'length', ...usage }]);
+  const events = (await (await asked).text()).split('\n\n').filter((event) => event !== '');
+  t.is(events.at(-1), 'data: [DONE]');
+  const pieces = events.slice(0, -1).flatMap((event) => {
+    const { choices } = JSON.parse(event.slice('data: '.length)) as Completion;
+    return choices.map(({ index, text, finish_reason }) => [index, text, finish_reason]);
+  });
+  t.deepEqual(pieces, [
+    [1, 'y', null],
+    [1, '', 'stop'],
+    [0, 'x', null],
+    [0, '', 'length'],
+  ]);
+});
+
+test('one prompt that is refused refuses the request, and takes the others back', async (t) => {
+  const edge = await anEdge(t);
+  const asked = edge.ask({ prompt: ['a', 'b', 'c'] });
+  await edge.ordered(3);
+  edge.process.hear({ serve: 'Refused', id: 1, reason: 'Invalid', message: 'too long' });
+  const answer = await asked;
+  t.is(answer.status, 400);
+  t.deepEqual(edge.orders.slice(3), [
+    { serve: 'Drop', id: 0 },
+    { serve: 'Drop', id: 2 },
+  ]);
+  t.is(edge.process.open, 0);
+});
+
+test('each prompt counts, and more than there may ever be are refused', async (t) => {
+  const edge = await anEdge(t, { most: 2 });
+  const never = await edge.ask({ prompt: ['a', 'b', 'c'] });
+  t.is(never.status, 400);
+  t.regex(
+    ((await never.json()) as { error: { message: string } }).error.message,
+    /^prompt has 3 prompts; this server takes 2 at once/,
+  );
+  const open = edge.ask();
+  await edge.ordered(1);
+  t.is((await edge.ask({ prompt: ['a', 'b'] })).status, 429);
+  edge.step([], [{ id: 0, reason: 'stop', ...usage }]);
+  t.is((await open).status, 200);
+});

@@ -2,7 +2,7 @@ import test from 'ava';
 import {
   chatQuestion,
   chatRequest,
-  completionQuestion,
+  completionQuestions,
   completionRequest,
   problemOf,
 } from '../../../crds/serve/requests.ts';
@@ -41,17 +41,46 @@ test('a conversation becomes a question, with the defaults of the API', (t) => {
   t.deepEqual([maxTokens, seed], [3, 4]);
 });
 
-test('a prompt is a text or tokens, alone or as the only one of a list', (t) => {
-  const promptOf = (prompt: unknown) =>
-    completionQuestion(completionRequest.parse({ model: 'm', prompt }), 1).prompt;
+function questionsOf(more: object, seed = () => 1) {
+  return completionQuestions(completionRequest.parse({ model: 'm', prompt: 'a', ...more }), seed);
+}
+
+test('a prompt is a text or tokens, alone or one of a list', (t) => {
+  const promptsOf = (prompt: unknown) => questionsOf({ prompt }).map((one) => one.prompt);
   const text = { type: 'Text', text: 'a' } as const;
-  const tokens = { type: 'Tokens', ids: [3, 4] };
-  t.deepEqual(promptOf('a'), text);
-  t.deepEqual(promptOf(['a']), text);
-  t.deepEqual(promptOf([3, 4]), tokens);
-  t.deepEqual(promptOf([[3, 4]]), tokens);
-  t.deepEqual(promptOf([3]), { type: 'Tokens', ids: [3] });
-  t.is(completionQuestion(completionRequest.parse({ model: 'm', prompt: 'a' }), 1).maxTokens, 16);
+  const tokens = { type: 'Tokens', ids: [3, 4] } as const;
+  t.deepEqual(promptsOf('a'), [text]);
+  t.deepEqual(promptsOf(['a']), [text]);
+  t.deepEqual(promptsOf(['a', 'b']), [text, { type: 'Text', text: 'b' }]);
+  t.deepEqual(promptsOf([3, 4]), [tokens]);
+  t.deepEqual(promptsOf([[3, 4]]), [tokens]);
+  t.deepEqual(promptsOf([[3, 4], [3]]), [tokens, { type: 'Tokens', ids: [3] }]);
+  t.deepEqual(promptsOf([3]), [{ type: 'Tokens', ids: [3] }]);
+  t.is(questionsOf({})[0]?.maxTokens, 16);
+});
+
+test('prompts of one request share a seed that it gives, and draw apart without one', (t) => {
+  let next = 0;
+  const draw = () => next++;
+  const seeds = (more: object) =>
+    questionsOf({ prompt: ['a', 'b'], ...more }, draw).map(({ seed }) => seed);
+  t.deepEqual(seeds({ seed: 9 }), [9, 9]);
+  t.is(new Set(seeds({})).size, 2);
+});
+
+test('log probabilities are of a text, or of a prompt too where it is repeated', (t) => {
+  const wanted = (more: object) => {
+    const [{ echo, logprobs, maxTokens } = {}] = questionsOf(more);
+    return { echo, logprobs, maxTokens };
+  };
+  const harness = { echo: true, logprobs: 1, max_tokens: 0 };
+  t.deepEqual(wanted(harness), { echo: true, logprobs: 1, maxTokens: 0 });
+  t.deepEqual(wanted({ logprobs: 0 }), { echo: undefined, logprobs: 0, maxTokens: 16 });
+  const chat = (more: object) =>
+    chatQuestion(chatRequest.parse({ model: 'm', messages, ...more }), 1).logprobs;
+  t.is(chat({ logprobs: true }), 0);
+  t.is(chat({ logprobs: true, top_logprobs: 3 }), 3);
+  t.is(chat({ logprobs: false }), undefined);
 });
 
 test('what would change the answer and is not supported is refused in a sentence', (t) => {
@@ -66,8 +95,24 @@ test('what would change the answer and is not supported is refused in a sentence
   );
   t.regex(problem(chatRequest, { ...chat, temperature: -1 }), /^temperature is invalid/);
   t.regex(problem(chatRequest, { model: 'm' }), /^messages is invalid/);
-  t.regex(problem(completionRequest, { ...completion, echo: true }), /^echo must be false/);
-  t.regex(problem(completionRequest, { ...completion, prompt: ['a', 'b'] }), /^prompt/);
-  t.regex(problem(completionRequest, { ...completion, stop: Array(5).fill('a') }), /^stop/);
+  t.is(
+    problem(chatRequest, { ...chat, top_logprobs: 2 }),
+    'top_logprobs must be left out where logprobs is not true',
+  );
+  t.regex(problem(chatRequest, { ...chat, logprobs: 2 }), /^logprobs is invalid/);
+  t.regex(problem(completionRequest, { ...completion, logprobs: 6 }), /^logprobs is invalid/);
+  t.is(
+    problem(completionRequest, { ...completion, max_tokens: 0 }),
+    'max_tokens must be 1 or more where echo is not true',
+  );
+  t.is(
+    problem(completionRequest, { ...completion, n: 2 }),
+    'n must be 1: a request has one answer',
+  );
+  t.regex(problem(completionRequest, { ...completion, prompt: [] }), /^prompt/);
+  t.regex(problem(completionRequest, { ...completion, prompt: ['a', [3]] }), /^prompt/);
+  t.regex(problem(completionRequest, { ...completion, prompt: [[]] }), /^prompt/);
+  t.is(problem(completionRequest, { ...completion, stop: Array(32).fill('a') }), 'accepted');
+  t.regex(problem(completionRequest, { ...completion, stop: Array(33).fill('a') }), /^stop/);
   t.regex(problem(chatRequest, null), /^the body/);
 });

@@ -44,6 +44,8 @@ export async function peakOfServer(
       const question = {
         ...{ model: models[id % models.length] ?? '', prompt: { type: 'Tokens', ids } as const },
         ...{ maxTokens: made, temperature: 0, topP: 1, seed: id, stop: [] },
+        // All that can be asked of a prompt: its logits, some rows at a time.
+        ...{ echo: true, logprobs: 5 },
       };
       open.add(id);
       child.send({ serve: 'Ask', id, question } satisfies ServeOrder);

@@ -55,7 +55,7 @@ test.serial('an unknown model, and what cannot be answered, is said in a sentenc
     /the prompt has 100000 characters, more than the 64 tokens of prompt and answer can spell/,
     /the prompt has no token/,
     /token 1000000 is unknown/,
-    /the prompt has 64 tokens or more/,
+    /the prompt has more than 63 tokens/,
   ].entries()) {
     t.regex(refused[i] ?? '', pattern);
   }
@@ -145,4 +145,80 @@ test.serial('a stop string ends the text before it, and a seed draws the same ag
   t.is(textOf(4), textOf(1).slice(0, textOf(1).indexOf(middle)));
   t.is(endOf(4)?.reason, 'stop');
   t.true((endOf(4)?.madeTokens ?? 0) < 10);
+});
+
+test.serial('a prompt is told with its text, of the base and of adapters', async (t) => {
+  const { server, write, said, textOf, endOf, finish } = await aServer(t);
+  await server.addAdapter('first', (await write('first', 1)).folder);
+  const scored = { echo: true, logprobs: 2, maxTokens: 0 } as const;
+  const prompt = { type: 'Text', text: 'what is 3 and 5' } as const;
+  server.ask(1, askedOf('base', { ...scored, prompt }));
+  server.ask(2, askedOf('first', { ...scored, prompt }));
+  server.ask(3, askedOf('base', { echo: true, maxTokens: 0, prompt }));
+  server.ask(4, askedOf('base', { ...scored, maxTokens: 3, prompt }));
+  finish();
+  const tokensOf = (id: number) =>
+    said.flatMap((message) =>
+      message.serve === 'Step' ? message.texts.filter((one) => one.id === id) : [],
+    );
+  for (const id of [1, 2, 3]) {
+    t.is(textOf(id), prompt.text);
+    t.like(endOf(id), { reason: 'length', madeTokens: 0 });
+  }
+  t.is(endOf(4)?.madeTokens, 3);
+  const [base, first, plain, longer] = [1, 2, 3, 4].map((id) =>
+    tokensOf(id).flatMap(({ tokens = [] }) => tokens),
+  );
+  t.deepEqual(plain, []);
+  t.is(base?.map(({ bytes }) => bytes).join(''), prompt.text);
+  t.is(base?.[0]?.logprob, null);
+  const valuesOf = (tokens = base) => tokens?.map(({ logprob }) => logprob) ?? [];
+  t.true(
+    valuesOf()
+      .slice(1)
+      .every((one) => one !== null && one < 0),
+  );
+  t.notDeepEqual(valuesOf(first), valuesOf());
+  t.is(longer?.length, (base?.length ?? 0) + 3);
+  t.is(longer?.map(({ bytes }) => bytes).join(''), textOf(4));
+});
+
+test.serial('a prompt that fills the context may be told, and not be answered', async (t) => {
+  const { server, said, finish } = await aServer(t);
+  const prompt = {
+    type: 'Tokens',
+    ids: Array.from({ length: 64 }, (_, i) => 5 + (i % 30)),
+  } as const;
+  server.ask(1, askedOf('base', { prompt, maxTokens: 0, echo: true, logprobs: 0 }));
+  server.ask(2, askedOf('base', { prompt, maxTokens: 1, echo: true, logprobs: 0 }));
+  finish();
+  const refused = said.flatMap((message) => (message.serve === 'Refused' ? [message] : []));
+  t.deepEqual(
+    refused.map(({ id }) => id),
+    [2],
+  );
+  t.regex(refused[0]?.message ?? '', /the prompt has more than 63 tokens/);
+});
+
+test.serial('parts of a composition that read a prompt apart do not tell it', async (t) => {
+  const parts = ['one', 'two'].map((adapter) => ({ adapter, weight: 1 }));
+  const compositions = [
+    { name: 'mean', mode: 'logits', parts, span: 8 },
+    { name: 'sum', mode: 'merge', parts, span: 8 },
+  ] as const;
+  const { server, write, said, endOf, finish } = await aServer(t, { compositions });
+  for (const name of ['one', 'two']) await server.addAdapter(name, (await write(name, 1)).folder);
+  const scored = { echo: true, logprobs: 1, maxTokens: 2 } as const;
+  server.ask(1, askedOf('mean', scored));
+  server.ask(2, askedOf('sum', scored));
+  server.ask(3, askedOf('mean', { logprobs: 1, maxTokens: 2 }));
+  finish();
+  const refused = said.flatMap((message) => (message.serve === 'Refused' ? [message] : []));
+  t.deepEqual(
+    refused.map(({ id, reason }) => [id, reason]),
+    [[1, 'Invalid']],
+  );
+  t.regex(refused[0]?.message ?? '', /^mean is a composition whose parts read the prompt apart/);
+  t.is(endOf(2)?.madeTokens, 2);
+  t.is(endOf(3)?.madeTokens, 2);
 });
