@@ -46,6 +46,13 @@ const cases: readonly Case[] = [
     ...{ name: 'full', toy: 'mistral-window', adapter: false },
     method: { preset: 'Full', precision: float32, base: changingFormats },
   },
+  {
+    ...{ name: 'natural-galore', toy: 'qwen3', adapter: false },
+    method: {
+      ...{ preset: 'NaturalGaLore', precision: float32 },
+      optimizer: { type: 'NaturalGaLore', naturalGalore: { rank: 8 } },
+    },
+  },
 ];
 
 const words = 'the quick brown fox jumps over a lazy dog while 3 owls and 14 cats look on'.split(

@@ -34,5 +34,14 @@ export const trial: AdapterTrial = {
       method: lora({ rank: 2, targetModules: ['q_proj', 'v_proj'] }),
     },
     fused: { toy: 'phi3', method: lora({ rank: 4 }) },
+    // Rules of a step, whose results are those of LoRA.
+    allora: { toy: 'qwen3', method: { preset: 'ALLoRA', precision: float32 } },
+    deft: {
+      toy: 'gemma2',
+      method: {
+        ...{ preset: 'DEFT', precision: float32 },
+        rule: { type: 'DensityLoss', densityLoss: { epsilon: '1e-3' } },
+      },
+    },
   },
 };

@@ -38,5 +38,12 @@ export const trial: AdapterTrial = {
         adapter: { type: 'NLoRA', nlora: { rank: 24, alpha: '12' } },
       },
     },
+    'intermediate-tune': {
+      toy: 'gemma3',
+      method: {
+        ...{ preset: 'IntermediateTune', precision: float32 },
+        adapter: { type: 'NLoRA', nlora: { rank: 24, train: 'Core' } },
+      },
+    },
   },
 };
