@@ -1,12 +1,7 @@
 // One run of the real command on the demo's model and conversations, and its report.
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { execa } from 'execa';
-import { stringify } from 'yaml';
 import type { Setup } from '../../cli/setup/setup.ts';
-import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
-
-const root = join(import.meta.dirname, '../..');
+import type { RunReport } from '../../crds/wire/run-report.ts';
+import { documentNamed, type JobDocument, runDocument } from './run-document.ts';
 
 export interface BenchJob {
   readonly name: string;
@@ -26,7 +21,7 @@ export interface BenchJob {
 }
 
 /** The job as its file has it. */
-export function documentOf(job: BenchJob): object {
+export function documentOf(job: BenchJob): JobDocument {
   const { name, method, training, dataset, parallelism, formats, gguf, steps, workers = 1 } = job;
   const claim = (claimName: string, path: string) => ({
     persistentVolumeClaim: { claimName, path },
@@ -53,8 +48,7 @@ export function documentOf(job: BenchJob): object {
       ...(gguf === undefined ? {} : { gguf: { type: gguf } }),
     },
   };
-  const kind = { apiVersion: 'anneal.dev/v1alpha1', kind: 'FineTuneJob' };
-  return { ...kind, metadata: { name }, spec };
+  return documentNamed(name, spec);
 }
 
 /** `volume` is the folder of the demo; runs and results lie in `scratch`. */
@@ -64,15 +58,8 @@ export async function runJob(
   volume: string,
   scratch: string,
 ): Promise<RunReport> {
-  const { name, modelVolume, workers = 1 } = job;
-  const file = join(scratch, `${name}.yaml`);
-  await writeFile(file, stringify(documentOf(job)));
-  const words = ['run', file, '--fresh', '--display', 'json', '--volume', `demo=${volume}`];
-  if (modelVolume !== undefined) words.push('--volume', `drawn=${modelVolume}`);
-  const shared = workers === 1 ? [] : ['--workers', String(workers)];
-  await execa(process.execPath, [join(root, 'cli/anneal.mjs'), ...words, ...shared], {
-    env: { ANNEAL_CACHE: scratch },
-    cancelSignal: setup.signal,
-  });
-  return runReport.parse(JSON.parse(await readFile(join(scratch, name, 'report.json'), 'utf8')));
+  const { modelVolume, workers = 1 } = job;
+  const drawn = modelVolume === undefined ? {} : { drawn: modelVolume };
+  const volumes = { demo: volume, ...drawn };
+  return await runDocument(setup, documentOf(job), { volumes, scratch, workers });
 }

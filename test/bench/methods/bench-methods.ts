@@ -6,7 +6,7 @@
  * that chooses directions, as long as there are fewer steps than `refreshSteps`. OwLore chooses at
  * every draw, and draws every second step here.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,6 +15,7 @@ import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { modelShapes } from '../models/shapes.ts';
+import { forgetRun } from '../run-document.ts';
 import { type BenchJob, runJob } from '../run-job.ts';
 import { inTurn } from '../turns.ts';
 import { notAlone, runAlone } from './alone.ts';
@@ -87,15 +88,11 @@ async function runWhole(
   job: BenchJob,
   { volume, drawn, scratch }: Places,
 ): Promise<MethodRun> {
-  await mkdir(scratch, { recursive: true });
   const asked =
     drawn === undefined ? job : { ...job, modelVolume: drawn, dataset: { heldOut: undefined } };
   const report = await runJob(setup, asked, volume, scratch);
-  // Checkpoints and results of larger models are gigabytes. What is kept are the data in tokens,
-  // which the next run takes.
-  for (const folder of [job.name, `runs/${job.name}`]) {
-    await rm(join(scratch, folder), { recursive: true, force: true });
-  }
+  // Gigabytes, of larger models.
+  await forgetRun(scratch, job.name);
   return methodRunOf(report, drawn === undefined);
 }
 

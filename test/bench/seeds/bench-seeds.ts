@@ -5,16 +5,17 @@
  * each run adds a line: runs that are in it are not made again, and the table is of what is there.
  * What a step takes is no part of it, so that it may run beside other work.
  */
-import { mkdir, rm } from 'node:fs/promises';
 import { loadavg } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureDemo } from '../../../cli/setup/demo.ts';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
-import { type BenchJob, runJob } from '../run-job.ts';
+import { digestOf, Outcomes } from '../outcomes.ts';
+import { forgetRun } from '../run-document.ts';
+import { type BenchJob, documentOf, runJob } from '../run-job.ts';
 import { besideLora, type SeedJob, seedJobs } from './jobs.ts';
-import { addOutcome, digestOf, type Outcome, outcomeOf, readOutcomes } from './outcome.ts';
+import { type Outcome, outcome, outcomeOf } from './outcome.ts';
 import { seedsTable } from './seeds-table.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -45,13 +46,13 @@ export async function benchSeeds(setup: Setup, args: readonly string[]): Promise
   const runs = seeds.flatMap((seed) =>
     jobs.map((job) => ({ ...job, seed, asked: askedOf(job, seed, Number(values.steps)) })),
   );
-  await mkdir(dirname(values.out), { recursive: true });
+  const outcomes = new Outcomes(values.out, outcome);
   if (!values.table) {
-    for (const run of runs) await runOnce(setup, run, volume, values.out);
+    for (const run of runs) await runOnce(setup, run, volume, outcomes);
   }
-  const digests = new Set(runs.map(({ asked }) => digestOf(asked)));
-  const outcomes = (await readOutcomes(values.out)).filter(({ digest }) => digests.has(digest));
-  process.stdout.write(`\n${seedsTable(jobs, outcomes)}\n`);
+  const digests = new Set(runs.map(({ asked }) => digestOf(documentOf(asked))));
+  const wanted = (await outcomes.read()).filter(({ digest }) => digests.has(digest));
+  process.stdout.write(`\n${seedsTable(jobs, wanted)}\n`);
 }
 
 interface Run extends SeedJob {
@@ -64,20 +65,16 @@ async function runOnce(
   setup: Setup,
   { name, seed, learningRate, asked }: Run,
   volume: string,
-  out: string,
+  outcomes: Outcomes<Outcome>,
 ): Promise<void> {
-  const digest = digestOf(asked);
-  if ((await readOutcomes(out)).some((one) => one.digest === digest)) return;
+  const digest = digestOf(documentOf(asked));
+  if (await outcomes.has(digest)) return;
   const scratch = join(setup.cache.root, 'bench/seeds');
-  await mkdir(scratch, { recursive: true });
   const report = await runJob(setup, asked, volume, scratch);
   const [load = Number.NaN] = loadavg();
   const one = outcomeOf({ name, seed, digest, learningRate }, report, load);
-  await addOutcome(out, one);
-  // What is kept are the data in tokens, which the next run takes.
-  for (const folder of [asked.name, `runs/${asked.name}`]) {
-    await rm(join(scratch, folder), { recursive: true, force: true });
-  }
+  await outcomes.add(one);
+  await forgetRun(scratch, asked.name);
   setup.steps.note(`${name}, seed ${seed}: ${wordsOf(one)}`);
 }
 

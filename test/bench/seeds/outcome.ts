@@ -1,14 +1,8 @@
-/**
- * What one run came to: a line of JSON in a file that grows, so that a table that was cut off goes
- * on where it was.
- */
-import { createHash } from 'node:crypto';
-import { appendFile, readFile } from 'node:fs/promises';
+/** What one run came to. */
 import * as z from 'zod';
 import type { RunReport } from '../../../crds/wire/run-report.ts';
-import { type BenchJob, documentOf } from '../run-job.ts';
 
-const outcome = z.object({
+export const outcome = z.object({
   name: z.string(),
   seed: z.number(),
   /** Of the job's file: what is asked otherwise is another run. */
@@ -33,13 +27,6 @@ const outcome = z.object({
 });
 
 export type Outcome = z.output<typeof outcome>;
-
-export function digestOf(job: BenchJob): string {
-  return createHash('sha256')
-    .update(JSON.stringify(documentOf(job)))
-    .digest('hex')
-    .slice(0, 16);
-}
 
 interface Asked {
   readonly name: string;
@@ -67,21 +54,4 @@ export function outcomeOf(asked: Asked, report: RunReport, load: number): Outcom
     load,
     endedAt: report.end.endedAt,
   });
-}
-
-export async function addOutcome(file: string, one: Outcome): Promise<void> {
-  await appendFile(file, `${JSON.stringify(one)}\n`);
-}
-
-/** Nothing where there is no file; a last line that was cut off counts as not there. */
-export async function readOutcomes(file: string): Promise<readonly Outcome[]> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw error;
-  });
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  return whole
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => outcome.parse(JSON.parse(line)));
 }
