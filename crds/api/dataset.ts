@@ -6,6 +6,7 @@ import { mutable } from '../schema/mutability.ts';
 import { rule } from '../schema/rule.ts';
 import { mapOf, text } from '../schema/text.ts';
 import { exactlyOne } from '../schema/union.ts';
+import { augmentation } from './augmentation.ts';
 import { restoration } from './restoration.ts';
 import { sourceOf } from './source.ts';
 import { tracking } from './tracking.ts';
@@ -79,6 +80,9 @@ const fields = z.strictObject({
     .max(65_536)
     .optional()
     .describe('Of ContrastiveImageText: records of each class that are trained on, drawn by seed.'),
+  augmentation: augmentation
+    .optional()
+    .describe('How pictures with a class are changed each time they are trained on.'),
   maxSamples: z
     .int()
     .min(1)

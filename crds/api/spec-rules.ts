@@ -111,6 +111,18 @@ const specRules: readonly Rule<SpecFields>[] = [
     path: ['dataset', 'template'],
   },
   {
+    id: 'spec: pictures that are trained on are changed',
+    cel: `!has(self.dataset.augmentation) || (has(self.model.task) && self.model.task in ['ImageClassification', 'ContrastiveImageText'] && !(has(self.training.maxSteps) && self.training.maxSteps == 0))`,
+    check: ({ model: { task }, dataset, training }) =>
+      dataset.augmentation === undefined ||
+      ((task === 'ImageClassification' || task === 'ContrastiveImageText') &&
+        training.maxSteps !== 0),
+    message:
+      'is for training with ImageClassification or ContrastiveImageText; elsewhere it does nothing',
+    hint: 'leave it out',
+    path: ['dataset', 'augmentation'],
+  },
+  {
     id: 'spec: objects are tracked by a model that does so',
     cel: `${tracks} ? self.dataset.format in ['Auto', 'Video'] : (self.dataset.format != 'Video' && !has(self.dataset.tracking))`,
     check: ({ model, dataset: { format, tracking } }) =>

@@ -4,11 +4,7 @@
 import { axisEntries } from '../../crds/methods/index.ts';
 import { type AxisEntry, axisNames } from '../../crds/methods/method.ts';
 import { aSpec, changed } from '../builders/job.ts';
-
-export interface Cases {
-  readonly accepts: readonly unknown[];
-  readonly rejects: readonly unknown[];
-}
+import { type Cases, casesOfTasks } from './rule-cases-of-tasks.ts';
 
 const spec = (changes: Record<string, unknown>) => changed(aSpec(), changes);
 const training = (changes: Record<string, unknown>) => changed(aSpec().training, changes);
@@ -240,58 +236,7 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { model: { task: 'Denoising' }, dataset: { format: 'TextClassification' } },
     ],
   },
-  'spec: pictures are restored by a model that does so': {
-    accepts: [
-      { model: {}, dataset: { format: 'Auto' } },
-      { model: { task: 'Restoration' }, dataset: { format: 'Auto' } },
-      { model: { task: 'Restoration' }, dataset: { format: 'ImagePair', restoration: {} } },
-    ],
-    rejects: [
-      { model: {}, dataset: { format: 'ImagePair' } },
-      { model: { task: 'ImageClassification' }, dataset: { format: 'Auto', restoration: {} } },
-      { model: { task: 'Restoration' }, dataset: { format: 'ImageClassification' } },
-    ],
-  },
-  'spec: objects are tracked by a model that does so': {
-    accepts: [
-      { model: {}, dataset: { format: 'Auto' } },
-      { model: { task: 'Tracking' }, dataset: { format: 'Auto' } },
-      { model: { task: 'Tracking' }, dataset: { format: 'Video', tracking: {} } },
-    ],
-    rejects: [
-      { model: {}, dataset: { format: 'Video' } },
-      { model: { task: 'ImageClassification' }, dataset: { format: 'Auto', tracking: {} } },
-      { model: { task: 'Tracking' }, dataset: { format: 'ImageClassification' } },
-    ],
-  },
-  'spec: sounds are heard by a model that does so': {
-    accepts: [
-      { model: {}, dataset: { format: 'Auto' } },
-      { model: { task: 'SpeechToText' }, dataset: { format: 'Auto' } },
-      { model: { task: 'SpeechToText' }, dataset: { format: 'Audio', audioSeconds: 6 } },
-    ],
-    rejects: [
-      { model: {}, dataset: { format: 'Audio' } },
-      { model: { task: 'ImageClassification' }, dataset: { format: 'Auto', audioSeconds: 6 } },
-      { model: { task: 'SpeechToText' }, dataset: { format: 'Text' } },
-    ],
-  },
-  'spec: classes have texts where pictures are compared with them': {
-    accepts: [
-      { model: {}, dataset: {} },
-      { model: { task: 'ContrastiveImageText' }, dataset: {} },
-      { model: { task: 'ContrastiveImageText' }, dataset: { template: 'a {}', shots: 4 } },
-    ],
-    rejects: [
-      { model: {}, dataset: { shots: 4 } },
-      { model: { task: 'ImageClassification' }, dataset: { template: 'a {}' } },
-      { model: { task: 'ImageClassification' }, dataset: { shots: 4 } },
-    ],
-  },
-  'restoration.degradations: an entry has one': {
-    accepts: [{ noise: 25 }, { blur: '1.5' }, { jpeg: 40 }, { downUp: 2 }],
-    rejects: [{}, { noise: 25, jpeg: 40 }],
-  },
+  ...casesOfTasks,
   'spec: texts have a longest length': {
     accepts: [
       { model: {}, dataset: { sequenceLength: 16 } },

@@ -112,7 +112,13 @@ export class TokenStore implements Documents, Disposable {
 
   get valuesOf(): Documents['valuesOf'] {
     const beside = this.#pictures;
-    return beside !== undefined && 'valuesOf' in beside ? beside.valuesOf : undefined;
+    if (beside === undefined || !('valuesOf' in beside)) return undefined;
+    return (documents) => beside.valuesOf(documents);
+  }
+
+  /** Pictures with a class: as they are, or changed as the job says. */
+  get pictures(): StoredPictures | undefined {
+    return this.#pictures instanceof StoredPictures ? this.#pictures : undefined;
   }
 
   /** Pictures that are to be restored: what is read of them follows from the job. */

@@ -40,6 +40,7 @@ const others: Readonly<Record<string, unknown>> = {
   'dataset.restoration': { crop: 32 },
   'dataset.template': 'a drawing of a {}',
   'dataset.shots': 4,
+  'dataset.augmentation': { flip: 'Horizontal' },
   'dataset.tracking': { maxGap: 9 },
   'dataset.audioSeconds': 9,
   'dataset.packing': 'Packed',

@@ -3,7 +3,7 @@
 import { Bug } from '../../../crds/failures/errors.ts';
 import { UnusableRecord } from '../../files/unusable-record.ts';
 import { type Image, toGrey } from './image.ts';
-import { shaped, type WriteValues } from './preprocess.ts';
+import { shaped } from './preprocess.ts';
 import { fixedSize, type Preprocessing, type Size, sizeAfter } from './preprocessing.ts';
 
 /** Width and height as u32, the number of channels, and whether it is shaped already; padded. */
@@ -29,21 +29,15 @@ export function packPicture(picture: Image, how: Preprocessing, size: Size): Uin
   return packed;
 }
 
-/** Writes the values of a packed picture of `size`, from place `at` on. */
-export function unpackValues(
-  packed: Uint8Array,
-  how: Preprocessing,
-  write: WriteValues,
-  values: Float32Array,
-  at: number,
-): void {
+/** A packed picture as the model reads it, in bytes. */
+export function unpackShaped(packed: Uint8Array, how: Preprocessing): Image {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   const [width, height] = [view.getUint32(0, true), view.getUint32(4, true)];
   const channels = packed[8] === 1 ? 1 : 3;
   const pixels = packed.subarray(headBytes);
   if (pixels.length !== width * height * channels) throw new Bug('a stored picture of other bytes');
   const image = { width, height, channels, pixels } as const;
-  write(packed[9] === 1 ? image : shaped(image, how), values, at);
+  return packed[9] === 1 ? image : shaped(image, how);
 }
 
 /** Of a packed picture, for people. */

@@ -4,7 +4,7 @@ import { Bug } from '../../../../crds/failures/errors.ts';
 import type { Image } from '../../../../worker/data/images/image.ts';
 import { valueWriter } from '../../../../worker/data/images/preprocess.ts';
 import type { Preprocessing, Size } from '../../../../worker/data/images/preprocessing.ts';
-import { packPicture, unpackValues } from '../../../../worker/data/images/stored-picture.ts';
+import { packPicture, unpackShaped } from '../../../../worker/data/images/stored-picture.ts';
 import { UnusableRecord } from '../../../../worker/files/unusable-record.ts';
 import { preprocess } from '../../../builders/preprocess.ts';
 
@@ -25,7 +25,7 @@ function drawn(width: number, height: number, channels: 1 | 3): Image {
 
 function unpacked(packed: Uint8Array, wanted: Preprocessing): Float32Array {
   const values = new Float32Array(wanted.channels * size.width * size.height);
-  unpackValues(packed, wanted, valueWriter(wanted), values, 0);
+  valueWriter(wanted)(unpackShaped(packed, wanted), values, 0);
   return values;
 }
 
