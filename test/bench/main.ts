@@ -7,6 +7,9 @@ const benches = {
   train: async () => (await import('./train/bench-train.ts')).benchTrain,
   encoder: async () => (await import('./encoder/bench-encoder.ts')).benchEncoder,
   speech: async () => (await import('./speech/bench-speech.ts')).benchSpeech,
+  'out-of-domain': async () =>
+    (await import('./out-of-domain/bench-out-of-domain.ts')).benchOutOfDomain,
+  'few-shot': async () => (await import('./few-shot/bench-few-shot.ts')).benchFewShot,
   denoising: async () => (await import('./denoising/bench-denoising.ts')).benchDenoising,
   svdquant: async () => (await import('./denoising/bench-svdquant.ts')).benchSvdQuant,
   kernels: async () => (await import('./kernels/bench-kernels.ts')).benchKernels,

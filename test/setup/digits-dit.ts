@@ -58,7 +58,7 @@ export async function digitsDit(
     async make(staging) {
       const text = 'training a diffusion transformer on digits (minutes, once)';
       await setup.steps.step('digits-dit', text, async () => {
-        await writePictures(join(staging, 'pictures'), pictures);
+        await writeDigits(join(staging, 'pictures'), pictures);
         await mkdir(join(staging, 'config'));
         await writeFile(join(staging, 'config', 'config.json'), JSON.stringify(config));
         const job = { apiVersion: 'anneal.dev/v1alpha1', kind: 'FineTuneJob' };
@@ -77,7 +77,7 @@ export async function digitsDit(
 }
 
 /** In folders by class, each value 16 times as large. */
-async function writePictures(folder: string, all: readonly Digit[]): Promise<void> {
+export async function writeDigits(folder: string, all: readonly Digit[]): Promise<void> {
   for (const name of digitNames) await mkdir(join(folder, name), { recursive: true });
   for (const [at, { pixels, label }] of all.entries()) {
     const samples = pixels.map((value) => Math.min(255, 16 * value));
