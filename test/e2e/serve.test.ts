@@ -5,24 +5,21 @@ import { once } from 'node:events';
 import { cp, mkdir, rename } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import OpenAI, { APIError } from 'openai';
+import { annealServe } from '../builders/anneal-serve.ts';
 import { aToyRun } from '../builders/toy-run.ts';
 
 const command = join(import.meta.dirname, '../../cli/anneal.mjs');
 const messages = [{ role: 'user', content: 'what is 3 and 5' }] as const;
 
-interface Served {
-  readonly origin: string;
+interface Served extends Awaited<ReturnType<typeof annealServe>> {
   readonly client: OpenAI;
   readonly adapter: string;
   /** Folder that is looked at for more adapters. */
   readonly more: string;
-  /** Tells it to stop; its exit code, and what it said. */
-  readonly stop: () => Promise<{ readonly code: number | null; readonly said: string }>;
 }
 
 /** A toy with an adapter that it trained, served as `toy` and `tuned`. */
@@ -33,35 +30,11 @@ async function serve(t: ExecutionContext, others: readonly string[] = []): Promi
   const adapter = join(run.destination, 'adapter');
   const more = join(run.folder, 'more');
   await mkdir(more);
-  const words = ['serve', join(run.record.folder, 'model'), '--name', 'toy', '--threads', '1'];
-  const named = ['--adapter', `tuned=${adapter}`, '--adapters', more, '--port', '0'];
-  const child = spawn(process.execPath, [command, ...words, ...named, ...others], {
-    env: { ...process.env, ANNEAL_CACHE: run.record.cache },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  t.teardown(() => void child.kill('SIGKILL'));
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-  });
-  const closed = once(child, 'close');
-  const line = once(createInterface({ input: child.stdout }), 'line');
-  const [url] = (await Promise.race([line, closed.then(() => [''])])) as [string];
-  if (!url.startsWith('http')) throw new Error(`anneal serve ended: ${said}`);
-  const origin = url.replace(/\/v1$/, '');
-  while ((await fetch(`${origin}/readyz`)).status !== 200) {
-    if (child.exitCode !== null) throw new Error(`anneal serve ended: ${said}`);
-    await sleep(50);
-  }
-  return {
-    ...{ origin, adapter, more },
-    client: new OpenAI({ baseURL: url, apiKey: 'none', maxRetries: 0 }),
-    async stop() {
-      child.kill('SIGTERM');
-      const [code] = (await closed) as [number | null];
-      return { code, said };
-    },
-  };
+  const words = [join(run.record.folder, 'model'), '--name', 'toy', '--threads', '1'];
+  const named = ['--adapter', `tuned=${adapter}`, '--adapters', more];
+  const served = await annealServe(t, run.record.cache, [...words, ...named, ...others]);
+  const client = new OpenAI({ baseURL: served.url, apiKey: 'none', maxRetries: 0 });
+  return { ...served, client, adapter, more };
 }
 
 async function errorOf(t: ExecutionContext, asked: Promise<unknown>): Promise<APIError> {

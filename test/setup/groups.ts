@@ -46,7 +46,16 @@ export interface TestGroup {
  * What set-up makes before the group runs, so that it is told and timed by itself, and what cannot
  * be made is told once.
  */
-export type Need = 'native' | 'demo' | 'peers' | 'llama' | 'nvcc' | 'emulator' | 'images' | 'kueue';
+export type Need =
+  | 'native'
+  | 'demo'
+  | 'peers'
+  | 'llama'
+  | 'lm-eval'
+  | 'nvcc'
+  | 'emulator'
+  | 'images'
+  | 'kueue';
 
 const heavy = { concurrency: 1, timeout: '20m', needs: ['native', 'demo'] } as const;
 
@@ -117,7 +126,7 @@ export const testGroups: readonly TestGroup[] = [
     name: 'peers',
     patterns: ['test/peers/**/*.test.ts'],
     ...heavy,
-    needs: ['native', 'demo', 'peers', 'llama'],
+    needs: ['native', 'demo', 'peers', 'llama', 'lm-eval'],
     beside: 'e2e',
   },
   { name: 'e2e', patterns: ['test/e2e/**/*.test.ts'], ...heavy },

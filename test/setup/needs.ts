@@ -10,6 +10,7 @@ import { ensureEmulator } from './emulator.ts';
 import type { Need } from './groups.ts';
 import { ensureImages } from './images.ts';
 import { ensureLlama } from './llama.ts';
+import { ensureLmEval } from './lm-eval.ts';
 import { ensureNvcc } from './nvcc.ts';
 import { ensurePeers } from './peers.ts';
 
@@ -20,6 +21,7 @@ const make: Readonly<Record<Need, (setup: Setup) => Promise<unknown>>> = {
   demo: ensureDemo,
   peers: ensurePeers,
   llama: ensureLlama,
+  'lm-eval': ensureLmEval,
   nvcc: (setup) => ensureNvcc(setup),
   emulator: (setup) => ensureEmulator(setup),
   images: ours(async (setup) => ensureImages(setup, await ensurePrograms(setup))),
