@@ -2,7 +2,8 @@
 // they come (server-sent events).
 import type { ServerResponse } from 'node:http';
 import type { ServedQuestion, ServedToken } from '../../crds/serve/messages.ts';
-import type { ModelProcess, Refusal } from './model-process.ts';
+import type { HeldLogprobs } from './held-logprobs.ts';
+import type { ModelProcess } from './model-process.ts';
 import type { ServeMetrics } from './numbers.ts';
 import {
   errorBody,
@@ -20,6 +21,7 @@ import { send } from './send.ts';
 interface Edge {
   readonly process: ModelProcess;
   readonly metrics: ServeMetrics;
+  readonly held: HeldLogprobs;
   readonly now: () => number;
 }
 
@@ -43,7 +45,11 @@ const mostUnread = 2 ** 20;
 /** Of a client that went away, as web servers count it. */
 const left = 499;
 
-const statusOf = { NoModel: 404, Invalid: 400, Failed: 500, Gone: 500 } as const;
+const statusOf = { NoModel: 404, Invalid: 400, Crowded: 429, Failed: 500, Gone: 500 } as const;
+
+function tooMany(most: number): string {
+  return `answers that are not whole yet hold ${most} log probabilities, the most there may be; ask for fewer prompts at once`;
+}
 
 export class Answer {
   readonly #edge: Edge;
@@ -55,6 +61,7 @@ export class Answer {
   readonly #usage = { promptTokens: 0, madeTokens: 0 };
   readonly #takeBack: (() => void)[] = [];
   #hasText = false;
+  #held = 0;
   #isOver = false;
 
   constructor(edge: Edge, asked: Asked, response: ServerResponse) {
@@ -93,6 +100,9 @@ export class Answer {
     this.#hasText = true;
     if (!this.#asked.stream) {
       came.text += text;
+      const count = this.#edge.held.take(tokens);
+      if (count === undefined) this.#refuse('Crowded', tooMany(this.#edge.held.most));
+      else this.#held += count;
       came.tokens?.push(...tokens);
       return;
     }
@@ -117,7 +127,7 @@ export class Answer {
   }
 
   #finish(): void {
-    this.#isOver = true;
+    this.#close();
     this.#edge.metrics.ended(this.#heading.model, this.#seconds, this.#usage);
     this.#edge.metrics.answered(200);
     if (!this.#asked.stream) {
@@ -129,10 +139,9 @@ export class Answer {
   }
 
   /** One prompt that is refused is the whole request. */
-  #refuse(reason: Refusal, message: string): void {
+  #refuse(reason: keyof typeof statusOf, message: string): void {
     if (this.#isOver) return;
-    this.#isOver = true;
-    for (const takeBack of this.#takeBack) takeBack();
+    this.#close();
     const status = statusOf[reason];
     this.#edge.metrics.answered(status);
     const type = status < 500 ? 'invalid_request_error' : 'server_error';
@@ -162,9 +171,16 @@ export class Answer {
 
   #leave(): void {
     if (this.#isOver) return;
+    this.#close();
+    this.#edge.metrics.answered(left);
+  }
+
+  /** Nothing comes any more. */
+  #close(): void {
     this.#isOver = true;
     for (const takeBack of this.#takeBack) takeBack();
-    this.#edge.metrics.answered(left);
+    this.#edge.held.give(this.#held);
+    this.#held = 0;
   }
 
   get #seconds(): number {

@@ -13,6 +13,7 @@ import {
 } from '../../crds/serve/requests.ts';
 import { parseJson, RefusedBytes } from '../../crds/text/json.ts';
 import { Answer } from './answer.ts';
+import type { HeldLogprobs } from './held-logprobs.ts';
 import type { ModelProcess } from './model-process.ts';
 import type { ServeMetrics } from './numbers.ts';
 import { adapterStates, errorBody, type Kind, modelBody, modelList } from './openai-form.ts';
@@ -22,6 +23,7 @@ import { send } from './send.ts';
 interface EdgeOptions {
   readonly process: ModelProcess;
   readonly metrics: ServeMetrics;
+  readonly held: HeldLogprobs;
   /** Questions that are open at once; more are refused. */
   readonly most: number;
   /** It will end soon: it answers, and asks clients to connect to another one. */

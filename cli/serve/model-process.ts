@@ -10,7 +10,7 @@ import type {
 } from '../../crds/serve/messages.ts';
 import type { Finish, Usage } from './openai-form.ts';
 
-export type Refusal = Extract<ServeMessage, { serve: 'Refused' }>['reason'] | 'Gone';
+type Refusal = Extract<ServeMessage, { serve: 'Refused' }>['reason'] | 'Gone';
 
 type Models = Extract<ServeMessage, { serve: 'Models' }>;
 

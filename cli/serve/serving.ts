@@ -10,6 +10,7 @@ import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { type RoleEnd, type StartedRole, startRole } from '../client/local-role.ts';
 import { stopSignals } from '../client/stop-signals.ts';
 import { now } from '../process/clock.ts';
+import { HeldLogprobs } from './held-logprobs.ts';
 import { httpEdge } from './http-edge.ts';
 import { ModelProcess } from './model-process.ts';
 import { ServeMetrics } from './numbers.ts';
@@ -52,7 +53,7 @@ export async function serveUntilStopped(serving: Serving): Promise<void> {
   });
   const model = new ModelProcess(started.send);
   const edge = httpEdge({
-    ...{ process: model, metrics: new ServeMetrics(model), most },
+    ...{ process: model, metrics: new ServeMetrics(model), held: new HeldLogprobs(), most },
     isLeaving: () => signals.stop.aborted,
     isDraining: () => draining.signal.aborted,
     ...{ now: () => now().getTime(), seed: () => randomInt(2 ** 31) },

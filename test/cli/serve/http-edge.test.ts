@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
+import { HeldLogprobs } from '../../../cli/serve/held-logprobs.ts';
 import { httpEdge } from '../../../cli/serve/http-edge.ts';
 import { ModelProcess } from '../../../cli/serve/model-process.ts';
 import { ServeMetrics } from '../../../cli/serve/numbers.ts';
@@ -12,7 +13,7 @@ import { servedAdapters } from '../../../crds/serve/served-adapters.ts';
 type Step = Extract<ServeMessage, { serve: 'Step' }>;
 const numbers = { waiting: 0, decoding: 1, sequences: 3, freePages: 1, pages: 1, steps: 1 };
 
-async function anEdge(t: ExecutionContext, { most = 8, isReady = true } = {}) {
+async function anEdge(t: ExecutionContext, { most = 8, isReady = true, mostHeld = 100 } = {}) {
   const orders: ServeOrder[] = [];
   const waiting: (() => void)[] = [];
   const process = new ModelProcess((order) => {
@@ -24,7 +25,7 @@ async function anEdge(t: ExecutionContext, { most = 8, isReady = true } = {}) {
   let leaving = false;
   let draining = false;
   const edge = httpEdge({
-    ...{ process, metrics: new ServeMetrics(process), most },
+    ...{ process, metrics: new ServeMetrics(process), held: new HeldLogprobs(mostHeld), most },
     ...{ isLeaving: () => leaving, isDraining: () => draining, now: () => 5000, seed: () => 7 },
   });
   edge.listen(0, '127.0.0.1');
@@ -261,4 +262,28 @@ test('each prompt counts, and more than there may ever be are refused', async (t
   t.is((await edge.ask({ prompt: ['a', 'b'] })).status, 429);
   edge.step([], [{ id: 0, reason: 'stop', ...usage }]);
   t.is((await open).status, 200);
+});
+
+test('more log probabilities than may wait for their answers are refused, not held', async (t) => {
+  const edge = await anEdge(t, { mostHeld: 5 });
+  const token = { bytes: 'y', at: 0, logprob: -1, top: [{ bytes: 'z', logprob: -0.5 }] };
+  const first = edge.ask({ logprobs: 1 });
+  const second = edge.ask({ logprobs: 1, prompt: ['a', 'b'] });
+  await edge.ordered(3);
+  edge.step([{ id: 0, text: 'yy', tokens: [token, token] }]);
+  edge.step([{ id: 1, text: 'y', tokens: [token] }]);
+  const refused = await second;
+  t.is(refused.status, 429);
+  t.regex(
+    ((await refused.json()) as { error: { message: string } }).error.message,
+    /hold 5 log probabilities, the most there may be/,
+  );
+  t.is(edge.process.open, 1, 'the other prompt is taken back');
+  edge.step([], [{ id: 0, reason: 'stop', ...usage }]);
+  t.is((await first).status, 200);
+  // There is room again.
+  const third = edge.ask({ logprobs: 1 });
+  await edge.ordered(6);
+  edge.step([{ id: 3, text: 'yy', tokens: [token, token] }], [{ id: 3, reason: 'stop', ...usage }]);
+  t.is((await third).status, 200);
 });
