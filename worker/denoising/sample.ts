@@ -31,15 +31,19 @@ interface Asked {
   readonly guidance: number;
 }
 
-/** What pictures begin as, `[P, C, side, side]` values; each by its number and the seed. */
+/**
+ * What pictures begin as, `[P, C, side, side]` values; each by its number, from that of the first
+ * on, and the seed.
+ */
 export function firstNoise(
   config: Pick<DiffusionConfig, 'channels' | 'side'>,
   count: number,
   seed: number | bigint,
+  from = 0,
 ): Float32Array {
   const size = config.channels * config.side ** 2;
   const values = new Float32Array(count * size);
-  const streamOfPicture = (n: number): Stream => streamOf(seed, 'sample', n);
+  const streamOfPicture = (n: number): Stream => streamOf(seed, 'sample', from + n);
   for (let n = 0; n < count; n += 1) {
     fillNormal(values.subarray(n * size, (n + 1) * size), streamOfPicture(n));
   }
@@ -48,17 +52,34 @@ export function firstNoise(
 
 /** Pictures `[P, C, side, side]` of first noise of that shape. */
 export function samplePictures(model: Model, first: Float32Array, asked: Asked): Float32Array {
+  return denoisedPictures(model, first, asked, (x, { time }, i) =>
+    guidedNoise(model, x, { ...asked, time, row: rowOf(model, i, asked.steps) }),
+  );
+}
+
+/**
+ * The same, with the noise in `x [P n, p p C]` at step `i` from elsewhere: `model` has the sizes,
+ * type and device. `see` is shown the pictures after each step.
+ */
+export function denoisedPictures(
+  model: Pick<Model, 'config' | 'dtype' | 'device'>,
+  first: Float32Array,
+  { sampler, steps }: Pick<Asked, 'sampler' | 'steps'>,
+  noiseIn: (x: Tensor, step: DdimStep, i: number) => Tensor,
+  see?: (pictures: Float32Array) => void,
+): Float32Array {
   const config = diffusionConfig(model.config);
+  const onHost = (x: Tensor): Float32Array => fromPatches(toFloats(x), config, 'ByPixel');
   let found: Float32Array = new Float32Array();
   scope(() => {
     let x = patchesOnDevice(model, config, first);
-    for (const [i, step] of ddimSteps(asked.sampler, asked.steps).entries()) {
-      const row = rowOf(model, i, asked.steps);
-      x = scope(() => denoised(x, guidedNoise(model, x, { ...asked, time: step.time, row }), step));
+    for (const [i, step] of ddimSteps(sampler, steps).entries()) {
+      x = scope(() => denoised(x, noiseIn(x, step, i), step));
+      see?.(onHost(x));
     }
-    found = toFloats(x);
+    found = onHost(x);
   }, model.device);
-  return fromPatches(found, config, 'ByPixel');
+  return found;
 }
 
 /** What a step makes of `x` and the noise `e` in it. */
@@ -103,19 +124,19 @@ interface AtTime extends Pick<Asked, 'classes' | 'guidance'> {
 }
 
 /**
- * The noise that the model finds in `x [P n, p p C]`, after guidance; of the shape of `x`. `input`
- * is shown that of each linear layer in blocks, by its path.
+ * The noise that the model finds in `x [P n, p p C]`, after guidance; of the shape of `x`. `pass`
+ * takes the walk through all blocks, and gives what it ends with.
  */
 export function guidedNoise(
   model: Model,
   x: Tensor,
   at: AtTime,
-  input?: (path: string, x: Tensor) => void,
+  pass: (walk: BlockWalk) => readonly Tensor[] = (walk) => walk.finish(),
 ): Tensor {
   return scope(() => {
     const sequence = sequenceAt(model, x, at);
     using walk = new BlockWalk(model, [sequence], { head: true });
-    const [end = x] = walk.finish({ input });
+    const [end = x] = pass(walk);
     const { network, places } = model;
     const found = withLayer(model, places.outlet, null, () => {
       const states = network.targetStates(model, end, sequence, walk.sides[0] ?? noSides);

@@ -80,7 +80,7 @@ export class Trajectory implements Disposable {
     const host = (x: Tensor): Float32Array => fromPatches(toFloats(x), this.#config, 'ByPixel');
     const before = this.#x;
     const { found, after } = scope(() => {
-      const noise = guidedNoise(this.#full, before, at, see);
+      const noise = guidedNoise(this.#full, before, at, (walk) => walk.finish({ input: see }));
       return {
         found: { noised: host(before), noise: host(noise) },
         after: keep(denoised(before, noise, present)),

@@ -3,6 +3,7 @@
 // one begins, so sharded weights are gathered once.
 import { Bug } from '../../crds/failures/errors.ts';
 import { type Place, stageOf } from '../families/family.ts';
+import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { runBlock } from './block-tape.ts';
@@ -85,6 +86,19 @@ export class BlockWalk implements Disposable {
     this.#layer += 1;
     const after = this.isOver ? null : layerAfter(this.#model.places, this.#layer - 1);
     if (typeof after === 'string') this.#enter(after);
+  }
+
+  /**
+   * Passes the blocks before `layer`, all of one stage, as if each sequence got its change `[T, H]`
+   * from them.
+   */
+  skip(layer: number, changes: readonly Tensor[]): void {
+    for (const [a, change] of changes.entries()) {
+      const before = this.#streams[a] ?? missing(a);
+      this.#streams[a] = scope(() => keep(ops.add(before, change)), this.#model.device);
+      before.dispose();
+    }
+    this.#layer = layer;
   }
 
   /** Passes all blocks that are left. */

@@ -32,7 +32,7 @@ import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { streamOf } from '../../../worker/tensor/streams.ts';
-import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
+import { type Tensor, tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { step } from '../../../worker/train/step.ts';
 import { diffusionSource } from '../../toy/diffusion.ts';
@@ -174,12 +174,10 @@ test('products of integers are those of the student, layer by layer', (t) => {
   scope(() => {
     const config = diffusionConfig(full.config);
     const x = patchesOnDevice(full, config, firstNoise(config, 3, 1));
-    guidedNoise(
-      full,
-      x,
-      { classes: [0, 1, 2], guidance: 1.5, time: 400, row },
-      (path, input) => void inputs.set(path, { values: toArray(input), shape: input.shape }),
-    );
+    const see = (path: string, input: Tensor): void =>
+      void inputs.set(path, { values: toArray(input), shape: input.shape });
+    const at = { classes: [0, 1, 2], guidance: 1.5, time: 400, row };
+    guidedNoise(full, x, at, (walk) => walk.finish({ input: see }));
   });
   for (const layer of linearLayers(source.config)) {
     const seen = inputs.get(layer.path);
