@@ -17,6 +17,7 @@ import { addList } from './commands/list/command.ts';
 import { addLogs } from './commands/logs/command.ts';
 import { addMetrics } from './commands/metrics/command.ts';
 import { addRun } from './commands/run/command.ts';
+import { addSample } from './commands/sample/command.ts';
 import { addServe } from './commands/serve/command.ts';
 import { addSubmit } from './commands/submit/command.ts';
 import { addTransfer } from './commands/transfer/command.ts';
@@ -38,6 +39,7 @@ export const commandTable: readonly (readonly [group: string, commands: readonly
       addSubmit,
       addRun,
       addServe,
+      addSample,
       addFederate,
       addTransfer,
       addGenerate,

@@ -30,6 +30,7 @@ const roles = {
   generate: async () => (await import('./generate/materialise.ts')).generateRole,
   serve: async () => (await import('./serve/role.ts')).serveRole,
   'plan-server': async () => (await import('./serve/plan-role.ts')).planServerRole,
+  sample: async () => (await import('./sample/role.ts')).sampleRole,
   handover: async () => (await import('./serve/handover/role.ts')).handoverRole,
 } as const;
 

@@ -15,6 +15,7 @@ const holdModels: ReadonlySet<string> = new Set([
   'aggregate',
   'synthesize',
   'compare',
+  'sample',
 ]);
 
 /** Type stripping tells on stderr that it is experimental; stderr is for what went wrong. */

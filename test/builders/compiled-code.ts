@@ -22,7 +22,7 @@ async function compile(): Promise<Readonly<Record<string, string>>> {
   const folder = mkdtempSync(join(tmpdir(), 'anneal-code-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const env = { NODE_COMPILE_CACHE: folder };
-  for (const role of ['prepare', 'train', 'publish', 'serve', 'synthesize']) {
+  for (const role of ['prepare', 'train', 'publish', 'serve', 'synthesize', 'sample']) {
     const node = [...workerNodeArguments(role), program, role, folder];
     await execa(process.execPath, node, { env, reject: false });
   }

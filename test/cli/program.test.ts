@@ -20,8 +20,8 @@ async function anneal(...words: readonly string[]) {
 }
 
 const commands = [
-  ...['init', 'import', 'estimate', 'explain', 'submit', 'run', 'serve', 'federate', 'transfer'],
-  'generate',
+  ...['init', 'import', 'estimate', 'explain', 'submit', 'run', 'serve', 'sample', 'federate'],
+  ...['transfer', 'generate'],
   ...['list', 'watch', 'get', 'describe', 'why', 'logs', 'metrics', 'compare', 'checkpoints'],
   ...['pause', 'resume', 'checkpoint', 'scale', 'cancel', 'delete'],
   ...['doctor', 'completion', 'version'],

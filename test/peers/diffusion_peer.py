@@ -5,7 +5,7 @@ flat. For each name: `NAME.noise`, `NAME.loss` (the mean square over all values)
 the blocks are added up under the names of the first. `scheduler`: {"config": {...}, "steps": n} gives `NAME.times` and, of x = 1 and of e = 1, what a
 step makes: `NAME.sample`, `NAME.ofNoise`. {"path": folder, "first": [...], "class": [...], "sampler": {...}, "steps": n, "guidance": w} gives
 `NAME.pictures`, and `NAME.guided`, the noise found in the first at the `time` of the request; with "tables": folder, inputs of layers are rounded by the tables
-of its `integers/`, at first by row 0. `positions`: [side, width], and `times`: [...], give the tables of diffusers.
+of its `integers/`, at first by row 0; with "merge": [{"adapter": folder, "weight": w}, ...], PEFT adds the weighted adapters up. `positions`: [side, width], and `times`: [...], give the tables of diffusers.
 """
 
 import json
@@ -86,6 +86,16 @@ def sample(request):
     config, scheduler = model.config, DDIMScheduler.from_config(request["sampler"])
     if "adapter" in request:
         model = PeftModel.from_pretrained(model, request["adapter"]).double().eval()
+    if "merge" in request:
+        names = [f"part{i}" for i in range(len(request["merge"]))]
+        first, *others = [part["adapter"] for part in request["merge"]]
+        model = PeftModel.from_pretrained(model, first, adapter_name=names[0])
+        for name, folder in zip(names[1:], others):
+            model.load_adapter(folder, adapter_name=name)
+        weights = [part["weight"] for part in request["merge"]]
+        model.add_weighted_adapter(names, weights, "merged", combination_type="cat")
+        model.set_adapter("merged")
+        model = model.double().eval()
     tables = Rounded(model, request["tables"]) if "tables" in request else None
     scheduler.set_timesteps(request["steps"])
     x = torch.tensor(request["first"], dtype=torch.float64)

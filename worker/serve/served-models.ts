@@ -32,7 +32,10 @@ interface ServedModelsOptions {
 }
 
 /** How often the factors of an adapter are in memory: once more in each sum. */
-export function copiesOf(name: string, compositions: readonly Composition[]): number {
+export function copiesOf(
+  name: string,
+  compositions: readonly Pick<Composition, 'mode' | 'parts'>[],
+): number {
   const sums = compositions.filter(
     ({ mode, parts }) => mode === 'merge' && parts.some(({ adapter }) => adapter === name),
   );

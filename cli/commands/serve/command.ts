@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { servedNamePattern } from '../../../crds/names/served-names.ts';
 import { usualLimits } from '../../../crds/serve/usual-limits.ts';
 import type { AskedDevice } from '../../devices/choose-devices.ts';
 import type { Perform, Surroundings } from '../../process/context.ts';
 import { askedDevice, byteQuantity, wholeNumber, withVerbosity } from '../../process/flags.ts';
+import { adapter } from './adapter-flag.ts';
 import { type AskedComposition, composition } from './compose-flag.ts';
 
 export interface ServeFlags {
@@ -88,15 +88,4 @@ function port(text: string): number {
 function dtype(text: string): 'float32' | 'bfloat16' {
   if (text === 'float32' || text === 'bfloat16') return text;
   throw new InvalidArgumentError('it must be float32 or bfloat16');
-}
-
-function adapter(
-  text: string,
-  before: readonly (readonly [string, string])[] = [],
-): readonly (readonly [string, string])[] {
-  const [, name, folder] = new RegExp(`^(${servedNamePattern})=(.+)$`).exec(text) ?? [];
-  if (name !== undefined && folder !== undefined) return [...before, [name, folder]];
-  throw new InvalidArgumentError(
-    'it must be name=folder; a name has letters, digits, . _ and - alone',
-  );
 }

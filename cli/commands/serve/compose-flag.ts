@@ -62,7 +62,7 @@ function modeOf(text = 'merge'): ComposeMode {
 function spanOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^[1-9]\d{0,8}$/.test(text) && Number(text) <= mostSpan) return Number(text);
-  throw new InvalidArgumentError(`its span must be a whole number of tokens from 1 to ${mostSpan}`);
+  throw new InvalidArgumentError(`its span must be a whole number from 1 to ${mostSpan}`);
 }
 
 function partOf(item: string): AskedPart {

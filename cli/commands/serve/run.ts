@@ -1,25 +1,21 @@
 // `anneal serve`: from its flags to a server in the foreground.
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
-import { failureOf, UserError } from '../../../crds/index.ts';
+import { join, resolve } from 'node:path';
+import { failureOf } from '../../../crds/index.ts';
 import type { DeviceName } from '../../../crds/names/device-name.ts';
-import { servedName } from '../../../crds/serve/served-name.ts';
 import { type ServeSettings, serveFile, serveSettings } from '../../../crds/serve/settings.ts';
 import { sanitize } from '../../../crds/text/sanitize.ts';
-import { findDevices } from '../../devices/find-devices.ts';
 import { linesOf } from '../../jobs/message-lines.ts';
 import type { CliConfig } from '../../process/config.ts';
 import type { Surroundings } from '../../process/context.ts';
 import { planServer } from '../../serve/plan-server.ts';
 import { planText } from '../../serve/plan-text.ts';
 import { serveUntilStopped } from '../../serve/serving.ts';
-import { thisMachine } from '../../setup/machine.ts';
+import { checkout } from '../local-work/place.ts';
+import { deviceOf, nameOf, requireNames, sourceOf } from './base-of.ts';
 import type { ServeFlags } from './command.ts';
 import { composed } from './compositions.ts';
-
-const checkout = join(import.meta.dirname, '../../..');
 
 type Streams = Pick<Surroundings, 'out' | 'err'>;
 
@@ -29,7 +25,7 @@ export async function serveFromTerminal(
   config: CliConfig,
   streams: Streams,
 ): Promise<number> {
-  const { device, variables } = await deviceOf(flags);
+  const { device, variables } = await deviceOf(flags.device);
   const settings = settingsOf(base, flags, config, device);
   const worker = join(checkout, 'worker/main.ts');
   if (flags.plan === true) {
@@ -54,20 +50,6 @@ export async function serveFromTerminal(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-interface Chosen {
-  readonly device: DeviceName;
-  readonly variables: Readonly<Record<string, string>>;
-}
-
-async function deviceOf({ device = 'auto' }: ServeFlags): Promise<Chosen> {
-  if (device === 'cpu') return { device, variables: {} };
-  const { cards, hasKernels, variables } = await findDevices(thisMachine(), checkout);
-  if (device !== 'auto') return { device, variables };
-  return cards.length > 0 && hasKernels
-    ? { device: 'cuda:0', variables }
-    : { device: 'cpu', variables: {} };
 }
 
 function settingsOf(
@@ -98,34 +80,5 @@ function settingsOf(
       ...{ together: flags.together, context: flags.context },
       ...{ cacheBytes: flags.cache, maxTokens: flags.maxTokens },
     },
-  });
-}
-
-function sourceOf(base: string) {
-  if (existsSync(base)) return { local: { path: resolve(base) } };
-  if (/^[\w][\w.-]*\/[\w][\w.-]*$/.test(base)) return { huggingFace: { repository: base } };
-  throw new UserError({
-    code: 'E_NOT_FOUND',
-    message: `${base} is no file or folder here, and no repository such as OWNER/NAME`,
-    hint: 'name the folder that has config.json, or a GGUF file',
-  });
-}
-
-/** `model.Q4_1.gguf` is served as `model.Q4_1`. */
-function nameOf(base: string): string {
-  return basename(resolve(base)).replace(/\.gguf$/, '');
-}
-
-function requireNames(names: readonly string[]): void {
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  const wrong = names.find((name) => !servedName.safeParse(name).success);
-  if (twice === undefined && wrong === undefined) return;
-  throw new UserError({
-    code: 'E_USAGE',
-    message:
-      wrong === undefined
-        ? `${twice} names two models; each needs a name of its own`
-        : `${wrong} is no name of a model; it must have letters, digits, . _ and - alone`,
-    hint: 'name the base with --name, adapters with --adapter NAME=FOLDER, and several together with --compose',
   });
 }

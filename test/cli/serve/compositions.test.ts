@@ -51,8 +51,8 @@ for (const [text, sentence] of [
   ],
   ['both=alpha,mode=mean', 'its mode must be one of merge, logits, switch, dominant'],
   ['both=alpha,mode=merge,mode=merge', 'it has mode= twice'],
-  ['both=alpha,span=0', 'its span must be a whole number of tokens from 1 to 4096'],
-  ['both=alpha,span=4097', 'its span must be a whole number of tokens from 1 to 4096'],
+  ['both=alpha,span=0', 'its span must be a whole number from 1 to 4096'],
+  ['both=alpha,span=4097', 'its span must be a whole number from 1 to 4096'],
 ] as const) {
   test(`${text} is refused: ${sentence}`, (t) => {
     const error = t.throws(() => read(text), { instanceOf: InvalidArgumentError });

@@ -8,15 +8,9 @@ import { type ServeOrder, serveMessage } from '../../../crds/serve/messages.ts';
 import { type ServeSettings, serveFile } from '../../../crds/serve/settings.ts';
 import { workerNodeArguments } from '../../../crds/wire/worker-process.ts';
 import { compiledCode } from '../../builders/compiled-code.ts';
+import { tellsPeak } from '../../builders/tells-peak.ts';
 
 const program = join(import.meta.dirname, '../../../worker/main.ts');
-
-/** As it ends, a process writes the most that it held. */
-const tellsPeak = `import { readFileSync, writeFileSync } from 'node:fs';
-process.on('exit', () => {
-  const status = readFileSync('/proc/self/status', 'latin1');
-  writeFileSync(process.env.PEAK_FILE, String(1024 * Number(/VmHWM:\\s+(\\d+)/.exec(status)[1])));
-});`;
 
 /** `models`: names that the requests use in turn; `made`: tokens that each makes. */
 export async function peakOfServer(
