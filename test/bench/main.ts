@@ -11,6 +11,7 @@ const benches = {
     (await import('./out-of-domain/bench-out-of-domain.ts')).benchOutOfDomain,
   'few-shot': async () => (await import('./few-shot/bench-few-shot.ts')).benchFewShot,
   denoising: async () => (await import('./denoising/bench-denoising.ts')).benchDenoising,
+  composing: async () => (await import('./denoising/bench-composing.ts')).benchComposing,
   svdquant: async () => (await import('./denoising/bench-svdquant.ts')).benchSvdQuant,
   kernels: async () => (await import('./kernels/bench-kernels.ts')).benchKernels,
   gguf: async () => (await import('./gguf/bench-gguf.ts')).benchGguf,
