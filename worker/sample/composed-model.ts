@@ -79,8 +79,7 @@ export function composedModel(
     frequencies: Object.fromEntries(names.map((name, i) => [name, profile.parts[i] ?? 0])),
     ...{ early: order.high.map(nameOf), late: order.rest.map(nameOf), changesAt: order.fallsAt },
     turns: turnsOf(steps, span).map((step, turn) => {
-      const { shares = [] } = plan[step] ?? {};
-      const leader = nameOf(shares.indexOf(Math.max(...shares)));
+      const leader = nameOf(plan[step]?.leader ?? 0);
       return { step, leader, weight: dominance(names.length, turn) };
     }),
   };

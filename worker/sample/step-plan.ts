@@ -9,6 +9,8 @@ export interface StepPlan {
   readonly shares: readonly number[];
   /** Whether a part computes its deep blocks, or takes what they added when it last did. */
   readonly deep: readonly boolean[];
+  /** Where one part leads, its number: of its turn, even when its weight is that of the others. */
+  readonly leader?: number;
 }
 
 /** The weighted mean at each step; weights are not 0 together. */
@@ -53,7 +55,7 @@ export function dominantPlan(
     const shares = dominantWeights(parts, leader, dominance(parts, turn)).map((w) => w / parts);
     const isComputed = (part: number) =>
       !keeps || step === 0 || (step === start && part === leader);
-    return { shares, deep: shares.map((_, part) => isComputed(part)) };
+    return { shares, deep: shares.map((_, part) => isComputed(part)), leader };
   });
 }
 

@@ -122,6 +122,11 @@ test.serial('adapters by their names, and compositions where they are asked for'
   const { early = [], late = [], frequencies = {}, turns = [] } = made?.sequencing ?? {};
   t.deepEqual([...early, ...late].toSorted(), ['one', 'three']);
   t.true((frequencies[early[0] ?? ''] ?? 0) >= (frequencies[late[0] ?? ''] ?? 0));
+  const { changesAt = 0 } = made?.sequencing ?? {};
+  t.deepEqual(
+    turns.map(({ leader }) => leader),
+    turns.map(({ step }) => (step < changesAt ? early : late)[0] ?? ''),
+  );
   // Turns of 6 steps begin at 0, 2 and 5; the first step computes all, others deep blocks of one.
   t.deepEqual(
     turns.map(({ step }) => step),

@@ -35,6 +35,10 @@ test('dominant: weights of the paper, which fall to those of the mean', (t) => {
 test('dominant: parts of high frequencies lead in turn until those fall, then the others', (t) => {
   const sequencing = { high: [2, 0], rest: [3, 1], fallsAt: 5 };
   const plan = dominantPlan(sequencing, { steps: 10, span: 2, caches: true });
+  t.deepEqual(
+    plan.map(({ leader }) => leader),
+    [2, 2, 0, 0, 2, 2, 1, 1, 3, 3],
+  );
   // Turns begin at 0, 2, 4, 6, 8; who leads computes its deep blocks then.
   t.deepEqual(
     plan.map(({ deep }) => deep.flatMap((computes, part) => (computes ? [part] : []))),
