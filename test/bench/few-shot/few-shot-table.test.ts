@@ -23,9 +23,9 @@ test('a difference is that of runs of one seed, and a method without runs has em
       ...[outcome('block', 1, 0.6), outcome('block', 2, 0.6)],
     ]),
   );
-  t.deepEqual(rows[0]?.slice(5, 8), ['LoRA %', 'Blocks %', 'less the first']);
-  t.deepEqual(rows[2]?.slice(1, 10), [
-    ...['textiles', '4', '3', '25.0', '70.0 (50.0–90.0)', '60.0 (60.0–60.0)'],
+  t.deepEqual(rows[0]?.slice(6, 9), ['LoRA %', 'Blocks %', 'less the first']);
+  t.deepEqual(rows[2]?.slice(1, 11), [
+    ...['textiles', '4', '1e-3', '3', '25.0', '70.0 (50.0–90.0)', '60.0 (60.0–60.0)'],
     ...['0.0 (−10.0–10.0)', '', ''],
   ]);
 });
@@ -43,5 +43,22 @@ test('what it costs is that of runs of the most shots', (t) => {
   t.deepEqual(
     rows.slice(2, 5).map(([, , shots]) => shots),
     ['1', '4', '16'],
+  );
+});
+
+test('runs at another rate are compared with each other alone', (t) => {
+  const slower = { learningRate: '1e-4' };
+  const rows = rowsOf(
+    fewShotTables(methods, [
+      ...[outcome('lora', 1, 0.5), outcome('block', 1, 0.6)],
+      ...[outcome('lora', 1, 0.8, slower), outcome('block', 1, 0.8, slower)],
+    ]),
+  );
+  t.deepEqual(
+    rows.slice(2, 4).map((row) => [row[3], row[8]]),
+    [
+      ['1e-3', '10.0 (10.0–10.0)'],
+      ['1e-4', '0.0 (0.0–0.0)'],
+    ],
   );
 });

@@ -16,7 +16,7 @@ export function fewShotTables(methods: Titles, outcomes: readonly Outcome[]): st
   const [first = '', ...others] = Object.keys(methods);
   const titled = (name: string): string => `${methods[name]?.title} %`;
   const head = [
-    ...['data', 'shots', 'seeds', 'zero-shot %', titled(first)],
+    ...['data', 'shots', 'rate', 'seeds', 'zero-shot %', titled(first)],
     ...others.flatMap((name) => [titled(name), 'less the first']),
   ];
   const rows = places.map((place) => {
@@ -35,7 +35,8 @@ export function fewShotTables(methods: Titles, outcomes: readonly Outcome[]): st
       of(first).map(({ after }) => 100 * after),
       1,
     );
-    return [place.source, String(place.shots), String(seeds), before, base, ...cells];
+    const { source, shots, learningRate } = place;
+    return [source, String(shots), learningRate, String(seeds), before, base, ...cells];
   });
   // Steps of as many pictures.
   const largest = places.filter(({ source }) => source === places[0]?.source).at(-1);
@@ -72,7 +73,8 @@ function costTable(methods: Titles, outcomes: readonly Outcome[]): string {
 }
 
 const mib = 2 ** 20;
-const keyOf = ({ source, shots }: Outcome): string => `${source} ${shots}`;
+const keyOf = ({ source, shots, learningRate }: Outcome): string =>
+  `${source} ${shots} ${learningRate}`;
 const percent = (share: number): string => (100 * share).toFixed(1);
 
 function gap(own: readonly Outcome[], others: readonly Outcome[]): string {

@@ -29,7 +29,7 @@ export async function benchOutOfDomain(setup: Setup, args: readonly string[]): P
     options: {
       methods: { type: 'string', default: Object.keys(methods).join(',') },
       seeds: { type: 'string', default: '1,2,3' },
-      steps: { type: 'string', default: '60' },
+      steps: { type: 'string', default: '40' },
       /** In place of those of the methods. */
       rate: { type: 'string', default: '' },
       /** Print what is there, and run nothing. */

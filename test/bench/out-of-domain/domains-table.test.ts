@@ -30,15 +30,16 @@ test('rates of errors are those of each seed, and what was not trained costs not
       outcome('none', 20, { training: undefined, learningRate: '' }),
     ]),
   );
-  t.deepEqual(rows[2]?.slice(1, 6), [
+  t.deepEqual(rows[2]?.slice(1, 7), [
     'as it is',
+    '',
     '',
     '1',
     '50.0 (50.0–50.0)',
     '2.000 (2.000–2.000)',
   ]);
-  t.deepEqual(rows[3]?.slice(1, 7), [
-    ...['LoRA', '1e-3', '3', '10.0 (5.0–20.0)', '0.400 (0.200–0.800)', '10.0 (10.0–10.0)'],
+  t.deepEqual(rows[3]?.slice(1, 8), [
+    ...['LoRA', '1e-3', '60', '3', '10.0 (5.0–20.0)', '0.400 (0.200–0.800)', '10.0 (10.0–10.0)'],
   ]);
   t.is(rows.length, 8);
   t.deepEqual(rows.at(-1)?.slice(1, 9), [
@@ -46,15 +47,20 @@ test('rates of errors are those of each seed, and what was not trained costs not
   ]);
 });
 
-test('runs of another rate have a row of their own', (t) => {
+test('runs of another rate, or of other steps, have a row of their own', (t) => {
+  const fewer = { ...training, steps: 20 };
   const rows = rowsOf(
-    domainsTables(titles, [outcome('lora', 8), outcome('lora', 2, { learningRate: '1e-4' })]),
+    domainsTables(titles, [
+      ...[outcome('lora', 8), outcome('lora', 2, { learningRate: '1e-4' })],
+      outcome('lora', 2, { training: fewer }),
+    ]),
   );
   t.deepEqual(
-    rows.slice(2, 4).map(([, , rate, seeds]) => [rate, seeds]),
+    rows.slice(2, 5).map(([, , rate, steps, seeds]) => [rate, steps, seeds]),
     [
-      ['1e-3', '1'],
-      ['1e-4', '1'],
+      ['1e-3', '60', '1'],
+      ['1e-4', '60', '1'],
+      ['1e-3', '20', '1'],
     ],
   );
 });

@@ -11,12 +11,12 @@ interface Titles {
 export function domainsTables({ methods, domains }: Titles, outcomes: readonly Outcome[]): string {
   const names = Object.keys(domains);
   const head = [
-    ...['', 'rate', 'seeds'],
+    ...['', 'rate', 'steps', 'seeds'],
     ...names.flatMap((name) => [`WER %, ${domains[name]}`, 'loss']),
   ];
   const groups = groupsOf(Object.keys(methods), outcomes);
   const rows = groups.map((own) => [
-    ...[methods[own[0].method] ?? '', own[0].learningRate, String(own.length)],
+    ...[methods[own[0].method] ?? '', own[0].learningRate, stepsOf(own[0]), String(own.length)],
     ...names.flatMap((name) => {
       const heard = own.flatMap((one) => one.heard[name] ?? []);
       return [
@@ -63,12 +63,14 @@ export function domainsTables({ methods, domains }: Titles, outcomes: readonly O
 
 const mib = 2 ** 20;
 
-/** Runs of one method at one rate, in the order of the methods. */
+const stepsOf = ({ training }: Outcome): string => String(training?.steps ?? '');
+
+/** Runs of one method alike but for the seed, in the order of the methods. */
 function groupsOf(names: readonly string[], outcomes: readonly Outcome[]) {
   const groups = new Map<string, [Outcome, ...Outcome[]]>();
   for (const name of names) {
     for (const one of outcomes.filter(({ method }) => method === name)) {
-      const key = `${name} ${one.learningRate}`;
+      const key = `${name} ${one.learningRate} ${stepsOf(one)}`;
       const own = groups.get(key);
       if (own === undefined) groups.set(key, [one]);
       else own.push(one);
