@@ -57,8 +57,8 @@ function requireParts(
     if (mayGrow) continue;
     const near = nearestName(one, adapters);
     throw refused(
-      `${own} has the part ${one}, and no adapter is served by that name`,
-      near === undefined ? `serve it with --adapter ${one}=FOLDER` : `did you mean ${near}?`,
+      `${own} has the part ${one}, and no adapter has that name`,
+      near === undefined ? `name its folder with --adapter ${one}=FOLDER` : `did you mean ${near}?`,
     );
   }
 }

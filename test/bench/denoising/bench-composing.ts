@@ -52,7 +52,8 @@ export async function benchComposing(setup: Setup, args: readonly string[]): Pro
     },
   });
   await ensureNative(setup, root);
-  setThreads(2);
+  // Of one thread processor time is time.
+  setThreads(1);
   const base = await digitsDit(setup);
   const all = await digits(setup);
   const own = all.map(({ pixels }) => pixels.map((value) => value / 16));
@@ -158,14 +159,15 @@ async function compare(
     'slant',
     'shares of each',
     'shows its class',
-    's',
+    'processor seconds',
     'blocks',
   ]);
   for (const [name, make] of ways) {
     using own = make();
-    const began = performance.now();
+    const began = process.cpuUsage();
     const pictures = picturesOf(own, given);
-    const seconds = (performance.now() - began) / 1000;
+    const { user, system } = process.cpuUsage(began);
+    const seconds = (user + system) / 1e6;
     made.set(name, pictures);
     const each = Array.from({ length: noises }, (_, n) =>
       Array.from(pictures.subarray(64 * n, 64 * (n + 1)), (value) =>

@@ -74,13 +74,13 @@ for (const [text, sentence, hint] of [
   ],
   [
     'both=alpha,betta',
-    'both has the part betta, and no adapter is served by that name',
+    'both has the part betta, and no adapter has that name',
     'did you mean beta?',
   ],
   [
     'both=alpha,other',
-    'both has the part other, and no adapter is served by that name',
-    'serve it with --adapter other=FOLDER',
+    'both has the part other, and no adapter has that name',
+    'name its folder with --adapter other=FOLDER',
   ],
   ['both=alpha,base', 'both has the base base as a part; parts are adapters', undefined],
   ['both=alpha,both', 'both has the composition both as a part; parts are adapters', undefined],
