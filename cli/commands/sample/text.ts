@@ -10,10 +10,12 @@ export function madeLines({ made, pictures }: SampleRecord, to: string): readonl
 
 function inWords({ composition, sequencing, blocks, seconds }: MadeBy): string {
   const parts = composition?.parts.map(({ adapter }) => adapter).join(' + ');
-  const { early = [], late = [], changesAt } = sequencing ?? {};
+  const { early = [], late = [], turns = [] } = sequencing ?? {};
+  // A turn that has begun is not cut short.
+  const change = turns.find(({ leader }) => late.includes(leader));
   const order = [
     `${early.join(', ')} first`,
-    ...(late.length === 0 ? [] : [`${late.join(', ')} from step ${(changesAt ?? 0) + 1} on`]),
+    ...(change === undefined ? [] : [`${late.join(', ')} from step ${change.step + 1} on`]),
   ];
   return [
     ...(composition === undefined ? [] : [`${composition.mode} of ${parts}`]),

@@ -10,8 +10,11 @@ const parts = ['thick', 'italic'].map((adapter) => ({ adapter, weight: 1 }));
 
 test('a line for what has pictures, and where they are', (t) => {
   const dominant = { mode: 'dominant', parts, span: null } as const;
+  const turns = [0, 12, 14].map((step) => {
+    return { step, leader: step < 13 ? 'italic' : 'thick', weight: 1 };
+  });
   const frequencies = { thick: 0.1, italic: 0.2 };
-  const leads = { frequencies, early: ['italic'], late: ['thick'], changesAt: 12, turns: [] };
+  const leads = { frequencies, early: ['italic'], late: ['thick'], changesAt: 12, turns };
   const made = [
     { name: 'dit', blocks: { passed: 80, all: 80 }, seconds: 1.25 },
     {
@@ -21,7 +24,7 @@ test('a line for what has pictures, and where they are', (t) => {
   ];
   t.deepEqual(madeLines({ ...record, made }, '/out'), [
     'dit   1.3 s',
-    'both  dominant of thick + italic · italic first · thick from step 13 on · 63.7 % of blocks · 3.0 s',
+    'both  dominant of thick + italic · italic first · thick from step 15 on · 63.7 % of blocks · 3.0 s',
     '12 pictures of each in /out',
   ]);
 });
