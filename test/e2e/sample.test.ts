@@ -53,6 +53,7 @@ test.serial('what is wrong is one sentence and what to do', async (t) => {
   for (const [words, sentence] of [
     [named, /^adapter one in .* does not say which base it was trained on\nhint: .*--any-base/],
     [['--compose', 'both=one'], /^both has the part one, and no adapter has that name\nhint: /],
+    [['--no-cache'], /^--no-cache is given, and only the mode dominant keeps anything of blocks/],
     [['--classes', '5'], /^--classes has 5; the model has 5 classes, 0 to 4/],
     [['--classes', 'all'], /it must be numbers with commas between, such as 0,3,7/],
     [['--guidance', 'much'], /it must be a number from -100 to 100/],

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Bug } from '../../../crds/failures/errors.ts';
+import { Bug, UserError } from '../../../crds/failures/errors.ts';
 import type { DeviceName } from '../../../crds/names/device-name.ts';
 import { sampleRecord, sampleRecordFile } from '../../../crds/sample/record.ts';
 import {
@@ -75,6 +75,13 @@ function sampleOf(
   const names = adapters.map((one) => one.name);
   const compositions = composed(asked, { base: name, adapters: names, mayGrow: false });
   const { count, steps, guidance, seed, cache: caches } = flags;
+  if (!caches && !compositions.some(({ mode }) => mode === 'dominant')) {
+    throw new UserError({
+      code: 'E_USAGE',
+      message: '--no-cache is given, and only the mode dominant keeps anything of blocks',
+      hint: 'leave it out, or compose with mode=dominant',
+    });
+  }
   return sampleSettings.parse({
     ...{ version: 1, name, folder: process.cwd(), cache: config.cache, device },
     model: { source: sourceOf(base), task: 'Denoising' },
