@@ -43,13 +43,14 @@ export async function runBurst(
   const stop = new AbortController();
   const complete = Promise.withResolvers<void>();
   const follows = AbortSignal.any([signal, stop.signal]);
-  const following = follow(transport, namespace, follows, (job, at) => {
+  const saw = (job: string, at: number): void => {
     const found = ownerOf(job);
     if (found === undefined || !mine.has(found.owner)) return;
     if (!first.has(found.owner)) first.set(found.owner, at);
     if (found.trains && !workers.has(found.owner)) workers.set(found.owner, at);
     if (workers.size === names.length) complete.resolve();
-  });
+  };
+  const following = follow(transport, namespace, follows, saw);
   following.catch(complete.reject);
   const queue = [...names];
   const create = async (): Promise<void> => {
@@ -59,9 +60,14 @@ export async function runBurst(
     }
   };
   await Promise.all(Array.from({ length: inFlight }, create));
-  const late = AbortSignal.timeout(patienceMs);
-  late.addEventListener('abort', () => complete.reject(tooFew(names.length, path, workers.size)));
-  await complete.promise;
+  const late = setTimeout(() => {
+    standing(transport, contender, signal).then(
+      (all) =>
+        complete.reject(new Error(`${workers.size} of ${names.length} have workers; ${all}`)),
+      complete.reject,
+    );
+  }, patienceMs);
+  await complete.promise.finally(() => clearTimeout(late));
   stop.abort();
   return { first: waited(sent, first), workers: waited(sent, workers) };
 }
@@ -79,6 +85,7 @@ function waited(sent: ReadonlyMap<string, number>, seen: ReadonlyMap<string, num
   };
 }
 
+/** Each job when it is first seen, again after the API server has ended a watch, as it may. */
 async function follow(
   transport: Transport,
   namespace: string,
@@ -88,10 +95,12 @@ async function follow(
   const path = `/apis/batch/v1/namespaces/${namespace}/jobs`;
   const query = { watch: true, resourceVersion: '0' };
   try {
-    for await (const line of transport.lines({ verb: 'GET', path, query }, patienceMs, signal)) {
-      const at = performance.now();
-      const { type, object } = JSON.parse(line) as Seen;
-      if (type === 'ADDED') saw(object.metadata?.name ?? '', at);
+    while (!signal.aborted) {
+      for await (const line of transport.lines({ verb: 'GET', path, query }, patienceMs, signal)) {
+        const at = performance.now();
+        const { type, object } = JSON.parse(line) as Seen;
+        if (type === 'ADDED') saw(object.metadata?.name ?? '', at);
+      }
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -103,6 +112,34 @@ interface Seen {
   readonly object: { readonly metadata?: { readonly name?: string } };
 }
 
-function tooFew(count: number, path: string, seen: number): Error {
-  return new Error(`after five minutes ${seen} of ${count} of ${path} have a job with workers`);
+/** After five minutes: which of all that take part has not done its own. */
+async function standing(
+  transport: Transport,
+  contender: Contender,
+  signal: AbortSignal,
+): Promise<string> {
+  const { namespace } = contender;
+  const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`;
+  const places = [collectionOf(contender), jobs, `/api/v1/namespaces/${namespace}/pods`];
+  const told = places.map(async (path) => {
+    const { items } = (await transport.send({ verb: 'GET', path }, signal)) as Listed;
+    const states = Map.groupBy(items, stateOf);
+    const counts = [...states].map(([state, found]) => `${found.length} ${state}`).sort();
+    return `${path.replace(/.*\//, '')}: ${counts.join(', ')}`;
+  });
+  return `after five minutes ${(await Promise.all(told)).join('; ')}`;
+}
+
+interface Listed {
+  readonly items: readonly {
+    readonly status?: {
+      readonly phase?: string;
+      readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    };
+  }[];
+}
+
+function stateOf({ status }: Listed['items'][number]): string {
+  const holding = (status?.conditions ?? []).filter(({ status: value }) => value === 'True');
+  return status?.phase ?? (holding.map(({ type }) => type).join('+') || 'without a state');
 }
