@@ -120,15 +120,10 @@ export const adapterTap: TapOfRows = (rows) => {
 };
 
 function addTo(groups: readonly (Factors & Omit<Group, 'adapter'>)[]): Tap {
+  const [as, bs] = [groups.map(({ A }) => A), groups.map(({ B }) => B)];
+  const rows = groups.flatMap(({ from, count }) => [from, count]);
   return (output: Tensor, input: LayerInput) => {
-    scope(() => {
-      const x = input.make();
-      for (const { A, B, from, count } of groups) {
-        const own = ops.to(ops.narrow(x, 0, from, count), A.dtype);
-        const change = ops.linear(ops.linear(own, A, null), B, null);
-        ops.add_(ops.narrow(output, 0, from, count), ops.to(change, output.dtype));
-      }
-    });
+    scope(() => void ops.addLowRank_(output, input.make(), as, bs, rows));
     return output;
   };
 }

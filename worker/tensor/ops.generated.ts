@@ -1156,6 +1156,12 @@ export function linearGroup(x: Tensor, weights: readonly Tensor[], biases: reado
   return madeList(call($linearGroup, x.handle, handlesOf(weights), optionalHandlesOf(biases)));
 }
 
+const $addLowRank_ = operator('anneal::add_low_rank_(Tensor(a!) y, Tensor x, Tensor[] a, Tensor[] b, int[] rows) -> Tensor(a!)');
+export function addLowRank_(y: Tensor, x: Tensor, a: readonly Tensor[], b: readonly Tensor[], rows: readonly number[]): Tensor {
+  call($addLowRank_, y.handle, x.handle, handlesOf(a), handlesOf(b), rows);
+  return y;
+}
+
 const $sampledProduct = operator('anneal::sampled_product(Tensor dy, Tensor x, Tensor index) -> Tensor');
 export function sampledProduct(dy: Tensor, x: Tensor, index: Tensor): Tensor {
   return made(call($sampledProduct, dy.handle, x.handle, index.handle));

@@ -243,6 +243,7 @@ export const operatorNames = {
   loraLinear: 'anneal::lora_linear',
   loraLinearGroup: 'anneal::lora_linear_group',
   linearGroup: 'anneal::linear_group',
+  addLowRank_: 'anneal::add_low_rank_',
   sampledProduct: 'anneal::sampled_product',
   normLinearGroup: 'anneal::norm_linear_group',
   swigluLinear: 'anneal::swiglu_linear',

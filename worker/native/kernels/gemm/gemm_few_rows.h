@@ -47,7 +47,12 @@ inline void dots(Stored w, int64_t column, const float *x, int64_t x_ld, int64_t
 template <class Reader, int Rows>
 void few_rows_of(Stored w, int64_t column, int64_t column_count, const float *x, int64_t x_ld,
                  int64_t depth, float *y, int64_t y_ld) {
+  // Sums of a group stay in registers: AVX-512 has 32 of them, also of eight lanes.
+#if defined(__AVX512VL__)
+  constexpr int kGroup = Rows <= 4 ? 4 : 3;
+#else
   constexpr int kGroup = Rows <= 2 ? 4 : Rows <= 4 ? 2 : 1;
+#endif
   int64_t o = 0;
   for (; o + kGroup <= column_count; o += kGroup)
     dots<Reader, Rows, kGroup>(w, column + o, x, x_ld, depth, y + o, y_ld);

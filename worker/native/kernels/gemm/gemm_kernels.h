@@ -84,9 +84,28 @@ inline __attribute__((always_inline)) void step(const float *__restrict a,
   }
 }
 
-template <int Rows, int Vectors>
-void tile(int64_t depth, const float *__restrict a, const float *__restrict b,
-          float *__restrict c, int64_t ldc, float alpha, bool add) {
+// Asks, while a tile computes, for the stored values that are packed after it.
+struct AskedFor {
+  const char *at;
+  int64_t ld;   // bytes of a row
+  int lines;    // of a row
+  int64_t rows; // in each kUnroll steps
+
+  void next() {
+    for (int64_t i = 0; i < rows; i++, at += ld)
+      for (int line = 0; line < lines; line++)
+        __builtin_prefetch(at + 64 * line, 0, 2);
+  }
+};
+
+struct NothingAsked {
+  void next() {}
+};
+
+template <int Rows, int Vectors, class Asked>
+inline __attribute__((always_inline)) void
+tile_asking(int64_t depth, const float *__restrict a, const float *__restrict b,
+            float *__restrict c, int64_t ldc, float alpha, bool add, Asked asked) {
   Vector sum[Rows][Vectors];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; i++)
@@ -94,10 +113,12 @@ void tile(int64_t depth, const float *__restrict a, const float *__restrict b,
     for (int j = 0; j < Vectors; j++)
       sum[i][j] = Vector{};
   int64_t p = 0;
-  for (; p + kUnroll <= depth; p += kUnroll, a += kUnroll * kRows, b += kUnroll * kColumns)
+  for (; p + kUnroll <= depth; p += kUnroll, a += kUnroll * kRows, b += kUnroll * kColumns) {
+    asked.next();
 #pragma GCC unroll 8
     for (int u = 0; u < kUnroll; u++)
       step<Rows, Vectors>(a + u * kRows, b + u * kColumns, sum);
+  }
   for (; p < depth; p++, a += kRows, b += kColumns)
     step<Rows, Vectors>(a, b, sum);
   Vector factor;
@@ -113,6 +134,22 @@ void tile(int64_t depth, const float *__restrict a, const float *__restrict b,
       fuse(value, factor, sum[i][j]);
       store(to, value);
     }
+}
+
+template <int Rows, int Vectors>
+void tile(int64_t depth, const float *__restrict a, const float *__restrict b,
+          float *__restrict c, int64_t ldc, float alpha, bool add) {
+  tile_asking<Rows, Vectors>(depth, a, b, c, ldc, alpha, add, NothingAsked{});
+}
+
+// A whole tile that asks for `ahead`, rows of a panel, from its beginning to its end.
+__attribute__((noinline)) void whole_tile(int64_t depth, const float *a, const float *b, float *c,
+                                          int64_t ldc, float alpha, bool add, const Ahead &ahead,
+                                          int64_t row) {
+  const int64_t groups = depth / kUnroll;
+  const AskedFor asked{ahead.data + row * ahead.ld, ahead.ld, static_cast<int>((ahead.bytes + 63) / 64),
+                       (kColumns + groups - 1) / groups};
+  tile_asking<kRows, kVectors>(depth, a, b, c, ldc, alpha, add, asked);
 }
 
 using Tile = void (*)(int64_t, const float *, const float *, float *, int64_t, float, bool);
@@ -159,7 +196,10 @@ void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t
       const int rows = static_cast<int>(a.count - i < kRows ? a.count - i : kRows);
       float *to = c + i * ldc + j;
       const Tile run = kTiles.at[rows][vectors];
-      if (columns == vectors * kWidth)
+      const bool is_first = i == 0 && rows == kRows && columns == kColumns;
+      if (is_first && b.ahead.data && depth >= kUnroll)
+        whole_tile(depth, left, right, to, ldc, alpha, add, b.ahead, j);
+      else if (columns == vectors * kWidth)
         run(depth, left, right, to, ldc, alpha, add);
       else
         narrow_tile(run, depth, left, right, rows, columns, to, ldc, alpha, add);
