@@ -18,7 +18,11 @@ inline bool storable(at::ScalarType type) { return type == at::kFloat || type ==
 // operands do not count. A product of bfloat16 alone is not left to libtorch's own instructions for
 // it either: it rounds outputs and weights where ours sums in float32, and its bits depend on the
 // number of threads.
-bool ours(std::initializer_list<at::Tensor> operands);
+inline bool ours(std::initializer_list<at::Tensor> operands) {
+  for (const at::Tensor& t : operands)
+    if (t.defined() && !(t.is_cpu() && (storable(t.scalar_type()) || quantized::is_quantized(t)))) return false;
+  return true;
+}
 
 inline Storage storage_of(const at::Tensor& t) {
   switch (t.scalar_type()) {

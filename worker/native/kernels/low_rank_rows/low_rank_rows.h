@@ -3,11 +3,11 @@
 //
 //   y[from_i .. from_i + count_i] += (x[the same rows] A_i^T) B_i^T      for each i
 //
-// y [T, O], x [T, I] float32 or bfloat16; A_i [r_i, I], B_i [O, r_i] float32 or bfloat16, any ranks;
-// `rows` from_1, count_1, from_2, ...: ranges that do not meet. Sums and the rows between the
-// factors are float32, and y is rounded once. What is computed for a range depends on nothing
-// outside it, NaN included, nor on the number of threads. On a device libtorch's operators, range by
-// range.
+// y [T, O], x [T, I] float32 or bfloat16; A_i [r_i, I], B_i [O, r_i] float32 or bfloat16, any
+// ranks; `rows` from_1, count_1, from_2, ...: ranges that do not meet. Sums and the rows between
+// the factors are float32, and y is rounded once. What is computed for a range depends on nothing
+// outside it, NaN included, nor on the number of threads. On a device libtorch's operators, range
+// by range.
 #pragma once
 
 #include <ATen/core/Tensor.h>

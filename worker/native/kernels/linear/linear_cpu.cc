@@ -8,21 +8,9 @@
 #include <optional>
 #include <vector>
 
+#include "../gemm/matrix.h"
+#include "../gemm/wide_product.h"
 #include "linear.h"
-#include "matrix.h"
-#include "wide_product.h"
-
-namespace anneal::gemm {
-
-bool ours(std::initializer_list<at::Tensor> operands) {
-  for (const at::Tensor& t : operands) {
-    if (!t.defined()) continue;
-    if (!t.is_cpu() || !(storable(t.scalar_type()) || quantized::is_quantized(t))) return false;
-  }
-  return true;
-}
-
-}  // namespace anneal::gemm
 
 namespace anneal::linear {
 
