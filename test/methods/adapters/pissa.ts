@@ -1,5 +1,5 @@
-import type { AdapterTrial } from '../adapter-trial.ts';
-import { float32, fourBits } from '../axis-values.ts';
+import { type AdapterTrial, rounded } from '../adapter-trial.ts';
+import { float32, fourBits, nf4 } from '../axis-values.ts';
 import { ofTwo } from '../dense-gradients.ts';
 
 export const trial: AdapterTrial = {
@@ -15,6 +15,15 @@ export const trial: AdapterTrial = {
     'pissa-4bit': {
       ...{ preset: 'PiSSA', base: fourBits },
       adapter: { type: 'PiSSA', pissa: { rank: 4 } },
+    },
+  },
+  device: {
+    'pissa of an NF4 base': {
+      method: {
+        ...{ preset: 'PiSSA', base: nf4, precision: float32 },
+        adapter: { type: 'PiSSA', pissa: { rank: 4 } },
+      },
+      gap: rounded,
     },
   },
   peers: {
