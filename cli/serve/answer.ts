@@ -101,9 +101,13 @@ export class Answer {
     if (!this.#asked.stream) {
       came.text += text;
       const count = this.#edge.held.take(tokens);
-      if (count === undefined) this.#refuse('Crowded', tooMany(this.#edge.held.most));
-      else this.#held += count;
-      came.tokens?.push(...tokens);
+      if (count === undefined) {
+        this.#refuse('Crowded', tooMany(this.#edge.held.most));
+        return;
+      }
+      this.#held += count;
+      // One by one: those of a long prompt are more than a call has arguments.
+      for (const token of tokens) came.tokens?.push(token);
       return;
     }
     // Before it is written: one piece may be larger, with all that is known of a long prompt.

@@ -136,7 +136,8 @@ export class Sequence {
   /** Those of tokens that follow those it has; null where one is not finite. */
   addLogprobs(found: readonly TokenLogprob[] | null): void {
     if (found === null) this.#isBroken = true;
-    else this.logprobs.push(...found);
+    // One by one: those of a long prompt are more than a call has arguments.
+    else for (const one of found) this.logprobs.push(one);
   }
 
   /** The token that the step gave; null where its logits are not finite. */

@@ -287,3 +287,17 @@ test('more log probabilities than may wait for their answers are refused, not he
   edge.step([{ id: 3, text: 'yy', tokens: [token, token] }], [{ id: 3, reason: 'stop', ...usage }]);
   t.is((await third).status, 200);
 });
+
+test('what is known of a prompt may be more than a call has arguments', async (t) => {
+  const count = 200_000;
+  const edge = await anEdge(t, { mostHeld: count });
+  const asked = edge.ask({ logprobs: 0, echo: true, max_tokens: 0 });
+  await edge.ordered(1);
+  const token = { bytes: 'y', at: 0, logprob: -1, top: [] };
+  const tokens = Array.from({ length: count }, () => token);
+  edge.step([{ id: 0, text: 'y', tokens }], [{ id: 0, reason: 'length', ...usage }]);
+  const answer = (await (await asked).json()) as {
+    choices: { logprobs: { tokens: string[] } }[];
+  };
+  t.is(answer.choices[0]?.logprobs.tokens.length, count);
+});
