@@ -1,7 +1,6 @@
 // The checkpoints of one run: saves when due, keeps what the policy says, restores the newest
 // intact one. A disk that is full costs checkpoints, not the run; a damaged checkpoint costs
 // itself.
-import { rm } from 'node:fs/promises';
 import type { Clock } from '../../crds/clock.ts';
 import {
   type AnnealError,
@@ -17,6 +16,7 @@ import {
   listCheckpoints,
   quarantine,
   readManifest,
+  removeCheckpoint,
   removePartial,
   type StoredCheckpoint,
   verifyCheckpoint,
@@ -347,7 +347,7 @@ class Folders implements RunCheckpoints {
     const counted = this.#settings.counted?.();
     if (counted !== undefined) keep.add(counted);
     const gone = expired(stored, { ...retain, keep });
-    for (const { folder } of gone) await rm(folder, { recursive: true, force: true });
+    for (const { folder } of gone) await removeCheckpoint(folder);
     const steps = stored.filter((one) => !gone.includes(one)).map(({ step }) => step);
     return steps.sort((a, b) => a - b);
   }

@@ -1,5 +1,6 @@
 // Checkpoints of one run on disk: folders `step-00000042`. A save is written under another name,
-// synced and renamed: a kill at any moment leaves either the complete checkpoint or none.
+// synced and renamed, and renamed before it is removed: a kill at any moment leaves either the
+// complete checkpoint or none.
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TerminalError } from '../../crds/failures/errors.ts';
@@ -10,6 +11,8 @@ import { type CheckpointManifest, parseManifest } from './manifest.ts';
 
 export const manifestName = 'manifest.json';
 const partialSuffix = '.partial';
+/** Of a checkpoint that is being removed. */
+const goneSuffix = '.gone';
 
 export interface StoredCheckpoint {
   readonly step: number;
@@ -56,7 +59,7 @@ export async function beginCheckpoint(root: string, step: number): Promise<Check
     folder: partial,
     async commit(manifest) {
       const own = await writeManifest(partial, manifest);
-      await rm(folder, { recursive: true, force: true });
+      await removeCheckpoint(folder);
       await rename(partial, folder);
       await syncFolder(root);
       const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, own);
@@ -76,10 +79,21 @@ export async function writeManifest(folder: string, manifest: CheckpointManifest
   return Buffer.byteLength(text);
 }
 
-/** Removes what a killed save left behind. */
+/** Under another name first: a kill at any moment leaves the whole checkpoint or none. */
+export async function removeCheckpoint(folder: string): Promise<void> {
+  const gone = folder + goneSuffix;
+  await rm(gone, { recursive: true, force: true });
+  await rename(folder, gone).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await rm(gone, { recursive: true, force: true });
+}
+
+/** Removes what a killed save or removal left behind. */
 export async function removePartial(root: string): Promise<void> {
   for (const name of await readdir(root).catch(emptyWhenMissing)) {
-    if (name.endsWith(partialSuffix)) await rm(join(root, name), { recursive: true, force: true });
+    if (!name.endsWith(partialSuffix) && !name.endsWith(goneSuffix)) continue;
+    await rm(join(root, name), { recursive: true, force: true });
   }
 }
 

@@ -1,6 +1,7 @@
 // A checkpoint on disk, as the report of a run lists it.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { toAnnealError } from '../../crds/failures/errors.ts';
 import { listCheckpoints, manifestName, readManifest, type StoredCheckpoint } from './folder.ts';
 
 export interface StoredSave {
@@ -11,10 +12,19 @@ export interface StoredSave {
   readonly ms?: number;
 }
 
-/** The checkpoints on disk, oldest first. */
+/**
+ * The checkpoints on disk, oldest first. One that is damaged is left out: a run that needs another
+ * one does not fail for it.
+ */
 export async function storedSaves(root: string): Promise<readonly StoredSave[]> {
   const found = await listCheckpoints(root);
-  return Promise.all(found.toReversed().map(storedSave));
+  const saves = found.toReversed().map((one) => storedSave(one).catch(nullWhenDamaged));
+  return (await Promise.all(saves)).filter((save) => save !== null);
+}
+
+function nullWhenDamaged(error: unknown): null {
+  if (toAnnealError(error).code === 'E_CHECKPOINT_CORRUPTED') return null;
+  throw error;
 }
 
 async function storedSave({ step, folder }: StoredCheckpoint): Promise<StoredSave> {

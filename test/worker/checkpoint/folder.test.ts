@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -7,6 +8,7 @@ import {
   expired,
   listCheckpoints,
   quarantine,
+  removeCheckpoint,
   removePartial,
   verifyCheckpoint,
 } from '../../../worker/checkpoint/folder.ts';
@@ -14,6 +16,7 @@ import { aManifest, sha256 } from '../../builders/checkpoint.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 
 const content = 'some tensors';
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A whole checkpoint of this step. */
 async function write(root: string, step: number, text = content) {
@@ -55,6 +58,32 @@ test('what a killed save left is removed, and nothing else', async (t) => {
   await removePartial(root.path);
   t.deepEqual((await readdir(root.path)).sort(), ['step-00000002.damaged', 'step-00000003']);
   await removePartial(join(root.path, 'nowhere'));
+});
+
+test('nobody sees a checkpoint that is half removed, and a removal that was killed goes on', async (t) => {
+  await using root = await temporaryFolder();
+  const { folder } = await write(root.path, 3);
+  const others = Array.from({ length: 500 }, (_, i) => join(folder, `shard-${i + 1}.safetensors`));
+  for (const other of others) await writeFile(other, content);
+  const manifest = join(folder, 'manifest.json');
+  let isOver = false;
+  const removed = removeCheckpoint(folder).finally(() => {
+    isOver = true;
+  });
+  let looks = 0;
+  while (!isOver) {
+    looks += 1;
+    const isHalf = existsSync(folder) && !existsSync(manifest) && existsSync(folder);
+    t.false(isHalf, 'it lies under its name without its manifest');
+    if (isHalf) break;
+    await turn();
+  }
+  await removed;
+  t.true(looks > 0);
+  t.deepEqual(await readdir(root.path), []);
+  await mkdir(join(root.path, 'step-00000004.gone'));
+  await removePartial(root.path);
+  t.deepEqual(await readdir(root.path), []);
 });
 
 test('a new save of the same step begins with nothing of the old one, and takes its place', async (t) => {
