@@ -20,8 +20,7 @@ import { now } from '../../process/clock.ts';
 import type { CliConfig } from '../../process/config.ts';
 import type { Surroundings } from '../../process/context.ts';
 import { checkout } from '../local-work/place.ts';
-import { deviceOf, nameOf, requireNames, sourceOf } from '../serve/base-of.ts';
-import { composed } from '../serve/compositions.ts';
+import { deviceOf, namedBeside, sourceOf } from '../serve/base-of.ts';
 import type { SampleFlags } from './command.ts';
 import { madeLines } from './text.ts';
 
@@ -66,14 +65,7 @@ function sampleOf(
   config: CliConfig,
   device: DeviceName,
 ): SampleSettings {
-  const name = flags.name ?? nameOf(base);
-  const adapters = (flags.adapter ?? []).map(([own, folder]) => {
-    return { name: own, folder: resolve(folder) };
-  });
-  const asked = flags.compose ?? [];
-  requireNames([name, ...[...adapters, ...asked].map((one) => one.name)]);
-  const names = adapters.map((one) => one.name);
-  const compositions = composed(asked, { base: name, adapters: names, mayGrow: false });
+  const { compositions, ...named } = namedBeside(base, flags, false);
   const { count, steps, guidance, seed, cache: caches } = flags;
   if (!caches && !compositions.some(({ mode }) => mode === 'dominant')) {
     throw new UserError({
@@ -83,13 +75,13 @@ function sampleOf(
     });
   }
   return sampleSettings.parse({
-    ...{ version: 1, name, folder: process.cwd(), cache: config.cache, device },
+    ...{ version: 1, folder: process.cwd(), cache: config.cache, device },
     model: { source: sourceOf(base), task: 'Denoising' },
     threads: flags.threads ?? config.threads ?? availableParallelism(),
-    ...{ adapters, anyBase: flags.anyBase === true, to: resolve(flags.to) },
+    ...{ ...named, anyBase: flags.anyBase === true, to: resolve(flags.to) },
     compositions: compositions.map((one, i) => {
       const otherwise = one.mode === 'dominant' ? null : defaultSteps;
-      return { ...one, span: asked[i]?.span ?? otherwise };
+      return { ...one, span: flags.compose?.[i]?.span ?? otherwise };
     }),
     pictures: { count, classes: flags.classes ?? [], steps, guidance, seed, caches },
   });

@@ -1,13 +1,17 @@
-// The base as the first argument names it, and the names of what is beside it.
+// The base as the first argument names it, and what flags name beside it: of each command that
+// takes a base and adapters.
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { UserError } from '../../../crds/index.ts';
 import type { DeviceName } from '../../../crds/names/device-name.ts';
+import type { Composition } from '../../../crds/serve/compositions.ts';
 import { servedName } from '../../../crds/serve/served-name.ts';
 import type { AskedDevice } from '../../devices/choose-devices.ts';
 import { findDevices } from '../../devices/find-devices.ts';
 import { thisMachine } from '../../setup/machine.ts';
 import { checkout } from '../local-work/place.ts';
+import type { AskedComposition } from './compose-flag.ts';
+import { composed } from './compositions.ts';
 
 interface Chosen {
   readonly device: DeviceName;
@@ -34,12 +38,41 @@ export function sourceOf(base: string) {
   });
 }
 
+interface NamedFlags {
+  readonly name?: string;
+  readonly adapter?: readonly (readonly [name: string, folder: string])[];
+  readonly compose?: readonly AskedComposition[];
+}
+
+interface Named {
+  /** Of the base. */
+  readonly name: string;
+  readonly adapters: readonly { readonly name: string; readonly folder: string }[];
+  readonly compositions: readonly Composition[];
+}
+
+/** `mayGrow`: more adapters may come later, so that a composition may name them now. */
+export function namedBeside(
+  base: string,
+  { name = nameOf(base), adapter = [], compose = [] }: NamedFlags,
+  mayGrow: boolean,
+): Named {
+  const adapters = adapter.map(([own, folder]) => ({ name: own, folder: resolve(folder) }));
+  requireNames([name, ...[...adapters, ...compose].map((one) => one.name)]);
+  const names = adapters.map((one) => one.name);
+  return {
+    name,
+    adapters,
+    compositions: composed(compose, { base: name, adapters: names, mayGrow }),
+  };
+}
+
 /** `model.Q4_1.gguf` is served as `model.Q4_1`. */
-export function nameOf(base: string): string {
+function nameOf(base: string): string {
   return basename(resolve(base)).replace(/\.gguf$/, '');
 }
 
-export function requireNames(names: readonly string[]): void {
+function requireNames(names: readonly string[]): void {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   const wrong = names.find((name) => !servedName.safeParse(name).success);
   if (twice === undefined && wrong === undefined) return;

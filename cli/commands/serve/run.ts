@@ -13,9 +13,8 @@ import { planServer } from '../../serve/plan-server.ts';
 import { planText } from '../../serve/plan-text.ts';
 import { serveUntilStopped } from '../../serve/serving.ts';
 import { checkout } from '../local-work/place.ts';
-import { deviceOf, nameOf, requireNames, sourceOf } from './base-of.ts';
+import { deviceOf, namedBeside, sourceOf } from './base-of.ts';
 import type { ServeFlags } from './command.ts';
-import { composed } from './compositions.ts';
 
 type Streams = Pick<Surroundings, 'out' | 'err'>;
 
@@ -58,23 +57,13 @@ function settingsOf(
   config: CliConfig,
   device: DeviceName,
 ): ServeSettings {
-  const name = flags.name ?? nameOf(base);
-  const adapters = (flags.adapter ?? []).map(([own, folder]) => ({
-    name: own,
-    folder: resolve(folder),
-  }));
-  const asked = flags.compose ?? [];
-  requireNames([name, ...[...adapters, ...asked].map((one) => one.name)]);
-  const compositions = composed(asked, {
-    ...{ base: name, adapters: adapters.map((one) => one.name) },
-    mayGrow: flags.adapters !== undefined,
-  });
+  const named = namedBeside(base, flags, flags.adapters !== undefined);
   return serveSettings.parse({
-    ...{ version: 1, name, folder: process.cwd(), cache: config.cache, device },
+    ...{ version: 1, folder: process.cwd(), cache: config.cache, device },
     model: { source: sourceOf(base) },
     threads: flags.threads ?? config.threads ?? availableParallelism(),
     dtype: flags.dtype ?? (device === 'cpu' ? 'float32' : 'bfloat16'),
-    ...{ adapters, compositions, anyBase: flags.anyBase === true },
+    ...{ ...named, anyBase: flags.anyBase === true },
     ...(flags.adapters === undefined ? {} : { adaptersIn: resolve(flags.adapters) }),
     limits: {
       ...{ together: flags.together, context: flags.context },

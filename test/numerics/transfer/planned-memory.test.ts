@@ -14,18 +14,12 @@ import { writeRecord } from '../../../worker/run-folder.ts';
 import { plannedMemory, tellMemory } from '../../../worker/transfer/memory-plan.ts';
 import { compiledCode } from '../../builders/compiled-code.ts';
 import { writePeftFolder } from '../../builders/peft-folder.ts';
+import { tellsPeak } from '../../builders/tells-peak.ts';
 import { temporaryFolder, testEnvironment } from '../../doubles/sources.ts';
 import { makeToy } from '../../toy/make-toy.ts';
 
 const program = join(import.meta.dirname, '../../../worker/main.ts');
 const local = (path: string) => ({ local: { path } });
-
-/** As it ends, a process writes the most that it held. */
-const tellsPeak = `import { readFileSync, writeFileSync } from 'node:fs';
-process.on('exit', () => {
-  const status = readFileSync('/proc/self/status', 'latin1');
-  writeFileSync(process.env.PEAK_FILE, String(1024 * Number(/VmHWM:\\s+(\\d+)/.exec(status)[1])));
-});`;
 
 test('both bases are held with the memory that was planned', async (t) => {
   t.timeout(300_000);
