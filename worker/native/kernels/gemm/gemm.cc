@@ -22,8 +22,8 @@ namespace {
 constexpr int64_t kPackedFloats = 3 << 19;
 constexpr int64_t kBlockRows = 96;
 constexpr int64_t kPieceFloats = 3 << 14; // of whole rows, beside the panels in the second cache
-// Rows of A up to which a product is as long as memory needs to bring B.
-constexpr int64_t kRowsOfDecoding = 48;
+// Rows of A up to which the time of a product is that of reading B from memory.
+constexpr int64_t kMemoryBoundRows = 48;
 constexpr size_t kKeptFloats = 2 << 20; // a larger piece of scratch is given back at once
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
@@ -212,10 +212,10 @@ struct Task {
 };
 
 // What `sum` packs after this block of the depth: the next one, or the first of the next columns.
-Ahead ahead_of(const Term &term, const DepthBlocks &blocks, int64_t block, const Task &task) {
+PackedNext packed_next(const Term &term, const DepthBlocks &blocks, int64_t block, const Task &task) {
   const Matrix &b = term.b;
   const bool is_dense = b.storage == Storage::kFloat32 || b.storage == Storage::kBFloat16;
-  if (!b.transposed || !is_dense || task.rows > kRowsOfDecoding)
+  if (!b.transposed || !is_dense || task.rows > kMemoryBoundRows)
     return {};
   const bool goes_on = block + 1 < blocks.count;
   const int64_t row = goes_on ? task.column : task.column + task.columns;
@@ -244,7 +244,7 @@ void sum(const std::vector<Term> &terms, Multiply Table::*multiply, const Task &
     for (int64_t block = 0; block < blocks.count; block++, add = true) {
       const int64_t depth = blocks.length(block);
       const Panels b{strip.data(), panel_floats(t, t.columns, depth, bytes), task.columns, bytes,
-                     ahead_of(term, blocks, block, task)};
+                     packed_next(term, blocks, block, task)};
       pack(stored(term.b), task.column, task.columns, blocks.from(block), depth, strip.data(),
            b.stride);
       for (int64_t row = 0; row < task.rows; row += block_rows) {

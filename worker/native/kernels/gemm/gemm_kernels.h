@@ -84,8 +84,8 @@ inline __attribute__((always_inline)) void step(const float *__restrict a,
   }
 }
 
-// Asks, while a tile computes, for the stored values that are packed after it.
-struct AskedFor {
+// Prefetches, while a tile computes, the stored values that are packed after it.
+struct Prefetch {
   const char *at;
   int64_t ld;   // bytes of a row
   int lines;    // of a row
@@ -98,14 +98,14 @@ struct AskedFor {
   }
 };
 
-struct NothingAsked {
+struct NoPrefetch {
   void next() {}
 };
 
-template <int Rows, int Vectors, class Asked>
+template <int Rows, int Vectors, class Prefetching>
 inline __attribute__((always_inline)) void
-tile_asking(int64_t depth, const float *__restrict a, const float *__restrict b,
-            float *__restrict c, int64_t ldc, float alpha, bool add, Asked asked) {
+tile_and_prefetch(int64_t depth, const float *__restrict a, const float *__restrict b,
+                  float *__restrict c, int64_t ldc, float alpha, bool add, Prefetching prefetch) {
   Vector sum[Rows][Vectors];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; i++)
@@ -114,7 +114,7 @@ tile_asking(int64_t depth, const float *__restrict a, const float *__restrict b,
       sum[i][j] = Vector{};
   int64_t p = 0;
   for (; p + kUnroll <= depth; p += kUnroll, a += kUnroll * kRows, b += kUnroll * kColumns) {
-    asked.next();
+    prefetch.next();
 #pragma GCC unroll 8
     for (int u = 0; u < kUnroll; u++)
       step<Rows, Vectors>(a + u * kRows, b + u * kColumns, sum);
@@ -139,17 +139,17 @@ tile_asking(int64_t depth, const float *__restrict a, const float *__restrict b,
 template <int Rows, int Vectors>
 void tile(int64_t depth, const float *__restrict a, const float *__restrict b,
           float *__restrict c, int64_t ldc, float alpha, bool add) {
-  tile_asking<Rows, Vectors>(depth, a, b, c, ldc, alpha, add, NothingAsked{});
+  tile_and_prefetch<Rows, Vectors>(depth, a, b, c, ldc, alpha, add, NoPrefetch{});
 }
 
-// A whole tile that asks for `ahead`, rows of a panel, from its beginning to its end.
-__attribute__((noinline)) void whole_tile(int64_t depth, const float *a, const float *b, float *c,
-                                          int64_t ldc, float alpha, bool add, const Ahead &ahead,
-                                          int64_t row) {
-  const int64_t groups = depth / kUnroll;
-  const AskedFor asked{ahead.data + row * ahead.ld, ahead.ld, static_cast<int>((ahead.bytes + 63) / 64),
-                       (kColumns + groups - 1) / groups};
-  tile_asking<kRows, kVectors>(depth, a, b, c, ldc, alpha, add, asked);
+// A whole tile that prefetches the rows of one panel, from `row` on.
+__attribute__((noinline)) void prefetching_tile(int64_t depth, const float *a, const float *b,
+                                                float *c, int64_t ldc, float alpha, bool add,
+                                                const PackedNext &next, int64_t row) {
+  const int64_t groups = depth / kUnroll, rows = (kColumns + groups - 1) / groups;
+  const int lines = static_cast<int>((next.bytes + 63) / 64);
+  const Prefetch prefetch{next.data + row * next.ld, next.ld, lines, rows};
+  tile_and_prefetch<kRows, kVectors>(depth, a, b, c, ldc, alpha, add, prefetch);
 }
 
 using Tile = void (*)(int64_t, const float *, const float *, float *, int64_t, float, bool);
@@ -197,8 +197,8 @@ void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t
       float *to = c + i * ldc + j;
       const Tile run = kTiles.at[rows][vectors];
       const bool is_first = i == 0 && rows == kRows && columns == kColumns;
-      if (is_first && b.ahead.data && depth >= kUnroll)
-        whole_tile(depth, left, right, to, ldc, alpha, add, b.ahead, j);
+      if (is_first && b.next.data && depth >= kUnroll)
+        prefetching_tile(depth, left, right, to, ldc, alpha, add, b.next, j);
       else if (columns == vectors * kWidth)
         run(depth, left, right, to, ldc, alpha, add);
       else

@@ -67,9 +67,9 @@ constexpr int kLayouts = 2;
 using Pack = void (*)(Stored s, int64_t first, int64_t count, int64_t from, int64_t depth,
                       float *to, int64_t stride);
 
-// Stored rows that are packed after the columns in hand: what memory can bring while tiles compute.
-struct Ahead {
-  const char *data = nullptr; // null: nothing to ask for
+// Stored rows that are packed after the columns in hand: prefetched while tiles compute.
+struct PackedNext {
+  const char *data = nullptr; // null: nothing is prefetched
   int64_t ld = 0;             // bytes from a row to the next
   int64_t bytes = 0;          // of each row
 };
@@ -79,7 +79,7 @@ struct Panels {
   const float *data;
   int64_t stride, count;
   int bytes; // Table::bytes of what was packed
-  Ahead ahead{};
+  PackedNext next{};
 };
 
 struct Table {
