@@ -16,7 +16,7 @@ import { forgetRun } from '../run-document.ts';
 import { type BenchJob, documentOf, runJob } from '../run-job.ts';
 import { besideLora, type SeedJob, seedJobs } from './jobs.ts';
 import { type Outcome, outcome, outcomeOf } from './outcome.ts';
-import { seedsTable } from './seeds-table.ts';
+import { curveTable, seedsTable } from './seeds-table.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -29,6 +29,10 @@ export async function benchSeeds(setup: Setup, args: readonly string[]): Promise
       adapters: { type: 'boolean', default: false },
       seeds: { type: 'string', default: '1,2,3' },
       steps: { type: 'string', default: '24' },
+      /** Steps between evaluations, where the way is of interest. */
+      every: { type: 'string', default: '' },
+      /** Steps whose evaluations are shown. */
+      at: { type: 'string', default: '5,10,20,64' },
       /** Learning rates in place of those of the jobs, to choose between them. */
       rates: { type: 'string', default: '' },
       /** Print what is there, and run nothing. */
@@ -44,7 +48,7 @@ export async function benchSeeds(setup: Setup, args: readonly string[]): Promise
   );
   const seeds = listed(values.seeds).map(Number);
   const runs = seeds.flatMap((seed) =>
-    jobs.map((job) => ({ ...job, seed, asked: askedOf(job, seed, Number(values.steps)) })),
+    jobs.map((job) => ({ ...job, seed, asked: askedOf(job, seed, values) })),
   );
   const outcomes = new Outcomes(values.out, outcome);
   if (!values.table) {
@@ -53,6 +57,8 @@ export async function benchSeeds(setup: Setup, args: readonly string[]): Promise
   const digests = new Set(runs.map(({ asked }) => digestOf(documentOf(asked))));
   const wanted = (await outcomes.read()).filter(({ digest }) => digests.has(digest));
   process.stdout.write(`\n${seedsTable(jobs, wanted)}\n`);
+  if (values.every === '') return;
+  process.stdout.write(`\n${curveTable(jobs, wanted, listed(values.at).map(Number))}\n`);
 }
 
 interface Run extends SeedJob {
@@ -87,14 +93,16 @@ function wordsOf({ before, after, stepMs, load }: Outcome): string {
 function askedOf(
   { learningRate, against, ...job }: SeedJob,
   seed: number,
-  steps: number,
+  { steps, every }: { readonly steps: string; readonly every: string },
 ): BenchJob {
+  const evaluation = { intervalSteps: Number(every) };
   return {
     ...job,
-    ...{ name: `${job.name.replace('@', '-')}-${seed}`, steps },
+    ...{ name: `${job.name.replace('@', '-')}-${seed}`, steps: Number(steps) },
     dataset: { maxSamples: 240, heldOut: { samples: 64 }, shuffleSeed: seed },
     training: {
       ...{ learningRate, seed, schedule: { type: 'Cosine', warmupSteps: 4 } },
+      ...(every === '' ? {} : { evaluation }),
       ...job.training,
     },
   };

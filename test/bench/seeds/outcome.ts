@@ -21,6 +21,10 @@ export const outcome = z.object({
   peakBytes: z.number(),
   plannedBytes: z.number(),
   publishBytes: z.number().optional(),
+  /** Values that train; absent of earlier runs. */
+  trained: z.number().optional(),
+  /** Where it was evaluated on the way: what is held out, at the steps of then. */
+  curve: z.array(z.object({ step: z.number(), loss: z.number().nullable() })).optional(),
   /** Wanting to run on the machine meanwhile, this run among them. */
   load: z.number(),
   endedAt: z.string(),
@@ -36,7 +40,8 @@ interface Asked {
 }
 
 export function outcomeOf(asked: Asked, report: RunReport, load: number): Outcome {
-  const { training, evaluation, memory } = report;
+  const { model, training, evaluation, memory } = report;
+  const onTheWay = evaluation.all.length > 2;
   return outcome.parse({
     ...asked,
     method: report.job.summary,
@@ -51,6 +56,8 @@ export function outcomeOf(asked: Asked, report: RunReport, load: number): Outcom
     peakBytes: memory.measured.peak,
     plannedBytes: memory.predicted?.peak,
     publishBytes: memory.publish?.measured,
+    trained: model.trainableParameters,
+    ...(onTheWay && { curve: evaluation.all.map(({ step, loss }) => ({ step, loss })) }),
     load,
     endedAt: report.end.endedAt,
   });

@@ -2,7 +2,7 @@
  * Outcomes of several seeds → a Markdown table. Differences are those of runs of the same seed,
  * which saw the same data.
  */
-import { spread } from '../train/table.ts';
+import { line, spread } from '../train/table.ts';
 import type { Outcome } from './outcome.ts';
 
 /** A row of the table: the runs of a method, and which others it is held against. */
@@ -12,14 +12,14 @@ export interface Row {
 }
 
 const head = [
-  ...['method', 'learning rate', 'held-out loss before', 'after', 'after, less that of'],
-  'peak MiB',
+  ...['method', 'trained', 'learning rate', 'held-out loss before', 'after', 'after, less that of'],
+  ...['peak MiB', 'measured ÷ planned'],
 ];
 
 export function seedsTable(rows: readonly Row[], outcomes: readonly Outcome[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  const lines = rows.map((row) => line(cellsOf(row, outcomes)));
-  return [line(head), line(head.map(() => '---')), ...lines].join('\n');
+  return [head, head.map(() => '---'), ...rows.map((row) => cellsOf(row, outcomes))]
+    .map(line)
+    .join('\n');
 }
 
 function cellsOf({ name, against }: Row, outcomes: readonly Outcome[]): readonly string[] {
@@ -27,12 +27,39 @@ function cellsOf({ name, against }: Row, outcomes: readonly Outcome[]): readonly
   const over = (value: (one: Outcome) => number, digits: number) => spread(own.map(value), digits);
   return [
     name,
+    thousands(own.find(({ trained }) => trained !== undefined)?.trained),
     [...new Set(own.map(({ learningRate }) => learningRate))].join(', '),
     over(({ before }) => before, 3),
     over(lossAfter, 3),
     against.map((other) => `${other}: ${gap(own, other, outcomes)}`).join('; '),
     over(({ peakBytes }) => peakBytes / 2 ** 20, 0),
+    over(({ peakBytes, plannedBytes }) => peakBytes / plannedBytes, 3),
   ];
+}
+
+function thousands(count: number | undefined): string {
+  return count?.toLocaleString('en') ?? '';
+}
+
+/** Of runs that were evaluated on the way: held-out loss at each of `steps`. */
+export function curveTable(
+  rows: readonly Row[],
+  outcomes: readonly Outcome[],
+  steps: readonly number[],
+): string {
+  const head = ['method', ...steps.map((step) => `after ${step} steps`)];
+  const lines = rows.flatMap(({ name }) => {
+    const own = outcomes.filter((one) => one.name === name && one.curve !== undefined);
+    if (own.length === 0) return [];
+    const at = (step: number) => own.map(({ curve = [] }) => lossAt(curve, step));
+    return [[name, ...steps.map((step) => spread(at(step), 3))]];
+  });
+  return [head, head.map(() => '---'), ...lines].map(line).join('\n');
+}
+
+function lossAt(curve: NonNullable<Outcome['curve']>, step: number): number {
+  const loss = curve.find((one) => one.step === step)?.loss;
+  return loss ?? Number.NaN;
 }
 
 function gap(own: readonly Outcome[], other: string, outcomes: readonly Outcome[]): string {
