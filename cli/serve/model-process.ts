@@ -29,7 +29,7 @@ export class ModelProcess {
   #isGone = false;
   #numbers: ServeNumbers = {
     ...{ waiting: 0, decoding: 0, sequences: 0 },
-    ...{ freePages: 0, pages: 0, steps: 0 },
+    ...{ freePages: 0, pages: 0, steps: 0, made: 0 },
   };
 
   constructor(send: (order: ServeOrder) => void) {

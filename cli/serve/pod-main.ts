@@ -34,6 +34,7 @@ try {
   await serveUntilStopped({
     worker: join(import.meta.dirname, `../../worker/main${extname(import.meta.filename)}`),
     ...{ folder, variables: {}, host: '::', port: servingPort, name: settings.name, lingerMs },
+    stats: false,
     most: settings.limits.together + queue,
     told: (message) => {
       for (const line of linesOf(message)) print(`${line}\n`);

@@ -9,11 +9,12 @@ import { sanitize } from '../../crds/text/sanitize.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { type RoleEnd, type StartedRole, startRole } from '../client/local-role.ts';
 import { stopSignals } from '../client/stop-signals.ts';
-import { now } from '../process/clock.ts';
+import { now, passedMs } from '../process/clock.ts';
 import { HeldLogprobs } from './held-logprobs.ts';
 import { httpEdge } from './http-edge.ts';
 import { ModelProcess } from './model-process.ts';
 import { ServeMetrics } from './numbers.ts';
+import { ServeSpeed } from './speed.ts';
 
 interface Serving {
   /** Main file of the worker process. */
@@ -29,10 +30,15 @@ interface Serving {
   readonly most: number;
   /** Milliseconds in which new requests are still answered after the first signal. */
   readonly lingerMs: number;
+  /** Says how fast it answers, now and then and at the end. */
+  readonly stats: boolean;
   readonly told: (message: Telemetry) => void;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
 }
+
+/** How often `--stats` says something, while there is something to say. */
+const statsMs = 10_000;
 
 /** Throws where it ends by itself. */
 export async function serveUntilStopped(serving: Serving): Promise<void> {
@@ -40,18 +46,23 @@ export async function serveUntilStopped(serving: Serving): Promise<void> {
   const signals = stopSignals();
   const draining = new AbortController();
   const over = new AbortController();
+  const speed = new ServeSpeed(passedMs);
   const started = startRole({
     ...{ worker, role: 'serve', folder, variables, onMessage: told },
     onOther: (raw) => {
       const { data } = serveMessage.safeParse(raw);
       if (data === undefined) return;
+      speed.heard(data);
       model.hear(data);
       if (data.serve !== 'Models') return;
       err(`serving    ${data.models.map(({ name }) => name).join(', ')}\n`);
       for (const { reason } of data.refused) err(`refused    ${sanitize(reason)}\n`);
     },
   });
-  const model = new ModelProcess(started.send);
+  const model = new ModelProcess((order) => {
+    speed.asked(order);
+    started.send(order);
+  });
   const edge = httpEdge({
     ...{ process: model, metrics: new ServeMetrics(model), held: new HeldLogprobs(), most },
     isLeaving: () => signals.stop.aborted,
@@ -81,8 +92,11 @@ export async function serveUntilStopped(serving: Serving): Promise<void> {
       throw cannotListen(serving, error);
     });
     out(`http://${listening}/v1\n`);
+    const telling = serving.stats ? tellSpeed(speed, err, over.signal) : undefined;
     const ended = await started.ended;
     model.gone();
+    over.abort();
+    await telling;
     requireAsked(ended, signals.stop.aborted, serving.name);
   } finally {
     over.abort();
@@ -91,6 +105,18 @@ export async function serveUntilStopped(serving: Serving): Promise<void> {
     edge.close();
     edge.closeAllConnections();
   }
+}
+
+/** Until `over`, and then what is left and the sum of all. */
+async function tellSpeed(speed: ServeSpeed, err: Serving['err'], over: AbortSignal): Promise<void> {
+  const say = (line: string | undefined): void => {
+    if (line !== undefined) err(`speed      ${line}\n`);
+  };
+  while (!over.aborted) {
+    await systemClock.sleep(statsMs, over).catch(() => undefined);
+    say(speed.line());
+  }
+  say(speed.total());
 }
 
 /** No new requests; the process ends when those that are open are answered. */

@@ -69,6 +69,8 @@ const serveNumbers = z.object({
   freePages: count,
   pages: count,
   steps: count,
+  /** Tokens since the start. */
+  made: count,
 });
 
 export type ServeNumbers = z.output<typeof serveNumbers>;

@@ -46,7 +46,7 @@ async function errorOf(t: ExecutionContext, asked: Promise<unknown>): Promise<AP
 test.serial(
   'OpenAI’s client is answered whole and in pieces, by the base and its adapter',
   async (t) => {
-    const { client, origin, adapter, more, stop } = await serve(t);
+    const { client, origin, adapter, more, stop } = await serve(t, ['--stats']);
     t.deepEqual(
       (await client.models.list()).data.map(({ id }) => id),
       ['toy', 'tuned'],
@@ -117,7 +117,12 @@ test.serial(
     let last: string | null | undefined;
     for await (const { choices } of open) last = choices[0]?.finish_reason;
     t.truthy(last);
-    t.is((await ended).code, 0);
+    const { code, said } = await ended;
+    t.is(code, 0);
+    t.regex(
+      said,
+      /^speed {6}in all \d+\.\d tokens\/s, first token .+, 8 answers, \d+ tokens in .+ s$/m,
+    );
   },
 );
 

@@ -57,6 +57,7 @@ export class Server implements Disposable {
   readonly #requests = new Map<number, Request>();
   readonly #models: ServedModels;
   #steps = 0;
+  #made = 0;
 
   /** Throws for a composition that is too large ever to begin. */
   constructor(options: ServerOptions) {
@@ -186,7 +187,9 @@ export class Server implements Disposable {
 
   /** Tells the queue of the tokens that came since. */
   #count(request: Request, { made }: Sequence): void {
-    this.#queue.made(request.model, request.answerer.lanes * (made.length - request.counted));
+    const more = made.length - request.counted;
+    this.#queue.made(request.model, request.answerer.lanes * more);
+    this.#made += more;
     request.counted = made.length;
   }
 
@@ -226,6 +229,7 @@ export class Server implements Disposable {
       freePages,
       pages,
       steps: this.#steps,
+      made: this.#made,
     };
   }
 }

@@ -22,6 +22,7 @@ export interface ServeFlags {
   readonly context: number;
   readonly maxTokens: number;
   readonly cache: number;
+  readonly stats?: boolean;
   readonly plan?: boolean;
 }
 
@@ -67,6 +68,7 @@ export function addServe(
         .argParser(byteQuantity)
         .default(usualLimits.cacheBytes, '512Mi'),
     )
+    .option('--stats', 'say each 10 s how soon answers begin, and tokens a second')
     .option(
       '--plan',
       'print the memory that it will take, and end; exit code 12 if it does not fit',

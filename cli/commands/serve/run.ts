@@ -40,6 +40,7 @@ export async function serveFromTerminal(
     await serveUntilStopped({
       ...{ worker, folder, variables, host, port },
       ...{ name: settings.name, most: flags.together + flags.queue, lingerMs: 0 },
+      stats: flags.stats === true,
       told: (message) => {
         for (const line of linesOf(message)) streams.err(`${sanitize(line)}\n`);
       },

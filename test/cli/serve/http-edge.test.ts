@@ -11,7 +11,9 @@ import type { ServeMessage, ServeOrder } from '../../../crds/serve/messages.ts';
 import { servedAdapters } from '../../../crds/serve/served-adapters.ts';
 
 type Step = Extract<ServeMessage, { serve: 'Step' }>;
-const numbers = { waiting: 0, decoding: 1, sequences: 3, freePages: 1, pages: 1, steps: 1 };
+const numbers = {
+  ...{ waiting: 0, decoding: 1, sequences: 3, freePages: 1, pages: 1, steps: 1, made: 1 },
+};
 
 async function anEdge(t: ExecutionContext, { most = 8, isReady = true, mostHeld = 100 } = {}) {
   const orders: ServeOrder[] = [];
