@@ -28,6 +28,7 @@ const benches = {
   tracking: async () => (await import('./tracking/bench-tracking.ts')).benchTracking,
   recovery: async () => (await import('./recovery/bench-recovery.ts')).benchRecovery,
   serve: async () => (await import('./serve/bench-serve.ts')).benchServe,
+  'serve-http': async () => (await import('./serve/http/bench-serve-http.ts')).benchServeHttp,
   cli: async () => (await import('./cli/bench-cli.ts')).benchCli,
 };
 

@@ -7,7 +7,8 @@ import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';
 import type { Setup } from '../../cli/setup/setup.ts';
-import { buildLlama, llamaSource } from './llama-libraries.ts';
+import { buildLlama } from './llama-libraries.ts';
+import { llamaSource } from './llama-tree.ts';
 import { findPython, makeVenv, mustRun, pipInstall, pythonOf, sitePackages } from './python.ts';
 
 export interface LlamaPeer {
