@@ -27,7 +27,7 @@ base = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32, a
 first, *others = names.split(",")
 model = PeftModel.from_pretrained(base, f"{folder}/{first}", adapter_name=first)
 for name in others:
-    model.load_adapter(f"{folder}/{name}", adapter_name=name)
+    model.load_adapter(f"{folder}/{name}", adapter_name=name, low_cpu_mem_usage=True)
 model.eval()
 waiting = []
 changed = threading.Condition()
