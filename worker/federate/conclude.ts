@@ -13,7 +13,7 @@ import {
 import { openObject } from '../checkpoint/objects.ts';
 import { peftArtifact } from '../publish/peft.ts';
 import { checkLogits } from '../publish/reload-check.ts';
-import { requireSame } from '../publish/require-same.ts';
+import { copyIn, requireSame } from '../publish/require-same.ts';
 import { destinationFolder, replaceFolder } from '../remote/destination.ts';
 import type { Role } from '../role.ts';
 import { writeRecord } from '../run-folder.ts';
@@ -53,7 +53,7 @@ export const concludeRole: Role = async (context) => {
       join(destination, writer.folder),
       async (partial) => {
         await writer.write(partial);
-        const copy = await writer.reload(partial, model.dtype);
+        const copy = await copyIn(partial, writer, model.dtype);
         using _parameters = copy.parameters;
         return requireSame(writer, reference, copy);
       },

@@ -17,7 +17,7 @@ import { openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
 import { peftArtifact } from '../publish/peft.ts';
 import { tensorFile } from '../publish/peft-files.ts';
 import { checkLogits } from '../publish/reload-check.ts';
-import { requireSame } from '../publish/require-same.ts';
+import { copyIn, requireSame } from '../publish/require-same.ts';
 import { replaceFolder } from '../remote/destination.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
@@ -113,7 +113,7 @@ async function write({ context, first, model, asked }: Asked, folder: string): P
   context.stop.throwIfAborted();
   await replaceFolder(folder, async (partial) => {
     await writer.write(partial);
-    const copy = await writer.reload(partial, trained.dtype);
+    const copy = await copyIn(partial, writer, trained.dtype);
     using _parameters = copy.parameters;
     requireSame(writer, reference, copy);
   });

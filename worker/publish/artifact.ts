@@ -65,6 +65,11 @@ export interface ArtifactWriter {
   write(folder: string): Promise<number>;
   /** The model as a user would load it from the folder, in `dtype`; the caller disposes it. */
   reload(folder: string, dtype: DType): Promise<Model>;
+  /**
+   * The trained model with what the file holds in place of its own, where training changed the base
+   * that the file is for; throws where the file does not give back what was changed.
+   */
+  asTrained?(folder: string): Model;
   /** Frees what was kept to be compared. */
   dispose?(): void;
 }

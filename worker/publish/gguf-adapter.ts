@@ -17,15 +17,16 @@ import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { mapFile, type Tensor, toBytes } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { asTrained, asWritten } from './read-adapter.ts';
 import { sizesInFile } from './recovery.ts';
 import {
-  asWritten,
   type Factor,
   factorWritten,
   layersWritten,
   rankWritten,
   roundingOf,
   scaleWritten,
+  takesOver,
 } from './written-adapter.ts';
 
 export function ggufAdapterArtifact(facts: ArtifactFacts): ArtifactWriter {
@@ -49,7 +50,10 @@ export function ggufAdapterArtifact(facts: ArtifactFacts): ArtifactWriter {
       const { bytes } = await writeGguf(join(folder, fileName), metadata, tensors);
       return bytes;
     },
-    reload: async (folder) => readBack(facts, join(folder, fileName)),
+    reload: async (folder) => readBack(facts, join(folder, fileName), asWritten),
+    ...(takesOver(model) && {
+      asTrained: (folder: string) => readBack(facts, join(folder, fileName), asTrained),
+    }),
   };
 }
 
@@ -99,12 +103,12 @@ function noWhole(name: string): never {
 }
 
 /** The trained model by the factors in the file; a scale that is in B is taken out again. */
-function readBack(facts: ArtifactFacts, path: string) {
+function readBack(facts: ArtifactFacts, path: string, put: typeof asTrained) {
   const config = configInFile(facts);
   const { tensors } = readGgufHeader(path);
   const isScaled = commonAlpha(facts) === null;
   using bytes = keep(mapFile(path));
-  return asWritten(facts, noWhole, (layer, factor) => {
+  const read = (layer: LinearLayer, factor: Factor) => {
     const spec = specOf(config, layer);
     const info = tensors.get(nameOf(spec, factor));
     if (info === undefined) throw new Bug(`the file has no ${nameOf(spec, factor)}`);
@@ -117,7 +121,8 @@ function readBack(facts: ArtifactFacts, path: string) {
     const heads = pairedHeads(config, spec.role);
     const ordered = heads > 0 ? halves(values, heads) : values;
     return isScaled ? ops.divScalar(ordered, scaleWritten(facts, layer)) : ordered;
-  });
+  };
+  return put(facts, noWhole, read, isScaled);
 }
 
 /** Of the model that the file is for. */

@@ -12,8 +12,9 @@ import type { Parameter } from '../engine/parameters.ts';
 import { openSafetensors } from '../files/safetensors.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { tensorFile, writeAdapter } from './peft-files.ts';
+import { withTrained } from './read-adapter.ts';
 import { inFile } from './whole-modules.ts';
-import { roundingOf, withTrained } from './written-adapter.ts';
+import { roundingOf } from './written-adapter.ts';
 
 export function mixLoraArtifact(facts: ArtifactFacts): ArtifactWriter {
   const { model } = facts;

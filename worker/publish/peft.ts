@@ -15,15 +15,16 @@ import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { AdapterFacts, ArtifactWriter } from './artifact.ts';
 import { commonConfig, nameInBlocks, prefix, tensorFile, writeAdapter } from './peft-files.ts';
+import { asTrained, asWritten } from './read-adapter.ts';
 import { sizesInFile } from './recovery.ts';
 import {
-  asWritten,
   type Factor,
   factorWritten,
   layersWritten,
   rankWritten,
   roundingOf,
   scaleWritten,
+  takesOver,
 } from './written-adapter.ts';
 
 type PeftFormat = 'PEFTAdapter' | 'UniformPEFTAdapter';
@@ -31,21 +32,23 @@ type PeftFormat = 'PEFTAdapter' | 'UniformPEFTAdapter';
 /** Uniform: smaller ranks are filled up with zeros, so that no pattern is needed. */
 export function peftArtifact(facts: AdapterFacts, format: PeftFormat): ArtifactWriter {
   const isUniform = format === 'UniformPEFTAdapter';
+  const readBack = (folder: string, put: typeof asWritten) => {
+    using file = openSafetensors(join(folder, tensorFile));
+    const whole = (name: string) => file.load(`${prefix}${name}`);
+    return put(facts, whole, (layer, factor) => {
+      const values = asFactor(layer, factor, file.load(nameOf(layer.path, factor)));
+      const dim = factor === 'A' ? 0 : 1;
+      return isUniform ? ops.narrow(values, dim, 0, rankWritten(facts, layer)) : values;
+    });
+  };
   return {
     format,
     folder: resultFolder[format],
     ...roundingOf(facts.model),
     write: (folder) =>
       writeAdapter(folder, peftTensors(facts, isUniform), peftConfig(facts, isUniform), facts),
-    async reload(folder) {
-      using file = openSafetensors(join(folder, tensorFile));
-      const whole = (name: string) => file.load(`${prefix}${name}`);
-      return asWritten(facts, whole, (layer, factor) => {
-        const values = asFactor(layer, factor, file.load(nameOf(layer.path, factor)));
-        const dim = factor === 'A' ? 0 : 1;
-        return isUniform ? ops.narrow(values, dim, 0, rankWritten(facts, layer)) : values;
-      });
-    },
+    reload: async (folder) => readBack(folder, asWritten),
+    ...(takesOver(facts.model) && { asTrained: (folder: string) => readBack(folder, asTrained) }),
   };
 }
 

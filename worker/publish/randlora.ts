@@ -14,7 +14,8 @@ import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { commonConfig, prefix, tensorFile, writeAdapter } from './peft-files.ts';
-import { roundingOf, sharedBase } from './written-adapter.ts';
+import { sharedBase } from './read-adapter.ts';
+import { roundingOf } from './written-adapter.ts';
 
 export function randLoraArtifact(facts: ArtifactFacts): ArtifactWriter {
   const { model } = facts;

@@ -4,6 +4,7 @@
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { Model } from '../engine/model.ts';
+import type { DType } from '../tensor/dtype.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactWriter } from './artifact.ts';
@@ -13,6 +14,11 @@ import { roundingDivergence } from './rounding.ts';
 
 type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;
 type Written = Pick<ArtifactWriter, 'format' | 'rounding' | 'isRounded' | 'coded'>;
+
+/** What is compared with the trained model; the caller disposes its parameters. */
+export async function copyIn(folder: string, writer: ArtifactWriter, dtype: DType): Promise<Model> {
+  return writer.asTrained?.(folder) ?? (await writer.reload(folder, dtype));
+}
 
 /** Compares the logits of the trained model with those of `copy`, which is unusable afterwards. */
 export function requireSame(written: Written, trained: Tensor, copy: Model): Reload {

@@ -22,7 +22,7 @@ import {
   refusalOf,
 } from './evaluate-artifact.ts';
 import { modelCard } from './model-card.ts';
-import { requireSame } from './require-same.ts';
+import { copyIn, requireSame } from './require-same.ts';
 
 /** What each form is compared with. */
 export interface Trained {
@@ -67,7 +67,7 @@ async function sameAs(
   partial: string,
   dtype: DType,
 ): Promise<Checked['reload']> {
-  const copy = await writer.reload(partial, dtype);
+  const copy = await copyIn(partial, writer, dtype);
   using _parameters = copy.parameters;
   // Frees the sources of converted tensors, and a header with a whole vocabulary.
   trimMemory();

@@ -2,25 +2,21 @@
 // have it. One with more than two factors is written as their products, one that took over a part
 // of the weight with twice the rank, `[A; A0]` and `[B, -B0]`.
 import { Bug } from '../../crds/failures/errors.ts';
-import { frozenModel, modelSource } from '../engine/build-model.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
-import { type Parameter, Parameters } from '../engine/parameters.ts';
-import { factorA, factorB, type LinearLayer, withInitial } from '../methods/adapters/adapter.ts';
+import { type LinearLayer, withInitial } from '../methods/adapters/adapter.ts';
 import {
   type Delta,
   factorOf,
-  fromFactors,
   type ProductDelta,
   plainDelta,
   rankOf,
 } from '../methods/adapters/delta.ts';
 import { dtypeBytes } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { keep, scope } from '../tensor/scope.ts';
-import { indices, releasePages, type Tensor, toArray } from '../tensor/tensor.ts';
+import { scope } from '../tensor/scope.ts';
+import { indices, type Tensor, toArray } from '../tensor/tensor.ts';
 import type { AdapterFacts, ArtifactWriter } from './artifact.ts';
-import { ofKeptPart, recovered } from './recovery.ts';
-import { addWhole } from './whole-modules.ts';
+import { recovered } from './recovery.ts';
 
 export type Factor = 'A' | 'B';
 
@@ -53,16 +49,15 @@ export function factorWritten(facts: Adapted, layer: LinearLayer, factor: Factor
 }
 
 /** What a file has of the change. */
-function deltaOf(facts: Adapted, layer: LinearLayer): Delta {
+export function deltaOf(facts: Adapted, layer: LinearLayer): Delta {
   const delta = changeOf(facts, layer);
   return facts.model.adapter?.losesRanks === true ? withoutLost(delta) : delta;
 }
 
 /** What the adapter changes of the weights in the files. */
-function changeOf({ model, initial }: Adapted, layer: LinearLayer): Delta {
+export function changeOf({ model, initial }: Omit<Adapted, 'cut'>, layer: LinearLayer): Delta {
   const { path } = layer;
-  const delta = tensorsOf(model, new Map(), null).delta(path);
-  if (delta === null) throw new Bug(`${path} has no adapter`);
+  const delta = trainedDelta(model, layer);
   return withInitial(initial, layer, (own) => {
     const taken = model.adapter?.takesOver?.(layer, own);
     if (taken === undefined) return delta;
@@ -72,6 +67,13 @@ function changeOf({ model, initial }: Adapted, layer: LinearLayer): Delta {
     const right = ops.to(taken.right, A.dtype);
     return plainDelta(ops.cat([A, right], 0), ops.cat([B, left], 1), scale);
   });
+}
+
+/** What the adapter adds to the weights that it trained beside. */
+export function trainedDelta(model: Model, { path }: LinearLayer): Delta {
+  const delta = tensorsOf(model, new Map(), null).delta(path);
+  if (delta === null) throw new Bug(`${path} has no adapter`);
+  return delta;
 }
 
 function hasRank(delta: Delta): boolean {
@@ -84,7 +86,7 @@ function usedRanks({ B }: ProductDelta): Tensor {
 }
 
 /** Places of the ranks that add something; one where none does. */
-function ranksLeft(delta: Delta): Tensor {
+export function ranksLeft(delta: Delta): Tensor {
   if (delta.form !== 'product') throw new Bug(`${delta.form} lose no ranks`);
   const used = toArray(usedRanks(delta)).flatMap((isUsed, rank) => (isUsed ? [rank] : []));
   const ranks = used.length === 0 ? [0] : used;
@@ -106,112 +108,22 @@ export function roundingOf(
   model: Model,
   isScaled = false,
 ): Pick<ArtifactWriter, 'rounding' | 'isRounded' | 'made'> {
-  const weights = new Set([...model.adapted.keys()].map((path) => `${path}.weight`));
   const inModel = model.dtype === 'bfloat16' ? 'bfloat16' : 'float32';
   // What the base lost is added again here, and the rest of it was rounded there.
-  const isRounded = takesOver(model) || isScaled;
+  const made = takesOver(model) || isScaled ? 'Rounding' : 'Same';
   return {
-    rounding: isRounded ? inModel : null,
-    made: { weightBits: 8 * dtypeBytes(inModel), made: isRounded ? 'Rounding' : 'Same' },
+    rounding: isScaled ? inModel : null,
+    made: { weightBits: 8 * dtypeBytes(inModel), made },
     // A base that is shared with the trained model stays as it is, and codes have no last place: a
     // norm is as much as a column of each weight behind it.
-    isRounded: (name) => (takesOver(model) ? weights.has(name) : isNorm(name)),
+    isRounded: isNorm,
   };
 }
 
-function isNorm(name: string): boolean {
+export function isNorm(name: string): boolean {
   return /norm\.weight$/i.test(name);
 }
 
-function takesOver({ adapter }: Model): boolean {
+export function takesOver({ adapter }: Model): boolean {
   return adapter?.takesOver !== undefined;
-}
-
-/** The model that a file of the adapter describes, with the factors that `read` finds in it. */
-export function asWritten(facts: AdapterFacts, whole: ReadWhole, read: ReadFactor): Model {
-  const { model } = facts;
-  const { adapter } = model;
-  if (adapter === null) throw new Bug('a model without an adapter has no file of one');
-  const parameters = takesOver(model) ? asInFiles(facts) : sharedBase(model);
-  addWhole(model, parameters, whole);
-  const written = new Set(layersWritten(facts).map(({ path }) => path));
-  const readKept: ReadFactor = (layer, factor) =>
-    ofKeptPart(facts.cut, layer, factor, read(layer, factor));
-  const readAll: ReadFactor = (layer, factor) =>
-    adapter.losesRanks === true
-      ? withLost(changeOf(facts, layer), layer, factor, written.has(layer.path) ? readKept : null)
-      : readKept(layer, factor);
-  for (const layer of model.adapted.values()) {
-    for (const [factor, suffix] of [
-      ['A', factorA],
-      ['B', factorB],
-    ] as const) {
-      const value = keep(scope(() => ownCopy(readAll(layer, factor))));
-      const fixed = { role: 'frozen', learningRateFactor: 1, decayed: false } as const;
-      const name = `${layer.path}.${suffix}`;
-      parameters.add({ name, layer: layer.layer, value, shape: value.shape, ...fixed });
-    }
-  }
-  return {
-    ...model,
-    parameters,
-    adapter: {
-      ...adapter,
-      shares: () => false,
-      factors: (layer, tensors) =>
-        fromFactors(deltaOf(facts, layer), { A: tensors(factorA), B: tensors(factorB) }),
-    },
-  };
-}
-
-/** A tensor of a module that trained whole. */
-type ReadWhole = (name: string) => Tensor;
-
-type ReadFactor = (layer: LinearLayer, factor: Factor) => Tensor;
-
-/** With zeros for what a file left out, so that the same sums are computed. */
-function withLost(
-  delta: Delta,
-  layer: LinearLayer,
-  factor: Factor,
-  read: ReadFactor | null,
-): Tensor {
-  const [dim, size] = factor === 'A' ? [0, layer.in] : [1, layer.out];
-  const all = ops.zerosLike(ops.detach(factorOf(delta, factor, size)));
-  return read === null ? all : ops.indexAdd_(all, dim, ranksLeft(delta), read(layer, factor));
-}
-
-/** Of a slice of a mapped file, whose pages are given back. */
-function ownCopy(mapped: Tensor): Tensor {
-  const own = ops.clone(mapped);
-  releasePages(mapped);
-  return own;
-}
-
-/** The frozen tensors of the model, which are loaded already: only the adapter is read back. */
-export function sharedBase(model: Model): Parameters {
-  const parameters = new Parameters();
-  for (const parameter of model.parameters.all()) {
-    if (parameter.role !== 'frozen') continue;
-    const { name, value } = parameter;
-    const own = isNorm(name) ? scope(() => ops.clone(value)) : ops.detach(value);
-    parameters.add({ ...parameter, value: keep(own) });
-  }
-  return parameters;
-}
-
-/** The model with its trained tensors as `read` finds them in a file. */
-export function withTrained(model: Model, read: (parameter: Parameter) => Tensor): Model {
-  const parameters = sharedBase(model);
-  for (const trained of model.parameters.trained()) {
-    const value = keep(scope(() => ownCopy(read(trained))));
-    parameters.add({ ...trained, value, role: 'frozen' });
-  }
-  return { ...model, parameters };
-}
-
-/** The base that the adapter is put on: the weights of the model hold a part of it. */
-function asInFiles({ files, model, run }: AdapterFacts): Parameters {
-  const { sequenceLength } = run.spec.dataset;
-  return frozenModel(modelSource(files), { dtype: model.dtype, sequenceLength }).parameters;
 }

@@ -8,6 +8,8 @@
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ExecaError } from 'execa';
+import * as z from 'zod';
 import { ensureDemo } from '../../../cli/setup/demo.ts';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
@@ -76,12 +78,30 @@ async function runOnce(
   const digest = digestOf(documentOf(asked));
   if (await outcomes.has(digest)) return;
   const scratch = join(setup.cache.root, 'bench/seeds');
-  const report = await runJob(setup, asked, volume, scratch);
+  const report = await runJob(setup, asked, volume, scratch).catch((error: unknown) => {
+    if (!(error instanceof ExecaError) || setup.signal.aborted) throw error;
+    // One that diverges, or whose result is refused, says nothing of the others.
+    setup.steps.note(`${name}, seed ${seed}: ${reasonOf(error)}`);
+    return undefined;
+  });
+  if (report === undefined) return;
   const [load = Number.NaN] = loadavg();
   const one = outcomeOf({ name, seed, digest, learningRate }, report, load);
   await outcomes.add(one);
   await forgetRun(scratch, asked.name);
   setup.steps.note(`${name}, seed ${seed}: ${wordsOf(one)}`);
+}
+
+/** What the run said last, as `--display json` has it. */
+function reasonOf({ stdout, exitCode }: ExecaError): string {
+  const last = outcomeSaid.safeParse(parsed(String(stdout).trimEnd().split('\n').at(-1) ?? ''));
+  return last.data?.message ?? `ended with exit code ${exitCode}`;
+}
+
+const outcomeSaid = z.object({ message: z.string() });
+
+function parsed(line: string): unknown {
+  return line.startsWith('{') ? JSON.parse(line) : undefined;
 }
 
 function wordsOf({ before, after, stepMs, load }: Outcome): string {
