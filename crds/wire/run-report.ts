@@ -84,6 +84,8 @@ export const runReport = z.object({
      * many as 512 of them, evenly apart.
      */
     stepMs: z.number().optional(),
+    /** Of a step, the time of processors, of all threads of a process. */
+    processorMs: z.number().optional(),
     tokensPerSecond: z.number().optional(),
   }),
   evaluation: z.object({

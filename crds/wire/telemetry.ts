@@ -106,6 +106,8 @@ export const stepMs = z.object({
   gather: z.number().optional(),
   reduce: z.number().optional(),
   save: z.number().optional(),
+  /** Time of processors, of all threads; less than they had where other programs took it. */
+  processor: z.number().optional(),
 });
 
 /** As libtorch's caching allocator counts it; the memory of the CUDA context is not in it. */

@@ -20,6 +20,8 @@ const lifeRecord = z.object({
     every: z.int().min(1),
     stepMs: z.array(z.number()),
     tokensPerSecond: z.array(z.number()),
+    /** Of other versions none. */
+    processorMs: z.array(z.number()).default([]),
   }),
   warnings: z.array(
     z.object({ reason: z.string(), message: z.string(), step: z.int().optional() }),
@@ -36,7 +38,7 @@ const mostSpeeds = 512;
 const mostWarnings = 200;
 
 export function newLife(startedAt: number): Life {
-  const speeds = { measured: 0, every: 1, stepMs: [], tokensPerSecond: [] };
+  const speeds = { measured: 0, every: 1, stepMs: [], tokensPerSecond: [], processorMs: [] };
   return { startedAt, seconds: 0, evaluateSeconds: 0, peakBytes: 0, speeds, warnings: [] };
 }
 
@@ -50,6 +52,10 @@ export function withSpeed(life: Life, { stepMs, tokensPerSecond }: BodyOf<'step'
     tokensPerSecond: isTaken
       ? [...before.tokensPerSecond, tokensPerSecond]
       : before.tokensPerSecond,
+    processorMs:
+      isTaken && stepMs.processor !== undefined
+        ? [...before.processorMs, stepMs.processor]
+        : before.processorMs,
   };
   return { ...life, speeds: speeds.stepMs.length > mostSpeeds ? thinned(speeds) : speeds };
 }
@@ -73,19 +79,25 @@ export function lifeIn(record: unknown): Life | undefined {
 }
 
 /** Medians over the measured steps; empty where there are none. */
-export function speedOf({ speeds: { stepMs, tokensPerSecond } }: Life): {
+export function speedOf({ speeds: { stepMs, tokensPerSecond, processorMs } }: Life): {
   readonly stepMs?: number;
+  readonly processorMs?: number;
   readonly tokensPerSecond?: number;
 } {
   if (stepMs.length === 0) return {};
-  return { stepMs: median(stepMs), tokensPerSecond: median(tokensPerSecond) };
+  return {
+    ...{ stepMs: median(stepMs), tokensPerSecond: median(tokensPerSecond) },
+    ...(processorMs.length > 0 && { processorMs: median(processorMs) }),
+  };
 }
 
-function thinned({ measured, every, stepMs, tokensPerSecond }: Life['speeds']): Life['speeds'] {
+function thinned(speeds: Life['speeds']): Life['speeds'] {
+  const { measured, every, stepMs, tokensPerSecond, processorMs } = speeds;
   const half = (values: readonly number[]) => values.filter((_, index) => index % 2 === 0);
   return {
     ...{ measured, every: 2 * every },
     ...{ stepMs: half(stepMs), tokensPerSecond: half(tokensPerSecond) },
+    processorMs: half(processorMs),
   };
 }
 

@@ -99,6 +99,7 @@ function withFormats(parts: TrainerParts, start: TrainerState): TrainerState {
 function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'rollback' {
   const { model, plan, selection, states, clock } = parts;
   const began = clock.monotonic();
+  const processor = process.cpuUsage();
   const batch = parts.batch(state.position);
   const loaded = clock.monotonic();
   const before = parts.waited();
@@ -144,6 +145,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     stepMs: {
       ...{ total: done - began, data: loaded - began, compute: done - loaded },
       ...waitedSince(parts, before),
+      processor: milliseconds(process.cpuUsage(processor)),
     },
     memory: memoryNow(model.device),
     ...(finite ? {} : { skipped: true }),
@@ -151,6 +153,10 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     ...switchesOf(parts, state, next),
   });
   return finite ? next : afterNonFinite(parts, next, outcome.applied);
+}
+
+function milliseconds({ user, system }: NodeJS.CpuUsage): number {
+  return (user + system) / 1000;
 }
 
 interface StepChoices {

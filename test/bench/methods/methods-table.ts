@@ -22,6 +22,7 @@ export function methodRunOf(
   const loss = (at: 'before' | 'after') => evaluation[at]?.loss?.toFixed(4) ?? 'no number';
   return {
     stepMs: training.stepMs ?? Number.NaN,
+    ...(training.processorMs !== undefined && { processorMs: training.processorMs }),
     peak: measured.peak,
     ...(predicted && { predicted: { peak: predicted.peak, weights: predicted.parts.weights } }),
     ...(withLosses ? { losses: `${loss('before')} to ${loss('after')}` } : {}),

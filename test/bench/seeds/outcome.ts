@@ -21,6 +21,8 @@ export const outcome = z.object({
   peakBytes: z.number(),
   plannedBytes: z.number(),
   publishBytes: z.number().optional(),
+  /** Time of processors of a step, which other work changes least; absent of earlier runs. */
+  processorMs: z.number().optional(),
   /** Values that train; absent of earlier runs. */
   trained: z.number().optional(),
   /** Where it was evaluated on the way: what is held out, at the steps of then. */
@@ -53,6 +55,7 @@ export function outcomeOf(asked: Asked, report: RunReport, load: number): Outcom
     skippedSteps: training.skippedSteps,
     rollbacks: training.rollbacks,
     stepMs: training.stepMs,
+    processorMs: training.processorMs,
     peakBytes: memory.measured.peak,
     plannedBytes: memory.predicted?.peak,
     publishBytes: memory.publish?.measured,

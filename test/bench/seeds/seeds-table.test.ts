@@ -34,7 +34,17 @@ test('a difference is that of runs of one seed, and what was not counted is empt
   t.is(lora?.[1], '4,000');
   t.deepEqual(other?.slice(0, 3), ['other', '', '1e-3']);
   t.is(other?.[5], 'lora: −0.250 (−0.250–−0.250)');
-  t.is(other?.at(-1), '2.000 (2.000–2.000)');
+  t.is(other?.at(-2), '2.000 (2.000–2.000)');
+});
+
+test('a step is as long as that of the other run of the seed, where both told it', (t) => {
+  const [, , , other] = cellsOf(
+    seedsTable(rows, [
+      ...[outcome('lora', 1, 1, { processorMs: 200 }), outcome('lora', 2, 1)],
+      ...[outcome('other', 1, 1, { processorMs: 300 }), outcome('other', 2, 1)],
+    ]),
+  );
+  t.is(other?.at(-1), 'lora: 1.50 (1.50–1.50)');
 });
 
 test('of a way is shown what was evaluated, at the steps that are asked for', (t) => {

@@ -13,7 +13,7 @@ export interface Row {
 
 const head = [
   ...['method', 'trained', 'learning rate', 'held-out loss before', 'after', 'after, less that of'],
-  ...['peak MiB', 'measured ÷ planned'],
+  ...['peak MiB', 'measured ÷ planned', 'processor time of a step ÷'],
 ];
 
 export function seedsTable(rows: readonly Row[], outcomes: readonly Outcome[]): string {
@@ -34,6 +34,10 @@ function cellsOf({ name, against }: Row, outcomes: readonly Outcome[]): readonly
     against.map((other) => `${other}: ${gap(own, other, outcomes)}`).join('; '),
     over(({ peakBytes }) => peakBytes / 2 ** 20, 0),
     over(({ peakBytes, plannedBytes }) => peakBytes / plannedBytes, 3),
+    against
+      .slice(0, 1)
+      .map((other) => `${other}: ${times(own, other, outcomes)}`)
+      .join(''),
   ];
 }
 
@@ -62,12 +66,28 @@ function lossAt(curve: NonNullable<Outcome['curve']>, step: number): number {
   return loss ?? Number.NaN;
 }
 
-function gap(own: readonly Outcome[], other: string, outcomes: readonly Outcome[]): string {
-  const gaps = own.flatMap((one) => {
-    const twin = outcomes.find(({ name, seed }) => name === other && seed === one.seed);
-    return twin === undefined ? [] : [lossAfter(one) - lossAfter(twin)];
+type OfPair = (one: Outcome, twin: Outcome) => readonly number[];
+
+/** Of runs of one seed, which saw the same data. */
+function inPairs(own: readonly Outcome[], other: string, all: readonly Outcome[], of: OfPair) {
+  return own.flatMap((one) => {
+    const twin = all.find(({ name, seed }) => name === other && seed === one.seed);
+    return twin === undefined ? [] : of(one, twin);
   });
+}
+
+function gap(own: readonly Outcome[], other: string, outcomes: readonly Outcome[]): string {
+  const gaps = inPairs(own, other, outcomes, (one, twin) => [lossAfter(one) - lossAfter(twin)]);
   return spread(gaps, 3).replaceAll('-', '−');
+}
+
+function times(own: readonly Outcome[], other: string, outcomes: readonly Outcome[]): string {
+  const found = inPairs(own, other, outcomes, (one, twin) =>
+    one.processorMs === undefined || twin.processorMs === undefined
+      ? []
+      : [one.processorMs / twin.processorMs],
+  );
+  return spread(found, 2);
 }
 
 function lossAfter({ after }: Outcome): number {

@@ -226,7 +226,7 @@ test('a damaged best checkpoint is set aside, and the last state is published wi
 });
 
 const untimed = ({ samples, evaluation, training, result }: RunReport) => {
-  const { stepMs: _, tokensPerSecond: __, ...counts } = training;
+  const { stepMs: _, processorMs: __, tokensPerSecond: ___, ...counts } = training;
   return { samples, evaluation, counts, result };
 };
 

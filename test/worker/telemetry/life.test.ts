@@ -20,6 +20,15 @@ test('speeds are medians over what was measured, and absent where nothing was', 
   t.deepEqual(speedOf(lived([4, 1, 2])), { stepMs: 2, tokensPerSecond: 500 });
 });
 
+test('the time of processors is a median of the steps that tell it', (t) => {
+  const told = (ms: number) => ({ ...step(1), stepMs: { ...step(1).stepMs, processor: ms } });
+  const life = [told(5), step(1), told(7), told(6)].reduce(withSpeed, newLife(0));
+  t.is(speedOf(life).processorMs, 6);
+  const { processorMs: _, ...speeds } = life.speeds;
+  // As an earlier version left it.
+  t.deepEqual(lifeIn({ ...life, speeds })?.speeds.processorMs, []);
+});
+
 test('a long run keeps as many speeds as a short one, evenly apart', (t) => {
   const { speeds } = lived(Array.from({ length: 100_000 }, (_, index) => index + 1));
   t.is(speeds.measured, 100_000);
