@@ -24,7 +24,7 @@ const forms: Readonly<Record<string, string>> = {
 
 const atOwnRate: readonly string[] = [
   ...['s2-lora', 'incre-lora', 'diffora'],
-  ...['loldu', 'lora-xs', 'randlora'],
+  ...['loldu', 'lora-xs', 'randlora', 'pissa'],
 ];
 
 /** In place of that of the example. */
