@@ -24,9 +24,9 @@ interface Place {
   readonly base?: string;
 }
 
-const together = 16;
+export const together = 16;
 /** Of a prompt and its answer. */
-const context = 256;
+export const context = 256;
 
 export async function startOurs(place: Place): Promise<Running> {
   const { files, adapters, threads, base = files.folder } = place;
@@ -49,21 +49,6 @@ export async function startPeft(place: Place & { readonly python: string }): Pro
   const script = join(import.meta.dirname, 'peft_server.py');
   const words = [script, files.folder, files.peft, names.join(','), String(threads), String(port)];
   return started(python, words, port, '/health', ({ adapter }) => ({ model: names[adapter] }));
-}
-
-export async function startLlama(place: Place & { readonly program: string }): Promise<Running> {
-  const { files, adapters, threads, program, base = files.gguf } = place;
-  const port = await freePort();
-  const names = files.names.slice(0, adapters);
-  const own = names.flatMap((name) => ['--lora', join(files.loras, `${name}.lora.gguf`)]);
-  const sizes = ['--parallel', together, '--ctx-size', together * context];
-  const rest = ['--threads', threads, '--threads-batch', threads, '--port', port].map(String);
-  const words = ['--model', base, ...own, '--lora-init-without-apply', ...sizes.map(String)];
-  return started(program, [...words, ...rest, '--no-webui'], port, '/health', ({ adapter }) => ({
-    lora: [{ id: adapter, scale: 1 }],
-    // Nothing of a prompt was seen before: the others do not look, either.
-    ...{ cache_prompt: false, top_k: 1 },
-  }));
 }
 
 async function started(
@@ -93,7 +78,7 @@ async function started(
         body: JSON.stringify(body),
       });
       if (!response.ok) throw new Error(`${response.status} ${await response.text()}\n${said}`);
-      // All three have these fields of OpenAI's form.
+      // Both have these fields of OpenAI's form.
       const { choices, usage } = (await response.json()) as OpenAiForm;
       return { text: choices[0]?.text ?? '', tokens: usage.completion_tokens };
     },
