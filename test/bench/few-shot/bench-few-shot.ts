@@ -18,6 +18,7 @@ import { textiles } from '../../setup/textiles.ts';
 import { chosen } from '../chosen.ts';
 import { digestOf, Outcomes } from '../outcomes.ts';
 import { forgetRun, runDocument } from '../run-document.ts';
+import { numbersOf, seedOptions } from '../seed-options.ts';
 import { inTurn } from '../turns.ts';
 import { fewShotTables } from './few-shot-table.ts';
 import { documentOf, type FewShotRun, methods, sources } from './jobs.ts';
@@ -29,20 +30,16 @@ export async function benchFewShot(setup: Setup, args: readonly string[]): Promi
   const { values } = parseArgs({
     args: [...args],
     options: {
-      methods: { type: 'string', default: Object.keys(methods).join(',') },
+      ...seedOptions('few-shot.jsonl', '1,2,3,4,5'),
       sources: { type: 'string', default: 'textiles' },
       shots: { type: 'string', default: '1,2,4,8,16' },
-      seeds: { type: 'string', default: '1,2,3,4,5' },
       rate: { type: 'string', default: '1e-3' },
-      /** Print what is there, and run nothing. */
-      table: { type: 'boolean', default: false },
-      out: { type: 'string', default: join(root, 'docs/evidence/few-shot.jsonl') },
     },
   });
+  const runs = runsOf(values);
   await ensureNative(setup, root);
   const outcomes = new Outcomes(values.out, outcome);
   if (!values.table) {
-    const runs = runsOf(values);
     const folders = { towers: await joinedTowers(setup), textiles: await textiles(setup) };
     const volumes = { ...folders, digits: await digitPictures(setup) };
     for (const run of runs) await runOnce(setup, run, volumes, outcomes);
@@ -51,7 +48,7 @@ export async function benchFewShot(setup: Setup, args: readonly string[]): Promi
 }
 
 interface Wanted {
-  readonly methods: string;
+  readonly only: string;
   readonly sources: string;
   readonly shots: string;
   readonly seeds: string;
@@ -60,12 +57,12 @@ interface Wanted {
 
 /** Methods take turns, so that what else the machine does is spread over all. */
 function runsOf(wanted: Wanted): readonly FewShotRun[] {
-  const names = chosen(methods, wanted.methods);
+  const names = chosen(methods, wanted.only);
   const places = chosen(sources, wanted.sources);
-  const [seeds, shots] = [wanted.seeds, wanted.shots].map((words) => words.split(',').map(Number));
-  return (seeds ?? []).flatMap((seed, round) =>
+  const shots = numbersOf('shots', wanted.shots, 1);
+  return numbersOf('seeds', wanted.seeds).flatMap((seed, round) =>
     places.flatMap((source) =>
-      (shots ?? []).flatMap((count) =>
+      shots.flatMap((count) =>
         inTurn(names, round).map((method) => ({
           ...{ method, source, shots: count, seed, learningRate: wanted.rate },
         })),

@@ -14,6 +14,7 @@ import { ensureDemo } from '../../../cli/setup/demo.ts';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { UserError } from '../../../crds/failures/errors.ts';
+import { chosenOf } from '../chosen.ts';
 import { modelShapes } from '../models/shapes.ts';
 import { forgetRun } from '../run-document.ts';
 import { type BenchJob, runJob } from '../run-job.ts';
@@ -45,12 +46,14 @@ export async function benchMethods(setup: Setup, args: readonly string[]): Promi
       '--alone has steps and no stage before the first one, which many of --adapters need';
     throw new UserError({ code: 'E_USAGE', message });
   }
+  const blocks = modelShapes.get(values.model)?.num_hidden_layers ?? blocksOfDemo;
+  const all = values.adapters ? besideLora : methodJobs(blocks);
+  const jobs = chosenOf(all, values.only).filter(
+    ({ name }) => !(values.alone && notAlone.includes(name)),
+  );
   await ensureNative(setup, root);
   const volume = await ensureDemo(setup);
   const drawn = values.model === '' ? undefined : await drawnModel(setup, volume, values.model);
-  const blocks = modelShapes.get(values.model)?.num_hidden_layers ?? blocksOfDemo;
-  const all = values.adapters ? besideLora : methodJobs(blocks);
-  const jobs = chosen(all, values.only, values.alone);
   const scratch = join(setup.cache.root, `bench/methods-${values.model || 'demo'}`);
   const runOne = (job: BenchJob) =>
     values.alone
@@ -66,14 +69,6 @@ export async function benchMethods(setup: Setup, args: readonly string[]): Promi
     }
   }
   process.stdout.write(`\n${methodsTable(runs)}\n`);
-}
-
-type Job = ReturnType<typeof methodJobs>[number];
-
-function chosen(jobs: readonly Job[], only: string, alone: boolean): readonly Job[] {
-  const wanted = only.split(',');
-  const named = jobs.filter(({ name }) => only === '' || wanted.includes(name));
-  return alone ? named.filter(({ name }) => !notAlone.includes(name)) : named;
 }
 
 interface Places {

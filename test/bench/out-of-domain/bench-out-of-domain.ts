@@ -14,6 +14,7 @@ import { whisperTiny } from '../../setup/whisper.ts';
 import { chosen } from '../chosen.ts';
 import { digestOf, Outcomes } from '../outcomes.ts';
 import { forgetRun, runDocument } from '../run-document.ts';
+import { numberOf, numbersOf, seedOptions } from '../seed-options.ts';
 import { inTurn } from '../turns.ts';
 import { domains, soundsOfDomains } from './domains.ts';
 import { domainsTables } from './domains-table.ts';
@@ -27,27 +28,25 @@ export async function benchOutOfDomain(setup: Setup, args: readonly string[]): P
   const { values } = parseArgs({
     args: [...args],
     options: {
-      methods: { type: 'string', default: Object.keys(methods).join(',') },
-      seeds: { type: 'string', default: '1,2,3' },
+      ...seedOptions('out-of-domain.jsonl', '1,2,3'),
       steps: { type: 'string', default: '40' },
       /** In place of those of the methods. */
       rate: { type: 'string', default: '' },
-      /** Print what is there, and run nothing. */
-      table: { type: 'boolean', default: false },
-      out: { type: 'string', default: join(root, 'docs/evidence/out-of-domain.jsonl') },
     },
   });
+  const names = chosen(methods, values.only);
+  const seeds = numbersOf('seeds', values.seeds);
+  const steps = numberOf('steps', values.steps);
   await ensureNative(setup, root);
   const outcomes = new Outcomes(values.out, outcome);
   if (!values.table) {
     setThreads(2);
     const places = { whisper: await whisperTiny(setup), sounds: await soundsOfDomains(setup) };
     await measureBase(setup, places, outcomes);
-    const names = chosen(methods, values.methods);
-    for (const [round, seed] of values.seeds.split(',').map(Number).entries()) {
+    for (const [round, seed] of seeds.entries()) {
       for (const method of inTurn(names, round)) {
         const learningRate = values.rate || methods[method].learningRate;
-        const run = { method, seed, steps: Number(values.steps), learningRate };
+        const run = { method, seed, steps, learningRate };
         await runOnce(setup, run, places, outcomes);
       }
     }

@@ -13,9 +13,11 @@ import * as z from 'zod';
 import { ensureDemo } from '../../../cli/setup/demo.ts';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
+import { chosenOf } from '../chosen.ts';
 import { digestOf, Outcomes } from '../outcomes.ts';
 import { forgetRun } from '../run-document.ts';
 import { type BenchJob, documentOf, runJob } from '../run-job.ts';
+import { numberOf, numbersOf, seedOptions } from '../seed-options.ts';
 import { besideLora, type SeedJob, seedJobs } from './jobs.ts';
 import { type Outcome, outcome, outcomeOf } from './outcome.ts';
 import { curveTable, seedsTable } from './seeds-table.ts';
@@ -26,10 +28,9 @@ export async function benchSeeds(setup: Setup, args: readonly string[]): Promise
   const { values } = parseArgs({
     args: [...args],
     options: {
-      only: { type: 'string', default: '' },
+      ...seedOptions('seeds.jsonl', '1,2,3'),
       /** What may stand in place of LoRA, each as its example has it. */
       adapters: { type: 'boolean', default: false },
-      seeds: { type: 'string', default: '1,2,3' },
       steps: { type: 'string', default: '24' },
       /** Steps between evaluations, where the way is of interest. */
       every: { type: 'string', default: '' },
@@ -37,21 +38,20 @@ export async function benchSeeds(setup: Setup, args: readonly string[]): Promise
       at: { type: 'string', default: '5,10,20,64' },
       /** Learning rates in place of those of the jobs, to choose between them. */
       rates: { type: 'string', default: '' },
-      /** Print what is there, and run nothing. */
-      table: { type: 'boolean', default: false },
-      out: { type: 'string', default: join(root, 'docs/evidence/seeds.jsonl') },
     },
   });
+  const jobs = atRates(
+    chosenOf(values.adapters ? besideLora : seedJobs, values.only),
+    values.rates === '' ? [] : values.rates.split(','),
+  );
+  const steps = numberOf('steps', values.steps);
+  const every = values.every === '' ? null : numberOf('every', values.every);
+  const shown = numbersOf('at', values.at, 1);
+  const runs = numbersOf('seeds', values.seeds).flatMap((seed) =>
+    jobs.map((job) => ({ ...job, seed, asked: askedOf(job, seed, { steps, every }) })),
+  );
   await ensureNative(setup, root);
   const volume = await ensureDemo(setup);
-  const jobs = atRates(
-    chosen(values.adapters ? besideLora : seedJobs, values.only),
-    listed(values.rates),
-  );
-  const seeds = listed(values.seeds).map(Number);
-  const runs = seeds.flatMap((seed) =>
-    jobs.map((job) => ({ ...job, seed, asked: askedOf(job, seed, values) })),
-  );
   const outcomes = new Outcomes(values.out, outcome);
   if (!values.table) {
     for (const run of runs) await runOnce(setup, run, volume, outcomes);
@@ -59,8 +59,7 @@ export async function benchSeeds(setup: Setup, args: readonly string[]): Promise
   const digests = new Set(runs.map(({ asked }) => digestOf(documentOf(asked))));
   const wanted = (await outcomes.read()).filter(({ digest }) => digests.has(digest));
   process.stdout.write(`\n${seedsTable(jobs, wanted)}\n`);
-  if (values.every === '') return;
-  process.stdout.write(`\n${curveTable(jobs, wanted, listed(values.at).map(Number))}\n`);
+  if (every !== null) process.stdout.write(`\n${curveTable(jobs, wanted, shown)}\n`);
 }
 
 interface Run extends SeedJob {
@@ -113,24 +112,18 @@ function wordsOf({ before, after, stepMs, load }: Outcome): string {
 function askedOf(
   { learningRate, against, ...job }: SeedJob,
   seed: number,
-  { steps, every }: { readonly steps: string; readonly every: string },
+  { steps, every }: { readonly steps: number; readonly every: number | null },
 ): BenchJob {
-  const evaluation = { intervalSteps: Number(every) };
   return {
     ...job,
-    ...{ name: `${job.name.replace('@', '-')}-${seed}`, steps: Number(steps) },
+    ...{ name: `${job.name.replace('@', '-')}-${seed}`, steps },
     dataset: { maxSamples: 240, heldOut: { samples: 64 }, shuffleSeed: seed },
     training: {
       ...{ learningRate, seed, schedule: { type: 'Cosine', warmupSteps: 4 } },
-      ...(every === '' ? {} : { evaluation }),
+      ...(every === null ? {} : { evaluation: { intervalSteps: every } }),
       ...job.training,
     },
   };
-}
-
-function chosen(jobs: readonly SeedJob[], only: string): readonly SeedJob[] {
-  const names = listed(only);
-  return jobs.filter(({ name }) => names.length === 0 || names.includes(name));
 }
 
 /** Each job once for each rate; as they are where none is given. */
@@ -139,8 +132,4 @@ function atRates(jobs: readonly SeedJob[], rates: readonly string[]): readonly S
   return jobs.flatMap((job) =>
     rates.map((rate) => ({ ...job, name: `${job.name}@${rate}`, learningRate: rate, against: [] })),
   );
-}
-
-function listed(words: string): readonly string[] {
-  return words.split(',').filter((word) => word !== '');
 }
