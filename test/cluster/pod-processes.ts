@@ -9,9 +9,22 @@ const argument = { supervisor: 'supervise', trainer: 'train' } as const;
 
 /** Sends a signal to a process of the pod, or to all of it; how many there were. */
 export function signalPod(podUid: string, name: NodeJS.Signals, what?: What): number {
-  const found = processIdsOf(podUid, what);
-  for (const pid of found) process.kill(pid, name);
-  return found.length;
+  return processIdsOf(podUid, what).filter((pid) => isSignalled(pid, name)).length;
+}
+
+/** Not where it has ended since it was listed: with the first of a container all others end. */
+function isSignalled(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/** kill -9 to all of a pod of a worker. */
+export function killPod(podUid: string): void {
+  if (signalPod(podUid, 'SIGKILL') === 0) throw new Error(`nothing runs in pod ${podUid}`);
 }
 
 export function processIdsOf(podUid: string, what?: What): readonly number[] {

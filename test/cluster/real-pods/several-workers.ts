@@ -6,6 +6,7 @@ import { digestsBelow } from '../../e2e/killed-run.ts';
 import { onThisMachine, statusOf, untilComplete } from '../a-real-job.ts';
 import { kubectl } from '../access.ts';
 import { test } from '../our-cluster.ts';
+import { killPod } from '../pod-processes.ts';
 import { aJobOfSeveral, type JobOfSeveral } from '../several.ts';
 import type { SharedRelease } from '../shared-release.ts';
 
@@ -18,10 +19,20 @@ const methods = [
   },
 ] as const;
 
+/** What it has gathered of gradients, and where it trains, change on the way. */
+const spiel = {
+  preset: 'SpIEL',
+  adapter: {
+    type: 'SpIEL',
+    spiel: { density: '0.05', reselectSteps: 5, accumulationSteps: 3, initialRate: '0.5' },
+  },
+};
+
 export function jobsOfSeveralWorkers(release: SharedRelease): void {
   test('kubectl scale changes the number of workers while they train', release.turn(scaled));
   test('two workers on two nodes train one model', release.turn(undisturbed));
   test('a job is suspended with one save, and goes on at that step', release.turn(suspended));
+  test('two workers of which one is killed end with the same bits', release.turn(podKilled));
   for (const method of methods) {
     test(
       `two workers on two nodes train one model by ${method.preset}`,
@@ -42,6 +53,20 @@ async function undisturbed(t: ExecutionContext, namespace: string): Promise<void
   t.is((await statusOf(namespace, 'toy')).rendezvous?.round, 1);
 }
 
+async function podKilled(t: ExecutionContext, namespace: string): Promise<void> {
+  // Checkpoints from the middle of what it gathers for a choice are among them.
+  const wanted = { workers: 2, maxSteps: 60, intervalSteps: 9, method: spiel };
+  const job = await aJobOfSeveral(t, namespace, wanted);
+  await job.told.untilStep(12);
+  const [, second] = await job.pods();
+  if (second === undefined) return t.fail('there is no second worker');
+  const { round, step } = job.told.last;
+  killPod(second.uid);
+  const next = await job.told.firstAfter(round);
+  t.true(next.step <= step, `nothing was lost: step ${next.step} came after step ${step}`);
+  await endsWithTheSameBits(t, job);
+}
+
 async function suspended(t: ExecutionContext, namespace: string): Promise<void> {
   // Gates of SoRA close while it trains; how many are left belongs to the state.
   const sora = { type: 'SoRA', sora: { rank: 4, threshold: '0.02' } };
@@ -60,11 +85,15 @@ async function suspended(t: ExecutionContext, namespace: string): Promise<void> 
 /**
  * With the bits of two workers of this machine, which are at work meanwhile, and without a restart.
  */
-async function endsAsHere(t: ExecutionContext, { namespace, folder }: JobOfSeveral) {
+async function endsAsHere(t: ExecutionContext, job: JobOfSeveral) {
+  await endsWithTheSameBits(t, job);
+  t.is((await statusOf(job.namespace, 'toy')).restarts?.counted ?? 0, 0);
+}
+
+async function endsWithTheSameBits(t: ExecutionContext, { namespace, folder }: JobOfSeveral) {
   const here = onThisMachine(t, folder, 2);
   await Promise.all([untilComplete(t, namespace, 'toy'), here]);
   t.deepEqual(digestsBelow(join(folder, 'out')), await here);
-  t.is((await statusOf(namespace, 'toy')).restarts?.counted ?? 0, 0);
 }
 
 async function scaled(t: ExecutionContext, namespace: string): Promise<void> {
