@@ -19,6 +19,8 @@ export interface AdapterShape {
    * Values of a layer that its decomposition gives before ranks are known. @default those that stay
    */
   found?(linear: LinearSize): number;
+  /** Sizes of a layer with this rank, where data or weights decide which each layer gets. */
+  ofRank?(linear: LinearSize, rank: number): SizesOfRank;
   /** Trained values that several layers share, each counted once. @default none */
   readonly shared?: number;
   /** Values of a layer's two factors, where they are not its own. @default its own values */
@@ -58,6 +60,15 @@ interface AdapterCount {
   readonly kept: number;
   readonly taken: number;
 }
+
+interface SizesOfRank extends AdapterCount {
+  readonly made: number;
+  /** Values of a token in float32. */
+  readonly perToken: number;
+}
+
+/** Of the layers of each name, block by block, once data or weights have decided them. */
+export type DecidedRanks = Readonly<Record<string, readonly number[]>>;
 
 interface PerToken {
   /** Values in float32. */
@@ -119,6 +130,27 @@ export function largestRanks(
     left -= own;
   }
   return ({ name }) => ranks.get(name) ?? 0;
+}
+
+/** The sizes of layers with these ranks, each the mean over the blocks. */
+export function sizedBy(shape: AdapterShape, ranks: DecidedRanks): AdapterShape {
+  const { ofRank } = shape;
+  if (ofRank === undefined) return shape;
+  const mean = (linear: LinearSize, size: (sizes: SizesOfRank) => number): number => {
+    const own = ranks[linear.name] ?? [];
+    const all = own.reduce((sum, rank) => sum + size(ofRank(linear, rank)), 0);
+    return all / Math.max(1, own.length);
+  };
+  return {
+    ...shape,
+    count: (linear) => ({
+      trained: mean(linear, ({ trained }) => trained),
+      kept: mean(linear, ({ kept }) => kept),
+      taken: mean(linear, ({ taken }) => taken),
+    }),
+    made: (linear) => mean(linear, ({ made }) => made),
+    perToken: (linear) => inner(mean(linear, ({ perToken }) => perToken)),
+  };
 }
 
 /** A transposed copy, products, and a Gram matrix in float32. */

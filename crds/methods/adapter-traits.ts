@@ -2,7 +2,7 @@
 // answers.
 import type { ModelFacts } from '../plan/model-facts.ts';
 import type { CalibrationSizes } from './adapter-entry.ts';
-import type { AdapterShape } from './adapter-shapes.ts';
+import { type AdapterShape, sizedBy } from './adapter-shapes.ts';
 import { entryOf } from './entry-of.ts';
 import { axisEntries } from './index.ts';
 import type { noAdapter } from './no-adapter.ts';
@@ -19,12 +19,13 @@ export function adapterTypes(holds: (entry: AdapterOfEntry) => boolean): readonl
   return adapterEntries.filter(holds).map(({ type }) => type);
 }
 
-type Adapted = Pick<ResolvedMethod, 'adapter'>;
+type Adapted = Pick<ResolvedMethod, 'adapter' | 'ranks'>;
 
 /** Null without an adapter. */
-export function adapterShape({ adapter }: Adapted, model: ModelFacts): AdapterShape | null {
+export function adapterShape({ adapter, ranks }: Adapted, model: ModelFacts): AdapterShape | null {
   const { entry, own } = entryOf('adapter', adapter);
-  return entry.shape?.(own, model) ?? null;
+  const shape = entry.shape?.(own, model) ?? null;
+  return shape === null || ranks === undefined ? shape : sizedBy(shape, ranks);
 }
 
 /** Whether each weight loses a part to the adapter, so that the base is another one. */

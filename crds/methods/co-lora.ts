@@ -74,6 +74,9 @@ function ofBudget(own: Own, { L }: ModelFacts): AdapterShape {
         ...{ kept: 0, taken: 0 },
       }),
     }),
+    ofRank: (linear, own) => ({
+      ...{ trained: values(linear, own), kept: 0, taken: 0, made: 0, perToken: own },
+    }),
     // Products of a gradient with both factors.
     decomposing: { matrices: 0, grams: 0 },
     searches: (linear) => L * values(linear),

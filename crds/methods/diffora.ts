@@ -85,6 +85,9 @@ function ofChosen(own: Own, model: ModelFacts): AdapterShape {
       count: (linear) => ({ trained: rankIn(linear.name) * values(linear), kept: 0, taken: 0 }),
     }),
     perToken: ({ name }) => inner(rankIn(name)),
+    ofRank: (linear, own) => ({
+      ...{ trained: own * values(linear), kept: 0, taken: 0, made: 0, perToken: own },
+    }),
     // Products of a gradient with both shared factors.
     decomposing: { matrices: 0, grams: 0 },
     searches: (linear) => rank * values(linear),

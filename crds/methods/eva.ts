@@ -105,6 +105,9 @@ function ofPlannedRanks(own: Own, model: ModelFacts): AdapterShape {
     count: (linear) => ({
       ...{ trained: ranks(linear) * values(linear), kept: 0, taken: 0 },
     }),
+    ofRank: (linear, own) => ({
+      ...{ trained: own * values(linear), kept: 0, taken: 0, made: 0, perToken: own },
+    }),
     made: () => 0,
     decomposing: decomposedBy(directions),
   };

@@ -101,6 +101,13 @@ function betweenSides({ initialization, ...of }: Own, model: ModelFacts): Adapte
         taken: takes ? ranks.taken(linear) * (linear.in + linear.out) : 0,
       };
     },
+    ofRank: (linear, own) => ({
+      trained: own * (own + linear.out),
+      kept: own * linear.in,
+      taken: takes ? own * (linear.in + linear.out) : 0,
+      made: linear.out * own,
+      perToken: own,
+    }),
     // The product of both trained ones.
     made: (linear) => linear.out * ranks.trained(linear),
     ...(isShared && {

@@ -2,6 +2,7 @@
 // parameter. If a job sets another `type` than its preset, the preset's parameters of that axis are
 // dropped.
 import type { Method } from '../api/method.ts';
+import type { DecidedRanks } from './adapter-shapes.ts';
 import { type ResolvedAxis, resolveAxis } from './axis.ts';
 import type { FullModule } from './full-modules.ts';
 import { axisEntries, presets } from './index.ts';
@@ -17,6 +18,8 @@ export interface ResolvedMethod {
   readonly rule: ResolvedAxis<Entries['rule'][number]>;
   /** What trains whole beside an adapter; each once. */
   readonly fullModules: readonly FullModule[];
+  /** Ranks that data or weights decided; absent before, where only their bounds are known. */
+  readonly ranks?: DecidedRanks;
 }
 
 export function resolveMethod(method: Method): ResolvedMethod {

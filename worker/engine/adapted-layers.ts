@@ -1,6 +1,7 @@
 // The places of a model that an adapter changes.
 
 import { Bug } from '../../crds/failures/errors.ts';
+import type { DecidedRanks } from '../../crds/methods/adapter-shapes.ts';
 import { isNamed, linearsOf } from '../../crds/methods/linears.ts';
 import { decoderConfig } from '../decoder/config.ts';
 import { familyOf } from '../decoder/registry.ts';
@@ -18,9 +19,31 @@ import { item } from '../tensor/tensor.ts';
 /** Those that the adapter targets, but for ones with a planned rank of 0. */
 export function layersWithRank(config: ModelConfig, adapter: Adapter, initial: Initial) {
   const targeted = adaptedLayers(config, adapter);
-  const { calibration, spectrum, search, contribution } = adapter;
-  if ((calibration ?? spectrum ?? search ?? contribution) === undefined) return targeted;
-  return targeted.filter(({ path }) => scope(() => item(initial(`${path}.${plannedRank}`))) > 0);
+  return decidesRanks(adapter) ? targeted.filter((layer) => rankIn(initial, layer) > 0) : targeted;
+}
+
+/** The ranks of all that it targets; undefined where each has the one of the job. */
+export function decidedRanks(
+  config: ModelConfig,
+  adapter: Adapter,
+  initial: Initial,
+): DecidedRanks | undefined {
+  if (!decidesRanks(adapter)) return undefined;
+  const inBlock = linearsOf(familyOf(config).facts(config, []));
+  const ranks: Record<string, number[]> = {};
+  for (const layer of adaptedLayers(config, adapter)) {
+    const { name } = inBlock.find(({ path }) => isNamed(path, layer.path)) ?? unknown(layer.path);
+    ranks[name] = [...(ranks[name] ?? []), rankIn(initial, layer)];
+  }
+  return ranks;
+}
+
+function decidesRanks({ calibration, spectrum, search, contribution }: Adapter): boolean {
+  return (calibration ?? spectrum ?? search ?? contribution) !== undefined;
+}
+
+function rankIn(initial: Initial, { path }: LinearLayer): number {
+  return scope(() => item(initial(`${path}.${plannedRank}`)));
 }
 
 /** The linear layers of the blocks that an adapter targets; never the head. */

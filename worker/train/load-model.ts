@@ -2,6 +2,7 @@
 // then the weights are loaded layer by layer.
 
 import type { ResolvedMethod } from '../../crds/index.ts';
+import type { DecidedRanks } from '../../crds/methods/adapter-shapes.ts';
 import { layoutOf } from '../../crds/plan/kept-parts.ts';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
@@ -9,6 +10,7 @@ import type { InitialFactors } from '../checkpoint/initial-factors.ts';
 import type { Feed } from '../data/feed.ts';
 import { firstSequences } from '../data/first-sequences.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
+import { decidedRanks } from '../engine/adapted-layers.ts';
 import {
   type BuildOptions,
   buildModel,
@@ -44,6 +46,8 @@ interface LoadedModel {
   readonly held: ShardedModel;
   /** Digest of what the adapter began with. */
   readonly initial: string | undefined;
+  /** What it decided by data or weights. */
+  readonly ranks: DecidedRanks | undefined;
 }
 
 /** The model of this rank, and beside it what its adapter decomposes before. */
@@ -64,7 +68,11 @@ export async function loadModel(
     ...{ layout: layoutOf(method), config: files.config, dtype: dtypeOf(method) },
     now: () => context.clock.monotonic(),
   });
-  return { held, initial: initial?.digest };
+  const ranks =
+    initial === null || options.adapter === null
+      ? undefined
+      : decidedRanks(files.config, options.adapter, (name) => initial.get(name));
+  return { held, initial: initial?.digest, ranks };
 }
 
 /** The complete model, or the shards of this rank. */

@@ -3,6 +3,7 @@
 
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
+import type { DecidedRanks } from '../../crds/methods/adapter-shapes.ts';
 import { outsideAllocator } from '../../crds/plan/beside-tensors.ts';
 import { copyBytes } from '../../crds/plan/copies.ts';
 import { cudaConstants } from '../../crds/plan/cuda-constants.ts';
@@ -24,6 +25,7 @@ import { memoryStatistics } from '../tensor/memory.ts';
 import { freeMemory } from './free-memory.ts';
 
 export interface TrainerMemory {
+  readonly question: MemoryQuestion;
   readonly plan: MemoryPlan;
   /** Null where the device is the processor, whose memory is that of the process. */
   readonly host: HostMemory | null;
@@ -87,11 +89,24 @@ export function trainerMemory(
   };
   const kept = keptBetweenSteps(asked);
   const question = packed === undefined ? asked : beside(asked, (packed.count - 1) * kept);
+  const memory = memoryFor(question, hostBytes);
+  packed?.plan({ peak: trainingPeak(memory.plan), kept });
+  return memory;
+}
+
+/** Once the ranks of layers are decided: before, the plan counts the most that all may have. */
+export function withRanks(memory: TrainerMemory, ranks: DecidedRanks | undefined): TrainerMemory {
+  if (ranks === undefined) return memory;
+  const { question, host } = memory;
+  const method = { ...question.method, ranks };
+  return memoryFor({ ...question, method }, host?.limit ?? question.device.bytes);
+}
+
+function memoryFor(question: MemoryQuestion, limit: number): TrainerMemory {
   const plan = planMemory(question);
-  packed?.plan({ peak: trainingPeak(plan), kept });
-  if (device === 'cpu') return { plan, host: null };
+  if (question.device.type === 'cpu') return { question, plan, host: null };
   const outside = outsideAllocator(question);
-  return { plan, host: { plan: planHost(question, plan.blocks), limit: hostBytes, outside } };
+  return { question, plan, host: { plan: planHost(question, plan.blocks), limit, outside } };
 }
 
 /** Others keep so many bytes of the device meanwhile. */

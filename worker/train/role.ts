@@ -58,6 +58,7 @@ import {
   type TrainerMemory,
   trainerMemory,
   withinDeviceMemory,
+  withRanks,
 } from './memory-plan.ts';
 import { movesOf } from './moves.ts';
 import { openDevice } from './open-device.ts';
@@ -101,22 +102,23 @@ interface Opened {
 
 async function trainWithin(context: RoleContext, opened: Opened): Promise<void> {
   const { config, folder, clock, stop, packed } = context;
-  const { run, prepared, method, joined, files, feed, memory, startedAt } = opened;
-  const { world } = joined;
+  const { run, prepared, method, files, feed, startedAt } = opened;
+  const { world } = opened.joined;
   const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
   const options = await optionsOf(run, method, feed);
   const stopping = stopOf(context, world);
-  const plan = trainerPlan(run, memory.plan, feed);
-  using distillation = await distillationOf(context, { ...opened, options, stopping, ...plan });
+  const first = trainerPlan(run, opened.memory.plan, feed);
+  using distillation = await distillationOf(context, { ...opened, options, stopping, ...first });
   const loaded = await loadModel(context, {
-    ...{ ...opened, options, stopping, modes: plan.modes },
-    learningRate: plan.learningRate(0),
+    ...{ ...opened, options, stopping, modes: first.modes },
+    learningRate: first.learningRate(0),
   });
   using held = loaded.held;
+  const memory = withRanks(opened.memory, loaded.ranks);
+  const plan = { ...first, modes: memory.plan.blocks };
   const { model, shards } = held;
-  const { totalSteps: total } = plan;
   using states = new OptimizerStates(shards, optimizer, (parameter, step) =>
-    rests(model.adapter, parameter, { step, totalSteps: total }),
+    rests(model.adapter, parameter, { step, totalSteps: plan.totalSteps }),
   );
   const recorder = new Recorder({
     ...{ run, prepared, method, files, model, memory, plan, feed, packed },
@@ -153,8 +155,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
     ...movesOf(run.spec, method, model, scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
     ...{ batch: feed.batch, ...(await privateBatches(folder, run, feed)) },
-    evaluationSequences: feed.evaluationSequences,
-    waited: held.waited,
+    ...{ evaluationSequences: feed.evaluationSequences, waited: held.waited },
     ...(await writersOf(opened, model, world)),
     checkpoints: agreedOn(checkpoints, context, world, held),
     stopping,

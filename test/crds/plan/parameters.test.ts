@@ -1,5 +1,6 @@
 import test from 'ava';
 import { UserError } from '../../../crds/failures/errors.ts';
+import { plansRanks } from '../../../crds/methods/adapter-traits.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import {
   adaptedLinears,
@@ -58,4 +59,39 @@ test('a layer that the model does not have is refused with those that it has', (
     'spec.method.adapter.lora.targetModules[1] is q_proj; it must be AllLinear, qkv_proj, o_proj, gate_up_proj or down_proj',
   );
   t.is(error.hint, 'did you mean o_proj?');
+});
+
+test('of ranks that data or weights decide all layers count what they may have, then what they have', (t) => {
+  const rank = 8;
+  const adapters = [
+    { type: 'EVA', eva: { rank } },
+    { type: 'LaMDA', lamda: { rank, allocation: 'Spectrum' } },
+    { type: 'DiffoRA', diffora: { rank } },
+    { type: 'CoLoRA', coLora: { rank, ratio: '0.2' } },
+  ] as const;
+  for (const adapter of adapters) {
+    const method = resolveMethod({ adapter });
+    t.true(plansRanks(method), adapter.type);
+    // Blocks differ: every second one has nothing.
+    const ranks = Object.fromEntries(
+      linearsOf(smol135).map(({ name }) => [
+        name,
+        Array.from({ length: smol135.L }, (_, block) => (block % 2 === 0 ? 0 : rank)),
+      ]),
+    );
+    const ofOne = linearsOf(smol135).reduce((sum, linear) => {
+      const isLamda = adapter.type === 'LaMDA';
+      return sum + rank * (linear.out + (isLamda ? rank : linear.in));
+    }, 0);
+    const decided = trainedOf(smol135, { ...method, ranks });
+    t.is(decided.total, (ofOne * smol135.L) / 2, adapter.type);
+    t.is(decided.adapter, decided.total);
+    t.true(trainedOf(smol135, method).total > decided.total, adapter.type);
+  }
+});
+
+test('an adapter whose ranks the job says counts the same when they are told', (t) => {
+  const method = resolveMethod({ adapter: { type: 'LoRA', lora: { rank: 8 } } });
+  const ranks = { q_proj: [1, 2] };
+  t.deepEqual(trainedOf(smol135, { ...method, ranks }), trainedOf(smol135, method));
 });

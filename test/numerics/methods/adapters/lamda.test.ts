@@ -167,4 +167,8 @@ test('by spectrum layers share the ranks of all, and begin as the base does', as
   const planned = trainedOf(decoderConfig(base.config), resolveMethod(method)).total;
   const trained = plan?.trainableParameters ?? 0;
   t.true(trained <= planned && trained > planned / 2, `${trained} of at most ${planned}`);
+  // Once ranks are decided, the plan of memory has two moments in float32 of what trains: of each
+  // of three blocks the mean, rounded up.
+  const moments = (report.memory.predicted?.parts.optimizer ?? 0) / 8;
+  t.true(moments >= trained && moments < trained + 3, `${moments} of ${trained}`);
 });
