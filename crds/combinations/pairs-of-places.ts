@@ -2,6 +2,7 @@
 // trains.
 import { adapterTypes, choosesPlaces } from '../methods/adapter-traits.ts';
 import { projectionOf } from '../methods/projection.ts';
+import { growsByMomenta } from '../methods/spiel.ts';
 import { isAdapterForm } from '../names/result-folders.ts';
 import { is, noForm, type Pair } from './pair.ts';
 
@@ -9,14 +10,55 @@ const ofPlaces = adapterTypes((entry) => entry.choosesPlaces === true);
 
 export const pairsOfPlaces: readonly Pair[] = [
   {
-    id: 'values that come and go are moved by AdamW',
+    id: 'values that come and go are moved by AdamW or SM3',
     path: ['method', 'optimizer', 'type'],
     meets: (_, { adapter, optimizer }) =>
-      choosesPlaces({ adapter }) && optimizer.type !== 'AdamW' && projectionOf(optimizer) === null,
-    cel: `!${is('adapter', ...ofPlaces)} || ${is('optimizer', 'AdamW', 'GaLore', 'QGaLore', 'NaturalGaLore')}`,
+      choosesPlaces({ adapter }) &&
+      !['AdamW', 'SM3'].includes(optimizer.type) &&
+      projectionOf(optimizer) === null,
+    cel: `!${is('adapter', ...ofPlaces)} || ${is('optimizer', 'AdamW', 'SM3', 'GaLore', 'QGaLore', 'NaturalGaLore')}`,
     sentence:
       'keeps one number of updates for all values; with SpIEL each value has its own, since values come and go',
     hint: 'write optimizer: { type: AdamW }',
+  },
+  {
+    id: 'sums of rows and columns are for single values',
+    path: ['method', 'optimizer', 'type'],
+    meets: (_, { adapter, optimizer }) => optimizer.type === 'SM3' && !choosesPlaces({ adapter }),
+    cel: `!${is('optimizer', 'SM3')} || ${is('adapter', ...ofPlaces)}`,
+    sentence: 'is SM3, which is for single values that SpIEL trains',
+    hint: 'write optimizer: { type: AdamW }',
+  },
+  {
+    id: 'momenta are approximated by SM3',
+    path: ['method', 'adapter', 'spiel', 'growth'],
+    meets: (_, { adapter, optimizer }) =>
+      adapter.type === 'SpIEL' &&
+      growsByMomenta(adapter.spiel) &&
+      optimizer.type !== 'SM3' &&
+      projectionOf(optimizer) === null,
+    sentence:
+      'is MomentumApproximation, which reads the sums of rows and columns that SM3 keeps, but the optimizer is another',
+    hint: 'write optimizer: { type: SM3 }, or preset: SpIELMA',
+  },
+  {
+    id: 'accumulated gradients become moments of AdamW',
+    path: ['method', 'optimizer', 'type'],
+    meets: (_, { adapter, optimizer }) =>
+      adapter.type === 'SpIEL' && !growsByMomenta(adapter.spiel) && optimizer.type === 'SM3',
+    sentence:
+      'is SM3, but values that grow by AccumulatedGradient go on with moments, which AdamW has',
+    hint: 'write optimizer: { type: AdamW }, or adapter.spiel.growth: MomentumApproximation',
+  },
+  {
+    id: 'momentum approximation gathers no gradients',
+    path: ['method', 'adapter', 'spiel', 'accumulationSteps'],
+    meets: (_, { adapter }) =>
+      adapter.type === 'SpIEL' &&
+      growsByMomenta(adapter.spiel) &&
+      adapter.spiel.accumulationSteps !== undefined,
+    sentence: 'is set, but MomentumApproximation gathers no gradients',
+    hint: 'leave it out, or write growth: AccumulatedGradient and optimizer: { type: AdamW }',
   },
   {
     id: 'moments of values that come and go are exact',
@@ -32,7 +74,8 @@ export const pairsOfPlaces: readonly Pair[] = [
     id: 'gradients are gathered in the steps before values are replaced',
     path: ['method', 'adapter', 'spiel', 'accumulationSteps'],
     meets: (_, { adapter }) =>
-      adapter.type === 'SpIEL' && adapter.spiel.accumulationSteps > adapter.spiel.reselectSteps,
+      adapter.type === 'SpIEL' &&
+      (adapter.spiel.accumulationSteps ?? 0) > adapter.spiel.reselectSteps,
     sentence: 'is more than reselectSteps: there are not as many steps to gather gradients in',
     hint: 'set a smaller accumulationSteps, or a larger reselectSteps',
   },

@@ -33,6 +33,11 @@ export interface AdapterShape {
    */
   readonly patches?: true;
   /**
+   * Whether some steps compute all gradients of the weights, to choose places by them.
+   * @default false
+   */
+  readonly probes?: true;
+  /**
    * Where a search with changed copies of the weights chooses layers: values of both factors that
    * layers of one name share in it. @default none
    */

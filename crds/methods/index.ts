@@ -51,8 +51,9 @@ import { s2Lora, s2LoraPreset } from './s2-lora.ts';
 import { s2ft, s2ftPreset } from './s2ft.ts';
 import { sgd } from './sgd.ts';
 import { slora, sloraPreset } from './slora.ts';
+import { sm3 } from './sm3.ts';
 import { sora, soraPreset } from './sora.ts';
-import { spiel, spielPreset } from './spiel.ts';
+import { spiel, spielMaPreset, spielPreset } from './spiel.ts';
 
 export const axisEntries = {
   precision: [bfloat16, float32, halo],
@@ -85,7 +86,7 @@ export const axisEntries = {
     lamda,
   ],
   selection: [allTensors, lisa, owlore, noTensors],
-  optimizer: [adamW, adamW8bit, sgd, galore, qGalore, naturalGalore, pvTuning],
+  optimizer: [adamW, adamW8bit, sgd, sm3, galore, qGalore, naturalGalore, pvTuning],
   rule: [noRule, allora, densityLoss, ggpo],
 } as const;
 
@@ -104,6 +105,7 @@ export const presets = [
   pacaPreset,
   s2ftPreset,
   spielPreset,
+  spielMaPreset,
   soraPreset,
   increLoraPreset,
   difforaPreset,

@@ -13,6 +13,7 @@ export function projectionOf(optimizer: Optimizer): Projection | null {
     case 'AdamW':
     case 'AdamW8bit':
     case 'SGD':
+    case 'SM3':
     case 'PVTuning':
       return null;
     case 'GaLore':

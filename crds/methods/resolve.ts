@@ -6,6 +6,7 @@ import type { DecidedRanks } from './adapter-shapes.ts';
 import { type ResolvedAxis, resolveAxis } from './axis.ts';
 import type { FullModule } from './full-modules.ts';
 import { axisEntries, presets } from './index.ts';
+import { withGrowth } from './spiel.ts';
 
 type Entries = typeof axisEntries;
 
@@ -24,12 +25,17 @@ export interface ResolvedMethod {
 
 export function resolveMethod(method: Method): ResolvedMethod {
   const preset: Partial<Method> = presets.find((one) => one.preset === method.preset)?.axes ?? {};
+  const adapter = resolveAxis(axisEntries.adapter, overlay(preset.adapter, method.adapter));
+  const optimizer = resolveAxis(axisEntries.optimizer, overlay(preset.optimizer, method.optimizer));
   return {
     precision: resolveAxis(axisEntries.precision, overlay(preset.precision, method.precision)),
     base: resolveAxis(axisEntries.base, overlay(preset.base, method.base)),
-    adapter: resolveAxis(axisEntries.adapter, overlay(preset.adapter, method.adapter)),
+    adapter:
+      adapter.type === 'SpIEL'
+        ? { ...adapter, spiel: withGrowth(adapter.spiel, optimizer.type) }
+        : adapter,
     selection: resolveAxis(axisEntries.selection, overlay(preset.selection, method.selection)),
-    optimizer: resolveAxis(axisEntries.optimizer, overlay(preset.optimizer, method.optimizer)),
+    optimizer,
     rule: resolveAxis(axisEntries.rule, overlay(preset.rule, method.rule)),
     fullModules: [...new Set(method.fullModules ?? [])].sort(),
   };

@@ -63,7 +63,7 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
 function probedBytes(question: MemoryQuestion): number {
   const { facts, method, perWave, waves } = question;
   const shape = adapterShape(method, facts);
-  if (shape?.patches !== true) return 0;
+  if (shape?.probes !== true) return 0;
   const sizes = adaptedLinears(facts, shape.targetModules).map(
     ({ out, in: inputs }) => out * inputs,
   );

@@ -104,6 +104,8 @@ export const memoryConstants = {
     /** Two moments in 8 bits, with a float32 scale each per block of values. */
     AdamW8bit: 2 + (2 * 4) / 256,
     SGDMomentum: 4,
+    /** A sum for each value of a tensor that trains whole. */
+    SM3: 4,
     master: 4,
   },
   /**
@@ -119,6 +121,8 @@ export const memoryConstants = {
   densityWorking: 6 * 4 * 2 ** 18,
   /** Per value of a gradient of which the largest are found: its size, and pairs to sort. */
   largestValuesBytes: 20,
+  /** Per score of places: where it is, twice, and pairs to sort. */
+  scoreBytes: 48,
   /** Float32 values and results of the columns of a history that one product reads. */
   columns: 2 * 4 * 2 ** 20,
   /**

@@ -16,6 +16,7 @@ import type { MemoryQuestion, TapeMode } from './memory-question.ts';
 import { outsideWorking, updateWorking } from './optimizer-bytes.ts';
 import { trainedOf } from './parameters.ts';
 import { pictureBytes } from './picture-bytes.ts';
+import { regrowWorking } from './regrow-bytes.ts';
 import { sharedBytes } from './shared-bytes.ts';
 import { sideBytes, soundBytes } from './speech-bytes.ts';
 import { otherStages, tokenizerBytes } from './stage-bytes.ts';
@@ -199,7 +200,11 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
   const update: Moment = {
     gradients: outside + (clip === 'Global' ? everyBlock : 0) + (isAtOnce ? offered : 0),
     activations: 0,
-    working: Math.max(updating, clip === 'Global' ? outsideWorking(facts, method) : 0),
+    working: Math.max(
+      updating,
+      regrowWorking(facts, method),
+      clip === 'Global' ? outsideWorking(facts, method) : 0,
+    ),
   };
   const atInlet: Moment = {
     gradients: outside + (clip === 'Global' ? everyBlock : 0) + shared.embeddingExchange,

@@ -1,8 +1,9 @@
 // Bytes of an optimizer: master weights, moments, projections. Inactive blocks have no state,
 // unless the method keeps it.
-import { choosesPlaces } from '../methods/adapter-traits.ts';
+import { adapterShape, choosesPlaces } from '../methods/adapter-traits.ts';
 import { codedForm, storesCodes } from '../methods/coded.ts';
 import { drawOf } from '../methods/draw.ts';
+import { perBlock } from '../methods/linears.ts';
 import { masterWeightsOf } from '../methods/master-weights.ts';
 import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
@@ -10,7 +11,7 @@ import { codebookBlock } from './codebook-bytes.ts';
 import { trainsScales } from './grid-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { ModelFacts } from './model-facts.ts';
-import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { projectedLinears } from './projected-linears.ts';
 
 type Optimizer = ResolvedMethod['optimizer'];
@@ -84,6 +85,7 @@ function keepsAll({ selection }: ResolvedMethod): boolean {
 /** State of one block. */
 function blockBytes(facts: ModelFacts, method: ResolvedMethod, trained: number): number {
   if (method.optimizer.type === 'PVTuning') return codedBlockBytes(facts, method);
+  if (method.optimizer.type === 'SM3') return sumsBytes(facts, method);
   const projected = projectedLinears(facts, method);
   if (projected === null) return trained * valueBytes(method);
   const basis = memoryConstants.basisBytes[method.optimizer.type === 'QGaLore' ? 'lazy' : 'exact'];
@@ -96,6 +98,12 @@ function blockBytes(facts: ModelFacts, method: ResolvedMethod, trained: number):
     0,
   );
   return matrices + parametersOf(facts).blockVectors * valueBytes(method);
+}
+
+/** Of rows and columns of the weights whose values come and go. */
+function sumsBytes(facts: ModelFacts, method: ResolvedMethod): number {
+  const linears = adaptedLinears(facts, adapterShape(method, facts)?.targetModules ?? []);
+  return 4 * perBlock(linears, (linear) => linear.out + linear.in);
 }
 
 /** Projected gradients, in bfloat16, that the state of a matrix keeps. */
@@ -121,7 +129,7 @@ function codedBlockBytes(facts: ModelFacts, method: ResolvedMethod): number {
 /** Per value that the optimizer sees, without master weights. */
 function valueBytes(method: Pick<ResolvedMethod, 'adapter' | 'optimizer'>): number {
   const { optimizer } = method;
-  const { AdamW, AdamW8bit, SGDMomentum } = memoryConstants.optimizer;
+  const { AdamW, AdamW8bit, SGDMomentum, SM3 } = memoryConstants.optimizer;
   const byMoments = { Float32: AdamW, BFloat16: AdamW / 2, EightBit: AdamW8bit } as const;
   switch (optimizer.type) {
     case 'AdamW':
@@ -132,6 +140,9 @@ function valueBytes(method: Pick<ResolvedMethod, 'adapter' | 'optimizer'>): numb
       return AdamW8bit;
     case 'SGD':
       return Number(optimizer.sgd.momentum) > 0 ? SGDMomentum : 0;
+    case 'SM3':
+      // Of modules that train whole; of single values rows and columns have some.
+      return SM3;
     case 'GaLore':
       return byMoments[optimizer.galore.moments];
     case 'NaturalGaLore':

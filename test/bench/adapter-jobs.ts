@@ -36,7 +36,7 @@ export const adapterJobs: readonly AdapterJob[] = [
   ...['pissa', 'lora-ga', 'eva', 'nlora', 'slora', 'intermediate-tune', 'lamda', 'loldu'],
   ...['lora-sb', 'lora-xs', 'kasa', 'randlora', 'mixlora', 'bi-lora', 'lq-lora', 'block-lora'],
   ...['allora', 'lora-ggpo', 'deft', 'diffora', 'incre-lora', 'sora', 's2-lora', 'co-lora'],
-  ...['paca', 's2ft', 'spiel', 'natural-galore', 'adapt'],
+  ...['paca', 's2ft', 'spiel', 'spiel-ma', 'natural-galore', 'adapt'],
 ].map((name) => {
   const file = new URL(`../../crds/examples/${name}.yaml`, import.meta.url);
   const { spec } = parse(readFileSync(file, 'utf8'));

@@ -12,6 +12,7 @@ import { agedAdamW } from '../../worker/methods/optimizers/aged-adamw.ts';
 import { exactSubspaces, galore } from '../../worker/methods/optimizers/galore.ts';
 import { lazySubspaces } from '../../worker/methods/optimizers/lazy-subspaces.ts';
 import { sgd } from '../../worker/methods/optimizers/sgd.ts';
+import { sm3 } from '../../worker/methods/optimizers/sm3.ts';
 import { Halo, type HaloSettings } from '../../worker/methods/precision/halo.ts';
 import { alternating } from '../../worker/methods/selection/alternating.ts';
 import { lisa } from '../../worker/methods/selection/lisa.ts';
@@ -197,12 +198,14 @@ function aRandLora() {
   return randLora({ rank: 10, alpha: 40, targets: () => true, seed: 5n, dtype: 'float64' });
 }
 
-function aSpiel(dtype: 'float32' | 'float64') {
+function aSpiel(dtype: 'float32' | 'float64', accumulationSteps: number | null = 1) {
   return spiel({
-    ...{ density: 0.03, reselectSteps: 2, accumulationSteps: 1, initialRate: 0.4 },
+    ...{ density: 0.03, reselectSteps: 2, accumulationSteps, initialRate: 0.4 },
     ...{ targets: () => true, seed: 5n, dtype },
   });
 }
+
+const anSm3 = sm3({ epsilon: 1e-8, weightDecay: 0.01, masterWeights: 'Float32' });
 
 function aHalo(settings: Partial<HaloSettings> = {}) {
   return new Halo({
@@ -374,6 +377,16 @@ export const shardedCases = {
   'exact-spiel': () => ({
     ...{ ...exact, dtype: 'bfloat16', adapter: aSpiel('float32') },
     optimizer: agedAdamW(plainAdamW),
+    store: nf4({ blockSize: 32, scales: 'DoubleQuantized' }),
+  }),
+  // Or by sums that the values' rank has.
+  'spiel-ma-float64': () => ({
+    ...{ ...shared, dtype: 'float64', adapter: aSpiel('float64', null), mode: 'recompute' },
+    optimizer: anSm3,
+  }),
+  'exact-spiel-ma': () => ({
+    ...{ ...exact, dtype: 'bfloat16', adapter: aSpiel('float32', null) },
+    optimizer: anSm3,
     store: nf4({ blockSize: 32, scales: 'DoubleQuantized' }),
   }),
   // Frozen weights travel as codes and scales.

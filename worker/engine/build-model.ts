@@ -297,7 +297,7 @@ function expertParameters(mlp: MlpLayer, { adapter }: BuildOptions): readonly Pa
 function parametersOf(
   adapter: Adapter,
   at: Pick<LinearLayer, 'path' | 'layer'>,
-  { trained, kept = {}, chosen = {} }: ReturnType<Adapter['initialize']>,
+  { trained, kept = {}, chosen = {}, within }: ReturnType<Adapter['initialize']>,
 ): readonly Parameter[] {
   const parameter = (suffix: string, value: Tensor, role: Role): Parameter => ({
     name: `${at.path}.${suffix}`,
@@ -311,7 +311,10 @@ function parametersOf(
     suffix,
   });
   return [
-    ...Object.entries(trained).map(([suffix, value]) => parameter(suffix, value, 'trained')),
+    ...Object.entries(trained).map(([suffix, value]) => ({
+      ...parameter(suffix, value, 'trained'),
+      ...(within && { within }),
+    })),
     ...Object.entries(kept).map(([suffix, value]) => parameter(suffix, value, 'kept')),
     ...Object.entries(chosen).map(([suffix, value]) => ({
       ...parameter(suffix, value, 'chosen'),

@@ -46,6 +46,8 @@ export interface Parameter {
   readonly counted?: string;
   /** Of a tensor of an adapter: its suffix. */
   readonly suffix?: string;
+  /** Of values at places of a matrix `[out, in]`: its shape. */
+  readonly within?: readonly [number, number];
   /** Of places: the weight whose gradient some steps compute at them. */
   readonly gradientOf?: string;
 }

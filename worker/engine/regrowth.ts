@@ -3,7 +3,7 @@
 // layer's output and its input; after some steps places are dropped and others grow.
 
 import { Bug } from '../../crds/failures/errors.ts';
-import type { Moment, OwnLayer, Probe, Regrowth } from '../methods/adapters/adapter.ts';
+import type { Candidates, Moment, OwnLayer, Probe, Regrowth } from '../methods/adapters/adapter.ts';
 import type { OptimizerState, Projector } from '../methods/optimizers/optimizer.ts';
 import type { Shard } from '../sharding/shards.ts';
 import { exactType } from '../tensor/dtype.ts';
@@ -29,14 +29,14 @@ export interface StepProbe {
 
 /** The active parameters, and candidates whose gradients a step computes. */
 export function withCandidates(active: Active, model: Model, moment: Moment): Active {
-  const regrowth = model.adapter?.regrowth;
-  if (regrowth === undefined || regrowth.probe(moment) === 'None') return active;
-  const byLayer = Map.groupBy(candidatesOf(model, regrowth), ({ layer }) => layer);
+  const candidates = model.adapter?.regrowth?.candidates;
+  if (candidates === undefined || candidates.probe(moment) === 'None') return active;
+  const byLayer = Map.groupBy(candidatesOf(model, candidates), ({ layer }) => layer);
   return (layer) => [...active(layer), ...(byLayer.get(layer) ?? [])];
 }
 
-function candidatesOf({ parameters }: Model, { candidates }: Regrowth): readonly Parameter[] {
-  return parameters.all().filter(({ suffix }) => suffix === candidates);
+function candidatesOf({ parameters }: Model, candidates: Candidates): readonly Parameter[] {
+  return parameters.all().filter(({ suffix }) => suffix === candidates.suffix);
 }
 
 /** This rank's parts of what steps change, and their optimizer state by name. */
@@ -52,14 +52,14 @@ export function probeOf(
   world: World,
   moment: Moment,
 ): StepProbe | null {
-  const regrowth = model.adapter?.regrowth;
-  const probe = regrowth?.probe(moment) ?? 'None';
-  if (regrowth === undefined || probe === 'None') return null;
-  const found = candidatesOf(model, regrowth).map((parameter) => {
+  const candidates = model.adapter?.regrowth?.candidates;
+  const probe = candidates?.probe(moment) ?? 'None';
+  if (candidates === undefined || probe === 'None') return null;
+  const found = candidatesOf(model, candidates).map((parameter) => {
     if (parameter.gradientOf === undefined) throw new Bug(`${parameter.name} is of no weight`);
     return [parameter.gradientOf, projectorOf(probe, parameter.value)] as const;
   });
-  const chooseFor = chooser(model, regrowth, { shards, states }, world);
+  const chooseFor = chooser(model, candidates, { shards, states }, world);
   return {
     projectors: new Map(found),
     offered: (gradients) => (probe === 'All' ? gradients.map(chooseFor) : gradients),
@@ -80,7 +80,7 @@ function projectorOf(probe: Exclude<Probe, 'None'>, places: Tensor): Projector {
 /** Chooses the candidates of a layer by a gradient over all ranks, and gives that at them. */
 function chooser(
   { parameters }: Model,
-  { choose }: Regrowth,
+  { choose }: Candidates,
   { shards, states }: Owned,
   world: World,
 ) {
@@ -113,8 +113,22 @@ export function isWithoutState(
   moment: Moment,
 ): boolean {
   if (role !== 'chosen') return false;
-  if (regrowth === undefined || suffix !== regrowth.candidates) return true;
-  return regrowth.probe(moment) === 'None';
+  const candidates = regrowth?.candidates;
+  if (candidates === undefined || suffix !== candidates.suffix) return true;
+  return candidates.probe(moment) === 'None';
+}
+
+/** The places of the values of a parameter that this rank owns; null where it has none. */
+export function placesAmong(
+  { adapter }: Pick<Model, 'adapter'>,
+  shards: readonly Shard[],
+): (parameter: Parameter) => Tensor | null {
+  const regrowth = adapter?.regrowth;
+  if (regrowth === undefined) return () => null;
+  const { value, index } = regrowth;
+  const own = new Map(shards.map(({ parameter }) => [parameter.name, parameter.value]));
+  return ({ name, suffix }) =>
+    suffix === value ? (own.get(`${name.slice(0, -value.length)}${index}`) ?? missing(name)) : null;
 }
 
 /**

@@ -39,6 +39,8 @@ export interface Update {
   stream(name: string): Stream;
   /** How many of the first columns of a matrix keep their values. @default 0 */
   restingColumns?(parameter: Parameter): number;
+  /** Where in its matrix the values of a parameter are. @default it is no single values */
+  places?(parameter: Parameter): Tensor | null;
   /** Of ranks that grow. @default none */
   readonly growth?: StepGrowth | null;
   /** Sees the gradients of each layer, whole or shards, unchanged. @default nothing */
@@ -223,6 +225,7 @@ class StepUpdate {
     for (const { parameter, value } of gradients) {
       const [state, updates] = this.#stateOf(parameter);
       const projectedIn = this.#projected.get(parameter.name);
+      const places = this.#update.places?.(parameter) ?? null;
       const step = {
         learningRate: this.#update.learningRate * parameter.learningRateFactor,
         count: updates + 1,
@@ -230,6 +233,7 @@ class StepUpdate {
         decayed: parameter.decayed,
         stream: this.#update.stream(parameter.name),
         ...(projectedIn === undefined ? {} : { projectedIn }),
+        ...(places === null ? {} : { places }),
       };
       const resting = this.#restingColumns(parameter);
       const alone = () => this.#change(parameter, value, state, step);

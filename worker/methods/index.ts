@@ -26,6 +26,7 @@ import { naturalGradient } from './optimizers/natural.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { pvTuning } from './optimizers/pv-tuning.ts';
 import { sgd } from './optimizers/sgd.ts';
+import { sm3 } from './optimizers/sm3.ts';
 import { subspaceFinder } from './optimizers/subspace.ts';
 import { Halo } from './precision/halo.ts';
 import type { Precision } from './precision/precision.ts';
@@ -149,6 +150,11 @@ function plainOptimizerOf(method: ResolvedMethod, peak: number): Optimizer {
       });
     case 'AdamW8bit':
       return adamW8bit({ ...adamSettings(method.optimizer.adamW8bit), masterWeights });
+    case 'SM3': {
+      const { epsilon, weightDecay } = method.optimizer.sm3;
+      const settings = { epsilon: Number(epsilon), weightDecay: Number(weightDecay) };
+      return sm3({ ...settings, masterWeights });
+    }
     case 'GaLore':
       return galoreOf(method.optimizer.galore, masterWeights);
     case 'NaturalGaLore': {

@@ -42,10 +42,10 @@ export class OptimizerStates implements Disposable {
     const kept = moving.map(({ parameter, whole }) => ({ ...parameter, whole }));
     for (const one of kept) if ((stepCounts[countedAs(one)] ?? 0) === 0) this.#free(one.name);
     for (const one of kept) {
-      const { name, layer, value, whole, coded } = one;
+      const { name, layer, value, whole, coded, within } = one;
       if (stepCounts[countedAs(one)] === undefined || this.#byName.has(name)) continue;
       const isBlockMatrix = typeof layer === 'number' && whole.length === 2;
-      const role = { isBlockMatrix, count: sizeOf(whole) };
+      const role = { isBlockMatrix, count: sizeOf(whole), ...(within && { within }) };
       const state = scope(
         () =>
           coded?.type === 'Codebook'

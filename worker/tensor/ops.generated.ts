@@ -630,6 +630,12 @@ export function scatterAdd_(self: Tensor, dim: number | bigint, index: Tensor, s
   return self;
 }
 
+const $scatterReduce_ = operator('aten::scatter_reduce_.two(Tensor(a!) self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor(a!)');
+export function scatterReduce_(self: Tensor, dim: number | bigint, index: Tensor, src: Tensor, reduce: string, options: { readonly includeSelf?: boolean | undefined } = {}): Tensor {
+  call($scatterReduce_, self.handle, dim, index.handle, src.handle, reduce, options.includeSelf);
+  return self;
+}
+
 const $embedding = operator('aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor');
 export function embedding(weight: Tensor, indices: Tensor, paddingIdx?: number | bigint, scaleGradByFreq?: boolean, sparse?: boolean): Tensor {
   return made(call($embedding, weight.handle, indices.handle, paddingIdx, scaleGradByFreq, sparse));

@@ -130,6 +130,7 @@ export const operatorNames = {
   scatter_: 'aten::scatter_.src',
   scatterScalar_: 'aten::scatter_.value',
   scatterAdd_: 'aten::scatter_add_',
+  scatterReduce_: 'aten::scatter_reduce_.two',
   embedding: 'aten::embedding',
   diag: 'aten::diag',
   triu: 'aten::triu',

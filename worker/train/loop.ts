@@ -17,7 +17,7 @@ import { growthAfter, hasGrown, ranksInWords, stepGrowth } from '../engine/growt
 import type { Active } from '../engine/model.ts';
 import { type HostSequence, type PackedSequence, toSequence } from '../engine/packed-sequence.ts';
 import { countedAs } from '../engine/parameters.ts';
-import { probeOf, withCandidates } from '../engine/regrowth.ts';
+import { placesAmong, probeOf, withCandidates } from '../engine/regrowth.ts';
 import { restingColumns, unrested } from '../engine/resting.ts';
 import type { Update } from '../engine/update.ts';
 import type { Moment } from '../methods/adapters/adapter.ts';
@@ -229,7 +229,7 @@ function momentOf({ plan: { totalSteps } }: TrainerParts, { step }: TrainerState
 }
 
 function updateOf(
-  { model, plan: { seed, totalSteps } }: TrainerParts,
+  { model, shards, plan: { seed, totalSteps } }: TrainerParts,
   { step, growth }: TrainerState,
   { learningRate, stepCounts }: StepChoices,
 ): Update {
@@ -238,6 +238,7 @@ function updateOf(
     learningRate,
     count: (parameter) => (stepCounts[countedAs(parameter)] ?? 0) + 1,
     stream: (name) => streamOf(seed, 'update', name, step),
+    places: placesAmong(model, shards),
     growth: stepGrowth(model, growth, step),
     restingColumns: (parameter) => restingColumns(adapter, parameter, { step, totalSteps }),
     updated({ suffix, value }) {

@@ -63,9 +63,39 @@ export const casesOfValues: Cases = {
       'worker.devicesPerWorker': 1,
     },
   },
-  'values that come and go are moved by AdamW': {
+  'values that come and go are moved by AdamW or SM3': {
     meet: { 'method.preset': 'SpIEL', 'method.optimizer': { type: 'AdamW8bit' } },
     apart: { 'method.preset': 'PaCA', 'method.optimizer': { type: 'AdamW8bit' } },
+  },
+  'sums of rows and columns are for single values': {
+    meet: { 'method.preset': 'PaCA', 'method.optimizer': { type: 'SM3' } },
+    apart: { 'method.preset': 'SpIELMA' },
+  },
+  'momenta are approximated by SM3': {
+    meet: { 'method.preset': 'SpIELMA', 'method.optimizer': { type: 'AdamW' } },
+    apart: {
+      'method.preset': 'SpIEL',
+      'method.adapter': { type: 'SpIEL', spiel: { growth: 'MomentumApproximation' } },
+      'method.optimizer': { type: 'SM3' },
+    },
+  },
+  'accumulated gradients become moments of AdamW': {
+    meet: {
+      'method.preset': 'SpIEL',
+      'method.adapter': { type: 'SpIEL', spiel: { growth: 'AccumulatedGradient' } },
+      'method.optimizer': { type: 'SM3' },
+    },
+    apart: { 'method.preset': 'SpIEL', 'method.optimizer': { type: 'SM3' } },
+  },
+  'momentum approximation gathers no gradients': {
+    meet: {
+      'method.preset': 'SpIELMA',
+      'method.adapter': { type: 'SpIEL', spiel: { accumulationSteps: 5 } },
+    },
+    apart: {
+      'method.preset': 'SpIEL',
+      'method.adapter': { type: 'SpIEL', spiel: { accumulationSteps: 5 } },
+    },
   },
   'moments of values that come and go are exact': {
     meet: {

@@ -9,6 +9,18 @@ import { resolveMethod } from '../../../crds/methods/resolve.ts';
 
 const resolve = (written: unknown) => resolveMethod(methodSchema.parse(written));
 
+test('values of SpIEL grow as its optimizer has it, unless the job says how', (t) => {
+  const growth = (written: unknown) => {
+    const { adapter } = resolve(written);
+    return adapter.type === 'SpIEL' ? adapter.spiel.growth : adapter.type;
+  };
+  t.is(growth({ preset: 'SpIEL' }), 'AccumulatedGradient');
+  t.is(growth({ preset: 'SpIEL', optimizer: { type: 'SM3' } }), 'MomentumApproximation');
+  t.is(growth({ preset: 'SpIELMA' }), 'MomentumApproximation');
+  const asked = { type: 'SpIEL', spiel: { growth: 'AccumulatedGradient' } };
+  t.is(growth({ adapter: asked, optimizer: { type: 'SM3' } }), 'AccumulatedGradient');
+});
+
 test('a preset sets its axes and defaults fill the rest', (t) => {
   t.deepEqual(resolve({ preset: 'LoRA' }), {
     precision: { type: 'BFloat16', bfloat16: { masterWeights: 'Float32' } },

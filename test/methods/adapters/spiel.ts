@@ -16,8 +16,25 @@ export const trial: AdapterTrial = {
         spiel_value: ops.indexSelect(ops.view(G, [-1]), 0, own('spiel_index')),
       }),
     },
+    SpIELMA: {
+      method: {
+        adapter: {
+          type: 'SpIEL',
+          spiel: { density: '0.05', growth: 'MomentumApproximation', reselectSteps: 3 },
+        },
+        optimizer: { type: 'SM3' },
+      },
+      start: 0,
+      gradients: (own, G) => ({
+        spiel_value: ops.indexSelect(ops.view(G, [-1]), 0, own('spiel_index')),
+      }),
+    },
   },
   workers: {
+    'spiel-ma': {
+      preset: 'SpIELMA',
+      adapter: { type: 'SpIEL', spiel: { density: '0.05', reselectSteps: 5, initialRate: '0.5' } },
+    },
     'spiel-int4': {
       ...{ preset: 'SpIEL', base: int4 },
       adapter: {
@@ -27,6 +44,13 @@ export const trial: AdapterTrial = {
     },
   },
   device: {
+    'spiel by momenta of an NF4 base': {
+      method: {
+        ...{ preset: 'SpIELMA', precision: float32, base: { type: 'NF4' } },
+        adapter: { type: 'SpIEL', spiel: { reselectSteps: 2 } },
+      },
+      gap: exact,
+    },
     'spiel of an Int4 base, with a density loss': {
       method: {
         ...{ preset: 'SpIEL', precision: float32, base: int4 },
@@ -37,6 +61,16 @@ export const trial: AdapterTrial = {
     },
   },
   peers: {
+    'spiel-ma': {
+      toy: 'llama',
+      method: {
+        ...{ preset: 'SpIELMA', precision: float32 },
+        adapter: {
+          type: 'SpIEL',
+          spiel: { density: '0.05', reselectSteps: 2, initialRate: '0.5' },
+        },
+      },
+    },
     spiel: {
       toy: 'qwen2',
       method: {

@@ -166,6 +166,7 @@ for (const layout of ['matrices', 'owner'] as const)
 test.serial(trainsAlike, 'pv-float64', 3, 10 * reordered, 'owner');
 // Moments of candidates are float32.
 test.serial(trainsAlike, 'spiel-float64', 3, coarse, 'matrices');
+test.serial(trainsAlike, 'spiel-ma-float64', 3, 10 * reordered, 'matrices');
 for (const size of [2, 4]) test.serial(trainsAlike, 'full-float32', size, coarse);
 test.serial(trainsAlike, 'lora-float32', 2, coarse);
 test.serial(trainsAlike, 'halo-float64', 3, reordered);
@@ -196,6 +197,7 @@ test.serial(trainsAlike, 'exact-int8-fused', 5, 0);
 test.serial(trainsAlike, 'exact-int8-lisa', 3, 0);
 test.serial(trainsAlike, 'exact-q-galore', 3, 0, 'matrices');
 test.serial(trainsAlike, 'exact-spiel', 3, 0, 'matrices');
+test.serial(trainsAlike, 'exact-spiel-ma', 3, 0, 'matrices');
 for (const size of [2, 3]) test.serial(trainsAlike, 'exact-pv', size, 0, 'owner');
 test.serial(trainsAlike, 'exact-pv-bfloat16', 3, 0, 'owner');
 

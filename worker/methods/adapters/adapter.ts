@@ -67,6 +67,8 @@ interface NewTensors {
    * without a gradient of their own. As many as the layer's trained values, at the same rank.
    */
   readonly chosen?: Readonly<Record<string, Tensor>>;
+  /** Of values at chosen places: the shape `[out, in]` of their matrix. */
+  readonly within?: readonly [number, number];
 }
 
 /** What an adapter may decompose: tensors of the host `[out, in]`, in float32 at least. */
@@ -319,18 +321,22 @@ export interface OwnLayer {
 export interface Regrowth {
   /** The suffix of the values at the places. */
   readonly value: string;
-  /**
-   * The suffix of the places whose gradients some steps compute; the optimizer keeps a state of
-   * them in these steps alone.
-   */
-  readonly candidates: string;
-  probe(moment: Moment): Probe;
-  /** Candidates for a gradient `[out, in]`, which may be overwritten; the same at every rank. */
-  choose(gradient: Tensor, tensors: (suffix: string) => Tensor): Tensor;
+  /** The suffix of the places. */
+  readonly index: string;
+  /** Places whose gradients some steps compute before. @default none */
+  readonly candidates?: Candidates;
   /** Whether places are chosen again once the step has updated its values. */
   isDue(moment: Moment): boolean;
   /** Does so, in place, with the states of values and candidates. */
   regrow(own: OwnLayer, moment: Moment): void;
+}
+
+export interface Candidates {
+  /** Of these places; the optimizer keeps a state of them in the steps of their gradients alone. */
+  readonly suffix: string;
+  probe(moment: Moment): Probe;
+  /** Candidates for a gradient `[out, in]`, which may be overwritten; the same at every rank. */
+  choose(gradient: Tensor, tensors: (suffix: string) => Tensor): Tensor;
 }
 
 /** How layers get ranks (engine/growth.ts), by moment and numbers that are the same everywhere. */

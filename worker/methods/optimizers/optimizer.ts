@@ -23,6 +23,8 @@ export interface UpdateStep {
   readonly stream: Stream;
   /** For a projected gradient: the type in which it was projected. */
   readonly projectedIn?: DType;
+  /** For single values of a matrix: their places in it, in row order, int32. */
+  readonly places?: Tensor;
 }
 
 /** The role of a parameter, for optimizers that treat some differently. */
@@ -31,6 +33,8 @@ interface ParameterRole {
   readonly isBlockMatrix: boolean;
   /** Values of the complete parameter, where `value` is a shard. @default those of `value` */
   readonly count?: number;
+  /** Shape `[out, in]` of the matrix that the values are single ones of. */
+  readonly within?: readonly [number, number];
 }
 
 export interface Optimizer {

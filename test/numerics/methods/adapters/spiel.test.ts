@@ -6,18 +6,19 @@ import { stateTensors } from '../../../../worker/checkpoint/state-tensors.ts';
 import { freshState, type TrainerState } from '../../../../worker/checkpoint/trainer-state.ts';
 import type { HostSequence } from '../../../../worker/engine/packed-sequence.ts';
 import type { Adapter, Moment } from '../../../../worker/methods/adapters/adapter.ts';
-import { candidates, index, spiel, value } from '../../../../worker/methods/adapters/spiel.ts';
+import { candidates, index, value } from '../../../../worker/methods/adapters/places.ts';
+import { spiel } from '../../../../worker/methods/adapters/spiel.ts';
 import { adamW } from '../../../../worker/methods/optimizers/adamw.ts';
 import { agedAdamW } from '../../../../worker/methods/optimizers/aged-adamw.ts';
 import type { OptimizerState } from '../../../../worker/methods/optimizers/optimizer.ts';
-import { grad, leaf, withTape } from '../../../../worker/tensor/autograd.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { normal } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { streamOf } from '../../../../worker/tensor/streams.ts';
-import { fromBytes, item, type Tensor, tensor, toArray } from '../../../../worker/tensor/tensor.ts';
+import { fromBytes, type Tensor, tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 import { train } from '../../../../worker/train/loop.ts';
 import { denseChangeOf } from '../../../builders/dense-change.ts';
+import { meanOf, type PlantedJob, planted } from '../../../builders/planted-support.ts';
 import {
   aToyModel,
   countUp,
@@ -287,141 +288,20 @@ test('a value that comes later moves as one of a fresh AdamW', (t) => {
   });
 });
 
-/** Two layers with relu between them, and a teacher that has other values at a few places. */
-interface Planted {
-  readonly recovered: number;
-  /** Of the loss before the first step. */
-  readonly loss: number;
-}
-
-const sizes = [
-  { out: 96, in: 64 },
-  { out: 32, in: 96 },
-] as const;
-
-function planted(seed: number, isStatic: boolean): Planted {
-  return scope(() => {
-    const steps = 800;
-    const draw = (name: string, shape: readonly number[], std = 1) =>
-      normal(shape, std, streamOf(seed, name));
-    const falling = (count: number, power: number) =>
-      ops.powScalar(ops.arange(1, count + 1, 1, { dtype: 'float32' }), -power);
-    const rotation = (name: string, size: number) => ops.linalgQr(draw(name, [size, size]))[0];
-    const mixed = ops.mul(rotation('inputs', 64), ops.mulScalar(falling(64, 0.5), 3));
-    const inputs = (name: string) => ops.mm(draw(name, [64, 64]), ops.t(mixed));
-    const adapter = spiel({
-      ...{ density: 0.04, reselectSteps: 20, accumulationSteps: 5, initialRate: 0.2 },
-      ...{ targets: () => true, seed: BigInt(seed), dtype: 'float32' },
-    });
-    const optimizer = agedAdamW({ ...adam, beta2: 0.999, weightDecay: 0 });
-    const layers = sizes.map((size, i) => {
-      const count = size.out * size.in;
-      const least = Math.min(size.out, size.in);
-      const [left, right] = [rotation(`u${i}`, size.out), rotation(`v${i}`, size.in)];
-      const values = ops.mulScalar(falling(least, 0.7), Math.sqrt(least / 8));
-      const first = (of: Tensor) => ops.narrow(of, 1, 0, least);
-      const W = ops.mm(ops.mul(first(left), values), ops.t(first(right)));
-      const shape = [size.out, size.in];
-      // 2 % of a normal distribution are above 2.0537.
-      const marks = ops.gtScalar(draw(`m${i}`, shape), 2.0537);
-      const drawn = ops.mul(draw(`d${i}`, shape), ops.to(marks, 'float32'));
-      const norm = (of: Tensor) => item(ops.linalgVectorNorm(of));
-      const change = ops.mulScalar(drawn, (0.3 * norm(W)) / norm(drawn));
-      const layer = { path: `l${i}`, layer: i, ...size, model: {} } as never;
-      const made = adapter.initialize(layer, () => W);
-      const all: Readonly<Record<string, Tensor>> = { ...made.trained, ...made.chosen };
-      const states = new Map(
-        [value, candidates].map((suffix) => [suffix, optimizer.initialize(all[suffix] as Tensor)]),
-      );
-      return { W, teacher: ops.add(W, change), marks: ops.view(marks, [count]), all, states };
-    });
-    type Layer = (typeof layers)[number];
-    const net = (x: Tensor, each: (layer: Layer, x: Tensor) => Tensor) => {
-      const [first, second] = layers as [Layer, Layer];
-      return each(second, ops.relu(each(first, x)));
-    };
-    const lossOf = (x: Tensor, y: Tensor) =>
-      ops.mean(
-        ops.square(
-          ops.sub(
-            y,
-            net(x, ({ teacher }, h) => ops.linear(h, teacher)),
-          ),
-        ),
-      );
-    const student = ({ W, all }: Layer, x: Tensor, v = all[value] as Tensor) =>
-      ops.loraLinear(x, W, null, all[index] as Tensor, v, 1);
-    const tests = inputs('test');
-    const measured = () => scope(() => item(lossOf(tests, net(tests, student))));
-    const before = measured();
-    for (let step = 0; step < steps; step += 1) {
-      const moment = { step, totalSteps: steps };
-      const probe = isStatic ? 'None' : adapter.regrowth?.probe(moment);
-      scope(() => {
-        const x = inputs(`x${step}`);
-        const found = withTape(() => {
-          const values = layers.map(({ all }) => leaf(all[value] as Tensor));
-          const seen: { readonly input: Tensor; readonly zeros: Tensor }[] = [];
-          const y = net(x, (layer, input) => {
-            const out = student(layer, input, values[layers.indexOf(layer)]);
-            const zeros = leaf(ops.zerosLike(out));
-            seen.push({ input, zeros });
-            return ops.add(out, zeros);
-          });
-          const tapped = seen.toReversed();
-          const gradients = grad(
-            [lossOf(x, y)],
-            [...values, ...tapped.map(({ zeros }) => zeros)],
-            [null],
-          );
-          return { gradients, inputs: seen.toReversed().map(({ input }) => input) };
-        });
-        for (const [i, { all, states }] of layers.entries()) {
-          const own = (suffix: string) => all[suffix] as Tensor;
-          const stateOf = (suffix: string) => states.get(suffix) as OptimizerState;
-          const update = (suffix: string, gradient: Tensor) =>
-            optimizer.update(own(suffix), gradient, stateOf(suffix), {
-              ...{ learningRate: 3e-3, count: step + 1, gradientScale: 1, decayed: false },
-              stream: streamOf(1, 'none'),
-            });
-          update(value, found.gradients[i] as Tensor);
-          optimizer.endStep?.();
-          if (probe === 'None' || probe === undefined) continue;
-          const [dy, h] = [
-            found.gradients[3 - i] as Tensor,
-            ops.detach(found.inputs[1 - i] as Tensor),
-          ];
-          if (probe === 'All') {
-            const G = ops.mm(ops.t(dy), h);
-            for (const state of Object.values(stateOf(candidates))) ops.zero_(state);
-            ops.copy_(own(candidates), adapter.regrowth?.choose(G, own) as Tensor);
-          }
-          update(candidates, ops.sampledProduct(dy, h, own(candidates)));
-          if (adapter.regrowth?.isDue(moment)) {
-            adapter.regrowth.regrow({ tensors: own, states: stateOf }, moment);
-          }
-        }
-      });
-    }
-    const [hits, all] = layers.reduce(
-      ([found, every], { all: own, marks }) => [
-        found + item(ops.sum(ops.to(ops.indexSelect(marks, 0, own[index] as Tensor), 'float32'))),
-        every + item(ops.sum(ops.to(marks, 'float32'))),
-      ],
-      [0, 0],
-    );
-    return { recovered: (hits ?? 0) / (all ?? 1), loss: measured() / before };
-  });
-}
-
 test('most places where a teacher differs are found, and the loss is less than half of that of random places', (t) => {
   const seeds = [1, 2, 3];
-  const [grown, fixed] = [false, true].map((isStatic) =>
-    seeds.map((seed) => planted(seed, isStatic)),
-  ) as [Planted[], Planted[]];
-  const mean = (runs: readonly Planted[], of: keyof Planted) =>
-    runs.reduce((sum, run) => sum + run[of] / runs.length, 0);
+  const job: PlantedJob = {
+    adapter: (seed) =>
+      spiel({
+        ...{ density: 0.04, reselectSteps: 20, accumulationSteps: 5, initialRate: 0.2 },
+        ...{ targets: () => true, seed: BigInt(seed), dtype: 'float32' },
+      }),
+    optimizer: agedAdamW({ ...adam, beta2: 0.999, weightDecay: 0 }),
+    ...{ learningRate: 3e-3, steps: 800, support: 'Anywhere', regrows: true },
+  };
+  const grown = seeds.map((seed) => planted(seed, job));
+  const fixed = seeds.map((seed) => planted(seed, { ...job, regrows: false }));
   t.log(grown, fixed);
-  t.true(mean(grown, 'recovered') > 0.5);
-  t.true(mean(grown, 'loss') < 0.5 * mean(fixed, 'loss'));
+  t.true(meanOf(grown, 'recovered') > 0.5);
+  t.true(meanOf(grown, 'loss') < 0.5 * meanOf(fixed, 'loss'));
 });
