@@ -27,11 +27,17 @@ export const naturalGalore = axisEntry({
       .describe(
         'Projected gradients in the estimate of the Fisher matrix. Each takes 2 bytes per value in the subspace.',
       ),
+    sides: z
+      .enum(['One', 'Both'])
+      .default('One')
+      .describe(
+        'Sides of a matrix that are projected: the smaller one, or both, so that moments and history have rank x rank values.',
+      ),
     damping: decimal({ above: 0 })
       .default('1e-3')
       .describe('Added to the diagonal of the Fisher matrix: lambda.'),
   }),
-  words: (own) => ofRank('Natural GaLore', own),
+  words: (own) => `${ofRank('Natural GaLore', own)}${own.sides === 'Both' ? ' of both sides' : ''}`,
 });
 
 export const naturalGalorePreset = {

@@ -91,7 +91,7 @@ function scattered({ facts, method, shards, device }: MemoryQuestion): number {
  */
 export function lowValues(facts: ModelFacts, method: Pick<ResolvedMethod, 'optimizer'>) {
   const projected = projectedLinears(facts, method);
-  return projected?.reduce((sum, { rank, larger }) => sum + rank * larger, 0) ?? null;
+  return projected?.reduce((sum, { low }) => sum + low, 0) ?? null;
 }
 
 /**

@@ -48,10 +48,13 @@ export function updateWorking(facts: ModelFacts, method: ResolvedMethod): number
   }
   const isNatural = historyOf(method) > 0;
   const { bytes, squares, rows } = memoryConstants.refresh[projection.directions];
-  const each = (projectedLinears(facts, method) ?? []).map(({ smaller, larger, rank }) => {
-    const low = (isNatural ? 4 : 2) * 4 * rank * larger + (isNatural ? memoryConstants.columns : 0);
+  const each = (projectedLinears(facts, method) ?? []).map((one) => {
+    const { smaller, larger, rank } = one;
+    // Between both projections, and while the second basis is found, only one side is projected.
+    const half = one.both ? 4 * rank * larger : 0;
+    const low = (isNatural ? 4 : 2) * 4 * one.low + (isNatural ? memoryConstants.columns : 0);
     const refresh = bytes * smaller * (squares * smaller + Math.min(rows, larger));
-    return copied * smaller * larger + Math.max(low, refresh);
+    return copied * smaller * larger + Math.max(low + 2 * half, refresh, 3 * half);
   });
   return Math.max(...each);
 }
@@ -91,9 +94,10 @@ function blockBytes(facts: ModelFacts, method: ResolvedMethod, trained: number):
   const basis = memoryConstants.basisBytes[method.optimizer.type === 'QGaLore' ? 'lazy' : 'exact'];
   const history = historyOf(method);
   const matrices = projected.reduce(
-    (sum, { rank, smaller, larger }) =>
+    (sum, { rank, smaller, larger, low, both }) =>
       sum +
-      rank * (larger * (valueBytes(method) + 2 * history) + smaller * basis) +
+      low * (valueBytes(method) + 2 * history) +
+      rank * (smaller + (both ? larger : 0)) * basis +
       8 * history ** 2,
     0,
   );

@@ -10,6 +10,10 @@ interface ProjectedLinear {
   readonly larger: number;
   /** Rank of the projection of the smaller dimension. */
   readonly rank: number;
+  /** Values of a projected gradient. */
+  readonly low: number;
+  /** Whether the larger dimension is projected too. */
+  readonly both: boolean;
 }
 
 /** All linear layers, or null if gradients are not projected. */
@@ -19,8 +23,10 @@ export function projectedLinears(
 ): readonly ProjectedLinear[] | null {
   const projection = projectionOf(optimizer);
   if (projection === null) return null;
+  const both = optimizer.type === 'NaturalGaLore' && optimizer.naturalGalore.sides === 'Both';
   return linearsOf(facts).map(({ out, in: inputs }) => {
     const [smaller, larger] = [Math.min(out, inputs), Math.max(out, inputs)];
-    return { smaller, larger, rank: rankWithin(smaller, projection.rank) };
+    const rank = rankWithin(smaller, projection.rank);
+    return { smaller, larger, rank, low: rank * (both ? rank : larger), both };
   });
 }

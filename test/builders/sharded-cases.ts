@@ -11,8 +11,10 @@ import { adamW8bit } from '../../worker/methods/optimizers/adamw-8bit.ts';
 import { agedAdamW } from '../../worker/methods/optimizers/aged-adamw.ts';
 import { exactSubspaces, galore } from '../../worker/methods/optimizers/galore.ts';
 import { lazySubspaces } from '../../worker/methods/optimizers/lazy-subspaces.ts';
+import { naturalGradient } from '../../worker/methods/optimizers/natural.ts';
 import { sgd } from '../../worker/methods/optimizers/sgd.ts';
 import { sm3 } from '../../worker/methods/optimizers/sm3.ts';
+import { twoSided } from '../../worker/methods/optimizers/two-sided.ts';
 import { Halo, type HaloSettings } from '../../worker/methods/precision/halo.ts';
 import { alternating } from '../../worker/methods/selection/alternating.ts';
 import { lisa } from '../../worker/methods/selection/lisa.ts';
@@ -400,6 +402,17 @@ export const shardedCases = {
       { rank: 8, scale: 0.25, weightDecay: 0.01, masterWeights: 'Float32' },
       adamW(plainAdamW),
       exactSubspaces(3),
+    ),
+  }),
+  // Both sides are projected; whoever has a matrix has its history.
+  'natural-galore-float64': () => ({
+    ...{ ...shared, dtype: 'float64' },
+    optimizer: galore(
+      { rank: 8, scale: 0.25, weightDecay: 0.01, masterWeights: 'Float32', frame: twoSided },
+      adamW(plainAdamW),
+      exactSubspaces(3),
+      'NaturalGaLore',
+      naturalGradient({ history: 3, damping: 1e-2 }),
     ),
   }),
   'lisa-float64': () => ({

@@ -26,6 +26,10 @@ const methods = {
   },
   // Four sequences a step: of three workers one accumulates two, and the norm is that of all.
   'q-galore-lisa': { preset: 'QGaLore', selection: lisaOfOne },
+  'natural-galore-both': {
+    preset: 'NaturalGaLore',
+    optimizer: { type: 'NaturalGaLore', naturalGalore: { rank: 8, sides: 'Both' } },
+  },
   'halo-natural-galore': { preset: 'NaturalGaLore', precision: { type: 'HALO' } },
   'whole-ends': {
     preset: 'QLoRA',

@@ -19,6 +19,7 @@ import { targetsOf } from './adapters/targets.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
 import { agedAdamW } from './optimizers/aged-adamw.ts';
+import { type Frame, oneSided } from './optimizers/frame.ts';
 import { exactSubspaces, galore, type WithinSubspace } from './optimizers/galore.ts';
 import { lazySubspaces } from './optimizers/lazy-subspaces.ts';
 import type { MasterWeights } from './optimizers/master-weights.ts';
@@ -28,6 +29,7 @@ import { pvTuning } from './optimizers/pv-tuning.ts';
 import { sgd } from './optimizers/sgd.ts';
 import { sm3 } from './optimizers/sm3.ts';
 import { subspaceFinder } from './optimizers/subspace.ts';
+import { twoSided } from './optimizers/two-sided.ts';
 import { Halo } from './precision/halo.ts';
 import type { Precision } from './precision/precision.ts';
 import { withRowRates } from './rules/allora.ts';
@@ -158,9 +160,9 @@ function plainOptimizerOf(method: ResolvedMethod, peak: number): Optimizer {
     case 'GaLore':
       return galoreOf(method.optimizer.galore, masterWeights);
     case 'NaturalGaLore': {
-      const { history, damping } = method.optimizer.naturalGalore;
+      const { history, damping, sides, ...own } = method.optimizer.naturalGalore;
       const within = naturalGradient({ history, damping: Number(damping) });
-      return galoreOf(method.optimizer.naturalGalore, masterWeights, within);
+      return galoreOf(own, masterWeights, within, sides === 'Both' ? twoSided : oneSided);
     }
     case 'QGaLore':
       return qGaloreOf(method.optimizer.qGalore, masterWeights);
@@ -198,11 +200,12 @@ function galoreOf(
   { rank, scale, refreshSteps, directions, moments, ...adam }: GaloreParameters,
   masterWeights: MasterWeights,
   within: WithinSubspace | null = null,
+  frame: Frame = oneSided,
 ): Optimizer {
   const settings = { ...adamSettings(adam), masterWeights };
   const inner = moments === 'EightBit' ? adamW8bit(settings) : adamW({ ...settings, moments });
   const { weightDecay } = settings;
-  const projected = { rank, scale: Number(scale), weightDecay, masterWeights };
+  const projected = { rank, scale: Number(scale), weightDecay, masterWeights, frame };
   const subspaces = exactSubspaces(refreshSteps, subspaceFinder(directions));
   return within === null
     ? galore(projected, inner, subspaces)

@@ -163,6 +163,7 @@ test.serial(trainsAlike, 'lisa-float64', 2, reordered);
 // Directions come from whole gradients, and are chosen twice.
 for (const layout of ['matrices', 'owner'] as const)
   test.serial(trainsAlike, 'galore-float64', 3, 10 * reordered, layout);
+test.serial(trainsAlike, 'natural-galore-float64', 3, 10 * reordered, 'matrices');
 test.serial(trainsAlike, 'pv-float64', 3, 10 * reordered, 'owner');
 // Moments of candidates are float32.
 test.serial(trainsAlike, 'spiel-float64', 3, coarse, 'matrices');

@@ -26,18 +26,10 @@ import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import { item, type Tensor } from '../../tensor/tensor.ts';
 import type { ProductChange } from '../weights/affine-groups.ts';
+import { type Frame, oneSided } from './frame.ts';
 import { exactOf, type MasterWeights, masterWeightOf, takeOver_ } from './master-weights.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
-import {
-  addProduct_,
-  fromSubspace,
-  intoSubspace,
-  isLessInFactors,
-  lowShape,
-  productInSubspace,
-  topSubspace,
-  wideOf,
-} from './subspace.ts';
+import { addProduct_, isLessInFactors, topSubspace, wideOf } from './subspace.ts';
 
 export interface GaloreSettings {
   /** R; undefined is a quarter of the smaller side. */
@@ -47,6 +39,8 @@ export interface GaloreSettings {
   /** λ */
   readonly weightDecay: number;
   readonly masterWeights: MasterWeights;
+  /** @default the smaller side */
+  readonly frame?: Frame;
 }
 
 /** How bases are stored and when they are refreshed. */
@@ -83,7 +77,8 @@ export function galore(
   name = 'GaLore',
   within: WithinSubspace | null = null,
 ): Optimizer {
-  const projected = { settings, inner, subspaces, within };
+  const { frame = oneSided } = settings;
+  const projected = { settings, frame, inner, subspaces, within };
   return {
     name,
     initialize: (value, role) =>
@@ -101,7 +96,7 @@ export function galore(
         const isWanted = state[subspaces.key] === undefined || subspaces.isDue(state, updates);
         const rank = rankWithin(Math.min(...shape), settings.rank);
         if (isWanted || !isLessInFactors(shape, rank, tokens)) return null;
-        return (dy, x) => scope(() => productInSubspace(dy, x, subspaces.kept(state, dy.dtype)));
+        return (dy, x) => scope(() => frame.product(dy, x, subspaces.kept(state, dy.dtype), state));
       },
       project(gradient, state, updates) {
         if (state[subspaces.key] === undefined) return null;
@@ -109,9 +104,10 @@ export function galore(
           // The norm of all gradients reports it.
           if (!isAllFinite(gradient)) return null;
           subspaces.choose(gradient, state);
+          scope(() => frame.choose(gradient, subspaces.kept(state, gradient.dtype), state));
           within?.forget(state);
         }
-        return scope(() => intoSubspace(gradient, subspaces.kept(state, gradient.dtype)));
+        return scope(() => frame.into(gradient, subspaces.kept(state, gradient.dtype), state));
       },
     },
     endStep() {
@@ -165,29 +161,31 @@ export function choices() {
 
 interface Projected {
   readonly settings: GaloreSettings;
+  readonly frame: Frame;
   readonly inner: Optimizer;
   readonly subspaces: Subspaces;
   readonly within: WithinSubspace | null;
 }
 
 function initialize(
-  { settings, inner, subspaces, within }: Projected,
+  { settings, frame, inner, subspaces, within }: Projected,
   value: Tensor,
 ): OptimizerState {
   const dtype = wideOf(value);
   const smaller = Math.min(...value.shape);
   const rank = rankWithin(smaller, settings.rank);
-  const low = ops.zeros(lowShape(value.shape, rank), { dtype });
+  const low = ops.zeros(frame.lowShape(value.shape, rank), { dtype });
   return {
     ...inner.initialize(low),
     ...within?.initialize(low),
     ...subspaces.initialize(smaller, rank, dtype),
+    ...frame.initialize(value.shape, rank, dtype),
     ...masterWeightOf(value, settings.masterWeights),
   };
 }
 
 function change(
-  { settings, inner, subspaces, within }: Projected,
+  { settings, frame, inner, subspaces, within }: Projected,
   low: Tensor,
   state: OptimizerState,
   step: UpdateStep,
@@ -203,7 +201,7 @@ function change(
     within === null ? [low, step.gradientScale] : [within.change(low, state, step), 1];
   inner.update(delta, seen, state, { ...step, gradientScale, decayed: false });
   const kept = step.decayed ? 1 - step.learningRate * weightDecay : 1;
-  return { ...fromSubspace(delta, basis, shape), alpha: scale, kept };
+  return { ...frame.from(delta, basis, state, shape), alpha: scale, kept };
 }
 
 function update(

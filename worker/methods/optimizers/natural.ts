@@ -9,8 +9,8 @@
 // State of a matrix beside GaLore's: H^T in bfloat16, a ring of S rows (float64 in a float64
 // model), and H^T H in float64. What is added to H^T H are products of the rounded gradients, so
 // that it stays positive. A refresh of the basis empties both: gradients of two subspaces have no
-// inner products. Differences from the release: one side is projected, as the paper says, and not
-// both.
+// inner products. One side is projected, as the paper says, or both (two-sided.ts), as the release
+// does: then low, moments and history have r x r values.
 
 import { Bug } from '../../../crds/failures/errors.ts';
 import { exactType } from '../../tensor/dtype.ts';

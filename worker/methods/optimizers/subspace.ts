@@ -212,6 +212,7 @@ function withSigns(vectors: Tensor): Tensor {
   return ops.mul(vectors, ops.sign(ops.gather(vectors, 0, largest)));
 }
 
-function isTall([out = 0, inputs = 0]: readonly number[]): boolean {
+/** Whether the columns are the smaller side. */
+export function isTall([out = 0, inputs = 0]: readonly number[]): boolean {
   return out >= inputs;
 }
