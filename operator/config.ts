@@ -21,6 +21,7 @@ const features = [
   'kueueStatus',
   'deviceLabels',
   'adapterServers',
+  'federations',
 ] as const;
 const gangs = ['Native', 'Coscheduling', 'Volcano'] as const;
 

@@ -1,7 +1,13 @@
 // What the cluster offers besides the Kubernetes that every cluster has: gang schedulers, a queue.
 // Asked once, at the start.
 import * as z from 'zod';
-import { adapterNames, apiVersion, serverNames } from '../crds/names/group.ts';
+import {
+  adapterNames,
+  apiVersion,
+  federationNames,
+  federationPeerNames,
+  serverNames,
+} from '../crds/names/group.ts';
 import type { SiteFacts } from './job/facts.ts';
 import { type GangFlavour, podGroupResources } from './objects/pod-group.ts';
 import { isStatus } from './runtime/api-error.ts';
@@ -14,6 +20,7 @@ interface Discovered {
   readonly hasQueues: SiteFacts['hasQueues'];
   readonly hasAdapters: SiteFacts['hasAdapters'];
   readonly hasServers: boolean;
+  readonly hasFederations: boolean;
 }
 
 export async function discover(
@@ -29,7 +36,12 @@ export async function discover(
   const hasQueues = await offers(client, '/apis/kueue.x-k8s.io/v1beta1', 'workloads', signal);
   const hasAdapters = await offers(client, `/apis/${apiVersion}`, adapterNames.plural, signal);
   const hasServers = await offers(client, `/apis/${apiVersion}`, serverNames.plural, signal);
-  return { gangs, hasQueues, hasAdapters, hasServers };
+  const ofFederations = [federationNames.plural, federationPeerNames.plural];
+  let hasFederations = true;
+  for (const one of ofFederations) {
+    hasFederations &&= await offers(client, `/apis/${apiVersion}`, one, signal);
+  }
+  return { gangs, hasQueues, hasAdapters, hasServers, hasFederations };
 }
 
 async function offers(

@@ -19,7 +19,10 @@ import type { WorkQueue } from './runtime/work-queue.ts';
 
 const name = 'finetunejob';
 /** Controllers by the kinds that they are for, as they are named in metrics. */
-type ControllerName = typeof name | 'adapterserver';
+type ControllerName = typeof name | 'adapterserver' | 'federation';
+
+/** What a key of each names, in a line of the log. */
+const inLogs = { finetunejob: 'job', adapterserver: 'server', federation: 'federation' } as const;
 /** Timers of jobs are set by our clock and read by another replica's. */
 const largestSkewMs = 5_000;
 
@@ -114,10 +117,7 @@ export class Observer {
     metrics.queueRetries.inc({ name: of });
     metrics.reconcileErrors.inc({ controller: of });
     const level = passing === true ? 'warn' : 'error';
-    this.#log[level](
-      { [of === name ? 'job' : 'server']: key, err: error },
-      'a reconcile did not succeed',
-    );
+    this.#log[level]({ [inLogs[of]]: key, err: error }, 'a reconcile did not succeed');
   }
 
   phase(change: PhaseChange): void {

@@ -6,6 +6,7 @@ import type { SpanSink } from '../crds/trace/span.ts';
 import type { JobBus } from './bus/job-bus.ts';
 import type { OperatorConfig } from './config.ts';
 import { discover } from './discovery.ts';
+import { FederationSide } from './federation/side.ts';
 import { createInformers, type Informers } from './informers.ts';
 import type { SiteFacts } from './job/facts.ts';
 import { Janitor } from './job/janitor.ts';
@@ -58,6 +59,9 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
   };
   const serving = found.hasServers && config.features.has('adapterServers');
   const serverSide = serving ? new ServerSide(facts, observer, following) : undefined;
+  const federates = found.hasFederations && config.features.has('federations');
+  const federationSide = federates ? new FederationSide(facts, observer, following) : undefined;
+  const sides = [serverSide, federationSide].filter((side) => side !== undefined);
   const informers = createInformers({
     ...following,
     gang,
@@ -77,20 +81,21 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
   await using health = await HealthServer.listen({
     port: config.healthPort,
     loopLagMs: facts.loopLagMs,
-    ready: () =>
-      readiness([informers, ...(serverSide === undefined ? [] : [serverSide.informers])]),
+    ready: () => readiness([informers, ...sides.map((side) => side.informers)]),
     metrics: () => observer.page(),
   });
   log.info({ port: health.port }, 'health endpoints are open');
-  const running = Promise.all([informers.run(signal), serverSide?.informers.run(signal)]);
+  const running = Promise.all(
+    [informers, ...sides.map((side) => side.informers)].map((each) => each.run(signal)),
+  );
   const election = new LeaderElection({
     ...{ client: clients.lease, clock, random, lease: config.lease },
     identity: facts.identity,
     tell: (event) => observer.lease(event),
   });
   await election.run(async (leading) => {
-    const serving = serverSide?.lead(leading);
-    await Promise.all([lead(facts, { informers, queue, site, observer }, leading), serving]);
+    const beside = sides.map((side) => side.lead(leading));
+    await Promise.all([lead(facts, { informers, queue, site, observer }, leading), ...beside]);
   }, signal);
   await running;
 }

@@ -16,6 +16,7 @@ export const parts = {
       'worker/main.ts',
       'cli/serve/pod-main.ts',
       'cli/serve/handover-main.ts',
+      'cli/commands/federate/pod-main.ts',
       'worker/data/parquet-thread.ts',
       'worker/prepare/tokenise-thread.ts',
     ],

@@ -154,6 +154,12 @@ export const features = z
       .describe(
         'AdapterServers are run. Rights: read and create Deployments and change them, change ConfigMaps, read Adapters.',
       ),
+    federations: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Federations and FederationPeers are run, each in a pod that reaches its bus. Rights: read them, patch their status.',
+      ),
     gangs: z
       .array(z.enum(['Native', 'Coscheduling', 'Volcano']))
       .default([])

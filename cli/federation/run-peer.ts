@@ -3,13 +3,16 @@
 // this client does is given up: nothing of it would be used.
 import { type FineTuneJobSpec, toAnnealError, UserError } from '../../crds/index.ts';
 import { pause } from '../../crds/wire/connection.ts';
+import { recordName, roundSubmit } from '../../crds/wire/federation.ts';
 import type { ClientTurn, FederationOffer, HubRecord } from '../../crds/wire/federation-bus.ts';
 import type { LocalOutcome } from '../client/local-run.ts';
+import { readWhole } from '../client/whole-json.ts';
 import { takeTurn } from './client-turn.ts';
 import { lost, type OpenRound, type PeerBus, pollMs } from './peer-bus.ts';
 import { accepted } from './peer-consent.ts';
 import { enterRound, type StoredPeer } from './peer-store.ts';
-import { type FederationContext, type RunPlace, reasonOf } from './processes.ts';
+import { type FederationContext, type RunPlace, reasonOf, type WorkerView } from './processes.ts';
+import { recordsOf } from './run-hub.ts';
 
 /** While it trains; between rounds it looks more often. */
 const watchMs = 2_000;
@@ -24,7 +27,24 @@ type Attempt = Pick<
   'epoch' | 'claim' | 'fetch' | 'submit' | 'decline'
 >;
 
-interface PeerContext extends Omit<FederationContext, 'variables'> {
+/** How its turn in a round stands, for whoever follows more than lines. */
+export interface ToldTurn {
+  readonly round: number;
+  readonly rounds: number;
+  readonly state: 'Begun' | 'Submitted' | 'Declined';
+  /** Under differential privacy: what its records have spent so far. */
+  readonly epsilon?: number | undefined;
+  /** Why it declined. */
+  readonly code?: string;
+  readonly reason?: string;
+}
+
+export interface PeerView extends WorkerView {
+  turn(told: ToldTurn): void;
+}
+
+interface PeerContext extends Omit<FederationContext, 'variables' | 'view'> {
+  readonly view: PeerView;
   /** Where a job of the hub computes here; throws where it cannot. */
   readonly placeOf: (job: FineTuneJobSpec) => Promise<{
     readonly place: Omit<RunPlace, 'name' | 'namespace'>;
@@ -88,7 +108,10 @@ async function takePart(
   const { record, folder } = stored;
   await enterRound(stored, open.run, open.round);
   const { round } = open.round;
+  const tell = (told: Omit<ToldTurn, 'round' | 'rounds'>): void =>
+    context.view.turn({ round, rounds: offer.rounds, ...told });
   context.view.progress(record.name, `round ${round} of ${offer.rounds}`);
+  tell({ state: 'Begun' });
   const over = new AbortController();
   const attempt = bus.attempt(open, record.name, folder, over.signal);
   const agreed = await agree(stored, context, attempt, offer);
@@ -105,6 +128,7 @@ async function takePart(
   const ended = outcomeOf(taken, seen !== null);
   if (ended.type === 'Complete') {
     context.view.progress(record.name, `round ${round} submitted`);
+    tell({ state: 'Submitted', epsilon: await spentBy(stored, round) });
     return ended;
   }
   if (seen === 'Lost') throw lost(record.name, round);
@@ -113,11 +137,18 @@ async function takePart(
     return { type: 'Complete' };
   }
   if (ended.type === 'Stopped') return ended;
-  await attempt.decline(reasonOf(ended.error, offer.privacy !== undefined));
+  const reason = reasonOf(ended.error, offer.privacy !== undefined);
+  await attempt.decline(reason);
+  tell({ state: 'Declined', code: ended.error.code, reason });
   // The base, and how much the hub sends, are the same in all rounds.
   if (['E_DIGEST_MISMATCH', 'E_INVALID_SPEC'].includes(ended.error.code)) return ended;
   context.view.warn(`round ${round} goes on without ${record.name}: ${ended.error.message}`);
   return { type: 'Complete' };
+}
+
+async function spentBy({ folder, record }: StoredPeer, round: number): Promise<number | undefined> {
+  const file = `${recordName.submit(round, record.name)}.json`;
+  return (await readWhole(recordsOf(folder), file, roundSubmit))?.privacy?.epsilon;
 }
 
 /** What is too large for the bus is a failure of the turn; what is thrown otherwise ends all. */

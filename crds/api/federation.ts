@@ -2,14 +2,22 @@
 // FineTuneJob, whose spec is the template of what a client runs in one round: a federation has many
 // jobs, and none of its fields means anything to one of them.
 import * as z from 'zod';
-import { apiVersion } from '../names/group.ts';
+import { apiVersion, federationNames } from '../names/group.ts';
 import { decimal } from '../schema/decimal.ts';
+import { rule } from '../schema/rule.ts';
 import { text } from '../schema/text.ts';
 import { exactlyOne } from '../schema/union.ts';
 import { trainSource } from './dataset.ts';
+import {
+  federationBus,
+  federationPod,
+  hubStatus,
+  nameOfPod,
+  partyRules,
+} from './federation-party.ts';
 import { fineTuneJobSpec, objectMeta } from './job.ts';
 
-export const federationKind = 'Federation';
+export const federationKind = federationNames.kind;
 
 const client = z.strictObject({
   name: text(63, /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'small letters, digits and hyphens').describe(
@@ -94,28 +102,33 @@ const privacy = exactlyOne(
   ['targetEpsilon', 'noise'],
 );
 
-export const federationSpec = z.strictObject({
-  template: fineTuneJobSpec.describe(
-    'The job of a client in one round. Its records are those of the coordinator: it computes from them what the adapter begins with, and evaluates each round on those that it holds out.',
-  ),
-  aggregation,
-  rounds: z.int32().min(1).max(10_000).describe('Rounds.'),
-  clients: z.array(client).min(1).max(64).describe('Who trains.'),
-  weights: z
-    .enum(['Samples', 'Uniform'])
-    .default('Samples')
-    .describe('Whether clients count by their records or all alike.'),
-  quorum: quorum.prefault({}).describe('When a round counts without some of its clients.'),
-  lambda: decimal({ above: 0 })
-    .optional()
-    .describe('Of LoRAFAIR: how much the residual on B is held back; 0.01 when absent.'),
-  maxNorm: decimal({ above: 0 })
-    .optional()
-    .describe('A change with a larger Frobenius norm is refused; none is when absent.'),
-  privacy: privacy
-    .optional()
-    .describe('Differential privacy of the records of each client against all others.'),
-});
+export const federationSpec = rule(
+  z.strictObject({
+    template: fineTuneJobSpec.describe(
+      'The job of a client in one round. Its records are those of the coordinator: it computes from them what the adapter begins with, and evaluates each round on those that it holds out.',
+    ),
+    aggregation,
+    rounds: z.int32().min(1).max(10_000).describe('Rounds.'),
+    clients: z.array(client).min(1).max(64).describe('Who trains.'),
+    weights: z
+      .enum(['Samples', 'Uniform'])
+      .default('Samples')
+      .describe('Whether clients count by their records or all alike.'),
+    quorum: quorum.prefault({}).describe('When a round counts without some of its clients.'),
+    lambda: decimal({ above: 0 })
+      .optional()
+      .describe('Of LoRAFAIR: how much the residual on B is held back; 0.01 when absent.'),
+    maxNorm: decimal({ above: 0 })
+      .optional()
+      .describe('A change with a larger Frobenius norm is refused; none is when absent.'),
+    privacy: privacy
+      .optional()
+      .describe('Differential privacy of the records of each client against all others.'),
+    bus: federationBus.optional().describe('On a cluster: where clients reach the hub.'),
+    pod: federationPod.optional().describe('On a cluster: the pod of the hub.'),
+  }),
+  ...partyRules,
+);
 
 export type FederationSpec = z.output<typeof federationSpec>;
 
@@ -126,11 +139,15 @@ export function fewestClients({ clients, quorum }: FederationSpec): number {
 
 export type FederationClient = FederationSpec['clients'][number];
 
-export const federation = z.strictObject({
-  apiVersion: z.literal(apiVersion).describe('Version of the schema of this file.'),
-  kind: z.literal(federationKind).describe('Kind of the object.'),
-  metadata: objectMeta.describe('Name, namespace and labels of the federation.'),
-  spec: federationSpec.describe('The desired state.'),
-});
+export const federation = rule(
+  z.strictObject({
+    apiVersion: z.literal(apiVersion).describe('Version of the schema of this file.'),
+    kind: z.literal(federationKind).describe('Kind of the object.'),
+    metadata: objectMeta.describe('Name, namespace and labels of the federation.'),
+    spec: federationSpec.describe('The desired state.'),
+    status: hubStatus.optional().describe('What is.'),
+  }),
+  nameOfPod('federation'),
+);
 
 export type Federation = z.output<typeof federation>;

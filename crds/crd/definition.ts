@@ -15,12 +15,20 @@ interface Kind {
   readonly names: Readonly<Record<string, unknown>> & { readonly plural: string };
   /** What `kubectl scale` sets and reads, for a kind with a status. */
   readonly scale?: { readonly wanted: string; readonly found: string; readonly selector: string };
+  /** A kind with a status and nothing to scale. */
+  readonly hasStatus?: boolean;
   readonly columns: readonly object[];
   readonly schema: SchemaNode;
 }
 
 /** Of the one version that there is. */
-export function definitionOf({ names, scale, columns, schema }: Kind): CustomResourceDefinition {
+export function definitionOf({
+  names,
+  scale,
+  hasStatus,
+  columns,
+  schema,
+}: Kind): CustomResourceDefinition {
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
@@ -34,6 +42,7 @@ export function definitionOf({ names, scale, columns, schema }: Kind): CustomRes
           name: version,
           served: true,
           storage: true,
+          ...(hasStatus === true && { subresources: { status: {} } }),
           ...(scale && {
             subresources: {
               status: {},

@@ -8,6 +8,7 @@ import { adapterDefinition } from './adapter-resource.ts';
 import { adapterServerDefinition } from './adapter-server-resource.ts';
 import { customResourceDefinition } from './custom-resource.ts';
 import type { CustomResourceDefinition } from './definition.ts';
+import { federationDefinition, federationPeerDefinition } from './federation-resources.ts';
 
 const header =
   '# Printed by `node crds/crd/print-crd.ts` from crds/api and crds/methods. Do not edit.\n';
@@ -53,6 +54,16 @@ export const definitions = [
     definition: adapterServerDefinition,
     file: new URL('../adapterserver.yaml', import.meta.url),
     template: new URL('crd-adapter-server.yaml', templates),
+  },
+  {
+    definition: federationDefinition,
+    file: new URL('../federation.yaml', import.meta.url),
+    template: new URL('crd-federation.yaml', templates),
+  },
+  {
+    definition: federationPeerDefinition,
+    file: new URL('../federationpeer.yaml', import.meta.url),
+    template: new URL('crd-federation-peer.yaml', templates),
   },
 ] as const;
 

@@ -1,5 +1,6 @@
 // The file of a client of a federation whose hub is elsewhere.
 import { type FederationPeer, federationPeer, federationPeerKind } from '../api/federation-peer.ts';
+import { ofCluster } from './federation-cluster.ts';
 import { parseOnly } from './only-document.ts';
 import { readYaml } from './yaml-text.ts';
 
@@ -8,7 +9,7 @@ export function parseFederationPeer(text: string, file: string): FederationPeer 
   return parseOnly(text, file, {
     kind: federationPeerKind,
     schema: federationPeer,
-    refused: () => [],
+    refused: ({ spec }) => ofCluster(spec),
   });
 }
 

@@ -7,23 +7,34 @@ import {
 } from '../api/federation.ts';
 import { incompatibilities } from '../combinations/compatibility.ts';
 import { resolveMethod } from '../methods/resolve.ts';
+import { ofCluster, refusedHubOnCluster } from './federation-cluster.ts';
 import { refusedPrivacy } from './federation-privacy.ts';
 import { parseOnly, type RefusedField } from './only-document.ts';
 
-/** Whether its clients are on this machine, or reach their hub over a bus. */
-export type FederationPlace = 'machine' | 'bus';
+/** Whether its clients are on this machine, or reach their hub over a bus, here or in a pod. */
+type FederationPlace = 'machine' | 'bus' | 'cluster';
 
 /** The federation of a file; throws one UserError with all problems. */
 export function parseFederation(
   text: string,
   file: string,
-  where: FederationPlace = 'machine',
+  where: Exclude<FederationPlace, 'cluster'> = 'machine',
 ): Federation {
   return parseOnly(text, file, {
     kind: federationKind,
     schema: federation,
-    refused: ({ spec }) => [...refusedFederation(spec), ...idle(spec), ...misplaced(spec, where)],
+    refused: ({ spec }) => refusedHub(spec, where),
   });
+}
+
+/** Everything for which a hub cannot run there, each with a sentence. */
+export function refusedHub(spec: FederationSpec, where: FederationPlace): readonly RefusedField[] {
+  return [
+    ...refusedFederation(spec),
+    ...idle(spec),
+    ...misplaced(spec, where),
+    ...(where === 'cluster' ? refusedHubOnCluster(spec) : ofCluster(spec)),
+  ];
 }
 
 /** What does not go together in a federation, each with a sentence. */

@@ -11,6 +11,15 @@ export const serverChild = {
   adapters: (server: string) => `${server}-adapters`,
 } as const;
 
+/** Of the objects of a Federation and of a FederationPeer: Job and NetworkPolicy have one name. */
+export const partyChild = {
+  hub: (federation: string) => `${federation}-hub`,
+  client: (peer: string) => `${peer}-client`,
+} as const;
+
+/** Longest name of either, so that a label can hold that of its Job. */
+export const longestPartyName = 52;
+
 export const childName = {
   plan: (job: string, sha256: string) => `${job}-plan-${sha256.slice(0, 8)}`,
   service: (job: string) => job,

@@ -24,6 +24,21 @@ export const serverNames = {
   singular: 'adapterserver',
 } as const;
 
+/** Several clients that train one adapter, and a client whose hub is elsewhere. */
+export const federationNames = {
+  kind: 'Federation',
+  listKind: 'FederationList',
+  plural: 'federations',
+  singular: 'federation',
+} as const;
+
+export const federationPeerNames = {
+  kind: 'FederationPeer',
+  listKind: 'FederationPeerList',
+  plural: 'federationpeers',
+  singular: 'federationpeer',
+} as const;
+
 /** Also the value of `spec.managedBy` for this operator. */
 export const controllerName = `${group}/operator`;
 export const multiKueueName = 'kueue.x-k8s.io/multikueue';

@@ -8,6 +8,9 @@ export const label = {
   /** On what belongs to an AdapterServer. */
   serverName: `${group}/server-name`,
   serverUid: `${group}/server-uid`,
+  /** On what belongs to a Federation or a FederationPeer; the component says to which. */
+  federationName: `${group}/federation-name`,
+  federationUid: `${group}/federation-uid`,
   workerRevision: `${group}/worker-revision`,
   /** Number of an init or publish Job. */
   attempt: `${group}/attempt`,
@@ -22,6 +25,8 @@ export const annotation = {
   save: `${group}/save`,
   /** On an object that may change: digest of the content that was last applied. */
   content: `${group}/content-sha256`,
+  /** On the Job of a federation: the generation of the object that it runs. */
+  generation: `${group}/generation`,
   /** On an init Job: digest of the model and data to prepare. */
   prepareDigest: `${group}/prepare-sha256`,
 } as const;
@@ -40,6 +45,9 @@ export type Component = (typeof Component)[keyof typeof Component];
 
 /** Value of `label.component` on pods of an AdapterServer. */
 export const serverComponent = 'server';
+
+/** Values of `label.component` on what belongs to a Federation, and to a FederationPeer. */
+export const partyComponent = { hub: 'federation-hub', client: 'federation-client' } as const;
 
 /** Values of `label.network`: pods that train, and pods that prepare or publish. */
 export const Network = { Worker: 'worker', Io: 'io' } as const;

@@ -16,7 +16,7 @@ interface Rule {
   readonly ports?: readonly { readonly port: number; readonly protocol: 'TCP' | 'UDP' }[];
 }
 
-const tcp = (port: number) => ({ port, protocol: 'TCP' as const });
+export const tcp = (port: number) => ({ port, protocol: 'TCP' as const });
 
 /** Of a job that needs more than the policies of its namespace give, or less. */
 export function networkPolicies(job: BuiltJob, settings: PodSettings) {
@@ -148,7 +148,7 @@ function sameJob({ uid }: BuiltJob) {
   return { podSelector: { matchLabels: { [label.jobUid]: uid } } };
 }
 
-function inNamespace(name: string) {
+export function inNamespace(name: string) {
   return { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': name } } };
 }
 
@@ -157,7 +157,7 @@ function inNamespace(name: string) {
  * under many labels, and addresses that are no pod's: NodeLocal DNSCache listens on a link-local
  * address of the node, or there on that of the service.
  */
-function names({ nameServers }: PodSettings): Rule {
+export function names({ nameServers }: PodSettings): Rule {
   return {
     to: [{ namespaceSelector: {} }, ...nameServers.map((cidr) => ({ ipBlock: { cidr } }))],
     ports: [{ port: 53, protocol: 'UDP' }, tcp(53)],
@@ -232,4 +232,5 @@ function networks(cidrs: readonly string[], allowsAll: boolean): readonly object
   });
 }
 
-const everywhere = networks(all, false);
+/** But for what is closed. */
+export const everywhere = networks(all, false);

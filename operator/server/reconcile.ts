@@ -3,17 +3,17 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ServerStatus } from '../../crds/api/adapter-server.ts';
 import type { Clock } from '../../crds/clock.ts';
 import { annotation, fieldManager } from '../../crds/names/labels.ts';
-import { digestOf } from '../../crds/plan/digest.ts';
 import { services } from '../job/observed/child-object.ts';
 import type { PodSettings } from '../objects/settings.ts';
 import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient, Manifest } from '../runtime/client.ts';
 import type { Reconciled } from '../runtime/controller.ts';
+import { ensure, withContent } from '../runtime/ensure.ts';
 import { Expectations } from '../runtime/expectations.ts';
 import { catchUpMs, refusedMs } from '../runtime/pauses.ts';
 import { RefusedCall } from '../runtime/refused-call.ts';
 import type { KubeObject, Resource } from '../runtime/resource.ts';
-import { ensure, ensureList } from './act.ts';
+import { ensureList } from './act.ts';
 import type { AskPod } from './ask-pods.ts';
 import type { BuiltServer } from './built-server.ts';
 import { decideServer, isReady, type ServerFacts, type ServerRefusal } from './decide.ts';
@@ -109,7 +109,8 @@ export class ServerReconciler {
     signal: AbortSignal,
   ): Promise<void> {
     const { client, stores, settings } = this.#facts;
-    const actor = { client, manager: fieldManager.controller, owner: built.uid };
+    const manager = fieldManager.controller;
+    const actor = { client, manager, owner: built.uid, what: 'server' };
     if (readsList(built)) await ensureList(actor, listFor(built), signal);
     const service = stores.services
       .by('server', built.uid)
@@ -161,14 +162,6 @@ export class ServerReconciler {
       throw error;
     }
   }
-}
-
-/** With the digest of what is written, by which a change is found. */
-function withContent(manifest: Manifest) {
-  const annotations: Readonly<Record<string, string>> = {
-    [annotation.content]: digestOf(manifest),
-  };
-  return { ...manifest, metadata: { ...manifest.metadata, annotations } };
 }
 
 function withoutContent(object: Deployment): KubeObject {

@@ -19,8 +19,14 @@ test('the definition stays when the release goes, unless the values say else', a
     ofKind(await render({ crds }), 'CustomResourceDefinition').map(
       ({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'],
     );
-  t.deepEqual(await policies({}), ['keep', 'keep', 'keep']);
-  t.deepEqual(await policies({ keep: false }), [undefined, undefined, undefined]);
+  t.deepEqual(
+    await policies({}),
+    definitions.map(() => 'keep'),
+  );
+  t.deepEqual(
+    await policies({ keep: false }),
+    definitions.map(() => undefined),
+  );
 });
 
 test('a site that installs definitions by itself gets none', async (t) => {

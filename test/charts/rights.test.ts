@@ -11,6 +11,7 @@ interface Features {
   readonly kueueStatus: boolean;
   readonly deviceLabels: boolean;
   readonly adapterServers: boolean;
+  readonly federations: boolean;
   readonly gangs: readonly string[];
 }
 
@@ -39,6 +40,13 @@ const inNamespacesOfJobs: readonly Row[] = [
     { resource: 'apps/deployments', verbs: 'get list watch create patch' },
     { resource: '/configmaps', verbs: 'patch' },
   ].map((row) => ({ ...row, when: (f: Features) => f.adapterServers })),
+  ...['federations', 'federationpeers']
+    .flatMap((plural) => [
+      { resource: `anneal.dev/${plural}`, verbs: 'get list watch' },
+      { resource: `anneal.dev/${plural}/status`, verbs: 'patch' },
+      { resource: `anneal.dev/${plural}/finalizers`, verbs: 'update' },
+    ])
+    .map((row) => ({ ...row, when: (f: Features) => f.federations })),
   { resource: 'batch/jobs', verbs: all },
   { resource: '/pods', verbs: 'get list watch delete' },
   { resource: '/services', verbs: all },
@@ -136,6 +144,7 @@ const features: readonly Features[] = booleans.flatMap((volumeClaimTemplate) =>
         // Beside forceReplace, and alone.
         deviceLabels: volumeClaimTemplate !== kueueStatus,
         adapterServers: forceReplace !== deleteFinishedJobs,
+        federations: kueueStatus !== forceReplace,
         gangs:
           gangs[
             (Number(volumeClaimTemplate) +
@@ -174,6 +183,7 @@ test('nothing in the chart may touch Secrets, roles, webhooks, CRDs, or run in a
     features: {
       ...{ volumeClaimTemplate: true, forceReplace: true, kueueStatus: true, gangs: gangs[4] },
       adapterServers: true,
+      federations: true,
     },
   });
   const rules = ofKind(objects, 'Role', 'ClusterRole').flatMap(({ rules }) => rules as Rule[]);

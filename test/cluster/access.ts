@@ -90,6 +90,8 @@ const roots = {
   finetunejobs: '/apis/anneal.dev/v1alpha1',
   adapters: '/apis/anneal.dev/v1alpha1',
   adapterservers: '/apis/anneal.dev/v1alpha1',
+  federations: '/apis/anneal.dev/v1alpha1',
+  federationpeers: '/apis/anneal.dev/v1alpha1',
 } as const;
 
 export type Plural = keyof typeof roots;
@@ -117,7 +119,8 @@ async function ask(path: string, query: Readonly<Record<string, string>> = {}) {
 }
 
 export async function installCrd(): Promise<void> {
-  const files = ['finetunejob', 'adapter', 'adapterserver'].flatMap((name) => [
+  const kinds = ['finetunejob', 'adapter', 'adapterserver', 'federation', 'federationpeer'];
+  const files = kinds.flatMap((name) => [
     '-f',
     join(import.meta.dirname, `../../crds/${name}.yaml`),
   ]);
@@ -125,8 +128,7 @@ export async function installCrd(): Promise<void> {
   await kubectl([
     'wait',
     '--for=condition=Established',
-    ...['crd/finetunejobs.anneal.dev', 'crd/adapters.anneal.dev'],
-    'crd/adapterservers.anneal.dev',
+    ...kinds.map((name) => `crd/${name}s.anneal.dev`),
     '--timeout=30s',
   ]);
 }

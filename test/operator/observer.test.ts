@@ -53,10 +53,12 @@ test('series that alerts look at are there before their first event', async (t) 
 test('a controller beside that of jobs has series of its own, from the beginning', async (t) => {
   const { observer, lines } = fixture();
   observer.begins('adapterserver');
+  observer.begins('federation');
   const errors = 'controller_runtime_reconcile_errors_total';
   t.deepEqual(await lines(errors), [
     `${errors}{controller="finetunejob"} 0`,
     `${errors}{controller="adapterserver"} 0`,
+    `${errors}{controller="federation"} 0`,
   ]);
   const times = { waitedMs: 1, workedMs: 1 };
   const outcome = {
@@ -69,5 +71,6 @@ test('a controller beside that of jobs has series of its own, from the beginning
   t.deepEqual(await lines(errors), [
     `${errors}{controller="finetunejob"} 0`,
     `${errors}{controller="adapterserver"} 1`,
+    `${errors}{controller="federation"} 0`,
   ]);
 });

@@ -60,7 +60,7 @@ export function flagsOf({ env, user, folder, entry }: ImageSettings): readonly s
 
 /** Of everything that goes into an archive; the addon stands for its sources and its libtorch. */
 async function digest(programs: string): Promise<string> {
-  const sources = '{crds,worker,operator,charts/images}/**/*.{ts,tsx}';
+  const sources = '{crds,worker,operator,cli,charts/images}/**/*.{ts,tsx}';
   const names = ['charts/images/Dockerfile', 'package-lock.json', 'tsconfig.build.json'];
   for await (const name of glob([sources, 'worker/native/dist/*'], { cwd: checkout })) {
     names.push(name);

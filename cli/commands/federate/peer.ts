@@ -9,20 +9,20 @@ import { perform } from '../local-work/perform.ts';
 import { placeOf } from '../local-work/place.ts';
 import { onBus } from './bus.ts';
 import type { FederateFlags } from './command.ts';
+import type { FederateSurroundings } from './run.ts';
 import { peerJson, peerLines } from './text.ts';
 
 export async function takePartFromTerminal(
   { file, text }: { readonly file: string; readonly text: string },
   flags: FederateFlags,
   config: CliConfig,
-  worker: string,
+  { worker, write }: FederateSurroundings,
 ): Promise<number> {
   const { spec, metadata } = parseFederationPeer(text, file);
   requirePeerFlags(file, flags);
   const { name, namespace = 'default' } = metadata;
   using chosen = await choosePeer({ name, namespace, cache: config.cache, spec });
   const { stored } = chosen;
-  const write = (line: string): void => void process.stdout.write(`${line}\n`);
   const view = (flags.output === 'json' ? peerJson : peerLines)(write, stored);
   const own = {
     worker,

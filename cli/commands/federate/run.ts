@@ -2,7 +2,7 @@
 // prints each round as it ends.
 import { join } from 'node:path';
 import { digestOf } from '../../../crds/index.ts';
-import { type FederationPlace, parseFederation } from '../../../crds/manifest/federation.ts';
+import { parseFederation } from '../../../crds/manifest/federation.ts';
 import { isFederationPeer } from '../../../crds/manifest/federation-peer.ts';
 import type { FederationRecord } from '../../../crds/wire/federation.ts';
 import { chooseStored } from '../../client/numbered-store.ts';
@@ -21,23 +21,34 @@ import type { FederateFlags } from './command.ts';
 import { takePartFromTerminal } from './peer.ts';
 import { federationJson, federationLines } from './text.ts';
 
+/** Which program trains, and where lines go. */
+export interface FederateSurroundings {
+  readonly worker: string;
+  readonly write: (line: string) => void;
+}
+
+const ofTerminal: FederateSurroundings = {
+  worker: join(checkout, 'worker/main.ts'),
+  write: (line) => void process.stdout.write(`${line}\n`),
+};
+
 export async function federateFromTerminal(
   file: string,
   flags: FederateFlags,
   config: CliConfig,
-  worker = join(checkout, 'worker/main.ts'),
+  { worker, write }: FederateSurroundings = ofTerminal,
 ): Promise<number> {
   requireBusFlags(flags);
   const text = await readText(file);
-  if (isFederationPeer(text)) return takePartFromTerminal({ file, text }, flags, config, worker);
-  const where: FederationPlace = (flags.bus ?? flags.makeKeys) ? 'bus' : 'machine';
+  if (isFederationPeer(text))
+    return takePartFromTerminal({ file, text }, flags, config, { worker, write });
+  const where = (flags.bus ?? flags.makeKeys) ? 'bus' : 'machine';
   const { spec, metadata } = parseFederation(text, file, where);
   const { place, variables } = await placeOf(file, spec.template, flags, config);
   const record: FederationRecord = {
     ...{ version: 1, name: metadata.name ?? 'federation', ...place, spec },
     ...{ namespace: metadata.namespace ?? 'default', digest: digestOfResult(spec) },
   };
-  const write = (line: string): void => void process.stdout.write(`${line}\n`);
   if (flags.makeKeys !== undefined) return writeKeys(flags.makeKeys, record, write);
   using chosen = await chooseStored(federations, record, flags.fresh ?? false);
   const { stored } = chosen;

@@ -4,7 +4,8 @@
 import { sanitize } from '../../../crds/text/sanitize.ts';
 import type { RoundResult } from '../../../crds/wire/federation.ts';
 import type { StoredPeer } from '../../federation/peer-store.ts';
-import type { FederationView, WorkerView } from '../../federation/processes.ts';
+import type { FederationView } from '../../federation/processes.ts';
+import type { PeerView } from '../../federation/run-peer.ts';
 import type { StoredFederation } from '../../federation/store.ts';
 import { bytes, real } from '../../terminal/numbers.ts';
 import { jsonEnds, lastLine, type WorkView } from '../local-work/perform.ts';
@@ -79,9 +80,9 @@ export function federationJson(write: Write, stored: StoredFederation): WholeVie
   };
 }
 
-type PeerView = WorkerView & WorkView;
+type WholePeerView = PeerView & WorkView;
 
-export function peerLines(write: Write, { record, folder }: StoredPeer): PeerView {
+export function peerLines(write: Write, { record, folder }: StoredPeer): WholePeerView {
   const { name, spec } = record;
   const say = (line: string): void => write(sanitize(line));
   return {
@@ -89,14 +90,17 @@ export function peerLines(write: Write, { record, folder }: StoredPeer): PeerVie
       say(`${name}: client of ${spec.federation}, ${continued ? 'resuming' : 'new'} ${folder}`),
     progress: (who, words) => say(`${who.padEnd(10)} ${words}`),
     warn: (sentence) => say(`${'warning'.padEnd(10)} ${sentence}`),
+    // Its progress says the same in words.
+    turn: () => {},
     end: (state) => say(lastLine(name, state)),
   };
 }
 
-export function peerJson(write: Write, stored: StoredPeer): PeerView {
+export function peerJson(write: Write, stored: StoredPeer): WholePeerView {
   const say = (content: object): void => write(JSON.stringify(content));
   return {
     ...jsonEnds(say, stored),
     progress: (who, words) => say({ type: 'progress', who, words }),
+    turn: (told) => say({ type: 'turn', ...told }),
   };
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { offerOf } from '../../../cli/federation/hub-bus.ts';
 import { enterRound } from '../../../cli/federation/peer-store.ts';
-import { type PeerLine, runPeer } from '../../../cli/federation/run-peer.ts';
+import { type PeerLine, runPeer, type ToldTurn } from '../../../cli/federation/run-peer.ts';
 import { digestOf } from '../../../crds/index.ts';
 import { parseFederation } from '../../../crds/manifest/federation.ts';
 import { parseFederationPeer } from '../../../crds/manifest/federation-peer.ts';
@@ -44,6 +44,7 @@ async function take(t: ExecutionContext, { script, later, spec, own, stops = fal
   const stop = new AbortController();
   const said: string[] = [];
   const warnings: string[] = [];
+  const turns: string[] = [];
   let trains = false;
   let ended = false;
   const offer = offerOf({ ...hub, ...spec });
@@ -75,6 +76,7 @@ async function take(t: ExecutionContext, { script, later, spec, own, stops = fal
       if (trains && stops) stop.abort();
     },
     warn: (sentence: string) => void warnings.push(sentence),
+    turn: ({ state, code }: ToldTurn) => void turns.push([state, code].join(' ').trim()),
   };
   const place = {
     ...{ folder: root, volumes: {}, cache: root, device: 'cpu' as const, threads: 1 },
@@ -86,12 +88,13 @@ async function take(t: ExecutionContext, { script, later, spec, own, stops = fal
   const outcome = await runPeer({ folder: root, number: 1, record }, context, bus).catch(
     (error: Error) => error,
   );
-  return { outcome, said, warnings };
+  return { outcome, said, warnings, turns };
 }
 
 test('it claims, trains and submits, until the hub has ended', async (t) => {
-  const { outcome, said } = await take(t, { script: {} });
+  const { outcome, said, turns } = await take(t, { script: {} });
   t.deepEqual([outcome, said], [{ type: 'Complete' }, ['claim', 'submit']]);
+  t.deepEqual(turns, ['Begun', 'Submitted']);
 });
 
 test('a round that ends while it trains is given up, and nothing is sent', async (t) => {
@@ -122,6 +125,7 @@ test('what it cannot train it declines, under privacy without what its records s
   const script: WorkerScript = { prepare: { messages: [bad], exit: 65 } };
   const open = await take(t, { script });
   t.deepEqual(open.said, ['claim', `decline: ${bad.message}`]);
+  t.deepEqual(open.turns, ['Begun', 'Declined E_INVALID_DATA']);
   t.deepEqual(open.warnings, [`round 1 goes on without north: ${bad.message}`]);
   const privacy = { unit: 'Record', clip: '0.1', noise: '1', delta: '1e-6' } as const;
   const clients = hub.clients.map((client) => ({ ...client, records: 4000 }));

@@ -63,6 +63,17 @@
   resources: [configmaps]
   verbs: [patch]
 {{- end }}
+{{- if .Values.features.federations }}
+- apiGroups: [anneal.dev]
+  resources: [federations, federationpeers]
+  verbs: [get, list, watch]
+- apiGroups: [anneal.dev]
+  resources: [federations/status, federationpeers/status]
+  verbs: [patch]
+- apiGroups: [anneal.dev]
+  resources: [federations/finalizers, federationpeers/finalizers]
+  verbs: [update]
+{{- end }}
 {{- $groups := dict "Native" "scheduling.k8s.io" "Coscheduling" "scheduling.x-k8s.io" "Volcano" "scheduling.volcano.sh" }}
 {{- range .Values.features.gangs }}
 - apiGroups: [{{ get $groups . }}]

@@ -82,6 +82,7 @@ test('a client elsewhere in lines and in JSON', (t) => {
     const view = made((line) => lines.push(line), storedPeer);
     view.begin(false);
     view.progress('north', 'round 1 of 3');
+    view.turn({ round: 1, rounds: 3, state: 'Begun' });
     view.warn('round 1 ended without north');
     view.end('Stopped');
   }
@@ -92,6 +93,7 @@ test('a client elsewhere in lines and in JSON', (t) => {
     '‖ north stopped; the same command goes on',
     '{"type":"begin","apiVersion":"cli.anneal.dev/v1","name":"north","folder":"/peers/north","continued":false}',
     '{"type":"progress","who":"north","words":"round 1 of 3"}',
+    '{"type":"turn","round":1,"rounds":3,"state":"Begun"}',
     '{"type":"warning","message":"round 1 ended without north"}',
     '{"type":"outcome","state":"Stopped","folder":"/peers/north"}',
   ]);

@@ -1,0 +1,43 @@
+// Stores that the controller of federations reads, and whose party a change concerns.
+import { label } from '../../crds/names/labels.ts';
+import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
+import { type ChildObject, networkPolicies } from '../job/observed/child-object.ts';
+import { type Following, type GroupFacts, ReflectorGroup } from '../runtime/reflector-group.ts';
+import type { KubeObject } from '../runtime/resource.ts';
+import { Store } from '../runtime/store.ts';
+import { type ObservedParty, type PartyPod, parties, partyPods } from './observed.ts';
+import { partyKey, partyOf } from './party.ts';
+
+export interface FederationStores {
+  readonly hub: Store<ObservedParty>;
+  readonly client: Store<ObservedParty>;
+  readonly jobs: Store<BatchJob, 'party'>;
+  readonly policies: Store<ChildObject, 'party'>;
+  readonly pods: Store<PartyPod, 'party'>;
+}
+
+export interface FederationInformers extends Following {
+  readonly stores: FederationStores;
+}
+
+const ours = label.federationUid;
+
+export function federationInformers(facts: GroupFacts): FederationInformers {
+  const group = new ReflectorGroup(facts);
+  const own = () => new Store<ObservedParty>({ indexes: {} });
+  const children = <T extends KubeObject>() =>
+    new Store<T, 'party'>({ indexes: { party: byParty } });
+  const stores: FederationStores = {
+    hub: group.follow(parties.hub, own(), {}, (one) => partyKey('hub', one)),
+    client: group.follow(parties.client, own(), {}, (one) => partyKey('client', one)),
+    jobs: group.follow(batchJobs, children<BatchJob>(), { ours }, partyOf),
+    policies: group.follow(networkPolicies, children<ChildObject>(), { ours }, partyOf),
+    pods: group.follow(partyPods, children<PartyPod>(), { ours }, partyOf),
+  };
+  return { stores, ...group.controls() };
+}
+
+function byParty({ metadata }: KubeObject): readonly string[] {
+  const uid = metadata.labels[label.federationUid];
+  return uid === undefined ? [] : [uid];
+}

@@ -1,0 +1,204 @@
+// One pass over one party: what is there, what its pod says, what to write.
+import { isDeepStrictEqual } from 'node:util';
+import type { PartyStatus } from '../../crds/api/federation-party.ts';
+import type { Clock } from '../../crds/clock.ts';
+import { annotation, fieldManager } from '../../crds/names/labels.ts';
+import { type PartyProgress, parseProgress } from '../../crds/wire/federation-pod.ts';
+import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
+import { networkPolicies } from '../job/observed/child-object.ts';
+import type { PodSettings } from '../objects/settings.ts';
+import { isStatus } from '../runtime/api-error.ts';
+import type { KubeClient } from '../runtime/client.ts';
+import type { Reconciled } from '../runtime/controller.ts';
+import { type Actor, ensure, ensureMade, withContent } from '../runtime/ensure.ts';
+import { Expectations } from '../runtime/expectations.ts';
+import { catchUpMs, refusedMs } from '../runtime/pauses.ts';
+import { RefusedCall } from '../runtime/refused-call.ts';
+import { newestWarning } from '../runtime/warnings.ts';
+import { decideParty, type PartyFacts, type PartyRefusal, type PartyStep } from './decide.ts';
+import type { FederationStores } from './informers.ts';
+import { type BuiltParty, jobFor, policyFor } from './objects.ts';
+import { type ObservedParty, type PartyPod, parties } from './observed.ts';
+import { partsOf } from './party.ts';
+
+/** Undefined where the pod does not answer, or answers something else. */
+export type AskProgress = (
+  address: string,
+  signal: AbortSignal,
+) => Promise<PartyProgress | undefined>;
+
+interface ReconcilerFacts {
+  readonly stores: FederationStores;
+  readonly client: KubeClient;
+  readonly settings: PodSettings;
+  /** Whose pods may ask for progress. */
+  readonly operatorNamespace: string;
+  readonly clock: Clock;
+  readonly ask: AskProgress;
+}
+
+/** How soon a pod that runs is asked again, and one looked at that does not start. */
+const runningMs = 3_000;
+const waitingMs = 10_000;
+/** Kubelet mounts volumes within a moment: what takes longer is asked of the events. */
+const silentMs = 10_000;
+
+interface Refused extends PartyRefusal {
+  readonly generation: number;
+}
+
+export class FederationReconciler {
+  readonly #facts: ReconcilerFacts;
+  readonly #expectations = new Expectations();
+  /** In memory: the next try finds out again. */
+  readonly #refused = new Map<string, Refused>();
+
+  constructor(facts: ReconcilerFacts) {
+    this.#facts = facts;
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<Reconciled> {
+    const { stores, clock } = this.#facts;
+    const { role, key: own } = partsOf(key);
+    const party = stores[role].get(own);
+    // What it owned is collected by the API server.
+    if (party === undefined || party.metadata.deletionTimestamp !== undefined) {
+      this.#expectations.forget(key);
+      this.#refused.delete(key);
+      return {};
+    }
+    if (!this.#expectations.areMet(key, clock.now())) return { requeueAfterMs: catchUpMs };
+    const facts = await this.#observe(key, party, signal);
+    const { built, step, status, isEnded } = decideParty(facts);
+    if (!isDeepStrictEqual(status, party.status)) {
+      if (!(await this.#writeStatus(key, party, status, signal))) {
+        return { requeueAfterMs: catchUpMs };
+      }
+    }
+    if (built === undefined) return {};
+    try {
+      await this.#write(key, built, { step, job: facts.job }, signal);
+    } catch (error) {
+      if (!(error instanceof RefusedCall)) throw error;
+      return this.#refuse(key, party, error);
+    }
+    if (this.#refused.delete(key)) return { requeueAfterMs: 0 };
+    if (isEnded) return {};
+    return { requeueAfterMs: status.phase === 'Running' ? runningMs : waitingMs };
+  }
+
+  async #observe(key: string, party: ObservedParty, signal: AbortSignal): Promise<PartyFacts> {
+    const { stores, clock } = this.#facts;
+    const { uid } = party.metadata;
+    // A label is anybody's to write; only what the party owns is its child.
+    const job = stores.jobs.by('party', uid).find(({ metadata }) => metadata.controlledBy === uid);
+    const pods = stores.pods
+      .by('party', uid)
+      .filter(({ metadata }) => job !== undefined && metadata.controlledBy === job.metadata.uid)
+      .toSorted((a, b) => b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp));
+    const known = this.#refused.get(key);
+    return {
+      ...{ party, job, pods, now: clock.now() },
+      told: await this.#toldBy(pods, signal),
+      warning: await this.#warningOf(party, job, pods, signal),
+      refused: known?.generation === party.generation ? known : undefined,
+    };
+  }
+
+  /** By the pod that runs; otherwise by the one that ended last. */
+  async #toldBy(
+    pods: readonly PartyPod[],
+    signal: AbortSignal,
+  ): Promise<PartyProgress | undefined> {
+    const running = pods.find(({ status }) => status.phase === 'Running');
+    if (running?.podIP !== undefined) {
+      const progress = await this.#facts.ask(running.podIP, signal);
+      if (progress !== undefined) return progress;
+    }
+    const [last] = pods;
+    const [container] = last?.status.containerStatuses ?? [];
+    return parseProgress(container?.state.terminated?.message ?? '');
+  }
+
+  #warningOf(
+    { metadata: { namespace } }: ObservedParty,
+    job: BatchJob | undefined,
+    [newest]: readonly PartyPod[],
+    signal: AbortSignal,
+  ) {
+    const { client, clock } = this.#facts;
+    const silent =
+      newest === undefined ? job : newest.status.phase === 'Pending' ? newest : undefined;
+    const hasEnded = job?.status.conditions?.some(({ status }) => status === 'True') === true;
+    if (silent === undefined || hasEnded) return undefined;
+    const { uid, creationTimestamp } = silent.metadata;
+    if (clock.now() < Date.parse(creationTimestamp) + silentMs) return undefined;
+    return newestWarning(client, { namespace, uid }, signal);
+  }
+
+  /** In the order in which pods need them. */
+  async #write(
+    key: string,
+    built: BuiltParty,
+    { step, job }: { readonly step: PartyStep; readonly job: BatchJob | undefined },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, stores, settings, clock, operatorNamespace } = this.#facts;
+    const { uid, namespace } = built.metadata;
+    const actor: Actor = {
+      ...{ client, manager: fieldManager.controller, owner: uid, what: 'federation' },
+    };
+    const marked = withContent(policyFor(built, settings, operatorNamespace));
+    const known = stores.policies
+      .by('party', uid)
+      .find(({ metadata }) => metadata.controlledBy === uid);
+    const { content } = annotation;
+    if (known?.metadata.annotations[content] !== marked.metadata.annotations[content]) {
+      const policy = await ensure(actor, networkPolicies, marked, known, signal);
+      this.#expectations.expect(key, stores.policies, policy, clock.now());
+    }
+    if (step === 'Create') {
+      const made = await ensureMade(actor, batchJobs, jobFor(built, settings), signal);
+      this.#expectations.expect(key, stores.jobs, made, clock.now());
+    }
+    if (step === 'Remove' && job !== undefined) {
+      // Its pod ends before the Job is gone, and the next one is made after that.
+      const { name, uid: ofJob } = job.metadata;
+      const at = { name, namespace, uid: ofJob };
+      await client.delete(batchJobs, at, { propagation: 'Foreground' }, signal).catch(ignoreGone);
+    }
+  }
+
+  #refuse(key: string, { generation }: ObservedParty, error: RefusedCall): Reconciled {
+    const known = this.#refused.get(key);
+    const isNew = known?.generation !== generation || known.message !== error.message;
+    const { reason, message } = error;
+    this.#refused.set(key, { reason, message, generation });
+    return { requeueAfterMs: isNew ? 0 : refusedMs, error };
+  }
+
+  /** Under the version that was decided on; false where that is past. */
+  async #writeStatus(
+    key: string,
+    { metadata, role }: ObservedParty,
+    status: PartyStatus,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { client, clock, stores } = this.#facts;
+    const { name, namespace, uid, resourceVersion } = metadata;
+    const manifest = { metadata: { name, namespace, uid, resourceVersion }, status };
+    const options = { manager: fieldManager.controller, subresource: 'status' };
+    try {
+      const written = await client.apply(parties[role], manifest, options, signal);
+      this.#expectations.expect(key, stores[role], written, clock.now());
+      return true;
+    } catch (error) {
+      if (isStatus(error, 409) || isStatus(error, 404)) return false;
+      throw error;
+    }
+  }
+}
+
+function ignoreGone(error: unknown): void {
+  if (!isStatus(error, 404) && !isStatus(error, 409)) throw error;
+}

@@ -1,0 +1,92 @@
+// Writes an object that belongs to another one. It is only written to where its owner controls it:
+// one of the same name that is somebody else's stays as it is, and the owner says so.
+import { annotation } from '../../crds/names/labels.ts';
+import { digestOf } from '../../crds/plan/digest.ts';
+import { isAlreadyExists } from './api-error.ts';
+import type { KubeClient, Manifest } from './client.ts';
+import { RefusedCall, refusalOf } from './refused-call.ts';
+import type { KubeObject, Resource } from './resource.ts';
+
+export interface Actor {
+  readonly client: KubeClient;
+  readonly manager: string;
+  /** UID of the owner. */
+  readonly owner: string;
+  /** What it is, for sentences: `server`. */
+  readonly what: string;
+}
+
+/** Creates or applies the object; `known` is the owner's own, as the informers have it. */
+export async function ensure<T extends KubeObject>(
+  actor: Actor,
+  resource: Resource<T>,
+  manifest: Manifest,
+  known: KubeObject | undefined,
+  signal: AbortSignal,
+): Promise<T> {
+  const { client, manager } = actor;
+  const applied = (uid: string) => {
+    const own = { ...manifest, metadata: { ...manifest.metadata, uid } };
+    return client.apply(resource, own, { manager }, signal);
+  };
+  try {
+    if (known !== undefined) return await applied(known.metadata.uid);
+    return await client.create(resource, manifest, signal);
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw refused(resource.kind, manifest, error);
+    const found = await ownOf(actor, resource, manifest, error, signal);
+    return applied(found.metadata.uid);
+  }
+}
+
+/** As `ensure`, of what does not change once it is there. */
+export async function ensureMade<T extends KubeObject>(
+  actor: Actor,
+  resource: Resource<T>,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<T> {
+  try {
+    return await actor.client.create(resource, manifest, signal);
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw refused(resource.kind, manifest, error);
+    return await ownOf(actor, resource, manifest, error, signal);
+  }
+}
+
+async function ownOf<T extends KubeObject>(
+  actor: Actor,
+  resource: Resource<T>,
+  manifest: Manifest,
+  cause: unknown,
+  signal: AbortSignal,
+): Promise<T> {
+  const found = await actor.client.get(resource, manifest.metadata, signal);
+  if (found.metadata.controlledBy !== actor.owner) {
+    throw taken(actor.what, resource.kind, manifest, cause);
+  }
+  return found;
+}
+
+export function taken(
+  what: string,
+  kind: string,
+  { metadata }: Manifest,
+  cause: unknown,
+): RefusedCall {
+  const message = `${kind} ${metadata.name} belongs to someone else; the ${what} needs the name for a child of its own`;
+  return new RefusedCall('NameConflict', { message, cause });
+}
+
+export function refused(kind: string, { metadata }: Manifest, error: unknown): unknown {
+  const object = `${kind} ${metadata.name}`;
+  return refusalOf(error, { action: `writing ${object}`, object });
+}
+
+/** With the digest of what is written, by which a change is found. */
+export function withContent(manifest: Manifest) {
+  const annotations: Readonly<Record<string, string>> = {
+    [annotation.content]: digestOf(manifest),
+  };
+  return { ...manifest, metadata: { ...manifest.metadata, annotations } };
+}
