@@ -9,6 +9,7 @@ import type { SourceFlags } from '../process/source-flags.ts';
 import { clusterAccess } from './cluster-access.ts';
 import { jobEvents } from './events.ts';
 import type { Job } from './job.ts';
+import type { Party } from './parties.ts';
 import { podLogs } from './pod-logs.ts';
 import { readJobObject } from './read-job-object.ts';
 import type { Follow, Heard, JobEvent, JobSource, JobsChange, LogsAsked } from './source.ts';
@@ -46,6 +47,11 @@ export class ClusterSource implements JobSource {
   async list(signal: AbortSignal): Promise<readonly Job[]> {
     const { objects } = await listAll(this.kube, { path: jobPath(this.namespace) }, signal);
     return objects.map(readJobObject);
+  }
+
+  async parties(signal: AbortSignal): Promise<readonly Party[]> {
+    const { listParties } = await import('./parties.ts');
+    return await listParties(this.kube, this.namespace, signal);
   }
 
   async *changes(signal: AbortSignal): AsyncGenerator<JobsChange> {

@@ -10,6 +10,7 @@ import { type BegunRun, begunRuns } from '../client/run-store.ts';
 import { lastMessages, runMessages } from '../client/run-telemetry.ts';
 import { type Job, keyOf } from './job.ts';
 import { linesOf } from './message-lines.ts';
+import type { Party } from './parties.ts';
 import { runAsJob } from './run-as-job.ts';
 import type { Follow, Heard, JobSource, JobsChange, LogsAsked } from './source.ts';
 
@@ -27,6 +28,10 @@ export class LocalSource implements JobSource {
 
   constructor(cache: string) {
     this.#cache = cache;
+  }
+
+  async parties(): Promise<readonly Party[]> {
+    return [];
   }
 
   async list(): Promise<readonly Job[]> {

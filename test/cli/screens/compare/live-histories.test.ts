@@ -25,7 +25,7 @@ function aSource(heard: readonly Heard[], changes: readonly JobsChange[] = []): 
     events: async () => [],
     surroundings: async () => undefined,
     async [Symbol.asyncDispose]() {},
-  } as JobSource;
+  } as unknown as JobSource;
 }
 
 async function heardBy(source: JobSource): Promise<LiveHistories> {
