@@ -44,9 +44,9 @@ export const trial: AdapterTrial = {
     },
   },
   device: {
-    'spiel by momenta of an NF4 base': {
+    'spiel by momenta of an Int4 base': {
       method: {
-        ...{ preset: 'SpIELMA', precision: float32, base: { type: 'NF4' } },
+        ...{ preset: 'SpIELMA', precision: float32, base: int4 },
         adapter: { type: 'SpIEL', spiel: { reselectSteps: 2 } },
       },
       gap: exact,

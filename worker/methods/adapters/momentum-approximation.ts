@@ -79,11 +79,12 @@ function looked(rows: number, columns: number, most: number): readonly [Tensor, 
       0,
       columns,
     );
-    const outputSize = largestProducts(rows, columns, most);
-    const row = ops.repeatInterleaveTensor(ranks, each, null, { outputSize });
-    const before = ops.sub(ops.to(ops.cumsum(each, 0), 'int32'), each);
-    const column = ops.arange(0, outputSize, 1, { dtype: 'int32' });
-    return [row, ops.sub_(column, ops.indexSelect(before, 0, row))];
+    const ends = ops.to(ops.cumsum(each, 0), 'int32');
+    const at = ops.arange(0, largestProducts(rows, columns, most), 1, { dtype: 'int32' });
+    // Not `repeat_interleave`, for which the host waits for a device.
+    const row = ops.searchsorted(ends, at, { right: true, outInt32: true });
+    const before = ops.sub(ends, each);
+    return [row, ops.sub_(at, ops.indexSelect(before, 0, row))];
   });
 }
 
