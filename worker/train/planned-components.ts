@@ -4,6 +4,7 @@
 // workers finds the same bits.
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { ShardLayout } from '../../crds/plan/shards.ts';
+import { familyOf } from '../decoder/registry.ts';
 import { BlockInputs } from '../engine/block-inputs.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import { type BuildOptions, frozenModel, type ModelSource } from '../engine/build-model.ts';
@@ -98,7 +99,8 @@ function inputsOf(model: Model, { sequences: hosts, calibration, ...measured }: 
   const found: FoundInput[] = [];
   scope(() => {
     const sequences = hosts.map((host) => toSequence(model, host));
-    const rows = hosts.map((host) => rowsOf(host, calibration));
+    const masks = masksOf(model, calibration);
+    const rows = hosts.map((host) => rowsOf(host, masks));
     if (rows.every((own) => own?.numel === 0)) throw nothingToMeasure(hosts.length);
     using walk = new BlockWalk(model, sequences, { blocks });
     while (!walk.isOver) {
@@ -121,6 +123,12 @@ function inputsOf(model: Model, { sequences: hosts, calibration, ...measured }: 
 }
 
 type Masks = Pick<Calibration, 'useLabelMask' | 'maskFirstToken'>;
+
+/** Where labels are of whole documents or pictures, no token is one that predicts none. */
+function masksOf({ config }: Model, { useLabelMask, maskFirstToken }: Masks): Masks {
+  const ofTokens = familyOf(config).targets === 'Tokens';
+  return { useLabelMask: useLabelMask && ofTokens, maskFirstToken };
+}
 
 /** The tokens of a sequence that count; null for all. */
 function rowsOf(

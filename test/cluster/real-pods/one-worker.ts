@@ -31,13 +31,10 @@ const toy = {
   formats: ['PEFTAdapter', 'MergedSafetensors'],
 } as const;
 
-/**
- * Its ranks and its beginning follow from the data, and are recorded once. A classifier has labels
- * of sequences, none of tokens.
- */
+/** Its ranks and its beginning follow from the data, and are recorded once. */
 const eva = {
   preset: 'EVA',
-  adapter: { type: 'EVA', eva: { rank: 4, rho: '2', useLabelMask: false } },
+  adapter: { type: 'EVA', eva: { rank: 4, rho: '2' } },
 };
 
 export function jobsOfOneWorker(release: SharedRelease): void {

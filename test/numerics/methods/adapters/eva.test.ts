@@ -28,6 +28,7 @@ import { InputSums } from '../../../../worker/train/input-covariance.ts';
 import { plannedComponents } from '../../../../worker/train/planned-components.ts';
 import { aToyModel, countUp, toySource } from '../../../builders/toy-training.ts';
 import { aSequence } from '../../../builders/training.ts';
+import { classSequence, encoderSource, toyExamples } from '../../../toy/encoder.ts';
 
 const size = 24;
 
@@ -214,8 +215,8 @@ function planned(
   sequences: readonly HostSequence[],
   calibration: Partial<Calibration> = {},
   world: World = alone,
+  source = toySource({}),
 ) {
-  const source = toySource({});
   const adapter = adapterOf(method({ rank: 3, directions: 'Exact' }), 1n, 'float64');
   if (adapter?.calibration === undefined) throw new Error('no calibration');
   return plannedComponents({
@@ -273,6 +274,19 @@ test('masked tokens are left out of the first layer, whose input is one of each 
   t.throws(() => planned([{ ...masked, labels: masked.labels.map(() => -100) }]), {
     message: /no token of the first 1 sequences/,
   });
+});
+
+test('of a classifier, whose labels are of documents, tokens are measured as without a mask', (t) => {
+  const examples = [classSequence(toyExamples, { padding: 2 })];
+  const source = encoderSource('bert');
+  using found = planned(examples, {}, alone, source);
+  using unmasked = planned(examples, { useLabelMask: false }, alone, source);
+  t.true(found.byLayer.size > 0);
+  t.deepEqual(found.ranks, unmasked.ranks);
+  for (const [{ path }, { rows }] of found.byLayer) {
+    const [, same] = [...unmasked.byLayer].find(([layer]) => layer.path === path) ?? [];
+    t.deepEqual(toBytes(rows), same && toBytes(same.rows), path);
+  }
 });
 
 test('q, k and v begin alike, up to their ranks; a layer without rank has no adapter', (t) => {
