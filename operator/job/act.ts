@@ -260,7 +260,8 @@ function resourceOf(actor: Actor, kind: CreatedKind | DeletedKind): Resource<Kub
 function refused(call: Call, error: unknown): unknown {
   const action = 'kind' in call ? `${call.type} of ${call.kind}` : call.type;
   const object = makes(call) ? `${kindOf(call)} ${call.manifest.metadata.name}` : undefined;
-  return refusalOf(error, { action, object });
+  // A job that trained does not fail because a cluster has an older definition of what it made.
+  return refusalOf(error, { action, object, ofSpec: call.type !== 'Record' });
 }
 
 function kindOf(call: Making): string {

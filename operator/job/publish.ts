@@ -149,6 +149,11 @@ function published(view: View, told: Published | undefined, ending: Ending): Pol
   const warning =
     doubtful.size === 0 ? '' : `; its evaluation warns of ${[...doubtful].join(' and ')}`;
   const uris = written.map(({ uri }) => uri).join(', ') || 'where the job says';
+  const calls = recorded(view, written, told?.model);
+  // Nobody looks again at a job that ended: with its record refused it has not.
+  if (calls.length > 0 && view.facts.refused !== undefined) {
+    return { ...publishing('Recording', `the result is at ${uris}`), calls };
+  }
   return together(
     {
       conditions: [
@@ -160,7 +165,7 @@ function published(view: View, told: Published | undefined, ending: Ending): Pol
         },
       ],
       status: { artifacts: written },
-      calls: recorded(view, written, told?.model),
+      calls,
     },
     complete(view, ending),
   );

@@ -1,7 +1,8 @@
 // One pass over one job: observe, decide, write the status where it changed, emit events, act. The
 // status goes first, because the objects that are created next are named by it, and because events
 // speak of what was written. A job that has none yet is begun before: its first objects follow from
-// the spec alone.
+// the spec alone. What a job made is recorded before its status says that it ended: nobody looks
+// again then, and who waits for the end looks for the record.
 import { isDeepStrictEqual } from 'node:util';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Clock } from '../../crds/clock.ts';
@@ -17,11 +18,12 @@ import { Expectations } from '../runtime/expectations.ts';
 import { catchUpMs, refusedMs } from '../runtime/pauses.ts';
 import { RefusedCall } from '../runtime/refused-call.ts';
 import type { KubeObject } from '../runtime/resource.ts';
+import { writeStatus } from '../runtime/write-status.ts';
 import { act } from './act.ts';
 import { Questions } from './ask.ts';
 import { BegunPreparations } from './begun-preparations.ts';
 import { decide, isOver } from './decide.ts';
-import type { Decision, Refusal } from './decision.ts';
+import type { Call, Decision, Refusal } from './decision.ts';
 import type { SiteFacts } from './facts.ts';
 import { drawOf } from './gang.ts';
 import { observe, type Stores } from './observe.ts';
@@ -135,13 +137,20 @@ export class JobReconciler {
     signal: AbortSignal,
   ): Promise<Performed> {
     const { client, bus, gang } = this.#facts;
-    // Adding the finalizer tests the version as a write of the status would.
-    const current = begins(job, decision) ? job : await this.#told(key, job, decision, signal);
-    if (current === undefined) return 'Past';
     const manager = fieldManager.controller;
     const wrote = (kind: string, object: KubeObject) => this.#note(key, kind, object);
+    const actor = { client, bus, manager, gang, wrote };
+    const before = isOver(decision.status) ? decision.calls.filter(isRecord) : [];
+    const after = decision.calls.filter((call) => !before.includes(call));
     try {
-      await act({ client, bus, manager, gang, wrote }, current, decision.calls, signal);
+      if (before.length > 0) {
+        if (!(await this.#isCurrent(job, signal))) return 'Past';
+        await act(actor, job, before, signal);
+      }
+      // Adding the finalizer tests the version as a write of the status would.
+      const current = begins(job, decision) ? job : await this.#told(key, job, decision, signal);
+      if (current === undefined) return 'Past';
+      await act(actor, current, after, signal);
     } catch (error) {
       if (isPast(error)) return 'Past';
       if (error instanceof RefusedCall) return error;
@@ -185,18 +194,10 @@ export class JobReconciler {
     status: FineTuneJobStatus,
     signal: AbortSignal,
   ): Promise<KubeObject | undefined> {
-    const { name, namespace, uid, resourceVersion } = job.metadata;
-    const metadata = { name, namespace, uid, resourceVersion };
-    const options = { manager: fieldManager.controller, subresource: 'status' };
-    try {
-      const manifest = { metadata, status: controllerPart(status) };
-      const written = await this.#facts.client.apply(fineTuneJobs, manifest, options, signal);
-      this.#note(key, kind, written);
-      return written;
-    } catch (error) {
-      if (isStatus(error, 409) || isStatus(error, 404)) return undefined;
-      throw error;
-    }
+    const told = controllerPart(status);
+    const written = await writeStatus(this.#facts.client, fineTuneJobs, job, told, signal);
+    if (written !== undefined) this.#note(key, kind, written);
+    return written;
   }
 
   /** The status need not be written, so no conflict has told whether our copy of the job is old. */
@@ -247,4 +248,8 @@ function controllerPart({ progress: _, checkpoint: __, ...rest }: FineTuneJobSta
 
 function addressOf({ metadata: { namespace, name, uid } }: ObservedFineTuneJob) {
   return { namespace, name, uid };
+}
+
+function isRecord({ type }: Call): boolean {
+  return type === 'Record';
 }

@@ -5,6 +5,7 @@
 import { fineTuneJob } from '../../../crds/api/job.ts';
 import { label } from '../../../crds/names/labels.ts';
 import { noBus } from '../../../operator/bus/job-bus.ts';
+import type { SiteFacts } from '../../../operator/job/facts.ts';
 import { byJob, type Stores } from '../../../operator/job/observe.ts';
 import { type BatchJob, batchJobs } from '../../../operator/job/observed/batch-job.ts';
 import { networkPolicies, services } from '../../../operator/job/observed/child-object.ts';
@@ -37,6 +38,12 @@ interface Leader {
   reconciler: JobReconciler;
 }
 
+interface WorldOptions {
+  readonly bus?: boolean;
+  readonly leaders?: number;
+  readonly site?: Partial<SiteFacts>;
+}
+
 export class World {
   time = Date.parse('2026-01-01T12:00:00Z');
   readonly objects = new KubeObjects();
@@ -53,10 +60,10 @@ export class World {
   seen: (change: PhaseChange) => void = () => {};
   readonly #client = new KubeClient(this.transport);
 
-  constructor({
-    bus = false,
-    leaders = 1,
-  }: { readonly bus?: boolean; readonly leaders?: number } = {}) {
+  readonly #site: SiteFacts;
+
+  constructor({ bus = false, leaders = 1, site = {} }: WorldOptions = {}) {
+    this.#site = { ...(bus ? siteWithBus : quietSite), ...site };
     const now = () => this.time;
     this.objects.now = now;
     this.bus = bus ? new MemoryBus(now) : undefined;
@@ -168,7 +175,7 @@ export class World {
     this.objects.watch(this.objects.version, (entry) => void pending.push(entry));
     const reconciler = new JobReconciler({
       ...{ stores, client: this.#client, bus: this.bus ?? noBus, gang: undefined },
-      site: this.bus === undefined ? quietSite : siteWithBus,
+      site: this.#site,
       clock: { now: () => this.time, monotonic: () => this.time, sleep: () => Promise.resolve() },
       events: { record: (_, note) => void this.events.push(note) },
       seen: (change) => this.seen(change),

@@ -1,0 +1,23 @@
+import { fieldManager } from '../../crds/names/labels.ts';
+import { isStatus } from './api-error.ts';
+import type { KubeClient } from './client.ts';
+import type { KubeObject, Resource } from './resource.ts';
+
+/** Under the version that was decided on; undefined where that is past. */
+export async function writeStatus<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  { metadata }: KubeObject,
+  status: object,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const { name, namespace, uid, resourceVersion } = metadata;
+  const manifest = { metadata: { name, namespace, uid, resourceVersion }, status };
+  const options = { manager: fieldManager.controller, subresource: 'status' };
+  try {
+    return await client.apply(resource, manifest, options, signal);
+  } catch (error) {
+    if (isStatus(error, 409) || isStatus(error, 404)) return undefined;
+    throw error;
+  }
+}
