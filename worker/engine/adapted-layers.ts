@@ -29,13 +29,23 @@ export function decidedRanks(
   initial: Initial,
 ): DecidedRanks | undefined {
   if (!decidesRanks(adapter)) return undefined;
+  const nameOf = namesInBlock(config);
+  const byName = Map.groupBy(adaptedLayers(config, adapter), nameOf);
+  return Object.fromEntries(
+    [...byName].map(([name, layers]) => [name, layers.map((layer) => rankIn(initial, layer))]),
+  );
+}
+
+/** What a layer is called in the first block, by which sizes and ranks of it are known. */
+function namesInBlock(config: ModelConfig): (layer: LinearLayer) => string {
   const inBlock = linearsOf(familyOf(config).facts(config, []));
-  const ranks: Record<string, number[]> = {};
-  for (const layer of adaptedLayers(config, adapter)) {
-    const { name } = inBlock.find(({ path }) => isNamed(path, layer.path)) ?? unknown(layer.path);
-    ranks[name] = [...(ranks[name] ?? []), rankIn(initial, layer)];
-  }
-  return ranks;
+  const blocks = Map.groupBy(linearLayers(config), ({ layer }) => layer);
+  return ({ path, layer, role }) => {
+    // Convolutions are numbered through all blocks: their place in a block is what they share.
+    const place = (blocks.get(layer) ?? []).findIndex((one) => one.path === path);
+    const found = role === 'conv' ? inBlock[place] : inBlock.find((one) => isNamed(one.path, path));
+    return (found ?? unknown(path)).name;
+  };
 }
 
 function decidesRanks({ calibration, spectrum, search, contribution }: Adapter): boolean {
