@@ -7,6 +7,7 @@
  */
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
+import { fileTimes } from './file-times.ts';
 import type { Tally } from './tally.ts';
 import { readTap, type TestResult } from './tap.ts';
 
@@ -36,8 +37,10 @@ export async function runAva(
   const count = { passed: 0, failed: 0, skipped: 0 };
   let logs: string[] = [];
   let hasDied = false;
+  const times = fileTimes(() => performance.now());
   const reader = readTap((event) => {
     if (event.kind === 'log') return void logs.push(event.text);
+    if (event.kind === 'ended') return times.ended(event.title);
     count[event.result.outcome] += 1;
     hasDied ||= isDeath(event.result);
     const text = describe(event.result, logs);
@@ -60,6 +63,8 @@ export async function runAva(
     count.failed += 1;
     print(describeCrash(ended.stderr, run.patterns));
   } else if (hasDied) print(lastLines(ended.stderr));
+  const longest = times.longest();
+  if (longest !== '') print(`  longest     ${longest}`);
   return count;
 }
 

@@ -5,6 +5,8 @@
  */
 export type TapEvent =
   | { readonly kind: 'test'; readonly result: TestResult }
+  /** Its facts, if any, are still to come. */
+  | { readonly kind: 'ended'; readonly title: string }
   /** Of the test that is told next. */
   | { readonly kind: 'log'; readonly text: string };
 
@@ -49,8 +51,11 @@ export function readTap(onEvent: (event: TapEvent) => void): TapReader {
       if (text === '') return;
       flush();
       const result = resultLine.exec(text);
-      if (result) pending = toResult(result);
-      else if (/^1\.\.\d+/.test(text)) planned = true;
+      if (result) {
+        pending = toResult(result);
+        onEvent({ kind: 'ended', title: pending.title });
+      }
+      if (/^1\.\.\d+/.test(text)) planned = true;
     },
     end() {
       flush();
