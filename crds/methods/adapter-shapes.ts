@@ -137,6 +137,12 @@ export function largestRanks(
   return ({ name }) => ranks.get(name) ?? 0;
 }
 
+/** Of two factors that train, and nothing beside them. */
+export function ofTwoFactors(linear: LinearSize, rank: number): SizesOfRank {
+  const trained = rank * (linear.in + linear.out);
+  return { trained, kept: 0, taken: 0, made: 0, perToken: rank };
+}
+
 /** The sizes of layers with these ranks, each the mean over the blocks. */
 export function sizedBy(shape: AdapterShape, ranks: DecidedRanks): AdapterShape {
   const { ofRank } = shape;

@@ -8,7 +8,7 @@ import type { ModelFacts } from '../plan/model-facts.ts';
 import { decimal } from '../schema/decimal.ts';
 import { adapterEntry, adapterPreset } from './adapter-entry.ts';
 import { alpha, byRank, dropout, rankOf, targetModules } from './adapter-fields.ts';
-import { type AdapterShape, inner, likeLora, type Sides } from './adapter-shapes.ts';
+import { type AdapterShape, inner, likeLora, ofTwoFactors, type Sides } from './adapter-shapes.ts';
 import { lastPart, linearsOf, namedLinears } from './linears.ts';
 
 const paper = {
@@ -85,9 +85,7 @@ function ofChosen(own: Own, model: ModelFacts): AdapterShape {
       count: (linear) => ({ trained: rankIn(linear.name) * values(linear), kept: 0, taken: 0 }),
     }),
     perToken: ({ name }) => inner(rankIn(name)),
-    ofRank: (linear, own) => ({
-      ...{ trained: own * values(linear), kept: 0, taken: 0, made: 0, perToken: own },
-    }),
+    ofRank: ofTwoFactors,
     // Products of a gradient with both shared factors.
     decomposing: { matrices: 0, grams: 0 },
     searches: (linear) => rank * values(linear),

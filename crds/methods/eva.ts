@@ -15,6 +15,7 @@ import {
   decomposedBy,
   inner,
   largestRanks,
+  ofTwoFactors,
   type Sides,
 } from './adapter-shapes.ts';
 import { linearsOf, namedLinears } from './linears.ts';
@@ -105,9 +106,7 @@ function ofPlannedRanks(own: Own, model: ModelFacts): AdapterShape {
     count: (linear) => ({
       ...{ trained: ranks(linear) * values(linear), kept: 0, taken: 0 },
     }),
-    ofRank: (linear, own) => ({
-      ...{ trained: own * values(linear), kept: 0, taken: 0, made: 0, perToken: own },
-    }),
+    ofRank: ofTwoFactors,
     made: () => 0,
     decomposing: decomposedBy(directions),
   };

@@ -61,7 +61,9 @@ export const partyProgress = z.object({
   epsilon: z.number().optional(),
   /** Of a client: the last round that it submitted, and why it takes no part in one. */
   submitted: count.optional(),
-  declined: z.object({ code: z.string().max(64), message: z.string().max(1000) }).optional(),
+  declined: z
+    .object({ code: z.string().max(64), message: z.string().max(longest.message) })
+    .optional(),
   failure: z
     .object({
       code: z.string().max(64),

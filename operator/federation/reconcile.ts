@@ -1,8 +1,7 @@
 // One pass over one party: what is there, what its pod says, what to write.
 import { isDeepStrictEqual } from 'node:util';
-import type { PartyStatus } from '../../crds/api/federation-party.ts';
 import type { Clock } from '../../crds/clock.ts';
-import { annotation, fieldManager } from '../../crds/names/labels.ts';
+import { fieldManager } from '../../crds/names/labels.ts';
 import { type PartyProgress, parseProgress } from '../../crds/wire/federation-pod.ts';
 import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
 import { networkPolicies } from '../job/observed/child-object.ts';
@@ -10,12 +9,14 @@ import type { PodSettings } from '../objects/settings.ts';
 import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import type { Reconciled } from '../runtime/controller.ts';
-import { type Actor, ensure, ensureMade, withContent } from '../runtime/ensure.ts';
+import { type Actor, ensureContent, ensureMade } from '../runtime/ensure.ts';
 import { Expectations } from '../runtime/expectations.ts';
-import { catchUpMs, refusedMs } from '../runtime/pauses.ts';
+import { catchUpMs } from '../runtime/pauses.ts';
+import { Refusals } from '../runtime/refusals.ts';
 import { RefusedCall } from '../runtime/refused-call.ts';
 import { newestWarning } from '../runtime/warnings.ts';
-import { decideParty, type PartyFacts, type PartyRefusal, type PartyStep } from './decide.ts';
+import { writeStatus } from '../runtime/write-status.ts';
+import { decideParty, type PartyFacts, type PartyStep } from './decide.ts';
 import type { FederationStores } from './informers.ts';
 import { type BuiltParty, jobFor, policyFor } from './objects.ts';
 import { type ObservedParty, type PartyPod, parties } from './observed.ts';
@@ -43,15 +44,10 @@ const waitingMs = 10_000;
 /** Kubelet mounts volumes within a moment: what takes longer is asked of the events. */
 const silentMs = 10_000;
 
-interface Refused extends PartyRefusal {
-  readonly generation: number;
-}
-
 export class FederationReconciler {
   readonly #facts: ReconcilerFacts;
   readonly #expectations = new Expectations();
-  /** In memory: the next try finds out again. */
-  readonly #refused = new Map<string, Refused>();
+  readonly #refusals = new Refusals();
 
   constructor(facts: ReconcilerFacts) {
     this.#facts = facts;
@@ -64,25 +60,25 @@ export class FederationReconciler {
     // What it owned is collected by the API server.
     if (party === undefined || party.metadata.deletionTimestamp !== undefined) {
       this.#expectations.forget(key);
-      this.#refused.delete(key);
+      this.#refusals.forget(key);
       return {};
     }
     if (!this.#expectations.areMet(key, clock.now())) return { requeueAfterMs: catchUpMs };
     const facts = await this.#observe(key, party, signal);
     const { built, step, status, isEnded } = decideParty(facts);
     if (!isDeepStrictEqual(status, party.status)) {
-      if (!(await this.#writeStatus(key, party, status, signal))) {
-        return { requeueAfterMs: catchUpMs };
-      }
+      const written = await writeStatus(this.#facts.client, parties[role], party, status, signal);
+      if (written === undefined) return { requeueAfterMs: catchUpMs };
+      this.#expectations.expect(key, stores[role], written, clock.now());
     }
     if (built === undefined) return {};
     try {
       await this.#write(key, built, { step, job: facts.job }, signal);
     } catch (error) {
       if (!(error instanceof RefusedCall)) throw error;
-      return this.#refuse(key, party, error);
+      return this.#refusals.add(key, party.generation, error);
     }
-    if (this.#refused.delete(key)) return { requeueAfterMs: 0 };
+    if (this.#refusals.forget(key)) return { requeueAfterMs: 0 };
     if (isEnded) return {};
     return { requeueAfterMs: status.phase === 'Running' ? runningMs : waitingMs };
   }
@@ -96,12 +92,11 @@ export class FederationReconciler {
       .by('party', uid)
       .filter(({ metadata }) => job !== undefined && metadata.controlledBy === job.metadata.uid)
       .toSorted((a, b) => b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp));
-    const known = this.#refused.get(key);
     return {
       ...{ party, job, pods, now: clock.now() },
       told: await this.#toldBy(pods, signal),
       warning: await this.#warningOf(party, job, pods, signal),
-      refused: known?.generation === party.generation ? known : undefined,
+      refused: this.#refusals.of(key, party.generation),
     };
   }
 
@@ -148,15 +143,12 @@ export class FederationReconciler {
     const actor: Actor = {
       ...{ client, manager: fieldManager.controller, owner: uid, what: 'federation' },
     };
-    const marked = withContent(policyFor(built, settings, operatorNamespace));
+    const wanted = policyFor(built, settings, operatorNamespace);
     const known = stores.policies
       .by('party', uid)
       .find(({ metadata }) => metadata.controlledBy === uid);
-    const { content } = annotation;
-    if (known?.metadata.annotations[content] !== marked.metadata.annotations[content]) {
-      const policy = await ensure(actor, networkPolicies, marked, known, signal);
-      this.#expectations.expect(key, stores.policies, policy, clock.now());
-    }
+    const policy = await ensureContent(actor, networkPolicies, wanted, known, signal);
+    if (policy !== undefined) this.#expectations.expect(key, stores.policies, policy, clock.now());
     if (step === 'Create') {
       const made = await ensureMade(actor, batchJobs, jobFor(built, settings), signal);
       this.#expectations.expect(key, stores.jobs, made, clock.now());
@@ -166,35 +158,6 @@ export class FederationReconciler {
       const { name, uid: ofJob } = job.metadata;
       const at = { name, namespace, uid: ofJob };
       await client.delete(batchJobs, at, { propagation: 'Foreground' }, signal).catch(ignoreGone);
-    }
-  }
-
-  #refuse(key: string, { generation }: ObservedParty, error: RefusedCall): Reconciled {
-    const known = this.#refused.get(key);
-    const isNew = known?.generation !== generation || known.message !== error.message;
-    const { reason, message } = error;
-    this.#refused.set(key, { reason, message, generation });
-    return { requeueAfterMs: isNew ? 0 : refusedMs, error };
-  }
-
-  /** Under the version that was decided on; false where that is past. */
-  async #writeStatus(
-    key: string,
-    { metadata, role }: ObservedParty,
-    status: PartyStatus,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const { client, clock, stores } = this.#facts;
-    const { name, namespace, uid, resourceVersion } = metadata;
-    const manifest = { metadata: { name, namespace, uid, resourceVersion }, status };
-    const options = { manager: fieldManager.controller, subresource: 'status' };
-    try {
-      const written = await client.apply(parties[role], manifest, options, signal);
-      this.#expectations.expect(key, stores[role], written, clock.now());
-      return true;
-    } catch (error) {
-      if (isStatus(error, 409) || isStatus(error, 404)) return false;
-      throw error;
     }
   }
 }

@@ -16,8 +16,7 @@ export interface Actor {
   readonly what: string;
 }
 
-/** Creates or applies the object; `known` is the owner's own, as the informers have it. */
-export async function ensure<T extends KubeObject>(
+async function ensure<T extends KubeObject>(
   actor: Actor,
   resource: Resource<T>,
   manifest: Manifest,
@@ -39,7 +38,7 @@ export async function ensure<T extends KubeObject>(
   }
 }
 
-/** As `ensure`, of what does not change once it is there. */
+/** Creates what does not change once it is there. */
 export async function ensureMade<T extends KubeObject>(
   actor: Actor,
   resource: Resource<T>,
@@ -83,8 +82,27 @@ export function refused(kind: string, { metadata }: Manifest, error: unknown): u
   return refusalOf(error, { action: `writing ${object}`, object });
 }
 
+/**
+ * Creates or applies the object where its content is another one; undefined where it is what is
+ * known: the owner's own, as the informers have it.
+ */
+export async function ensureContent<T extends KubeObject>(
+  actor: Actor,
+  resource: Resource<T>,
+  manifest: Manifest,
+  known: KubeObject | undefined,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const marked = withContent(manifest);
+  const { content } = annotation;
+  if (known?.metadata.annotations[content] === marked.metadata.annotations[content]) {
+    return undefined;
+  }
+  return await ensure(actor, resource, marked, known, signal);
+}
+
 /** With the digest of what is written, by which a change is found. */
-export function withContent(manifest: Manifest) {
+function withContent(manifest: Manifest) {
   const annotations: Readonly<Record<string, string>> = {
     [annotation.content]: digestOf(manifest),
   };

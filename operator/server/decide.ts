@@ -19,7 +19,7 @@ import { memoryInStatus, type PlannedPod } from './planned-memory.ts';
 import { handoverContainer } from './vllm-pod.ts';
 
 /** What a person has to change before the server can be as it is asked for. */
-export interface ServerRefusal {
+interface ServerRefusal {
   readonly reason: string;
   readonly message: string;
 }

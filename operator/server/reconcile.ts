@@ -1,22 +1,22 @@
 // One pass over one server: what is there, what its pods say, what to write.
 import { isDeepStrictEqual } from 'node:util';
-import type { ServerStatus } from '../../crds/api/adapter-server.ts';
 import type { Clock } from '../../crds/clock.ts';
-import { annotation, fieldManager } from '../../crds/names/labels.ts';
+import { fieldManager } from '../../crds/names/labels.ts';
 import { services } from '../job/observed/child-object.ts';
 import type { PodSettings } from '../objects/settings.ts';
-import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient, Manifest } from '../runtime/client.ts';
 import type { Reconciled } from '../runtime/controller.ts';
-import { ensure, withContent } from '../runtime/ensure.ts';
+import { ensureContent } from '../runtime/ensure.ts';
 import { Expectations } from '../runtime/expectations.ts';
-import { catchUpMs, refusedMs } from '../runtime/pauses.ts';
+import { catchUpMs } from '../runtime/pauses.ts';
+import { Refusals } from '../runtime/refusals.ts';
 import { RefusedCall } from '../runtime/refused-call.ts';
 import type { KubeObject, Resource } from '../runtime/resource.ts';
+import { writeStatus } from '../runtime/write-status.ts';
 import { ensureList } from './act.ts';
 import type { AskPod } from './ask-pods.ts';
 import type { BuiltServer } from './built-server.ts';
-import { decideServer, isReady, type ServerFacts, type ServerRefusal } from './decide.ts';
+import { decideServer, isReady, type ServerFacts } from './decide.ts';
 import type { ServerStores } from './informers.ts';
 import { deploymentFor, listFor, readsList, serviceFor } from './objects.ts';
 import { type Deployment, deployments, type ObservedServer, servers } from './observed.ts';
@@ -35,15 +35,10 @@ interface ReconcilerFacts {
 const underWayMs = 3_000;
 const settledMs = 60_000;
 
-interface Refused extends ServerRefusal {
-  readonly generation: number;
-}
-
 export class ServerReconciler {
   readonly #facts: ReconcilerFacts;
   readonly #expectations = new Expectations();
-  /** In memory: the next try finds out again. */
-  readonly #refused = new Map<string, Refused>();
+  readonly #refusals = new Refusals();
 
   constructor(facts: ReconcilerFacts) {
     this.#facts = facts;
@@ -55,25 +50,25 @@ export class ServerReconciler {
     // What it owned is collected by the API server.
     if (server === undefined || server.metadata.deletionTimestamp !== undefined) {
       this.#expectations.forget(key);
-      this.#refused.delete(key);
+      this.#refusals.forget(key);
       return {};
     }
     if (!this.#expectations.areMet(key, clock.now())) return { requeueAfterMs: catchUpMs };
     const facts = await this.#observe(key, server, signal);
     const { built, isWritten, status, isSettled } = decideServer(facts);
     if (!isDeepStrictEqual(status, server.status)) {
-      if (!(await this.#writeStatus(key, server, status, signal))) {
-        return { requeueAfterMs: catchUpMs };
-      }
+      const written = await writeStatus(this.#facts.client, servers, server, status, signal);
+      if (written === undefined) return { requeueAfterMs: catchUpMs };
+      this.#expectations.expect(key, stores.servers, written, clock.now());
     }
     if (built === undefined || !isWritten) return {};
     try {
       await this.#write(key, built, facts.deployment, signal);
     } catch (error) {
       if (!(error instanceof RefusedCall)) throw error;
-      return this.#refuse(key, server, error);
+      return this.#refusals.add(key, server.generation, error);
     }
-    if (this.#refused.delete(key)) return { requeueAfterMs: 0 };
+    if (this.#refusals.forget(key)) return { requeueAfterMs: 0 };
     return { requeueAfterMs: isSettled ? settledMs : underWayMs };
   }
 
@@ -85,7 +80,6 @@ export class ServerReconciler {
     const pods = stores.pods.by('server', uid);
     const addresses = pods.filter(isReady).flatMap(({ status }) => status.podIP ?? []);
     const engine = server.spec?.engine.type ?? 'Anneal';
-    const known = this.#refused.get(key);
     return {
       server,
       places: server.spec === undefined ? empty : placesOf(server.spec, find),
@@ -96,7 +90,7 @@ export class ServerReconciler {
         .find(({ metadata }) => metadata.controlledBy === uid),
       pods,
       told: await Promise.all(addresses.map((address) => ask(address, engine, signal))),
-      refused: known?.generation === server.generation ? known : undefined,
+      refused: this.#refusals.of(key, server.generation),
       now: clock.now(),
     };
   }
@@ -108,7 +102,7 @@ export class ServerReconciler {
     deployment: Deployment | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { client, stores, settings } = this.#facts;
+    const { client, stores, settings, clock } = this.#facts;
     const manager = fieldManager.controller;
     const actor = { client, manager, owner: built.uid, what: 'server' };
     if (readsList(built)) await ensureList(actor, listFor(built), signal);
@@ -121,46 +115,14 @@ export class ServerReconciler {
       known: KubeObject | undefined,
       store: { hasSeen(version: string, namespace: string): boolean },
     ): Promise<void> => {
-      const marked = withContent(manifest);
-      const { content } = annotation;
-      if (known?.metadata.annotations[content] === marked.metadata.annotations[content]) return;
-      const object = await ensure(actor, resource, marked, known, signal);
-      this.#expectations.expect(key, store, object, this.#facts.clock.now());
+      const object = await ensureContent(actor, resource, manifest, known, signal);
+      if (object !== undefined) this.#expectations.expect(key, store, object, clock.now());
     };
     await write(services, serviceFor(built), service, stores.services);
     // Scaled by hand: the content is another one than that which was written.
     const isScaled = deployment !== undefined && deployment.spec.replicas !== built.spec.replicas;
     const known = isScaled ? withoutContent(deployment) : deployment;
     await write(deployments, deploymentFor(built, settings), known, stores.deployments);
-  }
-
-  #refuse(key: string, { generation }: ObservedServer, error: RefusedCall): Reconciled {
-    const known = this.#refused.get(key);
-    const isNew = known?.generation !== generation || known.message !== error.message;
-    const { reason, message } = error;
-    this.#refused.set(key, { reason, message, generation });
-    return { requeueAfterMs: isNew ? 0 : refusedMs, error };
-  }
-
-  /** Under the version that was decided on; false where that is past. */
-  async #writeStatus(
-    key: string,
-    { metadata }: ObservedServer,
-    status: ServerStatus,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const { client, clock, stores } = this.#facts;
-    const { name, namespace, uid, resourceVersion } = metadata;
-    const manifest = { metadata: { name, namespace, uid, resourceVersion }, status };
-    const options = { manager: fieldManager.controller, subresource: 'status' };
-    try {
-      const written = await client.apply(servers, manifest, options, signal);
-      this.#expectations.expect(key, stores.servers, written, clock.now());
-      return true;
-    } catch (error) {
-      if (isStatus(error, 409) || isStatus(error, 404)) return false;
-      throw error;
-    }
   }
 }
 

@@ -2,11 +2,11 @@
 // must be, so they say little about whether it is right. Instead each tensor that was read back
 // must be, value by value, what the codes of the trained tensor decode to; then the codes are
 // undone, and the model that is left is compared as one that was not quantized.
-import { TerminalError } from '../../crds/failures/errors.ts';
 import type { Model } from '../engine/model.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
+import { differs } from './reload-check.ts';
 
 export interface CodedTensor {
   readonly name: string;
@@ -30,18 +30,14 @@ export function undoCodes_(format: string, tensors: readonly CodedTensor[], copy
       scope(() => {
         const read = ops.narrow(whole, 0, first, count);
         const expected = ops.to(tensor.decoded(own, first), read.dtype);
-        if (item(ops.all(ops.eq(read, expected))) === 0) throw differs(format, tensor.name);
+        if (item(ops.all(ops.eq(read, expected))) === 0) {
+          throw differs(
+            `${format}, read back, has values in ${tensor.name} that are not those of its codes`,
+          );
+        }
         ops.copy_(read, own);
       });
       first += count;
     }
   }
-}
-
-function differs(format: string, name: string): TerminalError {
-  return new TerminalError({
-    code: 'E_PUBLISH_FAILED',
-    message: `${format}, read back, has values in ${name} that are not those of its codes`,
-    hint: 'nothing was published; the same command writes it again, and if it fails again, report it',
-  });
 }

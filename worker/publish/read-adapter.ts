@@ -1,6 +1,6 @@
 // The file of an adapter, read back: the model as its users have it, on the base as it was; and the
 // trained model with what the file holds in place of its own, which must have the same logits.
-import { Bug, TerminalError } from '../../crds/failures/errors.ts';
+import { Bug } from '../../crds/failures/errors.ts';
 import { frozenModel, modelSource } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import { type Parameter, Parameters } from '../engine/parameters.ts';
@@ -12,6 +12,7 @@ import { keep, scope } from '../tensor/scope.ts';
 import { item, releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { AdapterFacts } from './artifact.ts';
 import { ofKeptPart } from './recovery.ts';
+import { differs } from './reload-check.ts';
 import { addWhole } from './whole-modules.ts';
 import {
   changeOf,
@@ -78,11 +79,9 @@ function requireValues({ path }: LinearLayer, found: Tensor, taken: Tensor, isSc
   const most = isScaled ? ops.mulScalar(ops.abs(taken), 2 * dtypeEpsilon(taken.dtype)) : null;
   const isSame = most === null ? ops.eqScalar(gaps, 0) : ops.le(gaps, most);
   if (item(ops.all(isSame)) === 1) return;
-  throw new TerminalError({
-    code: 'E_PUBLISH_FAILED',
-    message: `the file of the adapter, read back, gives ${path} back another part than the weight gave up`,
-    hint: 'nothing was published; the same command writes it again, and if it fails again, report it',
-  });
+  throw differs(
+    `the file of the adapter, read back, gives ${path} back another part than the weight gave up`,
+  );
 }
 
 /** `base` and the factors that are read, in the form of `delta`. */

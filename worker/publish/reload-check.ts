@@ -2,6 +2,7 @@
 // model and the artefact, and the report has the largest gap between two logits and the divergence
 // of the distributions.
 
+import { TerminalError } from '../../crds/failures/errors.ts';
 import { familyOf } from '../decoder/registry.ts';
 import { BlockWalk } from '../engine/block-walk.ts';
 import type { Model } from '../engine/model.ts';
@@ -38,6 +39,15 @@ export function outputsOf(model: Model, sequence: PackedSequence): Tensor {
     const { network } = model;
     const [sides = noSides] = walk.sides;
     return network.logits(model, network.targetStates(model, x as Tensor, sequence, sides));
+  });
+}
+
+/** Of a file that, read back, is not what was trained. */
+export function differs(message: string): TerminalError {
+  return new TerminalError({
+    code: 'E_PUBLISH_FAILED',
+    message,
+    hint: 'nothing was published; the same command writes it again, and if it fails again, report it',
   });
 }
 

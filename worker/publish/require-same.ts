@@ -1,7 +1,6 @@
 // Refuses an artefact that differs from the trained model. One with the same bits must give the
 // same logits; a rounded one may diverge as far as rounding explains (rounding.ts), and the
 // divergence is reported. One in coarse codes must hold exactly those codes (codes-check.ts).
-import { TerminalError } from '../../crds/failures/errors.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { Model } from '../engine/model.ts';
 import type { DType } from '../tensor/dtype.ts';
@@ -9,7 +8,7 @@ import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactWriter } from './artifact.ts';
 import { undoCodes_ } from './codes-check.ts';
-import { checkLogits, compareLogits, givesValues } from './reload-check.ts';
+import { checkLogits, compareLogits, differs, givesValues } from './reload-check.ts';
 import { roundingDivergence } from './rounding.ts';
 
 type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;
@@ -73,12 +72,4 @@ function comparedLogits(
   const found = compareLogits(trained, logits, areValues);
   if (Number.isFinite(found.largestLogitGap)) return found;
   throw differs(`${format}, read back, gives logits that are not finite`);
-}
-
-function differs(message: string): TerminalError {
-  return new TerminalError({
-    code: 'E_PUBLISH_FAILED',
-    message,
-    hint: 'nothing was published; the same command writes it again, and if it fails again, report it',
-  });
 }

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { ensureNative } from '../../../../cli/setup/native.ts';
 import type { Setup } from '../../../../cli/setup/setup.ts';
 import { chosen } from '../../chosen.ts';
+import { numberOf } from '../../seed-options.ts';
 import { inTurn } from '../../turns.ts';
 import { type Contender, comparisons } from './comparisons.ts';
 import type { Driven } from './drive.ts';
@@ -18,7 +19,7 @@ export async function benchServeHttp(setup: Setup, args: readonly string[]): Pro
   const { values } = parseArgs({
     args: [...args],
     options: {
-      only: { type: 'string', default: Object.keys(comparisons).join(',') },
+      only: { type: 'string', default: '' },
       rounds: { type: 'string', default: '3' },
       requests: { type: 'string', default: '64' },
       /** Of each answer. */
@@ -33,14 +34,17 @@ export async function benchServeHttp(setup: Setup, args: readonly string[]): Pro
   });
   await ensureNative(setup, join(import.meta.dirname, '../../../..'));
   const options = {
-    ...{ files: await ensureFiles(setup), threads: Number(values.threads) },
-    ...{ requests: Number(values.requests), tokens: Number(values.tokens) },
-    ...{ rate: Number(values.rate), seed: Number(values.seed), alone: Number(values.alone) },
+    ...{ files: await ensureFiles(setup), threads: numberOf('threads', values.threads) },
+    requests: numberOf('requests', values.requests),
+    tokens: numberOf('tokens', values.tokens),
+    rate: numberOf('rate', values.rate),
+    ...{ seed: numberOf('seed', values.seed, 0), alone: numberOf('alone', values.alone, 0) },
   };
+  const rounds = numberOf('rounds', values.rounds);
   for (const name of chosen(comparisons, values.only)) {
     const contenders = await comparisons[name](setup, options);
     const found = new Map<Contender, Driven[]>(contenders.map((one) => [one, []]));
-    for (let round = 0; round < Number(values.rounds); round += 1) {
+    for (let round = 0; round < rounds; round += 1) {
       for (const one of inTurn(contenders, round)) {
         const driven = await one.run((text) => setup.steps.note(`${one.name}: ${text}`));
         found.get(one)?.push(driven);

@@ -1,6 +1,6 @@
 // Measurements → a Markdown table: medians with the least and the greatest, beside those of the
 // first contender with the same requests.
-import { median, spread } from '../../train/table.ts';
+import { line, median, spread } from '../../train/table.ts';
 import type { Contender } from './comparisons.ts';
 import type { Driven } from './drive.ts';
 
@@ -25,7 +25,7 @@ export function httpTable(found: Found): string {
     ];
   });
   const align = head.map((_, i) => (i === 0 ? '---' : '---:'));
-  return [head, align, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return [head, align, ...rows].map(line).join('\n');
 }
 
 const speed = ({ tokens, seconds }: Driven): number => tokens / seconds;

@@ -2,10 +2,9 @@
 // in OpenAI's form, each with one request's own way to name its adapter.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../../../cli/client/free-port.ts';
 import type { Answered } from './drive.ts';
 import type { Files } from './files.ts';
 import type { Asked } from './schedule.ts';
@@ -103,13 +102,4 @@ async function untilReady(child: ChildProcess, url: string, said: () => string):
     await sleep(200);
   }
   throw new Error(`a server ended before it answered: ${said()}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
