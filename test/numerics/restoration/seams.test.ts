@@ -1,6 +1,10 @@
 // What methods hook into convolutions by.
 import test from 'ava';
-import { linearLayers } from '../../../worker/engine/adapted-layers.ts';
+import type { FineTuneJobSpec } from '../../../crds/api/job.ts';
+import { resolveMethod } from '../../../crds/methods/resolve.ts';
+import { decidedRanks, linearLayers } from '../../../worker/engine/adapted-layers.ts';
+import { adapterOf } from '../../../worker/methods/adapters/index.ts';
+import { full } from '../../../worker/tensor/ops.generated.ts';
 import { learnsBesideCodes, rotates, showsInputs } from '../../builders/hooked.ts';
 import { pairSequence, restorationSource } from '../../toy/restoration.ts';
 
@@ -14,6 +18,14 @@ test('the layers of a block are its convolutions, as products of patches', (t) =
       ...{ path, layer: Math.floor(i / 2), role: 'conv', out: 32, in: 288, kernel: 3 },
     })),
   );
+});
+
+test('ranks that a job decides are those of the convolutions of each block, in order', (t) => {
+  const method = resolveMethod({ preset: 'CoLoRA' } as FineTuneJobSpec['method']);
+  const adapter = adapterOf(method, 5n, 'float32');
+  if (adapter === null) return t.fail();
+  const rankOf = (name: string) => full([], Number(/\d+/.exec(name)?.[0]), { dtype: 'int64' });
+  t.deepEqual(decidedRanks(source.config, adapter, rankOf), { 'body.2': [2, 6], 'body.4': [4, 8] });
 });
 
 test('an observer sees the patches of each convolution, and changes no bit', (t) => {
