@@ -18,6 +18,7 @@ import { digestOf, Outcomes } from '../outcomes.ts';
 import { forgetRun } from '../run-document.ts';
 import { type BenchJob, documentOf, runJob } from '../run-job.ts';
 import { numberOf, numbersOf, seedOptions } from '../seed-options.ts';
+import { askedOf, usualSeries } from './asked.ts';
 import { besideLora, type SeedJob, seedJobs } from './jobs.ts';
 import { type Outcome, outcome, outcomeOf } from './outcome.ts';
 import { curveTable, seedsTable } from './seeds-table.ts';
@@ -28,10 +29,10 @@ export async function benchSeeds(setup: Setup, args: readonly string[]): Promise
   const { values } = parseArgs({
     args: [...args],
     options: {
-      ...seedOptions('seeds.jsonl', '1,2,3'),
+      ...seedOptions('seeds.jsonl', usualSeries.seeds.join(',')),
       /** What may stand in place of LoRA, each as its example has it. */
       adapters: { type: 'boolean', default: false },
-      steps: { type: 'string', default: '24' },
+      steps: { type: 'string', default: String(usualSeries.steps) },
       /** Steps between evaluations, where the way is of interest. */
       every: { type: 'string', default: '' },
       /** Steps whose evaluations are shown. */
@@ -106,24 +107,6 @@ function parsed(line: string): unknown {
 function wordsOf({ before, after, stepMs, load }: Outcome): string {
   const losses = `${before.toFixed(4)} to ${after?.toFixed(4) ?? 'no number'}`;
   return `${losses}, ${(stepMs / 1000).toFixed(2)} s a step, load ${load.toFixed(1)}`;
-}
-
-/** The job of a method for one seed. */
-function askedOf(
-  { learningRate, against, ...job }: SeedJob,
-  seed: number,
-  { steps, every }: { readonly steps: number; readonly every: number | null },
-): BenchJob {
-  return {
-    ...job,
-    ...{ name: `${job.name.replace('@', '-')}-${seed}`, steps },
-    dataset: { maxSamples: 240, heldOut: { samples: 64 }, shuffleSeed: seed },
-    training: {
-      ...{ learningRate, seed, schedule: { type: 'Cosine', warmupSteps: 4 } },
-      ...(every === null ? {} : { evaluation: { intervalSteps: every } }),
-      ...job.training,
-    },
-  };
 }
 
 /** Each job once for each rate; as they are where none is given. */

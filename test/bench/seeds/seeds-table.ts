@@ -76,20 +76,29 @@ function inPairs(own: readonly Outcome[], other: string, all: readonly Outcome[]
   });
 }
 
-function gap(own: readonly Outcome[], other: string, outcomes: readonly Outcome[]): string {
-  const gaps = inPairs(own, other, outcomes, (one, twin) => [lossAfter(one) - lossAfter(twin)]);
-  return spread(gaps, 3).replaceAll('-', '−');
+/** Of each seed that both have: loss after the last step, less that of `other`. */
+export function gapsOf(own: readonly Outcome[], other: string, all: readonly Outcome[]) {
+  return inPairs(own, other, all, (one, twin) => [lossAfter(one) - lossAfter(twin)]);
 }
 
-function times(own: readonly Outcome[], other: string, outcomes: readonly Outcome[]): string {
-  const found = inPairs(own, other, outcomes, (one, twin) =>
+/** Of each seed of which both were counted: processor time of a step ÷ that of `other`. */
+export function timesOf(own: readonly Outcome[], other: string, all: readonly Outcome[]) {
+  return inPairs(own, other, all, (one, twin) =>
     one.processorMs === undefined || twin.processorMs === undefined
       ? []
       : [one.processorMs / twin.processorMs],
   );
-  return spread(found, 2);
 }
 
-function lossAfter({ after }: Outcome): number {
+function gap(own: readonly Outcome[], other: string, outcomes: readonly Outcome[]): string {
+  return spread(gapsOf(own, other, outcomes), 3).replaceAll('-', '−');
+}
+
+function times(own: readonly Outcome[], other: string, outcomes: readonly Outcome[]): string {
+  return spread(timesOf(own, other, outcomes), 2);
+}
+
+/** Infinite where it was no number. */
+export function lossAfter({ after }: Outcome): number {
   return after ?? Number.POSITIVE_INFINITY;
 }
