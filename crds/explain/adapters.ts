@@ -5,6 +5,7 @@ import { useGoals } from '../methods/adapter-entry.ts';
 import { adapterEntries, adapterTypes } from '../methods/adapter-traits.ts';
 import { planJob } from '../plan/job-plan.ts';
 import type { DecoderFacts } from '../plan/model-facts.ts';
+import { type Measured, measuredOf } from './measured.ts';
 
 interface AdapterChoice {
   readonly type: string;
@@ -12,6 +13,8 @@ interface AdapterChoice {
   readonly trained: number;
   /** Planned peak of a worker without a GPU. */
   readonly bytes: number;
+  /** What its example came to in a short run beside LoRA; null where it was not measured. */
+  readonly measured: Measured | null;
 }
 
 export interface AdapterGoal {
@@ -47,7 +50,10 @@ export function adapterGoals(): readonly AdapterGoal[] {
     goal,
     choices: adapterEntries
       .filter(({ use }) => use.goal === goal)
-      .map(({ type, use }) => ({ type, words: use.words, ...sizesOf(type) })),
+      .map(({ type, use }) => ({
+        ...{ type, words: use.words, ...sizesOf(type) },
+        measured: measuredOf(type) ?? null,
+      })),
   }));
 }
 

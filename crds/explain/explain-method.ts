@@ -2,6 +2,7 @@
 // and its parameters. A name may be both (LoRA).
 import { axisEntries, presets } from '../methods/index.ts';
 import { type AxisEntry, type AxisName, axisNames, type Paper } from '../methods/method.ts';
+import { type Measured, measuredOf } from './measured.ts';
 
 export interface MethodDoc {
   readonly name: string;
@@ -12,6 +13,11 @@ export interface MethodDoc {
   readonly sets: readonly (readonly [path: string, value: string])[];
   /** Path of its parameters, for `explain`; undefined without parameters. */
   readonly parameters: string | undefined;
+  /**
+   * What the example of a preset came to in a short run beside LoRA: null where it was not
+   * measured, undefined where it does not stand in place of LoRA.
+   */
+  readonly measured: Measured | null | undefined;
 }
 
 const entries: readonly AxisEntry[] = axisNames.flatMap(
@@ -42,6 +48,7 @@ function presetDoc(one: (typeof presets)[number]): MethodDoc {
     paper: 'paper' in one ? one.paper : undefined,
     sets: flatten('spec.method', one.axes),
     parameters: undefined,
+    measured: measuredOf(one.preset),
   };
 }
 
@@ -53,6 +60,7 @@ function entryDoc({ type, axis, member, summary, paper }: AxisEntry): MethodDoc 
     paper,
     sets: [[`spec.method.${axis}.type`, type]],
     parameters: member === undefined ? undefined : `spec.method.${axis}.${member}`,
+    measured: undefined,
   };
 }
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import test from 'ava';
 import { run } from '../../cli/program.ts';
+import { measuredOf } from '../../crds/explain/measured.ts';
 
 /** Runs a command line in this process: what it answers, says and exits with. */
 async function anneal(...words: readonly string[]) {
@@ -169,6 +170,11 @@ test('explain tells fields, methods and failures, and lists names without one', 
   const { out: adapters } = await anneal('explain', 'adapters');
   t.snapshot(adapters, 'adapters');
   t.true(adapters.split('\n').every((line) => line.length <= 80));
+  t.snapshot((await anneal('explain', 'LaMDA')).out, 'method that was not measured');
+  const [lora] = JSON.parse((await anneal('explain', 'LoRA', '-o', 'json')).out).methods;
+  t.deepEqual(lora.measured, measuredOf('LoRA'));
+  const goals = JSON.parse((await anneal('explain', 'adapters', '-o', 'json')).out).adapters;
+  t.deepEqual(goals[0].choices[0].measured, measuredOf('LoRA'));
   t.is(
     (await anneal('explain', 'DoesNotFit')).out,
     (await anneal('explain', 'E_DOES_NOT_FIT')).out,

@@ -9,6 +9,7 @@ import type { MethodDoc } from '../../../crds/index.ts';
 import { inWords } from '../../../crds/schema/text.ts';
 import { short } from '../../terminal/numbers.ts';
 import { entry, wrap } from '../../terminal/wrap.ts';
+import { measuredLines, measuredWords } from './measured-text.ts';
 import type { Explanation, FailureAbout, FieldAbout, Names } from './run.ts';
 
 export function explanationText(found: Explanation, width: number): string {
@@ -25,7 +26,7 @@ export function explanationText(found: Explanation, width: number): string {
 function methodLines(doc: MethodDoc, width: number): readonly string[] {
   const what = doc.kind === 'preset' ? 'preset' : `value of spec.method.${doc.kind}.type`;
   const column = 12;
-  const { paper, parameters } = doc;
+  const { paper, parameters, measured } = doc;
   return [
     `${doc.name}, ${what}`,
     ...wrap(doc.summary, width, '  '),
@@ -39,6 +40,9 @@ function methodLines(doc: MethodDoc, width: number): readonly string[] {
     ...(paper === undefined
       ? []
       : entry('paper', `${paper.title}, arXiv ${paper.arxiv}`, { width, column })),
+    ...(measured === undefined
+      ? []
+      : entry('measured', measuredWords(doc.name, measured), { width, column })),
   ];
 }
 
@@ -127,8 +131,13 @@ function adaptersLines(goals: readonly AdapterGoal[], width: number): readonly s
       ),
     ]),
     '',
+    ...measuredLines(
+      goals.flatMap(({ choices }) => choices),
+      width,
+    ),
+    '',
     ...wrap(
-      `Any of them trains beside weights in fewer bits (method.base), but for ${inWords(denseAdapters(), 'and')}; ${inWords(quantizedAdapters(), 'and')} begins with what that loses. What was measured is in docs/methods.md; anneal explain NAME tells more.`,
+      `Any of them trains beside weights in fewer bits (method.base), but for ${inWords(denseAdapters(), 'and')}; ${inWords(quantizedAdapters(), 'and')} begins with what that loses. docs/methods.md says what measurements do not show; anneal explain NAME tells more.`,
       width,
     ),
   ];

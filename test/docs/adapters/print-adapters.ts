@@ -1,12 +1,14 @@
-// Writes what pages repeat of the entries of adapters: the names in README.md, and the screen of
-// `anneal explain adapters` in docs/methods.md: `node test/docs/adapters/print-adapters.ts`. A test
-// compares the pages with it.
+// Writes what pages repeat of the entries of adapters and of what was measured of them: names in
+// README.md; in docs/methods.md the screen of `anneal explain adapters` and the table of
+// measurements: `node test/docs/adapters/print-adapters.ts`. A test compares the pages with it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { explain } from '../../../cli/commands/explain/run.ts';
 import { explanationText } from '../../../cli/commands/explain/text.ts';
 import { presets } from '../../../crds/methods/index.ts';
+import { measuredPlace, measuredTable } from './measured-table.ts';
 
 interface Part {
+  readonly what: string;
   readonly page: URL;
   readonly place: RegExp;
   readonly text: string;
@@ -19,14 +21,26 @@ const names = presets.flatMap(({ preset, axes }) => {
   const isAlone = 'base' in axes && axes.base.type === 'Dense' && !('rule' in axes);
   return isAlone && axes.adapter.type !== 'None' ? [`\`${preset}\``] : [];
 });
-const [screen = ''] = explanationText(explain('adapters'), 80).split('\n\nAny of them');
+const [screen = ''] = explanationText(explain('adapters'), 80).split('\n\nMeasured on');
 
 export const parts: readonly Part[] = [
-  { page: at('README.md'), place: /^\| `LoRA`, [^|]*/m, text: `| ${names.join(', ')} ` },
   {
+    what: 'the names of adapters',
+    page: at('README.md'),
+    place: /^\| `LoRA`, [^|]*/m,
+    text: `| ${names.join(', ')} `,
+  },
+  {
+    what: 'what entries of adapters say',
     page: at('docs/methods.md'),
     place: /(?<=`anneal explain adapters`:\n\n```text\n)[^`]*(?=```)/,
     text: `${screen}\n`,
+  },
+  {
+    what: 'what was measured',
+    page: at('docs/methods.md'),
+    place: measuredPlace,
+    text: measuredTable(),
   },
 ];
 

@@ -1,0 +1,43 @@
+// Printed by `node test/bench/seeds/print-measured.ts` from docs/evidence/seeds.jsonl, which
+// `npm run bench -- seeds --adapters` writes. Do not edit.
+import type { MeasuredSeries } from './measured.ts';
+
+export const measured: MeasuredSeries = {
+  model: "SmolLM2-135M",
+  steps: 24,
+  tokens: 512,
+  heldOutTokens: 6287,
+  methods: {
+    LoRA: {"base":"Dense","learningRate":0.0006,"trained":4884480,"seeds":3,"before":2.043,"after":{"median":1.95,"least":1.949,"most":1.96},"besideLora":{"median":0,"least":0,"most":0},"peakMiB":744,"ofPlan":1.012,"stepOfLora":1,"timedSeeds":1},
+    PiSSA: {"base":"Dense","learningRate":0.0002,"trained":9768960,"seeds":1,"before":2.043,"after":{"median":1.953,"least":1.953,"most":1.953},"besideLora":{"median":-0.007,"least":-0.007,"most":-0.007},"peakMiB":796,"ofPlan":0.999,"stepOfLora":0.92,"timedSeeds":1},
+    LoRAGA: {"base":"Dense","learningRate":0.0006,"trained":4884480,"seeds":3,"before":2.043,"after":{"median":1.979,"least":1.96,"most":1.984},"besideLora":{"median":0.019,"least":0.011,"most":0.034},"peakMiB":746,"ofPlan":1.015,"stepOfLora":0.97,"timedSeeds":1},
+    EVA: {"base":"Dense","learningRate":0.0006,"trained":4732800,"seeds":3,"before":2.043,"after":{"median":2,"least":1.98,"most":2.02},"besideLora":{"median":0.04,"least":0.031,"most":0.07},"peakMiB":747,"ofPlan":0.989,"stepOfLora":1,"timedSeeds":1},
+    NLoRA: {"base":"Dense","learningRate":0.00015,"trained":20398080,"seeds":2,"before":2.042,"after":{"median":1.975,"least":1.967,"most":1.983},"besideLora":{"median":0.02,"least":0.018,"most":0.023},"peakMiB":1026,"ofPlan":1.058,"stepOfLora":1.31,"timedSeeds":1},
+    SLoRA: {"base":"Dense","learningRate":0.0006,"trained":4938240,"seeds":2,"before":2.043,"after":{"median":1.96,"least":1.957,"most":1.963},"besideLora":{"median":0.006,"least":0.003,"most":0.008},"peakMiB":753,"ofPlan":1.011,"stepOfLora":1.07,"timedSeeds":1},
+    IntermediateTune: {"base":"Dense","learningRate":0.00015,"trained":860160,"seeds":2,"before":2.042,"after":{"median":1.963,"least":1.963,"most":1.964},"besideLora":{"median":0.009,"least":0.003,"most":0.015},"peakMiB":864,"ofPlan":1.052,"stepOfLora":1.3,"timedSeeds":1},
+    LaMDA: null,
+    LoLDU: null,
+    LoRASB: {"base":"Dense","learningRate":0.003,"trained":860160,"seeds":1,"before":2.055,"after":{"median":1.975,"least":1.975,"most":1.975},"besideLora":{"median":0.026,"least":0.026,"most":0.026},"peakMiB":851,"ofPlan":1.036,"stepOfLora":null,"timedSeeds":0},
+    LoRAXS: null,
+    KaSA: null,
+    RandLoRA: null,
+    MixLoRA: {"base":"Dense","learningRate":0.0012,"trained":26311680,"seeds":1,"before":2.042,"after":{"median":1.942,"least":1.942,"most":1.942},"besideLora":{"median":-0.007,"least":-0.007,"most":-0.007},"peakMiB":1387,"ofPlan":1.098,"stepOfLora":null,"timedSeeds":0},
+    BiLoRA: {"base":"Dense","learningRate":0.003,"trained":9768960,"seeds":1,"before":2.042,"after":{"median":1.94,"least":1.94,"most":1.94},"besideLora":{"median":-0.009,"least":-0.009,"most":-0.009},"peakMiB":947,"ofPlan":1,"stepOfLora":null,"timedSeeds":0},
+    LQLoRA: {"base":"NF4","learningRate":0.0006,"trained":9768960,"seeds":1,"before":2.172,"after":{"median":2.081,"least":2.081,"most":2.081},"besideLora":{"median":0.132,"least":0.132,"most":0.132},"peakMiB":643,"ofPlan":0.993,"stepOfLora":null,"timedSeeds":0},
+    BlockLoRA: {"base":"Dense","learningRate":0.0015,"trained":11151360,"seeds":1,"before":2.043,"after":{"median":1.973,"least":1.973,"most":1.973},"besideLora":{"median":0.024,"least":0.024,"most":0.024},"peakMiB":804,"ofPlan":0.995,"stepOfLora":null,"timedSeeds":0},
+    ALLoRA: {"base":"Dense","learningRate":0.0006,"trained":4884480,"seeds":1,"before":2.043,"after":{"median":1.953,"least":1.953,"most":1.953},"besideLora":{"median":0.004,"least":0.004,"most":0.004},"peakMiB":746,"ofPlan":1.016,"stepOfLora":null,"timedSeeds":0},
+    LoRAGGPO: {"base":"Dense","learningRate":0.0006,"trained":4884480,"seeds":1,"before":2.043,"after":{"median":1.951,"least":1.951,"most":1.951},"besideLora":{"median":0.002,"least":0.002,"most":0.002},"peakMiB":762,"ofPlan":1.035,"stepOfLora":null,"timedSeeds":0},
+    DEFT: {"base":"Dense","learningRate":0.0006,"trained":2442240,"seeds":1,"before":2.043,"after":{"median":1.962,"least":1.962,"most":1.962},"besideLora":{"median":0.013,"least":0.013,"most":0.013},"peakMiB":705,"ofPlan":1.002,"stepOfLora":null,"timedSeeds":0},
+    DiffoRA: {"base":"Dense","learningRate":0.001,"trained":2817024,"seeds":1,"before":2.043,"after":{"median":1.95,"least":1.95,"most":1.95},"besideLora":{"median":0.001,"least":0.001,"most":0.001},"peakMiB":709,"ofPlan":0.988,"stepOfLora":null,"timedSeeds":0},
+    IncreLoRA: {"base":"Dense","learningRate":0.01,"trained":4582350,"seeds":1,"before":2.043,"after":{"median":2.008,"least":2.008,"most":2.008},"besideLora":{"median":0.059,"least":0.059,"most":0.059},"peakMiB":757,"ofPlan":1.023,"stepOfLora":null,"timedSeeds":0},
+    SoRA: {"base":"Dense","learningRate":0.0024,"trained":4887840,"seeds":1,"before":2.043,"after":{"median":1.94,"least":1.94,"most":1.94},"besideLora":{"median":-0.009,"least":-0.009,"most":-0.009},"peakMiB":749,"ofPlan":1.007,"stepOfLora":null,"timedSeeds":0},
+    S2LoRA: {"base":"Dense","learningRate":0.04,"trained":406656,"seeds":1,"before":2.043,"after":{"median":1.964,"least":1.964,"most":1.964},"besideLora":{"median":0.015,"least":0.015,"most":0.015},"peakMiB":777,"ofPlan":1.046,"stepOfLora":null,"timedSeeds":0},
+    CoLoRA: {"base":"Dense","learningRate":0.003,"trained":7431360,"seeds":1,"before":2.043,"after":{"median":1.962,"least":1.962,"most":1.962},"besideLora":{"median":0.013,"least":0.013,"most":0.013},"peakMiB":774,"ofPlan":1.004,"stepOfLora":null,"timedSeeds":0},
+    PaCA: {"base":"Dense","learningRate":0.0006,"trained":2488320,"seeds":1,"before":2.043,"after":{"median":1.978,"least":1.978,"most":1.978},"besideLora":{"median":0.029,"least":0.029,"most":0.029},"peakMiB":702,"ofPlan":0.997,"stepOfLora":null,"timedSeeds":0},
+    S2FT: {"base":"Dense","learningRate":0.0006,"trained":1650816,"seeds":1,"before":2.043,"after":{"median":1.999,"least":1.999,"most":1.999},"besideLora":{"median":0.05,"least":0.05,"most":0.05},"peakMiB":685,"ofPlan":0.988,"stepOfLora":null,"timedSeeds":0},
+    SpIEL: {"base":"Dense","learningRate":0.0015,"trained":1061550,"seeds":1,"before":2.043,"after":{"median":2.036,"least":2.036,"most":2.036},"besideLora":{"median":0.087,"least":0.087,"most":0.087},"peakMiB":756,"ofPlan":1.053,"stepOfLora":null,"timedSeeds":0},
+    SpIELMA: null,
+    NaturalGaLore: {"base":"Dense","learningRate":0.00015,"trained":134515008,"seeds":1,"before":2.043,"after":{"median":1.995,"least":1.995,"most":1.995},"besideLora":{"median":0.046,"least":0.046,"most":0.046},"peakMiB":1444,"ofPlan":1.016,"stepOfLora":null,"timedSeeds":0},
+    AdaPT: {"base":"AdaPT","learningRate":0.00003,"trained":134515008,"seeds":1,"before":2.046,"after":{"median":1.963,"least":1.963,"most":1.963},"besideLora":{"median":0.014,"least":0.014,"most":0.014},"peakMiB":2329,"ofPlan":1,"stepOfLora":null,"timedSeeds":0},
+  },
+};
