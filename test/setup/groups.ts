@@ -1,4 +1,5 @@
 import { deviceTests } from '../gpu/device-tests.ts';
+import type { Suites } from './suites.ts';
 
 /**
  * The groups of tests in the order they run, quick ones first. A group names the folders it owns
@@ -26,8 +27,8 @@ export interface TestGroup {
    * whose threads take turns in several orders.
    */
   readonly onDevice?: readonly string[];
-  /** Many files in one process (suites.ts): for quick files that keep nothing to themselves. */
-  readonly inSuites?: boolean;
+  /** Many files in one process: for quick files that keep nothing to themselves. */
+  readonly inSuites?: Suites;
   /**
    * On a real cluster, which is started for the group; where the machine cannot run one, the group
    * is left out with the reason.
@@ -69,7 +70,7 @@ export const testGroups: readonly TestGroup[] = [
     concurrency: 2,
     timeout: '10m',
     needs: [],
-    inSuites: true,
+    inSuites: { files: 75, alone: /\.snapshot\(|\.serial\(/ },
   },
   // The chart, rendered by a Helm that the tests build once; nothing of it needs a cluster.
   {
@@ -93,6 +94,12 @@ export const testGroups: readonly TestGroup[] = [
         (axis) => `test/numerics/methods/${axis}/**/*.test.ts`,
       ),
     ],
+    // What measures memory, prepares something before, or chooses instructions is alone.
+    inSuites: {
+      files: 20,
+      alone:
+        /\.serial\(|memoryStatistics|resetMemoryPeaks|levelVariable|before\((?!\(\) => setThreads\(1\)\))/,
+    },
     concurrency: 1,
     timeout: '20m',
     needs: ['native'],

@@ -201,8 +201,8 @@ async function runFiles(
     );
     return add(first, await runAva(run, print, setup.signal));
   }
-  if (!group.inSuites) return runAva(run, print, setup.signal);
-  await writeSuites(checkout, group.patterns);
+  if (group.inSuites === undefined) return runAva(run, print, setup.signal);
+  await writeSuites(checkout, group.patterns, group.inSuites);
   return runAva({ ...run, patterns: [], config: suitesConfig }, print, setup.signal);
 }
 
