@@ -42,12 +42,23 @@ export function outputOf(config: CliConfig, flags: Flags, { out, err }: Streams)
   const chosen = flags.glyphs ?? config.glyphs;
   const glyphs = glyphSet({ ...config, glyphs: chosen });
   const hasColors = isTTY === true || config.forceColor;
+  const shown = (text: string): string => exceptColors(text, glyphs.text);
   return {
-    write: (text) => out(glyphs.text(text)),
-    talk: (text) => err(glyphs.text(text)),
+    write: (text) => out(shown(text)),
+    talk: (text) => err(shown(text)),
     isTerminal: isTTY === true,
     columns: isTTY ? Math.max(20, columns ?? 80) : undefined,
     glyphs,
     paint: painter(hasColors && colorsOf(config, flags)),
   };
+}
+
+const colorSequence = new RegExp(`(${'\u001b'}\\[[\\d;]*m)`);
+
+/** Characters are replaced between the sequences that set colours, not in them. */
+function exceptColors(text: string, change: (text: string) => string): string {
+  return text
+    .split(colorSequence)
+    .map((part, index) => (index % 2 === 0 ? change(part) : part))
+    .join('');
 }
