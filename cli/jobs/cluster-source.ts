@@ -6,10 +6,10 @@ import { listAll, watchAll } from '../client/kube-watch.ts';
 import type { KubeAccess } from '../client/kubeconfig.ts';
 import type { CliConfig } from '../process/config.ts';
 import type { SourceFlags } from '../process/source-flags.ts';
+import type { BesideJobs } from './beside-jobs.ts';
 import { clusterAccess } from './cluster-access.ts';
 import { jobEvents } from './events.ts';
 import type { Job } from './job.ts';
-import type { Party } from './parties.ts';
 import { podLogs } from './pod-logs.ts';
 import { readJobObject } from './read-job-object.ts';
 import type { Follow, Heard, JobEvent, JobSource, JobsChange, LogsAsked } from './source.ts';
@@ -49,9 +49,9 @@ export class ClusterSource implements JobSource {
     return objects.map(readJobObject);
   }
 
-  async parties(signal: AbortSignal): Promise<readonly Party[]> {
-    const { listParties } = await import('./parties.ts');
-    return await listParties(this.kube, this.namespace, signal);
+  async besideJobs(signal: AbortSignal): Promise<BesideJobs> {
+    const { listBesideJobs } = await import('./beside-jobs.ts');
+    return await listBesideJobs(this.kube, this.namespace, signal);
   }
 
   async *changes(signal: AbortSignal): AsyncGenerator<JobsChange> {

@@ -1,6 +1,10 @@
-// Which job a word names: its name, `namespace/name`, a unique prefix of a name, or `@latest`.
+// Which job a word names: its name, `namespace/name`, a unique prefix of a name, or `@latest`. What
+// is beside jobs has no prefixes: a job that begins so is meant.
 import { nearestName, UserError } from '../../crds/index.ts';
+import type { BesideJobs } from './beside-jobs.ts';
 import { type Job, keyOf, localNamespace } from './job.ts';
+import type { Party } from './parties.ts';
+import type { Server } from './servers.ts';
 
 /** `in prod/team-a`, `on this machine`. */
 export function at(location: string): string {
@@ -35,6 +39,16 @@ export function findJob(jobs: readonly Job[], word: string, location: string): J
   throw notFound(
     `there is no job ${JSON.stringify(word)} ${at(location)}`,
     near === undefined ? 'anneal list shows the jobs' : `did you mean ${near}?`,
+  );
+}
+
+/** All that a word names: `answers`, `team-a/answers`, or `adapterserver/answers`. */
+export function findBesideJobs(
+  word: string,
+  { parties, servers }: BesideJobs,
+): readonly (Party | Server)[] {
+  return [...parties, ...servers].filter(({ kind, namespace, name }) =>
+    [name, `${namespace}/${name}`, `${kind.toLowerCase()}/${name}`].includes(word),
   );
 }
 

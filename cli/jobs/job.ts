@@ -4,6 +4,7 @@
 import {
   type FineTuneJobSpec,
   type FineTuneJobStatus,
+  type ModelSource,
   methodInWords,
   methodName,
   type Phase,
@@ -56,7 +57,7 @@ interface MethodWords {
 /** Unknown: the object has it, but this program cannot read it. */
 const unknown = '?';
 
-function isUnread(unread: Unread | undefined, path: string): boolean {
+export function isUnread(unread: Unread | undefined, path: string): boolean {
   return unread?.paths.some((one) => one === 'spec' || one.startsWith(path)) === true;
 }
 
@@ -72,8 +73,14 @@ export function methodOf({ spec, unread }: Pick<Job, 'spec' | 'unread'>): Method
   }
 }
 
+/** What names a model: a job, a server. */
+interface OfModel {
+  readonly spec: { readonly model: { readonly source: ModelSource } };
+  readonly unread?: Unread;
+}
+
 /** Short name of the model. */
-export function modelOf({ spec, unread }: Pick<Job, 'spec' | 'unread'>): string {
+export function modelOf({ spec, unread }: OfModel): string {
   if (isUnread(unread, 'spec.model')) return unknown;
   const { huggingFace, s3, persistentVolumeClaim: claim, local, image } = spec.model.source;
   const location =

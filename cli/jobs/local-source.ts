@@ -8,9 +8,9 @@ import { outcomeOf } from '../client/outcome.ts';
 import { isRunLocked } from '../client/run-lock.ts';
 import { type BegunRun, begunRuns } from '../client/run-store.ts';
 import { lastMessages, runMessages } from '../client/run-telemetry.ts';
+import type { BesideJobs } from './beside-jobs.ts';
 import { type Job, keyOf } from './job.ts';
 import { linesOf } from './message-lines.ts';
-import type { Party } from './parties.ts';
 import { runAsJob } from './run-as-job.ts';
 import type { Follow, Heard, JobSource, JobsChange, LogsAsked } from './source.ts';
 
@@ -30,8 +30,8 @@ export class LocalSource implements JobSource {
     this.#cache = cache;
   }
 
-  async parties(): Promise<readonly Party[]> {
-    return [];
+  async besideJobs(): Promise<BesideJobs> {
+    return { parties: [], servers: [] };
   }
 
   async list(): Promise<readonly Job[]> {

@@ -3,8 +3,8 @@
 import type { PodEvent } from '../../crds/wire/pod-messages.ts';
 import type { HeartbeatRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
+import type { BesideJobs } from './beside-jobs.ts';
 import type { Job } from './job.ts';
-import type { Party } from './parties.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** A change of the jobs, or that the source does not answer. */
@@ -60,8 +60,8 @@ export interface JobSource extends AsyncDisposable {
   /** `this machine`, `prod/team-a`: for headers. */
   readonly location: string;
   list(signal: AbortSignal): Promise<readonly Job[]>;
-  /** Hubs and clients of federations; those of this machine are no objects. */
-  parties(signal: AbortSignal): Promise<readonly Party[]>;
+  /** Federations and servers of adapters; those of this machine are no objects. */
+  besideJobs(signal: AbortSignal): Promise<BesideJobs>;
   changes(signal: AbortSignal): AsyncIterable<JobsChange>;
   telemetry(job: Job, asked: Follow, signal: AbortSignal): AsyncIterable<Heard>;
   logs(job: Job, asked: LogsAsked, signal: AbortSignal): AsyncIterable<Heard>;

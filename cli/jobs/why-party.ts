@@ -1,30 +1,15 @@
-// Why a hub or a client of a federation is in its state, from its conditions. Pure.
+// Why a hub or a client of a federation whose objects are written is in its state, from its
+// conditions. Pure.
 import type { Condition } from '../../crds/api/conditions.ts';
 import type { PartyCondition } from '../../crds/api/federation-party.ts';
 import { partyChild } from '../../crds/names/child-names.ts';
-import { sentence } from '../terminal/sentence.ts';
 import { type Party, partyPhase } from './parties.ts';
 import type { Why } from './why.ts';
 
 export function whyOfParty(party: Party): Why {
-  const { happened, doing, change, ...code } = byConditions(party);
-  const said = (text: string): string => (text === '' ? '' : sentence(text));
-  return { happened: said(happened), doing: said(doing), change: said(change), ...code };
-}
-
-function byConditions(party: Party): Why {
-  const { status, kind, name, generation } = party;
+  const { status } = party;
   const of = (type: PartyCondition): Condition | undefined =>
     status.conditions?.find((one) => one.type === type);
-  if ((status.observedGeneration ?? 0) < generation) {
-    return {
-      happened: 'no operator has looked at it since it was written',
-      doing: '',
-      change: `the operator must be running, with features.federations of the chart; its namespaces must include that of ${name}`,
-    };
-  }
-  const accepted = of('Accepted');
-  if (accepted?.status === 'False') return notAccepted(accepted, kind);
   if (status.failure !== undefined) {
     const { code, message, hint = '' } = status.failure;
     const again = `then delete its Job: kubectl delete job ${childOf(party)} -n ${party.namespace}; it goes on from its last round`;
@@ -45,20 +30,6 @@ function byConditions(party: Party): Why {
     happened: message,
     doing: known?.doing ?? 'it goes on by itself',
     change: known?.change ?? '',
-  };
-}
-
-function notAccepted({ reason, message }: Condition, kind: string): Why {
-  const known: Readonly<Record<string, string>> = {
-    InvalidSpec: `change the ${kind}; kubectl edit does`,
-    NameConflict: 'rename one of the two, or remove the other object',
-    PermissionDenied: 'features.federations of the chart gives the operator its rights',
-    QuotaExceeded: 'free some of the quota, or raise it',
-  };
-  return {
-    happened: message,
-    doing: 'the operator tries again by itself',
-    change: known[reason] ?? '',
   };
 }
 

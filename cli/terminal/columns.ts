@@ -1,4 +1,5 @@
 // Rows in columns that fit a width: columns of low importance are left out, and a row never wraps.
+import { sanitize } from '../../crds/text/sanitize.ts';
 
 export interface Column<T> {
   readonly head: string;
@@ -19,7 +20,7 @@ export function columnsOf<T>(
   columns: readonly Column<T>[],
   width: number,
 ): readonly string[] {
-  const texts = columns.map(({ head, cell }) => [head, ...rows.map(cell)]);
+  const texts = columns.map(({ head, cell }) => [head, ...rows.map((row) => inOneLine(cell(row)))]);
   const widths = texts.map((cells) => Math.max(...cells.map((cell) => [...cell].length)));
   const kept = fitting(columns, widths, width);
   return [undefined, ...rows].map((row, line) =>
@@ -32,6 +33,11 @@ export function columnsOf<T>(
       .join(' '.repeat(gap))
       .trimEnd(),
   );
+}
+
+/** Cells may have words of pods, or of whoever wrote an object. */
+function inOneLine(text: string): string {
+  return sanitize(text).replaceAll('\n', ' ');
 }
 
 function fitting<T>(

@@ -32,6 +32,7 @@ const replacements: Readonly<Record<string, string>> = {
   '±': '+-',
   '◔': ':',
   '↻': '!',
+  '▲': '^',
   '▸': '>',
   '│': '|',
   '├': '+',

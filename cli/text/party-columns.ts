@@ -26,7 +26,7 @@ export function partyColumns({ namespaces, now, paint }: PartyColumns): readonly
     {
       head: 'PHASE',
       rank: 1,
-      cell: (party) => `${styleOf(partyPhase(party)).glyph} ${partyPhase(party)}`,
+      cell: phaseWords,
       paint: (party, text) => paint(text, styleOf(partyPhase(party))),
     },
     { head: 'ROUND', rank: 3, right: true, cell: ({ status }) => status.progress ?? none },
@@ -41,4 +41,14 @@ export function partyColumns({ namespaces, now, paint }: PartyColumns): readonly
     { head: 'AGE', rank: 6, right: true, cell: ({ createdAt }) => ageOf(createdAt, now) },
     { head: 'NOW', rank: 8, cell: ({ status }) => status.message ?? '' },
   ];
+}
+
+function phaseWords(party: Party): string {
+  const phase = partyPhase(party);
+  const words = [
+    phase,
+    ...(party.deleting ? ['deleting'] : []),
+    ...(party.unread === undefined ? [] : ['unreadable']),
+  ];
+  return `${styleOf(phase).glyph} ${words.join(', ')}`;
 }

@@ -151,7 +151,7 @@ const servedAdapter = z.strictObject({
   message: text(1024).optional().describe('Why it is not served.'),
 });
 
-const serverStatus = z.strictObject({
+export const serverStatus = z.strictObject({
   observedGeneration: z.int().min(0).optional().describe('Generation that this is about.'),
   replicas: z.int32().min(0).optional().describe('Pods that there are.'),
   readyReplicas: z.int32().min(0).optional().describe('Pods that answer requests.'),

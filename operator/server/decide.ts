@@ -150,7 +150,7 @@ function readiness({ deployment, pods }: ServerFacts, { spec }: BuiltServer): Sa
       message: `${inPods(wanted)} ${wanted === 1 ? 'answers' : 'answer'}`,
     };
   }
-  const state = `${availableReplicas} of ${inPods(wanted)} answer, ${updatedReplicas} are up to date`;
+  const state = `pods that answer: ${availableReplicas} of ${wanted}; up to date: ${updatedReplicas}`;
   const why = problemOf(deployment, pods);
   return no(
     why === undefined ? 'Pending' : 'PodsFail',

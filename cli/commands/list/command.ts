@@ -7,11 +7,13 @@ export function addList(program: Command, at: Surroundings, perform: Perform): v
   const command = program
     .command('list')
     .alias('ls')
-    .summary('jobs, newest first')
+    .summary('jobs, federations and servers, newest first')
     .description(
-      'Lists the jobs of a namespace, or the runs of this machine where no cluster is known.',
+      'Lists the jobs of a namespace, or the runs of this machine where no cluster is known. ' +
+        'Below the jobs: federations, and servers of adapters with their states and addresses; ' +
+        'not with --watch, with flags that choose jobs, or as yaml or name.',
     )
-    .option('-w, --watch', 'continue with a line for each change')
+    .option('-w, --watch', 'continue with a line for each change of a job')
     .option('-l, --selector <key=value>', 'only jobs with these labels')
     .option('--phase <phase...>', 'only jobs in these phases, such as Running')
     .option('--method <name>', 'only jobs of this method')

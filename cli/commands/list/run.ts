@@ -1,6 +1,7 @@
-// `anneal list`: the jobs of a source, once or with every change.
+// `anneal list`: the jobs of a source, once or with every change; and once what is beside them.
 import { stringify } from 'yaml';
 import { UserError } from '../../../crds/index.ts';
+import { besideSummary } from '../../jobs/beside-summary.ts';
 import { at } from '../../jobs/find.ts';
 import { keyOf } from '../../jobs/job.ts';
 import { jobSummary } from '../../jobs/job-summary.ts';
@@ -12,6 +13,7 @@ import { columnsOf } from '../../terminal/columns.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { jobColumns } from '../../text/job-columns.ts';
 import { partyColumns } from '../../text/party-columns.ts';
+import { serverColumns } from '../../text/server-columns.ts';
 import { type ListFilter, listJobs } from './filter.ts';
 
 export async function listFromTerminal(
@@ -32,29 +34,30 @@ export async function listFromTerminal(
   }
   const jobs = listJobs(await source.list(signal), filter);
   tellUnread(jobs, output.talk);
-  // What the flags choose by, a federation does not have.
-  const chooses = [filter.phase, filter.method, filter.selector].some((one) => one !== undefined);
-  const parties = chooses ? [] : await source.parties(signal);
+  // What the flags choose by, and the whole objects of these formats, are of jobs.
+  const isOfJobs =
+    [filter.phase, filter.method, filter.selector].some((one) => one !== undefined) ||
+    ['yaml', 'name'].includes(format);
+  const beside = isOfJobs ? { parties: [], servers: [] } : await source.besideJobs(signal);
+  const { parties, servers } = beside;
+  tellUnread([...parties, ...servers], output.talk);
   if (format === 'json') {
-    const federations = parties.map(({ kind, namespace, name, status }) => ({
-      ...{ kind, namespace, name },
-      ...status,
-    }));
-    output.write(jsonOf('JobList', { items: jobs.map(jobSummary), federations }));
+    output.write(jsonOf('JobList', { items: jobs.map(jobSummary), ...besideSummary(beside) }));
   } else if (format === 'yaml')
     output.write(stringify({ items: jobs.map(({ object }) => object) }));
   else if (format === 'name') output.write(jobs.map((job) => `${keyOf(job)}\n`).join(''));
-  else if (jobs.length === 0 && parties.length === 0) {
+  else if ([...jobs, ...parties, ...servers].length === 0) {
     output.talk(`there are no jobs ${at(source.location)}\n`);
     const next = source.type === 'local' ? 'run' : 'submit';
     output.talk(`next: ${config.command} init, then ${config.command} ${next} job.yaml\n`);
   } else {
     const namespaces = flags.allNamespaces === true;
-    const style = { namespaces, now: now(), paint: output.paint };
+    const style = { wide: format === 'wide', namespaces, now: now(), paint: output.paint };
     const width = output.columns ?? Number.POSITIVE_INFINITY;
     const tables = [
-      columnsOf(jobs, jobColumns({ wide: format === 'wide', ...style }), width),
+      columnsOf(jobs, jobColumns(style), width),
       columnsOf(parties, partyColumns(style), width),
+      columnsOf(servers, serverColumns(style), width),
     ].filter((lines) => lines.length > 1);
     output.write(`${tables.map((lines) => lines.join('\n')).join('\n\n')}\n`);
   }

@@ -1,18 +1,19 @@
-// `anneal why`: the first cause of a problem, or what a job waits for; and of a hub or a client of
-// a federation, where no job has the name.
-import { findJob } from '../../jobs/find.ts';
+// `anneal why`: the first cause of a problem, or what a job waits for; and of a federation
+// or a server of adapters, where no job has the name.
+import { findBesideJobs, findJob } from '../../jobs/find.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
 import { jobSummary } from '../../jobs/job-summary.ts';
 import type { Party } from '../../jobs/parties.ts';
+import type { Server } from '../../jobs/servers.ts';
 import type { JobSource } from '../../jobs/source.ts';
 import { tellUnread } from '../../jobs/unread.ts';
 import { whyOf } from '../../jobs/why.ts';
-import { whyOfParty } from '../../jobs/why-party.ts';
+import { whyBesideJobs } from '../../jobs/why-beside-jobs.ts';
 import { withSource } from '../../jobs/with-job.ts';
 import type { Viewing } from '../../process/context.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { pipeWidth } from '../../terminal/output.ts';
-import { partyWhyText, whyText } from './text.ts';
+import { besideWhyText, whyText } from './text.ts';
 
 export async function whyFromTerminal(
   word: string,
@@ -23,8 +24,11 @@ export async function whyFromTerminal(
   return withSource(word, viewing, async (name, source) => {
     const jobs = await source.list(signal);
     const isJob = jobs.some((job) => job.name === name || keyOf(job) === name);
-    const parties = isJob ? [] : await partiesNamed(source, name, signal);
-    if (parties.length > 0) return whyOfParties(parties, format, viewing);
+    const others = isJob ? [] : findBesideJobs(name, await source.besideJobs(signal));
+    if (others.length > 0) {
+      tellUnread(others, output.talk);
+      return whyOfAll(others, format, viewing);
+    }
     const job = findJob(jobs, name, source.location);
     tellUnread([job], output.talk);
     return whyOfJob(job, source, format, viewing);
@@ -47,23 +51,14 @@ async function whyOfJob(
   return 0;
 }
 
-async function partiesNamed(
-  source: JobSource,
-  word: string,
-  signal: AbortSignal,
-): Promise<readonly Party[]> {
-  const parties = await source.parties(signal);
-  return parties.filter(({ name, namespace }) => name === word || `${namespace}/${name}` === word);
-}
-
-/** A hub and a client may have one name. */
-function whyOfParties(parties: readonly Party[], format: string, { output }: Viewing): number {
+/** A hub, a client and a server may have one name. */
+function whyOfAll(found: readonly (Party | Server)[], format: string, { output }: Viewing): number {
   const width = Math.min(100, output.columns ?? pipeWidth);
-  for (const party of parties) {
-    const why = whyOfParty(party);
-    const { kind: of, namespace, name } = party;
+  for (const one of found) {
+    const why = whyBesideJobs(one);
+    const { kind: of, namespace, name } = one;
     if (format === 'json') output.write(jsonOf('Why', { of, namespace, name, ...why }));
-    else output.write(partyWhyText(party, why, { width, paint: output.paint }));
+    else output.write(besideWhyText(one, why, { width, paint: output.paint }));
   }
   return 0;
 }

@@ -1,11 +1,14 @@
 // `anneal why` as text: the job, what happened, what happens automatically, what the user can
 // change.
-import type { Phase } from '../../../crds/index.ts';
+import { sanitize } from '../../../crds/text/sanitize.ts';
 import { type Job, phaseOf } from '../../jobs/job.ts';
 import { type Party, partyPhase } from '../../jobs/parties.ts';
+import { serverState } from '../../jobs/server-state.ts';
+import type { Server } from '../../jobs/servers.ts';
 import type { Why } from '../../jobs/why.ts';
-import { type Paint, styleOf } from '../../terminal/palette.ts';
+import { type Paint, type Style, styleOf } from '../../terminal/palette.ts';
 import { wrap } from '../../terminal/wrap.ts';
+import { styleOfServer } from '../../text/server-style.ts';
 
 interface WhyStyle {
   readonly width: number;
@@ -13,16 +16,32 @@ interface WhyStyle {
 }
 
 export function whyText(job: Job, why: Why, style: WhyStyle): string {
-  return textOf(job.name, phaseOf(job), why, style);
+  const state = phaseOf(job);
+  return textOf({ name: job.name, state, mark: styleOf(state) }, why, style);
 }
 
-export function partyWhyText(party: Party, why: Why, style: WhyStyle): string {
-  return textOf(party.name, partyPhase(party), why, style);
+/** Of a federation or a server of adapters. */
+export function besideWhyText(one: Party | Server, why: Why, style: WhyStyle): string {
+  return textOf({ name: one.name, ...stateOf(one) }, why, style);
 }
 
-function textOf(name: string, phase: Phase, why: Why, { width, paint }: WhyStyle): string {
-  const style = styleOf(phase);
-  const head = `${paint(name, { bold: true })}  ${paint(`${style.glyph} ${phase}`, style)}`;
-  const words = [why.happened, why.doing, why.change].filter((text) => text !== '');
+function stateOf(one: Party | Server): Omit<Head, 'name'> {
+  if (one.kind === 'AdapterServer') {
+    const state = serverState(one);
+    return { state, mark: styleOfServer(state) };
+  }
+  const state = partyPhase(one);
+  return { state, mark: styleOf(state) };
+}
+
+interface Head {
+  readonly name: string;
+  readonly state: string;
+  readonly mark: Style;
+}
+
+function textOf({ name, state, mark }: Head, why: Why, { width, paint }: WhyStyle): string {
+  const head = `${paint(name, { bold: true })}  ${paint(`${mark.glyph} ${state}`, mark)}`;
+  const words = [why.happened, why.doing, why.change].filter((text) => text !== '').map(sanitize);
   return `${[head, ...words.flatMap((text) => wrap(text, width))].join('\n')}\n`;
 }

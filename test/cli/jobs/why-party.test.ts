@@ -1,7 +1,7 @@
 import test from 'ava';
-import { partyWhyText } from '../../../cli/commands/why/text.ts';
+import { besideWhyText } from '../../../cli/commands/why/text.ts';
 import type { Party } from '../../../cli/jobs/parties.ts';
-import { whyOfParty } from '../../../cli/jobs/why-party.ts';
+import { whyBesideJobs } from '../../../cli/jobs/why-beside-jobs.ts';
 import type { PartyStatus } from '../../../crds/api/federation-party.ts';
 
 const lastTransitionTime = '2026-01-01T00:00:00Z';
@@ -9,7 +9,7 @@ const lastTransitionTime = '2026-01-01T00:00:00Z';
 function aParty(status: PartyStatus = {}, changes: Partial<Party> = {}): Party {
   return {
     ...{ kind: 'FederationPeer', namespace: 'team', name: 'north', createdAt: '' },
-    ...{ federation: 'three-clinics', generation: 2 },
+    ...{ uid: 'u', labels: {}, deleting: false, generation: 2 },
     status: { observedGeneration: 2, phase: 'Running', ...status },
     ...changes,
   };
@@ -22,7 +22,7 @@ function conditions(...rows: readonly (readonly [string, 'True' | 'False', strin
 }
 
 test('one that no operator looked at says which feature runs it', (t) => {
-  const why = whyOfParty(aParty({ observedGeneration: 1 }));
+  const why = whyBesideJobs(aParty({ observedGeneration: 1 }));
   t.regex(why.happened, /^No operator has looked at it/);
   t.regex(why.change, /features\.federations/);
 });
@@ -33,9 +33,9 @@ test('a spec that cannot be run is told before anything else', (t) => {
     ['Accepted', 'False', 'InvalidSpec', message],
     ['Complete', 'False', 'InvalidSpec', message],
   );
-  t.deepEqual(whyOfParty(aParty({ conditions: rows })), {
+  t.deepEqual(whyBesideJobs(aParty({ conditions: rows })), {
     happened: `${message}.`,
-    doing: 'The operator tries again by itself.',
+    doing: 'The operator waits for a change of it.',
     change: 'Change the FederationPeer; kubectl edit does.',
   });
 });
@@ -45,7 +45,7 @@ test('a base with another digest, and a hub below its quorum, are failures with 
     ...{ code: 'E_DIGEST_MISMATCH', message: 'its base a has the digest b' },
     hint: 'take the same files as the hub',
   };
-  const why = whyOfParty(aParty({ phase: 'Failed', failure }));
+  const why = whyBesideJobs(aParty({ phase: 'Failed', failure }));
   t.like(why, { code: failure.code, happened: 'Its base a has the digest b.' });
   t.regex(
     why.change,
@@ -53,7 +53,7 @@ test('a base with another digest, and a hub below its quorum, are failures with 
   );
   const few = { code: 'E_UNREACHABLE', message: 'round 2 has 1 of 3 clients, and needs 2' };
   const hub = aParty({ phase: 'Failed', failure: few }, { kind: 'Federation', name: 'clinics' });
-  t.regex(whyOfParty(hub).change, /kubectl delete job clinics-hub/);
+  t.regex(whyBesideJobs(hub).change, /kubectl delete job clinics-hub/);
 });
 
 for (const [row, change] of [
@@ -66,7 +66,7 @@ for (const [row, change] of [
   test(`what can be done about ${row[2]}`, (t) => {
     const other = ['Complete', 'False', 'Running', 'north step 1'] as const;
     const rows = row[0] === 'Complete' ? [row] : [other, row];
-    const why = whyOfParty(aParty({ conditions: conditions(...rows) }));
+    const why = whyBesideJobs(aParty({ conditions: conditions(...rows) }));
     t.is(why.happened.toLowerCase(), `${row[3]}.`.toLowerCase());
     t.regex(why.change, change);
   });
@@ -79,10 +79,10 @@ test('one that trains, and one that is done, need nothing', (t) => {
     ['Complete', 'False', 'Running', 'north step 3 of 20'],
   );
   const party = aParty({ conditions: rows });
-  t.deepEqual(whyOfParty(party), {
+  t.deepEqual(whyBesideJobs(party), {
     ...{ happened: 'North step 3 of 20.', doing: 'It goes on by itself.', change: '' },
   });
-  t.is(whyOfParty(aParty({ phase: 'Succeeded' })).happened, 'All rounds are done.');
-  const text = partyWhyText(party, whyOfParty(party), { width: 80, paint: (words) => words });
+  t.is(whyBesideJobs(aParty({ phase: 'Succeeded' })).happened, 'All rounds are done.');
+  const text = besideWhyText(party, whyBesideJobs(party), { width: 80, paint: (words) => words });
   t.is(text, 'north  ● Running\nNorth step 3 of 20.\nIt goes on by itself.\n');
 });

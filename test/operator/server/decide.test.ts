@@ -133,7 +133,7 @@ test('a pod that cannot start says why in the condition', (t) => {
   const of = facts({ pods, told: [], deployment: aDeployment({ availableReplicas: 0 }) });
   t.deepEqual(said(of, 'Ready'), [
     ...['False', 'PodsFail'],
-    '0 of 1 pod answer, 1 are up to date; pod a: CrashLoopBackOff: no folder has config.json hint: name one',
+    'pods that answer: 0 of 1; up to date: 1; pod a: CrashLoopBackOff: no folder has config.json hint: name one',
   ]);
 });
 

@@ -1,0 +1,19 @@
+import type { BesideJobs } from './beside-jobs.ts';
+import { modelOf } from './job.ts';
+import { serverState } from './server-state.ts';
+
+/** Beside the jobs in `-o json`; fields are only ever added. */
+export function besideSummary({ parties, servers }: BesideJobs): object {
+  return {
+    federations: parties.map(({ kind, namespace, name, status, unread }) => ({
+      ...{ kind, namespace, name, unread: unread?.message },
+      ...status,
+    })),
+    servers: servers.map((server) => ({
+      ...{ kind: server.kind, namespace: server.namespace, name: server.name },
+      ...{ state: serverState(server), unread: server.unread?.message },
+      ...{ base: modelOf(server), createdAt: server.createdAt },
+      ...server.status,
+    })),
+  };
+}

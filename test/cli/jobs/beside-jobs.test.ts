@@ -1,0 +1,68 @@
+// Federations and servers of a cluster, from an API server that a test plays.
+import test from 'ava';
+import { Kube } from '../../../cli/client/kube.ts';
+import { listBesideJobs } from '../../../cli/jobs/beside-jobs.ts';
+import { aToldServer } from '../../builders/told-server.ts';
+import { listen } from '../../doubles/http-server.ts';
+
+const never = new AbortController().signal;
+
+async function listed(answers: Readonly<Record<string, readonly [number, object]>>) {
+  await using server = await listen((request, response) => {
+    const path = (request.url ?? '').split('?')[0] ?? '';
+    const [status, body] = answers[path] ?? [404, { reason: 'NotFound' }];
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  const access = { server: server.origin, contextName: 'test', authorize: async () => ({}) };
+  await using kube = new Kube(access as never, 5_000);
+  return await listBesideJobs(kube, 'team', never);
+}
+
+const root = '/apis/anneal.dev/v1alpha1/namespaces/team';
+const meta = { namespace: 'team', generation: 3 };
+const none = { parties: [], servers: [] };
+
+test('hubs, clients and servers, the newest first', async (t) => {
+  const at = (day: number) => ({ creationTimestamp: `2026-01-0${day}T00:00:00Z` });
+  const hub = { metadata: { name: 'clinics', ...at(1), ...meta } };
+  const peer = { metadata: { name: 'north', ...at(2), ...meta } };
+  const older = aToldServer('older', { metadata: at(1) });
+  const newer = aToldServer('newer', { metadata: at(2) });
+  const { parties, servers } = await listed({
+    [`${root}/federations`]: [200, { metadata: {}, items: [{ ...hub, spec: {} }] }],
+    [`${root}/federationpeers`]: [200, { metadata: {}, items: [{ ...peer, spec: {} }] }],
+    [`${root}/adapterservers`]: [200, { metadata: {}, items: [older, newer] }],
+  });
+  t.like(parties[0], { kind: 'FederationPeer', name: 'north', generation: 3 });
+  t.like(parties[1], { kind: 'Federation', name: 'clinics', status: {} });
+  t.deepEqual(
+    servers.map(({ name }) => name),
+    ['newer', 'older'],
+  );
+});
+
+test('a cluster without the kinds, or that does not show them, has none', async (t) => {
+  t.deepEqual(await listed({}), none);
+  for (const plural of ['federations', 'adapterservers']) {
+    t.deepEqual(await listed({ [`${root}/${plural}`]: [403, { reason: 'Forbidden' }] }), none);
+  }
+});
+
+test('an API server that fails is no empty list', async (t) => {
+  for (const plural of ['federations', 'adapterservers']) {
+    await t.throwsAsync(listed({ [`${root}/${plural}`]: [500, { message: 'no' }] }));
+  }
+});
+
+test('a federation whose status cannot be read hides no other', async (t) => {
+  const status = { phase: 'Sleeping', progress: '1/3' };
+  const items = [
+    { metadata: { name: 'odd', ...meta }, spec: null, status },
+    { metadata: { name: 'even', ...meta }, status: { phase: 'Running' } },
+  ];
+  const { parties } = await listed({ [`${root}/federations`]: [200, { metadata: {}, items }] });
+  const odd = parties.find(({ name }) => name === 'odd');
+  t.deepEqual(odd?.status, { progress: '1/3' });
+  t.regex(odd?.unread?.message ?? '', /^status\.phase is Sleeping; it must be Pending, /);
+  t.is(parties.find(({ name }) => name === 'even')?.unread, undefined);
+});
