@@ -113,14 +113,15 @@ export const testGroups: readonly TestGroup[] = [
     ...heavy,
     needs: ['native', 'peers', 'nvcc', 'emulator'],
   },
-  // The tests of kernels again, as CUDA kernels on the emulated device.
+  // The tests of kernels again, as CUDA kernels on the emulated device, and more of what happens to
+  // pods of several devices.
   {
     name: 'device',
-    patterns: ['test/gpu/damaged/*.test.ts'],
+    patterns: ['test/gpu/{damaged,devices}/*.test.ts'],
     ...heavy,
     needs: ['native', 'peers', 'emulator'],
     onDevice: [...new Set(Object.values(deviceTests))],
-    heldBack: 'some ten minutes of processor time; name it to run it',
+    heldBack: 'some fifteen minutes of processor time; name it to run it',
   },
   {
     name: 'fuzz',
