@@ -60,6 +60,20 @@ export type Need =
 
 const heavy = { concurrency: 1, timeout: '20m', needs: ['native', 'demo'] } as const;
 
+/**
+ * Files of numerics that keep something to themselves: what measures memory, prepares something
+ * before or while it is loaded, or chooses instructions.
+ */
+const ofNumericsAlone = new RegExp(
+  [
+    ...[/\.serial\(/, /memoryStatistics|resetMemoryPeaks/, /levelVariable/, /adapter-trials/],
+    ...[/before\((?!\(\) => setThreads\(1\)\))/, /^const \w+ = await /],
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'm',
+);
+
 export const testGroups: readonly TestGroup[] = [
   {
     name: 'unit',
@@ -94,12 +108,7 @@ export const testGroups: readonly TestGroup[] = [
         (axis) => `test/numerics/methods/${axis}/**/*.test.ts`,
       ),
     ],
-    // What measures memory, prepares something before, or chooses instructions is alone.
-    inSuites: {
-      files: 20,
-      alone:
-        /\.serial\(|memoryStatistics|resetMemoryPeaks|levelVariable|before\((?!\(\) => setThreads\(1\)\))/,
-    },
+    inSuites: { files: 20, alone: ofNumericsAlone },
     concurrency: 1,
     timeout: '20m',
     needs: ['native'],

