@@ -10,9 +10,9 @@ type Rows<Row> = Readonly<Record<string, Row>>;
 export interface AdapterTrial {
   /** test/numerics/methods/adapters/kit.test.ts */
   readonly identities: Rows<IdentityCase>;
-  /** test/e2e/world-methods.test.ts: together with values of other axes. */
+  /** test/e2e/world-methods.ts: together with values of other axes. */
   readonly workers?: Rows<ToyJobOptions['method']>;
-  /** test/gpu/training/methods.test.ts: together with values of other axes. */
+  /** test/gpu/training/methods.ts: together with values of other axes. */
   readonly device?: Rows<DeviceCase>;
   /** test/peers/trained-toys.test.ts */
   readonly peers?: Rows<PeerCase>;

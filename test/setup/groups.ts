@@ -122,15 +122,15 @@ export const testGroups: readonly TestGroup[] = [
     ...heavy,
     needs: ['native', 'peers', 'nvcc', 'emulator'],
   },
-  // The tests of kernels again, as CUDA kernels on the emulated device, and more of what happens to
-  // pods of several devices.
+  // The tests of kernels again, as CUDA kernels on the emulated device, more methods on the device,
+  // and more of what happens to pods of several devices.
   {
     name: 'device',
     patterns: ['test/gpu/{damaged,devices}/*.test.ts'],
     ...heavy,
     needs: ['native', 'peers', 'emulator'],
     onDevice: [...new Set(Object.values(deviceTests))],
-    heldBack: 'some fifteen minutes of processor time; name it to run it',
+    heldBack: 'some twenty minutes of processor time; name it to run it',
   },
   {
     name: 'fuzz',
@@ -147,6 +147,12 @@ export const testGroups: readonly TestGroup[] = [
     beside: 'e2e',
   },
   { name: 'e2e', patterns: ['test/e2e/**/*.test.ts'], ...heavy },
+  {
+    name: 'worlds',
+    patterns: ['test/worlds/*.test.ts'],
+    ...heavy,
+    heldBack: 'three workers for each adapter, some ten minutes; name it to run it',
+  },
   // Several pods as processes of this machine, which wait for each other half of the time.
   {
     name: 'pods',
