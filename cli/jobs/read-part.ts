@@ -19,7 +19,7 @@ interface Part<T> {
 interface PartAsked<S extends z.ZodType> {
   readonly name: 'spec' | 'status';
   readonly schema: S;
-  /** Schema of the whole object, for the words about its fields; asked for where one is unreadable. */
+  /** Schema of the whole object, for words about fields; asked for where one is unreadable. */
   readonly root: () => SchemaNode;
   /** Replaces required members that cannot be read. */
   readonly blank: () => z.input<S>;

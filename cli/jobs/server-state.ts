@@ -6,9 +6,9 @@ import type { Server } from './servers.ts';
 import { isStatusUnread } from './unread.ts';
 
 /**
- * Pending: no operator told of it. Unreadable: what it told cannot be read. Refused: what follows from its spec cannot be written. Starting
- * and Failing: no pod answers. Degraded, Updating and Loading: requests are answered, but not yet
- * as specified.
+ * Pending: no operator told of it. Unreadable: what it told cannot be read. Refused: what follows
+ * from its spec cannot be written. Starting and Failing: no pod answers. Degraded, Updating and
+ * Loading: requests are answered, but not yet as specified.
  */
 export type ServerState =
   | 'Pending'

@@ -16,7 +16,7 @@ const folder = 'test/.suites';
 export const suitesConfig = 'ava.suites.config.js';
 
 export interface Suites {
-  /** Files a suite: few enough that processes that run beside each other end at about the same time. */
+  /** Files a suite: few enough that two processes end at about the same time. */
   readonly files: number;
   /** What a file says that keeps something to itself: AVA runs it in a process of its own. */
   readonly alone: RegExp;
