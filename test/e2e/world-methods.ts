@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { ToyRun } from '../builders/toy-run.ts';
 import { rowsOf } from '../methods/adapter-trials.ts';
 import { changingFormats, codebook, lisaOfOne, owloreOfOne } from '../methods/axis-values.ts';
-import { splitRows } from '../methods/chosen-rows.ts';
+import { splitRows } from '../methods/split-rows.ts';
 import type { ToyJobOptions } from '../toy/toy-job.ts';
 import { startHosts } from '../warm/hosts.ts';
 import type { RunLine } from './anneal-process.ts';
@@ -51,18 +51,27 @@ const distilled: ReadonlySet<string> = new Set(['halo-natural-galore']);
  */
 const allowed = 0.02;
 
-/** Of each way in which an adapter is sharded, changed or calibrated one, and all other axes. */
+/**
+ * An adapter of each kind: sharded otherwise, calibrated, searched, changed while it trains; and a
+ * row with distillation.
+ */
 const short = [
   ...['co-lora-ggpo', 'eva-nf4-ggpo', 'increlora-int8', 'loldu-lisa', 'lora-sb-density'],
   ...['lora-xs-halo', 'mixlora-int4-8bit', 'paca-nf4-allora', 'pissa-4bit', 's2ft-int8'],
   ...['spiel-int4', 'adapt-owlore-galore', 'natural-galore-both', 'whole-ends', 'pv-tuning'],
+  ...['bi-lora-8bit-int2', 'lq-lora-mix-allora', 'spiel-ma', 'q-galore-lisa'],
+  ...['halo-natural-galore'],
 ];
 
 /** Declares the tests of a part of the table. */
 export async function testsOfWorlds(part: 'short' | 'others'): Promise<void> {
   const hosts = await startHosts();
   test.after.always(() => hosts[Symbol.dispose]());
-  for (const [name, method] of splitRows(methods, short)[part]) {
+  for (const [name, method] of splitRows<ToyJobOptions['method']>(
+    methods,
+    short,
+    (method) => method,
+  )[part]) {
     test.serial(
       `${name}: three workers train as one does, with the same bits when one of them is lost`,
       (t) => trainsInAWorld(t, name, method, hosts.variables),

@@ -9,13 +9,13 @@ import '../with-device.ts';
 import { countsOf, resetCounts } from '../../builders/emulated-device.ts';
 import { aToyRun, type ToyRun } from '../../builders/toy-run.ts';
 import { digestsBelow } from '../../e2e/killed-run.ts';
-import { splitRows } from '../../methods/chosen-rows.ts';
+import { splitRows } from '../../methods/split-rows.ts';
 import type { ToyJobOptions } from '../../toy/toy-job.ts';
 import { cases } from './jobs.ts';
 
 const steps = 4;
 
-/** Of each kernel and each way to change what trains one, and all other axes. */
+/** An adapter of each kind, and models of each family. */
 const short = [
   ...['bi-lora of 3-bit integers', 'co-lora', 'increlora', 'lora-ga in halo, int8', 'nlora'],
   ...['eva of an NF4 base with dropout and noise, in bfloat16', 'lora-xs of an Int8 base'],
@@ -24,12 +24,13 @@ const short = [
   ...['full in bfloat16 on blocks of Q4_0, 8-bit moments, distilled', 'lisa of int8 weights'],
   ...['owlore and galore in formats that change', 'natural galore', 'halo in fp8', 'pv-tuning'],
   ...['classes of pictures, qlora on a vision transformer'],
-  ...['pictures and texts, block-lora on clip'],
+  ...['pictures and texts, block-lora on clip', 'spiel by momenta of an Int4 base', 'allora'],
+  ...['q-galore'],
 ];
 
 /** Declares the tests of a part of the table. */
 export function testsOnADevice(part: 'short' | 'others'): void {
-  for (const [name, one] of splitRows(cases, short)[part]) {
+  for (const [name, one] of splitRows(cases, short, ({ method }) => method)[part]) {
     const { method, encoder, vision, compared, training, gap, waits = 1 } = one;
     test.serial(`${name}: trains on a device as on the processor`, async (t) => {
       const options = {

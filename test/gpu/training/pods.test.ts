@@ -5,12 +5,11 @@ import test from 'ava';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 import { aWorld, endsWell, linesOf } from '../../pods/a-world.ts';
 import { installation } from './installation.ts';
+import { podsJob } from './pods-of-devices.ts';
 
 const world = {
-  method: { preset: 'Full', precision: { type: 'Float32' } },
-  sizes: { vocab_size: 320, hidden_size: 32, intermediate_size: 48 },
-  dataset: { sequenceLength: 48, heldOut: { samples: 1 } },
-  training: { maxSteps: 12, globalBatchSize: 2, learningRate: '1e-3' },
+  ...podsJob,
+  training: { ...podsJob.training, globalBatchSize: 2 },
   checkpoint: { intervalSteps: 3 },
   worker: { devicesPerWorker: 1 },
 };
