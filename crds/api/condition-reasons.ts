@@ -149,6 +149,11 @@ export const conditionReasons = {
     },
     InWorker: { meaning: 'The first worker writes the adapter to a claim before it ends.' },
     Publishing: { meaning: 'The results are being written, read back and uploaded.' },
+    Recording: {
+      meaning:
+        'The results are in place; the cluster refused the Adapter object that tells of them.',
+      remedy: 'Read the message of `Stalled`; the job ends as soon as the object is taken.',
+    },
     Pending: {
       meaning: 'The pod that publishes does not run yet; the message of the kubelet follows.',
     },

@@ -150,7 +150,7 @@ function published(view: View, told: Published | undefined, ending: Ending): Pol
     doubtful.size === 0 ? '' : `; its evaluation warns of ${[...doubtful].join(' and ')}`;
   const uris = written.map(({ uri }) => uri).join(', ') || 'where the job says';
   const calls = recorded(view, written, told?.model);
-  // Nobody looks again at a job that ended: with its record refused it has not.
+  // A job that ended is not looked at again, so it does not end while its record is refused.
   if (calls.length > 0 && view.facts.refused !== undefined) {
     return { ...publishing('Recording', `the result is at ${uris}`), calls };
   }

@@ -1,8 +1,8 @@
 // One pass over one job: observe, decide, write the status where it changed, emit events, act. The
 // status goes first, because the objects that are created next are named by it, and because events
 // speak of what was written. A job that has none yet is begun before: its first objects follow from
-// the spec alone. What a job made is recorded before its status says that it ended: nobody looks
-// again then, and who waits for the end looks for the record.
+// the spec alone. What a job made is recorded before its status says that it ended: a job that
+// ended is not looked at again, and whoever waits for its end looks for the record next.
 import { isDeepStrictEqual } from 'node:util';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Clock } from '../../crds/clock.ts';

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { isReasonOf } from '../../../crds/api/condition-reasons.ts';
 import { smol135 } from '../../builders/facts.ts';
 import { metaOf } from '../../doubles/kube/objects.ts';
 import { labelsOf } from '../../doubles/simulation/job-controller.ts';
@@ -76,6 +77,10 @@ test('a job whose record is refused says so, and succeeds once it is taken', asy
     t.is(stalled()?.reason, reason);
     t.regex(stalled()?.message ?? '', /Adapter|Record/);
     t.is(world.phase, 'Publishing');
+    const conditions = world.observed?.status.conditions ?? [];
+    const published = conditions.find(({ type }) => type === 'Published');
+    t.is(published?.reason, 'Recording');
+    t.true(isReasonOf('Published', 'Recording'), 'a page explains it');
   }
   world.transport.outcome = () => 'Fine';
   await until(world, () => world.phase === 'Succeeded');
