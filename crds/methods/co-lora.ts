@@ -8,7 +8,13 @@ import type { ModelFacts } from '../plan/model-facts.ts';
 import { decimal } from '../schema/decimal.ts';
 import { adapterEntry, adapterPreset } from './adapter-entry.ts';
 import { alpha, byRank, dropout, rankOf, targetModules } from './adapter-fields.ts';
-import { type AdapterShape, likeLora, rankWithin, type Sides } from './adapter-shapes.ts';
+import {
+  type AdapterShape,
+  likeLora,
+  ofTwoFactors,
+  rankWithin,
+  type Sides,
+} from './adapter-shapes.ts';
 
 const paper = {
   title:
@@ -74,9 +80,7 @@ function ofBudget(own: Own, { L }: ModelFacts): AdapterShape {
         ...{ kept: 0, taken: 0 },
       }),
     }),
-    ofRank: (linear, own) => ({
-      ...{ trained: values(linear, own), kept: 0, taken: 0, made: 0, perToken: own },
-    }),
+    ofRank: ofTwoFactors,
     // Products of a gradient with both factors.
     decomposing: { matrices: 0, grams: 0 },
     searches: (linear) => L * values(linear),

@@ -40,10 +40,13 @@ export function decidedRanks(
 function namesInBlock(config: ModelConfig): (layer: LinearLayer) => string {
   const inBlock = linearsOf(familyOf(config).facts(config, []));
   const blocks = Map.groupBy(linearLayers(config), ({ layer }) => layer);
-  return ({ path, layer, role }) => {
-    // Convolutions are numbered through all blocks: their place in a block is what they share.
-    const place = (blocks.get(layer) ?? []).findIndex((one) => one.path === path);
-    const found = role === 'conv' ? inBlock[place] : inBlock.find((one) => isNamed(one.path, path));
+  // Convolutions are numbered through all blocks: their place in a block is what they share.
+  const placeOf = ({ path, layer }: LinearLayer) =>
+    (blocks.get(layer) ?? []).findIndex((one) => one.path === path);
+  return (layer) => {
+    const { path, role } = layer;
+    const found =
+      role === 'conv' ? inBlock[placeOf(layer)] : inBlock.find((one) => isNamed(one.path, path));
     return (found ?? unknown(path)).name;
   };
 }
