@@ -9,40 +9,104 @@ import {
 } from '../../crds/names/group.ts';
 import type { Kube } from '../client/kube.ts';
 import { KubeError } from '../client/kube-error.ts';
-import { listAll } from '../client/kube-watch.ts';
+import { listAll, watchAll } from '../client/kube-watch.ts';
 import { type Party, readParty } from './parties.ts';
+import { Queue } from './queue.ts';
 import { readServer, type Server } from './servers.ts';
 
+export type BesideJob = Party | Server;
+
+/** Each newest first. */
 export interface BesideJobs {
   readonly parties: readonly Party[];
   readonly servers: readonly Server[];
 }
 
-/** Each kind newest first, and empty where the cluster has it not, or does not show it. */
+export const nothingBeside: BesideJobs = { parties: [], servers: [] };
+
+interface Kind {
+  readonly plural: string;
+  readonly read: (object: object) => BesideJob;
+}
+
+const kinds: readonly Kind[] = [
+  { plural: federationNames.plural, read: (object) => readParty('Federation', object) },
+  { plural: federationPeerNames.plural, read: (object) => readParty('FederationPeer', object) },
+  { plural: serverNames.plural, read: readServer },
+];
+
+/** Those of a kind are none where the cluster has it not, or does not show it. */
 export async function listBesideJobs(
   kube: Kube,
   namespace: string | undefined,
   signal: AbortSignal,
 ): Promise<BesideJobs> {
+  const found = await Promise.all(
+    kinds.map(async (kind) => {
+      const path = pathOf(kind, namespace);
+      const { objects } = await listAll(kube, { path }, signal).catch(noneWhereHidden);
+      return objects.map(kind.read);
+    }),
+  );
+  return inOrder(found.flat());
+}
+
+/** All of them, again with every change, until the signal is aborted. */
+export async function* watchBesideJobs(
+  kube: Kube,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<BesideJobs> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const held = new Map<Kind, ReadonlyMap<string, BesideJob>>();
+  const changed = new Queue<void>();
+  let isTold = true;
+  const change = (kind: Kind, known: ReadonlyMap<string, BesideJob>): void => {
+    held.set(kind, known);
+    isTold = false;
+    changed.put();
+  };
+  const follow = async (kind: Kind): Promise<void> => {
+    try {
+      for await (const one of watchAll(kube, { path: pathOf(kind, namespace) }, both)) {
+        // Whoever follows the jobs learns of it there.
+        if (one.type === 'Away') continue;
+        const known = new Map(one.type === 'All' ? [] : held.get(kind));
+        const read = one.type === 'All' ? one.objects.map(kind.read) : [kind.read(one.object)];
+        for (const each of read) {
+          if (one.type !== 'Gone') known.set(besideKey(each), each);
+          // A newer one of the same name stays.
+          else if (known.get(besideKey(each))?.uid === each.uid) known.delete(besideKey(each));
+        }
+        change(kind, known);
+      }
+    } catch (error) {
+      noneWhereHidden(error);
+      change(kind, new Map());
+    }
+  };
+  const following = kinds.map((kind) => follow(kind).catch((error) => changed.fail(error)));
+  try {
+    for await (const _ of changed.items(both)) {
+      if (isTold || held.size < kinds.length) continue;
+      isTold = true;
+      yield inOrder([...held.values()].flatMap((known) => [...known.values()]));
+    }
+  } finally {
+    stop.abort();
+    await Promise.all(following);
+  }
+}
+
+/** `adapterserver/team-a/answers`. */
+export function besideKey({ kind, namespace, name }: BesideJob): string {
+  return `${kind.toLowerCase()}/${namespace}/${name}`;
+}
+
+function pathOf({ plural }: Kind, namespace: string | undefined): string {
   const inside = namespace === undefined ? '' : `/namespaces/${namespace}`;
-  const objects = async ({ plural }: { readonly plural: string }) => {
-    const path = `/apis/${group}/${version}${inside}/${plural}`;
-    const listed = await listAll(kube, { path }, signal).catch(noneWhereHidden);
-    return listed.objects;
-  };
-  const [hubs, clients, servers] = await Promise.all([
-    objects(federationNames),
-    objects(federationPeerNames),
-    objects(serverNames),
-  ]);
-  const parties = [
-    ...hubs.map((one) => readParty('Federation', one)),
-    ...clients.map((one) => readParty('FederationPeer', one)),
-  ];
-  return {
-    parties: parties.toSorted(newestFirst),
-    servers: servers.map(readServer).toSorted(newestFirst),
-  };
+  return `/apis/${group}/${version}${inside}/${plural}`;
 }
 
 function noneWhereHidden(error: unknown): { readonly objects: readonly object[] } {
@@ -50,6 +114,10 @@ function noneWhereHidden(error: unknown): { readonly objects: readonly object[] 
   throw error;
 }
 
-function newestFirst(a: Party | Server, b: Party | Server): number {
-  return b.createdAt.localeCompare(a.createdAt);
+function inOrder(all: readonly BesideJob[]): BesideJobs {
+  const sorted = all.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+  return {
+    parties: sorted.filter((one) => one.kind !== 'AdapterServer'),
+    servers: sorted.filter((one) => one.kind === 'AdapterServer'),
+  };
 }

@@ -3,7 +3,7 @@ import { modelOf } from './job.ts';
 import { serverState } from './server-state.ts';
 
 /** Beside the jobs in `-o json`; fields are only ever added. */
-export function besideSummary({ parties, servers }: BesideJobs): object {
+export function besideSummary({ parties, servers }: BesideJobs) {
   return {
     federations: parties.map(({ kind, namespace, name, status, unread }) => ({
       ...{ kind, namespace, name, unread: unread?.message },

@@ -54,6 +54,11 @@ export class ClusterSource implements JobSource {
     return await listBesideJobs(this.kube, this.namespace, signal);
   }
 
+  async *besideChanges(signal: AbortSignal): AsyncGenerator<BesideJobs> {
+    const { watchBesideJobs } = await import('./beside-jobs.ts');
+    yield* watchBesideJobs(this.kube, this.namespace, signal);
+  }
+
   async *changes(signal: AbortSignal): AsyncGenerator<JobsChange> {
     for await (const one of watchAll(this.kube, { path: jobPath(this.namespace) }, signal)) {
       if (one.type === 'Away') yield one;

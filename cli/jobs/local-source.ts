@@ -34,6 +34,8 @@ export class LocalSource implements JobSource {
     return { parties: [], servers: [] };
   }
 
+  async *besideChanges(): AsyncGenerator<BesideJobs> {}
+
   async list(): Promise<readonly Job[]> {
     const names = await readdir(join(this.#cache, 'runs')).catch(() => []); // no run yet
     const jobs: Job[] = [];

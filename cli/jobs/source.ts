@@ -62,6 +62,8 @@ export interface JobSource extends AsyncDisposable {
   list(signal: AbortSignal): Promise<readonly Job[]>;
   /** Federations and servers of adapters; those of this machine are no objects. */
   besideJobs(signal: AbortSignal): Promise<BesideJobs>;
+  /** All of them at first, and with every change. */
+  besideChanges(signal: AbortSignal): AsyncIterable<BesideJobs>;
   changes(signal: AbortSignal): AsyncIterable<JobsChange>;
   telemetry(job: Job, asked: Follow, signal: AbortSignal): AsyncIterable<Heard>;
   logs(job: Job, asked: LogsAsked, signal: AbortSignal): AsyncIterable<Heard>;

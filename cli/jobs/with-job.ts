@@ -44,7 +44,7 @@ async function besideNamed(
   return new UserError({
     code: 'E_NOT_FOUND',
     message: `${name} is no job ${at(source.location)}; there is ${article} ${kind} of that name`,
-    hint: `anneal why ${name} says how it is; kubectl describe ${kind.toLowerCase()} ${other.name} has all of it`,
+    hint: `anneal watch ${name} shows it, and anneal why ${name} says how it is; kubectl describe ${kind.toLowerCase()} ${other.name} has all of it`,
     cause: error,
   });
 }

@@ -15,6 +15,7 @@ import type { Job } from '../jobs/job.ts';
 import type { GlyphSet } from '../terminal/glyphs.ts';
 import type { Colors } from '../terminal/palette.ts';
 import { pressesOf } from '../terminal/pressed.ts';
+import { BesideScreen } from './beside/screen.tsx';
 import { LiveComparison } from './compare/live-comparison.tsx';
 import { JobScreen } from './job/screen.tsx';
 import { Board } from './jobs/screen.tsx';
@@ -48,7 +49,7 @@ export interface AppProps {
  * a lost connection.
  */
 function tickMs(view: View, isAway: boolean): number | null {
-  if (view.type === 'Job' || isAway) return 1_000;
+  if (view.type === 'Job' || view.type === 'Beside' || isAway) return 1_000;
   return view.type === 'Board' ? 5_000 : null;
 }
 
@@ -111,7 +112,7 @@ export function App(props: AppProps): ReactNode {
 
 const titles = {
   ...{ Board: 'the board', Job: 'a job', Logs: 'the logs', Text: 'a text' },
-  Compare: 'a comparison',
+  ...{ Compare: 'a comparison', Beside: 'a server or a federation' },
 } as const;
 
 interface BodyProps extends AppProps {
@@ -127,7 +128,15 @@ function Body({ live, display, at, list, view, job, ...props }: BodyProps): Reac
     case 'Board': {
       const { filter, typing, row: chosen, marked } = at;
       const { location, namespaces } = props;
-      const board = { board: live.board, rows: list, chosen, filter, typing, marked };
+      const board = {
+        board: live.board,
+        beside: live.beside,
+        rows: list,
+        chosen,
+        filter,
+        typing,
+        marked,
+      };
       return <Board display={display} location={location} namespaces={namespaces} {...board} />;
     }
     case 'Job':
@@ -145,6 +154,15 @@ function Body({ live, display, at, list, view, job, ...props }: BodyProps): Reac
       const title = `${view.what} ${nameOf(view.key)}`;
       return <Pages display={display} title={title} text={text} scroll={at.scroll} />;
     }
+    case 'Beside':
+      return (
+        <BesideScreen
+          display={display}
+          name={view.key.slice(view.key.lastIndexOf('/') + 1)}
+          one={live.besideJob(view.key)}
+          scroll={at.scroll}
+        />
+      );
     case 'Compare':
       return <Compared display={display} live={live} keys={view.keys} />;
   }
@@ -208,6 +226,7 @@ function useFrozen(body: ReactNode, frozen: boolean): ReactNode {
 /** Subscribes to the workers of the visible job; a second call for the same job does nothing. */
 function useOpened(live: Live, { previous }: Navigation, view: View, job: Job | null): void {
   useEffect(() => {
+    if (view.type === 'Board' || view.type === 'Beside') live.followBeside();
     if (job !== null) live.open(job, { logs: view.type === 'Logs', previous });
   }, [live, view, job, previous]);
 }

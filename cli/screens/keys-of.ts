@@ -58,6 +58,7 @@ export function keysOf(view: View, job: Job | null, isCluster: boolean): readonl
         ...scroll,
       ];
     case 'Text':
+    case 'Beside':
       return scroll;
     case 'Compare':
       return [];

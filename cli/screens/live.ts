@@ -1,6 +1,7 @@
 // The live data behind the screens: subscribes to a source, reduces its messages to state, and
 // notifies the screen at most ten times a second.
 import { toAnnealError } from '../../crds/index.ts';
+import { type BesideJob, type BesideJobs, besideKey, nothingBeside } from '../jobs/beside-jobs.ts';
 import { type BoardState, emptyBoard, seeBoard, type TimedChange } from '../jobs/board-state.ts';
 import { type Job, keyOf } from '../jobs/job.ts';
 import { emptyJob, type JobEvent, type JobState, seeJob } from '../jobs/job-state.ts';
@@ -45,6 +46,8 @@ export class Live {
   readonly #opened = new Map<string, Opened>();
   readonly #around = new Map<string, { askedAt: number; found: Surroundings | undefined }>();
   #board = emptyBoard;
+  #beside: BesideJobs | undefined;
+  #followsBeside = false;
   #changes: TimedChange[] = [];
   #timer: NodeJS.Timeout | undefined;
   #foldedAt = Number.NEGATIVE_INFINITY;
@@ -57,6 +60,28 @@ export class Live {
 
   get board(): BoardState {
     return this.#board;
+  }
+
+  /** What is beside the jobs, where it was asked for. */
+  get beside(): BesideJobs {
+    return this.#beside ?? nothingBeside;
+  }
+
+  /** Whether all of it is known. */
+  get knowsBeside(): boolean {
+    return this.#beside !== undefined;
+  }
+
+  besideJob(key: string): BesideJob | undefined {
+    const { parties, servers } = this.beside;
+    return [...parties, ...servers].find((one) => besideKey(one) === key);
+  }
+
+  /** From now on; a second call does nothing. */
+  followBeside(): void {
+    if (this.#followsBeside) return;
+    this.#followsBeside = true;
+    void this.#followBeside();
   }
 
   /** Changes when there is something new to draw. */
@@ -147,6 +172,18 @@ export class Live {
           const event = eventFor(key, change, at);
           if (event !== undefined) opened.pending.push(event);
         }
+        this.#wake();
+      }
+    } catch (error) {
+      if (!signal.aborted) failed(error);
+    }
+  }
+
+  async #followBeside(): Promise<void> {
+    const { source, signal, failed } = this.#facts;
+    try {
+      for await (const beside of source.besideChanges(signal)) {
+        this.#beside = beside;
         this.#wake();
       }
     } catch (error) {

@@ -7,7 +7,9 @@ export type View =
   | { readonly type: 'Job'; readonly key: string }
   | { readonly type: 'Logs'; readonly key: string }
   | { readonly type: 'Text'; readonly key: string; readonly what: TextOf }
-  | { readonly type: 'Compare'; readonly keys: readonly string[] };
+  | { readonly type: 'Compare'; readonly keys: readonly string[] }
+  /** A federation or a server of adapters, by `besideKey`. */
+  | { readonly type: 'Beside'; readonly key: string };
 
 export type TextOf = 'describe' | 'yaml' | 'why';
 

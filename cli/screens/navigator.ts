@@ -49,7 +49,7 @@ export class Navigator {
   /** The job of the visible view; null where it has several, and while it is unknown. */
   get job(): Job | null {
     const { view } = this;
-    if (view.type === 'Board' || view.type === 'Compare') return null;
+    if (view.type === 'Board' || view.type === 'Compare' || view.type === 'Beside') return null;
     return this.#live.job(view.key).job ?? this.#live.board.jobs.get(view.key) ?? null;
   }
 

@@ -32,6 +32,7 @@ export function press(navigation: Navigation, pressed: Pressed, seen: Seen): Ans
     case 'Logs':
       return onLogs(navigation, pressed, seen);
     case 'Text':
+    case 'Beside':
       return same(scrolled(navigation, pressed, 'Top'));
     case 'Compare':
       return same(navigation);

@@ -72,7 +72,11 @@ async function route(
     if (found !== undefined) return send(response, 200, modelBody(found));
     return send(response, 404, noModel(name));
   }
-  if (asked === 'GET /adapters') return send(response, 200, adapterStates(process));
+  if (asked === 'GET /adapters') {
+    const { models, refused } = process;
+    const states = adapterStates({ models, refused, loadOf: (model) => process.loadOf(model) });
+    return send(response, 200, states);
+  }
   if (asked === 'GET /healthz') return text(response, process.isGone ? 503 : 200);
   if (asked === 'GET /readyz') {
     const stays = !options.isLeaving() && !options.isDraining();

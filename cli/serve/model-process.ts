@@ -8,6 +8,7 @@ import type {
   ServeNumbers,
   ServeOrder,
 } from '../../crds/serve/messages.ts';
+import type { ServedLoad } from '../../crds/serve/served-adapters.ts';
 import type { Finish, Usage } from './openai-form.ts';
 
 type Refusal = Extract<ServeMessage, { serve: 'Refused' }>['reason'] | 'Gone';
@@ -20,9 +21,16 @@ interface Listener {
   onRefused(reason: Refusal, message: string): void;
 }
 
+interface Asked {
+  readonly model: string;
+  readonly listener: Listener;
+}
+
 export class ModelProcess {
   readonly #send: (order: ServeOrder) => void;
-  readonly #open = new Map<number, Listener>();
+  readonly #open = new Map<number, Asked>();
+  /** Of finished answers, by model. */
+  readonly #answered = new Map<string, Pick<ServedLoad, 'answers' | 'tokens'>>();
   #next = 0;
   #models: readonly ServedModel[] = [];
   #refused: Models['refused'] = [];
@@ -62,10 +70,16 @@ export class ModelProcess {
     return this.#isGone;
   }
 
+  /** What was asked of a model since the start. */
+  loadOf(model: string): ServedLoad {
+    const open = [...this.#open.values()].filter((one) => one.model === model).length;
+    return { open, ...(this.#answered.get(model) ?? { answers: 0, tokens: 0 }) };
+  }
+
   /** Returns what takes the question back; that of one that has ended does nothing. */
   ask(question: ServedQuestion, listener: Listener): () => void {
     const id = this.#next++;
-    this.#open.set(id, listener);
+    this.#open.set(id, { model: question.model, listener });
     this.#send({ serve: 'Ask', id, question });
     return () => {
       if (this.#open.delete(id)) this.#send({ serve: 'Drop', id });
@@ -76,6 +90,8 @@ export class ModelProcess {
     if (message.serve === 'Models') {
       this.#models = message.models;
       this.#refused = message.refused;
+      const names = new Set(message.models.map(({ name }) => name));
+      for (const name of this.#answered.keys()) if (!names.has(name)) this.#answered.delete(name);
     }
     if (message.serve === 'Refused') {
       this.#close(message.id)?.onRefused(message.reason, message.message);
@@ -83,9 +99,13 @@ export class ModelProcess {
     if (message.serve !== 'Step') return;
     this.#numbers = message.numbers;
     for (const { id, text, tokens } of message.texts) {
-      this.#open.get(id)?.onText(text, tokens ?? []);
+      this.#open.get(id)?.listener.onText(text, tokens ?? []);
     }
-    for (const { id, reason, ...usage } of message.ends) this.#close(id)?.onEnd(reason, usage);
+    for (const { id, reason, ...usage } of message.ends) {
+      const model = this.#open.get(id)?.model;
+      if (model !== undefined) this.#count(model, usage);
+      this.#close(id)?.onEnd(reason, usage);
+    }
   }
 
   /** The process has ended. */
@@ -96,8 +116,13 @@ export class ModelProcess {
     }
   }
 
+  #count(model: string, { madeTokens }: Usage): void {
+    const { answers, tokens } = this.#answered.get(model) ?? { answers: 0, tokens: 0 };
+    this.#answered.set(model, { answers: answers + 1, tokens: tokens + madeTokens });
+  }
+
   #close(id: number): Listener | undefined {
-    const listener = this.#open.get(id);
+    const listener = this.#open.get(id)?.listener;
     this.#open.delete(id);
     return listener;
   }

@@ -1,6 +1,6 @@
 // Answers and errors in the form of OpenAI's API. Pure.
 import type { ServedModel, ServedToken } from '../../crds/serve/messages.ts';
-import type { ServedAdapters } from '../../crds/serve/served-adapters.ts';
+import type { ServedAdapters, ServedLoad } from '../../crds/serve/served-adapters.ts';
 import { chatLogprobs, textLogprobs } from './logprobs-form.ts';
 
 export type Kind = 'chat' | 'text';
@@ -40,12 +40,16 @@ export function modelList(models: readonly ServedModel[]) {
 export function adapterStates({
   models,
   refused,
+  loadOf,
 }: {
   readonly models: readonly ServedModel[];
   readonly refused: ServedAdapters['refused'];
+  readonly loadOf: (model: string) => ServedLoad;
 }): ServedAdapters {
   const served = models.flatMap(({ name, base, folder }) =>
-    base === undefined ? [] : [{ name, ...(folder === undefined ? {} : { folder }) }],
+    base === undefined
+      ? []
+      : [{ name, ...(folder === undefined ? {} : { folder }), load: loadOf(name) }],
   );
   return { served, refused };
 }

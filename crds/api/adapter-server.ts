@@ -149,6 +149,14 @@ const servedAdapter = z.strictObject({
     .enum(['Loaded', 'Loading', 'Refused'])
     .describe('Loaded: all ready pods serve it. Refused: message says why none will.'),
   message: text(1024).optional().describe('Why it is not served.'),
+  load: z
+    .strictObject({
+      open: z.int32().min(0).describe('Requests that are answered or wait.'),
+      answers: z.int().min(0).describe('Finished answers since the pods began.'),
+      tokens: z.int().min(0).describe('Tokens of these answers.'),
+    })
+    .optional()
+    .describe('What was asked of it: the sum over the pods, told every ten seconds at most.'),
 });
 
 export const serverStatus = z.strictObject({

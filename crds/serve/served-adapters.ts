@@ -1,9 +1,29 @@
 // What `GET /adapters` of a server says: the operator asks its pods.
 import * as z from 'zod';
 
+const count = z.int().min(0);
+
+/** What was asked of one model since the process began. */
+export const servedLoad = z.object({
+  /** Questions without an end. */
+  open: count,
+  answers: count,
+  /** Made, of finished answers. */
+  tokens: count,
+});
+
+export type ServedLoad = z.output<typeof servedLoad>;
+
 export const servedAdapters = z.object({
   /** Adapters with the folders that they were loaded from, and compositions. */
-  served: z.array(z.object({ name: z.string(), folder: z.string().optional() })),
+  served: z.array(
+    z.object({
+      name: z.string(),
+      folder: z.string().optional(),
+      /** vLLM does not tell it, nor does an earlier version. */
+      load: servedLoad.optional(),
+    }),
+  ),
   /** Why one is not served, in a sentence. */
   refused: z.array(z.object({ name: z.string(), reason: z.string() })),
 });

@@ -8,7 +8,7 @@ import type {
 import type { Condition } from '../../crds/api/conditions.ts';
 import { placeOf } from '../../crds/serve/adapter-list.ts';
 import { leftOut } from '../../crds/serve/handover.ts';
-import type { ServedAdapters } from '../../crds/serve/served-adapters.ts';
+import type { ServedAdapters, ServedLoad } from '../../crds/serve/served-adapters.ts';
 import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
 import { setCondition } from '../runtime/conditions.ts';
 import type { BuiltServer } from './built-server.ts';
@@ -32,6 +32,8 @@ export interface ServerFacts {
   readonly pods: readonly ServingPod[];
   /** Of each ready pod; undefined where it did not answer. */
   readonly told: readonly (ServedAdapters | undefined)[];
+  /** Whether what adapters were asked is told anew; else status keeps what it tells of it. */
+  readonly tellsLoad: boolean;
   /** What the cluster refused last, of this generation. */
   readonly refused: ServerRefusal | undefined;
   /** Milliseconds since 1970. */
@@ -46,6 +48,8 @@ interface ServerDecision {
   readonly isWritten: boolean;
   /** Whether something is under way that no informer tells of. */
   readonly isSettled: boolean;
+  /** Whether what it was asked will be another number soon. */
+  readonly isBusy: boolean;
 }
 
 export function isReady({ metadata, status }: ServingPod): boolean {
@@ -93,7 +97,8 @@ export function decideServer(facts: ServerFacts): ServerDecision {
   };
   const isSettled = says.every(({ status: is }) => is === 'True') || spec?.replicas === 0;
   const isWritten = built !== undefined && planned?.misfit === undefined;
-  return { built, isWritten, status, isSettled };
+  const isBusy = adapters.some(({ load }) => (load?.open ?? 0) > 0);
+  return { built, isWritten, status, isSettled, isBusy };
 }
 
 interface Said {
@@ -207,7 +212,7 @@ const longest = 1000;
  */
 function statesOf(
   { spec, places }: BuiltServer,
-  { told, pods }: Pick<ServerFacts, 'told' | 'pods'>,
+  { server, told, tellsLoad, pods }: Pick<ServerFacts, 'server' | 'told' | 'tellsLoad' | 'pods'>,
 ): readonly ServedAdapterStatus[] {
   const leftOut = pods.flatMap(leftOutBy);
   const answers = told.flatMap((one) => one ?? []);
@@ -225,6 +230,19 @@ function statesOf(
       answers.every(({ served }) =>
         served.some((one) => one.name === name && (isAnywhere || one.folder === place)),
       );
-    return { name, state: isLoaded ? 'Loaded' : 'Loading' };
+    const before = server.status.adapters?.find((one) => one.name === name);
+    const told = tellsLoad ? undefined : before?.load;
+    const load = told ?? loadIn(answers, name);
+    return { name, state: isLoaded ? 'Loaded' : 'Loading', ...(load && { load }) };
   });
+}
+
+/** The sum over the pods; undefined where none tells it. */
+function loadIn(answers: readonly ServedAdapters[], name: string): ServedLoad | undefined {
+  const loads = answers.flatMap(
+    ({ served }) => served.find((one) => one.name === name)?.load ?? [],
+  );
+  if (loads.length === 0) return undefined;
+  const sum = (of: keyof ServedLoad) => loads.reduce((all, load) => all + load[of], 0);
+  return { open: sum('open'), answers: sum('answers'), tokens: sum('tokens') };
 }

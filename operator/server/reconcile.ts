@@ -31,14 +31,17 @@ interface ReconcilerFacts {
   readonly ask: AskPod;
 }
 
-/** How soon pods are asked again while something is under way, and after that. */
+/** How soon pods are asked again: while something is under way, while they answer, after that. */
 const underWayMs = 3_000;
+const busyMs = 10_000;
 const settledMs = 60_000;
 
 export class ServerReconciler {
   readonly #facts: ReconcilerFacts;
   readonly #expectations = new Expectations();
   readonly #refusals = new Refusals();
+  /** When the load of a server was told last. */
+  readonly #loadToldAt = new Map<string, number>();
 
   constructor(facts: ReconcilerFacts) {
     this.#facts = facts;
@@ -51,15 +54,17 @@ export class ServerReconciler {
     if (server === undefined || server.metadata.deletionTimestamp !== undefined) {
       this.#expectations.forget(key);
       this.#refusals.forget(key);
+      this.#loadToldAt.delete(key);
       return {};
     }
     if (!this.#expectations.areMet(key, clock.now())) return { requeueAfterMs: catchUpMs };
     const facts = await this.#observe(key, server, signal);
-    const { built, isWritten, status, isSettled } = decideServer(facts);
+    const { built, isWritten, status, isSettled, isBusy } = decideServer(facts);
     if (!isDeepStrictEqual(status, server.status)) {
       const written = await writeStatus(this.#facts.client, servers, server, status, signal);
       if (written === undefined) return { requeueAfterMs: catchUpMs };
       this.#expectations.expect(key, stores.servers, written, clock.now());
+      if (facts.tellsLoad) this.#loadToldAt.set(key, facts.now);
     }
     if (built === undefined || !isWritten) return {};
     try {
@@ -69,11 +74,12 @@ export class ServerReconciler {
       return this.#refusals.add(key, server.generation, error);
     }
     if (this.#refusals.forget(key)) return { requeueAfterMs: 0 };
-    return { requeueAfterMs: isSettled ? settledMs : underWayMs };
+    return { requeueAfterMs: !isSettled ? underWayMs : isBusy ? busyMs : settledMs };
   }
 
   async #observe(key: string, server: ObservedServer, signal: AbortSignal): Promise<ServerFacts> {
     const { stores, clock, ask, settings } = this.#facts;
+    const now = clock.now();
     const { uid, namespace } = server.metadata;
     const find = (name: string) => stores.adapters.get(`${namespace}/${name}`);
     const empty = { listed: [], refused: [], claims: [], buckets: [] };
@@ -90,8 +96,10 @@ export class ServerReconciler {
         .find(({ metadata }) => metadata.controlledBy === uid),
       pods,
       told: await Promise.all(addresses.map((address) => ask(address, engine, signal))),
+      // A status that was written brings the server here again, with other numbers by then.
+      tellsLoad: now - (this.#loadToldAt.get(key) ?? Number.NEGATIVE_INFINITY) >= busyMs,
       refused: this.#refusals.of(key, server.generation),
-      now: clock.now(),
+      now,
     };
   }
 

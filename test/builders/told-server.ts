@@ -26,7 +26,7 @@ export function aToldServer(name: string, asked: ToldOf = {}): ReturnType<typeof
   const { ready = replicas } = facts;
   const folderOf = (one: string) => ({ name: one, folder: `/${one}` });
   const { status } = decideServer({
-    ...{ planned: undefined, pods: [], refused: undefined, now: 0 },
+    ...{ planned: undefined, pods: [], tellsLoad: true, refused: undefined, now: 0 },
     places: { listed: adapters.map(folderOf), refused: [], claims: [], buckets: [] },
     told: Array.from({ length: ready }, () => ({ served: served.map(folderOf), refused: [] })),
     ...facts,

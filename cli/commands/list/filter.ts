@@ -10,6 +10,13 @@ export interface ListFilter {
   readonly sort: SortField;
 }
 
+/** Whether it chooses by what jobs alone have, or wants them as they are stored. */
+export function isOfJobs({ phase, method, selector }: ListFilter, format: string): boolean {
+  return (
+    [phase, method, selector].some((one) => one !== undefined) || ['yaml', 'name'].includes(format)
+  );
+}
+
 const sortFields = ['age', 'name', 'phase', 'step', 'loss', 'restarts'] as const;
 
 type SortField = (typeof sortFields)[number];

@@ -1,6 +1,7 @@
 // `anneal list`: the jobs of a source, once or with every change; and once what is beside them.
 import { stringify } from 'yaml';
 import { UserError } from '../../../crds/index.ts';
+import { nothingBeside } from '../../jobs/beside-jobs.ts';
 import { besideSummary } from '../../jobs/beside-summary.ts';
 import { at } from '../../jobs/find.ts';
 import { keyOf } from '../../jobs/job.ts';
@@ -14,7 +15,7 @@ import { jsonOf } from '../../terminal/json.ts';
 import { jobColumns } from '../../text/job-columns.ts';
 import { partyColumns } from '../../text/party-columns.ts';
 import { serverColumns } from '../../text/server-columns.ts';
-import { type ListFilter, listJobs } from './filter.ts';
+import { isOfJobs, type ListFilter, listJobs } from './filter.ts';
 
 export async function listFromTerminal(
   filter: ListFilter,
@@ -34,11 +35,7 @@ export async function listFromTerminal(
   }
   const jobs = listJobs(await source.list(signal), filter);
   tellUnread(jobs, output.talk);
-  // What the flags choose by, and the whole objects of these formats, are of jobs.
-  const isOfJobs =
-    [filter.phase, filter.method, filter.selector].some((one) => one !== undefined) ||
-    ['yaml', 'name'].includes(format);
-  const beside = isOfJobs ? { parties: [], servers: [] } : await source.besideJobs(signal);
+  const beside = isOfJobs(filter, format) ? nothingBeside : await source.besideJobs(signal);
   const { parties, servers } = beside;
   tellUnread([...parties, ...servers], output.talk);
   if (format === 'json') {

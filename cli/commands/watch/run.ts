@@ -1,8 +1,9 @@
 // `anneal watch`: the board, or one job until it ends; a full screen on a terminal, lines in a
 // pipe. Leaving never changes the job.
 import { failureOf, TerminalError, UserError } from '../../../crds/index.ts';
-import { findJob } from '../../jobs/find.ts';
-import { phaseOf } from '../../jobs/job.ts';
+import type { BesideJob } from '../../jobs/beside-jobs.ts';
+import { findBesideJobs, findJob } from '../../jobs/find.ts';
+import { type Job, keyOf, phaseOf } from '../../jobs/job.ts';
 import type { JobState } from '../../jobs/job-state.ts';
 import { openSource } from '../../jobs/open-source.ts';
 import type { JobSource } from '../../jobs/source.ts';
@@ -11,7 +12,7 @@ import { withJob } from '../../jobs/with-job.ts';
 import type { Viewing } from '../../process/context.ts';
 import type { DisplayFlags, Theme } from '../../process/flags.ts';
 import { lines } from './follow.ts';
-import { loadScreens, screen } from './screen.ts';
+import { besideScreen, loadScreens, screen } from './screen.ts';
 import { watchSummary } from './summary.ts';
 
 export interface WatchFlags {
@@ -50,7 +51,19 @@ export async function watchFromTerminal(
     return interrupted ? failureOf('E_INTERRUPTED').cliExit : 0;
   }
   const name = local ? word.slice('local/'.length) : word;
-  const job = findJob(await source.list(viewing.signal), name, source.location);
+  const jobs = await source.list(viewing.signal);
+  const beside = await besideOf(name, jobs, source, viewing.signal);
+  if (beside !== undefined) {
+    tellUnread([beside], viewing.output.talk);
+    const { besideEnded, besideLines } = await import('./beside.ts');
+    if (!isScreen || flags.until !== undefined) {
+      return await besideLines(source, beside, flags, viewing);
+    }
+    const { last, interrupted } = await besideScreen(source, beside, flags, viewing);
+    const code = besideEnded(last, beside, flags, viewing);
+    return interrupted ? failureOf('E_INTERRUPTED').cliExit : code;
+  }
+  const job = findJob(jobs, name, source.location);
   tellUnread([job], viewing.output.talk);
   if (isScreen && flags.until === undefined) {
     const { state, interrupted } = await screen(source, job, flags, viewing);
@@ -59,6 +72,24 @@ export async function watchFromTerminal(
   }
   const state = await lines(source, job, flags, viewing);
   return ended(state, source, flags, viewing);
+}
+
+/** The server or the federation that a word names, where no job has just this name. */
+async function besideOf(
+  name: string,
+  jobs: readonly Job[],
+  source: JobSource,
+  signal: AbortSignal,
+): Promise<BesideJob | undefined> {
+  if (jobs.some((job) => job.name === name || keyOf(job) === name)) return undefined;
+  const [found, other] = findBesideJobs(name, await source.besideJobs(signal));
+  if (found === undefined || other === undefined) return found;
+  const hint = `write ${besideWord(found)} or ${besideWord(other)}`;
+  throw new UserError({ code: 'E_USAGE', message: `${name} is the name of several`, hint });
+}
+
+function besideWord({ kind, name }: BesideJob): string {
+  return `${kind.toLowerCase()}/${name}`;
 }
 
 /**

@@ -1,16 +1,19 @@
 // The full screen of one job or of all jobs, and the actions of its keys.
 import { stringify } from 'yaml';
+import { type BesideJob, besideKey } from '../../jobs/beside-jobs.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
 import { emptyJob, type JobState } from '../../jobs/job-state.ts';
 import type { JobSource } from '../../jobs/source.ts';
 import { type Why, whyOf } from '../../jobs/why.ts';
 import { now } from '../../process/clock.ts';
 import type { Viewing } from '../../process/context.ts';
-import type { Question } from '../../screens/navigation.ts';
+import type { Live } from '../../screens/live.ts';
+import type { Question, View } from '../../screens/navigation.ts';
 import { colorsOf } from '../../terminal/output.ts';
 import { painter } from '../../terminal/palette.ts';
 import { cancel, checkpoint, pause, requireCluster, resume } from '../change/changes.ts';
 import { describeText } from '../describe/text.ts';
+import { hasEnded } from './beside.ts';
 import { isDone } from './follow.ts';
 import type { WatchFlags } from './run.ts';
 
@@ -27,6 +30,53 @@ export async function screen(
   viewing: Viewing,
   first: 'Job' | 'Logs' = 'Job',
 ): Promise<{ readonly state: JobState; readonly interrupted: boolean }> {
+  const key = job === undefined ? undefined : keyOf(job);
+  const view: View = key === undefined ? { type: 'Board' } : { type: first, key };
+  const stateIn = (live: Live) => (key === undefined ? emptyJob : live.job(key));
+  const { live, interrupted } = await shown(source, view, flags, viewing, {
+    begin: (begun) => {
+      if (job !== undefined) begun.open(job, { logs: false, previous: false });
+    },
+    // The screen of one job closes when the job has ended, and leaves its summary.
+    isOver: (now) => key !== undefined && first === 'Job' && isDone(source, stateIn(now)),
+  });
+  return { state: stateIn(live), interrupted };
+}
+
+/** Of a server, until it is deleted; of a federation, until it has ended too. */
+export async function besideScreen(
+  source: JobSource,
+  one: BesideJob,
+  flags: WatchFlags,
+  viewing: Viewing,
+): Promise<{ readonly last: BesideJob | undefined; readonly interrupted: boolean }> {
+  const key = besideKey(one);
+  let last: BesideJob | undefined = one;
+  const { interrupted } = await shown(source, { type: 'Beside', key }, flags, viewing, {
+    begin: (live) => live.followBeside(),
+    isOver: (live) => {
+      if (!live.knowsBeside) return false;
+      const found = live.besideJob(key);
+      last = found?.uid === one.uid ? found : undefined;
+      return last === undefined || hasEnded(last);
+    },
+  });
+  return { last, interrupted };
+}
+
+interface Course {
+  readonly begin: (live: Live) => void;
+  /** Asked for every frame; then the screen closes by itself. */
+  readonly isOver: (live: Live) => boolean;
+}
+
+async function shown(
+  source: JobSource,
+  first: View,
+  flags: WatchFlags,
+  viewing: Viewing,
+  { begin, isOver }: Course,
+): Promise<{ readonly live: Live; readonly interrupted: boolean }> {
   const { config, output, signal } = viewing;
   const { Live } = await import('../../screens/live.ts');
   const stop = new AbortController();
@@ -40,17 +90,14 @@ export async function screen(
       stop.abort();
     },
   });
-  const key = job === undefined ? undefined : keyOf(job);
-  if (job !== undefined) live.open(job, { logs: false, previous: false });
-  // The screen of one job closes when the job has ended, and leaves its summary.
+  begin(live);
   live.subscribe(() => {
-    if (key !== undefined && first === 'Job' && isDone(source, live.job(key))) stop.abort();
+    if (isOver(live)) stop.abort();
   });
   const { showApp } = await loadScreens();
   await showApp(
     {
-      ...{ live, location: source.location, now, glyphs: output.glyphs },
-      first: key === undefined ? { type: 'Board' } : { type: first, key },
+      ...{ live, location: source.location, now, glyphs: output.glyphs, first },
       isCluster: source.type === 'cluster',
       namespaces: viewing.flags.allNamespaces === true,
       ...{ color: colorsOf(config, flags), keys: config.keys },
@@ -66,10 +113,9 @@ export async function screen(
     },
     both,
   );
-  const state = key === undefined ? emptyJob : live.job(key);
   stop.abort();
   if (problem !== undefined) throw problem;
-  return { state, interrupted };
+  return { live, interrupted };
 }
 
 function actOn(

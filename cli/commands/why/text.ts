@@ -1,14 +1,12 @@
 // `anneal why` as text: the job, what happened, what happens automatically, what the user can
 // change.
 import { sanitize } from '../../../crds/text/sanitize.ts';
+import type { BesideJob } from '../../jobs/beside-jobs.ts';
 import { type Job, phaseOf } from '../../jobs/job.ts';
-import { type Party, partyPhase } from '../../jobs/parties.ts';
-import { serverState } from '../../jobs/server-state.ts';
-import type { Server } from '../../jobs/servers.ts';
 import type { Why } from '../../jobs/why.ts';
 import { type Paint, type Style, styleOf } from '../../terminal/palette.ts';
 import { wrap } from '../../terminal/wrap.ts';
-import { styleOfServer } from '../../text/server-style.ts';
+import { besideState } from '../../text/beside-state.ts';
 
 interface WhyStyle {
   readonly width: number;
@@ -21,17 +19,8 @@ export function whyText(job: Job, why: Why, style: WhyStyle): string {
 }
 
 /** Of a federation or a server of adapters. */
-export function besideWhyText(one: Party | Server, why: Why, style: WhyStyle): string {
-  return textOf({ name: one.name, ...stateOf(one) }, why, style);
-}
-
-function stateOf(one: Party | Server): Omit<Head, 'name'> {
-  if (one.kind === 'AdapterServer') {
-    const state = serverState(one);
-    return { state, mark: styleOfServer(state) };
-  }
-  const state = partyPhase(one);
-  return { state, mark: styleOf(state) };
+export function besideWhyText(one: BesideJob, why: Why, style: WhyStyle): string {
+  return textOf({ name: one.name, ...besideState(one) }, why, style);
 }
 
 interface Head {

@@ -2,6 +2,7 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';
+import type { BesideJobs } from '../../jobs/beside-jobs.ts';
 import { type BoardState, windowOf } from '../../jobs/board-state.ts';
 import { type Job, keyOf, phaseOf } from '../../jobs/job.ts';
 import { clockText } from '../../terminal/age.ts';
@@ -9,6 +10,7 @@ import { columnsOf } from '../../terminal/columns.ts';
 import { seconds } from '../../terminal/numbers.ts';
 import { styleOf } from '../../terminal/palette.ts';
 import { jobColumns } from '../../text/job-columns.ts';
+import { linesOfTables, TablesBeside, tablesBeside } from './beside.tsx';
 
 /**
  * The clock has no seconds: with them the whole screen would be rendered every second, although
@@ -20,6 +22,7 @@ interface BoardProps {
   readonly display: Display;
   readonly location: string;
   readonly board: BoardState;
+  readonly beside: BesideJobs;
   readonly rows: readonly Job[];
   readonly chosen: number;
   readonly filter: string;
@@ -30,7 +33,11 @@ interface BoardProps {
 }
 
 export function Board(props: BoardProps): ReactNode {
-  const { display, location, board, rows, filter, typing } = props;
+  const { display, location, board, beside, rows, filter, typing, namespaces } = props;
+  const free = display.rows - linesAround - Math.max(1, rows.length);
+  const lines = Math.max(free, Math.floor(display.rows / 2));
+  const tables = tablesBeside(beside, { display, namespaces, lines });
+  const height = Math.max(1, display.rows - linesAround - linesOfTables(tables));
   const count = `${rows.length} ${rows.length === 1 ? 'job' : 'jobs'}`;
   const all = rows.length === board.jobs.size ? count : `${count} of ${board.jobs.size}`;
   return (
@@ -49,7 +56,8 @@ export function Board(props: BoardProps): ReactNode {
           {`stale ${seconds(display.now - board.away.since)} · ${board.away.why}`}
         </Line>
       )}
-      <Rows {...props} />
+      <Rows {...props} height={height} />
+      <TablesBeside display={display} tables={tables} />
       {filter !== '' || typing ? (
         <Line display={display}>{`/${filter}${typing ? '▏' : ''}`}</Line>
       ) : null}
@@ -57,12 +65,19 @@ export function Board(props: BoardProps): ReactNode {
   );
 }
 
-function Rows({ display, rows, chosen, board, namespaces, marked = null }: BoardProps): ReactNode {
+/** Title, rule, heads, the filter and the keys. */
+const linesAround = 6;
+
+interface RowsProps extends BoardProps {
+  readonly height: number;
+}
+
+function Rows(props: RowsProps): ReactNode {
+  const { display, rows, chosen, board, namespaces, marked = null, height } = props;
   if (rows.length === 0) {
     const words = board.isLoaded ? 'no jobs; anneal submit FILE starts one' : 'loading the jobs';
     return <Line display={display}>{`  ${words}`}</Line>;
   }
-  const height = Math.max(1, display.rows - 6);
   const at = Math.min(chosen, rows.length - 1);
   const first = windowOf(at, rows.length, height);
   const shown = rows.slice(first, first + height);

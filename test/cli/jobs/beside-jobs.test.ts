@@ -1,9 +1,10 @@
 // Federations and servers of a cluster, from an API server that a test plays.
 import test from 'ava';
 import { Kube } from '../../../cli/client/kube.ts';
-import { listBesideJobs } from '../../../cli/jobs/beside-jobs.ts';
+import { listBesideJobs, watchBesideJobs } from '../../../cli/jobs/beside-jobs.ts';
 import { aToldServer } from '../../builders/told-server.ts';
 import { listen } from '../../doubles/http-server.ts';
+import { KubeServer } from '../../doubles/kube/server.ts';
 
 const never = new AbortController().signal;
 
@@ -65,4 +66,48 @@ test('a federation whose status cannot be read hides no other', async (t) => {
   t.deepEqual(odd?.status, { progress: '1/3' });
   t.regex(odd?.unread?.message ?? '', /^status\.phase is Sleeping; it must be Pending, /);
   t.is(parties.find(({ name }) => name === 'even')?.unread, undefined);
+});
+
+const collection = 'apis/anneal.dev/v1alpha1/adapterservers';
+
+async function aWatch() {
+  const server = await KubeServer.start();
+  const access = { server: server.origin, contextName: 'test', authorize: async () => ({}) };
+  const kube = new Kube(access as never, 5_000);
+  const stop = new AbortController();
+  const changes = watchBesideJobs(kube, 'team', stop.signal);
+  return {
+    server,
+    names: async () => {
+      const { value } = await changes.next();
+      return value?.servers.map(({ name }: { readonly name: string }) => name);
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await changes.return(undefined);
+      await kube[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('all are told at first, and again when one comes, changes or goes', async (t) => {
+  await using watch = await aWatch();
+  const { objects } = watch.server;
+  const { metadata: _, ...rest } = aToldServer('any');
+  const put = (name: string) =>
+    objects.create({ collection, namespace: 'team' }, { ...rest, metadata: { name } });
+  put('first');
+  t.deepEqual(await watch.names(), ['first']);
+  put('second');
+  t.deepEqual((await watch.names())?.toSorted(), ['first', 'second']);
+  objects.delete({ collection, namespace: 'team', name: 'first' }, undefined);
+  t.deepEqual(await watch.names(), ['second']);
+});
+
+test('a kind that is hidden keeps nothing else from being told', async (t) => {
+  await using watch = await aWatch();
+  watch.server.intercept = ({ path }) =>
+    path.endsWith('/federations') ? { status: 403, body: {} } : undefined;
+  t.deepEqual(await watch.names(), []);
 });

@@ -4,8 +4,12 @@ import { renderToString } from 'ink';
 import type { ReactNode } from 'react';
 import { Help } from '../../../cli/components/keys.tsx';
 import type { Display } from '../../../cli/components/line.tsx';
+import { nothingBeside } from '../../../cli/jobs/beside-jobs.ts';
 import { emptyBoard, rowsOf, seeBoard } from '../../../cli/jobs/board-state.ts';
 import { emptyJob, seeJob } from '../../../cli/jobs/job-state.ts';
+import { readParty } from '../../../cli/jobs/parties.ts';
+import { readServer } from '../../../cli/jobs/servers.ts';
+import { BesideScreen } from '../../../cli/screens/beside/screen.tsx';
 import { JobScreen } from '../../../cli/screens/job/screen.tsx';
 import { Board } from '../../../cli/screens/jobs/screen.tsx';
 import { Logs, Pages } from '../../../cli/screens/logs/screen.tsx';
@@ -13,6 +17,7 @@ import { startAt } from '../../../cli/screens/navigation.ts';
 import { ascii, braille } from '../../../cli/terminal/glyphs.ts';
 import { heardOfAJob } from '../../builders/heard.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
+import { aToldServer, oneOfEachState } from '../../builders/told-server.ts';
 
 // A screen shows the clock of the person; this one is everywhere the same.
 process.env['TZ'] = 'UTC';
@@ -78,7 +83,10 @@ const board = seeBoard(emptyBoard, [
     },
   },
 ]);
-const boardProps = { board, rows: rowsOf(board, ''), chosen: 1, filter: '', typing: false };
+const boardProps = {
+  ...{ board, rows: rowsOf(board, ''), chosen: 1, filter: '', typing: false },
+  beside: nothingBeside,
+};
 const lines = [0, 1, 2, 3].map((index) => {
   return { index, time: 1000, level: 'info' as const, text: 'world of 4 formed, round 2' };
 });
@@ -183,4 +191,76 @@ test('no screen is taller than its window', (t) => {
       );
     }
   }
+});
+
+const hub = readParty('Federation', {
+  metadata: { name: 'clinics', namespace: 'team', creationTimestamp: '2026-01-01T04:00:00Z' },
+  status: {
+    ...{ observedGeneration: 1, phase: 'Running', round: 3, rounds: 8, progress: '3/8' },
+    ...{ heldOutLoss: '1.4210', epsilon: '2.10', message: 'waits for submissions of round 4' },
+    clients: {
+      summary: '2/3',
+      used: ['north', 'south'],
+      refused: [{ name: 'west', reason: 'submitted after the deadline of the round' }],
+    },
+  },
+});
+const busy = readServer(
+  aToldServer('answers', {
+    told: [
+      {
+        served: [
+          { name: 'first', folder: '/first', load: { open: 3, answers: 1204, tokens: 90_412 } },
+          { name: 'second', folder: '/second', load: { open: 0, answers: 7, tokens: 310 } },
+        ],
+        refused: [],
+      },
+    ],
+  }),
+);
+const many = {
+  parties: [hub],
+  servers: oneOfEachState().map(readServer),
+};
+
+test('federations and servers stand on the board below the jobs, as many as there is room for', (t) => {
+  for (const [columns, rows] of [
+    [80, 30],
+    [120, 24],
+    [40, 12],
+  ] as const) {
+    const display = lookAt(columns, { rows });
+    const props = { ...boardProps, beside: many };
+    const text = drawn(
+      <Board display={display} location="prod/team" namespaces={false} {...props} />,
+      columns,
+    );
+    t.snapshot(text, `${columns}x${rows}`);
+    t.true(text.split('\n').length < rows, `${columns}x${rows}`);
+  }
+});
+
+test('a server and a federation have a screen of their own', (t) => {
+  for (const columns of [40, 80, 120]) {
+    for (const one of [busy, hub, ...many.servers]) {
+      const screen = <BesideScreen display={lookAt(columns)} name="a" one={one} scroll={0} />;
+      t.snapshot(drawn(screen, columns), `${one.name} at ${columns} columns`);
+    }
+  }
+  const at80 = { display: lookAt(80), name: 'answers', scroll: 0 };
+  t.regex(drawn(<BesideScreen {...at80} one={undefined} />, 80), /^ {2}loading answers$/);
+  t.regex(
+    drawn(<BesideScreen {...at80} one={busy} />, 80),
+    /\n {2}first +● Loaded +3 +1,204 +90,412\n/,
+  );
+});
+
+test('a server of many adapters scrolls, and never beyond its last', (t) => {
+  const loading = many.servers.find(({ name }) => name === 'loading');
+  const at = (scroll: number) =>
+    drawn(<BesideScreen display={lookAt(80)} name="loading" one={loading} scroll={scroll} />, 80);
+  t.regex(at(0), /\n {2}ADAPTER[^\n]*\n {2}adapter-0 /);
+  t.regex(at(5), /\n {2}ADAPTER[^\n]*\n {2}adapter-5 /);
+  t.regex(at(1e9), /\n {2}adapter-254 [^\n]*\n {2}adapter-255 [^\n]*$/);
+  for (const scroll of [0, 5, 1e9]) t.true(at(scroll).split('\n').length < 30);
 });

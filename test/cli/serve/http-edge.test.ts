@@ -185,7 +185,40 @@ test('what is served beside the base is told, and why something is not', async (
   ];
   edge.process.hear({ serve: 'Models', models, refused });
   const told = servedAdapters.parse(await (await fetch(`${edge.origin}/adapters`)).json());
-  t.deepEqual(told, { served: [{ name: 'a', folder: '/a' }, { name: 'both' }], refused });
+  const load = { open: 0, answers: 0, tokens: 0 };
+  const served = [
+    { name: 'a', folder: '/a', load },
+    { name: 'both', load },
+  ];
+  t.deepEqual(told, { served, refused });
+});
+
+test('what each adapter was asked is told, until it is unloaded', async (t) => {
+  const edge = await anEdge(t);
+  const base = { name: 'base', since: 1 };
+  const adapter = { name: 'a', base: 'base', folder: '/a', since: 2 };
+  edge.process.hear({ serve: 'Models', models: [base, adapter], refused: [] });
+  const loadOfIt = async () => {
+    const told = servedAdapters.parse(await (await fetch(`${edge.origin}/adapters`)).json());
+    return told.served.find(({ name }) => name === 'a')?.load;
+  };
+  const first = edge.ask({ model: 'a' });
+  const dropped = new AbortController();
+  const second = edge.ask({ model: 'a' }, dropped.signal);
+  const other = edge.ask();
+  await edge.ordered(3);
+  t.deepEqual(await loadOfIt(), { open: 2, answers: 0, tokens: 0 });
+  edge.step([], [{ id: 0, reason: 'stop', ...usage }]);
+  await first;
+  dropped.abort();
+  await t.throwsAsync(second);
+  await edge.ordered(4);
+  t.deepEqual(await loadOfIt(), { open: 0, answers: 1, tokens: 3 });
+  edge.process.hear({ serve: 'Models', models: [base], refused: [] });
+  edge.process.hear({ serve: 'Models', models: [base, adapter], refused: [] });
+  t.deepEqual(await loadOfIt(), { open: 0, answers: 0, tokens: 0 });
+  edge.step([], [{ id: 2, reason: 'stop', ...usage }]);
+  await other;
 });
 
 interface Completion {

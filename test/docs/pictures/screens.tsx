@@ -6,6 +6,7 @@ import { KeyBar } from '../../../cli/components/keys.tsx';
 import type { Display } from '../../../cli/components/line.tsx';
 import { draft } from '../../../cli/init/draft.ts';
 import { startWizard } from '../../../cli/init/wizard.ts';
+import { nothingBeside } from '../../../cli/jobs/beside-jobs.ts';
 import { emptyBoard, rowsOf, seeBoard } from '../../../cli/jobs/board-state.ts';
 import type { Job } from '../../../cli/jobs/job.ts';
 import { emptyJob, seeJob } from '../../../cli/jobs/job-state.ts';
@@ -112,7 +113,7 @@ const jobs: readonly Job[] = [
 function board(at: Display): ReactNode {
   const state = seeBoard(emptyBoard, [{ at: 0, change: { type: 'All', jobs } }]);
   const rows = rowsOf(state, '');
-  const shown = { board: state, rows, chosen: 0, filter: '', typing: false };
+  const shown = { board: state, beside: nothingBeside, rows, chosen: 0, filter: '', typing: false };
   return withKeys(
     { type: 'Board' },
     rows[0] ?? null,

@@ -34,6 +34,7 @@ function facts(changes: Partial<ServerFacts> = {}, spec: object = {}): ServerFac
       planned: undefined,
       deployment: aDeployment(),
       pods: [aPod('a')],
+      tellsLoad: true,
       refused: undefined,
       now: 0,
     },
@@ -41,6 +42,15 @@ function facts(changes: Partial<ServerFacts> = {}, spec: object = {}): ServerFac
     ...changes,
   };
 }
+
+/** A pod of which the first adapter was asked something. */
+const asked = (open: number, answers: number, tokens: number) => ({
+  served: listed.map((one) => ({
+    ...one,
+    load: one.name === 'first' ? { open, answers, tokens } : { open: 0, answers: 0, tokens: 0 },
+  })),
+  refused: [],
+});
 
 const said = (of: ServerFacts, type: string) => {
   const found = decideServer(of).status.conditions?.find((one) => one.type === type);
@@ -199,4 +209,30 @@ test('without pods that are asked for nothing is under way', (t) => {
   const of = facts({ deployment, pods: [], told: [] }, { replicas: 0 });
   t.deepEqual(said(of, 'Ready'), ['False', 'NoReplicas', 'spec.replicas is 0']);
   t.true(decideServer(of).isSettled);
+});
+
+test('what adapters were asked is the sum over the pods, and those that answer are looked at soon', (t) => {
+  const { status, isBusy } = decideServer(facts({ told: [asked(2, 5, 90), asked(1, 1, 7)] }));
+  t.true(isBusy);
+  t.deepEqual(
+    status.adapters?.map(({ name, load }) => [name, load]),
+    [
+      ['first', { open: 3, answers: 6, tokens: 97 }],
+      ['second', { open: 0, answers: 0, tokens: 0 }],
+    ],
+  );
+  t.false(decideServer(facts({ told: [asked(0, 6, 97)] })).isBusy);
+  const unsaid = decideServer(facts({ told: [tells('first', 'second')] }));
+  t.deepEqual(unsaid.status.adapters?.[0], { name: 'first', state: 'Loaded' });
+});
+
+test('until it is told anew, status keeps what it has of the load', (t) => {
+  const { server } = facts();
+  const before = decideServer(facts({ told: [asked(2, 5, 90)] })).status;
+  const later = facts({
+    server: { ...server, status: before },
+    told: [asked(0, 7, 130)],
+    tellsLoad: false,
+  });
+  t.deepEqual(decideServer(later).status.adapters, before.adapters);
 });

@@ -152,6 +152,27 @@ test('a server gets its list, Service and Deployment, and is ready when its pods
   t.deepEqual(owned, ['AdapterServer', 'AdapterServer', 'AdapterServer']);
 });
 
+test('what adapters are asked is told every ten seconds, and not whenever it changes', async (t) => {
+  const site = new Site();
+  await site.settle();
+  const folder = '/volumes/results/first/adapter';
+  const busy = (answers: number): ServedAdapters => ({
+    served: [{ name: 'first', folder, load: { open: 2, answers, tokens: 9 * answers } }],
+    refused: [],
+  });
+  site.run(busy(0));
+  await site.settle();
+  const loadNow = () => site.status.adapters?.[0]?.load;
+  t.is(loadNow()?.answers, 0);
+  site.run(busy(1));
+  await site.settle();
+  t.is(loadNow()?.answers, 0);
+  site.clock.advance(10_000);
+  site.run(busy(2));
+  await site.settle();
+  t.deepEqual(loadNow(), { open: 2, answers: 2, tokens: 18 });
+});
+
 test('an adapter that comes changes the list and no pod', async (t) => {
   const site = new Site();
   await site.settle();

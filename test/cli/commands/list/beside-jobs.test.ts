@@ -1,7 +1,8 @@
 // `anneal list` and `anneal why` of what a cluster has beside jobs, before a small API server.
 import test from 'ava';
-import { oneOfEachState } from '../../../builders/told-server.ts';
+import { aToldServer, oneOfEachState } from '../../../builders/told-server.ts';
 import type { Tree } from '../../../doubles/kube/patches.ts';
+import { eventually } from '../../../doubles/eventually.ts';
 import { aCluster } from '../../cluster.ts';
 
 const collection = 'apis/anneal.dev/v1alpha1/adapterservers';
@@ -113,8 +114,64 @@ test('a command for jobs that is given a server says what it is, and what to ask
     t.is(
       err,
       'serving is no job in prod/team-a; there is an AdapterServer of that name\n' +
-        'hint: anneal why serving says how it is; kubectl describe adapterserver serving has all of it\n',
+        'hint: anneal watch serving shows it, and anneal why serving says how it is; kubectl describe adapterserver serving has all of it\n',
     );
   }
   t.regex((await cluster.anneal('describe', 'nobody')).err, /^there is no job "nobody" in prod/);
+});
+
+const at = { collection, namespace: 'team-a' } as const;
+
+test('watch follows a server in lines, until it is in the state that was asked for', async (t) => {
+  await using cluster = await aClusterWithServers();
+  const { out, code, err } = await cluster.anneal(
+    ...['watch', 'degraded', '--until', 'degraded', '--display', 'plain'],
+  );
+  t.is(code, 0, err);
+  t.regex(out, /^[\d:]{8} degraded Degraded · 1\/2 adapters · 1\/1 pods\n$/);
+  const wrong = await cluster.anneal('watch', 'degraded', '--until', 'step=3');
+  t.is(wrong.code, 2);
+  t.regex(
+    wrong.err,
+    /^--until is "step=3"; of a server or a federation it must be a state such as/,
+  );
+});
+
+test('watch tells each change of a server, and ends with 11 when it is deleted', async (t) => {
+  await using cluster = await aCluster();
+  const { objects } = cluster.server;
+  const { status, ...server } = aToldServer('answers', { served: [] }) as Tree;
+  objects.create(at, { ...server, metadata: { name: 'answers', namespace: 'team-a' }, status });
+  const watching = cluster.anneal('watch', 'answers', '--display', 'json');
+  const isWatched = () =>
+    cluster.server.seen.some(
+      ({ path, query }) => path.endsWith('/adapterservers') && query.get('watch') === 'true',
+    );
+  await eventually('the server is watched', isWatched);
+  const changed = { status: { ...((aToldServer('answers') as Tree)['status'] as object) } };
+  objects.mergePatch({ ...at, name: 'answers' }, changed);
+  objects.delete({ ...at, name: 'answers' }, undefined);
+  const { code, out } = await watching;
+  t.is(code, 11);
+  const lines = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.like(lines[0], { kind: 'AdapterServer', name: 'answers', state: 'Loading' });
+});
+
+const hubs = 'apis/anneal.dev/v1alpha1/federations';
+const failure = { code: 'E_FEDERATION_QUORUM', message: 'two of five clients answered' };
+
+test('watch of a federation that failed ends with its reason and 10', async (t) => {
+  await using cluster = await aCluster();
+  const status = { observedGeneration: 1, phase: 'Failed', progress: '2/5', failure };
+  cluster.server.objects.create(
+    { collection: hubs, namespace: 'team-a' },
+    { metadata: { name: 'clinics', namespace: 'team-a' }, status },
+  );
+  const { code, out, err } = await cluster.anneal('watch', 'clinics', '--display', 'plain');
+  t.is(code, 10);
+  t.regex(out, /^[\d:]{8} clinics Failed · round 2\/5\n$/);
+  t.regex(err, /^clinics failed: two of five clients answered\n/);
 });

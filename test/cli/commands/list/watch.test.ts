@@ -1,9 +1,12 @@
 import test from 'ava';
 import { watchList } from '../../../../cli/commands/list/watch.ts';
+import { type BesideJobs, nothingBeside } from '../../../../cli/jobs/beside-jobs.ts';
+import { readServer } from '../../../../cli/jobs/servers.ts';
 import type { JobSource, JobsChange } from '../../../../cli/jobs/source.ts';
 import { cliConfig } from '../../../../cli/process/config.ts';
 import { ascii } from '../../../../cli/terminal/glyphs.ts';
 import { aListedJob } from '../../../builders/listed-job.ts';
+import { aToldServer } from '../../../builders/told-server.ts';
 
 const everyJob = { phase: undefined, method: undefined, selector: undefined, sort: 'age' } as const;
 const running = aListedJob({ name: 'halo', status: { phase: 'Running' } });
@@ -13,12 +16,16 @@ async function told(
   changes: readonly JobsChange[],
   format: 'table' | 'json' | 'name',
   filter = {},
+  beside: readonly BesideJobs[] = [],
 ) {
   let out = '';
   let err = '';
   const source = {
     changes: async function* () {
       yield* changes;
+    },
+    besideChanges: async function* () {
+      yield* beside;
     },
   } as unknown as JobSource;
   await watchList(source, { ...everyJob, ...filter }, format, {
@@ -71,4 +78,49 @@ test('what a filter leaves out is not told; programs get an object a line', asyn
     ['halo', 'Succeeded', undefined],
     ['a-much-longer-name', 'Failed', true],
   ]);
+});
+
+const aServer = (name: string, served?: readonly string[]) =>
+  readServer(aToldServer(name, served === undefined ? {} : { served }));
+const withServers = (...servers: readonly ReturnType<typeof aServer>[]): BesideJobs => ({
+  ...nothingBeside,
+  servers,
+});
+const course = [
+  withServers(aServer('answers', []), aServer('other')),
+  withServers(aServer('answers'), aServer('other')),
+  withServers(aServer('answers')),
+];
+
+test('servers stand below the jobs, then a line for each that changes, and what is gone', async (t) => {
+  const { out, err } = await told([all], 'table', {}, course);
+  const [, jobs = '', servers = ''] = /^(NAME[\s\S]*?)(SERVER[\s\S]*)$/.exec(out) ?? [];
+  t.is(jobs.trimEnd().split('\n').length, 3);
+  t.regex(
+    servers,
+    /^SERVER .*\nanswers .* Loading .* 0\/2 .*\nother .* Serving .*\nanswers .* Serving .* 2\/2 .*\n$/,
+  );
+  t.is(err, 'other deleted\n');
+});
+
+test('programs are told of a server that changes, and that it is gone', async (t) => {
+  const { out } = await told([all], 'json', {}, course);
+  const lines = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.deepEqual(
+    lines.slice(2).map(({ kind, name, state, deleted }) => [kind, name, state ?? deleted]),
+    [
+      ['AdapterServer', 'answers', 'Loading'],
+      ['AdapterServer', 'other', 'Serving'],
+      ['AdapterServer', 'answers', 'Serving'],
+      ['AdapterServer', 'other', true],
+    ],
+  );
+});
+
+test('what chooses jobs shows nothing else', async (t) => {
+  t.notRegex((await told([all], 'table', { phase: ['running'] }, course)).out, /SERVER/);
+  t.notRegex((await told([all], 'name', {}, course)).out, /answers/);
 });

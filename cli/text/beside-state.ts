@@ -1,0 +1,49 @@
+// State of a federation or a server of adapters in one word with its mark, and in one line.
+import type { BesideJob } from '../jobs/beside-jobs.ts';
+import { type Party, partyPhase } from '../jobs/parties.ts';
+import { adaptersOf, replicasOf, serverState } from '../jobs/server-state.ts';
+import type { Server } from '../jobs/servers.ts';
+import { count } from '../terminal/numbers.ts';
+import { type Style, styleOf } from '../terminal/palette.ts';
+import { styleOfServer } from './server-style.ts';
+
+export interface BesideState {
+  readonly state: string;
+  readonly mark: Style;
+}
+
+export function besideState(one: BesideJob): BesideState {
+  if (one.kind === 'AdapterServer') {
+    const state = serverState(one);
+    return { state, mark: styleOfServer(state) };
+  }
+  const state = partyPhase(one);
+  return { state, mark: styleOf(state) };
+}
+
+/** What is known of it beside its state, each a few words. */
+export function besideFacts(one: BesideJob): readonly string[] {
+  return one.kind === 'AdapterServer' ? serverFacts(one) : partyFacts(one);
+}
+
+function serverFacts(server: Server): readonly string[] {
+  const adapters = adaptersOf(server);
+  const { readyReplicas, adapters: served = [] } = server.status;
+  const open = served.flatMap(({ load }) => load?.open ?? []);
+  return [
+    ...(adapters === undefined ? [] : [`${adapters.loaded}/${adapters.total} adapters`]),
+    ...(readyReplicas === undefined ? [] : [`${readyReplicas}/${replicasOf(server) ?? '?'} pods`]),
+    ...(open.length === 0 ? [] : [`${count(open.reduce((sum, each) => sum + each, 0))} open`]),
+  ];
+}
+
+function partyFacts({ status }: Party): readonly string[] {
+  const { progress, clients, heldOutLoss, epsilon, message } = status;
+  return [
+    ...(progress === undefined ? [] : [`round ${progress}`]),
+    ...(clients === undefined ? [] : [`${clients.summary} clients`]),
+    ...(heldOutLoss === undefined ? [] : [`held-out loss ${heldOutLoss}`]),
+    ...(epsilon === undefined ? [] : [`epsilon ${epsilon}`]),
+    ...(message === undefined ? [] : [message]),
+  ];
+}
