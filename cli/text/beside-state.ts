@@ -7,7 +7,7 @@ import { count } from '../terminal/numbers.ts';
 import { type Style, styleOf } from '../terminal/palette.ts';
 import { styleOfServer } from './server-style.ts';
 
-export interface BesideState {
+interface BesideState {
   readonly state: string;
   readonly mark: Style;
 }

@@ -3,7 +3,7 @@ import type { Party } from '../jobs/parties.ts';
 import type { Column } from '../terminal/columns.ts';
 import { type Paint, styleOf } from '../terminal/palette.ts';
 
-export interface RoundClient {
+interface RoundClient {
   readonly name: string;
   /** Why the round went on without it. */
   readonly refused?: string;

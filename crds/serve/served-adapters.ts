@@ -4,7 +4,7 @@ import * as z from 'zod';
 const count = z.int().min(0);
 
 /** What was asked of one model since the process began. */
-export const servedLoad = z.object({
+const servedLoad = z.object({
   /** Questions without an end. */
   open: count,
   answers: count,

@@ -1,8 +1,8 @@
 // `anneal list` and `anneal why` of what a cluster has beside jobs, before a small API server.
 import test from 'ava';
 import { aToldServer, oneOfEachState } from '../../../builders/told-server.ts';
-import type { Tree } from '../../../doubles/kube/patches.ts';
 import { eventually } from '../../../doubles/eventually.ts';
+import type { Tree } from '../../../doubles/kube/patches.ts';
 import { aCluster } from '../../cluster.ts';
 
 const collection = 'apis/anneal.dev/v1alpha1/adapterservers';
