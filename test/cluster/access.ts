@@ -7,7 +7,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { type Clock, systemClock } from '../../crds/clock.ts';
-import { ApiError } from '../../operator/runtime/api-error.ts';
+import { ApiError, isAlreadyExists } from '../../operator/runtime/api-error.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
 import { CredentialSource } from '../../operator/runtime/credentials.ts';
 import { Transport } from '../../operator/runtime/transport.ts';
@@ -111,11 +111,28 @@ export async function listJson(namespace: string, plural: Plural, labelSelector?
   return items as readonly unknown[];
 }
 
+/**
+ * For what may be asked twice. The API server ends a connection by HTTP/2 whose first frame is not
+ * there after two seconds, without a word, and where several files of tests share two cores, one may
+ * have no turn for so long. It took nothing of such a request; what runs on a cluster tries again
+ * by itself.
+ */
+export async function askedAgain<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (attempt === 3 || !(error instanceof ApiError) || error.status !== 0) throw error;
+    }
+  }
+}
+
 type KubeAnswer = Readonly<Record<string, unknown>>;
 
 async function ask(path: string, query: Readonly<Record<string, string>> = {}) {
   await using transport = transportTo(configFrom());
-  return (await transport.send({ verb: 'GET', path, query }, never)) as KubeAnswer;
+  const answer = await askedAgain(() => transport.send({ verb: 'GET', path, query }, never));
+  return answer as KubeAnswer;
 }
 
 export async function installCrd(): Promise<void> {
@@ -144,7 +161,13 @@ export async function aNamespace(t: Closing): Promise<string> {
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
   const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
   await using transport = transportTo(configFrom());
-  await transport.send({ verb: 'POST', path: namespaces, body }, never);
+  await askedAgain(async () => {
+    try {
+      await transport.send({ verb: 'POST', path: namespaces, body }, never);
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+    }
+  });
   t.teardown(() => removeNamespace(name));
   const account = `${namespaces}/${name}/serviceaccounts/default`;
   const isThere = async () => (await unlessRefused(transport, 'GET', account)) !== undefined;

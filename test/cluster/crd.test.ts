@@ -11,7 +11,7 @@ import type { KubeClient } from '../../operator/runtime/client.ts';
 import { aWrittenJob, changed } from '../builders/job.ts';
 import { decimalCases, ruleCases } from '../crds/rule-cases.ts';
 import { eventually } from '../doubles/eventually.ts';
-import { aNamespace, clientOf, getJson, installCrd, kubectl, never } from './access.ts';
+import { aNamespace, askedAgain, clientOf, getJson, installCrd, kubectl, never } from './access.ts';
 
 test.before(installCrd);
 
@@ -23,7 +23,9 @@ type Written = { metadata: object; spec: object } & Record<string, unknown>;
 async function submit(client: KubeClient, namespace: string, body: unknown): Promise<string> {
   const query = { dryRun: 'All', fieldValidation: 'Strict' };
   try {
-    await client.transport.send({ verb: 'POST', path: path(namespace), query, body }, never);
+    await askedAgain(() =>
+      client.transport.send({ verb: 'POST', path: path(namespace), query, body }, never),
+    );
     return '';
   } catch (error) {
     if (error instanceof ApiError && error.status < 500) return error.message;
