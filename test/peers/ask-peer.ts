@@ -1,14 +1,22 @@
 // Runs one of the Python scripts beside this file with the peers' interpreter and returns what it
 // prints.
 import { fileURLToPath } from 'node:url';
+import { pipError } from '../../cli/setup/pip.ts';
 import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
 import { ensureLlama } from '../setup/llama.ts';
 import { ensureLmEval } from '../setup/lm-eval.ts';
 import { ensurePeers } from '../setup/peers.ts';
 import { mustRun } from '../setup/python.ts';
+import { askPeerServer, peerEnv, peerServerVariable } from './peer-server.ts';
 
 /** transformers, PEFT, TRL, gguf. */
 export function askPeer(script: string, args: readonly string[]): Promise<string> {
+  const socket = process.env[peerServerVariable];
+  return socket === undefined ? ask(ensurePeers, script, args) : askFork(socket, script, args);
+}
+
+/** For a script that chooses, before it imports a package, what that does. */
+export function askPeerAlone(script: string, args: readonly string[]): Promise<string> {
   return ask(ensurePeers, script, args);
 }
 
@@ -29,14 +37,20 @@ async function ask(
 ): Promise<string> {
   const setup = thisSetup(new AbortController().signal);
   const { python, packages } = await ensure(setup);
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const env = {
-    // Everything a peer loads is on this disk; without this it asks the network first.
-    HF_HUB_OFFLINE: '1',
-    TOKENIZERS_PARALLELISM: 'false',
-    // Threads wait for each other at full speed, beside tests that want the processors.
-    OMP_NUM_THREADS: '1',
-    ...(packages === undefined ? {} : { PYTHONPATH: packages }),
-  };
-  return await mustRun(setup, python, [path, ...args], { env });
+  const env = { ...peerEnv, ...(packages === undefined ? {} : { PYTHONPATH: packages }) };
+  return await mustRun(setup, python, [pathOf(script), ...args], { env });
+}
+
+/** No peer takes longer. */
+const limitMs = 20 * 60_000;
+
+async function askFork(socket: string, script: string, args: readonly string[]): Promise<string> {
+  const asked = { args: [pathOf(script), ...args], env: {} };
+  const ran = await askPeerServer(socket, asked, AbortSignal.timeout(limitMs));
+  if (ran.code === 0) return ran.stdout;
+  throw new Error(`${script} did not succeed: ${pipError({ kind: 'ended', ok: false, ...ran })}`);
+}
+
+function pathOf(script: string): string {
+  return fileURLToPath(new URL(script, import.meta.url));
 }

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import test from 'ava';
 import { HubServer } from '../doubles/hub-server.ts';
 import { someBytes, temporaryFolder } from '../doubles/sources.ts';
-import { askPeer } from './ask-peer.ts';
+import { askPeerAlone } from './ask-peer.ts';
 
 test('The client of the hub downloads from the double and understands its refusals', async (t) => {
   t.timeout(20 * 60_000);
@@ -19,7 +19,12 @@ test('The client of the hub downloads from the double and understands its refusa
   };
   const name = 'owner/model';
   const commit = hub.add({ name, files, access: 'gated', granted: ['hf_known'] });
-  const answer = await askPeer('hub_snapshot.py', [hub.endpoint, folder.path, name, 'hf_known']);
+  const answer = await askPeerAlone('hub_snapshot.py', [
+    hub.endpoint,
+    folder.path,
+    name,
+    'hf_known',
+  ]);
   const sha256 = (content: string | Buffer) => createHash('sha256').update(content).digest('hex');
   t.deepEqual(JSON.parse(answer), {
     commit,

@@ -38,13 +38,21 @@ test('groups are chosen by name, in their order, and a wrong name is told', (t) 
   });
 });
 
-test('a group runs beside another, and by itself where that one is not run', (t) => {
+test('of groups that leave a core idle two run at any time, and others by themselves', (t) => {
   const turns = (wanted: readonly string[]) =>
-    inTurns(chooseGroups('all', wanted)).map((groups) => groups.map(({ name }) => name));
-  t.deepEqual(turns(['fuzz', 'pods', 'wire']), [['wire'], ['pods', 'fuzz']]);
-  t.deepEqual(turns(['fuzz', 'wire']), [['wire'], ['fuzz']]);
-  const names = (groups: typeof testGroups) => groups.map(({ name }) => name).toSorted();
-  t.deepEqual(names(inTurns(testGroups).flat()), names(testGroups));
+    inTurns(chooseGroups('all', wanted)).map(({ groups, atOnce }) => [
+      atOnce,
+      ...groups.map(({ name }) => name),
+    ]);
+  t.deepEqual(turns(['wire', 'unit', 'pods', 'cluster', 'e2e']), [
+    [1, 'unit'],
+    [2, 'e2e', 'pods', 'wire'],
+    [1, 'cluster'],
+  ]);
+  t.deepEqual(
+    inTurns(testGroups).flatMap(({ groups }) => groups),
+    testGroups,
+  );
 });
 
 test('what runs at each level of instructions is a part of its group', (t) => {

@@ -34,11 +34,10 @@ export interface TestGroup {
    * is left out with the reason.
    */
   readonly onCluster?: boolean;
-  /**
-   * Runs while that group does, since each of the two leaves a core idle for half of its time; by
-   * itself where that one is not run.
-   */
-  readonly beside?: string;
+  /** Leaves a core idle for half of its time: of such groups in a row, two run at any time. */
+  readonly inPairs?: true;
+  /** Its Python scripts are run by one process that has imported their packages. */
+  readonly peerServer?: boolean;
   /** Why `npm test` leaves the group out; it runs when it is named. */
   readonly heldBack?: string;
 }
@@ -94,6 +93,14 @@ export const testGroups: readonly TestGroup[] = [
     timeout: '20m',
     needs: [],
   },
+  { name: 'terminal', patterns: ['test/terminal/**/*.test.{ts,tsx}'], ...heavy },
+  // The longest first, so that both cores have work to the end.
+  {
+    name: 'e2e',
+    patterns: ['test/e2e/**/*.test.ts'],
+    ...heavy,
+    inPairs: true,
+  },
   {
     name: 'numerics',
     patterns: ['test/numerics/**/*.test.ts'],
@@ -112,15 +119,43 @@ export const testGroups: readonly TestGroup[] = [
     concurrency: 1,
     timeout: '20m',
     needs: ['native'],
-    beside: 'gpu',
+    inPairs: true,
   },
-  { name: 'wire', patterns: ['test/wire/**/*.test.ts'], ...heavy, beside: 'gpu' },
-  { name: 'terminal', patterns: ['test/terminal/**/*.test.{ts,tsx}'], ...heavy },
   {
     name: 'gpu',
     patterns: ['test/gpu/{*,training/*}.test.ts'],
     ...heavy,
     needs: ['native', 'peers', 'nvcc', 'emulator'],
+    inPairs: true,
+  },
+  {
+    name: 'peers',
+    patterns: ['test/peers/**/*.test.ts'],
+    ...heavy,
+    needs: ['native', 'demo', 'peers', 'llama', 'lm-eval'],
+    peerServer: true,
+    inPairs: true,
+  },
+  // Several pods as processes of this machine, which wait for each other half of the time.
+  {
+    name: 'pods',
+    patterns: ['test/pods/**/*.test.ts'],
+    ...heavy,
+    concurrency: 2,
+    inPairs: true,
+  },
+  {
+    name: 'fuzz',
+    patterns: ['test/fuzz/**/*.test.ts'],
+    ...heavy,
+    needs: [],
+    inPairs: true,
+  },
+  {
+    name: 'wire',
+    patterns: ['test/wire/**/*.test.ts'],
+    ...heavy,
+    inPairs: true,
   },
   // The tests of kernels again, as CUDA kernels on the emulated device, more methods on the device,
   // and more of what happens to pods of several devices.
@@ -133,32 +168,10 @@ export const testGroups: readonly TestGroup[] = [
     heldBack: 'some twenty minutes of processor time; name it to run it',
   },
   {
-    name: 'fuzz',
-    patterns: ['test/fuzz/**/*.test.ts'],
-    ...heavy,
-    needs: [],
-    beside: 'pods',
-  },
-  {
-    name: 'peers',
-    patterns: ['test/peers/**/*.test.ts'],
-    ...heavy,
-    needs: ['native', 'demo', 'peers', 'llama', 'lm-eval'],
-    beside: 'e2e',
-  },
-  { name: 'e2e', patterns: ['test/e2e/**/*.test.ts'], ...heavy },
-  {
     name: 'worlds',
     patterns: ['test/worlds/*.test.ts'],
     ...heavy,
     heldBack: 'three workers for each adapter, some ten minutes; name it to run it',
-  },
-  // Several pods as processes of this machine, which wait for each other half of the time.
-  {
-    name: 'pods',
-    patterns: ['test/pods/**/*.test.ts'],
-    ...heavy,
-    concurrency: 2,
   },
   // Two files at a time: pods come and go for half of the time, and the machine would wait for
   // them. An operator of all namespaces, and an API server that dies, have the cluster to
@@ -193,12 +206,22 @@ export const testGroups: readonly TestGroup[] = [
   },
 ];
 
-/** Those that run at the same time, one such list after the other. */
-export function inTurns(groups: readonly TestGroup[]): readonly (readonly TestGroup[])[] {
-  const isGuest = ({ beside }: TestGroup) => groups.some(({ name }) => name === beside);
-  return groups
-    .filter((group) => !isGuest(group))
-    .map((host) => [host, ...groups.filter(({ beside }) => beside === host.name)]);
+export interface Turn {
+  readonly groups: readonly TestGroup[];
+  /** How many of them run at any time, begun in their order. */
+  readonly atOnce: number;
+}
+
+/** One after the other. */
+export function inTurns(groups: readonly TestGroup[]): readonly Turn[] {
+  const turns: { groups: TestGroup[]; atOnce: number }[] = [];
+  for (const group of groups) {
+    const atOnce = group.inPairs === true ? 2 : 1;
+    const last = turns.at(-1);
+    if (atOnce === 2 && last?.atOnce === 2) last.groups.push(group);
+    else turns.push({ groups: [group], atOnce });
+  }
+  return turns;
 }
 
 const modes: readonly string[] = ['check', 'all', 'everything'];

@@ -14,6 +14,7 @@ import { execa } from 'execa';
 import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
 import { seconds } from '../../cli/setup/steps.ts';
 import { inEachOrder, orders, orderVariable } from '../gpu/device-tests.ts';
+import { peerServerVariable, startPeerServer } from '../peers/peer-server.ts';
 import { inWords } from '../report/in-words.ts';
 import { runAva } from '../report/run-ava.ts';
 import { add, closingLine, exitCodeOf, nothing, type Tally } from '../report/tally.ts';
@@ -113,8 +114,14 @@ async function checkSources(setup: Setup): Promise<void> {
 }
 
 async function runGroups(setup: Setup, groups: readonly TestGroup[]): Promise<void> {
-  for (const together of inTurns(groups)) {
-    await Promise.all(together.map((group) => runOne(setup, group)));
+  for (const turn of inTurns(groups)) {
+    const left = [...turn.groups];
+    const run = async (): Promise<void> => {
+      for (let group = left.shift(); group !== undefined; group = left.shift()) {
+        await runOne(setup, group);
+      }
+    };
+    await Promise.all(Array.from({ length: turn.atOnce }, run));
   }
 }
 
@@ -142,7 +149,9 @@ async function runGroup(
     return { ...nothing, failed: 1 };
   }
   if (group.onCluster !== true) {
-    const here = await runFiles(setup, group, {});
+    await using peers = group.peerServer === true ? await startPeerServer(setup) : undefined;
+    const variables = peers === undefined ? {} : { [peerServerVariable]: peers.socket };
+    const here = await runFiles(setup, group, variables);
     return add(here, add(await runAtLevels(setup, group), await runOnDevice(setup, group)));
   }
   const run = (variables: Readonly<Record<string, string>>) => runFiles(setup, group, variables);
