@@ -113,9 +113,8 @@ export async function listJson(namespace: string, plural: Plural, labelSelector?
 
 /**
  * For what may be asked twice. The API server ends a connection by HTTP/2 whose first frame is not
- * there after two seconds, without a word, and where several files of tests share two cores, one may
- * have no turn for so long. It took nothing of such a request; what runs on a cluster tries again
- * by itself.
+ * there after two seconds, without a word, and where several files of tests share two cores, one
+ * may have no turn for so long. What runs on a cluster tries again by itself.
  */
 export async function askedAgain<T>(ask: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
