@@ -63,16 +63,6 @@ export function untriedOn({
       hint: adapterHint ?? `write adapter: { type: ${inWords(adapters, 'or')} }`,
     },
     {
-      ...{ id: 'all that trains moves', path: ['method', 'selection', 'type'], sentence },
-      meets: (_, { selection }) => selection.type !== 'All' && selection.type !== 'None',
-      hint: 'write selection: { type: All }',
-    },
-    {
-      ...{ id: 'one optimizer', path: ['method', 'optimizer', 'type'], sentence },
-      meets: (_, { optimizer }) => optimizer.type !== 'AdamW',
-      hint: 'write optimizer: { type: AdamW }',
-    },
-    {
       ...{ id: 'no other rule', path: ['method', 'rule', 'type'], sentence },
       meets: (_, { rule }) => rule.type !== 'None',
       hint: 'write rule: { type: None }',

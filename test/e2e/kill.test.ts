@@ -210,7 +210,7 @@ test(survives, 5, {
 
 test(survives, 6, {
   name: 'classifier',
-  encoder: 'bert',
+  family: 'bert',
   method: { preset: 'LoRA', precision: { type: 'BFloat16' } },
   training: { evaluation: { intervalSteps: 5 } },
   formats: ['PEFTAdapter', 'MergedSafetensors'],
@@ -218,7 +218,7 @@ test(survives, 6, {
 
 test(survives, 7, {
   name: 'classifier-of-pictures',
-  vision: 'vit',
+  family: 'vit',
   method: { preset: 'LoRA', precision: { type: 'Float32' } },
   training: { evaluation: { intervalSteps: 5 }, microBatchSize: 3 },
   formats: ['PEFTAdapter', 'MergedSafetensors'],
@@ -226,7 +226,7 @@ test(survives, 7, {
 
 test(survives, 8, {
   name: 'speech',
-  speech: true,
+  family: 'whisper',
   method: { preset: 'S2LoRA', precision: { type: 'Float32' } },
   training: { evaluation: { intervalSteps: 20 }, microBatchSize: 3 },
   formats: ['PEFTAdapter', 'MergedSafetensors'],
@@ -234,7 +234,7 @@ test(survives, 8, {
 
 test(survives, 9, {
   name: 'pictures-and-texts',
-  compared: 'clip',
+  family: 'clip',
   method: {
     ...{ preset: 'LoRA', precision: { type: 'BFloat16' } },
     adapter: { type: 'LoRA', lora: { rank: 4, dropout: '0.25' } },

@@ -113,28 +113,28 @@ test(survives, 3, {
 
 test(survives, 2, {
   name: 'classifier',
-  encoder: 'roberta',
+  family: 'roberta',
   method: { preset: 'Full', precision: { type: 'Float32' } },
   training: { learningRate: '1e-3', evaluation: { intervalSteps: 7 } },
 });
 
 test(survives, 2, {
   name: 'classifier-of-pictures',
-  vision: 'dinov2',
+  family: 'dinov2',
   method: { preset: 'Full', precision: { type: 'Float32' } },
   training: { learningRate: '1e-3', evaluation: { intervalSteps: 7 } },
 });
 
 test(survives, 2, {
   name: 'speech',
-  speech: true,
+  family: 'whisper',
   method: { preset: 'Full', precision: { type: 'Float32' } },
   training: { learningRate: '1e-3', evaluation: { intervalSteps: 20 } },
 });
 
 test(survives, 2, {
   name: 'pictures-and-texts',
-  compared: 'dual',
+  family: 'dual',
   method: {
     ...{ preset: 'BlockLoRA', precision: { type: 'Float32' } },
     adapter: { type: 'BlockLoRA', blockLora: { rank: 8, blocks: 4, dropout: '0.2' } },

@@ -34,12 +34,7 @@ export interface IdentityCase {
 }
 
 export interface DeviceCase {
-  /** The model learns classes of texts, in place of answers. */
-  readonly encoder?: ToyJobOptions['encoder'];
-  /** Or classes of pictures. */
-  readonly vision?: ToyJobOptions['vision'];
-  /** Or what pictures are alike to texts. */
-  readonly compared?: ToyJobOptions['compared'];
+  readonly family?: ToyJobOptions['family'];
   readonly method: ToyJobOptions['method'];
   readonly training?: ToyJobOptions['training'];
   /** Of the host for the device in a step. @default 1, for the norm and the loss together */

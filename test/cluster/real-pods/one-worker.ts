@@ -49,8 +49,15 @@ export function jobsOfOneWorker(release: SharedRelease): void {
   test(
     'a classifier whose pod is killed ends with the bits that this machine makes of its file',
     release.turn((t, namespace) =>
-      podLost(t, namespace, { encoder: 'bert', method: eva, lose: killed }),
+      podLost(t, namespace, { family: 'bert', method: eva, lose: killed }),
     ),
+  );
+  test(
+    'a model that makes pictures, whose pod is killed, ends with the bits of this machine',
+    release.turn((t, namespace) => {
+      const method = { preset: 'LoRA', precision: { type: 'Float32' } };
+      return podLost(t, namespace, { family: 'dit', method, lose: killed });
+    }),
   );
   test(
     'a job that only quantizes ends with the bits that this machine makes of its file',
@@ -79,7 +86,7 @@ const removed = ({ name }: RunningPod, namespace: string) =>
 
 const killed = async ({ uid }: RunningPod) => killPod(uid);
 
-interface Lost extends Partial<Pick<ToyJobOptions, 'encoder' | 'method'>> {
+interface Lost extends Partial<Pick<ToyJobOptions, 'family' | 'method'>> {
   /** @default removed */
   readonly lose?: (pod: RunningPod, namespace: string) => Promise<unknown>;
 }

@@ -38,8 +38,6 @@ export const casesOfComparing: Cases = {
   }),
   'pictures and texts: stored bases': withMethod({ preset: 'LoRA', base: { type: 'Integer' } }),
   'pictures and texts: adapters': withMethod({ preset: 'EVA' }),
-  'pictures and texts: all that trains moves': withMethod({ preset: 'LISA' }),
-  'pictures and texts: one optimizer': withMethod({ preset: 'GaLore' }),
   'pictures and texts: plain products': withMethod({
     ...{ preset: 'LoRA', precision: { type: 'HALO' } },
   }),

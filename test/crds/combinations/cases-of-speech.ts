@@ -30,8 +30,6 @@ export const casesOfSpeech: Cases = {
   }),
   'speech: stored bases': withMethod({ preset: 'LoRA', base: { type: 'Integer' } }),
   'speech: adapters': withMethod({ preset: 'PaCA' }),
-  'speech: all that trains moves': withMethod({ preset: 'LISA' }),
-  'speech: one optimizer': withMethod({ preset: 'GaLore' }),
   'speech: plain products': withMethod({ preset: 'LoRA', precision: { type: 'HALO' } }),
   'speech: no other rule': withMethod({ preset: 'LoRA', rule: { type: 'GGPO' } }),
 };

@@ -42,8 +42,6 @@ export const casesOfTracking: Cases = {
   'tracked objects: plain products': tracking({
     method: { preset: 'LoRA', precision: { type: 'HALO' } },
   }),
-  'tracked objects: all that trains moves': tracking({ method: { preset: 'LISA' } }),
-  'tracked objects: one optimizer': tracking({ method: { preset: 'GaLore' } }),
   'tracked objects: no other rule': tracking({
     method: { preset: 'LoRA', rule: { type: 'GGPO' } },
   }),

@@ -31,16 +31,14 @@ const short = [
 /** Declares the tests of a part of the table. */
 export function testsOnADevice(part: 'short' | 'others'): void {
   for (const [name, one] of splitRows(cases, short, ({ method }) => method)[part]) {
-    const { method, encoder, vision, compared, training, gap, waits = 1 } = one;
+    const { method, family, training, gap, waits = 1 } = one;
     test.serial(`${name}: trains on a device as on the processor`, async (t) => {
       const options = {
         name: 'device',
-        ...(encoder && { encoder }),
-        ...(vision && { vision }),
-        ...(compared && { compared }),
+        ...(family && { family }),
         method,
         sizes: { vocab_size: 320 },
-        dataset: { ...(!vision && !compared && { sequenceLength: 48 }), heldOut: { samples: 1 } },
+        dataset: { ...(!family && { sequenceLength: 48 }), heldOut: { samples: 1 } },
         training: { maxSteps: steps, globalBatchSize: 2, learningRate: '1e-3', ...training },
         checkpoint: { intervalSteps: 2 },
       };

@@ -18,12 +18,12 @@ export const trial: AdapterTrial = {
   },
   device: {
     'block-lora of an encoder': {
-      encoder: 'bert',
+      family: 'bert',
       method: { ...{ preset: 'BlockLoRA', precision: float32 }, adapter },
       gap: exact,
     },
     'block-lora of pictures': {
-      vision: 'dinov2',
+      family: 'dinov2',
       method: { ...{ preset: 'BlockLoRA', precision: float32 }, adapter },
       gap: exact,
     },

@@ -71,7 +71,7 @@ test('the adapter is what PEFT reads, bit for bit what the last checkpoint holds
 test('a head that trained in float32 among weights in bfloat16 is rounded as they are', async (t) => {
   const run = await aToyRun(t, {
     name: 'whole-encoder',
-    encoder: 'bert',
+    family: 'bert',
     method: { preset: 'Full', precision: { type: 'BFloat16' } },
     training: { maxSteps: 3, learningRate: '1e-3' },
     formats: ['MergedSafetensors'],

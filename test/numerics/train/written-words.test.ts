@@ -15,7 +15,7 @@ const methods = {
 for (const [name, method] of Object.entries(methods)) {
   test(`a toy learns to write what is said: ${name}`, async (t) => {
     const run = await aToyRun(t, {
-      ...{ name: 'speech', speech: true, method, sizes },
+      ...{ name: 'speech', family: 'whisper', method, sizes },
       training: {
         ...{ maxSteps: 90, globalBatchSize: 8, microBatchSize: 4, learningRate: '1e-2' },
         evaluation: { intervalSteps: 45 },

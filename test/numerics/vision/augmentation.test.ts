@@ -7,7 +7,7 @@ import { aToyRun, type ToyRun, trainWithStop } from '../../builders/toy-run.ts';
 test.before(() => setThreads(1));
 
 const job = {
-  ...({ name: 'changed', vision: 'vit' } as const),
+  ...({ name: 'changed', family: 'vit' } as const),
   method: { preset: 'LoRA', precision: { type: 'Float32' } },
   dataset: { augmentation: { cropArea: '0.3', flip: 'Horizontal' } },
   training: { maxSteps: 8, globalBatchSize: 6, microBatchSize: 3, learningRate: '5e-3' },
