@@ -47,11 +47,19 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
     ]),
     ...(report.pictures === undefined
       ? []
-      : row('pictures', `input, output and target side by side: ${report.pictures}`)),
+      : row('pictures', `${picturesSay(run.record.spec)} side by side: ${report.pictures}`)),
     ...report.artifacts.flatMap(({ uris = [] }) => uris.flatMap((uri) => row('uploaded', uri))),
-    ...report.samples.slice(0, 1).flatMap((sample) => sampleLines(sample, width)),
+    ...sampleLines(report, run.record.spec, width),
     ...nextLines(ended, report, width, command),
   ];
+}
+
+function picturesSay({ model }: FineTuneJobSpec): string {
+  if (model.task === 'Tracking') return 'the object, and where it was found,';
+  if (model.task !== 'Denoising') return 'input, output and target';
+  return model.initialization === 'FromScratch'
+    ? 'noise and what is made of it'
+    : 'noise and what is made of it before and after';
 }
 
 function doneWords({ steps, totalSteps }: RunReport['training']): string {
@@ -148,13 +156,25 @@ function contentsWords({ tensors, replaced, bitsPerWeight }: Contents): string {
   return `${real(bitsPerWeight, 2)} bits a weight (${counts.join(', ')}${notes.join('')})`;
 }
 
+/** Of a prompt, or of a held-out record. */
 function sampleLines(
+  { samples }: Pick<RunReport, 'samples'>,
+  { training, model }: FineTuneJobSpec,
+  width: number,
+): readonly string[] {
+  const isAsked = training.samples !== undefined;
+  const label = isAsked ? 'asked' : model.task === 'SpeechToText' ? 'said' : 'held out';
+  return samples.slice(0, 1).flatMap((sample) => oneSample(label, sample, width));
+}
+
+function oneSample(
+  label: string,
   { prompt, before, after }: RunReport['samples'][number],
   width: number,
 ): readonly string[] {
   const row = (label: string, text: string | undefined): readonly string[] =>
     text === undefined ? [] : entry(label, flat(text), { width, column });
-  return ['', ...row('asked', prompt), ...row('before', before), ...row('after', after)];
+  return ['', ...row(label, prompt), ...row('before', before), ...row('after', after)];
 }
 
 /** As one paragraph. */

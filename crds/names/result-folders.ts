@@ -17,7 +17,7 @@ export const resultFolder = {
   AWQ: 'awq',
 } as const;
 
-/** Beside them, of a network that restores pictures: some of them before and after. */
+/** Beside them, of tasks that have pictures to show: some of them before and after. */
 export const picturesFolder = 'before-after';
 
 /** Forms of an adapter by itself; the others are those of a whole model. */

@@ -144,7 +144,7 @@ export const runReport = z.object({
     .array(z.object({ module: z.string(), bits: count, fraction: z.int() }))
     .max(65_536)
     .optional(),
-  /** Folder of pictures before and after, where a network restores them. */
+  /** Folder of pictures before and after, of tasks that have some to show. */
   pictures: z.string().optional(),
   artifacts: z.array(
     z.object({

@@ -5,6 +5,7 @@ import type { ExecutionContext } from 'ava';
 import { eventually } from '../doubles/eventually.ts';
 import { mountDisk } from '../doubles/small-disk.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
+import type { ToyFamily } from '../toy/toy-tasks.ts';
 import { statusOf } from './a-real-job.ts';
 import { kubectl, listJson } from './access.ts';
 import { aSharedFolder } from './shared-folder.ts';
@@ -19,6 +20,8 @@ export interface Wanted {
   readonly intervalSteps: number;
   /** @default LoRA */
   readonly method?: Readonly<Record<string, unknown>>;
+  /** @default a model that answers */
+  readonly family?: ToyFamily;
   readonly sizes?: Readonly<Record<string, number>>;
   readonly dataset?: Readonly<Record<string, unknown>>;
   readonly worker?: object;
@@ -47,6 +50,7 @@ export async function aJobOfSeveral(
   const { workers, maxSteps = 1_000_000, intervalSteps, method = lora } = wanted;
   const { file } = await writeToyJob(folder, {
     ...{ name: 'toy', claim: 'toy', method },
+    ...(wanted.family === undefined ? {} : { family: wanted.family }),
     ...(wanted.sizes === undefined ? {} : { sizes: wanted.sizes }),
     ...(wanted.dataset === undefined ? {} : { dataset: wanted.dataset }),
     training: {

@@ -77,9 +77,11 @@ export const trainerState = z.object({
   /** Step of the last complete evaluation, samples included. */
   evaluated: z.int().default(-1),
   /**
-   * Answers to the job's prompts: before the first step, at the best evaluation, at the last one.
+   * Answers to prompts: before the first step, at the best evaluation, at the last one.
    */
   samplesBefore: z.array(z.string()),
+  /** Of the job, or of held-out records. */
+  samplesOf: z.array(z.string()).default([]),
   samplesBest: z.array(z.string()).default([]),
   samplesLast: z.array(z.string()).default([]),
   /** Seconds of training in all processes of the run. */
@@ -114,6 +116,7 @@ export const freshState: TrainerState = {
   best: null,
   evaluated: -1,
   samplesBefore: [],
+  samplesOf: [],
   samplesBest: [],
   samplesLast: [],
   seconds: 0,

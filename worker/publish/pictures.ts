@@ -1,6 +1,6 @@
 // Pictures for people beside the report: of the first held-out ones (the first ones where none are
 // held out) what a network saw, what it made of it, and what it should be, in one PNG each; or what
-// a tracker saw, where the object is, and where it found it.
+// a tracker saw, where the object is, and where it found it; or what is made of noise.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { picturesFolder } from '../../crds/names/result-folders.ts';
@@ -16,6 +16,7 @@ import { type Plane, sideBySide } from '../restoration/side-by-side.ts';
 import { scope } from '../tensor/scope.ts';
 import { toFloats } from '../tensor/tensor.ts';
 import type { ArtifactFacts } from './artifact.ts';
+import { madePlanes } from './made-pictures.ts';
 import { outputsOf } from './reload-check.ts';
 import { below, type ResultFile, resultFiles } from './result-files.ts';
 import { trackedPlanes } from './tracked-pictures.ts';
@@ -25,29 +26,42 @@ const mostPictures = 4;
 
 /** Their files, by paths in the destination; none of other models. */
 export async function publishPictures(
-  { run, prepared, model }: Pick<ArtifactFacts, 'run' | 'prepared' | 'model'>,
+  facts: Pick<ArtifactFacts, 'run' | 'prepared' | 'files' | 'model' | 'report'>,
   destination: string,
   stop: AbortSignal,
 ): Promise<readonly ResultFile[]> {
-  const planesOf = await shower(model, prepared.data.train);
-  if (planesOf === null) return [];
-  using feed = await openFeed(run.spec, prepared.data, stop);
-  const [sequence = feed.allSequences(0)[0]] = feed.evaluationSequences();
-  if (sequence === undefined) return [];
-  const pictures = [...picturesOf(sequence)].slice(0, mostPictures);
+  const strips = await stripsOf(facts, stop);
+  if (strips.length === 0) return [];
   const to = join(destination, picturesFolder);
   await replaceFolder(to, async (partial) => {
     await mkdir(partial, { recursive: true });
-    let number = 0;
-    for (const picture of pictures) {
-      number += 1;
-      await writeFile(join(partial, `${number}.png`), pngOf(sideBySide(planesOf(picture))));
+    for (const [index, planes] of strips.entries()) {
+      await writeFile(join(partial, `${index + 1}.png`), pngOf(sideBySide(planes)));
     }
   });
   return below(picturesFolder, await resultFiles(to, stop));
 }
 
-type Shower = (picture: HostSequence) => readonly Plane[];
+type Strip = readonly Plane[];
+
+/** One for each file. */
+async function stripsOf(
+  facts: Pick<ArtifactFacts, 'run' | 'prepared' | 'files' | 'model' | 'report'>,
+  stop: AbortSignal,
+): Promise<readonly Strip[]> {
+  const { run, prepared, model, report } = facts;
+  if (model.config.kind === 'diffusion') {
+    return report.training.steps === 0 ? [] : madePlanes(facts, mostPictures);
+  }
+  const planesOf = await shower(model, prepared.data.train);
+  if (planesOf === null) return [];
+  using feed = await openFeed(run.spec, prepared.data, stop);
+  const [sequence = feed.allSequences(0)[0]] = feed.evaluationSequences();
+  if (sequence === undefined) return [];
+  return [...picturesOf(sequence)].slice(0, mostPictures).map(planesOf);
+}
+
+type Shower = (picture: HostSequence) => Strip;
 
 /** Of a document; null for models that nothing is shown of. `store`: of their data. */
 async function shower(model: Model, store: string | undefined): Promise<Shower | null> {

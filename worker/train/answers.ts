@@ -8,11 +8,7 @@ import { generateTogether } from '../decoding/generate.ts';
 import type { Model } from '../engine/model.ts';
 import { alone, type World } from '../engine/world.ts';
 import { drawsOf, streamOf } from '../tensor/streams.ts';
-
-interface Sample {
-  readonly prompt: string;
-  readonly text: string;
-}
+import type { WriteSamples } from './parts.ts';
 
 /**
  * A function that answers all prompts, in the order of the job, with the model as it is at the
@@ -23,7 +19,7 @@ export async function samplerOf(
   files: ModelFiles,
   model: Model,
   world: World = alone,
-): Promise<(stopped: () => boolean) => Promise<readonly Sample[] | null>> {
+): Promise<WriteSamples> {
   const { samples, seed } = spec.training;
   if (samples === undefined) return async () => [];
   const { encode, decode, stop } = await promptsOf(spec, files.headers);

@@ -42,6 +42,7 @@ export async function evaluate(parts: TrainerParts, state: TrainerState): Promis
   const evaluated = {
     ...state,
     evaluated: state.step,
+    samplesOf: answers.map(({ prompt }) => prompt),
     samplesLast: answers.map(({ text }) => text),
   };
   if (found.tokens === 0) return evaluated;

@@ -46,6 +46,15 @@ export interface NonFinitePolicy {
   readonly learningRateFactor: number;
 }
 
+/** Of a prompt of the job, or of a held-out record, what the model makes of it. */
+export interface Sample {
+  readonly prompt: string;
+  readonly text: string;
+}
+
+/** In the same order each time; null when `stopped`. */
+export type WriteSamples = (stopped: () => boolean) => Promise<readonly Sample[] | null>;
+
 export interface TrainerParts {
   readonly model: Model;
   /**
@@ -85,10 +94,8 @@ export interface TrainerParts {
   evaluationSequences(): Iterable<HostSequence>;
   /** Milliseconds spent waiting for other ranks since the process began. */
   waited(): { readonly gather: number; readonly reduce: number };
-  /** Answers to the job's prompts, in order; empty where the job has none, null when `stopped`. */
-  sample(
-    stopped: () => boolean,
-  ): Promise<readonly { readonly prompt: string; readonly text: string }[] | null>;
+  /** Empty where the job asks for none; collective. */
+  readonly sample: WriteSamples;
   /** How what is written of held-out sounds differs from what is said; collective. */
   readonly writeWords: WriteWords;
   readonly checkpoints: Checkpoints;

@@ -209,11 +209,11 @@ function devicePeakOf(device: Device, before: Life['devicePeak']): Life['deviceP
 /** From the state, not from messages: an earlier process may have sent them. */
 function samplesOf(
   { spec }: RunRecord,
-  { samplesBefore, samplesBest, samplesLast }: TrainerState,
+  { samplesOf: shown, samplesBefore, samplesBest, samplesLast }: TrainerState,
   { choice }: NonNullable<RunReport['result']>,
 ): RunReport['samples'] {
   const after = choice === 'Best' ? samplesBest : samplesLast;
-  return (spec.training.samples?.prompts ?? []).map((prompt, index) => ({
+  return (spec.training.samples?.prompts ?? shown).map((prompt, index) => ({
     prompt,
     ...textAt('before', samplesBefore[index]),
     ...textAt('after', after[index]),

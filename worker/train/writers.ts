@@ -5,8 +5,15 @@ import type { ModelFiles } from '../decoder/model-files.ts';
 import type { Model } from '../engine/model.ts';
 import type { World } from '../engine/world.ts';
 import { samplerOf } from './answers.ts';
+import { foundClassesOf } from './found-classes.ts';
 import type { TrainerParts } from './parts.ts';
 import { writtenWordsOf } from './written-words.ts';
+
+const withClasses: ReadonlySet<string> = new Set([
+  ...['SequenceClassification', 'ImageClassification', 'ContrastiveImageText'],
+]);
+
+const none = async () => [];
 
 interface Written {
   readonly run: RunRecord;
@@ -19,8 +26,14 @@ export async function writersOf(
   model: Model,
   world: World,
 ): Promise<Pick<TrainerParts, 'sample' | 'writeWords'>> {
-  return {
-    sample: await samplerOf(run, files, model, world),
-    writeWords: await writtenWordsOf(run, files, feed, model, world),
-  };
+  const { writeWords, heard } = await writtenWordsOf(run, files, feed, model, world);
+  const { task = 'CausalLM' } = run.spec.model;
+  // Records of a party of a federation are shown to nobody.
+  const isShown = run.federated === undefined;
+  if (task === 'SpeechToText') return { writeWords, sample: isShown ? heard : none };
+  const ofClasses = isShown && withClasses.has(task);
+  const sample = ofClasses
+    ? await foundClassesOf(run, { files, feed, model, world })
+    : await samplerOf(run, files, model, world);
+  return { writeWords, sample };
 }

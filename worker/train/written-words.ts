@@ -12,6 +12,8 @@ import type { Model } from '../engine/model.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { World } from '../engine/world.ts';
 import { soundRules } from '../prepare/sound-rules.ts';
+import { mostShown } from './found-classes.ts';
+import type { Sample, WriteSamples } from './parts.ts';
 
 /** More say little about a rate, and take long. */
 const mostSounds = 128;
@@ -19,14 +21,21 @@ const mostSounds = 128;
 /** Null when `stopped`; undefined where nothing is said. */
 export type WriteWords = (stopped: () => boolean) => Promise<WordErrors | null | undefined>;
 
+interface WrittenWords {
+  readonly writeWords: WriteWords;
+  /** What it wrote of the first sounds when it was last called. */
+  readonly heard: WriteSamples;
+}
+
 export async function writtenWordsOf(
   { spec }: RunRecord,
   files: ModelFiles,
   feed: Feed,
   model: Model,
   world: World,
-): Promise<WriteWords> {
-  if (spec.model.task !== 'SpeechToText') return async () => undefined;
+): Promise<WrittenWords> {
+  const nothing = { writeWords: async () => undefined, heard: async () => [] };
+  if (spec.model.task !== 'SpeechToText') return nothing;
   const {
     before,
     end,
@@ -35,7 +44,8 @@ export async function writtenWordsOf(
   } = await soundRules(spec, files.headers);
   const tokenizer = createTokenizer(definition);
   const rules = { before, end, most: sequenceLength, world };
-  return async (stopped) => {
+  let shown: readonly Sample[] = [];
+  const writeWords: WriteWords = async (stopped) => {
     const clips: { reference: string; heard: string }[] = [];
     for (const sequence of feed.evaluationSequences()) {
       if (clips.length >= mostSounds) break;
@@ -51,8 +61,13 @@ export async function writtenWordsOf(
       }
     }
     const { errors, words } = wordErrors(clips);
+    shown = clips.slice(0, mostShown).map(({ reference, heard }) => ({
+      prompt: reference.trim(),
+      text: heard.trim(),
+    }));
     return words === 0 ? undefined : { errors, words };
   };
+  return { writeWords, heard: async () => shown };
 }
 
 /** Tokens of the texts of a sequence, without those before and the end. */

@@ -36,8 +36,8 @@ export async function heardOf(model: string, domain: string, signal: AbortSignal
   });
   using _parameters = built.parameters;
   const found = await heldOutLoss(built, feed.evaluationSequences(), never);
-  const write = await writtenWordsOf(run.record, files, feed, built, alone);
-  const written = await write(never);
+  const { writeWords } = await writtenWordsOf(run.record, files, feed, built, alone);
+  const written = await writeWords(never);
   if (found === null || !written) throw new Error(`nothing was heard in ${domain}`);
   return { loss: found.loss, ...written };
 }

@@ -19,6 +19,12 @@ const methods = [
   },
 ] as const;
 
+/** Blocks of both halves take turns. */
+const lisa = {
+  preset: 'LISA',
+  selection: { type: 'LISA', lisa: { activeLayers: 1, intervalSteps: 2 } },
+};
+
 /** What it has gathered of gradients, and where it trains, change on the way. */
 const spiel = {
   preset: 'SpIEL',
@@ -42,6 +48,13 @@ export function jobsOfSeveralWorkers(release: SharedRelease): void {
       }),
     );
   }
+  test(
+    'two workers on two nodes train one model that hears, by LISA',
+    release.turn(async (t, namespace) => {
+      const wanted = { workers: 2, maxSteps: 12, intervalSteps: 5, method: lisa } as const;
+      await endsAsHere(t, await aJobOfSeveral(t, namespace, { ...wanted, family: 'whisper' }));
+    }),
+  );
 }
 
 async function undisturbed(t: ExecutionContext, namespace: string): Promise<void> {

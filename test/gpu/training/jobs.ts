@@ -50,24 +50,42 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
   'q-galore': { method: { preset: 'QGaLore' }, gap: rounded },
   'natural galore': { method: { preset: 'NaturalGaLore', precision: float32 }, gap: rounded },
   'classes of texts, all weights of an encoder': {
-    ...{ encoder: 'bert', method: { preset: 'Full', precision: float32 }, gap: exact },
+    ...{ family: 'bert', method: { preset: 'Full', precision: float32 }, gap: exact },
   },
   'classes of texts, qlora on an encoder': {
-    ...{ encoder: 'roberta', gap: rounded },
+    ...{ family: 'roberta', gap: rounded },
     method: { preset: 'QLoRA', base: { type: 'NF4', nf4: { blockSize: 32 } } },
   },
   'classes of pictures, all weights of a vision transformer': {
-    ...{ vision: 'dinov2', method: { preset: 'Full', precision: float32 }, gap: exact },
+    ...{ family: 'dinov2', method: { preset: 'Full', precision: float32 }, gap: exact },
   },
   'classes of pictures, qlora on a vision transformer': {
-    ...{ vision: 'deit', gap: rounded },
+    ...{ family: 'deit', gap: rounded },
     method: { preset: 'QLoRA', base: { type: 'NF4', nf4: { blockSize: 32 } } },
   },
   'pictures and texts, all weights of two towers': {
-    ...{ compared: 'dual', method: { preset: 'Full', precision: float32 }, gap: exact },
+    ...{ family: 'dual', method: { preset: 'Full', precision: float32 }, gap: exact },
   },
   'pictures and texts, block-lora on clip': {
-    ...{ compared: 'clip', method: { preset: 'BlockLoRA' }, gap: rounded },
+    ...{ family: 'clip', method: { preset: 'BlockLoRA' }, gap: rounded },
+  },
+  'what is said, lisa on whisper': {
+    ...{ family: 'whisper', gap: exact },
+    method: { preset: 'LISA', selection: lisaOfOne, precision: float32 },
+  },
+  'pictures that are made, all weights of a diffusion transformer': {
+    ...{ family: 'dit', method: { preset: 'Full', precision: float32 }, gap: exact },
+  },
+  'pictures that are restored, convolutions in co-lora': {
+    ...{ family: 'srvgg', gap: exact },
+    method: {
+      ...{ preset: 'CoLoRA', precision: float32 },
+      adapter: { type: 'CoLoRA', coLora: { ratio: '0.4', probeSteps: 2, intervals: 2 } },
+    },
+  },
+  'objects in films, galore on a tracker': {
+    ...{ family: 'lorat', gap: exact },
+    method: { preset: 'GaLore', optimizer: { type: 'GaLore' }, precision: float32 },
   },
   'halo in fp8': {
     method: { preset: 'HALO', precision: { type: 'HALO', halo: { format: 'FP8' } } },
