@@ -1,7 +1,7 @@
 /**
- * Two adapters of the digits transformer, one for thick strokes and one for italic digits, composed
- * in each mode: how thick strokes are and how much they lean, beside what each adapter does alone,
- * and of how many pictures a classifier says that they show what was asked for. Beside it what the
+ * Adapters of the digits transformer, one for thick strokes, one for italic digits, and two more,
+ * composed in each mode: how thick strokes are and how much they lean, beside what each adapter does
+ * alone, and of how many pictures a classifier says that they show what was asked for. Beside it what the
  * cache of CMLoRA saves, and how far it moves pictures.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -30,8 +30,9 @@ import { ToyRun } from '../../builders/toy-run.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 import { type Digit, digitSide, digits } from '../../setup/digits.ts';
 import { digitNames, digitsDit } from '../../setup/digits-dit.ts';
+import { chosen } from '../chosen.ts';
 import { type Classifier, digitsClassifier } from './digits-classifier.ts';
-import { sheared, slant, thickened, thickness } from './strokes.ts';
+import { darkest, depth, faded, lowered, sheared, slant, thickened, thickness } from './strokes.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const settings = { steps: 20, guidance: 1.5 };
@@ -39,8 +40,20 @@ const noises = 512;
 /** Pictures that are made at once. */
 const together = 64;
 
-const styles = { thick: thickened, italic: sheared } as const;
-const names = Object.keys(styles) as (keyof typeof styles)[];
+interface Style {
+  readonly change: (pixels: readonly number[]) => number[];
+  /** What it changes, and no other style does. */
+  readonly property: string;
+  readonly measure: (pixels: readonly number[]) => number;
+}
+
+const styles = {
+  thick: { change: thickened, property: 'thickness', measure: thickness },
+  italic: { change: sheared, property: 'slant', measure: slant },
+  low: { change: lowered, property: 'depth', measure: depth },
+  faint: { change: faded, property: 'darkest', measure: darkest },
+} as const satisfies Readonly<Record<string, Style>>;
+type StyleName = keyof typeof styles;
 
 export async function benchComposing(setup: Setup, args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -49,19 +62,23 @@ export async function benchComposing(setup: Setup, args: readonly string[]): Pro
       steps: { type: 'string', default: '300' },
       rate: { type: 'string', default: '1e-3' },
       seeds: { type: 'string', default: '3' },
+      styles: { type: 'string', default: 'thick,italic' },
     },
   });
+  const names = chosen(styles, values.styles);
   await ensureNative(setup, root);
   // Of one thread processor time is time.
   setThreads(1);
   const base = await digitsDit(setup);
   const all = await digits(setup);
   const own = all.map(({ pixels }) => pixels.map((value) => value / 16));
-  for (const [name, pictures] of [
-    ['digits', own],
-    ...names.map((style) => [style, own.map((pixels) => styles[style](pixels))] as const),
-  ] as const) {
-    tell([`scikit-learn, ${name}`, meanOf(pictures.map(thickness)), meanOf(pictures.map(slant))]);
+  const measured = (pictures: readonly (readonly number[])[]) =>
+    names.map((name) => meanOf(pictures.map(styles[name].measure)));
+  tell(['', ...names.map((name) => styles[name].property)]);
+  tell(['scikit-learn, digits', ...measured(own)]);
+  for (const name of names) {
+    const pictures = own.map((pixels) => styles[name].change(pixels));
+    tell([`scikit-learn, ${name}`, ...measured(pictures)]);
   }
   const classifier = digitsClassifier(all);
   for (let seed = 0; seed < Number(values.seeds); seed += 1) {
@@ -78,7 +95,7 @@ export async function benchComposing(setup: Setup, args: readonly string[]): Pro
 interface Training {
   readonly base: string;
   readonly all: readonly Digit[];
-  readonly style: keyof typeof styles;
+  readonly style: StyleName;
   readonly steps: string;
   readonly rate: string;
   readonly seed: number;
@@ -88,7 +105,7 @@ async function trained(folder: string, asked: Training): Promise<ToyRun> {
   const { base, all, style, steps, rate, seed } = asked;
   for (const label of digitNames) await mkdir(join(folder, 'pictures', label), { recursive: true });
   for (const [n, { pixels, label }] of all.entries()) {
-    const changed = styles[style](pixels.map((value) => value / 16));
+    const changed = styles[style].change(pixels.map((value) => value / 16));
     const samples = changed.map((value) => Math.round(255 * value));
     const png = pngOf({ width: digitSide, height: digitSide, depth: 8, colourType: 0, samples });
     await writeFile(join(folder, 'pictures', String(label), `${n}.png`), png);
@@ -119,13 +136,14 @@ async function trained(folder: string, asked: Training): Promise<ToyRun> {
 
 async function compare(
   path: string,
-  runs: readonly (readonly [string, ToyRun])[],
+  runs: readonly (readonly [StyleName, ToyRun])[],
   classifier: Classifier,
   seed: number,
 ): Promise<void> {
   using files = openModel(path);
   const base = frozenModel(modelSource(files), { dtype: 'float32', sequenceLength: undefined });
   using _parameters = base.parameters;
+  const names = runs.map(([name]) => name);
   const adapters = new Map<string, ServedAdapter>();
   for (const [name, run] of runs) {
     const { digest } = (await run.prepared()).model;
@@ -145,18 +163,20 @@ async function compare(
   const ways: readonly (readonly [string, () => ComposedModel])[] = [
     ...['base', ...names].map((name) => [name, () => singleModel(name, given)] as const),
     ['merge, weights 1', () => composedModel(facts('merge', 1), given)],
-    ['merge, weights 0.5', () => composedModel(facts('merge', 0.5), given)],
+    [
+      `merge, weights ${(1 / names.length).toFixed(2)}`,
+      () => composedModel(facts('merge', 1 / names.length), given),
+    ],
     ['logits', () => composedModel(facts('logits', 1), given)],
     ['switch', () => composedModel(facts('switch', 1), given)],
     ['dominant, no cache', () => composedModel(facts('dominant', 1), exact)],
     ['dominant', () => composedModel(facts('dominant', 1), given)],
   ];
-  const found = new Map<string, { readonly thick: number; readonly leans: number }>();
+  const found = new Map<string, readonly number[]>();
   const made = new Map<string, Float32Array>();
   tell([
     `adapters of seed ${seed}`,
-    'thickness',
-    'slant',
+    ...names.map((name) => styles[name].property),
     'shares of each',
     'shows its class',
     'processor seconds',
@@ -174,18 +194,18 @@ async function compare(
         Math.min(1, Math.max(0, (1 + value) / 2)),
       ),
     );
-    const measured = { thick: meanOf(each.map(thickness)), leans: meanOf(each.map(slant)) };
+    const measured = names.map((style) => meanOf(each.map(styles[style].measure)));
     found.set(name, measured);
-    const share = (property: 'thick' | 'leans', style: string): number => {
-      const zero = found.get('base')?.[property] ?? 0;
-      return (measured[property] - zero) / ((found.get(style)?.[property] ?? 1) - zero);
-    };
+    const shares = names.map((style, i) => {
+      const zero = found.get('base')?.[i] ?? 0;
+      return ((measured[i] ?? 0) - zero) / ((found.get(style)?.[i] ?? 1) - zero);
+    });
     const isComposed = name !== 'base' && !adapters.has(name);
-    const shares = `${share('thick', 'thick').toFixed(2)}, ${share('leans', 'italic').toFixed(2)}`;
     const shown = classifier.classify(pictures).filter((label, n) => label === n % 10).length;
     const { from, to } = deepOf(base.config.L);
     const blocks = blocksOf(own.plan, { L: base.config.L, deep: to - from });
-    const row = [measured.thick, measured.leans, isComposed ? shares : ''];
+    const words = shares.map((share) => share.toFixed(2)).join(', ');
+    const row = [...measured, isComposed ? words : ''];
     tell([name, ...row, `${((100 * shown) / noises).toFixed(1)} %`, seconds, blocks]);
     if (own.sequencing !== undefined) process.stdout.write(`${JSON.stringify(own.sequencing)}\n`);
   }

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { sheared, slant, thickened, thickness } from './strokes.ts';
+import { darkest, depth, faded, lowered, sheared, slant, thickened, thickness } from './strokes.ts';
 
 /** An upright stroke, so many pixels wide. */
 const stroke = (width: number): number[] =>
@@ -20,4 +20,18 @@ test('a stroke leans by what it was sheared by', (t) => {
     t.true(Math.abs(slant(sheared(stroke(1), shear)) - shear) < 1e-9, `${shear}`);
   }
   t.is(slant(new Float32Array(64)), 0);
+});
+
+test('what moves down or fades is as thick and leans as before', (t) => {
+  const plain = stroke(1);
+  const low = lowered(plain);
+  t.is(depth(low), depth(plain) + 1);
+  t.is(darkest(faded(plain)), darkest(plain) / 2);
+  for (const changed of [low, faded(plain)]) {
+    t.true(Math.abs(thickness(changed) - thickness(plain)) < 1e-9);
+    t.true(Math.abs(slant(changed)) < 1e-9);
+  }
+  t.is(depth(faded(plain)), depth(plain));
+  t.is(darkest(low), darkest(plain));
+  t.is(depth(new Float32Array(64)), 0);
 });

@@ -30,6 +30,32 @@ export function sheared(pixels: Pixels, shear = 0.4): number[] {
   });
 }
 
+/** All of it one row lower. */
+export function lowered(pixels: Pixels): number[] {
+  return each((y, x) => at(pixels, y - 1, x));
+}
+
+/** With half of the ink. */
+export function faded(pixels: Pixels): number[] {
+  return Array.from(pixels, (value) => value / 2);
+}
+
+/** How far down the ink lies: the mean of its rows, from 0. */
+export function depth(pixels: Pixels): number {
+  let [ink, rows] = [0, 0];
+  for (let i = 0; i < side ** 2; i += 1) {
+    const own = pixels[i] ?? 0;
+    ink += own;
+    rows += own * Math.floor(i / side);
+  }
+  return ink === 0 ? 0 : rows / ink;
+}
+
+/** The most ink of a pixel. */
+export function darkest(pixels: Pixels): number {
+  return Math.max(...Array.from(pixels));
+}
+
 /** Twice the ink by the length of its edge: of a long stroke its width in pixels. */
 export function thickness(pixels: Pixels): number {
   let [ink, edge] = [0, 0];
