@@ -60,15 +60,24 @@ export function methodOf(combination: Combination) {
 /** Each pair of values of two different axes, once. */
 export function verdicts(): readonly Verdict[] {
   const all = judged();
+  const inAllowed = new Set(
+    all.flatMap(({ one, refusal }) => (refusal === null ? pairsIn(one) : [])),
+  );
+  const faults = new Map(
+    all.map((each) => [each, pairsIn(each.one).filter((pair) => !inAllowed.has(pair)).length]),
+  );
   return pairsOfAxes().flatMap(([a, b]) =>
     typesOf(a).flatMap((first) =>
       typesOf(b).map((second): Verdict => {
         const both = all.filter(({ one }) => one[a] === first && one[b] === second);
         const isAllowed = both.some(({ refusal }) => refusal === null);
+        // Those in which as much as possible of the rest goes together say why the pair does not.
+        const fewest = both.reduce((least, one) => Math.min(least, faults.get(one) ?? 0), Infinity);
+        const told = both.filter((one) => faults.get(one) === fewest);
         return {
           one: [a, first],
           other: [b, second],
-          refused: isAllowed ? null : commonest(both.flatMap(({ refusal }) => refusal ?? [])),
+          refused: isAllowed ? null : commonest(told.flatMap(({ refusal }) => refusal ?? [])),
         };
       }),
     ),

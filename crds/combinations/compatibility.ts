@@ -6,6 +6,7 @@ import type { Worker } from '../api/worker.ts';
 import type { FailureCode } from '../failures/table.ts';
 import { adapterTypes, trainsRows } from '../methods/adapter-traits.ts';
 import { choosesAll } from '../methods/diffora.ts';
+import { fewBits, hasFewBits } from '../methods/few-bits.ts';
 import { levelOf } from '../methods/halo-level.ts';
 import { incrementOf, maxRankOf } from '../methods/incre-lora.ts';
 import { projectionOf } from '../methods/projection.ts';
@@ -49,9 +50,9 @@ export const pairs: readonly Pair[] = [
   {
     id: 'frozen weights are quantized once',
     path: ['method', 'precision', 'type'],
-    meets: (_, { adapter, precision }) => adapter.type === 'RandLoRA' && precision.type === 'HALO',
-    cel: `!${is('adapter', 'RandLoRA')} || !${is('precision', 'HALO')}`,
-    sentence: 'is HALO, which quantizes frozen weights once; RandLoRA changes them in each step',
+    meets: (_, { adapter, precision }) => adapter.type === 'RandLoRA' && hasFewBits({ precision }),
+    cel: `!${is('adapter', 'RandLoRA')} || !${is('precision', ...fewBits)}`,
+    sentence: 'quantizes frozen weights once; RandLoRA changes them in each step',
     hint: 'write precision: { type: BFloat16 }, or another adapter such as LoRA',
   },
   {
@@ -158,12 +159,12 @@ export const pairs: readonly Pair[] = [
     hint: 'write selection: { type: All } or { type: LISA }',
   },
   {
-    id: 'products in 8 bits are of dense weights',
+    id: 'products in few bits are of dense weights',
     path: ['method', 'base'],
-    meets: (_, { base, precision }) => precision.type === 'HALO' && base.type !== 'Dense',
-    cel: `!${is('precision', 'HALO')} || ${is('base', 'Dense')}`,
+    meets: (_, { base, precision }) => hasFewBits({ precision }) && base.type !== 'Dense',
+    cel: `!${is('precision', ...fewBits)} || ${is('base', 'Dense')}`,
     sentence:
-      'stores weights in fewer bits, but method.precision is HALO, which quantizes rotated dense weights: they would be rounded twice',
+      'stores weights in fewer bits, but method.precision quantizes dense weights: they would be rounded twice',
     hint: 'write method.base: { type: Dense }, or method.precision: { type: BFloat16 }',
   },
   {

@@ -1,4 +1,5 @@
 // What a mixture of experts cannot be combined with.
+import { fewBits, hasFewBits } from '../methods/few-bits.ts';
 import { lastPart } from '../methods/linears.ts';
 import { is, noForm, type Pair } from './pair.ts';
 
@@ -45,10 +46,10 @@ export const expertPairs: readonly Pair[] = [
     id: 'experts are computed in the type of the model',
     code: 'E_NOT_BUILT',
     path: ['method', 'adapter', 'type'],
-    meets: (_, { adapter, precision }) => adapter.type === 'MixLoRA' && precision.type === 'HALO',
-    cel: `!${is('adapter', 'MixLoRA')} || !${is('precision', 'HALO')}`,
+    meets: (_, { adapter, precision }) => adapter.type === 'MixLoRA' && hasFewBits({ precision }),
+    cel: `!${is('adapter', 'MixLoRA')} || !${is('precision', ...fewBits)}`,
     sentence:
-      'is MixLoRA, and method.precision is HALO, which mixes neighbouring tokens before it rounds; this version does not do that for rows that are sorted by expert',
+      'is MixLoRA, and method.precision mixes neighbouring tokens before it rounds; this version does not do that for rows that are sorted by expert',
     hint: 'write method.precision: { type: BFloat16 }',
   },
   {

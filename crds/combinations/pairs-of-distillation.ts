@@ -1,4 +1,5 @@
 // What does not go together with a loss against a teacher.
+import { fewBits, hasFewBits } from '../methods/few-bits.ts';
 import { decimalPattern } from '../schema/decimal.ts';
 import { celText } from '../schema/text.ts';
 import { is, type Pair } from './pair.ts';
@@ -15,8 +16,8 @@ export const pairsOfDistillation: readonly Pair[] = [
       distillation !== undefined &&
       Number(distillation.weight) === 1 &&
       base.type === 'Dense' &&
-      precision.type !== 'HALO',
-    cel: `!has(self.training.distillation) || !has(${weight}) || ${isNoNumber} || double(${weight}) < 1.0 || !${is('base', 'Dense')} || ${is('precision', 'HALO')}`,
+      !hasFewBits({ precision }),
+    cel: `!has(self.training.distillation) || !has(${weight}) || ${isNoNumber} || double(${weight}) < 1.0 || !${is('base', 'Dense')} || ${is('precision', ...fewBits)}`,
     sentence:
       'is 1, which leaves the divergence from the base as the only loss, but method.base is Dense: the model begins as its teacher, so there is nothing to learn',
     hint: 'write a weight below 1, or a base in few bits such as FakeQuantized',

@@ -1,4 +1,5 @@
 // What does not go together with a method that trains nothing, and the other way round.
+import { fewBits, hasFewBits } from '../methods/few-bits.ts';
 import { trainsNothing } from '../methods/no-training.ts';
 import { is, type Pair } from './pair.ts';
 
@@ -29,13 +30,13 @@ export const pairsOfNoTraining: readonly Pair[] = [
       trainsNothing(method) &&
       (adapter.type !== 'None' ||
         base.type !== 'Dense' ||
-        precision.type === 'HALO' ||
+        hasFewBits({ precision }) ||
         written.optimizer !== undefined ||
         written.rule !== undefined ||
         training.distillation !== undefined),
-    cel: `!${none} || ${is('adapter', 'None')} && ${is('base', 'Dense')} && !${is('precision', 'HALO')} && !has(self.method.optimizer) && !has(self.method.rule) && !has(self.training.distillation)`,
+    cel: `!${none} || ${is('adapter', 'None')} && ${is('base', 'Dense')} && !${is('precision', ...fewBits)} && !has(self.method.optimizer) && !has(self.method.rule) && !has(self.training.distillation)`,
     sentence:
-      'trains nothing, but has an adapter, a base of its own, HALO, an optimizer or a rule, or training.distillation is set',
+      'trains nothing, but has an adapter, a base of its own, products in few bits, an optimizer or a rule, or training.distillation is set',
     hint: 'leave them out; output.quantization and output.gguf say how the base is written',
   },
   {

@@ -1,5 +1,7 @@
 // What does not go together with noise on weights.
+
 import { adapterTypes, trainsFactors } from '../methods/adapter-traits.ts';
+import { fewBits, hasFewBits } from '../methods/few-bits.ts';
 import { is, type Pair } from './pair.ts';
 
 const ofFactors = adapterTypes((entry) => entry.trainsFactors === true);
@@ -16,10 +18,9 @@ export const pairsOfNoise: readonly Pair[] = [
   {
     id: 'noise is added to weights that stay as they are',
     path: ['method', 'precision', 'type'],
-    meets: (_, { precision, rule }) => rule.type === 'GGPO' && precision.type === 'HALO',
-    cel: `!${is('rule', 'GGPO')} || !${is('precision', 'HALO')}`,
-    sentence:
-      'is HALO, which quantizes frozen weights once; the rule GGPO changes them in each step',
+    meets: (_, { precision, rule }) => rule.type === 'GGPO' && hasFewBits({ precision }),
+    cel: `!${is('rule', 'GGPO')} || !${is('precision', ...fewBits)}`,
+    sentence: 'quantizes frozen weights once; the rule GGPO changes them in each step',
     hint: 'write precision: { type: BFloat16 }, or rule: { type: None }',
   },
   {

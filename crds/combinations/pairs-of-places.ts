@@ -1,6 +1,8 @@
 // What does not go together with an adapter that chooses places in the weights again while it
 // trains.
+
 import { adapterTypes, choosesPlaces } from '../methods/adapter-traits.ts';
+import { fewBits, hasFewBits } from '../methods/few-bits.ts';
 import { projectionOf } from '../methods/projection.ts';
 import { growsByMomenta } from '../methods/spiel.ts';
 import { isAdapterForm } from '../names/result-folders.ts';
@@ -90,10 +92,9 @@ export const pairsOfPlaces: readonly Pair[] = [
   {
     id: 'single values change inside products of dense weights',
     path: ['method', 'precision', 'type'],
-    meets: (_, { adapter, precision }) => choosesPlaces({ adapter }) && precision.type === 'HALO',
-    cel: `!${is('adapter', ...ofPlaces)} || !${is('precision', 'HALO')}`,
-    sentence:
-      'is HALO, which rotates and quantizes weights; SpIEL changes single values of them in each product',
+    meets: (_, { adapter, precision }) => choosesPlaces({ adapter }) && hasFewBits({ precision }),
+    cel: `!${is('adapter', ...ofPlaces)} || !${is('precision', ...fewBits)}`,
+    sentence: 'quantizes weights; SpIEL changes single values of them in each product',
     hint: 'write method.precision: { type: BFloat16 }, or adapter: { type: LoRA }',
   },
   {

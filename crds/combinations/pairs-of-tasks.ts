@@ -1,6 +1,8 @@
 // What does not go together with tasks other than continuing texts: what is about tokens that
 // follow, and for pictures, what is about texts. A new task is a row of the table at the end.
+
 import type { FineTuneJobSpec } from '../api/job.ts';
+import { hasFewBits } from '../methods/few-bits.ts';
 import type { Pair } from './pair.ts';
 import { type Refusal, untriedOn } from './refusal.ts';
 import {
@@ -92,8 +94,9 @@ const refusals: readonly Refusal[] = [
   {
     id: 'plain products',
     path: ['method', 'precision', 'type'],
-    sentence: (is) => `is HALO, which is for language models alone in this version; ${is}`,
-    meets: (_, { precision }) => precision.type === 'HALO',
+    sentence: (is) =>
+      `multiplies in few bits, which is for language models alone in this version; ${is}`,
+    meets: (_, { precision }) => hasFewBits({ precision }),
     hint: 'write method.precision: { type: BFloat16 }',
   },
   {

@@ -71,6 +71,7 @@ function precisionInWords({ precision }: ResolvedMethod): string {
     const textbook = backward === 'Textbook' ? ' textbook' : '';
     return `HALO-${levelOf(precision.halo)} ${format}${textbook} over ${words}`;
   }
+  if (precision.type !== 'BFloat16') return `${precision.type} over ${words}`;
   return precision.bfloat16.trainedWeights === 'Int8' ? `${words}, trained in int8` : words;
 }
 

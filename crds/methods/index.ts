@@ -34,12 +34,14 @@ import { loraXs, loraXsPreset } from './lora-xs.ts';
 import { lqLora, lqLoraPreset } from './lq-lora.ts';
 import { mixed } from './mixed.ts';
 import { mixLora, mixLoraPreset } from './mixlora.ts';
+import { mxfp4 } from './mxfp4.ts';
 import { naturalGalore, naturalGalorePreset } from './natural-galore.ts';
 import { nf4, qloraPreset } from './nf4.ts';
 import { intermediateTunePreset, nlora, nloraPreset } from './nlora.ts';
 import { noAdapter } from './no-adapter.ts';
 import { noRule } from './no-rule.ts';
 import { noTensors, noTrainingPreset } from './no-training.ts';
+import { nvfp4 } from './nvfp4.ts';
 import { owlore, owlorePreset } from './owlore.ts';
 import { paca, pacaPreset } from './paca.ts';
 import { pissa, pissaPreset } from './pissa.ts';
@@ -56,7 +58,7 @@ import { sora, soraPreset } from './sora.ts';
 import { spiel, spielMaPreset, spielPreset } from './spiel.ts';
 
 export const axisEntries = {
-  precision: [bfloat16, float32, halo],
+  precision: [bfloat16, float32, halo, nvfp4, mxfp4],
   base: [dense, nf4, int8, int4, integer, mixed, codebook, fakeQuantized, adapt],
   adapter: [
     noAdapter,

@@ -18,6 +18,10 @@ export function masterWeightsOf({
       return precision.bfloat16.masterWeights;
     case 'HALO':
       return precision.halo.masterWeights;
+    case 'NVFP4':
+      return precision.nvfp4.masterWeights;
+    case 'MXFP4':
+      return precision.mxfp4.masterWeights;
     case 'Float32':
       return null;
   }

@@ -2,11 +2,12 @@
 import type { AdapterShape } from '../methods/adapter-shapes.ts';
 import { adapterShape } from '../methods/adapter-traits.ts';
 import { storesCodes } from '../methods/coded.ts';
+import { hasFewBits } from '../methods/few-bits.ts';
 import { byInput, isOfMlp, type Linear, linearSizes, rowsPerToken } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { type BlockKind, blockKinds } from './block-kinds.ts';
+import { fewBitsBytes } from './few-bits-bytes.ts';
 import { isOnGrid } from './grid-bytes.ts';
-import { haloBytes } from './halo-bytes.ts';
 import { keptParts } from './kept-parts.ts';
 import { countsOf } from './kinds/counts.ts';
 import { memoryConstants } from './memory-constants.ts';
@@ -47,9 +48,9 @@ function bytesOf(question: MemoryQuestion, kind: BlockKind): BlockBytes {
   const stream = T * facts.H * width;
   const copied = noisyMatrices(facts, method);
   const made = madeMatrices(facts, method) + copied.bytes;
-  const halo = haloBytes(facts, method, T);
+  const coded = fewBitsBytes(facts, method, T);
   const cell = cellOf(facts);
-  const ofTokens = T * (tapeBytesPerToken(question, kind) + halo.tapePerToken);
+  const ofTokens = T * (tapeBytesPerToken(question, kind) + coded.tapePerToken);
   const beside = readBytes(question, kind) + madeFactors(question, kind);
   const tape = ofTokens + beside + width * (cell?.fixed ?? 0);
   const unitsOf = (count: Units) => cell?.working ?? units(facts, withExperts(question, count));
@@ -57,15 +58,15 @@ function bytesOf(question: MemoryQuestion, kind: BlockKind): BlockBytes {
     stream,
     held: { keep: tape, recompute: stream, offload: 0 },
     // Elsewhere the quantized values of all blocks are kept (static-bytes.ts).
-    heldOnce: { keep: question.shards === 1 ? 0 : halo.taped, recompute: 0, offload: 0 },
+    heldOnce: { keep: question.shards === 1 ? 0 : coded.taped, recompute: 0, offload: 0 },
     tape,
     forwardWorking: Math.max(
-      T * width * unitsOf(working.forward) + halo.forwardWorking + made + patchedBytes(question),
+      T * width * unitsOf(working.forward) + coded.forwardWorking + made + patchedBytes(question),
       made + Math.max(changing(facts, method), copied.working),
     ),
     backwardWorking: Math.max(
       T * width * unitsOf(working.backward) +
-        halo.backwardWorking +
+        coded.backwardWorking +
         made +
         Math.max(patchedBytes(question), sampledBytes(question)) +
         densityWorking(question),
@@ -293,12 +294,12 @@ function mixtureTape({ facts, method }: MemoryQuestion, shape: AdapterShape): nu
 
 /**
  * Whether layers with the same input are computed one by one: the adapter drops inputs, or is
- * beside 8-bit products.
+ * beside products in few bits.
  */
 function isApart({ facts, method }: MemoryQuestion): boolean {
   const shape = adapterShape(method, facts);
   if (shape === null) return false;
-  if (method.precision.type === 'HALO') return true;
+  if (hasFewBits(method)) return true;
   return shape.dropout > 0;
 }
 

@@ -1,6 +1,7 @@
 // Memory of what an adapter computes before the model is built: from weights, one matrix at a time;
 // from gradients or activations, with one pass of the whole model. Beside that are the factors of
 // matrices before, until they are written.
+
 import type { CalibrationSizes } from '../methods/adapter-entry.ts';
 import type { AdapterShape } from '../methods/adapter-shapes.ts';
 import {
@@ -9,6 +10,7 @@ import {
   fisherBatches,
   readsGradient,
 } from '../methods/adapter-traits.ts';
+import { hasFewBits } from '../methods/few-bits.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { blockBytes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
@@ -174,6 +176,6 @@ export function withoutAdapter({ precision, ...method }: ResolvedMethod): Resolv
     base: { type: 'Dense' },
     adapter: { type: 'None' },
     selection: { type: 'All' },
-    precision: precision.type === 'HALO' ? plain : precision,
+    precision: hasFewBits({ precision }) ? plain : precision,
   } as ResolvedMethod;
 }

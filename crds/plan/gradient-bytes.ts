@@ -1,6 +1,8 @@
 // Bytes of the gradients of one block: while they are computed, as the step offers them to the
 // update, and while they wait for the norm of all.
+
 import { adapterShape } from '../methods/adapter-traits.ts';
+import { hasFewBits } from '../methods/few-bits.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { changedMatrices } from './block-bytes.ts';
 import { keptParts } from './kept-parts.ts';
@@ -99,7 +101,7 @@ export function lowValues(facts: ModelFacts, method: Pick<ResolvedMethod, 'optim
  * and their recomputed inputs.
  */
 function factors({ facts, method, microBatchTokens }: MemoryQuestion): number {
-  if (method.precision.type === 'HALO') return 0;
+  if (hasFewBits(method)) return 0;
   const outputs = linearsOf(facts).reduce((sum, { out }) => sum + out, 0);
   return microBatchTokens * valueBytes(method) * (outputs + facts.I + 2 * facts.H);
 }

@@ -1,6 +1,6 @@
 // What a rank of several holds beside its share: what it has gathered, and gradients on their way.
 // Nothing for a process by itself.
-import { haloBytes } from './halo-bytes.ts';
+import { fewBitsBytes } from './few-bits-bytes.ts';
 import { keptParts } from './kept-parts.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { isTied, parametersOf, trainedOf } from './parameters.ts';
@@ -40,7 +40,7 @@ export function sharedBytes(question: MemoryQuestion): SharedBytes {
   const exchange = (values: number) => 4 * values * (1 + 1 / shards);
   // A line is as long as shares of the largest for all.
   const length = shards * keptParts(facts, method, shards).block;
-  const { codes } = haloBytes(facts, method, 0);
+  const { codes } = fewBitsBytes(facts, method, 0);
   return {
     blocks: 2 * (length * matrices + blockVectors * width + adapter + codes) + 4 * trained.shared,
     vocabulary: embedding * stored,

@@ -4,7 +4,7 @@ import { codedForm } from '../methods/coded.ts';
 import { perBlock } from '../methods/linears.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { codebookBlock } from './codebook-bytes.ts';
-import { haloBytes } from './halo-bytes.ts';
+import { fewBitsBytes } from './few-bits-bytes.ts';
 import { keptParts } from './kept-parts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
@@ -46,7 +46,7 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
       noiseState(question),
     // Computed in the forward of each step and present at its largest moments. Sharded ranks do so
     // per block (shared-bytes.ts).
-    codes: shards === 1 ? facts.L * haloBytes(facts, method, 0).codes : 0,
+    codes: shards === 1 ? facts.L * fewBitsBytes(facts, method, 0).codes : 0,
   };
 }
 

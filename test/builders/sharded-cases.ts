@@ -15,6 +15,7 @@ import { naturalGradient } from '../../worker/methods/optimizers/natural.ts';
 import { sgd } from '../../worker/methods/optimizers/sgd.ts';
 import { sm3 } from '../../worker/methods/optimizers/sm3.ts';
 import { twoSided } from '../../worker/methods/optimizers/two-sided.ts';
+import { Fp4 } from '../../worker/methods/precision/fp4.ts';
 import { Halo, type HaloSettings } from '../../worker/methods/precision/halo.ts';
 import { alternating } from '../../worker/methods/selection/alternating.ts';
 import { lisa } from '../../worker/methods/selection/lisa.ts';
@@ -215,6 +216,10 @@ function aHalo(settings: Partial<HaloSettings> = {}) {
     excludes: (path) => path.endsWith('layers.1.mlp.up_proj'),
     ...settings,
   });
+}
+
+function anFp4(format: 'NVFP4' | 'MXFP4', plainFrom = 9) {
+  return new Fp4({ format, seed: 5n, plainFrom });
 }
 
 /**
@@ -440,6 +445,15 @@ export const shardedCases = {
   }),
   'exact-halo-lisa': () => ({
     ...{ ...exact, dtype: 'bfloat16', precision: aHalo(), selection: oneBlock },
+  }),
+  // Rotations in float64 that nothing is rounded for.
+  'mxfp4-float64': () => ({ ...shared, dtype: 'float64', precision: anFp4('MXFP4') }),
+  'exact-nvfp4': () => ({ ...exact, dtype: 'bfloat16', precision: anFp4('NVFP4') }),
+  'exact-mxfp4-recompute': () => ({
+    ...{ ...exact, dtype: 'bfloat16', precision: anFp4('MXFP4', 1), mode: 'recompute' },
+  }),
+  'exact-nvfp4-lora': () => ({
+    ...{ ...exact, dtype: 'bfloat16', precision: anFp4('NVFP4'), adapter: anAdapter('float32') },
   }),
   'exact-int8': () => ({ ...exact, ...inInt8, optimizer: adamW8bit(plainAdamW) }),
   // A block of four matrices: some rank of five owns none.

@@ -22,6 +22,8 @@ const methods = {
     optimizer: { type: 'NaturalGaLore', naturalGalore: { rank: 8, sides: 'Both' } },
   },
   'halo-natural-galore': { preset: 'NaturalGaLore', precision: { type: 'HALO' } },
+  nvfp4: { preset: 'Full', precision: { type: 'NVFP4' } },
+  'mxfp4-lora': { preset: 'LoRA', precision: { type: 'MXFP4', mxfp4: { bfloat16Blocks: 1 } } },
   'whole-ends': {
     preset: 'QLoRA',
     base: { type: 'NF4', nf4: { blockSize: 32 } },
@@ -43,7 +45,7 @@ const short = [
   ...['lora-xs-halo', 'mixlora-int4-8bit', 'paca-nf4-allora', 'pissa-4bit', 's2ft-int8'],
   ...['spiel-int4', 'adapt-owlore-galore', 'natural-galore-both', 'whole-ends', 'pv-tuning'],
   ...['bi-lora-8bit-int2', 'lq-lora-mix-allora', 'spiel-ma', 'q-galore-lisa'],
-  ...['halo-natural-galore'],
+  ...['halo-natural-galore', 'nvfp4', 'mxfp4-lora'],
 ];
 
 /** Declares the tests of a part of the table. */

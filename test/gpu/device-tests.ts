@@ -9,6 +9,7 @@ export const deviceTests = {
   affine_groups: 'test/numerics/kernels/affine-groups.test.ts',
   attention: 'test/numerics/kernels/attention.test.ts',
   codebook: 'test/numerics/kernels/codebook.test.ts',
+  fp4: 'test/numerics/kernels/fp4.test.ts',
   gguf: 'test/numerics/methods/weights/gguf-grid.test.ts',
   hadamard: 'test/numerics/kernels/hadamard.test.ts',
   head: 'test/numerics/kernels/head.test.ts',

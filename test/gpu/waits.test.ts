@@ -44,6 +44,7 @@ function prepared() {
     affine: [bytes([4, 128]), floats([4, 2]), bytes([4, 2])] as const,
     coded: [bytes([4, 8, 2]), floats([2, 16, 8]), floats([4])] as const,
     halo: [1, 2].map((format) => ops.quantizeRotated(words([64, 64]), format, 1)),
+    fp4: [1, 2].map((format) => ops.quantizeFp4(words([64, 64]), format)),
   };
 }
 type Prepared = ReturnType<typeof prepared>;
@@ -80,6 +81,11 @@ const calls: Readonly<Record<string, (p: Prepared) => unknown>> = {
     native.call(product, codes.handle, codes.handle, scale.handle, scale.handle);
   },
   quantize_rotated: ({ x }) => ops.quantizeRotated(x, 1, 1, 32),
+  quantize_fp4: ({ x }) => ops.quantizeFp4(x, 1, { columns: true, signs: 5, key: 3 }),
+  dequantize_fp4: ({ fp4 }) => {
+    const [codes, scales] = fp4[0] ?? assert.fail();
+    ops.dequantizeFp4(codes, scales, { dtype: 'bfloat16' });
+  },
   gguf_dequantize: () => ops.ggufDequantize(bytes([34]), 8, 32, { dtype: 'bfloat16' }),
   gptq_sweep: () =>
     ops.gptqSweep(
@@ -137,6 +143,19 @@ const compositions: Readonly<Record<string, (p: Prepared) => unknown>> = {
             ...[a as Tensor, [w as Tensor], [codes], [scale], [null]],
             ...[2, format + 1, true, 1, 256],
           ) as Tensor[],
+        x,
+        words([64, 64]),
+      );
+    }
+  },
+  'fp4_linear_group, NVFP4 and MXFP4': ({ x, fp4 }) => {
+    for (const [format, [codes, scales, tensorScale]] of fp4.entries()) {
+      bothWays(
+        (a, w) =>
+          ops.fp4LinearGroup(
+            ...([a as Tensor, [w as Tensor], [codes], [scales], [tensorScale], [null]] as const),
+            ...([format + 1, 5, [3]] as const),
+          ),
         x,
         words([64, 64]),
       );

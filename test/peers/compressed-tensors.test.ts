@@ -240,7 +240,7 @@ function answersOf(
     Tensor,
   ];
   const plain = ops.linear(x, weight, null);
-  const [own = plain] = precision?.linears(x, [{ name: path, weight, bias: null }]) ?? [];
+  const [own = plain] = precision?.linears(x, [{ name: path, weight, bias: null }], null) ?? [];
   const normOf = (z: Tensor) => item(ops.linalgVectorNorm(z));
   const off = (z: Tensor) => normOf(ops.sub(z, y)) / normOf(y);
   return [off(own), off(plain)];

@@ -5,6 +5,7 @@ import type { ResolvedMethod } from '../../crds/index.ts';
 import { choosesPlaces } from '../../crds/methods/adapter-traits.ts';
 import { codedForm } from '../../crds/methods/coded.ts';
 import { drawOf } from '../../crds/methods/draw.ts';
+import { fp4Of, plainBlocks } from '../../crds/methods/few-bits.ts';
 import { fullModuleTensors } from '../../crds/methods/full-modules.ts';
 import { levelOf } from '../../crds/methods/halo-level.ts';
 import { masterWeightsOf } from '../../crds/methods/master-weights.ts';
@@ -30,6 +31,7 @@ import { sgd } from './optimizers/sgd.ts';
 import { sm3 } from './optimizers/sm3.ts';
 import { subspaceFinder } from './optimizers/subspace.ts';
 import { twoSided } from './optimizers/two-sided.ts';
+import { Fp4 } from './precision/fp4.ts';
 import { Halo } from './precision/halo.ts';
 import type { Precision } from './precision/precision.ts';
 import { withRowRates } from './rules/allora.ts';
@@ -76,7 +78,14 @@ function choiceFactorOf({ training }: FineTuneJobSpec): Pick<BuildOptions, 'choi
 }
 
 /** Arithmetic of the blocks' linear layers in training; null: the type of the model. */
-export function precisionOf({ precision }: ResolvedMethod): Precision | null {
+export function precisionOf(
+  { precision }: ResolvedMethod,
+  { seed, blocks }: { readonly seed: bigint; readonly blocks: number },
+): Precision | null {
+  const fp4 = fp4Of(precision);
+  if (fp4 !== null) {
+    return new Fp4({ format: fp4.format, seed, plainFrom: blocks - plainBlocks(fp4, blocks) });
+  }
   if (precision.type !== 'HALO') return null;
   const { format, backward, rotation, tokenBlock, exclude = [] } = precision.halo;
   return new Halo({

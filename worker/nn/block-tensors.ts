@@ -37,13 +37,15 @@ export interface BlockTensors {
 
 /** Those of the linear layer at a module path. */
 export function tensorsAt(tensors: BlockTensors, path: string): LinearTensors {
+  const name = `${path}.weight`;
+  const { draw, precision } = tensors;
   return {
-    name: `${path}.weight`,
-    precision: tensors.precision,
-    weight: tensors.weight(`${path}.weight`),
+    ...{ name, draw },
+    precision: precision?.computes?.(name) === false ? null : precision,
+    weight: tensors.weight(name),
     bias: tensors.hasWeight(`${path}.bias`) ? tensors.weight(`${path}.bias`) : null,
     delta: tensors.delta(path),
     observe: tensors.observe === undefined ? null : (x) => tensors.observe?.(path, x),
-    tap: tensors.tap?.(`${path}.weight`) ?? null,
+    tap: tensors.tap?.(name) ?? null,
   };
 }

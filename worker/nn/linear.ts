@@ -1,5 +1,6 @@
 // Linear layers: stored weights, with an adapter where there is one. Precision and weight storage
 // are two axes of the method; they meet here.
+import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import { branchOf, type Delta, dropsInputs, operandsOf } from '../methods/adapters/delta.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -25,8 +26,10 @@ export interface LinearTensors {
   readonly observe: ((input: Tensor) => void) | null;
   /** Only without an adapter, and in the types of the tensors. */
   readonly tap: Tap | null;
-  /** Null for the types of the tensors; the same for all layers of a model. */
+  /** Null for the types of the tensors; the same for all layers of a block. */
   readonly precision: Precision | null;
+  /** Names the random streams of a step; null in evaluation. */
+  readonly draw: DropoutDraw | null;
 }
 
 /** `x W^T + bias`, with what an adapter adds inside the same sum. */
@@ -46,7 +49,7 @@ function linears(x: Tensor, layers: readonly LinearTensors[]): readonly Tensor[]
       { of: [x], make: () => x },
     );
   }
-  return precision.linears(x, layers).map((y, i) => {
+  return precision.linears(x, layers, layers[0]?.draw ?? null).map((y, i) => {
     const delta = layers[i]?.delta ?? null;
     return delta === null ? y : ops.add(y, branchOf(delta, x, y));
   });

@@ -343,7 +343,7 @@ export function logSoftmax(self: Tensor, dim: number | bigint, dtype?: DType | n
 }
 
 const $logsumexp = operator('aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor');
-export function logsumexp(self: Tensor, dim: readonly number[], keepdim?: boolean): Tensor {
+export function logsumexp(self: Tensor, dim: readonly (number | bigint)[], keepdim?: boolean): Tensor {
   return made(call($logsumexp, self.handle, dim, keepdim));
 }
 
@@ -378,7 +378,7 @@ export function matmul(self: Tensor, other: Tensor): Tensor {
 }
 
 const $einsum = operator('aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor');
-export function einsum(equation: string, tensors: readonly Tensor[], options: { readonly path?: readonly number[] | null | undefined } = {}): Tensor {
+export function einsum(equation: string, tensors: readonly Tensor[], options: { readonly path?: readonly (number | bigint)[] | null | undefined } = {}): Tensor {
   return made(call($einsum, equation, handlesOf(tensors), options.path));
 }
 
@@ -450,7 +450,7 @@ export function transpose(self: Tensor, dim0: number | bigint, dim1: number | bi
 }
 
 const $permute = operator('aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)');
-export function permute(self: Tensor, dims: readonly number[]): Tensor {
+export function permute(self: Tensor, dims: readonly (number | bigint)[]): Tensor {
   return made(call($permute, self.handle, dims));
 }
 
@@ -510,12 +510,12 @@ export function repeatInterleaveTensor(self: Tensor, repeats: Tensor, dim?: numb
 }
 
 const $flip = operator('aten::flip(Tensor self, int[] dims) -> Tensor');
-export function flip(self: Tensor, dims: readonly number[]): Tensor {
+export function flip(self: Tensor, dims: readonly (number | bigint)[]): Tensor {
   return made(call($flip, self.handle, dims));
 }
 
 const $roll = operator('aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor');
-export function roll(self: Tensor, shifts: readonly number[], dims?: readonly number[]): Tensor {
+export function roll(self: Tensor, shifts: readonly number[], dims?: readonly (number | bigint)[]): Tensor {
   return made(call($roll, self.handle, shifts, dims));
 }
 
@@ -755,7 +755,7 @@ export function sum(self: Tensor, options: { readonly dtype?: DType | null | und
 }
 
 const $sumDim = operator('aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor');
-export function sumDim(self: Tensor, dim: readonly number[] | null, keepdim?: boolean, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
+export function sumDim(self: Tensor, dim: readonly (number | bigint)[] | null, keepdim?: boolean, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
   return made(call($sumDim, self.handle, dim, keepdim, options.dtype && dtypeCode(options.dtype)));
 }
 
@@ -765,12 +765,12 @@ export function mean(self: Tensor, options: { readonly dtype?: DType | null | un
 }
 
 const $meanDim = operator('aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor');
-export function meanDim(self: Tensor, dim: readonly number[] | null, keepdim?: boolean, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
+export function meanDim(self: Tensor, dim: readonly (number | bigint)[] | null, keepdim?: boolean, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
   return made(call($meanDim, self.handle, dim, keepdim, options.dtype && dtypeCode(options.dtype)));
 }
 
 const $varDim = operator('aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor');
-export function varDim(self: Tensor, dim?: readonly number[] | null, options: { readonly correction?: Scalar | null | undefined; readonly keepdim?: boolean | undefined } = {}): Tensor {
+export function varDim(self: Tensor, dim?: readonly (number | bigint)[] | null, options: { readonly correction?: Scalar | null | undefined; readonly keepdim?: boolean | undefined } = {}): Tensor {
   return made(call($varDim, self.handle, dim, options.correction, options.keepdim));
 }
 
@@ -780,12 +780,12 @@ export function prod(self: Tensor, options: { readonly dtype?: DType | null | un
 }
 
 const $amax = operator('aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor');
-export function amax(self: Tensor, dim?: readonly number[], keepdim?: boolean): Tensor {
+export function amax(self: Tensor, dim?: readonly (number | bigint)[], keepdim?: boolean): Tensor {
   return made(call($amax, self.handle, dim, keepdim));
 }
 
 const $amin = operator('aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor');
-export function amin(self: Tensor, dim?: readonly number[], keepdim?: boolean): Tensor {
+export function amin(self: Tensor, dim?: readonly (number | bigint)[], keepdim?: boolean): Tensor {
   return made(call($amin, self.handle, dim, keepdim));
 }
 
@@ -811,7 +811,7 @@ export function cumsum(self: Tensor, dim: number | bigint, options: { readonly d
 }
 
 const $linalgVectorNorm = operator('aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor');
-export function linalgVectorNorm(self: Tensor, ord?: Scalar, dim?: readonly number[] | null, keepdim?: boolean, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
+export function linalgVectorNorm(self: Tensor, ord?: Scalar, dim?: readonly (number | bigint)[] | null, keepdim?: boolean, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
   return made(call($linalgVectorNorm, self.handle, ord, dim, keepdim, options.dtype && dtypeCode(options.dtype)));
 }
 
@@ -1163,7 +1163,7 @@ export function linearGroup(x: Tensor, weights: readonly Tensor[], biases: reado
 }
 
 const $addLowRank_ = operator('anneal::add_low_rank_(Tensor(a!) y, Tensor x, Tensor[] a, Tensor[] b, int[] rows) -> Tensor(a!)');
-export function addLowRank_(y: Tensor, x: Tensor, a: readonly Tensor[], b: readonly Tensor[], rows: readonly number[]): Tensor {
+export function addLowRank_(y: Tensor, x: Tensor, a: readonly Tensor[], b: readonly Tensor[], rows: readonly (number | bigint)[]): Tensor {
   call($addLowRank_, y.handle, x.handle, handlesOf(a), handlesOf(b), rows);
   return y;
 }
@@ -1248,7 +1248,7 @@ export function codebookGradient(codes: Tensor, codebooks: Tensor, scales: Tenso
 }
 
 const $codebookSearch = operator('anneal::codebook_search(Tensor targets, Tensor codebooks, Tensor codes, int[] order, int beam) -> Tensor');
-export function codebookSearch(targets: Tensor, codebooks: Tensor, codes: Tensor, order: readonly number[], beam: number | bigint): Tensor {
+export function codebookSearch(targets: Tensor, codebooks: Tensor, codes: Tensor, order: readonly (number | bigint)[], beam: number | bigint): Tensor {
   return made(call($codebookSearch, targets.handle, codebooks.handle, codes.handle, order, beam));
 }
 
@@ -1276,6 +1276,22 @@ export function quantizeRotated(x: Tensor, format: number | bigint, kind?: numbe
 const $haloLinearGroup = operator('anneal::halo_linear_group(Tensor x, Tensor[] weights, Tensor[] codes, Tensor[] scales, Tensor?[] biases, int level, int format, bool reuse, int kind, int block) -> Tensor[]');
 export function haloLinearGroup(x: Tensor, weights: readonly Tensor[], codes: readonly Tensor[], scales: readonly Tensor[], biases: readonly (Tensor | null)[], level: number | bigint, format: number | bigint, reuse: boolean, kind: number | bigint, block: number | bigint): Tensor[] {
   return madeList(call($haloLinearGroup, x.handle, handlesOf(weights), handlesOf(codes), handlesOf(scales), optionalHandlesOf(biases), level, format, reuse, kind, block));
+}
+
+const $quantizeFp4 = operator('anneal::quantize_fp4(Tensor x, int format, *, bool columns=False, bool square=False, int? signs=None, int? key=None, int site=0) -> (Tensor codes, Tensor scales, Tensor tensor_scale)');
+export function quantizeFp4(x: Tensor, format: number | bigint, options: { readonly columns?: boolean | undefined; readonly square?: boolean | undefined; readonly signs?: number | bigint | null | undefined; readonly key?: number | bigint | null | undefined; readonly site?: number | bigint | undefined } = {}): [codes: Tensor, scales: Tensor, tensor_scale: Tensor] {
+  const [made0, made1, made2] = results(call($quantizeFp4, x.handle, format, options.columns, options.square, options.signs, options.key, options.site));
+  return [made(made0), made(made1), made(made2)];
+}
+
+const $dequantizeFp4 = operator('anneal::dequantize_fp4(Tensor codes, Tensor scales, *, ScalarType dtype) -> Tensor');
+export function dequantizeFp4(codes: Tensor, scales: Tensor, options: { readonly dtype: DType }): Tensor {
+  return made(call($dequantizeFp4, codes.handle, scales.handle, dtypeCode(options.dtype)));
+}
+
+const $fp4LinearGroup = operator('anneal::fp4_linear_group(Tensor x, Tensor[] weights, Tensor[] codes, Tensor[] scales, Tensor[] tensor_scales, Tensor?[] biases, int format, int signs, int[] keys) -> Tensor[]');
+export function fp4LinearGroup(x: Tensor, weights: readonly Tensor[], codes: readonly Tensor[], scales: readonly Tensor[], tensorScales: readonly Tensor[], biases: readonly (Tensor | null)[], format: number | bigint, signs: number | bigint, keys: readonly (number | bigint)[]): Tensor[] {
+  return madeList(call($fp4LinearGroup, x.handle, handlesOf(weights), handlesOf(codes), handlesOf(scales), handlesOf(tensorScales), optionalHandlesOf(biases), format, signs, keys));
 }
 
 confirmOperators();

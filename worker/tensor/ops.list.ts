@@ -266,4 +266,7 @@ export const operatorNames = {
   rotateTokens: 'anneal::rotate_tokens',
   quantizeRotated: 'anneal::quantize_rotated',
   haloLinearGroup: 'anneal::halo_linear_group',
+  quantizeFp4: 'anneal::quantize_fp4',
+  dequantizeFp4: 'anneal::dequantize_fp4',
+  fp4LinearGroup: 'anneal::fp4_linear_group',
 } as const satisfies Readonly<Record<string, string>>;

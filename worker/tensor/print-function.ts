@@ -16,6 +16,9 @@ const plainTypes: Readonly<Record<string, string>> = {
   Device: 'Device',
 };
 
+/** Sizes are numbers; lists of integers may have keys of random streams. */
+const inLists: Readonly<Record<string, string>> = { int: '(number | bigint)', SymInt: 'number' };
+
 export function printFunction(name: string, text: string, schema: Schema): string {
   const passed = schema.parameters.map((p) => (isPassed(p) ? p : undefined));
   const positional = passed.filter((p) => p !== undefined && !p.named) as Parameter[];
@@ -64,8 +67,7 @@ function printType(type: SchemaType): string {
   const plain = plainTypes[type.base];
   if (plain === undefined) throw new RangeError(`${type.base} has no TypeScript type`);
   const element = type.optionalElement ? `(${plain} | null)` : plain;
-  const numbers = type.base === 'int' || type.base === 'SymInt' ? 'number' : element;
-  const whole = type.list ? `readonly ${numbers}[]` : element;
+  const whole = type.list ? `readonly ${inLists[type.base] ?? element}[]` : element;
   return type.optional ? `${whole} | null` : whole;
 }
 

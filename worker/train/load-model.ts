@@ -63,7 +63,10 @@ export async function loadModel(
     sequences: (count) => firstSequences(feed, count),
   });
   const build = (shardLayer?: ShardLayer) =>
-    load(context, options, method, { files, device, shardLayer, initial });
+    load(context, options, method, {
+      ...{ files, device, shardLayer, initial },
+      seed: BigInt(run.spec.training.seed),
+    });
   const held = shardedModelOf(build, group, {
     ...{ layout: layoutOf(method), config: files.config, dtype: dtypeOf(method) },
     now: () => context.clock.monotonic(),
@@ -86,6 +89,7 @@ function shardedModelOf(
 
 interface Reading {
   readonly files: ModelFiles;
+  readonly seed: bigint;
   readonly device: Device;
   readonly shardLayer: ShardLayer | undefined;
   readonly initial: InitialFactors | null;
@@ -95,11 +99,11 @@ function load(
   { emit, packed }: RoleContext,
   options: BuildOptions,
   method: ResolvedMethod,
-  { files, device, shardLayer, initial }: Reading,
+  { files, seed, device, shardLayer, initial }: Reading,
 ): Model {
   const report = { type: 'stage', stage: 'Load', unit: 'Tensors' } as const;
   emit({ ...report, state: 'Started', total: files.tensorNames.length });
-  const precision = precisionOf(method);
+  const precision = precisionOf(method, { seed, blocks: files.config.L });
   const model = buildModel(modelSource(files), {
     ...options,
     precision,

@@ -108,6 +108,19 @@ export const memoryJobs: readonly MemoryJob[] = [
     ...{ training: {}, formats: ['MergedSafetensors'] },
   },
   {
+    name: 'nvfp4',
+    method: {
+      preset: 'Full',
+      precision: { type: 'NVFP4', nvfp4: { masterWeights: 'StochasticRounding' } },
+    },
+    ...{ training: {}, formats: ['MergedSafetensors'] },
+  },
+  {
+    name: 'mxfp4-lora',
+    method: { preset: 'LoRA', precision: { type: 'MXFP4' }, adapter },
+    ...{ training: {}, formats: ['MergedSafetensors'] },
+  },
+  {
     name: 'halo-lora-asked',
     method: { preset: 'LoRA', precision: { type: 'HALO' }, adapter },
     ...{ training: asked, formats: ['PEFTAdapter'] },

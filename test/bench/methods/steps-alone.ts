@@ -51,7 +51,9 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
     targetShare: targetCount / tokens,
     device: { type: 'cpu', bytes: freeMemory() },
   });
-  const precision = precisionOf(method);
+  const precision = precisionOf(method, {
+    ...{ seed: BigInt(spec.training.seed), blocks: files.config.L },
+  });
   const model = buildModel(modelSource(files), { ...buildOptionsOf(spec, method), precision });
   using _parameters = model.parameters;
   const rate = Number(spec.training.learningRate);

@@ -19,6 +19,7 @@ const halo = (format: string) => ({
   type: 'HALO',
   halo: { format, masterWeights: 'StochasticRounding' },
 });
+const chance = { masterWeights: 'StochasticRounding' };
 const adapter = { type: 'LoRA', lora: { rank: 16 } };
 const asAdapter = { formats: ['PEFTAdapter'] };
 const asModel = { formats: ['MergedSafetensors'] };
@@ -80,6 +81,16 @@ export const seedJobs: readonly SeedJob[] = [
     name: 'halo-fp8',
     method: { preset: 'HALO', precision: halo('FP8') },
     ...{ ...asModel, learningRate: '1e-4', against: ['full'] },
+  },
+  {
+    name: 'nvfp4',
+    method: { preset: 'Full', precision: { type: 'NVFP4', nvfp4: chance } },
+    ...{ ...asModel, learningRate: '1e-4', against: ['full'] },
+  },
+  {
+    name: 'mxfp4',
+    method: { preset: 'Full', precision: { type: 'MXFP4', mxfp4: chance } },
+    ...{ ...asModel, learningRate: '1e-4', against: ['full', 'nvfp4'] },
   },
   {
     name: 'galore',

@@ -349,16 +349,16 @@ const cases: Cases = {
     meet: { method: { preset: 'PVTuning', selection: { type: 'OwLore' } } },
     apart: { method: { preset: 'PVTuning', selection: { type: 'LISA' } } },
   },
-  'products in 8 bits are of dense weights': {
-    meet: { method: { preset: 'QLoRA', precision: { type: 'HALO' } } },
-    apart: { method: { preset: 'LoRA', precision: { type: 'HALO' } } },
+  'products in few bits are of dense weights': {
+    meet: { method: { preset: 'QLoRA', precision: { type: 'MXFP4' } } },
+    apart: { method: { preset: 'LoRA', precision: { type: 'MXFP4' } } },
   },
   'a change of full rank has a form of its own': {
     meet: { 'method.preset': 'RandLoRA', 'output.formats': ['PEFTAdapter', 'GGUFAdapter'] },
     apart: { 'method.preset': 'RandLoRA', 'output.formats': ['PEFTAdapter', 'GGUF'] },
   },
   'frozen weights are quantized once': {
-    meet: { method: { preset: 'RandLoRA', precision: { type: 'HALO' } } },
+    meet: { method: { preset: 'RandLoRA', precision: { type: 'NVFP4' } } },
     apart: { method: { preset: 'RandLoRA', base: { type: 'NF4' } } },
   },
   ...casesOfValues,

@@ -91,6 +91,8 @@ export const cases: Readonly<Record<string, DeviceCase>> = {
     method: { preset: 'HALO', precision: { type: 'HALO', halo: { format: 'FP8' } } },
     gap: rounded,
   },
+  nvfp4: { method: { preset: 'Full', precision: { type: 'NVFP4' } }, gap: rounded },
+  'lora in mxfp4': { method: { preset: 'LoRA', precision: { type: 'MXFP4' } }, gap: rounded },
   // It reports how many codes changed.
   'pv-tuning': { method: { preset: 'PVTuning', base: codebook }, gap: rounded, waits: 2 },
 };

@@ -23,6 +23,7 @@ const short = [
   ...['s2ft in lisa, with a density loss', 'spiel of an Int4 base, with a density loss'],
   ...['full in bfloat16 on blocks of Q4_0, 8-bit moments, distilled', 'lisa of int8 weights'],
   ...['owlore and galore in formats that change', 'natural galore', 'halo in fp8', 'pv-tuning'],
+  ...['nvfp4', 'lora in mxfp4'],
   ...['classes of pictures, qlora on a vision transformer'],
   ...['pictures and texts, block-lora on clip', 'spiel by momenta of an Int4 base', 'allora'],
   ...['q-galore'],

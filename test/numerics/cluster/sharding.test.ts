@@ -172,6 +172,7 @@ for (const size of [2, 4]) test.serial(trainsAlike, 'full-float32', size, coarse
 test.serial(trainsAlike, 'lora-float32', 2, coarse);
 test.serial(trainsAlike, 'halo-float64', 3, reordered);
 test.serial(trainsAlike, 'halo-float64-recompute', 2, reordered);
+test.serial(trainsAlike, 'mxfp4-float64', 3, reordered);
 // Whoever has no target tokens adds zeros: what an optimizer does to a share is what it does to the
 // whole, to the last bit.
 for (const name of [
@@ -189,6 +190,9 @@ for (const name of [
   'exact-halo-fp8',
   'exact-halo-lora',
   'exact-halo-lisa',
+  'exact-nvfp4',
+  'exact-mxfp4-recompute',
+  'exact-nvfp4-lora',
 ] as const)
   test.serial(trainsAlike, name, 3, 0);
 
@@ -245,5 +249,6 @@ test.serial(readsAny, 'exact-8bit', [3, 2, 1]);
 test.serial(readsAny, 'exact-qlora', [2, 1, 3]);
 test.serial(readsAny, 'exact-adamw-master-weights', [1, 4, 2]);
 test.serial(readsAny, 'exact-halo', [2, 1, 3]);
+test.serial(readsAny, 'exact-nvfp4', [2, 1, 3]);
 test.serial(readsAny, 'exact-q-galore', [3, 1, 2], 'matrices');
 test.serial(readsAny, 'exact-pv', [1, 3, 2], 'owner');

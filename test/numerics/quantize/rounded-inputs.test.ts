@@ -80,7 +80,7 @@ test('layers read the rounded input, and keep their biases', (t) => {
       { name: 'a', weight, bias: null },
       { name: 'b', weight, bias },
     ];
-    const [a, b] = withRoundedInputs({ grid: 'Int8' }).linears(x, layers);
+    const [a, b] = withRoundedInputs({ grid: 'Int8' }).linears(x, layers, null);
     const rounded = roundedTokens(x, 'Int8');
     t.deepEqual(toArray(a!), toArray(ops.linear(rounded, weight, null)));
     t.deepEqual(toArray(b!), toArray(ops.linear(rounded, weight, bias)));

@@ -19,9 +19,9 @@
 // row, errors in e5m2, gathering quantized weights.
 import type { Parameter } from '../../engine/parameters.ts';
 import * as ops from '../../tensor/ops.generated.ts';
-import { keep, scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import type { PlainLinear, Precision } from './precision.ts';
+import { isBlockLinear, type PlainLinear, type Precision } from './precision.ts';
+import { WeightCodes } from './weight-codes.ts';
 
 export interface HaloSettings {
   readonly format: 'INT8' | 'FP8' | 'Exact';
@@ -39,18 +39,18 @@ const kindCode = { Hartley: 1, Hadamard: 2, Blocks: 3 } as const;
 /** The most parts that a rotation mixes: kLargestPart of kernels/hadamard/plan.h. */
 const mostParts = 1024;
 
-interface Codes {
-  readonly values: Tensor;
-  readonly scale: Tensor;
-}
-
 export class Halo implements Precision {
   readonly name = 'HALO';
   readonly #settings: HaloSettings;
-  readonly #codes = new Map<string, Codes>();
+  readonly #codes: WeightCodes;
 
   constructor(settings: HaloSettings) {
     this.#settings = settings;
+    const { format, level, rotation } = settings;
+    const kind = level > 0 ? kindCode[rotation] : 0;
+    this.#codes = new WeightCodes((weight) =>
+      ops.quantizeRotated(ops.detach(weight), formatCode[format], kind),
+    );
   }
 
   linears(x: Tensor, layers: readonly PlainLinear[]): readonly Tensor[] {
@@ -65,10 +65,7 @@ export class Halo implements Precision {
   }
 
   fallbacks(parameters: readonly Parameter[]): readonly string[] {
-    const matrices = parameters.filter(
-      ({ name, layer, shape }) =>
-        typeof layer === 'number' && shape.length === 2 && isBlockLinear(name),
-    );
+    const matrices = parameters.filter(isBlockLinear);
     const reasons = Map.groupBy(matrices, ({ name, shape }) => this.#reason(name, shape));
     return [...reasons].flatMap(([reason, layers]) =>
       reason === null
@@ -78,24 +75,21 @@ export class Halo implements Precision {
   }
 
   forget(name: string): void {
-    const codes = this.#codes.get(name);
-    codes?.values.dispose();
-    codes?.scale.dispose();
-    this.#codes.delete(name);
+    this.#codes.forget(name);
   }
 
   forgetAll(): void {
-    for (const name of [...this.#codes.keys()]) this.forget(name);
+    this.#codes.forgetAll();
   }
 
   #products(x: Tensor, layers: readonly PlainLinear[]): readonly Tensor[] {
     const { format, level, reuses, rotation, tokenBlock } = this.#settings;
-    const codes = layers.map((layer) => this.#codesOf(layer));
+    const part = this.#codes.of(layers);
     return ops.haloLinearGroup(
       x,
       layers.map(({ weight }) => weight),
-      codes.map(({ values }) => values),
-      codes.map(({ scale }) => scale),
+      part(0),
+      part(1),
       layers.map(({ bias }) => bias),
       level,
       formatCode[format],
@@ -103,19 +97,6 @@ export class Halo implements Precision {
       kindCode[rotation],
       tokenBlock,
     );
-  }
-
-  #codesOf({ name, weight }: PlainLinear): Codes {
-    const known = this.#codes.get(name);
-    if (known !== undefined) return known;
-    const { format, level, rotation } = this.#settings;
-    const kind = level > 0 ? kindCode[rotation] : 0;
-    const [values, scale] = scope(() =>
-      ops.quantizeRotated(ops.detach(weight), formatCode[format], kind),
-    );
-    const made = { values: keep(values), scale: keep(scale) };
-    this.#codes.set(name, made);
-    return made;
   }
 
   /** Why a layer is not computed in 8 bits; null for one that is. */
@@ -127,11 +108,6 @@ export class Halo implements Precision {
     if (parts <= mostParts) return null;
     return `their ${inputs} inputs have an odd part of ${parts}, and a rotation mixes at most ${mostParts} parts; rotation: Blocks has no such limit`;
   }
-}
-
-/** Adapter matrices have other names. */
-function isBlockLinear(name: string): boolean {
-  return /_proj\.weight$/.test(name);
 }
 
 function oddPart(n: number): number {

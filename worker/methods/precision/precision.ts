@@ -2,6 +2,7 @@
 // their tensors' types.
 import type { Parameter } from '../../engine/parameters.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import type { DropoutDraw } from '../adapters/adapter.ts';
 
 /** A linear layer without an adapter. */
 export interface PlainLinear {
@@ -14,8 +15,13 @@ export interface PlainLinear {
 
 export interface Precision {
   readonly name: string;
-  /** `x W^T + bias` for layers with the same input `x [T, in]`, in the type of `x`. */
-  linears(x: Tensor, layers: readonly PlainLinear[]): readonly Tensor[];
+  /**
+   * `x W^T + bias` for layers with the same input `x [T, in]`, in the type of `x`; `draw` is null
+   * in evaluation.
+   */
+  linears(x: Tensor, layers: readonly PlainLinear[], draw: DropoutDraw | null): readonly Tensor[];
+  /** Whether it computes the layer with this weight; others are as without it. @default all */
+  computes?(name: string): boolean;
   /** The same without what is rounded of inputs; null where nothing is left. @default null */
   readonly unrounded?: (() => Precision) | null;
   /** Why some layers are computed in the type of the model: a sentence for each reason. */
@@ -24,4 +30,9 @@ export interface Precision {
   forget(name: string): void;
   /** All parameters may have changed, or the model is about to be freed. */
   forgetAll(): void;
+}
+
+/** Whether it is the weight of a linear layer of a block, not of an adapter. */
+export function isBlockLinear({ name, layer, shape }: Parameter): boolean {
+  return typeof layer === 'number' && shape.length === 2 && /_proj\.weight$/.test(name);
 }

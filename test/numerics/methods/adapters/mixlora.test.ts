@@ -122,7 +122,7 @@ test('rows sorted by expert compute what all experts do for all tokens, with zer
     ) as [Tensor, Tensor];
     const down = {
       ...{ name: `${path}.down_proj.weight`, weight: value('down_proj.weight'), bias: null },
-      ...{ delta: null, observe: null, tap: null, precision: null },
+      ...{ delta: null, observe: null, tap: null, precision: null, draw: null },
     };
     const names = ['gate_proj', 'up_proj'];
     const { output, routing } = mixedMlp(experts, { x, gate, up, down, names }, 0);

@@ -1,0 +1,2 @@
+#define ANNEAL_ISA avx512
+#include "fp4_loop.h"

@@ -1,0 +1,2 @@
+#define ANNEAL_ISA portable
+#include "fp4_loop.h"
