@@ -1,9 +1,12 @@
-// A worker process: `main.ts ROLE RUN-FOLDER`, or `main.ts pack RUN-FOLDER…` for runs that train
-// together. Roles run in sequence; each reads what the one before wrote into the run folder. Ends
-// with an exit code of the failure table.
+// A worker process: `main.ts ROLE RUN-FOLDER`, `main.ts pack RUN-FOLDER…` for runs that train
+// together, or `main.ts pool RUNS` for runs that come and go. Roles run in sequence; each reads
+// what the one before wrote into the run folder. Ends with an exit code of the failure table.
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { systemClock } from '../crds/clock.ts';
 import { UserError } from '../crds/failures/errors.ts';
+import { Exit } from '../crds/failures/table.ts';
+import { poolOrder } from '../crds/wire/packed.ts';
 import { runFiles } from '../crds/wire/run-folder.ts';
 import { trainerOrder } from '../crds/wire/trainer-order.ts';
 import { workerConfig } from './config.ts';
@@ -43,8 +46,13 @@ process.on('SIGTERM', () => stop.abort());
 // A killed parent cannot send anything, and nobody waits for the result.
 process.on('disconnect', () => stop.abort());
 process.on('SIGINT', () => {});
-process.exitCode = role === 'pack' ? await performPacked() : await performAlone();
+process.exitCode = await performRole();
 if (process.connected) process.disconnect();
+
+function performRole(): Promise<number> {
+  if (role === 'pack') return performPacked();
+  return role === 'pool' ? performPool(Number(folder)) : performAlone();
+}
 
 async function performAlone(): Promise<number> {
   let saveWanted = false;
@@ -86,14 +94,37 @@ async function performPacked(): Promise<number> {
   });
   const { trainPacked } = await import('./train/pack.ts');
   const folders = [folder, ...others];
-  await trainPacked(folders, { config, clock: systemClock, stop: stop.signal }, { say, onStderr });
+  await trainPacked(folders, { ...common(), say, onStderr });
   return 0;
+}
+
+/** Runs come and go by orders, at most so many at one time, until it is stopped. */
+async function performPool(expected: number): Promise<number> {
+  const { Pack } = await import('./train/pack.ts');
+  const pack = new Pack({ ...common(), expected, waits: true, say, onStderr });
+  const training = new Set<Promise<void>>();
+  process.on('message', (message) => {
+    const { data: order } = poolOrder.safeParse(message);
+    if (order === undefined) return;
+    if (order === 'stop') return stop.abort();
+    if ('detach' in order) return pack.detach(order.detach);
+    if (stop.signal.aborted) return;
+    const run = pack.train(order.attach, order.run).finally(() => training.delete(run));
+    training.add(run);
+  });
+  if (!stop.signal.aborted) await once(stop.signal, 'abort');
+  await Promise.all(training);
+  return Exit.PlannedStop;
+}
+
+function common() {
+  return { config, clock: systemClock, stop: stop.signal };
 }
 
 async function roleNamed(): Promise<Role> {
   const load = Object.entries(roles).find(([name]) => name === role)?.[1];
   if (load !== undefined) return load();
-  const message = `the role is "${role}"; it must be one of ${Object.keys(roles).join(', ')}, pack`;
+  const message = `the role is "${role}"; it must be one of ${Object.keys(roles).join(', ')}, pack, pool`;
   throw new UserError({ code: 'E_USAGE', message });
 }
 

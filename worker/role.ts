@@ -2,7 +2,7 @@ import type { Clock } from '../crds/clock.ts';
 import type { ServeMessage } from '../crds/serve/messages.ts';
 import type { TelemetryBody } from '../crds/wire/telemetry.ts';
 import type { WorkerConfig } from './config.ts';
-import type { PackedRuns } from './train/packed-runs.ts';
+import type { PackedRun } from './train/packed-runs.ts';
 
 /** What every role gets. */
 export interface RoleContext {
@@ -22,8 +22,8 @@ export interface RoleContext {
    * counts.
    */
   countedStep?: () => number | undefined;
-  /** Frozen tensors of runs that train in this process together. Undefined for a run alone. */
-  readonly packed?: PackedRuns;
+  /** Its place among runs that train in this process together. Undefined for a run alone. */
+  readonly packed?: PackedRun;
   /** Passes on what the parent says beside orders of a trainer. Undefined where nobody can. */
   hear?(listen: (message: unknown) => void): void;
   /** To the parent, beside telemetry. Undefined where nobody listens. */

@@ -1,6 +1,7 @@
 // `anneal estimate FILE`: the memory plan and the time of a job on candidate devices. It is the
 // same pure plan that the worker uses, so a wrong prediction here also appears in the report of the
 // run.
+
 import { dirname, resolve } from 'node:path';
 import {
   type FineTuneJobSpec,
@@ -15,6 +16,7 @@ import {
 import { plansRanks } from '../../crds/methods/adapter-traits.ts';
 import { type CudaConstant, unmeasured } from '../../crds/plan/cuda-constants.ts';
 import type { ExchangedBytes } from '../../crds/plan/exchanged-bytes.ts';
+import type { HeldBase } from '../../crds/plan/packing.ts';
 import { trainersOfPod } from '../../crds/plan/world.ts';
 import type { AttentionEntries } from '../../crds/wire/attention-entries.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
@@ -97,6 +99,8 @@ export interface Estimate {
   };
   /** Of that device, bytes that it keeps between its steps where others train in its process. */
   readonly kept: number;
+  /** What others of it may share. */
+  readonly base: HeldBase;
   /** What the plan of that device rests on and nobody has measured. */
   readonly unmeasured: readonly CudaConstant[];
   readonly times: readonly TimeRow[];
@@ -158,6 +162,7 @@ export async function estimate(
       host: written.host?.stages.map(({ stage, peak }) => ({ stage, peak })) ?? [],
     },
     kept: written.kept,
+    base: written.base,
     unmeasured: judged.memory.type === 'cpu' ? [] : unmeasured(),
     times: [
       ...measuredRow(written, reports, devices),

@@ -34,7 +34,9 @@ export async function estimateTogether(
   }
   const jobs = await besideOthers(files, alone, options, once);
   const device = jobs[0]?.stages.device ?? '';
-  const peak = packedPeak(jobs.map((job) => ({ kept: job.kept, peak: trainingPeak(job) })));
+  const peak = packedPeak(
+    jobs.map((job) => ({ kept: job.kept, base: job.base, peak: trainingPeak(job) })),
+  );
   const limit = alone[0]?.devices.find(({ name }) => name === device)?.limit ?? 0;
   return { jobs, device, peak, limit, fits: peak <= limit };
 }

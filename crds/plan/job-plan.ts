@@ -18,7 +18,7 @@ import { type MemoryPlan, planMemory } from './memory.ts';
 import { memoryConstants } from './memory-constants.ts';
 import { type MemoryQuestion, stagesOf } from './memory-question.ts';
 import type { ModelFacts } from './model-facts.ts';
-import { keptBetweenSteps } from './packing.ts';
+import { type HeldBase, heldBase, keptBetweenSteps } from './packing.ts';
 import { type TrainedCounts, trainedOf } from './parameters.ts';
 import { tokensOfSound } from './sound-window.ts';
 import { totalSteps } from './steps.ts';
@@ -58,6 +58,7 @@ export interface JobPlan {
   readonly memory: MemoryPlan;
   /** Bytes that it keeps between its steps beside the base, while other runs are at work. */
   readonly kept: number;
+  readonly base: HeldBase;
   /** Of the host, where `memory` is that of a device. */
   readonly host?: HostPlan;
   /** What each rank receives of the others in a step. */
@@ -73,7 +74,8 @@ export function planJob(question: JobQuestion): JobPlan {
     tokensPerSequence(spec.dataset, pictureTokens(question)),
     data?.longest ?? Number.POSITIVE_INFINITY,
   );
-  const { batch, memory, kept, exchange, host } = planDevice(question, method, sequences, tokens);
+  const planned = planDevice(question, method, sequences, tokens);
+  const { batch, memory, kept, base, exchange, host } = planned;
   const recomputed = memory.blocks.filter((mode) => mode !== 'keep').length;
   return {
     method,
@@ -83,6 +85,7 @@ export function planJob(question: JobQuestion): JobPlan {
     tokensPerStep: sequences * tokens,
     memory,
     kept,
+    base,
     exchange,
     ...(host === undefined ? {} : { host }),
     flops: flopsPerToken({
@@ -130,6 +133,7 @@ interface DevicePlan {
   readonly batch: BatchPlan;
   readonly memory: MemoryPlan;
   readonly kept: number;
+  readonly base: HeldBase;
   readonly exchange: ExchangedBytes;
   readonly host: HostPlan | undefined;
 }
@@ -152,7 +156,7 @@ function planDevice(
     const memory = planMemory(asked);
     const host = asked.device.type === 'cuda' ? planHost(asked, memory.blocks) : undefined;
     const kept = keptBetweenSteps(asked);
-    return { batch, memory, kept, exchange: exchangedBytes(asked), host };
+    return { batch, memory, kept, base: heldBase(asked), exchange: exchangedBytes(asked), host };
   };
   let closest = plan(1);
   const micros = memoryConstants.engine.hasWaves ? closest.batch.microBatches : 1;

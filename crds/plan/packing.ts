@@ -31,10 +31,37 @@ export function keptBetweenSteps(question: MemoryQuestion): number {
   return own + staticBytes(question).optimizer + tokenizerBytes(question) + ofEachRun;
 }
 
-/** At most, one run is at work while the others keep what they have between steps. Pure. */
-export function packedPeak(
-  runs: readonly { readonly peak: number; readonly kept: number }[],
-): number {
+export interface PlannedRun {
+  /** By its plan, alone. */
+  readonly peak: number;
+  /** Of that, what it keeps between two of its steps beside the base. */
+  readonly kept: number;
+  readonly base: HeldBase;
+}
+
+/** The base in the form that a run reads; runs of one form share it. */
+export interface HeldBase {
+  readonly form: string;
+  readonly bytes: number;
+}
+
+export function heldBase(question: MemoryQuestion): HeldBase {
+  const { base, precision } = question.method;
+  return { form: JSON.stringify([base, precision]), bytes: staticBytes(question).weights };
+}
+
+/**
+ * At most, one run is at work while the others keep what they have between steps, and the base lies
+ * there in each of their forms. Pure.
+ */
+export function packedPeak(runs: readonly PlannedRun[]): number {
   const kept = runs.reduce((sum, run) => sum + run.kept, 0);
-  return Math.max(0, ...runs.map((run) => run.peak + kept - run.kept));
+  const forms = new Map(runs.map(({ base }) => [base.form, base.bytes]));
+  const bases = [...forms.values()].reduce((sum, bytes) => sum + bytes, 0);
+  return Math.max(
+    0,
+    ...runs.map(
+      ({ peak, kept: own, base }) => peak + kept - own + bases - (forms.get(base.form) ?? 0),
+    ),
+  );
 }

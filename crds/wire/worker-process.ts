@@ -9,6 +9,7 @@ export function workerNodeArguments(role: string): readonly string[] {
 const holdModels: ReadonlySet<string> = new Set([
   'train',
   'pack',
+  'pool',
   'publish',
   'serve',
   'begin',

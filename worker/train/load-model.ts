@@ -108,7 +108,7 @@ function load(
     ...options,
     precision,
     device,
-    ...(packed === undefined ? {} : { shared: sharedFrom(packed.base, method, device) }),
+    ...(packed === undefined ? {} : { shared: sharedFrom(packed.all.base, method, device) }),
     ...(initial === null ? {} : { initial: (name) => initial.get(name) }),
     ...(shardLayer === undefined ? {} : { shardLayer }),
   });

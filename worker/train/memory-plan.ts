@@ -11,7 +11,7 @@ import { type HostPlan, planHost } from '../../crds/plan/host-memory.ts';
 import { type MemoryPlan, planMemory } from '../../crds/plan/memory.ts';
 import { type MemoryQuestion, stagesOf } from '../../crds/plan/memory-question.ts';
 import { outOfDeviceMemory } from '../../crds/plan/out-of-device-memory.ts';
-import { keptBetweenSteps } from '../../crds/plan/packing.ts';
+import { heldBase, keptBetweenSteps, type PlannedRun } from '../../crds/plan/packing.ts';
 import { trainedOf } from '../../crds/plan/parameters.ts';
 import { tokensOfSound } from '../../crds/plan/sound-window.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
@@ -29,6 +29,11 @@ export interface TrainerMemory {
   readonly plan: MemoryPlan;
   /** Null where the device is the processor, whose memory is that of the process. */
   readonly host: HostMemory | null;
+}
+
+interface PlannedMemory extends TrainerMemory {
+  /** What others of the process are to know of it. */
+  readonly run: PlannedRun;
 }
 
 interface HostMemory {
@@ -51,14 +56,16 @@ const byItself = { size: 1, neighbours: 1 } as const;
 export function trainerMemory(
   { run, method, files, feed, device }: Planned,
   { config: { member, copies }, packed }: Pick<RoleContext, 'config' | 'packed'>,
-): TrainerMemory {
+): PlannedMemory {
   const { size, neighbours } = member ?? byItself;
+  const all = packed?.all;
   const facts = factsOf(files.config, files.headers);
   const trained = trainedOf(facts, method).total;
   const mode = copies === undefined ? 'None' : copies.hasPeer ? 'LocalAndPeer' : 'Local';
   // All workers of the machine start together and see the same free memory, and their copies of the
   // state will be in it too.
-  const hostBytes = Math.floor(freeMemory() / neighbours) - copyBytes(trained, size, mode);
+  const free = all?.freeWhenEmpty('host', freeMemory()) ?? freeMemory();
+  const hostBytes = Math.floor(free / neighbours) - copyBytes(trained, size, mode);
   // Records pass one after the other then.
   const clipsRecords = run.federated?.privacy !== undefined;
   const sequences = Math.ceil(feed.sequencesPerStep / size);
@@ -85,13 +92,12 @@ export function trainerMemory(
     device:
       device === 'cpu'
         ? { type: 'cpu', bytes: hostBytes }
-        : { type: 'cuda', bytes: freeOn(device) },
+        : { type: 'cuda', bytes: all?.freeWhenEmpty('device', freeOn(device)) ?? freeOn(device) },
   };
   const kept = keptBetweenSteps(asked);
-  const question = packed === undefined ? asked : beside(asked, (packed.count - 1) * kept);
+  const question = all === undefined ? asked : beside(asked, (all.expected - 1) * kept);
   const memory = memoryFor(question, hostBytes);
-  packed?.plan({ peak: trainingPeak(memory.plan), kept });
-  return memory;
+  return { ...memory, run: { peak: trainingPeak(memory.plan), kept, base: heldBase(asked) } };
 }
 
 /** Once the ranks of layers are decided: before, the plan counts the most that all may have. */

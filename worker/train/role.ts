@@ -82,6 +82,10 @@ export const trainRole: Role = async (context) => {
   requireKasa(run.spec, factsOf(files.config, files.headers));
   using feed = await openJobFeed(run.spec, prepared.data, { method, files, device, world }, stop);
   const memory = trainerMemory({ run, method, files, feed, device }, context);
+  await context.packed?.admitted(memory.run, {
+    stop,
+    onWait: (message) => context.emit({ type: 'warning', reason: 'NoPoolCapacity', message }),
+  });
   await withinDeviceMemory(memory, device, () =>
     trainWithin(context, { run, prepared, method, device, joined, files, feed, memory, startedAt }),
   );
@@ -121,7 +125,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
     rests(model.adapter, parameter, { step, totalSteps: plan.totalSteps }),
   );
   const recorder = new Recorder({
-    ...{ run, prepared, method, files, model, memory, plan, feed, packed },
+    ...{ run, prepared, method, files, model, memory, plan, feed, packed: packed?.all },
     ...{ workers: world.size, version: programVersion, startedAt },
   });
   using board = world.rank === 0 ? boardOf(context, run, prepared, method) : noBoard;
@@ -159,7 +163,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
     ...(await writersOf(opened, model, world)),
     checkpoints: agreedOn(checkpoints, context, world, held),
     stopping,
-    turn: () => packed?.turn() ?? setImmediate(),
+    turn: () => packed?.all.turn() ?? setImmediate(),
   };
   trimMemory();
   const ended = await train(parts, restored ?? freshState);

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { mostPacked, packedMessage } from '../../../crds/wire/packed.ts';
+import { mostPacked, packedMessage, poolOrder } from '../../../crds/wire/packed.ts';
 
 test('a message or an end is of a run that the process was started with', (t) => {
   const message = { type: 'warning', reason: 'Waiting', message: 'it waits', time: 1 };
@@ -10,4 +10,18 @@ test('a message or an end is of a run that the process was started with', (t) =>
   }
   t.false(packedMessage.safeParse({ run: 0 }).success);
   t.false(packedMessage.safeParse(message).success, 'without saying whose');
+});
+
+test('runs come and go by a number that is free', (t) => {
+  for (const order of ['stop', { attach: '/run', run: 3 }, { detach: 3 }]) {
+    t.true(poolOrder.safeParse(order).success, JSON.stringify(order));
+  }
+  for (const order of [
+    'save',
+    { attach: '', run: 3 },
+    { detach: mostPacked },
+    { attach: '/run' },
+  ]) {
+    t.false(poolOrder.safeParse(order).success, JSON.stringify(order));
+  }
 });
