@@ -1,8 +1,8 @@
 /**
  * Adapters of the digits transformer, one for thick strokes, one for italic digits, and two more,
- * composed in each mode: how thick strokes are and how much they lean, beside what each adapter does
- * alone, and of how many pictures a classifier says that they show what was asked for. Beside it what the
- * cache of CMLoRA saves, and how far it moves pictures.
+ * composed in each mode: how thick strokes are and how much they lean, beside what each adapter
+ * does alone, and of how many pictures a classifier says that they show what was asked for. Beside
+ * it what the cache of CMLoRA saves, and how far it moves pictures.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
