@@ -2,7 +2,8 @@
  * Methods that are measured beside LoRA, each as its example has it. Examples are for long runs: in
  * those of a few steps learning rates are three times as much, as LoRA's is, but where an example
  * was tried on few steps, or three times as much makes the model worse than its base. KaSA has a
- * smaller rank: a model of this size does not bear what it takes from the weights at its own.
+ * smaller rank: a model of this size does not bear what it takes from the weights at its own, and
+ * hardly at this one, whose results the gate refuses (docs/methods.md).
  */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
