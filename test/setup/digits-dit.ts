@@ -16,7 +16,7 @@ const root = join(import.meta.dirname, '../..');
 
 export const digitNames = Array.from({ length: 10 }, (_, label) => String(label));
 
-const config = {
+export const digitsDitJson = {
   _class_name: 'DiTTransformer2DModel',
   ...{ num_attention_heads: 4, attention_head_dim: 16, num_layers: 4, norm_eps: 1e-6 },
   ...{ in_channels: 1, out_channels: 1, sample_size: digitSide, patch_size: 2 },
@@ -49,7 +49,7 @@ const spec = {
 export async function digitsDit(
   setup: Setup = thisSetup(new AbortController().signal),
 ): Promise<string> {
-  const key = digestOf({ config, spec }).slice(0, 12);
+  const key = digestOf({ config: digitsDitJson, spec }).slice(0, 12);
   const pictures = await digits(setup);
   return await ensureEntry(setup, {
     folder: join(setup.cache.root, `digits-dit-${key}`),
@@ -60,7 +60,7 @@ export async function digitsDit(
       await setup.steps.step('digits-dit', text, async () => {
         await writeDigits(join(staging, 'pictures'), pictures);
         await mkdir(join(staging, 'config'));
-        await writeFile(join(staging, 'config', 'config.json'), JSON.stringify(config));
+        await writeFile(join(staging, 'config', 'config.json'), JSON.stringify(digitsDitJson));
         const job = { apiVersion: 'anneal.dev/v1alpha1', kind: 'FineTuneJob' };
         const file = join(staging, 'job.yaml');
         // JSON is YAML.
