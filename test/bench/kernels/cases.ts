@@ -91,6 +91,8 @@ export function kernelCases(): readonly KernelCase[] {
     ]),
     halo('bfloat16', 'INT8', 0),
     halo('bfloat16', 'FP8', 0),
+    fp4('NVFP4'),
+    fp4('MXFP4'),
     ...[H, 960, 1024, I].map((width) => rotation(width, 65_536, 1)),
     ...[H, 960, 1024, I].map((width) => rotation(width, 64, 100)),
     ...(['NF4Double', 'NF4', 'Int8', 'Int4'] as const).map(decoding),
@@ -207,6 +209,28 @@ function halo(
       dy,
     ),
     flops: 6 * T * inputs * outputs,
+  };
+}
+
+/** Three products in 4 bits, everything counted, codes of the weight too. */
+function fp4(format: 'NVFP4' | 'MXFP4'): KernelCase {
+  const [x, w, dy] = [drawBfloat16(T, H), drawBfloat16(I, H), drawBfloat16(T, I)];
+  const [code, square] = [format === 'NVFP4' ? 1 : 2, format === 'NVFP4'];
+  const layer = (x: Tensor, w: Tensor): Tensor => {
+    const [codes, scales, tensorScale] = ops.quantizeFp4(ops.detach(w), code, { square });
+    const [y] = ops.fp4LinearGroup(x, [w], [codes], [scales], [tensorScale], [null], code, 5, [3]);
+    return y as Tensor;
+  };
+  return {
+    name: `${format} linear, ${H} to ${I}`,
+    reference: 'anneal::linear, bfloat16',
+    ours: both(of<2>(layer), [x, w], dy),
+    theirs: both(
+      of<2>((x, w) => ops.linear(x, w)),
+      [x, w],
+      dy,
+    ),
+    flops: 6 * T * H * I,
   };
 }
 

@@ -135,6 +135,27 @@ test('each instruction set has the same bits, and each number of threads', (t) =
   for (const bytes of made) t.deepEqual(bytes, made[0]);
 });
 
+test('a device has the bits of the processor', (t) => {
+  for (const format of ['NVFP4', 'MXFP4'] as const) {
+    const ways: readonly How[] = [
+      {},
+      { signs },
+      { signs, key: 9, site: 2 },
+      { columns: true, key: 3 },
+    ];
+    const squares = format === 'NVFP4' ? [{ square: true }] : [];
+    const make = () =>
+      (['bfloat16', 'float32'] as const).flatMap((dtype) => {
+        const x = draw('x', [77, 83], dtype);
+        return [...ways, ...squares].flatMap((how) => {
+          const made = quantize(x, format, how);
+          return [...made, ops.dequantizeFp4(made[0], made[1], { dtype })].map(toBytes);
+        });
+      });
+    t.deepEqual(scope(make), scope(make, 'cpu'), format);
+  }
+});
+
 test('square scales are those of 16 x 16 values, and serve rows and columns', (t) => {
   scope(() => {
     const x = draw('x', [64, 96], 'float32');

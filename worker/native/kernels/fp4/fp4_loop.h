@@ -154,9 +154,13 @@ template <int size, class T> void decode(const Coded& from, T* to, int64_t begin
       const int64_t at = row * from.groups + group;
       const uint8_t* codes = from.codes + at * (size / 2);
       T* values = to + at * size;
+      // Halves apart, as vectors have them.
+      T low[size / 2], high[size / 2];
+      for (int i = 0; i < size / 2; ++i) store(low[i], from_float4(codes[i]) * scale);
+      for (int i = 0; i < size / 2; ++i) store(high[i], from_float4(codes[i] >> 4) * scale);
       for (int i = 0; i < size / 2; ++i) {
-        store(values[2 * i], from_float4(codes[i]) * scale);
-        store(values[2 * i + 1], from_float4(codes[i] >> 4) * scale);
+        values[2 * i] = low[i];
+        values[2 * i + 1] = high[i];
       }
     }
   }
