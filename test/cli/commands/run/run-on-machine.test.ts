@@ -70,7 +70,11 @@ async function inFolder(
 test('one run, as lines, as sentences, as JSON, and as its end only', async (t) => {
   const shown = { lines: [], sentences: [], json: [], summary: [] } as Record<string, string[]>;
   const into = (name: string) => (line: string) => void shown[name]?.push(line);
+  const job = aWrittenJob();
+  const spec = job['spec'] as { readonly training: object };
+  const samples = { prompts: ['How do I keep a plant alive?'] };
   const { folder, start } = await inFolder(t, {
+    job: { ...job, spec: { ...spec, training: { ...spec.training, samples } } },
     view: () =>
       both(
         both(runLines(into('lines')), runSentences(into('sentences'))),
