@@ -34,9 +34,11 @@ function stackOf(name: string, parts: readonly WeightedAdapter[]): Factors {
       own.map((one) => one.A),
       0,
     ),
-    B: ops.cat(
-      own.map((one) => ops.mulScalar(one.B, one.weight)),
-      1,
+    B: ops.t(
+      ops.cat(
+        own.map((one) => ops.t(ops.mulScalar(one.B, one.weight))),
+        0,
+      ),
     ),
   }));
   return { A: keep(A), B: keep(B) };

@@ -14,7 +14,7 @@ import { requireBase } from './require-base.ts';
 export interface Factors {
   /** `[r, in]` */
   readonly A: Tensor;
-  /** `[out, r]`, times the scale. */
+  /** `[out, r]`, times the scale; turned in memory, the order in which few rows read it. */
   readonly B: Tensor;
 }
 
@@ -52,24 +52,29 @@ function readAdapter(
   { dtype, device }: Model,
 ): ServedAdapter {
   const type = exactType(dtype);
-  const load = (path: string, factor: 'A' | 'B', scale: number): Tensor => {
-    const values = scope(
-      () => ops.mulScalar(file.load(nameOf(path, factor), { dtype: type }), scale),
-      'cpu',
-    );
-    return keep(onDevice(values, device));
-  };
+  /** A copy: the file is closed when all are read. */
+  const load = (path: string, factor: 'A' | 'B', scale: number): Tensor =>
+    ops.mulScalar(file.load(nameOf(path, factor), { dtype: type }), scale);
+  const own = (make: () => Tensor): Tensor => keep(onDevice(scope(make, 'cpu'), device));
   return scope(
     () =>
       new ServedAdapter(
         new Map(
           layers.map((layer) => [
             `${layer.path}.weight`,
-            { A: load(layer.path, 'A', 1), B: load(layer.path, 'B', scaleOf(layer)) },
+            {
+              A: own(() => load(layer.path, 'A', 1)),
+              B: own(() => turned(load(layer.path, 'B', scaleOf(layer)))),
+            },
           ]),
         ),
       ),
   );
+}
+
+/** The same values, columns dense. */
+function turned(B: Tensor): Tensor {
+  return ops.t(ops.contiguous(ops.t(B)));
 }
 
 export interface Base {

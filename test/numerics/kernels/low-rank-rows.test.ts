@@ -21,23 +21,34 @@ interface Range {
   readonly rank: number;
 }
 
-/** One row, some, more than products of few rows take; rows of nobody before, between, behind. */
+/**
+ * One row, some, more than share a reading of factors, more than are few; ranks that are no whole
+ * groups; rows of nobody before, between, behind.
+ */
 const ranges: readonly Range[] = [
   { from: 1, count: 1, rank: 16 },
   { from: 2, count: 3, rank: 1 },
   { from: 6, count: 9, rank: 64 },
-  { from: 15, count: 40, rank: 5 },
+  { from: 15, count: 33, rank: 5 },
+  { from: 48, count: 7, rank: 6 },
   { from: 55, count: 0, rank: 4 },
 ];
 const [tokens, inputs, outputs] = [57, 37, 51];
 
-function drawn(dtype: DType) {
+/** How B lies in memory: as files have it, and as a server keeps it for few rows. */
+const layouts = ['[O, r]', 'turned'] as const;
+type Layout = (typeof layouts)[number];
+
+function drawn(dtype: DType, layout: Layout = 'turned') {
   const factors = dtype === 'bfloat16' ? 'float32' : dtype;
   return {
     y: draw('y', [tokens, outputs], dtype),
     x: draw('x', [tokens, inputs], dtype),
     as: ranges.map(({ rank }, i) => draw(`a${i}`, [rank, inputs], factors, 0.2)),
-    bs: ranges.map(({ rank }, i) => draw(`b${i}`, [outputs, rank], factors, 0.2)),
+    bs: ranges.map(({ rank }, i) => {
+      const b = draw(`b${i}`, [outputs, rank], factors, 0.2);
+      return layout === 'turned' ? ops.t(ops.contiguous(ops.t(b))) : b;
+    }),
   };
 }
 
@@ -46,9 +57,11 @@ const rowOf = (x: Tensor, at: number): Uint8Array => toBytes(ops.narrow(x, 0, at
 
 test('each range gets the product of its own factors, other rows nothing', (t) => {
   onEachIsa((isa) => {
-    for (const dtype of dtypesUnderTest) {
+    for (const [dtype, layout] of dtypesUnderTest.flatMap((d) =>
+      layouts.map((l) => [d, l] as const),
+    )) {
       scope(() => {
-        const { y, x, as, bs } = drawn(dtype);
+        const { y, x, as, bs } = drawn(dtype, layout);
         const got = ops.addLowRank_(ops.clone(y), x, as, bs, rows);
         const exact = ops.clone(wide(y));
         for (const [i, { from, count }] of ranges.entries()) {
@@ -60,7 +73,10 @@ test('each range gets the product of its own factors, other rows nothing', (t) =
         const rounding = dtype === 'bfloat16' ? 0.5 * dtypeEpsilon('bfloat16') : 0;
         const sums = 64 * dtypeEpsilon(dtype === 'float64' ? 'float64' : 'float32');
         const bound = (rounding + sums) * largest(exact);
-        t.true(distance(got, exact) <= bound, `${isa} ${dtype}: ${distance(got, exact)} ${bound}`);
+        t.true(
+          distance(got, exact) <= bound,
+          `${isa} ${dtype} ${layout}: ${distance(got, exact)} ${bound}`,
+        );
         for (const at of [0, 5, 55, 56]) t.deepEqual(rowOf(got, at), rowOf(y, at));
       });
     }
@@ -87,6 +103,23 @@ test('what a range computes, even NaN, changes no bit of another', (t) => {
       t.deepEqual(part(got), part(alone[i] as Tensor));
     }
     t.true(Number.isNaN(largest(ops.narrow(got, 0, 1, 1))));
+  });
+});
+
+testOfProcessor('a row of few gets the same bits whatever rows are beside it', (t) => {
+  onEachIsa((isa) => {
+    for (const dtype of ['float32', 'bfloat16'] as const) {
+      scope(() => {
+        const { y, x, as, bs } = drawn(dtype);
+        const [{ from, count }, a, b] = [ranges[4] as Range, as.slice(4, 5), bs.slice(4, 5)];
+        const together = ops.addLowRank_(ops.clone(y), x, a, b, [from, count]);
+        for (let at = from; at < from + count; at += 1) {
+          const alone = ops.addLowRank_(ops.clone(y), x, a, b, [at, 1]);
+          t.deepEqual(rowOf(together, at), rowOf(alone, at), `${isa} ${dtype} row ${at}`);
+          t.notDeepEqual(rowOf(alone, at), rowOf(y, at));
+        }
+      });
+    }
   });
 });
 

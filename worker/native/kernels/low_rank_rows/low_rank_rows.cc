@@ -7,6 +7,8 @@
 
 #include "../each.h"
 #include "../gemm/matrix.h"
+#include "../isa.h"
+#include "few_rows.h"
 
 namespace anneal::low_rank_rows {
 
@@ -18,8 +20,12 @@ using gemm::into;
 using gemm::matrix_of;
 using gemm::turned;
 
+// Rows of a range up to which its factors are what takes time.
+constexpr int64_t kFewRows = 8;
+
 struct Range {
-  Tensor y, x, a, b;
+  int64_t from, count;
+  const Tensor &a, &b;
 };
 
 std::vector<Range> checked(const Tensor& y, const Tensor& x, at::TensorList a, at::TensorList b, at::IntArrayRef rows) {
@@ -28,6 +34,7 @@ std::vector<Range> checked(const Tensor& y, const Tensor& x, at::TensorList a, a
   TORCH_CHECK(a.size() == b.size() && rows.size() == 2 * a.size(), "there are ", a.size(), " factors a, ", b.size(),
               " factors b and ", rows.size(), " numbers of rows; each pair of factors must have two");
   std::vector<Range> ranges;
+  ranges.reserve(a.size());
   for (size_t i = 0; i < a.size(); ++i) {
     const int64_t from = rows[2 * i], count = rows[2 * i + 1];
     TORCH_CHECK(from >= 0 && count >= 0 && from + count <= y.size(0), "rows ", from, " and ", count,
@@ -36,33 +43,64 @@ std::vector<Range> checked(const Tensor& y, const Tensor& x, at::TensorList a, a
                     a[i].size(0) == b[i].size(1),
                 "a[", i, "] and b[", i, "] have the shapes ", a[i].sizes(), " and ", b[i].sizes(), "; they must be [r, ",
                 x.size(1), "] and [", y.size(1), ", r]");
-    ranges.push_back({y.narrow(0, from, count), x.narrow(0, from, count), a[i], b[i]});
+    if (count > 0) ranges.push_back({from, count, a[i], b[i]});
   }
   return ranges;
 }
 
-void by_products(const Range& range) {
-  const Tensor x = dense(range.x), a = dense(range.a), b = dense(range.b);
+// Factors in the order in which the loops of few_rows.h read them.
+bool lie_as_read(const Range& r) {
+  return r.count <= kFewRows && r.a.is_cpu() && r.b.is_cpu() && r.a.scalar_type() == at::kFloat &&
+         r.b.scalar_type() == at::kFloat && r.a.size(0) > 0 && r.a.stride(1) == 1 && r.b.stride(0) == 1;
+}
+
+void by_loops(const Tensor& y, const Tensor& x, const Range& r, const Range* next) {
+  Few f{};
+  f.x = gemm::at_row(x.const_data_ptr(), r.from, x.stride(0), gemm::storage_of(x));
+  f.y = gemm::at_row(y.mutable_data_ptr(), r.from, y.stride(0), gemm::storage_of(y));
+  f.x_ld = x.stride(0);
+  f.y_ld = y.stride(0);
+  f.count = r.count;
+  f.inputs = x.size(1);
+  f.outputs = y.size(1);
+  f.rank = r.a.size(0);
+  f.a = r.a.const_data_ptr<float>();
+  f.b = r.b.const_data_ptr<float>();
+  f.a_ld = r.a.stride(0);
+  f.b_ld = r.b.stride(1);
+  f.next = next != nullptr && lie_as_read(*next) ? next->a.const_data_ptr<float>() : nullptr;
+  const gemm::Scratch scratch(static_cast<size_t>(kTogether * (f.rank + f.outputs)));
+  f.scratch = scratch.data();
+  ANNEAL_CHOOSE(run)(x.scalar_type() == at::kBFloat16)(f);
+}
+
+void by_products(const Tensor& y, const Tensor& x_rows, const Range& r) {
+  const Tensor x = dense(x_rows), a = dense(r.a), b = dense(r.b);
   const Tensor between = at::empty({x.size(0), a.size(0)}, x.options().dtype(at::kFloat));
   gemm::product(matrix_of(x), turned(matrix_of(a)), into(between));
-  gemm::Output sum = into(range.y);
+  gemm::Output sum = into(y);
   sum.residual = sum.data;
   sum.residual_ld = sum.ld;
   sum.residual_storage = sum.storage;
   gemm::product(matrix_of(between), turned(matrix_of(b)), sum);
 }
 
-void by_libtorch(const Range& range) {
-  const auto type = range.y.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const Tensor between = at::mm(range.x.to(type), range.a.to(type).t());
-  Tensor(range.y).copy_(range.y.to(type).addmm_(between, range.b.to(type).t()));
+void by_libtorch(const Tensor& y, const Tensor& x, const Range& r) {
+  const auto type = y.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const Tensor between = at::mm(x.to(type), r.a.to(type).t());
+  Tensor(y).copy_(y.to(type).addmm_(between, r.b.to(type).t()));
 }
 
 Tensor& add_low_rank_(Tensor& y, const Tensor& x, at::TensorList a, at::TensorList b, at::IntArrayRef rows) {
   const std::vector<Range> ranges = checked(y, x, a, b, rows);
-  each(static_cast<int64_t>(ranges.size()), 1, [&](int64_t i, int64_t) {
+  const int64_t count = static_cast<int64_t>(ranges.size());
+  const bool ours = y.stride(1) == 1 && gemm::ours({y, x});
+  const bool by_rows = ours && x.stride(1) == 1 && x.scalar_type() == y.scalar_type();
+  each(count, 1, [&](int64_t i, int64_t) {
     const Range& r = ranges[i];
-    y.stride(1) == 1 && gemm::ours({r.y, r.x, r.a, r.b}) ? by_products(r) : by_libtorch(r);
+    if (by_rows && lie_as_read(r)) return by_loops(y, x, r, i + 1 < count ? &ranges[i + 1] : nullptr);
+    const Tensor own = y.narrow(0, r.from, r.count), read = x.narrow(0, r.from, r.count);
+    ours && gemm::ours({r.a, r.b}) ? by_products(own, read, r) : by_libtorch(own, read, r);
   });
   return y;
 }

@@ -1,0 +1,2 @@
+#define ANNEAL_ISA portable
+#include "few_rows_loops.h"
