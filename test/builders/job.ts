@@ -20,6 +20,14 @@ export function aWrittenJob(): Record<string, unknown> {
   };
 }
 
+/** It has the prompt that the report of run-report.ts answers. */
+export function anAskingJob(): Record<string, unknown> {
+  const job = aWrittenJob();
+  const spec = job['spec'] as { readonly training: object };
+  const samples = { prompts: ['How do I keep a plant alive?'] };
+  return { ...job, spec: { ...spec, training: { ...spec.training, samples } } };
+}
+
 /**
  * What makes it a job whose only worker prepares for itself: everything on claims, and memory that
  * is named.

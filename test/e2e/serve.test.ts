@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import OpenAI, { APIError } from 'openai';
+import { servedAdapters } from '../../crds/serve/served-adapters.ts';
 import { annealServe } from '../builders/anneal-serve.ts';
 import { aToyRun } from '../builders/toy-run.ts';
 
@@ -94,13 +95,20 @@ test.serial(
     const later = await client.chat.completions.create({ model: 'later', ...asked });
     t.is(later.choices[0]?.message.content, tuned.choices[0]?.message.content);
 
-    t.deepEqual(await (await fetch(`${origin}/adapters`)).json(), {
-      served: [
+    const { served, refused } = servedAdapters.parse(
+      await (await fetch(`${origin}/adapters`)).json(),
+    );
+    t.deepEqual(
+      served.map(({ load: _, ...one }) => one),
+      [
         { name: 'tuned', folder: adapter },
         { name: 'later', folder: join(more, 'later') },
       ],
-      refused: [],
-    });
+    );
+    t.deepEqual(refused, []);
+    const load = served.find(({ name }) => name === 'later')?.load;
+    t.like(load, { open: 0, answers: 1 });
+    t.true((load?.tokens ?? 0) > 0);
 
     const numbers = await (await fetch(`${origin}/metrics`)).text();
     t.regex(numbers, /^anneal_serve_tokens_total\{model="tuned",kind="made"\} [1-9]/m);

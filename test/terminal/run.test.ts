@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { aWrittenJob } from '../builders/job.ts';
+import { anAskingJob } from '../builders/job.ts';
 import { messagesOfARun } from '../builders/run-messages.ts';
 import { aPreparedRecord, aReport } from '../builders/run-report.ts';
 import type { WorkerScript } from '../doubles/worker-script.ts';
@@ -22,7 +22,7 @@ const endless: WorkerScript = { train: { messages: messages.slice(0, 12), untilS
 async function started(t: ExecutionContext, script: WorkerScript, options: TerminalOptions = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-terminal-'));
   const file = join(folder, 'job.yaml');
-  await writeFile(file, JSON.stringify(aWrittenJob()));
+  await writeFile(file, JSON.stringify(anAskingJob()));
   await writeFile(join(folder, 'script.json'), JSON.stringify(script));
   const program = join(import.meta.dirname, 'run-program.ts');
   const quiet = '--disable-warning=ExperimentalWarning';

@@ -11,7 +11,7 @@ import { findDevices, kernelsPath } from '../../../../cli/devices/find-devices.t
 import { cliConfig } from '../../../../cli/process/config.ts';
 import { runSummary } from '../../../../cli/text/run-summary.ts';
 import type { RunView } from '../../../../cli/text/run-view.ts';
-import { aSpec, aWrittenJob, changed } from '../../../builders/job.ts';
+import { anAskingJob, aSpec, aWrittenJob, changed } from '../../../builders/job.ts';
 import { messagesOfARun } from '../../../builders/run-messages.ts';
 import { aPreparedRecord, aReport } from '../../../builders/run-report.ts';
 import { aMachine, type Program, says } from '../../../doubles/machine.ts';
@@ -70,11 +70,8 @@ async function inFolder(
 test('one run, as lines, as sentences, as JSON, and as its end only', async (t) => {
   const shown = { lines: [], sentences: [], json: [], summary: [] } as Record<string, string[]>;
   const into = (name: string) => (line: string) => void shown[name]?.push(line);
-  const job = aWrittenJob();
-  const spec = job['spec'] as { readonly training: object };
-  const samples = { prompts: ['How do I keep a plant alive?'] };
   const { folder, start } = await inFolder(t, {
-    job: { ...job, spec: { ...spec, training: { ...spec.training, samples } } },
+    job: anAskingJob(),
     view: () =>
       both(
         both(runLines(into('lines')), runSentences(into('sentences'))),
