@@ -3,12 +3,13 @@ import type { Condition } from '../../crds/api/conditions.ts';
 import type { PartyCondition, PartyStatus } from '../../crds/api/federation-party.ts';
 import { annotation } from '../../crds/names/labels.ts';
 import type { PartyProgress } from '../../crds/wire/federation-pod.ts';
+import type { AddressedPod } from '../job/observed/addressed-pod.ts';
 import type { BatchJob } from '../job/observed/batch-job.ts';
 import { isTrue, setCondition } from '../runtime/conditions.ts';
 import type { Warning } from '../runtime/warnings.ts';
 import { conditionsOf } from './conditions.ts';
 import { type BuiltParty, tooLong } from './objects.ts';
-import type { ObservedParty, PartyPod } from './observed.ts';
+import type { ObservedParty } from './observed.ts';
 import { type PodWait, waitOf } from './pod-wait.ts';
 import { toldStatus } from './told-status.ts';
 
@@ -23,7 +24,7 @@ export interface PartyFacts {
   /** Its own. */
   readonly job: BatchJob | undefined;
   /** Of that Job. */
-  readonly pods: readonly PartyPod[];
+  readonly pods: readonly AddressedPod[];
   /** By the running pod, or by the last one when it ended. */
   readonly told: PartyProgress | undefined;
   /** Newest, of a pod that does not start or a Job without pods. */

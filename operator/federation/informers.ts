@@ -1,11 +1,12 @@
 // Stores that the controller of federations reads, and whose party a change concerns.
 import { label } from '../../crds/names/labels.ts';
+import { type AddressedPod, addressedPods } from '../job/observed/addressed-pod.ts';
 import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
 import { type ChildObject, networkPolicies } from '../job/observed/child-object.ts';
 import { type Following, type GroupFacts, ReflectorGroup } from '../runtime/reflector-group.ts';
 import type { KubeObject } from '../runtime/resource.ts';
 import { Store } from '../runtime/store.ts';
-import { type ObservedParty, type PartyPod, parties, partyPods } from './observed.ts';
+import { type ObservedParty, parties } from './observed.ts';
 import { partyKey, partyOf } from './party.ts';
 
 export interface FederationStores {
@@ -13,7 +14,7 @@ export interface FederationStores {
   readonly client: Store<ObservedParty>;
   readonly jobs: Store<BatchJob, 'party'>;
   readonly policies: Store<ChildObject, 'party'>;
-  readonly pods: Store<PartyPod, 'party'>;
+  readonly pods: Store<AddressedPod, 'party'>;
 }
 
 export interface FederationInformers extends Following {
@@ -32,7 +33,7 @@ export function federationInformers(facts: GroupFacts): FederationInformers {
     client: group.follow(parties.client, own(), {}, (one) => partyKey('client', one)),
     jobs: group.follow(batchJobs, children<BatchJob>(), { ours }, partyOf),
     policies: group.follow(networkPolicies, children<ChildObject>(), { ours }, partyOf),
-    pods: group.follow(partyPods, children<PartyPod>(), { ours }, partyOf),
+    pods: group.follow(addressedPods, children<AddressedPod>(), { ours }, partyOf),
   };
   return { stores, ...group.controls() };
 }

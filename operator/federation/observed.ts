@@ -7,7 +7,6 @@ import { refusedHub } from '../../crds/manifest/federation.ts';
 import { refusedClientOnCluster } from '../../crds/manifest/federation-cluster.ts';
 import { apiVersion, group, version } from '../../crds/names/group.ts';
 import { metadata } from '../job/observed/metadata.ts';
-import { type Pod, pods } from '../job/observed/pod.ts';
 import type { KubeObject, Resource } from '../runtime/resource.ts';
 import { type PartyRole, partyKinds } from './party.ts';
 
@@ -115,12 +114,3 @@ function wordsOf(error: z.ZodError | undefined): string {
   const [issue] = error?.issues ?? [];
   return issue === undefined ? '' : `spec.${issue.path.join('.')} ${issue.message}`;
 }
-
-const addressed = z.object({ status: z.object({ podIP: z.string().optional() }).prefault({}) });
-
-export type PartyPod = Pod & { readonly podIP: string | undefined };
-
-export const partyPods: Resource<PartyPod> = {
-  ...pods,
-  read: (raw) => ({ ...pods.read(raw), podIP: addressed.parse(raw).status.podIP }),
-};

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../crds/clock.ts';
 import { fieldManager } from '../../crds/names/labels.ts';
 import { type PartyProgress, parseProgress } from '../../crds/wire/federation-pod.ts';
+import type { AddressedPod } from '../job/observed/addressed-pod.ts';
 import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
 import { networkPolicies } from '../job/observed/child-object.ts';
 import type { PodSettings } from '../objects/settings.ts';
@@ -19,7 +20,7 @@ import { writeStatus } from '../runtime/write-status.ts';
 import { decideParty, type PartyFacts, type PartyStep } from './decide.ts';
 import type { FederationStores } from './informers.ts';
 import { type BuiltParty, jobFor, policyFor } from './objects.ts';
-import { type ObservedParty, type PartyPod, parties } from './observed.ts';
+import { type ObservedParty, parties } from './observed.ts';
 import { partsOf } from './party.ts';
 
 /** Undefined where the pod does not answer, or answers something else. */
@@ -102,7 +103,7 @@ export class FederationReconciler {
 
   /** By the pod that runs; otherwise by the one that ended last. */
   async #toldBy(
-    pods: readonly PartyPod[],
+    pods: readonly AddressedPod[],
     signal: AbortSignal,
   ): Promise<PartyProgress | undefined> {
     const running = pods.find(({ status }) => status.phase === 'Running');
@@ -118,7 +119,7 @@ export class FederationReconciler {
   #warningOf(
     { metadata: { namespace } }: ObservedParty,
     job: BatchJob | undefined,
-    [newest]: readonly PartyPod[],
+    [newest]: readonly AddressedPod[],
     signal: AbortSignal,
   ) {
     const { client, clock } = this.#facts;

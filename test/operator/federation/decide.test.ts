@@ -2,9 +2,8 @@
 import test from 'ava';
 import type { PartyProgress } from '../../../crds/wire/federation-pod.ts';
 import { decideParty, type PartyFacts } from '../../../operator/federation/decide.ts';
-import type { PartyPod } from '../../../operator/federation/observed.ts';
-import { partyPods } from '../../../operator/federation/observed.ts';
 import type { PartyRole } from '../../../operator/federation/party.ts';
+import { type AddressedPod, addressedPods } from '../../../operator/job/observed/addressed-pod.ts';
 import { batchJobs } from '../../../operator/job/observed/batch-job.ts';
 import { observedParty, tells } from '../../builders/federation.ts';
 
@@ -18,8 +17,8 @@ function aJob(ended?: 'Complete' | 'Failed', generation = 2) {
   return batchJobs.read({ metadata, spec: {}, status: { conditions } });
 }
 
-function aPod(status: object): PartyPod {
-  return partyPods.read({ metadata: { ...meta, name: 'pod-1' }, status });
+function aPod(status: object): AddressedPod {
+  return addressedPods.read({ metadata: { ...meta, name: 'pod-1' }, status });
 }
 
 const running = aPod({ phase: 'Running', podIP: '10.0.0.1' });

@@ -3,8 +3,9 @@ import test from 'ava';
 import type { PartyStatus } from '../../../crds/api/federation-party.ts';
 import type { PartyProgress } from '../../../crds/wire/federation-pod.ts';
 import { federationInformers } from '../../../operator/federation/informers.ts';
-import { parties, partyPods } from '../../../operator/federation/observed.ts';
+import { parties } from '../../../operator/federation/observed.ts';
 import { FederationReconciler } from '../../../operator/federation/reconcile.ts';
+import { addressedPods } from '../../../operator/job/observed/addressed-pod.ts';
 import { batchJobs } from '../../../operator/job/observed/batch-job.ts';
 import { networkPolicies } from '../../../operator/job/observed/child-object.ts';
 import { KubeClient } from '../../../operator/runtime/client.ts';
@@ -73,7 +74,7 @@ class Site {
     this.#tell(at.clients, parties.client, this.#stores.client);
     this.#tell(at.jobs, batchJobs, this.#stores.jobs);
     this.#tell(at.policies, networkPolicies, this.#stores.policies);
-    this.#tell(at.pods, partyPods, this.#stores.pods);
+    this.#tell(at.pods, addressedPods, this.#stores.pods);
   }
 
   #tell<T extends KubeObject, Name extends string>(
