@@ -22,6 +22,7 @@ const features = [
   'deviceLabels',
   'adapterServers',
   'federations',
+  'trainingPools',
 ] as const;
 const gangs = ['Native', 'Coscheduling', 'Volcano'] as const;
 

@@ -6,6 +6,7 @@ import {
   apiVersion,
   federationNames,
   federationPeerNames,
+  poolNames,
   serverNames,
 } from '../crds/names/group.ts';
 import type { SiteFacts } from './job/facts.ts';
@@ -21,6 +22,7 @@ interface Discovered {
   readonly hasAdapters: SiteFacts['hasAdapters'];
   readonly hasServers: boolean;
   readonly hasFederations: boolean;
+  readonly hasPools: boolean;
 }
 
 export async function discover(
@@ -41,7 +43,8 @@ export async function discover(
   for (const one of ofFederations) {
     hasFederations &&= await offers(client, `/apis/${apiVersion}`, one, signal);
   }
-  return { gangs, hasQueues, hasAdapters, hasServers, hasFederations };
+  const hasPools = await offers(client, `/apis/${apiVersion}`, poolNames.plural, signal);
+  return { gangs, hasQueues, hasAdapters, hasServers, hasFederations, hasPools };
 }
 
 async function offers(

@@ -15,6 +15,7 @@ import { pods } from './job/observed/pod.ts';
 import { type Workload, workloads } from './job/observed/workload.ts';
 import { type ByRequest, byRequest, byWaiting, wakeWaiting } from './job/siblings.ts';
 import { type GangFlavour, podGroupResources } from './objects/pod-group.ts';
+import { type ObservedPool, trainingPools } from './pool/observed.ts';
 import { type Following, type GroupFacts, ReflectorGroup } from './runtime/reflector-group.ts';
 import { type KubeObject, keyOf } from './runtime/resource.ts';
 import { Store } from './runtime/store.ts';
@@ -23,6 +24,7 @@ interface InformerFacts extends GroupFacts {
   readonly gang: GangFlavour | undefined;
   readonly readsWorkloads: boolean;
   readonly readsNodes: boolean;
+  readonly readsPools: boolean;
 }
 
 export interface Informers extends Following {
@@ -34,8 +36,8 @@ const ours = label.jobUid;
 
 export function createInformers(facts: InformerFacts): Informers {
   const group = new ReflectorGroup(facts);
-  const jobs = new Store<ObservedFineTuneJob, 'uid' | 'waiting'>({
-    indexes: { uid: ({ metadata }) => [metadata.uid], waiting: byWaiting },
+  const jobs = new Store<ObservedFineTuneJob, 'uid' | 'waiting' | 'pool'>({
+    indexes: { uid: ({ metadata }) => [metadata.uid], waiting: byWaiting, pool: byPool },
   });
   group.follow(fineTuneJobs, jobs, {}, (job) => keyOf(job));
   const stores: Stores = {
@@ -75,12 +77,27 @@ export function createInformers(facts: InformerFacts): Informers {
           undefined,
         )
       : undefined,
+    pools: facts.readsPools
+      ? group.follow(trainingPools, new Store<ObservedPool>({ indexes: {} }), {}, undefined)
+      : undefined,
   };
+  wakeByPool(stores, facts);
   wakeWaiting({ jobs, pods: stores.pods }, facts.changed);
   wakeBySharedPolicy(stores, facts);
   wakeByWorkload(stores, facts);
   wakeByNode(stores, facts);
   return { stores, ...group.controls() };
+}
+
+/** The pool that a job names. */
+function byPool({ metadata, spec }: ObservedFineTuneJob): readonly string[] {
+  return spec?.packing === undefined ? [] : [`${metadata.namespace}/${spec.packing.pool}`];
+}
+
+function wakeByPool({ pools, jobs }: Stores, { changed }: InformerFacts): void {
+  pools?.subscribe(({ object }) => {
+    for (const job of jobs.by('pool', keyOf(object))) changed(keyOf(job));
+  });
 }
 
 function childStore<T extends KubeObject>(): Store<T, ByJob> {

@@ -19,10 +19,13 @@ import type { WorkQueue } from './runtime/work-queue.ts';
 
 const name = 'finetunejob';
 /** Controllers by the kinds that they are for, as they are named in metrics. */
-type ControllerName = typeof name | 'adapterserver' | 'federation';
+type ControllerName = typeof name | 'adapterserver' | 'federation' | 'trainingpool';
 
 /** What a key of each names, in a line of the log. */
-const inLogs = { finetunejob: 'job', adapterserver: 'server', federation: 'federation' } as const;
+const inLogs = {
+  ...{ finetunejob: 'job', adapterserver: 'server' },
+  ...{ federation: 'federation', trainingpool: 'pool' },
+} as const;
 /** Timers of jobs are set by our clock and read by another replica's. */
 const largestSkewMs = 5_000;
 

@@ -13,6 +13,7 @@ import { Janitor } from './job/janitor.ts';
 import { ProgressWriter } from './job/progress-writer.ts';
 import { JobReconciler } from './job/reconcile.ts';
 import { Observer } from './observer.ts';
+import { PoolSide } from './pool/side.ts';
 import type { KubeClient } from './runtime/client.ts';
 import { runController } from './runtime/controller.ts';
 import { EventRecorder } from './runtime/events.ts';
@@ -61,14 +62,19 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
   const serverSide = serving ? new ServerSide(facts, observer, following) : undefined;
   const federates = found.hasFederations && config.features.has('federations');
   const federationSide = federates ? new FederationSide(facts, observer, following) : undefined;
-  const sides = [serverSide, federationSide].filter((side) => side !== undefined);
+  const pooling = found.hasPools && config.features.has('trainingPools');
+  const poolSide = pooling ? new PoolSide(facts, observer, following) : undefined;
+  const sides = [serverSide, federationSide, poolSide].filter((side) => side !== undefined);
   const informers = createInformers({
     ...following,
     gang,
     readsWorkloads: hasQueues && config.features.has('kueueStatus'),
     readsNodes: config.features.has('forceReplace') || config.features.has('deviceLabels'),
+    readsPools: pooling,
     changed: (key) => queue.add(key),
   });
+  const { jobs, pools } = informers.stores;
+  if (pools !== undefined) poolSide?.follow({ jobs, pools, synced: informers.synced });
   const site: SiteFacts = {
     ...{ settings: config.pods, gangs, hasQueues, hasAdapters },
     mayReplaceByForce: config.features.has('forceReplace'),
@@ -95,7 +101,10 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
   });
   await election.run(async (leading) => {
     const beside = sides.map((side) => side.lead(leading));
-    await Promise.all([lead(facts, { informers, queue, site, observer }, leading), ...beside]);
+    await Promise.all([
+      lead(facts, { informers, queue, site, observer, poolSide }, leading),
+      ...beside,
+    ]);
   }, signal);
   await running;
 }
@@ -105,12 +114,13 @@ interface Standing {
   readonly queue: WorkQueue;
   readonly site: SiteFacts;
   readonly observer: Observer;
+  readonly poolSide: PoolSide | undefined;
 }
 
 /** What the leader alone does, until it leads no longer. */
 async function lead(facts: OperatorFacts, standing: Standing, leading: AbortSignal): Promise<void> {
   const { config, clients, bus, clock, metrics } = facts;
-  const { informers, queue, site, observer } = standing;
+  const { informers, queue, site, observer, poolSide } = standing;
   const { stores } = informers;
   if (!(await untilSynced(informers.synced, leading))) return;
   const events = new EventRecorder({
@@ -122,7 +132,11 @@ async function lead(facts: OperatorFacts, standing: Standing, leading: AbortSign
     seen: (change) => observer.phase(change),
   });
   const progress = new ProgressWriter({
-    ...{ jobs: stores.jobs, bus, client: clients.work, clock },
+    ...{ jobs: stores.jobs, client: clients.work, clock },
+    bus: {
+      facts: (job) => bus.facts(job),
+      progress: (job) => poolSide?.progress.of(job.uid) ?? bus.progress(job),
+    },
     seen: (result) => metrics.statusWrites.inc({ manager: 'progress', result }),
   });
   const janitor = new Janitor({

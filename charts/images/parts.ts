@@ -14,6 +14,7 @@ export const parts = {
     entries: [
       'worker/supervisor/main.ts',
       'worker/main.ts',
+      'worker/pool/main.ts',
       'cli/serve/pod-main.ts',
       'cli/serve/handover-main.ts',
       'cli/commands/federate/pod-main.ts',

@@ -160,6 +160,12 @@ export const features = z
       .describe(
         'Federations and FederationPeers are run, each in a pod that reaches its bus. Rights: read them, patch their status.',
       ),
+    trainingPools: z
+      .boolean()
+      .default(false)
+      .describe(
+        'TrainingPools are run, in whose pods jobs of one base train together. Rights: read them, patch their status, change ConfigMaps.',
+      ),
     gangs: z
       .array(z.enum(['Native', 'Coscheduling', 'Volcano']))
       .default([])

@@ -60,20 +60,8 @@ const byPhase: Readonly<Record<Phase, (job: Job, command: string) => Why>> = {
     doing: 'Workers start when that is done.',
     change: '',
   }),
-  Queued: ({ status: { queue } }) => ({
-    happened: sentence(queue?.reason ?? `The queue ${queue?.name ?? ''} holds the workers back`),
-    doing: 'They start when the queue admits them.',
-    change: 'Ask the administrator of the queue, or request less.',
-  }),
-  Starting: (job, command) => ({
-    happened: startingWords(job),
-    doing: 'Training begins when all of them are ready.',
-    change: (job.status.workers?.notReadyReasons ?? []).some(({ reason }) =>
-      /Unschedulable/i.test(reason),
-    )
-      ? `No node has what they ask for: ${command} doctor shows the devices of the cluster.`
-      : '',
-  }),
+  Queued: (job) => waitsForPlace(job) ?? queuedWords(job),
+  Starting: (job, command) => waitsForPool(job) ?? startingOf(job, command),
   Running: (job) => ({
     happened: runningWords(job),
     doing: 'No action is needed.',
@@ -103,6 +91,47 @@ const byPhase: Readonly<Record<Phase, (job: Job, command: string) => Why>> = {
   }),
   Failed: failedWords,
 };
+
+function queuedWords({ status: { queue } }: Job): Why {
+  return {
+    happened: sentence(queue?.reason ?? `The queue ${queue?.name ?? ''} holds the workers back`),
+    doing: 'They start when the queue admits them.',
+    change: 'Ask the administrator of the queue, or request less.',
+  };
+}
+
+function startingOf(job: Job, command: string): Why {
+  return {
+    happened: startingWords(job),
+    doing: 'Training begins when all of them are ready.',
+    change: (job.status.workers?.notReadyReasons ?? []).some(({ reason }) =>
+      /Unschedulable/i.test(reason),
+    )
+      ? `No node has what they ask for: ${command} doctor shows the devices of the cluster.`
+      : '',
+  };
+}
+
+function waitsForPlace(job: Job): Why | undefined {
+  const held = condition(job, 'QuotaReserved');
+  if (held?.reason !== 'NoPoolCapacity') return undefined;
+  return {
+    happened: sentence(held.message),
+    doing: 'It begins when other jobs of the pool have ended.',
+    change: 'Raise spec.jobs or the memory of the TrainingPool, or wait.',
+  };
+}
+
+function waitsForPool(job: Job): Why | undefined {
+  const held = condition(job, 'Running');
+  if (held?.reason !== 'WaitsForPool') return undefined;
+  const pool = job.spec.packing?.pool ?? '';
+  return {
+    happened: sentence(held.message),
+    doing: 'Training begins when the pod of the pool attaches the job.',
+    change: `kubectl describe trainingpool ${pool} says how the pool is.`,
+  };
+}
 
 /** The remedy of the failure that a condition's reason names. */
 function remedyFor(reason: string, command: string): string | undefined {

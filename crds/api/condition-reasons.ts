@@ -29,6 +29,10 @@ export const conditionReasons = {
       meaning: 'The queue has no quota left; its message follows.',
       remedy: 'Wait, request less, or use a class of higher priority.',
     },
+    NoPoolCapacity: {
+      meaning: 'Its pool has no place or no memory left; the message says which.',
+      remedy: 'Wait, or raise `jobs` or the memory of the TrainingPool.',
+    },
     Preempted: {
       meaning: 'The queue preempted the job for another one. This is not counted as a restart.',
     },
@@ -62,6 +66,7 @@ export const conditionReasons = {
   Running: {
     Training: { meaning: 'The rendezvous is complete and the workers train.' },
     WaitingForMembers: { meaning: 'Workers exist, but the rendezvous is not complete.' },
+    WaitsForPool: { meaning: 'The pod of its TrainingPool has yet to attach it.' },
     Stopped: { meaning: 'Workers were stopped; another condition says why.' },
     Finished: { meaning: 'All steps are done.' },
     FinishedEarly: { meaning: 'Early stopping: the evaluation no longer improved.' },

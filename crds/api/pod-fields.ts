@@ -27,7 +27,7 @@ export const annotationMap = () => mapOf(key(), z.string().max(4096), 64);
 const requirementOf = (operators: readonly [string, ...string[]]) =>
   rule(
     z.strictObject({
-      key: key().describe('Label key of the requirement.'),
+      key: key().describe('Label key.'),
       operator: z.enum(operators).describe('Comparison with the values.'),
       values: z
         .array(z.string().max(63))

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { controllerName, multiKueueName } from '../names/group.ts';
 import { mutable } from '../schema/mutability.ts';
+import { objectName } from '../schema/text.ts';
 import { checkpoint } from './checkpoint.ts';
 import { dataset } from './dataset.ts';
 import { evaluation } from './evaluation.ts';
@@ -23,6 +24,10 @@ export const specFields = z.strictObject({
     .prefault(noSteps)
     .describe('Steps, learning rate, batch size. Absent for method.preset NoTraining.'),
   parallelism: parallelism.prefault({}).describe('How the model is distributed over devices.'),
+  packing: z
+    .strictObject({ pool: objectName().describe('Name of the TrainingPool.') })
+    .optional()
+    .describe('Trains in the pod of a pool, beside other jobs.'),
   worker: worker.prefault({}).describe('The pods that train.'),
   scheduling: scheduling.prefault({}).describe('Scheduling of the workers.'),
   storage: storage.prefault({}).describe('Volumes of the pods.'),

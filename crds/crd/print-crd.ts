@@ -9,6 +9,7 @@ import { adapterServerDefinition } from './adapter-server-resource.ts';
 import { customResourceDefinition } from './custom-resource.ts';
 import type { CustomResourceDefinition } from './definition.ts';
 import { federationDefinition, federationPeerDefinition } from './federation-resources.ts';
+import { trainingPoolDefinition } from './training-pool-resource.ts';
 
 const header =
   '# Printed by `node crds/crd/print-crd.ts` from crds/api and crds/methods. Do not edit.\n';
@@ -64,6 +65,11 @@ export const definitions = [
     definition: federationPeerDefinition,
     file: new URL('../federationpeer.yaml', import.meta.url),
     template: new URL('crd-federation-peer.yaml', templates),
+  },
+  {
+    definition: trainingPoolDefinition,
+    file: new URL('../trainingpool.yaml', import.meta.url),
+    template: new URL('crd-training-pool.yaml', templates),
   },
 ] as const;
 

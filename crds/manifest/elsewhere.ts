@@ -13,8 +13,6 @@ const sentences = new Map(
   Object.entries({
     'spec.federated':
       'the name is reserved for federated training, which this version does not implement',
-    'spec.packing':
-      'for packing sequences, set spec.dataset.packing; packing of jobs is not implemented',
     'spec.preflight': 'the name is reserved; this version does not implement it',
     'spec.dataset.trainOn':
       'the name is reserved; chats are trained on the turns of the assistant, completions without their prompts',

@@ -144,7 +144,7 @@ function wrongClients({ clients, aggregation, quorum }: FederationSpec): readonl
 
 /** Fields of a job that would do nothing in a federation. */
 function idle({ template }: FederationSpec): readonly RefusedField[] {
-  const { dataset, training, output, checkpoint } = template;
+  const { dataset, training, output, checkpoint, packing } = template;
   const { destination, pushToHub, formats = ['PEFTAdapter'] } = output;
   const rows: readonly (readonly [boolean, readonly string[], string])[] = [
     [
@@ -179,6 +179,7 @@ function idle({ template }: FederationSpec): readonly RefusedField[] {
       ['training', 'distillation'],
       'is set, and clients have no teacher in common',
     ],
+    [packing !== undefined, ['packing'], 'is set, and each client trains in a process of its own'],
     [
       checkpoint.resumeFrom !== undefined,
       ['checkpoint', 'resumeFrom'],

@@ -33,14 +33,14 @@ export function alphaOf(given: {
 
 export const dropout = decimal({ min: 0, below: 1 })
   .default('0')
-  .describe('Dropout on the inputs of the adapter.');
+  .describe('Dropout of inputs of the adapter.');
 
 export const targetModules = z
   .array(text(256))
   .min(1)
   .max(64)
   .default(['AllLinear'])
-  .describe('Layers with an adapter: AllLinear (all but the head), or names such as q_proj.');
+  .describe('Adapted layers: AllLinear (all but the head), or names such as q_proj.');
 
 /** `PiSSA r=64 on all linear layers`. */
 export function byRank(

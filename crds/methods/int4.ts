@@ -9,7 +9,7 @@ export const int4 = axisEntry({
   type: 'Int4',
   member: 'int4',
   summary:
-    'Linear layers of the blocks are stored as 4-bit integers, in groups; embeddings, head and norms stay dense.',
+    'Linear layers of the blocks are stored as 4-bit integers, in groups; all else stays dense.',
   parameters: z.strictObject({
     groupSize: groupSize('method.base: int4.groupSize')
       .default(64)

@@ -8,8 +8,7 @@ export const int8 = axisEntry({
   axis: 'base',
   type: 'Int8',
   member: 'int8',
-  summary:
-    'Linear layers of the blocks are stored as 8-bit integers; embeddings, head and norms stay dense.',
+  summary: 'Linear layers of the blocks are stored as 8-bit integers; all else stays dense.',
   parameters: z.strictObject({
     groupSize: groupSize('method.base: int8.groupSize')
       .optional()

@@ -17,7 +17,7 @@ export const integer = axisEntry({
   type: 'Integer',
   member: 'integer',
   summary:
-    'Linear layers of the blocks are stored as integers of 2, 3 or 4 bits, in groups, made by GPTQ on training data; embeddings, head and norms stay dense.',
+    'Linear layers of the blocks are stored as integers of 2, 3 or 4 bits, in groups, made by GPTQ on training data; all else stays dense.',
   paper,
   parameters: z.strictObject({
     bits: z.int32().min(2).max(4).default(2).describe('Bits of an integer.'),

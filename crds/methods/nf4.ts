@@ -17,7 +17,7 @@ export const nf4 = axisEntry({
   type: 'NF4',
   member: 'nf4',
   summary:
-    'Linear layers of the blocks are stored in 4-bit NormalFloat: about 4.13 bits per weight; embeddings, head and norms stay dense.',
+    'Linear layers of the blocks are stored in 4-bit NormalFloat: about 4.13 bits per weight; all else stays dense.',
   paper,
   parameters: z.strictObject({
     blockSize: groupSize('method.base: nf4.blockSize')

@@ -17,7 +17,13 @@ export const partyChild = {
   client: (peer: string) => `${peer}-client`,
 } as const;
 
-/** Longest name of either, so that a label can hold that of its Job. */
+/** Of the objects of a TrainingPool: Job and NetworkPolicy have one name. */
+export const poolChild = {
+  job: (pool: string) => `${pool}-pool`,
+  list: (pool: string) => `${pool}-pool-jobs`,
+} as const;
+
+/** Longest name of either, and of a pool, so that a label can hold that of its Job. */
 export const longestPartyName = 52;
 
 export const childName = {

@@ -39,6 +39,14 @@ export const federationPeerNames = {
   singular: 'federationpeer',
 } as const;
 
+/** Pods in which jobs of one base train together. */
+export const poolNames = {
+  kind: 'TrainingPool',
+  listKind: 'TrainingPoolList',
+  plural: 'trainingpools',
+  singular: 'trainingpool',
+} as const;
+
 /** Also the value of `spec.managedBy` for this operator. */
 export const controllerName = `${group}/operator`;
 export const multiKueueName = 'kueue.x-k8s.io/multikueue';

@@ -11,6 +11,9 @@ export const label = {
   /** On what belongs to a Federation or a FederationPeer; the component says to which. */
   federationName: `${group}/federation-name`,
   federationUid: `${group}/federation-uid`,
+  /** On what belongs to a TrainingPool. */
+  poolName: `${group}/pool-name`,
+  poolUid: `${group}/pool-uid`,
   workerRevision: `${group}/worker-revision`,
   /** Number of an init or publish Job. */
   attempt: `${group}/attempt`,
@@ -25,7 +28,7 @@ export const annotation = {
   save: `${group}/save`,
   /** On an object that may change: digest of the content that was last applied. */
   content: `${group}/content-sha256`,
-  /** On the Job of a federation: the generation of the object that it runs. */
+  /** On the Job of a federation or a pool: the generation of the object that it runs. */
   generation: `${group}/generation`,
   /** On an init Job: digest of the model and data to prepare. */
   prepareDigest: `${group}/prepare-sha256`,
@@ -45,6 +48,9 @@ export type Component = (typeof Component)[keyof typeof Component];
 
 /** Value of `label.component` on pods of an AdapterServer. */
 export const serverComponent = 'server';
+
+/** Value of `label.component` on what belongs to a TrainingPool. */
+export const poolComponent = 'pool';
 
 /** Values of `label.component` on what belongs to a Federation, and to a FederationPeer. */
 export const partyComponent = { hub: 'federation-hub', client: 'federation-client' } as const;

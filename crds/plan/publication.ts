@@ -36,9 +36,13 @@ export function ggufTypeOf({ method, output }: Result): GgufType {
   return output.gguf.type ?? blocksOf(resolveMethod(method)) ?? 'BF16';
 }
 
-export function publishesInWorker(job: Result & Pick<FineTuneJobSpec, 'worker'>): boolean {
+export function publishesInWorker(
+  job: Result & Pick<FineTuneJobSpec, 'worker' | 'packing'>,
+): boolean {
   const { destination, pushToHub } = job.output;
   return (
+    // The pod of a pool is of other jobs too.
+    job.packing === undefined &&
     job.worker.devicesPerWorker === 0 &&
     destination?.persistentVolumeClaim !== undefined &&
     pushToHub === undefined &&

@@ -1,10 +1,8 @@
 // What one process that trains several runs says of each of them over IPC, and what it is told
 // where they come and go.
 import * as z from 'zod';
+import { mostPacked } from '../names/most-packed.ts';
 import { telemetry } from './telemetry.ts';
-
-/** Runs that one process trains together at most. */
-export const mostPacked = 32;
 
 const run = z
   .int()

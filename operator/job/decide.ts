@@ -20,6 +20,7 @@ import { initialize } from './initialize.ts';
 import { leaveNamespace } from './leave-namespace.ts';
 import { phaseOf } from './phase.ts';
 import { podsReady } from './pods-ready.ts';
+import { pooled } from './pooled.ts';
 import { publish } from './publish.ts';
 import { queue } from './queue.ts';
 import { rendezvous } from './rendezvous.ts';
@@ -41,6 +42,7 @@ const policies: readonly ((view: View) => PolicyResult)[] = [
   deadline,
   suspend,
   initialize,
+  pooled,
   saveAsked,
   startWorkers,
   queue,

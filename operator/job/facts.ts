@@ -2,6 +2,7 @@
 // decision can be repeated from a log.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
+import type { PackedJobStatus, PoolSpec } from '../../crds/api/training-pool.ts';
 import type { DeviceKind } from '../../crds/devices/node-devices.ts';
 import type { Component } from '../../crds/names/labels.ts';
 import type {
@@ -44,6 +45,8 @@ export interface Facts {
   readonly foreign: readonly string[];
   readonly queue: QueueFacts | undefined;
   readonly bus: BusFacts;
+  /** Absent where the job has pods of its own. */
+  readonly pool?: JobPoolFacts | undefined;
   readonly site: SiteFacts;
   /** That nodes have; absent where the job asks for none, or nobody may look. */
   readonly devices?: readonly DeviceKind[] | undefined;
@@ -188,6 +191,19 @@ export type BusFacts =
       readonly unsaved?: { readonly step: number; readonly message: string } | undefined;
       /** A worker that is much slower than the others, as the workers told it last. */
       readonly straggling?: { readonly heardAt: number; readonly message: string } | undefined;
+    };
+
+export type JobPoolFacts =
+  /** This site runs none. */
+  | { readonly type: 'Off' }
+  | { readonly type: 'Missing' }
+  | {
+      readonly type: 'There';
+      /** Undefined where it cannot be read. */
+      readonly spec: PoolSpec | undefined;
+      /** Why its pod is not ready, where it is not. */
+      readonly waits: string | undefined;
+      readonly told: PackedJobStatus | undefined;
     };
 
 export interface SiteFacts {

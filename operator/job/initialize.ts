@@ -101,7 +101,9 @@ function inWorker(view: View): PolicyResult {
 
 /** What another job has put in place, or is about to; undefined where the job has to do it. */
 function fromSibling(view: View): PolicyResult | undefined {
-  const { facts, status } = view;
+  const { facts, status, spec } = view;
+  // Its pod looks after what one run folder has.
+  if (spec.packing !== undefined) return undefined;
   if (status.plan?.preparedBy === runName(facts.job)) return undefined;
   const found = usable(facts.siblings, facts.job);
   if (found?.done !== undefined) return finished(view, found.done.prepared, found);

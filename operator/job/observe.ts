@@ -5,6 +5,8 @@ import { containerName } from '../../crds/wire/pod.ts';
 import { parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import { deviceResourceOf } from '../objects/devices.ts';
+import type { ObservedPool } from '../pool/observed.ts';
+import { conditionOf } from '../runtime/conditions.ts';
 import { type KubeObject, keyOf, type ObjectMeta } from '../runtime/resource.ts';
 import type { Store } from '../runtime/store.ts';
 import type {
@@ -13,6 +15,7 @@ import type {
   ChildOutcome,
   Facts,
   JobFacts,
+  JobPoolFacts,
   PodEnd,
   PodFacts,
   PodPreparation,
@@ -31,7 +34,7 @@ import { type ByRequest, siblingsOf } from './siblings.ts';
 export type ByJob = 'job';
 
 export interface Stores {
-  readonly jobs: Store<ObservedFineTuneJob, 'uid'>;
+  readonly jobs: Store<ObservedFineTuneJob, 'uid' | 'pool'>;
   readonly batchJobs: Store<BatchJob, ByJob | ByRequest>;
   readonly pods: Store<Pod, ByJob>;
   readonly services: Store<ChildObject, ByJob>;
@@ -42,6 +45,8 @@ export interface Stores {
   /** By the UID of the Job that a workload is for. */
   readonly workloads: Store<Workload, 'owner'> | undefined;
   readonly nodes: Store<Node, never> | undefined;
+  /** Absent where the site runs none. */
+  readonly pools?: Store<ObservedPool> | undefined;
 }
 
 export function byJob({ metadata }: KubeObject): readonly string[] {
@@ -92,8 +97,28 @@ export function observe(
       jobs.map(({ facts }) => facts),
     ),
     bus: bus.facts({ namespace, uid }),
+    pool: poolFacts(job, stores),
     site,
     devices: devicesFor(job, stores, site),
+  };
+}
+
+function poolFacts(
+  { metadata, spec }: ObservedFineTuneJob,
+  { pools }: Stores,
+): JobPoolFacts | undefined {
+  if (spec?.packing === undefined) return undefined;
+  if (pools === undefined) return { type: 'Off' };
+  const pool = pools.get(`${metadata.namespace}/${spec.packing.pool}`);
+  if (pool === undefined || pool.metadata.deletionTimestamp !== undefined) {
+    return { type: 'Missing' };
+  }
+  const { conditions = [], jobs = [] } = pool.status;
+  const ready = conditionOf(conditions, 'Ready');
+  return {
+    ...{ type: 'There', spec: pool.spec },
+    waits: ready?.status === 'True' ? undefined : (ready?.message ?? 'nobody has looked at it yet'),
+    told: jobs.find(({ uid }) => uid === metadata.uid),
   };
 }
 

@@ -15,7 +15,7 @@ import { isUrgent, type ProgressPart, progressPart, tellsMore } from './progress
 
 interface ProgressWriterFacts {
   readonly jobs: Store<ObservedFineTuneJob, string>;
-  readonly bus: JobBus;
+  readonly bus: Pick<JobBus, 'facts' | 'progress'>;
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly seen: (result: 'success' | 'error') => void;

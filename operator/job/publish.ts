@@ -13,6 +13,7 @@ import { type Call, none, type PolicyResult, together } from './decision.ts';
 import { stalledBy } from './initialize.ts';
 import { progressOf } from './io-progress.ts';
 import { isStalling } from './pod-problems.ts';
+import { poolJobOf } from './pooled.ts';
 import { auxiliaryAdmitted, auxiliaryHeld, enqueued } from './queue.ts';
 import { complete, fail } from './settle.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
@@ -108,6 +109,8 @@ const jobLagSeconds = 30;
 function trainedTo(view: View): Ending | undefined {
   const running = conditionOf(view.status.conditions ?? [], 'Running')?.reason;
   if (running === 'Finished' || running === 'FinishedEarly') return running;
+  const told = poolJobOf(view);
+  if (told?.state === 'Trained') return told.reason ?? 'Finished';
   const result = view.bus?.state?.result;
   if (result?.type === 'Succeeded') return result.reason;
   const { workers } = view;

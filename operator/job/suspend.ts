@@ -2,6 +2,7 @@
 // goes on; nothing new is begun.
 import { conditionOf } from '../runtime/conditions.ts';
 import { none, type PolicyResult } from './decision.ts';
+import { isInPool } from './pooled.ts';
 import { ended, stopping, stopWorkers } from './stop-workers.ts';
 import type { View } from './view.ts';
 import { removeOutdated } from './worker-revisions.ts';
@@ -42,7 +43,9 @@ export function suspend(view: View): PolicyResult {
  * collector. Until then they use what a suspended job is to leave to others. A pod that is deleted
  * on an unreachable node is not waited for: it may stay for ever.
  */
-function whatIsLeft({ facts }: View): string | undefined {
+function whatIsLeft(view: View): string | undefined {
+  const { facts } = view;
+  if (isInPool(view)) return 'the pool has yet to let it go';
   const [job] = facts.workers;
   if (job !== undefined) return `Job ${job.name} is being removed`;
   const pods = facts.leftPods.filter(

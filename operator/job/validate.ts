@@ -11,6 +11,7 @@ import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { referencesOf } from '../objects/references.ts';
 import type { PolicyResult } from './decision.ts';
 import type { Facts } from './facts.ts';
+import { poolProblems } from './pool-problems.ts';
 import { fail } from './settle.ts';
 import type { View } from './view.ts';
 
@@ -67,9 +68,16 @@ function refused(now: number, { code, message }: Problem): PolicyResult {
   };
 }
 
-function problemsOf({ facts, spec }: View): readonly Problem[] {
+function problemsOf(view: View): readonly Problem[] {
+  const { facts, spec } = view;
   const own = incompatibilities(spec, 'cluster').map(({ code, message }) => ({ code, message }));
-  return [...own, ...notBuilt(facts, spec), ...foreignNames(facts), ...siteProblems(facts, spec)];
+  return [
+    ...own,
+    ...notBuilt(facts, spec),
+    ...foreignNames(facts),
+    ...poolProblems(view),
+    ...siteProblems(facts, spec),
+  ];
 }
 
 function notBuilt({ site }: Facts, spec: FineTuneJobSpec): readonly Problem[] {

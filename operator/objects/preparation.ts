@@ -19,6 +19,7 @@ export function preparesInWorker(job: Prepared, settings: PodSettings): boolean 
   const isQueued =
     scheduling.queueName !== undefined || scheduling.auxiliaryQueueName !== undefined;
   return (
+    spec.packing === undefined &&
     referencesOf(job).shared !== undefined &&
     isAlone(spec) &&
     // A queue lets a pod that prepares in before there is room for workers.

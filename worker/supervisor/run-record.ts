@@ -15,7 +15,7 @@ import { recomputeAll } from './verdict.ts';
 
 /** Writes the record into the folder of the run, which is made where it is missing. */
 export async function writeRun(
-  config: PodConfig,
+  config: Pick<PodConfig, 'runFolder' | 'job' | 'volumes' | 'cache'>,
   spec: FineTuneJobSpec,
   nowMs: number,
   deviceProduct?: string,

@@ -3,7 +3,7 @@
 // checkpoints, its end. The same command goes on with those that had not ended.
 import { resolve } from 'node:path';
 import { resolveMethod, UserError } from '../../../crds/index.ts';
-import { mostPacked } from '../../../crds/wire/packed.ts';
+import { mostPacked } from '../../../crds/names/most-packed.ts';
 import type { RunRecord } from '../../../crds/wire/run-folder.ts';
 import { trainTogether } from '../../client/local-pack.ts';
 import { type LocalOutcome, runRole } from '../../client/local-run.ts';

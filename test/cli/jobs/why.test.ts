@@ -50,6 +50,21 @@ test('a problem of the table of failures comes with its remedy', (t) => {
   t.regex(change, /^Check spec\.worker\.image.*\. anneal explain ImagePullFailed says more\.$/);
 });
 
+test('a job of a pool says what it waits for there', (t) => {
+  const waits = holds('Running', 'WaitsForPool', 'pool smol: 0/3 nodes are available');
+  const starting = whyOf(
+    aListedJob({ status: { phase: 'Starting', conditions: [{ ...waits, status: 'False' }] } }),
+  );
+  t.is(starting.happened, 'Pool smol: 0/3 nodes are available.');
+  t.is(starting.doing, 'Training begins when the pod of the pool attaches the job.');
+  const full = holds('QuotaReserved', 'NoPoolCapacity', 'pool smol: 2 jobs train in the pool');
+  const queued = whyOf(
+    aListedJob({ status: { phase: 'Queued', conditions: [{ ...full, status: 'False' }] } }),
+  );
+  t.is(queued.happened, 'Pool smol: 2 jobs train in the pool.');
+  t.regex(queued.change, /spec\.jobs or the memory of the TrainingPool/);
+});
+
 test('every phase has whole sentences, with much and with nothing known', (t) => {
   for (const phase of phases) {
     const { happened, doing } = whyOf(aListedJob({ status: { phase } }));

@@ -69,6 +69,7 @@ const others: Readonly<Record<string, unknown>> = {
   'parallelism.pipelineSize': 2,
   'parallelism.contextSize': 2,
   'parallelism.expertSize': 2,
+  packing: { pool: 'another' },
   'parallelism.activationRecomputation': 'Full',
   'worker.replicas': 2,
   'worker.minReplicas': 1,

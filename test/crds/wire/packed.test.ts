@@ -1,5 +1,6 @@
 import test from 'ava';
-import { mostPacked, packedMessage, poolOrder } from '../../../crds/wire/packed.ts';
+import { mostPacked } from '../../../crds/names/most-packed.ts';
+import { packedMessage, poolOrder } from '../../../crds/wire/packed.ts';
 
 test('a message or an end is of a run that the process was started with', (t) => {
   const message = { type: 'warning', reason: 'Waiting', message: 'it waits', time: 1 };

@@ -63,7 +63,7 @@
 
 {{- define "anneal.operatorFeatures" }}
 {{- $on := list }}
-{{- range tuple "volumeClaimTemplate" "forceReplace" "deleteFinishedJobs" "kueueStatus" "deviceLabels" "adapterServers" "federations" }}
+{{- range tuple "volumeClaimTemplate" "forceReplace" "deleteFinishedJobs" "kueueStatus" "deviceLabels" "adapterServers" "federations" "trainingPools" }}
 {{- if index $.Values.features . }}{{ $on = append $on . }}{{ end }}
 {{- end }}
 - name: ANNEAL_FEATURES

@@ -74,6 +74,21 @@
   resources: [federations/finalizers, federationpeers/finalizers]
   verbs: [update]
 {{- end }}
+{{- if .Values.features.trainingPools }}
+- apiGroups: [anneal.dev]
+  resources: [trainingpools]
+  verbs: [get, list, watch]
+- apiGroups: [anneal.dev]
+  resources: [trainingpools/status]
+  verbs: [patch]
+- apiGroups: [anneal.dev]
+  resources: [trainingpools/finalizers]
+  verbs: [update]
+# The list of the jobs of a pool changes; a patch says whose the list must be.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [patch]
+{{- end }}
 {{- $groups := dict "Native" "scheduling.k8s.io" "Coscheduling" "scheduling.x-k8s.io" "Volcano" "scheduling.volcano.sh" }}
 {{- range .Values.features.gangs }}
 - apiGroups: [{{ get $groups . }}]

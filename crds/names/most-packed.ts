@@ -1,0 +1,2 @@
+/** Runs that one process trains together at most. */
+export const mostPacked = 32;

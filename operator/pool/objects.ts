@@ -1,0 +1,178 @@
+// The objects of a pool: a Job of one pod, a NetworkPolicy by which the pod reaches nobody and the
+// operator reaches it, and the list of its jobs. The Job controller never has two pods of it at
+// once: they would write to the same run folders.
+import type { V1PodSpec } from '@kubernetes/client-node';
+import { poolChild } from '../../crds/names/child-names.ts';
+import { apiVersion, poolNames } from '../../crds/names/group.ts';
+import { annotation, label, poolComponent } from '../../crds/names/labels.ts';
+import { parseQuantity } from '../../crds/schema/quantity.ts';
+import { podPath } from '../../crds/wire/pod.ts';
+import { type PodPool, poolList, poolPort, poolVariable } from '../../crds/wire/pool.ts';
+import { managedLabels } from '../objects/child.ts';
+import { deviceTolerations, runtimeClassOf } from '../objects/devices.ts';
+import { podFailurePolicy } from '../objects/failure-policy.ts';
+import { inNamespace, tcp } from '../objects/network-policy.ts';
+import { referencesTo } from '../objects/references.ts';
+import { containerSecurity, podSecurity } from '../objects/security.ts';
+import type { PodSettings } from '../objects/settings.ts';
+import {
+  claimVolumes,
+  folderOfClaim,
+  imageVolumes,
+  podVolumes,
+  temporarySize,
+} from '../objects/volumes.ts';
+import type { PackedJob } from './decide.ts';
+import type { ObservedPool } from './observed.ts';
+
+/** A pool of which objects can be made. */
+export interface BuiltPool extends ObservedPool {
+  readonly spec: NonNullable<ObservedPool['spec']>;
+}
+
+/** A pod that fails is replaced, with the pauses of the Job controller. */
+const podRetries = 1_000_000;
+
+function labelsFor({ metadata: { name, uid } }: BuiltPool) {
+  return {
+    [label.poolName]: name,
+    [label.poolUid]: uid,
+    [label.component]: poolComponent,
+    ...managedLabels,
+    'app.kubernetes.io/instance': name,
+    'app.kubernetes.io/component': poolComponent,
+  };
+}
+
+function metadataFor(pool: BuiltPool, child: string) {
+  const { name, namespace, uid } = pool.metadata;
+  const owner = { apiVersion, kind: poolNames.kind, name, uid };
+  return {
+    ...{ name: child, namespace, labels: labelsFor(pool) },
+    ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
+  };
+}
+
+export function listFor(pool: BuiltPool, jobs: readonly PackedJob[]) {
+  return {
+    metadata: metadataFor(pool, poolChild.list(pool.metadata.name)),
+    data: { [poolList.file]: JSON.stringify({ jobs }) },
+  };
+}
+
+export function policyFor(pool: BuiltPool, operatorNamespace: string) {
+  const operator = { podSelector: { matchLabels: { 'app.kubernetes.io/component': 'operator' } } };
+  return {
+    metadata: metadataFor(pool, poolChild.job(pool.metadata.name)),
+    spec: {
+      podSelector: { matchLabels: { [label.poolUid]: pool.metadata.uid } },
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [
+        { from: [{ ...inNamespace(operatorNamespace), ...operator }], ports: [tcp(poolPort)] },
+      ],
+      egress: [],
+    },
+  };
+}
+
+export function jobFor(pool: BuiltPool, settings: PodSettings) {
+  return {
+    metadata: {
+      ...metadataFor(pool, poolChild.job(pool.metadata.name)),
+      annotations: { [annotation.generation]: String(pool.generation) },
+    },
+    spec: {
+      ...{ completions: 1, parallelism: 1, backoffLimit: podRetries },
+      podReplacementPolicy: 'Failed',
+      podFailurePolicy: podFailurePolicy({ rules: [] }),
+      template: { metadata: { labels: labelsFor(pool) }, spec: podFor(pool, settings) },
+    },
+  };
+}
+
+function podFor(pool: BuiltPool, settings: PodSettings): V1PodSpec {
+  const { spec } = pool;
+  const devices = { ...spec, devicesPerWorker: spec.devices };
+  const site = spec.devices > 0 ? settings.devices : settings;
+  const runtimeClassName = runtimeClassOf(devices, settings);
+  const list = { name: 'jobs', configMap: { name: poolChild.list(pool.metadata.name) } };
+  const { volumes, mounts } = podVolumes([
+    { volume: { name: 'tmp', emptyDir: { sizeLimit: temporarySize } }, at: podPath.temporary },
+    { volume: list, at: poolList.folder, readOnly: true },
+    ...claimVolumes({ claims: claimsOf(pool) }, 'worker'),
+    ...imageVolumes(modelOf(pool), 'prepare', settings),
+  ]);
+  return {
+    enableServiceLinks: false,
+    automountServiceAccountToken: false,
+    securityContext: podSecurity,
+    restartPolicy: 'Never',
+    terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds,
+    ...(spec.imagePullSecrets && { imagePullSecrets: spec.imagePullSecrets }),
+    ...(spec.nodeSelector && { nodeSelector: spec.nodeSelector }),
+    ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
+    tolerations: [
+      ...(spec.tolerations ?? []),
+      ...deviceTolerations(devices, settings),
+    ] as NonNullable<V1PodSpec['tolerations']>,
+    containers: [
+      {
+        name: poolComponent,
+        // The site's alone: limits for images of jobs do not apply here.
+        ...{ image: site.image, imagePullPolicy: site.imagePullPolicy },
+        command: ['node', '/app/worker/pool/main.js'],
+        env: [
+          { name: poolVariable, value: JSON.stringify(toldTo(pool)) },
+          ...(spec.devices > 0 ? [{ name: 'CUDA_DEVICE_ORDER', value: 'PCI_BUS_ID' }] : []),
+        ],
+        volumeMounts: mounts,
+        resources: resourcesOf(pool, settings),
+        ports: [{ name: 'http', containerPort: poolPort, protocol: 'TCP' }],
+        readinessProbe: {
+          httpGet: { path: '/healthz', port: 'http' },
+          ...{ timeoutSeconds: 3, periodSeconds: 2, failureThreshold: 2 },
+        },
+        securityContext: containerSecurity,
+        terminationMessagePolicy: 'FallbackToLogsOnError',
+      },
+    ],
+    volumes,
+  };
+}
+
+function modelOf({ spec }: BuiltPool) {
+  return referencesTo(spec.model.source);
+}
+
+function claimsOf(pool: BuiltPool) {
+  const base = modelOf(pool).claims.map(({ claimName }) => ({ claimName, writes: false }));
+  const own = { claimName: pool.spec.claimName, writes: true };
+  return [own, ...base].map((use) => ({ ...use, role: 'worker' as const }));
+}
+
+function toldTo(pool: BuiltPool): PodPool {
+  const { spec, metadata } = pool;
+  const cpu = spec.resources?.limits?.['cpu'] ?? spec.resources?.requests?.['cpu'];
+  const claims = claimsOf(pool).map(({ claimName }) => claimName);
+  return {
+    ...{ name: metadata.name, namespace: metadata.namespace, root: folderOfClaim(spec.claimName) },
+    volumes: Object.fromEntries(claims.map((claim) => [claim, folderOfClaim(claim)])),
+    list: `${poolList.folder}/${poolList.file}`,
+    ...{ jobs: spec.jobs, devices: spec.devices, port: poolPort },
+    ...(cpu === undefined ? {} : { threads: Math.max(1, Math.floor(parseQuantity(cpu))) }),
+    graceSeconds: spec.terminationGracePeriodSeconds,
+  };
+}
+
+function resourcesOf({ spec }: BuiltPool, settings: PodSettings) {
+  const { resources: site, devices } = settings;
+  const own = spec.devices > 0 ? { [devices.resourceName]: spec.devices } : {};
+  const texts = (map: Readonly<Record<string, string | number>>) =>
+    Object.fromEntries(
+      Object.entries({ ...map, ...own }).map(([key, value]) => [key, String(value)]),
+    );
+  return {
+    requests: texts(spec.resources?.requests ?? site.worker.requests),
+    limits: texts(spec.resources?.limits ?? site.worker.limits),
+  };
+}

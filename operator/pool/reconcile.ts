@@ -1,0 +1,144 @@
+// One pass over one pool: which jobs ask for it, what its pod says, what to write.
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../../crds/clock.ts';
+import { fieldManager } from '../../crds/names/labels.ts';
+import type { ToldJob } from '../../crds/wire/pool.ts';
+import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
+import { networkPolicies } from '../job/observed/child-object.ts';
+import type { ObservedFineTuneJob } from '../job/observed/fine-tune-job.ts';
+import type { PodSettings } from '../objects/settings.ts';
+import { isStatus } from '../runtime/api-error.ts';
+import type { KubeClient } from '../runtime/client.ts';
+import type { Reconciled } from '../runtime/controller.ts';
+import { type Actor, ensureContent, ensureMade } from '../runtime/ensure.ts';
+import { Expectations } from '../runtime/expectations.ts';
+import { catchUpMs } from '../runtime/pauses.ts';
+import { Refusals } from '../runtime/refusals.ts';
+import { RefusedCall } from '../runtime/refused-call.ts';
+import type { Store } from '../runtime/store.ts';
+import { writeStatus } from '../runtime/write-status.ts';
+import { ensureList } from '../server/act.ts';
+import { askingOf } from './asking.ts';
+import { decidePool, type PackedJob, type PoolFacts, type PoolStep } from './decide.ts';
+import type { PoolStores } from './informers.ts';
+import { type BuiltPool, jobFor, listFor, policyFor } from './objects.ts';
+import { type ObservedPool, trainingPools } from './observed.ts';
+import type { ToldProgress } from './told-progress.ts';
+
+/** Undefined where the pod does not answer, or answers something else. */
+export type AskPool = (
+  address: string,
+  signal: AbortSignal,
+) => Promise<readonly ToldJob[] | undefined>;
+
+interface ReconcilerFacts {
+  readonly stores: PoolStores;
+  readonly pools: Store<ObservedPool>;
+  readonly jobs: Store<ObservedFineTuneJob, 'pool'>;
+  readonly client: KubeClient;
+  readonly settings: PodSettings;
+  /** Whose pods may ask. */
+  readonly operatorNamespace: string;
+  readonly clock: Clock;
+  readonly ask: AskPool;
+  readonly progress: ToldProgress;
+}
+
+const busyMs = 3_000;
+
+export class PoolReconciler {
+  readonly #facts: ReconcilerFacts;
+  readonly #expectations = new Expectations();
+  readonly #refusals = new Refusals();
+
+  constructor(facts: ReconcilerFacts) {
+    this.#facts = facts;
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<Reconciled> {
+    const { pools, clock, client, progress } = this.#facts;
+    const pool = pools.get(key);
+    // What it owned is collected by the API server.
+    if (pool === undefined || pool.metadata.deletionTimestamp !== undefined) {
+      this.#expectations.forget(key);
+      this.#refusals.forget(key);
+      progress.forget(key);
+      return {};
+    }
+    if (!this.#expectations.areMet(key, clock.now())) return { requeueAfterMs: catchUpMs };
+    const facts = await this.#observe(key, pool, signal);
+    const { built, listed, step, status } = decidePool(facts);
+    if (!isDeepStrictEqual(status, pool.status)) {
+      const written = await writeStatus(client, trainingPools, pool, status, signal);
+      if (written === undefined) return { requeueAfterMs: catchUpMs };
+      this.#expectations.expect(key, pools, written, clock.now());
+    }
+    if (built === undefined) return {};
+    try {
+      await this.#write(key, built, { listed, step, job: facts.job }, signal);
+    } catch (error) {
+      if (!(error instanceof RefusedCall)) throw error;
+      return this.#refusals.add(key, pool.generation, error);
+    }
+    if (this.#refusals.forget(key)) return { requeueAfterMs: 0 };
+    return facts.asking.length > 0 || facts.job !== undefined ? { requeueAfterMs: busyMs } : {};
+  }
+
+  async #observe(key: string, pool: ObservedPool, signal: AbortSignal): Promise<PoolFacts> {
+    const { stores, jobs, clock, ask, progress } = this.#facts;
+    const { uid } = pool.metadata;
+    // A label is anybody's to write; only what the pool owns is its child.
+    const job = stores.batchJobs
+      .by('pool', uid)
+      .find(({ metadata }) => metadata.controlledBy === uid);
+    const pods = stores.pods
+      .by('pool', uid)
+      .filter(({ metadata }) => job !== undefined && metadata.controlledBy === job.metadata.uid);
+    const running = pods.find(({ status }) => status.phase === 'Running');
+    const told = running?.podIP === undefined ? undefined : await ask(running.podIP, signal);
+    if (told !== undefined) progress.note(key, told);
+    return {
+      ...{ pool, job, pods, told, now: clock.now() },
+      asking: askingOf(jobs.by('pool', key)),
+      refused: this.#refusals.of(key, pool.generation),
+    };
+  }
+
+  /** In the order in which the pod needs them. */
+  async #write(
+    key: string,
+    built: BuiltPool,
+    wanted: {
+      readonly listed: readonly PackedJob[];
+      readonly step: PoolStep;
+      readonly job: BatchJob | undefined;
+    },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, stores, settings, clock, operatorNamespace } = this.#facts;
+    const { uid, namespace } = built.metadata;
+    const actor: Actor = { client, manager: fieldManager.controller, owner: uid, what: 'pool' };
+    await ensureList(actor, listFor(built, wanted.listed), signal);
+    const known = stores.policies
+      .by('pool', uid)
+      .find(({ metadata }) => metadata.controlledBy === uid);
+    const policy = policyFor(built, operatorNamespace);
+    const written = await ensureContent(actor, networkPolicies, policy, known, signal);
+    if (written !== undefined)
+      this.#expectations.expect(key, stores.policies, written, clock.now());
+    if (wanted.step === 'Create') {
+      const made = await ensureMade(actor, batchJobs, jobFor(built, settings), signal);
+      this.#expectations.expect(key, stores.batchJobs, made, clock.now());
+    }
+    if (wanted.step === 'Remove' && wanted.job !== undefined) {
+      // Its pod ends before the Job is gone, and the next one is made after that.
+      const { name, uid: ofJob } = wanted.job.metadata;
+      const at = { name, namespace, uid: ofJob };
+      await client.delete(batchJobs, at, { propagation: 'Foreground' }, signal).catch(ignoreGone);
+    }
+  }
+}
+
+function ignoreGone(error: unknown): void {
+  if (!isStatus(error, 404) && !isStatus(error, 409)) throw error;
+}
