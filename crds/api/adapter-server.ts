@@ -7,7 +7,7 @@ import { type Rule, rule } from '../schema/rule.ts';
 import { celText, objectName, text } from '../schema/text.ts';
 import { exactlyOne } from '../schema/union.ts';
 import { composition, mostCompositions, servedName } from './composition.ts';
-import { condition } from './conditions.ts';
+import { conditionList } from './conditions.ts';
 import { objectMeta } from './job.ts';
 import { model } from './model.ts';
 import { imagePullSecrets, nodeSelector, resources, tolerations } from './pod-fields.ts';
@@ -181,12 +181,9 @@ export const serverStatus = z.strictObject({
     .optional()
     .describe('What the process with the model will take, where an Adapter tells the base.'),
   summary: text(32).optional().describe('Adapters that are loaded, of those that should be.'),
-  conditions: z
-    .array(condition)
-    .max(16)
-    .optional()
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
-    .describe('Accepted: what the spec names is there. Ready: all pods answer. AdaptersLoaded.'),
+  conditions: conditionList(16).describe(
+    'Accepted: what the spec names is there. Ready: all pods answer. AdaptersLoaded.',
+  ),
 });
 
 export type ServerStatus = z.output<typeof serverStatus>;

@@ -78,3 +78,12 @@ export const condition = z.strictObject({
 });
 
 export type Condition = z.output<typeof condition>;
+
+/** At most so many, one of a type. */
+export function conditionList(most: number) {
+  return z
+    .array(condition)
+    .max(most)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] });
+}

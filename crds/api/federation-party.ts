@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { longestPartyName } from '../names/child-names.ts';
 import type { Rule } from '../schema/rule.ts';
 import { objectName, text } from '../schema/text.ts';
-import { condition } from './conditions.ts';
+import { conditionList } from './conditions.ts';
 import { imagePullSecrets, nodeSelector, resources, tolerations } from './pod-fields.ts';
 import { claimPath } from './source.ts';
 
@@ -101,14 +101,9 @@ const partyStatus = {
     })
     .optional()
     .describe('Why it failed.'),
-  conditions: z
-    .array(condition)
-    .max(16)
-    .optional()
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
-    .describe(
-      'Accepted: its objects are written. Connected: the bus answers. TakesPart (of a client). Complete, Failed.',
-    ),
+  conditions: conditionList(16).describe(
+    'Accepted: its objects are written. Connected: the bus answers. TakesPart (of a client). Complete, Failed.',
+  ),
 };
 
 const clientName = text(63);

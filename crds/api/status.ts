@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import { quantity } from '../schema/quantity.ts';
 import { mapOf, text } from '../schema/text.ts';
-import { condition, Phase } from './conditions.ts';
+import { conditionList, Phase } from './conditions.ts';
 
 const count = () => z.int().min(0).optional();
 const time = () => z.iso.datetime().optional();
@@ -214,12 +214,7 @@ const logs = z.strictObject({
 export const status = z.strictObject({
   observedGeneration: count().describe('Generation of the spec that this status reflects.'),
   phase: Phase.optional().describe('State of the job in one word, derived from the conditions.'),
-  conditions: z
-    .array(condition)
-    .max(32)
-    .optional()
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
-    .describe('State of the job in detail.'),
+  conditions: conditionList(32).describe('State of the job in detail.'),
   startTime: time().describe('When training began.'),
   completionTime: time().describe('When the job ended.'),
   activeSeconds: count().describe('Seconds that count for the deadline, up to activeSince.'),

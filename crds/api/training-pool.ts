@@ -6,7 +6,7 @@ import { apiVersion, poolNames } from '../names/group.ts';
 import { mostPacked } from '../names/most-packed.ts';
 import { rule } from '../schema/rule.ts';
 import { objectName, text } from '../schema/text.ts';
-import { condition } from './conditions.ts';
+import { conditionList } from './conditions.ts';
 import { objectMeta } from './job.ts';
 import { model } from './model.ts';
 import { imagePullSecrets, nodeSelector, resources, tolerations } from './pod-fields.ts';
@@ -37,15 +37,18 @@ export const poolSpec = z.strictObject({
     .describe('Time to save after SIGTERM.'),
 });
 
+export const packedState = z.enum([
+  ...(['Attaching', 'Waiting', 'Training', 'Leaving', 'Trained', 'Failed'] as const),
+]);
+export const trainingEnd = z.enum(['Finished', 'FinishedEarly']);
+
 const packedJob = z.strictObject({
   name: text(253).describe('Name of the job.'),
   uid: text(64).describe('Its UID.'),
-  state: z
-    .enum(['Attaching', 'Waiting', 'Training', 'Leaving', 'Trained', 'Failed'])
-    .describe('Waiting: for a place or memory. Leaving: it saves.'),
+  state: packedState.describe('Waiting: for a place or memory. Leaving: it saves.'),
   message: text(2048).optional().describe('Why it waits or failed.'),
   code: text(64).optional().describe('Code of the failure.'),
-  reason: z.enum(['Finished', 'FinishedEarly']).optional().describe('How training ended.'),
+  reason: trainingEnd.optional().describe('How training ended.'),
 });
 
 const poolStatus = z.strictObject({
@@ -57,16 +60,14 @@ const poolStatus = z.strictObject({
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['uid'] })
     .describe('Its jobs that have not been taken over by the status of each.'),
   summary: text(32).optional().describe('Jobs that train, of those that should.'),
-  conditions: z
-    .array(condition)
-    .max(16)
-    .optional()
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
-    .describe('Accepted: its objects are written. Ready: its pod answers.'),
+  conditions: conditionList(16).describe(
+    'Accepted: its objects are written. Ready: its pod answers.',
+  ),
 });
 
 export type PoolSpec = z.output<typeof poolSpec>;
 export type PoolStatus = z.output<typeof poolStatus>;
+export type TrainingEnd = z.output<typeof trainingEnd>;
 export type PackedJobStatus = z.output<typeof packedJob>;
 export type PoolCondition = 'Accepted' | 'Ready';
 

@@ -1,6 +1,7 @@
 // What the pod of a TrainingPool is told, by a variable and by a list that changes while it runs,
 // and what it answers when it is asked how its jobs are.
 import * as z from 'zod';
+import { packedState, trainingEnd } from '../api/training-pool.ts';
 import { mostPacked } from '../names/most-packed.ts';
 import { evaluationMessage, stepMessage } from './telemetry.ts';
 
@@ -50,10 +51,10 @@ export const listedJobs = z.object({ jobs: z.array(listed).max(mostPacked) });
 
 const told = z.object({
   uid: z.string(),
-  state: z.enum(['Attaching', 'Waiting', 'Training', 'Leaving', 'Trained', 'Failed']),
+  state: packedState,
   message: z.string().max(2048).optional(),
   code: z.string().max(64).optional(),
-  reason: z.enum(['Finished', 'FinishedEarly']).optional(),
+  reason: trainingEnd.optional(),
   step: stepMessage.optional(),
   evaluation: evaluationMessage.optional(),
 });

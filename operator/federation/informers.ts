@@ -4,7 +4,7 @@ import { type AddressedPod, addressedPods } from '../job/observed/addressed-pod.
 import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
 import { type ChildObject, networkPolicies } from '../job/observed/child-object.ts';
 import { type Following, type GroupFacts, ReflectorGroup } from '../runtime/reflector-group.ts';
-import type { KubeObject } from '../runtime/resource.ts';
+import { byLabel, type KubeObject } from '../runtime/resource.ts';
 import { Store } from '../runtime/store.ts';
 import { type ObservedParty, parties } from './observed.ts';
 import { partyKey, partyOf } from './party.ts';
@@ -22,6 +22,7 @@ export interface FederationInformers extends Following {
 }
 
 const ours = label.federationUid;
+const byParty = byLabel(ours);
 
 export function federationInformers(facts: GroupFacts): FederationInformers {
   const group = new ReflectorGroup(facts);
@@ -36,9 +37,4 @@ export function federationInformers(facts: GroupFacts): FederationInformers {
     pods: group.follow(addressedPods, children<AddressedPod>(), { ours }, partyOf),
   };
   return { stores, ...group.controls() };
-}
-
-function byParty({ metadata }: KubeObject): readonly string[] {
-  const uid = metadata.labels[label.federationUid];
-  return uid === undefined ? [] : [uid];
 }

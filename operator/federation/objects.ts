@@ -3,8 +3,7 @@
 // of it at once; where a node is lost and a second one comes all the same, the later claim on the
 // bus wins and the earlier process ends.
 import type { V1PodSpec } from '@kubernetes/client-node';
-import { apiVersion } from '../../crds/names/group.ts';
-import { annotation, label } from '../../crds/names/labels.ts';
+import { label } from '../../crds/names/labels.ts';
 import {
   federationVariable,
   longestFederationVariable,
@@ -14,9 +13,9 @@ import {
 } from '../../crds/wire/federation-pod.ts';
 import { podPath } from '../../crds/wire/pod.ts';
 import { terminationLog } from '../../crds/wire/termination-message.ts';
-import { managedLabels } from '../objects/child.ts';
-import { podFailurePolicy } from '../objects/failure-policy.ts';
 import { everywhere, inNamespace, names, tcp } from '../objects/network-policy.ts';
+import { onePodJob, ownedMetadata } from '../objects/owned.ts';
+import { textsOf } from '../objects/resources.ts';
 import { containerSecurity, podSecurity } from '../objects/security.ts';
 import type { PodSettings } from '../objects/settings.ts';
 import { claimVolumes, folderOfClaim, podVolumes, temporarySize } from '../objects/volumes.ts';
@@ -37,43 +36,19 @@ function childNameOf({ role, metadata }: ObservedParty): string {
   return partyKinds[role].child(metadata.name);
 }
 
-function labelsFor({ role, metadata: { name, uid } }: ObservedParty) {
-  const { component } = partyKinds[role];
-  return {
-    [label.federationName]: name,
-    [label.federationUid]: uid,
-    [label.component]: component,
-    ...managedLabels,
-    'app.kubernetes.io/instance': name,
-    'app.kubernetes.io/component': component,
-  };
-}
-
 function metadataFor(party: ObservedParty) {
-  const { role, metadata } = party;
-  const { name, namespace, uid } = metadata;
-  const owner = { apiVersion, kind: partyKinds[role].names.kind, name, uid };
-  return {
-    ...{ name: childNameOf(party), namespace, labels: labelsFor(party) },
-    ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
-  };
+  const { component, names: ofKind } = partyKinds[party.role];
+  return ownedMetadata(party.metadata, childNameOf(party), {
+    ...{ kind: ofKind.kind, component },
+    labels: { name: label.federationName, uid: label.federationUid },
+  });
 }
 
 export function jobFor(party: BuiltParty, settings: PodSettings) {
-  return {
-    metadata: {
-      ...metadataFor(party),
-      annotations: { [annotation.generation]: String(party.generation) },
-    },
-    spec: {
-      completions: 1,
-      parallelism: 1,
-      backoffLimit: podRetries,
-      podReplacementPolicy: 'Failed',
-      podFailurePolicy: podFailurePolicy({ rules: [] }),
-      template: { metadata: { labels: labelsFor(party) }, spec: podFor(party, settings) },
-    },
-  };
+  return onePodJob({
+    metadata: metadataFor(party),
+    ...{ generation: party.generation, retries: podRetries, pod: podFor(party, settings) },
+  });
 }
 
 export function policyFor(party: BuiltParty, settings: PodSettings, operatorNamespace: string) {
@@ -180,10 +155,8 @@ export function tooLong(party: BuiltParty): string | undefined {
 }
 
 function resourcesOf({ accepted: { pod } }: BuiltParty, { resources: site }: PodSettings) {
-  const texts = (map: Readonly<Record<string, string | number>>) =>
-    Object.fromEntries(Object.entries(map).map(([key, value]) => [key, String(value)]));
-  return {
-    requests: texts(pod.resources?.requests ?? site.worker.requests),
-    limits: texts(pod.resources?.limits ?? site.worker.limits),
-  };
+  return textsOf({
+    requests: pod.resources?.requests ?? site.worker.requests,
+    limits: pod.resources?.limits ?? site.worker.limits,
+  });
 }

@@ -7,6 +7,7 @@ import { refusedHub } from '../../crds/manifest/federation.ts';
 import { refusedClientOnCluster } from '../../crds/manifest/federation-cluster.ts';
 import { apiVersion, group, version } from '../../crds/names/group.ts';
 import { metadata } from '../job/observed/metadata.ts';
+import { numbered } from '../job/observed/specified.ts';
 import type { KubeObject, Resource } from '../runtime/resource.ts';
 import { type PartyRole, partyKinds } from './party.ts';
 
@@ -32,7 +33,6 @@ const outline = z.object({
   spec: z.record(z.string(), z.unknown()).default({}),
   status: z.record(z.string(), z.unknown()).default({}),
 });
-const numbered = z.object({ metadata: z.object({ generation: z.int().default(1) }) });
 
 interface Read {
   readonly problem: string;

@@ -7,10 +7,9 @@ import type { AddressedPod } from '../job/observed/addressed-pod.ts';
 import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
 import { networkPolicies } from '../job/observed/child-object.ts';
 import type { PodSettings } from '../objects/settings.ts';
-import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import type { Reconciled } from '../runtime/controller.ts';
-import { type Actor, ensureContent, ensureMade } from '../runtime/ensure.ts';
+import { type Actor, ensureContent, ensureMade, removeAfterChildren } from '../runtime/ensure.ts';
 import { Expectations } from '../runtime/expectations.ts';
 import { catchUpMs } from '../runtime/pauses.ts';
 import { Refusals } from '../runtime/refusals.ts';
@@ -140,7 +139,7 @@ export class FederationReconciler {
     signal: AbortSignal,
   ): Promise<void> {
     const { client, stores, settings, clock, operatorNamespace } = this.#facts;
-    const { uid, namespace } = built.metadata;
+    const { uid } = built.metadata;
     const actor: Actor = {
       ...{ client, manager: fieldManager.controller, owner: uid, what: 'federation' },
     };
@@ -155,14 +154,7 @@ export class FederationReconciler {
       this.#expectations.expect(key, stores.jobs, made, clock.now());
     }
     if (step === 'Remove' && job !== undefined) {
-      // Its pod ends before the Job is gone, and the next one is made after that.
-      const { name, uid: ofJob } = job.metadata;
-      const at = { name, namespace, uid: ofJob };
-      await client.delete(batchJobs, at, { propagation: 'Foreground' }, signal).catch(ignoreGone);
+      await removeAfterChildren(client, batchJobs, job, signal);
     }
   }
-}
-
-function ignoreGone(error: unknown): void {
-  if (!isStatus(error, 404) && !isStatus(error, 409)) throw error;
 }

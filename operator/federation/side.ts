@@ -5,10 +5,9 @@ import { partyProgress, progressPath, progressPort } from '../../crds/wire/feder
 import type { PodSettings } from '../objects/settings.ts';
 import { PodAsker } from '../runtime/ask-pod.ts';
 import type { KubeClient } from '../runtime/client.ts';
-import { type ReconcileOutcome, runController } from '../runtime/controller.ts';
+import { type KindObserver, KindWork } from '../runtime/kind-work.ts';
 import type { Random } from '../runtime/random.ts';
 import { type GroupFacts, untilSynced } from '../runtime/reflector-group.ts';
-import { WorkQueue } from '../runtime/work-queue.ts';
 import { type FederationInformers, federationInformers } from './informers.ts';
 import { partyKey } from './party.ts';
 import { type AskProgress, FederationReconciler } from './reconcile.ts';
@@ -24,27 +23,19 @@ interface SideFacts {
   readonly random: Random;
 }
 
-interface Watching {
-  begins(of: 'federation'): void;
-  queueAdd(of: 'federation'): void;
-  reconcile(outcome: ReconcileOutcome, of: 'federation'): void;
-}
-
-const deadlineMs = 30_000;
-
 export class FederationSide {
   readonly informers: FederationInformers;
   readonly #facts: SideFacts;
-  readonly #observer: Watching;
-  readonly #queue: WorkQueue;
+  readonly #work: KindWork<'federation'>;
 
-  constructor(facts: SideFacts, observer: Watching, following: Omit<GroupFacts, 'changed'>) {
-    const { clock, random } = facts;
+  constructor(
+    facts: SideFacts,
+    observer: KindObserver<'federation'>,
+    following: Omit<GroupFacts, 'changed'>,
+  ) {
     this.#facts = facts;
-    this.#observer = observer;
-    observer.begins('federation');
-    this.#queue = new WorkQueue({ clock, random, added: () => observer.queueAdd('federation') });
-    this.informers = federationInformers({ ...following, changed: (key) => this.#queue.add(key) });
+    this.#work = new KindWork('federation', facts, observer);
+    this.informers = federationInformers({ ...following, changed: (key) => this.#work.add(key) });
   }
 
   async lead(leading: AbortSignal): Promise<void> {
@@ -58,15 +49,14 @@ export class FederationSide {
       ...{ stores, client: clients.work, settings: config.pods, clock, ask },
       operatorNamespace: config.lease.namespace,
     });
-    // A full pass: whoever led before had timers in memory.
-    for (const role of ['hub', 'client'] as const) {
-      for (const party of stores[role].values()) this.#queue.add(partyKey(role, party));
-    }
-    await runController(
+    const keys = (['hub', 'client'] as const).flatMap((role) =>
+      [...stores[role].values()].map((party) => partyKey(role, party)),
+    );
+    await this.#work.lead(
+      keys,
       {
-        ...{ queue: this.#queue, clock, workers: config.reconcilers, deadlineMs },
+        workers: config.reconcilers,
         reconcile: (key, signal) => reconciler.reconcile(key, signal),
-        seen: (outcome) => this.#observer.reconcile(outcome, 'federation'),
       },
       leading,
     );

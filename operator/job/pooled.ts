@@ -13,8 +13,8 @@ export function pooled(view: View): PolicyResult {
   const told = poolJobOf(view);
   const name = `pool ${spec.packing.pool}`;
   if (told?.state === 'Failed') {
-    const code = isFailureCode(told.code ?? '') ? told.code : 'E_INTERNAL';
-    return fail(view, { code: code as 'E_INTERNAL', message: told.message ?? 'it failed' });
+    const { code = '', message = 'it failed' } = told;
+    return fail(view, { code: isFailureCode(code) ? code : 'E_INTERNAL', message });
   }
   if (told?.state === 'Training') {
     const message = `it trains in ${name}`;
@@ -28,8 +28,7 @@ export function pooled(view: View): PolicyResult {
     };
   }
   const waits = pool.type === 'There' ? pool.waits : 'it is not there';
-  const why = waits === undefined ? 'its pod has yet to attach the job' : waits;
-  const message = `${name}: ${told?.message ?? why}`;
+  const message = `${name}: ${told?.message ?? waits ?? 'its pod has yet to attach the job'}`;
   return {
     conditions: [
       ...(told?.state === 'Waiting' ? place(view, false, message) : []),

@@ -136,7 +136,8 @@ function inMebibytes(bytes: number): string {
   return formatBytes(Math.ceil(bytes / 2 ** 20) * 2 ** 20);
 }
 
-function textsOf({ requests, limits }: ResourceMaps): V1ResourceRequirements {
+/** As the API server writes them. */
+export function textsOf({ requests, limits }: ResourceMaps): V1ResourceRequirements {
   const texts = (map: Quantities) =>
     Object.fromEntries(Object.entries(map).map(([key, value]) => [key, String(value)]));
   return { requests: texts(requests), limits: texts(limits) };

@@ -4,7 +4,7 @@ import { type AddressedPod, addressedPods } from '../job/observed/addressed-pod.
 import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
 import { type ChildObject, networkPolicies } from '../job/observed/child-object.ts';
 import { type Following, type GroupFacts, ReflectorGroup } from '../runtime/reflector-group.ts';
-import type { KubeObject } from '../runtime/resource.ts';
+import { byLabel, type KubeObject, keyByLabel } from '../runtime/resource.ts';
 import { Store } from '../runtime/store.ts';
 
 export interface PoolStores {
@@ -18,6 +18,8 @@ export interface PoolInformers extends Following {
 }
 
 const ours = label.poolUid;
+const byPool = byLabel(ours);
+const poolOf = keyByLabel(label.poolName);
 
 export function poolInformers(facts: GroupFacts): PoolInformers {
   const group = new ReflectorGroup(facts);
@@ -28,14 +30,4 @@ export function poolInformers(facts: GroupFacts): PoolInformers {
     pods: group.follow(addressedPods, children<AddressedPod>(), { ours }, poolOf),
   };
   return { stores, ...group.controls() };
-}
-
-function byPool({ metadata }: KubeObject): readonly string[] {
-  const uid = metadata.labels[label.poolUid];
-  return uid === undefined ? [] : [uid];
-}
-
-function poolOf({ metadata }: KubeObject): string | undefined {
-  const name = metadata.labels[label.poolName];
-  return name === undefined ? undefined : `${metadata.namespace}/${name}`;
 }

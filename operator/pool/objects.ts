@@ -3,16 +3,16 @@
 // once: they would write to the same run folders.
 import type { V1PodSpec } from '@kubernetes/client-node';
 import { poolChild } from '../../crds/names/child-names.ts';
-import { apiVersion, poolNames } from '../../crds/names/group.ts';
-import { annotation, label, poolComponent } from '../../crds/names/labels.ts';
+import { poolNames } from '../../crds/names/group.ts';
+import { label, poolComponent } from '../../crds/names/labels.ts';
 import { parseQuantity } from '../../crds/schema/quantity.ts';
 import { podPath } from '../../crds/wire/pod.ts';
 import { type PodPool, poolList, poolPort, poolVariable } from '../../crds/wire/pool.ts';
-import { managedLabels } from '../objects/child.ts';
 import { deviceTolerations, runtimeClassOf } from '../objects/devices.ts';
-import { podFailurePolicy } from '../objects/failure-policy.ts';
 import { inNamespace, tcp } from '../objects/network-policy.ts';
+import { onePodJob, ownedMetadata } from '../objects/owned.ts';
 import { referencesTo } from '../objects/references.ts';
+import { textsOf } from '../objects/resources.ts';
 import { containerSecurity, podSecurity } from '../objects/security.ts';
 import type { PodSettings } from '../objects/settings.ts';
 import {
@@ -33,24 +33,11 @@ export interface BuiltPool extends ObservedPool {
 /** A pod that fails is replaced, with the pauses of the Job controller. */
 const podRetries = 1_000_000;
 
-function labelsFor({ metadata: { name, uid } }: BuiltPool) {
-  return {
-    [label.poolName]: name,
-    [label.poolUid]: uid,
-    [label.component]: poolComponent,
-    ...managedLabels,
-    'app.kubernetes.io/instance': name,
-    'app.kubernetes.io/component': poolComponent,
-  };
-}
-
 function metadataFor(pool: BuiltPool, child: string) {
-  const { name, namespace, uid } = pool.metadata;
-  const owner = { apiVersion, kind: poolNames.kind, name, uid };
-  return {
-    ...{ name: child, namespace, labels: labelsFor(pool) },
-    ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
-  };
+  return ownedMetadata(pool.metadata, child, {
+    ...{ kind: poolNames.kind, component: poolComponent },
+    labels: { name: label.poolName, uid: label.poolUid },
+  });
 }
 
 export function listFor(pool: BuiltPool, jobs: readonly PackedJob[]) {
@@ -76,18 +63,10 @@ export function policyFor(pool: BuiltPool, operatorNamespace: string) {
 }
 
 export function jobFor(pool: BuiltPool, settings: PodSettings) {
-  return {
-    metadata: {
-      ...metadataFor(pool, poolChild.job(pool.metadata.name)),
-      annotations: { [annotation.generation]: String(pool.generation) },
-    },
-    spec: {
-      ...{ completions: 1, parallelism: 1, backoffLimit: podRetries },
-      podReplacementPolicy: 'Failed',
-      podFailurePolicy: podFailurePolicy({ rules: [] }),
-      template: { metadata: { labels: labelsFor(pool) }, spec: podFor(pool, settings) },
-    },
-  };
+  return onePodJob({
+    metadata: metadataFor(pool, poolChild.job(pool.metadata.name)),
+    ...{ generation: pool.generation, retries: podRetries, pod: podFor(pool, settings) },
+  });
 }
 
 function podFor(pool: BuiltPool, settings: PodSettings): V1PodSpec {
@@ -167,12 +146,8 @@ function toldTo(pool: BuiltPool): PodPool {
 function resourcesOf({ spec }: BuiltPool, settings: PodSettings) {
   const { resources: site, devices } = settings;
   const own = spec.devices > 0 ? { [devices.resourceName]: spec.devices } : {};
-  const texts = (map: Readonly<Record<string, string | number>>) =>
-    Object.fromEntries(
-      Object.entries({ ...map, ...own }).map(([key, value]) => [key, String(value)]),
-    );
-  return {
-    requests: texts(spec.resources?.requests ?? site.worker.requests),
-    limits: texts(spec.resources?.limits ?? site.worker.limits),
-  };
+  return textsOf({
+    requests: { ...(spec.resources?.requests ?? site.worker.requests), ...own },
+    limits: { ...(spec.resources?.limits ?? site.worker.limits), ...own },
+  });
 }

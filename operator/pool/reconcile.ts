@@ -6,18 +6,17 @@ import type { ToldJob } from '../../crds/wire/pool.ts';
 import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
 import { networkPolicies } from '../job/observed/child-object.ts';
 import type { ObservedFineTuneJob } from '../job/observed/fine-tune-job.ts';
+import { ensureList } from '../objects/list-map.ts';
 import type { PodSettings } from '../objects/settings.ts';
-import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import type { Reconciled } from '../runtime/controller.ts';
-import { type Actor, ensureContent, ensureMade } from '../runtime/ensure.ts';
+import { type Actor, ensureContent, ensureMade, removeAfterChildren } from '../runtime/ensure.ts';
 import { Expectations } from '../runtime/expectations.ts';
 import { catchUpMs } from '../runtime/pauses.ts';
 import { Refusals } from '../runtime/refusals.ts';
 import { RefusedCall } from '../runtime/refused-call.ts';
 import type { Store } from '../runtime/store.ts';
 import { writeStatus } from '../runtime/write-status.ts';
-import { ensureList } from '../server/act.ts';
 import { askingOf } from './asking.ts';
 import { decidePool, type PackedJob, type PoolFacts, type PoolStep } from './decide.ts';
 import type { PoolStores } from './informers.ts';
@@ -116,7 +115,7 @@ export class PoolReconciler {
     signal: AbortSignal,
   ): Promise<void> {
     const { client, stores, settings, clock, operatorNamespace } = this.#facts;
-    const { uid, namespace } = built.metadata;
+    const { uid } = built.metadata;
     const actor: Actor = { client, manager: fieldManager.controller, owner: uid, what: 'pool' };
     await ensureList(actor, listFor(built, wanted.listed), signal);
     const known = stores.policies
@@ -131,14 +130,7 @@ export class PoolReconciler {
       this.#expectations.expect(key, stores.batchJobs, made, clock.now());
     }
     if (wanted.step === 'Remove' && wanted.job !== undefined) {
-      // Its pod ends before the Job is gone, and the next one is made after that.
-      const { name, uid: ofJob } = wanted.job.metadata;
-      const at = { name, namespace, uid: ofJob };
-      await client.delete(batchJobs, at, { propagation: 'Foreground' }, signal).catch(ignoreGone);
+      await removeAfterChildren(client, batchJobs, wanted.job, signal);
     }
   }
-}
-
-function ignoreGone(error: unknown): void {
-  if (!isStatus(error, 404) && !isStatus(error, 409)) throw error;
 }

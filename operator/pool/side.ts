@@ -6,12 +6,11 @@ import type { ObservedFineTuneJob } from '../job/observed/fine-tune-job.ts';
 import type { PodSettings } from '../objects/settings.ts';
 import { PodAsker } from '../runtime/ask-pod.ts';
 import type { KubeClient } from '../runtime/client.ts';
-import { type ReconcileOutcome, runController } from '../runtime/controller.ts';
+import { type KindObserver, KindWork } from '../runtime/kind-work.ts';
 import type { Random } from '../runtime/random.ts';
 import { type GroupFacts, untilSynced } from '../runtime/reflector-group.ts';
 import { keyOf } from '../runtime/resource.ts';
 import type { Store } from '../runtime/store.ts';
-import { WorkQueue } from '../runtime/work-queue.ts';
 import { type PoolInformers, poolInformers } from './informers.ts';
 import type { ObservedPool } from './observed.ts';
 import { type AskPool, PoolReconciler } from './reconcile.ts';
@@ -28,12 +27,6 @@ interface SideFacts {
   readonly random: Random;
 }
 
-interface Watching {
-  begins(of: 'trainingpool'): void;
-  queueAdd(of: 'trainingpool'): void;
-  reconcile(outcome: ReconcileOutcome, of: 'trainingpool'): void;
-}
-
 /** Of the informers of jobs, which read both. */
 interface Followed {
   readonly jobs: Store<ObservedFineTuneJob, 'pool'>;
@@ -42,32 +35,29 @@ interface Followed {
   readonly synced: Promise<unknown>;
 }
 
-const deadlineMs = 30_000;
-
 export class PoolSide {
   readonly informers: PoolInformers;
   readonly progress = new ToldProgress();
   readonly #facts: SideFacts;
-  readonly #observer: Watching;
-  readonly #queue: WorkQueue;
+  readonly #work: KindWork<'trainingpool'>;
   #followed: Followed | undefined;
 
-  constructor(facts: SideFacts, observer: Watching, following: Omit<GroupFacts, 'changed'>) {
-    const { clock, random } = facts;
+  constructor(
+    facts: SideFacts,
+    observer: KindObserver<'trainingpool'>,
+    following: Omit<GroupFacts, 'changed'>,
+  ) {
     this.#facts = facts;
-    this.#observer = observer;
-    observer.begins('trainingpool');
-    this.#queue = new WorkQueue({ clock, random, added: () => observer.queueAdd('trainingpool') });
-    this.informers = poolInformers({ ...following, changed: (key) => this.#queue.add(key) });
+    this.#work = new KindWork('trainingpool', facts, observer);
+    this.informers = poolInformers({ ...following, changed: (key) => this.#work.add(key) });
   }
 
   /** A job that comes, goes or gets on concerns its pool. */
   follow(followed: Followed): void {
     this.#followed = followed;
-    followed.pools.subscribe(({ object }) => this.#queue.add(keyOf(object)));
+    followed.pools.subscribe(({ object }) => this.#work.add(keyOf(object)));
     followed.jobs.subscribe(({ object: { metadata, spec } }) => {
-      if (spec?.packing !== undefined)
-        this.#queue.add(`${metadata.namespace}/${spec.packing.pool}`);
+      if (spec?.packing !== undefined) this.#work.add(`${metadata.namespace}/${spec.packing.pool}`);
     });
   }
 
@@ -86,13 +76,11 @@ export class PoolSide {
       ...{ stores, jobs, pools, client: clients.work, settings: config.pods, clock, ask },
       ...{ operatorNamespace: config.lease.namespace, progress: this.progress },
     });
-    // A full pass: whoever led before had timers in memory.
-    for (const key of pools.keys()) this.#queue.add(key);
-    await runController(
+    await this.#work.lead(
+      pools.keys(),
       {
-        ...{ queue: this.#queue, clock, workers: config.reconcilers, deadlineMs },
+        workers: config.reconcilers,
         reconcile: (key, signal) => reconciler.reconcile(key, signal),
-        seen: (outcome) => this.#observer.reconcile(outcome, 'trainingpool'),
       },
       leading,
     );

@@ -17,7 +17,7 @@ export interface Reconciled {
   readonly error?: unknown;
 }
 
-interface ControllerFacts {
+export interface ControllerFacts {
   readonly queue: WorkQueue;
   readonly clock: Clock;
   readonly workers: number;

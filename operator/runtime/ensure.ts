@@ -2,7 +2,7 @@
 // one of the same name that is somebody else's stays as it is, and the owner says so.
 import { annotation } from '../../crds/names/labels.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
-import { isAlreadyExists } from './api-error.ts';
+import { isAlreadyExists, isStatus } from './api-error.ts';
 import type { KubeClient, Manifest } from './client.ts';
 import { RefusedCall, refusalOf } from './refused-call.ts';
 import type { KubeObject, Resource } from './resource.ts';
@@ -65,6 +65,24 @@ async function ownOf<T extends KubeObject>(
     throw taken(actor.what, resource.kind, manifest, cause);
   }
   return found;
+}
+
+/**
+ * Removes it after what it owns, so that its pods end before a successor is made. What is gone, or
+ * another object by now, is left alone.
+ */
+export async function removeAfterChildren<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  { metadata: { name, namespace, uid } }: KubeObject,
+  signal: AbortSignal,
+): Promise<void> {
+  const at = { name, namespace, uid };
+  await client
+    .delete(resource, at, { propagation: 'Foreground' }, signal)
+    .catch((error: unknown) => {
+      if (!isStatus(error, 404) && !isStatus(error, 409)) throw error;
+    });
 }
 
 export function taken(

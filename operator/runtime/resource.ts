@@ -34,6 +34,22 @@ export function keyOf({ metadata }: KubeObject): string {
   return `${metadata.namespace}/${metadata.name}`;
 }
 
+/** Index by the value of a label, as by the UID of the owner. */
+export function byLabel(name: string): (object: KubeObject) => readonly string[] {
+  return ({ metadata }) => {
+    const value = metadata.labels[name];
+    return value === undefined ? [] : [value];
+  };
+}
+
+/** Key of the object that a label of its child names; anybody can write labels. */
+export function keyByLabel(label: string): (object: KubeObject) => string | undefined {
+  return ({ metadata }) => {
+    const name = metadata.labels[label];
+    return name === undefined ? undefined : `${metadata.namespace}/${name}`;
+  };
+}
+
 interface PathParts {
   readonly namespace?: string | undefined;
   readonly name?: string | undefined;

@@ -2,7 +2,7 @@
 import { label } from '../../crds/names/labels.ts';
 import { type ChildObject, services } from '../job/observed/child-object.ts';
 import { type Following, type GroupFacts, ReflectorGroup } from '../runtime/reflector-group.ts';
-import { type KubeObject, keyOf } from '../runtime/resource.ts';
+import { byLabel, type KubeObject, keyByLabel, keyOf } from '../runtime/resource.ts';
 import { Store } from '../runtime/store.ts';
 import {
   type Deployment,
@@ -29,6 +29,8 @@ export interface ServerInformers extends Following {
 }
 
 const ours = label.serverUid;
+const byServer = byLabel(ours);
+const serverOf = keyByLabel(label.serverName);
 
 export function serverInformers(facts: GroupFacts): ServerInformers {
   const group = new ReflectorGroup(facts);
@@ -49,18 +51,8 @@ export function serverInformers(facts: GroupFacts): ServerInformers {
   return { stores, ...group.controls() };
 }
 
-function byServer({ metadata }: KubeObject): readonly string[] {
-  const uid = metadata.labels[label.serverUid];
-  return uid === undefined ? [] : [uid];
-}
-
 function byAdapter({ metadata, spec }: ObservedServer): readonly string[] {
   return (spec?.adapters ?? []).flatMap(({ adapterRef }) =>
     adapterRef === undefined ? [] : [`${metadata.namespace}/${adapterRef.name}`],
   );
-}
-
-function serverOf({ metadata }: KubeObject): string | undefined {
-  const name = metadata.labels[label.serverName];
-  return name === undefined ? undefined : `${metadata.namespace}/${name}`;
 }

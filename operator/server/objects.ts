@@ -2,10 +2,10 @@
 // pods read the list. A change of the list does not change the pods of our own engine.
 import type { V1ConfigMap, V1Service } from '@kubernetes/client-node';
 import { serverChild } from '../../crds/names/child-names.ts';
-import { apiVersion, serverNames } from '../../crds/names/group.ts';
+import { serverNames } from '../../crds/names/group.ts';
 import { label, serverComponent } from '../../crds/names/labels.ts';
 import { listPath, servingPort } from '../../crds/serve/pod.ts';
-import { managedLabels } from '../objects/child.ts';
+import { ownedLabels, ownedMetadata } from '../objects/owned.ts';
 import type { PodSettings } from '../objects/settings.ts';
 import { annealPod } from './anneal-pod.ts';
 import type { BuiltServer } from './built-server.ts';
@@ -14,23 +14,17 @@ import { vllmPod } from './vllm-pod.ts';
 /** A base that is fetched first takes a while. */
 const progressSeconds = 3600;
 
-function metadataFor({ name, namespace, uid }: BuiltServer, child: string) {
-  const owner = { apiVersion, kind: serverNames.kind, name, uid };
-  return {
-    ...{ name: child, namespace, labels: labelsFor({ name, uid }) },
-    ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
-  };
+const owned = {
+  ...{ kind: serverNames.kind, component: serverComponent },
+  labels: { name: label.serverName, uid: label.serverUid },
+} as const;
+
+function metadataFor(server: BuiltServer, child: string) {
+  return ownedMetadata(server, child, owned);
 }
 
-function labelsFor({ name, uid }: Pick<BuiltServer, 'name' | 'uid'>) {
-  return {
-    [label.serverName]: name,
-    [label.serverUid]: uid,
-    [label.component]: serverComponent,
-    ...managedLabels,
-    'app.kubernetes.io/instance': name,
-    'app.kubernetes.io/component': serverComponent,
-  };
+function labelsFor(server: Pick<BuiltServer, 'name' | 'uid'>) {
+  return ownedLabels(server, owned);
 }
 
 function selectorOf({ uid }: BuiltServer) {

@@ -6,39 +6,12 @@ import { modelSizes } from '../../crds/api/model-sizes.ts';
 import { adapterNames, group, serverNames, version } from '../../crds/names/group.ts';
 import { parseQuantity, quantity } from '../../crds/schema/quantity.ts';
 import { metadata } from '../job/observed/metadata.ts';
-import type { KubeObject, ObjectMeta, Resource } from '../runtime/resource.ts';
+import { numbered, type Specified, specifiedResource } from '../job/observed/specified.ts';
+import type { ObjectMeta, Resource } from '../runtime/resource.ts';
 
-export interface ObservedServer extends KubeObject {
-  readonly generation: number;
-  /** Undefined when it cannot be read; `problem` says why. */
-  readonly spec: ServerSpec | undefined;
-  readonly problem: string;
-  readonly status: ServerStatus;
-}
+export type ObservedServer = Specified<ServerSpec, ServerStatus>;
 
-const outline = z.object({
-  metadata,
-  spec: z.unknown(),
-  status: z.record(z.string(), z.unknown()).default({}),
-});
-const numbered = z.object({ metadata: z.object({ generation: z.int().default(1) }) });
-
-export const servers: Resource<ObservedServer> = {
-  ...{ group, version, plural: serverNames.plural, kind: serverNames.kind },
-  read: (raw) => {
-    const { metadata: meta, spec, status } = outline.parse(raw);
-    const parsed = serverSpec.safeParse(spec);
-    const [issue] = parsed.error?.issues ?? [];
-    return {
-      metadata: meta,
-      generation: numbered.parse(raw).metadata.generation,
-      spec: parsed.data,
-      problem: issue === undefined ? '' : `spec.${issue.path.join('.')} ${issue.message}`,
-      // Nobody writes it but us, and the API server holds it to the schema.
-      status: status as ServerStatus,
-    };
-  },
-};
+export const servers = specifiedResource<ServerSpec, ServerStatus>(serverNames, serverSpec);
 
 const deployment = z
   .object({

@@ -3,10 +3,9 @@
 import type { Clock } from '../../crds/clock.ts';
 import type { PodSettings } from '../objects/settings.ts';
 import type { KubeClient } from '../runtime/client.ts';
-import { type ReconcileOutcome, runController } from '../runtime/controller.ts';
+import { type KindObserver, KindWork } from '../runtime/kind-work.ts';
 import type { Random } from '../runtime/random.ts';
 import { type GroupFacts, untilSynced } from '../runtime/reflector-group.ts';
-import { WorkQueue } from '../runtime/work-queue.ts';
 import { podAsker } from './ask-pods.ts';
 import { type ServerInformers, serverInformers } from './informers.ts';
 import { ServerReconciler } from './reconcile.ts';
@@ -18,27 +17,19 @@ interface SideFacts {
   readonly random: Random;
 }
 
-interface Watching {
-  begins(of: 'adapterserver'): void;
-  queueAdd(of: 'adapterserver'): void;
-  reconcile(outcome: ReconcileOutcome, of: 'adapterserver'): void;
-}
-
-const deadlineMs = 30_000;
-
 export class ServerSide {
   readonly informers: ServerInformers;
   readonly #facts: SideFacts;
-  readonly #observer: Watching;
-  readonly #queue: WorkQueue;
+  readonly #work: KindWork<'adapterserver'>;
 
-  constructor(facts: SideFacts, observer: Watching, following: Omit<GroupFacts, 'changed'>) {
-    const { clock, random } = facts;
+  constructor(
+    facts: SideFacts,
+    observer: KindObserver<'adapterserver'>,
+    following: Omit<GroupFacts, 'changed'>,
+  ) {
     this.#facts = facts;
-    this.#observer = observer;
-    observer.begins('adapterserver');
-    this.#queue = new WorkQueue({ clock, random, added: () => observer.queueAdd('adapterserver') });
-    this.informers = serverInformers({ ...following, changed: (key) => this.#queue.add(key) });
+    this.#work = new KindWork('adapterserver', facts, observer);
+    this.informers = serverInformers({ ...following, changed: (key) => this.#work.add(key) });
   }
 
   async lead(leading: AbortSignal): Promise<void> {
@@ -49,13 +40,11 @@ export class ServerSide {
     const reconciler = new ServerReconciler({
       ...{ stores, client: clients.work, settings: config.pods, clock, ask },
     });
-    // A full pass: whoever led before had timers in memory.
-    for (const key of stores.servers.keys()) this.#queue.add(key);
-    await runController(
+    await this.#work.lead(
+      stores.servers.keys(),
       {
-        ...{ queue: this.#queue, clock, workers: config.reconcilers, deadlineMs },
+        workers: config.reconcilers,
         reconcile: (key, signal) => reconciler.reconcile(key, signal),
-        seen: (outcome) => this.#observer.reconcile(outcome, 'adapterserver'),
       },
       leading,
     );

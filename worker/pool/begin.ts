@@ -1,5 +1,6 @@
 // The run folder of a job that comes to a pool: its record, as a pod of its own would write it.
 import { join } from 'node:path';
+import type { TrainingEnd } from '../../crds/api/training-pool.ts';
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { digestOf, digestOfText } from '../../crds/plan/digest.ts';
@@ -57,12 +58,12 @@ export async function begin(
   }
 }
 
-export async function endOfTraining(folder: string): Promise<'Finished' | 'FinishedEarly'> {
+export async function endOfTraining(folder: string): Promise<TrainingEnd> {
   const { report } = await requireRecord(folder, runFiles.trained, trainedRecord);
   return reasonOf(report.end.reason);
 }
 
-function reasonOf(reason: string): 'Finished' | 'FinishedEarly' {
+function reasonOf(reason: string): TrainingEnd {
   return reason === 'FinishedEarly' ? 'FinishedEarly' : 'Finished';
 }
 

@@ -1,5 +1,6 @@
 // The jobs of a pool, from a list of those that should train and what the process that trains says:
 // which to attach, which to let go, and how each is. It starts nothing and reads nothing itself.
+import type { TrainingEnd } from '../../crds/api/training-pool.ts';
 import { Exit, failureOf, isFailureCode } from '../../crds/failures/table.ts';
 import type { PackedMessage, PoolOrder } from '../../crds/wire/packed.ts';
 import type { ListedJob, ToldJob } from '../../crds/wire/pool.ts';
@@ -9,7 +10,7 @@ import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 export type Begun =
   | { readonly type: 'Ready'; readonly folder: string }
   /** It was trained before; whoever asked has not seen it yet. */
-  | { readonly type: 'Trained'; readonly reason: 'Finished' | 'FinishedEarly' }
+  | { readonly type: 'Trained'; readonly reason: TrainingEnd }
   | { readonly type: 'Failed'; readonly code: string; readonly message: string };
 
 interface PoolJobsFacts {
@@ -19,7 +20,7 @@ interface PoolJobsFacts {
   /** Puts its run folder in order, or says why it cannot. */
   readonly begin: (job: ListedJob) => Promise<Begun>;
   /** How training of the folder ended. */
-  readonly endOf: (folder: string) => Promise<'Finished' | 'FinishedEarly'>;
+  readonly endOf: (folder: string) => Promise<TrainingEnd>;
   readonly tell: (job: ListedJob, message: Telemetry) => void;
 }
 

@@ -9,13 +9,12 @@ import { addressedPods } from '../../../operator/job/observed/addressed-pod.ts';
 import { batchJobs } from '../../../operator/job/observed/batch-job.ts';
 import { networkPolicies } from '../../../operator/job/observed/child-object.ts';
 import { KubeClient } from '../../../operator/runtime/client.ts';
-import type { KubeObject, Resource } from '../../../operator/runtime/resource.ts';
-import type { Store } from '../../../operator/runtime/store.ts';
 import { someSettings } from '../../builders/built-job.ts';
 import { tells, writtenParty } from '../../builders/federation.ts';
 import { FakeClock } from '../../doubles/clock.ts';
 import { KubeObjects, metaOf } from '../../doubles/kube/objects.ts';
 import type { Tree } from '../../doubles/kube/patches.ts';
+import { tellStore } from '../../doubles/kube/tell.ts';
 import { MemoryTransport } from '../../doubles/simulation/memory-transport.ts';
 
 const never = new AbortController().signal;
@@ -70,23 +69,11 @@ class Site {
   }
 
   #deliver(): void {
-    this.#tell(at.hubs, parties.hub, this.#stores.hub);
-    this.#tell(at.clients, parties.client, this.#stores.client);
-    this.#tell(at.jobs, batchJobs, this.#stores.jobs);
-    this.#tell(at.policies, networkPolicies, this.#stores.policies);
-    this.#tell(at.pods, addressedPods, this.#stores.pods);
-  }
-
-  #tell<T extends KubeObject, Name extends string>(
-    collection: string,
-    { read }: Resource<T>,
-    store: Store<T, Name>,
-  ): void {
-    const present = this.objects.all(collection).map((each) => read(structuredClone(each)));
-    const uids = new Set(present.map(({ metadata }) => metadata.uid));
-    for (const known of [...store.values()]) if (!uids.has(known.metadata.uid)) store.remove(known);
-    for (const object of present) store.put(object);
-    store.reached(String(this.objects.version));
+    tellStore(this.objects, at.hubs, parties.hub, this.#stores.hub);
+    tellStore(this.objects, at.clients, parties.client, this.#stores.client);
+    tellStore(this.objects, at.jobs, batchJobs, this.#stores.jobs);
+    tellStore(this.objects, at.policies, networkPolicies, this.#stores.policies);
+    tellStore(this.objects, at.pods, addressedPods, this.#stores.pods);
   }
 
   get status(): PartyStatus {

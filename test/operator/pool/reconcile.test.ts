@@ -12,7 +12,6 @@ import { type ObservedPool, trainingPools } from '../../../operator/pool/observe
 import { PoolReconciler } from '../../../operator/pool/reconcile.ts';
 import { ToldProgress } from '../../../operator/pool/told-progress.ts';
 import { KubeClient } from '../../../operator/runtime/client.ts';
-import type { KubeObject, Resource } from '../../../operator/runtime/resource.ts';
 import { Store } from '../../../operator/runtime/store.ts';
 import { someSettings } from '../../builders/built-job.ts';
 import { aJob as writtenJob } from '../../builders/job.ts';
@@ -20,6 +19,7 @@ import { packedSpec, toldJob, writtenPool } from '../../builders/pool.ts';
 import { FakeClock } from '../../doubles/clock.ts';
 import { KubeObjects, metaOf } from '../../doubles/kube/objects.ts';
 import type { Tree } from '../../doubles/kube/patches.ts';
+import { tellStore } from '../../doubles/kube/tell.ts';
 import { MemoryTransport } from '../../doubles/simulation/memory-transport.ts';
 
 const never = new AbortController().signal;
@@ -94,28 +94,16 @@ class Site {
   /** Until nothing is written any more. */
   async settle(): Promise<void> {
     for (let round = 0; round < 12; round++) {
-      this.#tell(at.pools, trainingPools, this.#pools);
-      this.#tell(at.ftjs, fineTuneJobs, this.#jobs);
-      this.#tell(at.jobs, batchJobs, this.#stores.batchJobs);
-      this.#tell(at.policies, networkPolicies, this.#stores.policies);
-      this.#tell(at.pods, addressedPods, this.#stores.pods);
+      tellStore(this.objects, at.pools, trainingPools, this.#pools);
+      tellStore(this.objects, at.ftjs, fineTuneJobs, this.#jobs);
+      tellStore(this.objects, at.jobs, batchJobs, this.#stores.batchJobs);
+      tellStore(this.objects, at.policies, networkPolicies, this.#stores.policies);
+      tellStore(this.objects, at.pods, addressedPods, this.#stores.pods);
       const before = this.objects.version;
       await this.#reconciler.reconcile('team/smol', never);
       if (this.objects.version === before && round > 1) return;
     }
     throw new Error('it writes for ever');
-  }
-
-  #tell<T extends KubeObject, Name extends string>(
-    collection: string,
-    { read }: Resource<T>,
-    store: Store<T, Name>,
-  ): void {
-    const present = this.objects.all(collection).map((each) => read(structuredClone(each)));
-    const uids = new Set(present.map(({ metadata }) => metadata.uid));
-    for (const known of [...store.values()]) if (!uids.has(known.metadata.uid)) store.remove(known);
-    for (const object of present) store.put(object);
-    store.reached(String(this.objects.version));
   }
 
   get status(): PoolStatus {

@@ -5,8 +5,6 @@ import { sizesOf } from '../../../crds/plan/model-sizes.ts';
 import type { ServedAdapters } from '../../../crds/serve/served-adapters.ts';
 import { services } from '../../../operator/job/observed/child-object.ts';
 import { KubeClient } from '../../../operator/runtime/client.ts';
-import type { KubeObject, Resource } from '../../../operator/runtime/resource.ts';
-import type { Store } from '../../../operator/runtime/store.ts';
 import { serverInformers } from '../../../operator/server/informers.ts';
 import {
   deployments,
@@ -21,6 +19,7 @@ import { smol135 } from '../../builders/facts.ts';
 import { FakeClock } from '../../doubles/clock.ts';
 import { KubeObjects, metaOf } from '../../doubles/kube/objects.ts';
 import type { Tree } from '../../doubles/kube/patches.ts';
+import { tellStore } from '../../doubles/kube/tell.ts';
 import { MemoryTransport } from '../../doubles/simulation/memory-transport.ts';
 
 const never = new AbortController().signal;
@@ -75,23 +74,11 @@ class Site {
 
   deliver(): void {
     const { servers: ours, deployments: made, services: named, pods, adapters } = this.#stores;
-    this.#tell(at.servers, servers, ours);
-    this.#tell(at.deployments, deployments, made);
-    this.#tell(at.services, services, named);
-    this.#tell(at.pods, servingPods, pods);
-    this.#tell(at.adapters, servedAdapterObjects, adapters);
-  }
-
-  #tell<T extends KubeObject, Name extends string>(
-    collection: string,
-    { read }: Resource<T>,
-    store: Store<T, Name>,
-  ): void {
-    const present = this.objects.all(collection).map((each) => read(structuredClone(each)));
-    const uids = new Set(present.map(({ metadata }) => metadata.uid));
-    for (const known of [...store.values()]) if (!uids.has(known.metadata.uid)) store.remove(known);
-    for (const object of present) store.put(object);
-    store.reached(String(this.objects.version));
+    tellStore(this.objects, at.servers, servers, ours);
+    tellStore(this.objects, at.deployments, deployments, made);
+    tellStore(this.objects, at.services, services, named);
+    tellStore(this.objects, at.pods, servingPods, pods);
+    tellStore(this.objects, at.adapters, servedAdapterObjects, adapters);
   }
 
   get status(): ServerStatus {

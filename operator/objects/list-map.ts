@@ -1,11 +1,11 @@
-// Writes the list of a server: ConfigMaps are not read.
+// Writes the list that a pod follows while it runs: ConfigMaps are not read.
 import { configMaps } from '../job/observed/child-object.ts';
 import { isStatus } from '../runtime/api-error.ts';
 import type { Manifest } from '../runtime/client.ts';
 import { type Actor, refused, taken } from '../runtime/ensure.ts';
 
 /**
- * The content is replaced where the first owner of the map is the server, which the API server
+ * The content is replaced where the first owner of the map is the actor, which the API server
  * checks.
  */
 export async function ensureList(
