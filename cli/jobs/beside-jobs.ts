@@ -1,5 +1,4 @@
-// What a cluster has beside jobs, and is listed below them: hubs and clients of federations, and
-// servers of adapters.
+// What a cluster has beside jobs, from its API server: once, or with every change.
 import {
   federationNames,
   federationPeerNames,
@@ -10,19 +9,10 @@ import {
 import type { Kube } from '../client/kube.ts';
 import { KubeError } from '../client/kube-error.ts';
 import { listAll, watchAll } from '../client/kube-watch.ts';
-import { type Party, readParty } from './parties.ts';
+import { type BesideJob, type BesideJobs, besideKey } from './beside.ts';
+import { readParty } from './parties.ts';
 import { Queue } from './queue.ts';
-import { readServer, type Server } from './servers.ts';
-
-export type BesideJob = Party | Server;
-
-/** Each newest first. */
-export interface BesideJobs {
-  readonly parties: readonly Party[];
-  readonly servers: readonly Server[];
-}
-
-export const nothingBeside: BesideJobs = { parties: [], servers: [] };
+import { readServer } from './servers.ts';
 
 interface Kind {
   readonly plural: string;
@@ -97,11 +87,6 @@ export async function* watchBesideJobs(
     stop.abort();
     await Promise.all(following);
   }
-}
-
-/** `adapterserver/team-a/answers`. */
-export function besideKey({ kind, namespace, name }: BesideJob): string {
-  return `${kind.toLowerCase()}/${namespace}/${name}`;
 }
 
 function pathOf({ plural }: Kind, namespace: string | undefined): string {

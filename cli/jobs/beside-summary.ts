@@ -1,4 +1,4 @@
-import type { BesideJobs } from './beside-jobs.ts';
+import type { BesideJobs } from './beside.ts';
 import { modelOf } from './job.ts';
 import { serverState } from './server-state.ts';
 

@@ -6,7 +6,7 @@ import { listAll, watchAll } from '../client/kube-watch.ts';
 import type { KubeAccess } from '../client/kubeconfig.ts';
 import type { CliConfig } from '../process/config.ts';
 import type { SourceFlags } from '../process/source-flags.ts';
-import type { BesideJobs } from './beside-jobs.ts';
+import type { BesideJobs } from './beside.ts';
 import { clusterAccess } from './cluster-access.ts';
 import { jobEvents } from './events.ts';
 import type { Job } from './job.ts';

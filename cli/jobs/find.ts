@@ -1,10 +1,8 @@
 // Which job a word names: its name, `namespace/name`, a unique prefix of a name, or `@latest`. What
 // is beside jobs has no prefixes: a job that begins so is meant.
 import { nearestName, UserError } from '../../crds/index.ts';
-import type { BesideJobs } from './beside-jobs.ts';
+import type { BesideJob, BesideJobs } from './beside.ts';
 import { type Job, keyOf, localNamespace } from './job.ts';
-import type { Party } from './parties.ts';
-import type { Server } from './servers.ts';
 
 /** `in prod/team-a`, `on this machine`. */
 export function at(location: string): string {
@@ -46,7 +44,7 @@ export function findJob(jobs: readonly Job[], word: string, location: string): J
 export function findBesideJobs(
   word: string,
   { parties, servers }: BesideJobs,
-): readonly (Party | Server)[] {
+): readonly BesideJob[] {
   return [...parties, ...servers].filter(({ kind, namespace, name }) =>
     [name, `${namespace}/${name}`, `${kind.toLowerCase()}/${name}`].includes(word),
   );

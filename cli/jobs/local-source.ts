@@ -8,7 +8,7 @@ import { outcomeOf } from '../client/outcome.ts';
 import { isRunLocked } from '../client/run-lock.ts';
 import { type BegunRun, begunRuns } from '../client/run-store.ts';
 import { lastMessages, runMessages } from '../client/run-telemetry.ts';
-import type { BesideJobs } from './beside-jobs.ts';
+import { type BesideJobs, nothingBeside } from './beside.ts';
 import { type Job, keyOf } from './job.ts';
 import { linesOf } from './message-lines.ts';
 import { runAsJob } from './run-as-job.ts';
@@ -31,7 +31,7 @@ export class LocalSource implements JobSource {
   }
 
   async besideJobs(): Promise<BesideJobs> {
-    return { parties: [], servers: [] };
+    return nothingBeside;
   }
 
   async *besideChanges(): AsyncGenerator<BesideJobs> {}

@@ -3,7 +3,7 @@
 import type { PodEvent } from '../../crds/wire/pod-messages.ts';
 import type { HeartbeatRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
-import type { BesideJobs } from './beside-jobs.ts';
+import type { BesideJobs } from './beside.ts';
 import type { Job } from './job.ts';
 import type { Surroundings } from './surroundings.ts';
 

@@ -1,14 +1,13 @@
 // Why a federation or a server of adapters is in its state. That no operator looked at it, and that
 // its objects cannot be written, they have alike. Pure.
 import { sentence } from '../terminal/sentence.ts';
-import type { Party } from './parties.ts';
-import type { Server } from './servers.ts';
+import type { BesideJob } from './beside.ts';
 import { isStatusUnread } from './unread.ts';
 import type { Why } from './why.ts';
 import { whyOfParty } from './why-party.ts';
 import { whyOfServer } from './why-server.ts';
 
-export function whyBesideJobs(one: Party | Server): Why {
+export function whyBesideJobs(one: BesideJob): Why {
   const { happened, doing, change, ...code } =
     whyNotKept(one) ?? (one.kind === 'AdapterServer' ? whyOfServer(one) : whyOfParty(one));
   return {
@@ -30,7 +29,7 @@ const features = {
 } as const;
 
 /** Undefined where what follows from the object is written. */
-function whyNotKept(one: Party | Server): Why | undefined {
+function whyNotKept(one: BesideJob): Why | undefined {
   const { kind, name, generation, deleting, status, unread } = one;
   if (deleting) {
     return {

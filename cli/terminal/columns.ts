@@ -12,6 +12,9 @@ export interface Column<T> {
   readonly paint?: (row: T, text: string) => string;
 }
 
+/** In place of a value that is not known. */
+export const none = '–';
+
 const gap = 2;
 
 /** An infinite width shows all columns. */

@@ -1,5 +1,5 @@
 // State of a federation or a server of adapters in one word with its mark, and in one line.
-import type { BesideJob } from '../jobs/beside-jobs.ts';
+import type { BesideJob } from '../jobs/beside.ts';
 import { type Party, partyPhase } from '../jobs/parties.ts';
 import { adaptersOf, replicasOf, serverState } from '../jobs/server-state.ts';
 import type { Server } from '../jobs/servers.ts';

@@ -1,12 +1,9 @@
 // A list of jobs as a table: the columns of the board and of `anneal list`.
 import { type Job, methodOf, modelOf, phaseOf } from '../jobs/job.ts';
 import { ageOf } from '../terminal/age.ts';
-import type { Column } from '../terminal/columns.ts';
+import { type Column, none } from '../terminal/columns.ts';
 import { shortCount } from '../terminal/numbers.ts';
 import { type Paint, styleOf } from '../terminal/palette.ts';
-
-/** An unknown value. */
-const none = '–';
 
 interface ListColumns {
   readonly wide: boolean;

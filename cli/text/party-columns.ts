@@ -1,11 +1,8 @@
 // Hubs and clients of federations as a table, below that of the jobs.
 import { type Party, partyPhase } from '../jobs/parties.ts';
 import { ageOf } from '../terminal/age.ts';
-import type { Column } from '../terminal/columns.ts';
+import { type Column, none } from '../terminal/columns.ts';
 import { type Paint, styleOf } from '../terminal/palette.ts';
-
-/** An unknown value. */
-const none = '–';
 
 interface PartyColumns {
   readonly namespaces: boolean;

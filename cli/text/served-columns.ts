@@ -1,11 +1,8 @@
 // Adapters of a server as a table: whether each is served, and what was asked of it.
 import type { ServedAdapterStatus } from '../../crds/api/adapter-server.ts';
-import type { Column } from '../terminal/columns.ts';
+import { type Column, none } from '../terminal/columns.ts';
 import { count } from '../terminal/numbers.ts';
 import { type Paint, type Style, styleOf } from '../terminal/palette.ts';
-
-/** An unknown value. */
-const none = '–';
 
 const styles: Readonly<Record<ServedAdapterStatus['state'], Style>> = {
   Loaded: styleOf('Running'),

@@ -9,12 +9,10 @@ import {
 } from '../jobs/server-state.ts';
 import type { Server } from '../jobs/servers.ts';
 import { ageOf } from '../terminal/age.ts';
-import { type Column, shortened } from '../terminal/columns.ts';
+import { type Column, none, shortened } from '../terminal/columns.ts';
 import type { Paint } from '../terminal/palette.ts';
 import { styleOfServer } from './server-style.ts';
 
-/** An unknown value. */
-const none = '–';
 const longestBase = 24;
 
 interface ServerColumns {

@@ -1,7 +1,7 @@
 // `anneal list`: the jobs of a source, once or with every change; and once what is beside them.
 import { stringify } from 'yaml';
 import { UserError } from '../../../crds/index.ts';
-import { nothingBeside } from '../../jobs/beside-jobs.ts';
+import { nothingBeside } from '../../jobs/beside.ts';
 import { besideSummary } from '../../jobs/beside-summary.ts';
 import { at } from '../../jobs/find.ts';
 import { keyOf } from '../../jobs/job.ts';

@@ -1,12 +1,7 @@
 // Federations and servers while `anneal list --watch` runs: their tables at first, then a line for
 // each change.
 import { isDeepStrictEqual } from 'node:util';
-import {
-  type BesideJob,
-  type BesideJobs,
-  besideKey,
-  nothingBeside,
-} from '../../jobs/beside-jobs.ts';
+import { type BesideJob, type BesideJobs, besideKey, nothingBeside } from '../../jobs/beside.ts';
 import { besideSummary } from '../../jobs/beside-summary.ts';
 import { tellUnread } from '../../jobs/unread.ts';
 import type { Output } from '../../terminal/output.ts';

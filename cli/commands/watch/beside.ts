@@ -1,7 +1,7 @@
 // Follows one server of adapters or one federation: a screen of its own, or a line for each change.
 import { failureOf, TerminalError, UserError } from '../../../crds/index.ts';
 import { sanitize } from '../../../crds/text/sanitize.ts';
-import { type BesideJob, besideKey } from '../../jobs/beside-jobs.ts';
+import { type BesideJob, besideKey, nothingBeside } from '../../jobs/beside.ts';
 import { besideSummary } from '../../jobs/beside-summary.ts';
 import type { JobSource } from '../../jobs/source.ts';
 import { now } from '../../process/clock.ts';
@@ -64,15 +64,15 @@ export function hasEnded(one: BesideJob): boolean {
   );
 }
 
-/** A screen shows its title besides. */
-export function wordsOf(one: BesideJob): string {
+function wordsOf(one: BesideJob): string {
   return sanitize([besideState(one).state, ...besideFacts(one)].join(' · '));
 }
 
 function jsonLine(one: BesideJob): string {
-  const all = { parties: [], servers: [] };
   const { federations, servers } = besideSummary(
-    one.kind === 'AdapterServer' ? { ...all, servers: [one] } : { ...all, parties: [one] },
+    one.kind === 'AdapterServer'
+      ? { ...nothingBeside, servers: [one] }
+      : { ...nothingBeside, parties: [one] },
   );
   return JSON.stringify({ ...(servers[0] ?? federations[0]), key: besideKey(one) });
 }

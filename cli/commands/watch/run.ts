@@ -1,7 +1,7 @@
 // `anneal watch`: the board, or one job until it ends; a full screen on a terminal, lines in a
 // pipe. Leaving never changes the job.
 import { failureOf, TerminalError, UserError } from '../../../crds/index.ts';
-import type { BesideJob } from '../../jobs/beside-jobs.ts';
+import type { BesideJob } from '../../jobs/beside.ts';
 import { findBesideJobs, findJob } from '../../jobs/find.ts';
 import { type Job, keyOf, phaseOf } from '../../jobs/job.ts';
 import type { JobState } from '../../jobs/job-state.ts';

@@ -1,6 +1,6 @@
 // The full screen of one job or of all jobs, and the actions of its keys.
 import { stringify } from 'yaml';
-import { type BesideJob, besideKey } from '../../jobs/beside-jobs.ts';
+import { type BesideJob, besideKey } from '../../jobs/beside.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
 import { emptyJob, type JobState } from '../../jobs/job-state.ts';
 import type { JobSource } from '../../jobs/source.ts';

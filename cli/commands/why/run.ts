@@ -1,10 +1,9 @@
 // `anneal why`: the first cause of a problem, or what a job waits for; and of a federation
 // or a server of adapters, where no job has the name.
+import type { BesideJob } from '../../jobs/beside.ts';
 import { findBesideJobs, findJob } from '../../jobs/find.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
 import { jobSummary } from '../../jobs/job-summary.ts';
-import type { Party } from '../../jobs/parties.ts';
-import type { Server } from '../../jobs/servers.ts';
 import type { JobSource } from '../../jobs/source.ts';
 import { tellUnread } from '../../jobs/unread.ts';
 import { whyOf } from '../../jobs/why.ts';
@@ -52,7 +51,7 @@ async function whyOfJob(
 }
 
 /** A hub, a client and a server may have one name. */
-function whyOfAll(found: readonly (Party | Server)[], format: string, { output }: Viewing): number {
+function whyOfAll(found: readonly BesideJob[], format: string, { output }: Viewing): number {
   const width = Math.min(100, output.columns ?? pipeWidth);
   for (const one of found) {
     const why = whyBesideJobs(one);

@@ -1,7 +1,7 @@
 // `anneal why` as text: the job, what happened, what happens automatically, what the user can
 // change.
 import { sanitize } from '../../../crds/text/sanitize.ts';
-import type { BesideJob } from '../../jobs/beside-jobs.ts';
+import type { BesideJob } from '../../jobs/beside.ts';
 import { type Job, phaseOf } from '../../jobs/job.ts';
 import type { Why } from '../../jobs/why.ts';
 import { type Paint, type Style, styleOf } from '../../terminal/palette.ts';

@@ -2,7 +2,7 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';
-import { type BesideJob, besideKey } from '../../jobs/beside-jobs.ts';
+import { type BesideJob, besideKey } from '../../jobs/beside.ts';
 import { whyBesideJobs } from '../../jobs/why-beside-jobs.ts';
 import { clockText } from '../../terminal/age.ts';
 import { columnsOf } from '../../terminal/columns.ts';

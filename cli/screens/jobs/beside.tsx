@@ -1,7 +1,7 @@
 // Federations and servers of adapters on the board, below the jobs: a few rows of each.
 import type { ReactNode } from 'react';
 import { type Display, Line } from '../../components/line.tsx';
-import { type BesideJob, type BesideJobs, besideKey } from '../../jobs/beside-jobs.ts';
+import { type BesideJob, type BesideJobs, besideKey } from '../../jobs/beside.ts';
 import { type Column, columnsOf } from '../../terminal/columns.ts';
 import { besideState } from '../../text/beside-state.ts';
 import { partyColumns } from '../../text/party-columns.ts';

@@ -2,7 +2,7 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';
-import type { BesideJobs } from '../../jobs/beside-jobs.ts';
+import type { BesideJobs } from '../../jobs/beside.ts';
 import { type BoardState, windowOf } from '../../jobs/board-state.ts';
 import { type Job, keyOf, phaseOf } from '../../jobs/job.ts';
 import { clockText } from '../../terminal/age.ts';

@@ -4,7 +4,7 @@ import { renderToString } from 'ink';
 import type { ReactNode } from 'react';
 import { Help } from '../../../cli/components/keys.tsx';
 import type { Display } from '../../../cli/components/line.tsx';
-import { nothingBeside } from '../../../cli/jobs/beside-jobs.ts';
+import { nothingBeside } from '../../../cli/jobs/beside.ts';
 import { emptyBoard, rowsOf, seeBoard } from '../../../cli/jobs/board-state.ts';
 import { emptyJob, seeJob } from '../../../cli/jobs/job-state.ts';
 import { readParty } from '../../../cli/jobs/parties.ts';

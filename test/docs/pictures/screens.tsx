@@ -6,7 +6,7 @@ import { KeyBar } from '../../../cli/components/keys.tsx';
 import type { Display } from '../../../cli/components/line.tsx';
 import { draft } from '../../../cli/init/draft.ts';
 import { startWizard } from '../../../cli/init/wizard.ts';
-import { nothingBeside } from '../../../cli/jobs/beside-jobs.ts';
+import { nothingBeside } from '../../../cli/jobs/beside.ts';
 import { emptyBoard, rowsOf, seeBoard } from '../../../cli/jobs/board-state.ts';
 import type { Job } from '../../../cli/jobs/job.ts';
 import { emptyJob, seeJob } from '../../../cli/jobs/job-state.ts';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { watchList } from '../../../../cli/commands/list/watch.ts';
-import { type BesideJobs, nothingBeside } from '../../../../cli/jobs/beside-jobs.ts';
+import { type BesideJobs, nothingBeside } from '../../../../cli/jobs/beside.ts';
 import { readServer } from '../../../../cli/jobs/servers.ts';
 import type { JobSource, JobsChange } from '../../../../cli/jobs/source.ts';
 import { cliConfig } from '../../../../cli/process/config.ts';
