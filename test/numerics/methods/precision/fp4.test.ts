@@ -2,37 +2,23 @@
 // blocks that stay as they are, draws by their place, and jobs that learn.
 import test from 'ava';
 import { Fp4, type Fp4Settings } from '../../../../worker/methods/precision/fp4.ts';
-import { liveHandles } from '../../../../worker/tensor/memory.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { toBytes } from '../../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../../worker/tensor/threads.ts';
 import { ToyRun } from '../../../builders/toy-run.ts';
-import { aModel, aSequence, gradientsOf } from '../../../builders/training.ts';
 import { temporaryFolder } from '../../../doubles/sources.ts';
-import { golden, goldenIds } from '../../../toy/golden.ts';
+import { golden } from '../../../toy/golden.ts';
 import { draw, run } from '../../kernels/compare.ts';
+import { isGoldenBy } from './golden-by.ts';
 
 const settings: Fp4Settings = { format: 'NVFP4', seed: 7n, plainFrom: 99 };
 const formats = ['NVFP4', 'MXFP4'] as const;
 
-/** As in halo.test.ts. */
-const nineDecimals = 0.5e-9 + 2e4 * 10 * 2 ** -53;
-
 for (const each of golden.cases) {
   for (const format of formats) {
     test(`${each.name} has the golden loss and gradients by ${format}, whose rotations leave float64`, (t) => {
-      const model = aModel(each, null, new Fp4({ ...settings, format }));
-      using _parameters = model.parameters;
-      const before = liveHandles();
-      for (const mode of ['keep', 'recompute'] as const) {
-        const { loss, gradients } = gradientsOf(model, [aSequence([goldenIds])], mode);
-        t.true(Math.abs(loss - each.loss) <= nineDecimals, `loss ${loss}`);
-        let squares = 0;
-        for (const values of gradients.values()) for (const x of values) squares += x * x;
-        t.true(Math.abs(Math.sqrt(squares) - each.gnorm) <= nineDecimals, `gnorm ${squares}`);
-      }
-      t.is(liveHandles(), before, 'a step leaves no codes of weights that moved');
+      isGoldenBy(t, each, new Fp4({ ...settings, format }));
     });
   }
 }

@@ -2,16 +2,15 @@
 // weights, layers that stay as they are.
 import test from 'ava';
 import { Halo, type HaloSettings } from '../../../../worker/methods/precision/halo.ts';
-import { liveHandles } from '../../../../worker/tensor/memory.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { type Tensor, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../../worker/tensor/threads.ts';
 import { ToyRun } from '../../../builders/toy-run.ts';
-import { aModel, aSequence, gradientsOf } from '../../../builders/training.ts';
 import { temporaryFolder } from '../../../doubles/sources.ts';
-import { golden, goldenIds } from '../../../toy/golden.ts';
+import { golden } from '../../../toy/golden.ts';
 import { draw } from '../../kernels/compare.ts';
+import { isGoldenBy } from './golden-by.ts';
 
 const settings: HaloSettings = {
   format: 'INT8',
@@ -22,27 +21,10 @@ const settings: HaloSettings = {
   excludes: () => false,
 };
 
-/**
- * Printed with 9 decimals; the rest is rounding of some 10^4 operations on values of size 10, and
- * of as many in the rotations.
- */
-const nineDecimals = 0.5e-9 + 2e4 * 10 * 2 ** -53;
-
 for (const each of golden.cases) {
   for (const level of [0, 1, 2, 3]) {
     test(`${each.name} has the golden loss and gradients at level ${level} where nothing is quantized`, (t) => {
-      const precision = new Halo({ ...settings, level, format: 'Exact' });
-      const model = aModel(each, null, precision);
-      using _parameters = model.parameters;
-      const before = liveHandles();
-      for (const mode of ['keep', 'recompute'] as const) {
-        const { loss, gradients } = gradientsOf(model, [aSequence([goldenIds])], mode);
-        t.true(Math.abs(loss - each.loss) <= nineDecimals, `loss ${loss}`);
-        let squares = 0;
-        for (const values of gradients.values()) for (const x of values) squares += x * x;
-        t.true(Math.abs(Math.sqrt(squares) - each.gnorm) <= nineDecimals, `gnorm ${squares}`);
-      }
-      t.is(liveHandles(), before, 'a step leaves no codes of weights that moved');
+      isGoldenBy(t, each, new Halo({ ...settings, level, format: 'Exact' }));
     });
   }
 }
