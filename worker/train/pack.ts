@@ -65,6 +65,8 @@ export class Pack {
     const own = new AbortController();
     this.#stops.set(run, own);
     this.#users++;
+    const base = this.#nextBase(folder);
+    const opened = base.catch(() => undefined);
     const parent: Parent = {
       connected: true,
       send(message: Telemetry) {
@@ -78,11 +80,13 @@ export class Pack {
       const emit: RoleContext['emit'] = (message) => messages.emit(message);
       const context = { config, clock, folder, emit, stop: AbortSignal.any([stop, own.signal]) };
       const role: Role = async (alone) => {
-        using packed = (await this.#baseOf(folder)).enter();
+        using packed = (await this.#baseOf(folder, base)).enter();
         await trainRole({ ...alone, packed });
       };
       exitCode = await perform(async () => role, context, onStderr);
     }
+    // A run that ended before it asked for its base does not leave it open.
+    await opened;
     this.#leave(run, own);
     say({ run, exitCode });
   }
@@ -101,10 +105,10 @@ export class Pack {
     this.#opening = undefined;
   }
 
-  async #baseOf(folder: string): Promise<PackedRuns> {
+  async #baseOf(folder: string, base: Promise<OpenBase>): Promise<PackedRuns> {
+    const { packed, rounds } = await base;
     const prepared = await requireRecord(folder, runFiles.prepared, preparedRecord);
     const run = await requireRecord(folder, runFiles.run, runRecord);
-    const { packed, rounds } = await this.#opened(prepared, run);
     requireAlike(prepared, packed.base);
     requireFrozen(run);
     if (rounds !== roundsProducts(run)) {
@@ -117,23 +121,19 @@ export class Pack {
     return packed;
   }
 
-  async #opened(prepared: PreparedRecord, run: RunRecord): Promise<OpenBase> {
-    while (this.#opening !== undefined) {
-      // Whoever tried it tells that it failed.
-      const found = await this.#opening.catch(() => undefined);
-      if (found !== undefined) return found;
-    }
-    this.#opening = this.#open(prepared, run);
-    try {
-      return await this.#opening;
-    } catch (error) {
-      this.#opening = undefined;
-      throw error;
-    }
+  /** That of the runs which came before, in the order of coming; otherwise this one's own. */
+  #nextBase(folder: string): Promise<OpenBase> {
+    const before = this.#opening;
+    const own = (): Promise<OpenBase> => this.#open(folder);
+    // A run before whose base could not be opened tells it; the next one tries its own.
+    this.#opening = before === undefined ? own() : before.catch(own);
+    return this.#opening;
   }
 
-  async #open({ model }: PreparedRecord, run: RunRecord): Promise<OpenBase> {
+  async #open(folder: string): Promise<OpenBase> {
     const { expected, waits } = this.#facts;
+    const { model } = await requireRecord(folder, runFiles.prepared, preparedRecord);
+    const run = await requireRecord(folder, runFiles.run, runRecord);
     this.#base = new SharedBase(openModel(model.path, readOptionsOf(run.spec)), model.digest);
     return {
       packed: new PackedRuns(this.#base, expected, waits),

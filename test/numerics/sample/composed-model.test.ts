@@ -71,7 +71,8 @@ test.serial('an adapter has the pictures of the model that it was trained beside
   const { settings, sampler } = asked;
   const first = firstNoise(diffusionConfig(base.config), classes.length, settings.seed);
   const wanted = samplePictures(model, first, { classes, sampler, ...settings });
-  t.deepEqual(picturesOf(singleModel('one', asked), asked), wanted);
+  // Training multiplies by the factors in other products than those of adapters that are served.
+  t.true(gapOf(picturesOf(singleModel('one', asked), asked), wanted) <= rounding);
   const ofBase = samplePictures(base, first, { classes, sampler, ...settings });
   t.deepEqual(picturesOf(singleModel('base', asked), asked), ofBase);
   t.true(gapOf(wanted, ofBase) > 100 * rounding, 'the adapter changes pictures');

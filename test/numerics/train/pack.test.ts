@@ -230,11 +230,16 @@ test('a base that is not that of the others, or would be changed, is refused alo
     [0, 1, 2].map((run) => heard.endOf(run)),
     [0, refused, refused],
   );
-  const why = heard.messages.flatMap((one) =>
-    'message' in one && one.message.type === 'failure' ? [one.message.message] : [],
-  );
-  t.regex(why[0] ?? '', /is not the base that the other runs train on/);
-  t.regex(why[1] ?? '', /the method of changes trains weights of the base itself/);
+  const whyOf = (run: number): string =>
+    heard.messages
+      .flatMap((one) =>
+        'message' in one && one.run === run && one.message.type === 'failure'
+          ? [one.message.message]
+          : [],
+      )
+      .join();
+  t.regex(whyOf(1), /is not the base that the other runs train on/);
+  t.regex(whyOf(2), /the method of changes trains weights of the base itself/);
 });
 
 test('a run waits for memory in the order of coming, and leaves while it waits', async (t) => {
