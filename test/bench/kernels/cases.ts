@@ -14,6 +14,7 @@ import { streamOf } from '../../../worker/tensor/streams.ts';
 import { type Tensor, tensor } from '../../../worker/tensor/tensor.ts';
 import { affineCases } from './affine-cases.ts';
 import { codebookCases } from './codebook-cases.ts';
+import { servedCases } from './served-cases.ts';
 import { subspaceCases } from './subspace-cases.ts';
 
 export interface KernelCase {
@@ -106,6 +107,7 @@ export function kernelCases(): readonly KernelCase[] {
     round(),
     ...affineCases(),
     ...codebookCases(),
+    ...servedCases(),
     ...subspaceCases(),
   ];
 }
