@@ -3,7 +3,7 @@
 // server knows. Our strictness about unknown keys is dropped: the API server prunes them, and
 // rejects them under strict field validation.
 import { Bug } from '../failures/errors.ts';
-import { decimalPattern } from '../schema/decimal.ts';
+import { decimalPattern, notNegative, unsignedPattern } from '../schema/decimal.ts';
 import { intOrStringKey } from '../schema/quantity.ts';
 import type { Rule } from '../schema/rule.ts';
 import { celText, wordsKey } from '../schema/text.ts';
@@ -94,14 +94,24 @@ function withForm(
   words: string,
   rules: readonly Validation[],
 ): readonly Validation[] {
-  const form = `self.matches(${celText(pattern)})`;
   const [bounds] = rules;
   if (pattern !== decimalPattern.source || bounds === undefined) {
-    return [{ rule: form, message: `must be ${words}` }, ...rules];
+    return [{ rule: matches(pattern), message: `must be ${words}` }, ...rules];
   }
   // A hundred fields say this, and client-side apply limits the definition.
-  const message = `${bounds.message}: a decimal as "2e-4"`;
-  return [{ rule: `${form} && ${bounds.rule}`, message }];
+  const message = `${bounds.message} (a decimal)`;
+  const asked = bounds.rule.split(' && ');
+  const [first = ''] = asked;
+  const unsigned = first === notNegative || first === 'double(self) > 0.0';
+  const form = matches(unsigned ? unsignedPattern.source : pattern);
+  return [{ rule: [form, ...asked.filter((part) => part !== notNegative)].join(' && '), message }];
+}
+
+/** As a raw text where that is shorter: a backslash is one then. */
+function matches(pattern: string): string {
+  const plain = pattern.replaceAll('\\/', '/');
+  const isRaw = plain.includes('\\') && !plain.includes("'");
+  return `self.matches(${isRaw ? `r'${plain}'` : celText(plain)})`;
 }
 
 export function toValidation({

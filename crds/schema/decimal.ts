@@ -6,7 +6,13 @@ import { invariant } from '../failures/errors.ts';
 import { type Rule, rule } from './rule.ts';
 import { wordsKey } from './text.ts';
 
-export const decimalPattern = /^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]{1,2})?$/;
+export const decimalPattern = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d\d?)?$/;
+
+/** A decimal without a sign: at least 0. */
+export const unsignedPattern = /^(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d\d?)?$/;
+
+/** What the rule of a decimal says of its sign, where its pattern says it too. */
+export const notNegative = 'double(self) >= 0.0';
 
 const decimalWords = 'a decimal number such as "0.1" or "2e-4"';
 
@@ -32,7 +38,7 @@ export function decimal(bounds: DecimalBounds = {}): z.ZodString {
  * The pattern bounds the exponent, so that no product overflows; a value beyond that gets its own
  * sentence.
  */
-const anyExponent = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?[eE][+-]?[0-9]{3,}$/;
+const anyExponent = /^-?(0|[1-9]\d*)(\.\d+)?[eE][+-]?\d{3,}$/;
 
 function patternInWords(input: unknown): string {
   return typeof input === 'string' && anyExponent.test(input)
@@ -66,7 +72,7 @@ function boundRules(bounds: DecimalBounds): Rule<string>[] {
   const { above, min, below, max } = bounds;
   const parts = [
     above === undefined ? undefined : `double(self) > ${asDouble(above)}`,
-    min === undefined ? undefined : `double(self) >= ${asDouble(min)}`,
+    min === undefined ? undefined : min === 0 ? notNegative : `double(self) >= ${asDouble(min)}`,
     below === undefined ? undefined : `double(self) < ${asDouble(below)}`,
     max === undefined ? undefined : `double(self) <= ${asDouble(max)}`,
   ].filter((part) => part !== undefined);
@@ -86,7 +92,8 @@ function boundRules(bounds: DecimalBounds): Rule<string>[] {
 function isWithin(value: number, { above, min, below, max }: DecimalBounds): boolean {
   return (
     (above === undefined || value > above) &&
-    (min === undefined || value >= min) &&
+    // -0 is less than 0 here: the form of a decimal of at least 0 has no sign.
+    (min === undefined || value > min || Object.is(value, min)) &&
     (below === undefined || value < below) &&
     (max === undefined || value <= max)
   );

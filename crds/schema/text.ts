@@ -17,7 +17,8 @@ export function text(max: number, pattern?: RegExp, words?: string): z.ZodString
   return bounded.regex(pattern, { error: words ?? '' }).meta({ [wordsKey]: words });
 }
 
-const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+/** Labels of letters and digits with hyphens between them, joined by dots. */
+const subdomain = /^[a-z\d]+((\.|-+)[a-z\d]+)*$/;
 
 /** A name of a Kubernetes object. */
 export function objectName(max = 253): z.ZodString {

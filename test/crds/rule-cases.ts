@@ -496,7 +496,21 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       { key: 'a', effect: 'NoSchedule', tolerationSeconds: 5 },
     ],
   },
-  'requirement: as many values as the operator compares with': {
+  'requirement on nodes: as many values as the operator compares with': {
+    accepts: [
+      { key: 'a', operator: 'Exists' },
+      { key: 'a', operator: 'In', values: ['b', 'c'] },
+      { key: 'a', operator: 'Gt', values: ['1'] },
+      { key: 'a', operator: 'Lt', values: ['1'] },
+    ],
+    rejects: [
+      { key: 'a', operator: 'DoesNotExist', values: ['b'] },
+      { key: 'a', operator: 'In' },
+      { key: 'a', operator: 'Gt' },
+      { key: 'a', operator: 'Lt', values: ['1', '2'] },
+    ],
+  },
+  'requirement on labels: as many values as the operator compares with': {
     accepts: [
       { key: 'a', operator: 'Exists' },
       { key: 'a', operator: 'DoesNotExist', values: [] },

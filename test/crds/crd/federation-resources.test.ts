@@ -25,10 +25,6 @@ for (const definition of [federationDefinition(), federationPeerDefinition()]) {
     }
   });
 
-  test(`${name} fits into the annotation of client-side apply`, (t) => {
-    t.true(Buffer.byteLength(JSON.stringify(definition)) < 262_144);
-  });
-
   test(`the API server asks for the bus and the pod of ${name}, and for a name that fits`, (t) => {
     const rules = JSON.stringify(version.schema.openAPIV3Schema);
     for (const words of [

@@ -52,5 +52,6 @@ test('bounds are part of the schema and of its words', (t) => {
   t.true(share.safeParse('0.999').success);
   t.false(share.safeParse('1').success);
   t.false(share.safeParse('-0.1').success);
+  t.false(share.safeParse('-0').success, 'the form of one that is not negative has no sign');
   t.is(boundsInWords({ min: 0, below: 1 }), 'at least 0 and less than 1');
 });
