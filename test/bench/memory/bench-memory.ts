@@ -11,6 +11,7 @@ import { ensureEntry } from '../../../cli/setup/entry.ts';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { gemma270m, writeLargeVocabulary } from '../../builders/large-vocabulary.ts';
+import { chosenOf } from '../chosen.ts';
 import { runJob } from '../run-job.ts';
 import { memoryJobs } from './jobs.ts';
 
@@ -27,7 +28,7 @@ export async function benchMemory(setup: Setup, args: readonly string[]): Promis
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
   const rows: string[] = [];
-  for (const job of memoryJobs.filter(({ name }) => name.includes(values.only))) {
+  for (const job of chosenOf(memoryJobs, values.only)) {
     const drawn = job.model === undefined ? {} : { modelVolume: await ensureDrawn(setup) };
     const { memory } = await runJob(setup, { ...job, ...drawn, steps: 2 }, volume, scratch);
     const { predicted, measured, publish } = memory;
