@@ -105,6 +105,7 @@ export async function onThisMachine(
   folder: string,
   workers: number,
   variables: Readonly<Record<string, string>> = {},
+  file = 'job.yaml',
 ) {
   const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
   t.teardown(() => rm(cache, { recursive: true, force: true }));
@@ -113,7 +114,7 @@ export async function onThisMachine(
   const isGiven = (path: string) => !made.includes(basename(path));
   await cp(folder, place, { recursive: true, filter: isGiven });
   const flags = ['--workers', String(workers)];
-  const run = startAnneal(join(place, 'job.yaml'), cache, () => {}, flags, variables);
+  const run = startAnneal(join(place, file), cache, () => {}, flags, variables);
   const { code, stderr } = await run.ended;
   t.is(code, 0, stderr);
   return digestsBelow(join(place, 'out'));

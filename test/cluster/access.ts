@@ -87,11 +87,13 @@ const roots = {
   deployments: '/apis/apps/v1',
   persistentvolumeclaims: '/api/v1',
   jobs: '/apis/batch/v1',
+  networkpolicies: '/apis/networking.k8s.io/v1',
   finetunejobs: '/apis/anneal.dev/v1alpha1',
   adapters: '/apis/anneal.dev/v1alpha1',
   adapterservers: '/apis/anneal.dev/v1alpha1',
   federations: '/apis/anneal.dev/v1alpha1',
   federationpeers: '/apis/anneal.dev/v1alpha1',
+  trainingpools: '/apis/anneal.dev/v1alpha1',
 } as const;
 
 export type Plural = keyof typeof roots;
@@ -135,7 +137,9 @@ async function ask(path: string, query: Readonly<Record<string, string>> = {}) {
 }
 
 export async function installCrd(): Promise<void> {
-  const kinds = ['finetunejob', 'adapter', 'adapterserver', 'federation', 'federationpeer'];
+  const kinds = [
+    ...['finetunejob', 'adapter', 'adapterserver', 'federation', 'federationpeer', 'trainingpool'],
+  ];
   const files = kinds.flatMap((name) => [
     '-f',
     join(import.meta.dirname, `../../crds/${name}.yaml`),
