@@ -116,7 +116,11 @@ interface Said {
 
 function conditionsOf({ pool, refused, ...facts }: PoolFacts, isCurrent: boolean): readonly Said[] {
   if (pool.spec === undefined) {
-    return [{ type: 'Accepted', status: 'False', reason: 'InvalidSpec', message: pool.problem }];
+    const said = { status: 'False', reason: 'InvalidSpec', message: pool.problem } as const;
+    return [
+      { type: 'Accepted', ...said },
+      { type: 'Ready', ...said },
+    ];
   }
   const accepted: Said =
     refused === undefined

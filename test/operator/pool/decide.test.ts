@@ -40,6 +40,16 @@ test('a pool has a pod while jobs ask for it, and none otherwise', (t) => {
   t.is(decidePool(someFacts({ job: going, asking: [] })).step, 'Keep');
 });
 
+test('a spec that cannot be read is what its jobs wait for', (t) => {
+  const decision = decidePool(someFacts({ pool: aPool({ jobs: 'all' }) }));
+  t.is(decision.built, undefined);
+  for (const { type, status, reason, message } of decision.status.conditions ?? []) {
+    t.deepEqual([status, reason], ['False', 'InvalidSpec'], type);
+    t.regex(message, /jobs/);
+  }
+  t.deepEqual(ready(decision), ['False', 'InvalidSpec']);
+});
+
 test('a pod of another spec goes first, and says nothing of the new one', (t) => {
   const told = [toldJob('one', 'Training')];
   const decision = decidePool(someFacts({ job: aJob(7), told }));
