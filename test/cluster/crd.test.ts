@@ -18,15 +18,20 @@ import { aNamespace, askedAgain, clientOf, getJson, installCrd, kubectl, never }
 test.before(installCrd);
 
 const examples = join(import.meta.dirname, '../../crds/examples');
-const path = (namespace: string) =>
-  `/apis/anneal.dev/v1alpha1/namespaces/${namespace}/finetunejobs`;
+const path = (namespace: string, plural: string) =>
+  `/apis/anneal.dev/v1alpha1/namespaces/${namespace}/${plural}`;
 type Written = { metadata: object; spec: object } & Record<string, unknown>;
 
-async function submit(client: KubeClient, namespace: string, body: unknown): Promise<string> {
+async function submit(
+  client: KubeClient,
+  namespace: string,
+  body: unknown,
+  plural = 'finetunejobs',
+): Promise<string> {
   const query = { dryRun: 'All', fieldValidation: 'Strict' };
   try {
     await askedAgain(() =>
-      client.transport.send({ verb: 'POST', path: path(namespace), query, body }, never),
+      client.transport.send({ verb: 'POST', path: path(namespace, plural), query, body }, never),
     );
     return '';
   } catch (error) {
@@ -302,4 +307,52 @@ test('a mistyped field is refused, and not dropped in silence', async (t) => {
     { 'spec.worker.replica': 2 },
   );
   t.regex(await submit(clientOf(t), namespace, body), /unknown field "spec\.worker\.replica"/);
+});
+
+const pool = join(import.meta.dirname, '../../crds/pools/smol.yaml');
+
+for (const [what, changes, words] of [
+  ['the example', {}, /^$/],
+  ['all that a pool may have', { 'spec.jobs': 32, 'spec.devices': 1 }, /^$/],
+  ['a name of 52 characters', { 'metadata.name': 'a'.repeat(52) }, /^$/],
+  [
+    'a longer one',
+    { 'metadata.name': 'a'.repeat(53) },
+    /must have at most 52 characters, because its Job is named by it/,
+  ],
+  ['no job', { 'spec.jobs': 0 }, /spec\.jobs: .* greater than or equal to 1/],
+  ['more jobs than one process trains', { 'spec.jobs': 33 }, /less than or equal to 32/],
+  ['two devices', { 'spec.devices': 2 }, /spec\.devices: .* less than or equal to 1/],
+  ['no claim', { 'spec.claimName': undefined }, /spec\.claimName: Required value/],
+  [
+    'two sources of the base',
+    { 'spec.model.source.local': { path: '/model' } },
+    /must have exactly one of huggingFace/,
+  ],
+  ['a task, which is of a job', { 'spec.model.task': 'Classification' }, /unknown field/],
+  [
+    'a GPU by another door',
+    { 'spec.resources': { limits: { 'nvidia.com/gpu': 1 } } },
+    /devices are requested with devicesPerWorker/,
+  ],
+  ['too little time to save', { 'spec.terminationGracePeriodSeconds': 5 }, /equal to 15/],
+  ['a mistyped field', { 'spec.claim': 'runs' }, /unknown field "spec\.claim"/],
+] as const) {
+  test(`a TrainingPool with ${what} is judged by the API server`, async (t) => {
+    const namespace = await aNamespace(t);
+    const written = parse(readFileSync(pool, 'utf8')) as Written;
+    const base = { ...written, metadata: { ...written.metadata, namespace } };
+    const answer = await submit(clientOf(t), namespace, changed(base, changes), 'trainingpools');
+    t.log(answer);
+    t.regex(answer, words);
+  });
+}
+
+test('defaults of a pool are filled in, and get has its columns', async (t) => {
+  const namespace = await aNamespace(t);
+  await kubectl(['-n', namespace, 'create', '-f', pool]);
+  const { spec } = (await getJson(namespace, 'trainingpools', 'smol')) as { spec: object };
+  t.like(spec, { jobs: 8, devices: 0, terminationGracePeriodSeconds: 120 });
+  const { stdout } = await kubectl(['-n', namespace, 'get', 'trainingpools']);
+  t.regex(stdout, /NAME\s+READY\s+JOBS\s+AGE/);
 });
