@@ -3,14 +3,16 @@ import {
   federationNames,
   federationPeerNames,
   group,
+  poolNames,
   serverNames,
   version,
 } from '../../crds/names/group.ts';
 import type { Kube } from '../client/kube.ts';
 import { KubeError } from '../client/kube-error.ts';
 import { listAll, watchAll } from '../client/kube-watch.ts';
-import { type BesideJob, type BesideJobs, besideKey } from './beside.ts';
+import { type BesideJob, type BesideJobs, besideJobs, besideKey } from './beside.ts';
 import { readParty } from './parties.ts';
+import { readPool } from './pools.ts';
 import { Queue } from './queue.ts';
 import { readServer } from './servers.ts';
 
@@ -22,6 +24,7 @@ interface Kind {
 const kinds: readonly Kind[] = [
   { plural: federationNames.plural, read: (object) => readParty('Federation', object) },
   { plural: federationPeerNames.plural, read: (object) => readParty('FederationPeer', object) },
+  { plural: poolNames.plural, read: readPool },
   { plural: serverNames.plural, read: readServer },
 ];
 
@@ -100,9 +103,5 @@ function noneWhereHidden(error: unknown): { readonly objects: readonly object[] 
 }
 
 function inOrder(all: readonly BesideJob[]): BesideJobs {
-  const sorted = all.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
-  return {
-    parties: sorted.filter((one) => one.kind !== 'AdapterServer'),
-    servers: sorted.filter((one) => one.kind === 'AdapterServer'),
-  };
+  return besideJobs(all.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt)));
 }

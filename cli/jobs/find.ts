@@ -1,7 +1,7 @@
 // Which job a word names: its name, `namespace/name`, a unique prefix of a name, or `@latest`. What
 // is beside jobs has no prefixes: a job that begins so is meant.
 import { nearestName, UserError } from '../../crds/index.ts';
-import type { BesideJob, BesideJobs } from './beside.ts';
+import { allBeside, type BesideJob, type BesideJobs } from './beside.ts';
 import { type Job, keyOf, localNamespace } from './job.ts';
 
 /** `in prod/team-a`, `on this machine`. */
@@ -41,11 +41,8 @@ export function findJob(jobs: readonly Job[], word: string, location: string): J
 }
 
 /** All that a word names: `answers`, `team-a/answers`, or `adapterserver/answers`. */
-export function findBesideJobs(
-  word: string,
-  { parties, servers }: BesideJobs,
-): readonly BesideJob[] {
-  return [...parties, ...servers].filter(({ kind, namespace, name }) =>
+export function findBesideJobs(word: string, beside: BesideJobs): readonly BesideJob[] {
+  return allBeside(beside).filter(({ kind, namespace, name }) =>
     [name, `${namespace}/${name}`, `${kind.toLowerCase()}/${name}`].includes(word),
   );
 }

@@ -52,7 +52,11 @@ export function readPart<S extends z.ZodType>(
       unread.push({ path, message: sentenceOf({ ...issue, path }, observed, tree).message });
     }
     // From the last to the first, so that indices of a list stay valid.
-    value = issues.reduceRight((kept, { path }) => without(kept, path, blank()), value);
+    const wrong = placesOf(
+      value,
+      issues.map(({ path }) => path),
+    );
+    value = wrong.reduceRight((kept, path) => without(kept, path, blank()), value);
   }
   return { value: schema.parse(blank()), unread };
 }
@@ -82,20 +86,32 @@ function isWithin(path: Path, other: Path): boolean {
 }
 
 /**
- * Removes the value at the path; where that is missing, its parent; a required member is replaced
- * by the blank one.
+ * What is there of each path: of a missing value that is its parent. Each once, and none inside
+ * another, since an item of a list that lacks two members is removed once.
  */
+function placesOf(value: unknown, paths: readonly Path[]): readonly Path[] {
+  const places = paths.map((path) => {
+    let at = path;
+    while (at.length > 1 && valueAt(value, at) === undefined) at = at.slice(0, -1);
+    return at;
+  });
+  return places.filter(
+    (place, index) =>
+      !places.some(
+        (other, at) => isWithin(other, place) && (other.length < place.length || at < index),
+      ),
+  );
+}
+
+/** Removes the value at the path; where a required member is missing, the blank one comes. */
 function without(value: unknown, path: Path, blank: unknown): unknown {
   const [key] = path;
   if (key === undefined || typeof value !== 'object' || value === null) return blank;
-  let at: Path = path;
-  while (at.length > 1 && valueAt(value, at) === undefined) at = at.slice(0, -1);
-  const isGone = at.length === 1 && valueAt(value, at) === undefined;
-  if (isGone) {
+  if (path.length === 1 && valueAt(value, path) === undefined) {
     const instead: unknown = Reflect.get(blank as object, key);
     return instead === undefined ? blank : { ...value, [key]: instead };
   }
-  return removed(value, at);
+  return removed(value, path);
 }
 
 function removed(value: unknown, path: Path): unknown {

@@ -36,19 +36,23 @@ type Child = z.output<typeof child>;
  */
 export async function refusedPods(
   kube: Kube,
-  { namespace, uid, status }: Job,
+  { namespace, uid, spec, status }: Job,
   signal: AbortSignal,
 ): Promise<RefusedPods | undefined> {
   const path = `/apis/batch/v1/namespaces/${namespace}/jobs`;
-  const { objects } = await listAll(
-    kube,
-    { path, labelSelector: `${label.jobUid}=${uid}` },
-    signal,
-  );
-  const children = objects.flatMap((object) => child.safeParse(object).data ?? []);
-  const newest = children.toSorted((a, b) =>
-    b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp),
-  );
+  const labelled = async (labelSelector: string) => {
+    const { objects } = await listAll(kube, { path, labelSelector }, signal);
+    return objects.flatMap((object) => child.safeParse(object).data ?? []);
+  };
+  const pool = status.phase === 'Starting' ? spec.packing?.pool : undefined;
+  const children = await Promise.all([
+    labelled(`${label.jobUid}=${uid}`),
+    // In its pod the job is to train.
+    ...(pool === undefined ? [] : [labelled(`${label.poolName}=${pool}`)]),
+  ]);
+  const newest = children
+    .flat()
+    .toSorted((a, b) => b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp));
   const waiting = status.phase === 'Failed' ? newest[0] : newest.find(lacksPods);
   if (waiting === undefined) return undefined;
   const events = await eventsOf(kube, namespace, waiting.metadata.uid, signal);

@@ -60,7 +60,7 @@ export interface JobSource extends AsyncDisposable {
   /** `this machine`, `prod/team-a`: for headers. */
   readonly location: string;
   list(signal: AbortSignal): Promise<readonly Job[]>;
-  /** Federations and servers of adapters; those of this machine are no objects. */
+  /** Federations, pools and servers of adapters; those of this machine are no objects. */
   besideJobs(signal: AbortSignal): Promise<BesideJobs>;
   /** All of them at first, and with every change. */
   besideChanges(signal: AbortSignal): AsyncIterable<BesideJobs>;

@@ -1,19 +1,24 @@
-// Why a federation or a server of adapters is in its state. That no operator looked at it, and that
-// its objects cannot be written, they have alike. Pure.
+// Why a federation, a pool or a server of adapters is in its state. That no operator looked at it,
+// and that its objects cannot be written, they have alike. Pure.
 import { sentence } from '../terminal/sentence.ts';
 import type { BesideJob } from './beside.ts';
 import { isStatusUnread } from './unread.ts';
 import type { Why } from './why.ts';
 import { whyOfParty } from './why-party.ts';
+import { whyOfPool } from './why-pool.ts';
 import { whyOfServer } from './why-server.ts';
 
 export function whyBesideJobs(one: BesideJob): Why {
-  const { happened, doing, change, ...code } =
-    whyNotKept(one) ?? (one.kind === 'AdapterServer' ? whyOfServer(one) : whyOfParty(one));
+  const { happened, doing, change, ...code } = whyNotKept(one) ?? whyOfKept(one);
   return {
     ...{ happened: inSentences(happened), doing: inSentences(doing), change: inSentences(change) },
     ...code,
   };
+}
+
+function whyOfKept(one: BesideJob): Why {
+  if (one.kind === 'TrainingPool') return whyOfPool(one);
+  return one.kind === 'AdapterServer' ? whyOfServer(one) : whyOfParty(one);
 }
 
 /** A sentence for each line. */
@@ -25,6 +30,7 @@ function inSentences(text: string): string {
 const features = {
   Federation: 'features.federations',
   FederationPeer: 'features.federations',
+  TrainingPool: 'features.trainingPools',
   AdapterServer: 'features.adapterServers',
 } as const;
 

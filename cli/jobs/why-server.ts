@@ -1,6 +1,7 @@
 // Why a server of adapters whose objects are written is in its state, and what it waits for, from
 // its conditions and the states of its adapters. Pure.
 import { label } from '../../crds/names/labels.ts';
+import { listed } from '../terminal/listed.ts';
 import { isUnread, modelOf } from './job.ts';
 import {
   adaptersOf,
@@ -115,11 +116,8 @@ function adapterLines(server: Server): readonly string[] {
     ...lines,
     ...(more > 0 ? [`${more} more adapters are refused`] : []),
     // Without a pod that answers there is nothing to load them.
-    ...(loading.length === 0 || readyReplicas === 0 ? [] : [`not loaded yet: ${listed(loading)}`]),
+    ...(loading.length === 0 || readyReplicas === 0
+      ? []
+      : [`not loaded yet: ${listed(loading, mostAdapters)}`]),
   ];
-}
-
-function listed(names: readonly string[]): string {
-  const more = names.length - mostAdapters;
-  return `${names.slice(0, mostAdapters).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -61,7 +61,7 @@ const byPhase: Readonly<Record<Phase, (job: Job, command: string) => Why>> = {
     change: '',
   }),
   Queued: (job) => waitsForPlace(job) ?? queuedWords(job),
-  Starting: (job, command) => waitsForPool(job) ?? startingOf(job, command),
+  Starting: (job, command) => waitsForPool(job, command) ?? startingOf(job, command),
   Running: (job) => ({
     happened: runningWords(job),
     doing: 'No action is needed.',
@@ -122,14 +122,14 @@ function waitsForPlace(job: Job): Why | undefined {
   };
 }
 
-function waitsForPool(job: Job): Why | undefined {
+function waitsForPool(job: Job, command: string): Why | undefined {
   const held = condition(job, 'Running');
   if (held?.reason !== 'WaitsForPool') return undefined;
   const pool = job.spec.packing?.pool ?? '';
   return {
     happened: sentence(held.message),
     doing: 'Training begins when the pod of the pool attaches the job.',
-    change: `kubectl describe trainingpool ${pool} says how the pool is.`,
+    change: `${command} why trainingpool/${pool} says how the pool is.`,
   };
 }
 

@@ -1,7 +1,13 @@
 // The live data behind the screens: subscribes to a source, reduces its messages to state, and
 // notifies the screen at most ten times a second.
 import { toAnnealError } from '../../crds/index.ts';
-import { type BesideJob, type BesideJobs, besideKey, nothingBeside } from '../jobs/beside.ts';
+import {
+  allBeside,
+  type BesideJob,
+  type BesideJobs,
+  besideKey,
+  nothingBeside,
+} from '../jobs/beside.ts';
 import { type BoardState, emptyBoard, seeBoard, type TimedChange } from '../jobs/board-state.ts';
 import { type Job, keyOf } from '../jobs/job.ts';
 import { emptyJob, type JobEvent, type JobState, seeJob } from '../jobs/job-state.ts';
@@ -73,8 +79,7 @@ export class Live {
   }
 
   besideJob(key: string): BesideJob | undefined {
-    const { parties, servers } = this.beside;
-    return [...parties, ...servers].find((one) => besideKey(one) === key);
+    return allBeside(this.beside).find((one) => besideKey(one) === key);
   }
 
   /** From now on; a second call does nothing. */

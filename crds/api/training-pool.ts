@@ -51,7 +51,7 @@ const packedJob = z.strictObject({
   reason: trainingEnd.optional().describe('How training ended.'),
 });
 
-const poolStatus = z.strictObject({
+export const poolStatus = z.strictObject({
   observedGeneration: z.int().min(0).optional().describe('Generation that this is about.'),
   jobs: z
     .array(packedJob)

@@ -14,7 +14,7 @@ import { eventually } from '../doubles/eventually.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 import { imageName } from '../setup/images.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
-import { onThisMachine, statusOf, untilComplete } from './a-real-job.ts';
+import { annealOn, onThisMachine, statusOf, untilComplete } from './a-real-job.ts';
 import { getJson, kubectl, listJson, type Plural } from './access.ts';
 import { closedAfter } from './closed-after.ts';
 import { test } from './our-cluster.ts';
@@ -38,7 +38,7 @@ const soon = { withinMs: 240_000, everyMs: 250 };
 const ofPool = 'anneal.dev/pool-name=smol';
 const list = 'smol-pool-jobs';
 const names = ['first', 'second'] as const;
-const wanted = { first: { rank: 4, maxSteps: 300 }, second: { rank: 2, maxSteps: 200 } };
+const wanted = { first: { rank: 4, maxSteps: 400 }, second: { rank: 2, maxSteps: 300 } };
 
 interface Named {
   readonly metadata: { readonly name: string; readonly uid: string };
@@ -80,12 +80,19 @@ async function trainTogether(t: ExecutionContext, namespace: string): Promise<vo
     ({ jobs: told = [] }) => told.length === 2 && told.every(({ state }) => state === 'Training'),
   );
   t.is(together.summary, '2/2');
-  t.log((await kubectl(['-n', namespace, 'get', 'trainingpools,pods'])).stdout);
+  const listed = annealOn(namespace, release.namespace, ['list']);
+  const followed = annealOn(namespace, release.namespace, [
+    ...['watch', 'smol', '--until', 'running', '--display', 'plain'],
+  ]);
   await eventually(
     'both are on their way',
     () => jobs.every((job) => stepsOf(folder, job).length > 20),
     soon,
   );
+  const { stdout: table } = await listed;
+  t.log(table);
+  t.regex(table, /\nsmol +● Running +2\/2 +8 +model /);
+  t.regex((await followed).stdout, /smol Running · 2\/2 training · 8 places$/);
   const [before] = await podsOf(namespace);
   const [liar = '', stranger = ''] = await addressesOf(namespace, ['liar', 'stranger']);
   t.deepEqual(

@@ -7,10 +7,10 @@ export function addList(program: Command, at: Surroundings, perform: Perform): v
   const command = program
     .command('list')
     .alias('ls')
-    .summary('jobs, federations and servers, newest first')
+    .summary('jobs, federations, pools and servers, newest first')
     .description(
       'Lists the jobs of a namespace, or the runs of this machine where no cluster is known. ' +
-        'Below the jobs: federations, and servers of adapters with their states and addresses; ' +
+        'Below the jobs: federations, pools of training jobs, and servers of adapters with their states and addresses; ' +
         'not with --watch, with flags that choose jobs, or as yaml or name.',
     )
     .option('-w, --watch', 'continue with a line for each change of a job')

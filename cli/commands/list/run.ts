@@ -1,7 +1,7 @@
 // `anneal list`: the jobs of a source, once or with every change; and once what is beside them.
 import { stringify } from 'yaml';
 import { UserError } from '../../../crds/index.ts';
-import { nothingBeside } from '../../jobs/beside.ts';
+import { allBeside, nothingBeside } from '../../jobs/beside.ts';
 import { besideSummary } from '../../jobs/beside-summary.ts';
 import { at } from '../../jobs/find.ts';
 import { keyOf } from '../../jobs/job.ts';
@@ -14,6 +14,7 @@ import { columnsOf } from '../../terminal/columns.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { jobColumns } from '../../text/job-columns.ts';
 import { partyColumns } from '../../text/party-columns.ts';
+import { poolColumns } from '../../text/pool-columns.ts';
 import { serverColumns } from '../../text/server-columns.ts';
 import { isOfJobs, type ListFilter, listJobs } from './filter.ts';
 
@@ -36,14 +37,14 @@ export async function listFromTerminal(
   const jobs = listJobs(await source.list(signal), filter);
   tellUnread(jobs, output.talk);
   const beside = isOfJobs(filter, format) ? nothingBeside : await source.besideJobs(signal);
-  const { parties, servers } = beside;
-  tellUnread([...parties, ...servers], output.talk);
+  const { parties, pools, servers } = beside;
+  tellUnread(allBeside(beside), output.talk);
   if (format === 'json') {
     output.write(jsonOf('JobList', { items: jobs.map(jobSummary), ...besideSummary(beside) }));
   } else if (format === 'yaml')
     output.write(stringify({ items: jobs.map(({ object }) => object) }));
   else if (format === 'name') output.write(jobs.map((job) => `${keyOf(job)}\n`).join(''));
-  else if ([...jobs, ...parties, ...servers].length === 0) {
+  else if ([...jobs, ...allBeside(beside)].length === 0) {
     output.talk(`there are no jobs ${at(source.location)}\n`);
     const next = source.type === 'local' ? 'run' : 'submit';
     output.talk(`next: ${config.command} init, then ${config.command} ${next} job.yaml\n`);
@@ -54,6 +55,7 @@ export async function listFromTerminal(
     const tables = [
       columnsOf(jobs, jobColumns(style), width),
       columnsOf(parties, partyColumns(style), width),
+      columnsOf(pools, poolColumns(style), width),
       columnsOf(servers, serverColumns(style), width),
     ].filter((lines) => lines.length > 1);
     output.write(`${tables.map((lines) => lines.join('\n')).join('\n\n')}\n`);

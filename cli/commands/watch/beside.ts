@@ -1,8 +1,10 @@
-// Follows one server of adapters or one federation: a screen of its own, or a line for each change.
+// Follows one server of adapters, one pool or one federation: a screen of its own, or a line for
+// each change.
 import { failureOf, TerminalError, UserError } from '../../../crds/index.ts';
 import { sanitize } from '../../../crds/text/sanitize.ts';
-import { type BesideJob, besideKey, nothingBeside } from '../../jobs/beside.ts';
+import { allBeside, type BesideJob, besideJobs, besideKey } from '../../jobs/beside.ts';
 import { besideSummary } from '../../jobs/beside-summary.ts';
+import { type Party, partyPhase } from '../../jobs/parties.ts';
 import type { JobSource } from '../../jobs/source.ts';
 import { now } from '../../process/clock.ts';
 import type { Viewing } from '../../process/context.ts';
@@ -22,8 +24,8 @@ export async function besideLines(
   const talks = flags.accessible || config.accessible;
   let said = '';
   let last: BesideJob | undefined = first;
-  for await (const { parties, servers } of source.besideChanges(signal)) {
-    last = [...parties, ...servers].find(({ uid }) => uid === first.uid);
+  for await (const beside of source.besideChanges(signal)) {
+    last = allBeside(beside).find(({ uid }) => uid === first.uid);
     if (last === undefined) break;
     const words = wordsOf(last);
     if (words !== said && display !== 'quiet') {
@@ -49,7 +51,7 @@ export function besideEnded(
     if (display !== 'json') output.talk(`${name} was deleted\n`);
     return exitStatus ? failureOf('E_JOB_CANCELLED').cliExit : 0;
   }
-  if (!exitStatus || last.kind === 'AdapterServer' || last.status.phase !== 'Failed') return 0;
+  if (!exitStatus || !isParty(last) || last.status.phase !== 'Failed') return 0;
   throw new TerminalError({
     code: 'E_JOB_FAILED',
     message: `${name} failed: ${last.status.failure?.message ?? 'no reason was recorded'}`,
@@ -57,11 +59,13 @@ export function besideEnded(
   });
 }
 
-/** A server goes on until it is deleted. */
+/** A server and a pool go on until they are deleted. */
 export function hasEnded(one: BesideJob): boolean {
-  return (
-    one.kind !== 'AdapterServer' && ['Succeeded', 'Failed'].includes(one.status.phase ?? 'Pending')
-  );
+  return isParty(one) && ['Succeeded', 'Failed'].includes(partyPhase(one));
+}
+
+function isParty(one: BesideJob): one is Party {
+  return one.kind === 'Federation' || one.kind === 'FederationPeer';
 }
 
 function wordsOf(one: BesideJob): string {
@@ -69,18 +73,15 @@ function wordsOf(one: BesideJob): string {
 }
 
 function jsonLine(one: BesideJob): string {
-  const { federations, servers } = besideSummary(
-    one.kind === 'AdapterServer'
-      ? { ...nothingBeside, servers: [one] }
-      : { ...nothingBeside, parties: [one] },
-  );
-  return JSON.stringify({ ...(servers[0] ?? federations[0]), key: besideKey(one) });
+  const { federations, pools, servers } = besideSummary(besideJobs([one]));
+  const [summary] = [...federations, ...pools, ...servers];
+  return JSON.stringify({ ...summary, key: besideKey(one) });
 }
 
 function stateIn(until: string): string {
   if (/^[A-Za-z]+$/.test(until)) return until.toLowerCase();
   throw new UserError({
     code: 'E_USAGE',
-    message: `--until is ${JSON.stringify(until)}; of a server or a federation it must be a state such as Serving or Succeeded`,
+    message: `--until is ${JSON.stringify(until)}; of a server, a pool or a federation it must be a state such as Serving, Running or Succeeded`,
   });
 }

@@ -12,10 +12,10 @@ interface WatchCommandFlags extends ViewFlags {
 export function addWatch(program: Command, at: Surroundings, perform: Perform): void {
   const command = program
     .command('watch')
-    .argument('[name]', `${jobArgument}, a server or a federation; none: all`)
+    .argument('[name]', `${jobArgument}, a server, a pool or a federation; none: all`)
     .summary('follow a job, or all, on a live screen')
     .description(
-      'Follows a job until it ends, a server of adapters or a federation, or shows all. Leaving the screen does not change a job. In a pipe it prints a line for each change. ' +
+      'Follows a job until it ends, a server of adapters, a pool of training jobs or a federation, or shows all. Leaving the screen does not change a job. In a pipe it prints a line for each change. ' +
         'The exit code is that of the job: 10 when it failed, 11 when it was deleted.',
     )
     .option('--until <what>', 'stop watching at a phase such as Running, or at step=500')

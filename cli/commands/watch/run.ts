@@ -74,7 +74,7 @@ export async function watchFromTerminal(
   return ended(state, source, flags, viewing);
 }
 
-/** The server or the federation that a word names, where no job has just this name. */
+/** The server, the pool or the federation that a word names, where no job has just this name. */
 async function besideOf(
   name: string,
   jobs: readonly Job[],

@@ -43,7 +43,7 @@ export async function screen(
   return { state: stateIn(live), interrupted };
 }
 
-/** Of a server, until it is deleted; of a federation, until it has ended too. */
+/** Of a server or a pool, until it is deleted; of a federation, until it has ended too. */
 export async function besideScreen(
   source: JobSource,
   one: BesideJob,

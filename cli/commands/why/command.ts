@@ -10,8 +10,8 @@ export function addWhy(program: Command, at: Surroundings, perform: Perform): vo
     .summary('why a job is in its state, and what to do')
     .description(
       'Shows the first cause of a problem, what happens automatically, and what you can change. ' +
-        'For a healthy job: what it waits for. Where no job has the name, of a federation or ' +
-        'a server of adapters, which adapterserver/NAME means in any case.',
+        'For a healthy job: what it waits for. Where no job has the name, of a federation, ' +
+        'a pool or a server of adapters, which adapterserver/NAME means in any case.',
     );
   withOutput(withColors(withSource(command)), ['text', 'json']);
   withVerbosity(command).action((name: string, flags: ViewFlags & { readonly output: string }) =>

@@ -1,5 +1,5 @@
-// `anneal why`: the first cause of a problem, or what a job waits for; and of a federation
-// or a server of adapters, where no job has the name.
+// `anneal why`: the first cause of a problem, or what a job waits for; and of a federation,
+// a pool or a server of adapters, where no job has the name.
 import type { BesideJob } from '../../jobs/beside.ts';
 import { findBesideJobs, findJob } from '../../jobs/find.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
@@ -50,7 +50,7 @@ async function whyOfJob(
   return 0;
 }
 
-/** A hub, a client and a server may have one name. */
+/** A hub, a client, a pool and a server may have one name. */
 function whyOfAll(found: readonly BesideJob[], format: string, { output }: Viewing): number {
   const width = Math.min(100, output.columns ?? pipeWidth);
   for (const one of found) {

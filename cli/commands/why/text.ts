@@ -18,7 +18,7 @@ export function whyText(job: Job, why: Why, style: WhyStyle): string {
   return textOf({ name: job.name, state, mark: styleOf(state) }, why, style);
 }
 
-/** Of a federation or a server of adapters. */
+/** Of a federation, a pool or a server of adapters. */
 export function besideWhyText(one: BesideJob, why: Why, style: WhyStyle): string {
   return textOf({ name: one.name, ...besideState(one) }, why, style);
 }

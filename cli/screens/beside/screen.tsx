@@ -1,4 +1,5 @@
-// One server with its adapters, or one federation with the clients of its last round.
+// One server with its adapters, one pool with its jobs, or one federation with the clients of its
+// last round.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';
@@ -9,6 +10,7 @@ import { columnsOf } from '../../terminal/columns.ts';
 import { wrap } from '../../terminal/wrap.ts';
 import { besideFacts, besideState } from '../../text/beside-state.ts';
 import { clientColumns, roundClients } from '../../text/client-columns.ts';
+import { packedColumns } from '../../text/packed-columns.ts';
 import { servedColumns } from '../../text/served-columns.ts';
 
 interface BesideProps {
@@ -39,8 +41,8 @@ export function BesideScreen({ display, name, one, scroll }: BesideProps): React
         {ends(title, clockText(display.now), display.columns)}
       </Line>
       <Rule display={display} title="" />
-      {words.map((text) => (
-        <Line key={text} display={display}>{`  ${text}`}</Line>
+      {words.map(({ key, text }) => (
+        <Line key={key} display={display}>{`  ${text}`}</Line>
       ))}
       <Line display={display} style={{ dim: true }}>{`  ${head}`}</Line>
       {shown.map((text) => (
@@ -53,15 +55,22 @@ export function BesideScreen({ display, name, one, scroll }: BesideProps): React
 const plain = (text: string) => text;
 
 function tableOf(one: BesideJob, width: number): readonly string[] {
+  if (one.kind === 'TrainingPool') {
+    return columnsOf(one.status.jobs ?? [], packedColumns(plain), width);
+  }
   return one.kind === 'AdapterServer'
     ? columnsOf(one.status.adapters ?? [], servedColumns(plain), width)
     : columnsOf(roundClients(one), clientColumns(plain), width);
 }
 
 /** Why it is as it is, and what can be done. */
-function wordsOf(one: BesideJob, width: number): readonly string[] {
+function wordsOf(one: BesideJob, width: number) {
   const { happened, doing, change } = whyBesideJobs(one);
-  return [happened, doing, change]
-    .filter((text) => text !== '')
-    .flatMap((text) => wrap(text, width));
+  return (
+    [happened, doing, change]
+      .filter((text) => text !== '')
+      .flatMap((text) => wrap(text, width))
+      // Two lines may be alike.
+      .map((text, index) => ({ key: String(index), text }))
+  );
 }

@@ -1,10 +1,11 @@
-// Federations and servers of adapters on the board, below the jobs: a few rows of each.
+// Federations, pools and servers of adapters on the board, below the jobs: a few rows of each.
 import type { ReactNode } from 'react';
 import { type Display, Line } from '../../components/line.tsx';
 import { type BesideJob, type BesideJobs, besideKey } from '../../jobs/beside.ts';
 import { type Column, columnsOf } from '../../terminal/columns.ts';
 import { besideState } from '../../text/beside-state.ts';
 import { partyColumns } from '../../text/party-columns.ts';
+import { poolColumns } from '../../text/pool-columns.ts';
 import { serverColumns } from '../../text/server-columns.ts';
 
 interface Shown {
@@ -17,7 +18,7 @@ interface Shown {
 
 /** Tables that fit into so many lines together, with an empty line before each. */
 export function tablesBeside(
-  { parties, servers }: BesideJobs,
+  { parties, pools, servers }: BesideJobs,
   { display, namespaces, lines }: TableFacts,
 ): readonly Shown[] {
   const style = {
@@ -37,10 +38,17 @@ export function tablesBeside(
     const rows = shown.map((one, index) => ({ one, text: texts[index] ?? '' }));
     return [{ key, head, rows, more: all.length - shown.length }];
   };
-  const half = servers.length === 0 ? lines : Math.floor(lines / 2);
-  const above = table('parties', parties, partyColumns(style), half);
-  const rest = lines - linesOfTables(above);
-  return [...above, ...table('servers', servers, serverColumns(style), rest)];
+  // Each has an equal share of what those above it left.
+  const tables: Shown[] = [];
+  const kinds = [parties, pools, servers].filter((all) => all.length > 0).length;
+  const share = () => {
+    const left = lines - linesOfTables(tables);
+    return Math.min(left, Math.max(frame + 1, Math.floor(left / (kinds - tables.length))));
+  };
+  tables.push(...table('parties', parties, partyColumns(style), share()));
+  tables.push(...table('pools', pools, poolColumns(style), share()));
+  tables.push(...table('servers', servers, serverColumns(style), share()));
+  return tables;
 }
 
 interface TableFacts {

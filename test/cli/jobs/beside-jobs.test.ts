@@ -2,6 +2,7 @@
 import test from 'ava';
 import { Kube } from '../../../cli/client/kube.ts';
 import { listBesideJobs, watchBesideJobs } from '../../../cli/jobs/beside-jobs.ts';
+import { aToldPool } from '../../builders/told-pool.ts';
 import { aToldServer } from '../../builders/told-server.ts';
 import { listen } from '../../doubles/http-server.ts';
 import { KubeServer } from '../../doubles/kube/server.ts';
@@ -21,21 +22,23 @@ async function listed(answers: Readonly<Record<string, readonly [number, object]
 
 const root = '/apis/anneal.dev/v1alpha1/namespaces/team';
 const meta = { namespace: 'team', generation: 3 };
-const none = { parties: [], servers: [] };
+const none = { parties: [], pools: [], servers: [] };
 
-test('hubs, clients and servers, the newest first', async (t) => {
+test('hubs, clients, pools and servers, the newest first', async (t) => {
   const at = (day: number) => ({ creationTimestamp: `2026-01-0${day}T00:00:00Z` });
   const hub = { metadata: { name: 'clinics', ...at(1), ...meta } };
   const peer = { metadata: { name: 'north', ...at(2), ...meta } };
   const older = aToldServer('older', { metadata: at(1) });
   const newer = aToldServer('newer', { metadata: at(2) });
-  const { parties, servers } = await listed({
+  const { parties, pools, servers } = await listed({
+    [`${root}/trainingpools`]: [200, { metadata: {}, items: [aToldPool('smol')] }],
     [`${root}/federations`]: [200, { metadata: {}, items: [{ ...hub, spec: {} }] }],
     [`${root}/federationpeers`]: [200, { metadata: {}, items: [{ ...peer, spec: {} }] }],
     [`${root}/adapterservers`]: [200, { metadata: {}, items: [older, newer] }],
   });
   t.like(parties[0], { kind: 'FederationPeer', name: 'north', generation: 3 });
   t.like(parties[1], { kind: 'Federation', name: 'clinics', status: {} });
+  t.like(pools, [{ kind: 'TrainingPool', name: 'smol', status: { summary: '2/2' } }]);
   t.deepEqual(
     servers.map(({ name }) => name),
     ['newer', 'older'],
@@ -44,13 +47,13 @@ test('hubs, clients and servers, the newest first', async (t) => {
 
 test('a cluster without the kinds, or that does not show them, has none', async (t) => {
   t.deepEqual(await listed({}), none);
-  for (const plural of ['federations', 'adapterservers']) {
+  for (const plural of ['federations', 'trainingpools', 'adapterservers']) {
     t.deepEqual(await listed({ [`${root}/${plural}`]: [403, { reason: 'Forbidden' }] }), none);
   }
 });
 
 test('an API server that fails is no empty list', async (t) => {
-  for (const plural of ['federations', 'adapterservers']) {
+  for (const plural of ['federations', 'trainingpools', 'adapterservers']) {
     await t.throwsAsync(listed({ [`${root}/${plural}`]: [500, { message: 'no' }] }));
   }
 });

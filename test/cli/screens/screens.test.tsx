@@ -8,6 +8,7 @@ import { nothingBeside } from '../../../cli/jobs/beside.ts';
 import { emptyBoard, rowsOf, seeBoard } from '../../../cli/jobs/board-state.ts';
 import { emptyJob, seeJob } from '../../../cli/jobs/job-state.ts';
 import { readParty } from '../../../cli/jobs/parties.ts';
+import { readPool } from '../../../cli/jobs/pools.ts';
 import { readServer } from '../../../cli/jobs/servers.ts';
 import { BesideScreen } from '../../../cli/screens/beside/screen.tsx';
 import { JobScreen } from '../../../cli/screens/job/screen.tsx';
@@ -17,6 +18,7 @@ import { startAt } from '../../../cli/screens/navigation.ts';
 import { ascii, braille } from '../../../cli/terminal/glyphs.ts';
 import { heardOfAJob } from '../../builders/heard.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
+import { oneOfEachPoolState } from '../../builders/told-pool.ts';
 import { aToldServer, oneOfEachState } from '../../builders/told-server.ts';
 
 // A screen shows the clock of the person; this one is everywhere the same.
@@ -220,10 +222,11 @@ const busy = readServer(
 );
 const many = {
   parties: [hub],
+  pools: oneOfEachPoolState().map(readPool),
   servers: oneOfEachState().map(readServer),
 };
 
-test('federations and servers stand on the board below the jobs, as many as there is room for', (t) => {
+test('federations, pools and servers stand on the board below the jobs, as many as there is room for', (t) => {
   for (const [columns, rows] of [
     [80, 30],
     [120, 24],
@@ -240,9 +243,9 @@ test('federations and servers stand on the board below the jobs, as many as ther
   }
 });
 
-test('a server and a federation have a screen of their own', (t) => {
+test('a server, a pool and a federation have a screen of their own', (t) => {
   for (const columns of [40, 80, 120]) {
-    for (const one of [busy, hub, ...many.servers]) {
+    for (const one of [busy, hub, ...many.servers, ...many.pools]) {
       const screen = <BesideScreen display={lookAt(columns)} name="a" one={one} scroll={0} />;
       t.snapshot(drawn(screen, columns), `${one.name} at ${columns} columns`);
     }

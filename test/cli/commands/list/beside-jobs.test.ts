@@ -133,7 +133,7 @@ test('watch follows a server in lines, until it is in the state that was asked f
   t.is(wrong.code, 2);
   t.regex(
     wrong.err,
-    /^--until is "step=3"; of a server or a federation it must be a state such as/,
+    /^--until is "step=3"; of a server, a pool or a federation it must be a state such as/,
   );
 });
 

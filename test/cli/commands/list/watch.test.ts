@@ -1,11 +1,13 @@
 import test from 'ava';
 import { watchList } from '../../../../cli/commands/list/watch.ts';
 import { type BesideJobs, nothingBeside } from '../../../../cli/jobs/beside.ts';
+import { readPool } from '../../../../cli/jobs/pools.ts';
 import { readServer } from '../../../../cli/jobs/servers.ts';
 import type { JobSource, JobsChange } from '../../../../cli/jobs/source.ts';
 import { cliConfig } from '../../../../cli/process/config.ts';
 import { ascii } from '../../../../cli/terminal/glyphs.ts';
 import { aListedJob } from '../../../builders/listed-job.ts';
+import { aToldPool } from '../../../builders/told-pool.ts';
 import { aToldServer } from '../../../builders/told-server.ts';
 
 const everyJob = { phase: undefined, method: undefined, selector: undefined, sort: 'age' } as const;
@@ -82,6 +84,7 @@ test('what a filter leaves out is not told; programs get an object a line', asyn
 
 const aServer = (name: string, served?: readonly string[]) =>
   readServer(aToldServer(name, served === undefined ? {} : { served }));
+const aPool = (name: string) => readPool(aToldPool(name));
 const withServers = (...servers: readonly ReturnType<typeof aServer>[]): BesideJobs => ({
   ...nothingBeside,
   servers,
@@ -101,6 +104,21 @@ test('servers stand below the jobs, then a line for each that changes, and what 
     /^SERVER .*\nanswers .* Loading .* 0\/2 .*\nother .* Serving .*\nanswers .* Serving .* 2\/2 .*\n$/,
   );
   t.is(err, 'other deleted\n');
+});
+
+test('pools stand below the jobs, then a line for each that changes, and what is gone', async (t) => {
+  const [smol, other] = [readPool(aToldPool('smol', { told: undefined })), aPool('other')];
+  const course = [[smol, other], [aPool('smol'), other], [aPool('smol')]].map((pools) => {
+    return { ...nothingBeside, pools };
+  });
+  const { out, err } = await told([all], 'table', {}, course);
+  t.regex(
+    out.slice(out.indexOf('POOL')),
+    /^POOL .*\nsmol .* Starting .* 0\/2 .*\nother .* Running .*\nsmol .* Running .* 2\/2 .*\n$/,
+  );
+  t.is(err, 'other deleted\n');
+  const json = (await told([all], 'json', {}, course)).out;
+  t.is(json.match(/"kind":"TrainingPool"/g)?.length, 4);
 });
 
 test('programs are told of a server that changes, and that it is gone', async (t) => {
