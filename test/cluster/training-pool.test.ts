@@ -109,7 +109,8 @@ async function trainTogether(t: ExecutionContext, namespace: string): Promise<vo
   for (const job of jobs) {
     const [first, next, ...more] = plansOf(folder, job);
     t.deepEqual([first?.firstStep, more], [0, []], job.metadata.name);
-    t.true((next?.firstStep ?? 0) > 20, `${job.metadata.name} went on at ${next?.firstStep}`);
+    t.log(`${job.metadata.name} went on at ${next?.firstStep}`);
+    t.true((next?.firstStep ?? 0) > 20);
     const { restarts } = await statusOf(namespace, job.metadata.name);
     t.is(restarts?.counted ?? 0, 0);
   }
