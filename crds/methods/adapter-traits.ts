@@ -47,6 +47,22 @@ export function beginsWithWeights(method: Adapted): boolean {
   return adapterShape(method, someSizes)?.decomposing != null || calibrationOf(method) !== null;
 }
 
+/** Whether training data passes through the base for it, before training. */
+export function measuresBase(method: Adapted): boolean {
+  const isSearched = adapterShape(method, someSizes)?.searches !== undefined;
+  return passesData(method) || isSearched || fisherBatches(method) > 0;
+}
+
+/** Whether it begins with factors that are computed from the weights alone. */
+export function decomposesWeights(method: Adapted): boolean {
+  const shape = adapterShape(method, someSizes);
+  return shape?.decomposing != null && shape.searches === undefined && !passesData(method);
+}
+
+function passesData(method: Adapted): boolean {
+  return readsGradient(method) || calibrationOf(method) !== null;
+}
+
 /** What is decomposed does not depend on sizes. */
 const someSizes: ModelFacts = {
   ...{ kind: 'encoder', V: 64, H: 64, L: 1, NH: 1, NK: 1, D: 64, I: 64 },

@@ -4,6 +4,7 @@
 
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
+import { calibrationSubject } from '../../crds/stages/subjects.ts';
 import { type PreparedRecord, runFiles, scoresRecord } from '../../crds/wire/run-folder.ts';
 import type { Feed } from '../data/feed.ts';
 import { firstSequences } from '../data/first-sequences.ts';
@@ -37,7 +38,7 @@ export async function blockScores(
   const isKnown = known?.digest === digest;
   // All ranks compute the scores together, or none does.
   if (!world.agree(!isKnown) && isKnown) return known.scores;
-  const report = { type: 'stage', stage: 'Prepare', subject: 'outliers of blocks' } as const;
+  const report = { type: 'stage', stage: 'Prepare', subject: calibrationSubject.outliers } as const;
   const sequences = firstSequences(feed, count);
   const progress = { ...report, unit: 'Records', total: sequences.length } as const;
   emit({ ...progress, state: 'Started' });

@@ -1,6 +1,8 @@
 // Ranks of layers that follow from passes of the base model over training batches, before the model
 // of the run is built.
+
 import { lastPart } from '../../crds/methods/linears.ts';
+import { calibrationSubject } from '../../crds/stages/subjects.ts';
 import type { Adapter, LinearLayer } from '../methods/adapters/adapter.ts';
 import { Contributions } from './contributions.ts';
 import { SearchedModules } from './module-search.ts';
@@ -25,7 +27,7 @@ export function rankDecision({ search, contribution }: Adapter, of: Probed): Ran
   if (search === undefined) return null;
   const searched = new SearchedModules({ ...of, search });
   return {
-    ...{ subject: 'a search for layers', passes: search.steps },
+    ...{ subject: calibrationSubject.search, passes: search.steps },
     pass: (index) => searched.step(index),
     ranks: () => searched.ranks(),
     note: (ranks) => chosenNote(of.layers, ranks),
@@ -35,7 +37,7 @@ export function rankDecision({ search, contribution }: Adapter, of: Probed): Ran
 
 function ofContributions(measured: Contributions): RankDecision {
   return {
-    ...{ subject: 'contributions of layers', passes: measured.passes },
+    ...{ subject: calibrationSubject.contributions, passes: measured.passes },
     pass: (index) => measured.pass(index),
     ranks: () => measured.ranks(),
     note(ranks) {

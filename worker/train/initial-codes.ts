@@ -1,6 +1,8 @@
 // Chooses the codes that store the weights, before the first step of a run.
+
 import { setImmediate } from 'node:timers/promises';
 import type { ResolvedMethod } from '../../crds/index.ts';
+import { decompositionSubject } from '../../crds/stages/subjects.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { modelSource } from '../engine/build-model.ts';
@@ -29,7 +31,7 @@ export async function chooseAllCodes(
 ): Promise<void> {
   const choice = codebookOf(method);
   if (choice === null) return;
-  const report = { type: 'stage', stage: 'Prepare', subject: 'codes of weights' } as const;
+  const report = { type: 'stage', stage: 'Prepare', subject: decompositionSubject.codes } as const;
   const seed = BigInt(run.spec.training.seed);
   emit({ ...report, state: 'Started' });
   const kept = held.shards.map(({ parameter }) => parameter);

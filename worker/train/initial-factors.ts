@@ -1,11 +1,13 @@
 // Computes what an adapter begins with, and integers of a base that are made with inputs, before
 // the model is built, unless an earlier process of the run did so. Ranks take matrices in turn, so
 // each is decomposed once.
+
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Bug } from '../../crds/failures/errors.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { layoutOf } from '../../crds/plan/kept-parts.ts';
+import { calibrationSubject, decompositionSubject } from '../../crds/stages/subjects.ts';
 import { type PreparedRecord, type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import {
   type InitialFactors,
@@ -109,7 +111,11 @@ function ofActivations(
   { adapter, calibration }: Calibrated,
 ): OwnFactors {
   const { source, method, learningRate } = beginning;
-  const report = { type: 'stage', stage: 'Prepare', subject: 'directions of inputs' } as const;
+  const report = {
+    type: 'stage',
+    stage: 'Prepare',
+    subject: calibrationSubject.directions,
+  } as const;
   emit({ ...report, state: 'Started' });
   using unfinished = new DisposableStack();
   const own = unfinished.use(new OwnFactors());
@@ -138,7 +144,11 @@ function ofGradients(
   adapter: Adapter,
 ): OwnFactors {
   const { source, learningRate } = beginning;
-  const report = { type: 'stage', stage: 'Prepare', subject: 'gradients of weights' } as const;
+  const report = {
+    type: 'stage',
+    stage: 'Prepare',
+    subject: calibrationSubject.gradients,
+  } as const;
   emit({ ...report, state: 'Started' });
   using unfinished = new DisposableStack();
   const own = unfinished.use(new OwnFactors());
@@ -204,7 +214,11 @@ async function ofWeights(
   const { emit, stop } = context;
   const { source, world, stopping } = beginning;
   using squared = await squaredGradients(context, beginning, adapter);
-  const report = { type: 'stage', stage: 'Prepare', subject: 'factors of weights' } as const;
+  const report = {
+    type: 'stage',
+    stage: 'Prepare',
+    subject: decompositionSubject.factors,
+  } as const;
   const layers = adaptedLayers(source.config, adapter);
   const progress = { ...report, unit: 'Tensors', total: layers.length } as const;
   emit({ ...report, state: 'Started' });
@@ -271,7 +285,11 @@ async function squaredGradients(
   const { emit, folder } = context;
   const { fisherBatches: total = 0 } = adapter;
   if (total === 0) return null;
-  const report = { type: 'stage', stage: 'Prepare', subject: 'gradients of weights' } as const;
+  const report = {
+    type: 'stage',
+    stage: 'Prepare',
+    subject: calibrationSubject.gradients,
+  } as const;
   emit({ ...report, state: 'Started' });
   const layers = adaptedLayers(beginning.source.config, adapter);
   using unfinished = new DisposableStack();

@@ -2,7 +2,9 @@
 // a model to train. The dense model is built on the host, whatever trains, as all quantizing is;
 // every rank makes all of them, so that any number of workers has the same bits, and the first
 // writes them.
+
 import { setImmediate } from 'node:timers/promises';
+import { decompositionSubject } from '../../crds/stages/subjects.ts';
 import { linearLayers } from '../engine/adapted-layers.ts';
 import { type BuildOptions, frozenModel, type ModelSource } from '../engine/build-model.ts';
 import { requireFinite } from '../engine/finite.ts';
@@ -39,7 +41,11 @@ export async function makeIntegers(
   const grid = integersOf(rounding.grid);
   const layers = linearLayers(source.config);
   const total = source.config.L;
-  const report = { type: 'stage', stage: 'Prepare', subject: 'blocks to integers' } as const;
+  const report = {
+    type: 'stage',
+    stage: 'Prepare',
+    subject: decompositionSubject.integers,
+  } as const;
   emit({ ...report, state: 'Started' });
   {
     using integers = new QuantizedLayers(rounding);

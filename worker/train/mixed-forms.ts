@@ -1,10 +1,12 @@
 // Which form each matrix of a mixed base has. Every matrix is tried in each form; what it loses
 // there, weighted by how much the loss depends on it where that was measured, is what the form
 // costs. The sum of all costs is made least within the budget, exactly (quantize/allocate.ts).
+
 import { setImmediate } from 'node:timers/promises';
 import { Bug } from '../../crds/failures/errors.ts';
 import { lastPart } from '../../crds/methods/linears.ts';
 import { formBits, formInWords, formsOf, mixedBudget } from '../../crds/plan/mixed-forms.ts';
+import { decompositionSubject } from '../../crds/stages/subjects.ts';
 import { linearLayers } from '../engine/adapted-layers.ts';
 import type { ModelSource } from '../engine/build-model.ts';
 import { requireFinite } from '../engine/finite.ts';
@@ -36,7 +38,7 @@ export async function chosenForms(
 ): Promise<ReadonlyMap<string, number>> {
   const { source, world, stopping, mixed } = choosing;
   const layers = linearLayers(source.config);
-  const report = { type: 'stage', stage: 'Prepare', subject: 'forms of weights' } as const;
+  const report = { type: 'stage', stage: 'Prepare', subject: decompositionSubject.forms } as const;
   const progress = { ...report, unit: 'Tensors', total: layers.length } as const;
   emit({ ...report, state: 'Started' });
   const costs = layers.map((layer) => formsOf(layer).map(() => 0));

@@ -8,6 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Bug } from '../../crds/failures/errors.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { rowsOfTeacherFile } from '../../crds/plan/teacher-bytes.ts';
+import { teacherSubject } from '../../crds/stages/subjects.ts';
 import { type PreparedRecord, type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import type { InitialPlace } from '../checkpoint/initial-folder.ts';
 import {
@@ -125,7 +126,7 @@ async function teach(
 ): Promise<void> {
   const { joined, feed, prepared, stopping } = teaching;
   const { world } = joined;
-  const report = { type: 'stage', stage: 'Prepare', subject: 'the teacher' } as const;
+  const report = { type: 'stage', stage: 'Prepare', subject: teacherSubject } as const;
   emit({ ...report, state: 'Started' });
   const partial = join(folder, `${runFiles.initial}.partial`);
   const base = prepared.model.digest;

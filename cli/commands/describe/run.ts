@@ -1,6 +1,9 @@
 // `anneal describe`: gathers what is known of a job.
+import type { StageState } from '../../../crds/stages/stage-states.ts';
+import { jobStages } from '../../jobs/job-stages.ts';
 import { jobSummary } from '../../jobs/job-summary.ts';
 import { messagesOf } from '../../jobs/messages.ts';
+import { emptyRun, seeAll } from '../../jobs/run-state.ts';
 import { whyOf } from '../../jobs/why.ts';
 import { withJob } from '../../jobs/with-job.ts';
 import { historyOf, seriesOf } from '../../metrics/history.ts';
@@ -17,16 +20,31 @@ export async function describeFromTerminal(
 ): Promise<number> {
   const { output, config, signal } = viewing;
   return withJob(word, viewing, async (job, source) => {
-    const losses = seriesOf(historyOf(await messagesOf(source, job, output.talk, signal)), 'loss');
+    const messages = await messagesOf(source, job, output.talk, signal);
+    const losses = seriesOf(historyOf(messages), 'loss');
+    const stages = jobStages(job, seeAll(emptyRun, messages));
     const events = await source.events(job, signal);
     const why = whyOf(job, config.command, await source.surroundings(job, signal));
     if (format === 'json') {
-      output.write(jsonOf('JobDescription', { job: jobSummary(job), why, events }));
+      output.write(
+        jsonOf('JobDescription', {
+          job: jobSummary(job),
+          stages: stages.map(stageSummary),
+          why,
+          events,
+        }),
+      );
       return 0;
     }
     const width = Math.min(100, output.columns ?? pipeWidth);
     const style = { width, now: now(), paint: output.paint };
-    output.write(describeText({ job, losses, events, why }, style));
+    output.write(describeText({ job, stages, losses, events, why }, style));
     return 0;
   });
+}
+
+/** The fields of `-o json`; fields are only ever added. */
+function stageSummary({ stage, standing, percent }: StageState): object {
+  const { name, run, reads, writes } = stage;
+  return { name, state: standing, percent, process: run, reads, writes };
 }

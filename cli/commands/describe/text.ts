@@ -1,5 +1,6 @@
 // `anneal describe` as text: spec, workers, progress, state and its reason.
 import { isTerminal, parseQuantity } from '../../../crds/index.ts';
+import type { StageState } from '../../../crds/stages/stage-states.ts';
 import { artifactLines } from '../../jobs/artifact-lines.ts';
 import { type Job, keyOf, localNamespace, methodOf, modelOf, phaseOf } from '../../jobs/job.ts';
 import type { JobEvent } from '../../jobs/source.ts';
@@ -13,9 +14,11 @@ import { styleOf } from '../../terminal/palette.ts';
 import { entry } from '../../terminal/wrap.ts';
 import { workersWords } from '../../text/job-columns.ts';
 import { lossWords } from '../../text/loss-words.ts';
+import { referenceWords, stageLine } from '../../text/stage-line.ts';
 
 interface Described {
   readonly job: Job;
+  readonly stages: readonly StageState[];
   readonly losses: readonly Sample[];
   readonly events: readonly JobEvent[];
   readonly why: Why;
@@ -41,10 +44,17 @@ export function describeText(described: Described, style: DescribeStyle): string
     `${paint(title, { bold: true })}  ${mark}`,
     ...section('What', whatRows(job, row)),
     ...section('Where', whereRows(job, row)),
+    ...section('Stages', described.stages.flatMap(stageRows(row))),
     ...section('Now', nowRows(described, row, style)),
     ...section('Why', whyRows(described, row)),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** What each stage makes of what. */
+function stageRows(row: Row) {
+  return ({ stage: { name, reads, writes } }: StageState): readonly string[] =>
+    row(name, `${referenceWords(reads)} → ${referenceWords(writes)}`);
 }
 
 type Row = (label: string, text: string | undefined) => readonly string[];
@@ -132,7 +142,7 @@ function openerWords({ name, status }: Job): string {
   return by.startsWith(`${name}-w`) ? by : 'the operator';
 }
 
-function nowRows({ job, losses, events }: Described, row: Row, style: DescribeStyle) {
+function nowRows({ job, stages, losses, events }: Described, row: Row, style: DescribeStyle) {
   const { status } = job;
   const { progress, checkpoint, restarts, conditions = [], artifacts = [] } = status;
   const step =
@@ -146,6 +156,7 @@ function nowRows({ job, losses, events }: Described, row: Row, style: DescribeSt
             : [`${shortCount(Number(progress.tokensPerSecond))} tokens/s`]),
         ].join(', ');
   return [
+    ...row('stages', stageLine(stages, style.width - column)),
     ...row('step', step),
     ...row('curve', curveSentence(losses)),
     ...row('until', isTerminal(phaseOf(job)) ? undefined : progress?.estimatedCompletionTime),

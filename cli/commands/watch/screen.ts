@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import { type BesideJob, besideKey } from '../../jobs/beside.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
+import { jobStages } from '../../jobs/job-stages.ts';
 import { emptyJob, type JobState } from '../../jobs/job-state.ts';
 import type { JobSource } from '../../jobs/source.ts';
 import { type Why, whyOf } from '../../jobs/why.ts';
@@ -139,5 +140,5 @@ function textOf(what: 'describe' | 'yaml' | 'why', job: Job, columns: number, wh
     return [happened, doing, change].filter((text) => text !== '').join('\n');
   }
   const style = { width: Math.min(100, columns), now: now(), paint: painter(false) };
-  return describeText({ job, losses: [], events: [], why }, style);
+  return describeText({ job, stages: jobStages(job), losses: [], events: [], why }, style);
 }

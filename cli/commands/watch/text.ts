@@ -3,10 +3,12 @@
 
 import { sanitize } from '../../../crds/text/sanitize.ts';
 import { type Job, localNamespace, phaseOf } from '../../jobs/job.ts';
+import { jobStages } from '../../jobs/job-stages.ts';
 import { isOver, type JobEvent, type JobState } from '../../jobs/job-state.ts';
 import { secondsLeft } from '../../jobs/run-state.ts';
 import { clockText } from '../../terminal/age.ts';
 import { percent, real, seconds, shortCount } from '../../terminal/numbers.ts';
+import { stageEdges } from '../../text/stage-line.ts';
 
 export interface WatchView {
   /**
@@ -26,6 +28,8 @@ export function watchLines(
   interval = usualInterval,
 ): WatchView & { readonly held: () => Disposable } {
   const toldAt = { step: Number.NEGATIVE_INFINITY };
+  // With the time and the name it fits in 80 columns.
+  const stages = stagesSaid(70 - name.length);
   /** Lines held back for older ones; null: not holding. */
   let waiting: Said[] | null = null;
   const say = (line: Said): void => {
@@ -35,6 +39,7 @@ export function watchLines(
   return {
     see(before, after) {
       for (const line of changes(before, after)) say(line);
+      for (const line of stages(before, after)) say(line);
       const { step } = after.run;
       if (step === null || step === before.run.step || !isDue(toldAt, after, interval)) return;
       say({ time: step.time, words: stepWords(after) });
@@ -54,9 +59,12 @@ export function watchLines(
 
 export function watchSentences(write: (line: string) => void, interval = usualInterval): WatchView {
   const toldAt = { step: Number.NEGATIVE_INFINITY };
+  const stages = stagesSaid(Number.POSITIVE_INFINITY);
   return {
     see(before, after) {
       for (const { words } of changes(before, after)) write(`${sanitize(words)}.`);
+      for (const { words } of stages(before, after))
+        write(`The stages: ${words.replaceAll(' · ', ', ')}.`);
       const { step } = after.run;
       if (step === null || step === before.run.step || !isDue(toldAt, after, interval)) return;
       const left = secondsLeft(after.run);
@@ -130,6 +138,18 @@ function changes(before: JobState, after: JobState): readonly Said[] {
     }),
     ...(after.gone && !before.gone ? [{ time: at, words: 'deleted' }] : []),
   ];
+}
+
+/** The line of the stages each time that another one begins. */
+function stagesSaid(width: number) {
+  const edges = stageEdges(width);
+  return (before: JobState, after: JobState): readonly Said[] => {
+    // Not for each step of a long history: none of them but the first begins a stage.
+    const isStep = before.run.step !== null && after.run.step !== before.run.step;
+    if (after.job === null || isStep) return [];
+    const words = edges(jobStages(after.job, after.run));
+    return words === undefined ? [] : [{ time: timeOf(after), words }];
+  };
 }
 
 function phaseText(job: Job | null): string {

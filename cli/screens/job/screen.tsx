@@ -4,6 +4,7 @@ import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';
 import { methodOf, modelOf, phaseOf } from '../../jobs/job.ts';
+import { jobStages } from '../../jobs/job-stages.ts';
 import { isOver, type JobState } from '../../jobs/job-state.ts';
 import { secondsLeft } from '../../jobs/run-state.ts';
 import { taskFigure } from '../../jobs/task-figure.ts';
@@ -13,6 +14,7 @@ import { bytes, percent, real, seconds, shortCount } from '../../terminal/number
 import { styleOf } from '../../terminal/palette.ts';
 import { bar, boundsOf, plot, trailingMeans } from '../../terminal/plot.ts';
 import { wrap } from '../../terminal/wrap.ts';
+import { stageLine } from '../../text/stage-line.ts';
 import type { Navigation } from '../navigation.ts';
 import { heightsOf } from './heights.ts';
 import { Method, methodLines } from './method.tsx';
@@ -34,9 +36,10 @@ export function JobScreen(props: JobProps): ReactNode {
   const half = { ...display, columns: Math.floor((display.columns - 1) / 2) };
   const left = { ...display, columns: display.columns - 1 - half.columns };
   const method = methodLines(state, display.columns);
+  const stages = wide ? stageLine(jobStages(job, state.run), display.columns) : '';
   const heights = heightsOf({
-    // Without title, progress and keys.
-    rows: display.rows - 3 - bannersOf(props).length,
+    // Without title, progress and keys, and without the stages.
+    rows: display.rows - 3 - (stages === '' ? 0 : 1) - bannersOf(props).length,
     ...{ beside: two, panels: props.at.panels, method: method.length },
     ...{ workers: state.workers.length, belowWorkers: linesBelow(state) },
     happened: state.happened.length,
@@ -46,6 +49,7 @@ export function JobScreen(props: JobProps): ReactNode {
     <Box flexDirection="column" flexShrink={0}>
       <Head {...props} />
       <Banner {...props} />
+      {stages === '' ? null : <Line display={display}>{stages}</Line>}
       <Progress {...props} />
       {wide && two ? (
         <Box>

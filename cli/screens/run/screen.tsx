@@ -2,7 +2,9 @@
 // bars and colours repeat it. Below 60 columns only the essentials remain.
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
+import type { StagedSpec } from '../../../crds/stages/stage.ts';
 import { sanitize } from '../../../crds/text/sanitize.ts';
+import { liveStages } from '../../jobs/job-stages.ts';
 import { memoryWords, predictedWords, trainingPeak } from '../../jobs/memory-words.ts';
 import { type RunState, secondsLeft } from '../../jobs/run-state.ts';
 import { taskFigure } from '../../jobs/task-figure.ts';
@@ -10,9 +12,12 @@ import type { GlyphSet } from '../../terminal/glyphs.ts';
 import { bytes, count, percent, real, seconds } from '../../terminal/numbers.ts';
 import { type Colors, shadeOf } from '../../terminal/palette.ts';
 import { bar, boundsOf, plot, trailingMeans } from '../../terminal/plot.ts';
+import { stageLine } from '../../text/stage-line.ts';
 
 export interface RunScreenProps {
   readonly name: string;
+  /** Of the run, for its stages. */
+  readonly spec: StagedSpec;
   readonly state: RunState;
   readonly columns: number;
   readonly glyphs: GlyphSet;
@@ -31,6 +36,7 @@ export function RunScreen(props: RunScreenProps): ReactNode {
   return (
     <Box flexDirection="column" width={columns}>
       <Title {...props} />
+      {wide ? <Stages {...props} /> : null}
       <Progress {...props} />
       {wide && state.steps.length > 1 ? <Curve {...props} /> : null}
       <Numbers {...props} />
@@ -75,6 +81,10 @@ function Title({ name, state: { plan }, glyphs, columns }: RunScreenProps): Reac
   if (plan === null) return <Line bold>{name}</Line>;
   const parts = columns >= 60 ? [name, plan.model.name, plan.method] : [name, plan.model.name];
   return <Line bold>{glyphs.text(parts.join(' · '))}</Line>;
+}
+
+function Stages({ spec, state, columns, glyphs }: RunScreenProps): ReactNode {
+  return <Line>{glyphs.text(stageLine(liveStages(spec, state), columns))}</Line>;
 }
 
 function Progress({ state, columns, glyphs, color, now, still }: RunScreenProps): ReactNode {
@@ -160,7 +170,7 @@ function amountOf(done: number, total: number | undefined, unit: string | undefi
 const plotHeight = 6;
 
 /** Fewest rows for the whole screen; in a lower window it would scroll. */
-export const fewestRows = 16;
+export const fewestRows = 17;
 
 function Curve({ state: { steps }, columns, glyphs }: RunScreenProps): ReactNode {
   const mean = meanOver(steps.length);

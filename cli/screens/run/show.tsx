@@ -1,6 +1,7 @@
 // Shows a run on a terminal: one live region below earlier output, not a full screen, so that
 // scrolling back keeps working. At the end the last frame stays and the summary follows.
 import { render } from 'ink';
+import type { RunRecord } from '../../../crds/wire/run-folder.ts';
 import { emptyRun, see } from '../../jobs/run-state.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';
 import type { Colors } from '../../terminal/palette.ts';
@@ -27,10 +28,10 @@ const tickMs = 1000;
 export function runScreen(terminal: Terminal): RunView {
   const { stdout, glyphs, color, now, stop, still, command } = terminal;
   let state = emptyRun;
-  let name = '';
-  const picture = () => (
+  const picture = ({ name, spec }: RunRecord) => (
     <RunScreen
       name={name}
+      spec={spec}
       state={state}
       columns={Math.max(20, stdout.columns ?? 80)}
       glyphs={glyphs}
@@ -42,13 +43,14 @@ export function runScreen(terminal: Terminal): RunView {
   );
   let live: ReturnType<typeof render> | undefined;
   let tick: NodeJS.Timeout | undefined;
-  const draw = (): void => live?.rerender(picture());
+  let draw = (): void => {};
   return {
     begin({ record, folder }, continued) {
-      name = record.name;
       stdout.write(`${glyphs.text(continued ? 'resuming' : 'new run')} ${folder}\n`);
       // No keys are read, so that Ctrl-C stays a signal.
-      live = render(picture(), { stdout, exitOnCtrlC: false, patchConsole: false, maxFps: 10 });
+      const options = { stdout, exitOnCtrlC: false, patchConsole: false, maxFps: 10 };
+      live = render(picture(record), options);
+      draw = () => live?.rerender(picture(record));
       if (!still) tick = setInterval(draw, tickMs);
       stop.addEventListener('abort', draw, { once: true });
     },

@@ -9,7 +9,7 @@ function memoryOf(memory: object): string {
   const job = aListedJob({ status: { plan: { memory } } });
   const why = { happened: '', doing: '', change: '' };
   const style = { width: 200, now: new Date(0), paint: (text: string) => text };
-  const text = describeText({ job, losses: [], events: [], why }, style);
+  const text = describeText({ job, stages: [], losses: [], events: [], why }, style);
   return /^\s*memory\s+(.*)$/m.exec(text)?.[1] ?? '';
 }
 

@@ -4,6 +4,7 @@ import { emptyRun, see } from '../../../../cli/jobs/run-state.ts';
 import { fewestRows, RunScreen, type RunScreenProps } from '../../../../cli/screens/run/screen.tsx';
 import { ascii, block, braille } from '../../../../cli/terminal/glyphs.ts';
 import type { Telemetry } from '../../../../crds/wire/telemetry.ts';
+import { aSpec } from '../../../builders/job.ts';
 import { messagesOfARun } from '../../../builders/run-messages.ts';
 
 const all = messagesOfARun();
@@ -14,6 +15,7 @@ function screen(count: number, columns: number, more: Partial<RunScreenProps> = 
   const state = messages.reduce(see, emptyRun);
   const props = {
     name: 'first',
+    spec: aSpec(),
     state,
     columns,
     glyphs: braille,
