@@ -4,14 +4,14 @@ import { Exit } from '../../crds/index.ts';
 import { packedMessage } from '../../crds/wire/packed.ts';
 import type { TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { endOf, errorOf, type RoleEnd, startRole } from './local-role.ts';
-import type { LocalOutcome, LocalRun } from './local-run.ts';
+import type { LocalOutcome, LocalProcess } from './local-run.ts';
 
-type PackedRun = Pick<LocalRun, 'folder' | 'onMessage'>;
+type PackedRun = Pick<LocalProcess, 'folder' | 'onMessage'>;
 
 /** Trains prepared runs; the outcomes in their order. */
 export async function trainTogether(
   runs: readonly PackedRun[],
-  { worker, variables = {}, stop, kill }: Omit<LocalRun, 'folder' | 'onMessage' | 'world'>,
+  { worker, variables = {}, stop, kill }: Omit<LocalProcess, 'folder' | 'onMessage'>,
 ): Promise<readonly LocalOutcome[]> {
   const failures = new Map<number, TelemetryOf<'failure'>>();
   const codes = new Map<number, number>();

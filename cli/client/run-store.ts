@@ -1,9 +1,10 @@
 // Runs of this machine: `<cache>/runs/<job>/<number>`. An unfinished run resumes in its folder when
 // the same job starts again; a changed job is a new run.
 import { join } from 'node:path';
-import { prunedModel, pruningFile } from '../../crds/wire/pruned-model.ts';
+import { type PrunedModel, prunedModel, pruningFile } from '../../crds/wire/pruned-model.ts';
 import {
   type OutcomeRecord,
+  type PreparedRecord,
   preparedRecord,
   type RunRecord,
   runFiles,
@@ -102,10 +103,24 @@ export interface FoundModel {
 
 /** Null where none was found. */
 export async function foundModel(folder: string): Promise<FoundModel | null> {
+  const found = await preparedOf(folder);
+  if (found === null) return null;
+  const { prepared, whole } = found;
+  return { path: prepared.model.path, ...(whole && { whole: whole.name }) };
+}
+
+export interface FoundPrepared {
+  readonly prepared: PreparedRecord;
+  /** The model that its base was cut out of, if it was. */
+  readonly whole: PrunedModel['base'] | null;
+}
+
+/** Null where nothing was prepared. */
+export async function preparedOf(folder: string): Promise<FoundPrepared | null> {
   const prepared = await readWhole(folder, runFiles.prepared, preparedRecord);
   if (prepared === null) return null;
   const { path, pruning } = prepared.model;
-  if (pruning === undefined) return { path };
+  if (pruning === undefined) return { prepared, whole: null };
   const cut = await readWhole(path, pruningFile, prunedModel, 'prunedModel');
-  return { path, ...(cut !== null && { whole: cut.base.name }) };
+  return { prepared, whole: cut?.base ?? null };
 }

@@ -3,16 +3,17 @@
 // derived from the worker's messages; the trainer itself does no tracing.
 
 import { programVersion } from '../../crds/names/version.ts';
+import type { StageRole } from '../../crds/stages/stage.ts';
 import { parseTraceparent } from '../../crds/trace/context.ts';
 import { newSpanId, newTraceId, SpanExporter } from '../../crds/trace/exporter.ts';
-import { type ProcessRole, ProcessSpans } from '../../crds/trace/process-spans.ts';
+import { ProcessSpans } from '../../crds/trace/process-spans.ts';
 import { SampledSpans, type TraceSampling } from '../../crds/trace/sampled.ts';
 import type { TraceSettings } from '../../crds/trace/settings.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import type { LocalOutcome } from './local-run.ts';
 
 export interface RunTrace {
-  began(role: ProcessRole): void;
+  began(role: StageRole): void;
   hear(message: Telemetry): void;
   ended(outcome: LocalOutcome): void;
   /** Exports the remaining spans, within seconds. */

@@ -6,7 +6,7 @@ import { runFiles } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { outcomeOf } from '../client/outcome.ts';
 import { isRunLocked } from '../client/run-lock.ts';
-import { type BegunRun, begunRuns } from '../client/run-store.ts';
+import { type BegunRun, begunRuns, type FoundPrepared, preparedOf } from '../client/run-store.ts';
 import { lastMessages, runMessages } from '../client/run-telemetry.ts';
 import { type BesideJobs, nothingBeside } from './beside.ts';
 import { type Job, keyOf } from './job.ts';
@@ -20,10 +20,14 @@ export class LocalSource implements JobSource {
   readonly type = 'local';
   readonly location = 'this machine';
   readonly #cache: string;
-  /** Newest messages by folder, cached until the file grows. */
+  /** Newest messages, and what was prepared, by folder, cached until the file grows. */
   readonly #seen = new Map<
     string,
-    { readonly mark: string; readonly last: readonly Telemetry[] }
+    {
+      readonly mark: string;
+      readonly last: readonly Telemetry[];
+      readonly found: FoundPrepared | null;
+    }
   >();
 
   constructor(cache: string) {
@@ -108,9 +112,11 @@ export class LocalSource implements JobSource {
     const facts = await stat(join(folder, runFiles.telemetry)).catch(() => undefined);
     const mark = `${facts?.size ?? 0} ${facts?.mtimeMs ?? 0}`;
     const known = this.#seen.get(folder);
-    const last = known?.mark === mark ? known.last : await lastMessages(folder);
-    this.#seen.set(folder, { mark, last });
-    return runAsJob({ run, isRunning, last });
+    const isKnown = known?.mark === mark;
+    const last = isKnown ? known.last : await lastMessages(folder);
+    const found = isKnown ? known.found : await preparedOf(folder);
+    this.#seen.set(folder, { mark, last, found });
+    return runAsJob({ run, isRunning, last, found });
   }
 }
 

@@ -5,7 +5,7 @@ import { evaluationWords } from '../../crds/evaluation/in-words.ts';
 import type { FineTuneJobStatus, Phase, Telemetry, TelemetryOf } from '../../crds/index.ts';
 import { apiVersion, failureOf, formatDecimal, isFailureCode, kind } from '../../crds/index.ts';
 import type { OutcomeRecord } from '../../crds/wire/run-folder.ts';
-import type { StoredRun } from '../client/run-store.ts';
+import type { FoundPrepared, StoredRun } from '../client/run-store.ts';
 import { type Job, localNamespace, methodOf } from './job.ts';
 
 interface RunNow {
@@ -14,6 +14,7 @@ interface RunNow {
   readonly isRunning: boolean;
   /** Its newest messages, oldest first. */
   readonly last: readonly Telemetry[];
+  readonly found: FoundPrepared | null;
 }
 
 export function runAsJob(now: RunNow): Job {
@@ -29,7 +30,7 @@ export function runAsJob(now: RunNow): Job {
   };
 }
 
-function statusOf({ run, isRunning, last }: RunNow): FineTuneJobStatus {
+function statusOf({ run, isRunning, last, found }: RunNow): FineTuneJobStatus {
   const { record, outcome } = run;
   const { workers = 1 } = record;
   const step = newest(last, 'step');
@@ -44,6 +45,7 @@ function statusOf({ run, isRunning, last }: RunNow): FineTuneJobStatus {
     ...(step === undefined ? {} : { progress: progressOf(step, last, isRunning) }),
     workers: { summary: `${isRunning ? workers : 0}/${workers}` },
     plan: { method: { summary: methodOf(record).summary } },
+    ...(found === null ? {} : preparedParts(found)),
     ...(checkpoint === undefined
       ? {}
       : {
@@ -56,6 +58,18 @@ function statusOf({ run, isRunning, last }: RunNow): FineTuneJobStatus {
     artifacts: last.filter((message) => message.type === 'artifact').flatMap(resultOf),
     ...(failure === undefined ? {} : { failure }),
     conditions: conditionsOf(phase, run.outcome, isRunning, record.createdAt, last),
+  };
+}
+
+function preparedParts({
+  prepared: { model, data },
+  whole,
+}: FoundPrepared): Pick<FineTuneJobStatus, 'model' | 'dataset'> {
+  const { digest, samples, tokens, targetTokens } = data;
+  const skipped = Object.values(data.skipped).reduce((sum, one) => sum + one, 0);
+  return {
+    model: { digest: model.digest, ...(whole && { wholeDigest: whole.digest }) },
+    ...(data.train && { dataset: { digest, samples, tokens, targetTokens, skipped } }),
   };
 }
 

@@ -32,7 +32,7 @@ export type LastSeen =
       readonly isTrained: boolean;
     }
   | { readonly type: 'Step'; readonly step: number; readonly totalSteps: number }
-  /** Evaluated after so many steps. */
+  /** Evaluated after so many steps, and prompts answered. */
   | { readonly type: 'Evaluated'; readonly step: number; readonly totalSteps: number };
 
 type MessageStage = TelemetryOf<'stage'>['stage'];
@@ -86,7 +86,7 @@ function toldPlace(stages: readonly Stage[], last: LastSeen): Place {
   }
   const { step, totalSteps } = last;
   if (last.type === 'Evaluated' && step >= totalSteps) {
-    return { at: after('evaluate', 'train', 'load') };
+    return { at: after('sample', 'evaluate', 'train', 'load') };
   }
   if (step >= totalSteps) return { at: after('train', 'load') };
   return { at: find('train', 'load'), percent: Math.floor((100 * step) / totalSteps) };
@@ -97,6 +97,7 @@ type SeenStage = Extract<LastSeen, { readonly type: 'Stage' }>;
 /** The first of these that the job has. */
 function namesOf({ subject, isTrained }: SeenStage, stage: string): readonly StageName[] {
   const trains = ['train', 'load'] as const;
+  const written = ['quantize', 'prune', 'recover', 'publish'] as const;
   const names: Readonly<Record<MessageStage, readonly StageName[]>> = {
     Resolve: ['fetch', 'prepare'],
     Fetch: ['fetch', 'prepare'],
@@ -104,12 +105,13 @@ function namesOf({ subject, isTrained }: SeenStage, stage: string): readonly Sta
     Prepare: ['prepare'],
     Load: trains,
     Train: trains,
-    Evaluate: isTrained ? ['evaluate', ...trains] : trains,
-    Export: ['quantize', 'prune', 'recover', 'publish'],
+    Evaluate: isTrained ? ['evaluate', 'sample', ...written] : trains,
+    Export: written,
     Upload: ['publish'],
   };
   const own = stageOfSubject(subject);
-  if (stage === 'Prepare' && own !== undefined) return [own, ...trains];
+  const isOwn = stage === 'Prepare' || (stage === 'Evaluate' && isTrained);
+  if (isOwn && own !== undefined) return [own, ...(stage === 'Prepare' ? trains : names.Evaluate)];
   return isKnown(stage, names) ? names[stage] : trains;
 }
 

@@ -1,8 +1,10 @@
-// Subjects of messages about what a trainer makes before the first step, and the stages that they
-// belong to. A message of an earlier or later version has others, and then counts as training.
+// Subjects of messages about what a trainer makes beside its steps, and the stages that they belong
+// to. A message of an earlier or later version has others, and then counts as training.
 import type { StageName } from './stage.ts';
 
 export const teacherSubject = 'the teacher';
+
+export const answersSubject = 'by answering the prompts';
 
 /** What data passes through the base for. */
 export const calibrationSubject = {
@@ -23,6 +25,7 @@ export const decompositionSubject = {
 
 const stages = new Map<string, StageName>([
   [teacherSubject, 'teach'],
+  [answersSubject, 'sample'],
   ...Object.values(calibrationSubject).map((subject) => [subject, 'calibrate'] as const),
   ...Object.values(decompositionSubject).map((subject) => [subject, 'decompose'] as const),
 ]);

@@ -1,13 +1,12 @@
 // Spans of a job's process, derived from its messages: the trainer itself does no tracing, and the
 // process that supervises it creates the spans. Stages, the plan, the first step, checkpoints, and
 // the process around them.
+import type { StageRole } from '../stages/stage.ts';
 import type { Telemetry, TelemetryOf } from '../wire/telemetry.ts';
 import type { Span, SpanAttributes, SpanContext, SpanSink } from './span.ts';
 
-export type ProcessRole = 'prepare' | 'train' | 'publish';
-
 interface ProcessFacts {
-  readonly role: ProcessRole;
+  readonly role: StageRole;
   readonly parent: SpanContext;
   readonly startMs: number;
   readonly attributes?: SpanAttributes;
@@ -152,6 +151,6 @@ export class ProcessSpans {
 }
 
 /** `Prepare` is tokenisation, except for a trainer, which inspects the model. */
-function nameOf(stage: TelemetryOf<'stage'>['stage'], role: ProcessRole): string {
+function nameOf(stage: TelemetryOf<'stage'>['stage'], role: StageRole): string {
   return stage === 'Prepare' && role === 'prepare' ? 'tokenise' : stage.toLowerCase();
 }

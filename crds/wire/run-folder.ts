@@ -118,6 +118,8 @@ export type PreparedRecord = z.output<typeof preparedRecord>;
 
 export const trainedRecord = z.object({
   version: z.literal(1),
+  /** Digest of what was asked for; absent of a run of an earlier version. */
+  request: z.string().optional(),
   /** Folder of the checkpoint of the last step, from which training would go on. */
   checkpoint: z.string(),
   /** Folder of the checkpoint that is published, where it is not the last one. */

@@ -1,8 +1,10 @@
 // A process that does one role of the worker, as pid 1's child: started through execa, heard over
 // IPC, asked to save or to stop by a word, ended by SIGKILL. What it writes on stdout and stderr is
 // passed on line by line.
+
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
+import type { StageRole } from '../../crds/stages/stage.ts';
 import { type Telemetry, type TelemetryOf, telemetry } from '../../crds/wire/telemetry.ts';
 import type { TrainerOrder } from '../../crds/wire/trainer-order.ts';
 import { workerNodeArguments } from '../../crds/wire/worker-process.ts';
@@ -12,7 +14,7 @@ import type { ChildEnd } from './end-of-child.ts';
 interface ChildPlan {
   /** File to run as the worker. */
   readonly worker: string;
-  readonly role: 'prepare' | 'train' | 'publish';
+  readonly role: StageRole;
   readonly folder: string;
   readonly group: ControlGroup;
   /** Added to the environment. */

@@ -4,9 +4,10 @@
 
 import type { Clock } from '../../crds/clock.ts';
 import { programVersion } from '../../crds/names/version.ts';
+import type { StageRole } from '../../crds/stages/stage.ts';
 import { parseTraceparent } from '../../crds/trace/context.ts';
 import { newSpanId, SpanExporter } from '../../crds/trace/exporter.ts';
-import { type ProcessRole, ProcessSpans } from '../../crds/trace/process-spans.ts';
+import { ProcessSpans } from '../../crds/trace/process-spans.ts';
 import { SampledSpans, type TraceSampling } from '../../crds/trace/sampled.ts';
 import type { podRole } from '../../crds/wire/pod.ts';
 import type { PodEventType } from '../../crds/wire/pod-messages.ts';
@@ -31,7 +32,7 @@ interface PodTraceFacts {
   readonly warn: (sentence: string) => void;
 }
 
-const roles: Readonly<Record<keyof typeof podRole, ProcessRole>> = {
+const roles: Readonly<Record<keyof typeof podRole, StageRole>> = {
   prepare: 'prepare',
   supervise: 'train',
   publish: 'publish',

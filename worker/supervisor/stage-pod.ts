@@ -7,6 +7,7 @@ import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { trainersOfPod } from '../../crds/plan/world.ts';
+import type { StageRole } from '../../crds/stages/stage.ts';
 import { preparedRecord, runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
 import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import { readRecord } from '../run-folder.ts';
@@ -28,7 +29,7 @@ import { named, withName } from './trainer-name.ts';
 import { silence } from './trainer-process.ts';
 
 interface StageParts {
-  readonly stage: 'prepare' | 'train' | 'publish';
+  readonly stage: StageRole;
   readonly config: PodConfig;
   readonly plan: PodPlan;
   readonly clock: Clock;

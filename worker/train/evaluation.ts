@@ -2,6 +2,7 @@
 // counts only when complete: a stop in the middle leaves the state unchanged, and the resumed
 // process repeats the evaluation.
 
+import { answersSubject } from '../../crds/stages/subjects.ts';
 import type { WordErrors } from '../../crds/wire/word-errors.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
 import { type Evaluation, heldOutLoss } from './held-out-loss.ts';
@@ -32,7 +33,7 @@ export async function evaluate(parts: TrainerParts, state: TrainerState): Promis
   if (found === null) return state;
   const written = await parts.writeWords(stopping);
   if (written === null) return state;
-  emit({ ...stage, state: 'Running', subject: 'by answering the prompts' });
+  emit({ ...stage, state: 'Running', subject: answersSubject });
   const answers = await parts.sample(stopping);
   if (answers === null) return state;
   emit({ ...stage, state: 'Done' });

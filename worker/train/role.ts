@@ -9,6 +9,7 @@ import type { MemoryPlan } from '../../crds/plan/memory.ts';
 import { requireSearchSteps } from '../../crds/plan/require-search.ts';
 import { requireShira } from '../../crds/plan/shira.ts';
 import { learningRateAt, totalSteps } from '../../crds/plan/steps.ts';
+import { trainDigest } from '../../crds/plan/train-digest.ts';
 import {
   type PreparedRecord,
   preparedRecord,
@@ -167,7 +168,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   };
   trimMemory();
   const ended = await train(parts, restored ?? freshState);
-  if (world.rank === 0) await writeResult({ context, run, checkpoints, recorder }, ended);
+  if (world.rank === 0) await writeResult({ context, run, prepared, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
 }
 
@@ -301,18 +302,20 @@ async function restoreInto(
 interface Trained {
   readonly context: RoleContext;
   readonly run: RunRecord;
+  readonly prepared: PreparedRecord;
   readonly checkpoints: RunCheckpoints;
   readonly recorder: Recorder;
 }
 
 /** Writes the record that publishing reads. */
 async function writeResult(
-  { context: { folder, clock }, run, checkpoints, recorder }: Trained,
+  { context: { folder, clock }, run, prepared, checkpoints, recorder }: Trained,
   ended: TrainerResult,
 ): Promise<void> {
   const result = await chooseResult(ended.state, run.spec, (step) => checkpoints.isWhole(step));
   await writeRecord(folder, runFiles.trained, trainedRecord, {
     version: 1,
+    request: trainDigest(run.spec, prepared),
     checkpoint: checkpoints.at(ended.state.step),
     ...(result.choice === 'Best' ? { result: checkpoints.folderOf(result.step) } : {}),
     baseline: ended.state.baseline,

@@ -17,8 +17,9 @@ export async function runCommand(
   using begun = begin(options.file, { ...planned, ...chosen, startMs }, context);
   const { folder, onMessage, trace } = begun;
   const world = { size: devices.length, policy: record.spec.failurePolicy, devices };
-  const run = { folder, worker, variables, onMessage, onStage: trace, stop, kill, world };
-  const outcome = await runStages(run, 'prepare');
+  const { spec } = record;
+  const run = { spec, folder, worker, variables, onMessage, onStage: trace, stop, kill, world };
+  const outcome = await runStages(run);
   await begun.end(outcome);
   return outcome;
 }

@@ -4,11 +4,13 @@
 import { resolve } from 'node:path';
 import { resolveMethod, UserError } from '../../../crds/index.ts';
 import { mostPacked } from '../../../crds/names/most-packed.ts';
+import type { StageRole } from '../../../crds/stages/stage.ts';
 import type { RunRecord } from '../../../crds/wire/run-folder.ts';
 import { trainTogether } from '../../client/local-pack.ts';
 import { type LocalOutcome, runRole } from '../../client/local-run.ts';
 import { resumable, runsOf } from '../../client/run-store.ts';
 import { requireShareable } from '../../client/shareable.ts';
+import { forgetDamaged, writtenBefore } from '../../client/written.ts';
 import type { RunView } from '../../text/run-view.ts';
 import { type BegunRun, begin } from './begin-run.ts';
 import { chooseRun, type Planned, type RunContext, type RunOptions, recordOf } from './plan-run.ts';
@@ -57,11 +59,11 @@ interface Job {
 
 async function runAll(
   jobs: readonly Job[],
-  { worker, stop, kill }: TogetherContext,
+  { worker, now, stop, kill }: TogetherContext,
 ): Promise<readonly EndedJob[]> {
   const ended = new Map<Job, LocalOutcome>();
   const going = () => jobs.filter((job) => !ended.has(job));
-  const after = (job: Job, stage: Stage, outcome: LocalOutcome): void => {
+  const after = (job: Job, stage: StageRole, outcome: LocalOutcome): void => {
     job.run.trace.ended(outcome);
     if (outcome.type !== 'Complete' || stage === 'publish') ended.set(job, outcome);
   };
@@ -71,11 +73,18 @@ async function runAll(
       const { folder, onMessage, trace } = job.run;
       trace.began(stage);
       const role = { folder, worker, variables: job.variables, onMessage, stop, kill };
-      after(job, stage, await runRole(role, stage));
+      const outcome = await runRole(role, stage);
+      await forgetDamaged(folder, outcome);
+      after(job, stage, outcome);
     }
   };
   await alone('prepare');
-  const prepared = going();
+  const prepared: Job[] = [];
+  for (const job of going()) {
+    const before = await writtenBefore(job.run.folder, 'train', now());
+    if (before === undefined) prepared.push(job);
+    else job.run.onMessage(before);
+  }
   if (prepared.length > 0 && !stop.aborted) {
     for (const { run } of prepared) run.trace.began('train');
     const [{ variables }] = prepared as [Job];
@@ -94,8 +103,6 @@ async function runAll(
   }
   return all;
 }
-
-type Stage = 'prepare' | 'train' | 'publish';
 
 /** Of jobs that were killed together, those that had ended before stay as they are. */
 async function unfinished<Job extends Planned>(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type LocalRun, runStages } from '../../../cli/client/local-run.ts';
 import type { Telemetry } from '../../../crds/wire/telemetry.ts';
+import { aSpec } from '../../builders/job.ts';
 import type { WorkerScript } from '../../doubles/worker-script.ts';
 
 const worker = join(import.meta.dirname, '../../doubles/worker-script.ts');
@@ -16,11 +17,11 @@ async function aRun(t: ExecutionContext, script: WorkerScript, more: Partial<Loc
   const messages: Telemetry[] = [];
   const never = new AbortController().signal;
   const run: LocalRun = {
-    ...{ folder, worker, stop: never, kill: never },
+    ...{ spec: aSpec(), folder, worker, stop: never, kill: never },
     onMessage: (message) => messages.push(message),
     ...more,
   };
-  const outcome = await runStages(run, 'prepare');
+  const outcome = await runStages(run);
   const stages = await readFile(join(folder, 'stages.txt'), 'utf8').catch(() => '');
   return { outcome, messages, stages: stages.trim().split('\n') };
 }

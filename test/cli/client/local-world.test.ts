@@ -31,15 +31,24 @@ async function aWorld(t: ExecutionContext, script: WorkerScript, more: Partial<L
   const messages: Telemetry[] = [];
   const never = new AbortController().signal;
   const run: LocalRun = {
-    ...{ folder, worker, stop: never, kill: never, world: { size: 2, policy: policy() } },
+    ...{
+      spec: aSpec(),
+      folder,
+      worker,
+      stop: never,
+      kill: never,
+      world: { size: 2, policy: policy() },
+    },
     onMessage: (message) => messages.push(message),
     ...more,
   };
-  const outcome = await runStages(run, 'train');
+  const outcome = await runStages(run);
   const read = async (name: string) =>
     (await readFile(join(folder, name), 'utf8').catch(() => '')).trim().split('\n');
   return {
-    ...{ outcome, messages, stages: await read('stages.txt'), causes: await read('causes.txt') },
+    ...{ outcome, messages, causes: await read('causes.txt') },
+    // Behind preparing, which is one process.
+    stages: (await read('stages.txt')).slice(1),
     devices: (await read('devices.txt')).sort(),
   };
 }

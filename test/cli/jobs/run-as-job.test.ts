@@ -2,8 +2,9 @@ import test from 'ava';
 import { phaseOf } from '../../../cli/jobs/job.ts';
 import { runAsJob } from '../../../cli/jobs/run-as-job.ts';
 import { fineTuneJob } from '../../../crds/index.ts';
-import type { OutcomeRecord } from '../../../crds/wire/run-folder.ts';
+import { type OutcomeRecord, preparedRecord } from '../../../crds/wire/run-folder.ts';
 import { messagesOfARun } from '../../builders/run-messages.ts';
+import { aPreparedRecord } from '../../builders/run-report.ts';
 import { aRunRecord } from '../../builders/stored-run.ts';
 
 const all = messagesOfARun();
@@ -16,6 +17,7 @@ function jobOf(count: number, outcome: Partial<OutcomeRecord> | null, isRunning 
     run: { ...run, outcome: outcome === null ? null : ended },
     isRunning,
     last: all.slice(0, count),
+    found: { prepared: preparedRecord.parse(aPreparedRecord('/models/model')), whole: null },
   });
 }
 
@@ -27,6 +29,8 @@ test('a run that ended well is a job that succeeded, with its last numbers and r
     phase: 'Succeeded',
     progress: { step: 20, totalSteps: 20, percent: 100, evalLoss: '2.1' },
     checkpoint: { latestStep: 20 },
+    model: { digest: 'm' },
+    dataset: { digest: 'd', samples: 368, tokens: 120_000, skipped: 0 },
     artifacts: [{ type: 'PEFTAdapter', uri: 'adapter' }],
   });
 });
@@ -42,7 +46,8 @@ test('how a result was evaluated is part of it, and one that was refused is none
     };
     const message = { type: 'artifact' as const, time: 1, format: 'GGUF', path: 'gguf', bytes: 1 };
     const last = [{ ...message, evaluation }];
-    return runAsJob({ run: { ...run, outcome: null }, isRunning: true, last }).status.artifacts;
+    return runAsJob({ run: { ...run, outcome: null }, isRunning: true, last, found: null }).status
+      .artifacts;
   };
   const evaluation = 'pass with a warning: GGUF has weights of 3 bits';
   t.deepEqual(evaluated('Warn'), [{ type: 'GGUF', uri: 'gguf', verdict: 'Warn', evaluation }]);

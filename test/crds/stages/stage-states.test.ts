@@ -3,7 +3,11 @@ import fc from 'fast-check';
 import { Phase } from '../../../crds/api/conditions.ts';
 import { type LastSeen, type Seen, stageStates } from '../../../crds/stages/stage-states.ts';
 import { stagesOf } from '../../../crds/stages/stages-of.ts';
-import { calibrationSubject, teacherSubject } from '../../../crds/stages/subjects.ts';
+import {
+  answersSubject,
+  calibrationSubject,
+  teacherSubject,
+} from '../../../crds/stages/subjects.ts';
 import { aSpec, changed } from '../../builders/job.ts';
 
 const whole = stagesOf(
@@ -44,7 +48,9 @@ const cases: readonly (readonly [string, Partial<Seen>])[] = [
   ['evaluate Now', { last: step(40) }],
   ['evaluate Now 8', { last: stage('Evaluate', { isTrained: true, percent: 8 }) }],
   ['train Now 0', { last: { type: 'Evaluated', step: 0, totalSteps: 40 } }],
-  ['sample Now', { last: { type: 'Evaluated', step: 40, totalSteps: 40 } }],
+  ['sample Now', { last: stage('Evaluate', { isTrained: true, subject: answersSubject }) }],
+  ['train Now', { last: stage('Evaluate', { subject: answersSubject }) }],
+  ['quantize Now', { last: { type: 'Evaluated', step: 40, totalSteps: 40 } }],
   ['quantize Now', { last: stage('Export', { isTrained: true }) }],
   ['publish Now', { last: stage('Upload', { isTrained: true }) }],
   ['train Now', { last: stage('SomethingNewer') }],
@@ -66,6 +72,7 @@ test('a message of a stage that the job lacks counts for the nearest that it has
   t.is(now({ last: stage('Fetch', { percent: 3 }) }, plain), 'prepare Now 3');
   t.is(now({ last: stage('Prepare', { subject: teacherSubject }) }, plain), 'train Now');
   t.is(now({ last: stage('Export') }, plain), 'publish Now');
+  t.is(now({ last: stage('Evaluate', { isTrained: true }) }, plain), 'publish Now');
   t.is(now({ last: step(40) }, plain), 'publish Now');
 });
 
