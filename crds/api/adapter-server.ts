@@ -102,7 +102,7 @@ const fields = z.strictObject({
     .default(0)
     .describe('Devices of a pod; 0 for the processor. More than one with VLLM alone.'),
   imagePullSecrets,
-  resources: resources
+  resources: resources('devicesPerReplica')
     .optional()
     .describe('Processor and memory of a pod; what the site gives to workers when absent.'),
   scratchSize: quantity().default('20Gi').describe('Disk of the node for a model that is fetched.'),

@@ -33,7 +33,7 @@ export const federationPod = z.strictObject({
       persistentVolumeClaim: claimPath.describe('A folder in a volume, written by the pod.'),
     })
     .describe('Where it goes on from: rounds, what was trained, and the account of privacy.'),
-  resources: resources
+  resources: resources(undefined)
     .optional()
     .describe('Processor and memory; what the site gives to workers when absent.'),
   imagePullSecrets,

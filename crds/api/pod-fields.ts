@@ -151,25 +151,27 @@ const resourceFields = z.strictObject({
     .describe('Resources that the container may use.'),
 });
 
-export const resources = rule(
-  resourceFields.refine(
-    ({ requests = {}, limits = {} }) =>
-      Object.entries(requests).every(([name, wanted]) => {
-        const limit = limits[name];
-        return limit === undefined || compareQuantities(wanted, limit) <= 0;
+/** `field` is what asks for devices beside it; undefined where nothing does. */
+export const resources = (field: string | undefined) =>
+  rule(
+    resourceFields.refine(
+      ({ requests = {}, limits = {} }) =>
+        Object.entries(requests).every(([name, wanted]) => {
+          const limit = limits[name];
+          return limit === undefined || compareQuantities(wanted, limit) <= 0;
+        }),
+      { error: 'has a request above its limit', path: ['requests'] },
+    ),
+    ...(['requests', 'limits'] as const).map(
+      (map): Rule<z.output<typeof resourceFields>> => ({
+        id: `worker.resources.${map}: no devices`,
+        cel: `!has(self.${map}) || self.${map}.all(name, name in [${plainResources.map((name) => `'${name}'`).join(', ')}] || ${plainPrefixes.map((prefix) => `name.startsWith('${prefix}')`).join(' || ')})`,
+        check: (self) => Object.keys(self[map] ?? {}).every(isPlain),
+        message: `has a name besides ${plainResources.join(', ')} and those that begin with ${plainPrefixes.join(', ')}${field === undefined ? '' : `; devices are requested with ${field}`}`,
+        path: [map],
       }),
-    { error: 'has a request above its limit', path: ['requests'] },
-  ),
-  ...(['requests', 'limits'] as const).map(
-    (map): Rule<z.output<typeof resourceFields>> => ({
-      id: `worker.resources.${map}: no devices`,
-      cel: `!has(self.${map}) || self.${map}.all(name, name in [${plainResources.map((name) => `'${name}'`).join(', ')}] || ${plainPrefixes.map((prefix) => `name.startsWith('${prefix}')`).join(' || ')})`,
-      check: (self) => Object.keys(self[map] ?? {}).every(isPlain),
-      message: `has a name besides ${plainResources.join(', ')} and those that begin with ${plainPrefixes.join(', ')}; devices are requested with devicesPerWorker or resourceClaims`,
-      path: [map],
-    }),
-  ),
-);
+    ),
+  );
 
 const reservedEnv = [
   ...['ANNEAL_', 'KUBERNETES_', 'NATS_', 'NCCL_SOCKET_', 'AWS_', 'HF_', 'TRACEPARENT'],

@@ -23,7 +23,7 @@ export const poolSpec = z.strictObject({
     .default(8)
     .describe('Jobs that train at one time; others wait.'),
   devices: z.int32().min(0).max(1).default(0).describe('Devices of the pod.'),
-  resources: resources
+  resources: resources('devices')
     .optional()
     .describe('Processor and memory; what the site gives to workers when absent.'),
   imagePullSecrets,

@@ -63,7 +63,7 @@ const fields = z.strictObject({
     .optional()
     .describe('When the image is pulled.'),
   imagePullSecrets,
-  resources: resources
+  resources: resources('devicesPerWorker or resourceClaims')
     .optional()
     .describe('Processor and memory of a worker; from the memory plan when absent.'),
   nodeSelector,
