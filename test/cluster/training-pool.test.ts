@@ -38,7 +38,7 @@ const soon = { withinMs: 240_000, everyMs: 250 };
 const ofPool = 'anneal.dev/pool-name=smol';
 const list = 'smol-pool-jobs';
 const names = ['first', 'second'] as const;
-const wanted = { first: { rank: 4, maxSteps: 400 }, second: { rank: 2, maxSteps: 300 } };
+const wanted = { first: { rank: 4, maxSteps: 800 }, second: { rank: 2, maxSteps: 700 } };
 
 interface Named {
   readonly metadata: { readonly name: string; readonly uid: string };
@@ -67,6 +67,12 @@ async function trainTogether(t: ExecutionContext, namespace: string): Promise<vo
     ),
   );
   t.deepEqual((await getJson(namespace, 'configmaps', list))['data'], { a: 'b' });
+  // Both are prepared before the list is written: the pod would have trained the first before
+  // kubelet brings it a list with the second.
+  await kubectl([
+    ...['-n', namespace, 'wait', '--for=condition=Initialized', '--timeout=240s'],
+    ...names.map((name) => `finetunejobs/${name}`),
+  ]);
   await kubectl(['-n', namespace, 'delete', 'configmap', list]);
 
   // One has the labels of the pool's pod; asked, it would say that all jobs failed.
