@@ -333,7 +333,7 @@ for (const [what, changes, words] of [
   [
     'a GPU by another door',
     { 'spec.resources': { limits: { 'nvidia.com/gpu': 1 } } },
-    /devices are requested with devicesPerWorker/,
+    /devices are requested with devices(?!PerWorker)/,
   ],
   ['too little time to save', { 'spec.terminationGracePeriodSeconds': 5 }, /equal to 15/],
   ['a mistyped field', { 'spec.claim': 'runs' }, /unknown field "spec\.claim"/],
