@@ -18,6 +18,8 @@ import { type CudaConstant, unmeasured } from '../../crds/plan/cuda-constants.ts
 import type { ExchangedBytes } from '../../crds/plan/exchanged-bytes.ts';
 import type { HeldBase } from '../../crds/plan/packing.ts';
 import { trainersOfPod } from '../../crds/plan/world.ts';
+import type { StageName } from '../../crds/stages/stage.ts';
+import { stagesOf } from '../../crds/stages/stages-of.ts';
 import type { AttentionEntries } from '../../crds/wire/attention-entries.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
@@ -77,6 +79,8 @@ export interface Estimate {
   readonly job: string;
   readonly model: DescribedModel & { readonly parameters: number };
   readonly method: string;
+  /** What it goes through, in this order. */
+  readonly stageNames: readonly StageName[];
   readonly trainedParameters: number;
   /** Whether they are the most that there can be: ranks follow from activations or weights. */
   readonly isMost: boolean;
@@ -143,6 +147,7 @@ export async function estimate(
     ...{ job: name, notes },
     model: { ...model, parameters: parametersOf(model.facts).total },
     method: methodInWords(written.method),
+    stageNames: stagesOf(spec).map(({ name: stage }) => stage),
     trainedParameters: written.trained.total,
     isMost: plansRanks(written.method),
     steps: written.totalSteps,

@@ -1,7 +1,7 @@
 // The stages of a job in one line: `fetch done · prepare done · train 37 % · publish waits`. Words
 // alone, so that it is the same on every terminal. Where it is too long, stages that are done, and
 // then those that wait, are counted.
-import type { Reference } from '../../crds/stages/stage.ts';
+import type { Reference, StageName } from '../../crds/stages/stage.ts';
 import type { StageStanding, StageState } from '../../crds/stages/stage-states.ts';
 
 export function stageLine(states: readonly StageState[], width: number): string {
@@ -16,6 +16,21 @@ export function stageLine(states: readonly StageState[], width: number): string 
   ];
   const lines = [words, shorter, shortest].map((parts) => parts.join(' · '));
   return lines.find((line) => [...line].length <= width) ?? lines.at(-1) ?? '';
+}
+
+/** Stages that nobody has begun: `fetch · prepare · train · publish`. */
+export function plannedLine(names: readonly StageName[], width: number): string {
+  const isShort = (parts: readonly string[]) => [...parts.join(' · ')].length <= width;
+  let parts: readonly string[] = names;
+  for (let kept = names.length - 2; kept > 1 && !isShort(parts); kept--) {
+    const first = Math.ceil(kept / 2);
+    parts = [
+      ...names.slice(0, first),
+      `${names.length - kept} more`,
+      ...names.slice(names.length - kept + first),
+    ];
+  }
+  return parts.join(' · ');
 }
 
 /** The line each time that another stage begins, for output that is not drawn again. */

@@ -9,6 +9,7 @@ import { changesInWords } from '../../estimate/what-if.ts';
 import { bytes, count, percent, seconds, short } from '../../terminal/numbers.ts';
 import { table } from '../../terminal/table.ts';
 import { entry, wrap } from '../../terminal/wrap.ts';
+import { plannedLine } from '../../text/stage-line.ts';
 
 export function estimateText(found: Estimate): string {
   const lines = [
@@ -54,6 +55,7 @@ function planLines({ model, method, steps, tokensPerStep, ranks, exchange, ...re
           ),
           ...(ranks > 1 ? row('', exchangeWords(exchange)) : []),
         ]),
+    ...row('stages', plannedLine(rest.stageNames, 72)),
   ];
 }
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { stageEdges, stageLine } from '../../../cli/text/stage-line.ts';
+import { plannedLine, stageEdges, stageLine } from '../../../cli/text/stage-line.ts';
 import { type LastSeen, type Seen, stageStates } from '../../../crds/stages/stage-states.ts';
 import { stagesOf } from '../../../crds/stages/stages-of.ts';
 import { aSpec, changed } from '../../builders/job.ts';
@@ -41,6 +41,20 @@ test('where there is little room, done stages are counted, and then waiting ones
   t.is(stageLine(states, 80), '4 done · train 37 % · 4 wait');
   t.is(stageLine(states, 10), '4 done · train 37 % · 4 wait');
   t.is(stageLine([], 80), '');
+});
+
+test('stages that nobody has begun are named in one line; of too many those in the middle are counted', (t) => {
+  const names = many.map(({ name }) => name);
+  const all =
+    'fetch · prepare · teach · decompose · train · evaluate · sample · quantize · publish';
+  t.is(plannedLine(names, all.length), all);
+  t.is(plannedLine(names, 72), 'fetch · prepare · teach · 3 more · sample · quantize · publish');
+  for (let width = 20; width < all.length; width++) {
+    const line = plannedLine(names, width);
+    t.true([...line].length <= Math.max(width, 'fetch · 7 more · publish'.length), line);
+    t.regex(line, /^fetch · .*publish$/);
+  }
+  t.is(plannedLine(['prepare', 'publish'], 3), 'prepare · publish', 'there is nothing between');
 });
 
 test('a line is said when another stage begins, not for each step', (t) => {
