@@ -90,7 +90,7 @@ export function createInformers(facts: InformerFacts): Informers {
 }
 
 /** The pool that a job names. */
-function byPool({ metadata, spec }: ObservedFineTuneJob): readonly string[] {
+export function byPool({ metadata, spec }: ObservedFineTuneJob): readonly string[] {
   return spec?.packing === undefined ? [] : [`${metadata.namespace}/${spec.packing.pool}`];
 }
 

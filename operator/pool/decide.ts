@@ -19,6 +19,8 @@ export interface PoolFacts {
   readonly job: BatchJob | undefined;
   /** Of that Job. */
   readonly pods: readonly Pod[];
+  /** Of a Job before it, which was deleted; they have yet to end. */
+  readonly left: readonly Pod[];
   /** By the running pod; undefined where it does not answer. */
   readonly told: readonly ToldJob[] | undefined;
   /** What the cluster refused last, of this generation. */
@@ -61,16 +63,17 @@ export function decidePool(facts: PoolFacts): PoolDecision {
 }
 
 /** Without jobs there is no pod: what it holds is for others. */
-function stepOf({ job, asking, told }: PoolFacts, isCurrent: boolean): PoolStep {
+function stepOf({ job, asking, told, left }: PoolFacts, isCurrent: boolean): PoolStep {
   const isWanted = asking.length > 0;
-  if (job === undefined) return isWanted ? 'Create' : 'Keep';
+  // Two pods would write to the same run folders.
+  if (job === undefined) return isWanted && left.length === 0 ? 'Create' : 'Keep';
   if (job.metadata.deletionTimestamp !== undefined) return 'Keep';
   const isLeft = told?.some(({ state }) => state === 'Leaving') === true;
   return isCurrent && (isWanted || isLeft) ? 'Keep' : 'Remove';
 }
 
 function statesOf(
-  { pool, asking, told }: PoolFacts,
+  { pool, asking, told, pods, left }: PoolFacts,
   listed: readonly PackedJob[],
 ): readonly PackedJobStatus[] {
   const by = new Map(told?.map((one) => [one.uid, one]));
@@ -87,7 +90,9 @@ function statesOf(
     const isOver = before?.state === 'Trained' || before?.state === 'Failed';
     return isOver ? before : { name, uid, state: 'Attaching' };
   });
-  const leaving = (told ?? []).filter(
+  // A pod that does not answer may have what it had.
+  const had = [...pods, ...left].some(isRunning) ? pool.status.jobs : undefined;
+  const leaving = (told ?? had ?? []).filter(
     ({ uid, state }) =>
       state !== 'Trained' && state !== 'Failed' && !asking.some((one) => one.uid === uid),
   );
@@ -97,6 +102,10 @@ function statesOf(
       return { name: known.get(uid)?.name ?? uid, uid, state: 'Leaving' };
     }),
   ];
+}
+
+function isRunning({ status }: Pod): boolean {
+  return status.phase === 'Running';
 }
 
 function withoutNumbers({
@@ -129,13 +138,21 @@ function conditionsOf({ pool, refused, ...facts }: PoolFacts, isCurrent: boolean
   return [accepted, readiness({ pool, refused, ...facts }, isCurrent)];
 }
 
-function readiness({ asking, job, pods, told, refused }: PoolFacts, isCurrent: boolean): Said {
+function readiness(
+  { asking, job, pods, left, told, refused }: PoolFacts,
+  isCurrent: boolean,
+): Said {
   const no = (reason: string, message: string): Said => ({
     ...{ type: 'Ready', status: 'False', reason, message: message.slice(0, 1000) },
   });
   if (refused !== undefined) return no(refused.reason, refused.message);
   if (asking.length === 0) return no('NoJobs', 'no job asks to be trained, so there is no pod');
-  if (job === undefined) return no('Pending', 'its pod is about to be made');
+  if (job === undefined) {
+    const [before] = left;
+    return before === undefined
+      ? no('Pending', 'its pod is about to be made')
+      : no('Replacing', `pod ${before.metadata.name} was made before and has yet to end`);
+  }
   if (!isCurrent) return no('Replacing', 'the pod of the spec before saves and ends first');
   if (told !== undefined)
     return { type: 'Ready', status: 'True', reason: 'Ready', message: 'its pod answers' };

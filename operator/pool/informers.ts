@@ -10,7 +10,7 @@ import { Store } from '../runtime/store.ts';
 export interface PoolStores {
   readonly batchJobs: Store<BatchJob, 'pool'>;
   readonly policies: Store<ChildObject, 'pool'>;
-  readonly pods: Store<AddressedPod, 'pool'>;
+  readonly pods: Store<AddressedPod, 'pool' | 'name'>;
 }
 
 export interface PoolInformers extends Following {
@@ -21,13 +21,25 @@ const ours = label.poolUid;
 const byPool = byLabel(ours);
 const poolOf = keyByLabel(label.poolName);
 
+/** Also those of a pool that had the name before. */
+function byName(pod: KubeObject): readonly string[] {
+  const name = poolOf(pod);
+  return name === undefined ? [] : [name];
+}
+
+export function poolStores(): PoolStores {
+  const children = <T extends KubeObject>() => new Store<T, 'pool'>({ indexes: { pool: byPool } });
+  const pods = new Store<AddressedPod, 'pool' | 'name'>({
+    indexes: { pool: byPool, name: byName },
+  });
+  return { batchJobs: children(), policies: children(), pods };
+}
+
 export function poolInformers(facts: GroupFacts): PoolInformers {
   const group = new ReflectorGroup(facts);
-  const children = <T extends KubeObject>() => new Store<T, 'pool'>({ indexes: { pool: byPool } });
-  const stores: PoolStores = {
-    batchJobs: group.follow(batchJobs, children<BatchJob>(), { ours }, poolOf),
-    policies: group.follow(networkPolicies, children<ChildObject>(), { ours }, poolOf),
-    pods: group.follow(addressedPods, children<AddressedPod>(), { ours }, poolOf),
-  };
+  const stores = poolStores();
+  group.follow(batchJobs, stores.batchJobs, { ours }, poolOf);
+  group.follow(networkPolicies, stores.policies, { ours }, poolOf);
+  group.follow(addressedPods, stores.pods, { ours }, poolOf);
   return { stores, ...group.controls() };
 }

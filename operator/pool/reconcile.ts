@@ -1,11 +1,12 @@
 // One pass over one pool: which jobs ask for it, what its pod says, what to write.
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../crds/clock.ts';
-import { fieldManager } from '../../crds/names/labels.ts';
+import { fieldManager, label, poolComponent } from '../../crds/names/labels.ts';
 import type { ToldJob } from '../../crds/wire/pool.ts';
 import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
 import { networkPolicies } from '../job/observed/child-object.ts';
 import type { ObservedFineTuneJob } from '../job/observed/fine-tune-job.ts';
+import type { Pod } from '../job/observed/pod.ts';
 import { ensureList } from '../objects/list-map.ts';
 import type { PodSettings } from '../objects/settings.ts';
 import type { KubeClient } from '../runtime/client.ts';
@@ -93,11 +94,12 @@ export class PoolReconciler {
     const pods = stores.pods
       .by('pool', uid)
       .filter(({ metadata }) => job !== undefined && metadata.controlledBy === job.metadata.uid);
+    const left = stores.pods.by('name', key).filter((pod) => !pods.includes(pod) && isLeft(pod));
     const running = pods.find(({ status }) => status.phase === 'Running');
     const told = running?.podIP === undefined ? undefined : await ask(running.podIP, signal);
     if (told !== undefined) progress.note(key, told);
     return {
-      ...{ pool, job, pods, told, now: clock.now() },
+      ...{ pool, job, pods, left, told, now: clock.now() },
       asking: askingOf(jobs.by('pool', key)),
       refused: this.#refusals.of(key, pool.generation),
     };
@@ -133,4 +135,14 @@ export class PoolReconciler {
       await removeAfterChildren(client, batchJobs, wanted.job, signal);
     }
   }
+}
+
+/** Of a Job that is not there any more, and not ended. */
+function isLeft({ metadata, status }: Pod): boolean {
+  const isOver = status.phase === 'Succeeded' || status.phase === 'Failed';
+  return (
+    metadata.labels[label.component] === poolComponent &&
+    metadata.controlledBy !== undefined &&
+    !isOver
+  );
 }

@@ -17,7 +17,7 @@ export function aToldPool(name: string, asked: ToldOf = {}): Tree & { readonly s
   const { asking = ['support', 'sales'], spec = {}, metadata = {}, ...facts } = asked;
   const jobs = asking.map(listedJob);
   const { status } = decidePool({
-    ...{ job: aPoolJob(1), pods: [], refused: undefined, now: 0 },
+    ...{ job: aPoolJob(1), pods: [], left: [], refused: undefined, now: 0 },
     told: asking.map((one) => toldJob(one, 'Training')),
     ...facts,
     ...{ pool: aPool(spec), asking: jobs },

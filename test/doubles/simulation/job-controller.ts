@@ -6,6 +6,7 @@ import type { Tree } from '../kube/patches.ts';
 
 export const jobsAt = 'apis/batch/v1/jobs';
 export const podsAt = 'api/v1/pods';
+const owners = ['finetunejobs', 'trainingpools'].map((kind) => `apis/anneal.dev/v1alpha1/${kind}`);
 const owned = [
   jobsAt,
   podsAt,
@@ -68,7 +69,7 @@ export class JobController {
 
   #collect(): void {
     const alive = new Set(
-      ['apis/anneal.dev/v1alpha1/finetunejobs', jobsAt]
+      [...owners, jobsAt]
         .flatMap((collection) => this.#objects.all(collection))
         .map((object) => metaOf(object)['uid']),
     );
@@ -137,6 +138,7 @@ export class JobController {
     const spec = job['spec'] as JobSpec;
     const { parallelism = 1, completions = 1, suspend = false, backoffLimit = 6 } = spec;
     const before = statusOf(job);
+    if (metaOf(job)['deletionTimestamp'] !== undefined) return;
     if (Array.isArray(before['conditions']) && before['conditions'].length > 0) return;
     const pods = this.podsOf(job);
     const active = pods.filter((pod) =>

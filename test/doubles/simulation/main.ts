@@ -1,12 +1,14 @@
-// npm run simulate -- [--of workers|operator|operator-of-one|…] [--schedules N] [--seed N]: draws
-// so many schedules of what may happen to a job, others at each run, and says how the jobs ended
-// and what did not hold. The tests draw a few, always the same.
+// npm run simulate -- [--of workers|pool|operator|…] [--schedules N] [--seed N]: draws so many
+// schedules of what may happen to a job, or to a pool, others at each run, and says how the jobs
+// ended and what did not hold. The tests draw a few, always the same.
 import { parseArgs } from 'node:util';
 import { attempt } from '../../../cli/setup/attempt.ts';
 import { UserError } from '../../../crds/failures/errors.ts';
 import * as workers from './events.ts';
 import { runMany } from './many.ts';
 import { jobKinds, operatorEnds } from './operator-ends.ts';
+import { poolEnds } from './pool/ends.ts';
+import * as pools from './pool/events.ts';
 import { survives } from './scene.ts';
 import * as operator from './schedule.ts';
 
@@ -35,9 +37,15 @@ function chosen(of: string) {
     const end = async (...drawn: Parameters<typeof survives>) => (await survives(...drawn)).end;
     return (asked: Asked) => runMany({ events, given, end }, asked);
   }
+  if (of === 'pool') {
+    const ended = async (...drawn: Parameters<typeof poolEnds>) =>
+      (await poolEnds(...drawn)).toSorted().join(', ') || 'no job';
+    return (asked: Asked) =>
+      runMany({ events: pools.poolSchedule, given: pools.poolGiven, end: ended }, asked);
+  }
   const kind = jobKinds.find((each) => each === of);
   if (kind === undefined) {
-    const message = `--of is ${of}; it may be workers, ${jobKinds.join(', ')}`;
+    const message = `--of is ${of}; it may be workers, pool, ${jobKinds.join(', ')}`;
     throw new UserError({ code: 'E_USAGE', message });
   }
   const { schedule: events, beginning: given } = operator;

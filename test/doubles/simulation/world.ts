@@ -5,6 +5,7 @@
 import { fineTuneJob } from '../../../crds/api/job.ts';
 import { label } from '../../../crds/names/labels.ts';
 import { noBus } from '../../../operator/bus/job-bus.ts';
+import { byPool } from '../../../operator/informers.ts';
 import type { SiteFacts } from '../../../operator/job/facts.ts';
 import { byJob, type Stores } from '../../../operator/job/observe.ts';
 import { type BatchJob, batchJobs } from '../../../operator/job/observed/batch-job.ts';
@@ -16,13 +17,14 @@ import { type ByRequest, byRequest } from '../../../operator/job/siblings.ts';
 import { KubeClient } from '../../../operator/runtime/client.ts';
 import type { Reconciled } from '../../../operator/runtime/controller.ts';
 import type { EventNote } from '../../../operator/runtime/events.ts';
-import type { KubeObject, Resource } from '../../../operator/runtime/resource.ts';
+import type { KubeObject } from '../../../operator/runtime/resource.ts';
 import { Store } from '../../../operator/runtime/store.ts';
 import { aWrittenJob, type Changes, changed } from '../../builders/job.ts';
 import { quietSite } from '../../builders/job-facts.ts';
 import { KubeObjects, type LogEntry } from '../kube/objects.ts';
 import type { Tree } from '../kube/patches.ts';
-import { JobController, jobsAt, labelsOf, type PodScript } from './job-controller.ts';
+import { Caches, type Kept, kept, readOnce } from './caches.ts';
+import { JobController, jobsAt, labelsOf, type PodScript, podsAt } from './job-controller.ts';
 import { MemoryBus } from './memory-bus.ts';
 import { MemoryTransport } from './memory-transport.ts';
 import { workersRendezvous } from './workers.ts';
@@ -34,8 +36,8 @@ const never = new AbortController().signal;
 
 interface Leader {
   readonly stores: Stores;
-  readonly pending: LogEntry[];
-  reconciler: JobReconciler;
+  readonly caches: Caches;
+  readonly reconciler: JobReconciler;
 }
 
 interface WorldOptions {
@@ -63,10 +65,10 @@ export class World {
   readonly #site: SiteFacts;
 
   constructor({ bus = false, leaders = 1, site = {} }: WorldOptions = {}) {
-    this.#site = { ...(bus ? siteWithBus : quietSite), ...site };
     const now = () => this.time;
     this.objects.now = now;
     this.bus = bus ? new MemoryBus(now) : undefined;
+    this.#site = { ...siteOf(this.bus), ...site };
     this.controller = new JobController(this.objects, now);
     for (let count = 0; count < leaders; count++) this.leaders.push(this.#newLeader());
   }
@@ -129,15 +131,12 @@ export class World {
 
   /** Tells a leader what happened: all of it, or only the first changes. */
   deliver(leader = 0, count = Number.POSITIVE_INFINITY): void {
-    const { stores, pending } = this.leaders[leader] ?? this.#newLeader();
-    for (const entry of pending.splice(0, count)) put(stores, entry);
+    this.leaders[leader]?.caches.deliver(count);
   }
 
   /** Tells a leader what happened before the first change that is wanted, and not that one. */
   deliverBefore(leader: number, wanted: (entry: LogEntry) => boolean): void {
-    const index = this.leaders[leader]?.pending.findIndex(wanted) ?? -1;
-    if (index < 0) throw new Error('that has not happened');
-    this.deliver(leader, index);
+    this.leaders[leader]?.caches.deliverBefore(wanted);
   }
 
   /** The process of a leader ends and another one begins: informers list anew, memory is lost. */
@@ -165,14 +164,8 @@ export class World {
   }
 
   #newLeader(): Leader {
-    const stores = emptyStores();
-    const pending: LogEntry[] = [];
-    for (const [collection, store, resource, wanted] of kept(stores)) {
-      const followed = this.objects.all(collection).filter((each) => follows(wanted, each));
-      for (const object of followed) store.put(readOnce(resource, object));
-      store.reached(String(this.objects.version));
-    }
-    this.objects.watch(this.objects.version, (entry) => void pending.push(entry));
+    const stores = jobStores();
+    const caches = new Caches(this.objects, keptOfJobs(stores));
     const reconciler = new JobReconciler({
       ...{ stores, client: this.#client, bus: this.bus ?? noBus, gang: undefined },
       site: this.#site,
@@ -180,17 +173,21 @@ export class World {
       events: { record: (_, note) => void this.events.push(note) },
       seen: (change) => this.seen(change),
     });
-    return { stores, pending, reconciler };
+    return { stores, caches, reconciler };
   }
 }
 
 const busSettings = { url: 'nats://bus:4222', port: 4222, namespace: undefined };
 const siteWithBus = { ...quietSite, settings: { ...quietSite.settings, bus: busSettings } };
 
-function emptyStores(): Stores {
+export function siteOf(bus: MemoryBus | undefined): SiteFacts {
+  return bus === undefined ? quietSite : siteWithBus;
+}
+
+export function jobStores(): Stores {
   const children = <T extends KubeObject>() => new Store<T, 'job'>({ indexes: { job: byJob } });
   return {
-    jobs: new Store({ indexes: { uid: ({ metadata }) => [metadata.uid] } }),
+    jobs: new Store({ indexes: { uid: ({ metadata }) => [metadata.uid], pool: byPool } }),
     batchJobs: new Store<BatchJob, 'job' | ByRequest>({
       indexes: { job: byJob, request: byRequest },
     }),
@@ -205,49 +202,14 @@ function emptyStores(): Stores {
   };
 }
 
-type AnyStore = Pick<Store<KubeObject, string>, 'put' | 'remove' | 'reached'>;
-
-type Kept = readonly [
-  collection: string,
-  store: AnyStore,
-  resource: Resource<KubeObject>,
-  /** Label of those that are followed; undefined: all. */
-  wanted: string | undefined,
-];
-
-function kept(stores: Stores): readonly Kept[] {
+export function keptOfJobs(stores: Stores): readonly Kept[] {
   const ours = label.jobUid;
-  // Each store with the resource that fills it, which the types cannot say of a list.
   return [
-    [finetunejobsAt, stores.jobs as unknown as AnyStore, fineTuneJobs, undefined],
-    [jobsAt, stores.batchJobs as unknown as AnyStore, batchJobs, ours],
-    ['api/v1/pods', stores.pods as unknown as AnyStore, pods, ours],
-    ['api/v1/services', stores.services as unknown as AnyStore, services, ours],
-    [policiesAt, stores.networkPolicies as unknown as AnyStore, networkPolicies, ours],
-    [policiesAt, stores.sharedPolicies as unknown as AnyStore, networkPolicies, label.network],
+    kept(finetunejobsAt, stores.jobs, fineTuneJobs),
+    kept(jobsAt, stores.batchJobs, batchJobs, ours),
+    kept(podsAt, stores.pods, pods, ours),
+    kept('api/v1/services', stores.services, services, ours),
+    kept(policiesAt, stores.networkPolicies, networkPolicies, ours),
+    kept(policiesAt, stores.sharedPolicies, networkPolicies, label.network),
   ];
-}
-
-function put(stores: Stores, { collection, object, type, version }: LogEntry): void {
-  for (const [each, store, resource, wanted] of kept(stores)) {
-    if (each === collection && follows(wanted, object)) {
-      const read = readOnce(resource, object);
-      if (type === 'DELETED') store.remove(read);
-      else store.put(read);
-    }
-    store.reached(String(version));
-  }
-}
-
-function follows(wanted: string | undefined, object: Tree): boolean {
-  return wanted === undefined || Object.hasOwn(labelsOf(object), wanted);
-}
-
-const known = new WeakMap<Tree, unknown>();
-
-/** Objects are never changed, only replaced, and each leader would read the same again. */
-function readOnce<T>(resource: Resource<T>, object: Tree): T {
-  const found = known.get(object) ?? resource.read(object);
-  known.set(object, found);
-  return found as T;
 }

@@ -9,7 +9,7 @@ const [one, two, three] = [listedJob('one'), listedJob('two'), listedJob('three'
 
 function someFacts(changes: Partial<PoolFacts> = {}): PoolFacts {
   return {
-    ...{ pool: aPool(), asking: [one, two], job: undefined, pods: [] },
+    ...{ pool: aPool(), asking: [one, two], job: undefined, pods: [], left: [] },
     ...{ told: undefined, refused: undefined, now: Date.parse('2026-01-01T12:00:00Z') },
     ...changes,
   };
@@ -21,6 +21,14 @@ function aJob(generation = 1, more: object = {}): BatchJob {
   return batchJobs.read({
     metadata: { ...metadata, annotations, creationTimestamp: '2026-01-01T12:00:00Z', ...more },
     spec: {},
+  });
+}
+
+function aPod(phase: string) {
+  const metadata = { name: 'smol-pool-1', namespace: 'team', uid: 'u', resourceVersion: '1' };
+  return pods.read({
+    metadata: { ...metadata, creationTimestamp: '2026-01-01T12:00:00Z' },
+    status: { phase },
   });
 }
 
@@ -90,6 +98,31 @@ test('one that has been taken from the list is told until it has left', (t) => {
   const told = [toldJob('one', 'Training'), toldJob('two', 'Leaving')];
   const facts = someFacts({ pool: aPool({}, before), asking: [one], job: aJob(), told });
   t.like(decidePool(facts).status.jobs?.[1], { name: 'two', state: 'Leaving' });
+});
+
+test('one that may be in a pod which does not answer is told until the pod answers, or ends', (t) => {
+  const told = [toldJob('one', 'Training'), toldJob('two', 'Trained', { reason: 'Finished' })];
+  const { status } = decidePool(someFacts({ job: aJob(), told }));
+  const states = (changes: Partial<PoolFacts>) =>
+    decidePool(
+      someFacts({ pool: aPool({}, status), asking: [], job: aJob(), ...changes }),
+    ).status.jobs?.map(({ name, state }) => [name, state]);
+  t.deepEqual(states({ pods: [aPod('Running')] }), [['one', 'Leaving']]);
+  t.deepEqual(states({ job: aJob(7), told, pods: [aPod('Running')] }), [['one', 'Leaving']]);
+  t.deepEqual(states({ job: undefined, left: [aPod('Running')] }), [['one', 'Leaving']]);
+  for (const phase of ['Pending', 'Failed'] as const)
+    t.deepEqual(states({ pods: [aPod(phase)] }), []);
+  t.deepEqual(states({ pods: [aPod('Running')], told: [] }), []);
+});
+
+test('no pod is made beside one of a Job that was deleted', (t) => {
+  const decision = decidePool(someFacts({ left: [aPod('Running')] }));
+  t.is(decision.step, 'Keep');
+  t.deepEqual(ready(decision), ['False', 'Replacing']);
+  t.is(
+    decision.status.conditions?.at(-1)?.message,
+    'pod smol-pool-1 was made before and has yet to end',
+  );
 });
 
 test('why its pod is not ready is told', (t) => {
