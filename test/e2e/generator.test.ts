@@ -111,9 +111,12 @@ async function swapped(
 /** One after the other, each in a start of its own. */
 const kills: readonly (readonly [string, (line: GeneratorLine) => Victim | null])[] = [
   ['a task while it is prepared', whenWords('twice', /prepare/, 'tree')],
+  ['all, when tasks are prepared and reading begins', whenWords('collect', /^collect$/, 'tree')],
   ['adapters while they are read', whenWords('collect', /collect/, 'worker')],
+  ['all, when the adapters are read and training begins', whenWords('fit', /^fit$/, 'tree')],
   ['training behind a checkpoint', whenWords('fit', /epoch 2[5-9] /, 'tree')],
   ['training again', whenWords('fit', /epoch 3[5-9] /, 'worker')],
+  ['all, when it is trained and making begins', whenWords('generate', /^generate$/, 'tree')],
   ['an adapter while it is written', whenWords('generate', /plus-1/, 'tree')],
 ];
 

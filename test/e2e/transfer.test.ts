@@ -141,8 +141,11 @@ const kills: readonly (readonly [string, (line: TransferLine) => Victim | null])
   ['all, between two batches of candidates', at('synthesize', /of 16 candidates/, 'tree')],
   ['the worker alone, while it makes some', at('synthesize', /of 32 candidates/, 'worker')],
   ['all, once the records are made', (line) => (line.type === 'synthetic' ? 'tree' : null)],
+  ['all, when they are prepared and training begins', at('train', /./, 'tree')],
   ['all, in the middle of the training', at('train', /"step":60,/, 'tree')],
+  ['all, when it is trained and comparing begins', at('compare', /./, 'tree')],
   ['all, while both are compared', at('compare', /the new base/, 'tree')],
+  ['all, when they are compared and publishing begins', at('publish', /./, 'tree')],
 ];
 
 function at(stage: string, words: RegExp, victim: Victim) {
