@@ -7,8 +7,8 @@ import { isStatusUnread } from './unread.ts';
 
 /**
  * Pending: no operator told of it. Unreadable: what it told cannot be read. Refused: what follows
- * from its spec cannot be written. Idle: no job asks for it. Replacing: its pod is of the spec
- * before. Failing: its pod has no node, no image, or an end that is none of a job's.
+ * from its spec cannot be written. Idle: no job asks for it. Replacing: a pod before it has yet to
+ * end. Failing: its pod has no node, no image, or an end that is none of a job's.
  */
 export type PoolState =
   | 'Pending'

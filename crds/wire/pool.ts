@@ -47,7 +47,15 @@ const listed = z.object({
 
 export type ListedJob = z.output<typeof listed>;
 
-export const listedJobs = z.object({ jobs: z.array(listed).max(mostPacked) });
+/** `uid/generation`: the pod is to have let the job go, and says that it has seen so. */
+const leaving = z.array(z.string().max(128)).max(1024);
+
+export const listedJobs = z.object({
+  jobs: z.array(listed).max(mostPacked),
+  leaving: leaving.default([]),
+});
+
+export type PoolList = z.output<typeof listedJobs>;
 
 const told = z.object({
   uid: z.string(),
@@ -59,6 +67,13 @@ const told = z.object({
   evaluation: evaluationMessage.optional(),
 });
 
-export const poolAnswer = z.object({ v: z.literal(1), jobs: z.array(told).max(4 * mostPacked) });
+export const poolAnswer = z.object({
+  v: z.literal(1),
+  jobs: z.array(told).max(4 * mostPacked),
+  /** Of the list that it follows; pods of versions before say nothing. */
+  leaving: leaving.optional(),
+});
+
+export type PoolAnswer = z.output<typeof poolAnswer>;
 
 export type ToldJob = z.output<typeof told>;

@@ -2,10 +2,11 @@
 import type { Condition } from '../../crds/api/conditions.ts';
 import type { PackedJobStatus, PoolCondition, PoolStatus } from '../../crds/api/training-pool.ts';
 import { annotation } from '../../crds/names/labels.ts';
-import type { ListedJob, ToldJob } from '../../crds/wire/pool.ts';
+import type { ListedJob, PoolAnswer, PoolList, ToldJob } from '../../crds/wire/pool.ts';
 import type { BatchJob } from '../job/observed/batch-job.ts';
 import type { Pod } from '../job/observed/pod.ts';
 import { setCondition } from '../runtime/conditions.ts';
+import { leavingOf } from './leaving.ts';
 import type { BuiltPool } from './objects.ts';
 import type { ObservedPool } from './observed.ts';
 
@@ -15,6 +16,8 @@ export interface PoolFacts {
   readonly pool: ObservedPool;
   /** Jobs that ask to be trained now, the oldest first. */
   readonly asking: readonly PackedJob[];
+  /** By UID, of all that name the pool. */
+  readonly generations: ReadonlyMap<string, number>;
   /** Its own. */
   readonly job: BatchJob | undefined;
   /** Of that Job. */
@@ -22,7 +25,7 @@ export interface PoolFacts {
   /** Of a Job before it, which was deleted; they have yet to end. */
   readonly left: readonly Pod[];
   /** By the running pod; undefined where it does not answer. */
-  readonly told: readonly ToldJob[] | undefined;
+  readonly told: Omit<PoolAnswer, 'v'> | undefined;
   /** What the cluster refused last, of this generation. */
   readonly refused: { readonly reason: string; readonly message: string } | undefined;
   /** Milliseconds since 1970. */
@@ -34,7 +37,7 @@ export type PoolStep = 'Keep' | 'Create' | 'Remove';
 
 interface PoolDecision {
   readonly built: BuiltPool | undefined;
-  readonly listed: readonly PackedJob[];
+  readonly list: PoolList;
   readonly step: PoolStep;
   readonly status: PoolStatus;
 }
@@ -45,14 +48,17 @@ export function decidePool(facts: PoolFacts): PoolDecision {
   const built = spec === undefined ? undefined : { ...pool, spec };
   const listed = asking.slice(0, spec?.jobs ?? 0);
   const isCurrent = job?.metadata.annotations[annotation.generation] === String(generation);
-  const jobs = statesOf({ ...facts, told: isCurrent ? facts.told : undefined }, listed);
+  const current = { ...facts, told: isCurrent ? facts.told : undefined };
+  const leaving = leavingOf(current);
+  const jobs = statesOf(current, listed, leaving);
   const training = jobs.filter(({ state }) => state === 'Training').length;
   let conditions: readonly Condition[] = pool.status.conditions ?? [];
   for (const one of conditionsOf(facts, isCurrent)) {
     conditions = setCondition<PoolCondition>(conditions, one, { now: facts.now, generation });
   }
   return {
-    ...{ built, listed, step: stepOf(facts, isCurrent) },
+    list: { jobs: [...listed], leaving: leaving.map(({ word }) => word) },
+    ...{ built, step: stepOf(facts, isCurrent) },
     status: {
       observedGeneration: generation,
       jobs: [...jobs],
@@ -68,15 +74,16 @@ function stepOf({ job, asking, told, left }: PoolFacts, isCurrent: boolean): Poo
   // Two pods would write to the same run folders.
   if (job === undefined) return isWanted && left.length === 0 ? 'Create' : 'Keep';
   if (job.metadata.deletionTimestamp !== undefined) return 'Keep';
-  const isLeft = told?.some(({ state }) => state === 'Leaving') === true;
+  const isLeft = told?.jobs.some(({ state }) => state === 'Leaving') === true;
   return isCurrent && (isWanted || isLeft) ? 'Keep' : 'Remove';
 }
 
 function statesOf(
-  { pool, asking, told, pods, left }: PoolFacts,
+  { pool, asking, told }: PoolFacts,
   listed: readonly PackedJob[],
+  leaving: readonly Pick<PackedJobStatus, 'uid' | 'name'>[],
 ): readonly PackedJobStatus[] {
-  const by = new Map(told?.map((one) => [one.uid, one]));
+  const by = new Map(told?.jobs.map((one) => [one.uid, one]));
   const known = new Map(pool.status.jobs?.map((one) => [one.uid, one]));
   const states = asking.map(({ name, uid }): PackedJobStatus => {
     if (!listed.some((one) => one.uid === uid)) {
@@ -90,22 +97,10 @@ function statesOf(
     const isOver = before?.state === 'Trained' || before?.state === 'Failed';
     return isOver ? before : { name, uid, state: 'Attaching' };
   });
-  // A pod that does not answer may have what it had.
-  const had = [...pods, ...left].some(isRunning) ? pool.status.jobs : undefined;
-  const leaving = (told ?? had ?? []).filter(
-    ({ uid, state }) =>
-      state !== 'Trained' && state !== 'Failed' && !asking.some((one) => one.uid === uid),
-  );
   return [
     ...states,
-    ...leaving.map(({ uid }): PackedJobStatus => {
-      return { name: known.get(uid)?.name ?? uid, uid, state: 'Leaving' };
-    }),
+    ...leaving.map(({ uid, name }): PackedJobStatus => ({ name, uid, state: 'Leaving' })),
   ];
-}
-
-function isRunning({ status }: Pod): boolean {
-  return status.phase === 'Running';
 }
 
 function withoutNumbers({

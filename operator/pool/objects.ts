@@ -7,7 +7,13 @@ import { poolNames } from '../../crds/names/group.ts';
 import { label, poolComponent } from '../../crds/names/labels.ts';
 import { parseQuantity } from '../../crds/schema/quantity.ts';
 import { podPath } from '../../crds/wire/pod.ts';
-import { type PodPool, poolList, poolPort, poolVariable } from '../../crds/wire/pool.ts';
+import {
+  type PodPool,
+  type PoolList,
+  poolList,
+  poolPort,
+  poolVariable,
+} from '../../crds/wire/pool.ts';
 import { deviceTolerations, runtimeClassOf } from '../objects/devices.ts';
 import { inNamespace, tcp } from '../objects/network-policy.ts';
 import { onePodJob, ownedMetadata } from '../objects/owned.ts';
@@ -22,7 +28,6 @@ import {
   podVolumes,
   temporarySize,
 } from '../objects/volumes.ts';
-import type { PackedJob } from './decide.ts';
 import type { ObservedPool } from './observed.ts';
 
 /** A pool of which objects can be made. */
@@ -40,10 +45,10 @@ function metadataFor(pool: BuiltPool, child: string) {
   });
 }
 
-export function listFor(pool: BuiltPool, jobs: readonly PackedJob[]) {
+export function listFor(pool: BuiltPool, list: PoolList) {
   return {
     metadata: metadataFor(pool, poolChild.list(pool.metadata.name)),
-    data: { [poolList.file]: JSON.stringify({ jobs }) },
+    data: { [poolList.file]: JSON.stringify(list) },
   };
 }
 

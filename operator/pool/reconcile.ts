@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../crds/clock.ts';
 import { fieldManager, label, poolComponent } from '../../crds/names/labels.ts';
-import type { ToldJob } from '../../crds/wire/pool.ts';
+import type { PoolList } from '../../crds/wire/pool.ts';
 import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
 import { networkPolicies } from '../job/observed/child-object.ts';
 import type { ObservedFineTuneJob } from '../job/observed/fine-tune-job.ts';
@@ -17,19 +17,16 @@ import { catchUpMs } from '../runtime/pauses.ts';
 import { Refusals } from '../runtime/refusals.ts';
 import { RefusedCall } from '../runtime/refused-call.ts';
 import type { Store } from '../runtime/store.ts';
-import { writeStatus } from '../runtime/write-status.ts';
+import { isNewest, writeStatus } from '../runtime/write-status.ts';
 import { askingOf } from './asking.ts';
-import { decidePool, type PackedJob, type PoolFacts, type PoolStep } from './decide.ts';
+import { decidePool, type PoolFacts, type PoolStep } from './decide.ts';
 import type { PoolStores } from './informers.ts';
 import { type BuiltPool, jobFor, listFor, policyFor } from './objects.ts';
 import { type ObservedPool, trainingPools } from './observed.ts';
 import type { ToldProgress } from './told-progress.ts';
 
 /** Undefined where the pod does not answer, or answers something else. */
-export type AskPool = (
-  address: string,
-  signal: AbortSignal,
-) => Promise<readonly ToldJob[] | undefined>;
+export type AskPool = (address: string, signal: AbortSignal) => Promise<PoolFacts['told']>;
 
 interface ReconcilerFacts {
   readonly stores: PoolStores;
@@ -67,19 +64,23 @@ export class PoolReconciler {
     }
     if (!this.#expectations.areMet(key, clock.now())) return { requeueAfterMs: catchUpMs };
     const facts = await this.#observe(key, pool, signal);
-    const { built, listed, step, status } = decidePool(facts);
+    const { built, list, step, status } = decidePool(facts);
+    if (!(await isNewest(client, trainingPools, pool, signal))) {
+      return { requeueAfterMs: catchUpMs };
+    }
+    // A job that is told to be let go is on no list that a pod begins with.
+    const listed = built && (await this.#refusalOf(this.#list(built, list, signal)));
+    if (listed !== undefined && facts.refused === undefined) return this.#refuse(key, pool, listed);
     if (!isDeepStrictEqual(status, pool.status)) {
       const written = await writeStatus(client, trainingPools, pool, status, signal);
       if (written === undefined) return { requeueAfterMs: catchUpMs };
       this.#expectations.expect(key, pools, written, clock.now());
     }
     if (built === undefined) return {};
-    try {
-      await this.#write(key, built, { listed, step, job: facts.job }, signal);
-    } catch (error) {
-      if (!(error instanceof RefusedCall)) throw error;
-      return this.#refusals.add(key, pool.generation, error);
-    }
+    const { job } = facts;
+    const refused =
+      listed ?? (await this.#refusalOf(this.#write(key, built, { step, job }, signal)));
+    if (refused !== undefined) return this.#refuse(key, pool, refused);
     if (this.#refusals.forget(key)) return { requeueAfterMs: 0 };
     return facts.asking.length > 0 || facts.job !== undefined ? { requeueAfterMs: busyMs } : {};
   }
@@ -87,6 +88,7 @@ export class PoolReconciler {
   async #observe(key: string, pool: ObservedPool, signal: AbortSignal): Promise<PoolFacts> {
     const { stores, jobs, clock, ask, progress } = this.#facts;
     const { uid } = pool.metadata;
+    const named = jobs.by('pool', key);
     // A label is anybody's to write; only what the pool owns is its child.
     const job = stores.batchJobs
       .by('pool', uid)
@@ -97,29 +99,48 @@ export class PoolReconciler {
     const left = stores.pods.by('name', key).filter((pod) => !pods.includes(pod) && isLeft(pod));
     const running = pods.find(({ status }) => status.phase === 'Running');
     const told = running?.podIP === undefined ? undefined : await ask(running.podIP, signal);
-    if (told !== undefined) progress.note(key, told);
+    if (told !== undefined) progress.note(key, told.jobs);
     return {
       ...{ pool, job, pods, left, told, now: clock.now() },
-      asking: askingOf(jobs.by('pool', key)),
+      asking: askingOf(named),
+      generations: new Map(named.map(({ metadata, generation }) => [metadata.uid, generation])),
       refused: this.#refusals.of(key, pool.generation),
     };
+  }
+
+  async #refusalOf(written: Promise<void>): Promise<RefusedCall | undefined> {
+    try {
+      await written;
+      return undefined;
+    } catch (error) {
+      if (error instanceof RefusedCall) return error;
+      throw error;
+    }
+  }
+
+  #refuse(key: string, { generation }: ObservedPool, refused: RefusedCall): Reconciled {
+    return this.#refusals.add(key, generation, refused);
+  }
+
+  #actorOf({ metadata: { uid: owner } }: BuiltPool): Actor {
+    const { client } = this.#facts;
+    return { client, manager: fieldManager.controller, owner, what: 'pool' };
+  }
+
+  async #list(built: BuiltPool, list: PoolList, signal: AbortSignal): Promise<void> {
+    await ensureList(this.#actorOf(built), listFor(built, list), signal);
   }
 
   /** In the order in which the pod needs them. */
   async #write(
     key: string,
     built: BuiltPool,
-    wanted: {
-      readonly listed: readonly PackedJob[];
-      readonly step: PoolStep;
-      readonly job: BatchJob | undefined;
-    },
+    wanted: { readonly step: PoolStep; readonly job: BatchJob | undefined },
     signal: AbortSignal,
   ): Promise<void> {
     const { client, stores, settings, clock, operatorNamespace } = this.#facts;
     const { uid } = built.metadata;
-    const actor: Actor = { client, manager: fieldManager.controller, owner: uid, what: 'pool' };
-    await ensureList(actor, listFor(built, wanted.listed), signal);
+    const actor = this.#actorOf(built);
     const known = stores.policies
       .by('pool', uid)
       .find(({ metadata }) => metadata.controlledBy === uid);

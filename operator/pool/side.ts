@@ -70,8 +70,7 @@ export class PoolSide {
     if (!(await untilSynced(Promise.all([synced, followed.synced]), leading))) return;
     await using asker = new PodAsker();
     const question = { port: poolPort, path: poolPath, answer: poolAnswer };
-    const ask: AskPool = async (address, signal) =>
-      (await asker.ask(address, question, signal))?.jobs;
+    const ask: AskPool = (address, signal) => asker.ask(address, question, signal);
     const reconciler = new PoolReconciler({
       ...{ stores, jobs, pools, client: clients.work, settings: config.pods, clock, ask },
       ...{ operatorNamespace: config.lease.namespace, progress: this.progress },

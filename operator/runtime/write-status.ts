@@ -21,3 +21,22 @@ export async function writeStatus<T extends KubeObject>(
     throw error;
   }
 }
+
+/**
+ * Whether it is the version that was decided on, where no write of a status has told: whoever leads
+ * no longer may not know.
+ */
+export async function isNewest<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  { metadata }: KubeObject,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const now = await client.get(resource, metadata, signal);
+    return now.metadata.resourceVersion === metadata.resourceVersion;
+  } catch (error) {
+    if (isStatus(error, 404)) return false;
+    throw error;
+  }
+}

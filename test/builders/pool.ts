@@ -1,5 +1,6 @@
 // A pool, and jobs that ask for it.
 import type { ListedJob, ToldJob } from '../../crds/wire/pool.ts';
+import { type Pod, pods } from '../../operator/job/observed/pod.ts';
 import { type ObservedPool, trainingPools } from '../../operator/pool/observed.ts';
 import type { Tree } from '../doubles/kube/patches.ts';
 
@@ -19,6 +20,14 @@ export function aPool(spec: Tree = {}, status: Tree = {}): ObservedPool {
   return trainingPools.read({
     ...{ spec: written, status },
     metadata: { ...metadata, creationTimestamp, generation: 1 },
+  });
+}
+
+export function aPoolPod(phase: string): Pod {
+  const metadata = { name: 'smol-pool-1', namespace: 'team', uid: 'u', resourceVersion: '1' };
+  return pods.read({
+    metadata: { ...metadata, creationTimestamp: '2026-01-01T12:00:00Z' },
+    status: { phase },
   });
 }
 

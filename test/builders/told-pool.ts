@@ -5,7 +5,8 @@ import { decidePool, type PoolFacts } from '../../operator/pool/decide.ts';
 import type { Tree } from '../doubles/kube/patches.ts';
 import { aPool, listedJob, toldJob, writtenPool } from './pool.ts';
 
-interface ToldOf extends Partial<Omit<PoolFacts, 'pool' | 'asking'>> {
+interface ToldOf extends Partial<Omit<PoolFacts, 'pool' | 'asking' | 'told'>> {
+  readonly told?: readonly ToldJob[] | undefined;
   /** Names of the jobs that ask. */
   readonly asking?: readonly string[];
   readonly spec?: Tree;
@@ -14,12 +15,14 @@ interface ToldOf extends Partial<Omit<PoolFacts, 'pool' | 'asking'>> {
 
 /** An object of the API server. */
 export function aToldPool(name: string, asked: ToldOf = {}): Tree & { readonly status: object } {
-  const { asking = ['support', 'sales'], spec = {}, metadata = {}, ...facts } = asked;
+  const { asking = ['support', 'sales'], spec = {}, metadata = {}, ...rest } = asked;
+  const { told = asking.map((one) => toldJob(one, 'Training')), ...facts } = rest;
+  const isTold = !('told' in rest) || rest.told !== undefined;
   const jobs = asking.map(listedJob);
   const { status } = decidePool({
-    ...{ job: aPoolJob(1), pods: [], left: [], refused: undefined, now: 0 },
-    told: asking.map((one) => toldJob(one, 'Training')),
+    ...{ job: aPoolJob(1), pods: [], left: [], generations: new Map(), refused: undefined, now: 0 },
     ...facts,
+    told: isTold ? { jobs: [...told] } : undefined,
     ...{ pool: aPool(spec), asking: jobs },
   });
   const { spec: written } = writtenPool(spec);

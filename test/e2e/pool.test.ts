@@ -67,16 +67,20 @@ class Pod {
     this.#process = startPod(this.#settings);
   }
 
-  async list(jobs: readonly Placed[]): Promise<void> {
-    const text = JSON.stringify({ jobs: jobs.map(({ listed }) => listed) });
+  async list(jobs: readonly Placed[], leaving: readonly string[] = []): Promise<void> {
+    const text = JSON.stringify({ jobs: jobs.map(({ listed }) => listed), leaving });
     await writeFile(this.#settings.list, text);
   }
 
-  async told() {
+  async answer() {
     const answer = await fetch(`http://127.0.0.1:${this.#settings.port}/jobs`).catch(
       () => undefined,
     );
-    return answer === undefined ? [] : poolAnswer.parse(await answer.json()).jobs;
+    return answer && poolAnswer.parse(await answer.json());
+  }
+
+  async told() {
+    return (await this.answer())?.jobs ?? [];
   }
 
   async until(what: string, holds: (told: z.output<typeof poolAnswer>['jobs']) => boolean) {
@@ -135,8 +139,11 @@ test('jobs come and go by the list, a lost pod resumes all, and each ends with i
   await pod.list([first, second, third]);
   pod.start();
   await pod.until('the third came', (told) => stepOf(told, third) > 0);
-  await pod.list([first, third]);
+  t.deepEqual((await pod.answer())?.leaving, []);
+  const word = `${second.listed.uid}/2`;
+  await pod.list([first, third], [word]);
   await pod.until('the second left', (told) => stateOf(told, second) === undefined);
+  t.deepEqual((await pod.answer())?.leaving, [word]);
   await pod.until('the third is trained', (told) => stateOf(told, third) === 'Trained');
   await pod.list([first, second, third]);
   const ended = (told: readonly { uid: string; state: string }[]) =>

@@ -9,7 +9,14 @@ import { toAnnealError } from '../../crds/failures/errors.ts';
 import { Exit, failureOf } from '../../crds/failures/table.ts';
 import { jsonLimits, parseJson } from '../../crds/text/json.ts';
 import { packedMessage } from '../../crds/wire/packed.ts';
-import { listedJobs, podPool, poolPath, poolVariable } from '../../crds/wire/pool.ts';
+import {
+  listedJobs,
+  type PoolAnswer,
+  type PoolList,
+  podPool,
+  poolPath,
+  poolVariable,
+} from '../../crds/wire/pool.ts';
 import { workerNodeArguments } from '../../crds/wire/worker-process.ts';
 import { readTextFile } from '../files/bounded-file.ts';
 import { workerFile } from '../supervisor/child.ts';
@@ -70,18 +77,22 @@ async function main(): Promise<number> {
   };
   const heard = hear();
   void child.finally(() => ended.abort()).catch(() => {});
+  let leaving: PoolList['leaving'] = [];
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://pool');
     if (pathname === '/healthz') return void response.end('ok');
     if (pathname !== poolPath) return void response.writeHead(404).end();
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ v: 1, jobs: jobs.told }));
+    const answer: PoolAnswer = { v: 1, jobs: [...jobs.told], leaving };
+    response.end(JSON.stringify(answer));
   });
   server.listen(pool.port, '::');
   await once(server, 'listening');
   const over = AbortSignal.any([terminate.signal, ended.signal]);
   while (!over.aborted) {
-    await jobs.follow(await readList(pool.list));
+    const list = await readList(pool.list);
+    await jobs.follow(list.jobs);
+    leaving = list.leaving;
     await systemClock.sleep(lookMs, over).catch(() => {});
   }
   const kill = setTimeout(() => child.kill('SIGKILL'), pool.graceSeconds * 1000 - farewellMs);
@@ -98,9 +109,9 @@ async function main(): Promise<number> {
   return failureOf('E_CRASHED').workerExit;
 }
 
-async function readList(path: string) {
+async function readList(path: string): Promise<PoolList> {
   const text = await readTextFile(path, jsonLimits.message.bytes);
-  return text === undefined ? [] : listedJobs.parse(parseJson(text, jsonLimits.message)).jobs;
+  return listedJobs.parse(text === undefined ? { jobs: [] } : parseJson(text, jsonLimits.message));
 }
 
 function print(line: string): void {

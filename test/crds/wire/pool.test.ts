@@ -21,11 +21,13 @@ test('a list has no more jobs than that, each with its plan', (t) => {
   t.false(listedJobs.safeParse({ jobs: [...jobs, listedJob('more')] }).success);
   const { plan: _, ...unplanned } = listedJob('first');
   t.false(listedJobs.safeParse({ jobs: [unplanned] }).success);
+  t.deepEqual(listedJobs.parse({ jobs: [] }).leaving, [], 'an operator of a version before');
 });
 
 test('an answer of another version, or with a state that is none, is not taken', (t) => {
   const jobs = [toldJob('first', 'Waiting', { message: 'it needs 2.0 GiB' })];
   t.deepEqual(poolAnswer.parse({ v: 1, jobs }).jobs, jobs);
+  t.is(poolAnswer.parse({ v: 1, jobs }).leaving, undefined, 'a pod of a version before');
   t.false(poolAnswer.safeParse({ v: 2, jobs }).success);
   t.false(poolAnswer.safeParse({ v: 1, jobs: [{ uid: 'a', state: 'Done' }] }).success);
 });

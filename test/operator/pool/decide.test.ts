@@ -1,16 +1,29 @@
 import test from 'ava';
+import type { ToldJob } from '../../../crds/wire/pool.ts';
 import type { BatchJob } from '../../../operator/job/observed/batch-job.ts';
 import { batchJobs } from '../../../operator/job/observed/batch-job.ts';
 import { pods } from '../../../operator/job/observed/pod.ts';
 import { decidePool, type PoolFacts } from '../../../operator/pool/decide.ts';
-import { aPool, listedJob, toldJob } from '../../builders/pool.ts';
+import { aPool, aPoolPod, listedJob, toldJob } from '../../builders/pool.ts';
 
 const [one, two, three] = [listedJob('one'), listedJob('two'), listedJob('three')];
 
-function someFacts(changes: Partial<PoolFacts> = {}): PoolFacts {
+interface Differs extends Partial<Omit<PoolFacts, 'told'>> {
+  readonly told?: readonly ToldJob[];
+}
+
+function someFacts({ told, ...changes }: Differs = {}): PoolFacts {
   return {
-    ...{ pool: aPool(), asking: [one, two], job: undefined, pods: [], left: [] },
-    ...{ told: undefined, refused: undefined, now: Date.parse('2026-01-01T12:00:00Z') },
+    ...{
+      pool: aPool(),
+      asking: [one, two],
+      generations: new Map(),
+      job: undefined,
+      pods: [],
+      left: [],
+    },
+    told: told && { jobs: [...told] },
+    ...{ refused: undefined, now: Date.parse('2026-01-01T12:00:00Z') },
     ...changes,
   };
 }
@@ -21,14 +34,6 @@ function aJob(generation = 1, more: object = {}): BatchJob {
   return batchJobs.read({
     metadata: { ...metadata, annotations, creationTimestamp: '2026-01-01T12:00:00Z', ...more },
     spec: {},
-  });
-}
-
-function aPod(phase: string) {
-  const metadata = { name: 'smol-pool-1', namespace: 'team', uid: 'u', resourceVersion: '1' };
-  return pods.read({
-    metadata: { ...metadata, creationTimestamp: '2026-01-01T12:00:00Z' },
-    status: { phase },
   });
 }
 
@@ -69,10 +74,10 @@ test('a pod of another spec goes first, and says nothing of the new one', (t) =>
 test('the oldest jobs are listed, and the others wait with a sentence', (t) => {
   const pool = aPool({ jobs: 2 });
   const told = [toldJob('one', 'Training'), toldJob('two', 'Training')];
-  const { listed, status } = decidePool(
+  const { list, status } = decidePool(
     someFacts({ pool, asking: [one, two, three], job: aJob(), told }),
   );
-  t.deepEqual(listed, [one, two]);
+  t.deepEqual(list, { jobs: [one, two], leaving: [] });
   t.is(status.summary, '2/3');
   t.like(status.jobs?.[2], {
     ...{ name: 'three', state: 'Waiting' },
@@ -100,23 +105,8 @@ test('one that has been taken from the list is told until it has left', (t) => {
   t.like(decidePool(facts).status.jobs?.[1], { name: 'two', state: 'Leaving' });
 });
 
-test('one that may be in a pod which does not answer is told until the pod answers, or ends', (t) => {
-  const told = [toldJob('one', 'Training'), toldJob('two', 'Trained', { reason: 'Finished' })];
-  const { status } = decidePool(someFacts({ job: aJob(), told }));
-  const states = (changes: Partial<PoolFacts>) =>
-    decidePool(
-      someFacts({ pool: aPool({}, status), asking: [], job: aJob(), ...changes }),
-    ).status.jobs?.map(({ name, state }) => [name, state]);
-  t.deepEqual(states({ pods: [aPod('Running')] }), [['one', 'Leaving']]);
-  t.deepEqual(states({ job: aJob(7), told, pods: [aPod('Running')] }), [['one', 'Leaving']]);
-  t.deepEqual(states({ job: undefined, left: [aPod('Running')] }), [['one', 'Leaving']]);
-  for (const phase of ['Pending', 'Failed'] as const)
-    t.deepEqual(states({ pods: [aPod(phase)] }), []);
-  t.deepEqual(states({ pods: [aPod('Running')], told: [] }), []);
-});
-
 test('no pod is made beside one of a Job that was deleted', (t) => {
-  const decision = decidePool(someFacts({ left: [aPod('Running')] }));
+  const decision = decidePool(someFacts({ left: [aPoolPod('Running')] }));
   t.is(decision.step, 'Keep');
   t.deepEqual(ready(decision), ['False', 'Replacing']);
   t.is(

@@ -27,15 +27,14 @@ test('a pod is told where its jobs lie, where its list is and what it may use', 
   t.deepEqual(container.resources?.limits, limits);
 });
 
-test('the list is a file of the pod, and its jobs are those that are listed', (t) => {
+test('the list is a file of the pod, with jobs that train and those that are to leave', (t) => {
   const { spec, container } = podOf();
-  const list = listFor(builtPool(), [listedJob('first')]);
+  const wanted = { jobs: [listedJob('first')], leaving: ['uid-of-second/2'] };
+  const list = listFor(builtPool(), wanted);
   const volume = spec.volumes?.find(({ configMap }) => configMap?.name === list.metadata.name);
   const mount = container.volumeMounts?.find(({ name }) => name === volume?.name);
   t.like(mount, { mountPath: '/etc/anneal/pool', readOnly: true });
-  t.deepEqual(listedJobs.parse(JSON.parse(list.data['jobs.json'] ?? '')).jobs, [
-    listedJob('first'),
-  ]);
+  t.deepEqual(listedJobs.parse(JSON.parse(list.data['jobs.json'] ?? '')), wanted);
 });
 
 test('it writes to the claim of its jobs alone, as the restricted profile has it', (t) => {

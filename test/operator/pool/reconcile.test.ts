@@ -74,7 +74,10 @@ class Site {
       ...{ stores: this.#stores, client: this.#client, settings: someSettings, clock: this.clock },
       ...{ pools: this.#pools, jobs: this.#jobs, progress: this.progress },
       operatorNamespace: 'anneal-system',
-      ask: async (address) => this.told.get(address),
+      ask: async (address) => {
+        const told = this.told.get(address);
+        return told && { jobs: [...told] };
+      },
     });
   }
 

@@ -25,6 +25,7 @@ const usual: PoolGiven = {
   steps: 20,
   squatter: undefined,
 };
+const turn = (seconds: number) => ({ type: 'turn', leader: 1, seconds }) as PoolEvent;
 const turns = (count: number): readonly PoolEvent[] =>
   Array.from({ length: count }, () => ({ type: 'turn', leader: 0, seconds: 1 }));
 const create: PoolEvent = { type: 'create', name: 'one' };
@@ -99,6 +100,58 @@ for (const [what, event] of [
     t.is(run.world.jobs[0]?.status.phase, 'Suspended');
   });
 }
+
+test('a job is not told to be suspended while its pod may yet get a list with it', async (t) => {
+  const given = { ...usual, lag: 20, steps: 120 };
+  const run = await after(given, ...trains, { type: 'create', name: 'two' }, ...turns(9));
+  const phases = async (seconds: number, suspended: boolean) => {
+    await happenToPool(run, { type: 'suspend', name: 'two', is: suspended });
+    const found = new Set<string | undefined>();
+    for (const each of turns(seconds)) {
+      await happenToPool(run, each);
+      found.add(run.world.jobs.find(({ metadata }) => metadata.name === 'two')?.status.phase);
+    }
+    return [...found];
+  };
+  const states = run.world.pool?.status.jobs?.map(({ state }) => state);
+  t.deepEqual(states, ['Training', 'Attaching'], 'its list is on the way');
+  t.deepEqual(await phases(30, true), ['Suspending', 'Suspended']);
+  // Paused again when the pod has seen the pause before.
+  t.true((await phases(4, false)).includes('Starting'));
+  t.deepEqual(await phases(30, true), ['Suspending', 'Suspended']);
+});
+
+test('a job is on the list of no pod that begins once its pool lets it go', async (t) => {
+  const lost: PoolEvent = {
+    ...{ type: 'reconcile', leader: 1, of: 'smol', sees: 999 },
+    faults: ['AnswerIsLost', 'FailsBefore'],
+  };
+  const waits: readonly PoolEvent[] = [create, ...[3, 8, 3].map(turn)];
+  const suspend: PoolEvent = { type: 'suspend', name: 'one', is: true };
+  const run = await after(usual, ...waits, suspend, lost);
+  t.is(run.world.pool?.status.jobs?.[0]?.state, 'Attaching', 'until the list is written');
+  const look: PoolEvent = { type: 'reconcile', leader: 1, of: 'one', sees: 999, faults: [] };
+  for (const each of [look, ...turns(4)]) await happenToPool(run, each);
+  t.is(run.world.jobs[0]?.status.phase, 'Suspended');
+});
+
+test('one that leads no longer and does not know brings back no list of before', async (t) => {
+  const late = (sees: 0 | 999): PoolEvent => {
+    return { type: 'reconcile', leader: 1, of: 'smol', sees, faults: [] };
+  };
+  const two: PoolEvent = { type: 'create', name: 'two' };
+  const run = await after({ ...usual, lag: 20, steps: 200 }, ...trains, two, ...turns(9));
+  await happenToPool(run, late(999));
+  const states = run.world.pool?.status.jobs?.map(({ state }) => state);
+  t.deepEqual(states, ['Training', 'Attaching'], 'as the other one has seen it');
+  await happenToPool(run, { type: 'suspend', name: 'two', is: true });
+  for (const each of turns(45)) await happenToPool(run, each);
+  t.is(run.world.jobs[1]?.status.phase, 'Suspended');
+  const { version } = run.world.objects;
+  await happenToPool(run, late(0));
+  t.is(run.world.objects.version, version, 'it has read that the pool is another one by now');
+  await happenToPool(run, { type: 'pass', seconds: 40 });
+});
 
 test('checks that could not fail would prove nothing: each is seen failing', async (t) => {
   const broken = async (

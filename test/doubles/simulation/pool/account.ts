@@ -48,7 +48,7 @@ export class PoolAccount {
     const { running } = cluster;
     check(running.length <= 1, `${running.length} pods of the pool run at once`);
     const working = new Set(cluster.working);
-    for (const { uid } of running.flatMap(({ process }) => process.runs)) {
+    for (const uid of running.flatMap(({ process }) => process.runs)) {
       check(!working.has(uid), 'a job is prepared or published while the pool trains it');
     }
   }
@@ -79,11 +79,10 @@ export class PoolAccount {
     if (isTrue(conditions, 'Suspended')) {
       // A pool that was removed tells nobody how long its pod saves.
       const pool = this.#world.pool?.metadata.uid;
-      // One that gets to its pod by a list that is late leaves with the next.
       const has = this.#world.cluster.running
         .filter((pod) => pod.pool === pool)
         .flatMap(({ process }) => process.runs)
-        .some((run) => run.uid === uid && !run.isLate);
+        .includes(uid);
       check(!has, 'a job is told to be suspended while the pool has it');
     }
     const complete = isTrue(conditions, 'Complete');

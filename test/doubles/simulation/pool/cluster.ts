@@ -2,12 +2,18 @@
 // deleted stays while its process saves, a Job that is deleted in the foreground stays while its
 // pods do, and the list gets to the pod late. What pods of jobs write is written here.
 import { label } from '../../../../crds/names/labels.ts';
-import { podPool, poolList, poolVariable, type ToldJob } from '../../../../crds/wire/pool.ts';
+import {
+  type PoolAnswer,
+  podPool,
+  poolList,
+  poolVariable,
+  type ToldJob,
+} from '../../../../crds/wire/pool.ts';
 import { type KubeObjects, metaOf } from '../../kube/objects.ts';
 import type { Tree } from '../../kube/patches.ts';
 import { JobController, jobsAt, labelsOf, placeOf, podsAt, statusOf } from '../job-controller.ts';
 import type { Folders } from './folders.ts';
-import { PoolProcess, type SeenList } from './process.ts';
+import { PoolProcess } from './process.ts';
 
 interface ClusterFacts {
   readonly objects: KubeObjects;
@@ -61,8 +67,8 @@ export class PoolCluster {
     return [...this.#pods.values()].filter(({ process }) => process.exit === undefined);
   }
 
-  told(address: string): readonly ToldJob[] | undefined {
-    if (address === liar.address) return this.lies;
+  told(address: string): Omit<PoolAnswer, 'v'> | undefined {
+    if (address === liar.address) return { jobs: [...this.lies], leaving: [] };
     const found = this.running.find((pod) => pod.address === address);
     return found && structuredClone(found.process.told);
   }
@@ -148,12 +154,10 @@ export class PoolCluster {
   }
 
   /** The newest that is as old as kubelet is late; a pod begins with the newest there is. */
-  #listFor({ list }: PoolPod): SeenList {
+  #listFor({ list }: PoolPod): string {
     const { now, lag } = this.#facts;
     const seen = this.#lists.findLastIndex(({ at }) => at <= now() - lag * 1000);
-    const at = Math.max(list, seen);
-    const text = this.#lists[at]?.text ?? '{"jobs":[]}';
-    return { text, isLate: at < this.#lists.length - 1 };
+    return this.#lists[Math.max(list, seen)]?.text ?? '{"jobs":[],"leaving":[]}';
   }
 
   #endOf(pod: Tree): { readonly exit: number } | undefined {

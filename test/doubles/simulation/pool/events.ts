@@ -73,7 +73,7 @@ export const poolSchedule = fc.array(event, { minLength: 30, maxLength: 80, size
 
 export const poolGiven = fc.record({
   hasBus: fc.boolean(),
-  lag: fc.constantFrom(0, 0, 10, 70),
+  lag: fc.constantFrom<number>(0, 0, 10, 70),
   fits: fc.constantFrom(1, 2, 8),
   places: fc.constantFrom(1, 2, 8),
   steps: fc.constantFrom<number>(9, 9, 120),

@@ -2,7 +2,7 @@
 // save now and then, wait for memory and for the lock of their folder, and diverge when told to.
 import { Exit } from '../../../../crds/failures/table.ts';
 import type { PoolOrder } from '../../../../crds/wire/packed.ts';
-import type { ListedJob, ToldJob } from '../../../../crds/wire/pool.ts';
+import type { ListedJob, PoolAnswer, PoolList } from '../../../../crds/wire/pool.ts';
 import { type Begun, PoolJobs } from '../../../../worker/pool/pool-jobs.ts';
 import { aPlan, aStep } from '../../../builders/trainer-messages.ts';
 import { check } from '../invariants.ts';
@@ -15,8 +15,6 @@ interface Run {
   step: number;
   begun: boolean;
   stops: boolean;
-  /** It came by a list that was not the newest any more. */
-  readonly isLate: boolean;
 }
 
 interface ProcessFacts {
@@ -27,11 +25,6 @@ interface ProcessFacts {
   readonly fits: number;
   /** Of a run, one a second. */
   readonly steps: number;
-}
-
-export interface SeenList {
-  readonly text: string;
-  readonly isLate: boolean;
 }
 
 const saveEvery = 3;
@@ -46,7 +39,7 @@ export class PoolProcess {
   readonly #jobs: PoolJobs;
   readonly #runs = new Map<number, Run>();
   #left: number | undefined;
-  #isLate = false;
+  #leaving: PoolList['leaving'] = [];
 
   constructor(facts: ProcessFacts) {
     this.#facts = facts;
@@ -59,13 +52,13 @@ export class PoolProcess {
     });
   }
 
-  get told(): readonly ToldJob[] {
-    return this.#jobs.told;
+  get told(): Omit<PoolAnswer, 'v'> {
+    return { jobs: [...this.#jobs.told], leaving: this.#leaving };
   }
 
-  /** Of jobs. */
-  get runs(): readonly Pick<Run, 'uid' | 'isLate'>[] {
-    return this.exit === undefined ? [...this.#runs.values()] : [];
+  /** UIDs of jobs whose runs it has. */
+  get runs(): readonly string[] {
+    return this.exit === undefined ? [...this.#runs.values()].map(({ uid }) => uid) : [];
   }
 
   /** SIGTERM. */
@@ -82,13 +75,13 @@ export class PoolProcess {
   }
 
   /** A second of its life, with the list as kubelet has it: it may be late. */
-  async live({ text, isLate }: SeenList): Promise<void> {
+  async live(list: string): Promise<void> {
     if (this.exit !== undefined) return;
-    this.#isLate = isLate;
     if (this.#left === undefined) {
       // UIDs of this API server are shorter than the schema has them.
-      const { jobs } = JSON.parse(text) as { readonly jobs: readonly ListedJob[] };
+      const { jobs, leaving } = JSON.parse(list) as PoolList;
       await this.#jobs.follow(jobs);
+      this.#leaving = leaving;
       check(this.#runs.size <= this.#facts.most, `${this.#runs.size} runs are in the process`);
     }
     // The last save takes as long as there is time for.
@@ -102,8 +95,7 @@ export class PoolProcess {
     if ('attach' in order) {
       const uid = order.attach;
       const folder = this.#facts.folders.of(uid);
-      const fresh = { step: 0, begun: false, stops: false, isLate: this.#isLate };
-      const run = { number: order.run, uid, folder, ...fresh };
+      const run = { number: order.run, uid, folder, step: 0, begun: false, stops: false };
       check(!this.#runs.has(order.run), `run ${order.run} is attached twice`);
       this.#runs.set(order.run, run);
     } else {
