@@ -49,5 +49,11 @@ export const codebook = axisEntry({
       .describe(
         'Rounds of fitting codes, vectors and scales to the weights, after residual k-means.',
       ),
+    calibrationSequences: z
+      .int32()
+      .min(0)
+      .max(4096)
+      .default(0)
+      .describe('Training sequences on whose outputs they are then fitted. 0: none.'),
   }),
 });

@@ -186,7 +186,7 @@ export const memoryConstants = {
    * tried on, and sequences that widths of layers are.
    */
   quantize: {
-    ...{ perValue: 3 * 8 + 4, ofMatrix: 6, ofTrained: 16 },
+    ...{ perValue: 3 * 8 + 4, ofMatrix: 6, ofTrained: 16, ofCodebook: 10 },
     ...{ trialRows: 512, trialSequences: 8 },
   },
   /** Bytes per value of an adapter's matrices: always float32. */

@@ -53,12 +53,12 @@ function inputsOf(facts: ModelFacts): readonly number[] {
 }
 
 /** Of the inputs of a block, in float32. */
-function gramBytes(facts: ModelFacts): number {
+export function gramBytes(facts: ModelFacts): number {
   return inputsOf(facts).reduce((sum, size) => sum + 4 * size ** 2, 0);
 }
 
 /** Of the largest matrix while it becomes codes, in so many copies of float32. */
-function matrixBytes(facts: ModelFacts, copies = memoryConstants.quantize.ofMatrix): number {
+export function matrixBytes(facts: ModelFacts, copies = memoryConstants.quantize.ofMatrix): number {
   return copies * 4 * largestLinear(facts);
 }
 
@@ -83,17 +83,29 @@ function training(question: MemoryQuestion, own: Asked): number {
 }
 
 /**
- * Of a window: matrices and sums of their gradients in float32, and in the type of the model what
- * products read and the gradients of a sequence; its tapes, or an update.
+ * Of a window: matrices in float32, and what its updates take. What products read of one block is
+ * counted by who calls.
  */
 function windowed(question: MemoryQuestion, own: Asked): number {
   const { facts, method } = question;
-  const width = valueBytes(method);
   const blocks = Math.min(own.window, facts.L);
-  const { tape, backwardWorking } = blockBytes({ ...question, microBatchTokens: own.tokens });
-  // What products read of one block is counted by who calls.
-  const kept = (blocks * (2 * 4 + 2 * width) - width) * parametersOf(facts).blockMatrices;
-  return kept + Math.max(blocks * tape + backwardWorking, matrixBytes(facts));
+  const kept =
+    (blocks * (4 + valueBytes(method)) - valueBytes(method)) * parametersOf(facts).blockMatrices;
+  return kept + windowBytes(question, { tokens: own.tokens, blocks });
+}
+
+/**
+ * Of an update of so many blocks: sums of gradients in float32 and those of a sequence in the type
+ * of the model; tapes, or what an update of a matrix takes.
+ */
+export function windowBytes(
+  question: MemoryQuestion,
+  { tokens, blocks }: { readonly tokens: number; readonly blocks: number },
+): number {
+  const { facts, method } = question;
+  const { tape, backwardWorking } = blockBytes({ ...question, microBatchTokens: tokens });
+  const gradients = blocks * (4 + valueBytes(method)) * parametersOf(facts).blockMatrices;
+  return gradients + Math.max(blocks * tape + backwardWorking, matrixBytes(facts));
 }
 
 /**

@@ -1,6 +1,7 @@
 // Memory of a run apart from training steps: evaluation and generation, in the same process beside
 // the optimizer state, and publishing, in a separate process.
 import { besideTensors } from './beside-tensors.ts';
+import { codebooksStage } from './calibrated-codebook-bytes.ts';
 import { decodingBytes } from './decoding-bytes.ts';
 import { decomposeStage } from './decompose-bytes.ts';
 import { forwardWorking } from './forward-bytes.ts';
@@ -25,6 +26,7 @@ export function otherStages(question: MemoryQuestion): readonly StagePeak[] {
   return [
     ...decomposeStage(question),
     ...integersStage(question),
+    ...codebooksStage(question),
     ...teachStage(question),
     ...(evaluationTokens === undefined ? [] : [evaluate(question, evaluationTokens)]),
     ...(sampleTokens === undefined ? [] : [sample(question, sampleTokens)]),

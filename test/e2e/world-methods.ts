@@ -3,7 +3,13 @@
 // processes on real files; the one works in this process.
 import test from 'ava';
 import { rowsOf } from '../methods/adapter-trials.ts';
-import { changingFormats, codebook, lisaOfOne, owloreOfOne } from '../methods/axis-values.ts';
+import {
+  changingFormats,
+  codebook,
+  fittedCodes,
+  lisaOfOne,
+  owloreOfOne,
+} from '../methods/axis-values.ts';
 import { splitRows } from '../methods/split-rows.ts';
 import type { ToyJobOptions } from '../toy/toy-job.ts';
 import { startHosts } from '../warm/hosts.ts';
@@ -30,6 +36,7 @@ const methods = {
     fullModules: ['embed_tokens', 'lm_head', 'norm'],
   },
   'pv-tuning': { preset: 'PVTuning', base: codebook },
+  'pv-calibrated': { preset: 'PVTuning', base: fittedCodes },
 };
 
 /** What other rows train beside: a teacher that each world asks before its first step. */

@@ -16,7 +16,10 @@ export const changingFormats = { type: 'AdaPT', adapt: { minLookback: 3, maxLook
 export const onBlocks = (gguf: GgufBlocks) => ({
   ...{ type: 'FakeQuantized', fakeQuantized: { gguf } },
 });
-export const codebook = { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } };
+const codes = { codebooks: 1, bits: 4, groupSize: 4 };
+export const codebook = { type: 'Codebook', codebook: codes };
+/** By what layers give on training data. */
+export const fittedCodes = { type: 'Codebook', codebook: { ...codes, calibrationSequences: 2 } };
 const oneBlock = { activeLayers: 1, intervalSteps: 2 };
 export const lisaOfOne = { type: 'LISA', lisa: oneBlock };
 export const owloreOfOne = { type: 'OwLore', owlore: oneBlock };

@@ -4,7 +4,7 @@ import { Bug } from '../../crds/failures/errors.ts';
 import { isOfHead, type TensorSpec } from '../families/family.ts';
 import type { Initial } from '../methods/adapters/adapter.ts';
 import { codeNearest } from '../methods/weights/affine-groups.ts';
-import { type CodebookScheme, emptyCodebook } from '../methods/weights/codebook.ts';
+import { type CodebookScheme, codebookParts, emptyCodebook } from '../methods/weights/codebook.ts';
 import { dense } from '../methods/weights/dense.ts';
 import { type DType, exactType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -28,7 +28,8 @@ export function loadParameter(
   const dtype = isHead ? exactType(options.dtype) : options.dtype;
   const isMatrix = isBlockMatrix(spec);
   if (trained && codebook !== null && isMatrix) {
-    return codebookParameter(source, spec, codebook, dtype);
+    const before = (codebook.calibrationSequences ?? 0) > 0 ? initialOf(options) : null;
+    return codebookParameter(source, spec, { ...codebook, before }, dtype);
   }
   if (trained && coded && isMatrix) return codedParameter(source, spec);
   if (!trained && isMatrix) {
@@ -131,12 +132,21 @@ function codedParameter(source: ModelSource, spec: TensorSpec): Parameter {
 function codebookParameter(
   source: ModelSource,
   spec: TensorSpec,
-  scheme: CodebookScheme,
+  { before, ...scheme }: CodebookScheme & { readonly before: Initial | null },
   dtype: DType,
 ): Parameter {
   const shape = scope(() => source.load(spec.name, dtype).shape);
   const exact = exactType(dtype);
-  const { codes, codebooks, scales } = scope(() => emptyCodebook(shape, scheme, exact));
+  const { codes, codebooks, scales } = scope(() => {
+    const empty = emptyCodebook(shape, scheme, exact);
+    if (before === null) return empty;
+    for (const [name, part] of codebookParts(spec.name, empty)) {
+      const mapped = before(name);
+      ops.copy_(part, mapped);
+      releasePages(mapped);
+    }
+    return empty;
+  });
   const parts = { codebooks: keep(codebooks), scales: keep(scales) };
   const coded = { type: 'Codebook', parts, dtype } as const;
   return { ...baseParameter(spec, shape), value: keep(codes), coded, role: 'trained' };

@@ -20,6 +20,7 @@ import {
   withInitial,
 } from '../methods/adapters/adapter.ts';
 import type { Precision } from '../methods/precision/precision.ts';
+import type { CodeStart } from '../methods/weights/choose-codes.ts';
 import type { CodebookScheme } from '../methods/weights/codebook.ts';
 import { withParts } from '../methods/weights/coding.ts';
 import { dense } from '../methods/weights/dense.ts';
@@ -92,9 +93,9 @@ export interface BuildOptions {
   readonly coded?: boolean;
   /**
    * Stores trained matrices of blocks as codes into codebooks, which decode to zeros until codes
-   * are chosen (choose-codes.ts). @default null
+   * are chosen (choose-codes.ts), unless they were before. @default null
    */
-  readonly codebook?: CodebookScheme | null;
+  readonly codebook?: (CodebookScheme & Partial<Pick<CodeStart, 'calibrationSequences'>>) | null;
   /** What linears of the blocks are rounded to where they are multiplied. @default none */
   readonly grid?: WeightGrid | null;
   /** Multiplies the scheduled learning rate of what chooses in a network. @default 1 */

@@ -41,7 +41,7 @@ import { lisa } from './selection/lisa.ts';
 import { owlore } from './selection/owlore.ts';
 import type { Selection } from './selection/selection.ts';
 import { adaptiveGrid } from './weights/adaptive-grid.ts';
-import type { CodeChoice } from './weights/choose-codes.ts';
+import type { CodeStart } from './weights/choose-codes.ts';
 import { fittedGrid, learnedGrid } from './weights/fake-quantized.ts';
 import { ggufGrid } from './weights/gguf-grid.ts';
 import { scalesOfIntegers } from './weights/scales-of-integers.ts';
@@ -120,7 +120,7 @@ function inputsOf({ base }: ResolvedMethod): RoundedInputs | null {
 }
 
 /** How matrices of the blocks become codes into codebooks; null where they stay values. */
-export function codebookOf({ base }: ResolvedMethod): CodeChoice | null {
+export function codebookOf({ base }: ResolvedMethod): CodeStart | null {
   return base.type === 'Codebook' ? base.codebook : null;
 }
 

@@ -24,7 +24,7 @@ export class InputGram implements Disposable {
 
   /** `[I, I]`, both halves, in float32 for inputs of float32 or bfloat16. */
   get whole(): Tensor {
-    completeGram_(this.#sum);
+    scope(() => completeGram_(this.#sum));
     return this.#sum;
   }
 

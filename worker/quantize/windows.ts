@@ -18,7 +18,6 @@ import type { LinearLayer } from '../methods/adapters/adapter.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { cosine } from './adaquant.ts';
 import { InputGram } from './input-gram.ts';
 import { asPublished } from './quantize-blocks.ts';
 import {
@@ -29,7 +28,8 @@ import {
   type RoundingSettings,
 } from './quantize-matrix.ts';
 import { TrainedMatrix } from './trained-matrix.ts';
-import { blocksOf, gapOf, gradientsOf, type Window } from './window-pass.ts';
+import { blocksOf } from './window-pass.ts';
+import { nameOf, trainWindow } from './window-training.ts';
 
 export interface WindowSettings {
   /** Blocks that train together. */
@@ -52,11 +52,6 @@ interface Trained {
 }
 
 const rates = { scale: 0.01, zero: 0.02, weight: 0 } as const;
-/** Sequences of an update. */
-const batch = 2;
-/** Updates between two looks at the sequences that are kept aside. */
-const interval = 10;
-
 /** Yields after each update, with how many blocks are done. */
 export function* trainWindows(trained: Trained, settings: WindowSettings): Generator<number> {
   const { model, sequences } = trained;
@@ -146,42 +141,4 @@ class Matrices implements Disposable {
 
 function isMeasured({ steps, refits }: RoundingSettings): boolean {
   return steps === 'ClipSearch' || refits > 0;
-}
-
-/** Trains what the layers of a window stand for; ends with the best. */
-function* trainWindow(
-  window: Window,
-  layers: readonly (readonly [LinearLayer, TrainedMatrix])[],
-  iterations: number,
-): Generator<void> {
-  const places = window.sequences.map((_, a) => a);
-  const aside = places.length > 1 ? Math.ceil(places.length / 10) : 0;
-  const shown = places.length - aside;
-  const held = aside === 0 ? places : places.slice(shown);
-  let least = gapOf(window, held);
-  for (let at = 1; at <= iterations; at += 1) {
-    const from = batch * (at - 1);
-    const drawn = Array.from({ length: Math.min(batch, shown) }, (_, j) => (from + j) % shown);
-    scope(() => {
-      const weights = layers.map(([layer]) => nameOf(layer));
-      const gradients = gradientsOf(window, drawn, weights);
-      for (const [i, [, matrix]] of layers.entries()) {
-        const G = gradients[i];
-        if (G !== undefined) matrix.update(G, at, cosine(at, iterations));
-      }
-    }, window.model.device);
-    if (at % interval === 0 || at === iterations) {
-      const gap = gapOf(window, held);
-      if (gap < least) {
-        least = gap;
-        for (const [, matrix] of layers) matrix.mark();
-      }
-    }
-    yield;
-  }
-  for (const [, matrix] of layers) matrix.restore();
-}
-
-function nameOf({ path }: LinearLayer): string {
-  return `${path}.weight`;
 }

@@ -30,7 +30,8 @@ export async function chooseAllCodes(
   { files, held, world, stopping }: Choosing,
 ): Promise<void> {
   const choice = codebookOf(method);
-  if (choice === null) return;
+  // Those that are fitted to outputs were read with the model.
+  if (choice === null || choice.calibrationSequences > 0) return;
   const report = { type: 'stage', stage: 'Prepare', subject: decompositionSubject.codes } as const;
   const seed = BigInt(run.spec.training.seed);
   emit({ ...report, state: 'Started' });

@@ -28,6 +28,7 @@ import {
   type Origin,
   plannedRank,
 } from '../methods/adapters/adapter.ts';
+import { codebookOf } from '../methods/index.ts';
 import { quantizeAs } from '../methods/weights/mixed.ts';
 import { denseOf, formSuffix } from '../methods/weights/weight-store.ts';
 import type { RoleContext } from '../role.ts';
@@ -36,6 +37,7 @@ import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor, tensor } from '../tensor/tensor.ts';
 import { rankDecision, rankNote } from './decided-ranks.ts';
 import { type FirstBatch, firstGradients } from './first-gradients.ts';
+import { makeCodebooks } from './initial-codebooks.ts';
 import { makeIntegers } from './initial-integers.ts';
 import { chosenForms } from './mixed-forms.ts';
 import { plannedComponents } from './planned-components.ts';
@@ -65,7 +67,9 @@ export async function initialFactors(
   const { adapter, store } = beginning.options;
   const begins = adapter !== null && (adapter.decompose !== undefined || decidesRanks(adapter));
   const calibrated = store?.calibrated;
-  if (!begins && calibrated === undefined) return null;
+  const choice = codebookOf(beginning.method);
+  const fitsCodes = choice !== null && choice.calibrationSequences > 0;
+  if (!begins && calibrated === undefined && !fitsCodes) return null;
   const place = initialPlace(context.folder, beginning);
   const known = await openInitialFactors(place);
   // Each rank has them, or all compute them.
@@ -75,6 +79,10 @@ export async function initialFactors(
   if (calibrated !== undefined) {
     const made = { ...beginning, calibrated, take: factors.takeStored };
     await makeIntegers(context, made);
+  }
+  if (fitsCodes) {
+    const seed = BigInt(beginning.run.spec.training.seed);
+    await makeCodebooks(context, { ...beginning, seed, choice, take: factors.takeStored });
   }
   const partial = join(context.folder, `${runFiles.initial}.partial`);
   const base = prepared.model.digest;

@@ -1,13 +1,7 @@
 // The integers of a base that are made with inputs of its layers on training data, before there is
-// a model to train. The dense model is built on the host, whatever trains, as all quantizing is;
-// every rank makes all of them, so that any number of workers has the same bits, and the first
-// writes them.
-
-import { setImmediate } from 'node:timers/promises';
+// a model to train. The first rank writes them.
 import { decompositionSubject } from '../../crds/stages/subjects.ts';
 import { linearLayers } from '../engine/adapted-layers.ts';
-import { type BuildOptions, frozenModel, type ModelSource } from '../engine/build-model.ts';
-import { requireFinite } from '../engine/finite.ts';
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { World } from '../engine/world.ts';
 import type { LinearLayer } from '../methods/adapters/adapter.ts';
@@ -20,52 +14,40 @@ import type { RoleContext } from '../role.ts';
 import { trimMemory } from '../tensor/memory.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import { releasePages, type Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { type DensePass, passDense, weightIn } from './dense-pass.ts';
 
-interface Making {
-  readonly source: ModelSource;
-  readonly options: BuildOptions;
+interface Making extends DensePass {
   readonly sequences: (count: number) => readonly HostSequence[];
   readonly world: World;
-  readonly stopping: () => boolean;
   readonly calibrated: NonNullable<WeightStore['calibrated']>;
   /** Of the first rank: a matrix in stored form, by its name. */
   readonly take: (name: string, stored: Tensor) => void;
 }
 
 export async function makeIntegers(
-  { emit, stop }: Pick<RoleContext, 'emit' | 'stop'>,
-  { source, options, sequences, world, stopping, calibrated, take }: Making,
+  context: Pick<RoleContext, 'emit' | 'stop'>,
+  { sequences, world, calibrated, take, ...pass }: Making,
 ): Promise<void> {
+  const { source } = pass;
   const { rounding } = calibrated;
   const grid = integersOf(rounding.grid);
   const layers = linearLayers(source.config);
-  const total = source.config.L;
-  const report = {
-    type: 'stage',
-    stage: 'Prepare',
-    subject: decompositionSubject.integers,
-  } as const;
-  emit({ ...report, state: 'Started' });
+  const subject = decompositionSubject.integers;
   {
     using integers = new QuantizedLayers(rounding);
-    const { dtype, sequenceLength } = options;
-    const model = frozenModel(source, { dtype, sequenceLength });
-    using _parameters = model.parameters;
-    const weightOf = (layer: LinearLayer) => weightIn(source, layer);
-    const inputs = { model, layers, weightOf, sequences: sequences(calibrated.sequences) };
-    for (const done of integers.make(inputs)) {
-      emit({ ...report, state: 'Running', done, total, unit: 'Blocks' });
-      // A request to stop is received here.
-      await setImmediate();
-      if (stopping()) stop.throwIfAborted();
-    }
+    await passDense(context, pass, subject, (model) => {
+      const weightOf = (layer: LinearLayer) => weightIn(source, layer);
+      return integers.make({
+        ...{ model, layers, weightOf, sequences: sequences(calibrated.sequences) },
+      });
+    });
     for (const layer of world.rank === 0 ? layers : []) {
       scope(() => take(`${layer.path}.${storedSuffix}`, storedOf(integers, layer, grid)));
     }
   }
   trimMemory();
-  emit({ ...report, state: 'Done' });
+  context.emit({ type: 'stage', stage: 'Prepare', subject, state: 'Done' });
 }
 
 function storedOf(integers: QuantizedLayers, layer: LinearLayer, grid: IntegerGrid): Tensor {
@@ -73,13 +55,4 @@ function storedOf(integers: QuantizedLayers, layer: LinearLayer, grid: IntegerGr
   const { codes, scales, zeros } = integers.coded(layer, [0, layer.out]);
   const fromZero = range === 'Symmetric' ? ops.addScalar(codes, 2 ** (bits - 1)) : codes;
   return storedIntegers({ codes: fromZero, scales, zeros }, { bits, groupSize });
-}
-
-function weightIn(source: ModelSource, { path }: LinearLayer): Tensor {
-  const name = `${path}.weight`;
-  const mapped = source.load(name, 'float32');
-  requireFinite(name, mapped);
-  const own = ops.clone(mapped);
-  releasePages(mapped);
-  return own;
 }

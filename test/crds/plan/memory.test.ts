@@ -385,7 +385,9 @@ test('the peak is that of the largest stage, and every stage that a job has is t
       const passes = ofGradients || calibrationOf(method) !== null;
       const ofWeights = adapterShape(method, one.facts)?.decomposing ?? null;
       const { base } = method;
-      const ofInputs = base.type === 'Integer' && base.integer.calibrationSequences > 0;
+      const ofInputs =
+        (base.type === 'Integer' && base.integer.calibrationSequences > 0) ||
+        (base.type === 'Codebook' && base.codebook.calibrationSequences > 0);
       const decomposes = passes || (isHere && (ofWeights !== null || ofInputs));
       const expected = [
         ...(trainsNothing(method) ? [] : ['Step']),

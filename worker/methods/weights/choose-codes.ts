@@ -1,5 +1,6 @@
 // The initial codes of a run: residual k-means, then codes, vectors and scales fitted to the
-// weights in turn (AQLM, Egiazarian et al. 2024, without its calibration on activations).
+// weights in turn (AQLM, Egiazarian et al. 2024); what a layer sees is fitted to after that, if
+// asked (worker/quantize/calibrated-codebooks.ts).
 //
 //   s_o = |W_o| + 1e-9      t = W / s, in groups of g
 //   for each codebook k: k-means of the residual of t, E centroids, from random points; an empty
@@ -19,6 +20,11 @@ import { type CodebookMatrix, type CodebookScheme, nearestCodes, sumsOf } from '
 export interface CodeChoice extends CodebookScheme {
   readonly beam: number;
   readonly refinements: number;
+}
+
+export interface CodeStart extends CodeChoice {
+  /** Training sequences whose outputs codes are fitted to; 0: to the weights alone. */
+  readonly calibrationSequences: number;
 }
 
 const pointsPerCentroid = 64;

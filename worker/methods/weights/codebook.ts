@@ -36,6 +36,15 @@ export function decodeCodebook({ codes, codebooks, scales }: CodebookMatrix, dty
   return ops.codebookDecode(codes, codebooks, scales, { dtype });
 }
 
+/** The tensors of a matrix by the names that they have in the file of what a run begins with. */
+export function codebookParts(name: string, { codes, codebooks, scales }: CodebookMatrix) {
+  return [
+    [`${name}_codes`, codes],
+    [`${name}_codebooks`, codebooks],
+    [`${name}_scales`, scales],
+  ] as const;
+}
+
 /** `[n, g]`: sums of the vectors at `codes [n, K]`, in the type of `codebooks [K, E, g]`. */
 export function sumsOf(codes: Tensor, codebooks: Tensor): Tensor {
   return scope(() => {
