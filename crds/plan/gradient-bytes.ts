@@ -44,8 +44,7 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
   const offered = trained.block * kept * part;
   const low = isAdapter ? null : lowValues(facts, method);
   if (low === null) {
-    const waiting = offered * scattered(question);
-    return { made: whole + probedBytes(question), offered, waiting };
+    return { made: whole + probedBytes(question), offered, waiting: offered };
   }
   // Ranks compute whole gradients, and compute projections while tapes, pending reductions and
   // freed logits are still allocated: as measured, two ranks take the memory of unprojected shares.
@@ -75,17 +74,6 @@ function probedBytes(question: MemoryQuestion): number {
     factors(question) + sums,
     dense + memoryConstants.largestValuesBytes * Math.max(0, ...sizes),
   );
-}
-
-/**
- * How much of the heap gradients take while they wait, in units of their size: those of experts are
- * many and small, and lie among temporaries that are freed.
- */
-function scattered({ facts, method, shards, device }: MemoryQuestion): number {
-  // Ranks put them into one piece.
-  if (shards > 1 || device.type !== 'cpu') return 1;
-  const hasExperts = adapterShape(method, facts)?.experts !== undefined;
-  return hasExperts ? memoryConstants.scattered : 1;
 }
 
 /**

@@ -108,11 +108,6 @@ export const memoryConstants = {
     SM3: 4,
     master: 4,
   },
-  /**
-   * Heap that the gradients of experts take, of their bytes: measured with 8 and with 30 blocks of
-   * SmolLM2-135M.
-   */
-  scattered: 1.85,
   /** Per value of a matrix while it gets noise: both in float32, the noise beside the weight. */
   noiseBytes: 2 * 4,
   /** Of an input that is rounded: itself, its codes from zero, and which of them are inside. */

@@ -103,15 +103,21 @@ test('a large tensor is given the block that one of its size left', (t) => {
   t.true(faults < (rounds * 16 * mebibyte) / 4096 / 4, `${faults} page faults`);
 });
 
-test('small tensors lie where a large one lay, and a large one where they lay', (t) => {
-  trimMemory();
-  ops.ones(floats(48 * mebibyte)).dispose();
-  const before = process.resourceUsage().minorPageFault;
-  for (let round = 0; round < 4; round += 1) {
-    const parts = Array.from({ length: 16 }, () => ops.ones(floats(3 * mebibyte)));
-    for (const part of parts) part.dispose();
+for (const [words, size] of [
+  ['some megabytes', 3 * mebibyte],
+  ['some kilobytes', 36 * 1024],
+] as const) {
+  test(`tensors of ${words} lie where a large one lay, and a large one where they lay`, (t) => {
+    trimMemory();
+    const count = Math.floor((48 * mebibyte) / size);
     ops.ones(floats(48 * mebibyte)).dispose();
-  }
-  const faults = process.resourceUsage().minorPageFault - before;
-  t.true(faults < (48 * mebibyte) / 4096 / 4, `${faults} page faults`);
-});
+    const before = process.resourceUsage().minorPageFault;
+    for (let round = 0; round < 4; round += 1) {
+      const parts = Array.from({ length: count }, () => ops.ones(floats(size)));
+      for (const part of parts) part.dispose();
+      ops.ones(floats(48 * mebibyte)).dispose();
+    }
+    const faults = process.resourceUsage().minorPageFault - before;
+    t.true(faults < (48 * mebibyte) / 4096 / 4, `${faults} page faults`);
+  });
+}

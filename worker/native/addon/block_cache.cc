@@ -9,7 +9,7 @@ namespace anneal {
 
 namespace {
 
-constexpr size_t kStep = 64 << 10;    // sizes are multiples of this, so that no area is a sliver
+constexpr size_t kStep = 4 << 10;     // a page: sizes are multiples of this
 constexpr size_t kSlack = 8 << 20;   // free bytes that are always allowed
 constexpr uintptr_t kPage = 4 << 10;  // of no machine are pages smaller
 
