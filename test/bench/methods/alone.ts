@@ -7,6 +7,7 @@ import { workerNodeArguments } from '../../../crds/wire/worker-process.ts';
 import { type BenchJob, documentOf } from '../run-job.ts';
 import { median } from '../train/table.ts';
 import type { MethodRun } from './methods-table.ts';
+import type { StepTime } from './step-runner.ts';
 
 export interface AloneRequest {
   /** As the file of the job has it. */
@@ -17,7 +18,7 @@ export interface AloneRequest {
 }
 
 export interface AloneResult {
-  readonly steps: readonly { readonly wallMs: number; readonly processorMs: number }[];
+  readonly steps: readonly StepTime[];
   readonly peak: number;
   readonly predicted: Pick<MemoryPlan, 'peak' | 'parts'>;
 }

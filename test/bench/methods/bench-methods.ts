@@ -4,7 +4,8 @@
  * held-out conversations; or, with --alone, of steps and nothing else. The time is the median of
  * the steps behind the first: that one fills caches, and is the only one of GaLore and Q-GaLore
  * that chooses directions, as long as there are fewer steps than `refreshSteps`. OwLore chooses at
- * every draw, and draws every second step here.
+ * every draw, and draws every second step here. With --equal-rank, adapters beside LoRA of that
+ * rank, in turn in one process, step by step.
  */
 import { rm } from 'node:fs/promises';
 import { loadavg } from 'node:os';
@@ -20,6 +21,7 @@ import { forgetRun } from '../run-document.ts';
 import { type BenchJob, runJob } from '../run-job.ts';
 import { inTurn } from '../turns.ts';
 import { notAlone, runAlone } from './alone.ts';
+import { equalRankTable, jobsOfRank, runInTurn } from './equal-rank.ts';
 import { besideLora, methodJobs } from './jobs.ts';
 import { type MethodRun, methodRunOf, methodsTable } from './methods-table.ts';
 
@@ -37,6 +39,9 @@ export async function benchMethods(setup: Setup, args: readonly string[]): Promi
       model: { type: 'string', default: '' },
       /** Steps and nothing besides, which takes a tenth of the time. */
       alone: { type: 'boolean', default: false },
+      /** Adapters whose change is a product, of this rank, in place of the others. */
+      'equal-rank': { type: 'string', default: '' },
+      sequences: { type: 'string', default: '1' },
       rounds: { type: 'string', default: '3' },
       steps: { type: 'string', default: '6' },
     },
@@ -46,6 +51,7 @@ export async function benchMethods(setup: Setup, args: readonly string[]): Promi
       '--alone has steps and no stage before the first one, which many of --adapters need';
     throw new UserError({ code: 'E_USAGE', message });
   }
+  if (values['equal-rank'] !== '') return await benchEqualRank(setup, values);
   const blocks = modelShapes.get(values.model)?.num_hidden_layers ?? blocksOfDemo;
   const all = values.adapters ? besideLora : methodJobs(blocks);
   const jobs = chosenOf(all, values.only).filter(
@@ -69,6 +75,23 @@ export async function benchMethods(setup: Setup, args: readonly string[]): Promi
     }
   }
   process.stdout.write(`\n${methodsTable(runs)}\n`);
+}
+
+interface OfOneRank {
+  readonly 'equal-rank': string;
+  readonly only: string;
+  readonly sequences: string;
+  readonly steps: string;
+}
+
+async function benchEqualRank(setup: Setup, values: OfOneRank): Promise<void> {
+  const all = jobsOfRank(Number(values['equal-rank']), Number(values.sequences));
+  const steps = Number(values.steps);
+  const jobs = chosenOf(all, values.only).map((job) => ({ ...job, steps }));
+  await ensureNative(setup, root);
+  const volume = await ensureDemo(setup);
+  const result = await runInTurn(jobs, join(volume, 'model'), setup.signal);
+  process.stdout.write(`\n${equalRankTable(result)}\n`);
 }
 
 interface Places {
