@@ -217,8 +217,13 @@ export function betweenFixed(
       const { trained, kept } = between(own);
       return { trained, kept: own * (linear.in + linear.out) + kept, taken: 0 };
     },
-    made: (linear) => linear.out * within(linear),
+    made: (linear) => joined(linear, within(linear)),
   };
+}
+
+/** The smaller of two factors, which what is between them joins in each pass. */
+export function joined(linear: Sides, rank: number): number {
+  return rank * Math.min(linear.in, linear.out);
 }
 
 /** The product of the input with A. */

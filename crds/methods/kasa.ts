@@ -5,7 +5,7 @@ import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { adapterEntry, adapterPreset } from './adapter-entry.ts';
 import { alpha, byRank, dropout, rankOf, targetModules } from './adapter-fields.ts';
-import { exact, pairedRank, type Sides, withDiagonal } from './adapter-shapes.ts';
+import { exact, joined, pairedRank, type Sides, withDiagonal } from './adapter-shapes.ts';
 
 const paper = {
   title: 'KaSA: Knowledge-Aware Singular-Value Adaptation of Large Language Models',
@@ -42,7 +42,8 @@ export const kasa = adapterEntry({
   words: (own) => byRank('KaSA', own),
   shape(own) {
     const taken = (linear: Sides) => pairedRank(linear, own.rank) * (linear.in + linear.out);
-    return { ...withDiagonal(own, taken), decomposing: exact };
+    const made = (linear: Sides) => joined(linear, own.rank);
+    return { ...withDiagonal(own, taken), made, decomposing: exact };
   },
   changesBase: true,
 });

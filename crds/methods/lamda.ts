@@ -10,6 +10,7 @@ import { alpha, byRank, dropout, rankOf, targetModules } from './adapter-fields.
 import {
   type AdapterShape,
   inner,
+  joined,
   type LinearSize,
   largestRanks,
   rankWithin,
@@ -105,11 +106,11 @@ function betweenSides({ initialization, ...of }: Own, model: ModelFacts): Adapte
       trained: own * (own + linear.out),
       kept: own * linear.in,
       taken: takes ? own * (linear.in + linear.out) : 0,
-      made: linear.out * own,
+      made: joined(linear, own),
       perToken: own,
     }),
-    // The product of both trained ones.
-    made: (linear) => linear.out * ranks.trained(linear),
+    // Of the square matrix.
+    made: (linear) => joined(linear, ranks.trained(linear)),
     ...(isShared && {
       found: (linear: LinearSize) => most(linear) * (linear.in + linear.out + most(linear)),
     }),

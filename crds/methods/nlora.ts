@@ -6,7 +6,14 @@
 import * as z from 'zod';
 import { adapterEntry, adapterPreset, besideDense } from './adapter-entry.ts';
 import { alphaOfRank, dropout, onLayers, rankOf, targetModules } from './adapter-fields.ts';
-import { type AdapterShape, inner, rankWithin, type Sides, threeOf } from './adapter-shapes.ts';
+import {
+  type AdapterShape,
+  inner,
+  joined,
+  rankWithin,
+  type Sides,
+  threeOf,
+} from './adapter-shapes.ts';
 import type { Preset } from './method.ts';
 import { paper } from './slora.ts';
 
@@ -71,6 +78,6 @@ function ofParts({ rank, targetModules, dropout, train }: Own): AdapterShape {
         ? { trained: threeOf(linear, own), kept: 0, taken: two }
         : { trained: own * own, kept: two, taken: two };
     },
-    made: (linear) => linear.out * within(linear),
+    made: (linear) => joined(linear, within(linear)),
   };
 }

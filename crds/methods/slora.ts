@@ -4,7 +4,7 @@
 import * as z from 'zod';
 import { adapterEntry, adapterPreset } from './adapter-entry.ts';
 import { alpha, byRank, dropout, rankOf, targetModules } from './adapter-fields.ts';
-import { likeLora, threeOf } from './adapter-shapes.ts';
+import { joined, likeLora, threeOf } from './adapter-shapes.ts';
 
 export const paper = {
   title: 'NLoRA: Nystrom-Initiated Low-Rank Adaptation for Large Language Models',
@@ -27,7 +27,7 @@ export const slora = adapterEntry({
   shape: (own) =>
     likeLora(own, {
       count: (linear) => ({ trained: threeOf(linear, own.rank), kept: 0, taken: 0 }),
-      made: (linear) => own.rank * linear.out,
+      made: (linear) => joined(linear, own.rank),
     }),
 });
 

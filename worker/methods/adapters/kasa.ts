@@ -18,6 +18,7 @@ import { streamOf } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { bottomSubspace } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB } from './adapter.ts';
+import { withDiagonal } from './between.ts';
 import { type AdapterOf, asLora } from './from-parameters.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';
 
@@ -49,10 +50,8 @@ export function kasa({ beta, gamma, ...settings }: KasaSettings): Adapter {
       return { trained: { ...inner.initialize(layer, initial).trained, [diagonal]: d } };
     },
     takesOver: (_, initial) => ({ left: initial(left), right: initial(right), scale: 1 }),
-    factors(layer, tensors, draw) {
-      const delta = inner.factors(layer, tensors, draw);
-      return { ...delta, B: ops.mul(delta.B, tensors(diagonal)) };
-    },
+    factors: (layer, tensors, draw) =>
+      withDiagonal(inner.factors(layer, tensors, draw), tensors(diagonal)),
     regularizer(_, tensors) {
       const sizes = ops.mulScalar(ops.sum(ops.square(tensors(diagonal))), beta);
       const apart = ops.add(unlikeUnit(tensors(factorA)), unlikeUnit(ops.t(tensors(factorB))));
@@ -73,9 +72,14 @@ function weakest(W: Tensor, count: number) {
   return { left: basis, right: ops.t(ops.linear(ops.contiguous(ops.t(W)), turned)) };
 }
 
-/** Distance of the rows from orthonormal ones; its gradient is zero where they are. */
+/**
+ * Distance of the rows from orthonormal ones; its gradient is zero where they are. Both sides of
+ * the product have the same gradient, since the Gram matrix is symmetric: it is computed of one,
+ * and counts twice.
+ */
 function unlikeUnit(rows: Tensor): Tensor {
   const [count = 0] = rows.shape;
-  const gram = ops.mm(rows, ops.t(rows));
+  const once = ops.mm(rows, ops.t(ops.detach(rows)));
+  const gram = ops.sub(ops.mulScalar(once, 2), ops.detach(once));
   return ops.linalgVectorNorm(ops.sub(gram, ops.eye(count, { dtype: rows.dtype })));
 }

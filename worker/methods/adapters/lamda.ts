@@ -31,6 +31,7 @@ import {
   type LinearLayer,
   type Moment,
 } from './adapter.ts';
+import { withMatrix } from './between.ts';
 import { type AdapterOf, asLora } from './from-parameters.ts';
 import { diagonalOf, singularVectors } from './singular-vectors.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';
@@ -60,10 +61,8 @@ export function lamda(settings: LamdaSettings): Adapter {
     ...plain,
     ...(settings.initialization === 'Svd' ? fromSpectrum(settings) : fromChance(settings)),
     name: 'LaMDA',
-    factors(layer, tensors, draw) {
-      const B = ops.mm(tensors(factorB), tensors(middle));
-      return { ...plain.factors(layer, tensors, draw), B };
-    },
+    factors: (layer, tensors, draw) =>
+      withMatrix(plain.factors(layer, tensors, draw), tensors(middle)),
     restingColumns: (suffix, columns, moment) =>
       suffix === factorB ? restingAt(columns, settings.freezeFraction, moment) : 0,
   };

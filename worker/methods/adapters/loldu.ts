@@ -13,6 +13,7 @@ import * as ops from '../../tensor/ops.generated.ts';
 import { type Tensor, tensor, toArray } from '../../tensor/tensor.ts';
 import { byOneThread } from '../../tensor/threads.ts';
 import { type Adapter, keptOf } from './adapter.ts';
+import { withDiagonal } from './between.ts';
 import { plainDelta } from './delta.ts';
 import { type AdapterOf, onTargets } from './from-parameters.ts';
 
@@ -45,7 +46,7 @@ function loldu({ rank, targets }: LolduSettings): Adapter {
     }),
     factors: (_, tensors) => {
       const change = ops.sub(tensors(trained), tensors(diagonal));
-      return plainDelta(tensors(upper), ops.mul(tensors(lower), change), 1);
+      return withDiagonal(plainDelta(tensors(upper), tensors(lower), 1), change);
     },
     learningRateFactor: () => 1,
     // Decay would pull z away from D, where the model is that of the files.

@@ -19,6 +19,7 @@ import { streamOf } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { subspaceFinder } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB, keptOf, type LinearLayer } from './adapter.ts';
+import { withMatrix } from './between.ts';
 import { plainDelta } from './delta.ts';
 import { type AdapterOf, onTargets } from './from-parameters.ts';
 import { diagonalOf, isZero, singularVectors } from './singular-vectors.ts';
@@ -54,7 +55,7 @@ export function loraSb({ rank, directions, targets, seed }: LoraSbSettings): Ada
       kept: keptOf(initial, [factorA, factorB]),
     }),
     factors: (_, tensors) =>
-      plainDelta(tensors(factorA), ops.mm(tensors(factorB), tensors(middle)), 1),
+      withMatrix(plainDelta(tensors(factorA), tensors(factorB), 1), tensors(middle)),
     learningRateFactor: () => 1,
     decays: () => true,
   };

@@ -13,6 +13,7 @@ import { streamOf } from '../../tensor/streams.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { sketchedSubspace } from '../optimizers/subspace.ts';
 import { type Adapter, factorA, factorB, keptOf } from './adapter.ts';
+import { withMatrix } from './between.ts';
 import { plainDelta } from './delta.ts';
 import { type AdapterOf, onTargets } from './from-parameters.ts';
 import { singularVectors } from './singular-vectors.ts';
@@ -45,7 +46,7 @@ function loraXs({ rank, targets, seed, dtype }: LoraXsSettings): Adapter {
       return { trained: { [middle]: R }, kept: keptOf(initial, [factorA, factorB]) };
     },
     factors: (_, tensors) =>
-      plainDelta(tensors(factorA), ops.mm(tensors(factorB), tensors(middle)), 1),
+      withMatrix(plainDelta(tensors(factorA), tensors(factorB), 1), tensors(middle)),
     learningRateFactor: () => 1,
     decays: () => true,
   };

@@ -4,10 +4,10 @@
 //   y = x W^T + s (drop(x) A^T) N^T B^T      A [r, I] · N [r, r] · B [O, r] · s = alpha / r
 // A and N begin as A of LoRA does, uniform in ±1/sqrt of their columns, B with zeros. Trained: all
 // three in float32.
-import * as ops from '../../tensor/ops.generated.ts';
 import { uniform } from '../../tensor/rng.ts';
 import { streamOf } from '../../tensor/streams.ts';
 import type { Adapter } from './adapter.ts';
+import { withMatrix } from './between.ts';
 import { type AdapterOf, asLora } from './from-parameters.ts';
 import { type StandardLora, standardLora } from './standard-lora.ts';
 
@@ -28,9 +28,7 @@ export function slora(settings: StandardLora): Adapter {
       const N = uniform([rank, rank], -bound, bound, stream, dtype);
       return { trained: { ...outer.initialize(layer, initial).trained, [middle]: N } };
     },
-    factors(layer, tensors, draw) {
-      const delta = outer.factors(layer, tensors, draw);
-      return { ...delta, B: ops.mm(delta.B, tensors(middle)) };
-    },
+    factors: (layer, tensors, draw) =>
+      withMatrix(outer.factors(layer, tensors, draw), tensors(middle)),
   };
 }
