@@ -22,8 +22,8 @@ namespace anneal {
 
 class BlockCache {
  public:
-  // Smaller blocks are the heap's business. Gradients of small adapters are larger: in the heap those
-  // of experts took 1.85 times their size, since they lay among what libraries free.
+  // Smaller blocks are the heap's business. Gradients of small adapters are larger: in the heap,
+  // among what libraries free, those of experts took 1.85 times their size.
   static constexpr size_t kLarge = 32 << 10;
 
   struct Block {
