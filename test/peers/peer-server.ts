@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { execa } from 'execa';
 import type { Setup } from '../../cli/setup/setup.ts';
+import { processorSecondsOf } from '../report/processor-time.ts';
+import type { Tally } from '../report/tally.ts';
 import { ensurePeers } from '../setup/peers.ts';
 
 /** Names the socket where scripts are run; without it each is a process of its own. */
@@ -23,6 +25,8 @@ export const peerEnv = {
 
 export interface PeerServer extends AsyncDisposable {
   readonly socket: string;
+  /** So far, of all scripts that have ended. */
+  processorTime(): Pick<Tally, 'processorSeconds'>;
 }
 
 /** Ends with its disposal, and with the process that started it. */
@@ -50,6 +54,10 @@ export async function startPeerServer(setup: Setup): Promise<PeerServer> {
   }
   return {
     socket,
+    processorTime: () => {
+      const processorSeconds = processorSecondsOf(child.pid ?? 0);
+      return processorSeconds === undefined ? {} : { processorSeconds };
+    },
     async [Symbol.asyncDispose]() {
       child.stdin.end();
       await child;

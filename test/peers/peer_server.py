@@ -60,9 +60,17 @@ def run(asker):
     os._exit(0)
 
 
+def wait_for_ended(*_):
+    """Of all: the processor time of those that nobody waited for is not told."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0] != 0:
+            pass
+    except ChildProcessError:
+        pass
+
+
 def main(path):
-    # Children are nobody's to wait for.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, wait_for_ended)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(16)

@@ -17,6 +17,9 @@ import { readTap, type TestResult } from './tap.ts';
 const maxFacts = 60;
 const maxFactLength = 400;
 
+/** Beside those of all processes. */
+const processorTimeStream = 3;
+
 export interface AvaRun {
   readonly patterns: readonly string[];
   /** @default AVA's own */
@@ -50,7 +53,7 @@ export async function runAva(
   const child = execa(process.execPath, avaArguments(run), {
     cwd: run.cwd,
     env: { ...run.env, NODE_OPTIONS: '' },
-    stdin: 'ignore',
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     buffer: { stdout: false },
     reject: false,
     cancelSignal: signal,
@@ -65,7 +68,13 @@ export async function runAva(
   } else if (hasDied) print(lastLines(ended.stderr));
   const longest = times.longest();
   if (longest !== '') print(`  longest     ${longest}`);
-  return count;
+  return { ...count, ...processorTimeOf(ended.stdio[processorTimeStream]) };
+}
+
+/** Nothing where AVA was ended, or the system does not tell. */
+function processorTimeOf(told: unknown): Pick<Tally, 'processorSeconds'> {
+  const seconds = Number.parseFloat(String(told));
+  return Number.isNaN(seconds) ? {} : { processorSeconds: seconds };
 }
 
 /** A process that ended by a signal or by its own will, and not a test that failed. */
@@ -75,6 +84,7 @@ function isDeath({ title, outcome }: TestResult): boolean {
 
 function avaArguments({ patterns, config, concurrency, timeout }: AvaRun): readonly string[] {
   return [
+    `--import=${new URL('tell-processor-time.ts', import.meta.url)}`,
     'node_modules/ava/entrypoints/cli.mjs',
     '--tap',
     `--node-arguments=--import=${new URL('test-frames.ts', import.meta.url)}`,

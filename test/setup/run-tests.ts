@@ -16,8 +16,9 @@ import { seconds } from '../../cli/setup/steps.ts';
 import { inEachOrder, orders, orderVariable } from '../gpu/device-tests.ts';
 import { peerServerVariable, startPeerServer } from '../peers/peer-server.ts';
 import { inWords } from '../report/in-words.ts';
+import { idleSince } from '../report/processor-time.ts';
 import { runAva } from '../report/run-ava.ts';
-import { add, closingLine, exitCodeOf, nothing, type Tally } from '../report/tally.ts';
+import { add, closingLine, exitCodeOf, nothing, type Tally, timeInWords } from '../report/tally.ts';
 import { givenCluster } from './cluster/cluster.ts';
 import { runOnCluster } from './cluster/on-cluster.ts';
 import { whyNoCluster } from './cluster/probe.ts';
@@ -151,7 +152,8 @@ async function runGroup(
   if (group.onCluster !== true) {
     await using peers = group.peerServer === true ? await startPeerServer(setup) : undefined;
     const variables = peers === undefined ? {} : { [peerServerVariable]: peers.socket };
-    const here = await runFiles(setup, group, variables);
+    const files = await runFiles(setup, group, variables);
+    const here = add(files, { ...nothing, ...peers?.processorTime() });
     return add(here, add(await runAtLevels(setup, group), await runOnDevice(setup, group)));
   }
   const run = (variables: Readonly<Record<string, string>>) => runFiles(setup, group, variables);
@@ -236,11 +238,13 @@ async function firstMissing(setup: Setup, group: TestGroup): Promise<string | un
 
 async function timed(name: string, body: () => Promise<Tally>): Promise<void> {
   const start = performance.now();
+  const idle = idleSince();
   const result = await body();
   tally = add(tally, result);
   const counted = result.passed + result.failed + result.skipped > 0;
   const outcome = counted ? closingLine(result).replace(/, 0 failed/, '') : 'ok';
-  print(`${name.padEnd(13)} ${outcome} (${seconds(performance.now() - start)})`);
+  const time = { milliseconds: performance.now() - start, idle: idle() };
+  print(`${name.padEnd(13)} ${outcome} (${timeInWords(result, time)})`);
 }
 
 async function hasFiles({ patterns }: TestGroup): Promise<boolean> {
