@@ -15,8 +15,10 @@
 #include <climits>
 #include <cstdio>
 #include <fstream>
+#include <mutex>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "block_cache.h"
@@ -101,29 +103,38 @@ struct Mapping {
   uintptr_t end = 0;
   std::string permissions;
   std::string file;
-  // Pages that were written since, and so are in no file.
+  // Pages that were written since, and so are in no file; told by smaps alone.
   bool has_own_pages = true;
+
+  bool operator==(const Mapping&) const = default;
 };
 
-// Mappings of files, as /proc/self/smaps tells them; none where it cannot be read.
-std::vector<Mapping> file_mappings() {
+// Read-only mappings of programs and libraries, as /proc/self/maps or smaps tells them; none where
+// it cannot be read.
+std::vector<Mapping> program_mappings(const char* path) {
   std::vector<Mapping> mappings;
-  std::ifstream smaps("/proc/self/smaps");
-  for (std::string line; std::getline(smaps, line);) {
+  std::ifstream told(path);
+  for (std::string line; std::getline(told, line);) {
     Mapping one;
     char permissions[5] = {};
-    int path = 0;
+    int file = 0;
     if (std::sscanf(line.c_str(), "%lx-%lx %4s %*s %*s %*s %n", &one.begin, &one.end, permissions,
-                    &path) == 3) {
+                    &file) == 3) {
       one.permissions = permissions;
-      if (path > 0)
-        one.file = line.substr(static_cast<size_t>(path));
+      if (file > 0)
+        one.file = line.substr(static_cast<size_t>(file));
       mappings.push_back(one);
     } else if (line == "Anonymous:             0 kB" && !mappings.empty()) {
       mappings.back().has_own_pages = false;
     }
   }
-  std::erase_if(mappings, [](const Mapping& one) { return one.file.rfind('/', 0) != 0; });
+  std::set<std::string> programs;
+  for (const Mapping& one : mappings)
+    if (one.permissions[2] == 'x' && one.file.rfind('/', 0) == 0)
+      programs.insert(one.file);
+  std::erase_if(mappings, [&](const Mapping& one) {
+    return one.permissions[1] == 'w' || programs.count(one.file) == 0;
+  });
   return mappings;
 }
 
@@ -132,13 +143,18 @@ std::vector<Mapping> file_mappings() {
 // 60 MiB do not.
 void drop_library_pages() {
 #ifdef __linux__
-  const std::vector<Mapping> mappings = file_mappings();
-  std::set<std::string> programs;
-  for (const Mapping& one : mappings)
-    if (one.permissions[2] == 'x')
-      programs.insert(one.file);
-  for (const Mapping& one : mappings)
-    if (!one.has_own_pages && one.permissions[1] == '-' && programs.count(one.file) > 0)
+  // For smaps the kernel walks all memory of the process. What is read-only has the pages that it
+  // had when it was loaded, so they are asked for again only when there are other mappings.
+  static std::mutex mutex;
+  static std::vector<Mapping> known;
+  static std::vector<Mapping> detailed;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (std::vector<Mapping> now = program_mappings("/proc/self/maps"); now != known) {
+    known = std::move(now);
+    detailed = program_mappings("/proc/self/smaps");
+  }
+  for (const Mapping& one : detailed)
+    if (!one.has_own_pages)
       madvise(reinterpret_cast<void*>(one.begin), one.end - one.begin, MADV_DONTNEED);
 #endif
 }
