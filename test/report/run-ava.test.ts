@@ -57,6 +57,25 @@ test('of a large difference the first lines are told, and how many there were', 
   t.regex(printed, /^ {4}\d{3,} more lines$/m);
 });
 
+test('processes that a test file forks say nothing of their own at their end', async (t) => {
+  const child = "process.send('first'); process.once('exit', () => process.send('last'));";
+  const { tally } = await runFile(
+    t,
+    `import { fork } from 'node:child_process';
+     import { once } from 'node:events';
+     import { writeFileSync } from 'node:fs';
+     test('forked', async (t) => {
+       writeFileSync('child.js', ${JSON.stringify(child)});
+       const process = fork('child.js', { serialization: 'advanced' });
+       const heard = [];
+       process.on('message', (message) => heard.push(message));
+       await once(process, 'close');
+       t.deepEqual(heard, ['first', 'last']);
+     });`,
+  );
+  t.like(tally, { passed: 1, failed: 0 });
+});
+
 test('a test file that a signal ends is told with its last lines', async (t) => {
   const { tally, printed } = await runFile(
     t,
