@@ -25,6 +25,8 @@ export interface PartyFacts {
   readonly job: BatchJob | undefined;
   /** Of that Job. */
   readonly pods: readonly AddressedPod[];
+  /** Of a Job before it, which was deleted; they have yet to end. */
+  readonly left: readonly AddressedPod[];
   /** By the running pod, or by the last one when it ended. */
   readonly told: PartyProgress | undefined;
   /** Newest, of a pod that does not start or a Job without pods. */
@@ -79,8 +81,9 @@ export function decideParty(facts: PartyFacts): PartyDecision {
   return { built, status, isEnded, step: stepOf(facts, isCurrent, isEnded) };
 }
 
-function stepOf({ job }: PartyFacts, isCurrent: boolean, isEnded: boolean): PartyStep {
-  if (job === undefined) return isEnded ? 'Keep' : 'Create';
+function stepOf({ job, left }: PartyFacts, isCurrent: boolean, isEnded: boolean): PartyStep {
+  // Two pods would write to the same folders.
+  if (job === undefined) return isEnded || left.length > 0 ? 'Keep' : 'Create';
   if (isCurrent || job.metadata.deletionTimestamp !== undefined) return 'Keep';
   return 'Remove';
 }

@@ -11,9 +11,14 @@ const ordinary = new Set(['ContainerCreating', 'PodInitializing']);
 
 /** Undefined where a pod runs, or there is nothing to wait for. */
 export function waitOf(facts: PartyFacts, isCurrent: boolean): PodWait | undefined {
-  const { job, pods, warning, party } = facts;
+  const { job, pods, left, warning, party } = facts;
   if (job !== undefined && !isCurrent) {
     return { reason: 'Replacing', message: 'the pod of the spec before ends first' };
+  }
+  const [before] = left;
+  if (job === undefined && before !== undefined) {
+    const message = `pod ${before.metadata.name} was made before and has yet to end`;
+    return { reason: 'Replacing', message };
   }
   const pod = pods.find(({ status }) => status.phase === 'Pending');
   if (pod === undefined) {

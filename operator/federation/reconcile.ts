@@ -92,8 +92,9 @@ export class FederationReconciler {
       .by('party', uid)
       .filter(({ metadata }) => job !== undefined && metadata.controlledBy === job.metadata.uid)
       .toSorted((a, b) => b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp));
+    const left = stores.pods.by('party', uid).filter((pod) => !pods.includes(pod) && isLeft(pod));
     return {
-      ...{ party, job, pods, now: clock.now() },
+      ...{ party, job, pods, left, now: clock.now() },
       told: await this.#toldBy(pods, signal),
       warning: await this.#warningOf(party, job, pods, signal),
       refused: this.#refusals.of(key, party.generation),
@@ -157,4 +158,10 @@ export class FederationReconciler {
       await removeAfterChildren(client, batchJobs, job, signal);
     }
   }
+}
+
+/** Of a Job that is not there any more, and not ended. */
+function isLeft({ metadata, status }: AddressedPod): boolean {
+  const isOver = status.phase === 'Succeeded' || status.phase === 'Failed';
+  return metadata.controlledBy !== undefined && !isOver;
 }

@@ -251,7 +251,7 @@ export class Gateway {
   }
 
   async #ask(
-    { state }: Open,
+    { state, mirror }: Open,
     pod: PodOnBus,
     job: MirroredJob & { readonly record: NonNullable<MirroredJob['record']> },
     what: string,
@@ -271,16 +271,33 @@ export class Gateway {
         return reply({ type: 'Entry', entry: await state.get(request.key) });
       }
       default: {
-        const refusal = refusalOf(pod, request, job);
+        const refusal = refusalOf(pod, request, { ...job, claims: mirror.claims(pod.job) });
         if (refusal !== undefined) return reply({ type: 'Refused', message: refusal });
-        const revision = await written(state, request);
+        const revision = await written(state, request, mirror, pod.job);
         return reply(revision === false ? { type: 'Conflict' } : { type: 'Written', revision });
       }
     }
   }
 }
 
-function written(state: Bucket, request: WriteRequest): Promise<number | false> {
+/** A key counts from the moment it is sent: the mirror may hear of it after many others. */
+async function written(
+  state: Bucket,
+  request: WriteRequest,
+  mirror: Mirror,
+  job: PodOnBus['job'],
+): Promise<number | false> {
+  const isNew = mirror.claim(job, request.key);
+  let revision: number | false = false;
+  try {
+    revision = await stored(state, request);
+  } finally {
+    if (isNew && revision === false) mirror.unclaim(job, request.key);
+  }
+  return revision;
+}
+
+function stored(state: Bucket, request: WriteRequest): Promise<number | false> {
   const { key, value } = request;
   switch (request.what) {
     case 'put':

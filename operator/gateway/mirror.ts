@@ -25,6 +25,7 @@ export class Mirror implements Watcher {
   readonly #changed: (job: MirroredJob) => void;
   #jobs = new Map<string, Kept>();
   #next: Map<string, Kept> | undefined = new Map();
+  readonly #claims = new Map<string, Set<string>>();
 
   /** `changed` is told of jobs that came, went, or have another record. */
   constructor(changed: (job: MirroredJob) => void) {
@@ -43,6 +44,24 @@ export class Mirror implements Watcher {
     return this.#jobs.get(jobPrefix(at));
   }
 
+  /** Keys that are being written, or were, and are not among the entries yet. */
+  claims(at: JobOnBus): ReadonlySet<string> {
+    return this.#claims.get(jobPrefix(at)) ?? noClaims;
+  }
+
+  /** The key counts as one of the job's from now on; false: it does already. */
+  claim(at: JobOnBus, key: string): boolean {
+    const claims = this.#claims.get(jobPrefix(at)) ?? new Set();
+    if (claims.has(key) || this.job(at)?.entries.has(key) === true) return false;
+    this.#claims.set(jobPrefix(at), claims.add(key));
+    return true;
+  }
+
+  /** Nothing was stored under a key that had been claimed. */
+  unclaim(at: JobOnBus, key: string): void {
+    this.#claims.get(jobPrefix(at))?.delete(key);
+  }
+
   entry(key: string, value: unknown, revision: number): void {
     const jobs = this.#next ?? this.#jobs;
     const parsed = parseKey(key);
@@ -52,11 +71,13 @@ export class Mirror implements Watcher {
     if (isJob && value === undefined) {
       const gone = jobs.get(jobPrefix(at));
       jobs.delete(jobPrefix(at));
+      this.#claims.delete(jobPrefix(at));
       if (gone !== undefined && this.isReady) this.#changed({ ...gone, record: undefined });
       return;
     }
     const kept = jobs.get(jobPrefix(at)) ?? none(at);
     jobs.set(jobPrefix(at), kept);
+    this.unclaim(at, key);
     if (value === undefined) kept.entries.delete(key);
     else kept.entries.set(key, { value, revision });
     kept.head = Math.max(kept.head, revision);
@@ -69,6 +90,8 @@ export class Mirror implements Watcher {
     const before = this.#jobs;
     this.#jobs = this.#next ?? this.#jobs;
     this.#next = undefined;
+    // The new list has what was written; a key that was removed meanwhile would count for ever.
+    this.#claims.clear();
     for (const [at, job] of before)
       if (!this.#jobs.has(at)) this.#changed({ ...job, record: undefined });
     for (const job of this.#jobs.values()) this.#changed(job);
@@ -78,6 +101,8 @@ export class Mirror implements Watcher {
     this.#next = new Map();
   }
 }
+
+const noClaims: ReadonlySet<string> = new Set();
 
 function none(job: JobOnBus): Kept {
   return { job, record: undefined, entries: new Map(), head: 0 };

@@ -37,12 +37,15 @@ export function mostKeys({ workers }: JobRecord): number {
   return 16 + 3 * workers * roundsKept;
 }
 
+interface KnownJob {
+  readonly record: JobRecord;
+  readonly entries: ReadonlyMap<string, unknown>;
+  /** Keys that are being written and are not among the entries yet. */
+  readonly claims: ReadonlySet<string>;
+}
+
 /** Why a pod may not write that; undefined: it may. */
-export function refusalOf(
-  pod: PodOnBus,
-  request: WriteRequest,
-  job: { readonly record: JobRecord; readonly entries: ReadonlyMap<string, unknown> },
-): string | undefined {
+export function refusalOf(pod: PodOnBus, request: WriteRequest, job: KnownJob): string | undefined {
   const { key, value, what } = request;
   if (!key.startsWith(`${jobPrefix(pod.job)}.`)) return `${key} is of another job`;
   const [kind = '', round, index, ...more] = (parseKey(key)?.what ?? '').split('.');
@@ -61,8 +64,9 @@ export function refusalOf(
   const bytes = Buffer.byteLength(JSON.stringify(value));
   const most = family.most(job.record.workers);
   if (bytes > most) return `${key} would have ${bytes} bytes; it may have ${most}`;
-  if (!job.entries.has(key) && job.entries.size >= mostKeys(job.record)) {
-    return `the job has ${job.entries.size} records; it may have ${mostKeys(job.record)}`;
+  const count = job.entries.size + job.claims.size;
+  if (!job.entries.has(key) && !job.claims.has(key) && count >= mostKeys(job.record)) {
+    return `the job has ${count} records; it may have ${mostKeys(job.record)}`;
   }
   return undefined;
 }

@@ -38,6 +38,8 @@ export type PoolStep = 'Keep' | 'Create' | 'Remove';
 interface PoolDecision {
   readonly built: BuiltPool | undefined;
   readonly list: PoolList;
+  /** UIDs of jobs of the list that the pool was not known to train. */
+  readonly joining: readonly string[];
   readonly step: PoolStep;
   readonly status: PoolStatus;
 }
@@ -58,6 +60,7 @@ export function decidePool(facts: PoolFacts): PoolDecision {
   }
   return {
     list: { jobs: [...listed], leaving: leaving.map(({ word }) => word) },
+    joining: listed.map(({ uid }) => uid).filter((uid) => !isListed(pool, uid)),
     ...{ built, step: stepOf(facts, isCurrent) },
     status: {
       observedGeneration: generation,
@@ -66,6 +69,12 @@ export function decidePool(facts: PoolFacts): PoolDecision {
       conditions: [...conditions],
     },
   };
+}
+
+/** By the look before this one. */
+function isListed({ status }: ObservedPool, uid: string): boolean {
+  const state = status.jobs?.find((one) => one.uid === uid)?.state;
+  return state !== undefined && state !== 'Waiting' && state !== 'Leaving';
 }
 
 /** Without jobs there is no pod: what it holds is for others. */

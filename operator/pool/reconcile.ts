@@ -5,10 +5,11 @@ import { fieldManager, label, poolComponent } from '../../crds/names/labels.ts';
 import type { PoolList } from '../../crds/wire/pool.ts';
 import { type BatchJob, batchJobs } from '../job/observed/batch-job.ts';
 import { networkPolicies } from '../job/observed/child-object.ts';
-import type { ObservedFineTuneJob } from '../job/observed/fine-tune-job.ts';
+import { fineTuneJobs, type ObservedFineTuneJob } from '../job/observed/fine-tune-job.ts';
 import type { Pod } from '../job/observed/pod.ts';
 import { ensureList } from '../objects/list-map.ts';
 import type { PodSettings } from '../objects/settings.ts';
+import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import type { Reconciled } from '../runtime/controller.ts';
 import { type Actor, ensureContent, ensureMade, removeAfterChildren } from '../runtime/ensure.ts';
@@ -64,10 +65,11 @@ export class PoolReconciler {
     }
     if (!this.#expectations.areMet(key, clock.now())) return { requeueAfterMs: catchUpMs };
     const facts = await this.#observe(key, pool, signal);
-    const { built, list, step, status } = decidePool(facts);
+    const { built, list, step, status, joining } = decidePool(facts);
     if (!(await isNewest(client, trainingPools, pool, signal))) {
       return { requeueAfterMs: catchUpMs };
     }
+    if (!(await this.#doAsk(key, joining, signal))) return { requeueAfterMs: catchUpMs };
     // A job that is told to be let go is on no list that a pod begins with.
     const listed = built && (await this.#refusalOf(this.#list(built, list, signal)));
     if (listed !== undefined && facts.refused === undefined) return this.#refuse(key, pool, listed);
@@ -106,6 +108,20 @@ export class PoolReconciler {
       generations: new Map(named.map(({ metadata, generation }) => [metadata.uid, generation])),
       refused: this.#refusals.of(key, pool.generation),
     };
+  }
+
+  /**
+   * Whether these jobs ask to be trained now: whoever leads no longer, and does not know, has jobs
+   * in its cache that the leader has let go.
+   */
+  async #doAsk(key: string, uids: readonly string[], signal: AbortSignal): Promise<boolean> {
+    const { jobs, client } = this.#facts;
+    for (const { metadata } of jobs.by('pool', key)) {
+      if (!uids.includes(metadata.uid)) continue;
+      const now = await client.get(fineTuneJobs, metadata, signal).catch(orAbsent);
+      if (now?.metadata.uid !== metadata.uid || askingOf([now]).length === 0) return false;
+    }
+    return true;
   }
 
   async #refusalOf(written: Promise<void>): Promise<RefusedCall | undefined> {
@@ -156,6 +172,10 @@ export class PoolReconciler {
       await removeAfterChildren(client, batchJobs, wanted.job, signal);
     }
   }
+}
+
+function orAbsent(error: unknown): undefined {
+  if (!isStatus(error, 404)) throw error;
 }
 
 /** Of a Job that is not there any more, and not ended. */

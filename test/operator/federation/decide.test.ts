@@ -30,7 +30,8 @@ function facts(
 ): PartyFacts {
   return {
     party: observedParty(role, {}, { status }),
-    ...{ job: aJob(), pods: [running], told: tells(), warning: undefined, refused: undefined },
+    ...{ job: aJob(), pods: [running], left: [], told: tells() },
+    ...{ warning: undefined, refused: undefined },
     ...{ now: 0, ...changes },
   };
 }
@@ -47,6 +48,14 @@ test('one without a Job gets one, and says that it is starting', (t) => {
   t.is(step, 'Create');
   t.false(isEnded);
   t.is(status.phase, 'Pending');
+});
+
+test('one whose Job somebody deleted gets no second pod while the first saves', (t) => {
+  const saving = facts('client', { ...none, left: [running] });
+  t.is(decideParty(saving).step, 'Keep');
+  const sentence = 'pod pod-1 was made before and has yet to end';
+  t.deepEqual(said(saving, 'Complete'), ['False', 'Replacing', sentence]);
+  t.like(decideParty(saving).status, { phase: 'Pending', message: sentence });
 });
 
 test('a client that trains says in which round, and that the bus answers', (t) => {

@@ -167,6 +167,20 @@ for (const [kind, word] of [
   });
 }
 
+test('a Job that somebody deletes is made again when its pod has ended', async (t) => {
+  const site = new Site();
+  await site.settle();
+  site.run({ phase: 'Running', podIP: '10.0.0.9' });
+  site.objects.delete({ collection: at.jobs, ...child }, undefined);
+  await site.settle();
+  t.is(site.job, undefined);
+  t.is(site.condition('Complete')?.reason, 'Replacing');
+  const pod = { collection: at.pods, namespace: 'team', name: 'north-1' };
+  site.objects.mergePatch(pod, { status: { phase: 'Succeeded' } });
+  await site.settle();
+  t.truthy(site.job);
+});
+
 test('a pod of somebody else with our labels tells nothing', async (t) => {
   const site = new Site();
   await site.settle();

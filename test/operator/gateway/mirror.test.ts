@@ -50,3 +50,22 @@ test('what is not told again is gone', (t) => {
   t.is(mirror.job(other), undefined);
   t.deepEqual(changes, ['u1 3', 'u2 3', 'u2 undefined', 'u1 3']);
 });
+
+test('a key counts from when it is claimed until the mirror hears of it, or nothing was stored', (t) => {
+  const { mirror } = aMirror();
+  mirror.entry(keys.job(job), record, 1);
+  mirror.ready();
+  const [first, second] = [keys.member(job, 1, 0), keys.member(job, 2, 0)];
+  t.deepEqual([mirror.claim(job, first), mirror.claim(job, first)], [true, false]);
+  t.true(mirror.claim(job, second));
+  t.deepEqual([...mirror.claims(job)], [first, second]);
+  mirror.entry(first, 'stored', 2);
+  mirror.unclaim(job, second);
+  t.deepEqual([...mirror.claims(job)], []);
+  t.false(mirror.claim(job, first), 'it is an entry');
+  t.true(mirror.claim(job, second));
+  mirror.again();
+  mirror.entry(keys.job(job), record, 1);
+  mirror.ready();
+  t.deepEqual([...mirror.claims(job)], [], 'what a new list does not have was removed');
+});

@@ -6,7 +6,7 @@ import { aMember, aState } from '../../builders/job-facts.ts';
 const job = { namespace: 'team-a', uid: 'u1' };
 const pod = { job, index: 2, uid: 'pod-2' };
 const record = { v: 1, name: 'first', workers: 4 } as const;
-const known = { record, entries: new Map<string, unknown>() };
+const known = { record, entries: new Map<string, unknown>(), claims: new Set<string>() };
 
 test('a worker writes the records of its own index in its own name, and the state', (t) => {
   const member = aMember(2, 'pod-2');
@@ -25,15 +25,20 @@ test('a worker writes the records of its own index in its own name, and the stat
 test('a job that has as many records as it may is refused another, and may change those it has', (t) => {
   const most = mostKeys(record);
   const entries = new Map(Array.from({ length: most }, (_, i) => [keys.member(job, i, 2), i]));
-  const full = { record, entries };
-  const write = (round: number) =>
+  const write = (round: number, claims: readonly string[] = [], of = entries) =>
     refusalOf(
       pod,
       { what: 'create', key: keys.member(job, round, 2), value: aMember(2, 'pod-2') },
-      full,
+      { record, entries: of, claims: new Set(claims) },
     );
   t.regex(write(most + 1) ?? '', /has \d+ records; it may have \d+/);
   t.is(write(1), undefined);
+  // What is being written counts; what is written twice counts once.
+  const claims = [keys.member(job, most + 1, 2)];
+  const oneFree = new Map([...entries].slice(1));
+  t.is(write(most + 2, [], oneFree), undefined);
+  t.regex(write(most + 2, claims, oneFree) ?? '', new RegExp(`has ${most} records`));
+  t.is(write(most + 1, claims, oneFree), undefined);
 });
 
 test('a job of more workers may say and store more', (t) => {

@@ -153,6 +153,21 @@ test('one that leads no longer and does not know brings back no list of before',
   await happenToPool(run, { type: 'pass', seconds: 40 });
 });
 
+test('one that leads no longer, whose cache has a job as it was, does not list it again', async (t) => {
+  const create = (name: 'one' | 'three'): PoolEvent => ({ type: 'create', name });
+  const run = await after(
+    { ...usual, lag: 10, fits: 8, places: 2, steps: 9 },
+    ...[create('one'), ...turns(3), create('three'), { type: 'pass', seconds: 1 } as const],
+    ...[{ type: 'turn', leader: 1, seconds: 3 } as const],
+  );
+  await happenToPool(run, { type: 'suspend', name: 'one', is: true });
+  await happenToPool(run, { type: 'turn', leader: 0, seconds: 1 });
+  // It has heard of the pool as it is, and not yet of the job.
+  await happenToPool(run, { type: 'reconcile', of: 'smol', leader: 1, sees: 2, faults: [] });
+  await happenToPool(run, { type: 'pass', seconds: 40 });
+  t.is(run.world.jobs[0]?.status.phase, 'Suspended');
+});
+
 test('checks that could not fail would prove nothing: each is seen failing', async (t) => {
   const broken = async (
     message: RegExp,
