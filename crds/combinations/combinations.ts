@@ -2,6 +2,7 @@
 // with both is allowed, whatever the third axes have to be: the page says no only where no job
 // exists.
 import { type FineTuneJobSpec, fineTuneJob } from '../api/job.ts';
+import { method } from '../api/method.ts';
 import { axisEntries } from '../methods/index.ts';
 import { type AxisName, axisNames } from '../methods/method.ts';
 import { noTensors } from '../methods/no-training.ts';
@@ -128,15 +129,22 @@ function commonest(sentences: readonly string[]): string {
   return sentence;
 }
 
-/** The smallest job with this method. */
+/** The smallest job with this method; the rest of it is read once for all of them. */
 function specOf(combination: Combination): FineTuneJobSpec {
+  smallest ??= smallestSpec();
+  return { ...smallest, method: method.parse(methodOf(combination)) };
+}
+
+let smallest: FineTuneJobSpec | undefined;
+
+function smallestSpec(): FineTuneJobSpec {
   const sourceAt = (path: string) => ({ persistentVolumeClaim: { claimName: 'any', path } });
   return fineTuneJob.parse({
     ...{ apiVersion, kind, metadata: { name: 'any' } },
     spec: {
       model: { source: sourceAt('model') },
       dataset: { train: sourceAt('data'), sequenceLength: 1024 },
-      method: methodOf(combination),
+      method: { preset: 'Full' },
       training: { maxSteps: 1, globalBatchSize: 1, learningRate: '1e-4' },
       output: { destination: sourceAt('out') },
     },

@@ -8,6 +8,7 @@ import { writeToyJob } from '../toy/toy-job.ts';
 import type { ToyFamily } from '../toy/toy-tasks.ts';
 import { statusOf } from './a-real-job.ts';
 import { kubectl, listJson } from './access.ts';
+import { jobInWords } from './job-in-words.ts';
 import { aSharedFolder } from './shared-folder.ts';
 import { ToldSteps } from './told-steps.ts';
 
@@ -75,7 +76,7 @@ export async function aJobOfSeveral(
   });
   await chmod(join(folder, 'out'), 0o777);
   await kubectl(['-n', namespace, 'apply', '-f', file]);
-  const told = new ToldSteps(folder);
+  const told = new ToldSteps(folder, () => jobInWords(namespace, 'toy'));
   const pods = async () => {
     const found = await listJson(namespace, 'pods', 'anneal.dev/component=worker');
     return (found as Item[])
@@ -93,7 +94,7 @@ export async function aJobOfSeveral(
     await eventually(
       'the job is suspended',
       async () => (await statusOf(namespace, 'toy')).phase === 'Suspended',
-      { withinMs: 120_000, everyMs: 250 },
+      { withinMs: 120_000, everyMs: 250, inWords: () => jobInWords(namespace, 'toy') },
     );
   };
   /**

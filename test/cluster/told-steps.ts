@@ -2,7 +2,7 @@
 // machine: which round did which step, and when.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually } from '../doubles/eventually.ts';
+import { eventually, type Patience } from '../doubles/eventually.ts';
 
 interface ToldStep {
   readonly round: number;
@@ -13,10 +13,12 @@ interface ToldStep {
 
 export class ToldSteps {
   readonly #folder: string;
+  readonly #patience: Patience;
 
-  /** `folder` of the claim. */
-  constructor(folder: string) {
+  /** `folder` of the claim; `inWords` tells how the job stands when a step does not come. */
+  constructor(folder: string, inWords: () => Promise<string>) {
     this.#folder = folder;
+    this.#patience = { withinMs: 240_000, everyMs: 50, inWords };
   }
 
   /** Of the newest round that has begun a step. */
@@ -30,7 +32,7 @@ export class ToldSteps {
   }
 
   async untilStep(step: number): Promise<void> {
-    await eventually(`step ${step} is done`, () => this.last.step >= step, patience);
+    await eventually(`step ${step} is done`, () => this.last.step >= step, this.#patience);
   }
 
   /** The first step that a round after this one did. */
@@ -43,7 +45,7 @@ export class ToldSteps {
         found = later.flatMap((each) => this.#stepsOf(each))[0];
         return found !== undefined;
       },
-      patience,
+      this.#patience,
     );
     if (found === undefined) throw new Error('unreachable');
     return found;
@@ -81,8 +83,6 @@ export class ToldSteps {
     return join(runs, names(runs)[0] ?? '');
   }
 }
-
-const patience = { withinMs: 240_000, everyMs: 50 };
 
 function names(folder: string): readonly string[] {
   try {

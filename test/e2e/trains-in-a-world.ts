@@ -4,16 +4,8 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { ToyRun } from '../builders/toy-run.ts';
 import type { ToyJobOptions } from '../toy/toy-job.ts';
-import type { RunLine } from './anneal-process.ts';
 import { resultOf } from './killed-run.ts';
-import {
-  aWorldJob,
-  lossesOf,
-  type Running,
-  runWorld,
-  undisturbed,
-  warningsIn,
-} from './world-run.ts';
+import { aWorldJob, killsAfter, lossesOf, runWorld, undisturbed, warningsIn } from './world-run.ts';
 
 interface World {
   readonly workers: number;
@@ -51,13 +43,7 @@ export async function trainsInAWorld(
   const gaps = losses.map((loss, i) => Math.abs(loss / (alone[i] ?? Number.NaN) - 1));
   t.log(`largest gap to one worker: ${Math.max(...gaps).toExponential(1)}`);
   t.true(Math.max(...gaps) <= allowed, `${losses} of several, ${alone} of one`);
-  let killed = false;
-  const kill = (line: RunLine, running: Running): void => {
-    if (line.type !== 'step' || line.step !== 8 || killed) return;
-    killed = true;
-    running.killTrainer(1);
-  };
-  const ended = await runWorld(job, join(folder, 'lost'), workers, kill, variables);
+  const ended = await runWorld(job, join(folder, 'lost'), workers, killsAfter(8, 1), variables);
   t.is(ended.code, 0, ended.stderr);
   t.true(warningsIn(ended.lines).some(({ reason }) => reason === 'Restarted'));
   t.deepEqual(resultOf(job, ended.folder), expected);

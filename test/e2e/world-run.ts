@@ -56,6 +56,16 @@ export async function aWorldJob(t: ExecutionContext, options: ToyJobOptions) {
   return { folder, job: await writeToyJob(folder, options) };
 }
 
+/** SIGKILL to the trainer of a rank after this step; once, since the step is made again. */
+export function killsAfter(step: number, rank: number): (line: RunLine, running: Running) => void {
+  let killed = false;
+  return (line, running) => {
+    if (line.type !== 'step' || line.step !== step || killed) return;
+    killed = true;
+    running.killTrainer(rank);
+  };
+}
+
 /** All but where pieces lie: what a run trained, whatever world it was. */
 export async function undisturbed(
   t: ExecutionContext,

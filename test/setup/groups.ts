@@ -96,12 +96,6 @@ export const testGroups: readonly TestGroup[] = [
   { name: 'terminal', patterns: ['test/terminal/**/*.test.{ts,tsx}'], ...heavy },
   // The longest first, so that both cores have work to the end.
   {
-    name: 'e2e',
-    patterns: ['test/e2e/**/*.test.ts'],
-    ...heavy,
-    inPairs: true,
-  },
-  {
     name: 'numerics',
     patterns: ['test/numerics/**/*.test.ts'],
     // Kernels of our own run at each level in one process, wherever they are tested.
@@ -122,10 +116,9 @@ export const testGroups: readonly TestGroup[] = [
     inPairs: true,
   },
   {
-    name: 'gpu',
-    patterns: ['test/gpu/{*,training/*}.test.ts'],
+    name: 'e2e',
+    patterns: ['test/e2e/**/*.test.ts'],
     ...heavy,
-    needs: ['native', 'peers', 'nvcc', 'emulator'],
     inPairs: true,
   },
   {
@@ -134,6 +127,13 @@ export const testGroups: readonly TestGroup[] = [
     ...heavy,
     needs: ['native', 'demo', 'peers', 'llama', 'lm-eval'],
     peerServer: true,
+    inPairs: true,
+  },
+  {
+    name: 'gpu',
+    patterns: ['test/gpu/{*,training/*}.test.ts'],
+    ...heavy,
+    needs: ['native', 'peers', 'nvcc', 'emulator'],
     inPairs: true,
   },
   // Several pods as processes of this machine, which wait for each other half of the time.

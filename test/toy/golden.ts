@@ -68,11 +68,19 @@ function goldenValues(config: DecoderConfig, spec: DecoderTensor, t: number): Fl
   const { shape, name, part, role } = spec;
   const size = shape.reduce((product, each) => product * each, 1);
   const columns = shape.at(-1) ?? 1;
-  return Float64Array.from({ length: size }, (_, j) => {
-    const u = ((31 * j * j + 17 * j + 101 * t + 7) % 997) / 997 - 0.5;
+  const scaled = (u: number): number => {
     if (name.includes('norm')) return 0.4 * u + (config.normOffset === 1 ? 0 : 1);
     if (part === 'bias') return 0.4 * u;
     if (role === 'embedding' || role === 'head') return 2 * u;
     return (3 * u) / Math.sqrt(columns);
-  });
+  };
+  // The rule counts modulo 997, so it repeats after as many elements.
+  const period = Float64Array.from({ length: Math.min(size, 997) }, (_, j) =>
+    scaled(((31 * j * j + 17 * j + 101 * t + 7) % 997) / 997 - 0.5),
+  );
+  const values = new Float64Array(size);
+  for (let j = 0; j < size; j += period.length) {
+    values.set(period.subarray(0, Math.min(period.length, size - j)), j);
+  }
+  return values;
 }

@@ -17,6 +17,7 @@ import {
   workerPod,
 } from '../a-real-job.ts';
 import { kubectl, listJson } from '../access.ts';
+import { jobInWords } from '../job-in-words.ts';
 import { test } from '../our-cluster.ts';
 import { killPod } from '../pod-processes.ts';
 import { aSharedFolder } from '../shared-folder.ts';
@@ -107,7 +108,8 @@ async function podLost(
   await chmod(join(folder, 'out'), 0o777);
   const expected = onThisMachine(t, folder, 1);
   await kubectl(['-n', namespace, 'apply', '-f', file]);
-  await new ToldSteps(folder).untilStep(1);
+  const told = new ToldSteps(folder, () => jobInWords(namespace, 'toy'));
+  await told.untilStep(1);
   const first = await workerPod(namespace, 'toy');
   if (first === undefined) return t.fail('no worker is running');
   await lose(first, namespace);

@@ -10,14 +10,12 @@ import { killPod } from '../pod-processes.ts';
 import { aJobOfSeveral, type JobOfSeveral } from '../several.ts';
 import type { SharedRelease } from '../shared-release.ts';
 
-const methods = [
-  { preset: 'HALO' },
-  { preset: 'QGaLore' },
-  {
-    preset: 'PVTuning',
-    base: { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } },
-  },
-] as const;
+const halo = { preset: 'QGaLore', precision: { type: 'HALO' } };
+
+const pvTuning = {
+  preset: 'PVTuning',
+  base: { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } },
+};
 
 /** Blocks of both halves take turns. */
 const lisa = {
@@ -36,18 +34,16 @@ const spiel = {
 
 export function jobsOfSeveralWorkers(release: SharedRelease): void {
   test('kubectl scale changes the number of workers while they train', release.turn(scaled));
-  test('two workers on two nodes train one model', release.turn(undisturbed));
+  test('two workers on two nodes train one model by HALO and QGaLore', release.turn(undisturbed));
   test('a job is suspended with one save, and goes on at that step', release.turn(suspended));
   test('two workers of which one is killed end with the same bits', release.turn(podKilled));
-  for (const method of methods) {
-    test(
-      `two workers on two nodes train one model by ${method.preset}`,
-      release.turn(async (t, namespace) => {
-        const wanted = { workers: 2, maxSteps: 12, intervalSteps: 5, method };
-        await endsAsHere(t, await aJobOfSeveral(t, namespace, wanted));
-      }),
-    );
-  }
+  test(
+    'two workers on two nodes train one model by PVTuning',
+    release.turn(async (t, namespace) => {
+      const wanted = { workers: 2, maxSteps: 12, intervalSteps: 5, method: pvTuning } as const;
+      await endsAsHere(t, await aJobOfSeveral(t, namespace, wanted));
+    }),
+  );
   test(
     'two workers on two nodes train one model that hears, by LISA',
     release.turn(async (t, namespace) => {
@@ -58,7 +54,8 @@ export function jobsOfSeveralWorkers(release: SharedRelease): void {
 }
 
 async function undisturbed(t: ExecutionContext, namespace: string): Promise<void> {
-  const job = await aJobOfSeveral(t, namespace, { workers: 2, maxSteps: 60, intervalSteps: 10 });
+  const wanted = { workers: 2, maxSteps: 40, intervalSteps: 15, method: halo };
+  const job = await aJobOfSeveral(t, namespace, wanted);
   await job.told.untilStep(1);
   const nodes = (await job.pods()).map(({ node }) => node);
   t.is(new Set(nodes).size, 2, `the pods are on ${nodes}`);

@@ -15,7 +15,11 @@ import { smol135 } from '../../builders/facts.ts';
 import { makeToy } from '../../toy/make-toy.ts';
 
 /** What their pages on the hub say. */
-const published = { 'SmolLM2-360M': 361_821_120, 'SmolLM2-1.7B': 1_711_376_384 };
+const published = {
+  'SmolLM2-135M': 134_515_008,
+  'SmolLM2-360M': 361_821_120,
+  'SmolLM2-1.7B': 1_711_376_384,
+};
 
 test('shapes have as many parameters as the models that they are named by', (t) => {
   const counts = [...modelShapes].map(([name, sizes]) => {

@@ -1,21 +1,18 @@
 // Every pair of values of two axes that is allowed trains a toy for two steps, gives a result that
 // is read back, and ends with the same bits where its second step is trained again from the
-// checkpoint of the first.
+// checkpoint of the first. In two files, so that two cores share the work.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import test from 'ava';
+import type { ExecutionContext } from 'ava';
 import {
   type Combination,
   coveringCombinations,
   methodOf,
 } from '../../../crds/combinations/combinations.ts';
 import { axisNames } from '../../../crds/methods/method.ts';
-import { setThreads } from '../../../worker/tensor/threads.ts';
 import { ToyRun } from '../../builders/toy-run.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 import { digestsBelow } from '../../e2e/killed-run.ts';
-
-test.before(() => setThreads(1));
 
 type Method = Readonly<Record<string, unknown>>;
 
@@ -40,8 +37,14 @@ const methods: ReadonlyMap<string, Method> = new Map<string, Method>([
   ),
 ]);
 
-for (const [words, method] of methods) {
-  test.serial(`trains, goes on and is published: ${words}`, async (t) => {
+/** Methods in words, dealt out to two files. */
+export const halves: readonly (readonly (readonly [string, Method])[])[] = [0, 1].map((half) =>
+  [...methods].filter((_, index) => index % 2 === half),
+);
+
+export const trainedTwice = {
+  title: (words = '') => `trains, goes on and is published: ${words}`,
+  async exec(t: ExecutionContext, method: Method): Promise<void> {
     await using folder = await temporaryFolder();
     const run = await ToyRun.make(folder.path, jobOf(method));
     const report = await run.all();
@@ -63,8 +66,8 @@ for (const [words, method] of methods) {
       [2],
     );
     t.deepEqual(digestsBelow(last), ended);
-  });
-}
+  },
+};
 
 function jobOf(method: Method) {
   return {
