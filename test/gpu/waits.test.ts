@@ -120,6 +120,14 @@ const calls: Readonly<Record<string, (p: Prepared) => unknown>> = {
 const compositions: Readonly<Record<string, (p: Prepared) => unknown>> = {
   'linear, frozen': ({ x, frozen }) => bothWays((a) => ops.linear(a as Tensor, frozen, null), x),
   linear_dw_: ({ x }) => ops.linearDw_(floats([64, 64]), x, x),
+  factor_product: () =>
+    bothWays(
+      (a, b) => ops.factorProduct(a as Tensor, b as Tensor),
+      floats([8, 8]),
+      floats([8, 64]),
+    ),
+  orthonormal_distance: () =>
+    bothWays((a) => ops.orthonormalDistance(a as Tensor), floats([8, 32])),
   'lora_linear_group, one frozen': ({ x, frozen }) =>
     bothWays(
       (a, l, r) =>

@@ -1162,6 +1162,16 @@ export function linearGroup(x: Tensor, weights: readonly Tensor[], biases: reado
   return madeList(call($linearGroup, x.handle, handlesOf(weights), optionalHandlesOf(biases)));
 }
 
+const $factorProduct = operator('anneal::factor_product(Tensor a, Tensor b) -> Tensor');
+export function factorProduct(a: Tensor, b: Tensor): Tensor {
+  return made(call($factorProduct, a.handle, b.handle));
+}
+
+const $orthonormalDistance = operator('anneal::orthonormal_distance(Tensor rows, Tensor? of=None) -> Tensor');
+export function orthonormalDistance(rows: Tensor, of?: Tensor | null): Tensor {
+  return made(call($orthonormalDistance, rows.handle, of?.handle));
+}
+
 const $addLowRank_ = operator('anneal::add_low_rank_(Tensor(a!) y, Tensor x, Tensor[] a, Tensor[] b, int[] rows) -> Tensor(a!)');
 export function addLowRank_(y: Tensor, x: Tensor, a: readonly Tensor[], b: readonly Tensor[], rows: readonly (number | bigint)[]): Tensor {
   call($addLowRank_, y.handle, x.handle, handlesOf(a), handlesOf(b), rows);

@@ -244,6 +244,8 @@ export const operatorNames = {
   loraLinear: 'anneal::lora_linear',
   loraLinearGroup: 'anneal::lora_linear_group',
   linearGroup: 'anneal::linear_group',
+  factorProduct: 'anneal::factor_product',
+  orthonormalDistance: 'anneal::orthonormal_distance',
   addLowRank_: 'anneal::add_low_rank_',
   sampledProduct: 'anneal::sampled_product',
   normLinearGroup: 'anneal::norm_linear_group',

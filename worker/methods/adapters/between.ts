@@ -6,7 +6,9 @@ import type { ProductDelta } from './delta.ts';
 
 /** `B M A` in place of `B A`; `M [r, r]`. */
 export function withMatrix(delta: ProductDelta, M: Tensor): ProductDelta {
-  return joinsA(delta) ? { ...delta, A: ops.mm(M, delta.A) } : { ...delta, B: ops.mm(delta.B, M) };
+  return joinsA(delta)
+    ? { ...delta, A: ops.factorProduct(M, delta.A) }
+    : { ...delta, B: ops.factorProduct(delta.B, M) };
 }
 
 /** `B diag(d) A` in place of `B A`; `d [r]`. */

@@ -144,5 +144,5 @@ function usedRanks(e: Tensor): Tensor {
 /** Distance of these of the rows from orthonormal ones. */
 function unlikeUnit(rows: Tensor, used: Tensor): Tensor {
   const own = ops.mul(rows, ops.unsqueeze(used, 1));
-  return ops.linalgVectorNorm(ops.sub(ops.mm(own, ops.t(own)), ops.diag(used)));
+  return ops.orthonormalDistance(own, used);
 }

@@ -54,8 +54,9 @@ export function kasa({ beta, gamma, ...settings }: KasaSettings): Adapter {
       withDiagonal(inner.factors(layer, tensors, draw), tensors(diagonal)),
     regularizer(_, tensors) {
       const sizes = ops.mulScalar(ops.sum(ops.square(tensors(diagonal))), beta);
-      const apart = ops.add(unlikeUnit(tensors(factorA)), unlikeUnit(ops.t(tensors(factorB))));
-      return ops.add(sizes, apart, { alpha: gamma });
+      const ofA = ops.orthonormalDistance(tensors(factorA));
+      const ofB = ops.orthonormalDistance(ops.t(tensors(factorB)));
+      return ops.add(sizes, ops.add(ofA, ofB), { alpha: gamma });
     },
     // The values of d are singular values: the loss has a term for them.
     decays: (suffix) => suffix !== diagonal,
@@ -70,16 +71,4 @@ function weakest(W: Tensor, count: number) {
   // W itself, projected: exact whatever the basis, which may mix components of nearly one size.
   if (out >= inputs) return { left: ops.linear(W, turned), right: turned };
   return { left: basis, right: ops.t(ops.linear(ops.contiguous(ops.t(W)), turned)) };
-}
-
-/**
- * Distance of the rows from orthonormal ones; its gradient is zero where they are. Both sides of
- * the product have the same gradient, since the Gram matrix is symmetric: it is computed of one,
- * and counts twice.
- */
-function unlikeUnit(rows: Tensor): Tensor {
-  const [count = 0] = rows.shape;
-  const once = ops.mm(rows, ops.t(ops.detach(rows)));
-  const gram = ops.sub(ops.mulScalar(once, 2), ops.detach(once));
-  return ops.linalgVectorNorm(ops.sub(gram, ops.eye(count, { dtype: rows.dtype })));
 }

@@ -65,8 +65,8 @@ export function s2Lora(settings: S2LoraSettings): Adapter {
     },
     ...(orthogonality > 0 && {
       regularizer: (layer: LinearLayer, tensors: (name: string) => Tensor) => {
-        const ofQ = unlikeUnit(tensors(nameOf('Q', layer)));
-        const ofP = unlikeUnit(ops.t(tensors(nameOf('P', layer))));
+        const ofQ = ops.orthonormalDistance(tensors(nameOf('Q', layer)));
+        const ofP = ops.orthonormalDistance(ops.t(tensors(nameOf('P', layer))));
         return ops.mulScalar(ops.add(ofQ, ofP), orthogonality);
       },
     }),
@@ -85,11 +85,4 @@ export function s2Lora(settings: S2LoraSettings): Adapter {
 
 function nameOf(matrix: 'P' | 'Q', { out, in: inputs }: LinearLayer): string {
   return `s2lora_${matrix}.${out}x${inputs}`;
-}
-
-/** Distance of the rows from orthonormal ones. */
-function unlikeUnit(rows: Tensor): Tensor {
-  const [count = 0] = rows.shape;
-  const unit = ops.diag(ops.ones([count], { dtype: rows.dtype }));
-  return ops.linalgVectorNorm(ops.sub(ops.mm(rows, ops.t(rows)), unit));
 }

@@ -13,9 +13,9 @@ namespace anneal {
 // of neighbors, the same each time, so that it finds in its cache what it made there; then it takes
 // from the shares of others, because the cores of a shared machine are not equally fast.
 template <class Body>
-void each(int64_t count, int64_t together, const Body& body) {
+void each(int64_t count, int64_t together, const Body& body, int64_t most_threads = at::get_num_threads()) {
   const int64_t pieces = (count + together - 1) / together;
-  const int64_t threads = std::min<int64_t>(pieces, at::get_num_threads());
+  const int64_t threads = std::min(pieces, most_threads);
   std::vector<std::atomic<int64_t>> next(static_cast<size_t>(threads));
   for (int64_t i = 0; i < threads; ++i) next[i] = pieces * i / threads;
   at::parallel_for(0, threads, 1, [&](int64_t own, int64_t) {

@@ -25,9 +25,19 @@ constexpr int64_t kPieceFloats = 3 << 14; // of whole rows, beside the panels in
 // Rows of A up to which the time of a product is that of reading B from memory.
 constexpr int64_t kMemoryBoundRows = 48;
 constexpr size_t kKeptFloats = 2 << 20; // a larger piece of scratch is given back at once
+// The least that a further thread is woken for, some 20 us of work: multiplications, values that
+// are packed, values of a weight that few rows read.
+constexpr int64_t kLeastProducts = 2 << 20;
+constexpr int64_t kLeastPacked = 1 << 15;
+constexpr int64_t kLeastRead = 1 << 16;
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 int64_t divide_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit; }
+
+// How many threads so much work is for.
+int64_t threads_for(int64_t work, int64_t least) {
+  return std::clamp<int64_t>(work / least, 1, at::get_num_threads());
+}
 
 // Cuts `depth` into equal blocks, at places that depend on nothing else.
 struct DepthBlocks {
@@ -159,7 +169,7 @@ PackedRows::PackedRows(const Matrix &a, int64_t from, int64_t rows)
     const Panels panels = at(block, row, std::min(group, rows - row));
     pack(stored(a), from + row, panels.count, blocks.from(block), length,
          const_cast<float *>(panels.data), panels.stride);
-  });
+  }, threads_for(rows * depth_, kLeastPacked));
 }
 
 Panels PackedRows::at(int64_t block, int64_t row, int64_t count) const {
@@ -262,14 +272,16 @@ void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out
   const int64_t rows = terms[0].a->rows();
   if (rows == 0 || columns == 0)
     return;
-  int64_t panel = together, width = 1;
+  int64_t panel = together, width = 1, depth = 0;
   for (const Term &term : terms) {
+    depth += term.a->depth();
     panel = std::lcm(panel, term.a->table().rows);
     width = std::max<int64_t>(width, term.a->table().columns);
   }
   const int64_t strip = std::min(round_up(columns, width), kStrip);
   const int64_t strips = divide_up(columns, strip);
-  const int64_t wanted = at::get_num_threads() == 1 ? 1 : 3 * at::get_num_threads();
+  const int64_t threads = threads_for(rows * columns * depth, kLeastProducts);
+  const int64_t wanted = threads == 1 ? 1 : 3 * threads;
   const int64_t cuts = std::clamp<int64_t>(divide_up(wanted, strips), 1, divide_up(rows, kBlockRows));
   const int64_t range = round_up(divide_up(rows, cuts), panel);
   each(strips * divide_up(rows, range), 1, [&](int64_t number, int64_t) {
@@ -292,7 +304,7 @@ void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out
     const Scratch sums(static_cast<size_t>(task.rows * strip));
     sum(terms, &Table::multiply, task, sums.data(), strip, out.alpha, false);
     table().finish(sums.data(), strip, task.rows, task.columns, end);
-  });
+  }, threads);
 }
 
 void multiply_rows(const Matrix &a, const Matrix &b, float alpha, const Visit &visit) {
@@ -361,7 +373,7 @@ bool few(const Matrix &a, const Matrix &b, const Output &out) {
       for (int64_t i = 0; i < count; i++)
         y.data()[row * columns + column + i] *= out.alpha;
     t.finish(y.data() + column, columns, a.rows, count, finish_of(out, 0, column));
-  });
+  }, threads_for(columns * depth, kLeastRead));
   return true;
 }
 
