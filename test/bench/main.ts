@@ -25,6 +25,7 @@ const benches = {
   together: async () => (await import('./together/bench-together.ts')).benchTogether,
   architecture: async () =>
     (await import('./architecture/bench-architecture.ts')).benchArchitecture,
+  restoration: async () => (await import('./restoration/bench-restoration.ts')).benchRestoration,
   tracking: async () => (await import('./tracking/bench-tracking.ts')).benchTracking,
   recovery: async () => (await import('./recovery/bench-recovery.ts')).benchRecovery,
   serve: async () => (await import('./serve/bench-serve.ts')).benchServe,

@@ -12,6 +12,8 @@ import { type Genotype, genotypeCost } from '../../../worker/quantnas/genotype.t
 import { type Operation, placesOfCell, type Width } from '../../../worker/quantnas/space.ts';
 import { trainHere } from '../../peers/train-job.ts';
 import { photographs } from '../../setup/photographs.ts';
+import { chosen } from '../chosen.ts';
+import { numberOf } from '../seed-options.ts';
 import { writeTiles } from './tiles.ts';
 
 const operations: readonly Operation[] = [
@@ -21,12 +23,23 @@ const widths: readonly Width[] = [4, 8];
 const sizes = { H: 16, scale: 2 };
 const cells = 2;
 const crop = 16;
-const usual = { penalties: '0,1e-2,1e-1', steps: '1500', warmup: '500', rate: '3e-3' };
+const penalties = '0,1e-3,3e-3,1e-2,3e-2,1e-1';
+const usual = { penalties, steps: '1500', warmup: '500', rate: '3e-3', seed: '0' };
+/** What is measured. */
+const parts = { uniform: true, found: true, times: true } as const;
+const inTurns = ['Noise', 'Rounding', 'Noise', 'Rounding'] as const;
 
 interface Settings {
   readonly folder: string;
   readonly steps: number;
   readonly rate: string;
+  readonly seed: number;
+}
+
+/** A network that was trained. */
+interface Trained {
+  readonly cost: number;
+  readonly psnr: number;
 }
 
 export async function benchArchitecture(setup: Setup, args: readonly string[]): Promise<void> {
@@ -37,28 +50,29 @@ export async function benchArchitecture(setup: Setup, args: readonly string[]): 
       steps: { type: 'string', default: usual.steps },
       warmup: { type: 'string', default: usual.warmup },
       rate: { type: 'string', default: usual.rate },
+      seed: { type: 'string', default: usual.seed },
+      only: { type: 'string', default: '' },
     },
   });
+  const wanted = chosen(parts, values.only);
+  const seed = numberOf('seed', values.seed, 0);
   const folder = await mkdtemp(join(tmpdir(), 'anneal-search-'));
-  const settings = { folder, steps: Number(values.steps), rate: values.rate };
+  const settings = { folder, steps: Number(values.steps), rate: values.rate, seed };
   try {
     await writeTiles(await photographs(setup), folder);
     await writeSpace(folder);
     const search = { warmupSteps: Number(values.warmup), learningRate: '3e-2', entropy: '3e-2' };
     console.log('network                                    BitOps    PSNR');
-    for (const bits of widths) {
-      for (const operation of operations) {
-        const genotype = uniform(operation, bits);
-        say(`${operation} in ${bits} bits`, genotype, await trained(settings, genotype));
-      }
-    }
-    for (const penalty of values.penalties.split(',')) {
+    const uniforms = wanted.includes('uniform') ? await trainUniform(settings) : [];
+    for (const penalty of wanted.includes('found') ? values.penalties.split(',') : []) {
       const { genotype } = await searched(settings, `penalty-${penalty}`, { ...search, penalty });
       const names = genotype.flat().map(({ operation, bits }) => `${operation}/${bits}`);
-      say(`found at ${penalty}`, genotype, await trained(settings, genotype));
-      console.log(`  ${names.join(', ')}`);
+      const own = await say(`found at ${penalty}`, genotype, settings);
+      const others = uniforms.filter(({ cost }) => cost <= own.cost).map(({ psnr }) => psnr);
+      const best = others.length === 0 ? '' : `, uniform to ${Math.max(...others).toFixed(2)} dB`;
+      console.log(`  ${names.join(', ')}${best}`);
     }
-    for (const surrogate of ['Noise', 'Rounding', 'Noise', 'Rounding']) {
+    for (const surrogate of wanted.includes('times') ? inTurns : []) {
       const short = { ...settings, steps: 200 };
       const own = { ...search, warmupSteps: 1, surrogate };
       const { stepMs } = await searched(short, `time-${surrogate.toLowerCase()}`, own);
@@ -75,9 +89,28 @@ function uniform(operation: Operation, bits: Width): FoundConfig['genotype'] {
   return Array.from({ length: cells }, () => cell);
 }
 
-function say(name: string, genotype: FoundConfig['genotype'], psnr: number): void {
-  const cost = (genotypeCost(genotype, sizes.H) / 1000).toFixed(0);
-  console.log(`${name.padEnd(40)} ${cost.padStart(6)} k   ${psnr.toFixed(2)} dB`);
+/** Networks with one operation and one width everywhere. */
+async function trainUniform(settings: Settings): Promise<readonly Trained[]> {
+  const all: Trained[] = [];
+  for (const bits of widths) {
+    for (const operation of operations) {
+      all.push(await say(`${operation} in ${bits} bits`, uniform(operation, bits), settings));
+    }
+  }
+  return all;
+}
+
+/** Trains it, and tells what it costs and gives. */
+async function say(
+  name: string,
+  genotype: FoundConfig['genotype'],
+  settings: Settings,
+): Promise<Trained> {
+  const psnr = await trained(settings, genotype);
+  const cost = genotypeCost(genotype, sizes.H);
+  const thousands = (cost / 1000).toFixed(0).padStart(6);
+  console.log(`${name.padEnd(40)} ${thousands} k   ${psnr.toFixed(2)} dB`);
+  return { cost, psnr };
 }
 
 async function writeSpace(folder: string): Promise<void> {
@@ -116,7 +149,7 @@ interface Report {
 }
 
 async function run(
-  { folder, steps, rate }: Settings,
+  { folder, steps, rate, seed }: Settings,
   name: string,
   model: string,
   training: Readonly<Record<string, unknown>>,
@@ -135,7 +168,7 @@ async function run(
     },
     method: { preset: 'QuantNAS' },
     training: {
-      ...{ maxSteps: steps, globalBatchSize: 8, microBatchSize: 8, learningRate: rate },
+      ...{ maxSteps: steps, globalBatchSize: 8, microBatchSize: 8, learningRate: rate, seed },
       ...training,
     },
     worker: { devicesPerWorker: 0 },

@@ -16,6 +16,7 @@ import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { UserError } from '../../../crds/failures/errors.ts';
 import { chosenOf } from '../chosen.ts';
+import { drawnModel } from '../models/drawn-model.ts';
 import { modelShapes } from '../models/shapes.ts';
 import { forgetRun } from '../run-document.ts';
 import { type BenchJob, runJob } from '../run-job.ts';
@@ -112,12 +113,6 @@ async function runWhole(
   // Gigabytes, of larger models.
   await forgetRun(scratch, job.name);
   return methodRunOf(report, drawn === undefined);
-}
-
-/** Loaded when the addon stands. */
-async function drawnModel(setup: Setup, demo: string, shape: string): Promise<string> {
-  const { ensureShapedModel } = await import('../models/shaped-model.ts');
-  return ensureShapedModel(setup, demo, shape);
 }
 
 function wordsOf({ stepMs, processorMs, peak }: MethodRun): string {

@@ -1,5 +1,6 @@
-// Larger models than the demo's, by the sizes that their `config.json` on the hub has: for memory
-// and time of a step, which do not depend on what the weights say.
+// Models by the sizes that their `config.json` on the hub has: larger ones than the demo's for
+// memory and time of a step, which do not depend on what the weights say; one of its size to train
+// from the beginning.
 
 interface ModelSizes {
   readonly num_hidden_layers: number;
@@ -22,6 +23,7 @@ const sizes = (
 
 /** With the vocabulary of the demo's model, whose family they are. */
 export const modelShapes: ReadonlyMap<string, ModelSizes> = new Map([
+  ['SmolLM2-135M', sizes(30, 576, [9, 3], 1536)],
   ['SmolLM2-360M', sizes(32, 960, [15, 5], 2560)],
   ['SmolLM2-1.7B', sizes(24, 2048, [32, 32], 8192)],
 ]);

@@ -22,6 +22,7 @@ export function askedOf(
     dataset: {
       ...{ maxSamples: 240, heldOut: { samples: 64 }, shuffleSeed: seed },
       tokensPerSequence: usualSeries.tokens,
+      ...job.dataset,
     },
     training: {
       ...{ learningRate, seed, schedule: { type: 'Cosine', warmupSteps: 4 } },

@@ -13,13 +13,15 @@ import * as z from 'zod';
 import { ensureDemo } from '../../../cli/setup/demo.ts';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { chosenOf } from '../chosen.ts';
+import { drawnModel } from '../models/drawn-model.ts';
 import { digestOf, Outcomes } from '../outcomes.ts';
 import { forgetRun } from '../run-document.ts';
 import { type BenchJob, documentOf, runJob } from '../run-job.ts';
 import { numberOf, numbersOf, seedOptions } from '../seed-options.ts';
 import { askedOf, usualSeries } from './asked.ts';
-import { besideLora, type SeedJob, seedJobs } from './jobs.ts';
+import { besideLora, fromTheBeginning, jobsOfDrawn, type SeedJob, seedJobs } from './jobs.ts';
 import { type Outcome, outcome, outcomeOf } from './outcome.ts';
 import { curveTable, seedsTable } from './seeds-table.ts';
 
@@ -39,20 +41,25 @@ export async function benchSeeds(setup: Setup, args: readonly string[]): Promise
       at: { type: 'string', default: '5,10,20,64' },
       /** Learning rates in place of those of the jobs, to choose between them. */
       rates: { type: 'string', default: '' },
+      /** A shape, such as SmolLM2-135M: drawn weights of it are trained from the beginning. */
+      drawn: { type: 'string', default: '' },
     },
   });
-  const jobs = atRates(
-    chosenOf(values.adapters ? besideLora : seedJobs, values.only),
-    values.rates === '' ? [] : values.rates.split(','),
-  );
+  const jobs = atRates(jobsOf(values), values.rates === '' ? [] : values.rates.split(','));
   const steps = numberOf('steps', values.steps);
   const every = values.every === '' ? null : numberOf('every', values.every);
   const shown = numbersOf('at', values.at, 1);
-  const runs = numbersOf('seeds', values.seeds).flatMap((seed) =>
-    jobs.map((job) => ({ ...job, seed, asked: askedOf(job, seed, { steps, every }) })),
-  );
+  const seeds = numbersOf('seeds', values.seeds);
   await ensureNative(setup, root);
   const volume = await ensureDemo(setup);
+  const model =
+    values.drawn === '' ? {} : { modelVolume: await drawnModel(setup, volume, values.drawn) };
+  const runs = seeds.flatMap((seed) =>
+    jobs.map((job) => ({
+      ...{ ...job, seed },
+      asked: { ...askedOf(job, seed, { steps, every }), ...model },
+    })),
+  );
   const outcomes = new Outcomes(values.out, outcome);
   if (!values.table) {
     for (const run of runs) await runOnce(setup, run, volume, outcomes);
@@ -61,6 +68,19 @@ export async function benchSeeds(setup: Setup, args: readonly string[]): Promise
   const wanted = (await outcomes.read()).filter(({ digest }) => digests.has(digest));
   process.stdout.write(`\n${seedsTable(jobs, wanted)}\n`);
   if (every !== null) process.stdout.write(`\n${curveTable(jobs, wanted, shown)}\n`);
+}
+
+interface Which {
+  readonly only: string;
+  readonly adapters: boolean;
+  readonly drawn: string;
+}
+
+function jobsOf({ only, adapters, drawn }: Which): readonly SeedJob[] {
+  if (drawn === '') return chosenOf(adapters ? besideLora : seedJobs, only);
+  if (!adapters) return chosenOf(jobsOfDrawn, only).map((job) => fromTheBeginning(job, drawn));
+  const message = '--drawn trains all weights; it cannot be given with --adapters';
+  throw new UserError({ code: 'E_USAGE', message });
 }
 
 interface Run extends SeedJob {

@@ -148,3 +148,21 @@ export const seedJobs: readonly SeedJob[] = [
     ...{ ...codes, against: ['codebooks', 'straight-through'] },
   },
 ];
+
+/**
+ * The same from drawn weights, for arithmetic that is published for it: more conversations, and a
+ * rate that is usual there.
+ */
+export function fromTheBeginning(job: SeedJob, shape: string): SeedJob {
+  const named = (name: string) => `${name}-${shape.toLowerCase().replaceAll('.', '-')}`;
+  return {
+    ...{ ...job, name: named(job.name), against: job.against.map(named) },
+    ...{ learningRate: '1e-3', dataset: { maxSamples: 2000 } },
+    training: { schedule: { type: 'Cosine', warmupSteps: 20 } },
+  };
+}
+
+/** Those that train drawn weights: full fine-tuning, and its arithmetic in fewer bits. */
+export const jobsOfDrawn: readonly SeedJob[] = seedJobs.filter(({ name }) =>
+  ['full', 'halo-int8', 'halo-fp8', 'nvfp4', 'mxfp4'].includes(name),
+);
