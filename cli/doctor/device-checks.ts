@@ -2,7 +2,7 @@
 // fails: without devices jobs train on the processor.
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { unfitness } from '../../crds/devices/fitness.ts';
 import type { Card } from '../../crds/devices/nvidia-smi.ts';
 import { findDevices, kernelsPath } from '../devices/find-devices.ts';
@@ -19,12 +19,14 @@ export async function deviceChecks(machine: Machine, checkout: string): Promise<
     const observed = `none (${why}); jobs train on the processor`;
     return [{ name: 'CUDA devices', state: 'Unused', observed }];
   }
-  const kernels = hasKernels ? await builtKernels(kernelsPath(machine.env, checkout)) : noKernels;
+  const path = kernelsPath(machine.env, checkout);
+  const kernels = hasKernels ? await builtKernels(path) : noKernels;
   return [
     { name: 'NVIDIA driver', state: 'Passed', observed: first.driver },
     ...cards.map(checkCard),
     ...(why === undefined ? [] : [hidden(why)]),
     kernels,
+    ...(hasKernels ? [await checkNccl(machine, path)] : []),
     await checkToolkit(machine, !hasKernels),
     checkUse(cards, hasKernels),
   ];
@@ -77,6 +79,27 @@ async function checkToolkit(machine: Machine, isNeeded: boolean): Promise<Check>
   if (release !== undefined) return { name, state: 'Passed', observed: `${release} in ${folder}` };
   return { name, state, observed: `${nvcc} does not tell its version` };
 }
+
+/**
+ * The library that a worker would find: the one that libtorch's CUDA part is linked to. Its version
+ * is a text in it.
+ */
+async function checkNccl(machine: Machine, kernels: string): Promise<Check> {
+  const name = 'NCCL';
+  if (machine.env['USE_NCCL'] === '0') {
+    return { name, state: 'Unused', observed: `USE_NCCL is 0; ${throughHost}` };
+  }
+  const linked = await machine.run('ldd', [kernels], { limit });
+  const said = linked.kind === 'ended' ? linked.stdout : '';
+  const [, path] = /libnccl\.so\.2 => (\/\S+)/.exec(said) ?? [];
+  if (path === undefined) return { name, state: 'Unused', observed: `not found; ${throughHost}` };
+  const version = 'NCCL version [0-9]+\\.[0-9]+\\.[0-9]+';
+  const found = await machine.run('grep', ['-aoE', '-m1', version, path], { limit });
+  const [number] = /[\d.]+/.exec(found.kind === 'ended' ? found.stdout : '') ?? ['version unknown'];
+  return { name, state: 'Passed', observed: `${number} in ${dirname(path)}` };
+}
+
+const throughHost = 'devices of several workers exchange through the host';
 
 /** What `--device auto` would give a job. */
 function checkUse(cards: readonly Card[], hasKernels: boolean): Check {

@@ -100,8 +100,10 @@ export const runtimeFailures = {
     retry: 'Permanent',
     workerExit: 78,
     cliExit: 5,
-    meaning: 'The driver is too old for CUDA 13, or no kernels are built for the device.',
-    remedy: 'update the driver, or keep the job off the node by spec.worker.nodeSelector',
+    meaning:
+      'The driver is too old for CUDA 13, no kernels are built for the device, or USE_NCCL is 1 and NCCL cannot be used.',
+    remedy:
+      'update the driver, or keep the job off the node by spec.worker.nodeSelector; unset USE_NCCL',
   },
   E_DEVICE_ASSERT: {
     reason: 'DeviceAssert',

@@ -1,6 +1,6 @@
 // Memory of a CUDA device that is reserved beside the tensors of the plan, the context apart. On a
 // processor there is none: what its allocator adds is in the measured constants.
-import { cudaConstants, reservedFor } from './cuda-constants.ts';
+import { cudaConstants, ncclBuffers, reservedFor } from './cuda-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { linearsOf, parametersOf } from './parameters.ts';
 import { quantizedBlock } from './quantized-base.ts';
@@ -9,12 +9,13 @@ import { codedBlock, valueBytes } from './static-bytes.ts';
 export function besideTensors(question: MemoryQuestion): number {
   if (question.device.type === 'cpu') return 0;
   const { cublas, segments } = cudaConstants;
-  return cublas.value + segments.value + roundedWeights(question);
+  const ranks = ncclBuffers(question.shards);
+  return cublas.value + segments.value + ranks + roundedWeights(question);
 }
 
 /** Of the plan of a CUDA device, what the caching allocator does not count. */
-export function outsideAllocator({ device }: MemoryQuestion): number {
-  return device.type === 'cpu' ? 0 : cudaConstants.context.value;
+export function outsideAllocator({ device, shards }: MemoryQuestion): number {
+  return device.type === 'cpu' ? 0 : cudaConstants.context.value + ncclBuffers(shards);
 }
 
 /**

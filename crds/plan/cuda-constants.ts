@@ -36,6 +36,13 @@ export const cudaConstants = {
       'c10/cuda/CUDACachingAllocator.cpp: segments of 2 MiB for tensors up to 1 MiB, of 20 MiB for those below 10 MiB',
     isMeasured: false,
   },
+  nccl: {
+    name: 'NCCL buffers',
+    value: 16 * 4 * mib,
+    source:
+      'for each other rank: 4 MiB (the default of NCCL_BUFFSIZE) for each of the 16 channels that worker/native/addon/communicator.cc allows',
+    isMeasured: false,
+  },
   slack: {
     name: 'fragmentation',
     value: 0.05,
@@ -74,6 +81,18 @@ export function reservedFor(bytes: number): number {
   if (bytes <= small) return Math.ceil(bytes / smallest) * smallest;
   if (bytes < large) return segment / Math.floor(segment / bytes);
   return Math.ceil(bytes / round) * round;
+}
+
+/** Ranks of a machine have all channels between them; those of others are reached by a network. */
+const neighbours = 7;
+/** A channel that sends and one that receives. */
+const networkBuffers = 2 * 4 * mib;
+
+/** Bytes that NCCL takes of a device, one of so many. */
+export function ncclBuffers(ranks: number): number {
+  const others = Math.max(0, ranks - 1);
+  const near = Math.min(others, neighbours);
+  return near * cudaConstants.nccl.value + (others - near) * networkBuffers;
 }
 
 /** What a plan for a CUDA device rests on and nobody measured. */

@@ -78,6 +78,8 @@ export const planMessage = z.object({
   threads: count.optional(),
   /** Trainers that share the model; one where nothing is said. */
   workers: count.optional(),
+  /** By what devices of several workers exchange: `NCCL 2.30.7`, or `Gloo`. */
+  exchange: z.string().optional(),
   totalSteps: count,
   /** Step to start from: above 0 after a resume. */
   firstStep: count,

@@ -1,14 +1,12 @@
 // Groups of real processes over loopback: the results of each collective, and what the ones that
 // are left say when one is killed, frozen, or never came.
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { freePort } from '../../cli/client/free-port.ts';
+import { answersOf, type Member, startMember } from '../doubles/group-processes.ts';
 
 interface Answer {
   readonly joined?: number;
@@ -16,48 +14,27 @@ interface Answer {
   readonly error?: string;
 }
 
-interface Member {
-  readonly process: ChildProcess;
-  answer(): Promise<Answer>;
-  tell(...told: unknown[]): void;
-}
-
-const program = join(import.meta.dirname, '../doubles/group-member.ts');
+type Told = readonly unknown[];
+type Rank = Member<Told, Answer>;
 
 async function members(
   t: ExecutionContext,
   size: number,
   { timeoutMs = 60_000, started = size } = {},
-): Promise<readonly Member[]> {
+): Promise<readonly Rank[]> {
   const store = { host: '127.0.0.1', port: await freePort() };
   const name = randomUUID();
   return Array.from({ length: started }, (_, rank) => {
     const plan = { name, rank, size, store, address: '127.0.0.1', timeoutMs, probeMs: 10_000 };
-    const quiet = '--disable-warning=ExperimentalWarning';
-    const child = spawn(process.execPath, [quiet, program, JSON.stringify(plan)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    t.teardown(() => child.kill('SIGKILL'));
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    return {
-      process: child,
-      async answer() {
-        const { value, done } = await lines.next();
-        if (done === true) throw new Error(`rank ${rank} ended without an answer`);
-        return JSON.parse(value) as Answer;
-      },
-      tell: (...told) => void child.stdin.write(`${JSON.stringify(told)}\n`),
-    };
+    return startMember<Told, Answer>(t, 'group-member.ts', plan);
   });
 }
-
-const answers = (all: readonly Member[]) => Promise.all(all.map((member) => member.answer()));
 
 for (const size of [1, 2, 3]) {
   test(`${size} ranks reduce, gather, scatter, broadcast and meet`, async (t) => {
     const all = await members(t, size);
     t.deepEqual(
-      (await answers(all)).map(({ joined }) => joined),
+      (await answersOf(all)).map(({ joined }) => joined),
       all.map((_, rank) => rank),
     );
     const ask = async (
@@ -65,8 +42,8 @@ for (const size of [1, 2, 3]) {
       values: (rank: number) => readonly number[],
       root?: number,
     ) => {
-      for (const [rank, member] of all.entries()) member.tell(collective, values(rank), root);
-      return (await answers(all)).map((answer) => answer.values ?? answer.error);
+      for (const [rank, member] of all.entries()) member.tell([collective, values(rank), root]);
+      return (await answersOf(all)).map((answer) => answer.values ?? answer.error);
     };
     const ranks = all.map((_, rank) => rank);
     const sum = (of: (rank: number) => number) =>
@@ -89,14 +66,14 @@ for (const size of [1, 2, 3]) {
 
 test('when a rank is killed the others say which one, and their group is of no use any more', async (t) => {
   const all = await members(t, 3);
-  await answers(all);
-  const [first, second, third] = all as [Member, Member, Member];
+  await answersOf(all);
+  const [first, second, third] = all as [Rank, Rank, Rank];
   third.process.kill('SIGKILL');
-  for (const member of [first, second]) member.tell('allReduce', [1]);
-  for (const { error } of await answers([first, second])) {
+  for (const member of [first, second]) member.tell(['allReduce', [1]]);
+  for (const { error } of await answersOf([first, second])) {
     t.regex(error ?? '', /^the all-reduce of the group \S+ failed: rank 2 did not answer/);
   }
-  first.tell('barrier', []);
+  first.tell(['barrier', []]);
   t.regex((await first.answer()).error ?? '', /^the all-reduce .* rank 2 did not answer/);
 });
 
@@ -109,13 +86,13 @@ for (const [collective, named] of [
 ] as const) {
   test(`a rank that is gone before a ${named} begins is told as one that goes during it`, async (t) => {
     const all = await members(t, 2);
-    await answers(all);
-    const [first, second] = all as [Member, Member];
+    await answersOf(all);
+    const [first, second] = all as [Rank, Rank];
     second.process.kill('SIGKILL');
     await once(second.process, 'close');
     // The connection of the first has heard of it by then.
     await setTimeout(500);
-    first.tell(collective, [1, 2], 0);
+    first.tell([collective, [1, 2], 0]);
     t.regex(
       (await first.answer()).error ?? '',
       new RegExp(`^the ${named} of the group \\S+ failed: rank 1 did not answer`),
@@ -125,24 +102,24 @@ for (const [collective, named] of [
 
 test('a rank that is frozen is missed after the limit', async (t) => {
   const all = await members(t, 2, { timeoutMs: 3_000 });
-  await answers(all);
-  const [first, second] = all as [Member, Member];
+  await answersOf(all);
+  const [first, second] = all as [Rank, Rank];
   second.process.kill('SIGSTOP');
-  first.tell('allReduce', [1]);
+  first.tell(['allReduce', [1]]);
   t.regex((await first.answer()).error ?? '', /failed: rank 1 did not answer \(limit 3 s\)$/);
 });
 
 test('the loss of rank 0 is told too, although it serves the store', async (t) => {
   const all = await members(t, 2);
-  await answers(all);
-  const [first, second] = all as [Member, Member];
+  await answersOf(all);
+  const [first, second] = all as [Rank, Rank];
   first.process.kill('SIGKILL');
-  second.tell('allReduce', [1]);
+  second.tell(['allReduce', [1]]);
   t.regex((await second.answer()).error ?? '', /failed: rank 0 did not answer/);
 });
 
 test('who waits for a rank that never comes says so after the limit', async (t) => {
-  const [first] = (await members(t, 2, { timeoutMs: 2_000, started: 1 })) as [Member];
+  const [first] = (await members(t, 2, { timeoutMs: 2_000, started: 1 })) as [Rank];
   const { error = '' } = await first.answer();
   t.regex(error, /^rank 0 of 2 could not join the group \S+ within 2 s$/);
 });

@@ -17,7 +17,7 @@ import type { Model } from '../engine/model.ts';
 import { buildOptionsOf } from '../methods/index.ts';
 import type { RoleContext } from '../role.ts';
 import { requireRecord } from '../run-folder.ts';
-import { joinWorld } from '../sharding/join-world.ts';
+import { joinedAlone } from '../sharding/join-world.ts';
 import { setThreads } from '../tensor/threads.ts';
 import { finiteOrNull } from '../train/evaluation.ts';
 import { heldOutLoss } from '../train/held-out-loss.ts';
@@ -61,11 +61,10 @@ export async function withModel<T>(
   const { root } = federatedOf(run);
   const options = state === null ? plain : await toJudge(root, state, plain);
   const device = openDevice(run.device, method);
-  using joined = joinWorld(undefined);
   const { training } = run.spec;
   const total = totalSteps(training, feed.sequences, feed.sequencesPerStep);
   const loaded = await loadModel(context, {
-    ...{ ...hub, device, joined, options },
+    ...{ ...hub, device, joined: joinedAlone, options },
     modes: trainerMemory({ ...hub, device }, context).plan.blocks,
     learningRate: learningRateAt({ ...training, totalSteps: total }, 0),
     stopping: () => context.stop.aborted,

@@ -1,12 +1,15 @@
 // A group of processes that train one model: collectives over tensors, and which ranks are missing
-// after a failure. Uses gloo; tensors of a device travel through memory of the host.
+// after a failure. Tensors of the host travel by Gloo, those of devices by NCCL where all ranks
+// can, else by Gloo through memory of the host. Results have the same bits either way.
 //
 // A collective is begun and waited for later; meanwhile the caller computes. All ranks begin the
 // same collectives in the same order. After a failure the group is unusable: leave it, and join
 // another under a new name.
-import { TransientError } from '../../crds/failures/errors.ts';
+import { TerminalError, TransientError } from '../../crds/failures/errors.ts';
+import type { Device } from '../tensor/device.ts';
 import { native } from '../tensor/native.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { NcclUse } from './nccl-use.ts';
 
 export interface GroupPlan {
   /** Unique among all groups of the store: the job and its rendezvous round. */
@@ -19,44 +22,59 @@ export interface GroupPlan {
   readonly address: string;
   /** A rank that does not answer a collective for so long is lost. */
   readonly timeoutMs: number;
+  /** On which this rank computes. @default cpu */
+  readonly device?: Device;
+  /** @default Auto */
+  readonly nccl?: NcclUse;
   /** How long the remaining ranks look for each other after a failure, to name the missing ones. */
   readonly probeMs?: number;
 }
 
+/** How tensors of devices travel: by this version of NCCL, or through the host, and why. */
+export type DeviceExchange =
+  | { readonly by: 'NCCL'; readonly version: string }
+  | { readonly by: 'Gloo'; readonly why: string };
+
 /** A collective in progress. */
 export interface Work {
   /**
-   * Blocks this thread until it is done. Throws `TransientError` (`E_PEER_LOST`) with the missing
-   * ranks when one is lost.
+   * Blocks this thread until it is done; the device alone waits for what NCCL moves. Throws
+   * `TransientError` (`E_PEER_LOST`) with the missing ranks when one is lost.
    */
   wait(): void;
 }
 
 const usualProbeMs = 2_000;
 
-/** gloo names the file of its sources in which a connection failed. */
-const ofTransport = /gloo\/transport\//;
+/** Gloo names the file of its sources in which a connection failed; of NCCL we say it ourselves. */
+const ofTransport = /gloo\/transport\/|^NCCL /;
 
 export class ProcessGroup implements Disposable {
   readonly rank: number;
   readonly size: number;
+  /** Undefined where this rank computes on a processor. */
+  readonly deviceExchange: DeviceExchange | undefined;
   readonly #group: number;
   readonly #plan: GroupPlan;
   #failure: TransientError | undefined;
 
   /** Blocks until all ranks are connected; throws `E_PEER_LOST` after the timeout. */
   static join(plan: GroupPlan): ProcessGroup {
-    const { name, rank, size, store, timeoutMs, address } = plan;
-    try {
-      const { host, port } = store;
-      const group = native.groupJoin(name, rank, size, host, port, timeoutMs, address);
-      return new ProcessGroup(plan, group);
-    } catch (error) {
-      throw notJoined(plan, error);
-    }
+    const group = new ProcessGroup(plan, joined(plan));
+    const { deviceExchange } = group;
+    if (plan.nccl !== 'Required' || deviceExchange?.by !== 'Gloo') return group;
+    group.leave();
+    throw new TerminalError({
+      code: 'E_DEVICE_UNFIT',
+      message: `USE_NCCL is 1, and the devices cannot exchange by NCCL: ${deviceExchange.why}`,
+      hint: 'unset USE_NCCL to exchange through memory of the host',
+    });
   }
 
-  private constructor(plan: GroupPlan, group: number) {
+  private constructor(plan: GroupPlan, { group, nccl, whyNot }: Joined) {
+    const { device = 'cpu' } = plan;
+    const by = nccl === '' ? ({ by: 'Gloo', why: whyNot } as const) : undefined;
+    this.deviceExchange = device === 'cpu' ? undefined : (by ?? { by: 'NCCL', version: nccl });
     this.rank = plan.rank;
     this.size = plan.size;
     this.#plan = plan;
@@ -127,13 +145,13 @@ export class ProcessGroup implements Disposable {
     }
   }
 
-  /** gloo does not tell which rank failed; the remaining ranks find out by probing. */
+  /** Neither tells for sure which rank failed; the remaining ranks find out by probing. */
   #failureOf(collective: string, cause: unknown): TransientError {
     const { name, timeoutMs } = this.#plan;
     const missing = this.#missing();
     const who =
       missing.length === 0
-        ? 'a connection broke, although every rank still answers'
+        ? `${brokenBy(cause)}, although every rank still answers`
         : `${missing.length === 1 ? 'rank' : 'ranks'} ${missing.join(', ')} did not answer`;
     const message = `the ${collective} of the group ${name} failed: ${who} (limit ${timeoutMs / 1000} s)`;
     return new TransientError({ code: 'E_PEER_LOST', message, cause });
@@ -146,6 +164,25 @@ export class ProcessGroup implements Disposable {
       return [0]; // it serves the store
     }
   }
+}
+
+type Joined = ReturnType<typeof native.groupJoin>;
+
+function joined(plan: GroupPlan): Joined {
+  const { name, rank, size, store, timeoutMs, address, device = 'cpu', nccl } = plan;
+  const wanted = nccl !== 'Never';
+  try {
+    const { host, port } = store;
+    return native.groupJoin(name, rank, size, host, port, timeoutMs, address, device, wanted);
+  } catch (error) {
+    throw notJoined(plan, error);
+  }
+}
+
+/** NCCL says in a sentence what it met; Gloo does not. */
+function brokenBy(cause: unknown): string {
+  const said = cause instanceof Error && cause.message.startsWith('NCCL ') ? cause.message : '';
+  return said === '' ? 'a connection broke' : said;
 }
 
 function notJoined({ name, rank, size, timeoutMs }: GroupPlan, cause: unknown): TransientError {

@@ -76,7 +76,9 @@ interface Native {
     port: number,
     timeoutMs: number,
     address: string,
-  ): number;
+    device: Device,
+    wantsNccl: boolean,
+  ): { readonly group: number; readonly nccl: string; readonly whyNot: string };
   groupAllReduce(group: number, tensor: number): number;
   groupAllGather(group: number, output: number, input: number): number;
   groupReduceScatter(group: number, output: number, input: number): number;

@@ -12,6 +12,7 @@ import type { Feed } from '../data/feed.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { parameterCount } from '../decoder/sizes.ts';
 import type { Model } from '../engine/model.ts';
+import type { DeviceExchange, ProcessGroup } from '../sharding/process-group.ts';
 import { sizeOf } from '../sharding/shards.ts';
 import {
   type Life,
@@ -41,6 +42,8 @@ interface RecorderFacts {
   readonly packed: PackedRuns | undefined;
   /** Ranks that train the model. */
   readonly workers: number;
+  /** Of several workers. */
+  readonly group: Pick<ProcessGroup, 'deviceExchange'> | null;
   readonly version: string;
   /** Milliseconds since 1970 at which the process began. */
   readonly startedAt: number;
@@ -99,7 +102,7 @@ export class Recorder {
 
   /** Announces the run, before the first step of this process. */
   planMessage(firstStep: number): BodyOf<'plan'> {
-    const { run, prepared, method, files, model, plan, feed, workers } = this.#facts;
+    const { run, prepared, method, files, model, plan, feed, workers, group } = this.#facts;
     const { plan: memory, host } = this.#facts.memory;
     this.#resumedFrom = firstStep;
     const count = (mode: string) => memory.blocks.filter((block) => block === mode).length;
@@ -118,6 +121,7 @@ export class Recorder {
       device: model.device,
       threads: run.threads,
       workers,
+      exchange: group?.deviceExchange && exchangeInWords(group.deviceExchange),
       totalSteps: plan.totalSteps,
       firstStep,
       sequencesPerStep: feed.sequencesPerStep,
@@ -194,6 +198,10 @@ export class Recorder {
       },
     };
   }
+}
+
+function exchangeInWords(exchange: DeviceExchange): string {
+  return exchange.by === 'NCCL' ? `NCCL ${exchange.version}` : 'Gloo';
 }
 
 /** The largest of this process and of those before it; undefined for the processor. */

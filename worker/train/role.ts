@@ -76,7 +76,7 @@ export const trainRole: Role = async (context) => {
   const startedAt = context.clock.now();
   const method = resolveMethod(run.spec.method);
   const device = computeOn(run, method, config);
-  using joined = joinWorld(config.member);
+  using joined = joinWorld(config, device, context.emit);
   const { world } = joined;
   using files = openModel(prepared.model.path, readOptionsOf(run.spec));
   requireShira(run.spec, factsOf(files.config, files.headers));
@@ -127,7 +127,7 @@ async function trainWithin(context: RoleContext, opened: Opened): Promise<void> 
   );
   const recorder = new Recorder({
     ...{ run, prepared, method, files, model, memory, plan, feed, packed: packed?.all },
-    ...{ workers: world.size, version: programVersion, startedAt },
+    ...{ workers: world.size, group: opened.joined.group, version: programVersion, startedAt },
   });
   using board = world.rank === 0 ? boardOf(context, run, prepared, method) : noBoard;
   const emit = recordedEmit(recorder, board, context);

@@ -117,6 +117,26 @@ test('without kernels, or with cards that they do not run on, jobs train on the 
   t.is(state('training')?.state, 'Warning');
 });
 
+test('NCCL is told by its version and place, or what devices do without it', async (t) => {
+  const asked: string[] = [];
+  const found = {
+    ldd: () => says('\tlibnccl.so.2 => /opt/nccl/lib/libnccl.so.2 (0x00007f)\n'),
+    grep: (args: readonly string[]) => {
+      asked.push(args.at(-1) ?? '');
+      return says('NCCL version 2.30.7\n');
+    },
+  };
+  const nccl = async (more: object, env = {}) => {
+    const programs = { ...tools, 'nvidia-smi': nvidia, ...more };
+    const { state } = await diagnosis(t, { machine: { programs, env }, kernels: true });
+    return state('NCCL');
+  };
+  t.like(await nccl(found), { state: 'Passed', observed: '2.30.7 in /opt/nccl/lib' });
+  t.deepEqual(asked, ['/opt/nccl/lib/libnccl.so.2']);
+  t.regex((await nccl({}))?.observed ?? '', /^not found; devices .* exchange through the host$/);
+  t.regex((await nccl(found, { USE_NCCL: '0' }))?.observed ?? '', /^USE_NCCL is 0; devices/);
+});
+
 test('the toolkit is told by its version where it is there', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-toolkit-'));
   t.teardown(() => rm(folder, { recursive: true }));

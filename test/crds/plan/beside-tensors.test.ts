@@ -1,7 +1,7 @@
 import test from 'ava';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import { besideTensors, outsideAllocator } from '../../../crds/plan/beside-tensors.ts';
-import { cudaConstants } from '../../../crds/plan/cuda-constants.ts';
+import { cudaConstants, ncclBuffers } from '../../../crds/plan/cuda-constants.ts';
 import { type MemoryQuestion, planFor, type TapeMode } from '../../../crds/plan/memory.ts';
 import { memoryConstants } from '../../../crds/plan/memory-constants.ts';
 import { stagesOf } from '../../../crds/plan/memory-question.ts';
@@ -10,7 +10,7 @@ import { aSpec } from '../../builders/job.ts';
 
 const gib = 2 ** 30;
 const mib = 2 ** 20;
-const { cublas, segments } = cudaConstants;
+const { cublas, nccl, segments } = cudaConstants;
 
 function ask(changes: Partial<MemoryQuestion> = {}): MemoryQuestion {
   return {
@@ -38,13 +38,18 @@ test('matrices of whole 2 MiB cost nothing more, others are rounded, each of the
   t.true(besideTensors(ask({ facts: smol135 })) > cublas.value + segments.value);
 });
 
-test('several workers have no tensor for each matrix', (t) => {
-  t.is(besideTensors(ask({ shards: 2 })), cublas.value + segments.value);
+test('several workers have no tensor for each matrix, and buffers of NCCL', (t) => {
+  t.is(besideTensors(ask({ shards: 2 })), cublas.value + segments.value + nccl.value);
+  t.is(besideTensors(ask({ shards: 8 })), cublas.value + segments.value + 7 * nccl.value);
+  // Beyond a machine by a network.
+  t.is(ncclBuffers(10) - ncclBuffers(8), 2 * 8 * mib);
+  t.is(ncclBuffers(1), 0);
 });
 
 test('the allocator does not count the context', (t) => {
   const { context } = cudaConstants;
   t.is(outsideAllocator(ask()), context.value);
+  t.is(outsideAllocator(ask({ shards: 2 })), context.value + nccl.value);
   t.is(outsideAllocator(onProcessor(ask({ shards: 2 }))), 0);
 });
 

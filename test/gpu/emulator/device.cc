@@ -35,26 +35,29 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
   c10::Stream getDefaultStream(c10::Device device) const override {
     return c10::Stream(c10::Stream::DEFAULT, whole(device));
   }
-  c10::Stream getStreamFromGlobalPool(c10::Device device, bool) const override { return copy_stream(whole(device)); }
+  c10::Stream getStreamFromGlobalPool(c10::Device device, bool is_high_priority) const override {
+    return pool_stream(whole(device), is_high_priority);
+  }
+  // A cudaStream_t, which only the emulator reads.
+  void* getStreamNativeHandle(const c10::Stream stream) const override { return reinterpret_cast<void*>(stream.id()); }
   c10::Stream exchangeStream(c10::Stream stream) const override { return exchange_stream(stream); }
   c10::DeviceIndex deviceCount() const noexcept override { return static_cast<c10::DeviceIndex>(device_count()); }
-  // An event is the number of the copies before it.
   void record(void** event, const c10::Stream& stream, const c10::DeviceIndex, const c10::EventFlag) const override {
-    *event = reinterpret_cast<void*>(copies_so_far(stream));
+    *event = reinterpret_cast<void*>(event_on(stream));
   }
-  void block(void* event, const c10::Stream&) const override { make_copies(reinterpret_cast<uint64_t>(event)); }
-  bool queryEvent(void*) const override { return true; }
+  void block(void* event, const c10::Stream&) const override { wait_for_event(reinterpret_cast<uint64_t>(event)); }
+  bool queryEvent(void* event) const override { return has_passed(reinterpret_cast<uint64_t>(event)); }
   bool queryStream(const c10::Stream&) const override { return true; }
   void synchronizeStream(const c10::Stream& stream) const override { wait(stream.device_index()); }
   void synchronizeEvent(void*) const override { wait(current_device()); }
   void synchronizeDevice(const c10::DeviceIndex device) const override { wait(device); }
-  void recordDataPtrOnStream(const c10::DataPtr& data, const c10::Stream&) const override {
-    record_on_stream(data.get());
+  void recordDataPtrOnStream(const c10::DataPtr& data, const c10::Stream& stream) const override {
+    record_on_stream(data.get(), stream);
   }
 
 private:
   static void wait(int device) {
-    make_copies();
+    finish_streams();
     count_wait(device);
   }
 };

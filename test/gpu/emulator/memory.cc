@@ -136,7 +136,7 @@ char* take(Range& range, size_t rounded) {
 
 void give_back(void* data) {
   // As a GPU's allocator waits for what another stream does with it.
-  if (take_recorded(data)) make_copies();
+  settle_recorded(data);
   for (int i = 0; i < device_count(); ++i) {
     Range& range = ranges[i];
     const std::lock_guard lock(range.mutex);
@@ -159,7 +159,7 @@ struct Allocator final : c10::DeviceAllocator {
   }
   bool initialized() override { return true; }
   void emptyCache(c10::MempoolId_t) override {}
-  void recordStream(const c10::DataPtr& data, c10::Stream) override { record_on_stream(data.get()); }
+  void recordStream(const c10::DataPtr& data, c10::Stream stream) override { record_on_stream(data.get(), stream); }
   c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex device) override {
     const Counts now = counts(device);
     c10::CachingDeviceAllocator::DeviceStats stats;

@@ -151,7 +151,7 @@ Tensor& copy_(Tensor& self, const Tensor& from, bool non_blocking) {
   }
   const c10::Device device(c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(to_device));
   if (!waits && host != nullptr && !is_default(current_stream(device)) && is_one_piece(self, from)) {
-    copy_later(to_device, self.mutable_data_ptr(), from.const_data_ptr(), from.nbytes());
+    copy_later(current_stream(device), self.mutable_data_ptr(), from.const_data_ptr(), from.nbytes());
     return self;
   }
   const Access to_access(to_device), from_access(from_device);

@@ -3,38 +3,18 @@
 import { join } from 'node:path';
 import test from 'ava';
 import { resultOf } from '../../e2e/killed-run.ts';
-import { aWorldJob, lossesOf, runWorld, warningsIn } from '../../e2e/world-run.ts';
+import { killsAfter, lossesOf, runWorld, warningsIn } from '../../e2e/world-run.ts';
 import { installation } from './installation.ts';
+import { aJobOfTwoDevices } from './two-devices.ts';
 
 const method = { preset: 'Full', precision: { type: 'Float32' } };
 
 test('two workers on two devices train as one does, also when one of them is lost', async (t) => {
-  const { folder, job } = await aWorldJob(t, {
-    ...{ name: 'devices', method },
-    sizes: { vocab_size: 320 },
-    dataset: { sequenceLength: 48, heldOut: { samples: 1 } },
-    training: {
-      ...{ maxSteps: 6, globalBatchSize: 2, learningRate: '1e-3' },
-      evaluation: { intervalSteps: 2 },
-    },
-    checkpoint: { intervalSteps: 2 },
-    worker: { devicesPerWorker: 2 },
-  });
+  const { folder, job } = await aJobOfTwoDevices(t, method);
   const variables = await installation(folder, 2);
   const run = async (name: string, workers: number, lost = false) => {
-    let killed = !lost;
-    const cache = join(folder, name);
-    const ended = await runWorld(
-      job,
-      cache,
-      workers,
-      (line, running) => {
-        if (line.type !== 'step' || line.step !== 4 || killed) return;
-        killed = true;
-        running.killTrainer(1);
-      },
-      variables,
-    );
+    const harm = lost ? killsAfter(4, 1) : undefined;
+    const ended = await runWorld(job, join(folder, name), workers, harm, variables);
     t.is(ended.code, 0, ended.stderr);
     const plan = ended.lines.find((line) => line.type === 'plan');
     t.is(plan?.device, 'cuda:0');

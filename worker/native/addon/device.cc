@@ -30,12 +30,6 @@ c10::Stream copy_stream(c10::Device device) {
   return streams.emplace(device.index(), guard.getStreamFromGlobalPool(device)).first->second;
 }
 
-void wait_for(c10::Stream later, c10::Stream earlier) {
-  c10::Event reached(earlier.device_type());
-  reached.record(earlier);
-  later.wait(reached);
-}
-
 c10::DeviceIndex index_of(const Call& call, size_t i) {
   return static_cast<c10::DeviceIndex>(call.integer(i));
 }
@@ -48,6 +42,12 @@ int64_t all_of(const StatArray& stats, int64_t Stat::*part) {
 }
 
 } // namespace
+
+void wait_for(c10::Stream later, c10::Stream earlier) {
+  c10::Event reached(earlier.device_type());
+  reached.record(earlier);
+  later.wait(reached);
+}
 
 at::Tensor pinned_like(const at::Tensor& tensor) {
   return at::empty(tensor.sizes(),
