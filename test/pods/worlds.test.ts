@@ -1,9 +1,10 @@
 // Worlds that change while they train: suspended, of another number of workers, without the bus,
 // with a pod that is silent or slow. Real supervisors, trainers and files, as in pods.test.ts.
 import { setTimeout } from 'node:timers/promises';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { eventually } from '../doubles/eventually.ts';
 import type { Pod } from '../doubles/job-pods.ts';
+import type { JobWorld } from '../doubles/job-world.ts';
 import { aWorld, beganAfter, endsWell, inMemory, linesOf, onThisMachine } from './a-world.ts';
 
 test.serial('a job is suspended with one save, and goes on at that step', async (t) => {
@@ -12,16 +13,7 @@ test.serial('a job is suspended with one save, and goes on at that step', async 
   });
   const before = await world.startAll(2);
   await world.untilStep(10);
-  await world.want({ stop: 'Save' });
-  const stopped = async (index: number) => (await world.ack(1, index))?.stoppedStep;
-  await world.until(
-    'all have stopped',
-    async () => (await stopped(0)) !== undefined && (await stopped(1)) !== undefined,
-  );
-  const { checkpoint } = await world.state();
-  t.deepEqual([await stopped(0), await stopped(1)], [checkpoint?.step, checkpoint?.step]);
-  for (const pod of before) pod.signal('SIGTERM');
-  t.deepEqual(await Promise.all(before.map(({ ended }) => ended)), [75, 75]);
+  const checkpoint = await suspended(t, world, before);
   t.is((await world.state()).round, 1, 'nobody is to take their place');
   await world.want({ stop: 'None', workerRevision: 2 });
   await world.open('Start', 2);
@@ -29,6 +21,26 @@ test.serial('a job is suspended with one save, and goes on at that step', async 
   await endsWell(t, world, after, 2);
   t.true(after[0]?.lines.some((line) => line.includes(`goes on after step ${checkpoint?.step}`)));
 });
+
+/** All save at one step, which is then the checkpoint, and end when they are told to. */
+async function suspended(t: ExecutionContext, world: JobWorld, pods: readonly Pod[]) {
+  await world.want({ stop: 'Save' });
+  const steps = () =>
+    Promise.all(pods.map(async (_, index) => (await world.ack(1, index))?.stoppedStep));
+  await world.until('all have stopped', async () => !(await steps()).includes(undefined));
+  const { checkpoint } = await world.state();
+  t.deepEqual(
+    await steps(),
+    pods.map(() => checkpoint?.step),
+  );
+  for (const pod of pods) pod.signal('SIGTERM');
+  t.deepEqual(
+    await Promise.all(pods.map(({ ended }) => ended)),
+    pods.map(() => 75),
+    linesOf(pods),
+  );
+  return checkpoint;
+}
 
 test.serial('the number of workers changes both ways while they train', async (t) => {
   await using world = await aWorld(t, { workers: 2, training: { maxSteps: 90 } });
@@ -118,7 +130,10 @@ test.serial('of three, a pod that nobody hears any more is given up in time', as
 });
 
 test.serial('a pod that makes the other wait is named, until it is quick again', async (t) => {
-  await using world = await aWorld(t, { workers: 2, training: { maxSteps: 500 } });
+  // More steps than any machine takes before a heartbeat has told of quick ones: stopped then.
+  await using world = await aWorld(t, {
+    ...{ workers: 2, training: { maxSteps: 1_000_000 }, checkpoint: { intervalSteps: 100_000 } },
+  });
   const pods = await world.startAll(2);
   await world.untilStep(6);
   const slowed = new AbortController();
@@ -133,7 +148,7 @@ test.serial('a pod that makes the other wait is named, until it is quick again',
     withinMs: 300_000,
   });
   t.is((await world.state()).round, 1, 'nothing was done about it');
-  await endsWell(t, world, pods, 2);
+  await suspended(t, world, pods);
 });
 
 /**

@@ -104,7 +104,7 @@ test('a card that the kernels do not run on is not used, and refused where it is
   const found = { ...machineWith(0), ...cards, why: undefined };
   t.deepEqual(chosen('auto', onDevices, found), { devices: ['cuda:0'] });
   const message =
-    /cuda:1 has compute capability 7\.5; the CUDA kernels are for 8\.x, 9\.0 and 10\.0$/;
+    /cuda:1 has compute capability 7\.5; the CUDA kernels are for 8\.x, 9\.0, 10\.x and 12\.x$/;
   t.like(
     t.throws(() => chosen('cuda:1', {}, found), { message }),
     { code: 'E_SETUP' },
