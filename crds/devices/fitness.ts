@@ -5,11 +5,11 @@ import type { Card } from './nvidia-smi.ts';
 const oldestDriver = 580;
 
 /**
- * What worker/native/CMakeLists.txt compiles kernels for: code for 8.0 runs on all 8.x, code for
- * 90a and 100a on 9.0 and 10.0 alone.
+ * What worker/native/CMakeLists.txt compiles kernels for: code for 8.0, 10.0 and 12.0 runs on all
+ * of the same major number, code for 90a on 9.0 alone.
  */
-const capabilities = /^(8\.\d|9\.0|10\.0)$/;
-const capabilityWords = '8.x, 9.0 and 10.0';
+const capabilities = /^(8\.\d|9\.0|10\.\d|12\.\d)$/;
+const capabilityWords = '8.x, 9.0, 10.x and 12.x';
 
 /** Library of the CUDA kernels, beside the addon; an installation without CUDA has none. */
 export const cudaKernelsFile = 'libanneal_kernels_cuda.so';

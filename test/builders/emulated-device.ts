@@ -1,17 +1,26 @@
 /**
- * The emulated CUDA device as a test sees it: whether it is there, in which order its threads run,
- * what it has counted.
+ * The CUDA device of a test: whether there is one, and of the emulated one in which order its
+ * threads run and what it has counted.
  */
 import { native } from '../../worker/tensor/native.ts';
+import * as ops from '../../worker/tensor/ops.generated.ts';
+import { scope } from '../../worker/tensor/scope.ts';
 import { orders } from '../gpu/device-tests.ts';
 
-/** Whether this process has loaded the emulator (test/gpu/on-device.ts). */
-export function hasEmulatedDevice(): boolean {
-  return native.schema('anneal_emulator::order', '') !== undefined;
+/** Whether tensors of this process lie on a device, emulated or not (test/gpu/on-device.ts). */
+export function hasDevice(): boolean {
+  return scope(() => ops.zeros([1]).device !== 'cpu');
 }
 
-/** Runs `body` once for each order in which the threads of a block may take turns. */
+/**
+ * Runs `body` once for each order in which the threads of a block may take turns; of a GPU, which
+ * has its own, once.
+ */
 export function onEachSchedule(body: (schedule: string) => void): void {
+  if (native.schema('anneal_emulator::order', '') === undefined) {
+    body('of the GPU');
+    return;
+  }
   const before = callEmulator('order');
   try {
     for (const [name, order] of Object.entries(orders)) {

@@ -54,7 +54,7 @@ test('every anneal command on a page exists, with its flags', (t) => {
 
 test('every npm command on a page names a script', (t) => {
   const wrong = code.filter(({ text }) => {
-    const [, script] = /^npm run (?:-s )?([\w-]+)/.exec(text) ?? [];
+    const [, script] = /^npm run (?:-s )?([\w:-]+)/.exec(text) ?? [];
     const [, short] = /^npm (start|test)\b/.exec(text) ?? [];
     return [script, short].some((name) => name !== undefined && !(name in manifest.scripts));
   });

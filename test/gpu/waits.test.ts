@@ -99,6 +99,7 @@ const calls: Readonly<Record<string, (p: Prepared) => unknown>> = {
   philox_mask_: ({ x }) => ops.philoxMask_(x, 1, 0.5),
   philox_normal_: ({ x }) => ops.philoxNormal_(x, 1),
   dequantize_weight: ({ frozen }) => ops.dequantizeWeight(frozen, { dtype: 'bfloat16' }),
+  _quantized_few_rows: ({ frozen }) => ops.linear(words([4, 64]), frozen),
   _rms_norm_forward: ({ x }) => ops.rmsNorm(x, words([64]), 1e-5),
   _rms_norm_backward: ({ x }) =>
     bothWays((a, w) => ops.rmsNorm(a as Tensor, w as Tensor, 1e-5), x, words([64])),

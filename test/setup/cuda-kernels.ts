@@ -1,6 +1,6 @@
 /**
  * Compiles and links the CUDA sources of worker/native/kernels without a GPU, all of them as one
- * unit: nearly all of the time goes into torch's headers, four times a unit (twice for the host,
+ * unit: nearly all of the time goes into torch's headers, five times a unit (twice for the host,
  * once for each architecture), and nine units took eleven minutes of two cores. Each source has its
  * own namespace. The object is kept in the cache under the digest of the sources and headers.
  */
@@ -13,7 +13,7 @@ import type { Setup } from '../../cli/setup/setup.ts';
 import { ensureNvcc, type Nvcc } from './nvcc.ts';
 import { mustRun } from './python.ts';
 
-const architectures = ['80', '90a'] as const;
+const architectures = ['80', '90a', '120'] as const;
 
 /** Paths of all .cu files below the folder, in order. */
 export async function cudaSources(kernels: string): Promise<readonly string[]> {

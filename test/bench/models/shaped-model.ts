@@ -66,11 +66,12 @@ export async function writeShapedModel(
 function drawn(config: DecoderConfig): ReadonlyMap<string, PlannedTensor> {
   return new Map(
     tensorSpecs(config).map(({ name, shape }) => {
-      // Norms have one dimension; there are no biases in this family.
-      const make = () =>
-        shape.length === 1
-          ? ops.ones(shape, { dtype })
-          : normal(shape, deviation, streamOf(0, 'drawn', name), dtype);
+      const make = () => {
+        if (name.endsWith('.bias')) return ops.zeros(shape, { dtype });
+        // Norms have one dimension.
+        if (shape.length === 1) return ops.ones(shape, { dtype });
+        return normal(shape, deviation, streamOf(0, 'drawn', name), dtype);
+      };
       return [name, { shape, dtype, make }] as const;
     }),
   );

@@ -9,16 +9,19 @@ interface ModelSizes {
   readonly num_key_value_heads: number;
   readonly head_dim: number;
   readonly intermediate_size: number;
+  /** @default that of the model whose files it takes */
+  readonly vocab_size?: number;
 }
 
-const sizes = (
+export const sizes = (
   layers: number,
   hidden: number,
   [heads, keyHeads]: readonly [number, number],
   mlp: number,
+  headSize = 64,
 ): ModelSizes => ({
   ...{ num_hidden_layers: layers, hidden_size: hidden, intermediate_size: mlp },
-  ...{ num_attention_heads: heads, num_key_value_heads: keyHeads, head_dim: 64 },
+  ...{ num_attention_heads: heads, num_key_value_heads: keyHeads, head_dim: headSize },
 });
 
 /** With the vocabulary of the demo's model, whose family they are. */

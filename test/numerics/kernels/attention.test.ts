@@ -5,7 +5,7 @@ import type { DType } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, tensor, toBytes } from '../../../worker/tensor/tensor.ts';
-import { hasEmulatedDevice } from '../../builders/emulated-device.ts';
+import { hasDevice } from '../../builders/emulated-device.ts';
 import {
   arithmeticEpsilon,
   bytesByThreads,
@@ -238,7 +238,7 @@ test('attention equals its definition for documents of any lengths', (t) => {
     };
     t.deepEqual(wrong(c, 'float32'), []);
   });
-  fc.assert(check, { numRuns: hasEmulatedDevice() ? 3 : 15 });
+  fc.assert(check, { numRuns: hasDevice() ? 3 : 15 });
 });
 
 test('attention gives the same bits for any number of threads', (t) => {
@@ -280,7 +280,7 @@ test('a document gives the same bits alone and inside a packed sequence', (t) =>
 });
 
 test('documents that pair with other numbers of keys have the bits that they have alone', (t) => {
-  if (hasEmulatedDevice()) {
+  if (hasDevice()) {
     // Blocks of a device cut the packed sequence: tiles of keys begin where its first row's do.
     t.pass();
     return;
@@ -372,7 +372,7 @@ test('attention refuses what it cannot read, with the reason', (t) => {
       ops.attention(q, heads, heads, cu, 1, window);
     t.throws(() => call(draw('k', [4, 3, 8], 'float32'), offsets(0, 4)), { message: /multiple/ });
     // A device is not waited for: it trusts the values of the offsets.
-    if (!hasEmulatedDevice()) {
+    if (!hasDevice()) {
       t.throws(() => call(k, offsets(0, 5)), { message: /at most the 4 tokens/ });
       t.throws(() => call(k, offsets(3, 2)), { message: /ascend/ });
     }
@@ -391,7 +391,7 @@ test('attention refuses what it cannot read, with the reason', (t) => {
       message: /cu_k has 2 documents and cu has 1; they pair by index/,
     });
     t.throws(() => full(longer, { cuK: ops.to(cuK, 'int64') }), { message: /cu_k is .*int32/ });
-    if (!hasEmulatedDevice()) {
+    if (!hasDevice()) {
       const message = /cu_k\[1\] is 8.*at most the 7 tokens/;
       t.throws(() => full(longer, { cuK: offsets(0, 8) }), { message });
     }

@@ -9,7 +9,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { choose, streamOf } from '../../../worker/tensor/streams.ts';
 import { type Tensor, tensor, toBytes } from '../../../worker/tensor/tensor.ts';
-import { hasEmulatedDevice } from '../../builders/emulated-device.ts';
+import { hasDevice } from '../../builders/emulated-device.ts';
 import { testOfProcessor } from '../../builders/test-of-processor.ts';
 import { bytesByThreads, distance, draw, isNear, largest, type Run, run, wide } from './compare.ts';
 
@@ -119,7 +119,7 @@ function tolerance(c: Case, depth: number, of: Tensor): number {
   const sum = dtypeEpsilon(c.dtype === 'float64' ? 'float64' : 'float32');
   const unit = dtypeEpsilon(of.dtype);
   const near = sum * 16 * (8 + depth) + 1.02 * unit * largest(of) + unit * Math.sqrt(depth);
-  if (!hasEmulatedDevice() || c.dtype !== 'bfloat16') return near;
+  if (!hasDevice() || c.dtype !== 'bfloat16') return near;
   return near + dtypeEpsilon('bfloat16') * (4 * Math.sqrt(depth) + 0.51 * largest(of));
 }
 
@@ -294,7 +294,7 @@ test('a layer refuses an index that does not fit', (t) => {
     const weight = zeros(3, 8);
     const refused = (a: Tensor, b: Tensor, message: RegExp, dropped: Tensor | null = null) =>
       t.throws(() => ops.loraLinear(x, weight, null, a, b, 1, dropped), { message });
-    if (!hasEmulatedDevice()) {
+    if (!hasDevice()) {
       refused(index(1, 8), zeros(3, 2), /a\[1\] is 8; it must be from 0 to 7/);
       refused(zeros(2, 8), index(0, -1), /b\[1\] is -1; it must be from 0 to 2/);
     }

@@ -6,7 +6,7 @@ import { type DType, dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
-import { hasEmulatedDevice } from '../../builders/emulated-device.ts';
+import { hasDevice } from '../../builders/emulated-device.ts';
 import { bytesByThreads, distance, draw, largest, onEachIsa, run, wide } from './compare.ts';
 
 interface Shape {
@@ -261,7 +261,7 @@ test('what does not fit is told in a sentence', (t) => {
     const beyond = tensor([0, 4], [1, 1, 2], 'uint8');
     const decode = () => ops.codebookDecode(beyond, codebooks, scales, { dtype: 'float32' });
     // A device would have to be waited for.
-    if (hasEmulatedDevice()) t.true(toArray(decode()).every(Number.isNaN));
+    if (hasDevice()) t.true(toArray(decode()).every(Number.isNaN));
     else t.throws(decode, { message: /a code is 4; the codebooks have 4 entries/ });
     const codes = tensor([0, 1], [1, 2], 'uint8');
     const targetCount = draw('t', [1, 2], 'float32');

@@ -8,7 +8,7 @@ import { normal } from '../../../worker/tensor/rng.ts';
 import { streamOf } from '../../../worker/tensor/streams.ts';
 import { item, type Tensor, toBytes } from '../../../worker/tensor/tensor.ts';
 import { setThreads, threads } from '../../../worker/tensor/threads.ts';
-import { hasEmulatedDevice, onEachSchedule } from '../../builders/emulated-device.ts';
+import { hasDevice, onEachSchedule } from '../../builders/emulated-device.ts';
 
 export const dtypesUnderTest = ['float64', 'float32', 'bfloat16'] as const;
 
@@ -90,7 +90,7 @@ export function bytesByThreads(counts: readonly number[], body: () => Run): Uint
  * the emulated device is loaded.
  */
 export function onEachIsa(body: (isa: string) => void): void {
-  if (hasEmulatedDevice()) {
+  if (hasDevice()) {
     onEachSchedule(body);
     return;
   }

@@ -9,7 +9,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
 import { setThreads, threads } from '../../../worker/tensor/threads.ts';
-import { hasEmulatedDevice } from '../../builders/emulated-device.ts';
+import { hasDevice } from '../../builders/emulated-device.ts';
 import { testOfProcessor } from '../../builders/test-of-processor.ts';
 import { distance, draw, largest, onEachIsa, wide } from './compare.ts';
 
@@ -113,7 +113,7 @@ function agrees(c: Case): string[] {
     const lse = largest(exact.nll) + largest(inputs.h) * c.size;
     const row = (logit + unit * lse) * Math.max(1, 1 / c.temperature);
     const steepest = 2 * invN * Math.max(1, 1 / c.temperature);
-    const isShort = hasEmulatedDevice() && c.dtype === 'bfloat16';
+    const isShort = hasDevice() && c.dtype === 'bfloat16';
     const short = isShort ? (steepest * dtypeEpsilon(c.dtype)) / 4 : 0;
     const slope = steepest * (2 * row + 8 * unit) + short;
     const wrong: string[] = [];
@@ -257,7 +257,7 @@ testOfProcessor(
 );
 
 test('what is outside of the vocabulary, and more tokens than it has, are refused', (t) => {
-  if (hasEmulatedDevice()) return void t.pass('a device is not waited for');
+  if (hasDevice()) return void t.pass('a device is not waited for');
   scope(() => {
     const { h, weight, labels, logQ } = inputsOf({ ...plain, rows: 1, k: 2 });
     const ids = tensor([3, 1000], [1, 2], 'int32');

@@ -5,7 +5,7 @@ import { type DType, dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, toBytes } from '../../../worker/tensor/tensor.ts';
-import { hasEmulatedDevice } from '../../builders/emulated-device.ts';
+import { hasDevice } from '../../builders/emulated-device.ts';
 import { testOfProcessor } from '../../builders/test-of-processor.ts';
 import { bytesByThreads, distance, draw, isNear, largest, type Run, run, wide } from './compare.ts';
 
@@ -94,7 +94,7 @@ function seedsOf(c: Case): Tensor[] {
 function tolerance(c: Case, depth: number, of: Tensor): number {
   const sum = c.dtype === 'float64' ? dtypeEpsilon('float64') : dtypeEpsilon('float32');
   const near = sum * 16 * (8 + depth) + 0.51 * dtypeEpsilon(of.dtype) * largest(of);
-  if (!hasEmulatedDevice() || c.dtype !== 'bfloat16') return near;
+  if (!hasDevice() || c.dtype !== 'bfloat16') return near;
   // A GPU multiplies bfloat16 alone: adapters, and what is between them, are rounded to it, so that
   // each term is off by some of its units, without a common sign; and what an adapter adds is added
   // to a result that was rounded before.
@@ -154,7 +154,7 @@ for (const dtype of ['float32', 'bfloat16'] as const) {
     t.true(agrees({ ...block, dtype }));
   });
 
-  test(`a group gives the bits of its layers one by one: ${dtype}`, (t) => {
+  testOfProcessor(`a group gives the bits of its layers one by one: ${dtype}`, (t) => {
     scope(() => {
       const c = { ...block, dtype, adapter: dtype };
       const { x, weights, a, b, biases } = partsOf(c, leavesOf(c));

@@ -348,6 +348,38 @@ testOfProcessor(
   },
 );
 
+test('a product of a few rows is that of the values in the type of the operand', (t) => {
+  // One row and up to eight have kernels of their own on a device; columns need not fill a pack.
+  fc.assert(
+    fc.property(
+      anyForm,
+      fc.constantFrom(1, 2, 7, 8, 9),
+      fc.integer({ min: 1, max: 70 }),
+      fc.integer({ min: 1, max: 5 }),
+      fc.constantFrom<DType>('float32', 'bfloat16'),
+      (form, rows, outputs, blocks, dtype) =>
+        scope(() => {
+          const inputs = form.group === 0 ? 96 * blocks + 13 : 128 * blocks;
+          const weight = quantized(draw('w', [outputs, inputs], 'float32'), form);
+          const [x, dense] = [draw('x', [rows, inputs], dtype), values(weight, dtype)];
+          const [a, b] = [x, dense].map((each) => ops.to(each, 'float64')) as [Tensor, Tensor];
+          const exact = ops.mm(a, ops.t(b));
+          // Sums in float32, in any order, and one rounding of what they come to. AMX multiplies
+          // float32 as parts in bfloat16, without the smallest product: 2^-16.
+          const sizes = ops.mm(ops.abs(a), ops.t(ops.abs(b)));
+          const allowed = ops.add(
+            ops.mulScalar(sizes, inputs * dtypeEpsilon('float32') + 2 ** -16),
+            ops.mulScalar(ops.abs(exact), dtypeEpsilon(dtype)),
+          );
+          const gaps = ops.abs(ops.sub(ops.to(ops.linear(x, weight), 'float64'), exact));
+          return largest(ops.relu(ops.sub(gaps, allowed))) === 0;
+        }),
+    ),
+    { numRuns: 60 },
+  );
+  t.pass();
+});
+
 test('several blocks of rows, columns and depth read a quantised weight as its values', (t) => {
   scope(() => {
     for (const format of allFormats) {

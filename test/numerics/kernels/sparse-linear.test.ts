@@ -7,7 +7,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { choose, streamOf } from '../../../worker/tensor/streams.ts';
 import { type Tensor, tensor, toBytes } from '../../../worker/tensor/tensor.ts';
-import { hasEmulatedDevice } from '../../builders/emulated-device.ts';
+import { hasDevice } from '../../builders/emulated-device.ts';
 import { testOfProcessor } from '../../builders/test-of-processor.ts';
 import { bytesByThreads, distance, draw, isNear, largest, run, wide } from './compare.ts';
 
@@ -218,7 +218,7 @@ test('a layer refuses values and places that do not fit', (t) => {
       /b has 3 values; it must have one for each place of a: 2/,
     );
     refused(index(1), ops.zeros([1]), 2, /scale is 2; single values change by 1 times b/);
-    if (hasEmulatedDevice()) return;
+    if (hasDevice()) return;
     refused(index(1, 24), ops.zeros([2]), 1, /a\[1\] is 24; it must be from 0 to 23/);
     t.throws(() => ops.sampledProduct(ops.zeros([4, 3]), x, index(24)), {
       message: /index\[0\] is 24; it must be from 0 to 23/,

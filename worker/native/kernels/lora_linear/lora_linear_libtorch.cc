@@ -1,8 +1,12 @@
-// lora_linear.h in operators of libtorch: any device, any type.
+// lora_linear.h in operators of libtorch: any device, any type. The A's of a group are one matrix
+// for its products, so that x and its gradient are read once for all of them.
 
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/mm.h>
+
+#include <algorithm>
 
 #include "../gemm/matrix.h"
 #include "../gemm/wide_product.h"
@@ -47,21 +51,80 @@ void add_times(Tensor& sum, const Tensor& dy, const Tensor& weight) {
     sum = product;
 }
 
+bool has_matrix(const Member& m) { return m.a.defined() && !is_index(m.a); }
+
+// One below the other, as `type`.
+Tensor stacked(const std::vector<Tensor>& matrices, at::ScalarType type) {
+  if (matrices.size() == 1) return matrices[0].to(type);
+  std::vector<Tensor> all;
+  for (const Tensor& each : matrices) all.push_back(each.to(type));
+  return at::cat(all);
+}
+
+Tensor beside(const std::vector<Tensor>& matrices) { return matrices.size() == 1 ? matrices[0] : at::cat(matrices, 1); }
+
+// Of each member that has a matrix A, x A^T: columns of one product.
+std::vector<Tensor> times_factors(const Tensor& x, const Group& group) {
+  std::vector<Tensor> factors, products(group.members.size());
+  for (const Member& m : group.members)
+    if (has_matrix(m)) factors.push_back(m.a);
+  if (factors.empty()) return products;
+  const Tensor all = at::mm(x, stacked(factors, x.scalar_type()).t());
+  int64_t first = 0;
+  for (size_t i = 0; i < products.size(); ++i) {
+    const Member& m = group.members[i];
+    if (!has_matrix(m)) continue;
+    products[i] = all.narrow(1, first, m.a.size(0));
+    first += m.a.size(0);
+  }
+  return products;
+}
+
+// What the gradients of a group's A's are made of: those of x A^T, and whose they are.
+struct Behind {
+  std::vector<Tensor> dt, a;
+  std::vector<size_t> members;
+};
+
+// Sets da of the members that want it, by one product.
+void factor_gradients(const Behind& behind, const Tensor& x, const Group& group, const Needs& needs, Gradients& out) {
+  std::vector<Tensor> dt;
+  std::vector<size_t> members;
+  auto widest = at::kBFloat16;
+  for (size_t i = 0; i < behind.dt.size(); ++i) {
+    const size_t member = behind.members[i];
+    if (!needs.a[member]) continue;
+    dt.push_back(behind.dt[i]);
+    members.push_back(member);
+    widest = c10::promoteTypes(widest, group.members[member].a.scalar_type());
+  }
+  if (dt.empty()) return;
+  const Tensor all = wide_product(beside(dt).t(), x, widest);
+  int64_t first = 0;
+  for (const size_t member : members) {
+    const Tensor& a = group.members[member].a;
+    out.a[member] = all.narrow(0, first, a.size(0)).to(a.scalar_type());
+    first += a.size(0);
+  }
+}
+
 }  // namespace
 
 Outputs forward_by_libtorch(const Group& group) {
   const Tensor x = flat(group.x);
   const Tensor dropped = group.dropped.defined() ? flat(group.dropped) : x;
   const auto type = x.scalar_type();
+  const std::vector<Tensor> products = times_factors(dropped, group);
   Outputs out;
-  for (const Member& m : group.members) {
+  for (size_t i = 0; i < group.members.size(); ++i) {
+    const Member& m = group.members[i];
     Tensor y = plain(x, m);
     Tensor t;
     if (is_index(m.a)) {
       t = at::index_select(x, 1, m.a);
       y.addmm_(t, m.b.to(type).t(), 1, m.scale);
     } else if (m.a.defined()) {
-      t = at::mm(dropped, m.a.to(type).t()).mul_(m.scale);
+      t = products[i].mul_(m.scale);
       if (is_index(m.b))
         y.index_add_(1, m.b, t);
       else
@@ -78,10 +141,11 @@ Gradients backward_by_libtorch(const Group& group, const std::vector<Tensor>& dy
   Gradients out;
   const Tensor x = group.x.defined() ? flat(group.x) : Tensor();
   const Tensor dropped = group.dropped.defined() ? flat(group.dropped) : needs.separate ? Tensor() : x;
-  Tensor dx, ddropped, like;
+  Tensor dx, like;
+  Behind behind;
   for (size_t i = 0; i < group.members.size(); ++i) {
     const Member& m = group.members[i];
-    Tensor da, db, dw;
+    Tensor db, dw;
     if (dys[i].defined()) {
       like = dys[i];
       const Tensor dy = flat(dys[i]);
@@ -94,14 +158,19 @@ Gradients backward_by_libtorch(const Group& group, const std::vector<Tensor>& dy
       } else if (m.a.defined()) {
         const Tensor dt = (is_index(m.b) ? at::index_select(dy, 1, m.b) : at::mm(dy, m.b.to(type))).mul_(m.scale);
         if (needs.b[i]) db = wide_product(dy.t(), ts[i].to(type), m.b.scalar_type());
-        if (needs.a[i]) da = wide_product(dt.t(), dropped, m.a.scalar_type());
-        if (needs.separate ? needs.dropped : needs.x) add(needs.separate ? ddropped : dx, dt, m.a.to(type));
+        behind.dt.push_back(dt);
+        behind.a.push_back(m.a);
+        behind.members.push_back(i);
       }
     }
     out.weight.push_back(dw);
-    out.a.push_back(da);
+    out.a.push_back(Tensor());
     out.b.push_back(db);
   }
+  factor_gradients(behind, dropped, group, needs, out);
+  Tensor ddropped;
+  if (!behind.dt.empty() && (needs.separate ? needs.dropped : needs.x))
+    add(needs.separate ? ddropped : dx, beside(behind.dt), stacked(behind.a, behind.dt[0].scalar_type()));
   if (dx.defined()) out.x = shaped(dx, like);
   if (ddropped.defined()) out.dropped = shaped(ddropped, like);
   return out;

@@ -97,6 +97,15 @@ void for_each_panel(const Tensor& weight, at::ScalarType dtype, const Body& body
   }
 }
 
+// A token that is decoded reads each weight once: then codes are far less than dense rows, which
+// would be written and read again.
+Tensor few_rows(const Tensor& x, const Tensor& weight) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("anneal::_quantized_few_rows", "")
+                             .typed<Tensor(const Tensor&, const Tensor&)>();
+  return op.call(x, weight);
+}
+
 }  // namespace
 
 Tensor dense_rows(const Tensor& weight, at::ScalarType dtype, int64_t first, int64_t count) {
@@ -110,6 +119,7 @@ Tensor dense_rows(const Tensor& weight, at::ScalarType dtype, int64_t first, int
 Tensor times_transposed(const Tensor& x, const Tensor& weight) {
   const auto type = x.scalar_type();
   if (!is_quantized(weight)) return at::mm(x, weight.to(type).t());
+  if (x.is_cuda() && x.size(0) <= kFewRows && (type == at::kFloat || type == at::kBFloat16)) return few_rows(x, weight);
   const Tensor out = at::empty({x.size(0), shape_of(weight).outputs}, x.options());
   for_each_panel(weight, type, [&](const Tensor& panel, int64_t first) {
     out.narrow(1, first, panel.size(0)).copy_(at::mm(x, panel.t()));

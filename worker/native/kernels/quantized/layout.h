@@ -27,6 +27,7 @@ ANNEAL_HOST_DEVICE static constexpr int bits_of(int32_t format) {
 constexpr int kNested = 256;        // scales that share one scale of their own
 constexpr int kWholeRow = 63;       // group_shift: every column is in group 0
 constexpr int64_t kSection = 64;    // bytes
+constexpr int kFewRows = 8;         // of x, up to which a device decodes codes inside the product
 constexpr char kMagic[8] = {'q', 'u', 'a', 'n', 't', 'i', 'z', '1'};
 
 struct Header {

@@ -33,6 +33,8 @@ inline constexpr const char* kSchemas[] = {
     "dequantize_weight(Tensor weight, *, ScalarType dtype, int first=0, int? count=None) -> Tensor",
     "quantized_parts(Tensor weight) -> Tensor[]",
     "_quantized_shape(Tensor weight) -> int[]",
+    // x W^T of a device, x float32 or bfloat16 [up to kFewRows, inputs]; sums in float32.
+    "_quantized_few_rows(Tensor x, Tensor weight) -> Tensor",
 };
 
 inline bool is_quantized(const at::Tensor& weight) { return weight.defined() && weight.scalar_type() == at::kByte; }
@@ -61,7 +63,8 @@ inline Shape shape_of(const at::Tensor& weight) {
 at::Tensor dense_rows(const at::Tensor& weight, at::ScalarType dtype, int64_t first, int64_t count);
 
 // x W^T for x [rows, inputs] and dy W for dy [rows, outputs] in operators of libtorch, on any
-// device and in any type: W is made dense some rows at a time.
+// device and in any type: W is made dense some rows at a time, but where a device has a product for
+// x of few rows.
 at::Tensor times_transposed(const at::Tensor& x, const at::Tensor& weight);
 at::Tensor times(const at::Tensor& dy, const at::Tensor& weight);
 
