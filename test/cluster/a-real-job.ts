@@ -98,18 +98,18 @@ const made: readonly string[] = ['.anneal', 'out', 'saved'];
 
 /**
  * The same file on this machine, by so many workers; its artefacts. The job may be at work in the
- * folder meanwhile.
+ * folder, which is that of the `claim`, meanwhile.
  */
 export async function onThisMachine(
   t: ExecutionContext,
   folder: string,
   workers: number,
   variables: Readonly<Record<string, string>> = {},
-  file = 'job.yaml',
+  { file = 'job.yaml', claim = 'toy' } = {},
 ) {
   const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
   t.teardown(() => rm(cache, { recursive: true, force: true }));
-  const place = join(cache, 'volumes/toy');
+  const place = join(cache, 'volumes', claim);
   // What workers of the cluster have made there is not what is made here.
   const isGiven = (path: string) => !made.includes(basename(path));
   await cp(folder, place, { recursive: true, filter: isGiven });

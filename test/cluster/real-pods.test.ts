@@ -7,6 +7,7 @@ import { jobsOnDevices } from './real-pods/devices.ts';
 import { jobsThatTheHubRefuses } from './real-pods/hub-refuses.ts';
 import { jobsOfOneWorker } from './real-pods/one-worker.ts';
 import { jobOfPlaces, PlacesElsewhere } from './real-pods/places.ts';
+import { presetsOnDevices } from './real-pods/presets-on-devices.ts';
 import { jobsOfSeveralWorkers } from './real-pods/several-workers.ts';
 import { SharedRelease } from './shared-release.ts';
 
@@ -28,3 +29,4 @@ jobOfPlaces(release, places);
 jobsThatTheHubRefuses(release, places);
 jobsOfSeveralWorkers(release);
 jobsOnDevices(release);
+presetsOnDevices(release);

@@ -51,7 +51,7 @@ interface Pod extends Named {
 async function trainTogether(t: ExecutionContext, namespace: string): Promise<void> {
   const folder = await aSharedFolder(namespace, 'toy');
   for (const name of names) await writeJob(folder, name);
-  const here = names.map((name) => onThisMachine(t, folder, 1, {}, `${name}.yaml`));
+  const here = names.map((name) => onThisMachine(t, folder, 1, {}, { file: `${name}.yaml` }));
 
   // What somebody else has under the name of its list stays as it is, and the jobs wait.
   await kubectl(['-n', namespace, 'create', 'configmap', list, '--from-literal=a=b']);

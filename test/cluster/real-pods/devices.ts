@@ -74,11 +74,12 @@ async function losesAPod(t: ExecutionContext, namespace: string): Promise<void> 
     const amounts = spec.containers.map(({ resources }) => resources?.limits?.[gpu]);
     t.deepEqual(amounts, [ofWorker ? '1' : undefined], metadata.name);
   }
-  const here = await onThisMachine(t, job.folder, 2, await onDevices(t, 2));
+  const here = await onThisMachine(t, job.folder, 2, await installedDevices(t, 2));
   t.deepEqual(digestsBelow(join(job.folder, 'out')), here);
 }
 
-async function onDevices(t: ExecutionContext, count: number) {
+/** Environment of programs on this machine that find so many devices. */
+export async function installedDevices(t: ExecutionContext, count: number) {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-devices-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   return installation(folder, count);
@@ -112,7 +113,7 @@ async function losesOfSeveral(t: ExecutionContext, namespace: string): Promise<v
       .map(({ spec }) => spec.containers.map(({ resources }) => resources?.limits?.[gpu])),
     [['2'], ['2']],
   );
-  const here = await onThisMachine(t, job.folder, 4, await onDevices(t, 4));
+  const here = await onThisMachine(t, job.folder, 4, await installedDevices(t, 4));
   t.deepEqual(digestsBelow(join(job.folder, 'out')), here);
 }
 
