@@ -22,7 +22,9 @@ export const never = new AbortController().signal;
 
 export function requireCluster(): void {
   if (kubeconfig === '') {
-    throw new Error('no cluster: npm test -- cluster starts one, or set ANNEAL_TEST_KUBECONFIG');
+    throw new Error(
+      'no cluster: npm run test:all -- cluster starts one, or set ANNEAL_TEST_KUBECONFIG',
+    );
   }
 }
 

@@ -9,7 +9,7 @@ interface Split<T> {
 }
 
 /**
- * Of a table of tests, the rows that `npm test` runs, and those of a group that is held back. Each
+ * Of a table of tests, a short part, and the others, which the group `worlds` runs. Each
  * value of each axis is in the short part; of the adapters only those that are named.
  */
 export function splitRows<T>(

@@ -34,7 +34,32 @@ test('groups are chosen by name, in their order, and a wrong name is told', (t) 
   );
   t.throws(() => names(['unti']), { message: /^there is no test group unti; groups are unit, / });
   t.throws(() => chooseGroups('--fast', []), {
-    message: 'the mode is --fast; it must be check, all or everything',
+    message: 'the mode is --fast; it must be check, core or all',
+  });
+});
+
+test('the core names files of their groups alone, and all of check', (t) => {
+  const core = chooseGroups('core', []);
+  t.deepEqual(core[0], testGroups[0]);
+  const wrong = core.flatMap(({ name, patterns }) => {
+    const whole = testGroups.find((group) => group.name === name)?.patterns ?? [];
+    return patterns.flatMap((pattern) => {
+      const found = files.filter(({ path }) => matchesGlob(path, pattern));
+      const strange = found.filter(({ path }) => !whole.some((p) => matchesGlob(path, p)));
+      return found.length === 0 ? [`${pattern} names no file`] : strange.map(({ path }) => path);
+    });
+  });
+  t.deepEqual(wrong, []);
+  t.true(core.every(({ onCluster, atEachLevel }) => !onCluster && atEachLevel === undefined));
+});
+
+test('a group of which the core has nothing is said to be so', (t) => {
+  t.deepEqual(
+    chooseGroups('core', ['peers', 'losses']).map(({ name }) => name),
+    ['peers'],
+  );
+  t.throws(() => chooseGroups('core', ['losses']), {
+    message: 'the core has no test of losses · npm run test:all -- losses',
   });
 });
 

@@ -1,4 +1,5 @@
 import { deviceTests } from '../gpu/device-tests.ts';
+import { coreOf } from './core.ts';
 import type { Suites } from './suites.ts';
 
 /**
@@ -38,8 +39,6 @@ export interface TestGroup {
   readonly inPairs?: true;
   /** Its Python scripts are run by one process that has imported their packages. */
   readonly peerServer?: boolean;
-  /** Why `npm test` leaves the group out; it runs when it is named. */
-  readonly heldBack?: string;
 }
 
 /**
@@ -165,13 +164,11 @@ export const testGroups: readonly TestGroup[] = [
     ...heavy,
     needs: ['native', 'peers', 'emulator'],
     onDevice: [...new Set(Object.values(deviceTests))],
-    heldBack: 'some twenty minutes of processor time; name it to run it',
   },
   {
     name: 'worlds',
     patterns: ['test/worlds/*.test.ts'],
     ...heavy,
-    heldBack: 'three workers for each adapter, some ten minutes; name it to run it',
   },
   // Two files at a time: pods come and go for half of the time, and the machine would wait for
   // them. An operator of all namespaces, and an API server that dies, have the cluster to
@@ -192,7 +189,6 @@ export const testGroups: readonly TestGroup[] = [
     concurrency: 1,
     timeout: '60m',
     needs: [],
-    heldBack: 'compiles cosign, some ten minutes; name it to run it',
   },
   // Pods, nodes and parts of the control plane of the cluster are lost under jobs of several
   // workers, one after the other.
@@ -202,7 +198,6 @@ export const testGroups: readonly TestGroup[] = [
     ...heavy,
     needs: ['native', 'images'],
     onCluster: true,
-    heldBack: 'four workers for some twenty minutes; name it to run it',
   },
 ];
 
@@ -224,18 +219,22 @@ export function inTurns(groups: readonly TestGroup[]): readonly Turn[] {
   return turns;
 }
 
-const modes: readonly string[] = ['check', 'all', 'everything'];
+const modes: readonly string[] = ['check', 'core', 'all'];
 
-/** The groups that a command line asks for: all, only `check`, or those named. */
+/** The groups that a command line asks for: all of the mode, or those of it that are named. */
 export function chooseGroups(mode: string, names: readonly string[]): readonly TestGroup[] {
-  if (mode === 'check') return testGroups.filter(({ name }) => name === 'unit');
   if (!modes.includes(mode)) {
-    throw new Error(`the mode is ${mode}; it must be check, all or everything`);
+    throw new Error(`the mode is ${mode}; it must be check, core or all`);
   }
   const unknown = names.find((name) => !testGroups.some((group) => group.name === name));
   if (unknown !== undefined) {
     const known = testGroups.map(({ name }) => name).join(', ');
     throw new Error(`there is no test group ${unknown}; groups are ${known}`);
   }
-  return names.length === 0 ? testGroups : testGroups.filter(({ name }) => names.includes(name));
+  if (mode === 'check') return testGroups.filter(({ name }) => name === 'unit');
+  const chosen = testGroups.filter(({ name }) => names.length === 0 || names.includes(name));
+  if (mode === 'all') return chosen;
+  const core = chosen.flatMap((group) => coreOf(group) ?? []);
+  if (core.length > 0) return core;
+  throw new Error(`the core has no test of ${names.join(', ')} · npm run test:all -- ${names[0]}`);
 }

@@ -1,11 +1,12 @@
 /**
- * `npm run check` and `npm test`: gates, then groups of tests, then one closing line.
+ * `npm run check`, `npm test` and `npm run test:all`: gates, then groups of tests, then one closing
+ * line.
  *
- *   run-tests.ts check | all [GROUP…] | everything
+ *   run-tests.ts check | core [GROUP…] | all [GROUP…]
  *
  * Everything runs even after a failure, so that one run tells all. The closing line is printed
- * whatever happens, and is the last line. `everything` is for a release: it runs the groups that
- * `all` holds back, and a group that cannot run fails it.
+ * whatever happens, and is the last line. `core` is what runs for every change (core.ts); in `all`,
+ * which is for a release, a group that cannot run fails it.
  */
 import { createHash } from 'node:crypto';
 import { glob } from 'node:fs/promises';
@@ -35,8 +36,8 @@ const print = (text: string) => void process.stdout.write(`${text}\n`);
 // The peers' Python environment and libtorch come from the same wheel: fetched once when kept.
 process.env['ANNEAL_KEEP_WHEELS'] ??= '1';
 
-const [mode = 'all', ...names] = process.argv.slice(2);
-if (mode === 'everything') process.env['ANNEAL_FUZZ_SECONDS'] ??= '60';
+const [mode = 'core', ...names] = process.argv.slice(2);
+if (mode === 'all') process.env['ANNEAL_FUZZ_SECONDS'] ??= '60';
 const stop = new AbortController();
 // However often it is said, and npm says it once more than the person: what was started is taken
 // down first.
@@ -103,7 +104,6 @@ async function startAhead(
 }
 
 async function whyLeftOut(setup: Setup, group: TestGroup): Promise<string | undefined> {
-  if (mode === 'all' && names.length === 0 && group.heldBack !== undefined) return group.heldBack;
   const noDevice = group.needs.includes('emulator') ? whyNoEmulator(setup) : undefined;
   return noDevice ?? (group.onCluster === true ? await whyNoCluster(setup) : undefined);
 }
@@ -135,7 +135,7 @@ async function runOne(setup: Setup, group: TestGroup): Promise<void> {
 }
 
 function leaveOut({ name }: TestGroup, reason: string): void {
-  const failed = mode === 'everything' ? 1 : 0;
+  const failed = mode === 'all' ? 1 : 0;
   print(`${failed > 0 ? 'FAILED: ' : ''}${name.padEnd(13)} left out: ${reason}`);
   tally = add(tally, { ...nothing, failed, leftOut: [name] });
 }
