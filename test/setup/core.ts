@@ -1,8 +1,8 @@
 /**
- * The core: what runs for every change, always the same, within minutes on two cores. All unit
- * tests and the chart; of every other group the files that prove most for a second. What waits for
- * a time, compares durations or needs a build of Kubernetes is not in it, and runs in
- * `npm run test:all`.
+ * The core: what runs for every change, within ten minutes on two cores. All unit tests and the
+ * chart, and of other groups the files named here, chosen by hand for what they cover in their
+ * seconds. None of those waits for a fixed time or compares durations, and nothing needs a cluster.
+ * All else runs in `npm run test:all`.
  */
 import type { Need, TestGroup } from './groups.ts';
 
@@ -17,7 +17,7 @@ const numerics = (paths: readonly string[]) => paths.map((path) => `test/numeric
 const parts: Readonly<Record<string, Part | 'whole'>> = {
   unit: 'whole',
   charts: 'whole',
-  terminal: { patterns: ['test/terminal/run.test.ts'] },
+  terminal: { patterns: ['test/terminal/{compare,init,submit,watch}.test.ts'] },
   numerics: {
     patterns: numerics([
       'golden',
@@ -37,7 +37,7 @@ const parts: Readonly<Record<string, Part | 'whole'>> = {
     patterns: ['test/gpu/{emulated-device,waits,kernels-tested}.test.ts'],
     needs: ['native', 'peers', 'emulator'],
   },
-  wire: { patterns: ['test/wire/{bus,bus-auth,bus-messages}.test.ts'] },
+  wire: { patterns: ['test/wire/{bus-auth,bus-messages,nats-bus}.test.ts'] },
 };
 
 /** The part of a group that is core; none where nothing of it is. */

@@ -53,6 +53,22 @@ test('the core names files of their groups alone, and all of check', (t) => {
   t.true(core.every(({ onCluster, atEachLevel }) => !onCluster && atEachLevel === undefined));
 });
 
+test('no file that is chosen for the core waits for a fixed time or compares durations', (t) => {
+  const whole = new Set(testGroups.flatMap(({ patterns }) => patterns));
+  const chosen = chooseGroups('core', []).flatMap(({ patterns }) =>
+    patterns.filter((pattern) => !whole.has(pattern)),
+  );
+  const wrong = files.filter(
+    ({ path, text }) =>
+      chosen.some((pattern) => matchesGlob(path, pattern)) &&
+      /await setTimeout\(|performance\.now\(/.test(text),
+  );
+  t.deepEqual(
+    wrong.map(({ path }) => path),
+    [],
+  );
+});
+
 test('a group of which the core has nothing is said to be so', (t) => {
   t.deepEqual(
     chooseGroups('core', ['peers', 'losses']).map(({ name }) => name),

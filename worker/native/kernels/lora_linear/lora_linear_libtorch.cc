@@ -6,8 +6,6 @@
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/mm.h>
 
-#include <algorithm>
-
 #include "../gemm/matrix.h"
 #include "../gemm/wide_product.h"
 #include "lora_linear.h"
